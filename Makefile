@@ -1,0 +1,71 @@
+# make run    the site with demo data on http://127.0.0.1:8000
+# make test   every test; under ten minutes on two cores
+# make check  style, types, import arrows, coverage
+# make bench  the figures that we promise, each beside its floor
+# make soak   the long trials, in full; under an hour
+# make lock   pin the dependencies anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
+LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
+
+.PHONY: run test check bench soak lock browser clean
+.DEFAULT_GOAL := test
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# What runs the site.
+$(VENV)/run: requirements/run.txt setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/run.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What tests and checks it, which includes the former.
+$(VENV)/dev: requirements/dev.txt setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/dev.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(VENV)/run
+	@$(BIN)/tetsuzuki demo
+
+# Chromium for the browser tests; without it they are skipped and say so.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing Chromium for the browser tests"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			chromium fonts-noto-cjk; } >/dev/null || echo "Chromium could not be installed"; \
+	else echo "Browser tests are skipped: install Chromium (Debian: apt-get install chromium fonts-noto-cjk)"; fi
+
+test: $(VENV)/dev browser
+	$(BIN)/python -m pytest -n $(JOBS) -q
+
+check: $(VENV)/dev browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -n $(JOBS) -q --cov --cov-report=term
+
+bench: $(VENV)/dev
+	$(BIN)/python -m benchmarks.durable_flow
+	$(BIN)/python -m benchmarks.start_up
+
+soak: $(VENV)/dev browser
+	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -q -s tests/trials tests/engine/test_stateful.py tests/web/test_fuzz.py
+
+lock: $(VENV)/dev
+	$(LOCK) --extra pg --extra diagram --extra house -o requirements/run.txt setup.cfg
+	$(LOCK) --extra pg --extra diagram --extra house --extra dev -o requirements/dev.txt setup.cfg
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

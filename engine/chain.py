@@ -1,0 +1,112 @@
+"""The hash chain over an instance's history (I8).
+
+Each entry's HMAC covers all its fields and the HMAC before it; the instance row holds the last one. So an entry that
+was changed, removed or put in between shows, and so does a missing tail. What it cannot detect: the removal of a whole
+instance with its row, a restored older copy of the whole database, and anything done by somebody who holds SECRET_KEY.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.definition import Instance
+
+canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+def seal(
+    key: bytes,
+    instance: Instance,
+    seq: int,
+    event: str,
+    source: str,
+    target: str,
+    actor: str,
+    at: str,
+    due_at: str | None,
+    data: str,
+    before: bytes,
+) -> bytes:
+    """The HMAC-SHA256 of one entry. Times are texts as the database holds them; `data` is canonical JSON."""
+    fields = canonical(
+        [
+            instance.id,
+            instance.workflow,
+            instance.version,
+            instance.subject,
+            seq,
+            event,
+            source,
+            target,
+            actor,
+            at,
+            due_at,
+            data,
+            before.hex(),
+        ]
+    )
+    return hmac.digest(key, fields.encode(), "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of history. `due_at` is set where a timer fired: `late` is by how much."""
+
+    seq: int
+    event: str
+    source: str
+    target: str
+    actor: str
+    at: datetime
+    due_at: datetime | None
+    data: str
+    mac: bytes
+
+    @property
+    def late(self) -> float | None:
+        """Seconds between the time that was due and the time that it was done."""
+        return (self.at - self.due_at).total_seconds() if self.due_at is not None else None
+
+
+def faults(key: bytes, instance: Instance, entries: Sequence[Entry], to_text: object) -> list[str]:
+    """What does not fit in a chain, as sentences; empty where all is well. `to_text` writes a time as the tables do."""
+    assert callable(to_text)
+    found: list[str] = []
+    before, state = b"", ""
+    for place, entry in enumerate(entries, start=1):
+        if entry.seq != place:
+            found.append(f"entry {place} is missing: entry {entry.seq} stands in its place")
+            break
+        if entry.source != state:
+            found.append(f"entry {place} begins in {entry.source!r}, the one before ended in {state!r}")
+        due_at = to_text(entry.due_at) if entry.due_at is not None else None
+        mac = seal(
+            key,
+            instance,
+            entry.seq,
+            entry.event,
+            entry.source,
+            entry.target,
+            entry.actor,
+            to_text(entry.at),
+            due_at,
+            entry.data,
+            before,
+        )
+        if not hmac.compare_digest(mac, entry.mac):
+            found.append(f"entry {place} ({entry.event}) was changed, or SECRET_KEY is another one")
+        before, state = entry.mac, entry.target
+    if not found:
+        if not entries:
+            found.append("there is no history")
+        elif instance.seq != len(entries):
+            found.append(f"the last entry is {len(entries)}, the instance says {instance.seq}: the tail is missing")
+        elif not hmac.compare_digest(instance.head, before):
+            found.append("the last entry's seal is not the one that the instance holds")
+        elif instance.state != state:
+            found.append(f"history ends in {state!r}, the instance says {instance.state!r}")
+    return found

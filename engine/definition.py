@@ -1,0 +1,361 @@
+"""What a workflow is: frozen dataclasses, data only.
+
+Events are what someone does, states are what is true, guards read as sentences. A guard returns None or a `Refusal`;
+a write changes records inside the transaction; an effect is what must happen in the world after it. Nothing here
+runs anything: `machine` decides, `runtime` does, `check` finds what is wrong. Every part remembers the file and line
+where it was written, so that a problem is reported at its source.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from engine.text import Text, _
+
+_OWN_FRAMES = (__file__, "<string>")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something was written."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def _caller() -> Location:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename in _OWN_FRAMES:
+        frame = frame.f_back
+    return Location(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _written() -> Any:
+    return field(default_factory=_caller, compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a guard said no. `field` names the input that it concerns, where there is one."""
+
+    code: str
+    message: Text
+    field: str | None = None
+
+
+class Secret(str):
+    """A value that guards and writes may use and nobody may keep: not in history, digests, logs or reprs (I11)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, as history names them: `account:12`, `visitor`, `system`.
+
+    `proof` is what they showed, such as the token of a mailed link; it is checked and never kept.
+    """
+
+    kind: str
+    id: str = ""
+    proof: str = field(default="", repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}" if self.id else self.kind
+
+
+SYSTEM_ACTOR = Actor("system")
+
+
+@dataclass(slots=True)
+class Instance:
+    """One running procedure as the database knows it. `head` is the HMAC of its last history entry (I8)."""
+
+    id: int
+    workflow: str
+    version: int
+    subject: str
+    state: str
+    seq: int
+    generation: int
+    head: bytes
+
+
+class Records(Protocol):
+    """The domain's records inside the engine's transaction.
+
+    `model` is a peewee model. Writes may be held back and sent together; every read sees the writes before it.
+    """
+
+    def get(self, model: Any, *, lock: bool = False, **equal: Any) -> Any | None:
+        """The one row where every named column equals its value, or None. `lock` holds it until commit."""
+
+    def insert(self, model: Any, **values: Any) -> None:
+        """Add a row."""
+
+    def update(self, model: Any, where: Mapping[str, Any], **values: Any) -> None:
+        """Change the rows where every named column equals its value."""
+
+    def delete(self, model: Any, **equal: Any) -> None:
+        """Remove the rows where every named column equals its value."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What guards and writes see: one event, tried on one instance, inside the transaction.
+
+    `now` is the time of the transaction; `at` is when the event counts as having happened, which differs from `now`
+    only for a timer that is late (I3). Both are aware, in UTC.
+    """
+
+    instance: Instance
+    event: str
+    actor: Actor
+    data: Any
+    now: datetime
+    at: datetime
+    records: Records
+    holds_link: bool = False
+    completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
+
+
+Guard = Callable[[Attempt], Refusal | None]
+Write = Callable[[Attempt], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Who may fire an event. `title` says it to people; `holds` decides."""
+
+    name: str
+    title: Text
+    holds: Callable[[Attempt], bool] = field(compare=False, repr=False)
+
+
+SYSTEM = Permission("system", _("システム（自動処理）"), lambda attempt: attempt.actor.kind == "system")
+LINK_HOLDER = Permission("link_holder", _("メールのURLを開いた方"), lambda attempt: attempt.holds_link)
+ANYONE = Permission("anyone", _("どなたでも"), lambda attempt: True)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Fires `event` when its state has lasted `after`."""
+
+    event: str
+    after: timedelta
+    where: Location = _written()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When an effect is tried again: after `first`, then `factor` times longer each time up to `most`.
+
+    Each wait is shortened or lengthened by up to `jitter` of itself, so that what failed together does not come back
+    together. After `deadline` from the first attempt's due time the effect becomes an incident.
+    """
+
+    first: timedelta = timedelta(minutes=1)
+    factor: float = 2.0
+    most: timedelta = timedelta(hours=1)
+    jitter: float = 0.1
+    deadline: timedelta = timedelta(hours=72)
+
+    def wait(self, attempts: int, chance: float) -> timedelta:
+        """How long after the `attempts`-th failure (from 1); `chance` in [0, 1) places it within the jitter."""
+        exponent = min(attempts - 1, 64)
+        seconds = min(self.first.total_seconds() * self.factor**exponent, self.most.total_seconds())
+        return timedelta(seconds=seconds * (1 + self.jitter * (2 * chance - 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something that must happen in the world: one outbox row, delivered by one plugin, kept until done (I5).
+
+    `done` is the event that is fired in the same commit that records the completion. An effect with `done` loses its
+    point, and is cancelled, when its instance reaches a state that does not wait for that event. `figures` freezes
+    what must not change between the transaction and the delivery; it must hold no secret and nothing personal. `link`
+    says that it carries the mailed link: it loses its point when a newer one is issued.
+    """
+
+    kind: str
+    name: str
+    to: str = ""
+    done: str | None = None
+    retry: Retry = Retry()
+    figures: Callable[[Attempt], Mapping[str, Any]] | None = None
+    link: bool = False
+    where: Location = _written()
+
+    @property
+    def channel(self) -> str:
+        """Effects of one instance keep their order within a channel and never wait for another."""
+        return f"{self.kind}:{self.to}" if self.to else self.kind
+
+
+def Mail(  # noqa: N802  (reads as a part of a definition)
+    name: str,
+    *,
+    to: str,
+    done: str | None = None,
+    retry: Retry | None = None,
+    figures: Callable[[Attempt], Mapping[str, Any]] | None = None,
+    link: bool = False,
+) -> Effect:
+    """A mail: templates `mail/<name>.<language>.txt` and `.html` beside the definition, to a named recipient."""
+    return Effect("mail", name, to, done, retry or Retry(), figures, link, where=_caller())
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mail address and the language that its reader chose."""
+
+    email: str
+    language: str = "ja"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Finds the address behind a role such as "applicant" when a mail is rendered.
+
+    `language` answers inside the transaction that makes the effect; `address` when it is delivered. `amend`, where it
+    is given, lets an operator correct a wrong address (an incident's `amend`): it writes the record.
+    """
+
+    language: Callable[[Attempt], str]
+    address: Callable[[Instance, Records], Address | None]
+    amend: Callable[[Instance, Records, str], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A unique index that decides a rule over several rows, and the refusal that its violation becomes."""
+
+    table: str
+    columns: tuple[str, ...]
+    refusal: Refusal
+
+    @property
+    def index(self) -> str:
+        """The name of the index."""
+        return "_".join((self.table, *self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is true between two events."""
+
+    name: str
+    title: Text | None = None
+    timers: tuple[Timer, ...] = ()
+    final: bool = False
+    where: Location = _written()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How an instance begins. `keep` names the input fields that history may show: nothing personal, nothing secret."""
+
+    state: str
+    allow: Permission = ANYONE
+    guards: tuple[Guard, ...] = ()
+    writes: tuple[Write, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    keep: tuple[str, ...] = ()
+    where: Location = _written()
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """`event` leads from each of `sources` to `target`, where `allow` and every guard agree.
+
+    Several transitions may share event and source: they are tried in order, and all but the last must have guards.
+    `title` is what the button says; only events of the system need none.
+    """
+
+    event: str
+    sources: tuple[str, ...]
+    target: str
+    allow: Permission
+    title: Text | None = None
+    guards: tuple[Guard, ...] = ()
+    writes: tuple[Write, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    keep: tuple[str, ...] = ()
+    renew_link: bool = False
+    where: Location = _written()
+
+
+@dataclass(frozen=True, eq=False)
+class Workflow:
+    """A procedure: its states, what leads from one to the next, and what follows from it.
+
+    `folder` holds `mail/`; it is the definition's own unless named. `link` is the path under which its mailed link is
+    opened ("a" gives `/a/…`). `mail_context` gives the templates what they show.
+    """
+
+    name: str
+    version: int
+    start: Start
+    states: tuple[State, ...]
+    transitions: tuple[Transition, ...]
+    title: Text | None = None
+    recipients: Mapping[str, Recipient] = field(default_factory=dict)
+    mail_context: Callable[[Instance, Records], Mapping[str, Any]] | None = None
+    link: str = ""
+    folder: Path | None = None
+    where: Location = _written()
+
+    def __repr__(self) -> str:
+        return f"<Workflow {self.name} v{self.version}>"
+
+    @cached_property
+    def by_name(self) -> Mapping[str, State]:
+        """States by name."""
+        return {state.name: state for state in self.states}
+
+    @cached_property
+    def outgoing(self) -> Mapping[tuple[str, str], tuple[Transition, ...]]:
+        """Transitions by (source, event), in the order in which they are tried."""
+        found: dict[tuple[str, str], tuple[Transition, ...]] = {}
+        for transition in self.transitions:
+            for source in transition.sources:
+                found[source, transition.event] = (*found.get((source, transition.event), ()), transition)
+        return found
+
+    @cached_property
+    def events(self) -> Mapping[str, tuple[str, ...]]:
+        """Event names by the state from which they lead out, in order of writing."""
+        found: dict[str, tuple[str, ...]] = {state.name: () for state in self.states}
+        for source, event in self.outgoing:
+            found[source] = (*found.get(source, ()), event)
+        return found
+
+    @cached_property
+    def effects(self) -> Mapping[str, Effect]:
+        """Every effect by its name."""
+        return {effect.name: effect for effect in self.all_effects()}
+
+    def all_effects(self) -> Iterator[Effect]:
+        """Every effect in order of writing, duplicates included."""
+        yield from self.start.effects
+        for transition in self.transitions:
+            yield from transition.effects
+
+    @property
+    def home(self) -> Path:
+        """The folder with the workflow's templates."""
+        return self.folder or Path(self.where.file).parent

@@ -1,0 +1,210 @@
+"""From an outbox row to one plugin, at least once, in order, until done or an incident (I5).
+
+A row is claimed before it is delivered: its lease is a time until which nobody else touches it, and the try is counted
+when it is claimed, so that a worker that died counts as a try. A row waits for the earlier ones of its instance and
+channel, an incident among them included. Delivering happens outside any transaction; what came of it is written in
+one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from engine.definition import Effect, Instance
+from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome
+from engine.mail import NoRecipient, Renderer
+from engine.runtime import Claim, Engine
+from engine.store import from_db, to_db
+
+log = logging.getLogger("tetsuzuki.dispatch")
+
+_COLUMNS = "instance_id, seq, position, name, language, figures, generation, attempts, deadline_at"
+_UNBLOCKED = """
+    o.state IN ('waiting', 'leased') AND NOT EXISTS (
+        SELECT 1 FROM outbox e WHERE e.instance_id = o.instance_id AND e.kind = o.kind AND e.recipient = o.recipient
+        AND e.state IN ('waiting', 'leased', 'incident') AND (e.seq, e.position) < (o.seq, o.position))
+"""
+_CLAIM = f"""
+    UPDATE outbox SET state = 'leased', attempts = attempts + 1, due_at = ?, leased_by = ?
+    WHERE (instance_id, seq, position) IN (
+        SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ?
+        ORDER BY o.due_at LIMIT ? %s)
+    RETURNING {_COLUMNS}
+"""
+_IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
+_NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} ORDER BY o.due_at LIMIT 1"
+
+
+class Dispatcher:
+    """Delivers effects. Several threads and several processes may drain one outbox.
+
+    `mailer` names the one of `mailers` that sends this site's mails.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        renderer: Renderer,
+        *,
+        mailers: Mapping[str, Mailer],
+        mailer: str,
+        handlers: Mapping[str, EffectHandler] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.renderer = renderer
+        self.mailers = mailers
+        self.mailer = mailer
+        self.handlers = handlers or {}
+        self._handed_over: deque[tuple[float, Claim]] = deque()
+
+    def take_over(self, claims: list[Claim]) -> None:
+        """Accept effects whose lease was taken in the commit that made them."""
+        until = monotonic() + self.engine.lease.total_seconds() / 2
+        self._handed_over.extend((until, claim) for claim in claims)
+
+    def drain(self, limit: int = 100) -> int:
+        """Deliver what is due, at most `limit` effects. Returns how many were tried."""
+        tried = 0
+        while tried < limit:
+            claims = self._from_handover() or self._claim(1)
+            if not claims:
+                break
+            for claim in claims:
+                tried += 1
+                self.deliver(claim)
+        return tried
+
+    def next_due(self) -> datetime | None:
+        """When the next effect wants to be tried; None where nothing waits."""
+        with self.engine.store.reading() as unit:
+            found = unit.rows(_NEXT_DUE)
+        return from_db(found[0][0]) if found else None
+
+    def deliver(self, claim: Claim) -> Outcome | None:
+        """Deliver one claimed effect and write down what came of it. None where it had lost its point."""
+        engine = self.engine
+        with engine.store.reading() as unit:
+            sight, found = engine.sight(unit, claim.instance)
+            workflow = engine.workflow(found)
+            effect = workflow.effects.get(claim.name)
+            if effect is not None and self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
+                self._settle(claim, "cancelled", "", sight.now)
+                return None
+            if effect is None:
+                outcome: Outcome = Failed("unknown_effect", f"{workflow!r} declares no effect {claim.name!r}")
+                ready = None
+            elif sight.now >= claim.deadline_at:
+                outcome = Failed("deadline", f"not delivered before its deadline, {claim.attempts} tries")
+                ready = None
+            else:
+                outcome, ready = self._prepare(claim, effect, found, unit)
+        if ready is not None:
+            try:
+                outcome = ready()
+            except Exception as error:
+                log.exception("effect %s.%s.%s: its plugin raised", claim.instance, claim.seq, claim.position)
+                outcome = Deferred(f"the plugin raised {type(error).__name__}")
+        if isinstance(outcome, Accepted):
+            assert effect is not None
+            engine.complete(claim.instance, claim.seq, claim.position, effect)
+        else:
+            self._postpone(claim, effect, outcome)
+        return outcome
+
+    def _prepare(self, claim: Claim, effect: Effect, found: Instance, unit: Any) -> tuple[Outcome, Any]:
+        """All that needs the database, before the plugin is called without it."""
+        key = self.engine.effect_key(claim.instance, claim.seq, claim.position)
+        figures = json.loads(claim.figures)
+        if effect.kind == "mail":
+            mailer = self.mailers.get(self.mailer)
+            if mailer is None:
+                return Failed("no_plugin", f"the mailer {self.mailer!r} is not loaded"), None
+            try:
+                message = self.renderer.message(
+                    self.engine.workflow(found), effect, found, unit, figures, key=key, language=claim.language
+                )
+            except NoRecipient as error:
+                return Failed("no_recipient", str(error)), None
+            except Exception as error:
+                log.exception("mail %s of instance %s cannot be rendered", claim.name, claim.instance)
+                return Failed("render", f"{type(error).__name__}: {error}"), None
+            return Accepted(), lambda: mailer.send(message, key)
+        handler = self.handlers.get(effect.kind)
+        if handler is None:
+            return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
+        delivery = Delivery(effect.kind, effect.name, effect.to, found.subject, figures, claim.language)
+        return Accepted(), lambda: handler.deliver(delivery, key)
+
+    @staticmethod
+    def _has_lost_its_point(effect: Effect, claim: Claim, found: Instance, events: tuple[str, ...]) -> bool:
+        if effect.link and claim.generation != found.generation:
+            return True
+        return effect.done is not None and effect.done not in events
+
+    def _from_handover(self) -> list[Claim]:
+        """The next effect whose lease came with its commit, unless it waited here until the lease is nearly over."""
+        while self._handed_over:
+            try:
+                until, claim = self._handed_over.popleft()
+            except IndexError:  # another thread was faster
+                break
+            if monotonic() < until:
+                return [claim]
+        return []
+
+    def _claim(self, limit: int) -> list[Claim]:
+        store = self.engine.store
+        now = store.now()
+        with store.reading() as unit:
+            if not unit.rows(_IS_DUE, (to_db(now),)):
+                return []
+        with store.begin() as unit:
+            sql = _CLAIM % ("FOR UPDATE OF o SKIP LOCKED" if unit.lock_suffix else "")
+            rows = unit.rows(sql, (to_db(now + self.engine.lease), self.engine.worker, to_db(now), limit))
+            store.commit(unit)
+        return [_claim(row) for row in rows]
+
+    def _postpone(self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed) -> None:
+        now = self.engine.store.now()
+        if isinstance(outcome, Failed):
+            self._settle(claim, "incident", f"{outcome.code}: {outcome.reason}", now)
+            return
+        assert effect is not None
+        wait = effect.retry.wait(claim.attempts, self.engine.chance())
+        due = now + max(wait, outcome.after or timedelta(0))
+        if due > claim.deadline_at:
+            self._settle(claim, "incident", f"deadline: {claim.attempts} tries; the last: {outcome.reason}", now)
+        else:
+            self._settle(claim, "waiting", outcome.reason, due)
+
+    def _settle(self, claim: Claim, state: str, error: str, due: datetime) -> None:
+        """Write down what came of a try, unless somebody else has claimed or settled the row since."""
+        store = self.engine.store
+        if state == "incident":
+            log.error("effect %s.%s.%s is an incident: %s", claim.instance, claim.seq, claim.position, error)
+        with store.begin() as unit:
+            unit.write(
+                "UPDATE outbox SET state = ?, error = ?, due_at = ? WHERE instance_id = ? AND seq = ? AND position = ? "
+                "AND state = 'leased' AND leased_by = ? AND attempts = ?",
+                (
+                    state,
+                    error[:1000],
+                    to_db(due),
+                    claim.instance,
+                    claim.seq,
+                    claim.position,
+                    self.engine.worker,
+                    claim.attempts,
+                ),
+            )
+            store.commit(unit)
+
+
+def _claim(row: tuple[Any, ...]) -> Claim:
+    return Claim(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], from_db(row[8]))

@@ -1,0 +1,114 @@
+"""Every error that the engine raises on purpose.
+
+The first line of a class's docstring is its default message, and `status` is the HTTP status that fits, so that no
+view has to translate errors one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from engine.text import Text
+
+if TYPE_CHECKING:
+    from engine.definition import Refusal
+
+
+class EngineError(Exception):
+    """Something went wrong in the engine."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str | Text | None = None) -> None:
+        doc = (type(self).__doc__ or "").strip().split("\n")[0]
+        self.message: Text = message if isinstance(message, Text) else Text(message or doc)
+        super().__init__(self.message.msgid)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class Refused(EngineError):
+    """A rule of the procedure does not allow this now."""
+
+    status = 422
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        self.refusals = tuple(refusals)
+        super().__init__(self.refusals[0].message if self.refusals else None)
+
+    @property
+    def refusal(self) -> Refusal:
+        """The first reason."""
+        return self.refusals[0]
+
+
+class Forbidden(EngineError):
+    """You are not allowed to do this."""
+
+    status = 403
+
+
+class EventNotPossible(EngineError):
+    """This can no longer be done: the procedure has moved on."""
+
+    status = 409
+
+
+class TransitionConflict(EngineError):
+    """Somebody else was faster: the procedure changed at the same moment."""
+
+    status = 409
+
+
+class StaleForm(EngineError):
+    """The page was shown before somebody else's change. Please look at the current state and try again."""
+
+    status = 409
+
+
+class KeyReused(EngineError):
+    """This request key was already used for a request with other contents."""
+
+    status = 409
+
+
+class UnknownInstance(EngineError):
+    """There is no such procedure."""
+
+    status = 404
+
+
+class UnknownWorkflow(EngineError):
+    """No definition of this workflow and version is loaded."""
+
+    status = 500
+
+
+class UnknownEffect(EngineError):
+    """There is no such effect."""
+
+    status = 404
+
+
+class Busy(EngineError):
+    """The database is busy. Nothing was changed; please try again in a moment."""
+
+    status = 503
+
+
+class InvalidDefinition(EngineError):
+    """A workflow definition is invalid."""
+
+
+class DefinitionChanged(EngineError):
+    """A released workflow definition was changed without a new version."""
+
+
+class PluginError(EngineError):
+    """A plugin could not be loaded or broke its contract."""
+
+
+class ConfigurationError(EngineError):
+    """A setting is missing or wrong."""

@@ -1,0 +1,43 @@
+"""What a plugin may add to the engine: the hooks, their arguments and their promises.
+
+Both hooks register by name: they run once, at start, and hand over objects that do the work later. Nothing is ever
+delivered through a hook call itself, because pluggy stops at the first implementation that raises, and one broken
+plugin would then hold back the others (I5). `plugins.Plugins` therefore calls implementations one by one. The hooks of
+the business are in `workflows.hookspecs`; docs/hooks.md is the page for plugin authors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pluggy import HookimplMarker, HookspecMarker
+
+from engine.delivery import EffectHandler, Mailer
+
+PROJECT = "tetsuzuki"
+
+hookspec = HookspecMarker(PROJECT)
+hookimpl = HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_mailers() -> Mapping[str, Mailer]:  # type: ignore[empty-body]
+    """Mailers by name. The site's setting `mailer` says which of them sends.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; other plugins' mailers are not affected.
+    Must never: open a connection or send anything; return a mailer that cannot be called from several threads at once.
+    A mailer that its configuration leaves out is left out of the mapping. A name that two plugins claim is a
+    `PluginError` that names both.
+    """
+
+
+@hookspec
+def register_effect_handlers() -> Mapping[str, EffectHandler]:  # type: ignore[empty-body]
+    """Handlers for effects that are not mails, by the effect's kind.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; effects of its kinds wait and become incidents.
+    Must never: do the effect; claim the kind "mail", which belongs to the mailer. A kind that two plugins claim is a
+    `PluginError` that names both: an effect goes to exactly one of them, and nobody may have to guess which.
+    """

@@ -1,0 +1,169 @@
+"""Effects and timers that the engine gave up on, and what an operator does about them (I5).
+
+Each act needs a reason and is written into the instance's history with its actor. A reason is kept for ever: it must
+name no person. What was amended stays out of history; it is in the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.definition import Actor, Instance
+from engine.errors import EventNotPossible, UnknownEffect
+from engine.runtime import Committed, Engine, opened
+from engine.store import Unit, from_db, to_db
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that waits for an operator. `ref` names it in the commands, as in `42.1.0` or `42.expire`."""
+
+    ref: str
+    instance: int
+    subject: str
+    workflow: str
+    state: str
+    what: str
+    recipient: str
+    attempts: int
+    since: datetime
+    error: str
+
+
+def incidents(engine: Engine) -> list[Incident]:
+    """All open incidents, oldest first: effects that were given up, and timers whose rules are broken."""
+    with engine.store.reading() as unit:
+        effects = unit.rows(
+            "SELECT o.instance_id, o.seq, o.position, i.subject, i.workflow, i.state, o.name, o.recipient, o.attempts, "
+            "o.due_at, o.error FROM outbox o JOIN instance i ON i.id = o.instance_id WHERE o.state = 'incident'"
+        )
+        timers = unit.rows(
+            "SELECT t.instance_id, t.event, i.subject, i.workflow, i.state, t.failures, t.due_at, t.error "
+            "FROM timer t JOIN instance i ON i.id = t.instance_id WHERE t.failures > 0"
+        )
+    found = [
+        Incident(f"{r[0]}.{r[1]}.{r[2]}", r[0], r[3], r[4], r[5], r[6], r[7], r[8], from_db(r[9]), r[10])
+        for r in effects
+    ]
+    found += [
+        Incident(f"{r[0]}.{r[1]}", r[0], r[2], r[3], r[4], f"timer {r[1]}", "", r[5], from_db(r[6]), r[7])
+        for r in timers
+    ]
+    return sorted(found, key=lambda incident: (incident.since, incident.ref))
+
+
+def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
+    """Try again at once, with a deadline counted from now. Raises UnknownEffect, EventNotPossible."""
+    _act(engine, ref, actor, "incident.retry", reason, _again(engine))
+
+
+def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
+    """Give the effect up for good; what waits behind it in its channel goes on. Its `done` event is not fired."""
+
+    def give_up(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+        if isinstance(place, str):
+            raise EventNotPossible("A timer cannot be skipped: mend its rule, then retry.")
+        unit.write(
+            "UPDATE outbox SET state = 'skipped' WHERE instance_id = ? AND seq = ? AND position = ?", (found.id, *place)
+        )
+
+    _act(engine, ref, actor, "incident.skip", reason, give_up)
+
+
+def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> None:
+    """Correct the recipient's address in its record, then retry. A mail that carries a link gets a new one.
+
+    Raises EventNotPossible where the workflow does not let this recipient be amended.
+    """
+    again = _again(engine)
+
+    def correct(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+        row = (
+            []
+            if isinstance(place, str)
+            else unit.rows(
+                "SELECT name, recipient FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?",
+                (found.id, *place),
+            )
+        )
+        workflow = engine.workflow(found)
+        recipient = workflow.recipients.get(row[0][1]) if row else None
+        if recipient is None or recipient.amend is None:
+            raise EventNotPossible("The address of this recipient cannot be amended here.")
+        recipient.amend(found, unit, address)
+        if workflow.effects[row[0][0]].link:
+            # Whoever has the mail that went to the wrong address must not hold a working link.
+            found.generation += 1
+            unit.write("UPDATE instance SET generation = ? WHERE id = ?", (found.generation, found.id))
+            unit.write(
+                "UPDATE outbox SET generation = ? WHERE instance_id = ? AND seq = ? AND position = ?",
+                (found.generation, found.id, *place),
+            )
+        again(unit, found, place, now)
+
+    _act(engine, ref, actor, "incident.amend", reason, correct)
+
+
+def _again(engine: Engine) -> Callable[[Unit, Instance, tuple[int, int] | str, datetime], None]:
+    def again(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+        if isinstance(place, str):
+            unit.write(
+                "UPDATE timer SET wake_at = due_at, failures = 0, error = '' WHERE instance_id = ? AND event = ?",
+                (found.id, place),
+            )
+            return
+        name = unit.rows(
+            "SELECT name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?", (found.id, *place)
+        )[0][0]
+        effect = engine.workflow(found).effects.get(name)
+        patience = effect.retry.deadline if effect is not None else timedelta(0)
+        unit.write(
+            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ? "
+            "WHERE instance_id = ? AND seq = ? AND position = ?",
+            (to_db(now), to_db(now + patience), found.id, *place),
+        )
+
+    return again
+
+
+def _act(
+    engine: Engine,
+    ref: str,
+    actor: Actor,
+    event: str,
+    reason: str,
+    act: Callable[[Unit, Instance, tuple[int, int] | str, datetime], None],
+) -> None:
+    if not reason.strip():
+        raise EventNotPossible("A reason is needed: it is written into history.")
+    number, place = _parse(ref)
+    with opened(engine, number) as (unit, found, _, now):
+        if isinstance(place, str):
+            open_one = unit.rows(
+                "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0", (number, place)
+            )
+        else:
+            open_one = unit.rows(
+                "SELECT 1 FROM outbox WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'incident'",
+                (number, *place),
+            )
+        if not open_one:
+            raise UnknownEffect(f"There is no open incident {ref}.")
+        act(unit, found, place, now)
+        engine.note(unit, found, event, actor, {"incident": ref, "reason": reason.strip()}, now)
+        engine.store.commit(unit)
+    if engine.on_commit is not None:
+        engine.on_commit(Committed(effects=1, next_due=now))
+
+
+def _parse(ref: str) -> tuple[int, tuple[int, int] | str]:
+    parts = ref.split(".", 1)
+    if len(parts) == 2 and parts[0].isdecimal():
+        numbers = parts[1].split(".")
+        if len(numbers) == 2 and all(number.isdecimal() for number in numbers):
+            return int(parts[0]), (int(numbers[0]), int(numbers[1]))
+        if len(numbers) == 1 and numbers[0].isidentifier():
+            return int(parts[0]), parts[1]
+    raise UnknownEffect(f"There is no incident {ref!r}: expected a name from the list, as in 42.1.0 or 42.expire.")

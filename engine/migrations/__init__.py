@@ -1,0 +1,1 @@
+"""The engine's tables, step by step. A released step is never changed: what comes later is a new one."""

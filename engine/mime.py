@@ -1,0 +1,131 @@
+"""A rendered mail as the bytes that go to a mail server (RFC 5322, RFC 2045–2047).
+
+One place builds them, so that what the development mailbox shows is what the mail server gets. Nothing here raises
+for what a mail contains: an address or subject that cannot be sent is a `Failed`, which an operator can amend.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
+
+from engine.delivery import Failed, Message
+
+# `name <address>` or the address alone. The name may be quoted; nothing else of RFC 5322's grammar (comments, routes,
+# groups) is of use in settings and records, and parsers disagree about it.
+_MAILBOX = re.compile(r"\s*(?:(?P<name>[^<>]*?)\s*<(?P<angle>[^<>]+)>|(?P<bare>[^<>]+?))\s*")
+_QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_LOCAL_PART = re.compile(r"[^\s\"(),:;<>@\[\\\]]+")
+_DOMAIN = re.compile(r"(?i:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*)")
+_ADDRESS_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f:.]+\]")
+_MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@]+)>?")
+
+
+@dataclass(frozen=True, slots=True)
+class Mime:
+    """A mail and its envelope.
+
+    `sender` and `recipients` are bare addresses, each recipient once; `primary` are those from To. `content` has CRLF
+    line ends and is ASCII unless `utf8`: then an address has a non-ASCII local part, and only a server that offers
+    SMTPUTF8 may get it (RFC 6531).
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    primary: tuple[str, ...]
+    content: bytes
+    utf8: bool
+
+
+def compose(message: Message, date: datetime) -> Mime | Failed:
+    """The mail as multipart/alternative, text before HTML (RFC 2046 §5.1.4), UTF-8 in base64.
+
+    `date` is aware. It is marked as sent by a machine (RFC 3834 §5), so that no holiday notice answers it. A line
+    break or another control character in an address or the subject is a `Failed` with the code "unsendable".
+    """
+    try:
+        return _compose(message, date)
+    except _Unsendable as problem:
+        return Failed("unsendable", str(problem))
+
+
+class _Unsendable(Exception):
+    pass
+
+
+def _compose(message: Message, date: datetime) -> Mime:
+    sender = _mailbox("From", message.sender)
+    to = [_mailbox("To", address) for address in message.to]
+    cc = [_mailbox("Cc", address) for address in message.cc]
+    if not to:
+        raise _Unsendable("To: there is no recipient")
+    identifier = _MESSAGE_ID.fullmatch(_header("Message-ID", message.message_id))
+    if identifier is None or not identifier[1].isascii():
+        raise _Unsendable("Message-ID: expected id@host")
+    utf8 = any(not mailbox.username.isascii() for mailbox in (sender, *to, *cc))
+
+    mail = EmailMessage(policy=SMTPUTF8 if utf8 else SMTP)
+    mail["From"] = sender
+    mail["To"] = to
+    if cc:
+        mail["Cc"] = cc
+    mail["Subject"] = _header("Subject", message.subject)
+    mail["Date"] = format_datetime(date)
+    mail["Message-ID"] = f"<{identifier[1]}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(_body("text", message.text), subtype="plain", charset="utf-8", cte="base64")
+    if message.html:
+        mail.add_alternative(_body("HTML", message.html), subtype="html", charset="utf-8", cte="base64")
+
+    primary = tuple(dict.fromkeys(mailbox.addr_spec for mailbox in to))
+    recipients = tuple(dict.fromkeys((*primary, *(mailbox.addr_spec for mailbox in cc))))
+    return Mime(sender.addr_spec, recipients, primary, mail.as_bytes(), utf8)
+
+
+def _header(name: str, value: str) -> str:
+    """`value` with single spaces; refused where it could end the header or the command that carries it."""
+    text = value.replace("\t", " ")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise _Unsendable(f"{name}: contains a line break or another control character")
+    return " ".join(text.split())
+
+
+def _body(name: str, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _Unsendable(f"the {name} contains a character that UTF-8 cannot encode") from None
+    return value
+
+
+def _mailbox(header: str, value: str) -> Address:
+    found = _MAILBOX.fullmatch(_header(header, value))
+    if found is None:
+        raise _Unsendable(f"{header}: {value!r} is not a mail address")
+    local, at, domain = (found["angle"] or found["bare"]).strip().rpartition("@")
+    if not at or not _LOCAL_PART.fullmatch(local):
+        raise _Unsendable(f"{header}: {value!r} is not a mail address")
+    name = found["name"] or ""
+    quoted = _QUOTED_NAME.fullmatch(name)
+    if quoted is not None:
+        name = re.sub(r"\\(.)", r"\1", quoted[1])
+    return Address(name, local, _domain(header, value, domain))
+
+
+def _domain(header: str, value: str, domain: str) -> str:
+    """The domain in ASCII (IDNA), or the address literal as it is."""
+    if _ADDRESS_LITERAL.fullmatch(domain):
+        return domain
+    try:
+        ascii_domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        ascii_domain = ""
+    if not _DOMAIN.fullmatch(ascii_domain):
+        raise _Unsendable(f"{header}: {value!r} has no valid domain")
+    return ascii_domain

@@ -1,0 +1,526 @@
+"""Finding, configuring, ordering and surviving plugins.
+
+A plugin is a class behind an entry point of the group `tetsuzuki.plugins`. Its nested frozen dataclass `Config` says
+what may stand under `[plugins.<name>]`; it is constructed with a `Config` and the `SiteFacts`, and its methods marked
+`@hookimpl` are its hooks. Bundled plugins are found in no other way.
+
+The rule of this file: what a plugin does wrong never stops the site. Each failure is kept with the plugin's name, its
+distribution and the reason, and the others still load. Only a name or kind that two plugins claim raises, when it is
+asked for, because there neither of them is the one at fault and choosing one would be a guess.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import os
+import sys
+import traceback
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from pluggy import HookRelay, PluginManager
+
+from engine import hookspecs
+from engine.definition import Secret
+from engine.delivery import EffectHandler, Mailer
+from engine.errors import EngineError, PluginError
+
+GROUP = "tetsuzuki.plugins"
+DEFAULT_ORDER = 100
+RESERVED_KIND = "mail"
+
+State = Literal["enabled", "disabled", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What every plugin may know about the site.
+
+    `var` is the folder for files that the site writes; `base_url` is where mailed links begin; `mail_from` is the
+    sender of the site's mails; `demo` is true where nothing may reach real people; `timezone` is an IANA name.
+    """
+
+    var: Path
+    base_url: str
+    mail_from: str
+    demo: bool
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a plugin is not (or not fully) at work. Reasons hold none of the plugin's secrets."""
+
+    plugin: str
+    reason: str
+    distribution: str = ""
+    version: str = ""
+
+    def __str__(self) -> str:
+        origin = f" ({self.distribution} {self.version})" if self.distribution else ""
+        return f"plugin {self.plugin}{origin}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One installed plugin as `tetsuzuki plugins list` shows it.
+
+    `hooks` are those that it implements, `mailers` and `kinds` the mailer names and effect kinds that it registered.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    description: str
+    state: State
+    reason: str = ""
+    hooks: tuple[str, ...] = ()
+    mailers: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    """A plugin on its way from entry point to object."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    target: Callable[[], Any]
+    enabled: bool = True
+    order: int = DEFAULT_ORDER
+    hooks: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
+class Plugins:
+    """The plugins of this process, as `load` left them."""
+
+    def __init__(self, manager: PluginManager, found: Sequence[_Found], failures: Sequence[Failure]) -> None:
+        self._manager = manager
+        self._found = {one.name: one for one in found}
+        self._failures = list(failures)
+        self._registered: dict[str, dict[str, list[tuple[str, Any]]]] = {}
+
+    @property
+    def hook(self) -> HookRelay:
+        """Pluggy's relay: calls every implementation, lower `order` first, and stops at the first that raises."""
+        return self._manager.hook
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Everything that went wrong so far, in the order in which it happened."""
+        return tuple(self._failures)
+
+    @property
+    def listed(self) -> tuple[Listed, ...]:
+        """Every installed plugin in load order: enabled, disabled or failed."""
+        return tuple(self._list(one) for one in self._found.values())
+
+    def mailers(self) -> dict[str, Mailer]:
+        """Mailers by name.
+
+        Raises:
+            PluginError: two plugins registered the same name.
+        """
+        return self.registered("register_mailers", "send")
+
+    def effect_handlers(self) -> dict[str, EffectHandler]:
+        """Effect handlers by the kind of effect.
+
+        Raises:
+            PluginError: two plugins registered the same kind.
+        """
+        return self.registered("register_effect_handlers", "deliver", reserved=(RESERVED_KIND,))
+
+    def registered(self, hook: str, *methods: str, reserved: Sequence[str] = ()) -> dict[str, Any]:
+        """What the plugins registered by name through `hook`, which takes no arguments; each must have the `methods`.
+
+        The hook is called once in the life of this object, and its answer kept. What breaks the contract becomes a
+        failure of its plugin and is left out.
+
+        Raises:
+            PluginError: there is no such hook, or two plugins registered the same name.
+        """
+        by_name = self._registered.get(hook)
+        if by_name is None:
+            by_name = self._registered[hook] = self._register(hook, methods, reserved)
+        for name, claims in by_name.items():
+            if len(claims) > 1:
+                who = " and ".join(self._describe(plugin) for plugin, _thing in claims)
+                raise PluginError(f"{hook}: {name!r} is claimed by {who}. Disable one of them.")
+        return {name: claims[0][1] for name, claims in by_name.items()}
+
+    def collect(self, hook: str, **arguments: Any) -> tuple[tuple[str, Any], ...]:
+        """Call each implementation of `hook` by itself: (plugin, answer), in the order of `hook`.
+
+        One that raises becomes a failure of its plugin; the others are still called.
+
+        Raises:
+            PluginError: there is no such hook.
+        """
+        caller = getattr(self._manager.hook, hook, None)
+        if caller is None:
+            raise PluginError(f"there is no hook {hook!r}")
+        answers = []
+        for implementation in reversed(caller.get_hookimpls()):
+            wanted = [arguments[name] for name in implementation.argnames]
+            try:
+                answer = implementation.function(*wanted)
+            except Exception as error:
+                self._fail(implementation.plugin_name, f"{hook} raised {_reason(error)}")
+            else:
+                answers.append((implementation.plugin_name, answer))
+        return tuple(answers)
+
+    def _register(self, hook: str, methods: Sequence[str], reserved: Sequence[str]) -> dict[str, list[tuple[str, Any]]]:
+        by_name: dict[str, list[tuple[str, Any]]] = {}
+        for plugin, answer in self.collect(hook):
+            if not isinstance(answer, Mapping):
+                self._fail(plugin, f"{hook} must return a mapping by name, not {type(answer).__name__}")
+                continue
+            for name, thing in answer.items():
+                missing = [method for method in methods if not callable(getattr(thing, method, None))]
+                if not isinstance(name, str) or not name:
+                    self._fail(plugin, f"{hook} returned the name {name!r}; a name is a text that is not empty")
+                elif name in reserved:
+                    self._fail(plugin, f"{hook} claims {name!r}, which is reserved")
+                elif inspect.isclass(thing) or missing:
+                    needed = " and ".join(f"{method}()" for method in methods)
+                    what = f"the class {thing.__name__}" if inspect.isclass(thing) else type(thing).__name__
+                    self._fail(plugin, f"{hook} returned {what} for {name!r}; it takes an object with {needed}")
+                else:
+                    by_name.setdefault(name, []).append((plugin, thing))
+        return by_name
+
+    def _fail(self, plugin: str, reason: str) -> None:
+        self._failures.append(_failure(self._found[plugin], reason))
+
+    def _describe(self, plugin: str) -> str:
+        one = self._found[plugin]
+        return f"{one.name} ({one.distribution} {one.version})"
+
+    def _list(self, one: _Found) -> Listed:
+        reasons = [failure.reason for failure in self._failures if failure.plugin == one.name]
+        state: State = "failed" if reasons else "enabled" if one.enabled else "disabled"
+
+        def names(hook: str) -> tuple[str, ...]:
+            claimed = self._registered.get(hook, {})
+            return tuple(name for name, claims in claimed.items() if any(plugin == one.name for plugin, _ in claims))
+
+        return Listed(
+            one.name,
+            one.distribution,
+            one.version,
+            _description(one.module),
+            state,
+            "; ".join(reasons),
+            one.hooks,
+            names("register_mailers"),
+            names("register_effect_handlers"),
+        )
+
+
+def load(
+    settings: Mapping[str, Mapping[str, Any]],
+    site: SiteFacts,
+    *,
+    extra: Sequence[tuple[str, type[Any]]] = (),
+    specs: Sequence[ModuleType | type] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Plugins:
+    """Load every installed plugin; what fails is in the answer's `failures`, and nothing is raised for it.
+
+    `settings` is the table `[plugins]` of the site's settings: plugin name → its keys. `extra` adds plugins that are
+    not installed as (name, class). `specs` are modules with further hookspecs. `environ` resolves `{env = "NAME"}`
+    and is the process's environment by default.
+    """
+    environ = os.environ if environ is None else environ
+    all_specs = (hookspecs, *specs)
+    failures: list[Failure] = []
+    unique, clashing = _without_clashes([*_installed(), *(_given(name, target) for name, target in extra)])
+    for clash in clashing:
+        sources = " and ".join(f"{one.distribution} {one.version}" for one in clash)
+        failures.append(_failure(clash[0], f"the name is claimed by {sources}; none of them is loaded"))
+
+    classes: list[tuple[_Found, type[Any]]] = []
+    for one in unique:
+        try:
+            one.enabled = _is_enabled(settings.get(one.name, {}))
+            if one.enabled:
+                target = _target(one)
+                one.order = target.order if hasattr(target, "order") else DEFAULT_ORDER
+                classes.append((one, target))
+        except (Exception, SystemExit) as error:
+            failures.append(_failure(one, _reason(error)))
+
+    manager = _manager(all_specs)
+    classes.sort(key=lambda pair: (pair[0].order, pair[0].name))
+    built: list[tuple[_Found, Any]] = []
+    for one, target in classes:
+        try:
+            config = _configure(one, target.Config, settings.get(one.name, {}), environ)
+            plugin = target(config, site)
+            one.hooks = _validate(all_specs, plugin, one.name)
+        except (Exception, SystemExit) as error:
+            failures.append(_failure(one, _reason(error)))
+        else:
+            built.append((one, plugin))
+    for one, plugin in reversed(built):  # pluggy calls first what was registered last
+        manager.register(plugin, one.name)
+
+    known = sorted({one.name for one in unique} | {clash[0].name for clash in clashing})
+    for name in settings:
+        if name not in known:
+            failures.append(Failure(name, f"unknown plugin; {_choice(name, known, 'installed are')}"))
+
+    listed = sorted([*unique, *(clash[0] for clash in clashing)], key=lambda one: (one.order, one.name))
+    plugins = Plugins(manager, listed, failures)
+    # Asked now, so that `failures` is complete when the site decides whether it is ready; a clash raises later, for
+    # whoever asks for the clashing names.
+    for ask in (plugins.mailers, plugins.effect_handlers):
+        try:
+            ask()
+        except PluginError:
+            continue
+    return plugins
+
+
+def _installed() -> list[_Found]:
+    found = []
+    for entry in entry_points(group=GROUP):
+        distribution, version = _origin(entry)
+        found.append(_Found(entry.name, entry.module, distribution, version, entry.load))
+    return sorted(found, key=lambda one: (one.name, one.distribution))
+
+
+def _origin(entry: EntryPoint) -> tuple[str, str]:
+    """Name and version of the distribution; half-removed installations have metadata without either."""
+    try:
+        return (str(entry.dist.name), str(entry.dist.version)) if entry.dist is not None else ("unknown", "unknown")
+    except Exception:
+        return "unknown", "unknown"
+
+
+def _given(name: str, target: type[Any]) -> _Found:
+    return _Found(name, target.__module__, "given by the site", "-", lambda: target)
+
+
+def _without_clashes(found: Sequence[_Found]) -> tuple[list[_Found], list[list[_Found]]]:
+    by_name: dict[str, list[_Found]] = {}
+    for one in found:
+        by_name.setdefault(one.name, []).append(one)
+    return [c[0] for c in by_name.values() if len(c) == 1], [c for c in by_name.values() if len(c) > 1]
+
+
+def _is_enabled(settings: Any) -> bool:
+    if not isinstance(settings, Mapping):
+        raise PluginError(f"settings must be a table of keys, given {_shown(settings)}")
+    enabled = settings.get("enabled", True)
+    if not isinstance(enabled, bool):
+        raise PluginError(f"key 'enabled': expected true or false, given {_shown(enabled)}")
+    return enabled
+
+
+def _target(one: _Found) -> type[Any]:
+    """The plugin's class, imported and looked over before anything of it runs."""
+    target = one.target()
+    if not inspect.isclass(target):
+        raise PluginError(f"the entry point must name a class, not {type(target).__name__}")
+    config = getattr(target, "Config", None)
+    if not (inspect.isclass(config) and is_dataclass(config)):
+        raise PluginError(f"class {target.__name__} has no nested dataclass Config")
+    if not config.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise PluginError(f"{target.__name__}.Config must be frozen: @dataclass(frozen=True)")
+    order = getattr(target, "order", DEFAULT_ORDER)
+    if not isinstance(order, int) or isinstance(order, bool):
+        raise PluginError(f"{target.__name__}.order must be an int, not {_shown(order)}")
+    return target
+
+
+def _manager(specs: Sequence[ModuleType | type]) -> PluginManager:
+    manager = PluginManager(hookspecs.PROJECT)
+    for spec in specs:
+        manager.add_hookspecs(spec)
+    return manager
+
+
+def _validate(specs: Sequence[ModuleType | type], plugin: object, name: str) -> tuple[str, ...]:
+    """The hooks that `plugin` implements. Tried on a manager of its own, so that a half-valid plugin leaves no trace.
+
+    Raises:
+        PluginError: an unknown hook, a wrapper, or no hook at all.
+        pluggy.PluginValidationError: arguments that the hookspec does not have.
+    """
+    manager = _manager(specs)
+    known = sorted(hook for hook in vars(manager.hook) if not hook.startswith("_"))
+    manager.register(plugin, name)
+    callers = manager.get_hookcallers(plugin) or []
+    for caller in callers:
+        if not caller.has_spec():
+            raise PluginError(f"unknown hook {caller.name!r}; {_choice(caller.name, known, 'hooks are')}")
+        for implementation in caller.get_hookimpls():
+            if implementation.wrapper or implementation.hookwrapper:
+                raise PluginError(f"{caller.name} is a wrapper; a plugin may not change what another one answers")
+    manager.check_pending()
+    if not callers:
+        raise PluginError(f"implements no hook: is @hookimpl missing? Hooks are: {', '.join(known)}")
+    return tuple(sorted(caller.name for caller in callers))
+
+
+def _configure(one: _Found, config: type[Any], settings: Mapping[str, Any], environ: Mapping[str, str]) -> Any:
+    """A `Config` from the plugin's settings.
+
+    Raises:
+        PluginError: every problem with a key, in one message.
+    """
+    wanted = {field.name: field for field in fields(config) if field.init}
+    if "enabled" in wanted:
+        raise PluginError("Config declares 'enabled', which belongs to the loader")
+    expected = typing.get_type_hints(config)
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for key, given in settings.items():
+        if key == "enabled":
+            continue
+        if key not in wanted:
+            problems.append(f"unknown key {key!r}; {_choice(key, sorted([*wanted, 'enabled']), 'keys are')}")
+            continue
+        try:
+            values[key] = _convert(expected[key], given, environ)
+        except ValueError as error:
+            problems.append(f"key {key!r}: {error}")
+    for key, field in wanted.items():
+        if key not in settings and _is_required(field):
+            problems.append(f"key {key!r} is missing; expected {_named(expected[key])}")
+    one.secrets = tuple(str(value) for value in values.values() if isinstance(value, Secret) and value)
+    if problems:
+        raise PluginError("; ".join(problems))
+    return config(**values)
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _parts(expected: Any) -> tuple[Any, bool]:
+    """The type without None, and whether None was allowed."""
+    if isinstance(expected, types.UnionType) or typing.get_origin(expected) is typing.Union:
+        arguments = typing.get_args(expected)
+        rest = [argument for argument in arguments if argument is not type(None)]
+        if len(rest) == 1:
+            return rest[0], len(arguments) > 1
+    return expected, False
+
+
+def _named(expected: Any) -> str:
+    kind, _optional = _parts(expected)
+    if kind is Secret:
+        return 'a text or {env = "NAME"}'
+    if kind == tuple[str, ...]:
+        return "a list of str"
+    if kind is Path:
+        return "a path as str"
+    return kind.__name__ if inspect.isclass(kind) else str(kind)
+
+
+def _convert(expected: Any, given: Any, environ: Mapping[str, str]) -> Any:
+    """`given` as the type `expected`.
+
+    Raises:
+        ValueError: says what was expected and what was given; never the value of a secret.
+    """
+    kind, _optional = _parts(expected)
+    if kind is Secret:
+        return _secret(given, environ)
+    if kind is bool and isinstance(given, bool):
+        return given
+    if kind is int and isinstance(given, int) and not isinstance(given, bool):
+        return given
+    if kind is float and isinstance(given, int | float) and not isinstance(given, bool):
+        return float(given)
+    if kind is str and isinstance(given, str):
+        return given
+    if kind is Path and isinstance(given, str | Path):
+        return Path(given)
+    if kind == tuple[str, ...] and isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
+        return tuple(given)
+    if kind not in (bool, int, float, str, Path, tuple[str, ...]):
+        raise ValueError(f"Config declares the type {_named(expected)}, which settings cannot have")
+    hint = "; only secrets are taken from the environment" if isinstance(given, Mapping) and "env" in given else ""
+    raise ValueError(f"expected {_named(expected)}, given {_shown(given)}{hint}")
+
+
+def _secret(given: Any, environ: Mapping[str, str]) -> Secret:
+    if isinstance(given, str):
+        return Secret(given)
+    if isinstance(given, Mapping) and set(given) == {"env"} and isinstance(given["env"], str):
+        name = given["env"]
+        if not environ.get(name):
+            raise ValueError(f"environment variable {name} is {'empty' if name in environ else 'not set'}")
+        return Secret(environ[name])
+    raise ValueError(f"expected {_named(Secret)}, given a value of type {type(given).__name__} (not shown)")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{text[:60]}…" if len(text) > 60 else text
+
+
+def _choice(given: str, known: Sequence[str], intro: str) -> str:
+    close = difflib.get_close_matches(given, known, n=1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    return f"{meant}{intro}: {', '.join(known) or 'none'}"
+
+
+def _reason(error: BaseException) -> str:
+    """An exception in one line; where it is not one of ours, with its type and the place that raised it."""
+    words = " ".join(str(error).split())
+    if isinstance(error, EngineError):
+        return words
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {words}{place}" if words else f"{type(error).__name__}{place}"
+
+
+def _failure(one: _Found, reason: str) -> Failure:
+    """A plugin's own exception may quote its settings, so its secrets are taken out."""
+    for secret in sorted(one.secrets, key=len, reverse=True):
+        reason = reason.replace(secret, "…")
+    return Failure(one.name, reason, one.distribution, one.version)
+
+
+def _description(module: str) -> str:
+    """First line of the docstring of `module`, read without importing it: a disabled plugin must not run."""
+    loaded = sys.modules.get(module)
+    doc = loaded.__doc__ if loaded is not None else _docstring_on_disk(module)
+    return (doc or "").strip().split("\n")[0]
+
+
+def _docstring_on_disk(module: str) -> str | None:
+    # importlib.util.find_spec would import the parent packages, which may be the plugin itself.
+    path: Any = None
+    spec = None
+    name = ""
+    try:
+        for part in module.split("."):
+            name = f"{name}.{part}" if name else part
+            finders = (finder.find_spec(name, path) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+            spec = next((found for found in finders if found is not None), None)
+            if spec is None:
+                return None
+            path = spec.submodule_search_locations
+        loader: Any = spec.loader if spec is not None else None
+        source = loader.get_source(name) if hasattr(loader, "get_source") else None
+        return ast.get_docstring(ast.parse(source)) if source else None
+    except Exception:  # a broken file has no description; what is wrong with it is the failure's reason
+        return None

@@ -1,0 +1,77 @@
+"""Released definitions do not change (I7): what runs is compared with what was released under the same version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import peewee as pw
+
+from engine.chain import canonical
+from engine.definition import Effect, Start, Transition, Workflow
+from engine.errors import DefinitionChanged
+from engine.store import transaction
+
+
+def _effect(effect: Effect) -> list[Any]:
+    return [effect.kind, effect.name, effect.to, effect.done or "", effect.link]
+
+
+def _way(way: Start | Transition) -> dict[str, Any]:
+    return {
+        "allow": way.allow.name,
+        "guards": [guard.__name__ for guard in way.guards],
+        "writes": [write.__name__ for write in way.writes],
+        "effects": [_effect(effect) for effect in way.effects],
+        "conflicts": [[conflict.index, conflict.refusal.code] for conflict in way.conflicts],
+        "keep": list(way.keep),
+    }
+
+
+def digest(workflow: Workflow) -> str:
+    """What a definition means, as SHA-256; its titles and its place in a file do not count."""
+    content = {
+        "name": workflow.name,
+        "version": workflow.version,
+        "link": workflow.link,
+        "start": {"state": workflow.start.state, **_way(workflow.start)},
+        "states": [
+            [state.name, state.final, [[timer.event, timer.after.total_seconds()] for timer in state.timers]]
+            for state in workflow.states
+        ],
+        "transitions": [
+            {
+                "event": transition.event,
+                "sources": list(transition.sources),
+                "target": transition.target,
+                "renew_link": transition.renew_link,
+                **_way(transition),
+            }
+            for transition in workflow.transitions
+        ],
+    }
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def release(db: pw.Database, workflows: Iterable[Workflow]) -> None:
+    """Write down what runs here for the first time. Raises DefinitionChanged where a version says something else."""
+    with transaction():
+        mark = db.param
+        for workflow in workflows:
+            found = db.execute_sql(
+                f"SELECT digest FROM definition WHERE name = {mark} AND version = {mark}",
+                (workflow.name, workflow.version),
+            ).fetchone()
+            made = digest(workflow)
+            if found is None:
+                db.execute_sql(
+                    f"INSERT INTO definition (name, version, digest) VALUES ({mark}, {mark}, {mark}) "
+                    "ON CONFLICT DO NOTHING",
+                    (workflow.name, workflow.version, made),
+                )
+            elif found[0] != made:
+                raise DefinitionChanged(
+                    f"{workflow.where}: workflow {workflow.name!r} version {workflow.version} was changed after its "
+                    "release, and instances run on it: give the changed definition a new version and keep the old one."
+                )

@@ -1,0 +1,904 @@
+"""The engine: one event is one transaction.
+
+Opening it locks the instance, reads its timers and then the clock. Due timers are applied first, in order, each
+successor counted from its predecessor's due time (I3). Then permission, guards, `machine.step`, writes; then state,
+history, timers and outbox, and the COMMIT (I1). Only then does anybody else hear of it.
+
+A refusal keeps what the due timers did and nothing else. Looking (`look`, `allowed`, `explain`) asks the same
+questions in the same order, locks nothing and writes nothing (I4). `preview` goes the whole way and turns back before
+the COMMIT.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import peewee as pw
+
+from engine import chain, links, machine
+from engine.definition import (
+    SYSTEM_ACTOR,
+    Actor,
+    Attempt,
+    Conflict,
+    Effect,
+    Guard,
+    Instance,
+    Refusal,
+    Secret,
+    Start,
+    State,
+    Transition,
+    Workflow,
+)
+from engine.delivery import Message
+from engine.errors import (
+    EngineError,
+    EventNotPossible,
+    Forbidden,
+    KeyReused,
+    Refused,
+    StaleForm,
+    TransitionConflict,
+    UnknownEffect,
+    UnknownInstance,
+    UnknownWorkflow,
+)
+from engine.store import Due, Opened, Statement, Unit, Violation, from_db, store_for, to_db
+from engine.text import Text
+
+log = logging.getLogger("tetsuzuki.engine")
+
+START_EVENT = "start"
+MIGRATE_EVENT = "migrate"
+_CANCEL = (
+    "UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? "
+    "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
+)
+_EFFECT_STATE = "SELECT state FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
+_MOST_TIMERS_AT_ONCE = 1000  # a definition whose timers go round in circles must not hold the lock for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an event did. `repeated` says that it had been done before, under the same key (I10)."""
+
+    instance: int
+    seq: int
+    event: str
+    source: str
+    target: str
+    at: datetime
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An instance as it is now: `state` is after the timers that are due, whether or not anything has fired them."""
+
+    instance: Instance
+    state: State
+    overdue: bool
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something that the actor may do now."""
+
+    event: str
+    title: Text | None
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One way out of the state: `reasons` is empty where it is open. `who` says who could."""
+
+    event: str
+    title: Text | None
+    target: str
+    who: Text
+    reasons: tuple[Refusal, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the actor may do it now."""
+        return not self.reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an event would do. Links in mails show as `…`."""
+
+    source: str
+    target: str
+    timers: tuple[tuple[str, datetime], ...]
+    mails: tuple[Message, ...]
+    effects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An outbox row whose lease a worker holds."""
+
+    instance: int
+    seq: int
+    position: int
+    name: str
+    language: str
+    figures: str
+    generation: int
+    attempts: int
+    deadline_at: datetime
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a commit left to be done: for whoever wakes the dispatcher and the timers.
+
+    `handed_over` are effects whose lease this process took in the commit that made them, so that they need not be
+    claimed by a commit of their own.
+    """
+
+    effects: int = 0
+    next_due: datetime | None = None
+    handed_over: list[Claim] | None = None
+
+
+def needs_input(guard: Guard) -> Guard:
+    """Mark a guard that can only be asked when the event's data is there: it is left out while somebody looks."""
+    guard.needs_input = True  # type: ignore[attr-defined]
+    return guard
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return None
+    if is_dataclass(value) and not isinstance(value, type):
+        return {part.name: _without_secrets(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _without_secrets(part) for name, part in value.items()}
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    if isinstance(value, Iterable):
+        return [_without_secrets(part) for part in value]
+    return str(value)
+
+
+@lru_cache(maxsize=4096)
+def _pointless(workflow: Workflow, source: str, target: str) -> tuple[str, ...]:
+    """The effects that lose their point on the way from `source` to `target`: nobody waits for their `done` there."""
+    before, after = workflow.events[source], workflow.events[target]
+    names = (e.name for e in workflow.all_effects() if e.done and e.done in before and e.done not in after)
+    return tuple(dict.fromkeys(names))
+
+
+class Engine:
+    """Runs workflows on one database.
+
+    `secret` seals history and derives links; whoever changes it breaks both. `clock` replaces the database's time.
+    `worker` names this process in leases. `lease` is how long a delivery may take before another worker may try: more
+    than twice the time that the slowest plugin allows itself.
+    `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
+    and must not raise.
+    """
+
+    def __init__(
+        self,
+        db: pw.Database,
+        workflows: Iterable[Workflow],
+        *,
+        secret: bytes,
+        clock: Callable[[], datetime] | None = None,
+        chance: Callable[[], float] = random.random,
+        worker: str = "engine",
+        lease: timedelta = timedelta(minutes=4),
+        render: Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any]], Message] | None = None,
+    ) -> None:
+        self.db = db
+        self.store = store_for(db, clock)
+        self.workflows = {(workflow.name, workflow.version): workflow for workflow in workflows}
+        self.newest = {name: self.workflows[name, version] for name, version in sorted(self.workflows)}
+        self.chance = chance
+        self.worker = worker
+        self.lease = lease
+        self.render = render
+        self.hands_over = False
+        self.on_commit: Callable[[Committed], None] | None = None
+        self._history_key = hmac.digest(secret, b"tetsuzuki history", "sha256")
+        self._link_key = hmac.digest(secret, b"tetsuzuki links", "sha256")
+        self._request_key = hmac.digest(secret, b"tetsuzuki requests", "sha256")
+
+    # -- what it knows ------------------------------------------------------------------------------------------------
+
+    def workflow(self, instance: Instance) -> Workflow:
+        """The definition that an instance is pinned to (I7). Raises UnknownWorkflow."""
+        found = self.workflows.get((instance.workflow, instance.version))
+        if found is None:
+            raise UnknownWorkflow(
+                f"No definition of workflow {instance.workflow!r} version {instance.version} is loaded; "
+                f"instance {instance.id} runs on it."
+            )
+        return found
+
+    def link(self, instance: Instance) -> str:
+        """The text of an instance's current mailed link. It is a secret: show it to the mail's reader alone."""
+        return links.link(self._link_key, instance.workflow, instance.id, instance.generation)
+
+    def open_link(self, purpose: str, text: str) -> int | None:
+        """The instance whose current link this is; None where it is not genuine, was replaced, or is of another
+        purpose (a workflow's name)."""
+        number = links.instance_of(text)
+        if number is None:
+            return None
+        with self.store.reading() as unit:
+            found = unit.rows("SELECT workflow, generation FROM instance WHERE id = ?", (number,))
+        if not found or found[0][0] != purpose:
+            return None
+        return number if links.is_genuine(text, self._link_key, purpose, number, found[0][1]) else None
+
+    def effect_key(self, instance: int, seq: int, position: int) -> str:
+        """An effect's idempotency key: the same on every attempt, another one on any other site (I5)."""
+        place = f"{instance}.{seq}.{position}"
+        return f"{place}.{hmac.digest(self._link_key, place.encode(), 'sha256').hex()[:12]}"
+
+    # -- doing --------------------------------------------------------------------------------------------------------
+
+    def start(
+        self, workflow: str, subject: str, actor: Actor, data: Any = None, *, key: str | None = None, version: int = 0
+    ) -> Outcome:
+        """Begin a procedure about `subject`, on its newest version unless `version` names one.
+
+        Raises Refused, Forbidden, KeyReused (I10), UnknownWorkflow, Busy.
+        """
+        definition = self.workflows.get((workflow, version)) if version else self.newest.get(workflow)
+        if definition is None:
+            raise UnknownWorkflow(f"No definition of workflow {workflow!r} is loaded.")
+        start = definition.start
+        committed = Committed()
+        try:
+            with self.store.begin() as unit:
+                number, now = self.store.open_new(unit)
+                if key is not None and (repeated := self._repeated(unit, actor, key, START_EVENT, workflow, data)):
+                    return repeated
+                instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"")
+                attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit)
+                if not start.allow.holds(attempt):
+                    raise Forbidden
+                refusals = [refusal for guard in start.guards if (refusal := guard(attempt)) is not None]
+                if refusals:
+                    raise Refused(refusals)
+                for write in start.writes:
+                    write(attempt)
+                outcome = self._record(unit, definition, attempt, start, start.state, [], None, committed)
+                if key is not None:
+                    self._use_key(unit, actor, key, START_EVENT, workflow, data, outcome)
+                self.store.commit(unit)
+        except Violation as violation:
+            if key is not None and violation.table == "request":
+                return self.start(workflow, subject, actor, data, key=key, version=version)
+            raise self._refusal_of(violation, start.conflicts) from violation
+        self._tell(committed)
+        return outcome
+
+    def fire(
+        self,
+        instance: int,
+        event: str,
+        actor: Actor,
+        data: Any = None,
+        *,
+        key: str | None = None,
+        seen: int | None = None,
+    ) -> Outcome:
+        """Fire `event`: committed when this returns, or nothing but due timers has changed.
+
+        `key` makes a repeat answer with the first outcome (I10); `seen` is the `seq` that the actor's page showed.
+        Raises Refused, Forbidden, EventNotPossible, TransitionConflict (I2), StaleForm, KeyReused, UnknownInstance,
+        Busy.
+        """
+
+        def act(unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> Outcome:
+            if seen is not None and seen != found.seq:
+                raise StaleForm
+            attempt = Attempt(found, event, actor, data, now, now, unit)
+            outcome = self._apply(unit, attempt, timers, None, committed)
+            if key is not None:
+                self._use_key(unit, actor, key, event, found.id, data, outcome)
+            return outcome
+
+        def before(unit: Unit) -> Outcome | None:
+            return None if key is None else self._repeated(unit, actor, key, event, instance, data)
+
+        return self._transact(instance, act, before)
+
+    def run_due(self, now: datetime | None = None, limit: int = 100) -> int:
+        """Fire the timers that are due at `now` (the database's time unless given), at most `limit` instances.
+
+        Each instance is a transaction of its own; one that another worker holds is left to it. A timer that cannot
+        fire, because a rule is broken, is written down with its reason and tried again later, and never stops the
+        others. Returns how many instances moved.
+        """
+        moment = now or self.store.now()
+        with self.store.reading() as unit:
+            due = unit.rows(
+                "SELECT instance_id FROM timer WHERE wake_at <= ? ORDER BY wake_at LIMIT ?", (to_db(moment), limit)
+            )
+        moved = 0
+        for number in dict.fromkeys(row[0] for row in due):
+            try:
+                moved += self._run_due_one(number, now)
+            except Exception as error:
+                log.exception("timer of instance %s failed", number)
+                self._timer_failed(number, moment, error)
+        return moved
+
+    def next_due(self) -> datetime | None:
+        """When the next timer wants to fire; None where none is set."""
+        with self.store.reading() as unit:
+            found = unit.rows("SELECT wake_at FROM timer ORDER BY wake_at LIMIT 1")
+        return from_db(found[0][0]) if found else None
+
+    def migrate(self, instance: int, version: int, actor: Actor, reason: str, state: str | None = None) -> Outcome:
+        """Move an instance to another version of its workflow, on purpose (I7).
+
+        It lands in `state`, or in the state of its old name; its timers begin anew. `reason` goes into history, so it
+        must hold nothing personal. Raises UnknownWorkflow, EventNotPossible where the state does not exist there.
+        """
+
+        def act(unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> Outcome:
+            target = self.workflows.get((found.workflow, version))
+            if target is None:
+                raise UnknownWorkflow(f"No definition of workflow {found.workflow!r} version {version} is loaded.")
+            landing = state or found.state
+            if landing not in target.by_name:
+                raise EventNotPossible(f"Workflow {found.workflow!r} version {version} has no state {landing!r}.")
+            unit.write("UPDATE instance SET version = ? WHERE id = ?", (version, found.id))
+            data = {"from": found.version, "to": version, "reason": reason}
+            found.version = version
+            attempt = Attempt(found, MIGRATE_EVENT, actor, data, now, now, unit)
+            way = Start(landing, keep=("from", "to", "reason"))
+            return self._record(unit, target, attempt, way, landing, timers, None, committed)
+
+        return self._transact(instance, act)
+
+    def note(
+        self, unit: Unit, found: Instance, event: str, actor: Actor, data: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Write an entry that changes no state into history, inside an open unit: what an operator did and why."""
+        self._enter(unit, found, event, found.state, found.state, str(actor), now, None, chain.canonical(data))
+
+    def complete(self, instance: int, seq: int, position: int, effect: Effect) -> None:
+        """Write down that an effect was delivered and fire its `done` event, in one commit (I5).
+
+        Doing it twice changes nothing. Where the instance has moved on, the delivery is written down all the same.
+        """
+        committed = Committed()
+        with self.store.begin() as unit:
+            found, timers, now = self._open(unit, instance, (_EFFECT_STATE, (instance, seq, position)))
+            if not unit.also:
+                raise UnknownEffect(f"There is no effect {instance}.{seq}.{position}.")
+            state = unit.also[0][0]
+            if state in ("done", "skipped"):
+                return
+            if self._settle(unit, found, timers, now, committed):
+                state = unit.rows(_EFFECT_STATE, (instance, seq, position))[0][0]
+            attempt = Attempt(found, effect.done or "", SYSTEM_ACTOR, None, now, now, unit)
+            attempt.completes = (seq, position)
+            waited_for = state != "cancelled" and effect.done in self.workflow(found).events[found.state]
+            try:
+                if waited_for:
+                    self._apply(unit, attempt, timers, None, committed)
+            except (Refused, Forbidden) as error:
+                log.error(
+                    "instance %s: %r was refused after its effect was delivered: %s", instance, effect.done, error
+                )
+                waited_for = False
+            if not waited_for:
+                self._complete_and_cancel(unit, instance, (seq, position), ())
+            self.store.commit(unit)
+        self._tell(committed)
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def look(self, instance: int) -> Sight:
+        """An instance as it is now. Writes nothing. Raises UnknownInstance."""
+        with self.store.reading() as unit:
+            return self.sight(unit, instance)[0]
+
+    def allowed(self, instance: int, actor: Actor) -> tuple[Offer, ...]:
+        """What `actor` may do now: the same questions that `fire` asks, so that offered and enforced never differ."""
+        return tuple(
+            Offer(explanation.event, explanation.title, explanation.target)
+            for explanation in self.explain(instance, actor)
+            if explanation.allowed
+        )
+
+    def explain(self, instance: int, actor: Actor) -> tuple[Explanation, ...]:
+        """Every transition out of the current state: open, or each reason why not, and who could."""
+        with self.store.reading() as unit:
+            sight, found = self.sight(unit, instance)
+            workflow = self.workflow(found)
+            explanations = []
+            for event in workflow.events[found.state]:
+                attempt = Attempt(found, event, actor, None, sight.now, sight.now, unit)
+                attempt.holds_link = self._holds_link(attempt)
+                for transition in workflow.outgoing[found.state, event]:
+                    reasons = []
+                    if not transition.allow.holds(attempt):
+                        reasons.append(machine.NO_PERMISSION)
+                    reasons += [
+                        refusal
+                        for guard in transition.guards
+                        if not hasattr(guard, "needs_input") and (refusal := guard(attempt)) is not None
+                    ]
+                    explanations.append(
+                        Explanation(event, transition.title, transition.target, transition.allow.title, tuple(reasons))
+                    )
+            return tuple(explanations)
+
+    def preview(self, instance: int, event: str, actor: Actor, data: Any = None) -> Preview:
+        """What `event` would do, by the same code, rolled back: next state, mails with their texts, timers.
+
+        Raises what `fire` would raise.
+        """
+        with self.store.begin() as unit:
+            found, timers, now = self._open(unit, instance)
+            self._settle(unit, found, timers, now, Committed())
+            attempt = Attempt(found, event, actor, data, now, now, unit)
+            source, before = found.state, found.seq
+            try:
+                self._apply(unit, attempt, timers, None, Committed())
+                written = unit.rows(
+                    "SELECT name FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position",
+                    (found.id, before),
+                )
+            except Violation as violation:
+                raise self._refusal_of(violation, self._conflicts(found, source, event)) from violation
+            workflow = self.workflow(found)
+            effects = [workflow.effects[name] for (name,) in written]
+            mails = []
+            if self.render is not None:
+                for effect in effects:
+                    if effect.kind == "mail":
+                        figures = dict(effect.figures(attempt)) if effect.figures else {}
+                        mails.append(self.render(workflow, effect, found, unit, figures))
+            return Preview(
+                source,
+                found.state,
+                tuple((timer.event, timer.due_at) for timer in timers),
+                tuple(mails),
+                tuple(effect.name for effect in effects),
+            )
+
+    def history(self, instance: int) -> tuple[chain.Entry, ...]:
+        """Every entry, oldest first."""
+        with self.store.reading() as unit:
+            return self._entries(unit, instance)
+
+    def verify(self, instance: int) -> list[str]:
+        """What is wrong with an instance's history; empty where its chain holds (I8)."""
+        with self.store.reading() as unit:
+            found, _, _ = self.store.read(unit, instance)
+            return chain.faults(self._history_key, found, self._entries(unit, instance), to_db)
+
+    def find(self, workflow: str, subject: str) -> tuple[int, ...]:
+        """The instances of a workflow about a subject, newest first."""
+        with self.store.reading() as unit:
+            rows = unit.rows(
+                "SELECT id FROM instance WHERE subject = ? AND workflow = ? ORDER BY id DESC", (subject, workflow)
+            )
+        return tuple(row[0] for row in rows)
+
+    # -- inside the transaction ---------------------------------------------------------------------------------------
+
+    def _transact(
+        self,
+        number: int,
+        act: Callable[[Unit, Instance, list[Due], datetime, Committed], Outcome],
+        before: Callable[[Unit], Outcome | None] | None = None,
+    ) -> Outcome:
+        """Open, settle what is due, act, commit. A refusal keeps what was settled."""
+        committed = Committed()
+        source = ""
+        settled = False
+        attempted: list[tuple[str, str]] = []
+        try:
+            with self.store.begin() as unit:
+                found, timers, now = self._open(unit, number)
+                if before is not None and (repeated := before(unit)):
+                    return repeated
+                settled = self._settle(unit, found, timers, now, committed)
+                source = found.state
+                try:
+                    outcome = act(unit, found, timers, now, committed)
+                except (Refused, Forbidden, EventNotPossible, StaleForm):
+                    if settled:
+                        self.store.commit(unit)
+                        self._tell(committed)
+                    raise
+                attempted.append((source, outcome.event))
+                self.store.commit(unit)
+        except Violation as violation:
+            if settled:
+                self._run_due_one(number, None)
+            if violation.table == "request" and before is not None:
+                return self._transact(number, act, before)
+            found, _, _ = self._read(number)
+            raise self._refusal_of(violation, self._conflicts(found, source, None)) from violation
+        self._tell(committed)
+        return outcome
+
+    def _open(self, unit: Unit, number: int, also: Statement | None = None) -> Opened:
+        opened = self.store.open(unit, number, also=also)
+        assert opened is not None  # None only where locked rows are skipped
+        return opened
+
+    def _read(self, number: int) -> Opened:
+        with self.store.reading() as unit:
+            return self.store.read(unit, number)
+
+    def _settle(self, unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> bool:
+        """Apply the timers that are due (I3). `found` and `timers` are brought up to date in place."""
+        fired = 0
+        while timers and (timer := min(timers, key=lambda t: (t.due_at, t.event))).due_at <= now:
+            attempt = Attempt(found, timer.event, SYSTEM_ACTOR, None, now, timer.due_at, unit)
+            self._apply(unit, attempt, timers, timer.due_at, committed)
+            fired += 1
+            if fired > _MOST_TIMERS_AT_ONCE:
+                raise EngineError(f"instance {found.id}: more than {_MOST_TIMERS_AT_ONCE} timers were due at once")
+        return fired > 0
+
+    def _apply(
+        self, unit: Unit, attempt: Attempt, timers: list[Due], due_at: datetime | None, committed: Committed
+    ) -> Outcome:
+        """Permission, guards, step, writes, records."""
+        found = attempt.instance
+        workflow = self.workflow(found)
+        if attempt.actor.proof:
+            attempt.holds_link = self._holds_link(attempt)
+        step = machine.step(workflow, found.state, attempt.event, self._verdicts(workflow, attempt))
+        transition = step.transition
+        if transition is None:
+            if not step.refusals:
+                raise EventNotPossible
+            if step.refusals == (machine.NO_PERMISSION,):
+                raise Forbidden
+            raise Refused(step.refusals)
+        for write in transition.writes:
+            write(attempt)
+        return self._record(unit, workflow, attempt, transition, step.target, timers, due_at, committed)
+
+    def _verdicts(self, workflow: Workflow, attempt: Attempt) -> dict[str, Refusal | None]:
+        """Ask permissions and guards in the order of the candidates, until one of them has all it needs."""
+        verdicts: dict[str, Refusal | None] = {}
+        for transition in workflow.outgoing.get((attempt.instance.state, attempt.event), ()):
+            permission = machine.permission_verdict(transition.allow)
+            if permission not in verdicts:
+                verdicts[permission] = None if transition.allow.holds(attempt) else machine.NO_PERMISSION
+            if verdicts[permission] is not None:
+                continue
+            passed = True
+            for guard in transition.guards:
+                name = guard.__name__
+                if name not in verdicts:
+                    verdicts[name] = guard(attempt)
+                passed = passed and verdicts[name] is None
+            if passed:
+                break
+        return verdicts
+
+    def _holds_link(self, attempt: Attempt) -> bool:
+        found, proof = attempt.instance, attempt.actor.proof
+        return bool(proof) and links.is_genuine(proof, self._link_key, found.workflow, found.id, found.generation)
+
+    def _record(
+        self,
+        unit: Unit,
+        workflow: Workflow,
+        attempt: Attempt,
+        way: Start | Transition,
+        target: str,
+        timers: list[Due],
+        due_at: datetime | None,
+        committed: Committed,
+    ) -> Outcome:
+        """State, history, timers and outbox of one step; `attempt.instance` and `timers` are brought up to date."""
+        found, now = attempt.instance, attempt.now
+        source = found.state
+        data = "{}"
+        if way.keep and attempt.data is not None:
+            values = _without_secrets(attempt.data)
+            data = chain.canonical({name: values[name] for name in way.keep if name in values})
+        lost = _pointless(workflow, source, target) if source in workflow.events else ()
+        if attempt.completes is not None:
+            self._complete_and_cancel(unit, found.id, attempt.completes, lost)
+        elif lost:
+            unit.write(_CANCEL.format(", ".join("?" * len(lost))), (found.id, *lost))
+        if isinstance(way, Transition) and way.renew_link:
+            self._renew_link(unit, workflow, found)
+        self._enter(unit, found, attempt.event, source, target, str(attempt.actor), now, due_at, data)
+        self._set_timers(unit, workflow.by_name[target], attempt.at, found.id, timers, committed)
+        if way.effects:
+            self._put_effects(unit, workflow, attempt, way.effects, committed)
+        return Outcome(found.id, found.seq, attempt.event, source, target, now)
+
+    def _enter(
+        self,
+        unit: Unit,
+        found: Instance,
+        event: str,
+        source: str,
+        target: str,
+        actor: str,
+        now: datetime,
+        due_at: datetime | None,
+        data: str,
+    ) -> None:
+        """One history entry and the instance row that holds its seal."""
+        seq = found.seq + 1
+        at, due = to_db(now), to_db(due_at) if due_at is not None else None
+        mac = chain.seal(self._history_key, found, seq, event, source, target, actor, at, due, data, found.head)
+        if seq == 1:
+            unit.write(
+                "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (found.id, found.workflow, found.version, found.subject, target, seq, found.generation, mac),
+            )
+        else:
+            unit.write("UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?", (target, seq, mac, found.id))
+        unit.write(
+            "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (found.id, seq, event, source, target, actor, at, due, data, mac),
+        )
+        found.state, found.seq, found.head = target, seq, mac
+
+    def _set_timers(
+        self, unit: Unit, state: State, at: datetime, number: int, timers: list[Due], committed: Committed
+    ) -> None:
+        """The timers of the state that was entered, counted from `at`; those of the one that was left are gone."""
+        wanted = [Due(timer.event, at + timer.after) for timer in state.timers]
+        events = {timer.event for timer in wanted}
+        if any(timer.event not in events for timer in timers):
+            unit.write("DELETE FROM timer WHERE instance_id = ?", (number,))
+            timers.clear()
+        known = {timer.event for timer in timers}
+        for timer in wanted:
+            due = to_db(timer.due_at)
+            if timer.event in known:
+                unit.write(
+                    "UPDATE timer SET due_at = ?, wake_at = ?, failures = 0, error = '' "
+                    "WHERE instance_id = ? AND event = ?",
+                    (due, due, number, timer.event),
+                )
+            else:
+                unit.write(
+                    "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) "
+                    "VALUES (?, ?, ?, ?, 0, '')",
+                    (number, timer.event, due, due),
+                )
+            if committed.next_due is None or timer.due_at < committed.next_due:
+                committed.next_due = timer.due_at
+        timers[:] = wanted
+
+    def _put_effects(
+        self, unit: Unit, workflow: Workflow, attempt: Attempt, effects: Sequence[Effect], committed: Committed
+    ) -> None:
+        """Outbox rows. The first effects of a new instance may be leased at once: nothing can stand before them."""
+        found, now = attempt.instance, attempt.now
+        taken: set[str] = set()
+        for position, effect in enumerate(effects):
+            recipient = workflow.recipients.get(effect.to)
+            language = recipient.language(attempt) if recipient is not None else ""
+            figures = chain.canonical(_without_secrets(effect.figures(attempt))) if effect.figures is not None else "{}"
+            leased = self.hands_over and found.seq == 1 and effect.channel not in taken
+            taken.add(effect.channel)
+            deadline_at = now + effect.retry.deadline
+            unit.write(
+                "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, "
+                "state, attempts, due_at, deadline_at, leased_by, error) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
+                (
+                    found.id,
+                    found.seq,
+                    position,
+                    effect.kind,
+                    effect.name,
+                    effect.to,
+                    language,
+                    figures,
+                    found.generation,
+                    "leased" if leased else "waiting",
+                    1 if leased else 0,
+                    to_db(now + self.lease) if leased else to_db(now),
+                    to_db(deadline_at),
+                    self.worker if leased else "",
+                ),
+            )
+            if leased:
+                if committed.handed_over is None:
+                    committed.handed_over = []
+                committed.handed_over.append(
+                    Claim(
+                        found.id, found.seq, position, effect.name, language, figures, found.generation, 1, deadline_at
+                    )
+                )
+            committed.effects += 1
+
+    def _renew_link(self, unit: Unit, workflow: Workflow, found: Instance) -> None:
+        """A new generation: the old link is dead, and mails that carry it have lost their point."""
+        found.generation += 1
+        unit.write("UPDATE instance SET generation = ? WHERE id = ?", (found.generation, found.id))
+        carriers = tuple(dict.fromkeys(effect.name for effect in workflow.all_effects() if effect.link))
+        if carriers:
+            unit.write(_CANCEL.format(", ".join("?" * len(carriers))), (found.id, *carriers))
+
+    @staticmethod
+    def _complete_and_cancel(unit: Unit, number: int, own: tuple[int, int], lost: Sequence[str]) -> None:
+        """One statement for both: the effect that was delivered is done, and what waited for the same is cancelled."""
+        if not lost:
+            unit.write(
+                "UPDATE outbox SET state = 'done' WHERE instance_id = ? AND seq = ? AND position = ?", (number, *own)
+            )
+            return
+        marks = ", ".join("?" * len(lost))
+        unit.write(
+            "UPDATE outbox SET state = CASE WHEN seq = ? AND position = ? THEN 'done' ELSE 'cancelled' END "
+            "WHERE instance_id = ? AND ((seq = ? AND position = ?) "
+            f"OR (state IN ('waiting', 'leased', 'incident') AND name IN ({marks})))",
+            (*own, number, *own, *lost),
+        )
+
+    # -- repeated requests (I10) --------------------------------------------------------------------------------------
+
+    def _digest(self, event: str, about: str | int, data: Any) -> bytes:
+        content = chain.canonical([event, about, _without_secrets(data)])
+        return hmac.digest(self._request_key, content.encode("utf-8", "surrogatepass"), "sha256")
+
+    def _repeated(self, unit: Unit, actor: Actor, key: str, event: str, about: str | int, data: Any) -> Outcome | None:
+        """The first outcome, where this actor has used this key before."""
+        found = unit.rows(
+            "SELECT r.digest, h.instance_id, h.seq, h.event, h.source, h.target, h.at FROM request r "
+            "JOIN history h ON h.instance_id = r.instance_id AND h.seq = r.seq WHERE r.actor = ? AND r.key = ?",
+            (str(actor), _short(key)),
+        )
+        if not found:
+            return None
+        digest, number, seq, done, source, target, at = found[0]
+        if not hmac.compare_digest(bytes(digest), self._digest(event, about, data)):
+            raise KeyReused
+        return Outcome(number, seq, done, source, target, from_db(at), repeated=True)
+
+    def _use_key(
+        self, unit: Unit, actor: Actor, key: str, event: str, about: str | int, data: Any, outcome: Outcome
+    ) -> None:
+        unit.write(
+            "INSERT INTO request (actor, key, instance_id, seq, digest) VALUES (?, ?, ?, ?, ?)",
+            (str(actor), _short(key), outcome.instance, outcome.seq, self._digest(event, about, data)),
+        )
+
+    # -- the rest -----------------------------------------------------------------------------------------------------
+
+    def _run_due_one(self, number: int, now: datetime | None) -> int:
+        """Fire one instance's due timers. 0 where another worker has it or has done it."""
+        committed = Committed()
+        with self.store.begin() as unit:
+            opened = self.store.open(unit, number, skip_locked=True)
+            if opened is None:
+                return 0
+            found, timers, clock = opened
+            if not self._settle(unit, found, timers, now or clock, committed):
+                return 0
+            self.store.commit(unit)
+        self._tell(committed)
+        return 1
+
+    def _timer_failed(self, number: int, moment: datetime, error: Exception) -> None:
+        """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour."""
+        with self.store.begin() as unit:
+            opened = self.store.open(unit, number, skip_locked=True)
+            if opened is None:
+                return
+            for timer in opened[1]:
+                if timer.due_at <= moment:
+                    wait = timedelta(minutes=min(2 ** min(timer.failures, 6), 60))
+                    unit.write(
+                        "UPDATE timer SET failures = failures + 1, wake_at = ?, error = ? "
+                        "WHERE instance_id = ? AND event = ?",
+                        (to_db(moment + wait), f"{type(error).__name__}: {error}"[:1000], number, timer.event),
+                    )
+            self.store.commit(unit)
+
+    def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
+        """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
+        stored, timers, now = self.store.read(unit, number)
+        found = replace(stored)
+        workflow = self.workflow(found)
+        overdue = False
+        for _ in range(_MOST_TIMERS_AT_ONCE):
+            due = min(
+                (timer for timer in timers if timer.due_at <= now), key=lambda t: (t.due_at, t.event), default=None
+            )
+            if due is None:
+                break
+            overdue = True
+            attempt = Attempt(found, due.event, SYSTEM_ACTOR, None, now, due.due_at, unit)
+            step = machine.step(workflow, found.state, due.event, self._verdicts(workflow, attempt))
+            if step.transition is None:
+                break
+            found.state = step.target
+            timers = [Due(timer.event, due.due_at + timer.after) for timer in workflow.by_name[step.target].timers]
+        return Sight(stored, workflow.by_name[found.state], overdue, now), found
+
+    def _entries(self, unit: Unit, number: int) -> tuple[chain.Entry, ...]:
+        rows = unit.rows(
+            "SELECT seq, event, source, target, actor, at, due_at, data, mac FROM history "
+            "WHERE instance_id = ? ORDER BY seq",
+            (number,),
+        )
+        if not rows:
+            raise UnknownInstance(f"There is no procedure {number}.")
+        return tuple(
+            chain.Entry(
+                seq,
+                event,
+                source,
+                target,
+                actor,
+                from_db(at),
+                from_db(due) if due is not None else None,
+                data,
+                bytes(mac),
+            )
+            for seq, event, source, target, actor, at, due, data, mac in rows
+        )
+
+    def _conflicts(self, found: Instance, source: str, event: str | None) -> tuple[Conflict, ...]:
+        """The unique indexes that an event out of `source` may meet."""
+        workflow = self.workflow(found)
+        return tuple(
+            conflict
+            for (state, name), transitions in workflow.outgoing.items()
+            if state == source and event in (None, name)
+            for transition in transitions
+            for conflict in transition.conflicts
+        )
+
+    @staticmethod
+    def _refusal_of(violation: Violation, conflicts: Iterable[Conflict]) -> Exception:
+        """What a violated index means: a declared refusal, a lost race (I2), or an error of a rule."""
+        for conflict in conflicts:
+            if violation.of(conflict):
+                return Refused([conflict.refusal])
+        if violation.table in ("history", "instance"):
+            return TransitionConflict()
+        return violation
+
+    def _tell(self, committed: Committed) -> None:
+        if self.on_commit is not None and (committed.effects or committed.next_due is not None):
+            self.on_commit(committed)
+
+
+def _short(key: str) -> str:
+    """A key as the table holds it; a longer one by its digest."""
+    return key if len(key) <= 128 and key.isprintable() else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+
+
+@contextmanager
+def opened(engine: Engine, number: int) -> Iterator[tuple[Unit, Instance, list[Due], datetime]]:
+    """An instance locked in a transaction, for the engine's own modules."""
+    with engine.store.begin() as unit:
+        found = engine.store.open(unit, number)
+        assert found is not None
+        yield unit, *found

@@ -1,0 +1,154 @@
+"""The heartbeat of one machine: APScheduler wakes for the next due timer, threads deliver the outbox.
+
+`due_at` is data; APScheduler only wakes. It holds two dates, when the next timer is due and when the next effect is to
+be tried, and moves them forward when a commit says so; a sweep every minute is the safety net. It may be late, be
+stopped or die: then nothing is lost, because due rows stay due, and nothing wrong is shown, because the engine applies
+due timers before it answers (I3). Several heartbeats on one database share the work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from threading import Event, Lock, Thread
+
+import peewee as pw
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from engine.dispatch import Dispatcher
+from engine.runtime import Committed, Engine
+
+log = logging.getLogger("tetsuzuki.scheduler")
+
+SWEEP = timedelta(minutes=1)
+_TIMERS, _OUTBOX = "timers", "outbox"
+_BATCH = 100
+
+
+class Heartbeat:
+    """Runs an engine's timers and outbox inside this process, from `start` to `stop`.
+
+    `threads` deliver at the same time, so that one slow mail server holds up one of them. `chores` are called by
+    every sweep.
+    """
+
+    def __init__(
+        self, engine: Engine, dispatcher: Dispatcher, *, threads: int = 4, chores: tuple[Callable[[], object], ...] = ()
+    ) -> None:
+        self.engine = engine
+        self.dispatcher = dispatcher
+        self._chores = chores
+        self._work = Event()
+        self._stopping = Event()
+        self._lock = Lock()
+        self._wakes: dict[str, datetime] = {}
+        self._threads = [Thread(target=self._deliver, name=f"outbox-{n}", daemon=True) for n in range(threads)]
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(1), _TIMERS: ThreadPoolExecutor(1)},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    def start(self) -> None:
+        """Begin; what became due while nothing ran is caught up at once."""
+        self.engine.hands_over = True
+        self.engine.on_commit = self._committed
+        self._scheduler.add_job(self._sweep, "interval", seconds=SWEEP.total_seconds(), id="sweep")
+        self._scheduler.start()
+        for thread in self._threads:
+            thread.start()
+        self._wake(_TIMERS, datetime.now(UTC))
+        self._work.set()
+
+    def stop(self) -> None:
+        """Finish what is being delivered, begin nothing new, return when all is quiet."""
+        self.engine.hands_over = False
+        self.engine.on_commit = None
+        self._stopping.set()
+        self._work.set()
+        self._scheduler.shutdown(wait=True)
+        for thread in self._threads:
+            thread.join()
+
+    def _committed(self, committed: Committed) -> None:
+        if committed.handed_over:
+            self.dispatcher.take_over(committed.handed_over)
+        if committed.effects:
+            self._work.set()
+        if committed.next_due is not None:
+            self._wake(_TIMERS, committed.next_due)
+
+    def _wake(self, what: str, when: datetime) -> None:
+        """Be awake at `when` for timers or outbox; an earlier wake-up that is already set stays."""
+        with self._lock:
+            planned = self._wakes.get(what)
+            if planned is not None and planned <= when:
+                return
+            self._wakes[what] = when
+        act, executor = (self._fire_timers, _TIMERS) if what == _TIMERS else (self._drain_outbox, "default")
+        self._scheduler.add_job(act, "date", run_date=when, id=what, replace_existing=True, executor=executor)
+
+    def _planned(self, what: str) -> None:
+        with self._lock:
+            self._wakes.pop(what, None)
+
+    def _fire_timers(self) -> None:
+        self._planned(_TIMERS)
+        with _connection(self.engine.db):
+            try:
+                while self.engine.run_due(limit=_BATCH) and not self._stopping.is_set():
+                    pass
+                due = self.engine.next_due()
+            except Exception:
+                log.exception("timers could not be fired; the sweep tries again")
+                return
+        if due is not None and not self._stopping.is_set():
+            # A timer that is due but would not fire is asked again by the sweep, not in a circle.
+            self._wake(_TIMERS, max(due, datetime.now(UTC) + timedelta(milliseconds=50)))
+
+    def _drain_outbox(self) -> None:
+        self._planned(_OUTBOX)
+        self._work.set()
+
+    def _deliver(self) -> None:
+        while True:
+            self._work.wait()
+            if self._stopping.is_set():
+                return
+            self._work.clear()
+            with _connection(self.engine.db):
+                try:
+                    while not self._stopping.is_set() and self.dispatcher.drain(1):
+                        self._work.set()  # there may be more: let the other threads look as well
+                    due = self.dispatcher.next_due()
+                except Exception:
+                    log.exception("the outbox could not be drained; the sweep tries again")
+                    continue
+            if due is not None and not self._stopping.is_set():
+                self._wake(_OUTBOX, max(due, datetime.now(UTC) + timedelta(milliseconds=50)))
+
+    def _sweep(self) -> None:
+        self._drain_outbox()
+        self._wake(_TIMERS, datetime.now(UTC))
+        with _connection(self.engine.db):
+            for chore in self._chores:
+                try:
+                    chore()
+                except Exception:
+                    log.exception("a chore failed; the next sweep tries again")
+
+
+class _connection:  # noqa: N801  (reads as a block)
+    """The thread's database connection for the length of a block."""
+
+    def __init__(self, db: pw.Database) -> None:
+        self.db = db
+
+    def __enter__(self) -> None:
+        self.db.connect(reuse_if_open=True)
+
+    def __exit__(self, *_: object) -> None:
+        if not self.db.is_closed():
+            self.db.close()

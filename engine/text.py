@@ -1,0 +1,109 @@
+"""Texts in the reader's language.
+
+A text that a person will read is written where it is used, `_("期限切れ")`, and stays a `Text` until somebody reads
+it: the same refusal is Japanese for one reader and English for the next. Translations are gettext catalogues
+(`locale/en.po`, `locale/ja.po`) beside the code that speaks; they are read when first needed, so nothing has to be
+compiled and a command that prints no translation pays for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+LANGUAGES = ("ja", "en")
+DEFAULT_LANGUAGE = "ja"
+
+_language: ContextVar[str] = ContextVar("language", default=DEFAULT_LANGUAGE)
+
+
+class Catalogue:
+    """All translations of the process: (language, msgid) → text. Folders may be added until the first look-up."""
+
+    def __init__(self) -> None:
+        self._folders: list[Path] = []
+        self._messages: dict[str, dict[str, str]] | None = None
+        self._lock = Lock()
+
+    def add(self, folder: Path) -> None:
+        """Take `folder/en.po` and `folder/ja.po` in, where they exist."""
+        with self._lock:
+            if folder not in self._folders:
+                self._folders.append(folder)
+                self._messages = None
+
+    def find(self, msgid: str, language: str) -> str | None:
+        """The translation, or None where the catalogues hold none."""
+        messages = self._messages
+        if messages is None:
+            messages = self._read()
+        return messages.get(language, {}).get(msgid)
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        from babel.messages.pofile import read_po
+
+        with self._lock:
+            messages: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
+            for folder in self._folders:
+                for language in LANGUAGES:
+                    path = folder / f"{language}.po"
+                    if path.exists():
+                        with path.open("rb") as file:
+                            for entry in read_po(file, locale=language):
+                                if entry.id and entry.string and not entry.fuzzy:
+                                    messages[language][str(entry.id)] = str(entry.string)
+            self._messages = messages
+            return messages
+
+
+catalogue = Catalogue()
+catalogue.add(Path(__file__).parent / "locale")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that is translated when it is read. `str()` gives it in the language of the current context."""
+
+    msgid: str
+    params: tuple[tuple[str, Any], ...] = ()
+
+    def render(self, language: str) -> str:
+        """The text in `language` ("ja" or "en"); the msgid itself where there is no translation."""
+        text = catalogue.find(self.msgid, language) or self.msgid
+        if self.params:
+            values = {k: v.render(language) if isinstance(v, Text) else v for k, v in self.params}
+            return text % values
+        return text
+
+    def __str__(self) -> str:
+        return self.render(_language.get())
+
+    def __html__(self) -> str:
+        from markupsafe import escape
+
+        return str(escape(str(self)))
+
+
+def _(msgid: str, **params: Any) -> Text:
+    """Mark `msgid` for translation; `params` fill its `%(name)s` after it was translated."""
+    return Text(msgid, tuple(params.items()))
+
+
+def current_language() -> str:
+    """The language of the current context: "ja" unless `reading_in` says otherwise."""
+    return _language.get()
+
+
+@contextmanager
+def reading_in(language: str) -> Iterator[None]:
+    """Texts are read in `language` inside the block."""
+    token = _language.set(language if language in LANGUAGES else DEFAULT_LANGUAGE)
+    try:
+        yield
+    finally:
+        _language.reset(token)

@@ -1,0 +1,271 @@
+"""One mail, one connection: what the mail server says becomes one of three outcomes.
+
+The rule behind every choice here (I5): a mail is `Accepted` when the server took the final dot with a 250, and only
+then; it is `Failed` when the server said for good that it does not want this mail or this recipient; everything else,
+and whatever is wrong with our own settings, is `Deferred`, so that correcting it loses no mail. A connection that is
+lost after the final dot is `Deferred` too: the mail may then arrive twice, with the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from math import isfinite
+from pathlib import Path
+from time import monotonic
+from urllib.parse import urlsplit
+
+from engine.definition import Secret
+from engine.delivery import Accepted, Deferred, Failed, Mailer, Message, Outcome
+from engine.errors import ConfigurationError
+from engine.hookspecs import hookimpl
+from engine.mime import Mime, compose
+from engine.plugins import SiteFacts
+from plugins.smtp_mailer.server import Server, parse
+
+NAME = "smtp_mailer"
+
+# Replies about our log-in, not about the mail (RFC 4954 §6).
+_ABOUT_OUR_LOGIN = frozenset({530, 534, 535, 538})
+_QUOTE_LIMIT = 300  # characters of the server's words that are kept
+_OURS = 12  # as many characters in a row of ours in the server's words are a quotation
+_FAREWELL = 2.0  # seconds to wait for the answer to QUIT, which changes nothing
+
+
+class SmtpMailer:
+    """The plugin and its mailer. Safe to use from several threads: each mail has its own connection."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """`url`: `smtp://host:port`, `smtp+starttls://user:secret@host:port` or `smtps://user:secret@host:port`.
+
+        `timeout`: seconds for everything up to the mail's last byte. Looking the host's name up is not counted, and
+        a server that is slow both to connect and to greet may take it twice.
+        `accept_timeout`: seconds that the server then has to accept it; too short a time sends mails twice, and
+        RFC 5321 §4.5.3.2.6 knows servers that need minutes.
+        `ca_file`: PEM file with the only authorities to trust, instead of the system's.
+        `hostname`: how we introduce ourselves (EHLO); the host of the site's base URL by default.
+        """
+
+        url: Secret | None = None
+        timeout: float = 20.0
+        accept_timeout: float = 60.0
+        ca_file: Path | None = None
+        hostname: str | None = None
+
+    def __init__(
+        self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        for key in ("timeout", "accept_timeout"):
+            seconds = getattr(config, key)
+            if not (isfinite(seconds) and seconds > 0):
+                raise ConfigurationError(f"{key}: expected seconds above 0, given {seconds}")
+        self._config = config
+        self._clock = clock
+        self._server = parse(config.url) if config.url is not None else None
+        self._tls = _tls(config.ca_file)
+        self._hostname = _own_name(config.hostname or urlsplit(site.base_url).hostname or "")
+
+    @hookimpl
+    def register_mailers(self) -> Mapping[str, Mailer]:
+        """This mailer, where a mail server is configured."""
+        return {} if self._server is None else {NAME: self}
+
+    def send(self, message: Message, key: str) -> Outcome:
+        """Hand one mail over. `key` is not needed: the Message-ID already tells a repeat.
+
+        Blocks for as long as `timeout` and `accept_timeout` allow together.
+
+        - Anyone refused for now (4xx): `Deferred`, and nobody gets the mail yet, so nobody gets it twice.
+        - Everyone in To refused for good (5xx): `Failed`, even if a Cc would have been taken.
+        - Some refused for good: `Accepted`, with a detail that names them.
+        """
+        if self._server is None:
+            return Deferred("no mail server is configured: plugins.smtp_mailer.url")
+        mime = compose(message, self._clock())
+        if isinstance(mime, Failed):
+            return mime
+        conversation = _Conversation(self._server, self._config, self._tls, self._hostname)
+        try:
+            return conversation.hand_over(mime, message)
+        except OSError as error:  # of which smtplib's own errors are a kind
+            return Deferred(f"{self._server}: {conversation.stage}: {_why(error)}")
+        finally:
+            conversation.close()
+
+
+class _Conversation:
+    """One connection to the server, from the greeting to QUIT. `stage` says how far it came."""
+
+    def __init__(self, server: Server, config: SmtpMailer.Config, tls: ssl.SSLContext, hostname: str) -> None:
+        self.stage = "connecting"
+        self._server = server
+        self._config = config
+        self._tls = tls
+        self._hostname = hostname
+        self._session: smtplib.SMTP | None = None
+        self._until = monotonic() + config.timeout
+
+    def hand_over(self, mime: Mime, message: Message) -> Outcome:
+        """Raises OSError when the connection, TLS or the log-in does not work."""
+        session = self._open()
+        if mime.utf8 and not session.has_extn("smtputf8"):
+            return Failed(
+                "smtputf8",
+                f"{self._server} cannot take an address with other letters than ASCII before the @ (RFC 6531)",
+            )
+        self._begin("MAIL FROM")
+        code, words = session.mail(mime.sender, self._options(session, mime))
+        if code != 250:
+            return self._refusal(code, words)
+        refused: dict[str, tuple[int, bytes]] = {}
+        for recipient in mime.recipients:
+            self._begin("RCPT TO")
+            code, words = session.rcpt(recipient)
+            if code not in (250, 251, 252):
+                refused[recipient] = code, words
+        for code, words in refused.values():
+            if not 500 <= code < 600:
+                return self._refusal(code, words)
+        if all(recipient in refused for recipient in mime.primary):
+            return self._refusal(*refused[mime.primary[0]])
+        self._begin("DATA")
+        code, words = session.docmd("DATA")
+        if code != 354:
+            return self._refusal(code, words)
+        # A dot at the beginning of a line is doubled, a dot alone ends the mail (RFC 5321 §4.5.2).
+        session.send(re.sub(rb"(?m)^\.", b"..", mime.content) + b".\r\n")
+        self.stage = "waiting for the mail to be accepted (it may have been, and may arrive twice)"
+        self._sock().settimeout(self._config.accept_timeout)
+        code, words = session.getreply()
+        self.stage = "end of DATA"
+        ours = f"{message.text}\0{message.html}"
+        if code != 250:
+            return self._refusal(code, words, ours)
+        detail = [_words(words, ours)]
+        detail += [f"refused: {who} ({number} {_words(why)})" for who, (number, why) in refused.items()]
+        return Accepted("; ".join(detail))
+
+    def close(self) -> None:
+        """Say goodbye; what the server answers no longer matters."""
+        session, self._session = self._session, None
+        if session is None:
+            return
+        with suppress(OSError):
+            if session.sock is not None:
+                session.sock.settimeout(_FAREWELL)
+                session.quit()
+        session.close()
+
+    def _open(self) -> smtplib.SMTP:
+        host, port = self._server.host, self._server.port
+        session: smtplib.SMTP
+        if self._server.security == "tls":
+            session = smtplib.SMTP_SSL(
+                host, port, local_hostname=self._hostname, timeout=self._config.timeout, context=self._tls
+            )
+        else:
+            session = smtplib.SMTP(host, port, local_hostname=self._hostname, timeout=self._config.timeout)
+        self._session = session
+        self._begin("EHLO")
+        session.ehlo_or_helo_if_needed()
+        if self._server.security == "starttls":
+            self._begin("STARTTLS")
+            session.starttls(context=self._tls)
+            self._begin("EHLO")
+            session.ehlo_or_helo_if_needed()
+        if self._server.user:
+            self._begin("AUTH (check user and password in plugins.smtp_mailer.url)")
+            session.login(self._server.user, self._server.password)
+        return session
+
+    def _options(self, session: smtplib.SMTP, mime: Mime) -> list[str]:
+        options = [f"SIZE={len(mime.content)}"] if session.has_extn("size") else []
+        if mime.utf8:
+            options += ["SMTPUTF8", *(["BODY=8BITMIME"] if session.has_extn("8bitmime") else [])]
+        return options
+
+    def _begin(self, stage: str) -> None:
+        """The next step gets what is left of the time."""
+        self.stage = stage
+        left = self._until - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock().settimeout(left)
+
+    def _sock(self) -> socket.socket:
+        sock = self._session.sock if self._session is not None else None
+        if sock is None:
+            raise smtplib.SMTPServerDisconnected("the connection was closed")
+        return sock
+
+    def _refusal(self, code: int, words: bytes, ours: str = "") -> Outcome:
+        reason = f"{self._server}: {self.stage}: {code} {_words(words, ours)}"
+        if 500 <= code < 600 and code not in _ABOUT_OUR_LOGIN:
+            return Failed(str(code), reason)
+        return Deferred(reason)
+
+
+def _words(said: bytes | str, ours: str = "") -> str:
+    """What the server said, in one line, without anything that it quotes from `ours`: that may hold a live link."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    text = _one_line(text[: 10 * _QUOTE_LIMIT])
+    ours = _one_line(ours).lower()  # some filters quote a link in small letters
+    kept: list[str] = []
+    at = 0
+    while at < len(text):
+        end = at + _OURS
+        if end <= len(text) and text[at:end].lower() in ours:
+            while end < len(text) and text[at : end + 1].lower() in ours:
+                end += 1
+            kept.append("…")
+            at = end
+        else:
+            kept.append(text[at])
+            at += 1
+    return "".join(kept)[:_QUOTE_LIMIT]
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        words = error.smtp_error
+        return f"{error.smtp_code} {_words(words)}"
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not valid: {error.verify_message}"
+    if isinstance(error, socket.gaierror):
+        return f"the host's name was not found: {error.strerror}"
+    return f"{type(error).__name__}: {_words(str(error))}"
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigurationError(f"ca_file: {ca_file} cannot be read as PEM: {error}") from error
+
+
+def _own_name(host: str) -> str:
+    """For EHLO (RFC 5321 §4.1.3). Given to smtplib, which would otherwise ask DNS for our name at every mail."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return f"[{address}]" if address.version == 4 else f"[IPv6:{address}]"
+    try:
+        return host.encode("idna").decode("ascii") or "localhost"
+    except UnicodeError:
+        raise ConfigurationError(f"hostname: {host!r} is not a host name") from None

@@ -1,0 +1,80 @@
+"""Where the mail server is and how it is spoken to, from one URL."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from engine.definition import Secret
+from engine.errors import ConfigurationError
+
+Security = Literal["none", "starttls", "tls"]
+
+# Scheme → how the connection is secured, and the port where the URL names none (RFC 5321, RFC 6409, RFC 8314).
+_SCHEMES: dict[str, tuple[Security, int]] = {
+    "smtp": ("none", 25),
+    "smtp+starttls": ("starttls", 587),
+    "smtps": ("tls", 465),
+}
+_FORMS = "smtp://host:port, smtp+starttls://user:secret@host:port or smtps://user:secret@host:port"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A mail server. `str()` names it for people and shows no credentials."""
+
+    host: str
+    port: int
+    security: Security
+    user: str = ""
+    password: Secret = field(default=Secret(""), repr=False)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse(url: str) -> Server:
+    """The server behind `url`; user and password in it are percent-encoded.
+
+    Raises:
+        ConfigurationError: never quotes the URL, which holds a password. Credentials for a server that is neither
+            local nor reached through TLS are refused here, before anybody can read them on the way.
+    """
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise ConfigurationError("url: contains a space or a line break")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = parts.hostname or ""
+        host.encode("idna")
+        user = unquote(parts.username or "", errors="strict")
+        password = unquote(parts.password or "", errors="strict")
+    except ValueError:
+        # `from None`: the cause quotes a part of the URL.
+        raise ConfigurationError(f"url: host, port or percent-encoding is wrong; expected {_FORMS}") from None
+    if parts.scheme not in _SCHEMES or not host or port == 0:
+        raise ConfigurationError(f"url: expected {_FORMS}")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ConfigurationError("url: nothing may follow the port; / ? # @ : in a password are written %2F %3F %23 …")
+    if bool(user) != bool(password):
+        raise ConfigurationError("url: user and password must be given together")
+    if not re.fullmatch(r"[\x20-\x7e]*", user + password):
+        raise ConfigurationError("url: user and password must be printable ASCII")
+    security, default_port = _SCHEMES[parts.scheme]
+    if user and security == "none" and not _is_loopback(host):
+        raise ConfigurationError(
+            "url: a password is never sent without TLS; write smtp+starttls:// or smtps:// instead of smtp://"
+        )
+    return Server(host, port or default_port, security, user, Secret(password))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

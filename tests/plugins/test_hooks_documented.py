@@ -1,0 +1,118 @@
+"""Hookspecs, docs/hooks.md and the tests say the same."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import re
+import socket
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import delivery
+from engine.hookspecs import PROJECT
+from engine.plugins import SiteFacts, load
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+HOMES = ("engine.hookspecs", "workflows.hookspecs")
+
+
+def hookspecs() -> dict[str, Callable[..., Any]]:
+    """Every hookspec of the product by name."""
+    found: dict[str, Callable[..., Any]] = {}
+    for home in HOMES:
+        if importlib.util.find_spec(home) is not None:
+            module = importlib.import_module(home)
+            found |= {name: spec for name, spec in vars(module).items() if hasattr(spec, f"{PROJECT}_spec")}
+    return found
+
+
+def written(name: str) -> str:
+    """A hook's name and signature as its source has them; inspect puts annotations in quotes."""
+    return f"{name}{inspect.signature(hookspecs()[name])}".replace("'", "")
+
+
+def documented() -> list[str]:
+    """The signatures that the page's headings show."""
+    return re.findall(r"^### `(.*)`$", PAGE, re.MULTILINE)
+
+
+def section(signature: str) -> str:
+    """What the page says under the heading of a hook."""
+    return PAGE.split(f"### `{signature}`\n", 1)[1].split("\n### ", 1)[0]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_there_are_hookspecs() -> None:
+    assert {"register_mailers", "register_effect_handlers"} <= set(hookspecs())
+
+
+def test_page_shows_every_hook_with_its_exact_signature_and_no_other() -> None:
+    assert sorted(documented()) == sorted(written(name) for name in hookspecs())
+
+
+@pytest.mark.parametrize("name", sorted(hookspecs()))
+def test_hook_says_when_it_runs_whether_it_may_fail_and_what_it_must_never_do(name: str) -> None:
+    docstring = inspect.getdoc(hookspecs()[name]) or ""
+    for promise in ("When:", "May fail:", "Must never:"):
+        assert promise in docstring
+    text = section(written(name))
+    for promise in ("**When it runs:**", "**May it fail:**", "**It must never**"):
+        assert promise in text
+
+
+@pytest.mark.parametrize("name", sorted(hookspecs()))
+def test_hook_is_named_in_a_test(name: str) -> None:
+    others = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    assert any(re.search(rf"\b{name}\b", path.read_text(encoding="utf-8")) for path in others)
+
+
+@pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])
+def test_page_shows_every_outcome_with_its_fields(outcome: type[Any]) -> None:
+    assert f"`{outcome.__name__}({', '.join(field.name for field in fields(outcome))})`" in PAGE
+
+
+def test_page_names_every_fact_of_the_site() -> None:
+    for field in fields(SiteFacts):
+        assert f"`{field.name}`" in PAGE
+
+
+def test_example_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = blocks("python")
+    project, settings = (tomllib.loads(block) for block in blocks("toml"))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        settings["plugins"]["sms"]["gateway"] = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    ((name, target),) = project["project"]["entry-points"]["tetsuzuki.plugins"].items()
+    module, _, _ = target.partition(":")
+    (tmp_path / f"{module}.py").write_text(source, encoding="utf-8")
+    info = tmp_path / "tetsuzuki_sms-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['project']['name']}\nVersion: {project['project']['version']}\n"
+    )
+    (info / "entry_points.txt").write_text(f"[tetsuzuki.plugins]\n{name} = {target}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    site = SiteFacts(tmp_path, "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
+    try:
+        plugins = load(settings["plugins"], site, environ={"SMS_TOKEN": "s3cr3t"})
+        assert plugins.failures == ()
+        (listed,) = [one for one in plugins.listed if one.name == name]
+        assert (listed.description, listed.kinds) == ("Sends text messages through an HTTP gateway.", ("sms",))
+        delivered = plugins.effect_handlers()["sms"].deliver(
+            delivery.Delivery("sms", "reminder", "08000000000", "customer:1", {}, "ja"), "key"
+        )
+    finally:
+        sys.modules.pop(module, None)
+    assert isinstance(delivered, delivery.Deferred)
+    assert "gateway not reached" in delivered.reason

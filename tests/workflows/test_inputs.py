@@ -1,0 +1,395 @@
+"""What people type, in every width, case and with everything that comes along when it is copied."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine.definition import Refusal
+from engine.errors import ConfigurationError
+from engine.text import reading_in
+from workflows import inputs
+from workflows.catalogue import (
+    BILLING_MODES,
+    CHANNELS,
+    CUSTOMER_NUMBER_PATTERN,
+    DEFAULT_CATALOGUE,
+    PAYMENT_METHODS,
+    TERMS,
+    Catalogue,
+    Organisation,
+    Product,
+)
+from workflows.inputs import Subdomain
+
+# Any code point, lone surrogates too: a request body may hold them.
+ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
+SHARED = Catalogue(
+    {
+        "wiki": Product("wiki", "Wiki", "https://{subdomain}.example.com/wiki/"),
+        "chat": Product("chat", "Chat", "https://{subdomain}.example.com/chat/"),
+        "mail": Product("mail", "Mail", "https://{subdomain}.mail.example.com/"),
+    }
+)
+
+
+def code(result: object) -> str:
+    """The code of a refusal, which also names its field."""
+    assert isinstance(result, Refusal)
+    assert result.field is not None
+    assert result.code.startswith(result.field + "_")
+    assert str(result.message)
+    return result.code
+
+
+# normalise
+
+
+@given(ANYTHING)
+@example("\u00a8 ")
+@example("a\u200b\u0301")
+def test_normalise_is_idempotent(text: str) -> None:
+    once = inputs.normalise(text)
+    assert inputs.normalise(once) == once
+    assert once == once.strip()
+    assert unicodedata.is_normalized("NFKC", once)
+
+
+@pytest.mark.parametrize(
+    "text", ["A1", "\ufeffA1", " \u3000A1\u3000 ", "Ａ１", "A\u200b1", "\u200b \u200bA1\u202c", "\u202aA1", "A\u00ad1"]
+)
+def test_what_cannot_be_seen_makes_no_difference(text: str) -> None:
+    assert inputs.normalise(text) == "A1"
+
+
+# customer number
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A12345678", "a12345678", "Ａ１２３４５６７８", "ａ１２３４５６７８", "\u3000A12345678\n", "A1234\u200b5678"],
+)
+def test_g11_customer_number_in_any_width_and_case(text: str) -> None:
+    assert inputs.customer_number(text, CUSTOMER_NUMBER_PATTERN) == "A12345678"
+
+
+@pytest.mark.parametrize("text", ["12345678", "１２３４５６７８"])
+def test_g11_the_a_must_be_typed(text: str) -> None:
+    result = inputs.customer_number(text, CUSTOMER_NUMBER_PATTERN)
+    assert code(result) == "customer_number_prefix"
+    assert isinstance(result, Refusal)
+    assert "「A」" in str(result.message)
+
+
+@pytest.mark.parametrize("text", ["", "\u3000", "\u200b"])
+def test_empty_customer_number_is_missing(text: str) -> None:
+    assert code(inputs.customer_number(text, CUSTOMER_NUMBER_PATTERN)) == "customer_number_missing"
+
+
+@pytest.mark.parametrize(
+    "text", ["A1234567", "A123456789", "B12345678", "A1234567٨", "A12345678 A", "AA12345678", "A" * 10**6]
+)
+def test_other_customer_numbers_are_invalid(text: str) -> None:
+    assert code(inputs.customer_number(text, CUSTOMER_NUMBER_PATTERN)) == "customer_number_invalid"
+
+
+def test_g11_pattern_decides_the_spelling() -> None:
+    assert inputs.customer_number("KD-12", "kd-[0-9]+") == "kd-12"
+    assert inputs.customer_number("Kd12", "Kd[0-9]+") == "Kd12"
+    assert code(inputs.customer_number("12", "KD[0-9]+")) == "customer_number_prefix"
+    assert code(inputs.customer_number("٣", r"\d")) == "customer_number_invalid"
+
+
+# subdomain
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["acme", "ACME", "ａｃｍｅ", "\u3000acme\u3000", "acme.", "a\u200bcme"],
+)
+def test_g13_name_alone_leaves_the_product_open(text: str) -> None:
+    assert inputs.subdomain(text, DEFAULT_CATALOGUE) == Subdomain("acme")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://acme.dn-cloud.com/cgi-bin/dneo/dneo.cgi",
+        "http://acme.dn-cloud.com/",
+        "HTTPS://ACME.DN-CLOUD.COM/CGI-BIN/DNEO/DNEO.CGI",
+        "acme.dn-cloud.com",
+        "acme.dn-cloud.com.",
+        "//acme.dn-cloud.com/x",
+        "https://acme.dn-cloud.com:443/cgi-bin/dneo/dneo.cgi?page=1#top",
+        "acme.dn-cloud.com:8443",
+        "https://acme.dn-cloud.com?x=https://other.chatluck.net/",
+        "https://acme.dn-cloud.com/cgi-bin/\r\n dneo/dneo.cgi",
+        "ｈｔｔｐｓ：／／ａｃｍｅ．ｄｎ－ｃｌｏｕｄ．ｃｏｍ／",
+        "acme。dn-cloud。com",
+    ],
+)
+def test_g13_whole_url_decides_the_product(text: str) -> None:
+    assert inputs.subdomain(text, DEFAULT_CATALOGUE) == Subdomain("acme", "desknets-neo")
+
+
+def test_g13_url_of_the_other_product() -> None:
+    url = DEFAULT_CATALOGUE.url("chatluck", "acme")
+    assert url == "https://acme.chatluck.net/cgi-bin/chatlk/chat.cgi"
+    assert inputs.subdomain(url, DEFAULT_CATALOGUE) == Subdomain("acme", "chatluck")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://acme.example.com/",
+        "acme.dn-cloud.com.example.com",
+        "acmedn-cloud.com",
+        "https://acme/",
+        "acme/",
+        "acme:80",
+        "https://dn-cloud.com/",
+    ],
+)
+def test_url_of_somebody_else_is_foreign(text: str) -> None:
+    assert code(inputs.subdomain(text, DEFAULT_CATALOGUE)) == "subdomain_foreign"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-acme",
+        "acme-",
+        "ac_me",
+        "ac me",
+        "a" * 64,
+        "a..b",
+        "日本",
+        "xn--wgv71a",
+        "xn--wgv71a.dn-cloud.com",
+        "日本.dn-cloud.com",
+        "www.acme.dn-cloud.com",
+        ".dn-cloud.com",
+        "https://",
+        "https://user@acme.dn-cloud.com/",
+        "taro@acme.dn-cloud.com",
+        "ftp://acme.dn-cloud.com/",
+        "javascript:acme",
+        "https:acme.dn-cloud.com",
+        "https://acme.dn-cloud.com:port/",
+        "acme\\.dn-cloud.com",
+        "aſ\ud800",
+        "https://[::1]/",
+    ],
+)
+def test_other_subdomains_are_invalid(text: str) -> None:
+    assert code(inputs.subdomain(text, DEFAULT_CATALOGUE)) == "subdomain_invalid"
+
+
+def test_longest_label_and_leading_digit_are_valid() -> None:
+    assert inputs.subdomain("3" * 63, DEFAULT_CATALOGUE) == Subdomain("3" * 63)
+
+
+def test_empty_subdomain_is_missing() -> None:
+    assert code(inputs.subdomain(" ", DEFAULT_CATALOGUE)) == "subdomain_missing"
+
+
+def test_products_that_share_a_domain_are_told_apart_by_path() -> None:
+    assert inputs.subdomain("https://acme.example.com/chat/?a", SHARED) == Subdomain("acme", "chat")
+    assert inputs.subdomain("https://acme.example.com/", SHARED) == Subdomain("acme")
+    assert inputs.subdomain("https://acme.mail.example.com/", SHARED) == Subdomain("acme", "mail")
+
+
+@given(ANYTHING)
+def test_any_text_gives_a_valid_subdomain_or_a_refusal(text: str) -> None:
+    result = inputs.subdomain(text, DEFAULT_CATALOGUE)
+    if isinstance(result, Refusal):
+        assert result.field == "subdomain"
+    else:
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", result.name)
+        assert inputs.subdomain(result.name, DEFAULT_CATALOGUE) == Subdomain(result.name)
+
+
+@given(
+    st.from_regex(r"[a-z0-9]([a-z0-9]{0,61}[a-z0-9])?", fullmatch=True),
+    st.sampled_from(sorted(DEFAULT_CATALOGUE.products)),
+)
+def test_every_environments_url_is_accepted_in_every_case(name: str, product: str) -> None:
+    url = DEFAULT_CATALOGUE.url(product, name)
+    assert DEFAULT_CATALOGUE.host(product, name) in url
+    for text in (url, url.upper(), url.removeprefix("https://")):
+        assert inputs.subdomain(text, DEFAULT_CATALOGUE) == Subdomain(name, product)
+
+
+# e-mail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Taro@Example.CO.JP",
+        " taro@example.co.jp\u3000",
+        "ｔａｒｏ＠ｅｘａｍｐｌｅ．ｃｏ．ｊｐ",
+        "\ufefftaro@example.co.jp",
+    ],
+)
+def test_g18_mail_address_has_one_spelling(text: str) -> None:
+    assert inputs.email(text) == "taro@example.co.jp"
+
+
+def test_international_domain_is_kept_in_ascii() -> None:
+    assert inputs.email("taro@日本.jp") == "taro@xn--wgv71a.jp"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "taro",
+        "@example.com",
+        "taro@",
+        "太郎@example.com",
+        "a@b@example.com",
+        "a b@example.com",
+        "a@example.com\nBcc: x@example.com",
+        "a@[127.0.0.1]",
+        "a@localhost",
+        "a@example..com",
+        "\ud800@example.com",
+        "a@\ud800.com",
+    ],
+)
+def test_invalid_mail_addresses_are_refused(text: str) -> None:
+    assert code(inputs.email(text)) == "email_invalid"
+
+
+def test_mail_address_lengths() -> None:
+    domain = ".".join(["d" * 60] * 4)
+    longest = "a" * (254 - len(domain) - 1 - 3) + "@" + domain + ".jp"
+    assert len(longest) == 254
+    assert code(inputs.email("")) == "email_missing"
+    assert code(inputs.email("a" + longest)) == "email_long"
+    assert inputs.email(longest) == longest
+
+
+@given(ANYTHING | st.emails())
+def test_mail_address_is_its_own_canonical_form(text: str) -> None:
+    result = inputs.email(text)
+    if isinstance(result, str):
+        assert inputs.email(result) == result
+        assert result.isascii()
+        assert len(result) <= 254
+    else:
+        assert result.field == "email"
+
+
+# names
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("\u3000山田　太郎 ", "山田　太郎"),
+        ("ＡＢＣ", "ＡＢＣ"),
+        ("ｶﾅ", "ｶﾅ"),
+        ("か\u3099", "が"),
+        ("\ufa19谷 \ufa1b子", "\ufa19谷 \ufa1b子"),
+        ("\u200b\ufeff O'Neil \u200b", "O'Neil"),
+        ("葛\U000e0100城", "葛\U000e0100城"),
+        ("x" * 100, "x" * 100),
+        ("𠮷" * 100, "𠮷" * 100),
+    ],
+)
+def test_g17_user_name_stays_as_its_owner_writes_it(text: str, kept: str) -> None:
+    assert inputs.user_name(text) == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\0b", "a\tb", "a\x7fb", "a\u202eb", "a\u2028b", "a\x85b", "\ud800", "a\r\nBcc: x"]
+)
+def test_control_characters_in_names_are_refused(text: str) -> None:
+    assert code(inputs.user_name(text)) == "user_name_invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", "missing"), ("\u3000\u200b ", "missing"), ("x" * 101, "long"), ("𠮷" * 10**6, "long")]
+)
+def test_user_name_has_1_to_100_characters(text: str, expected: str) -> None:
+    assert code(inputs.user_name(text)) == "user_name_" + expected
+
+
+@given(ANYTHING)
+def test_names_are_idempotent(text: str) -> None:
+    result = inputs.single_line(text, "company", 200)
+    if isinstance(result, str):
+        assert inputs.single_line(result, "company", 200) == result
+        assert len(result) <= 200
+        result.encode()
+
+
+# catalogue and organisation
+
+
+def test_defaults_are_the_guides() -> None:
+    site = Organisation()
+    assert (site.site_name, site.support_centre) == ("クラウド版サポートサイト", "クラウド版カスタマーセンター")
+    assert (site.email, site.phone, site.mail_from) == (
+        "cloudsupport@desknets.com",
+        "0120-365-800",
+        "aporder@desknets.com",
+    )
+    assert [str(title) for title in TERMS.values()] == ["月払い", "年間一括払い"]
+    assert [str(title) for title in PAYMENT_METHODS.values()] == ["銀行振込", "口座振替", "クレジットカード決済"]
+    assert DEFAULT_CATALOGUE.url("desknets-neo", "acme") == "https://acme.dn-cloud.com/cgi-bin/dneo/dneo.cgi"
+    assert [product.title for product in DEFAULT_CATALOGUE.products.values()] == ["desknet's NEO", "ChatLuck"]
+
+
+def test_every_title_has_an_english_text() -> None:
+    with reading_in("en"):
+        for title in (*TERMS.values(), *PAYMENT_METHODS.values(), *CHANNELS.values(), *BILLING_MODES.values()):
+            assert str(title).isascii()
+
+
+def test_organisation_takes_its_own_values() -> None:
+    site = Organisation.from_settings({"company": "Example K.K.", "customer_number_pattern": "EX[0-9]{4}"})
+    assert site.company == "Example K.K."
+    assert site.phone == Organisation().phone
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"fone": "1"}, ("fone", "phone", "customer_number_pattern")),
+        ({"phone": 120}, ("phone",)),
+        ({"phone": " "}, ("phone",)),
+        ({"customer_number_pattern": "A["}, ("customer_number_pattern", "A[")),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict[str, Any], named: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Organisation.from_settings(settings)
+    assert all(name in str(caught.value) for name in named)
+
+
+def test_catalogue_from_settings() -> None:
+    catalogue = Catalogue.from_settings({"wiki": {"title": "Wiki", "url": "https://{subdomain}.example.com/wiki"}})
+    assert inputs.subdomain("https://acme.example.com", catalogue) == Subdomain("acme", "wiki")
+    assert Catalogue.from_settings({}) is DEFAULT_CATALOGUE
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"wiki": "https://x"}, "products.wiki"),
+        ({"wiki": {"title": "Wiki"}}, "products.wiki.url"),
+        ({"wiki": {"title": "Wiki", "url": "https://example.com/{subdomain}"}}, "wiki"),
+        ({"wiki": {"title": "Wiki", "url": "https://{subdomain}.example.com/", "ulr": "x"}}, "products.wiki.ulr"),
+    ],
+)
+def test_wrong_products_are_named(settings: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Catalogue.from_settings(settings)
+    assert named in str(caught.value)

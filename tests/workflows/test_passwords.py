@@ -1,0 +1,212 @@
+"""Passwords: hashed with Argon2id, never altered, and refused where somebody else would guess them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from engine.definition import Refusal, Secret
+from workflows import passwords
+from workflows.passwords import Hasher
+
+GOOD = "紫陽花 tram 71 wobble"
+HASHER = Hasher.cheapest()
+ANYTHING = st.text(st.characters(codec=None, exclude_categories=()), min_size=1, max_size=200)
+
+
+def refusal(password: str, again: str | None = None, **changes: Any) -> Refusal | None:
+    about: dict[str, Any] = {
+        "customer_number": "A10023456",
+        "subdomains": ("kitayama", "km"),
+        "company": "北山ネットワークス株式会社",
+        "email": "sato.hanako@greenfield.example.co.jp",
+        "user_name": "佐藤 Hanako",
+    }
+    return passwords.refusal(password, password if again is None else again, **{**about, **changes})
+
+
+def code(password: str, again: str | None = None, **changes: Any) -> str | None:
+    found = refusal(password, again, **changes)
+    if found is None:
+        return None
+    assert str(found.message)
+    assert found.field == ("password_again" if found.code == "password_mismatch" else "password")
+    return found.code
+
+
+# hashing
+
+
+def test_hash_is_a_secret_argon2id_hash_that_fits_its_column() -> None:
+    made = Hasher().hash(GOOD)
+    assert isinstance(made, Secret)
+    assert repr(made) == "Secret(…)"
+    assert made.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert len(made) <= 128
+    assert Hasher().verify(made, GOOD)
+
+
+@given(ANYTHING)
+@settings(deadline=None)
+@example("\ud800")
+@example("a\0b")
+def test_every_password_verifies_as_typed_and_only_so(password: str) -> None:
+    made = HASHER.hash(password)
+    assert HASHER.verify(made, password)
+    assert not HASHER.verify(made, password + " ")
+    assert not HASHER.verify(made, password + "\0")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("ｐａｓｓ", "pass"), ("が", "か\u3099"), ("Pass", "pass"), (" pass", "pass")]
+)
+def test_passwords_are_never_normalised(one: str, other: str) -> None:
+    assert not HASHER.verify(HASHER.hash(one), other)
+
+
+def test_same_password_has_two_hashes() -> None:
+    assert HASHER.hash(GOOD) != HASHER.hash(GOOD)
+
+
+@pytest.mark.parametrize(
+    "broken", ["", "!", "$argon2id$", "$2b$12$abcdefghijklmnopqrstuv", "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$"]
+)
+def test_what_is_no_hash_fits_no_password(broken: str) -> None:
+    assert not HASHER.verify(broken, GOOD)
+    assert not HASHER.verify(broken, "")
+
+
+def test_needs_rehash_when_costs_changed() -> None:
+    made = HASHER.hash(GOOD)
+    assert not HASHER.needs_rehash(made)
+    assert Hasher().needs_rehash(made)
+    assert HASHER.needs_rehash("")
+    assert Hasher().verify(made, GOOD)
+
+
+def test_verify_nothing_does_the_work_of_a_verification() -> None:
+    """The same costs in the hash that it checks against, which is what the time depends on."""
+    hasher = Hasher(time_cost=2, memory_cost=64, parallelism=2)
+    assert hasher.verify_nothing(GOOD) is False
+    assert hasher.verify_nothing("\ud800") is False
+    nobody, real = hasher._nobody, hasher.hash(GOOD)
+    assert nobody.split("$")[:4] == real.split("$")[:4]
+    assert len(nobody) == len(real)
+    assert not hasher.needs_rehash(nobody)
+
+
+# refusals
+
+
+def test_good_passwords_are_taken() -> None:
+    assert code(GOOD) is None
+    assert code("ひつじ草いなずま7号") is None
+    assert code("🐑🚋🌩️🪗🧂🪁🛶🪵") is None
+    assert code(" leading and trailing blanks ") is None
+
+
+def test_length_is_counted_in_code_points() -> None:
+    assert code("") == "password_missing"
+    assert code("x9#Lq2v") == "password_short"
+    assert code("𠮷野家の牛丼") == "password_short"
+    assert code("x9#Lq2vW") is None
+    long = "".join(chr(0x3041 + i * 7 % 80) for i in range(128))
+    assert code(long) is None
+    assert code(long + "x") == "password_long"
+
+
+def test_second_time_must_be_the_same() -> None:
+    assert code(GOOD, GOOD + " ") == "password_mismatch"
+    assert code(GOOD, "") == "password_mismatch"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1",
+        "ｐａｓｓｗｏｒｄ",
+        "P@ssw0rd",
+        "11111111",
+        "qwertyui",
+        "abcdefgh",
+        "aaaaaaaaaaaa",
+        "さくらさくら",
+        "12345678" * 3,
+    ],
+)
+def test_common_passwords_are_refused(password: str) -> None:
+    if len(password) >= passwords.SHORTEST:
+        assert code(password) == "password_common"
+    else:
+        assert code(password) == "password_short"
+
+
+@pytest.mark.parametrize(
+    ("password", "expected"),
+    [
+        ("x9#A10023456", "customer_number"),
+        ("x9#ａ１００２３４５６", "customer_number"),
+        ("KitaYama#Lq2v", "subdomain"),
+        ("ｋｉｔａｙａｍａ#Lq2v", "subdomain"),
+        ("北山ネットワークス#Lq2v", "company"),
+        ("北山ﾈｯﾄﾜｰｸｽ株式会社#Lq2v", "company"),
+        ("x9#sato.hanako@greenfield.example.co.jp", "email"),
+        ("x9#Sato.Hanako", "email"),
+        ("x9#GREENfield", "email"),
+        ("ex-ample example Lq2v", "email"),
+    ],
+)
+def test_g19_what_identifies_the_customer_is_refused(password: str, expected: str) -> None:
+    assert code(password) == "password_" + expected
+
+
+@pytest.mark.parametrize(
+    "company",
+    [
+        "株式会社Foolscap",
+        "Foolscap Inc.",
+        "FOOLSCAP CO., LTD.",
+        "（株）Foolscap",
+        "㈱Ｆｏｏｌｓｃａｐ",
+        "有限会社 foolscap",
+        "Foolscap K.K.",
+    ],
+)
+def test_form_of_incorporation_is_no_part_of_the_name(company: str) -> None:
+    assert code("x9#foolsCAP Lq2v", company=company) == "password_company"
+
+
+def test_blanks_do_not_hide_a_name() -> None:
+    assert code("x9#blue whale Lq2v", company="Bluewhale") == "password_company"
+    assert code("x9#bluewhale Lq2v", company="Blue Whale Inc.") == "password_company"
+
+
+def test_parts_shorter_than_4_characters_do_not_count() -> None:
+    assert code("x9#km Lq2v co.jp", email="ab@km.co.jp", company="KM Inc.", customer_number="A1") is None
+
+
+def test_own_words_make_a_password_common() -> None:
+    assert code("quorvendel", user_name="Quorvendel") == "password_common"
+    assert code("quorvendel") is None
+
+
+def test_words_of_one_customer_say_nothing_about_another() -> None:
+    """zxcvbn keeps its caller's words in a table of the process."""
+
+    def judge(number: int) -> tuple[str | None, str | None]:
+        return code("quorvendel", user_name="Quorvendel"), code("quorvendel", user_name="Theobalda")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(judge, range(64))) == {("password_common", None)}
+
+
+@given(ANYTHING)
+@settings(deadline=None)
+def test_any_password_is_judged(password: str) -> None:
+    found = code(password)
+    assert (found == "password_short") == (len(password) < 8)
+    assert (found == "password_long") == (len(password) > 128)

@@ -1,0 +1,5 @@
+"""`python -m web` is `tetsuzuki`."""
+
+from web.cli import main
+
+main()

@@ -1,0 +1,21 @@
+"""The forms of an answer that several pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask import Response, make_response
+
+from engine.definition import Refusal
+
+_TOO_MANY = "too_many"  # as workflows.throttle says it
+
+
+def form_again(page: str, refusals: Iterable[Refusal] = ()) -> Response:
+    """A form that was not taken, shown again with what was wrong: 422, or 429 to who has tried too often."""
+    response = make_response(page, 422)
+    for refusal in refusals:
+        if refusal.code == _TOO_MANY:
+            response.status_code = 429
+            response.headers["Retry-After"] = str(60 * int(dict(refusal.message.params)["minutes"]))
+    return response

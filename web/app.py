@@ -1,0 +1,128 @@
+"""The site as a WSGI application: `create_app(site)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+from flask_babel import Babel
+from flask_bootstrap import Bootstrap5
+from flask_wtf import CSRFProtect
+from playhouse.pool import PooledDatabase
+from werkzeug.http import parse_cookie
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from engine.text import LANGUAGES, Text, _, current_language, reading_in
+from web import cookies
+from web.assets import version_files
+from web.current import EXTENSION
+from web.errors import explain_errors
+from web.guard import PageSession, protect
+from web.pages import apply, entrance, language, link, mailbox, terms, top
+from web.users import know_users, user
+
+if TYPE_CHECKING:
+    from web.bootstrap import Site
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+# What a language calls itself, for who does not read the other one.
+_OWN_NAMES = {"ja": "日本語", "en": "English"}
+_BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox)
+
+
+class InReadersLanguage:
+    """Answers each request in the language that its reader chose: error pages too, wherever they come from."""
+
+    def __init__(self, app: Wsgi, cookie: str) -> None:
+        self._app = app
+        self._cookie = cookie
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        chosen = parse_cookie(environ).get(self._cookie, "")
+        with reading_in(cookies.language(chosen)):
+            return self._app(environ, start_response)
+
+
+def create_app(site: Site) -> Flask:
+    """Put the pages in front of an assembled site."""
+    settings = site.settings
+    secure = urlsplit(settings.base_url).scheme == "https"
+    app = Flask("web", static_folder="static", template_folder="templates")
+    app.secret_key = settings.secret_key
+    app.config.update(
+        SESSION_COOKIE_NAME=cookies.SESSION.name(secure),
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=64 * 1024,
+        MAX_FORM_PARTS=32,
+        BOOTSTRAP_SERVE_LOCAL=True,
+        # The token is good for as long as the session that it is bound to: a form may stay open over lunch.
+        WTF_CSRF_TIME_LIMIT=None,
+        # Otherwise https forms demand a Referer, which the pages of mailed links must not send: their address is a
+        # secret. The token and SameSite cookies are what protects.
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    app.session_interface = PageSession()
+    app.extensions[EXTENSION] = site
+
+    protect(app, settings)  # first of all: nothing else looks at a request for another host
+    CSRFProtect(app)
+    Bootstrap5(app)
+    Babel(
+        app,
+        configure_jinja=False,  # texts are translated by engine.text; Babel writes dates and times
+        default_timezone=settings.timezone,
+        locale_selector=current_language,
+    )
+    _give_connections_back(app, site)
+    know_users(app)
+    version_files(app)
+    explain_errors(app)
+    for module in _BLUEPRINTS:
+        app.register_blueprint(module.pages)
+
+    app.jinja_env.globals.update(_=_, user=user)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    organisation = site.organisation
+    products = " / ".join(product.title for product in site.catalogue.products.values())
+
+    @app.context_processor
+    def shown_everywhere() -> dict[str, Any]:
+        chosen = current_language()
+        return {
+            "language": chosen,
+            "other_languages": [(name, _OWN_NAMES[name]) for name in LANGUAGES if name != chosen],
+            "here": _here(),
+            "organisation": organisation,
+            "products": products,
+            # What the default configuration says has translations; a company's own words are shown as it wrote them.
+            "site_name": Text(organisation.site_name),
+            "support": {"centre": Text(organisation.support_centre), "hours": Text(organisation.hours)},
+        }
+
+    app.wsgi_app = InReadersLanguage(app.wsgi_app, cookies.LANGUAGE.name(secure))  # type: ignore[method-assign]
+    if settings.trusted_proxies > 0:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    return app
+
+
+def _give_connections_back(app: Flask, site: Site) -> None:
+    """A pooled connection goes back after each request, and the pool drops it when it is dead; SQLite has no pool."""
+    database = site.engine.db
+
+    @app.teardown_request
+    def give_back(_error: BaseException | None) -> None:
+        if isinstance(database, PooledDatabase) and not database.is_closed():
+            database.close()
+
+
+def _here() -> str:
+    """Where the page that is shown can be seen again: after a choice of language, the reader returns to it."""
+    rule = request.url_rule
+    return request.path if rule is not None and "GET" in (rule.methods or ()) else "/"

@@ -1,0 +1,132 @@
+"""The one place that puts the parts together: the web site, the command line, workers and tests all call `build`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from socket import gethostname
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import peewee as pw
+
+from engine.check import check_all
+from engine.definition import Workflow
+from engine.dispatch import Dispatcher
+from engine.errors import ConfigurationError, InvalidDefinition
+from engine.mail import Renderer
+from engine.migrate import migrate
+from engine.plugins import Plugins, SiteFacts, load
+from engine.release import release
+from engine.runtime import Engine
+from engine.scheduler import Heartbeat
+from engine.store import open_database
+from web.settings import Settings
+from workflows.access import Access
+from workflows.catalogue import Catalogue, Organisation
+from workflows.passwords import Hasher
+from workflows.registry import MIGRATIONS, WORKFLOWS
+from workflows.throttle import Throttles
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that a page, a command or a worker needs."""
+
+    settings: Settings
+    db: pw.Database
+    engine: Engine
+    dispatcher: Dispatcher
+    heartbeat: Heartbeat
+    access: Access
+    hasher: Hasher
+    catalogue: Catalogue
+    organisation: Organisation
+    plugins: Plugins
+    clock: Callable[[], datetime]
+
+    def close(self) -> None:
+        """Give the database back."""
+        if not self.db.is_closed():
+            self.db.close()
+        if hasattr(self.db, "close_all"):
+            self.db.close_all()
+
+
+def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> None:
+    """Raises InvalidDefinition with every problem, a line each."""
+    problems = check_all(workflows, kinds=kinds)
+    if problems:
+        raise InvalidDefinition("\n".join(str(problem) for problem in problems))
+
+
+def organisation_of(settings: Settings) -> Organisation:
+    """Who runs the site: `[organisation]`, and the two values that have a setting of their own."""
+    given = {"site_name": settings.site_name, "mail_from": settings.mail_from, **settings.organisation}
+    return Organisation.from_settings(given)
+
+
+def plugins_of(settings: Settings) -> Plugins:
+    """The installed plugins, as they are configured. SMTP_URL is the mail plugin's `url`."""
+    configured = {name: dict(table) for name, table in settings.plugins.items()}
+    if settings.smtp_url is not None:
+        configured.setdefault("smtp_mailer", {}).setdefault("url", settings.smtp_url)
+    facts = SiteFacts(settings.var, settings.base_url, settings.mail_from, settings.demo, settings.timezone)
+    return load(configured, facts)
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    workflows: Sequence[Workflow] = WORKFLOWS,
+    plugins: Plugins | None = None,
+    engine_options: dict[str, Any] | None = None,
+) -> Site:
+    """Open the database, bring it up to date, check every definition, load the plugins.
+
+    `clock` replaces the time of machine and database, for tests. Raises ConfigurationError, InvalidDefinition,
+    DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing.
+    """
+    organisation = organisation_of(settings)
+    catalogue = Catalogue.from_settings(settings.products)
+    plugins = plugins or plugins_of(settings)
+    handlers = plugins.effect_handlers()
+    check_definitions(workflows, frozenset({"mail", *handlers}))
+    db = open_database(settings.database_url)
+    migrate(db, MIGRATIONS)
+    release(db, workflows)
+    worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
+    engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, **(engine_options or {}))
+    renderer = Renderer(
+        base_url=settings.base_url, sender=organisation.mail_from, site=asdict(organisation), link=engine.link
+    )
+    engine.render = renderer.preview
+    mailer = "dev_mailbox" if settings.demo else settings.mailer
+    dispatcher = Dispatcher(engine, renderer, mailers=plugins.mailers(), mailer=mailer, handlers=handlers)
+    now = clock or (lambda: datetime.now(UTC))
+    hasher = Hasher(*settings.password_cost)
+    throttles = Throttles(settings.secret_key, now)
+    access = Access(
+        settings.secret_key,
+        hasher,
+        catalogue,
+        throttles,
+        now,
+        organisation=organisation,
+        zone=ZoneInfo(settings.timezone),
+    )
+    heartbeat = Heartbeat(engine, dispatcher, chores=(access.purge,))
+    return Site(settings, db, engine, dispatcher, heartbeat, access, hasher, catalogue, organisation, plugins, now)
+
+
+def require_mailer(site: Site) -> None:
+    """Raises ConfigurationError where the site could not send a mail: it must not accept what needs one."""
+    if site.dispatcher.mailer not in site.dispatcher.mailers:
+        failures = "".join(f"\n  {failure}" for failure in site.plugins.failures)
+        raise ConfigurationError(
+            f"no mail can be sent: the mailer {site.dispatcher.mailer!r} is not there. Set TETSUZUKI_SMTP_URL, as in "
+            f"smtp+starttls://user:secret@mail.example.jp:587, or run `tetsuzuki demo` to look around.{failures}"
+        )

@@ -1,0 +1,68 @@
+"""The command `tetsuzuki`.
+
+Commands import what they need when they run, so that `--help` answers at once. Errors say who, where and what was
+expected, on standard error, and end with a code other than 0.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+# name → (module, attribute, what it does)
+_COMMANDS = {
+    "demo": ("web.cli.serving", "demo", "The site with demo data and a development mailbox, to try it out."),
+    "serve": ("web.cli.serving", "serve", "The site: pages, timers and outbox in one process."),
+    "worker": ("web.cli.serving", "worker", "Timers and outbox alone, without pages."),
+    "migrate": ("web.cli.upkeep", "migrate", "Bring the database up to date."),
+    "customers": ("web.cli.customers", "customers", "Bring customers and contracts in, or out."),
+    "workflow": ("web.cli.workflow", "workflow", "Look at workflows and at what runs on them."),
+    "incidents": ("web.cli.incidents", "incidents", "What was given up, and what to do about it."),
+    "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins."),
+    "doctor": ("web.cli.upkeep", "doctor", "Is everything well? Ends with 1 where it is not."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Shows every command, imports only the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, _, what) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, epilog="Example: tetsuzuki demo")
+@click.version_option(package_name="tetsuzuki", message="%(prog)s %(version)s")
+def tetsuzuki() -> None:
+    """A customer support site run by a durable state-machine engine.
+
+    Settings are read from tetsuzuki.toml and from TETSUZUKI_… in the environment.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; the process ends with its code."""
+    from engine.errors import EngineError
+    from engine.text import reading_in
+
+    with reading_in("ja" if os.environ.get("LANG", "").startswith("ja") else "en"):
+        try:
+            tetsuzuki.main(args=list(arguments) if arguments is not None else None, prog_name="tetsuzuki")
+        except EngineError as error:
+            click.echo(f"tetsuzuki: {error}", err=True)
+            sys.exit(1)

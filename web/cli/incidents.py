@@ -1,0 +1,73 @@
+"""`tetsuzuki incidents list|retry|skip|amend`."""
+
+from __future__ import annotations
+
+import click
+
+from web.cli.sites import opened_site, operator
+
+_reason = click.option("--reason", required=True, help="Goes into history for ever: name no person.")
+
+
+@click.group()
+def incidents() -> None:
+    """What was given up, and what to do about it."""
+
+
+@incidents.command("list", epilog="Example: tetsuzuki incidents list")
+def list_incidents() -> None:
+    """Open incidents, oldest first: name, since when, what failed and why."""
+    from engine.incidents import incidents as open_incidents
+
+    with opened_site() as site:
+        found = open_incidents(site.engine)
+    for one in found:
+        to = f" to {one.recipient}" if one.recipient else ""
+        click.echo(
+            f"{one.ref}  {one.since:%Y-%m-%d %H:%M} UTC  {one.workflow} ({one.subject}, {one.state}): "
+            f"{one.what}{to}, {one.attempts} tries\n    {one.error}"
+        )
+    click.echo(f"{len(found)} open incidents" if found else "no open incidents", err=True)
+
+
+@incidents.command(epilog='Example: tetsuzuki incidents retry 42.1.0 --reason "mail server was down"')
+@click.argument("ref")
+@_reason
+def retry(ref: str, reason: str) -> None:
+    """Try again, with a new deadline."""
+    from engine.incidents import retry as act
+
+    with opened_site() as site:
+        act(site.engine, ref, operator(), reason)
+    click.echo(f"{ref} will be tried again")
+
+
+@incidents.command(epilog='Example: tetsuzuki incidents skip 42.3.0 --reason "told by phone"')
+@click.argument("ref")
+@_reason
+def skip(ref: str, reason: str) -> None:
+    """Give the effect up for good; what waits behind it goes on."""
+    from engine.incidents import skip as act
+
+    with opened_site() as site:
+        act(site.engine, ref, operator(), reason)
+    click.echo(f"{ref} was skipped")
+
+
+@incidents.command(epilog='Example: tetsuzuki incidents amend 42.1.0 --to taro@example.jp --reason "typing error"')
+@click.argument("ref")
+@click.option("--to", "address", required=True, help="The correct mail address.")
+@_reason
+def amend(ref: str, address: str, reason: str) -> None:
+    """Correct the recipient's address and try again. A mailed link gets a new one; the old is dead."""
+    from engine.definition import Refusal
+    from engine.errors import ConfigurationError
+    from engine.incidents import amend as act
+    from workflows import inputs
+
+    checked = inputs.email(address)
+    if isinstance(checked, Refusal):
+        raise ConfigurationError(checked.message)
+    with opened_site() as site:
+        act(site.engine, ref, operator(), reason, checked)
+    click.echo(f"{ref} will be tried again, to the new address")

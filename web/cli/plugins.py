@@ -1,0 +1,42 @@
+"""`tetsuzuki plugins list|check`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.group()
+def plugins() -> None:
+    """Look at the installed plugins."""
+
+
+@plugins.command("list", epilog="Example: tetsuzuki plugins list")
+def list_plugins() -> None:
+    """Every installed plugin: its state, where it comes from, what it adds."""
+    from web.bootstrap import plugins_of
+    from web.settings import read
+
+    loaded = plugins_of(read())
+    for one in loaded.listed:
+        adds = [f"mailer {name}" for name in one.mailers] + [f"effects {kind}" for kind in one.kinds]
+        click.echo(f"{one.name}  {one.state}  ({one.distribution} {one.version})  {one.description}")
+        if adds:
+            click.echo(f"    adds {', '.join(adds)}")
+        if one.reason:
+            click.echo(f"    {one.reason}")
+
+
+@plugins.command(epilog="Example: tetsuzuki plugins check")
+def check() -> None:
+    """Load every plugin as the site would; ends with 1 where one fails."""
+    from web.bootstrap import plugins_of
+    from web.settings import read
+
+    loaded = plugins_of(read())
+    for failure in loaded.failures:
+        click.echo(str(failure), err=True)
+    if loaded.failures:
+        sys.exit(1)
+    click.echo(f"{sum(one.state == 'enabled' for one in loaded.listed)} plugins are well")

@@ -1,0 +1,116 @@
+"""`tetsuzuki demo`, `serve` and `worker`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import click
+
+from engine.errors import ConfigurationError
+from web.bootstrap import Site, build, require_mailer
+from web.logs import set_up_logs
+from web.settings import read
+
+DEMO_CUSTOMERS = Path(__file__).parent.parent / "demo" / "customers.csv"
+
+_WELCOME = """
+  {name} — demo
+
+  Open       {address}/
+  Mailbox    {address}/mailbox/   (every mail that the site sends lands here)
+
+  Try first  press サポートサイトのアカウントを持っていない方はこちら and apply with
+             お客様番号   A01234567
+             サブドメイン sample
+             then open the mail in the mailbox, press its link, and log in.
+
+  Data is kept in {var}/. Stop with Ctrl-C.
+"""
+
+
+def _check_port(host: str, port: int) -> None:
+    """Say at once when the address is taken, rather than after five tries of the server."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+            ) from error
+
+
+def _warn_about_plugins(site: Site) -> None:
+    for failure in site.plugins.failures:
+        logging.getLogger("tetsuzuki.plugins").error("%s", failure)
+
+
+def _listening(host_default: str) -> Any:
+    def decorate(command: Any) -> Any:
+        command = click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))(command)
+        return click.option("--host", default=host_default, show_default=True, help="Address to listen on.")(command)
+
+    return decorate
+
+
+@click.command(epilog="Example: tetsuzuki demo --port 8080")
+@_listening("127.0.0.1")
+@click.option("--var", default=Path("var/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
+def demo(host: str, port: int, var: Path) -> None:
+    """The site with invented customers, and a mailbox instead of real mails."""
+    from web.server import run
+    from workflows.customers import import_customers
+
+    _check_port(host, port)
+    address = f"http://{host}:{port}"
+    settings = read(
+        demo=True, var=var, base_url=address, database_url=f"sqlite:///{var / 'tetsuzuki.db'}", mailer="dev_mailbox"
+    )
+    set_up_logs(settings.log_format, logging.WARNING)
+    site = build(settings)
+    _warn_about_plugins(site)
+    require_mailer(site)
+    import_customers(DEMO_CUSTOMERS, catalogue=site.catalogue, overwrite=True)
+    click.echo(_WELCOME.format(name=settings.site_name, address=address, var=var))
+    sys.stdout.flush()
+    run(site, host, port, quiet=True)
+
+
+@click.command(epilog="Example: TETSUZUKI_SMTP_URL=smtp://127.0.0.1:25 tetsuzuki serve --port 8000")
+@_listening("127.0.0.1")
+def serve(host: str, port: int) -> None:
+    """The site: pages, timers and outbox in one process."""
+    from web.server import run
+
+    _check_port(host, port)
+    settings = read()
+    set_up_logs(settings.log_format)
+    site = build(settings)
+    _warn_about_plugins(site)
+    require_mailer(site)
+    run(site, host, port)
+
+
+@click.command(epilog="Example: tetsuzuki worker")
+def worker() -> None:
+    """Timers and outbox alone, without pages. Stops on SIGTERM when what it delivers is delivered."""
+    settings = read()
+    set_up_logs(settings.log_format)
+    site = build(settings)
+    _warn_about_plugins(site)
+    require_mailer(site)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    site.heartbeat.start()
+    logging.getLogger("tetsuzuki").info("worker %s is at work", site.engine.worker)
+    stop.wait()
+    site.heartbeat.stop()
+    site.close()

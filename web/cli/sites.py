@@ -1,0 +1,30 @@
+"""The assembled site for the length of a command, and who the operator is."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from engine.definition import Actor
+from web.bootstrap import Site, build
+from web.logs import set_up_logs
+from web.settings import read
+
+
+@contextmanager
+def opened_site(**overrides: Any) -> Iterator[Site]:
+    """The site, as the settings say; closed at the end."""
+    settings = read(**overrides)
+    set_up_logs(settings.log_format)
+    site = build(settings)
+    try:
+        yield site
+    finally:
+        site.close()
+
+
+def operator() -> Actor:
+    """Who runs the command, as history names them: the system's user."""
+    return Actor("operator", getpass.getuser())

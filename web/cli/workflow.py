@@ -1,0 +1,163 @@
+"""`tetsuzuki workflow list|show|check|diagram|history|verify|migrate`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from web.cli.sites import opened_site, operator
+
+if TYPE_CHECKING:
+    from engine.definition import Workflow
+
+_STEP = 1000
+
+
+@click.group()
+def workflow() -> None:
+    """Look at workflows and at what runs on them."""
+
+
+def _named(name: str) -> Workflow:
+    from engine.errors import UnknownWorkflow
+    from workflows.registry import WORKFLOWS
+
+    found = {one.name: one for one in sorted(WORKFLOWS, key=lambda one: one.version)}
+    if name not in found:
+        raise UnknownWorkflow(f"There is no workflow {name!r}; there are {', '.join(sorted(found))}.")
+    return found[name]
+
+
+@workflow.command("list", epilog="Example: tetsuzuki workflow list")
+def list_workflows() -> None:
+    """Every workflow with its version, title and place."""
+    from workflows.registry import WORKFLOWS
+
+    for one in WORKFLOWS:
+        click.echo(f"{one.name}  v{one.version}  {one.title}  ({len(one.states)} states, {one.where})")
+
+
+@workflow.command(epilog="Example: tetsuzuki workflow show account_creation --language en")
+@click.argument("name")
+@click.option("--language", type=click.Choice(["ja", "en"]), default="ja", show_default=True)
+def show(name: str, language: str) -> None:
+    """A workflow's states, transitions, guards and timers."""
+    from engine.text import reading_in
+
+    found = _named(name)
+    with reading_in(language):
+        click.echo(f"{found.name} v{found.version}: {found.title}")
+        for state in found.states:
+            kind = " (final)" if state.final else ""
+            click.echo(f"\n{state.name}: {state.title}{kind}")
+            for timer in state.timers:
+                click.echo(f"  ⏱ after {timer.after}: {timer.event}")
+            for event in found.events[state.name]:
+                for way in found.outgoing[state.name, event]:
+                    guards = f" [{', '.join(guard.__name__ for guard in way.guards)}]" if way.guards else ""
+                    click.echo(f"  {event} → {way.target}{guards}  ({way.allow.title})")
+
+
+@workflow.command(epilog="Example: tetsuzuki workflow check")
+def check() -> None:
+    """Report every problem of every definition as `file:line: CODE message`."""
+    from engine.check import check_all
+    from web.bootstrap import plugins_of
+    from web.settings import read
+    from workflows.registry import WORKFLOWS
+
+    problems = check_all(WORKFLOWS, kinds=frozenset({"mail", *plugins_of(read()).effect_handlers()}))
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
+        sys.exit(1)
+    click.echo(f"{len(WORKFLOWS)} workflows are well", err=True)
+
+
+@workflow.command(epilog="Example: tetsuzuki workflow diagram account_creation --format svg > account_creation.svg")
+@click.argument("name")
+@click.option("--format", "form", type=click.Choice(["svg", "png", "mermaid", "dot"]), default="svg", show_default=True)
+@click.option("--language", type=click.Choice(["ja", "en"]), default="ja", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file instead of standard output.")
+def diagram(name: str, form: str, language: str, output: Path | None) -> None:
+    """A workflow as a picture."""
+    from engine import diagram as drawing
+
+    found = _named(name)
+    made = getattr(drawing, form)(found, language)
+    content = made if isinstance(made, bytes) else made.encode()
+    if output is not None:
+        output.write_bytes(content)
+    else:
+        sys.stdout.buffer.write(content if content.endswith(b"\n") or form == "png" else content + b"\n")
+
+
+@workflow.command(epilog="Example: tetsuzuki workflow history 42")
+@click.argument("instance", type=int)
+def history(instance: int) -> None:
+    """What happened to one instance: when, what, by whom, and how late a timer was."""
+    with opened_site() as site:
+        sight = site.engine.look(instance)
+        entries = site.engine.history(instance)
+    click.echo(f"{sight.instance.workflow} v{sight.instance.version}, {sight.instance.subject}: {sight.state.name}")
+    for entry in entries:
+        late = f"  {entry.late:.1f} s late" if entry.late is not None else ""
+        data = f"  {entry.data}" if entry.data != "{}" else ""
+        source = entry.source or "·"
+        click.echo(
+            f"{entry.seq:4d}  {entry.at:%Y-%m-%d %H:%M:%S} UTC  {source} → {entry.target}  "
+            f"{entry.event}  by {entry.actor}{late}{data}"
+        )
+
+
+@workflow.command(epilog="Example: tetsuzuki workflow verify --all")
+@click.argument("instances", type=int, nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every instance in the database.")
+def verify(instances: tuple[int, ...], everything: bool) -> None:
+    """Verify the hash chain of histories; ends with 1 where one was changed.
+
+    It cannot detect that a whole instance was removed, that the whole database is an older copy, or what somebody did
+    who holds SECRET_KEY.
+    """
+    if not instances and not everything:
+        raise click.UsageError("name instances, or say --all")
+    bad = count = 0
+    with opened_site() as site:
+
+        def numbers() -> Iterator[int]:
+            if not everything:
+                yield from instances
+                return
+            last = 0
+            while True:
+                with site.engine.store.reading() as unit:
+                    rows = unit.rows("SELECT id FROM instance WHERE id > ? ORDER BY id LIMIT ?", (last, _STEP))
+                if not rows:
+                    return
+                yield from (row[0] for row in rows)
+                last = rows[-1][0]
+
+        for number in numbers():
+            count += 1
+            for fault in site.engine.verify(number):
+                bad += 1
+                click.echo(f"instance {number}: {fault}")
+    click.echo(f"{count} histories verified, {bad} faults", err=True)
+    if bad:
+        sys.exit(1)
+
+
+@workflow.command(epilog='Example: tetsuzuki workflow migrate 42 --to 2 --reason "new review step"')
+@click.argument("instance", type=int)
+@click.option("--to", "version", type=int, required=True, help="The version to move to.")
+@click.option("--state", help="Where it lands; its present state unless named.")
+@click.option("--reason", required=True, help="Goes into history for ever: name no person.")
+def migrate(instance: int, version: int, state: str | None, reason: str) -> None:
+    """Move one instance to another version of its workflow, on purpose."""
+    with opened_site() as site:
+        outcome = site.engine.migrate(instance, version, operator(), reason, state)
+    click.echo(f"instance {instance} runs on version {version}, in {outcome.target}")

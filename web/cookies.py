@@ -1,0 +1,84 @@
+"""The cookies of the site, each with its name, its life and what it may say.
+
+All are HttpOnly and SameSite=Lax: sent when a mailed link is opened, never with a form that another site posts. Over
+https they are Secure and carry the `__Host-` prefix, so that no neighbouring host can set them. What a cookie claims
+is signed where a lie would matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Response, current_app, request
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from engine.text import DEFAULT_LANGUAGE, LANGUAGES
+
+_APPLICATIONS_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie of ours. `life` is None where it ends with the browser's session."""
+
+    base: str
+    life: timedelta | None = None
+
+    def name(self, secure: bool) -> str:
+        """Its name on a site that is served over https, or not."""
+        return f"__Host-{self.base}" if secure else self.base
+
+    def read(self) -> str:
+        """What the browser sent, or an empty text."""
+        return request.cookies.get(self.name(_secure()), "")
+
+    def write(self, response: Response, value: str) -> None:
+        """Have the browser keep `value`."""
+        response.set_cookie(
+            self.name(_secure()),
+            value,
+            max_age=self.life,
+            path="/",
+            secure=_secure(),
+            httponly=True,
+            samesite="Lax",
+        )
+
+
+SESSION = Cookie("session")
+LANGUAGE = Cookie("language", timedelta(days=365))
+# A browser that has logged in before keeps its own allowance of guesses, so that a stranger who guesses at the same
+# account cannot lock its owner out.
+DEVICE = Cookie("device", timedelta(days=180))
+# A mail may be held up for 72 hours and its link then lives for 24.
+APPLIED = Cookie("applied", timedelta(hours=97))
+
+
+def _secure() -> bool:
+    return bool(current_app.config["SESSION_COOKIE_SECURE"])
+
+
+def language(text: str) -> str:
+    """A language of ours, whatever a cookie or a form says."""
+    return text if text in LANGUAGES else DEFAULT_LANGUAGE
+
+
+def _applications() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.secret_key or "", salt="applications of this browser")
+
+
+def applied_here() -> tuple[int, ...]:
+    """The instances for which this browser applied: in it, opening the mailed link may complete by itself."""
+    assert APPLIED.life is not None
+    try:
+        value = _applications().loads(APPLIED.read(), max_age=int(APPLIED.life.total_seconds()))
+    except BadData:
+        return ()
+    return tuple(i for i in value if isinstance(i, int)) if isinstance(value, list) else ()
+
+
+def remember_application(response: Response, instance: int) -> None:
+    """Note that `instance` was applied for in this browser."""
+    others = [i for i in applied_here() if i != instance]
+    APPLIED.write(response, str(_applications().dumps([*others, instance][-_APPLICATIONS_KEPT:])))

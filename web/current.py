@@ -1,0 +1,35 @@
+"""What belongs to the request that is being answered."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
+
+from flask import current_app, request
+from flask_babel import format_datetime
+
+if TYPE_CHECKING:
+    from web.bootstrap import Site
+
+EXTENSION = "tetsuzuki"
+
+
+def site() -> Site:
+    """The assembled site that answers this request."""
+    return cast("Site", current_app.extensions[EXTENSION])
+
+
+def remote() -> str:
+    """The address of the other side; behind trusted proxies the one that they report."""
+    return request.remote_addr or ""
+
+
+def today() -> date:
+    """Which day it is where the company is."""
+    return site().clock().astimezone(ZoneInfo(site().settings.timezone)).date()
+
+
+def local_time(moment: datetime) -> str:
+    """A time as the reader writes it, in the site's time zone."""
+    return str(format_datetime(moment, "medium"))

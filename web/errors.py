@@ -1,0 +1,111 @@
+"""Pages for what went wrong, in the site's look and the reader's language. Never a traceback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask, Response, make_response, render_template
+from flask_wtf.csrf import CSRFError
+from peewee import InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from engine.errors import EngineError, Refused
+from engine.text import Text, _
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a page says about an HTTP status: what happened, and what the reader can do."""
+
+    title: Text
+    advice: Text
+
+
+EXPLANATIONS = {
+    400: Explanation(
+        _("リクエストを受け付けられません"),
+        _("アドレスまたは入力内容の形式が正しくありません。お手数ですが、最初からお試しください。"),
+    ),
+    403: Explanation(
+        _("この操作を行う権限がありません"), _("別のアカウントでログインしている場合は、ログインし直してください。")
+    ),
+    404: Explanation(
+        _("ページが見つかりません"),
+        _("アドレスが途中で切れていないか、ご確認ください。ページは移動または削除された可能性があります。"),
+    ),
+    405: Explanation(_("この方法では開けないページです"), _("画面内のリンクまたはボタンからお進みください。")),
+    409: Explanation(_("ほかの操作と重なりました"), _("現在の状態をご確認のうえ、もう一度お試しください。")),
+    410: Explanation(_("有効期限が切れています"), _("お手数ですが、最初からお手続きをお願いいたします。")),
+    413: Explanation(_("送信された内容が大きすぎます"), _("入力内容を短くして、もう一度お試しください。")),
+    422: Explanation(_("この操作は行えません"), _("入力内容をご確認ください。")),
+    429: Explanation(_("しばらくお待ちください"), _("操作の回数が多いため、一時的に受け付けを制限しています。")),
+    500: Explanation(
+        _("エラーが発生しました"),
+        _("申し訳ございません。時間をおいて、もう一度お試しください。解決しない場合は、お問い合わせください。"),
+    ),
+    503: Explanation(
+        _("ただいま混み合っています"),
+        _("何も変更されていません。お手数ですが、少し時間をおいて、もう一度お試しください。"),
+    ),
+}
+_FORM_EXPIRED = Explanation(
+    _("画面の有効期限が切れました"),
+    _("前の画面に戻り、再読み込みしてからもう一度送信してください。"),
+)
+_COOKIES = _("繰り返し表示される場合は、ブラウザの設定でこのサイトのCookieが許可されているか、ご確認ください。")
+
+
+def error_page(
+    status: int,
+    explanation: Explanation | None = None,
+    *,
+    hint: Text | None = None,
+    retry_after: int | None = None,
+) -> Response:
+    """The page for `status`. It asks the database for nothing: it may be the database that failed."""
+    shown = explanation or EXPLANATIONS.get(status) or EXPLANATIONS[500 if status >= 500 else 400]
+    response = make_response(render_template("error.html", status=status, explanation=shown, hint=hint), status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def explain_errors(app: Flask) -> None:
+    """Answer every failure with a page."""
+
+    @app.errorhandler(HTTPException)
+    def refused_by_http(error: HTTPException) -> Response:
+        response = error_page(error.code or 500)
+        for name, value in error.get_headers():
+            if name not in ("Content-Type", "Content-Length"):  # Allow, Retry-After
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(CSRFError)
+    def form_is_old(error: CSRFError) -> Response:
+        return error_page(400, _FORM_EXPIRED, hint=_COOKIES)
+
+    @app.errorhandler(EngineError)
+    def refused_by_engine(error: EngineError) -> Response:
+        retry_after = 5 if error.status == 503 else None
+        if error.status == 500:
+            log.error("engine error", error=type(error).__name__, exc_info=error)
+            return error_page(500)
+        title = EXPLANATIONS.get(error.status, EXPLANATIONS[422]).title
+        return error_page(error.status, Explanation(title, _advice(error)), retry_after=retry_after)
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    def database_is_away(error: Exception) -> Response:
+        log.error("database is not available", exc_info=error)
+        return error_page(503, retry_after=5)
+
+
+def _advice(error: EngineError) -> Text:
+    """A rule's own words; otherwise what its class says, as details of the moment have no translation."""
+    if isinstance(error, Refused):
+        return error.message
+    return Text((type(error).__doc__ or "").strip().split("\n")[0])

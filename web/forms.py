@@ -1,0 +1,83 @@
+"""What the pages ask for. A form only takes in what was typed; whether it is right is decided in `workflows`.
+
+Fields have the names that refusals use, so that a refusal finds its field. Mail addresses are text fields to the
+browser: its own check would turn full-width letters away, which are welcome here. Nothing is stripped, shortened or
+normalised on the way, passwords least of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from engine.definition import Refusal
+from engine.text import Text, _
+
+# Machine-readable texts: a phone must not begin them with a capital, nor correct their spelling.
+_EXACT = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
+_SUBDOMAIN_MISSING = _("サブドメインをご入力ください。")
+_EMAIL_MISSING = _("メールアドレスをご入力ください。")
+_PASSWORD_MISSING = _("パスワードをご入力ください。")
+
+
+def _field(kind: type[Any], label: Text, missing: Text, **attributes: str) -> Any:
+    return kind(label, validators=[InputRequired(missing)], render_kw=attributes)
+
+
+class Form(FlaskForm):  # type: ignore[misc]
+    """A form that can say why it was refused."""
+
+    def refuse(self, refusals: Iterable[Refusal]) -> None:
+        """Show each refusal at its field; at the head of the form where it names none that the form has."""
+        for refusal in refusals:
+            field = self._fields.get(refusal.field or "")
+            errors = self.form_errors if field is None else field.errors
+            if field is None:
+                errors.append(refusal.message)
+            else:
+                field.errors = [*errors, refusal.message]
+
+
+class LogInForm(Form):
+    """Log-in information (ログイン情報) is these three together (G9)."""
+
+    subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **_EXACT)
+    email = _field(
+        StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **_EXACT
+    )
+    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **_EXACT)
+
+
+class IdentifyForm(Form):
+    """アカウント作成お申込み: which customer somebody is (G11, G13)."""
+
+    subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **_EXACT)
+    customer_number = _field(
+        StringField,
+        _("お客様番号"),
+        _("お客様番号をご入力ください。"),
+        autocomplete="off",
+        autocapitalize="characters",
+        autocorrect="off",
+        spellcheck="false",
+    )
+
+
+class AccountForm(Form):
+    """アカウント情報設定 (G17–G19). `request_key` makes a form that is sent twice one application (I10)."""
+
+    request_key = HiddenField()
+    user_name = _field(StringField, _("ユーザー名"), _("ユーザー名をご入力ください。"), autocomplete="name")
+    email = _field(StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="email", **_EXACT)
+    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **_EXACT)
+    password_again = _field(
+        PasswordField,
+        _("パスワード（確認）"),
+        _("確認のため、もう一度パスワードをご入力ください。"),
+        autocomplete="new-password",
+        **_EXACT,
+    )

@@ -1,0 +1,67 @@
+"""Log-in and log-out (G9, G14)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, session, url_for
+from flask_login import login_user
+from werkzeug import Response
+
+from web import cookies
+from web.answers import form_again
+from web.current import remote, site
+from web.forms import LogInForm
+from web.users import User, user
+
+pages = Blueprint("entrance", __name__)
+
+
+@pages.get("/")
+def show() -> str | Response:
+    """The log-in form; TOP for who is logged in."""
+    if user() is not None:
+        return redirect(url_for("top.show"))
+    return _page(LogInForm())
+
+
+@pages.post("/")
+def log_in() -> str | Response:
+    """Begin a session. One message for whatever does not fit, so that nobody learns which part was right."""
+    form = LogInForm()
+    if not form.validate():
+        return form_again(_page(form))
+    found = site().access.log_in(
+        form.subdomain.data,
+        form.email.data,
+        form.password.data,
+        remote(),
+        cookies.DEVICE.read() or None,
+    )
+    if isinstance(found, tuple):
+        form.refuse(found)
+        return form_again(_page(form), found)
+    _end_session()
+    login_user(User(found.account, found.token))
+    response = redirect(url_for("top.show"), 303)
+    cookies.DEVICE.write(response, found.device)
+    if not cookies.LANGUAGE.read():  # a new browser: the language that the account was made in
+        cookies.LANGUAGE.write(response, cookies.language(found.account.language))
+    return response
+
+
+@pages.post("/logout")
+def log_out() -> Response:
+    """End the session on the server, and forget it here."""
+    _end_session()
+    return redirect(url_for("entrance.show"), 303)
+
+
+def _end_session() -> None:
+    """Leave nothing of the session before: neither on the server nor in the cookie (session fixation)."""
+    token = session.get("_user_id")
+    if token:
+        site().access.log_out(token)
+    session.clear()
+
+
+def _page(form: LogInForm) -> str:
+    return render_template("entrance/log_in.html", form=form)

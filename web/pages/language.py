@@ -1,0 +1,32 @@
+"""Japanese or English: the reader's choice, kept in a cookie. What the browser would accept is not asked."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, request
+from werkzeug import Response
+
+from web import cookies
+
+pages = Blueprint("language", __name__)
+
+
+def is_path_here(text: str) -> bool:
+    """Whether `text` is a path on this site, and nothing that a browser would take for another site's address."""
+    if not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable():
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return not parts.scheme and not parts.netloc
+
+
+@pages.post("/language")
+def choose() -> Response:
+    """Keep the choice and go back to the page on which it was made."""
+    back = request.form.get("next", "")
+    response = redirect(back if is_path_here(back) else "/", 303)
+    cookies.LANGUAGE.write(response, cookies.language(request.form.get("language", "")))
+    return response

@@ -1,0 +1,107 @@
+"""The development mailbox: the mails that a demo did not send. There is no such page outside a demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, render_template
+
+from web.current import local_time, site
+
+FOLDER = "mailbox"
+_SHOWN = 100
+# A mail brings its own styles and nothing else; its links open beside the mailbox, not within it.
+_MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+pages = Blueprint("mailbox", __name__, url_prefix="/mailbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as the mailbox shows it."""
+
+    name: str
+    subject: str
+    sender: str
+    to: str
+    cc: str
+    sent: str
+    text: str
+    html: str
+
+
+@pages.before_request
+def only_in_a_demo() -> None:
+    """These pages show live links to whoever asks."""
+    if not site().settings.demo:
+        abort(404)
+
+
+@pages.get("/")
+def show() -> str:
+    """All mails, the newest first."""
+    newest = sorted(_files(), key=lambda path: path.name, reverse=True)[:_SHOWN]
+    return render_template("mailbox/list.html", letters=[_read(path) for path in newest])
+
+
+@pages.get("/<name>")
+def read(name: str) -> str:
+    """One mail: its head, its text with the links to follow, and its HTML."""
+    return render_template("mailbox/read.html", letter=_find(name))
+
+
+@pages.get("/<name>/html")
+def read_html(name: str) -> Response:
+    """The HTML of a mail, shut in by a policy of its own."""
+    response = Response(f'<base target="_blank">{_find(name).html}', mimetype="text/html")
+    response.headers["Content-Security-Policy"] = _MAIL_POLICY
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+def _files() -> Iterator[Path]:
+    folder = site().settings.var / FOLDER
+    return folder.glob("*.eml") if folder.is_dir() else iter(())
+
+
+def _find(name: str) -> Letter:
+    for path in _files():  # looked for among what is there, so that no name leads anywhere else
+        if path.stem == name:
+            return _read(path)
+    abort(404)
+
+
+def _read(path: Path) -> Letter:
+    message = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+    assert isinstance(message, EmailMessage)
+    return Letter(
+        name=path.stem,
+        subject=str(message["Subject"] or ""),
+        sender=str(message["From"] or ""),
+        to=str(message["To"] or ""),
+        cc=str(message["Cc"] or ""),
+        sent=_sent(message),
+        text=_part(message, "plain"),
+        html=_part(message, "html"),
+    )
+
+
+def _sent(message: EmailMessage) -> str:
+    try:
+        return local_time(parsedate_to_datetime(str(message["Date"] or "")))
+    except ValueError:
+        return str(message["Date"] or "")
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    return str(part.get_content()) if isinstance(part, EmailMessage) else ""

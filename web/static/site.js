@@ -1,0 +1,24 @@
+// Small comforts on every page. The site works without them.
+(() => {
+  "use strict";
+
+  // A page that came back with mistakes begins at their summary.
+  document.querySelector("[data-mistakes]")?.focus();
+
+  // A checkbox that shows passwords; without this script it would do nothing, so it is shown from here.
+  for (const choice of document.querySelectorAll("[data-reveals]")) {
+    const box = choice.querySelector("input");
+    const show = () => {
+      for (const id of choice.dataset.reveals.split(" ")) {
+        document.getElementById(id).type = box.checked ? "text" : "password";
+      }
+    };
+    box.addEventListener("change", show);
+    // Browsers offer to keep what was typed only if it is a password when it is sent.
+    box.form.addEventListener("submit", () => {
+      box.checked = false;
+      show();
+    });
+    choice.hidden = false;
+  }
+})();

@@ -1,0 +1,6 @@
+"""アカウント作成: somebody at a customer applies for an account and completes it by a mailed link (G8–G25)."""
+
+from workflows.account_creation.inputs import ApplicationInput
+from workflows.account_creation.workflow import ACCOUNT_CREATION
+
+__all__ = ["ACCOUNT_CREATION", "ApplicationInput"]

@@ -1,0 +1,167 @@
+"""What the company sells and how it names itself: configuration, with the user guide's values as the defaults.
+
+Another company runs the same software under its own name by giving `from_settings` its own values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from engine.errors import ConfigurationError
+from engine.text import Text, _
+
+_TEMPLATE = re.compile(r"https?://\{subdomain\}\.(?P<domain>[a-z0-9.-]+)(?P<rest>(?::[0-9]+)?(?P<path>/[^{}]*)?)")
+
+CUSTOMER_NUMBER_PATTERN = "A[0-9]{8}"  # G11
+
+# Contract terms (ご契約種別) and payment methods (お支払い方法) of G35, in the order in which forms offer them.
+TERMS: Mapping[str, Text] = {"monthly": _("月払い"), "annual": _("年間一括払い")}
+PAYMENT_METHODS: Mapping[str, Text] = {
+    "bank_transfer": _("銀行振込"),
+    "direct_debit": _("口座振替"),
+    "credit_card": _("クレジットカード決済"),
+}
+# Who stands between the customer and the company (G1, G2), and how invoices are sent (G12).
+CHANNELS: Mapping[str, Text] = {
+    "direct": _("直接のご契約"),
+    "partner": _("販売パートナー様経由"),
+    "asp": _("クラウドパートナーのASPサービス"),
+}
+BILLING_MODES: Mapping[str, Text] = {
+    "postcard": _("請求書ハガキ（通常請求）"),
+    "electronic": _("PDF納品書／請求書（電子請求）"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Something that customers use under a subdomain of their own.
+
+    `url` is where, with `{subdomain}` as the first label of its host. Raises ConfigurationError where it is not.
+    """
+
+    name: str
+    title: str
+    url: str
+
+    def __post_init__(self) -> None:
+        if not _TEMPLATE.fullmatch(self.url):
+            raise ConfigurationError(
+                _(
+                    "製品 %(name)s の url「%(url)s」は https://{subdomain}.ドメイン名/… の形で指定してください。",
+                    name=self.name,
+                    url=self.url,
+                )
+            )
+
+    @property
+    def domain(self) -> str:
+        """The host without the subdomain: `dn-cloud.com`."""
+        return self._part("domain")
+
+    @property
+    def path(self) -> str:
+        """The path of the environment, `/cgi-bin/…`; empty where the template has none."""
+        return self._part("path")
+
+    def _part(self, name: str) -> str:
+        match = _TEMPLATE.fullmatch(self.url)
+        return (match and match[name]) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The products, terms and payment methods that a contract may name; each mapping is by the stored name."""
+
+    products: Mapping[str, Product]
+    terms: Mapping[str, Text] = field(default_factory=lambda: TERMS)
+    payment_methods: Mapping[str, Text] = field(default_factory=lambda: PAYMENT_METHODS)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Catalogue:
+        """The catalogue of `[products.<name>]` tables with `title` and `url`; the default one where there are none.
+
+        Raises ConfigurationError that names the product and the key.
+        """
+        if not settings:
+            return DEFAULT_CATALOGUE
+        products: dict[str, Product] = {}
+        for name, table in settings.items():
+            where = f"products.{name}"
+            if not isinstance(table, Mapping):
+                raise ConfigurationError(_("設定 %(key)s は title と url を持つ表で指定してください。", key=where))
+            values = _strings(where, table, ("title", "url"))
+            for key in ("title", "url"):
+                if not values.get(key):
+                    raise ConfigurationError(_("設定 %(key)s がありません。", key=f"{where}.{key}"))
+            products[name] = Product(name, values["title"], values["url"])
+        return cls(products)
+
+    def url(self, product: str, subdomain: str) -> str:
+        """Where the environment is reached (G26 ②). Raises KeyError for a product that is not sold."""
+        return self.products[product].url.replace("{subdomain}", subdomain)
+
+    def host(self, product: str, subdomain: str) -> str:
+        """The host of the environment: `acme.dn-cloud.com`. Raises KeyError for a product that is not sold."""
+        return f"{subdomain}.{self.products[product].domain}"
+
+
+DEFAULT_CATALOGUE = Catalogue(
+    {
+        product.name: product
+        for product in (
+            Product("desknets-neo", "desknet's NEO", "https://{subdomain}.dn-cloud.com/cgi-bin/dneo/dneo.cgi"),
+            Product("chatluck", "ChatLuck", "https://{subdomain}.chatluck.net/cgi-bin/chatlk/chat.cgi"),
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """The company that runs the site, as pages and mails name it (G14, G43, G44).
+
+    `customer_number_pattern` is a regular expression that the whole customer number must match (G11).
+    """
+
+    site_name: str = "クラウド版サポートサイト"
+    company: str = "株式会社ネオジャパン"
+    support_centre: str = "クラウド版カスタマーセンター"
+    email: str = "cloudsupport@desknets.com"
+    phone: str = "0120-365-800"
+    hours: str = "平日9:00～17:30（土日祝日、弊社指定休日を除く）"
+    customer_number_pattern: str = CUSTOMER_NUMBER_PATTERN
+    mail_from: str = "aporder@desknets.com"
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.customer_number_pattern)
+        except re.error as error:
+            raise ConfigurationError(
+                _(
+                    "設定 customer_number_pattern「%(pattern)s」は正規表現として読めません（%(reason)s）。",
+                    pattern=self.customer_number_pattern,
+                    reason=str(error),
+                )
+            ) from error
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Organisation:
+        """The defaults, overridden by `settings`. Raises ConfigurationError for an unknown key or a wrong value."""
+        return cls(**_strings("", settings, tuple(entry.name for entry in fields(cls))))
+
+
+def _strings(where: str, settings: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, str]:
+    """`settings`, once every key is in `known` and every value is a text that is not blank."""
+    for key, value in settings.items():
+        name = f"{where}.{key}" if where else key
+        if key not in known:
+            raise ConfigurationError(
+                _("設定 %(key)s はありません。使える設定: %(known)s", key=name, known=", ".join(known))
+            )
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigurationError(_("設定 %(key)s には空でない文字列を指定してください。", key=name))
+    return dict(settings)

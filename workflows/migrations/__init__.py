@@ -1,0 +1,1 @@
+"""The business records' tables, step by step. A released step is never changed: what comes later is a new one."""

@@ -1,0 +1,119 @@
+"""The records of the business. What is personal lives here, where it can be erased, and never in history (I8).
+
+Times are aware and in UTC; the tables hold them naive. Which day it is, is decided by the site's time zone.
+"""
+
+from __future__ import annotations
+
+import peewee as pw
+
+from engine.store import Record, UtcField
+
+
+class Customer(Record):
+    """A company with a contract (お客様). `number` is the customer number (G11); one contractor address each (G41)."""
+
+    id = pw.BigAutoField()
+    number = pw.CharField(32, unique=True)
+    company = pw.CharField(200)
+    channel = pw.CharField(16)  # direct, or who stands between: partner (G1), asp (G2)
+    contractor_name = pw.CharField(200)
+    contractor_email = pw.CharField(254)
+    contractor_person = pw.CharField(200, default="")
+    contractor_phone = pw.CharField(32, default="")
+    contractor_postcode = pw.CharField(16, default="")
+    contractor_address = pw.CharField(400, default="")
+    billing_name = pw.CharField(200, default="")
+    billing_postcode = pw.CharField(16, default="")
+    billing_address = pw.CharField(400, default="")
+    billing_mode = pw.CharField(16, default="postcard")  # postcard, electronic (G12)
+    imported = pw.TextField(default="")  # digest of what the last import said, so that a change made here shows
+
+
+class Contract(Record):
+    """One product that a customer uses, under a subdomain that belongs to one customer per product."""
+
+    id = pw.BigAutoField()
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, backref="contracts", on_delete="CASCADE")
+    product = pw.CharField(32)
+    subdomain = pw.CharField(63)
+    term = pw.CharField(16)  # monthly, annual (G35)
+    payment_method = pw.CharField(32)  # bank_transfer, direct_debit, credit_card (G35)
+    users = pw.IntegerField()
+    started_on = pw.DateField()
+    ended_on = pw.DateField(null=True)
+    options = pw.TextField(default="")  # names, separated by one space
+    imported = pw.TextField(default="")
+
+    class Meta:
+        indexes = ((("product", "subdomain"), True),)
+
+
+class Account(Record):
+    """A log-in to this site (G9). Its name and address are its own, apart from the contractor's (G17, G18)."""
+
+    id = pw.BigAutoField()
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, backref="accounts", on_delete="CASCADE", index=False)
+    email = pw.CharField(254)
+    user_name = pw.CharField(100)
+    password_hash = pw.CharField(255)
+    role = pw.CharField(16)  # viewer (閲覧), editor (手続き), admin (管理)
+    language = pw.CharField(8, default="ja")
+    created_at = UtcField()
+
+    class Meta:
+        indexes = ((("customer", "email"), True),)
+
+
+class Application(Record):
+    """What somebody typed to get an account, until it is one or has expired. Keyed by its procedure's instance."""
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE", index=False)
+    email = pw.CharField(254)
+    user_name = pw.CharField(100)
+    password_hash = pw.CharField(255)
+    language = pw.CharField(8)
+
+
+class PendingApplication(Record):
+    """A filled-in form that waits for its confirmation page, without its password: only the hash. Lives 30 minutes."""
+
+    token = pw.CharField(64, primary_key=True)  # SHA-256 of what the browser holds
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    email = pw.CharField(254)
+    user_name = pw.CharField(100)
+    password_hash = pw.CharField(255)
+    expires_at = UtcField(index=True)
+
+
+class Session(Record):
+    """A logged-in browser. `token` is the SHA-256 of what its cookie holds, so that a dump logs nobody in (I11)."""
+
+    token = pw.CharField(64, primary_key=True)
+    account_id: int
+    account = pw.ForeignKeyField(Account, on_delete="CASCADE")
+    created_at = UtcField()
+    seen_at = UtcField(index=True)
+
+
+class Throttle(Record):
+    """One bucket of guesses: `full_at` is when it will be empty of them again (GCRA's theoretical arrival time)."""
+
+    bucket = pw.CharField(64, primary_key=True)  # HMAC of its name: no address is kept in the clear
+    full_at = UtcField(index=True)
+
+
+RECORDS: tuple[type[Record], ...] = (
+    Customer,
+    Contract,
+    Account,
+    Application,
+    PendingApplication,
+    Session,
+    Throttle,
+)
