@@ -10,10 +10,12 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.definition import Instance
+
+MIGRATE_EVENT = "migrate"
 
 canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -77,6 +79,7 @@ def faults(key: bytes, instance: Instance, entries: Sequence[Entry], to_text: ob
     assert callable(to_text)
     found: list[str] = []
     before, state = b"", ""
+    versions = _versions(instance, entries)
     for place, entry in enumerate(entries, start=1):
         if entry.seq != place:
             found.append(f"entry {place} is missing: entry {entry.seq} stands in its place")
@@ -86,7 +89,7 @@ def faults(key: bytes, instance: Instance, entries: Sequence[Entry], to_text: ob
         due_at = to_text(entry.due_at) if entry.due_at is not None else None
         mac = seal(
             key,
-            instance,
+            replace(instance, version=versions[place - 1]),
             entry.seq,
             entry.event,
             entry.source,
@@ -110,3 +113,22 @@ def faults(key: bytes, instance: Instance, entries: Sequence[Entry], to_text: ob
         elif instance.state != state:
             found.append(f"history ends in {state!r}, the instance says {instance.state!r}")
     return found
+
+
+def _versions(instance: Instance, entries: Sequence[Entry]) -> list[int]:
+    """The version under which each entry was sealed: a migration's own entry already names the new one."""
+    found: list[int] = []
+    version = instance.version
+    for entry in reversed(entries):
+        found.append(version)
+        if entry.event == MIGRATE_EVENT:
+            version = _left_behind(entry.data, version)
+    return found[::-1]
+
+
+def _left_behind(data: str, version: int) -> int:
+    """The version that a migration came from. What somebody tampered with names none, and its seal then tells."""
+    try:
+        return int(json.loads(data)["from"])
+    except (ValueError, KeyError, TypeError):
+        return version

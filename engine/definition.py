@@ -102,6 +102,9 @@ class Records(Protocol):
     def get(self, model: Any, *, lock: bool = False, **equal: Any) -> Any | None:
         """The one row where every named column equals its value, or None. `lock` holds it until commit."""
 
+    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]], lock_first: bool = False) -> list[Any | None]:
+        """Several `get`s, of (model, equal) each, in one round trip. `lock_first` holds the first one until commit."""
+
     def insert(self, model: Any, **values: Any) -> None:
         """Add a row."""
 
@@ -117,7 +120,8 @@ class Attempt:
     """What guards and writes see: one event, tried on one instance, inside the transaction.
 
     `now` is the time of the transaction; `at` is when the event counts as having happened, which differs from `now`
-    only for a timer that is late (I3). Both are aware, in UTC.
+    only for a timer that is late (I3). Both are aware, in UTC. `memo` is for what a guard has read and a later guard
+    or write can use.
     """
 
     instance: Instance
@@ -128,6 +132,7 @@ class Attempt:
     at: datetime
     records: Records
     holds_link: bool = False
+    memo: dict[str, Any] = field(default_factory=dict)
     completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
 
 

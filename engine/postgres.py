@@ -1,7 +1,7 @@
 """The store on PostgreSQL: few round trips, the database's clock, row locks. See the top of `store`.
 
 READ COMMITTED is enough, because every rule over several rows is held by a unique index or a lock on the row that
-they share. Statements travel in libpq's pipeline mode: sent together, answered together.
+they share. Statements travel through `wire`: sent together, answered together.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 import psycopg
 from playhouse.postgres_ext import PooledPsycopg3Database
 from psycopg.errors import LockNotAvailable, QueryCanceled, UniqueViolation
+from psycopg.pq.abc import PGresult
 
 from engine.errors import Busy, UnknownInstance
-from engine.store import INSTANCE, TIMERS, Clock, Due, Opened, Row, Statement, Unit, Violation, from_db, instance_of
+from engine.store import INSTANCE, Clock, Due, Opened, Row, Statement, Unit, Violation, from_db, instance_of
+from engine.wire import wire_of
 
 _LOCK = INSTANCE + " FOR UPDATE"
 _LOCK_OR_SKIP = _LOCK + " SKIP LOCKED"
@@ -26,17 +28,6 @@ _TIMERS_AND_CLOCK = (
     "FROM (SELECT 1) one LEFT JOIN timer t ON t.instance_id = ?"
 )
 _NEW = "SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC'"
-
-_texts: dict[str, str] = {}
-
-
-def _text(sql: str) -> str:
-    """A statement with psycopg's marks."""
-    found = _texts.get(sql)
-    if found is None:
-        found = _texts[sql] = sql.replace("%", "%%").replace("?", "%s")
-    return found
-
 
 class PostgresDatabase(PooledPsycopg3Database):
     """A pool of connections. What peewee sends inside a unit's transaction sees the unit's writes."""
@@ -57,24 +48,14 @@ class _PostgresUnit(Unit):
     lock_suffix = " FOR UPDATE"
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
-        self.connection = connection
+        self.wire = wire_of(connection)
         self.committed = False
-        self.held: list[tuple[str, Sequence[Any]]] = []
+        self.held: list[Statement] = []
 
-    def send(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[psycopg.Cursor[Row]]:
-        """Send statements together; their cursors, once all are answered."""
-        connection = self.connection
+    def send(self, statements: Sequence[Statement]) -> list[PGresult]:
+        """Send statements in one round trip; their answers. Raises Violation, Busy."""
         try:
-            if len(statements) == 1:
-                sql, params = statements[0]
-                return [connection.execute(_text(sql), params, prepare=True)]
-            cursors = []
-            with connection.pipeline():
-                for sql, params in statements:
-                    cursor = connection.cursor()
-                    cursor.execute(_text(sql), params, prepare=True)
-                    cursors.append(cursor)
-            return cursors
+            return self.wire.send(statements)
         except UniqueViolation as error:
             raise Violation(error.diag.table_name or "", (error.diag.constraint_name or "",), str(error)) from error
         except (LockNotAvailable, QueryCanceled) as error:
@@ -88,14 +69,19 @@ class _PostgresUnit(Unit):
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         held, self.held = self.held, []
-        return self.send([*held, (sql, params)])[-1].fetchall()
+        return self.wire.rows(self.send([*held, (sql, params)])[-1])
+
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        held, self.held = self.held, []
+        answers = self.send([*held, *statements])
+        return [self.wire.rows(answer) for answer in answers[len(held) :]]
 
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
         self.held.append((sql, params))
 
     def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
         held, self.held = self.held, []
-        return self.send([*held, (sql, params)])[-1].rowcount
+        return self.send([*held, (sql, params)])[-1].command_tuples or 0
 
 
 class PostgresStore:
@@ -144,18 +130,19 @@ class PostgresStore:
         held, unit.held = unit.held, []
         lock = _LOCK_OR_SKIP if skip_locked else _LOCK
         statements = [*held, (lock, (instance,)), (_TIMERS_AND_CLOCK, (instance,))]
-        cursors = unit.send(statements if also is None else [*statements, also])
+        answers = unit.send(statements if also is None else [*statements, also])
+        rows = unit.wire.rows
         if also is not None:
-            unit.also = cursors.pop().fetchall()
-        found = cursors[-2].fetchone()
-        if found is None:
+            unit.also = rows(answers.pop())
+        found = rows(answers[-2])
+        if not found:
             if skip_locked:
                 return None
             raise UnknownInstance(f"There is no procedure {instance}.")
-        rows = cursors[-1].fetchall()
-        timers = [Due(row[1], from_db(row[2]), row[3]) for row in rows if row[1] is not None]
-        now = self.clock() if self.clock is not None else from_db(rows[0][0])
-        return instance_of(found), timers, now
+        timed = rows(answers[-1])
+        timers = [Due(row[1], from_db(row[2]), row[3]) for row in timed if row[1] is not None]
+        now = self.clock() if self.clock is not None else from_db(timed[0][0])
+        return instance_of(found[0]), timers, now
 
     def commit(self, unit: _PostgresUnit) -> None:
         """See `Store.commit`: what was held back and the COMMIT are one round trip."""
@@ -170,9 +157,8 @@ class PostgresStore:
 
     def read(self, unit: _PostgresUnit, instance: int) -> Opened:
         """See `Store.read`."""
-        cursors = unit.send([(INSTANCE, (instance,)), (TIMERS, (instance,))])
-        found = cursors[0].fetchone()
-        if found is None:
+        found, timed = unit.rows_of([(INSTANCE, (instance,)), (_TIMERS_AND_CLOCK, (instance,))])
+        if not found:
             raise UnknownInstance(f"There is no procedure {instance}.")
-        timers = [Due(row[0], from_db(row[1]), row[2]) for row in cursors[1].fetchall()]
-        return instance_of(found), timers, self.now()
+        timers = [Due(row[1], from_db(row[2]), row[3]) for row in timed if row[1] is not None]
+        return instance_of(found[0]), timers, self.clock() if self.clock is not None else from_db(timed[0][0])

@@ -59,7 +59,7 @@ from engine.text import Text
 log = logging.getLogger("tetsuzuki.engine")
 
 START_EVENT = "start"
-MIGRATE_EVENT = "migrate"
+MIGRATE_EVENT = chain.MIGRATE_EVENT
 _CANCEL = (
     "UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? "
     "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"

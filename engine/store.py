@@ -315,6 +315,10 @@ class Unit(ABC):
         """Read now, seeing every write before."""
 
     @abstractmethod
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Several reads at once."""
+
+    @abstractmethod
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
         """Write now or together with what follows. Raises Violation, here or at commit, for a unique index."""
 
@@ -328,6 +332,18 @@ class Unit(ABC):
         sql = plan.sql + self.lock_suffix if lock else plan.sql
         found = self.rows(sql, _bind(list(equal.values()), plan))
         return plans.row(model, found[0]) if found else None
+
+    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]], lock_first: bool = False) -> list[Any | None]:
+        """See `Records.get_each`."""
+        statements: list[Statement] = []
+        for place, (model, equal) in enumerate(wanted):
+            plan = plans.select(model, tuple(equal))
+            sql = plan.sql + self.lock_suffix if lock_first and place == 0 else plan.sql
+            statements.append((sql, _bind(list(equal.values()), plan)))
+        answers = self.rows_of(statements)
+        return [
+            plans.row(model, rows[0]) if rows else None for (model, _), rows in zip(wanted, answers, strict=True)
+        ]
 
     def insert(self, model: Any, **values: Any) -> None:
         """See `Records.insert`."""
@@ -408,6 +424,9 @@ class _SqliteUnit(Unit):
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         return self.connection.execute(sql, params).fetchall()
+
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        return [self.rows(sql, params) for sql, params in statements]
 
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
         self.changed(sql, params)

@@ -71,8 +71,9 @@ def _articles(organisation: Organisation, products: str) -> tuple[tuple[str, tup
         (
             "（お問い合わせ）",
             (
-                f"当サイトに関するご質問は、{organisation.support_centre}（{organisation.email}、{organisation.phone}、"
-                f"営業時間：{organisation.hours}）へお問い合わせください。",
+                f"当サイトに関するご質問は、{organisation.support_centre}へお問い合わせください。",
+                f"メール：{organisation.email}　電話：{organisation.phone}",
+                f"営業時間：{organisation.hours}",
             ),
         ),
     )
@@ -86,15 +87,15 @@ def terms_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOG
     from reportlab.lib.units import mm
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-    from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Paragraph, SimpleDocTemplate, Spacer
+    from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Paragraph, SimpleDocTemplate
 
     pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
-    body = ParagraphStyle("body", fontName=_FONT, fontSize=10, leading=18, wordWrap="CJK")
-    title = ParagraphStyle("title", body, fontSize=16, leading=26, alignment=TA_CENTER, spaceAfter=8 * mm)
-    head = ParagraphStyle("head", body, fontSize=11, leading=18, spaceBefore=5 * mm, spaceAfter=1 * mm)
+    body = ParagraphStyle("body", fontName=_FONT, fontSize=10, leading=15, wordWrap="CJK")
+    title = ParagraphStyle("title", body, fontSize=16, leading=26, alignment=TA_CENTER, spaceAfter=2 * mm)
+    head = ParagraphStyle("head", body, fontSize=11, leading=17, spaceBefore=4 * mm, spaceAfter=1 * mm)
     company = ParagraphStyle("company", body, alignment=TA_RIGHT)
 
-    story: list[object] = [Paragraph(TITLE, title)]
+    story: list[object] = [Paragraph(TITLE, title), Paragraph(_markup(organisation.company), company)]
     products = "／".join(product.title for product in catalogue.products.values())
     for number, (name, clauses) in enumerate(_articles(organisation, products), start=1):
         paragraphs = [Paragraph(_markup(clause), body) for clause in clauses]
@@ -103,7 +104,6 @@ def terms_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOG
             items = [ListItem(paragraph, leftIndent=8 * mm) for paragraph in paragraphs]
             text = [ListFlowable(items, bulletType="1", bulletFontName=_FONT, bulletFontSize=10, leftIndent=8 * mm)]
         story.append(KeepTogether([Paragraph(f"第{number}条{name}", head), *text]))
-    story += [Spacer(1, 10 * mm), Paragraph(_markup(organisation.company), company)]
 
     file = BytesIO()
     document = SimpleDocTemplate(
@@ -111,8 +111,8 @@ def terms_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOG
         pagesize=A4,
         leftMargin=25 * mm,
         rightMargin=25 * mm,
-        topMargin=25 * mm,
-        bottomMargin=25 * mm,
+        topMargin=20 * mm,
+        bottomMargin=18 * mm,
         title=TITLE,
         author=organisation.company,
         lang="ja",

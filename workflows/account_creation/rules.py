@@ -24,7 +24,7 @@ ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_
 
 def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
     """Customers of partners and of ASP services may not (G1, G2), whatever page they came from."""
-    customer = attempt.records.get(Customer, id=attempt.data.customer_id)
+    customer, _taken = _customer_and_account(attempt)
     if customer is None:
         return NO_CUSTOMER
     return None if customer.channel == "direct" else NOT_DIRECT
@@ -32,13 +32,25 @@ def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
 
 def address_is_free_to_apply(attempt: Attempt) -> Refusal | None:
     """Who already has an account is told before a mail goes out; who holds number and subdomain may know."""
-    taken = attempt.records.get(Account, customer=attempt.data.customer_id, email=attempt.data.email)
+    _customer, taken = _customer_and_account(attempt)
     return ADDRESS_TAKEN if taken is not None else None
+
+
+def _customer_and_account(attempt: Attempt) -> list[Any | None]:
+    """The customer who applies, and the account that already has the address; read once, together."""
+    if "customer_and_account" not in attempt.memo:
+        given = attempt.data
+        attempt.memo["customer_and_account"] = attempt.records.get_each(
+            (Customer, {"id": given.customer_id}),
+            (Account, {"customer": given.customer_id, "email": given.email}),
+        )
+    found: list[Any | None] = attempt.memo["customer_and_account"]
+    return found
 
 
 def address_is_free(attempt: Attempt) -> Refusal | None:
     """Of two applications for one address the first that is completed gets it; `ONE_ACCOUNT_PER_ADDRESS` decides."""
-    application = _application(attempt.instance, attempt.records)
+    application = attempt.memo["application"] = _application(attempt.instance, attempt.records)
     if application is None:
         return NO_CUSTOMER
     taken = attempt.records.get(Account, customer=application.customer_id, email=application.email)
@@ -65,17 +77,17 @@ def create_account(attempt: Attempt) -> None:
     The customer's row is locked, so that two first accounts at once cannot both be the first.
     """
     records = attempt.records
-    application = _application(attempt.instance, records)
-    assert application is not None  # address_is_free has seen it in this transaction
-    records.get(Customer, lock=True, id=application.customer_id)
-    is_first = records.get(Account, customer=application.customer_id) is None
+    application = attempt.memo["application"]  # address_is_free has read it in this transaction
+    _, another = records.get_each(
+        (Customer, {"id": application.customer_id}), (Account, {"customer": application.customer_id}), lock_first=True
+    )
     records.insert(
         Account,
         customer=application.customer_id,
         email=application.email,
         user_name=application.user_name,
         password_hash=application.password_hash,
-        role=ADMIN if is_first else VIEWER,
+        role=ADMIN if another is None else VIEWER,
         language=application.language,
         created_at=attempt.now,
     )
