@@ -141,6 +141,12 @@ _NOW = datetime(2026, 4, 1, tzinfo=UTC)
 _T0, _T1, _T2 = (to_db(_NOW + timedelta(hours=hours)) for hours in (0, 24, 72))
 
 
+_OUTBOX = (
+    "instance_id, seq, position, kind, name, recipient, language, figures, generation, state, attempts, due_at, "
+    "deadline_at, leased_by, error"
+)
+
+
 class Raw(Subject):
     """The floor: prepared statements with values made beforehand."""
 
@@ -152,9 +158,9 @@ class Raw(Subject):
             "VALUES (?, 'account_creation', 1, ?, 'requested', 1, 0, ?)",
             "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac) "
             "VALUES (?, 1, 'start', '', 'requested', 'visitor:0123456789abcdef', ?, NULL, '{}', ?)",
-            "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, 'expire', ?, ?, 0, '')",
-            "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, state, "
-            "attempts, due_at, deadline_at, leased_by, error) VALUES (?, 1, 0, 'mail', 'account_creation', 'applicant', "
+            "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) "
+            "VALUES (?, 'expire', ?, ?, 0, '')",
+            f"INSERT INTO outbox ({_OUTBOX}) VALUES (?, 1, 0, 'mail', 'account_creation', 'applicant', "
             "'ja', '{}', 0, 'leased', 1, ?, ?, 'host:0123456789ab', '')",
             "INSERT INTO application (instance, customer_id, email, user_name, password_hash, language) "
             "VALUES (?, ?, ?, '山田 太郎', ?, 'ja')",
@@ -175,8 +181,7 @@ class Raw(Subject):
             "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac) "
             "VALUES (?, 3, 'activate', 'emailed', 'activated', 'link', ?, NULL, '{}', ?)",
             "DELETE FROM timer WHERE instance_id = ?",
-            "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, state, "
-            "attempts, due_at, deadline_at, leased_by, error) VALUES (?, 3, 0, 'mail', 'account_created', 'contractor', "
+            f"INSERT INTO outbox ({_OUTBOX}) VALUES (?, 3, 0, 'mail', 'account_created', 'contractor', "
             "'ja', '{}', 0, 'waiting', 0, ?, ?, '', '')",
         ),
     )
@@ -262,7 +267,7 @@ class _Timer(Record):
         primary_key = pw.CompositeKey("instance_id", "event")
 
 
-class _Outbox(Record):
+class _Effects(Record):
     instance_id = pw.BigIntegerField()
     seq = pw.IntegerField()
     position = pw.IntegerField()
@@ -318,7 +323,7 @@ class HandWritten(Subject):
         return self.db.atomic("IMMEDIATE") if isinstance(self.db, pw.SqliteDatabase) else self.db.atomic()
 
     def mail(self, number: int, seq: int, name: str, to: str, now: datetime, leased: bool) -> None:
-        _Outbox.insert(
+        _Effects.insert(
             instance_id=number, seq=seq, position=0, kind="mail", name=name, recipient=to, language="ja", figures="{}",
             generation=0, state="leased" if leased else "waiting", attempts=int(leased), due_at=now,
             deadline_at=now + timedelta(hours=72), leased_by="host:0123456789ab" if leased else "", error="",
@@ -352,21 +357,28 @@ class HandWritten(Subject):
             row.save()
             due = now + timedelta(hours=24)
             _Timer.update(due_at=due, wake_at=due).where(_Timer.instance_id == number).execute()
-            _Outbox.update(state="done").where((_Outbox.instance_id == number) & (_Outbox.seq == 1)).execute()
+            _Effects.update(state="done").where((_Effects.instance_id == number) & (_Effects.seq == 1)).execute()
         with self.atomic():
             now = datetime.now(UTC).replace(tzinfo=None)
             row = self.locked(number)
             model = self.machine(row.state)
             application = Application.get(Application.instance == number)
-            assert not Account.select().where(
-                (Account.customer == application.customer_id) & (Account.email == application.email)
-            ).exists()
+            assert (
+                not Account.select()
+                .where((Account.customer == application.customer_id) & (Account.email == application.email))
+                .exists()
+            )
             assert model.activate()  # type: ignore[attr-defined]
             source, row.state, row.seq = row.state, model.state, row.seq + 1
             Account.create(
-                customer=application.customer_id, email=application.email, user_name=application.user_name,
-                password_hash=application.password_hash, role="viewer", language="ja", created_at=now.replace(tzinfo=UTC),
-            )  # fmt: skip
+                customer=application.customer_id,
+                email=application.email,
+                user_name=application.user_name,
+                password_hash=application.password_hash,
+                role="viewer",
+                language="ja",
+                created_at=now.replace(tzinfo=UTC),
+            )
             application.password_hash = ""
             application.save(only=[Application.password_hash])
             self.history(row, "activate", source, "link", now)

@@ -93,17 +93,19 @@ class Dispatcher:
             sight, found = engine.sight(unit, claim.instance)
             workflow = engine.workflow(found)
             effect = workflow.effects.get(claim.name)
+            ready = None
+            outcome: Outcome | None
             if effect is not None and self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
-                self._settle(claim, "cancelled", "", sight.now)
-                return None
-            if effect is None:
-                outcome: Outcome = Failed("unknown_effect", f"{workflow!r} declares no effect {claim.name!r}")
-                ready = None
+                outcome = None
+            elif effect is None:
+                outcome = Failed("unknown_effect", f"{workflow!r} declares no effect {claim.name!r}")
             elif sight.now >= claim.deadline_at:
                 outcome = Failed("deadline", f"not delivered before its deadline, {claim.attempts} tries")
-                ready = None
             else:
                 outcome, ready = self._prepare(claim, effect, found, unit)
+        if outcome is None:
+            self._settle(claim, "cancelled", "", sight.now)
+            return None
         if ready is not None:
             try:
                 outcome = ready()

@@ -45,4 +45,4 @@ def instance_of(text: str) -> int | None:
 
 def is_genuine(text: str, key: bytes, purpose: str, instance: int, generation: int) -> bool:
     """Whether it is this instance's current link; takes the same time for every wrong one."""
-    return hmac.compare_digest(text.encode(), link(key, purpose, instance, generation).encode())
+    return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), link(key, purpose, instance, generation).encode())

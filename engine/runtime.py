@@ -265,11 +265,12 @@ class Engine:
         if definition is None:
             raise UnknownWorkflow(f"No definition of workflow {workflow!r} is loaded.")
         start = definition.start
+        about = f"{workflow} {subject}"
         committed = Committed()
         try:
             with self.store.begin() as unit:
                 number, now = self.store.open_new(unit)
-                if key is not None and (repeated := self._repeated(unit, actor, key, START_EVENT, workflow, data)):
+                if key is not None and (repeated := self._repeated(unit, actor, key, START_EVENT, about, data)):
                     return repeated
                 instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"")
                 attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit)
@@ -282,7 +283,7 @@ class Engine:
                     write(attempt)
                 outcome = self._record(unit, definition, attempt, start, start.state, [], None, committed)
                 if key is not None:
-                    self._use_key(unit, actor, key, START_EVENT, workflow, data, outcome)
+                    self._use_key(unit, actor, key, START_EVENT, about, data, outcome)
                 self.store.commit(unit)
         except Violation as violation:
             if key is not None and violation.table == "request":

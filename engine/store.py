@@ -43,7 +43,9 @@ database = pw.DatabaseProxy()
 
 def to_db(moment: datetime) -> str:
     """An aware time as both databases take it: naive UTC with six decimals."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(" ", "microseconds")[:26]
 
 
 def from_db(value: Any) -> datetime:

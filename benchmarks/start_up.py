@@ -1,0 +1,86 @@
+"""Start-up: `tetsuzuki --help`, and `tetsuzuki serve` until it answers its first request.
+
+Beside them the floors: an interpreter that does nothing, and one that imports Flask and peewee.
+
+    python -m benchmarks.start_up [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+
+def timed(command: list[str]) -> float:
+    """Seconds until a command ends."""
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begin
+
+
+def serve_until_it_answers() -> float:
+    """Seconds from the start of `tetsuzuki serve` on an empty folder to its first page."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {
+            **os.environ,
+            "TETSUZUKI_DATABASE_URL": f"sqlite:///{folder}/tetsuzuki.db",
+            "TETSUZUKI_VAR": folder,
+            "TETSUZUKI_BASE_URL": f"http://127.0.0.1:{port}",
+            "TETSUZUKI_SMTP_URL": "smtp://127.0.0.1:2525",
+        }
+        begin = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "web", "serve", "--port", str(port)], env=environ, stderr=subprocess.DEVNULL
+        )
+        try:
+            while time.perf_counter() - begin < 30:
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                        assert answer.status == 200
+                        return time.perf_counter() - begin
+                except urllib.error.URLError:
+                    time.sleep(0.01)
+            raise SystemExit("serve did not answer within 30 s")
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the medians."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args(arguments).rounds
+    command = str(Path(sys.executable).parent / "tetsuzuki")
+    figures: dict[str, tuple[Callable[[], float], float | None]] = {
+        "python -c pass": (lambda: timed([sys.executable, "-c", "pass"]), None),
+        "python -c 'import flask, peewee'": (lambda: timed([sys.executable, "-c", "import flask, peewee"]), None),
+        "tetsuzuki --help": (lambda: timed([command, "--help"]), 0.5),
+        "tetsuzuki serve, first page": (serve_until_it_answers, 3.0),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in figures}
+    for _ in range(rounds):
+        for name, (run, _limit) in figures.items():
+            taken[name].append(run())
+    print(f"\nStart-up: seconds, median of {rounds} (least–most)")
+    for name, (_run, limit) in figures.items():
+        median = statistics.median(taken[name])
+        said = "" if limit is None else f"   to stay under {limit} s: {'reached' if median < limit else 'MISSED'}"
+        print(f"  {name:34s} {median:6.3f}  ({min(taken[name]):.3f}–{max(taken[name]):.3f}){said}")
+
+
+if __name__ == "__main__":
+    main()
