@@ -18,7 +18,19 @@ from psycopg.errors import LockNotAvailable, QueryCanceled, UniqueViolation
 from psycopg.pq.abc import PGresult
 
 from engine.errors import Busy, UnknownInstance
-from engine.store import INSTANCE, Clock, Due, Opened, Row, Statement, Unit, Violation, from_db, instance_of
+from engine.store import (
+    INSTANCE,
+    Clock,
+    Due,
+    Opened,
+    Row,
+    SiteDatabase,
+    Statement,
+    Unit,
+    Violation,
+    from_db,
+    instance_of,
+)
 from engine.wire import wire_of
 
 _LOCK = INSTANCE + " FOR UPDATE"
@@ -29,12 +41,24 @@ _TIMERS_AND_CLOCK = (
 )
 _NEW = "SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC'"
 
-class PostgresDatabase(PooledPsycopg3Database):
+
+class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
     """A pool of connections. What peewee sends inside a unit's transaction sees the unit's writes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.local = threading.local()
+
+    def _connect(self) -> Any:
+        connection = super()._connect()
+        # After a rollback psycopg deallocates every prepared statement, the wire's too, if it prepared one of its own.
+        connection.prepare_threshold = None
+        return connection
+
+    def give_back(self) -> None:
+        """Return the thread's connection to the pool, which throws away those that broke."""
+        if not self.is_closed():
+            self.close()
 
     def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
         """Send what an open unit holds back, then the statement."""

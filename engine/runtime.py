@@ -22,8 +22,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-import peewee as pw
-
 from engine import chain, links, machine
 from engine.definition import (
     SYSTEM_ACTOR,
@@ -53,7 +51,7 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.store import Due, Opened, Statement, Unit, Violation, from_db, store_for, to_db
+from engine.store import Due, Opened, SiteDatabase, Statement, Unit, Violation, from_db, store_for, to_db
 from engine.text import Text
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -195,7 +193,7 @@ class Engine:
 
     def __init__(
         self,
-        db: pw.Database,
+        db: SiteDatabase,
         workflows: Iterable[Workflow],
         *,
         secret: bytes,

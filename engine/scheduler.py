@@ -13,7 +13,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
-import peewee as pw
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -25,6 +24,7 @@ log = logging.getLogger("tetsuzuki.scheduler")
 SWEEP = timedelta(minutes=1)
 _TIMERS, _OUTBOX = "timers", "outbox"
 _BATCH = 100
+_NO_LIMIT = 1_000_000  # APScheduler drops a run beyond a job's `max_instances`; each executor has one thread
 
 
 class Heartbeat:
@@ -87,8 +87,12 @@ class Heartbeat:
             if planned is not None and planned <= when:
                 return
             self._wakes[what] = when
-        act, executor = (self._fire_timers, _TIMERS) if what == _TIMERS else (self._drain_outbox, "default")
-        self._scheduler.add_job(act, "date", run_date=when, id=what, replace_existing=True, executor=executor)
+            act, executor = (self._fire_timers, _TIMERS) if what == _TIMERS else (self._drain_outbox, "default")
+            # Under the lock, so that of two wake-ups the earlier one is kept. One that comes while the one before is
+            # at work waits for its thread: dropped, it would stay planned for ever and hide every later one.
+            self._scheduler.add_job(
+                act, "date", run_date=when, id=what, replace_existing=True, executor=executor, max_instances=_NO_LIMIT
+            )
 
     def _planned(self, what: str) -> None:
         with self._lock:
@@ -96,14 +100,15 @@ class Heartbeat:
 
     def _fire_timers(self) -> None:
         self._planned(_TIMERS)
-        with _connection(self.engine.db):
-            try:
-                while self.engine.run_due(limit=_BATCH) and not self._stopping.is_set():
-                    pass
-                due = self.engine.next_due()
-            except Exception:
-                log.exception("timers could not be fired; the sweep tries again")
-                return
+        try:
+            while self.engine.run_due(limit=_BATCH) and not self._stopping.is_set():
+                pass
+            due = self.engine.next_due()
+        except Exception:
+            log.exception("timers could not be fired; the sweep tries again")
+            return
+        finally:
+            self.engine.db.give_back()
         if due is not None and not self._stopping.is_set():
             # A timer that is due but would not fire is asked again by the sweep, not in a circle.
             self._wake(_TIMERS, max(due, datetime.now(UTC) + timedelta(milliseconds=50)))
@@ -118,37 +123,24 @@ class Heartbeat:
             if self._stopping.is_set():
                 return
             self._work.clear()
-            with _connection(self.engine.db):
-                try:
-                    while not self._stopping.is_set() and self.dispatcher.drain(1):
-                        self._work.set()  # there may be more: let the other threads look as well
-                    due = self.dispatcher.next_due()
-                except Exception:
-                    log.exception("the outbox could not be drained; the sweep tries again")
-                    continue
+            try:
+                while not self._stopping.is_set() and self.dispatcher.drain(1):
+                    self._work.set()  # there may be more: let the other threads look as well
+                due = self.dispatcher.next_due()
+            except Exception:
+                log.exception("the outbox could not be drained; the sweep tries again")
+                continue
+            finally:
+                self.engine.db.give_back()
             if due is not None and not self._stopping.is_set():
                 self._wake(_OUTBOX, max(due, datetime.now(UTC) + timedelta(milliseconds=50)))
 
     def _sweep(self) -> None:
         self._drain_outbox()
         self._wake(_TIMERS, datetime.now(UTC))
-        with _connection(self.engine.db):
-            for chore in self._chores:
-                try:
-                    chore()
-                except Exception:
-                    log.exception("a chore failed; the next sweep tries again")
-
-
-class _connection:  # noqa: N801  (reads as a block)
-    """The thread's database connection for the length of a block."""
-
-    def __init__(self, db: pw.Database) -> None:
-        self.db = db
-
-    def __enter__(self) -> None:
-        self.db.connect(reuse_if_open=True)
-
-    def __exit__(self, *_: object) -> None:
-        if not self.db.is_closed():
-            self.db.close()
+        for chore in self._chores:
+            try:
+                chore()
+            except Exception:
+                log.exception("a chore failed; the next sweep tries again")
+        self.engine.db.give_back()

@@ -113,8 +113,18 @@ class FairLock:
         self.release()
 
 
-class SqliteDatabase(pw.SqliteDatabase):
-    """SQLite as the site needs it: durable, with foreign keys, one writer at a time in fair order."""
+class SiteDatabase(pw.Database):
+    """A peewee database that knows when a thread has done with it for now."""
+
+    def give_back(self) -> None:
+        """The thread needs its connection no more until it asks again."""
+
+
+class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
+    """SQLite as the site needs it: durable, with foreign keys, one writer at a time in fair order.
+
+    A thread keeps its connection: opening one anew costs more than it holds.
+    """
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -125,7 +135,7 @@ class SqliteDatabase(pw.SqliteDatabase):
         self.writer = FairLock()
 
 
-def open_database(url: str, *, pool: int = 32) -> pw.Database:
+def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
     """Open `sqlite:///path` or `postgresql://…` and make it the one that all records use.
 
     Raises ConfigurationError when the URL is of neither form or its driver is not installed.
@@ -136,7 +146,7 @@ def open_database(url: str, *, pool: int = 32) -> pw.Database:
             raise ConfigurationError("DATABASE_URL: sqlite:/// needs a path, as in sqlite:///var/tetsuzuki.db")
         if path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        opened: pw.Database = SqliteDatabase(path)
+        opened: SiteDatabase = SqliteDatabase(path)
     elif urlsplit(url).scheme in ("postgresql", "postgres"):
         try:
             from engine.postgres import PostgresDatabase
@@ -343,9 +353,7 @@ class Unit(ABC):
             sql = plan.sql + self.lock_suffix if lock_first and place == 0 else plan.sql
             statements.append((sql, _bind(list(equal.values()), plan)))
         answers = self.rows_of(statements)
-        return [
-            plans.row(model, rows[0]) if rows else None for (model, _), rows in zip(wanted, answers, strict=True)
-        ]
+        return [plans.row(model, rows[0]) if rows else None for (model, _), rows in zip(wanted, answers, strict=True)]
 
     def insert(self, model: Any, **values: Any) -> None:
         """See `Records.insert`."""
@@ -530,7 +538,7 @@ class SqliteStore:
         return *_unjoin(unit.rows(INSTANCE_AND_TIMERS, (instance,)), instance), self.now()
 
 
-def store_for(db: pw.Database, clock: Clock | None = None) -> Store:
+def store_for(db: SiteDatabase, clock: Clock | None = None) -> Store:
     """The store that fits an opened database."""
     if isinstance(db, SqliteDatabase):
         return SqliteStore(db, clock)

@@ -95,7 +95,7 @@ class Wire:
             poll.poll()
             pgconn.consume_input()
         poll.modify(pgconn.socket, select.POLLIN)
-        results = []
+        results: list[PGresult] = []
         while True:
             while pgconn.is_busy():
                 poll.poll()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
+log = logging.getLogger("tetsuzuki.web")
+
 # What a language calls itself, for who does not read the other one.
 _OWN_NAMES = {"ja": "日本語", "en": "English"}
 _BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox)
@@ -46,11 +49,19 @@ class InReadersLanguage:
             return self._app(environ, start_response)
 
 
+class Pages(Flask):
+    """Flask, whose own log line of an error would name the path; and a path may be a mailed link, which is a secret."""
+
+    def log_exception(self, exc_info: Any, *ctx: Any) -> None:
+        """Log an error that nothing expected, by the name of the page."""
+        log.error("error while answering %s %s", request.method, request.endpoint, exc_info=exc_info)
+
+
 def create_app(site: Site) -> Flask:
     """Put the pages in front of an assembled site."""
     settings = site.settings
     secure = urlsplit(settings.base_url).scheme == "https"
-    app = Flask("web", static_folder="static", template_folder="templates")
+    app = Pages("web", static_folder="static", template_folder="templates")
     app.secret_key = settings.secret_key
     app.config.update(
         SESSION_COOKIE_NAME=cookies.SESSION.name(secure),
@@ -79,6 +90,7 @@ def create_app(site: Site) -> Flask:
         locale_selector=current_language,
     )
     _give_connections_back(app, site)
+    app.teardown_appcontext(lambda _error: site.db.give_back())
     know_users(app)
     version_files(app)
     explain_errors(app)

@@ -10,8 +10,6 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-import peewee as pw
-
 from engine.check import check_all
 from engine.definition import Workflow
 from engine.dispatch import Dispatcher
@@ -22,7 +20,7 @@ from engine.plugins import Plugins, SiteFacts, load
 from engine.release import release
 from engine.runtime import Engine
 from engine.scheduler import Heartbeat
-from engine.store import open_database
+from engine.store import SiteDatabase, open_database
 from web.settings import Settings
 from workflows.access import Access
 from workflows.catalogue import Catalogue, Organisation
@@ -36,7 +34,7 @@ class Site:
     """Everything that a page, a command or a worker needs."""
 
     settings: Settings
-    db: pw.Database
+    db: SiteDatabase
     engine: Engine
     dispatcher: Dispatcher
     heartbeat: Heartbeat
