@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
-import structlog
-from flask import Flask, Response, make_response, render_template
+from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from engine.errors import EngineError, Refused
 from engine.text import Text, _
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger("tetsuzuki.web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def explain_errors(app: Flask) -> None:
     def refused_by_engine(error: EngineError) -> Response:
         retry_after = 5 if error.status == 503 else None
         if error.status == 500:
-            log.error("engine error", error=type(error).__name__, exc_info=error)
+            log.error("%s while answering %s", type(error).__name__, request.endpoint, exc_info=error)
             return error_page(500)
         title = EXPLANATIONS.get(error.status, EXPLANATIONS[422]).title
         return error_page(error.status, Explanation(title, _advice(error)), retry_after=retry_after)
@@ -100,7 +100,7 @@ def explain_errors(app: Flask) -> None:
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
     def database_is_away(error: Exception) -> Response:
-        log.error("database is not available", exc_info=error)
+        log.error("database is not available while answering %s", request.endpoint, exc_info=error)
         return error_page(503, retry_after=5)
 
 

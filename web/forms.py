@@ -28,7 +28,7 @@ def _field(kind: type[Any], label: Text, missing: Text, **attributes: str) -> An
     return kind(label, validators=[InputRequired(missing)], render_kw=attributes)
 
 
-class Form(FlaskForm):  # type: ignore[misc]
+class Form(FlaskForm):
     """A form that can say why it was refused."""
 
     def refuse(self, refusals: Iterable[Refusal]) -> None:

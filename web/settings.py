@@ -7,6 +7,7 @@ Every key of the top level may come from the environment under its name in capit
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ PREFIX = "TETSUZUKI_"
 DEFAULT_FILE = "tetsuzuki.toml"
 LOG_FORMATS = ("text", "json")
 _SHORTEST_KEY = 32
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|[0-9a-f:.]+")  # a name or an address; hostname is lower case
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,17 @@ def _value(name: str, value: Any, source: str) -> Any:
 
 
 def _base_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigurationError(f"BASE_URL: expected http(s)://host, as in https://support.example.jp, got {url!r}")
+    expected = ConfigurationError(f"BASE_URL: expected http(s)://host, as in https://support.example.jp, got {url!r}")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = parts.port  # raises where it is none
+    except ValueError as error:
+        raise expected from error
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host) or port == 0 or "@" in parts.netloc:
+        raise expected
+    if parts.query or parts.fragment:
+        raise expected
     if parts.path.rstrip("/"):
         raise ConfigurationError(f"BASE_URL: the site stands at the root of its host, got the path {parts.path!r}")
     return f"{parts.scheme}://{parts.netloc}"

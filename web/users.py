@@ -28,7 +28,9 @@ class User(UserMixin):
 
 def know_users(app: Flask) -> None:
     """Let Flask-Login find the user of a request."""
-    manager = LoginManager(app)
+    manager = LoginManager()
+    # Its context processor would look the user up for every page, those among them that say the database is away.
+    manager.init_app(app, add_context_processor=False)
     manager.session_protection = None  # the session is the server's; a phone changes its network while logged in
 
     @manager.user_loader

@@ -242,7 +242,7 @@ def _users(value: str) -> int | Refusal:
     digits = inputs.normalise(value)
     if re.fullmatch("[0-9]{1,9}", digits) and 1 <= int(digits) <= _MOST_USERS:
         return int(digits)
-    message = _("「%(value)s」は1以上%(most)s以下の整数でありません。", value=_short(value), most=_MOST_USERS)
+    message = _("「%(value)s」は1以上%(most)s以下の整数ではありません。", value=_short(value), most=_MOST_USERS)
     return _bad(message)
 
 

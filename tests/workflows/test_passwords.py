@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -200,8 +201,13 @@ def test_words_of_one_customer_say_nothing_about_another() -> None:
     def judge(number: int) -> tuple[str | None, str | None]:
         return code("quorvendel", user_name="Quorvendel"), code("quorvendel", user_name="Theobalda")
 
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(judge, range(64))) == {("password_common", None)}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads get in each other's way, as they do on a busy server
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(judge, range(64))) == {("password_common", None)}
+    finally:
+        sys.setswitchinterval(interval)
 
 
 @given(ANYTHING)

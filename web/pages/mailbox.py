@@ -74,10 +74,9 @@ def _files() -> Iterator[Path]:
 
 
 def _find(name: str) -> Letter:
-    for path in _files():  # looked for among what is there, so that no name leads anywhere else
-        if path.stem == name:
-            return _read(path)
-    abort(404)
+    # Looked for among what is there, so that no name leads anywhere else.
+    found = next((path for path in _files() if path.stem == name), None)
+    return _read(found) if found is not None else abort(404)
 
 
 def _read(path: Path) -> Letter:
@@ -104,4 +103,9 @@ def _sent(message: EmailMessage) -> str:
 
 def _part(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
-    return str(part.get_content()) if isinstance(part, EmailMessage) else ""
+    if part is None:
+        return ""
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError):  # not one of ours: in letters that nobody knows
+        return repr(part.get_payload())

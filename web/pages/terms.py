@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from flask import Blueprint, Response
+from flask import Blueprint, current_app, request
+from werkzeug import Response
 
 from web.current import site
-from workflows.catalogue import Organisation
 from workflows.terms import terms_pdf
+
+_MADE = "terms_of_use"
 
 pages = Blueprint("terms", __name__)
 
@@ -17,16 +17,18 @@ pages = Blueprint("terms", __name__)
 def download() -> Response:
     """The company's own document where one is configured, else the one that states what the manual does."""
     file = site().settings.terms
-    content = file.read_bytes() if file is not None else _made_for(site().organisation)
-    response = Response(content, mimetype="application/pdf")
+    response = Response(file.read_bytes() if file is not None else _made(), mimetype="application/pdf")
     response.headers["Content-Disposition"] = 'inline; filename="tos.pdf"'
     response.headers["Cache-Control"] = "no-cache"
     # The readers that browsers bring along are pages themselves; a strict policy would stop them.
     response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
     response.add_etag()
-    return response
+    return response.make_conditional(request)
 
 
-@lru_cache(maxsize=4)
-def _made_for(organisation: Organisation) -> bytes:
-    return terms_pdf(organisation)
+def _made() -> bytes:
+    """Made when first asked for: most processes never are."""
+    kept: bytes | None = current_app.extensions.get(_MADE)
+    if kept is None:
+        kept = current_app.extensions[_MADE] = terms_pdf(site().organisation, site().catalogue)
+    return kept

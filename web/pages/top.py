@@ -25,7 +25,7 @@ class Shown:
 
 
 @pages.get("/top")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def show() -> str:
     """① customer number and company ② the address of each environment ③ the term of each contract."""
     here = user()
