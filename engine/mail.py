@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from engine.definition import Effect, Instance, Records, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError
+from engine.text import reading_in
 
 HIDDEN_LINK = "…"
 
@@ -73,14 +74,16 @@ class Renderer:
             context["url"] = self.url(workflow, HIDDEN_LINK if hide_link else self.link(instance))
         context["site"], context["figures"] = self.site, figures
         templates = _templates(workflow.home / "mail")
-        subject, _, text = templates.get_template(f"{effect.name}.{chosen}.txt").render(context).partition("\n")
+        with reading_in(chosen):
+            subject, _, text = templates.get_template(f"{effect.name}.{chosen}.txt").render(context).partition("\n")
+            html = templates.get_template(f"{effect.name}.{chosen}.html").render(context)
         return Message(
             message_id=f"{key}@{self.sender.rpartition('@')[2]}",
             sender=self.sender,
             to=(address.email,),
             subject=subject.removeprefix("Subject:").strip(),
             text=text.lstrip("\n"),
-            html=templates.get_template(f"{effect.name}.{chosen}.html").render(context),
+            html=html,
             language=chosen,
         )
 

@@ -166,17 +166,16 @@ def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """A write transaction for records outside the engine: all or nothing, in fair order on SQLite."""
+    """A write transaction for records: all or nothing, in fair order on SQLite; inside another, or a unit, a part of it."""
     current = database.obj
-    if isinstance(current, SqliteDatabase):
-        if current.transaction_depth():
-            with current.atomic():
-                yield
-            return
+    if current.transaction_depth():
+        with current.savepoint():  # `atomic` refuses to be inside a unit
+            yield
+    elif isinstance(current, SqliteDatabase):
         with current.writer, current.atomic("IMMEDIATE"):
             yield
     else:
-        with database.atomic():
+        with current.atomic():
             yield
 
 

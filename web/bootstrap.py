@@ -21,6 +21,7 @@ from engine.release import release
 from engine.runtime import Engine
 from engine.scheduler import Heartbeat
 from engine.store import SiteDatabase, open_database
+from engine.text import Text
 from web.settings import Settings
 from workflows.access import Access
 from workflows.catalogue import Catalogue, Organisation
@@ -99,7 +100,11 @@ def build(
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, **(engine_options or {}))
     renderer = Renderer(
-        base_url=settings.base_url, sender=organisation.mail_from, site=asdict(organisation), link=engine.link
+        base_url=settings.base_url,
+        sender=organisation.mail_from,
+        # Names of the default configuration have translations; a company's own are shown as it wrote them.
+        site={name: Text(value) for name, value in asdict(organisation).items()},
+        link=engine.link,
     )
     engine.render = renderer.preview
     mailer = "dev_mailbox" if settings.demo else settings.mailer

@@ -46,6 +46,11 @@ LOG_IN_HERE = Limit("log_in_here", 10, timedelta(minutes=5))  # this network, th
 LOG_IN_IDENTITY = Limit("log_in_identity", 100, timedelta(minutes=15))  # 100: NIST SP 800-63B §5.2.2
 LOG_IN_DEVICE = Limit("log_in_device", 10, timedelta(minutes=5))
 
+# Each application sends a mail to an address that nobody has confirmed yet: who holds a number and a subdomain must
+# not be able to flood somebody else's mailbox.
+APPLY_CUSTOMER = Limit("apply_customer", 20, timedelta(minutes=15))
+APPLY_ADDRESS = Limit("apply_address", 5, timedelta(hours=1))
+
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2): 30 minutes idle, 12 hours in all
 ABSOLUTE = timedelta(hours=12)
 DEVICE_LIFE = timedelta(days=180)
@@ -169,6 +174,15 @@ class Access:
             message = _("ご契約が終了しているため、当サイトをご利用いただくことができません。")
             return Refusal("contract_ended", message)
         return None
+
+    def admit_application(self, customer_id: int, email: str) -> Refusal | None:
+        """Count an application against its customer and its address; why not now, where there were too many."""
+        wait = self._reserve(_application(customer_id, email), self._clock())
+        return too_many(wait) if wait is not None else None
+
+    def forget_application(self, customer_id: int, email: str) -> None:
+        """Take an application back that sent no mail: it was refused, or the repeat of one that is counted."""
+        self._release(_application(customer_id, email), self._clock())
 
     # ログイン
 
@@ -405,6 +419,10 @@ class Access:
     def _release(self, guesses: Sequence[Guess], now: datetime) -> None:
         for limit, key in guesses:
             self._throttles.release(limit, key, now)
+
+
+def _application(customer_id: int, email: str) -> tuple[Guess, ...]:
+    return (APPLY_CUSTOMER, str(customer_id)), (APPLY_ADDRESS, email)
 
 
 def _named(subdomain: Subdomain) -> object:

@@ -21,7 +21,7 @@ from engine.migrate import migrate
 from engine.store import database, open_database
 from engine.text import catalogue as translations
 from workflows import access as module
-from workflows.access import Access, LoggedIn, PendingInput
+from workflows.access import APPLY_ADDRESS, APPLY_CUSTOMER, Access, LoggedIn, PendingInput
 from workflows.catalogue import DEFAULT_CATALOGUE
 from workflows.passwords import Hasher
 from workflows.records import Account, Contract, Customer, PendingApplication, Session, Throttle
@@ -736,3 +736,21 @@ def test_every_refusal_has_an_english_text(access: Access, acme: Account, hasher
     refusals = [refusal for answer in answers if isinstance(answer, tuple) for refusal in answer]
     assert len({refusal.code for refusal in refusals}) == 6
     assert not [refusal.code for refusal in refusals if translations.find(refusal.message.msgid, "en") is None]
+
+
+def test_applications_to_one_address_are_limited_and_a_refused_one_does_not_count(access: Access) -> None:
+    for _ in range(APPLY_ADDRESS.burst):
+        assert access.admit_application(1, "taro@example.com") is None
+    refused = access.admit_application(1, "taro@example.com")
+    assert refused is not None
+    assert refused.code == "too_many"
+    access.forget_application(1, "taro@example.com")
+    assert access.admit_application(1, "taro@example.com") is None
+    assert access.admit_application(1, "hanako@example.com") is None
+
+
+def test_applications_of_one_customer_are_limited_whatever_the_addresses(access: Access) -> None:
+    admitted = [access.admit_application(7, f"u{n}@example.com") for n in range(APPLY_CUSTOMER.burst + 1)]
+    assert admitted[:-1] == [None] * APPLY_CUSTOMER.burst
+    assert admitted[-1] is not None
+    assert access.admit_application(8, "u0@example.com") is None

@@ -211,13 +211,21 @@ def _apply(
         language=current_language(),
     )
     subject = f"customer:{applicant.customer.id}"
+    access = site().access
+    form.user_name.data, form.email.data = user_name, email
+    too_many = access.admit_application(applicant.customer.id, email)
+    if too_many is not None:
+        form.refuse((too_many,))
+        return form_again(_account_page(form, applicant, key), (too_many,))
     try:
         outcome = site().engine.start(WORKFLOW, subject, Actor("visitor", applicant.ticket), given, key=key)
     except (Refused, KeyReused) as error:
+        access.forget_application(applicant.customer.id, email)
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)
-        form.user_name.data, form.email.data = user_name, email
         form.refuse(refusals)
         return form_again(_account_page(form, applicant), refusals)
+    if outcome.repeated:
+        access.forget_application(applicant.customer.id, email)
     _drop_held()
     session[_ACCEPTED] = {"email": email, "ticket": applicant.ticket}
     response = redirect(url_for("apply.accepted"), 303)
