@@ -99,11 +99,15 @@ class Records(Protocol):
     `model` is a peewee model. Writes may be held back and sent together; every read sees the writes before it.
     """
 
-    def get(self, model: Any, *, lock: bool = False, **equal: Any) -> Any | None:
-        """The one row where every named column equals its value, or None. `lock` holds it until commit."""
+    def get(self, model: Any, **equal: Any) -> Any | None:
+        """The one row where every named column equals its value, or None."""
 
-    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]], lock_first: bool = False) -> list[Any | None]:
-        """Several `get`s, of (model, equal) each, in one round trip. `lock_first` holds the first one until commit."""
+    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
+        """Several `get`s, of (model, equal) each, in one round trip."""
+
+    def hold(self, model: Any, **equal: Any) -> None:
+        """Keep everybody else who holds these rows waiting until this transaction ends; read what depends on them
+        after it."""
 
     def insert(self, model: Any, **values: Any) -> None:
         """Add a row."""

@@ -69,7 +69,7 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
 
 
 class _PostgresUnit(Unit):
-    lock_suffix = " FOR UPDATE"
+    lock_suffix = " FOR NO KEY UPDATE"  # whoever only refers to the row need not wait
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self.wire = wire_of(connection)

@@ -166,7 +166,7 @@ def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """A write transaction for records: all or nothing, in fair order on SQLite; inside another, or a unit, a part of it."""
+    """A write transaction for records: all or nothing, in fair order on SQLite; a part of one that is open already."""
     current = database.obj
     if current.transaction_depth():
         with current.savepoint():  # `atomic` refuses to be inside a unit
@@ -283,6 +283,16 @@ class RecordPlans:
             self._plans[model, "select", where] = plan
         return plan
 
+    def hold(self, model: Any, where: tuple[str, ...]) -> _Plan:
+        """SELECT of nothing from rows by equality, to be locked."""
+        plan = self._plans.get((model, "hold", where))
+        if plan is None:
+            keys = self._fields(model, where)
+            table = model._meta.table_name
+            plan = _Plan(f'SELECT 1 FROM "{table}"{self._where(keys)}', self._converters(keys, "db_value"))
+            self._plans[model, "hold", where] = plan
+        return plan
+
     def row(self, model: Any, values: Row) -> Any:
         """One row as a light, read-only object whose attributes are the model's columns."""
         shape = self._shapes.get(model)
@@ -337,22 +347,26 @@ class Unit(ABC):
     def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Write now and tell how many rows it was."""
 
-    def get(self, model: Any, *, lock: bool = False, **equal: Any) -> Any | None:
+    def get(self, model: Any, **equal: Any) -> Any | None:
         """See `Records.get`."""
         plan = plans.select(model, tuple(equal))
-        sql = plan.sql + self.lock_suffix if lock else plan.sql
-        found = self.rows(sql, _bind(list(equal.values()), plan))
+        found = self.rows(plan.sql, _bind(list(equal.values()), plan))
         return plans.row(model, found[0]) if found else None
 
-    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]], lock_first: bool = False) -> list[Any | None]:
+    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
         """See `Records.get_each`."""
         statements: list[Statement] = []
-        for place, (model, equal) in enumerate(wanted):
+        for model, equal in wanted:
             plan = plans.select(model, tuple(equal))
-            sql = plan.sql + self.lock_suffix if lock_first and place == 0 else plan.sql
-            statements.append((sql, _bind(list(equal.values()), plan)))
+            statements.append((plan.sql, _bind(list(equal.values()), plan)))
         answers = self.rows_of(statements)
         return [plans.row(model, rows[0]) if rows else None for (model, _), rows in zip(wanted, answers, strict=True)]
+
+    def hold(self, model: Any, **equal: Any) -> None:
+        """See `Records.hold`. On SQLite whoever writes holds everything."""
+        if self.lock_suffix:
+            plan = plans.hold(model, tuple(equal))
+            self.write(plan.sql + self.lock_suffix, _bind(list(equal.values()), plan))
 
     def insert(self, model: Any, **values: Any) -> None:
         """See `Records.insert`."""
@@ -458,20 +472,15 @@ def _sqlite_violation(error: sqlite3.IntegrityError) -> Exception:
     return Violation(columns[0][0], tuple(column[1] for column in columns), text)
 
 
-class SqliteStore:
-    """One machine: WAL, synchronous FULL, one writer at a time in the order of asking."""
+class _SqliteTransaction:
+    """From `BEGIN IMMEDIATE`, in fair order, to the end of the block; rolled back unless it was committed."""
 
-    def __init__(self, db: SqliteDatabase, clock: Clock | None = None) -> None:
+    __slots__ = ("db", "unit")
+
+    def __init__(self, db: SqliteDatabase) -> None:
         self.db = db
-        self.clock = clock
 
-    def now(self) -> datetime:
-        """This machine's time, in UTC."""
-        return self.clock() if self.clock is not None else datetime.now(UTC)
-
-    @contextmanager
-    def begin(self) -> Iterator[_SqliteUnit]:
-        """See `Store.begin`. Raises Busy when another process held the database for half a minute."""
+    def __enter__(self) -> _SqliteUnit:
         db = self.db
         if db.transaction_depth():
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
@@ -484,17 +493,36 @@ class SqliteStore:
                 if "locked" in str(error) or "busy" in str(error):
                     raise Busy from error
                 raise
-            unit = _SqliteUnit(connection)
-            marker = db.manual_commit()
-            db.push_transaction(marker)
-            try:
-                yield unit
-            finally:
-                db.pop_transaction()
-                if not unit.committed and connection.in_transaction:
-                    connection.execute("ROLLBACK")
-        finally:
+        except BaseException:
             db.writer.release()
+            raise
+        db.push_transaction(db.manual_commit())
+        self.unit = _SqliteUnit(connection)
+        return self.unit
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.db.pop_transaction()
+            if not self.unit.committed and self.unit.connection.in_transaction:
+                self.unit.connection.execute("ROLLBACK")
+        finally:
+            self.db.writer.release()
+
+
+class SqliteStore:
+    """One machine: WAL, synchronous FULL, one writer at a time in the order of asking."""
+
+    def __init__(self, db: SqliteDatabase, clock: Clock | None = None) -> None:
+        self.db = db
+        self.clock = clock
+
+    def now(self) -> datetime:
+        """This machine's time, in UTC."""
+        return self.clock() if self.clock is not None else datetime.now(UTC)
+
+    def begin(self) -> _SqliteTransaction:
+        """See `Store.begin`. Raises Busy when another process held the database for half a minute."""
+        return _SqliteTransaction(self.db)
 
     def open_new(self, unit: _SqliteUnit) -> tuple[int, datetime]:
         """Ids never come back, even where rows were erased: a link of old must not fit a new instance."""

@@ -11,9 +11,8 @@ from flask import Flask, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
-from playhouse.pool import PooledDatabase
-from werkzeug.http import parse_cookie
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.http import parse_cookie
 
 from engine.text import LANGUAGES, Text, _, current_language, reading_in
 from web import cookies
@@ -44,7 +43,7 @@ class InReadersLanguage:
         self._cookie = cookie
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        chosen = parse_cookie(environ).get(self._cookie, "")
+        chosen = parse_cookie(environ.get("HTTP_COOKIE")).get(self._cookie, "")  # which need not be UTF-8
         with reading_in(cookies.language(chosen)):
             return self._app(environ, start_response)
 
@@ -89,7 +88,6 @@ def create_app(site: Site) -> Flask:
         default_timezone=settings.timezone,
         locale_selector=current_language,
     )
-    _give_connections_back(app, site)
     app.teardown_appcontext(lambda _error: site.db.give_back())
     know_users(app)
     version_files(app)
@@ -122,16 +120,6 @@ def create_app(site: Site) -> Flask:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app
-
-
-def _give_connections_back(app: Flask, site: Site) -> None:
-    """A pooled connection goes back after each request, and the pool drops it when it is dead; SQLite has no pool."""
-    database = site.engine.db
-
-    @app.teardown_request
-    def give_back(_error: BaseException | None) -> None:
-        if isinstance(database, PooledDatabase) and not database.is_closed():
-            database.close()
 
 
 def _here() -> str:

@@ -78,9 +78,8 @@ def create_account(attempt: Attempt) -> None:
     """
     records = attempt.records
     application = attempt.memo["application"]  # address_is_free has read it in this transaction
-    _, another = records.get_each(
-        (Customer, {"id": application.customer_id}), (Account, {"customer": application.customer_id}), lock_first=True
-    )
+    records.hold(Customer, id=application.customer_id)
+    another = records.get(Account, customer=application.customer_id)
     records.insert(
         Account,
         customer=application.customer_id,
