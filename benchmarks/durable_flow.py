@@ -142,8 +142,8 @@ _T0, _T1, _T2 = (to_db(_NOW + timedelta(hours=hours)) for hours in (0, 24, 72))
 
 
 _OUTBOX = (
-    "instance_id, seq, position, kind, name, recipient, language, figures, generation, state, attempts, due_at, "
-    "deadline_at, leased_by, error"
+    "instance_id, seq, position, kind, name, recipient, language, figures, generation, state, attempts, claims, "
+    "delivered, due_at, deadline_at, leased_by, error"
 )
 
 
@@ -161,7 +161,7 @@ class Raw(Subject):
             "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) "
             "VALUES (?, 'expire', ?, ?, 0, '')",
             f"INSERT INTO outbox ({_OUTBOX}) VALUES (?, 1, 0, 'mail', 'account_creation', 'applicant', "
-            "'ja', '{}', 0, 'leased', 1, ?, ?, 'host:0123456789ab', '')",
+            "'ja', '{}', 0, 'leased', 1, 1, 0, ?, ?, 'host:0123456789ab', '')",
             "INSERT INTO application (instance, customer_id, email, user_name, password_hash, language) "
             "VALUES (?, ?, ?, '山田 太郎', ?, 'ja')",
         ),
@@ -182,7 +182,7 @@ class Raw(Subject):
             "VALUES (?, 3, 'activate', 'emailed', 'activated', 'link', ?, NULL, '{}', ?)",
             "DELETE FROM timer WHERE instance_id = ?",
             f"INSERT INTO outbox ({_OUTBOX}) VALUES (?, 3, 0, 'mail', 'account_created', 'contractor', "
-            "'ja', '{}', 0, 'waiting', 0, ?, ?, '', '')",
+            "'ja', '{}', 0, 'waiting', 0, 0, 0, ?, ?, '', '')",
         ),
     )
 
@@ -279,6 +279,8 @@ class _Effects(Record):
     generation = pw.IntegerField()
     state = pw.CharField()
     attempts = pw.IntegerField()
+    claims = pw.IntegerField()
+    delivered = pw.IntegerField()
     due_at = pw.DateTimeField()
     deadline_at = pw.DateTimeField()
     leased_by = pw.CharField()
@@ -325,7 +327,8 @@ class HandWritten(Subject):
     def mail(self, number: int, seq: int, name: str, to: str, now: datetime, leased: bool) -> None:
         _Effects.insert(
             instance_id=number, seq=seq, position=0, kind="mail", name=name, recipient=to, language="ja", figures="{}",
-            generation=0, state="leased" if leased else "waiting", attempts=int(leased), due_at=now,
+            generation=0, state="leased" if leased else "waiting", attempts=int(leased), claims=int(leased),
+            delivered=0, due_at=now,
             deadline_at=now + timedelta(hours=72), leased_by="host:0123456789ab" if leased else "", error="",
         ).execute()  # fmt: skip
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.definition import Instance
 
 MIGRATE_EVENT = "migrate"
+
+LINK = "link generation"  # the key under which history names a renewed link
 
 canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -110,9 +113,22 @@ def faults(key: bytes, instance: Instance, entries: Sequence[Entry], to_text: ob
             found.append(f"the last entry is {len(entries)}, the instance says {instance.seq}: the tail is missing")
         elif not hmac.compare_digest(instance.head, before):
             found.append("the last entry's seal is not the one that the instance holds")
+        elif instance.generation != _generation(entries):
+            found.append(f"the link's generation is {instance.generation}, history says {_generation(entries)}")
         elif instance.state != state:
             found.append(f"history ends in {state!r}, the instance says {instance.state!r}")
     return found
+
+
+def _generation(entries: Sequence[Entry]) -> int:
+    """The link's generation after the last entry that renewed it."""
+    for entry in reversed(entries):
+        if LINK in entry.data:
+            with suppress(ValueError, TypeError):
+                found = json.loads(entry.data)
+                if isinstance(found, dict) and isinstance(found.get(LINK), int):
+                    return int(found[LINK])
+    return 0
 
 
 def _versions(instance: Instance, entries: Sequence[Entry]) -> list[int]:

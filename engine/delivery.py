@@ -61,7 +61,10 @@ class Delivery:
 
 
 class Mailer(Protocol):
-    """Hands mails over to a mail server."""
+    """Hands mails over to a mail server.
+
+    A mailer may say in an attribute `longest` (a timedelta) how long one call can take; leases are made twice as long.
+    """
 
     def send(self, message: Message, key: str) -> Outcome:
         """Send one mail. `key` is its idempotency key, the same on every attempt.

@@ -181,10 +181,10 @@ def _guards(part: Start | Transition) -> tuple[str, ...]:
 
 def _timer(workflow: Workflow, state: str, event: str) -> str:
     timers = workflow.by_name[state].timers if state in workflow.by_name else ()
-    return ", ".join(_duration(timer.after) for timer in timers if timer.event == event)
+    return ", ".join(duration(timer.after) for timer in timers if timer.event == event)
 
 
-def _duration(after: timedelta) -> str:
+def duration(after: timedelta) -> str:
     """As people say it: `24h`, `72h`, `14d`, `1h 30m`."""
     if after > timedelta(hours=72) and after % timedelta(days=1) == timedelta(0):
         return f"{after.days}d"

@@ -11,30 +11,33 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any
 
-from engine.definition import Effect, Instance
+from jinja2 import TemplateError
+
+from engine.definition import Effect, Instance, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome
+from engine.errors import UnknownWorkflow
 from engine.mail import NoRecipient, Renderer
 from engine.runtime import Claim, Engine
-from engine.store import from_db, to_db
+from engine.store import Row, Unit, from_db, storable, to_db
 
 log = logging.getLogger("tetsuzuki.dispatch")
 
-_COLUMNS = "instance_id, seq, position, name, language, figures, generation, attempts, deadline_at"
+_COLUMNS = "instance_id, seq, position, name, language, figures, generation, attempts, claims, delivered, deadline_at"
 _UNBLOCKED = """
     o.state IN ('waiting', 'leased') AND NOT EXISTS (
         SELECT 1 FROM outbox e WHERE e.instance_id = o.instance_id AND e.kind = o.kind AND e.recipient = o.recipient
         AND e.state IN ('waiting', 'leased', 'incident') AND (e.seq, e.position) < (o.seq, o.position))
 """
 _CLAIM = f"""
-    UPDATE outbox SET state = 'leased', attempts = attempts + 1, due_at = ?, leased_by = ?
-    WHERE (instance_id, seq, position) IN (
+    WITH due AS MATERIALIZED (
         SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ?
         ORDER BY o.due_at LIMIT ? %s)
+    UPDATE outbox SET state = 'leased', attempts = attempts + 1, claims = claims + 1, due_at = ?, leased_by = ?
+    WHERE (instance_id, seq, position) IN (SELECT instance_id, seq, position FROM due)
     RETURNING {_COLUMNS}
 """
 _IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
@@ -86,41 +89,76 @@ class Dispatcher:
             found = unit.rows(_NEXT_DUE)
         return from_db(found[0][0]) if found else None
 
+    def give_back(self) -> None:
+        """Return the leases of effects that were taken over and not begun, as if they had never been claimed."""
+        while self._handed_over:
+            _, claim = self._handed_over.popleft()
+            self._settle(claim, "waiting", "", self.engine.store.now(), untried=True)
+
     def deliver(self, claim: Claim) -> Outcome | None:
         """Deliver one claimed effect and write down what came of it. None where it had lost its point."""
-        engine = self.engine
-        with engine.store.reading() as unit:
-            sight, found = engine.sight(unit, claim.instance)
-            workflow = engine.workflow(found)
-            effect = workflow.effects.get(claim.name)
-            ready = None
-            outcome: Outcome | None
-            if effect is not None and self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
-                outcome = None
-            elif effect is None:
-                outcome = Failed("unknown_effect", f"{workflow!r} declares no effect {claim.name!r}")
-            elif sight.now >= claim.deadline_at:
-                outcome = Failed("deadline", f"not delivered before its deadline, {claim.attempts} tries")
-            else:
-                outcome, ready = self._prepare(claim, effect, found, unit)
-        if outcome is None:
-            self._settle(claim, "cancelled", "", sight.now)
+        prepared = self._prepare(claim)
+        if prepared is None:
+            self._settle(claim, "cancelled", "", self.engine.store.now())
             return None
-        if ready is not None:
+        effect, outcome, call = prepared
+        if call is not None:
             try:
-                outcome = ready()
+                outcome = call()
             except Exception as error:
-                log.exception("effect %s.%s.%s: its plugin raised", claim.instance, claim.seq, claim.position)
+                log.exception("effect %s: its plugin raised", _ref(claim))
                 outcome = Deferred(f"the plugin raised {type(error).__name__}")
         if isinstance(outcome, Accepted):
             assert effect is not None
-            engine.complete(claim.instance, claim.seq, claim.position, effect)
+            try:
+                self.engine.complete(
+                    claim.instance,
+                    claim.seq,
+                    claim.position,
+                    effect,
+                    generation=claim.generation if effect.link else None,
+                )
+            except Exception as error:
+                # It was delivered and must not be again: only the writing down is tried again.
+                log.exception("effect %s was delivered, and could not be completed", _ref(claim))
+                reason = f"delivered, but not completed: {type(error).__name__}: {error}"
+                self._postpone(claim, effect, Deferred(reason), delivered=True)
         else:
             self._postpone(claim, effect, outcome)
         return outcome
 
-    def _prepare(self, claim: Claim, effect: Effect, found: Instance, unit: Any) -> tuple[Outcome, Any]:
-        """All that needs the database, before the plugin is called without it."""
+    def _prepare(self, claim: Claim) -> tuple[Effect | None, Outcome, Callable[[], Outcome] | None] | None:
+        """All that needs the database, before the plugin is called without it. None where the effect lost its point.
+
+        Whatever goes wrong becomes an outcome: an effect that cannot even be prepared must become an incident in the
+        end, and never stand in the way of others.
+        """
+        engine = self.engine
+        effect: Effect | None = None
+        try:
+            with engine.store.reading() as unit:
+                sight, found = engine.sight(unit, claim.instance)
+                workflow = engine.workflow(found)
+                effect = workflow.effects.get(claim.name)
+                if effect is None:
+                    return None, Failed("unknown_effect", f"{workflow!r} declares no effect {claim.name!r}"), None
+                if claim.delivered:
+                    return effect, Accepted(), None
+                if self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
+                    return None
+                if sight.now >= claim.deadline_at:
+                    return effect, Failed("deadline", f"not delivered in time, {claim.attempts} tries"), None
+                return effect, *self._ready(claim, effect, workflow, found, unit)
+        except UnknownWorkflow as error:
+            return None, Failed("no_definition", str(error)), None
+        except Exception as error:
+            log.exception("effect %s cannot be prepared", _ref(claim))
+            return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
+
+    def _ready(
+        self, claim: Claim, effect: Effect, workflow: Workflow, found: Instance, unit: Unit
+    ) -> tuple[Outcome, Callable[[], Outcome] | None]:
+        """The call that delivers, or the outcome where there is nothing to call."""
         key = self.engine.effect_key(claim.instance, claim.seq, claim.position)
         figures = json.loads(claim.figures)
         if effect.kind == "mail":
@@ -129,12 +167,11 @@ class Dispatcher:
                 return Failed("no_plugin", f"the mailer {self.mailer!r} is not loaded"), None
             try:
                 message = self.renderer.message(
-                    self.engine.workflow(found), effect, found, unit, figures, key=key, language=claim.language
+                    workflow, effect, found, unit, figures, key=key, language=claim.language
                 )
             except NoRecipient as error:
                 return Failed("no_recipient", str(error)), None
-            except Exception as error:
-                log.exception("mail %s of instance %s cannot be rendered", claim.name, claim.instance)
+            except TemplateError as error:
                 return Failed("render", f"{type(error).__name__}: {error}"), None
             return Accepted(), lambda: mailer.send(message, key)
         handler = self.handlers.get(effect.kind)
@@ -168,45 +205,70 @@ class Dispatcher:
                 return []
         with store.begin() as unit:
             sql = _CLAIM % ("FOR UPDATE OF o SKIP LOCKED" if unit.lock_suffix else "")
-            rows = unit.rows(sql, (to_db(now + self.engine.lease), self.engine.worker, to_db(now), limit))
+            rows = unit.rows(sql, (to_db(now), limit, to_db(now + self.engine.lease), self.engine.worker))
             store.commit(unit)
         return [_claim(row) for row in rows]
 
-    def _postpone(self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed) -> None:
+    def _postpone(
+        self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed, *, delivered: bool = False
+    ) -> None:
         now = self.engine.store.now()
         if isinstance(outcome, Failed):
             self._settle(claim, "incident", f"{outcome.code}: {outcome.reason}", now)
             return
-        assert effect is not None
-        wait = effect.retry.wait(claim.attempts, self.engine.chance())
+        retry = effect.retry if effect is not None else Retry()
+        wait = retry.wait(claim.attempts, self.engine.chance())
         due = now + max(wait, outcome.after or timedelta(0))
         if due > claim.deadline_at:
-            self._settle(claim, "incident", f"deadline: {claim.attempts} tries; the last: {outcome.reason}", now)
+            error = f"deadline: {claim.attempts} tries; the last: {outcome.reason}"
+            self._settle(claim, "incident", error, now, delivered=delivered)
         else:
-            self._settle(claim, "waiting", outcome.reason, due)
+            self._settle(claim, "waiting", outcome.reason, due, delivered=delivered)
 
-    def _settle(self, claim: Claim, state: str, error: str, due: datetime) -> None:
+    def _settle(
+        self, claim: Claim, state: str, error: str, due: datetime, *, delivered: bool = False, untried: bool = False
+    ) -> None:
         """Write down what came of a try, unless somebody else has claimed or settled the row since."""
         store = self.engine.store
         if state == "incident":
-            log.error("effect %s.%s.%s is an incident: %s", claim.instance, claim.seq, claim.position, error)
+            log.error("effect %s is an incident: %s", _ref(claim), storable(error))
         with store.begin() as unit:
             unit.write(
-                "UPDATE outbox SET state = ?, error = ?, due_at = ? WHERE instance_id = ? AND seq = ? AND position = ? "
-                "AND state = 'leased' AND leased_by = ? AND attempts = ?",
+                "UPDATE outbox SET state = ?, error = ?, due_at = ?, attempts = attempts - ?, "
+                "delivered = CASE WHEN ? = 1 THEN 1 ELSE delivered END "
+                "WHERE instance_id = ? AND seq = ? AND position = ? "
+                "AND state = 'leased' AND leased_by = ? AND claims = ?",
                 (
                     state,
-                    error[:1000],
+                    storable(error),
                     to_db(due),
+                    int(untried),
+                    int(delivered),
                     claim.instance,
                     claim.seq,
                     claim.position,
                     self.engine.worker,
-                    claim.attempts,
+                    claim.claims,
                 ),
             )
             store.commit(unit)
 
 
-def _claim(row: tuple[Any, ...]) -> Claim:
-    return Claim(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], from_db(row[8]))
+def _ref(claim: Claim) -> str:
+    return f"{claim.instance}.{claim.seq}.{claim.position}"
+
+
+def _claim(row: Row) -> Claim:
+    return Claim(
+        instance=row[0],
+        seq=row[1],
+        position=row[2],
+        name=row[3],
+        language=row[4],
+        figures=row[5],
+        generation=row[6],
+        attempts=row[7],
+        claims=row[8],
+        delivered=bool(row[9]),
+        deadline_at=from_db(row[10]),
+    )

@@ -98,6 +98,18 @@ class Busy(EngineError):
     status = 503
 
 
+class DatabaseAway(EngineError):
+    """The database is not available. Nothing was changed; please try again in a moment."""
+
+    status = 503
+
+
+class OutcomeUnknown(EngineError):
+    """The connection to the database was lost while saving. Please check whether it was saved before you repeat it."""
+
+    status = 503
+
+
 class InvalidDefinition(EngineError):
     """A workflow definition is invalid."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine import chain
 from engine.definition import Actor, Instance
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.runtime import Committed, Engine, opened
@@ -95,10 +96,9 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
         recipient.amend(found, unit, address)
         if workflow.effects[row[0][0]].link:
             # Whoever has the mail that went to the wrong address must not hold a working link.
-            found.generation += 1
-            unit.write("UPDATE instance SET generation = ? WHERE id = ?", (found.generation, found.id))
+            engine.renew_link(unit, found)
             unit.write(
-                "UPDATE outbox SET generation = ? WHERE instance_id = ? AND seq = ? AND position = ?",
+                "UPDATE outbox SET generation = ?, delivered = 0 WHERE instance_id = ? AND seq = ? AND position = ?",
                 (found.generation, found.id, *place),
             )
         again(unit, found, place, now)
@@ -151,19 +151,27 @@ def _act(
             )
         if not open_one:
             raise UnknownEffect(f"There is no open incident {ref}.")
+        before = found.generation
         act(unit, found, place, now)
-        engine.note(unit, found, event, actor, {"incident": ref, "reason": reason.strip()}, now)
+        said: dict[str, object] = {"incident": ref, "reason": reason.strip()}
+        if found.generation != before:
+            said[chain.LINK] = found.generation
+        engine.note(unit, found, event, actor, said, now)
         engine.store.commit(unit)
-    if engine.on_commit is not None:
-        engine.on_commit(Committed(effects=1, next_due=now))
+    engine.tell(Committed(effects=1, next_due=now))
 
 
 def _parse(ref: str) -> tuple[int, tuple[int, int] | str]:
-    parts = ref.split(".", 1)
-    if len(parts) == 2 and parts[0].isdecimal():
-        numbers = parts[1].split(".")
-        if len(numbers) == 2 and all(number.isdecimal() for number in numbers):
-            return int(parts[0]), (int(numbers[0]), int(numbers[1]))
-        if len(numbers) == 1 and numbers[0].isidentifier():
-            return int(parts[0]), parts[1]
+    head, _, rest = ref.partition(".")
+    numbers = rest.split(".")
+    if _is_number(head, 18):
+        if len(numbers) == 2 and all(_is_number(number, 9) for number in numbers):
+            return int(head), (int(numbers[0]), int(numbers[1]))
+        if rest.isidentifier():
+            return int(head), rest
     raise UnknownEffect(f"There is no incident {ref!r}: expected a name from the list, as in 42.1.0 or 42.expire.")
+
+
+def _is_number(text: str, digits: int) -> bool:
+    """Whether it is a number that the tables can hold."""
+    return text.isascii() and text.isdecimal() and len(text) <= digits

@@ -127,7 +127,7 @@ def _reasons(candidates: tuple[Transition, ...], verdicts: Verdicts) -> tuple[Re
     found: dict[Refusal, None] = {}
     for transition in permitted:
         for name in conditions(transition):
-            refusal = verdicts.get(name)
+            refusal = verdicts.get(name, NO_PERMISSION)
             if refusal is not None:
                 found[refusal] = None
     if not permitted and candidates:

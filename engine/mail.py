@@ -88,7 +88,15 @@ class Renderer:
         )
 
     def preview(
-        self, workflow: Workflow, effect: Effect, instance: Instance, records: Records, figures: Mapping[str, Any]
+        self,
+        workflow: Workflow,
+        effect: Effect,
+        instance: Instance,
+        records: Records,
+        figures: Mapping[str, Any],
+        language: str,
     ) -> Message:
         """The message as somebody may look at it before it is real: its link is hidden (I11)."""
-        return self.message(workflow, effect, instance, records, figures, key="preview", hide_link=True)
+        return self.message(
+            workflow, effect, instance, records, figures, key="preview", language=language, hide_link=True
+        )

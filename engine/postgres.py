@@ -6,20 +6,24 @@ they share. Statements travel through `wire`: sent together, answered together.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from playhouse.postgres_ext import PooledPsycopg3Database
-from psycopg.errors import LockNotAvailable, QueryCanceled, UniqueViolation
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
 from psycopg.pq.abc import PGresult
 
-from engine.errors import Busy, UnknownInstance
+from engine.errors import Busy, DatabaseAway, OutcomeUnknown, UnknownInstance
 from engine.store import (
     INSTANCE,
+    INSTANCE_AND_TIMERS,
+    LONGEST_WAIT,
     Clock,
     Due,
     Opened,
@@ -39,7 +43,18 @@ _TIMERS_AND_CLOCK = (
     "SELECT clock_timestamp() AT TIME ZONE 'UTC', t.event, t.due_at, t.failures "
     "FROM (SELECT 1) one LEFT JOIN timer t ON t.instance_id = ?"
 )
+_INSTANCE_TIMERS_CLOCK = INSTANCE_AND_TIMERS.replace(
+    " FROM instance", ", clock_timestamp() AT TIME ZONE 'UTC' FROM instance"
+)
 _NEW = "SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC'"
+
+_SET_UP = f"""
+    SET client_encoding = 'UTF8';
+    SET default_transaction_isolation = 'read committed';
+    SET lock_timeout = '{LONGEST_WAIT:.0f}s';
+    SET idle_in_transaction_session_timeout = '120s';
+    SET tcp_user_timeout = '60s'
+"""
 
 
 class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
@@ -48,11 +63,16 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.local = threading.local()
+        self._set_up: WeakSet[Any] = WeakSet()
 
     def _connect(self) -> Any:
+        """A connection, new or from the pool, on which nothing depends on the server's defaults or waits for ever."""
         connection = super()._connect()
-        # After a rollback psycopg deallocates every prepared statement, the wire's too, if it prepared one of its own.
-        connection.prepare_threshold = None
+        if connection not in self._set_up:
+            # After a rollback psycopg deallocates every prepared statement, the wire's too, if it prepared one itself.
+            connection.prepare_threshold = None
+            connection.execute(_SET_UP)
+            self._set_up.add(connection)
         return connection
 
     def give_back(self) -> None:
@@ -77,13 +97,15 @@ class _PostgresUnit(Unit):
         self.held: list[Statement] = []
 
     def send(self, statements: Sequence[Statement]) -> list[PGresult]:
-        """Send statements in one round trip; their answers. Raises Violation, Busy."""
+        """Send statements in one round trip; their answers. Raises Violation, Busy, DatabaseAway."""
         try:
             return self.wire.send(statements)
         except UniqueViolation as error:
             raise Violation(error.diag.table_name or "", (error.diag.constraint_name or "",), str(error)) from error
-        except (LockNotAvailable, QueryCanceled) as error:
+        except (LockNotAvailable, QueryCanceled, DeadlockDetected, SerializationFailure) as error:
             raise Busy from error
+        except psycopg.OperationalError as error:
+            raise DatabaseAway from error
 
     def flush(self) -> None:
         """Send what was held back."""
@@ -99,6 +121,10 @@ class _PostgresUnit(Unit):
         held, self.held = self.held, []
         answers = self.send([*held, *statements])
         return [self.wire.rows(answer) for answer in answers[len(held) :]]
+
+    def take_turns(self, name: bytes) -> None:
+        number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
+        self.write("SELECT pg_advisory_xact_lock(?)", (number,))
 
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
         self.held.append((sql, params))
@@ -139,7 +165,7 @@ class PostgresStore:
             db.pop_transaction()
             if not unit.committed:
                 unit.held.clear()
-                if not connection.closed:
+                with suppress(psycopg.Error):  # a broken connection has rolled back; the first error is the one to tell
                     connection.rollback()
 
     def open_new(self, unit: _PostgresUnit) -> tuple[int, datetime]:
@@ -171,18 +197,33 @@ class PostgresStore:
     def commit(self, unit: _PostgresUnit) -> None:
         """See `Store.commit`: what was held back and the COMMIT are one round trip."""
         held, unit.held = unit.held, []
-        unit.send([*held, ("COMMIT", ())])
+        try:
+            unit.send([*held, ("COMMIT", ())])
+        except DatabaseAway as error:
+            raise OutcomeUnknown from error
         unit.committed = True
 
     @contextmanager
     def reading(self) -> Iterator[_PostgresUnit]:
-        """Plain statements: nothing is locked."""
+        """Plain statements, each with a snapshot of its own: nothing is locked."""
         yield _PostgresUnit(self.db.connection())
+
+    @contextmanager
+    def snapshot(self) -> Iterator[_PostgresUnit]:
+        """One snapshot for all that is read inside."""
+        unit = _PostgresUnit(self.db.connection())
+        unit.held.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))
+        try:
+            yield unit
+        finally:
+            unit.held.clear()
+            with suppress(psycopg.Error):
+                self.db.connection().rollback()
 
     def read(self, unit: _PostgresUnit, instance: int) -> Opened:
         """See `Store.read`."""
-        found, timed = unit.rows_of([(INSTANCE, (instance,)), (_TIMERS_AND_CLOCK, (instance,))])
-        if not found:
+        rows = unit.rows(_INSTANCE_TIMERS_CLOCK, (instance,))  # one statement, so that they fit together
+        if not rows:
             raise UnknownInstance(f"There is no procedure {instance}.")
-        timers = [Due(row[1], from_db(row[2]), row[3]) for row in timed if row[1] is not None]
-        return instance_of(found[0]), timers, self.clock() if self.clock is not None else from_db(timed[0][0])
+        timers = [Due(row[8], from_db(row[9]), row[10]) for row in rows if row[8] is not None]
+        return instance_of(rows[0]), timers, self.clock() if self.clock is not None else from_db(rows[0][11])

@@ -59,18 +59,17 @@ def release(db: pw.Database, workflows: Iterable[Workflow]) -> None:
     with transaction():
         mark = db.param
         for workflow in workflows:
-            found = db.execute_sql(
+            made = digest(workflow)
+            db.execute_sql(
+                f"INSERT INTO definition (name, version, digest) VALUES ({mark}, {mark}, {mark}) "
+                "ON CONFLICT DO NOTHING",
+                (workflow.name, workflow.version, made),
+            )
+            released = db.execute_sql(
                 f"SELECT digest FROM definition WHERE name = {mark} AND version = {mark}",
                 (workflow.name, workflow.version),
-            ).fetchone()
-            made = digest(workflow)
-            if found is None:
-                db.execute_sql(
-                    f"INSERT INTO definition (name, version, digest) VALUES ({mark}, {mark}, {mark}) "
-                    "ON CONFLICT DO NOTHING",
-                    (workflow.name, workflow.version, made),
-                )
-            elif found[0] != made:
+            ).fetchone()[0]
+            if released != made:
                 raise DefinitionChanged(
                     f"{workflow.where}: workflow {workflow.name!r} version {workflow.version} was changed after its "
                     "release, and instances run on it: give the changed definition a new version and keep the old one."

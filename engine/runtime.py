@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+
+import peewee as pw
 
 from engine import chain, links, machine
 from engine.definition import (
@@ -37,9 +40,12 @@ from engine.definition import (
     State,
     Transition,
     Workflow,
+    Write,
 )
 from engine.delivery import Message
 from engine.errors import (
+    Busy,
+    DatabaseAway,
     EngineError,
     EventNotPossible,
     Forbidden,
@@ -51,7 +57,19 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.store import Due, Opened, SiteDatabase, Statement, Unit, Violation, from_db, store_for, to_db
+from engine.store import (
+    Due,
+    Opened,
+    SiteDatabase,
+    Statement,
+    Unit,
+    Violation,
+    from_db,
+    storable,
+    store_for,
+    to_db,
+    violation_of,
+)
 from engine.text import Text
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -62,7 +80,7 @@ _CANCEL = (
     "UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? "
     "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
 )
-_EFFECT_STATE = "SELECT state FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
+_EFFECT_STATE = "SELECT state, generation FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
 _MOST_TIMERS_AT_ONCE = 1000  # a definition whose timers go round in circles must not hold the lock for ever
 
 
@@ -137,6 +155,8 @@ class Claim:
     figures: str
     generation: int
     attempts: int
+    claims: int
+    delivered: bool
     deadline_at: datetime
 
 
@@ -168,6 +188,8 @@ def _without_secrets(value: Any) -> Any:
         return {str(name): _without_secrets(part) for name, part in value.items()}
     if isinstance(value, str | int | float | bool) or value is None:
         return value
+    if isinstance(value, set | frozenset):
+        return sorted((_without_secrets(part) for part in value), key=repr)
     if isinstance(value, Iterable):
         return [_without_secrets(part) for part in value]
     return str(value)
@@ -201,7 +223,7 @@ class Engine:
         chance: Callable[[], float] = random.random,
         worker: str = "engine",
         lease: timedelta = timedelta(minutes=4),
-        render: Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any]], Message] | None = None,
+        render: Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message] | None = None,
     ) -> None:
         self.db = db
         self.store = store_for(db, clock)
@@ -277,17 +299,14 @@ class Engine:
                 refusals = [refusal for guard in start.guards if (refusal := guard(attempt)) is not None]
                 if refusals:
                     raise Refused(refusals)
-                for write in start.writes:
-                    write(attempt)
+                self._write(start.writes, attempt)
                 outcome = self._record(unit, definition, attempt, start, start.state, [], None, committed)
                 if key is not None:
                     self._use_key(unit, actor, key, START_EVENT, about, data, outcome)
                 self.store.commit(unit)
         except Violation as violation:
-            if key is not None and violation.table == "request":
-                return self.start(workflow, subject, actor, data, key=key, version=version)
             raise self._refusal_of(violation, start.conflicts) from violation
-        self._tell(committed)
+        self.tell(committed)
         return outcome
 
     def fire(
@@ -337,6 +356,8 @@ class Engine:
         for number in dict.fromkeys(row[0] for row in due):
             try:
                 moved += self._run_due_one(number, now)
+            except (Busy, DatabaseAway):
+                log.warning("timer of instance %s: the database is busy or away; it stays due", number)
             except Exception as error:
                 log.exception("timer of instance %s failed", number)
                 self._timer_failed(number, moment, error)
@@ -369,7 +390,8 @@ class Engine:
             way = Start(landing, keep=("from", "to", "reason"))
             return self._record(unit, target, attempt, way, landing, timers, None, committed)
 
-        return self._transact(instance, act)
+        # Timers of a version that is no longer loaded cannot fire: they end with the migration.
+        return self._transact(instance, act, settle=lambda found: (found.workflow, found.version) in self.workflows)
 
     def note(
         self, unit: Unit, found: Instance, event: str, actor: Actor, data: Mapping[str, Any], now: datetime
@@ -377,36 +399,42 @@ class Engine:
         """Write an entry that changes no state into history, inside an open unit: what an operator did and why."""
         self._enter(unit, found, event, found.state, found.state, str(actor), now, None, chain.canonical(data))
 
-    def complete(self, instance: int, seq: int, position: int, effect: Effect) -> None:
+    def complete(
+        self, instance: int, seq: int, position: int, effect: Effect, *, generation: int | None = None
+    ) -> None:
         """Write down that an effect was delivered and fire its `done` event, in one commit (I5).
 
-        Doing it twice changes nothing. Where the instance has moved on, the delivery is written down all the same.
+        Doing it twice changes nothing. Where the instance has moved on, or a rule refuses the event, the delivery is
+        written down all the same. `generation` is the link's that was delivered: where a newer one was issued since,
+        what arrived is worth nothing, and nothing is written.
         """
+        place = (instance, seq, position)
+        try:
+            self._complete(place, effect, generation, fire=True)
+        except (Refused, Forbidden, EventNotPossible) as error:
+            log.error("instance %s: %r was refused after its effect was delivered: %s", instance, effect.done, error)
+            self._complete(place, effect, generation, fire=False)
+
+    def _complete(self, place: tuple[int, int, int], effect: Effect, generation: int | None, *, fire: bool) -> None:
         committed = Committed()
+        own = (place[1], place[2])
         with self.store.begin() as unit:
-            found, timers, now = self._open(unit, instance, (_EFFECT_STATE, (instance, seq, position)))
+            found, timers, now = self._open(unit, place[0], (_EFFECT_STATE, place))
             if not unit.also:
-                raise UnknownEffect(f"There is no effect {instance}.{seq}.{position}.")
-            state = unit.also[0][0]
-            if state in ("done", "skipped"):
+                raise UnknownEffect(f"There is no effect {'.'.join(map(str, place))}.")
+            state, current = unit.also[0]
+            if state in ("done", "skipped") or generation not in (None, current):
                 return
             if self._settle(unit, found, timers, now, committed):
-                state = unit.rows(_EFFECT_STATE, (instance, seq, position))[0][0]
-            attempt = Attempt(found, effect.done or "", SYSTEM_ACTOR, None, now, now, unit)
-            attempt.completes = (seq, position)
-            waited_for = state != "cancelled" and effect.done in self.workflow(found).events[found.state]
-            try:
-                if waited_for:
-                    self._apply(unit, attempt, timers, None, committed)
-            except (Refused, Forbidden) as error:
-                log.error(
-                    "instance %s: %r was refused after its effect was delivered: %s", instance, effect.done, error
-                )
-                waited_for = False
-            if not waited_for:
-                self._complete_and_cancel(unit, instance, (seq, position), ())
+                state = unit.rows(_EFFECT_STATE, place)[0][0]
+            if fire and state != "cancelled" and effect.done in self.workflow(found).events[found.state]:
+                attempt = Attempt(found, effect.done or "", SYSTEM_ACTOR, None, now, now, unit)
+                attempt.completes = own
+                self._apply(unit, attempt, timers, None, committed)
+            else:
+                self._complete_and_cancel(unit, found.id, own, ())
             self.store.commit(unit)
-        self._tell(committed)
+        self.tell(committed)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -459,25 +487,25 @@ class Engine:
             try:
                 self._apply(unit, attempt, timers, None, Committed())
                 written = unit.rows(
-                    "SELECT name FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position",
+                    "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position",
                     (found.id, before),
                 )
             except Violation as violation:
                 raise self._refusal_of(violation, self._conflicts(found, source, event)) from violation
             workflow = self.workflow(found)
-            effects = [workflow.effects[name] for (name,) in written]
+            effects = [(workflow.effects[name], language) for name, language in written]
             mails = []
             if self.render is not None:
-                for effect in effects:
+                for effect, language in effects:
                     if effect.kind == "mail":
                         figures = dict(effect.figures(attempt)) if effect.figures else {}
-                        mails.append(self.render(workflow, effect, found, unit, figures))
+                        mails.append(self.render(workflow, effect, found, unit, figures, language))
             return Preview(
                 source,
                 found.state,
                 tuple((timer.event, timer.due_at) for timer in timers),
                 tuple(mails),
-                tuple(effect.name for effect in effects),
+                tuple(effect.name for effect, _language in effects),
             )
 
     def history(self, instance: int) -> tuple[chain.Entry, ...]:
@@ -487,7 +515,7 @@ class Engine:
 
     def verify(self, instance: int) -> list[str]:
         """What is wrong with an instance's history; empty where its chain holds (I8)."""
-        with self.store.reading() as unit:
+        with self.store.snapshot() as unit:
             found, _, _ = self.store.read(unit, instance)
             return chain.faults(self._history_key, found, self._entries(unit, instance), to_db)
 
@@ -506,36 +534,32 @@ class Engine:
         number: int,
         act: Callable[[Unit, Instance, list[Due], datetime, Committed], Outcome],
         before: Callable[[Unit], Outcome | None] | None = None,
+        *,
+        settle: Callable[[Instance], bool] = lambda found: True,
     ) -> Outcome:
-        """Open, settle what is due, act, commit. A refusal keeps what was settled."""
+        """Open, settle what is due, act, commit. Where the act is refused, what was settled is done again alone."""
         committed = Committed()
-        source = ""
         settled = False
-        attempted: list[tuple[str, str]] = []
+        source = ""
         try:
             with self.store.begin() as unit:
                 found, timers, now = self._open(unit, number)
                 if before is not None and (repeated := before(unit)):
                     return repeated
-                settled = self._settle(unit, found, timers, now, committed)
+                settled = settle(found) and self._settle(unit, found, timers, now, committed)
                 source = found.state
-                try:
-                    outcome = act(unit, found, timers, now, committed)
-                except (Refused, Forbidden, EventNotPossible, StaleForm):
-                    if settled:
-                        self.store.commit(unit)
-                        self._tell(committed)
-                    raise
-                attempted.append((source, outcome.event))
+                outcome = act(unit, found, timers, now, committed)
                 self.store.commit(unit)
+        except (Refused, Forbidden, EventNotPossible, StaleForm):
+            if settled:
+                self._run_due_one(number, None)
+            raise
         except Violation as violation:
             if settled:
                 self._run_due_one(number, None)
-            if violation.table == "request" and before is not None:
-                return self._transact(number, act, before)
             found, _, _ = self._read(number)
             raise self._refusal_of(violation, self._conflicts(found, source, None)) from violation
-        self._tell(committed)
+        self.tell(committed)
         return outcome
 
     def _open(self, unit: Unit, number: int, also: Statement | None = None) -> Opened:
@@ -574,9 +598,16 @@ class Engine:
             if step.refusals == (machine.NO_PERMISSION,):
                 raise Forbidden
             raise Refused(step.refusals)
-        for write in transition.writes:
-            write(attempt)
+        self._write(transition.writes, attempt)
         return self._record(unit, workflow, attempt, transition, step.target, timers, due_at, committed)
+
+    @staticmethod
+    def _write(writes: Iterable[Write], attempt: Attempt) -> None:
+        try:
+            for write in writes:
+                write(attempt)
+        except pw.IntegrityError as error:
+            raise violation_of(error) from error
 
     def _verdicts(self, workflow: Workflow, attempt: Attempt) -> dict[str, Refusal | None]:
         """Ask permissions and guards in the order of the candidates, until one of them has all it needs."""
@@ -625,7 +656,8 @@ class Engine:
         elif lost:
             unit.write(_CANCEL.format(", ".join("?" * len(lost))), (found.id, *lost))
         if isinstance(way, Transition) and way.renew_link:
-            self._renew_link(unit, workflow, found)
+            self.renew_link(unit, found)
+            data = chain.canonical({**json.loads(data), chain.LINK: found.generation})
         self._enter(unit, found, attempt.event, source, target, str(attempt.actor), now, due_at, data)
         self._set_timers(unit, workflow.by_name[target], attempt.at, found.id, timers, committed)
         if way.effects:
@@ -706,8 +738,8 @@ class Engine:
             deadline_at = now + effect.retry.deadline
             unit.write(
                 "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, "
-                "state, attempts, due_at, deadline_at, leased_by, error) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
+                "state, attempts, claims, delivered, due_at, deadline_at, leased_by, error) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, '')",
                 (
                     found.id,
                     found.seq,
@@ -720,6 +752,7 @@ class Engine:
                     found.generation,
                     "leased" if leased else "waiting",
                     1 if leased else 0,
+                    1 if leased else 0,
                     to_db(now + self.lease) if leased else to_db(now),
                     to_db(deadline_at),
                     self.worker if leased else "",
@@ -730,16 +763,29 @@ class Engine:
                     committed.handed_over = []
                 committed.handed_over.append(
                     Claim(
-                        found.id, found.seq, position, effect.name, language, figures, found.generation, 1, deadline_at
+                        instance=found.id,
+                        seq=found.seq,
+                        position=position,
+                        name=effect.name,
+                        language=language,
+                        figures=figures,
+                        generation=found.generation,
+                        attempts=1,
+                        claims=1,
+                        delivered=False,
+                        deadline_at=deadline_at,
                     )
                 )
             committed.effects += 1
 
-    def _renew_link(self, unit: Unit, workflow: Workflow, found: Instance) -> None:
-        """A new generation: the old link is dead, and mails that carry it have lost their point."""
+    def renew_link(self, unit: Unit, found: Instance) -> None:
+        """A new generation: the old link is dead, and mails that carry it have lost their point.
+
+        Whoever calls it writes the generation into history, as `chain.LINK`: it is sealed there (I8).
+        """
         found.generation += 1
         unit.write("UPDATE instance SET generation = ? WHERE id = ?", (found.generation, found.id))
-        carriers = tuple(dict.fromkeys(effect.name for effect in workflow.all_effects() if effect.link))
+        carriers = tuple(dict.fromkeys(effect.name for effect in self.workflow(found).all_effects() if effect.link))
         if carriers:
             unit.write(_CANCEL.format(", ".join("?" * len(carriers))), (found.id, *carriers))
 
@@ -766,16 +812,17 @@ class Engine:
         return hmac.digest(self._request_key, content.encode("utf-8", "surrogatepass"), "sha256")
 
     def _repeated(self, unit: Unit, actor: Actor, key: str, event: str, about: str | int, data: Any) -> Outcome | None:
-        """The first outcome, where this actor has used this key before."""
+        """The first outcome, where this actor has used this key before. Two at once take turns."""
+        unit.take_turns(f"{actor}\0{key}".encode("utf-8", "surrogatepass"))
         found = unit.rows(
             "SELECT r.digest, h.instance_id, h.seq, h.event, h.source, h.target, h.at FROM request r "
-            "JOIN history h ON h.instance_id = r.instance_id AND h.seq = r.seq WHERE r.actor = ? AND r.key = ?",
+            "LEFT JOIN history h ON h.instance_id = r.instance_id AND h.seq = r.seq WHERE r.actor = ? AND r.key = ?",
             (str(actor), _short(key)),
         )
         if not found:
             return None
         digest, number, seq, done, source, target, at = found[0]
-        if not hmac.compare_digest(bytes(digest), self._digest(event, about, data)):
+        if number is None or not hmac.compare_digest(bytes(digest), self._digest(event, about, data)):
             raise KeyReused
         return Outcome(number, seq, done, source, target, from_db(at), repeated=True)
 
@@ -800,24 +847,33 @@ class Engine:
             if not self._settle(unit, found, timers, now or clock, committed):
                 return 0
             self.store.commit(unit)
-        self._tell(committed)
+        self.tell(committed)
         return 1
 
     def _timer_failed(self, number: int, moment: datetime, error: Exception) -> None:
-        """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour."""
-        with self.store.begin() as unit:
-            opened = self.store.open(unit, number, skip_locked=True)
-            if opened is None:
-                return
-            for timer in opened[1]:
-                if timer.due_at <= moment:
-                    wait = timedelta(minutes=min(2 ** min(timer.failures, 6), 60))
-                    unit.write(
-                        "UPDATE timer SET failures = failures + 1, wake_at = ?, error = ? "
-                        "WHERE instance_id = ? AND event = ?",
-                        (to_db(moment + wait), f"{type(error).__name__}: {error}"[:1000], number, timer.event),
-                    )
-            self.store.commit(unit)
+        """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.
+
+        The earliest is to blame: those behind it were not tried. Nothing is raised: other instances' timers must fire.
+        """
+        try:
+            with self.store.begin() as unit:
+                opened = self.store.open(unit, number, skip_locked=True)
+                due = [timer for timer in opened[1] if timer.due_at <= moment] if opened is not None else []
+                if not due:
+                    return
+                timer = min(due, key=lambda t: (t.due_at, t.event))
+                wait = timedelta(minutes=min(2 ** min(timer.failures, 6), 60))
+                unit.write(
+                    "UPDATE timer SET wake_at = ? WHERE instance_id = ? AND due_at <= ?",
+                    (to_db(moment + wait), number, to_db(moment)),
+                )
+                unit.write(
+                    "UPDATE timer SET failures = failures + 1, error = ? WHERE instance_id = ? AND event = ?",
+                    (storable(f"{type(error).__name__}: {error}"), number, timer.event),
+                )
+                self.store.commit(unit)
+        except Exception:
+            log.exception("timer of instance %s: its failure could not be written down", number)
 
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
         """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
@@ -884,9 +940,13 @@ class Engine:
             return TransitionConflict()
         return violation
 
-    def _tell(self, committed: Committed) -> None:
+    def tell(self, committed: Committed) -> None:
+        """Wake whoever has something to do after a commit."""
         if self.on_commit is not None and (committed.effects or committed.next_due is not None):
-            self.on_commit(committed)
+            try:
+                self.on_commit(committed)
+            except Exception:  # it is committed, whoever should have heard of it
+                log.exception("nobody could be woken after a commit; the sweep will")
 
 
 def _short(key: str) -> str:

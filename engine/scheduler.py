@@ -17,6 +17,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.dispatch import Dispatcher
+from engine.errors import EngineError
 from engine.runtime import Committed, Engine
 
 log = logging.getLogger("tetsuzuki.scheduler")
@@ -24,6 +25,8 @@ log = logging.getLogger("tetsuzuki.scheduler")
 SWEEP = timedelta(minutes=1)
 _TIMERS, _OUTBOX = "timers", "outbox"
 _BATCH = 100
+_SHORTEST_PAUSE = timedelta(seconds=1)
+_OVERDUE = timedelta(seconds=5)  # a wake-up that is planned and that late was lost
 _NO_LIMIT = 1_000_000  # APScheduler drops a run beyond a job's `max_instances`; each executor has one thread
 
 
@@ -44,7 +47,8 @@ class Heartbeat:
         self._stopping = Event()
         self._lock = Lock()
         self._wakes: dict[str, datetime] = {}
-        self._threads = [Thread(target=self._deliver, name=f"outbox-{n}", daemon=True) for n in range(threads)]
+        self._threads = [self._deliverer(n) for n in range(threads)]
+        self._pause = _SHORTEST_PAUSE
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1), _TIMERS: ThreadPoolExecutor(1)},
@@ -71,6 +75,11 @@ class Heartbeat:
         self._scheduler.shutdown(wait=True)
         for thread in self._threads:
             thread.join()
+        try:
+            self.dispatcher.give_back()
+        except EngineError:
+            log.exception("leases could not be given back; they run out by themselves")
+        self._give_back()
 
     def _committed(self, committed: Committed) -> None:
         if committed.handed_over:
@@ -84,7 +93,7 @@ class Heartbeat:
         """Be awake at `when` for timers or outbox; an earlier wake-up that is already set stays."""
         with self._lock:
             planned = self._wakes.get(what)
-            if planned is not None and planned <= when:
+            if planned is not None and planned <= when and planned > datetime.now(UTC) - _OVERDUE:
                 return
             self._wakes[what] = when
             act, executor = (self._fire_timers, _TIMERS) if what == _TIMERS else (self._drain_outbox, "default")
@@ -101,21 +110,42 @@ class Heartbeat:
     def _fire_timers(self) -> None:
         self._planned(_TIMERS)
         try:
+            moved = False
             while self.engine.run_due(limit=_BATCH) and not self._stopping.is_set():
-                pass
-            due = self.engine.next_due()
+                moved = True
+            self._wake_in(_TIMERS, self.engine.next_due(), moved)
         except Exception:
             log.exception("timers could not be fired; the sweep tries again")
-            return
         finally:
+            self._give_back()
+
+    def _wake_in(self, what: str, due: datetime | None, moved: bool) -> None:
+        """Plan the next wake-up, by the database's clock, however this machine's goes.
+
+        What is due and does not move, because another worker holds it, is asked again after a pause that doubles.
+        """
+        if due is None or self._stopping.is_set():
+            return
+        wait = due - self.engine.store.now()
+        if wait <= timedelta(0) and not moved:
+            wait = self._pause
+            self._pause = min(self._pause * 2, SWEEP)
+        elif moved:
+            self._pause = _SHORTEST_PAUSE
+        self._wake(what, datetime.now(UTC) + max(wait, timedelta(milliseconds=10)))
+
+    def _give_back(self) -> None:
+        try:
             self.engine.db.give_back()
-        if due is not None and not self._stopping.is_set():
-            # A timer that is due but would not fire is asked again by the sweep, not in a circle.
-            self._wake(_TIMERS, max(due, datetime.now(UTC) + timedelta(milliseconds=50)))
+        except Exception:
+            log.exception("a connection could not be given back")
 
     def _drain_outbox(self) -> None:
         self._planned(_OUTBOX)
         self._work.set()
+
+    def _deliverer(self, number: int) -> Thread:
+        return Thread(target=self._deliver, name=f"outbox-{number}", daemon=True)
 
     def _deliver(self) -> None:
         while True:
@@ -124,23 +154,28 @@ class Heartbeat:
                 return
             self._work.clear()
             try:
+                moved = False
                 while not self._stopping.is_set() and self.dispatcher.drain(1):
+                    moved = True
                     self._work.set()  # there may be more: let the other threads look as well
-                due = self.dispatcher.next_due()
+                self._wake_in(_OUTBOX, self.dispatcher.next_due(), moved)
             except Exception:
                 log.exception("the outbox could not be drained; the sweep tries again")
-                continue
             finally:
-                self.engine.db.give_back()
-            if due is not None and not self._stopping.is_set():
-                self._wake(_OUTBOX, max(due, datetime.now(UTC) + timedelta(milliseconds=50)))
+                self._give_back()
 
     def _sweep(self) -> None:
+        for number, thread in enumerate(self._threads):
+            if not thread.is_alive() and not self._stopping.is_set():
+                log.error("thread %s had died", thread.name)
+                self._threads[number] = self._deliverer(number)
+                self._threads[number].start()
         self._drain_outbox()
+        self._planned(_TIMERS)
         self._wake(_TIMERS, datetime.now(UTC))
         for chore in self._chores:
             try:
                 chore()
             except Exception:
                 log.exception("a chore failed; the next sweep tries again")
-        self.engine.db.give_back()
+        self._give_back()

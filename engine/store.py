@@ -18,12 +18,13 @@ The clock is read after the lock is held: by the database on PostgreSQL, so that
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,12 +34,14 @@ from urllib.parse import urlsplit
 import peewee as pw
 
 from engine.definition import Conflict, Instance
-from engine.errors import Busy, ConfigurationError, UnknownInstance
+from engine.errors import Busy, ConfigurationError, DatabaseAway, UnknownInstance
 
 Clock = Callable[[], datetime]
 Row = tuple[Any, ...]
 
 database = pw.DatabaseProxy()
+
+LONGEST_WAIT = 30.0  # seconds that anybody waits for a lock of the database before it is Busy
 
 
 def to_db(moment: datetime) -> str:
@@ -87,16 +90,23 @@ class FairLock:
         self._waiting: deque[threading.Lock] = deque()
         self._held = False
 
-    def acquire(self) -> None:
-        """Wait for one's turn."""
+    def acquire(self, timeout: float = -1) -> bool:
+        """Wait for one's turn, at most `timeout` seconds unless it is negative; whether it came."""
         with self._mutex:
             if not self._held:
                 self._held = True
-                return
+                return True
             gate = threading.Lock()
             gate.acquire()
             self._waiting.append(gate)
-        gate.acquire()
+        if gate.acquire(timeout=timeout):
+            return True
+        with self._mutex:
+            try:
+                self._waiting.remove(gate)
+            except ValueError:
+                return True  # it was handed over at the last moment
+            return False
 
     def release(self) -> None:
         """Hand over to whoever has waited longest."""
@@ -107,7 +117,8 @@ class FairLock:
                 self._held = False
 
     def __enter__(self) -> None:
-        self.acquire()
+        if not self.acquire(LONGEST_WAIT):
+            raise Busy
 
     def __exit__(self, *_: object) -> None:
         self.release()
@@ -130,7 +141,7 @@ class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
         super().__init__(
             path,
             pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -16384},
-            timeout=30,
+            timeout=LONGEST_WAIT,
         )
         self.writer = FairLock()
 
@@ -146,6 +157,8 @@ def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
             raise ConfigurationError("DATABASE_URL: sqlite:/// needs a path, as in sqlite:///var/tetsuzuki.db")
         if path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # SQLite says it better
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds what is personal
         opened: SiteDatabase = SqliteDatabase(path)
     elif urlsplit(url).scheme in ("postgresql", "postgres"):
         try:
@@ -190,6 +203,25 @@ class Due:
 
 Opened = tuple[Instance, list[Due], datetime]
 Statement = tuple[str, Sequence[Any]]
+
+
+def storable(text: str, most: int = 1000) -> str:
+    """A text that both databases can hold, shortened; without the row that PostgreSQL shows behind DETAIL (I8)."""
+    readable = text.split("\nDETAIL", 1)[0].replace("\0", "�").encode("utf-8", "replace").decode()
+    return readable[:most]
+
+
+def violation_of(error: pw.IntegrityError) -> Exception:
+    """What peewee reports of a unique index, as a Violation; anything else as it is."""
+    cause = error.__cause__ or error.__context__ or getattr(error, "orig", None)
+    if isinstance(cause, sqlite3.IntegrityError):
+        return _sqlite_violation(cause)
+    diagnosis = getattr(cause, "diag", None)
+    if diagnosis is not None and getattr(cause, "sqlstate", None) == "23505":
+        return Violation(
+            diagnosis.table_name or "", (diagnosis.constraint_name or "",), diagnosis.message_primary or ""
+        )
+    return error
 
 
 class Violation(Exception):
@@ -339,6 +371,9 @@ class Unit(ABC):
     def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Several reads at once."""
 
+    def take_turns(self, name: bytes) -> None:  # noqa: B027  (on SQLite writers take turns anyway)
+        """Let whoever takes turns under the same name wait until this transaction ends."""
+
     @abstractmethod
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
         """Write now or together with what follows. Raises Violation, here or at commit, for a unique index."""
@@ -404,7 +439,9 @@ class Store(Protocol):
     def open(
         self, unit: Any, instance: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
-        """Lock and read an instance with its timers, then the clock. None only where it was skipped as locked.
+        """Lock and read an instance with its timers, then the clock.
+
+        None only with `skip_locked`, where somebody else holds it or it is gone.
 
         `also` is read in the same breath, after the lock is held; its rows are in `unit.also`.
         """
@@ -414,6 +451,9 @@ class Store(Protocol):
 
     def reading(self) -> Any:
         """A context manager: a `Unit` for looking only, which locks nothing and never waits for a writer."""
+
+    def snapshot(self) -> Any:
+        """`reading`, where everything that is read must be of one moment."""
 
     def read(self, unit: Any, instance: int) -> Opened:
         """An instance with its timers, unlocked, and the time."""
@@ -459,6 +499,18 @@ class _SqliteUnit(Unit):
             return self.connection.execute(sql, params).rowcount
         except sqlite3.IntegrityError as error:
             raise _sqlite_violation(error) from error
+        except sqlite3.OperationalError as error:
+            raise _sqlite_trouble(error) from error
+
+
+def _sqlite_trouble(error: sqlite3.OperationalError) -> Exception:
+    """A database that is locked, full or unreadable, as what people are told; a mistake in a statement as it is."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return Busy()
+    if any(word in text for word in ("disk", "full", "unable to open", "readonly")):
+        return DatabaseAway(f"{DatabaseAway.__doc__} ({text})")
+    return error
 
 
 def _sqlite_violation(error: sqlite3.IntegrityError) -> Exception:
@@ -484,15 +536,14 @@ class _SqliteTransaction:
         db = self.db
         if db.transaction_depth():
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
-        db.writer.acquire()
+        if not db.writer.acquire(LONGEST_WAIT):
+            raise Busy
         try:
             connection = db.connection()
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if "locked" in str(error) or "busy" in str(error):
-                    raise Busy from error
-                raise
+                raise _sqlite_trouble(error) from error
         except BaseException:
             db.writer.release()
             raise
@@ -535,7 +586,10 @@ class SqliteStore:
         """See `Store.open`; the lock is the transaction's."""
         if also is not None:
             unit.also = unit.rows(*also)
-        return *_unjoin(unit.rows(INSTANCE_AND_TIMERS, (instance,)), instance), self.now()
+        rows = unit.rows(INSTANCE_AND_TIMERS, (instance,))
+        if skip_locked and not rows:
+            return None
+        return *_unjoin(rows, instance), self.now()
 
     def commit(self, unit: _SqliteUnit) -> None:
         """See `Store.commit`."""
@@ -543,6 +597,8 @@ class SqliteStore:
             unit.connection.execute("COMMIT")
         except sqlite3.IntegrityError as error:
             raise _sqlite_violation(error) from error
+        except sqlite3.OperationalError as error:
+            raise _sqlite_trouble(error) from error
         unit.committed = True
 
     @contextmanager
@@ -559,6 +615,8 @@ class SqliteStore:
         finally:
             self.db.pop_transaction()
             connection.execute("ROLLBACK")
+
+    snapshot = reading
 
     def read(self, unit: _SqliteUnit, instance: int) -> Opened:
         """See `Store.read`."""

@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.adapt import Transformer
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, Format
+from psycopg.errors import lookup
+from psycopg.pq import DiagnosticField, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
 Row = tuple[Any, ...]
@@ -25,6 +25,7 @@ Statement = tuple[str, Sequence[Any]]
 
 _TEXT, _BINARY = Format.TEXT, Format.BINARY
 _GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
+_OUTDATED = ("0A000", "26000")  # cached plan must not change result type; prepared statement does not exist
 
 
 class Wire:
@@ -62,23 +63,41 @@ class Wire:
         except BaseException:
             pgconn.finish()
             raise
+        return self._answers(calls, frozenset(fresh), results)
+
+    def _answers(
+        self, calls: Sequence[tuple[str, Any, Any]], fresh: frozenset[str], results: Sequence[PGresult]
+    ) -> list[PGresult]:
+        """One answer for each call; a statement that was prepared on the way has one of its own before that."""
         answers: list[PGresult] = []
-        for result in results:
-            if result.status not in _GOOD:
-                for sql in fresh:  # some may not have been prepared; a new name is always right
-                    self._names.pop(sql, None)
-                raise error_from_result(result)
-            answers.append(result)
-        # A statement that was prepared just now has an answer of its own before its execution's.
-        kept, position = [], 0
-        unprepared = set(fresh)
+        prepared: set[str] = set()
+        remaining = iter(results)
         for sql, _, _ in calls:
-            if sql in unprepared:
-                unprepared.discard(sql)
-                position += 1
-            kept.append(answers[position])
-            position += 1
-        return kept
+            if sql in fresh and sql not in prepared:
+                self._check(next(remaining), fresh - prepared)
+                prepared.add(sql)
+            answer = next(remaining)
+            self._check(answer, fresh - prepared)
+            answers.append(answer)
+        return answers
+
+    def _check(self, result: PGresult, unprepared: frozenset[str]) -> None:
+        """Raise what the server says, without the DETAIL that shows the row: it may be personal (I8)."""
+        if result.status in _GOOD:
+            return
+        for sql in unprepared:  # behind the failure nothing was prepared; a new name is always right
+            self._names.pop(sql, None)
+        state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+        message = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"").decode("utf-8", "replace")
+        if state in _OUTDATED:
+            # A table changed under a prepared statement. This connection's others may be no better: begin anew.
+            self._pgconn.finish()
+            raise psycopg.OperationalError(f"{message} [{state}]", info=result)
+        try:
+            kind = lookup(state)
+        except KeyError:
+            kind = psycopg.DatabaseError
+        raise kind(f"{message} [{state}]", info=result)
 
     def rows(self, result: PGresult) -> list[Row]:
         """An answer's rows."""

@@ -15,7 +15,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -63,6 +63,10 @@ class MailServer:
     `mail`, `data` and `accept` are the answers to MAIL FROM, DATA and the final dot, `rcpt` those to RCPT TO by
     address; "" (or none) accepts. `banner` is all that the server says. `tls` needs `certificate`; `users`, passwords
     by name, makes AUTH necessary.
+
+    `at_dot` is called with each mail when its final dot has come and nothing was answered yet; False loses the mail
+    with its connection. `after_250` is called when the 250 has left. Both run in the server's thread, which does
+    nothing else meanwhile. `reserve` takes a port at which nobody listens before the server is entered.
     """
 
     tls: Literal["", "starttls", "implicit"] = ""
@@ -78,13 +82,25 @@ class MailServer:
     stall: Stall = ""
     messages: list[Received] = field(default_factory=list)
     offered: list[Received] = field(default_factory=list)
+    at_dot: Callable[[Received], bool] | None = None
+    after_250: Callable[[], None] | None = None
     commands: list[str] = field(default_factory=list)
     host: str = "127.0.0.1"
     port: int = 0
+    _bound: socket.socket | None = field(default=None, repr=False)
+
+    def reserve(self) -> None:
+        """Take a free port, so that `url` is known; until the server is entered, connections are refused."""
+        self._bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._bound.bind((self.host, 0))
+        self.port = self._bound.getsockname()[1]
 
     def __enter__(self) -> Self:
-        listening = socket.create_server((self.host, 0))
-        self.port = listening.getsockname()[1]
+        if self._bound is None:
+            self.reserve()
+        assert self._bound is not None
+        listening, self._bound = self._bound, None
+        listening.listen(128)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mail server", daemon=True)
         self._thread.start()
@@ -169,6 +185,8 @@ class _Connection(SMTP):
         await super().smtp_DATA(arg)
         if self._told.drop == "after 250" and self.transport is not None:
             self.transport.close()
+        elif self._told.after_250 is not None:
+            self._told.after_250()
 
 
 def _transport(connection: SMTP) -> asyncio.Transport:
@@ -218,6 +236,9 @@ class _Handler:
             user=str(session.auth_data or ""),
         )
         self._told.offered.append(received)
+        if self._told.at_dot is not None and not self._told.at_dot(received):
+            _transport(server).abort()
+            return "250 nobody hears this"
         if self._told.accept:
             return self._told.accept
         if self._told.drop == "before 250":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from socket import gethostname
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from engine.check import check_all
 from engine.definition import Workflow
+from engine.delivery import Mailer
 from engine.dispatch import Dispatcher
 from engine.errors import ConfigurationError, InvalidDefinition
 from engine.mail import Renderer
@@ -63,15 +64,19 @@ def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> N
 
 def organisation_of(settings: Settings) -> Organisation:
     """Who runs the site: `[organisation]`, and the two values that have a setting of their own."""
-    given = {"site_name": settings.site_name, "mail_from": settings.mail_from, **settings.organisation}
-    return Organisation.from_settings(given)
+    for name in ("site_name", "mail_from"):
+        if name in settings.organisation:
+            raise ConfigurationError(f"[organisation] {name}: it stands at the top of the file, as {name} = …")
+    return Organisation.from_settings(
+        {**settings.organisation, "site_name": settings.site_name, "mail_from": settings.mail_from}
+    )
 
 
 def plugins_of(settings: Settings) -> Plugins:
     """The installed plugins, as they are configured. SMTP_URL is the mail plugin's `url`."""
     configured = {name: dict(table) for name, table in settings.plugins.items()}
     if settings.smtp_url is not None:
-        configured.setdefault("smtp_mailer", {}).setdefault("url", settings.smtp_url)
+        configured.setdefault("smtp_mailer", {})["url"] = settings.smtp_url
     facts = SiteFacts(settings.var, settings.base_url, settings.mail_from, settings.demo, settings.timezone)
     return load(configured, facts)
 
@@ -94,11 +99,12 @@ def build(
     plugins = plugins or plugins_of(settings)
     handlers = plugins.effect_handlers()
     check_definitions(workflows, frozenset({"mail", *handlers}))
-    db = open_database(settings.database_url)
+    db = open_database(settings.database_url, pool=settings.threads + 16)
     migrate(db, MIGRATIONS)
     release(db, workflows)
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
-    engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, **(engine_options or {}))
+    options: dict[str, Any] = {"lease": _lease(plugins.mailers().values()), **(engine_options or {})}
+    engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, **options)
     renderer = Renderer(
         base_url=settings.base_url,
         sender=organisation.mail_from,
@@ -123,6 +129,11 @@ def build(
     )
     heartbeat = Heartbeat(engine, dispatcher, chores=(access.purge,))
     return Site(settings, db, engine, dispatcher, heartbeat, access, hasher, catalogue, organisation, plugins, now)
+
+
+def _lease(mailers: Iterable[Mailer]) -> timedelta:
+    """How long a delivery may take: twice as long as the slowest mailer says that it can, or four minutes."""
+    return max([timedelta(minutes=4), *(2 * getattr(mailer, "longest", timedelta(0)) for mailer in mailers)])
 
 
 def require_mailer(site: Site) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
@@ -30,6 +31,13 @@ def _field(kind: type[Any], label: Text, missing: Text, **attributes: str) -> An
 
 class Form(FlaskForm):
     """A form that can say why it was refused."""
+
+    class Meta(FlaskForm.Meta):
+        """Flask-WTF would also take uploaded files and JSON for what was typed; neither is a text."""
+
+        def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
+            """What was typed; nothing where None is given, or nothing was sent."""
+            return request.form if formdata is not None and request.method == "POST" else None
 
     def refuse(self, refusals: Iterable[Refusal]) -> None:
         """Show each refusal at its field; at the head of the form where it names none that the form has."""

@@ -6,10 +6,11 @@ whole site and shares a view's options between two apps of one process. What it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, abort, request
+from flask import Flask, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ HTTPS_HEADERS = {
 }
 STATIC = frozenset({"static", "bootstrap.static"})
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_FOREIGN = "tetsuzuki.foreign_host"
 
 
 def protect(app: Flask, settings: Settings) -> None:
@@ -53,10 +55,24 @@ def protect(app: Flask, settings: Settings) -> None:
     """
     home = urlsplit(settings.base_url)
     headers = HEADERS | (HTTPS_HEADERS if home.scheme == "https" else {})
+    answer = app.wsgi_app
+
+    def answer_at_home(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # Under a Host that could be none, as `a..b`, Flask builds no address, and so no page that says so.
+        asked = environ.get("HTTP_HOST", "")
+        if not _is_ours(asked, home.hostname or "", home.port, home.scheme, settings.demo):
+            environ.update({"HTTP_HOST": home.netloc, _FOREIGN: asked})
+        return answer(environ, start_response)
+
+    app.wsgi_app = answer_at_home  # type: ignore[method-assign]
 
     @app.before_request
-    def is_our_host() -> None:
-        if not _is_ours(request, home.hostname or "", home.port, home.scheme, settings.demo):
+    def is_readable_and_for_us() -> None:
+        if _FOREIGN in request.environ:
+            abort(400)
+        try:
+            request.query_string.decode()
+        except UnicodeDecodeError:  # what Werkzeug would raise from `request.args`
             abort(400)
 
     @app.after_request
@@ -70,9 +86,9 @@ def protect(app: Flask, settings: Settings) -> None:
         return response
 
 
-def _is_ours(asked: Request, hostname: str, port: int | None, scheme: str, demo: bool) -> bool:
+def _is_ours(asked: str, hostname: str, port: int | None, scheme: str, demo: bool) -> bool:
     try:
-        host = urlsplit(f"{scheme}://{asked.headers.get('Host', '')}")
+        host = urlsplit(f"{scheme}://{asked}")
         asked_port = host.port
     except ValueError:
         return False

@@ -13,13 +13,14 @@ from typing import Any
 
 import structlog
 
-_LINK = re.compile(r"(/a/)[0-9a-z]{8,}")
+_LINK = re.compile(r"(/[a-z]+/)[0-9a-z]{26,38}(?![0-9a-z])")  # as engine.links makes them
+_ROW = re.compile(r"\n?DETAIL: .*")  # where PostgreSQL shows the row: it may be personal
 
 
-def _without_links(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = _LINK.sub(r"\1…", value)
+            event[name] = _ROW.sub("", _LINK.sub(r"\1…", value))
     return event
 
 
@@ -30,7 +31,7 @@ def set_up_logs(log_format: str, level: int = logging.INFO) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _without_links,
+        _without_secrets,
     ]
     last = (
         structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from web.app import create_app
 from web.bootstrap import Site
+
+
+class _Log(Logger):
+    """gunicorn's own messages go where all others go, so that what is secret in them is taken out there as well."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave handlers and formats to the root logger."""
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(getattr(logging, cfg.loglevel.upper()))
+        self.access_log.disabled = True
 
 
 class Server(BaseApplication):
@@ -33,6 +46,7 @@ class Server(BaseApplication):
             "keepalive": 5,
             "limit_request_line": 4094,
             "loglevel": "warning" if self._quiet else "info",
+            "logger_class": _Log,
             "accesslog": None,  # a path may be a mailed link, and that is a secret
             "post_worker_init": self._start,
             "worker_exit": self._stop,

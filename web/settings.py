@@ -11,6 +11,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,23 +168,35 @@ def _secret_key(given: Any, database_url: str, var: Path) -> bytes:
         if len(given) < _SHORTEST_KEY:
             raise ConfigurationError(f"SECRET_KEY: at least {_SHORTEST_KEY} characters, got {len(given)}")
         return str(given).encode()
-    if not database_url.startswith("sqlite:"):
+    if database_url.startswith(("postgresql:", "postgres:")):
         raise ConfigurationError(
             "SECRET_KEY: several machines need the same key: set TETSUZUKI_SECRET_KEY, "
             'for instance to what `python -c "import secrets; print(secrets.token_hex(32))"` prints'
         )
     path = var / "secret.key"
-    var.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
+    var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        _write_key(path)
     key = path.read_text().strip().encode()
     if len(key) < _SHORTEST_KEY:
         raise ConfigurationError(f"{path}: at least {_SHORTEST_KEY} characters, got {len(key)}")
     return key
+
+
+def _write_key(path: Path) -> None:
+    """A new key, there as a whole or not at all; of several that start at once the first one's stays."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

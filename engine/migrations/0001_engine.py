@@ -49,6 +49,8 @@ CREATE TABLE outbox (
     generation INTEGER NOT NULL,
     state VARCHAR(16) NOT NULL,
     attempts INTEGER NOT NULL,
+    claims INTEGER NOT NULL,
+    delivered INTEGER NOT NULL,
     due_at {time} NOT NULL,
     deadline_at {time} NOT NULL,
     leased_by VARCHAR(64) NOT NULL,

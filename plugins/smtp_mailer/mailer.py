@@ -15,7 +15,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from math import isfinite
 from pathlib import Path
@@ -68,6 +68,8 @@ class SmtpMailer:
             if not (isfinite(seconds) and seconds > 0):
                 raise ConfigurationError(f"{key}: expected seconds above 0, given {seconds}")
         self._config = config
+        # Connecting and greeting may each take `timeout`; what was asked before the answer to the final dot another.
+        self.longest = timedelta(seconds=3 * config.timeout + config.accept_timeout)
         self._clock = clock
         self._server = parse(config.url) if config.url is not None else None
         self._tls = _tls(config.ca_file)

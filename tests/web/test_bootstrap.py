@@ -44,7 +44,7 @@ def test_site_refuses_to_start_when_a_released_definition_was_changed(sqlite_url
         transitions=tuple(replace(t, guards=()) if t.event == "activate" else t for t in ACCOUNT_CREATION.transitions),
         folder=ACCOUNT_CREATION.home,
     )
-    with pytest.raises(DefinitionChanged, match="account_creation.*version 1"):
+    with pytest.raises(DefinitionChanged, match=r"account_creation.*version 1"):
         build(settings(sqlite_url, tmp_path), workflows=[changed])
 
 

@@ -64,5 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             tetsuzuki.main(args=list(arguments) if arguments is not None else None, prog_name="tetsuzuki")
         except EngineError as error:
-            click.echo(f"tetsuzuki: {error}", err=True)
-            sys.exit(1)
+            _fail(str(error))
+        except OSError as error:
+            if error.filename is None:  # not a file that somebody named: a fault of ours, with its traceback
+                raise
+            _fail(f"{error.filename}: {error.strerror}")
+        except Exception as error:
+            if not _is_unusable_database(error):
+                raise
+            _fail(f"the database of DATABASE_URL cannot be used: {error}")
+
+
+def _fail(message: str) -> None:
+    click.echo(f"tetsuzuki: {message}", err=True)
+    sys.exit(1)
+
+
+def _is_unusable_database(error: Exception) -> bool:
+    """Whether it is not there, not ours to open, or no database. Other errors of its library are faults of ours."""
+    peewee = sys.modules.get("peewee")
+    return peewee is not None and type(error) in (peewee.OperationalError, peewee.DatabaseError)

@@ -12,7 +12,7 @@ from web.cli.sites import opened_site
 _MOST_SHOWN = 200
 
 
-@click.group()
+@click.group(epilog="Example: tetsuzuki customers import customers.csv")
 def customers() -> None:
     """Bring customers and contracts in, or out."""
 

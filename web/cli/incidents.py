@@ -9,7 +9,7 @@ from web.cli.sites import opened_site, operator
 _reason = click.option("--reason", required=True, help="Goes into history for ever: name no person.")
 
 
-@click.group()
+@click.group(epilog="Example: tetsuzuki incidents list")
 def incidents() -> None:
     """What was given up, and what to do about it."""
 

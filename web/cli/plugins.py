@@ -7,7 +7,7 @@ import sys
 import click
 
 
-@click.group()
+@click.group(epilog="Example: tetsuzuki plugins list")
 def plugins() -> None:
     """Look at the installed plugins."""
 

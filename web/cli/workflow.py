@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow list|show|check|diagram|history|verify|migrate`."""
+"""`tetsuzuki workflow list|show|check|diagram|readme|history|verify|migrate`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from engine.definition import Workflow
 
 _STEP = 1000
+_INSTANCE = click.IntRange(1, 2**63 - 1)
 
 
-@click.group()
+@click.group(epilog="Example: tetsuzuki workflow show account_creation")
 def workflow() -> None:
     """Look at workflows and at what runs on them."""
 
@@ -96,8 +97,17 @@ def diagram(name: str, form: str, language: str, output: Path | None) -> None:
         sys.stdout.buffer.write(content if content.endswith(b"\n") or form == "png" else content + b"\n")
 
 
+@workflow.command(epilog="Example: tetsuzuki workflow readme account_creation > workflows/account_creation/README.md")
+@click.argument("name")
+def readme(name: str) -> None:
+    """A workflow's README, written from its definition."""
+    from workflows.describe import readme as describe
+
+    click.echo(describe(_named(name)), nl=False)
+
+
 @workflow.command(epilog="Example: tetsuzuki workflow history 42")
-@click.argument("instance", type=int)
+@click.argument("instance", type=_INSTANCE)
 def history(instance: int) -> None:
     """What happened to one instance: when, what, by whom, and how late a timer was."""
     with opened_site() as site:
@@ -115,7 +125,7 @@ def history(instance: int) -> None:
 
 
 @workflow.command(epilog="Example: tetsuzuki workflow verify --all")
-@click.argument("instances", type=int, nargs=-1)
+@click.argument("instances", type=_INSTANCE, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every instance in the database.")
 def verify(instances: tuple[int, ...], everything: bool) -> None:
     """Verify the hash chain of histories; ends with 1 where one was changed.
@@ -152,8 +162,8 @@ def verify(instances: tuple[int, ...], everything: bool) -> None:
 
 
 @workflow.command(epilog='Example: tetsuzuki workflow migrate 42 --to 2 --reason "new review step"')
-@click.argument("instance", type=int)
-@click.option("--to", "version", type=int, required=True, help="The version to move to.")
+@click.argument("instance", type=_INSTANCE)
+@click.option("--to", "version", type=click.IntRange(1, 2**31 - 1), required=True, help="The version to move to.")
 @click.option("--state", help="Where it lands; its present state unless named.")
 @click.option("--reason", required=True, help="Goes into history for ever: name no person.")
 def migrate(instance: int, version: int, state: str | None, reason: str) -> None:

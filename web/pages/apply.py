@@ -7,6 +7,7 @@ errand, open in another tab, cannot be sent for the customer of this one, and on
 
 from __future__ import annotations
 
+import hmac
 import re
 import secrets
 from dataclasses import dataclass
@@ -136,7 +137,13 @@ def set_account() -> str | Response:
         session[_PENDING] = {"token": site().access.hold(given), "key": key}
         return redirect(url_for("apply.confirm"), 303)
     hashed = site().hasher.hash(given.password)
-    return _apply(applicant, given.user_name, given.email, hashed, key, form)
+    return _apply(applicant, given.user_name, given.email, hashed, key, form, _mark(key, given.password))
+
+
+def _mark(key: str, password: str) -> str:
+    """Tells the password of a form that is sent twice from one that was changed in between."""
+    secret = site().settings.secret_key
+    return hmac.digest(secret, f"{key}\0{password}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def _checked(form: AccountForm, customer: Customer) -> PendingInput | tuple[Refusal, ...]:
@@ -200,7 +207,13 @@ def _drop_held() -> None:
 
 
 def _apply(
-    applicant: Applicant, user_name: str, email: str, password_hash: Secret, key: str, form: AccountForm
+    applicant: Applicant,
+    user_name: str,
+    email: str,
+    password_hash: Secret,
+    key: str,
+    form: AccountForm,
+    password_mark: str = "",
 ) -> str | Response:
     """Start the procedure; the mail follows from it. A refusal is shown in the form, at its field."""
     given = ApplicationInput(
@@ -209,6 +222,7 @@ def _apply(
         email=email,
         password_hash=password_hash,
         language=current_language(),
+        password_mark=password_mark,
     )
     subject = f"customer:{applicant.customer.id}"
     access = site().access

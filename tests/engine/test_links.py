@@ -1,0 +1,70 @@
+"""A mailed link is derived, short, unguessable, and belongs to one instance, purpose and generation (I11)."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.links import TOKEN_LENGTH, base36, instance_of, is_genuine, link, token
+
+KEY = b"a key of the tests"
+LARGEST = 2**63 - 1
+numbers = st.integers(1, LARGEST)
+
+
+@given(numbers, st.integers(0, 10**6))
+def test_a_link_is_genuine_and_tells_its_instance(instance: int, generation: int) -> None:
+    text = link(KEY, "review", instance, generation)
+    assert set(text) <= set(string.ascii_lowercase + string.digits)
+    assert len(text) <= 13 + TOKEN_LENGTH
+    assert instance_of(text) == instance
+    assert is_genuine(text, KEY, "review", instance, generation)
+
+
+@given(numbers, numbers, st.integers(0, 99), st.integers(0, 99))
+def test_a_link_fits_nothing_else(one: int, other: int, generation: int, later: int) -> None:
+    text = link(KEY, "review", one, generation)
+    assert not is_genuine(text, KEY, "appeal", one, generation)
+    assert not is_genuine(text, b"another key", "review", one, generation)
+    if one != other:
+        assert not is_genuine(text, KEY, "review", other, generation)
+    if generation != later:
+        assert not is_genuine(text, KEY, "review", one, later)
+
+
+def test_purpose_instance_and_generation_cannot_run_into_each_other() -> None:
+    assert token(KEY, "review", 1, 11) != token(KEY, "review", 11, 1)
+    assert token(KEY, "review\n1", 1, 1) != token(KEY, "review", 1, 1)
+
+
+def test_a_token_has_at_least_128_bits() -> None:
+    assert 36**TOKEN_LENGTH >= 2**128
+    assert all(len(token(KEY, "review", number, 0)) == TOKEN_LENGTH for number in range(1, 2000))
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_it(text: str) -> None:
+    instance = instance_of(text)
+    assert instance is None or 0 < instance <= LARGEST
+    assert not is_genuine(text, KEY, "review", 1, 0)
+
+
+def test_a_text_that_no_encoding_takes_is_simply_not_genuine() -> None:
+    assert instance_of("\ud800" * 30) is None
+    assert not is_genuine("\ud800", KEY, "review", 1, 0)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["", "0", "01", "1" * 14, "z" * 13, "A", "１", "-1", "+1", "1_0", " 1"],
+)
+def test_a_number_has_one_way_of_writing_and_no_other(number: str) -> None:
+    assert instance_of(number + "0" * TOKEN_LENGTH) is None
+
+
+@given(st.integers(0, LARGEST))
+def test_base36_is_what_int_reads(number: int) -> None:
+    assert int(base36(number), 36) == number

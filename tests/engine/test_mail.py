@@ -1,0 +1,114 @@
+"""Mails are rendered anew for each attempt, in the language that was chosen, and hide their link where they must."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from engine.delivery import Failed, Message
+from engine.mail import NoRecipient
+from engine.mime import Mime, compose
+from tests.reviews import AUTHOR, REVIEW, Office, Paper, open_office
+
+NOW = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
+
+
+def rendered(office: Office, title: str, language: str = "") -> Message:
+    """The invitation to review a paper of this title."""
+    number = office.submit(title)
+    with office.engine.store.reading() as unit:
+        _, found = office.engine.sight(unit, number)
+        return office.dispatcher.renderer.message(
+            REVIEW, REVIEW.effects["invitation"], found, unit, {}, key="1.1.0.abc", language=language
+        )
+
+
+def test_a_mail_has_the_sites_sender_and_a_message_id_of_the_senders_host(sqlite_office: Office) -> None:
+    mail = rendered(sqlite_office, "On locks")
+    assert (mail.sender, mail.to, mail.message_id) == (
+        "office@example.jp",
+        ("author@example.jp",),
+        "1.1.0.abc@example.jp",
+    )
+    assert (mail.subject, mail.language) == ("Please review On locks", "en")
+
+
+def test_the_language_is_the_effects_or_else_the_recipients(sqlite_office: Office) -> None:
+    assert rendered(sqlite_office, "a", "ja").language == "ja"
+    assert rendered(sqlite_office, "b").language == "en"
+
+
+def test_the_link_is_built_from_the_base_url_without_a_double_slash(sqlite_office: Office) -> None:
+    sqlite_office.dispatcher.renderer.base_url = "https://example.jp"
+    mail = rendered(sqlite_office, "a")
+    number = sqlite_office.engine.find("review", "paper:a")[0]
+    assert mail.text == f"https://example.jp/r/{sqlite_office.link(number)}\n"
+
+
+def test_names_are_escaped_in_html_and_not_in_text(sqlite_office: Office) -> None:
+    mail = rendered(sqlite_office, '<script>alert("1")</script>{{ 7 * 7 }}&')
+    assert "<script>" not in mail.html
+    assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;{{ 7 * 7 }}&amp;" in mail.html
+    assert mail.subject == 'Please review <script>alert("1")</script>{{ 7 * 7 }}&'
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r", "\u2028", "\x00", "\x0b", "\x85"])
+def test_a_line_end_in_a_subject_makes_no_header(sqlite_url: str, end: str) -> None:
+    office = open_office(sqlite_url)
+    number = office.submit("x")
+    Paper.update(title=f"x{end}Bcc: evil@example.jp").execute()
+    with office.engine.store.reading() as unit:
+        _, found = office.engine.sight(unit, number)
+        mail = office.dispatcher.renderer.message(
+            REVIEW, REVIEW.effects["invitation"], found, unit, {}, key="1.1.0.abc"
+        )
+    composed = compose(mail, NOW)
+    if isinstance(composed, Mime):
+        parsed = message_from_bytes(composed.content, policy=policy.default)
+        assert parsed["Bcc"] is None
+        assert composed.recipients == ("author@example.jp",)
+    else:
+        assert composed.code == "unsendable"
+    office.close()
+
+
+def test_a_line_end_in_an_address_is_refused() -> None:
+    mail = Message("a@b.jp", "office@example.jp", ("x@example.jp\r\nBcc: evil@example.jp",), "s", "t", "h")
+    assert isinstance(compose(mail, NOW), Failed)
+
+
+def test_a_recipient_who_is_gone_is_no_recipient(sqlite_office: Office) -> None:
+    number = sqlite_office.submit("a")
+    Paper.delete().execute()
+    with sqlite_office.engine.store.reading() as unit:
+        _, found = sqlite_office.engine.sight(unit, number)
+        with pytest.raises(NoRecipient, match="'reviewer' of paper:a"):
+            sqlite_office.dispatcher.renderer.preview(REVIEW, REVIEW.effects["invitation"], found, unit, {}, "en")
+
+
+def test_a_template_that_asks_for_what_is_not_there_fails_instead_of_sending_a_gap(
+    sqlite_office: Office, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    (tmp_path / "mail").mkdir()
+    for suffix in ("txt", "html"):
+        (tmp_path / "mail" / f"invitation.en.{suffix}").write_text("Subject: x\n\n{{ paper.colour }}\n")
+    number = sqlite_office.submit("a")
+    with sqlite_office.engine.store.reading() as unit:
+        _, found = sqlite_office.engine.sight(unit, number)
+        with pytest.raises(UndefinedError, match="colour"):
+            sqlite_office.dispatcher.renderer.preview(
+                replace(REVIEW, folder=tmp_path), REVIEW.effects["invitation"], found, unit, {}, "en"
+            )
+
+
+def test_a_preview_shows_an_ellipsis_for_the_token(sqlite_office: Office) -> None:
+    number = sqlite_office.submit("a")
+    (mail,) = sqlite_office.engine.preview(number, "resend", AUTHOR).mails
+    assert mail.text == "https://example.jp/r/…\n"
+    assert 'href="https://example.jp/r/…"' in mail.html

@@ -1,0 +1,476 @@
+"""One contract for both databases (I9): transactions, records, times, ids, locks, violations."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import peewee as pw
+import psycopg
+import pytest
+
+from engine.errors import Busy, ConfigurationError, EventNotPossible
+from engine.store import (
+    FairLock,
+    Record,
+    SqliteDatabase,
+    UtcField,
+    Violation,
+    as_date,
+    from_db,
+    open_database,
+    store_for,
+    to_db,
+    transaction,
+)
+from engine.testing import Clock
+from tests.dumps import dump
+from tests.reviews import AUTHOR, ONE_TITLE, Office, Publication, open_office
+from tests.waiting import until
+
+NOON = datetime(2026, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+class Specimen(Record):
+    """A row with every kind of column that the site's records use."""
+
+    id = pw.BigAutoField()
+    name = pw.CharField(40)
+    note = pw.TextField(default="nothing")
+    size = pw.IntegerField(default=lambda: 7)
+    good = pw.BooleanField(default=True)
+    day = pw.DateField(null=True)
+    at = UtcField(null=True)
+
+    class Meta:
+        indexes = ((("name", "size"), True),)
+
+
+@pytest.fixture
+def shelf(office: Office) -> Office:
+    office.db.create_tables([Specimen])
+    return office
+
+
+def keep(office: Office, *more: dict[str, Any], **values: Any) -> None:
+    """Put rows in, in one unit."""
+    with office.engine.store.begin() as unit:
+        for row in (*more, values) if values else more:
+            unit.insert(Specimen, **row)
+        office.engine.store.commit(unit)
+
+
+def create(*names: str) -> None:
+    """Put rows in through the ORM, in one transaction. A name that is empty breaks it off."""
+    with transaction():
+        for name in names:
+            if not name:
+                raise ZeroDivisionError
+            Specimen.create(name=name)
+
+
+def insert_and_break(office: Office) -> None:
+    with office.engine.store.begin() as unit:
+        unit.insert(Specimen, name="a")
+        Specimen.create(name="b")
+        raise ZeroDivisionError
+
+
+# -- records in a unit -------------------------------------------------------------------------------------------------
+
+
+def test_a_row_comes_back_as_it_was_put_in(shelf: Office) -> None:
+    day = date(2024, 2, 29)
+    keep(shelf, name="株式会社𠮷野%s ?'\"\\", note="", size=-3, good=False, day=day, at=NOON)
+    with shelf.engine.store.reading() as unit:
+        found = unit.get(Specimen, name="株式会社𠮷野%s ?'\"\\")
+    assert (found.note, found.size, found.good, found.day, found.at) == ("", -3, False, day, NOON)
+    assert type(found.good) is bool
+    again = Specimen.get()
+    assert (again.name, again.good, again.day, again.at) == (found.name, False, day, NOON)
+
+
+def test_what_is_left_out_takes_the_models_default(shelf: Office) -> None:
+    keep(shelf, name="a")
+    with shelf.engine.store.reading() as unit:
+        found = unit.get(Specimen, name="a")
+    assert (found.note, found.size, found.good, found.day, found.at) == ("nothing", 7, True, None, None)
+
+
+def test_a_row_is_found_by_every_column_that_is_named(shelf: Office) -> None:
+    for size in (1, 2, 3):
+        keep(shelf, name="a", size=size, day=date(2026, 1, size), at=NOON + timedelta(days=size), good=size == 2)
+    with shelf.engine.store.reading() as unit:
+        assert unit.get(Specimen, name="a", size=2).day == date(2026, 1, 2)
+        assert unit.get(Specimen, day=date(2026, 1, 3)).size == 3
+        assert unit.get(Specimen, at=NOON + timedelta(days=1)).size == 1
+        assert unit.get(Specimen, good=True).size == 2
+        assert unit.get(Specimen, name="a", size=4) is None
+
+
+def test_update_and_delete_change_what_is_named_and_nothing_else(shelf: Office) -> None:
+    for size in (1, 2, 3):
+        keep(shelf, name="a", size=size)
+    with shelf.engine.store.begin() as unit:
+        unit.update(Specimen, {"name": "a", "size": 2}, note="changed", good=False, day=date(2026, 1, 1), at=NOON)
+        unit.delete(Specimen, name="a", size=3)
+        shelf.engine.store.commit(unit)
+    rows = [(row.size, row.note, row.good, row.day, row.at) for row in Specimen.select().order_by(Specimen.size)]
+    assert rows == [(1, "nothing", True, None, None), (2, "changed", False, date(2026, 1, 1), NOON)]
+
+
+def test_a_unit_reads_what_it_wrote_in_every_way_of_reading(shelf: Office) -> None:
+    with shelf.engine.store.begin() as unit:
+        unit.insert(Specimen, name="a")
+        assert Specimen.select().count() == 1
+        unit.update(Specimen, {"name": "a"}, note="changed")
+        assert Specimen.get().note == "changed"
+        assert unit.get(Specimen, name="a").note == "changed"
+        assert unit.rows('SELECT note FROM "specimen" WHERE name = ?', ("a",)) == [("changed",)]
+        Specimen.create(name="b")
+        assert unit.get(Specimen, name="b") is not None
+        unit.delete(Specimen, name="a")
+        assert [row.name for row in Specimen.select()] == ["b"]
+        assert unit.changed('UPDATE "specimen" SET note = ?', ("x",)) == 1
+        shelf.engine.store.commit(unit)
+    assert [(row.name, row.note) for row in Specimen.select()] == [("b", "x")]
+
+
+def test_several_rows_are_read_in_one_breath_and_in_the_order_of_asking(shelf: Office) -> None:
+    keep(shelf, {"name": "a", "size": 1}, {"name": "b", "size": 2})
+    with shelf.engine.store.begin() as unit:
+        unit.insert(Specimen, name="c")
+        wanted = [(Specimen, {"name": name}) for name in "bxca"]
+        found = unit.get_each(*wanted, (Publication, {"title": "a"}))
+        assert [row and row.name for row in found] == ["b", None, "c", "a", None]
+        assert unit.get_each() == []
+
+
+def test_a_row_that_was_read_cannot_be_written_to(shelf: Office) -> None:
+    keep(shelf, name="a")
+    with shelf.engine.store.reading() as unit, pytest.raises(AttributeError):
+        unit.get(Specimen, name="a").note = "changed"
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(shelf: Office) -> None:
+    with shelf.engine.store.begin() as unit:
+        with pytest.raises(TypeError, match=r"Specimen has no column 'colour'; it has .*name"):
+            unit.insert(Specimen, name="a", colour="red")
+        with pytest.raises(TypeError, match="'colour'"):
+            unit.get(Specimen, colour="red")
+        with pytest.raises(TypeError, match="at least one column"):
+            unit.delete(Specimen)
+
+
+def test_a_naive_time_is_an_error_of_the_caller(shelf: Office) -> None:
+    with shelf.engine.store.begin() as unit, pytest.raises(ValueError, match="aware"):
+        unit.insert(Specimen, name="a", at=datetime(2026, 4, 1))
+
+
+# -- transactions ------------------------------------------------------------------------------------------------------
+
+
+def test_a_unit_that_raises_or_is_not_committed_leaves_nothing(shelf: Office) -> None:
+    before = dump(shelf.db)
+    with pytest.raises(ZeroDivisionError):
+        insert_and_break(shelf)
+    with shelf.engine.store.begin() as unit:
+        unit.insert(Specimen, name="c")
+    assert dump(shelf.db) == before
+    keep(shelf, name="d")
+    assert [row.name for row in Specimen.select()] == ["d"]
+
+
+def test_the_engine_refuses_to_be_called_inside_a_transaction(shelf: Office) -> None:
+    with transaction(), pytest.raises(RuntimeError, match="owns its transaction"):
+        shelf.submit()
+    with shelf.engine.store.begin(), pytest.raises(RuntimeError, match="owns its transaction"):
+        shelf.submit()
+    assert dump(shelf.db)["instance"] == []
+    shelf.submit()
+
+
+def test_a_record_transaction_is_all_or_nothing(shelf: Office) -> None:
+    with pytest.raises(ZeroDivisionError):
+        create("a", "")
+    with transaction():
+        Specimen.create(name="b")
+        with pytest.raises(pw.IntegrityError):
+            create("c", "b")
+        Specimen.create(name="d")
+    assert sorted(row.name for row in Specimen.select()) == ["b", "d"]
+
+
+def test_a_record_transaction_inside_a_unit_is_part_of_it(shelf: Office) -> None:
+    with shelf.engine.store.begin() as unit:
+        create("a")
+        assert unit.get(Specimen, name="a") is not None
+    assert Specimen.select().count() == 0
+    with shelf.engine.store.begin() as unit:
+        with pytest.raises(ZeroDivisionError):
+            create("a", "")
+        with pytest.raises(pw.IntegrityError):
+            create("a", "a")
+        unit.insert(Specimen, name="b")
+        shelf.engine.store.commit(unit)
+    assert [row.name for row in Specimen.select()] == ["b"]
+
+
+def test_many_queries_and_refusals_on_one_connection_disturb_no_later_unit(shelf: Office) -> None:
+    """What a driver prepares for itself, and throws away after a rollback, must not take the engine's along."""
+    number = shelf.submit()
+    for _round in range(4):
+        for _query in range(8):
+            Specimen.select().where(Specimen.name == "a").count()
+        with pytest.raises(EventNotPossible):
+            shelf.engine.fire(number, "again", AUTHOR)
+        with pytest.raises(pw.IntegrityError):
+            create("b", "b")
+        assert shelf.engine.fire(number, "resend", AUTHOR).target == "submitted"
+    assert shelf.engine.verify(number) == []
+
+
+def test_reading_waits_for_no_writer_and_sees_what_is_committed(shelf: Office) -> None:
+    number = shelf.submit()
+    begun, done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with shelf.engine.store.begin() as unit:
+            shelf.engine.store.open(unit, number)
+            unit.changed("UPDATE instance SET subject = ? WHERE id = ?", ("changed", number))
+            begun.set()
+            done.wait(30)
+            shelf.engine.store.commit(unit)
+        shelf.db.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert begun.wait(30)
+    assert shelf.engine.look(number).instance.subject == "paper:On locks"
+    done.set()
+    writer.join()
+    assert shelf.engine.look(number).instance.subject == "changed"
+
+
+# -- ids, times --------------------------------------------------------------------------------------------------------
+
+
+def test_an_id_never_comes_back(shelf: Office) -> None:
+    numbers = [shelf.submit() for _ in range(3)]
+    for table in ("instance", "history", "timer", "outbox", "paper"):
+        column = {"instance": "id", "paper": "instance"}.get(table, "instance_id")
+        shelf.sql(f"DELETE FROM {table} WHERE {column} > ?", numbers[0])
+    assert shelf.submit() > numbers[-1]
+
+
+def test_the_clock_is_read_after_the_lock_is_held(shelf: Office) -> None:
+    """Whoever waited for the lock must not carry in an old time: what is due by then is due for him too."""
+    number = shelf.submit()
+    store = store_for(shelf.db)
+    begun, done = threading.Event(), threading.Event()
+    times: list[datetime] = []
+
+    def hold() -> None:
+        with store.begin() as unit:
+            store.open(unit, number)
+            begun.set()
+            done.wait(30)
+            times.append(store.now())
+        shelf.db.close()
+
+    def wait() -> None:
+        with store.begin() as unit:
+            opened = store.open(unit, number)
+            assert opened is not None
+            times.append(opened[2])
+        shelf.db.close()
+
+    holder, waiter = threading.Thread(target=hold), threading.Thread(target=wait)
+    holder.start()
+    assert begun.wait(30)
+    waiter.start()
+    done.set()
+    holder.join()
+    waiter.join()
+    assert times == sorted(times)
+
+
+def test_times_keep_six_decimals_and_sort_as_texts() -> None:
+    tokyo = timezone(timedelta(hours=9))
+    moments = [
+        datetime(2026, 4, 1, 0, 0, tzinfo=tokyo),
+        datetime(2026, 3, 31, 15, 0, 0, 1, tzinfo=UTC),
+        datetime(2026, 3, 31, 15, 0, 1, tzinfo=UTC),
+    ]
+    texts = [to_db(moment) for moment in moments]
+    assert texts[0] == "2026-03-31 15:00:00.000000"
+    assert texts == sorted(texts)
+    assert [from_db(text) for text in texts] == moments
+    assert from_db(datetime(2026, 3, 31, 15, 0)) == moments[0]
+    assert as_date("2026-04-01") == as_date(date(2026, 4, 1)) == date(2026, 4, 1)
+
+
+def test_the_databases_own_time_is_aware_and_in_utc(shelf: Office) -> None:
+    now = store_for(shelf.db).now()
+    assert now.tzinfo is UTC
+    assert abs(now - datetime.now(UTC)) < timedelta(minutes=1)
+    assert store_for(shelf.db, Clock(NOON)).now() == NOON
+
+
+# -- locks -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_fair_lock_is_handed_over_in_the_order_of_asking() -> None:
+    lock, order = FairLock(), []
+
+    def take(number: int) -> None:
+        with lock:
+            order.append(number)
+
+    lock.acquire()
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
+    for count, thread in enumerate(threads, start=1):
+        thread.start()
+        until(lambda count=count: len(lock._waiting) == count, "his place in the queue")  # before the next one comes
+    lock.release()
+    for thread in threads:
+        thread.join()
+    assert order == list(range(20))
+    with lock:  # and it is free again
+        pass
+
+
+def test_sqlite_says_busy_when_another_process_holds_it_and_nothing_was_changed(sqlite_office: Office) -> None:
+    before = dump(sqlite_office.db)
+    assert isinstance(sqlite_office.db, SqliteDatabase)
+    sqlite_office.db.timeout = 0.05
+    other = sqlite3.connect(sqlite_office.db.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Busy):
+        sqlite_office.submit()
+    other.execute("ROLLBACK")
+    other.close()
+    assert dump(sqlite_office.db) == before
+    sqlite_office.submit()
+
+
+def test_postgresql_says_busy_when_a_row_stays_locked(postgres_url: str, clock: Clock) -> None:
+    office = open_office(postgres_url, clock)
+    number = office.submit()
+    with psycopg.connect(postgres_url) as other:
+        other.execute("SELECT 1 FROM instance FOR UPDATE")
+        office.db.execute_sql("SET lock_timeout = '50ms'")
+        with pytest.raises(Busy):
+            office.engine.fire(number, "withdraw", AUTHOR)
+    assert office.engine.fire(number, "withdraw", AUTHOR).target == "withdrawn"
+    office.close()
+
+
+def test_run_due_leaves_an_instance_to_the_worker_that_holds_it(postgres_url: str, clock: Clock) -> None:
+    office = open_office(postgres_url, clock)
+    held, free = office.submit("Held"), office.submit("Free")
+    clock.forward(hours=24)
+    with psycopg.connect(postgres_url) as other:
+        other.execute("SELECT 1 FROM instance WHERE id = %s FOR UPDATE", (held,))
+        assert office.engine.run_due() == 1
+    assert (office.state(held), office.state(free)) == ("submitted", "reminded")
+    assert office.engine.run_due() == 1
+    office.close()
+
+
+def test_whoever_holds_the_same_row_waits_and_then_sees_what_the_first_one_wrote(shelf: Office) -> None:
+    """So a rule over several rows is kept: both would otherwise find none, and both would write the first."""
+    publish(shelf, "shared")
+    held, go_on = threading.Event(), threading.Event()
+    found: list[bool] = []
+
+    def write_unless_there(first: bool) -> None:
+        with shelf.engine.store.begin() as unit:
+            unit.hold(Publication, title="shared")
+            found.append(unit.get(Specimen, name="first") is not None)
+            if first:
+                held.set()
+                go_on.wait(30)
+                unit.insert(Specimen, name="first")
+            shelf.engine.store.commit(unit)
+        shelf.db.close()
+
+    def somebody_waits() -> bool:
+        if isinstance(shelf.db, SqliteDatabase):
+            return len(shelf.db.writer._waiting) == 1
+        return bool(shelf.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
+    threads = [threading.Thread(target=write_unless_there, args=(first,)) for first in (True, False)]
+    threads[0].start()
+    assert held.wait(30)
+    threads[1].start()
+    until(somebody_waits, "the second to wait for the first")
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert found == [False, True]
+
+
+# -- violations --------------------------------------------------------------------------------------------------------
+
+
+def publish(office: Office, *titles: str | None) -> None:
+    with office.engine.store.begin() as unit:
+        for title in titles:
+            unit.insert(Publication, title=title, at=NOON)
+        office.engine.store.commit(unit)
+
+
+def test_a_violation_names_its_table_and_its_index_or_columns(shelf: Office) -> None:
+    """Wherever the database says it: at the statement, or at the commit."""
+    with pytest.raises(Violation) as found:
+        keep(shelf, {"name": "a"}, {"name": "a"})
+    assert found.value.table == "specimen"
+    assert found.value.names in (("specimen_name_size",), ("name", "size"))
+    assert not found.value.of(ONE_TITLE)
+    with pytest.raises(Violation) as found:
+        publish(shelf, "a", "a")
+    assert found.value.of(ONE_TITLE)
+    assert dump(shelf.db)["publication"] == []
+
+
+def test_other_broken_constraints_are_no_violations_of_an_index(shelf: Office) -> None:
+    with pytest.raises(Exception, match=r"(?i)null") as found:
+        publish(shelf, None)
+    assert not isinstance(found.value, Violation)
+    publish(shelf, "and it goes on")
+
+
+# -- opening -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://user:hunter2@host/name", "expected sqlite:///path or postgresql://.* begins with 'mysql'"),
+        ("", "expected sqlite:///path"),
+        ("sqlite:///", "needs a path"),
+        ("var/tetsuzuki.db", "expected sqlite:///path"),
+    ],
+)
+def test_a_database_url_of_another_form_is_refused_without_showing_its_password(url: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as found:
+        open_database(url)
+    assert "hunter2" not in str(found.value)
+
+
+def test_sqlite_is_durable_keeps_foreign_keys_and_makes_its_folder(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/a/b/site.db")
+    assert db.execute_sql("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert db.execute_sql("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert db.execute_sql("PRAGMA foreign_keys").fetchone() == (1,)
+    db.close()
+    assert (tmp_path / "a" / "b" / "site.db").exists()
+
+
+def test_a_database_that_is_not_ours_gets_no_store() -> None:
+    with pytest.raises(ConfigurationError, match="expected a database from open_database"):
+        store_for(pw.PostgresqlDatabase("x"))

@@ -1,0 +1,477 @@
+"""Every command, run for real: what it prints, how it ends, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from engine.definition import Actor, Secret
+from engine.delivery import Failed
+from engine.testing import MemoryMailer
+from tests.waiting import until
+from web.bootstrap import Site, build
+from web.cli import main, tetsuzuki
+from web.cli.serving import DEMO_CUSTOMERS
+from web.settings import read
+from workflows.account_creation import ApplicationInput
+from workflows.records import Customer
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    content: bytes
+
+
+Run = Callable[..., Said]
+
+_LONG_AGO = "UPDATE timer SET due_at = '2020-01-01 00:00:00.000000', wake_at = '2020-01-01 00:00:00.000000'"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run a command in a folder and an environment of its own. Nothing but an exit may come out of it."""
+    for name in [name for name in os.environ if name.startswith("TETSUZUKI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.setenv("TETSUZUKI_SMTP_URL", "smtp://127.0.0.1:1")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def invoke(*arguments: str, env: dict[str, str] | None = None) -> Said:
+        ended = CliRunner().invoke(click.Command("tetsuzuki", callback=partial(main, arguments)), env=env)
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exc_info
+        assert "Traceback" not in ended.output
+        return Said(ended.exit_code, ended.stdout, ended.stderr, ended.stdout_bytes)
+
+    yield invoke
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def site(run: Run) -> Iterator[Site]:
+    """The site that the commands of this test see."""
+    opened = build(read())
+    yield opened
+    opened.close()
+
+
+def apply(site: Site, mailer: MemoryMailer | None = None, email: str = "hanako@mihon.example") -> int:
+    """An application whose mail was tried once."""
+    customer, _ = Customer.get_or_create(
+        number="A00000001",
+        defaults={
+            "company": "株式会社みほん",
+            "channel": "direct",
+            "contractor_name": "契約 太郎",
+            "contractor_email": "info@mihon.example",
+        },
+    )
+    data = ApplicationInput(customer.id, "見本 花子", email, Secret("hash"))
+    number = site.engine.start("account_creation", f"customer:{customer.id}", Actor("visitor"), data).instance
+    site.dispatcher.mailers = {site.dispatcher.mailer: mailer or MemoryMailer()}
+    site.dispatcher.drain()
+    return number
+
+
+def fails(message: object) -> Failed:
+    return Failed("550", "no such user")
+
+
+# -- help --------------------------------------------------------------------------------------------------------------
+
+
+def commands(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
+    """A command's path and those of everything below it."""
+    yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands(below, *path, name)
+
+
+@pytest.mark.parametrize("path", tuple(commands(tetsuzuki)), ids=" ".join)
+def test_the_help_of_every_command_has_an_example_of_it(run: Run, path: tuple[str, ...]) -> None:
+    said = run(*path, "--help")
+    assert said.code == 0
+    found = re.search(r"Example: ([\s\S]*)", said.out)
+    assert found is not None
+    assert " ".join(("tetsuzuki", *path)) in " ".join(found[1].split())
+
+
+def test_the_issues_commands_are_there() -> None:
+    there = {" ".join(path) for path in commands(tetsuzuki)}
+    assert there >= {
+        *("demo", "serve", "worker", "migrate", "doctor"),
+        *("customers import", "customers export"),
+        *("incidents list", "incidents retry", "incidents skip", "incidents amend"),
+        *(f"workflow {name}" for name in ("list", "show", "check", "diagram", "history", "verify")),
+        *("plugins list", "plugins check"),
+    }
+
+
+def test_the_installed_command_answers_and_says_its_version() -> None:
+    command = Path(sys.executable).with_name("tetsuzuki")
+    for start in ([str(command)], [sys.executable, "-m", "web"]):
+        done = subprocess.run([*start, "--version"], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (0, f"tetsuzuki {version('tetsuzuki')}\n")
+
+
+def test_help_loads_neither_the_web_framework_nor_the_database_library() -> None:
+    code = (
+        "import sys, web.cli; print(sorted({'flask', 'peewee', 'jinja2', 'transitions', 'babel'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+def test_without_a_command_it_shows_its_help_and_a_wrong_one_is_named(run: Run) -> None:
+    assert "Commands:" in run().out + run().err
+    said = run("nonsense")
+    assert said.code == 2
+    assert "No such command 'nonsense'" in said.err
+
+
+# -- customers ---------------------------------------------------------------------------------------------------------
+
+
+def test_customers_are_imported_and_exported_as_they_were(run: Run, tmp_path: Path) -> None:
+    said = run("customers", "import", str(DEMO_CUSTOMERS))
+    assert said.code == 0
+    assert said.out == "customers: 4 new, 0 changed, 0 same\ncontracts: 5 new, 0 changed, 0 same\n"
+    assert run("customers", "import", str(DEMO_CUSTOMERS)).out == (
+        "customers: 0 new, 0 changed, 4 same\ncontracts: 0 new, 0 changed, 5 same\n"
+    )
+    said = run("customers", "export")
+    assert (said.code, said.err) == (0, "5 contracts\n")
+    assert said.content.startswith(b"\xef\xbb\xbfcustomer_number,company,")
+    assert run("customers", "export", "out.csv").code == 0
+    assert (tmp_path / "out.csv").read_bytes() == said.content
+    assert "0 changed, 4 same" in run("customers", "import", "out.csv").out
+
+
+def test_a_file_of_another_encoding_needs_its_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "cp932.csv").write_bytes(DEMO_CUSTOMERS.read_text("utf-8").encode("cp932"))
+    said = run("customers", "import", "cp932.csv")
+    assert said.code == 1
+    assert "--encoding cp932" in said.err
+    assert run("customers", "import", "cp932.csv", "--encoding", "cp932").code == 0
+
+
+def test_every_bad_row_is_reported_by_line_and_column_and_nothing_is_imported(run: Run, tmp_path: Path) -> None:
+    bad = DEMO_CUSTOMERS.read_text("utf-8").replace("2024-10-01", "never").replace("partner", "friend")
+    (tmp_path / "bad.csv").write_text(bad, "utf-8")
+    said = run("customers", "import", "bad.csv")
+    assert said.code == 1
+    assert said.err.splitlines()[:2] == [
+        'bad.csv: line 3, started_on: "never" is not a date. Example: 2024-04-01',
+        'bad.csv: line 5, channel: "friend" cannot be used. Allowed: direct, partner, asp',
+    ]
+    assert said.err.endswith("2 problems; nothing was imported\n")
+    assert run("customers", "export").err == "0 contracts\n"
+
+
+def test_messages_are_japanese_where_the_system_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    assert "ファイルが空です" in run("customers", "import", "empty.csv", env={"LANG": "ja_JP.UTF-8"}).err
+    assert "The file is empty" in run("customers", "import", "empty.csv").err
+
+
+def test_a_change_made_on_the_site_is_overwritten_only_on_demand(run: Run, site: Site) -> None:
+    run("customers", "import", str(DEMO_CUSTOMERS))
+    Customer.update(contractor_email="new@sample-shoji.example").where(Customer.number == "A01234567").execute()
+    said = run("customers", "import", str(DEMO_CUSTOMERS))
+    assert said.code == 1
+    assert "contractor_email" in said.err
+    assert "1 changed" in run("customers", "import", str(DEMO_CUSTOMERS), "--overwrite").out
+
+
+# -- workflow ----------------------------------------------------------------------------------------------------------
+
+
+def test_workflows_are_listed_and_shown(run: Run) -> None:
+    said = run("workflow", "list")
+    assert said.code == 0
+    assert "account_creation  v1  Account creation  (4 states, " in said.out
+    shown = run("workflow", "show", "account_creation").out
+    assert "emailed: メール送信済み\n  ⏱ after 1 day, 0:00:00: expire" in shown
+    assert "activate → activated [address_is_free]  (メールのURLを開いた方)" in shown
+    assert "emailed: Mail sent" in run("workflow", "show", "account_creation", "--language", "en").out
+
+
+def test_a_workflow_that_is_not_there_is_named_with_those_that_are(run: Run) -> None:
+    for command in ("show", "diagram", "readme"):
+        said = run("workflow", command, "nonsense")
+        assert said.code == 1
+        assert said.err == "tetsuzuki: There is no workflow 'nonsense'; there are account_creation.\n"
+
+
+def test_the_shipped_workflows_are_well(run: Run) -> None:
+    said = run("workflow", "check")
+    assert (said.code, said.out, said.err) == (0, "", "1 workflows are well\n")
+
+
+def test_a_workflow_is_drawn_in_every_text_format(run: Run, tmp_path: Path) -> None:
+    assert run("workflow", "diagram", "account_creation", "--format", "mermaid").out.startswith("stateDiagram-v2\n")
+    dot = run("workflow", "diagram", "account_creation", "--format", "dot", "--language", "en").out
+    assert dot.startswith("digraph workflow {")
+    assert "Mail sent" in dot
+    said = run("workflow", "diagram", "account_creation", "--output", "picture.svg")
+    assert (said.code, said.out) == (0, "")
+    assert "<svg" in (tmp_path / "picture.svg").read_text()
+    assert run("workflow", "diagram", "account_creation", "--output", "no/folder.svg").err == (
+        "tetsuzuki: no/folder.svg: No such file or directory\n"
+    )
+
+
+def test_the_readme_of_a_workflow_is_printed(run: Run) -> None:
+    assert run("workflow", "readme", "account_creation").out.splitlines()[1] == "# アカウント作成 · Account creation"
+
+
+def test_history_tells_what_happened_by_whom_and_how_late(run: Run, site: Site) -> None:
+    number = apply(site)
+    said = run("workflow", "history", str(number))
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[0] == "account_creation v1, customer:1: emailed"
+    assert re.fullmatch(r" +1  [-0-9]{10} [:0-9]{8} UTC  · → requested  start  by visitor", lines[1])
+    assert re.fullmatch(r" +2  [-0-9]{10} [:0-9]{8} UTC  requested → emailed  sent  by system", lines[2])
+    site.db.execute_sql(_LONG_AGO)
+    site.engine.run_due()
+    assert re.search(r"expire  by system  [0-9]+\.[0-9] s late$", run("workflow", "history", str(number)).out)
+
+
+def test_an_instance_that_is_not_there_is_named(run: Run) -> None:
+    for command in ("history", "verify"):
+        said = run("workflow", command, "99")
+        assert (said.code, said.out, said.err) == (1, "", "tetsuzuki: There is no procedure 99.\n")
+        assert run("workflow", command, "9" * 30).code == 2
+        assert run("workflow", command, "0").code == 2
+
+
+def test_a_history_that_was_tampered_with_ends_with_1(run: Run, site: Site) -> None:
+    good, bad = apply(site), apply(site, email="taro@mihon.example")
+    said = run("workflow", "verify", "--all")
+    assert (said.code, said.out, said.err) == (0, "", "2 histories verified, 0 faults\n")
+    site.db.execute_sql("UPDATE history SET actor = 'account:1' WHERE instance_id = ? AND seq = 1", (bad,))
+    said = run("workflow", "verify", "--all")
+    assert said.code == 1
+    assert said.out == f"instance {bad}: entry 1 (start) was changed, or SECRET_KEY is another one\n"
+    assert run("workflow", "verify", str(good)).code == 0
+    assert run("workflow", "verify", str(good), str(bad)).code == 1
+    said = run("workflow", "verify")
+    assert said.code == 2
+    assert "name instances, or say --all" in said.err
+
+
+def test_an_instance_is_migrated_only_to_what_is_there(run: Run, site: Site) -> None:
+    number = apply(site)
+    said = run("workflow", "migrate", str(number), "--to", "2", "--reason", "why")
+    assert said.code == 1
+    assert "'account_creation' version 2" in said.err
+    said = run("workflow", "migrate", str(number), "--to", "1", "--state", "requested", "--reason", "sent by post")
+    assert (said.code, said.out) == (0, f"instance {number} runs on version 1, in requested\n")
+    last = run("workflow", "history", str(number)).out.splitlines()[-1]
+    assert "migrate  by operator:" in last
+    assert json.loads(last[last.index("{") :]) == {"from": 1, "reason": "sent by post", "to": 1}
+
+
+# -- incidents ---------------------------------------------------------------------------------------------------------
+
+
+def test_incidents_are_listed_and_retried(run: Run, site: Site) -> None:
+    assert run("incidents", "list").err == "no open incidents\n"
+    number = apply(site, MemoryMailer(fails))
+    said = run("incidents", "list")
+    assert (said.code, said.err) == (0, "1 open incidents\n")
+    assert re.fullmatch(
+        rf"{number}\.1\.0  [-0-9]{{10}} [:0-9]{{5}} UTC  account_creation \(customer:1, requested\): "
+        r"account_creation to applicant, 1 tries\n    550: no such user\n",
+        said.out,
+    )
+    assert "hanako" not in said.out
+    said = run("incidents", "retry", f"{number}.1.0", "--reason", "their server was down")
+    assert (said.code, said.out) == (0, f"{number}.1.0 will be tried again\n")
+    assert run("incidents", "list").out == ""
+    assert '"reason":"their server was down"' in run("workflow", "history", str(number)).out
+    mailer = MemoryMailer()
+    site.dispatcher.mailers = {site.dispatcher.mailer: mailer}
+    site.dispatcher.drain()
+    assert len(mailer.sent) == 1
+
+
+def test_an_incident_is_skipped(run: Run, site: Site) -> None:
+    number = apply(site, MemoryMailer(fails))
+    assert run("incidents", "skip", f"{number}.1.0", "--reason", "told by phone").out == f"{number}.1.0 was skipped\n"
+    assert run("incidents", "list").out == ""
+    assert run("incidents", "skip", f"{number}.1.0", "--reason", "again").err == (
+        f"tetsuzuki: There is no open incident {number}.1.0.\n"
+    )
+
+
+def test_an_incidents_address_is_amended_and_the_old_link_is_dead(run: Run, site: Site) -> None:
+    number = apply(site, MemoryMailer(fails), "hanoko@mihon.example")
+    old = site.engine.link(site.engine.look(number).instance)
+    options = ("--to", "Ｈａｎａｋｏ@mihon.example", "--reason", "typing error")
+    said = run("incidents", "amend", f"{number}.1.0", *options)
+    assert (said.code, said.out) == (0, f"{number}.1.0 will be tried again, to the new address\n")
+    assert site.engine.open_link("account_creation", old) is None
+    mailer = MemoryMailer()
+    site.dispatcher.mailers = {site.dispatcher.mailer: mailer}
+    site.dispatcher.drain()
+    assert mailer.sent[0].to == ("hanako@mihon.example",)
+    assert "hanako" not in run("workflow", "history", str(number)).out
+
+
+def test_acts_on_incidents_need_a_reason_a_name_from_the_list_and_a_real_address(run: Run, site: Site) -> None:
+    number = apply(site, MemoryMailer(fails))
+    ref = f"{number}.1.0"
+    assert run("incidents", "retry", ref).code == 2
+    assert "A reason is needed" in run("incidents", "retry", ref, "--reason", " ").err
+    said = run("incidents", "amend", ref, "--to", "nonsense", "--reason", "x")
+    assert (said.code, said.err) == (1, "tetsuzuki: This is not the form of an e-mail address.\n")
+    for wrong in ("nonsense", "1", "1.", ".1.0", "1.2.3.4", "9" * 30 + ".1.0", f"1.{'9' * 30}.0", "１.1.0", "-1.1.0"):
+        said = run("incidents", "retry", "--reason", "x", "--", wrong)
+        assert said.code == 1
+        assert "expected a name from the list, as in 42.1.0 or 42.expire" in said.err
+    assert "There is no open incident" in run("incidents", "retry", f"{number}.expire", "--reason", "x").err
+    assert "There is no procedure 99" in run("incidents", "retry", "99.1.0", "--reason", "x").err
+    assert run("incidents", "list").out.startswith(ref)
+
+
+# -- plugins, doctor, migrate ------------------------------------------------------------------------------------------
+
+
+def test_plugins_are_listed_with_what_they_add(run: Run) -> None:
+    said = run("plugins", "list")
+    assert said.code == 0
+    assert "smtp_mailer  enabled  (tetsuzuki " in said.out
+    assert "adds mailer smtp_mailer" in said.out
+    assert run("plugins", "check").code == 0
+
+
+def test_a_plugin_that_is_configured_wrongly_is_named(run: Run) -> None:
+    Path("tetsuzuki.toml").write_text("[plugins.smtp_mailer]\ntimeuot = 5\n")
+    said = run("plugins", "check")
+    assert said.code == 1
+    assert "smtp_mailer" in said.err
+    assert "timeuot" in said.err
+    assert "timeuot" in run("plugins", "list").out
+
+
+def test_doctor_says_that_all_is_well_or_what_is_not(run: Run, site: Site) -> None:
+    said = run("doctor")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "✓ all is well")
+    assert "timers: nothing waits" in said.out
+    number = apply(site, MemoryMailer(fails))
+    said = run("doctor")
+    assert said.code == 1
+    assert "✗ 1 open incidents: tetsuzuki incidents list" in said.out
+    run("incidents", "skip", f"{number}.1.0", "--reason", "x")
+    site.db.execute_sql(_LONG_AGO)
+    assert re.search(r"✗ timers: [0-9]+ s late; is `tetsuzuki serve`", run("doctor").out)
+    site.db.execute_sql("DELETE FROM timer")
+    site.db.execute_sql("UPDATE instance SET version = 9")
+    assert f"✗ instance {number} (account_creation, requested) is stuck" in run("doctor").out
+
+
+def test_doctor_misses_a_mailer(run: Run) -> None:
+    said = run("doctor", env={"TETSUZUKI_SMTP_URL": None})  # type: ignore[dict-item]  # None takes it away
+    assert said.code == 1
+    assert "✗ the mailer 'smtp_mailer' is not there: no mail can be sent" in said.out
+
+
+def test_migrating_twice_says_so(run: Run) -> None:
+    said = run("migrate")
+    assert said.code == 0
+    assert all(line.startswith("applied 0001_") for line in said.out.splitlines())
+    again = run("migrate")
+    assert (again.code, again.out) == (0, "the database is up to date\n")
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"TETSUZUKI_DATABASE_URL": "mysql://host/name"}, "DATABASE_URL: expected sqlite:///path or postgresql://"),
+        ({"TETSUZUKI_BASE_URL": "support.example.jp"}, "BASE_URL: expected http(s)://host"),
+        ({"TETSUZUKI_BASE_URL": "http://[::1"}, "BASE_URL: expected http(s)://host"),
+        ({"TETSUZUKI_TIMEZONE": "Mars/Phobos"}, "TIMEZONE: expected a name like Asia/Tokyo"),
+        ({"TETSUZUKI_THREADS": "many"}, "TETSUZUKI_THREADS: threads is a whole number"),
+        ({"TETSUZUKI_CONFIG": "nowhere.toml"}, "nowhere.toml: "),
+        ({"TETSUZUKI_SECRET_KEY": "short"}, "SECRET_KEY: at least 32 characters"),
+        ({"TETSUZUKI_DATABASE_URL": "postgresql://host/name"}, "set TETSUZUKI_SECRET_KEY"),
+        (
+            {"TETSUZUKI_DATABASE_URL": "sqlite:///folder.db"},
+            "the database of DATABASE_URL cannot be used: unable to open",
+        ),
+        ({"TETSUZUKI_DATABASE_URL": "sqlite:///text.db"}, "cannot be used: file is not a database"),
+        ({"TETSUZUKI_VAR": "text.db"}, "text.db: File exists"),
+        (
+            {"TETSUZUKI_DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/x", "TETSUZUKI_SECRET_KEY": "k" * 32},
+            "the database of DATABASE_URL cannot be used: connection failed",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_said_in_one_line(run: Run, environment: dict[str, str], said: str) -> None:
+    Path("folder.db").mkdir()
+    Path("text.db").write_text("not a database at all " * 20)
+    for command in (("migrate",), ("doctor",), ("incidents", "list")):
+        found = run(*command, env=environment)
+        assert found.code == 1
+        assert found.err.startswith("tetsuzuki: ")
+        assert said in found.err
+        assert "hunter2" not in found.err
+
+
+def test_serve_refuses_to_start_where_it_could_send_no_mail(run: Run) -> None:
+    for command in ("serve", "worker"):
+        said = run(command, env={"TETSUZUKI_SMTP_URL": None})  # type: ignore[dict-item]  # None takes it away
+        assert said.code == 1
+        assert "Set TETSUZUKI_SMTP_URL, as in smtp+starttls://" in said.err
+
+
+def test_a_worker_works_until_it_is_told_to_stop(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        worker = subprocess.Popen([sys.executable, "-m", "web", "worker"], stderr=file)
+    until(lambda: "is at work" in log.read_text(), "the worker to begin", 60)
+    worker.terminate()
+    assert worker.wait(60) == 0, log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_serve_says_that_its_address_is_taken(run: Run) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for command in ("serve", "demo"):
+            said = run(command, "--port", port)
+            assert said.code == 1
+            assert f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port" in said.err

@@ -1,0 +1,196 @@
+"""Settings come from a file and from the environment, are checked, and say what is wrong with them and where."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import ConfigurationError
+from web.settings import PREFIX, Settings, read
+
+KEY = "k" * 32
+
+
+def settings(tmp_path: Path, toml: str | None = None, **environ: str) -> Settings:
+    """Settings of a file with this content and of this environment, and of nothing else."""
+    file = tmp_path / "site.toml"
+    if toml is not None:
+        file.write_text(toml, encoding="utf-8")
+    given = {"TETSUZUKI_VAR": str(tmp_path / "var"), **{PREFIX + name: value for name, value in environ.items()}}
+    return read(given, file if toml is not None else None)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `tetsuzuki.toml` lies in the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_are_those_of_the_docs(tmp_path: Path) -> None:
+    found = settings(tmp_path)
+    assert found.database_url == "sqlite:///var/tetsuzuki.db"
+    assert found.base_url == "http://127.0.0.1:8000"
+    assert (found.mail_from, found.site_name) == ("aporder@desknets.com", "クラウド版サポートサイト")
+    assert (found.timezone, found.log_format, found.smtp_url) == ("Asia/Tokyo", "text", None)
+
+
+def test_the_cost_of_a_password_is_what_is_recommended_unless_it_is_set(tmp_path: Path) -> None:
+    assert settings(tmp_path).password_cost == (2, 19456, 1)
+    assert settings(tmp_path, PASSWORD_COST="1, 8, 1").password_cost == (1, 8, 1)
+    assert settings(tmp_path, "password_cost = [3, 65536, 4]").password_cost == (3, 65536, 4)
+
+
+def test_the_file_of_the_current_folder_is_read_and_may_be_missing(tmp_path: Path) -> None:
+    assert settings(tmp_path).site_name == "クラウド版サポートサイト"
+    (tmp_path / "tetsuzuki.toml").write_text('site_name = "別のサイト"\n[plugins.smtp_mailer]\ntimeout = 5\n')
+    found = settings(tmp_path)
+    assert found.site_name == "別のサイト"
+    assert found.plugins == {"smtp_mailer": {"timeout": 5}}
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere\.toml"):
+        settings(tmp_path, CONFIG=str(tmp_path / "nowhere.toml"))
+    (tmp_path / "named.toml").write_text('timezone = "UTC"')
+    assert settings(tmp_path, CONFIG=str(tmp_path / "named.toml")).timezone == "UTC"
+
+
+def test_the_environment_wins_over_the_file_and_an_empty_variable_says_nothing(tmp_path: Path) -> None:
+    toml = 'site_name = "file"\nthreads = 4\n'
+    assert settings(tmp_path, toml).site_name == "file"
+    assert settings(tmp_path, toml, SITE_NAME="environment", THREADS="8").threads == 8
+    assert settings(tmp_path, toml, SITE_NAME="environment").site_name == "environment"
+    assert settings(tmp_path, toml, SITE_NAME="").site_name == "file"
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ('basE_url = "http://x"', r"site\.toml: unknown key 'basE_url'; known are database_url, base_url"),
+        ("[plugin.smtp_mailer]", r"site\.toml: unknown key 'plugin'"),
+        ("site_name = 5", r"site\.toml: site_name is a text in quotes, got 5"),
+        ("threads = true", r"site\.toml: threads is a whole number from 0 up, got True"),
+        ("threads = -1", r"site\.toml: threads is a whole number"),
+        ("threads = 1.5", r"site\.toml: threads is a whole number"),
+        ("password_cost = [1, 2]", r"site\.toml: password_cost is passes, KiB, lanes"),
+        ('plugins = "x"', r"site\.toml: plugins is a table, as in \[plugins\]"),
+        ("site_name = ", r"site\.toml: Invalid value"),
+        ('timezone = "Mars/Phobos"', "TIMEZONE: expected a name like Asia/Tokyo, got 'Mars/Phobos'"),
+        ('timezone = "../../etc/passwd"', "TIMEZONE: expected a name"),
+        ('log_format = "xml"', "LOG_FORMAT: expected text or json, got 'xml'"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place_and_what_was_expected(tmp_path: Path, toml: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        settings(tmp_path, toml)
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tetsuzuki.toml").write_bytes('site_name = "サイト"'.encode("cp932"))
+    with pytest.raises(ConfigurationError, match=r"tetsuzuki\.toml"):
+        settings(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["secret_key", "smtp_url", "database_url"])
+def test_an_error_about_a_secret_does_not_show_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError) as found:
+        settings(tmp_path, f"{name} = [12345678]")
+    assert "12345678" not in str(found.value)
+
+
+def test_a_secret_is_not_in_the_repr(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path,
+        SECRET_KEY="hunter2" * 8,
+        SMTP_URL="smtp://user:hunter2@host",
+        DATABASE_URL="postgresql://user:hunter2@host/name",
+    )
+    assert "hunter2" not in repr(found)
+
+
+# -- SECRET_KEY --------------------------------------------------------------------------------------------------------
+
+
+def test_the_secret_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    first = settings(tmp_path).secret_key
+    path = tmp_path / "var" / "secret.key"
+    assert len(first) >= 32
+    assert path.read_text() == first.decode()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert settings(tmp_path).secret_key == first
+    other = read({"TETSUZUKI_VAR": str(tmp_path / "other")}).secret_key
+    assert other != first
+
+
+def test_a_secret_key_that_is_given_is_used_and_none_is_made(tmp_path: Path) -> None:
+    assert settings(tmp_path, SECRET_KEY=KEY).secret_key == KEY.encode()
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_short_secret_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="at least 32 characters, got 31"):
+        settings(tmp_path, SECRET_KEY="k" * 31)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "secret.key").write_text("")
+    with pytest.raises(ConfigurationError, match=r"secret\.key: at least 32 characters"):
+        settings(tmp_path)
+
+
+def test_several_machines_must_be_given_the_same_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="set TETSUZUKI_SECRET_KEY"):
+        settings(tmp_path, DATABASE_URL="postgresql://host/name")
+    assert not (tmp_path / "var").exists()
+    found = settings(tmp_path, DATABASE_URL="postgresql://host/name", SECRET_KEY=KEY)
+    assert found.secret_key == KEY.encode()
+
+
+# -- BASE_URL ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "read_as"),
+    [
+        ("https://support.example.jp", "https://support.example.jp"),
+        ("https://support.example.jp/", "https://support.example.jp"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("http://192.0.2.1", "http://192.0.2.1"),
+        ("http://support_site", "http://support_site"),
+    ],
+)
+def test_a_base_url_is_scheme_host_and_port(tmp_path: Path, given: str, read_as: str) -> None:
+    assert settings(tmp_path, BASE_URL=given).base_url == read_as
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "support.example.jp",
+        "ftp://support.example.jp",
+        "https://",
+        "https:///path",
+        "https://support.example.jp/site",
+        "https://support.example.jp/?a=b",
+        "https://support.example.jp/#a",
+        "https://user:password@support.example.jp",
+        "https://support.example.jp:eighty",
+        "https://support.example.jp:99999",
+        "https://support.example.jp:0",
+        "https://[::1",
+        "https://support example.jp",
+        "https://support.example.jp\\@evil.example",
+        "https://サポート.example",
+    ],
+)
+def test_a_base_url_of_another_form_is_refused(tmp_path: Path, given: str) -> None:
+    with pytest.raises(ConfigurationError, match="BASE_URL"):
+        settings(tmp_path, BASE_URL=given)
+
+
+def test_what_the_caller_says_wins_over_both(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"demo": True, "base_url": "http://127.0.0.1:9000/", "secret_key": b"x" * 32}
+    found = read({"TETSUZUKI_BASE_URL": "https://support.example.jp"}, **given)
+    assert (found.demo, found.base_url) == (True, "http://127.0.0.1:9000")

@@ -1,0 +1,186 @@
+"""The mails of アカウント作成, as the manual shows them (G21–G24, G43), in both languages."""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections import namedtuple
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+from engine.definition import Instance
+from engine.delivery import Message
+from engine.mime import Mime, compose
+from web.bootstrap import Site
+from workflows.account_creation import ACCOUNT_CREATION
+from workflows.records import Application, Customer
+
+BASE_URL = "https://" + "a" * 16 + ".example"  # 32 characters, as long as a site's may be
+LARGEST = 2**63 - 1
+
+Row = namedtuple("Row", "customer_id email user_name number company contractor_name contractor_email language")
+
+
+class OneRow:
+    """Records in which every question has the same answer."""
+
+    def __init__(self, **changes: str) -> None:
+        usual = {
+            "customer_id": 1,
+            "email": "hanako@mihon.example",
+            "user_name": "見本 花子",
+            "number": "A00000001",
+            "company": "株式会社みほん",
+            "contractor_name": "契約 太郎",
+            "contractor_email": "info@mihon.example",
+            "language": "ja",
+        }
+        self.row = Row(**{**usual, **changes})
+
+    def get(self, model: Any, **equal: Any) -> Any:
+        assert model in (Application, Customer)
+        return self.row
+
+
+def mail(site: Site, name: str, language: str, *, hide_link: bool = False, **changes: str) -> Message:
+    """One of the mails, for the largest instance that there can be."""
+    renderer = site.dispatcher.renderer
+    renderer.base_url = BASE_URL
+    instance = Instance(LARGEST, "account_creation", 1, "customer:1", "requested", 1, 0, b"")
+    effect = ACCOUNT_CREATION.effects[name]
+    return renderer.message(
+        ACCOUNT_CREATION,
+        effect,
+        instance,
+        OneRow(**changes),  # type: ignore[arg-type]  # mails only get
+        {},
+        key="1.1.0.abcdef",
+        language=language,
+        hide_link=hide_link,
+    )
+
+
+def columns(text: str) -> int:
+    """How wide a line is where Japanese letters take two columns."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WFA" else 1 for letter in text)
+
+
+def joined(text: str) -> str:
+    return "".join(text.split())
+
+
+def test_the_subject_is_the_manuals(site: Site) -> None:
+    assert mail(site, "account_creation", "ja").subject == "アカウント作成のお申込みを受け付けました"  # G21
+    assert mail(site, "account_creation", "en").subject == "We have received your account application"
+
+
+def test_the_sender_is_the_manuals(site: Site) -> None:
+    assert mail(site, "account_creation", "ja").sender == "aporder@desknets.com"  # G43
+    assert mail(site, "account_creation", "ja").message_id.endswith("@desknets.com")
+
+
+@pytest.mark.parametrize(("language", "heading"), [("ja", "▼アカウント作成URL"), ("en", "▼Account creation URL")])
+def test_the_url_stands_alone_on_the_line_under_its_heading_and_fits_it(
+    site: Site, language: str, heading: str
+) -> None:
+    lines = mail(site, "account_creation", language).text.splitlines()
+    line = lines[lines.index(heading) + 1]
+    assert lines[lines.index(heading) + 2] == ""
+    assert line.startswith(f"{BASE_URL}/a/")
+    assert len(BASE_URL) == 32
+    assert len(line) <= 76  # G24
+    assert line[-1] in string.ascii_lowercase + string.digits
+    assert re.fullmatch("[a-z0-9]+", line.removeprefix(f"{BASE_URL}/a/"))
+    assert sum("/a/" in one for one in lines) == 1
+
+
+def test_the_html_has_the_same_link_as_its_text_and_its_target(site: Site) -> None:
+    for language in ("ja", "en"):
+        made = mail(site, "account_creation", language)
+        url = next(line for line in made.text.splitlines() if line.startswith(BASE_URL))
+        (anchor,) = BeautifulSoup(made.html, "html.parser").find_all("a")
+        assert (anchor["href"], anchor.get_text()) == (url, url)
+
+
+def test_the_japanese_mail_says_what_the_manual_says(site: Site) -> None:
+    made = mail(site, "account_creation", "ja")
+    for said in (made.text, BeautifulSoup(made.html, "html.parser").get_text()):
+        words = joined(said)
+        assert (
+            "本メールが届いただけではアカウント作成は完了しておりません。以降の手順を最後まで実施ください。" in words
+        )  # G22
+        assert "24時間を超過すると" in words  # G23
+        assert "最初からお手続きをお願い致します。" in words
+        assert "最初の「http」から末尾の英数字までを直接コピーし、ブラウザにペーストして" in words  # G24
+        assert "株式会社みほん" in words
+        assert "見本花子様" in words
+
+
+def test_the_english_mail_says_the_same(site: Site) -> None:
+    made = mail(site, "account_creation", "en")
+    for said in (made.text, BeautifulSoup(made.html, "html.parser").get_text()):
+        words = " ".join(said.split())
+        assert "The arrival of this mail alone does not complete your account." in words
+        assert "24 hours" in words
+        assert re.search('from the first ["“]http["”] to the last letter or digit', words)
+
+
+@pytest.mark.parametrize("name", ["account_creation", "account_created"])
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_no_line_of_a_text_is_wider_than_mail_programs_leave_alone(site: Site, name: str, language: str) -> None:
+    for line in mail(site, name, language).text.splitlines():
+        assert columns(line) <= 76, line
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_contractor_learns_who_has_an_account_and_gets_no_link(site: Site, language: str) -> None:
+    made = mail(site, "account_created", language)
+    assert made.to == ("info@mihon.example",)
+    for said in (made.text, made.html):
+        assert all(word in said for word in ("A00000001", "見本 花子", "hanako@mihon.example", "契約 太郎"))
+        assert "/a/" not in said
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_preview_shows_an_ellipsis_for_the_token(site: Site, language: str) -> None:
+    made = mail(site, "account_creation", language, hide_link=True)
+    assert f"\n{BASE_URL}/a/…\n" in made.text
+    assert f'href="{BASE_URL}/a/…"' in made.html
+    assert not re.search("[0-9a-z]{25}", made.text + made.html)
+
+
+@pytest.mark.parametrize("name", ["account_creation", "account_created"])
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_hostile_name_stays_a_name(site: Site, name: str, language: str) -> None:
+    hostile = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}{% raw %}"
+    made = mail(site, name, language, user_name=hostile, company=hostile, contractor_name=hostile)
+    page = BeautifulSoup(made.html, "html.parser")
+    assert page.find_all("img") == []
+    assert hostile in page.get_text()
+    assert hostile in made.text
+    assert "49" not in made.text.replace(str(LARGEST), "")
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+def test_a_name_with_line_ends_makes_no_header(site: Site, end: str) -> None:
+    made = mail(site, "account_creation", "ja", user_name=f"x{end}Bcc: evil@example.jp{end}{end}y")
+    composed = compose(made, datetime(2026, 4, 1, tzinfo=UTC))
+    assert isinstance(composed, Mime)
+    parsed = message_from_bytes(composed.content, policy=policy.default)
+    assert parsed["Bcc"] is None
+    assert parsed["Subject"] == "アカウント作成のお申込みを受け付けました"
+    assert composed.recipients == ("hanako@mihon.example",)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_what_goes_out_is_text_and_html_in_utf_8(site: Site, language: str) -> None:
+    composed = compose(mail(site, "account_creation", language), datetime(2026, 4, 1, tzinfo=UTC))
+    assert isinstance(composed, Mime)
+    parsed = message_from_bytes(composed.content, policy=policy.default)
+    assert [part.get_content_type() for part in parsed.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert all(part.get_content_charset() == "utf-8" for part in parsed.walk() if not part.is_multipart())
