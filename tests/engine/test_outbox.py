@@ -1,0 +1,183 @@
+"""The outbox under trouble: what was delivered is not delivered again, and nobody stands in another's way (I5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine.definition import SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
+from engine.delivery import Accepted, Delivery, Failed, Outcome
+from engine.dispatch import Dispatcher
+from engine.incidents import incidents, retry
+from engine.mail import Renderer
+from engine.runtime import Engine
+from engine.store import SiteDatabase, open_database
+from engine.testing import Clock
+from engine.text import _
+
+VISITOR = Actor("visitor")
+OPERATOR = Actor("operator", "root")
+
+
+@dataclass
+class Handler:
+    """Carries out effects; `answer` decides, and `keys` tells how often."""
+
+    answer: Callable[[Delivery], Outcome] = lambda delivery: Accepted()
+    keys: list[str] = field(default_factory=list)
+
+    def deliver(self, delivery: Delivery, key: str) -> Outcome:
+        self.keys.append(key)
+        return self.answer(delivery)
+
+
+@dataclass
+class Broken:
+    """A write that raises until it is mended."""
+
+    mended: bool = False
+
+    def __call__(self, attempt: Attempt) -> None:
+        if not self.mended:
+            raise ValueError("a rule is broken")
+
+
+def told(write: Callable[[Attempt], None] | None = None, version: int = 1) -> Workflow:
+    return Workflow(
+        name="told",
+        version=version,
+        title=_("期限切れ"),
+        start=Start("open", effects=(Effect("ping", "ping", done="told"),)),
+        states=(
+            State("open", _("期限切れ"), timers=(Timer("expire", timedelta(days=30)),)),
+            State("told", _("期限切れ"), final=True),
+        ),
+        transitions=(
+            Transition("told", ("open",), "told", allow=SYSTEM, writes=(write,) if write else ()),
+            Transition("expire", ("open",), "told", allow=SYSTEM),
+        ),
+    )
+
+
+@pytest.fixture
+def db(database_url: str) -> Any:
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+    getattr(opened, "close_all", opened.close)()
+
+
+def office(db: SiteDatabase, clock: Clock, handler: Handler, *workflows: Workflow, worker: str = "one") -> Dispatcher:
+    engine = Engine(db, workflows, secret=b"x" * 32, clock=clock, worker=worker, chance=lambda: 0.5)
+    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
+    return Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": handler})
+
+
+def test_what_was_delivered_is_not_delivered_again_when_it_cannot_be_completed(db: SiteDatabase, clock: Clock) -> None:
+    broken, handler = Broken(), Handler()
+    dispatcher = office(db, clock, handler, told(broken))
+    number = dispatcher.engine.start("told", "x:1", VISITOR).instance
+    for _turn in range(80):
+        dispatcher.drain()
+        clock.forward(hours=1)
+    assert len(handler.keys) == 1
+    (incident,) = incidents(dispatcher.engine)
+    assert "delivered, but not completed" in incident.error
+    broken.mended = True
+    retry(dispatcher.engine, incident.ref, OPERATOR, "rule mended")
+    dispatcher.drain()
+    assert dispatcher.engine.look(number).state.name == "told"
+    assert len(handler.keys) == 1
+
+
+def test_effect_of_a_version_that_is_not_loaded_becomes_an_incident_and_holds_up_nobody(
+    db: SiteDatabase, clock: Clock
+) -> None:
+    handler = Handler()
+    both = office(db, clock, handler, told(), told(version=2))
+    for n in range(5):
+        both.engine.start("told", f"old:{n}", VISITOR, version=1)
+    new = both.engine.start("told", "new:1", VISITOR).instance
+    only_new = office(db, clock, handler, told(version=2))
+    only_new.drain()
+    assert only_new.engine.look(new).state.name == "told"
+    found = incidents(only_new.engine)
+    assert len(found) == 5
+    assert all(one.error.startswith("no_definition: ") for one in found)
+
+
+def test_reason_that_a_database_cannot_hold_is_kept_as_far_as_it_can(db: SiteDatabase, clock: Clock) -> None:
+    handler = Handler(lambda delivery: Failed("550", "no such user \0 here \ud800"))
+    dispatcher = office(db, clock, handler, told())
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    dispatcher.drain()
+    (incident,) = incidents(dispatcher.engine)
+    assert incident.error.startswith("550: no such user")
+    assert len(handler.keys) == 1
+
+
+def test_answer_of_a_stale_claim_changes_nothing(db: SiteDatabase, clock: Clock) -> None:
+    """A worker hangs, its lease ends, another tries and fails, an operator retries: then the first one wakes up."""
+    first, second = office(db, clock, Handler(), told()), office(db, clock, Handler(), told(), worker="two")
+    first.engine.start("told", "x:1", VISITOR)
+    (stale,) = first._claim(1)
+    clock.forward(hours=1)
+    second.handlers = {"ping": Handler(lambda delivery: Failed("550"))}
+    second.drain()
+    retry(second.engine, incidents(second.engine)[0].ref, OPERATOR, "again")
+    (current,) = first._claim(1)
+    assert (stale.attempts, current.attempts) == (1, 1)
+    first._settle(stale, "waiting", "an old answer", clock.now)
+    state = db.execute_sql("SELECT state, error FROM outbox").fetchone()
+    assert state == ("leased", "")
+
+
+def test_stop_gives_leases_back_as_if_they_had_never_been_taken(db: SiteDatabase, clock: Clock) -> None:
+    handler = Handler()
+    dispatcher = office(db, clock, handler, told())
+    dispatcher.engine.hands_over = True
+    dispatcher.engine.on_commit = lambda committed: dispatcher.take_over(committed.handed_over or [])
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    assert db.execute_sql("SELECT state, attempts FROM outbox").fetchone() == ("leased", 1)
+    dispatcher.give_back()
+    assert db.execute_sql("SELECT state, attempts FROM outbox").fetchone() == ("waiting", 0)
+    dispatcher.drain()
+    assert len(handler.keys) == 1
+
+
+def test_broken_timers_never_stop_the_others(db: SiteDatabase, clock: Clock) -> None:
+    def broken(attempt: Attempt) -> None:
+        if attempt.instance.subject == "bad":
+            raise ValueError("what no table holds: \0")
+
+    workflow = replace(
+        told(),
+        transitions=(
+            Transition("told", ("open",), "told", allow=SYSTEM),
+            Transition("expire", ("open",), "told", allow=SYSTEM, writes=(broken,)),
+        ),
+    )
+    dispatcher = office(db, clock, Handler(), workflow)
+    engine = dispatcher.engine
+    engine.start("told", "bad", VISITOR)
+    good = [engine.start("told", f"good:{n}", VISITOR).instance for n in range(5)]
+    clock.forward(days=31)
+    while engine.run_due(limit=1):
+        pass
+    engine.run_due()
+    assert {len(engine.history(number)) for number in good} == {2}
+    assert [one.instance for one in incidents(engine) if one.what == "timer expire"] != []
+
+
+def test_nobody_to_wake_is_no_reason_to_call_a_committed_start_a_failure(db: SiteDatabase, clock: Clock) -> None:
+    dispatcher = office(db, clock, Handler(), told())
+
+    def raising(committed: object) -> None:
+        raise RuntimeError("nobody is there")
+
+    dispatcher.engine.on_commit = raising
+    assert dispatcher.engine.start("told", "x:1", VISITOR).seq == 1
