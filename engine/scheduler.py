@@ -47,11 +47,13 @@ class Heartbeat:
         self._stopping = Event()
         self._lock = Lock()
         self._wakes: dict[str, datetime] = {}
-        self._threads = [self._deliverer(n) for n in range(threads)]
+        self._thread_count = threads
+        self._threads: list[Thread] = []
         self._pause = _SHORTEST_PAUSE
+        self._executors = {"default": ThreadPoolExecutor(1), _TIMERS: ThreadPoolExecutor(1)}
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(1), _TIMERS: ThreadPoolExecutor(1)},
+            executors=self._executors,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
@@ -61,6 +63,8 @@ class Heartbeat:
         self.engine.on_commit = self._committed
         self._scheduler.add_job(self._sweep, "interval", seconds=SWEEP.total_seconds(), id="sweep")
         self._scheduler.start()
+        # Made here and not before: a server may have forked since, and a thread does not survive that.
+        self._threads = [self._deliverer(number) for number in range(self._thread_count)]
         for thread in self._threads:
             thread.start()
         self._wake(_TIMERS, datetime.now(UTC))
@@ -72,7 +76,10 @@ class Heartbeat:
         self.engine.on_commit = None
         self._stopping.set()
         self._work.set()
-        self._scheduler.shutdown(wait=True)
+        # `wait=True` would wait under the scheduler's lock, and so for ever where a job is planning its next wake-up.
+        self._scheduler.shutdown(wait=False)
+        for executor in self._executors.values():
+            executor.shutdown(wait=True)
         for thread in self._threads:
             thread.join()
         try:
@@ -150,9 +157,10 @@ class Heartbeat:
     def _deliver(self) -> None:
         while True:
             self._work.wait()
-            if self._stopping.is_set():
-                return
             self._work.clear()
+            if self._stopping.is_set():  # asked after clearing: what was cleared may have been the call to stop
+                self._work.set()  # for the other threads
+                return
             try:
                 moved = False
                 while not self._stopping.is_set() and self.dispatcher.drain(1):

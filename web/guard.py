@@ -1,7 +1,7 @@
 """What stands before and behind every page: whose Host it is, and the headers that each answer carries.
 
-Flask-Talisman was considered: it sets HSTS by a header that any client can send, knows one Referrer-Policy for the
-whole site and shares a view's options between two apps of one process. What it would have done for us is `HEADERS`.
+Flask-Talisman was considered: it sets HSTS by a header that any client can send and shares a view's options between
+two apps of one process. What it would have done for us is `HEADERS`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow, noarchive",
-    "Referrer-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",  # the address of a mailed link is a secret, whatever the answer under it
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
     # Every page holds a form of this reader and many hold more: no cache may keep them. Files set their own.

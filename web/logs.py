@@ -48,5 +48,6 @@ def set_up_logs(log_format: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("apscheduler", "transitions", "peewee"):
+    for noisy in ("apscheduler", "peewee"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("transitions").setLevel(logging.ERROR)  # its warnings are refusals, which are answers

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, session, url_for
 from werkzeug import Response as AnyResponse
@@ -17,8 +16,6 @@ from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConfli
 from engine.machine import NO_PERMISSION
 from web import cookies
 from web.current import site
-
-R = TypeVar("R", bound=AnyResponse)
 
 PURPOSE = "account_creation"
 _DONE_HERE = "done_here"
@@ -66,7 +63,7 @@ def press(ref: str) -> AnyResponse:
         pass  # somebody was faster, or time ran out: the page says what is true now
     else:
         session[_DONE_HERE] = instance
-    return _private(redirect(url_for("link.show", ref=ref), 303))
+    return redirect(url_for("link.show", ref=ref), 303)
 
 
 def _page(instance: int, ref: str, refused: Sequence[Refusal] = (), *, done_here: bool = False) -> Response:
@@ -82,14 +79,8 @@ def _page(instance: int, ref: str, refused: Sequence[Refusal] = (), *, done_here
         at_once=instance in cookies.applied_here() and not refusals,
         done_here=done_here,
     )
-    return _private(make_response(text, 422 if refused else page.status))
+    return make_response(text, 422 if refused else page.status)
 
 
 def _unknown() -> Response:
-    return _private(make_response(render_template("link/unknown.html"), 404))
-
-
-def _private(response: R) -> R:
-    """The address is a secret: no page that is opened from here may be told it."""
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    return make_response(render_template("link/unknown.html"), 404)
