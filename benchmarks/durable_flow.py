@@ -198,6 +198,7 @@ class Raw(Subject):
             import psycopg
 
             self.begin = "BEGIN"
+            self.connection.prepare_threshold = 0  # the site's own connections leave preparing to the engine
             cursor = psycopg.Cursor(self.connection)
             self.execute = lambda sql, params=(): cursor.execute(sql, params, prepare=True)
             self.sql = tuple(tuple(text.replace("?", "%s") for text in part) for part in self.statements)
@@ -299,6 +300,11 @@ class HandWritten(Subject):
     """What one writes with `transitions` and peewee: a machine per request, models, `atomic()`, the same rows."""
 
     name = "transitions + peewee by hand"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        if not url.startswith("sqlite"):
+            self.db.connection().prepare_threshold = 5  # psycopg's default
 
     def machine(self, state: str) -> _Model:
         model = _Model()

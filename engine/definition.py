@@ -102,6 +102,9 @@ class Records(Protocol):
     def get(self, model: Any, **equal: Any) -> Any | None:
         """The one row where every named column equals its value, or None."""
 
+    def exists(self, model: Any, **equal: Any) -> bool:
+        """Whether there is a row where every named column equals its value."""
+
     def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
         """Several `get`s, of (model, equal) each, in one round trip."""
 

@@ -11,16 +11,18 @@ import hmac
 
 TOKEN_LENGTH = 25
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 _RANGE = 36**TOKEN_LENGTH
 
 
 def base36(number: int) -> str:
     """A number from 0 up in base 36, lower case."""
-    text = ""
+    pairs = []
     while number:
-        number, digit = divmod(number, 36)
-        text = _DIGITS[digit] + text
-    return text or "0"
+        number, pair = divmod(number, 1296)
+        pairs.append(_PAIRS[pair])
+    pairs.reverse()
+    return "".join(pairs).lstrip("0") or "0"
 
 
 def token(key: bytes, purpose: str, instance: int, generation: int) -> str:

@@ -144,6 +144,7 @@ class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
             timeout=LONGEST_WAIT,
         )
         self.writer = FairLock()
+        self.manual = self.manual_commit()  # tells peewee that a transaction is open and not its own
 
 
 def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
@@ -315,14 +316,14 @@ class RecordPlans:
             self._plans[model, "select", where] = plan
         return plan
 
-    def hold(self, model: Any, where: tuple[str, ...]) -> _Plan:
-        """SELECT of nothing from rows by equality, to be locked."""
-        plan = self._plans.get((model, "hold", where))
+    def touch(self, model: Any, where: tuple[str, ...]) -> _Plan:
+        """SELECT of nothing from rows by equality: whether there is one, or to lock them."""
+        plan = self._plans.get((model, "touch", where))
         if plan is None:
             keys = self._fields(model, where)
             table = model._meta.table_name
             plan = _Plan(f'SELECT 1 FROM "{table}"{self._where(keys)}', self._converters(keys, "db_value"))
-            self._plans[model, "hold", where] = plan
+            self._plans[model, "touch", where] = plan
         return plan
 
     def row(self, model: Any, values: Row) -> Any:
@@ -388,6 +389,11 @@ class Unit(ABC):
         found = self.rows(plan.sql, _bind(list(equal.values()), plan))
         return plans.row(model, found[0]) if found else None
 
+    def exists(self, model: Any, **equal: Any) -> bool:
+        """See `Records.exists`."""
+        plan = plans.touch(model, tuple(equal))
+        return bool(self.rows(f"SELECT EXISTS ({plan.sql})", _bind(list(equal.values()), plan))[0][0])
+
     def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
         """See `Records.get_each`."""
         statements: list[Statement] = []
@@ -400,7 +406,7 @@ class Unit(ABC):
     def hold(self, model: Any, **equal: Any) -> None:
         """See `Records.hold`. On SQLite whoever writes holds everything."""
         if self.lock_suffix:
-            plan = plans.hold(model, tuple(equal))
+            plan = plans.touch(model, tuple(equal))
             self.write(plan.sql + self.lock_suffix, _bind(list(equal.values()), plan))
 
     def insert(self, model: Any, **values: Any) -> None:
@@ -492,15 +498,22 @@ class _SqliteUnit(Unit):
         return [self.rows(sql, params) for sql, params in statements]
 
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
-        self.changed(sql, params)
+        try:
+            self.connection.execute(sql, params)
+        except sqlite3.Error as error:
+            raise _sqlite_error(error) from error
 
     def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
         try:
             return self.connection.execute(sql, params).rowcount
-        except sqlite3.IntegrityError as error:
-            raise _sqlite_violation(error) from error
-        except sqlite3.OperationalError as error:
-            raise _sqlite_trouble(error) from error
+        except sqlite3.Error as error:
+            raise _sqlite_error(error) from error
+
+
+def _sqlite_error(error: sqlite3.Error) -> Exception:
+    if isinstance(error, sqlite3.IntegrityError):
+        return _sqlite_violation(error)
+    return _sqlite_trouble(error) if isinstance(error, sqlite3.OperationalError) else error
 
 
 def _sqlite_trouble(error: sqlite3.OperationalError) -> Exception:
@@ -542,12 +555,12 @@ class _SqliteTransaction:
             connection = db.connection()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                raise _sqlite_trouble(error) from error
+            except sqlite3.Error as error:
+                raise _sqlite_error(error) from error
         except BaseException:
             db.writer.release()
             raise
-        db.push_transaction(db.manual_commit())
+        db.push_transaction(db.manual)
         self.unit = _SqliteUnit(connection)
         return self.unit
 
@@ -595,10 +608,8 @@ class SqliteStore:
         """See `Store.commit`."""
         try:
             unit.connection.execute("COMMIT")
-        except sqlite3.IntegrityError as error:
-            raise _sqlite_violation(error) from error
-        except sqlite3.OperationalError as error:
-            raise _sqlite_trouble(error) from error
+        except sqlite3.Error as error:
+            raise _sqlite_error(error) from error
         unit.committed = True
 
     @contextmanager
@@ -609,7 +620,7 @@ class SqliteStore:
             yield _SqliteUnit(connection)
             return
         connection.execute("BEGIN")
-        self.db.push_transaction(self.db.manual_commit())
+        self.db.push_transaction(self.db.manual)
         try:
             yield _SqliteUnit(connection)
         finally:

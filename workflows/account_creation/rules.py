@@ -53,8 +53,8 @@ def address_is_free(attempt: Attempt) -> Refusal | None:
     application = attempt.memo["application"] = _application(attempt.instance, attempt.records)
     if application is None:
         return NO_CUSTOMER
-    taken = attempt.records.get(Account, customer=application.customer_id, email=application.email)
-    return ADDRESS_TAKEN if taken is not None else None
+    taken = attempt.records.exists(Account, customer=application.customer_id, email=application.email)
+    return ADDRESS_TAKEN if taken else None
 
 
 def keep_application(attempt: Attempt) -> None:
@@ -79,14 +79,14 @@ def create_account(attempt: Attempt) -> None:
     records = attempt.records
     application = attempt.memo["application"]  # address_is_free has read it in this transaction
     records.hold(Customer, id=application.customer_id)
-    another = records.get(Account, customer=application.customer_id)
+    another = records.exists(Account, customer=application.customer_id)
     records.insert(
         Account,
         customer=application.customer_id,
         email=application.email,
         user_name=application.user_name,
         password_hash=application.password_hash,
-        role=ADMIN if another is None else VIEWER,
+        role=VIEWER if another else ADMIN,
         language=application.language,
         created_at=attempt.now,
     )
