@@ -61,7 +61,7 @@ bench: $(VENV)/dev
 	$(BIN)/python -m benchmarks.start_up
 
 soak: $(VENV)/dev browser
-	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -q -s tests/trials tests/engine/test_stateful.py tests/web/test_fuzz.py
+	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -n $(JOBS) -q -s tests/trials tests/engine/test_stateful.py tests/web/test_fuzz.py
 
 lock: $(VENV)/dev
 	$(LOCK) --extra pg --extra diagram --extra house -o requirements/run.txt setup.cfg

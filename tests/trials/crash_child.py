@@ -1,0 +1,338 @@
+"""One life of a site that will be killed: real flows on a real database and a real mail server.
+
+A process of its own, `python -m tests.trials.crash_child '<a Life as JSON>'`. It reports line by line on standard
+output, each line with one `write`, so that what it said before a SIGKILL is whole and stays readable:
+
+- `work`: everything runs, from here on it may be killed;
+- `try`: a request that is about to be made, with its key; `ack`: it was answered, so it must last for ever;
+  `no`: it was refused, so nothing of it may be there;
+- `seen`: what a reader was shown, which must last as well.
+
+Whether a kill fell inside a transaction is told by a byte a thread in a file that both processes map (`Marks`).
+It lives until it is killed, or until its standard input ends: then it stops in good order and exits with 0.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import mmap
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from engine.definition import Actor, Secret, Timer, Workflow
+from engine.delivery import Accepted, Mailer, Message
+from engine.delivery import Outcome as Delivered
+from engine.errors import EventNotPossible, Refused, TransitionConflict
+from engine.runtime import Engine, Outcome
+from engine.store import Opened, Statement, Store
+from web.bootstrap import Site, build
+from web.settings import Settings
+from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
+
+SECRET = b"the secret of a site that is killed again and again"
+
+# The shipped procedure, and the same with timers so short that they fire while the trials run.
+QUICK = replace(
+    ACCOUNT_CREATION,
+    name="quick_account_creation",
+    link="q",
+    folder=ACCOUNT_CREATION.home,
+    states=tuple(
+        replace(state, timers=(Timer("expire", after=timedelta(seconds=seconds)),))
+        if (seconds := {"requested": 2.5, "emailed": 0.25}.get(state.name))
+        else state
+        for state in ACCOUNT_CREATION.states
+    ),
+)
+WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION, QUICK)
+OPEN_STATES = tuple(state.name for state in ACCOUNT_CREATION.states if not state.final)
+
+CUSTOMERS = 6
+SHARED_ADDRESSES = 40  # some applications are for an address that another one is for as well
+_MOST_OPEN = 60
+_IDLE, _INSIDE, _COMMITTING = range(3)
+
+# Ways to be wrong on purpose, to see that the trials notice.
+ACK_EARLY = "answers before it has committed"
+SEND_LATE = "calls a mail accepted before it has sent it"
+NO_KEYS = "makes its requests without their keys"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of a user, to be made until it is answered, always with the same key."""
+
+    key: str
+    what: str  # start, activate
+    workflow: str = ""
+    customer: int = 0
+    email: str = ""
+    instance: int = 0
+
+
+@dataclass(frozen=True)
+class Life:
+    """What a child is told."""
+
+    database_url: str
+    smtp_url: str
+    var: str
+    marks: str
+    seed: str
+    threads: int = 3
+    lease: float = 1.5
+    unanswered: tuple[Request, ...] = ()
+    broken: str = ""
+
+    def to_text(self) -> str:
+        """For the command line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> Life:
+        """Back again."""
+        values = json.loads(text)
+        return cls(**{**values, "unanswered": tuple(Request(**request) for request in values["unanswered"])})
+
+
+class Marks:
+    """What each thread was doing when it was killed: a byte a thread, in memory that outlives the process."""
+
+    SIZE = 256
+
+    def __init__(self, path: Path) -> None:
+        path.write_bytes(bytes(self.SIZE))
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), self.SIZE)
+        self._next = iter(range(self.SIZE))
+        self._own = threading.local()
+
+    def set(self, what: int) -> None:
+        """Mark the calling thread."""
+        slot = getattr(self._own, "slot", None)
+        if slot is None:
+            slot = self._own.slot = next(self._next)
+        self._map[slot] = what
+
+    @staticmethod
+    def read(path: Path) -> tuple[bool, bool]:
+        """Whether any thread was inside a transaction, and whether one was inside COMMIT."""
+        marks = path.read_bytes()
+        return any(marks), _COMMITTING in marks
+
+
+class MarkedStore:
+    """The engine's store, and marks of where each thread is. It changes nothing of what is done.
+
+    A transaction counts from where the database has surely begun it: on PostgreSQL that is with the first answer.
+    """
+
+    def __init__(self, store: Store, marks: Marks) -> None:
+        self.store = store
+        self.clock = store.clock
+        self.marks = marks
+        self.before_commit = lambda: None
+        self.opened = threading.local()
+
+    def now(self) -> datetime:
+        return self.store.now()
+
+    @contextmanager
+    def begin(self) -> Iterator[Any]:
+        self.opened.number = 0
+        with self.store.begin() as unit:
+            if not unit.lock_suffix:
+                self.marks.set(_INSIDE)
+            try:
+                yield unit
+            finally:
+                self.marks.set(_IDLE)
+
+    def open_new(self, unit: Any) -> tuple[int, datetime]:
+        number, now = self.store.open_new(unit)
+        self.marks.set(_INSIDE)
+        self.opened.number = number
+        return number, now
+
+    def open(
+        self, unit: Any, instance: int, *, skip_locked: bool = False, also: Statement | None = None
+    ) -> Opened | None:
+        found = self.store.open(unit, instance, skip_locked=skip_locked, also=also)
+        self.marks.set(_INSIDE)
+        return found
+
+    def commit(self, unit: Any) -> None:
+        self.before_commit()
+        self.marks.set(_COMMITTING)
+        self.store.commit(unit)
+
+    def reading(self) -> Any:
+        return self.store.reading()
+
+    def read(self, unit: Any, instance: int) -> Opened:
+        return self.store.read(unit, instance)
+
+
+class LateMailer:
+    """The mistake of SEND_LATE."""
+
+    def __init__(self, mailer: Mailer) -> None:
+        self.mailer = mailer
+
+    def send(self, message: Message, key: str) -> Delivered:
+        threading.Timer(0.02, self.mailer.send, (message, key)).start()
+        return Accepted()
+
+
+def site_of(
+    database_url: str, smtp_url: str, var: Path, *, lease: float = 1.5, clock: Any = None, **settings: Any
+) -> Site:
+    """The site of child and parent, put together as the product is."""
+    chosen = Settings(
+        secret_key=SECRET,
+        database_url=database_url,
+        smtp_url=Secret(smtp_url),
+        base_url="http://localhost",
+        var=var,
+        password_cost=(1, 8, 1),
+        **settings,
+    )
+    return build(chosen, clock=clock, workflows=WORKFLOWS, engine_options={"lease": timedelta(seconds=lease)})
+
+
+def perform(engine: Engine, request: Request, *, key: bool = True) -> Outcome:
+    """Make one request."""
+    chosen = request.key if key else None
+    if request.what == "start":
+        data = ApplicationInput(request.customer, f"{request.key} さん", request.email, Secret("a hash"))
+        return engine.start(request.workflow, f"customer:{request.customer}", Actor("visitor"), data, key=chosen)
+    proof = engine.link(engine.look(request.instance).instance)
+    return engine.fire(request.instance, "activate", Actor("visitor", proof=proof), key=chosen)
+
+
+class Flows:
+    """What the users of this life do."""
+
+    def __init__(self, site: Site, life: Life) -> None:
+        self.site = site
+        self.engine = site.engine
+        self.life = life
+        self.stopping = threading.Event()
+        self._own = threading.local()
+        if life.broken == ACK_EARLY:
+            assert isinstance(self.engine.store, MarkedStore)
+            self.engine.store.before_commit = self._answer_too_early
+
+    def say(self, what: str, **values: Any) -> None:
+        """One line in one write: whole, or not there at all."""
+        os.write(1, json.dumps({"say": what, **values}, ensure_ascii=False).encode() + b"\n")
+
+    def run(self, thread: int) -> None:
+        """One user's day. Whatever goes wrong that must not ends the process."""
+        try:
+            self._run(thread, random.Random(f"{self.life.seed}/{thread}"))
+        except BaseException:
+            logging.exception("flow %s", thread)
+            os._exit(70)
+
+    def _run(self, thread: int, rng: random.Random) -> None:
+        for request in self.life.unanswered[thread :: self.life.threads]:
+            self.make(request)
+        answered: list[Request] = []
+        made = 0
+        while not self.stopping.is_set():
+            made += 1
+            key = f"{self.life.seed}-{thread}-{made}"
+            open_ones = self._open_ones()
+            request = None
+            if answered and rng.random() < 0.05:
+                request = rng.choice(answered)
+            elif len(open_ones) < _MOST_OPEN and rng.random() < 0.5:
+                shared = rng.random() < 0.15
+                request = Request(
+                    key,
+                    "start",
+                    workflow=rng.choice(WORKFLOWS).name,
+                    customer=rng.randrange(CUSTOMERS) + 1,
+                    email=f"shared{rng.randrange(SHARED_ADDRESSES)}@example.jp" if shared else f"{key}@example.jp",
+                )
+            elif open_ones:
+                number = rng.choice(open_ones)
+                sight = self.engine.look(number)
+                self.say("seen", instance=number, seq=sight.instance.seq, state=sight.instance.state)
+                chance = {"requested": 0.15, "emailed": 0.9}.get(sight.state.name, 0.2)
+                if rng.random() < (chance if sight.instance.workflow == ACCOUNT_CREATION.name else chance / 5):
+                    request = Request(key, "activate", instance=number)
+            if request is None:
+                self.stopping.wait(0.0002)
+            elif self.make(request):
+                answered.append(request)
+
+    def make(self, request: Request) -> bool:
+        """Make one request; whether it was done."""
+        self.say("try", request=asdict(request))
+        self._own.request = request
+        self._own.answered = False
+        try:
+            outcome = perform(self.engine, request, key=self.life.broken != NO_KEYS)
+        except (Refused, EventNotPossible, TransitionConflict) as error:
+            code = error.refusal.code if isinstance(error, Refused) else type(error).__name__
+            self.say("no", key=request.key, why=code)
+            return False
+        finally:
+            self._own.request = None
+        if not self._own.answered:
+            values = {**asdict(outcome), "at": outcome.at.isoformat()}
+            self.say("ack", key=request.key, **values)
+        return True
+
+    def _open_ones(self) -> list[int]:
+        with self.engine.store.reading() as unit:
+            return [row[0] for row in unit.rows("SELECT id FROM instance WHERE state IN (?, ?)", OPEN_STATES)]
+
+    def _answer_too_early(self) -> None:
+        """The mistake of ACK_EARLY."""
+        store: Any = self.engine.store
+        request = getattr(self._own, "request", None)
+        if request is not None and request.what == "start" and store.opened.number:
+            outcome = Outcome(store.opened.number, 1, "start", "", "requested", store.now())
+            self.say("ack", key=request.key, **{**asdict(outcome), "at": outcome.at.isoformat()})
+            self._own.answered = True
+            time.sleep(0.05)
+
+
+def main(life: Life) -> None:
+    """Live."""
+    logging.basicConfig(format="%(levelname)s %(threadName)s %(message)s", level=logging.WARNING)
+    logging.getLogger("transitions").setLevel(logging.ERROR)  # it warns of every event that comes too late
+    site = site_of(life.database_url, life.smtp_url, Path(life.var), lease=life.lease)
+    site.engine.store = MarkedStore(site.engine.store, Marks(Path(life.marks)))
+    if life.broken == SEND_LATE:
+        mailers: Mapping[str, Mailer] = site.dispatcher.mailers
+        site.dispatcher.mailers = {name: LateMailer(mailer) for name, mailer in mailers.items()}
+    flows = Flows(site, life)
+    site.heartbeat.start()
+    threads = [threading.Thread(target=flows.run, args=(n,), name=f"flow-{n}") for n in range(life.threads)]
+    for thread in threads:
+        thread.start()
+    flows.say("work")
+    sys.stdin.read()
+    flows.stopping.set()
+    for thread in threads:
+        thread.join()
+    site.heartbeat.stop()
+    flows.say("end")
+
+
+if __name__ == "__main__":
+    main(Life.from_text(sys.argv[1]))

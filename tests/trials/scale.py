@@ -1,0 +1,53 @@
+"""How many trials a run makes, from which seed, and what it says about them.
+
+`TETSUZUKI_TRIALS` is the part of the full count that is run: 0.1 by default, 1 for the long run. `TETSUZUKI_SEED`
+repeats the choices of an earlier run; it cannot repeat how the operating system interleaved them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+
+import pytest
+
+_LEAST = 0.1
+
+
+def part() -> float:
+    """The part of the full count, at least a tenth."""
+    return max(_LEAST, float(os.environ.get("TETSUZUKI_TRIALS", _LEAST)))
+
+
+def trials(full: int) -> int:
+    """How many of `full` trials to run: at least a tenth, rounded up."""
+    return ceil(full * part() - 1e-9)
+
+
+def seed() -> int:
+    """The seed of this run, printed: `TETSUZUKI_SEED`, or a fresh one."""
+    given = os.environ.get("TETSUZUKI_SEED")
+    chosen = int(given) if given else secrets.randbelow(2**31)
+    print(f"TETSUZUKI_SEED={chosen}")
+    return chosen
+
+
+@contextmanager
+def repeatable(chosen: int, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever fails inside says how to run it again."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(
+            f"to repeat: TETSUZUKI_SEED={chosen} TETSUZUKI_TRIALS={part():g} python -m pytest '{request.node.nodeid}'"
+        )
+        raise
+
+
+def say(capfd: pytest.CaptureFixture[str], line: str) -> None:
+    """Show a line of figures, captured or not: it is what the run was made for."""
+    with capfd.disabled():
+        os.write(2, f"\n{line}\n".encode())
