@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from weakref import WeakSet
 
+import peewee as pw
 import psycopg
 from playhouse.postgres_ext import PooledPsycopg3Database
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
@@ -30,6 +31,7 @@ from engine.store import (
     Row,
     SiteDatabase,
     Statement,
+    Store,
     Unit,
     Violation,
     from_db,
@@ -79,6 +81,20 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         """Return the thread's connection to the pool, which throws away those that broke."""
         if not self.is_closed():
             self.close()
+
+    def store(self, clock: Clock | None = None) -> Store:
+        """See `SiteDatabase.store`."""
+        return PostgresStore(self, clock)
+
+    def violation_of(self, error: pw.IntegrityError) -> Exception:
+        """See `SiteDatabase.violation_of`."""
+        cause = error.__cause__ or error.__context__
+        if not isinstance(cause, UniqueViolation):
+            return error
+        diagnosis = cause.diag
+        return Violation(
+            diagnosis.table_name or "", (diagnosis.constraint_name or "",), diagnosis.message_primary or ""
+        )
 
     def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
         """Send what an open unit holds back, then the statement."""

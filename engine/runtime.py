@@ -66,9 +66,7 @@ from engine.store import (
     Violation,
     from_db,
     storable,
-    store_for,
     to_db,
-    violation_of,
 )
 from engine.text import Text
 
@@ -226,7 +224,7 @@ class Engine:
         render: Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message] | None = None,
     ) -> None:
         self.db = db
-        self.store = store_for(db, clock)
+        self.store = db.store(clock)
         self.workflows = {(workflow.name, workflow.version): workflow for workflow in workflows}
         self.newest = {name: self.workflows[name, version] for name, version in sorted(self.workflows)}
         self.chance = chance
@@ -601,13 +599,12 @@ class Engine:
         self._write(transition.writes, attempt)
         return self._record(unit, workflow, attempt, transition, step.target, timers, due_at, committed)
 
-    @staticmethod
-    def _write(writes: Iterable[Write], attempt: Attempt) -> None:
+    def _write(self, writes: Iterable[Write], attempt: Attempt) -> None:
         try:
             for write in writes:
                 write(attempt)
         except pw.IntegrityError as error:
-            raise violation_of(error) from error
+            raise self.db.violation_of(error) from error
 
     def _verdicts(self, workflow: Workflow, attempt: Attempt) -> dict[str, Refusal | None]:
         """Ask permissions and guards in the order of the candidates, until one of them has all it needs."""

@@ -1,0 +1,135 @@
+"""SQL for the shapes in which guards and writes use records, made once per model and set of columns.
+
+peewee's query builder costs more than the database does; these texts are constant, so drivers prepare them once.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import peewee as pw
+
+Row = tuple[Any, ...]
+
+
+class Plan(NamedTuple):
+    sql: str
+    convert: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+
+class RecordPlans:
+    """Finds the plan for a model and its columns."""
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._shapes: dict[Any, tuple[Any, tuple[tuple[int, Callable[[Any], Any]], ...]]] = {}
+
+    @staticmethod
+    def _fields(model: Any, names: Sequence[str]) -> list[pw.Field]:
+        known = model._meta.combined
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise TypeError(f"{model.__name__} has no column {unknown[0]!r}; it has {', '.join(sorted(known))}")
+        return [known[name] for name in names]
+
+    @staticmethod
+    def _converters(fields: Sequence[pw.Field], method: str) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
+        return tuple(
+            (index, getattr(field, method))
+            for index, field in enumerate(fields)
+            if isinstance(field, pw.DateTimeField | pw.DateField | pw.BooleanField)
+        )
+
+    def insert(self, model: Any, names: tuple[str, ...]) -> Plan:
+        """INSERT of the named columns and of the model's constant defaults."""
+        plan = self._plans.get((model, "insert", names))
+        if plan is None:
+            fields = self._fields(model, names)
+            columns = ", ".join(f'"{field.column_name}"' for field in fields)
+            marks = ", ".join("?" * len(fields))
+            plan = Plan(
+                f'INSERT INTO "{model._meta.table_name}" ({columns}) VALUES ({marks})',
+                self._converters(fields, "db_value"),
+            )
+            self._plans[model, "insert", names] = plan
+        return plan
+
+    def update(self, model: Any, names: tuple[str, ...], where: tuple[str, ...]) -> Plan:
+        """UPDATE of the named columns."""
+        plan = self._plans.get((model, "update", names, where))
+        if plan is None:
+            fields, keys = self._fields(model, names), self._fields(model, where)
+            changes = ", ".join(f'"{field.column_name}" = ?' for field in fields)
+            plan = Plan(
+                f'UPDATE "{model._meta.table_name}" SET {changes}{self._where(keys)}',
+                self._converters([*fields, *keys], "db_value"),
+            )
+            self._plans[model, "update", names, where] = plan
+        return plan
+
+    def delete(self, model: Any, where: tuple[str, ...]) -> Plan:
+        """DELETE by equality."""
+        plan = self._plans.get((model, "delete", where))
+        if plan is None:
+            keys = self._fields(model, where)
+            plan = Plan(
+                f'DELETE FROM "{model._meta.table_name}"{self._where(keys)}', self._converters(keys, "db_value")
+            )
+            self._plans[model, "delete", where] = plan
+        return plan
+
+    def select(self, model: Any, where: tuple[str, ...]) -> Plan:
+        """SELECT of one row by equality."""
+        plan = self._plans.get((model, "select", where))
+        if plan is None:
+            keys = self._fields(model, where)
+            columns = ", ".join(f'"{field.column_name}"' for field in model._meta.sorted_fields)
+            plan = Plan(
+                f'SELECT {columns} FROM "{model._meta.table_name}"{self._where(keys)} LIMIT 1',
+                self._converters(keys, "db_value"),
+            )
+            self._plans[model, "select", where] = plan
+        return plan
+
+    def touch(self, model: Any, where: tuple[str, ...]) -> Plan:
+        """SELECT of nothing from rows by equality: whether there is one, or to lock them."""
+        plan = self._plans.get((model, "touch", where))
+        if plan is None:
+            keys = self._fields(model, where)
+            table = model._meta.table_name
+            plan = Plan(f'SELECT 1 FROM "{table}"{self._where(keys)}', self._converters(keys, "db_value"))
+            self._plans[model, "touch", where] = plan
+        return plan
+
+    def row(self, model: Any, values: Row) -> Any:
+        """One row as a light, read-only object whose attributes are the model's columns."""
+        shape = self._shapes.get(model)
+        if shape is None:
+            fields = model._meta.sorted_fields
+            columns = [field.column_name for field in fields]
+            shape = namedtuple(model.__name__, columns), self._converters(fields, "python_value")
+            self._shapes[model] = shape
+        make, converters = shape
+        if converters:
+            changed = list(values)
+            for index, convert in converters:
+                changed[index] = convert(changed[index])
+            return make(*changed)
+        return make(*values)
+
+    @staticmethod
+    def _where(keys: Sequence[pw.Field]) -> str:
+        if not keys:
+            raise TypeError("records are named by at least one column")
+        return " WHERE " + " AND ".join(f'"{field.column_name}" = ?' for field in keys)
+
+
+plans = RecordPlans()
+
+
+def bind(values: list[Any], plan: Plan) -> list[Any]:
+    for index, convert in plan.convert:
+        values[index] = convert(values[index])
+    return values
