@@ -21,7 +21,8 @@ from engine.definition import Effect, Instance, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome
 from engine.errors import UnknownWorkflow
 from engine.mail import NoRecipient, Renderer
-from engine.runtime import Claim, Engine
+from engine.outcomes import Claim
+from engine.runtime import Engine
 from engine.store import Row, Unit, from_db, storable, to_db
 
 log = logging.getLogger("tetsuzuki.dispatch")

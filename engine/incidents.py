@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from engine import chain
 from engine.definition import Actor, Instance
 from engine.errors import EventNotPossible, UnknownEffect
-from engine.runtime import Committed, Engine, opened
+from engine.outcomes import Committed
+from engine.runtime import Engine, opened
 from engine.store import Unit, from_db, to_db
 
 

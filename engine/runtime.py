@@ -11,14 +11,13 @@ the COMMIT.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -35,7 +34,6 @@ from engine.definition import (
     Guard,
     Instance,
     Refusal,
-    Secret,
     Start,
     State,
     Transition,
@@ -49,7 +47,6 @@ from engine.errors import (
     EngineError,
     EventNotPossible,
     Forbidden,
-    KeyReused,
     Refused,
     StaleForm,
     TransitionConflict,
@@ -57,6 +54,8 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
+from engine.outcomes import Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
+from engine.requests import RequestKeys, without_secrets
 from engine.store import (
     Due,
     Opened,
@@ -68,7 +67,6 @@ from engine.store import (
     storable,
     to_db,
 )
-from engine.text import Text
 
 log = logging.getLogger("tetsuzuki.engine")
 
@@ -82,115 +80,10 @@ _EFFECT_STATE = "SELECT state, generation FROM outbox WHERE instance_id = ? AND 
 _MOST_TIMERS_AT_ONCE = 1000  # a definition whose timers go round in circles must not hold the lock for ever
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an event did. `repeated` says that it had been done before, under the same key (I10)."""
-
-    instance: int
-    seq: int
-    event: str
-    source: str
-    target: str
-    at: datetime
-    repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """An instance as it is now: `state` is after the timers that are due, whether or not anything has fired them."""
-
-    instance: Instance
-    state: State
-    overdue: bool
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Something that the actor may do now."""
-
-    event: str
-    title: Text | None
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """One way out of the state: `reasons` is empty where it is open. `who` says who could."""
-
-    event: str
-    title: Text | None
-    target: str
-    who: Text
-    reasons: tuple[Refusal, ...]
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the actor may do it now."""
-        return not self.reasons
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an event would do. Links in mails show as `…`."""
-
-    source: str
-    target: str
-    timers: tuple[tuple[str, datetime], ...]
-    mails: tuple[Message, ...]
-    effects: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An outbox row whose lease a worker holds."""
-
-    instance: int
-    seq: int
-    position: int
-    name: str
-    language: str
-    figures: str
-    generation: int
-    attempts: int
-    claims: int
-    delivered: bool
-    deadline_at: datetime
-
-
-@dataclass(slots=True)
-class Committed:
-    """What a commit left to be done: for whoever wakes the dispatcher and the timers.
-
-    `handed_over` are effects whose lease this process took in the commit that made them, so that they need not be
-    claimed by a commit of their own.
-    """
-
-    effects: int = 0
-    next_due: datetime | None = None
-    handed_over: list[Claim] | None = None
-
-
 def needs_input(guard: Guard) -> Guard:
     """Mark a guard that can only be asked when the event's data is there: it is left out while somebody looks."""
     guard.needs_input = True  # type: ignore[attr-defined]
     return guard
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Secret):
-        return None
-    if is_dataclass(value) and not isinstance(value, type):
-        return {part.name: _without_secrets(getattr(value, part.name)) for part in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): _without_secrets(part) for name, part in value.items()}
-    if isinstance(value, str | int | float | bool) or value is None:
-        return value
-    if isinstance(value, set | frozenset):
-        return sorted((_without_secrets(part) for part in value), key=repr)
-    if isinstance(value, Iterable):
-        return [_without_secrets(part) for part in value]
-    return str(value)
 
 
 @lru_cache(maxsize=4096)
@@ -235,7 +128,7 @@ class Engine:
         self.on_commit: Callable[[Committed], None] | None = None
         self._history_key = hmac.digest(secret, b"tetsuzuki history", "sha256")
         self._link_key = hmac.digest(secret, b"tetsuzuki links", "sha256")
-        self._request_key = hmac.digest(secret, b"tetsuzuki requests", "sha256")
+        self._keys = RequestKeys(hmac.digest(secret, b"tetsuzuki requests", "sha256"))
 
     # -- what it knows ------------------------------------------------------------------------------------------------
 
@@ -288,7 +181,7 @@ class Engine:
         try:
             with self.store.begin() as unit:
                 number, now = self.store.open_new(unit)
-                if key is not None and (repeated := self._repeated(unit, actor, key, START_EVENT, about, data)):
+                if key is not None and (repeated := self._keys.repeated(unit, actor, key, START_EVENT, about, data)):
                     return repeated
                 instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"")
                 attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit)
@@ -300,7 +193,7 @@ class Engine:
                 self._write(start.writes, attempt)
                 outcome = self._record(unit, definition, attempt, start, start.state, [], None, committed)
                 if key is not None:
-                    self._use_key(unit, actor, key, START_EVENT, about, data, outcome)
+                    self._keys.use(unit, actor, key, START_EVENT, about, data, outcome)
                 self.store.commit(unit)
         except Violation as violation:
             raise self._refusal_of(violation, start.conflicts) from violation
@@ -330,11 +223,11 @@ class Engine:
             attempt = Attempt(found, event, actor, data, now, now, unit)
             outcome = self._apply(unit, attempt, timers, None, committed)
             if key is not None:
-                self._use_key(unit, actor, key, event, found.id, data, outcome)
+                self._keys.use(unit, actor, key, event, found.id, data, outcome)
             return outcome
 
         def before(unit: Unit) -> Outcome | None:
-            return None if key is None else self._repeated(unit, actor, key, event, instance, data)
+            return None if key is None else self._keys.repeated(unit, actor, key, event, instance, data)
 
         return self._transact(instance, act, before)
 
@@ -645,7 +538,7 @@ class Engine:
         source = found.state
         data = "{}"
         if way.keep and attempt.data is not None:
-            values = _without_secrets(attempt.data)
+            values = without_secrets(attempt.data)
             data = chain.canonical({name: values[name] for name in way.keep if name in values})
         lost = _pointless(workflow, source, target) if source in workflow.events else ()
         if attempt.completes is not None:
@@ -729,7 +622,7 @@ class Engine:
         for position, effect in enumerate(effects):
             recipient = workflow.recipients.get(effect.to)
             language = recipient.language(attempt) if recipient is not None else ""
-            figures = chain.canonical(_without_secrets(effect.figures(attempt))) if effect.figures is not None else "{}"
+            figures = chain.canonical(without_secrets(effect.figures(attempt))) if effect.figures is not None else "{}"
             leased = self.hands_over and found.seq == 1 and effect.channel not in taken
             taken.add(effect.channel)
             deadline_at = now + effect.retry.deadline
@@ -800,35 +693,6 @@ class Engine:
             "WHERE instance_id = ? AND ((seq = ? AND position = ?) "
             f"OR (state IN ('waiting', 'leased', 'incident') AND name IN ({marks})))",
             (*own, number, *own, *lost),
-        )
-
-    # -- repeated requests (I10) --------------------------------------------------------------------------------------
-
-    def _digest(self, event: str, about: str | int, data: Any) -> bytes:
-        content = chain.canonical([event, about, _without_secrets(data)])
-        return hmac.digest(self._request_key, content.encode("utf-8", "surrogatepass"), "sha256")
-
-    def _repeated(self, unit: Unit, actor: Actor, key: str, event: str, about: str | int, data: Any) -> Outcome | None:
-        """The first outcome, where this actor has used this key before. Two at once take turns."""
-        unit.take_turns(f"{actor}\0{key}".encode("utf-8", "surrogatepass"))
-        found = unit.rows(
-            "SELECT r.digest, h.instance_id, h.seq, h.event, h.source, h.target, h.at FROM request r "
-            "LEFT JOIN history h ON h.instance_id = r.instance_id AND h.seq = r.seq WHERE r.actor = ? AND r.key = ?",
-            (str(actor), _short(key)),
-        )
-        if not found:
-            return None
-        digest, number, seq, done, source, target, at = found[0]
-        if number is None or not hmac.compare_digest(bytes(digest), self._digest(event, about, data)):
-            raise KeyReused
-        return Outcome(number, seq, done, source, target, from_db(at), repeated=True)
-
-    def _use_key(
-        self, unit: Unit, actor: Actor, key: str, event: str, about: str | int, data: Any, outcome: Outcome
-    ) -> None:
-        unit.write(
-            "INSERT INTO request (actor, key, instance_id, seq, digest) VALUES (?, ?, ?, ?, ?)",
-            (str(actor), _short(key), outcome.instance, outcome.seq, self._digest(event, about, data)),
         )
 
     # -- the rest -----------------------------------------------------------------------------------------------------
@@ -944,11 +808,6 @@ class Engine:
                 self.on_commit(committed)
             except Exception:  # it is committed, whoever should have heard of it
                 log.exception("nobody could be woken after a commit; the sweep will")
-
-
-def _short(key: str) -> str:
-    """A key as the table holds it; a longer one by its digest."""
-    return key if len(key) <= 128 and key.isprintable() else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.dispatch import Dispatcher
 from engine.errors import EngineError
-from engine.runtime import Committed, Engine
+from engine.outcomes import Committed
+from engine.runtime import Engine
 
 log = logging.getLogger("tetsuzuki.scheduler")
 

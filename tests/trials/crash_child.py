@@ -33,7 +33,8 @@ from engine.definition import Actor, Secret, Timer, Workflow
 from engine.delivery import Accepted, Mailer, Message
 from engine.delivery import Outcome as Delivered
 from engine.errors import EventNotPossible, Refused, TransitionConflict
-from engine.runtime import Engine, Outcome
+from engine.outcomes import Outcome
+from engine.runtime import Engine
 from engine.store import Opened, Statement, Store
 from web.bootstrap import Site, build
 from web.settings import Settings

@@ -25,7 +25,8 @@ from engine.errors import EngineError, EventNotPossible, Refused, TransitionConf
 from engine.incidents import incidents, retry, skip
 from engine.mail import Renderer
 from engine.migrate import pending
-from engine.runtime import Engine, Outcome
+from engine.outcomes import Outcome
+from engine.runtime import Engine
 from engine.scheduler import Heartbeat
 from engine.store import open_database
 from engine.testing import Clock, MemoryMailer
@@ -330,6 +331,43 @@ def test_a_heartbeat_stops_while_a_timer_plans_the_next_one(sqlite_url: str) -> 
     engine.go_on.set()
     stopping.join(60)
     assert not stopping.is_alive()
+    bench.close()
+
+
+class BusyEngine(Engine):
+    """An engine that is firing timers for as long as it is held, once."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench.db, (QUICK,), secret=SECRET)
+        self.firing = threading.Event()
+        self.go_on = threading.Event()
+
+    def run_due(self, now: datetime | None = None, limit: int = 100) -> int:
+        moved = super().run_due(now, limit)
+        if not self.firing.is_set():
+            self.firing.set()
+            self.go_on.wait(60)
+        return moved
+
+
+def test_a_timer_that_comes_due_while_timers_are_fired_does_not_wait_for_the_sweep(sqlite_url: str) -> None:
+    bench = Bench(sqlite_url, workflows=(QUICK,))
+    engine = bench.engine = BusyEngine(bench)
+    bench.dispatcher.engine = engine
+    heart = Heartbeat(engine, bench.dispatcher)
+    heart.start()
+    try:
+        assert engine.firing.wait(60)
+        customer = bench.customer()
+        number = bench.applied(customer, "taro@example.jp", QUICK.name)
+        _until(lambda: engine.look(number).overdue, seconds=30)  # its wake-up has come, and found the thread at work
+        engine.go_on.set()
+        _until(lambda: engine.look(number).instance.state == "expired", seconds=20)
+        later = bench.applied(customer, "hanako@example.jp", QUICK.name)
+        _until(lambda: engine.look(later).instance.state == "expired", seconds=20)
+    finally:
+        engine.go_on.set()
+        heart.stop()
     bench.close()
 
 

@@ -1,0 +1,99 @@
+"""What the engine answers: what an event did, would do or may do, and what a commit left to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.definition import Instance, Refusal, State
+from engine.delivery import Message
+from engine.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an event did. `repeated` says that it had been done before, under the same key (I10)."""
+
+    instance: int
+    seq: int
+    event: str
+    source: str
+    target: str
+    at: datetime
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An instance as it is now: `state` is after the timers that are due, whether or not anything has fired them."""
+
+    instance: Instance
+    state: State
+    overdue: bool
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something that the actor may do now."""
+
+    event: str
+    title: Text | None
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One way out of the state: `reasons` is empty where it is open. `who` says who could."""
+
+    event: str
+    title: Text | None
+    target: str
+    who: Text
+    reasons: tuple[Refusal, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the actor may do it now."""
+        return not self.reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an event would do. Links in mails show as `…`."""
+
+    source: str
+    target: str
+    timers: tuple[tuple[str, datetime], ...]
+    mails: tuple[Message, ...]
+    effects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An outbox row whose lease a worker holds."""
+
+    instance: int
+    seq: int
+    position: int
+    name: str
+    language: str
+    figures: str
+    generation: int
+    attempts: int
+    claims: int
+    delivered: bool
+    deadline_at: datetime
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a commit left to be done: for whoever wakes the dispatcher and the timers.
+
+    `handed_over` are effects whose lease this process took in the commit that made them, so that they need not be
+    claimed by a commit of their own.
+    """
+
+    effects: int = 0
+    next_due: datetime | None = None
+    handed_over: list[Claim] | None = None
