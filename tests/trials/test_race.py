@@ -418,10 +418,8 @@ def test_two_processes_on_one_database_fire_and_deliver_once(
         ground = Ground(database_url, tmp_path, server, f"{chosen}", lease=240.0)
         with ground.child() as one, ground.child() as two:
             watch = Bench(database_url)
-            _until(
-                lambda: len(ground.book.answers) >= trials(600) and watch.count("history", "event = 'expire'") >= 10,
-                seconds=60,
-            )
+            _until(lambda: len(ground.book.answers) >= trials(600), seconds=60)
+            _until(lambda: watch.count("history", "event = 'expire'") >= 10, seconds=60)
             for child in (one, two):
                 assert child.process.stdin is not None
                 child.process.stdin.close()
