@@ -291,7 +291,6 @@ INSTANCE_AND_TIMERS = (
     "SELECT i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, "
     "t.event, t.due_at, t.failures FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?"
 )
-TIMERS = "SELECT event, due_at, failures FROM timer WHERE instance_id = ?"
 
 
 def instance_of(row: Row) -> Instance:

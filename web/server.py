@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -71,5 +70,4 @@ class Server(BaseApplication):
 def run(site: Site, host: str, port: int, *, quiet: bool = False) -> None:
     """Serve until SIGTERM or SIGINT. The database is opened anew in the process that serves."""
     site.close()
-    os.environ.setdefault("GUNICORN_CMD_ARGS", "")
     Server(site, host, port, quiet=quiet).run()
