@@ -64,8 +64,8 @@ soak: $(VENV)/dev browser
 	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -n $(JOBS) -q -s tests/trials tests/engine/test_stateful.py tests/web/test_fuzz.py
 
 lock: $(VENV)/dev
-	$(LOCK) --extra pg --extra diagram --extra house -o requirements/run.txt setup.cfg
-	$(LOCK) --extra pg --extra diagram --extra house --extra dev -o requirements/dev.txt setup.cfg
+	$(LOCK) --extra pg --extra diagram --extra stripe --extra house -o requirements/run.txt setup.cfg
+	$(LOCK) --extra pg --extra diagram --extra stripe --extra house --extra dev -o requirements/dev.txt setup.cfg
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

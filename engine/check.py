@@ -309,7 +309,11 @@ def _timers(workflow: Workflow) -> Iterator[Problem]:
                 yield Problem(timer.where, "DUPLICATE_TIMER", message)
                 continue
             first[timer.event] = timer.where
-            if timer.after.total_seconds() <= 0:
+            if (timer.after is None) == (timer.at is None):
+                given = "neither" if timer.at is None else "both"
+                message = f"{what} has {given}; expected either after=… or at=…"
+                yield Problem(timer.where, "TIMER_WITHOUT_TIME", message)
+            elif timer.after is not None and timer.after.total_seconds() <= 0:
                 message = f'{what} fires after "{timer.after}"; expected a time longer than none'
                 yield Problem(timer.where, "TIMER_WITHOUT_TIME", message)
             if state.final:
@@ -422,11 +426,12 @@ def _effects(workflow: Workflow, kinds: Set[str]) -> Iterator[Problem]:
         if effect.kind not in kinds:
             message = f'nothing delivers effect "{effect.name}" of kind "{effect.kind}"; known kinds are {known}'
             yield Problem(effect.where, "UNKNOWN_EFFECT_KIND", message)
-        if effect.kind == "mail" and effect.to not in workflow.recipients:
-            message = (
-                f'mail "{effect.name}" goes to "{effect.to}", which is not a recipient; recipients are {recipients}'
-            )
-            yield Problem(effect.where, "UNKNOWN_RECIPIENT", message)
+        for role in (effect.to, *([effect.cc] if effect.cc else ())):
+            if effect.kind == "mail" and role not in workflow.recipients:
+                message = (
+                    f'mail "{effect.name}" goes to "{role}", which is not a recipient; recipients are {recipients}'
+                )
+                yield Problem(effect.where, "UNKNOWN_RECIPIENT", message)
 
 
 def _done(workflow: Workflow, graph: _Graph) -> Iterator[Problem]:

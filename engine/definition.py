@@ -138,7 +138,8 @@ class Attempt:
     now: datetime
     at: datetime
     records: Records
-    holds_link: bool = False
+    link: str = ""  # the role of the mailed link that the actor showed; empty where there was none, or a dead one
+    site: Any = None  # what the assembled site lets rules know: its configuration, never anything that does I/O
     memo: dict[str, Any] = field(default_factory=dict)
     completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
 
@@ -157,17 +158,38 @@ class Permission:
 
 
 SYSTEM = Permission("system", _("システム（自動処理）"), lambda attempt: attempt.actor.kind == "system")
-LINK_HOLDER = Permission("link_holder", _("メールのURLを開いた方"), lambda attempt: attempt.holds_link)
 ANYONE = Permission("anyone", _("どなたでも"), lambda attempt: True)
+
+
+HOLDER = "holder"
+
+
+def link_holder(role: str, title: Text) -> Permission:
+    """Whoever opened the mailed link of this role. Links of different roles have different secrets."""
+    name = "link_holder" if role == HOLDER else f"link_holder:{role}"
+    return Permission(name, title, lambda attempt: attempt.link == role)
+
+
+LINK_HOLDER = link_holder(HOLDER, _("メールのURLを開いた方"))
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Fires `event` when its state has lasted `after`."""
+    """Fires `event` when its state has lasted `after`, or at the time that `at` answers when the state is entered.
+
+    `at` sees the attempt that entered the state, after its writes; a time that has passed is due at once.
+    """
 
     event: str
-    after: timedelta
+    after: timedelta | None = None
+    at: Callable[[Attempt], datetime] | None = None
     where: Location = _written()
+
+    def due(self, attempt: Attempt) -> datetime:
+        """When it fires, for a state that was entered at `attempt.at`."""
+        if self.at is not None:
+            return max(self.at(attempt), attempt.at)
+        return attempt.at + (self.after or timedelta(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +220,8 @@ class Effect:
     `done` is the event that is fired in the same commit that records the completion. An effect with `done` loses its
     point, and is cancelled, when its instance reaches a state that does not wait for that event. `figures` freezes
     what must not change between the transaction and the delivery; it must hold no secret and nothing personal. `link`
-    says that it carries the mailed link: it loses its point when a newer one is issued.
+    is the role of the mailed link that it carries, if any: it loses its point when a newer one is issued. `cc` names a
+    second recipient, who gets the same mail in its Cc where there is an address.
     """
 
     kind: str
@@ -207,7 +230,8 @@ class Effect:
     done: str | None = None
     retry: Retry = Retry()
     figures: Callable[[Attempt], Mapping[str, Any]] | None = None
-    link: bool = False
+    link: str = ""
+    cc: str = ""
     where: Location = _written()
 
     @property
@@ -223,10 +247,15 @@ def Mail(  # noqa: N802  (reads as a part of a definition)
     done: str | None = None,
     retry: Retry | None = None,
     figures: Callable[[Attempt], Mapping[str, Any]] | None = None,
-    link: bool = False,
+    link: bool | str = False,
+    cc: str = "",
 ) -> Effect:
-    """A mail: templates `mail/<name>.<language>.txt` and `.html` beside the definition, to a named recipient."""
-    return Effect("mail", name, to, done, retry or Retry(), figures, link, where=_caller())
+    """A mail: templates `mail/<name>.<language>.txt` and `.html` beside the definition, to a named recipient.
+
+    `link` is True for the one link that most workflows have, or the role of one of several.
+    """
+    role = HOLDER if link is True else link or ""
+    return Effect("mail", name, to, done, retry or Retry(), figures, role, cc, where=_caller())
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +263,14 @@ class Address:
     """A mail address and the language that its reader chose."""
 
     email: str
+    language: str = "ja"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAddress:
+    """The address that the site's own settings hold under `name`, such as where its staff read mails."""
+
+    name: str
     language: str = "ja"
 
 
@@ -246,7 +283,7 @@ class Recipient:
     """
 
     language: Callable[[Attempt], str]
-    address: Callable[[Instance, Records], Address | None]
+    address: Callable[[Instance, Records], Address | SiteAddress | None]
     amend: Callable[[Instance, Records, str], None] | None = None
 
 
@@ -355,6 +392,11 @@ class Workflow:
         for source, event in self.outgoing:
             found[source] = (*found.get(source, ()), event)
         return found
+
+    @cached_property
+    def link_roles(self) -> tuple[str, ...]:
+        """The roles of its mailed links, each with a secret of its own."""
+        return tuple(dict.fromkeys(effect.link for effect in self.all_effects() if effect.link)) or (HOLDER,)
 
     @cached_property
     def effects(self) -> Mapping[str, Effect]:

@@ -58,6 +58,7 @@ class Delivery:
     subject: str
     figures: Mapping[str, Any]
     language: str
+    instance: int = 0
 
 
 class Mailer(Protocol):

@@ -15,7 +15,7 @@ from datetime import timedelta
 from importlib import import_module
 from threading import Lock
 
-from engine.definition import Start, Transition, Workflow
+from engine.definition import Start, Timer, Transition, Workflow
 from engine.errors import ConfigurationError, EngineError
 from engine.text import Text
 
@@ -181,7 +181,12 @@ def _guards(part: Start | Transition) -> tuple[str, ...]:
 
 def _timer(workflow: Workflow, state: str, event: str) -> str:
     timers = workflow.by_name[state].timers if state in workflow.by_name else ()
-    return ", ".join(duration(timer.after) for timer in timers if timer.event == event)
+    return ", ".join(lasting(timer) for timer in timers if timer.event == event)
+
+
+def lasting(timer: Timer) -> str:
+    """How long a timer waits: `24h`, or the name of the rule that says when."""
+    return _clean(timer.at.__name__) if timer.at is not None else duration(timer.after or timedelta(0))
 
 
 def duration(after: timedelta) -> str:

@@ -178,7 +178,7 @@ class Dispatcher:
         handler = self.handlers.get(effect.kind)
         if handler is None:
             return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
-        delivery = Delivery(effect.kind, effect.name, effect.to, found.subject, figures, claim.language)
+        delivery = Delivery(effect.kind, effect.name, effect.to, found.subject, figures, claim.language, found.id)
         return Accepted(), lambda: handler.deliver(delivery, key)
 
     @staticmethod

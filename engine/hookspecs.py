@@ -1,6 +1,6 @@
 """What a plugin may add to the engine: the hooks, their arguments and their promises.
 
-Both hooks register by name: they run once, at start, and hand over objects that do the work later. Nothing is ever
+The hooks register by name: they run once, at start, and hand over objects that do the work later. Nothing is ever
 delivered through a hook call itself, because pluggy stops at the first implementation that raises, and one broken
 plugin would then hold back the others (I5). `plugins.Plugins` therefore calls implementations one by one. The hooks of
 the business are in `workflows.hookspecs`; docs/hooks.md is the page for plugin authors.
@@ -9,6 +9,7 @@ the business are in `workflows.hookspecs`; docs/hooks.md is the page for plugin 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pluggy import HookimplMarker, HookspecMarker
 
@@ -40,4 +41,15 @@ def register_effect_handlers() -> Mapping[str, EffectHandler]:  # type: ignore[e
     May fail: yes. The exception becomes the plugin's failure; effects of its kinds wait and become incidents.
     Must never: do the effect; claim the kind "mail", which belongs to the mailer. A kind that two plugins claim is a
     `PluginError` that names both: an effect goes to exactly one of them, and nobody may have to guess which.
+    """
+
+
+@hookspec
+def register_migrations() -> Mapping[str, Path]:  # type: ignore[empty-body]
+    """Folders of database steps for a plugin's own tables, by a name that keeps them apart from others'.
+
+    When: once in each process, at start, before the database is brought up to date.
+    May fail: yes. The exception becomes the plugin's failure, and its tables are not made.
+    Must never: touch a table of the site or of another plugin; change a step that was released. A step is a file
+    `0001_….py` with `up(migrator, db)`, in a folder `migrations` whose parent folder has a name of the plugin's own.
     """

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hmac
 
+from engine.definition import HOLDER
+
 TOKEN_LENGTH = 25
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
@@ -34,6 +36,11 @@ def token(key: bytes, purpose: str, instance: int, generation: int) -> str:
 def link(key: bytes, purpose: str, instance: int, generation: int) -> str:
     """A link's text, to be put behind its path."""
     return base36(instance) + token(key, purpose, instance, generation)
+
+
+def purpose_of(workflow: str, role: str) -> str:
+    """What a link is for: a workflow's holder, or one of the other roles to whom it mails links of their own."""
+    return workflow if role == HOLDER else f"{workflow}/{role}"
 
 
 def instance_of(text: str) -> int | None:

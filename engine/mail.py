@@ -15,7 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from engine.definition import Effect, Instance, Records, Workflow
+from engine.definition import HOLDER, Address, Effect, Instance, Records, SiteAddress, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError
 from engine.text import reading_in
@@ -40,9 +40,14 @@ def _templates(folder: Path) -> Environment:
 
 
 class Renderer:
-    """Turns an effect of kind "mail" into a message. `link` gives an instance's link text; `site` goes to templates."""
+    """Turns an effect of kind "mail" into a message.
 
-    def __init__(self, *, base_url: str, sender: str, site: Mapping[str, Any], link: Callable[[Instance], str]) -> None:
+    `link` gives the text of an instance's link for a role; `site` goes to templates.
+    """
+
+    def __init__(
+        self, *, base_url: str, sender: str, site: Mapping[str, Any], link: Callable[[Instance, str], str]
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.sender = sender
         self.site = site
@@ -65,13 +70,15 @@ class Renderer:
         hide_link: bool = False,
     ) -> Message:
         """The message, ready to send. Raises NoRecipient, and Jinja's errors where a template is wrong."""
-        address = workflow.recipients[effect.to].address(instance, records)
+        address = self._address(workflow, effect.to, instance, records)
         if address is None:
             raise NoRecipient(f"There is no address for {effect.to!r} of {instance.subject} any more.")
+        copy = self._address(workflow, effect.cc, instance, records) if effect.cc else None
         chosen = language or address.language
         context = dict(workflow.mail_context(instance, records)) if workflow.mail_context else {}
         if workflow.link:
-            context["url"] = self.url(workflow, HIDDEN_LINK if hide_link else self.link(instance))
+            role = effect.link or HOLDER
+            context["url"] = self.url(workflow, HIDDEN_LINK if hide_link else self.link(instance, role))
         context["site"], context["figures"] = self.site, figures
         templates = _templates(workflow.home / "mail")
         with reading_in(chosen):
@@ -85,7 +92,14 @@ class Renderer:
             text=text.lstrip("\n"),
             html=html,
             language=chosen,
+            cc=(copy.email,) if copy is not None and copy.email != address.email else (),
         )
+
+    def _address(self, workflow: Workflow, role: str, instance: Instance, records: Records) -> Address | None:
+        found = workflow.recipients[role].address(instance, records)
+        if isinstance(found, SiteAddress):
+            return Address(str(self.site[found.name]), found.language)
+        return found
 
     def preview(
         self,

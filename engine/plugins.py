@@ -142,6 +142,14 @@ class Plugins:
         """
         return self.registered("register_effect_handlers", "deliver", reserved=(RESERVED_KIND,))
 
+    def migrations(self) -> tuple[Path, ...]:
+        """The folders of the plugins' own database steps.
+
+        Raises:
+            PluginError: two plugins registered the same name.
+        """
+        return tuple(self.registered("register_migrations", "is_dir").values())
+
     def registered(self, hook: str, *methods: str, reserved: Sequence[str] = ()) -> dict[str, Any]:
         """What the plugins registered by name through `hook`, which takes no arguments; each must have the `methods`.
 
@@ -430,6 +438,8 @@ def _named(expected: Any) -> str:
         return "a list of str"
     if kind is Path:
         return "a path as str"
+    if kind == Mapping[str, Any]:
+        return "a table"
     return kind.__name__ if inspect.isclass(kind) else str(kind)
 
 
@@ -452,9 +462,11 @@ def _convert(expected: Any, given: Any, environ: Mapping[str, str]) -> Any:
         return given
     if kind is Path and isinstance(given, str | Path):
         return Path(given)
+    if kind == Mapping[str, Any] and isinstance(given, Mapping):
+        return dict(given)
     if kind == tuple[str, ...] and isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
         return tuple(given)
-    if kind not in (bool, int, float, str, Path, tuple[str, ...]):
+    if kind not in (bool, int, float, str, Path, tuple[str, ...], Mapping[str, Any]):
         raise ValueError(f"Config declares the type {_named(expected)}, which settings cannot have")
     hint = "; only secrets are taken from the environment" if isinstance(given, Mapping) and "env" in given else ""
     raise ValueError(f"expected {_named(expected)}, given {_shown(given)}{hint}")

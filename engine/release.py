@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import peewee as pw
 
 from engine.chain import canonical
-from engine.definition import Effect, Start, Transition, Workflow
+from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.errors import DefinitionChanged
 from engine.store import transaction
 
 
 def _effect(effect: Effect) -> list[Any]:
-    return [effect.kind, effect.name, effect.to, effect.done or "", effect.link]
+    link = effect.link if effect.link not in ("", HOLDER) else bool(effect.link)
+    return [effect.kind, effect.name, effect.to, effect.done or "", link, *([effect.cc] if effect.cc else ())]
+
+
+def _timer(timer: Timer) -> list[Any]:
+    if timer.at is not None:
+        return [timer.event, timer.at.__name__]
+    return [timer.event, (timer.after or timedelta(0)).total_seconds()]
 
 
 def _way(way: Start | Transition) -> dict[str, Any]:
@@ -36,10 +44,7 @@ def digest(workflow: Workflow) -> str:
         "version": workflow.version,
         "link": workflow.link,
         "start": {"state": workflow.start.state, **_way(workflow.start)},
-        "states": [
-            [state.name, state.final, [[timer.event, timer.after.total_seconds()] for timer in state.timers]]
-            for state in workflow.states
-        ],
+        "states": [[state.name, state.final, [_timer(timer) for timer in state.timers]] for state in workflow.states],
         "transitions": [
             {
                 "event": transition.event,

@@ -26,6 +26,7 @@ import peewee as pw
 
 from engine import chain, links, machine
 from engine.definition import (
+    HOLDER,
     SYSTEM_ACTOR,
     Actor,
     Attempt,
@@ -99,7 +100,8 @@ class Engine:
 
     `secret` seals history and derives links; whoever changes it breaks both. `clock` replaces the database's time.
     `worker` names this process in leases. `lease` is how long a delivery may take before another worker may try: more
-    than twice the time that the slowest plugin allows itself.
+    than twice the time that the slowest plugin allows itself. `site` is what rules may know of the site, as
+    `Attempt.site`.
     `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
     and must not raise.
     """
@@ -115,6 +117,7 @@ class Engine:
         worker: str = "engine",
         lease: timedelta = timedelta(minutes=4),
         render: Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message] | None = None,
+        site: Any = None,
     ) -> None:
         self.db = db
         self.store = db.store(clock)
@@ -124,6 +127,7 @@ class Engine:
         self.worker = worker
         self.lease = lease
         self.render = render
+        self.site = site
         self.hands_over = False
         self.on_commit: Callable[[Committed], None] | None = None
         self._history_key = hmac.digest(secret, b"tetsuzuki history", "sha256")
@@ -142,21 +146,29 @@ class Engine:
             )
         return found
 
-    def link(self, instance: Instance) -> str:
+    def link(self, instance: Instance, role: str = HOLDER) -> str:
         """The text of an instance's current mailed link. It is a secret: show it to the mail's reader alone."""
-        return links.link(self._link_key, instance.workflow, instance.id, instance.generation)
+        purpose = links.purpose_of(instance.workflow, role)
+        return links.link(self._link_key, purpose, instance.id, instance.generation)
 
     def open_link(self, purpose: str, text: str) -> int | None:
         """The instance whose current link this is; None where it is not genuine, was replaced, or is of another
         purpose (a workflow's name)."""
+        opened = self.opened_link(purpose, text)
+        return opened[0] if opened is not None else None
+
+    def opened_link(self, purpose: str, text: str) -> tuple[int, str] | None:
+        """As `open_link`, with the role to which this link was mailed."""
         number = links.instance_of(text)
         if number is None:
             return None
         with self.store.reading() as unit:
-            found = unit.rows("SELECT workflow, generation FROM instance WHERE id = ?", (number,))
-        if not found or found[0][0] != purpose:
+            rows = unit.rows("SELECT workflow, version, subject, generation FROM instance WHERE id = ?", (number,))
+        if not rows or rows[0][0] != purpose:
             return None
-        return number if links.is_genuine(text, self._link_key, purpose, number, found[0][1]) else None
+        workflow, version, subject, generation = rows[0]
+        role = self._role_of(text, Instance(number, workflow, version, subject, "", 0, generation, b""))
+        return (number, role) if role else None
 
     def effect_key(self, instance: int, seq: int, position: int) -> str:
         """An effect's idempotency key: the same on every attempt, another one on any other site (I5)."""
@@ -184,7 +196,7 @@ class Engine:
                 if key is not None and (repeated := self._keys.repeated(unit, actor, key, START_EVENT, about, data)):
                     return repeated
                 instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"")
-                attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit)
+                attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self.site)
                 if not start.allow.holds(attempt):
                     raise Forbidden
                 refusals = [refusal for guard in start.guards if (refusal := guard(attempt)) is not None]
@@ -220,7 +232,7 @@ class Engine:
         def act(unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> Outcome:
             if seen is not None and seen != found.seq:
                 raise StaleForm
-            attempt = Attempt(found, event, actor, data, now, now, unit)
+            attempt = Attempt(found, event, actor, data, now, now, unit, site=self.site)
             outcome = self._apply(unit, attempt, timers, None, committed)
             if key is not None:
                 self._keys.use(unit, actor, key, event, found.id, data, outcome)
@@ -277,7 +289,7 @@ class Engine:
             unit.write("UPDATE instance SET version = ? WHERE id = ?", (version, found.id))
             data = {"from": found.version, "to": version, "reason": reason}
             found.version = version
-            attempt = Attempt(found, MIGRATE_EVENT, actor, data, now, now, unit)
+            attempt = Attempt(found, MIGRATE_EVENT, actor, data, now, now, unit, site=self.site)
             way = Start(landing, keep=("from", "to", "reason"))
             return self._record(unit, target, attempt, way, landing, timers, None, committed)
 
@@ -319,7 +331,7 @@ class Engine:
             if self._settle(unit, found, timers, now, committed):
                 state = unit.rows(_EFFECT_STATE, place)[0][0]
             if fire and state != "cancelled" and effect.done in self.workflow(found).events[found.state]:
-                attempt = Attempt(found, effect.done or "", SYSTEM_ACTOR, None, now, now, unit)
+                attempt = Attempt(found, effect.done or "", SYSTEM_ACTOR, None, now, now, unit, site=self.site)
                 attempt.completes = own
                 self._apply(unit, attempt, timers, None, committed)
             else:
@@ -349,8 +361,8 @@ class Engine:
             workflow = self.workflow(found)
             explanations = []
             for event in workflow.events[found.state]:
-                attempt = Attempt(found, event, actor, None, sight.now, sight.now, unit)
-                attempt.holds_link = self._holds_link(attempt)
+                attempt = Attempt(found, event, actor, None, sight.now, sight.now, unit, site=self.site)
+                attempt.link = self._role_of(actor.proof, found)
                 for transition in workflow.outgoing[found.state, event]:
                     reasons = []
                     if not transition.allow.holds(attempt):
@@ -373,7 +385,7 @@ class Engine:
         with self.store.begin() as unit:
             found, timers, now = self._open(unit, instance)
             self._settle(unit, found, timers, now, Committed())
-            attempt = Attempt(found, event, actor, data, now, now, unit)
+            attempt = Attempt(found, event, actor, data, now, now, unit, site=self.site)
             source, before = found.state, found.seq
             try:
                 self._apply(unit, attempt, timers, None, Committed())
@@ -466,7 +478,7 @@ class Engine:
         """Apply the timers that are due (I3). `found` and `timers` are brought up to date in place."""
         fired = 0
         while timers and (timer := min(timers, key=lambda t: (t.due_at, t.event))).due_at <= now:
-            attempt = Attempt(found, timer.event, SYSTEM_ACTOR, None, now, timer.due_at, unit)
+            attempt = Attempt(found, timer.event, SYSTEM_ACTOR, None, now, timer.due_at, unit, site=self.site)
             self._apply(unit, attempt, timers, timer.due_at, committed)
             fired += 1
             if fired > _MOST_TIMERS_AT_ONCE:
@@ -480,7 +492,7 @@ class Engine:
         found = attempt.instance
         workflow = self.workflow(found)
         if attempt.actor.proof:
-            attempt.holds_link = self._holds_link(attempt)
+            attempt.link = self._role_of(attempt.actor.proof, found)
         step = machine.step(workflow, found.state, attempt.event, self._verdicts(workflow, attempt))
         transition = step.transition
         if transition is None:
@@ -518,9 +530,16 @@ class Engine:
                 break
         return verdicts
 
-    def _holds_link(self, attempt: Attempt) -> bool:
-        found, proof = attempt.instance, attempt.actor.proof
-        return bool(proof) and links.is_genuine(proof, self._link_key, found.workflow, found.id, found.generation)
+    def _role_of(self, proof: str, found: Instance) -> str:
+        """Whose link `proof` is, among those that this instance mails; empty where it is none of them."""
+        if not proof:
+            return ""
+        definition = self.workflows.get((found.workflow, found.version))
+        for role in definition.link_roles if definition is not None else (HOLDER,):
+            purpose = links.purpose_of(found.workflow, role)
+            if links.is_genuine(proof, self._link_key, purpose, found.id, found.generation):
+                return role
+        return ""
 
     def _record(
         self,
@@ -549,7 +568,7 @@ class Engine:
             self.renew_link(unit, found)
             data = chain.canonical({**json.loads(data), chain.LINK: found.generation})
         self._enter(unit, found, attempt.event, source, target, str(attempt.actor), now, due_at, data)
-        self._set_timers(unit, workflow.by_name[target], attempt.at, found.id, timers, committed)
+        self._set_timers(unit, workflow.by_name[target], attempt, timers, committed)
         if way.effects:
             self._put_effects(unit, workflow, attempt, way.effects, committed)
         return Outcome(found.id, found.seq, attempt.event, source, target, now)
@@ -585,11 +604,10 @@ class Engine:
         )
         found.state, found.seq, found.head = target, seq, mac
 
-    def _set_timers(
-        self, unit: Unit, state: State, at: datetime, number: int, timers: list[Due], committed: Committed
-    ) -> None:
-        """The timers of the state that was entered, counted from `at`; those of the one that was left are gone."""
-        wanted = [Due(timer.event, at + timer.after) for timer in state.timers]
+    def _set_timers(self, unit: Unit, state: State, attempt: Attempt, timers: list[Due], committed: Committed) -> None:
+        """The timers of the state that was entered, counted from `attempt.at`; those of the one before are gone."""
+        number = attempt.instance.id
+        wanted = [Due(timer.event, timer.due(attempt)) for timer in state.timers]
         events = {timer.event for timer in wanted}
         if any(timer.event not in events for timer in timers):
             unit.write("DELETE FROM timer WHERE instance_id = ?", (number,))
@@ -749,12 +767,12 @@ class Engine:
             if due is None:
                 break
             overdue = True
-            attempt = Attempt(found, due.event, SYSTEM_ACTOR, None, now, due.due_at, unit)
+            attempt = Attempt(found, due.event, SYSTEM_ACTOR, None, now, due.due_at, unit, site=self.site)
             step = machine.step(workflow, found.state, due.event, self._verdicts(workflow, attempt))
             if step.transition is None:
                 break
             found.state = step.target
-            timers = [Due(timer.event, due.due_at + timer.after) for timer in workflow.by_name[step.target].timers]
+            timers = [Due(timer.event, timer.due(attempt)) for timer in workflow.by_name[step.target].timers]
         return Sight(stored, workflow.by_name[found.state], overdue, now), found
 
     def _entries(self, unit: Unit, number: int) -> tuple[chain.Entry, ...]:

@@ -31,7 +31,7 @@ class Catalogue:
         self._lock = Lock()
 
     def add(self, folder: Path) -> None:
-        """Take `folder/en.po` and `folder/ja.po` in, where they exist."""
+        """Take the catalogues of `folder` in: `en.po` and `ja.po`, and `<area>.en.po` where an area has its own."""
         with self._lock:
             if folder not in self._folders:
                 self._folders.append(folder)
@@ -51,8 +51,7 @@ class Catalogue:
             messages: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
             for folder in self._folders:
                 for language in LANGUAGES:
-                    path = folder / f"{language}.po"
-                    if path.exists():
+                    for path in sorted((*folder.glob(f"{language}.po"), *folder.glob(f"*.{language}.po"))):
                         with path.open("rb") as file:
                             for entry in read_po(file, locale=language):
                                 if entry.id and entry.string and not entry.fuzzy:

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from engine.migrate import migrate
-from engine.plugins import Plugins, SiteFacts, load
+from engine.plugins import Plugins, SiteFacts
 from engine.store import open_database
 from engine.testing import Clock, MemoryMailer
-from web.bootstrap import Site, build
+from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
 from workflows.registry import MIGRATIONS
 
@@ -171,8 +171,7 @@ def _plugins(settings: Settings, mailer: MemoryMailer) -> Plugins:
         def register_mailers(self) -> dict[str, MemoryMailer]:
             return {"memory": mailer}
 
-    facts = SiteFacts(settings.var, settings.base_url, settings.mail_from, settings.demo, settings.timezone)
-    return load({}, facts, extra=[("memory", Memory)])
+    return plugins_of(settings, extra=[("memory", Memory)])
 
 
 @pytest.fixture

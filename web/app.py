@@ -20,8 +20,9 @@ from web.assets import version_files
 from web.current import EXTENSION
 from web.errors import explain_errors
 from web.guard import PageSession, protect
+from web.menu import MAIN, REGISTRATION, shown
 from web.pages import apply, entrance, language, link, mailbox, terms, top
-from web.users import know_users, user
+from web.users import check_access, know_users, user
 
 if TYPE_CHECKING:
     from web.bootstrap import Site
@@ -94,8 +95,9 @@ def create_app(site: Site) -> Flask:
     explain_errors(app)
     for module in _BLUEPRINTS:
         app.register_blueprint(module.pages)
+    check_access(app)
 
-    app.jinja_env.globals.update(_=_, user=user)
+    app.jinja_env.globals.update(_=_, user=user, shown=shown, menus={"main": MAIN, "registration": REGISTRATION})
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     organisation = site.organisation

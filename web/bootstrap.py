@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from engine.calendar import BusinessCalendar
 from engine.check import check_all
 from engine.definition import Workflow
 from engine.delivery import Mailer
@@ -21,14 +22,17 @@ from engine.plugins import Plugins, SiteFacts, load
 from engine.release import release
 from engine.runtime import Engine
 from engine.scheduler import Heartbeat
-from engine.store import SiteDatabase, open_database
+from engine.store import Clock, SiteDatabase, open_database
 from engine.text import Text
 from web.settings import Settings
+from workflows import hookspecs
 from workflows.access import Access
 from workflows.catalogue import Catalogue, Organisation
 from workflows.passwords import Hasher
-from workflows.registry import MIGRATIONS, WORKFLOWS
+from workflows.registry import MIGRATIONS, WORKFLOWS, effect_handlers
+from workflows.services import ReviewPolicy, Services
 from workflows.throttle import Throttles
+from workflows.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Site:
     hasher: Hasher
     catalogue: Catalogue
     organisation: Organisation
+    services: Services
+    throttles: Throttles
     plugins: Plugins
     clock: Callable[[], datetime]
 
@@ -72,13 +78,13 @@ def organisation_of(settings: Settings) -> Organisation:
     )
 
 
-def plugins_of(settings: Settings) -> Plugins:
-    """The installed plugins, as they are configured. SMTP_URL is the mail plugin's `url`."""
+def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) -> Plugins:
+    """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`."""
     configured = {name: dict(table) for name, table in settings.plugins.items()}
     if settings.smtp_url is not None:
         configured.setdefault("smtp_mailer", {})["url"] = settings.smtp_url
     facts = SiteFacts(settings.var, settings.base_url, settings.mail_from, settings.demo, settings.timezone)
-    return load(configured, facts)
+    return load(configured, facts, extra=extra, specs=(hookspecs,))
 
 
 def build(
@@ -97,25 +103,31 @@ def build(
     organisation = organisation_of(settings)
     catalogue = Catalogue.from_settings(settings.products)
     plugins = plugins or plugins_of(settings)
-    handlers = plugins.effect_handlers()
+    now = clock or (lambda: datetime.now(UTC))
+    services = _services(settings, organisation, catalogue, plugins, now)
+    handlers = {**effect_handlers(services), **plugins.effect_handlers()}
     check_definitions(workflows, frozenset({"mail", *handlers}))
     db = open_database(settings.database_url, pool=settings.threads + 16)
-    migrate(db, MIGRATIONS)
+    migrate(db, (*MIGRATIONS, *plugins.migrations()))
     release(db, workflows)
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     options: dict[str, Any] = {"lease": _lease(plugins.mailers().values()), **(engine_options or {})}
-    engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, **options)
+    engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, site=services, **options)
     renderer = Renderer(
         base_url=settings.base_url,
         sender=organisation.mail_from,
         # Names of the default configuration have translations; a company's own are shown as it wrote them.
-        site={name: Text(value) for name, value in asdict(organisation).items()},
+        site={
+            **{name: Text(value) for name, value in asdict(organisation).items()},
+            "catalogue": catalogue,
+            "calendar": services.calendar,
+            "base_url": settings.base_url,
+        },
         link=engine.link,
     )
     engine.render = renderer.preview
     mailer = "dev_mailbox" if settings.demo else settings.mailer
     dispatcher = Dispatcher(engine, renderer, mailers=plugins.mailers(), mailer=mailer, handlers=handlers)
-    now = clock or (lambda: datetime.now(UTC))
     hasher = Hasher(*settings.password_cost)
     throttles = Throttles(settings.secret_key, now)
     access = Access(
@@ -128,7 +140,39 @@ def build(
         zone=ZoneInfo(settings.timezone),
     )
     heartbeat = Heartbeat(engine, dispatcher, chores=(access.purge,))
-    return Site(settings, db, engine, dispatcher, heartbeat, access, hasher, catalogue, organisation, plugins, now)
+    return Site(
+        settings=settings,
+        db=db,
+        engine=engine,
+        dispatcher=dispatcher,
+        heartbeat=heartbeat,
+        access=access,
+        hasher=hasher,
+        catalogue=catalogue,
+        organisation=organisation,
+        services=services,
+        throttles=throttles,
+        plugins=plugins,
+        clock=now,
+    )
+
+
+def _services(
+    settings: Settings, organisation: Organisation, catalogue: Catalogue, plugins: Plugins, clock: Clock
+) -> Services:
+    """What the procedures work with, as it is configured."""
+    backends = plugins.registered("register_billing_backends", "quote", "apply", "status", "history", "invoices")
+    sources = plugins.registered("register_disk_usage", "usage")
+    return Services(
+        catalogue=catalogue,
+        organisation=organisation,
+        calendar=BusinessCalendar.from_settings(settings.calendar, ZoneInfo(settings.timezone)),
+        review=ReviewPolicy.from_settings(settings.review),
+        vault=Vault(settings.secret_key),
+        clock=clock,
+        billing=backends.get(settings.billing),
+        disk_usage=sources.get(settings.disk_usage),
+    )
 
 
 def _lease(mailers: Iterable[Mailer]) -> timedelta:

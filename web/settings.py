@@ -1,7 +1,8 @@
 """The site's settings: `tetsuzuki.toml`, overridden by `TETSUZUKI_…` in the environment.
 
 Every key of the top level may come from the environment under its name in capitals. Tables stay in the file:
-`[organisation]` and `[products.<name>]` say who runs the site and what it sells, `[plugins.<name>]` configures plugins.
+`[organisation]` and `[products.<name>]` say who runs the site and what it sells, `[calendar]` when it works,
+`[review]` what its staff look at, `[plugins.<name>]` configures plugins.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|[0-9a-f:.]+")  # a name
 class Settings:
     """All settings, checked. `base_url` has no trailing slash; mailed links are built from it and from nothing else.
 
-    `password_cost` is Argon2id's (passes, KiB, lanes). `mailer` names the mailer among those that plugins register.
+    `password_cost` is Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one among those
+    that plugins register.
     `trusted_proxies` is how many reverse proxies stand in front, whose X-Forwarded headers are believed.
     """
 
@@ -42,6 +44,8 @@ class Settings:
     smtp_url: Secret | None = None
     mail_from: str = "aporder@desknets.com"
     mailer: str = "smtp_mailer"
+    billing: str = "ledger"
+    disk_usage: str = "http_usage"
     site_name: str = "クラウド版サポートサイト"
     timezone: str = "Asia/Tokyo"
     log_format: str = "text"
@@ -53,6 +57,8 @@ class Settings:
     demo: bool = False
     organisation: Mapping[str, Any] = field(default_factory=dict)
     products: Mapping[str, Any] = field(default_factory=dict)
+    calendar: Mapping[str, Any] = field(default_factory=dict)
+    review: Mapping[str, Any] = field(default_factory=dict)
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -62,6 +68,8 @@ _TEXTS = (
     "smtp_url",
     "mail_from",
     "mailer",
+    "billing",
+    "disk_usage",
     "site_name",
     "timezone",
     "log_format",
@@ -69,7 +77,7 @@ _TEXTS = (
 )
 _PATHS = ("var", "terms")
 _NUMBERS = ("trusted_proxies", "threads")
-_TABLES = ("organisation", "products", "plugins")
+_TABLES = ("organisation", "products", "calendar", "review", "plugins")
 _KNOWN = (*_TEXTS, *_PATHS, *_NUMBERS, "password_cost", *_TABLES)
 
 

@@ -1,17 +1,28 @@
-"""Who is logged in, for Flask-Login. The session lives on the server: the cookie holds only its token (G9)."""
+"""Who is logged in, and who may see which page. The session lives on the server: the cookie holds only its token (G9).
+
+Every view says who may call it, by `open_to_all`, `needs(role)` or one of the staff area's own; an app with a view that
+does not say so does not start. The check stands before the view, so nothing of it runs for who may not.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from flask import Flask, Response, redirect, url_for
+from flask import Flask, Response, abort, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
 
 from web.current import site
+from web.guard import STATIC
+from workflows.permissions import ROLES, reaches
 
 if TYPE_CHECKING:
     from workflows.records import Account
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+ANYONE = "anyone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +36,35 @@ class User(UserMixin):
         """What Flask-Login keeps: not the account but the session, so that log-out on the server ends it."""
         return self.token
 
+    def may(self, role: str) -> bool:
+        """Whether its account's role is `role` or one above it."""
+        return reaches(self.account.role, role)
+
+
+def open_to_all(view: View) -> View:
+    """Anybody may call this view, logged in or not."""
+    return _declared(view, ANYONE)
+
+
+def needs(role: str) -> Callable[[View], View]:
+    """Only an account with this role or one above it may call the view: others are told 403, strangers log in."""
+    if role not in ROLES:
+        raise ValueError(f"unknown role {role!r}; roles are {', '.join(ROLES)}")
+    return lambda view: _declared(view, role)
+
+
+def _declared(view: View, access: str) -> View:
+    view.access = access  # type: ignore[attr-defined]
+    return view
+
+
+def access_of(app: Flask, endpoint: str) -> str:
+    """Who may call an endpoint: `ANYONE`, the least role of an account, or a name of the staff area's."""
+    return str(getattr(app.view_functions[endpoint], "access", ""))
+
 
 def know_users(app: Flask) -> None:
-    """Let Flask-Login find the user of a request."""
+    """Let Flask-Login find the user of a request, and let in only who may come."""
     manager = LoginManager()
     # Its context processor would look the user up for every page, those among them that say the database is away.
     manager.init_app(app, add_context_processor=False)
@@ -38,12 +75,35 @@ def know_users(app: Flask) -> None:
         account = site().access.session(token)
         return User(account, token) if account is not None else None
 
-    @manager.unauthorized_handler
-    def show_log_in() -> Response:
-        return cast(Response, redirect(url_for("entrance.show")))
+    @app.before_request
+    def let_in() -> Response | None:
+        endpoint = request.endpoint
+        if endpoint is None or endpoint in STATIC:
+            return None
+        access = access_of(app, endpoint)
+        if access not in ROLES:
+            return None
+        here = user()
+        if here is None:
+            return cast(Response, redirect(url_for("entrance.show"), 302 if request.method == "GET" else 303))
+        return None if here.may(access) else abort(403)
+
+
+def check_access(app: Flask) -> None:
+    """Raises RuntimeError where a view does not say who may call it."""
+    silent = [name for name in app.view_functions if name not in STATIC and not access_of(app, name)]
+    if silent:
+        raise RuntimeError(f"views that do not say who may call them: {', '.join(sorted(silent))}")
 
 
 def user() -> User | None:
     """Who is logged in, or None."""
     found = current_user._get_current_object()
     return found if isinstance(found, User) else None
+
+
+def this_user() -> User:
+    """Who is logged in, in a view that only they can reach."""
+    here = user()
+    assert here is not None
+    return here

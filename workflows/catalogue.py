@@ -13,6 +13,8 @@ from typing import Any
 from engine.errors import ConfigurationError
 from engine.text import Text, _
 
+_OPTION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_NUMBERS = ("least_users", "most_users")
 _TEMPLATE = re.compile(r"https?://\{subdomain\}\.(?P<domain>[a-z0-9.-]+)(?P<rest>(?::[0-9]+)?(?P<path>/[^{}]*)?)")
 
 CUSTOMER_NUMBER_PATTERN = "A[0-9]{8}"  # G11
@@ -41,11 +43,15 @@ class Product:
     """Something that customers use under a subdomain of their own.
 
     `url` is where, with `{subdomain}` as the first label of its host. Raises ConfigurationError where it is not.
+    `options` are titles by name; a contract of it licenses from `least_users` to `most_users` users.
     """
 
     name: str
     title: str
     url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    least_users: int = 1
+    most_users: int = 99_999
 
     def __post_init__(self) -> None:
         if not _TEMPLATE.fullmatch(self.url):
@@ -55,6 +61,19 @@ class Product:
                     name=self.name,
                     url=self.url,
                 )
+            )
+        for option in self.options:
+            if not _OPTION.fullmatch(option):
+                raise ConfigurationError(
+                    _(
+                        "製品 %(name)s のオプション名「%(option)s」は半角英小文字・数字・ハイフンで指定してください。",
+                        name=self.name,
+                        option=option,
+                    )
+                )
+        if not 1 <= self.least_users <= self.most_users:
+            raise ConfigurationError(
+                _("製品 %(name)s の least_users と most_users は1以上で、この順に指定してください。", name=self.name)
             )
 
     @property
@@ -82,7 +101,8 @@ class Catalogue:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Catalogue:
-        """The catalogue of `[products.<name>]` tables with `title` and `url`; the default one where there are none.
+        """The catalogue of `[products.<name>]` tables with `title` and `url`, and if wanted `options` (a table of
+        titles), `least_users` and `most_users`; the default one where there are none.
 
         Raises ConfigurationError that names the product and the key.
         """
@@ -93,11 +113,17 @@ class Catalogue:
             where = f"products.{name}"
             if not isinstance(table, Mapping):
                 raise ConfigurationError(_("設定 %(key)s は title と url を持つ表で指定してください。", key=where))
-            values = _strings(where, table, ("title", "url"))
+            numbers = {key: _number(f"{where}.{key}", table[key]) for key in _NUMBERS if key in table}
+            options = table.get("options", {})
+            if not isinstance(options, Mapping):
+                raise ConfigurationError(_("設定 %(key)s は表で指定してください。", key=f"{where}.options"))
+            _strings(f"{where}.options", options, tuple(options))
+            texts = {key: value for key, value in table.items() if key not in (*_NUMBERS, "options")}
+            values = _strings(where, texts, ("title", "url"))
             for key in ("title", "url"):
                 if not values.get(key):
                     raise ConfigurationError(_("設定 %(key)s がありません。", key=f"{where}.{key}"))
-            products[name] = Product(name, values["title"], values["url"])
+            products[name] = Product(name, values["title"], values["url"], dict(options), **numbers)
         return cls(products)
 
     def url(self, product: str, subdomain: str) -> str:
@@ -113,8 +139,25 @@ DEFAULT_CATALOGUE = Catalogue(
     {
         product.name: product
         for product in (
-            Product("desknets-neo", "desknet's NEO", "https://{subdomain}.dn-cloud.com/cgi-bin/dneo/dneo.cgi"),
-            Product("chatluck", "ChatLuck", "https://{subdomain}.chatluck.net/cgi-bin/chatlk/chat.cgi"),
+            Product(
+                "desknets-neo",
+                "desknet's NEO",
+                "https://{subdomain}.dn-cloud.com/cgi-bin/dneo/dneo.cgi",
+                {
+                    "appsuite": "AppSuite",
+                    "disk-10gb": "ディスク容量追加（10GB）",
+                    "secure-browser": "セキュアブラウザ",
+                    "safety-check": "安否確認",
+                },
+                least_users=5,
+            ),
+            Product(
+                "chatluck",
+                "ChatLuck",
+                "https://{subdomain}.chatluck.net/cgi-bin/chatlk/chat.cgi",
+                {"disk-10gb": "ディスク容量追加（10GB）", "secure-browser": "セキュアブラウザ"},
+                least_users=5,
+            ),
         )
     }
 )
@@ -124,7 +167,9 @@ DEFAULT_CATALOGUE = Catalogue(
 class Organisation:
     """The company that runs the site, as pages and mails name it (G14, G43, G44).
 
-    `customer_number_pattern` is a regular expression that the whole customer number must match (G11).
+    `customer_number_pattern` is a regular expression that the whole customer number must match (G11). `staff_email` is
+    where the staff read the site's mails to them; `disk_usage_faq` is the address of the FAQ on disk usage (G27), and
+    `opening_mail` the subject of the mail that tells a customer their number (G12).
     """
 
     site_name: str = "クラウド版サポートサイト"
@@ -135,6 +180,9 @@ class Organisation:
     hours: str = "平日9:00～17:30（土日祝日、弊社指定休日を除く）"
     customer_number_pattern: str = CUSTOMER_NUMBER_PATTERN
     mail_from: str = "aporder@desknets.com"
+    staff_email: str = "cloudsupport@desknets.com"
+    disk_usage_faq: str = "https://faq.desknets.com/--61276c4d16d50b0023d7d2c7"
+    opening_mail: str = "【重要】desknet‘s クラウド開通のご案内"
 
     def __post_init__(self) -> None:
         try:
@@ -152,6 +200,12 @@ class Organisation:
     def from_settings(cls, settings: Mapping[str, Any]) -> Organisation:
         """The defaults, overridden by `settings`. Raises ConfigurationError for an unknown key or a wrong value."""
         return cls(**_strings("", settings, tuple(entry.name for entry in fields(cls))))
+
+
+def _number(key: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(_("設定 %(key)s には1以上の整数を指定してください。", key=key))
+    return value
 
 
 def _strings(where: str, settings: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, str]:

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine.definition import Effect, Start, Transition, Workflow
-from engine.diagram import duration, mermaid
+from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
+from engine.diagram import duration, lasting, mermaid
 from engine.text import LANGUAGES, Text
 
 _NOTHING = "–"
@@ -58,8 +58,12 @@ def _where_links_open(workflow: Workflow) -> str:
 
 def _states(workflow: Workflow) -> Iterator[Sequence[str]]:
     for state in workflow.states:
-        timers = ", ".join(f"`{timer.event}` after {duration(timer.after)}" for timer in state.timers)
+        timers = ", ".join(f"`{timer.event}` {_lasting(timer)}" for timer in state.timers)
         yield f"`{state.name}`" + (" (final)" if state.final else ""), _title(state.title), timers
+
+
+def _lasting(timer: Timer) -> str:
+    return f"at `{lasting(timer)}`" if timer.at is not None else f"after {lasting(timer)}"
 
 
 def _ways(workflow: Workflow) -> Iterator[Sequence[str]]:
@@ -83,11 +87,12 @@ def _renewal(way: Start | Transition) -> str:
 
 
 def _rules(workflow: Workflow) -> list[Sequence[str]]:
-    """Each guard and write with the first paragraph of its docstring."""
+    """Each guard, write and time of a timer with the first paragraph of its docstring."""
     used: dict[Callable[[Any], object], None] = {}
     ways: tuple[Start | Transition, ...] = (workflow.start, *workflow.transitions)
     for way in ways:
         used.update(dict.fromkeys((*way.guards, *way.writes)))
+    used.update((timer.at, None) for state in workflow.states for timer in state.timers if timer.at is not None)
     return [(f"`{rule.__name__}`", _first_paragraph(rule)) for rule in used]
 
 
@@ -97,8 +102,9 @@ def _first_paragraph(rule: Callable[[Any], object]) -> str:
 
 def _effect(effect: Effect) -> Sequence[str]:
     done = f"fires `{effect.done}`" if effect.done else ""
-    link = ", with the link" if effect.link else ""
-    return f"`{effect.name}`", effect.kind + link, effect.to, done, duration(effect.retry.deadline)
+    link = f", with the link of `{effect.link}`" if effect.link not in ("", HOLDER) else ", with the link"
+    to = f"{effect.to}, Cc {effect.cc}" if effect.cc else effect.to
+    return f"`{effect.name}`", effect.kind + (link if effect.link else ""), to, done, duration(effect.retry.deadline)
 
 
 def _title(title: Text | None) -> str:

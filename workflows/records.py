@@ -62,6 +62,7 @@ class Account(Record):
     role = pw.CharField(16)  # viewer (閲覧), editor (手続き), admin (管理)
     language = pw.CharField(8, default="ja")
     created_at = UtcField()
+    terms_version = pw.CharField(64, default="")  # of the terms of use that were accepted with it (G10)
 
     class Meta:
         indexes = ((("customer", "email"), True),)
@@ -77,6 +78,7 @@ class Application(Record):
     user_name = pw.CharField(100)
     password_hash = pw.CharField(255)
     language = pw.CharField(8)
+    terms_version = pw.CharField(64, default="")
 
 
 class PendingApplication(Record):
@@ -108,6 +110,44 @@ class Throttle(Record):
     full_at = UtcField(index=True)
 
 
+class StaffMember(Record):
+    """Somebody who works for the company. Without `totp_secret` (sealed by the vault) nobody can log in yet."""
+
+    id = pw.BigAutoField()
+    email = pw.CharField(254, unique=True)
+    name = pw.CharField(100)
+    password_hash = pw.CharField(255, default="")
+    totp_secret = pw.CharField(255, default="")
+    active = pw.IntegerField(default=1)  # 0 or 1
+    created_at = UtcField()
+
+
+class ChangeRequest(Record):
+    """What a customer asked to change, keyed by its procedure's instance: the line of 契約履歴 (G6).
+
+    `before`, `after` and `quote` are JSON, as they were confirmed. `slot` names what only one open request may
+    concern, as in `contract:7/users`, and is NULL once the request is closed. `asked_by` is an account's id, which may
+    be gone; `reason` is what the customer is told of a rejection; `reference` names it in the billing backend's books.
+    """
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    contract_id: int | None
+    contract = pw.ForeignKeyField(Contract, null=True, on_delete="CASCADE")
+    kind = pw.CharField(32)  # of workflows.services.KINDS
+    slot = pw.CharField(100, null=True, unique=True)
+    asked_by = pw.BigIntegerField()
+    asked_by_name = pw.CharField(100)
+    asked_at = UtcField()
+    before = pw.TextField(default="")
+    after = pw.TextField()
+    quote = pw.TextField(default="")
+    effective_on = pw.DateField()
+    reason = pw.CharField(1000, default="")
+    reference = pw.CharField(200, default="")
+
+
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     Contract,
@@ -116,4 +156,6 @@ RECORDS: tuple[type[Record], ...] = (
     PendingApplication,
     Session,
     Throttle,
+    StaffMember,
+    ChangeRequest,
 )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.definition import Workflow
+from engine.delivery import EffectHandler
 from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
+from workflows.services import Services
 
 WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION,)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
+
+
+def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
+    """What carries out the procedures' own effects, by kind; plugins bring the others."""
+    return {}

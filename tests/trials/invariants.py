@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import peewee as pw
@@ -210,7 +210,7 @@ def _timers(site: Site, read: _Read) -> Iterator[str]:
             elif due is not None and from_db(at) >= due:
                 yield f"instance {number}: {event} at {at}, although it was overdue since {due}"
             timers = workflow.by_name[target].timers
-            due = from_db(at) + timers[0].after if timers else None
+            due = from_db(at) + (timers[0].after or timedelta(0)) if timers else None
         wanted = [] if workflow.by_name[state].final else [("expire", due)]
         if read.timers.get(number, []) != wanted:
             yield f"instance {number} is {state} with timers {read.timers.get(number)}, not {wanted}"

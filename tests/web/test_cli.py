@@ -215,7 +215,7 @@ def test_workflows_are_listed_and_shown(run: Run) -> None:
     assert said.code == 0
     assert "account_creation  v1  Account creation  (4 states, " in said.out
     shown = run("workflow", "show", "account_creation").out
-    assert "emailed: メール送信済み\n  ⏱ after 1 day, 0:00:00: expire" in shown
+    assert "emailed: メール送信済み\n  ⏱ 24h: expire" in shown
     assert "activate → activated [address_is_free]  (メールのURLを開いた方)" in shown
     assert "emailed: Mail sent" in run("workflow", "show", "account_creation", "--language", "en").out
 
@@ -405,7 +405,7 @@ def test_doctor_misses_a_mailer(run: Run) -> None:
 def test_migrating_twice_says_so(run: Run) -> None:
     said = run("migrate")
     assert said.code == 0
-    assert all(line.startswith("applied 0001_") for line in said.out.splitlines())
+    assert all(line.startswith("applied 00") for line in said.out.splitlines())
     again = run("migrate")
     assert (again.code, again.out) == (0, "the database is up to date\n")
 

@@ -47,6 +47,7 @@ def list_workflows() -> None:
 @click.option("--language", type=click.Choice(["ja", "en"]), default="ja", show_default=True)
 def show(name: str, language: str) -> None:
     """A workflow's states, transitions, guards and timers."""
+    from engine.diagram import lasting
     from engine.text import reading_in
 
     found = _named(name)
@@ -56,7 +57,7 @@ def show(name: str, language: str) -> None:
             kind = " (final)" if state.final else ""
             click.echo(f"\n{state.name}: {state.title}{kind}")
             for timer in state.timers:
-                click.echo(f"  ⏱ after {timer.after}: {timer.event}")
+                click.echo(f"  ⏱ {lasting(timer)}: {timer.event}")
             for event in found.events[state.name]:
                 for way in found.outgoing[state.name, event]:
                     guards = f" [{', '.join(guard.__name__ for guard in way.guards)}]" if way.guards else ""

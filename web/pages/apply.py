@@ -23,6 +23,7 @@ from web import cookies
 from web.answers import form_again
 from web.current import remote, site
 from web.forms import AccountForm, IdentifyForm
+from web.users import open_to_all
 from workflows import inputs, passwords
 from workflows.access import PendingInput
 from workflows.account_creation.inputs import ApplicationInput
@@ -71,6 +72,7 @@ def _applicant() -> Applicant | None:
 
 
 @pages.get("")
+@open_to_all
 def identify() -> str:
     """アカウント作成お申込み: subdomain and customer number."""
     form = IdentifyForm()
@@ -80,6 +82,7 @@ def identify() -> str:
 
 
 @pages.post("")
+@open_to_all
 def begin() -> str | Response:
     """［申し込む］ checks both and leads to アカウント情報設定 (G16)."""
     form = IdentifyForm()
@@ -106,6 +109,7 @@ def _identify_page(form: IdentifyForm) -> str:
 
 
 @pages.get("/account")
+@open_to_all
 def describe() -> str | Response:
     """アカウント情報設定, with what was typed before where somebody came back from the question (G4)."""
     applicant = _applicant()
@@ -119,6 +123,7 @@ def describe() -> str | Response:
 
 
 @pages.post("/account")
+@open_to_all
 def set_account() -> str | Response:
     """［設定する］: with the dialog's はい it applies, without it the question is asked on a page of its own (G20)."""
     applicant = _applicant()
@@ -170,6 +175,7 @@ def _account_page(form: AccountForm, applicant: Applicant, key: str | None = Non
 
 
 @pages.get("/confirm")
+@open_to_all
 def confirm() -> str | Response:
     """The question of the dialog as a page, for browsers without JavaScript. It carries no password."""
     held = _held()
@@ -179,6 +185,7 @@ def confirm() -> str | Response:
 
 
 @pages.post("/confirm")
+@open_to_all
 def answer() -> str | Response:
     """［はい］ applies; anything else changes nothing and leads back to the form (G20)."""
     applicant = _applicant()
@@ -248,6 +255,7 @@ def _apply(
 
 
 @pages.get("/accepted")
+@open_to_all
 def accepted() -> str | Response:
     """What happens now: the mail, and what to do with it (G22, G23, G43)."""
     kept = session.get(_ACCEPTED)

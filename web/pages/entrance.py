@@ -10,12 +10,13 @@ from web import cookies
 from web.answers import form_again
 from web.current import remote, site
 from web.forms import LogInForm
-from web.users import User, user
+from web.users import User, open_to_all, user
 
 pages = Blueprint("entrance", __name__)
 
 
 @pages.get("/")
+@open_to_all
 def show() -> str | Response:
     """The log-in form; TOP for who is logged in."""
     if user() is not None:
@@ -24,6 +25,7 @@ def show() -> str | Response:
 
 
 @pages.post("/")
+@open_to_all
 def log_in() -> str | Response:
     """Begin a session. One message for whatever does not fit, so that nobody learns which part was right."""
     form = LogInForm()
@@ -49,6 +51,7 @@ def log_in() -> str | Response:
 
 
 @pages.post("/logout")
+@open_to_all
 def log_out() -> Response:
     """End the session on the server, and forget it here."""
     _end_session()

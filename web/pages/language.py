@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, request
 from werkzeug import Response
 
 from web import cookies
+from web.users import open_to_all
 
 pages = Blueprint("language", __name__)
 
@@ -24,6 +25,7 @@ def is_path_here(text: str) -> bool:
 
 
 @pages.post("/language")
+@open_to_all
 def choose() -> Response:
     """Keep the choice and go back to the page on which it was made."""
     back = request.form.get("next", "")

@@ -16,6 +16,7 @@ from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConfli
 from engine.machine import NO_PERMISSION
 from web import cookies
 from web.current import site
+from web.users import open_to_all
 
 PURPOSE = "account_creation"
 _DONE_HERE = "done_here"
@@ -39,6 +40,7 @@ _OFFER = Page("link/offer.html")
 
 
 @pages.get("/a/<ref>")
+@open_to_all
 def show(ref: str) -> Response:
     """The state as it is now, whether or not a scheduler runs."""
     instance = site().engine.open_link(PURPOSE, ref)
@@ -49,6 +51,7 @@ def show(ref: str) -> Response:
 
 
 @pages.post("/a/<ref>")
+@open_to_all
 def press(ref: str) -> AnyResponse:
     """Do what the button says, then show what came of it; a second press finds it done and says so."""
     engine = site().engine

@@ -13,6 +13,7 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, render_template
 
 from web.current import local_time, site
+from web.users import open_to_all
 
 FOLDER = "mailbox"
 _SHOWN = 100
@@ -47,6 +48,7 @@ def only_in_a_demo() -> None:
 
 
 @pages.get("/")
+@open_to_all
 def show() -> str:
     """All mails, the newest first."""
     newest = sorted(_files(), key=lambda path: path.name, reverse=True)[:_SHOWN]
@@ -54,12 +56,14 @@ def show() -> str:
 
 
 @pages.get("/<name>")
+@open_to_all
 def read(name: str) -> str:
     """One mail: its head, its text with the links to follow, and its HTML."""
     return render_template("mailbox/read.html", letter=_find(name))
 
 
 @pages.get("/<name>/html")
+@open_to_all
 def read_html(name: str) -> Response:
     """The HTML of a mail, shut in by a policy of its own."""
     response = Response(f'<base target="_blank">{_find(name).html}', mimetype="text/html")

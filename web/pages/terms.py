@@ -6,6 +6,7 @@ from flask import Blueprint, current_app, request
 from werkzeug import Response
 
 from web.current import site
+from web.users import open_to_all
 from workflows.terms import terms_pdf
 
 _MADE = "terms_of_use"
@@ -14,6 +15,7 @@ pages = Blueprint("terms", __name__)
 
 
 @pages.get("/tos.pdf")
+@open_to_all
 def download() -> Response:
     """The company's own document where one is configured, else the one that states what the manual does."""
     file = site().settings.terms

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Blueprint, render_template
-from flask_login import login_required
 
 from engine.text import Text
 from web.current import site, today
-from web.users import user
+from web.users import needs, this_user
+from workflows.permissions import VIEWER
 from workflows.records import Contract, Customer
 
 pages = Blueprint("top", __name__)
@@ -25,12 +25,10 @@ class Shown:
 
 
 @pages.get("/top")
-@login_required
+@needs(VIEWER)
 def show() -> str:
     """① customer number and company ② the address of each environment ③ the term of each contract."""
-    here = user()
-    assert here is not None
-    customer = Customer.get_by_id(here.account.customer_id)
+    customer = this_user().account.customer
     return render_template("top.html", customer=customer, contracts=_contracts(customer))
 
 

@@ -1,0 +1,34 @@
+"""What a plugin may add to the business: the hooks, their arguments and their promises.
+
+Each registers by name, once at start, and hands over objects that do the work later; see `engine.hookspecs` for the
+hooks of the engine and docs/hooks.md for plugin authors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.hookspecs import hookspec
+from workflows.billing import BillingBackend
+from workflows.usage import DiskUsage
+
+
+@hookspec
+def register_billing_backends() -> Mapping[str, BillingBackend]:  # type: ignore[empty-body]
+    """Billing backends by name. The site's setting `billing` says which of them quotes and applies.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; without a backend, changes show no price and wait as
+    incidents when they are to be applied.
+    Must never: open a connection; return a backend that cannot be called from several threads at once.
+    """
+
+
+@hookspec
+def register_disk_usage() -> Mapping[str, DiskUsage]:  # type: ignore[empty-body]
+    """Sources of disk usage by name. The site's setting `disk_usage` says which of them is asked.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; pages then say that no figure is available.
+    Must never: open a connection; return a source that cannot be called from several threads at once.
+    """

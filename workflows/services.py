@@ -1,0 +1,61 @@
+"""What the procedures of this business work with; `web.bootstrap` puts it together.
+
+Rules get it as `attempt.site`. They may ask what is configured and what day it is; they never call a plugin, because
+nothing may happen inside a transaction but the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.calendar import BusinessCalendar
+from engine.errors import ConfigurationError
+from workflows.billing import BillingBackend
+from workflows.catalogue import Catalogue, Organisation
+from workflows.usage import DiskUsage
+from workflows.vault import Vault
+
+KINDS = ("users", "options", "term", "order", "payment_method", "details")
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPolicy:
+    """Which kinds of request staff look at before they are accepted, and within how many working days."""
+
+    kinds: frozenset[str] = frozenset({"options", "term", "order"})
+    working_days: int = 2
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> ReviewPolicy:
+        """The policy of `[review]`: `kinds`, `working_days`. Raises ConfigurationError that names the key."""
+        values: dict[str, Any] = {}
+        for key, value in settings.items():
+            if key == "kinds":
+                if not isinstance(value, list) or not set(value) <= set(KINDS):
+                    raise ConfigurationError(f"[review] kinds: expected a list of {', '.join(KINDS)}, got {value!r}")
+                values[key] = frozenset(value)
+            elif key == "working_days":
+                if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 60:
+                    raise ConfigurationError(f"[review] working_days: expected a number from 1 to 60, got {value!r}")
+                values[key] = value
+            else:
+                raise ConfigurationError(f"[review]: unknown key {key!r}; known are kinds, working_days")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that rules, effects and pages of this business share. `billing` and `disk_usage` are None where no
+    plugin does that."""
+
+    catalogue: Catalogue
+    organisation: Organisation
+    calendar: BusinessCalendar
+    review: ReviewPolicy
+    vault: Vault
+    clock: Callable[[], datetime]
+    billing: BillingBackend | None = None
+    disk_usage: DiskUsage | None = None

@@ -1,0 +1,43 @@
+"""Keeps what must be readable again but never lie in the clear: account numbers, TOTP secrets (I11).
+
+AES-256-GCM (NIST SP 800-38D) under a key that is derived from the site's secret. What is sealed for one purpose cannot
+be opened for another.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from engine.definition import Secret
+from engine.errors import EngineError
+
+_NONCE = 12  # bytes, as GCM wants it
+
+
+class Unreadable(EngineError):
+    """What was kept encrypted cannot be read: SECRET_KEY is not the one it was sealed with."""
+
+
+class Vault:
+    """Seals texts and opens them again. `secret` is the site's SECRET_KEY; who changes it loses what was sealed."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._aead = AESGCM(hmac.digest(secret, b"tetsuzuki vault", "sha256"))
+
+    def seal(self, text: str, purpose: str) -> str:
+        """`text` as ASCII that nobody can read, a new one each time."""
+        nonce = os.urandom(_NONCE)
+        return urlsafe_b64encode(nonce + self._aead.encrypt(nonce, text.encode(), purpose.encode())).decode()
+
+    def open(self, sealed: str, purpose: str) -> Secret:
+        """The text again. Raises Unreadable where it was changed, or sealed with another secret or purpose."""
+        try:
+            raw = urlsafe_b64decode(sealed)
+            return Secret(self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode()).decode())
+        except (InvalidTag, ValueError) as error:
+            raise Unreadable from error
