@@ -1,12 +1,21 @@
-"""Small real parts for tests: a clock that is set, a mailer that remembers. For this project and for plugin authors."""
+"""For tests, this project's and those of plugin authors: a clock that is set, a mailer that remembers, and contract
+tests for mailers and effect handlers. Those for payment methods, billing and so on are in `workflows.testing`.
+
+    class TestMyMailer(MailerContract):
+        def mailer(self):
+            return MyMailer(...)
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-from engine.delivery import Accepted, Message, Outcome
+from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Message, Outcome
 
 
 class Clock:
@@ -42,3 +51,78 @@ class MemoryMailer:
             if isinstance(outcome, Accepted):
                 self.sent.append(message)
         return outcome
+
+
+_THREADS = 8
+
+
+class MailerContract(ABC):
+    """What every mailer holds. `mailer` gives one that can deliver `message`."""
+
+    @abstractmethod
+    def mailer(self) -> Mailer:
+        """A mailer that is ready."""
+
+    def message(self) -> Message:
+        """An ordinary mail."""
+        return Message(
+            message_id="1.1.0.contract@example.jp",
+            sender="site@example.jp",
+            to=("reader@example.jp",),
+            subject="お知らせ",
+            text="本文です。\n",
+            html="<p>本文です。</p>",
+        )
+
+    def test_it_takes_a_mail(self) -> None:
+        assert isinstance(self.mailer().send(self.message(), "1.1.0.contract"), Accepted)
+
+    def test_it_takes_the_same_mail_again(self) -> None:
+        mailer = self.mailer()
+        for _ in range(2):
+            assert isinstance(mailer.send(self.message(), "1.1.0.contract"), Accepted)
+
+    def test_what_cannot_be_sent_fails_and_raises_nothing(self) -> None:
+        """A line break in a header would let a text write headers of its own."""
+        for wrong in (
+            replace(self.message(), subject="Hello\nBcc: all@example.jp"),
+            replace(self.message(), to=("reader@example.jp\nRCPT TO:<all@example.jp>",)),
+            replace(self.message(), to=("no address",)),
+        ):
+            assert isinstance(self.mailer().send(wrong, "1.1.0.contract"), Failed)
+
+    def test_it_is_called_from_several_threads_at_once(self) -> None:
+        mailer = self.mailer()
+        mails = [replace(self.message(), message_id=f"{number}.1.0.contract@example.jp") for number in range(_THREADS)]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            outcomes = list(pool.map(lambda mail: mailer.send(mail, mail.message_id), mails))
+        assert all(isinstance(outcome, Accepted | Deferred) for outcome in outcomes)
+
+    def test_what_it_says_of_its_slowness_is_a_duration(self) -> None:
+        assert isinstance(getattr(self.mailer(), "longest", timedelta(0)), timedelta)
+
+
+class EffectHandlerContract(ABC):
+    """What every effect handler holds. `handler` gives one that can carry out `delivery`."""
+
+    @abstractmethod
+    def handler(self) -> EffectHandler:
+        """A handler that is ready."""
+
+    @abstractmethod
+    def delivery(self) -> Delivery:
+        """An effect that it can carry out."""
+
+    def test_it_carries_an_effect_out(self) -> None:
+        assert isinstance(self.handler().deliver(self.delivery(), "1.1.0.contract"), Accepted)
+
+    def test_it_carries_the_same_effect_out_again(self) -> None:
+        handler = self.handler()
+        for _ in range(2):
+            assert isinstance(handler.deliver(self.delivery(), "1.1.0.contract"), Accepted)
+
+    def test_it_is_called_from_several_threads_at_once(self) -> None:
+        handler = self.handler()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            outcomes = list(pool.map(lambda n: handler.deliver(self.delivery(), f"{n}.1.0.contract"), range(_THREADS)))
+        assert all(isinstance(outcome, Accepted | Deferred) for outcome in outcomes)

@@ -22,7 +22,7 @@ _COMMANDS = {
     "customers": ("web.cli.customers", "customers", "Bring customers and contracts in, or out."),
     "workflow": ("web.cli.workflow", "workflow", "Look at workflows and at what runs on them."),
     "incidents": ("web.cli.incidents", "incidents", "What was given up, and what to do about it."),
-    "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins."),
+    "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins, or begin one."),
     "doctor": ("web.cli.upkeep", "doctor", "Is everything well? Ends with 1 where it is not."),
 }
 

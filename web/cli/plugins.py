@@ -1,15 +1,18 @@
-"""`tetsuzuki plugins list|check`."""
+"""`tetsuzuki plugins list|check|new`."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
+
+from web.cli.skeleton import SHAPES, write_package
 
 
 @click.group(epilog="Example: tetsuzuki plugins list")
 def plugins() -> None:
-    """Look at the installed plugins."""
+    """Look at the installed plugins, or begin one."""
 
 
 @plugins.command("list", epilog="Example: tetsuzuki plugins list")
@@ -40,3 +43,13 @@ def check() -> None:
     if loaded.failures:
         sys.exit(1)
     click.echo(f"{sum(one.state == 'enabled' for one in loaded.listed)} plugins are well")
+
+
+@plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape billing_backend")
+@click.argument("name")
+@click.option("--shape", type=click.Choice(tuple(SHAPES)), required=True, help="What the plugin is.")
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where its folder goes.")
+def new(name: str, shape: str, into: Path) -> None:
+    """Write a package with a plugin that works, and the contract tests of its shape."""
+    folder = write_package(name, shape, into)
+    click.echo(f"{folder} is there. Next:\n  cd {folder}\n  pip install .\n  pytest\n  tetsuzuki plugins list")

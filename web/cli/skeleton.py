@@ -1,0 +1,66 @@
+"""`tetsuzuki plugins new`: a package with a plugin that works and the contract tests of its shape.
+
+What it writes is in `skeletons/`: for each shape the module, its test and its settings, with `$name` and the like.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from string import Template
+
+from engine.errors import ConfigurationError
+
+SKELETONS = Path(__file__).parent / "skeletons"
+
+# What a plugin of each shape is, in the words of its README.
+SHAPES: Mapping[str, str] = {
+    "mailer": "A mailer",
+    "effect_handler": "A handler of effects",
+    "billing_backend": "A billing backend",
+    "disk_usage": "A source of disk usage",
+}
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_LONGEST = 40
+
+
+def write_package(name: str, shape: str, into: Path) -> Path:
+    """Write the package of a plugin `name` into a new folder below `into`; returns the folder.
+
+    Raises ConfigurationError where the name cannot be one, is Python's own or its folder is already there.
+    """
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST or keyword.iskeyword(name) or name in sys.stdlib_module_names:
+        raise ConfigurationError(
+            f"plugin name {name!r}: expected lower-case letters, digits and single underscores, beginning with a "
+            f"letter, at most {_LONGEST}, and no word of Python's, as in convenience_store"
+        )
+    folder = into / f"tetsuzuki-{name.replace('_', '-')}"
+    if folder.exists():
+        raise ConfigurationError(f"{folder} is already there; choose another name, or another folder with --into")
+    for path, text in _files(name, shape):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def _files(name: str, shape: str) -> Iterator[tuple[str, str]]:
+    values = {
+        "name": name,
+        "dashed": name.replace("_", "-"),
+        "module": f"tetsuzuki_{name}",
+        "class": "".join(part.capitalize() for part in name.split("_")),
+        "what": SHAPES[shape],
+    }
+    values["settings"] = _filled(f"{shape}.settings.txt", values).rstrip("\n")
+    yield "pyproject.toml", _filled("pyproject.toml.txt", values)
+    yield "README.md", _filled("readme.md.txt", values)
+    yield f"{values['module']}/__init__.py", _filled(f"{shape}.py.txt", values)
+    yield f"tests/test_{name}.py", _filled(f"{shape}.test.txt", values)
+
+
+def _filled(file: str, values: Mapping[str, str]) -> str:
+    return Template((SKELETONS / file).read_text(encoding="utf-8")).substitute(values)
