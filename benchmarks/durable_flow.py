@@ -162,8 +162,8 @@ class Raw(Subject):
             "VALUES (?, 'expire', ?, ?, 0, '')",
             f"INSERT INTO outbox ({_OUTBOX}) VALUES (?, 1, 0, 'mail', 'account_creation', 'applicant', "
             "'ja', '{}', 0, 'leased', 1, 1, 0, ?, ?, 'host:0123456789ab', '')",
-            "INSERT INTO application (instance, customer_id, email, user_name, password_hash, language) "
-            "VALUES (?, ?, ?, '山田 太郎', ?, 'ja')",
+            "INSERT INTO application (instance, customer_id, email, user_name, password_hash, language, terms_version) "
+            "VALUES (?, ?, ?, '山田 太郎', ?, 'ja', '')",
         ),
         (
             "UPDATE outbox SET state = 'done' WHERE instance_id = ? AND seq = 1 AND position = 0",
@@ -174,8 +174,8 @@ class Raw(Subject):
             "WHERE instance_id = ? AND event = 'expire'",
         ),
         (
-            "INSERT INTO account (customer_id, email, user_name, password_hash, role, language, created_at) "
-            "VALUES (?, ?, '山田 太郎', ?, 'viewer', 'ja', ?)",
+            "INSERT INTO account (customer_id, email, user_name, password_hash, role, language, created_at, "
+            "terms_version) VALUES (?, ?, '山田 太郎', ?, 'viewer', 'ja', ?, '')",
             "UPDATE application SET password_hash = '' WHERE instance = ?",
             "UPDATE instance SET state = 'activated', seq = 3, head = ? WHERE id = ?",
             "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac) "

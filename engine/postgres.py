@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ from engine.store import (
     SiteDatabase,
     Statement,
     Store,
+    T,
     Unit,
     Violation,
     from_db,
@@ -183,6 +184,14 @@ class PostgresStore:
                 unit.held.clear()
                 with suppress(psycopg.Error):  # a broken connection has rolled back; the first error is the one to tell
                     connection.rollback()
+
+    def run(self, call: Callable[[_PostgresUnit], T]) -> T:
+        """See `Store.run`. PostgreSQL shares flushes among connections by itself; here each commit is one's own."""
+        with self.begin() as unit:
+            result = call(unit)
+            if not unit.unchanged:
+                self.commit(unit)
+        return result
 
     def open_new(self, unit: _PostgresUnit) -> tuple[int, datetime]:
         """See `Store.open_new`; a sequence never gives a number twice."""

@@ -190,23 +190,27 @@ class Engine:
         start = definition.start
         about = f"{workflow} {subject}"
         committed = Committed()
+
+        def begin(unit: Unit) -> Outcome:
+            number, now = self.store.open_new(unit)
+            if key is not None and (repeated := self._keys.repeated(unit, actor, key, START_EVENT, about, data)):
+                unit.unchanged = True
+                return repeated
+            instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"")
+            attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self.site)
+            if not start.allow.holds(attempt):
+                raise Forbidden
+            refusals = [refusal for guard in start.guards if (refusal := guard(attempt)) is not None]
+            if refusals:
+                raise Refused(refusals)
+            self._write(start.writes, attempt)
+            outcome = self._record(unit, definition, attempt, start, start.state, [], None, committed)
+            if key is not None:
+                self._keys.use(unit, actor, key, START_EVENT, about, data, outcome)
+            return outcome
+
         try:
-            with self.store.begin() as unit:
-                number, now = self.store.open_new(unit)
-                if key is not None and (repeated := self._keys.repeated(unit, actor, key, START_EVENT, about, data)):
-                    return repeated
-                instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"")
-                attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self.site)
-                if not start.allow.holds(attempt):
-                    raise Forbidden
-                refusals = [refusal for guard in start.guards if (refusal := guard(attempt)) is not None]
-                if refusals:
-                    raise Refused(refusals)
-                self._write(start.writes, attempt)
-                outcome = self._record(unit, definition, attempt, start, start.state, [], None, committed)
-                if key is not None:
-                    self._keys.use(unit, actor, key, START_EVENT, about, data, outcome)
-                self.store.commit(unit)
+            outcome = self.store.run(begin)
         except Violation as violation:
             raise self._refusal_of(violation, start.conflicts) from violation
         self.tell(committed)
@@ -321,12 +325,14 @@ class Engine:
     def _complete(self, place: tuple[int, int, int], effect: Effect, generation: int | None, *, fire: bool) -> None:
         committed = Committed()
         own = (place[1], place[2])
-        with self.store.begin() as unit:
+
+        def finish(unit: Unit) -> None:
             found, timers, now = self._open(unit, place[0], (_EFFECT_STATE, place))
             if not unit.also:
                 raise UnknownEffect(f"There is no effect {'.'.join(map(str, place))}.")
             state, current = unit.also[0]
             if state in ("done", "skipped") or generation not in (None, current):
+                unit.unchanged = True
                 return
             if self._settle(unit, found, timers, now, committed):
                 state = unit.rows(_EFFECT_STATE, place)[0][0]
@@ -336,7 +342,8 @@ class Engine:
                 self._apply(unit, attempt, timers, None, committed)
             else:
                 self._complete_and_cancel(unit, found.id, own, ())
-            self.store.commit(unit)
+
+        self.store.run(finish)
         self.tell(committed)
 
     # -- looking ------------------------------------------------------------------------------------------------------
@@ -444,15 +451,19 @@ class Engine:
         committed = Committed()
         settled = False
         source = ""
+
+        def work(unit: Unit) -> Outcome:
+            nonlocal settled, source
+            found, timers, now = self._open(unit, number)
+            if before is not None and (repeated := before(unit)):
+                unit.unchanged = True
+                return repeated
+            settled = settle(found) and self._settle(unit, found, timers, now, committed)
+            source = found.state
+            return act(unit, found, timers, now, committed)
+
         try:
-            with self.store.begin() as unit:
-                found, timers, now = self._open(unit, number)
-                if before is not None and (repeated := before(unit)):
-                    return repeated
-                settled = settle(found) and self._settle(unit, found, timers, now, committed)
-                source = found.state
-                outcome = act(unit, found, timers, now, committed)
-                self.store.commit(unit)
+            outcome = self.store.run(work)
         except (Refused, Forbidden, EventNotPossible, StaleForm):
             if settled:
                 self._run_due_one(number, None)
@@ -718,16 +729,17 @@ class Engine:
     def _run_due_one(self, number: int, now: datetime | None) -> int:
         """Fire one instance's due timers. 0 where another worker has it or has done it."""
         committed = Committed()
-        with self.store.begin() as unit:
+
+        def settle(unit: Unit) -> int:
             opened = self.store.open(unit, number, skip_locked=True)
-            if opened is None:
-                return 0
-            found, timers, clock = opened
-            if not self._settle(unit, found, timers, now or clock, committed):
-                return 0
-            self.store.commit(unit)
+            if opened is not None and self._settle(unit, opened[0], opened[1], now or opened[2], committed):
+                return 1
+            unit.unchanged = True
+            return 0
+
+        moved = self.store.run(settle)
         self.tell(committed)
-        return 1
+        return moved
 
     def _timer_failed(self, number: int, moment: datetime, error: Exception) -> None:
         """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.

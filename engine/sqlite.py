@@ -1,14 +1,22 @@
-"""The store on SQLite: one machine, one writer at a time, in the order of asking. See the top of `store`."""
+"""The store on SQLite: one machine, one writer at a time, in the order of asking. See the top of `store`.
+
+**Commits are shared.** What a transition costs is mostly its flush. So who finds no writer becomes it, does its own
+work, and takes along the work of whoever queued behind it meanwhile: each in a savepoint of its own, so that a refusal
+harms no other, then one COMMIT, and only then is anybody told. A lone client pays nothing for it: its transaction is
+what it was, and no other thread takes part. Work is what `SqliteStore.run` is given; who uses `begin` takes a turn of
+its own in the same queue. The order of asking holds for both.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import peewee as pw
 
@@ -30,13 +38,41 @@ from engine.store import (
     instance_of,
 )
 
+T = TypeVar("T")
+
+_MOST_AT_ONCE = 64  # pieces of work in one commit: it bounds how long the first of them waits for the last
+
+
+class Turn:
+    """Somebody's place in the queue of a `FairLock`; whoever waits there sleeps at `gate`."""
+
+    __slots__ = ("gate",)
+
+    def __init__(self) -> None:
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+
+class Work(Turn):
+    """A piece of work in the queue. Its turn comes, and it `leads`; or another writer took it along, and it is done."""
+
+    __slots__ = ("call", "context", "error", "leads", "result")
+
+    def __init__(self, call: Callable[[SqliteUnit], Any]) -> None:
+        super().__init__()
+        self.call = call
+        self.context: Context = copy_context()  # what it speaks is for the reader of the thread that asked
+        self.leads = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
 
 class FairLock:
     """A mutex that is handed over in the order in which it was asked for."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._waiting: deque[threading.Lock] = deque()
+        self._waiting: deque[Turn] = deque()
         self._held = False
 
     def acquire(self, timeout: float = -1) -> bool:
@@ -45,23 +81,56 @@ class FairLock:
             if not self._held:
                 self._held = True
                 return True
-            gate = threading.Lock()
-            gate.acquire()
-            self._waiting.append(gate)
-        if gate.acquire(timeout=timeout):
+            turn = Turn()
+            self._waiting.append(turn)
+        return self._wait(turn, timeout)
+
+    def _wait(self, turn: Turn, timeout: float) -> bool:
+        if turn.gate.acquire(timeout=timeout):
             return True
         with self._mutex:
             try:
-                self._waiting.remove(gate)
-            except ValueError:
-                return True  # it was handed over at the last moment
-            return False
+                self._waiting.remove(turn)
+                return False
+            except ValueError:  # its turn came at the last moment
+                pass
+        turn.gate.acquire()
+        return True
+
+    def acquire_or_queue(self, call: Callable[[SqliteUnit], Any], timeout: float) -> Work | None:
+        """Hold the lock, and None; or the work that waited here, which leads now or was done by another writer.
+
+        Raises Busy after `timeout` seconds in which nobody has begun it.
+        """
+        with self._mutex:
+            if not self._held:
+                self._held = True
+                return None
+            work = Work(call)
+            self._waiting.append(work)
+        if not self._wait(work, timeout):
+            raise Busy
+        return work
+
+    def next_work(self) -> Work | None:
+        """The work of whoever waits longest, for who holds the lock to do; None where that one wants the lock."""
+        if not self._waiting:  # nobody else takes from it while the lock is held, so looking needs no mutex
+            return None
+        with self._mutex:
+            if self._waiting and isinstance(self._waiting[0], Work):
+                found = self._waiting.popleft()
+                assert isinstance(found, Work)
+                return found
+        return None
 
     def release(self) -> None:
         """Hand over to whoever has waited longest."""
         with self._mutex:
             if self._waiting:
-                self._waiting.popleft().release()
+                turn = self._waiting.popleft()
+                if isinstance(turn, Work):
+                    turn.leads = True
+                turn.gate.release()
             else:
                 self._held = False
 
@@ -162,6 +231,37 @@ def violation(error: sqlite3.IntegrityError) -> Exception:
     return Violation(columns[0][0], tuple(column[1] for column in columns), text)
 
 
+def _execute(connection: sqlite3.Connection, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except sqlite3.Error as error:
+        raise _error(error) from error
+
+
+def _shared(error: BaseException) -> BaseException:
+    """What failed the commit of a batch, for those who were in it."""
+    return error if isinstance(error, Busy | DatabaseAway) else DatabaseAway(f"{DatabaseAway.__doc__} ({error!r})")
+
+
+class _Own:
+    """The work of who leads: without a savepoint, so that a lone client's transaction is as it was."""
+
+    __slots__ = ("error", "result")
+
+    def __init__(self) -> None:
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def do(self, call: Callable[[SqliteUnit], Any], connection: sqlite3.Connection) -> None:
+        unit = SqliteUnit(connection)
+        try:
+            self.result = call(unit)
+        except Exception as error:
+            self.error = error
+        if (self.error is not None or unit.unchanged) and connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
 class _Transaction:
     """From `BEGIN IMMEDIATE`, in fair order, to the end of the block; rolled back unless it was committed."""
 
@@ -236,6 +336,70 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise _error(error) from error
         unit.committed = True
+
+    def run(self, call: Callable[[SqliteUnit], T]) -> T:
+        """See `Store.run`."""
+        db = self.db
+        if db.transaction_depth():
+            raise RuntimeError("the engine owns its transaction: do not call it inside another one")
+        work = db.writer.acquire_or_queue(call, LONGEST_WAIT)
+        if work is None or work.leads:
+            return self._lead(call)
+        if work.error is not None:
+            raise work.error
+        result: T = work.result
+        return result
+
+    def _lead(self, call: Callable[[SqliteUnit], T]) -> T:
+        """Do one's own work and that of whoever queued meanwhile, in one commit. The lock is held."""
+        db = self.db
+        taken: list[Work] = []
+        own = _Own()
+        try:
+            connection = db.connection()
+            _execute(connection, "BEGIN IMMEDIATE")
+            db.push_transaction(db.manual)
+            try:
+                own.do(call, connection)
+                self._take_along(connection, taken)
+                if connection.in_transaction:
+                    self.commit(SqliteUnit(connection))
+            finally:
+                db.pop_transaction()
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except BaseException as error:  # nothing of the batch was kept: each must hear of it
+            for work in taken:
+                work.error = work.error or _shared(error)
+            if own.error is None or not isinstance(error, Exception):
+                raise
+        finally:
+            db.writer.release()
+            for work in taken:
+                work.gate.release()
+        if own.error is not None:
+            raise own.error
+        result: T = own.result
+        return result
+
+    def _take_along(self, connection: sqlite3.Connection, taken: list[Work]) -> None:
+        """Do what has queued, each piece in a savepoint."""
+        writer = self.db.writer
+        while len(taken) < _MOST_AT_ONCE and (work := writer.next_work()) is not None:
+            taken.append(work)
+            if not connection.in_transaction:  # what came first was refused, and took its transaction along
+                _execute(connection, "BEGIN IMMEDIATE")
+            _execute(connection, "SAVEPOINT work")
+            unit = SqliteUnit(connection)
+            try:
+                work.result = work.context.run(work.call, unit)
+            except Exception as error:
+                work.error = error
+            if not connection.in_transaction:  # SQLite gave the whole transaction up: a full disk, for one
+                raise DatabaseAway
+            if work.error is not None or unit.unchanged:
+                _execute(connection, "ROLLBACK TO work")
+            _execute(connection, "RELEASE work")
 
     @contextmanager
     def reading(self) -> Iterator[SqliteUnit]:

@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 import peewee as pw
@@ -35,6 +35,7 @@ from engine.errors import ConfigurationError
 from engine.plans import bind, plans
 
 Clock = Callable[[], datetime]
+T = TypeVar("T")
 Row = tuple[Any, ...]
 
 database = pw.DatabaseProxy()
@@ -182,6 +183,7 @@ class Unit(ABC):
 
     lock_suffix = ""
     also: Sequence[Row] = ()
+    unchanged = False  # work that sets it has written nothing that is to be kept
 
     @abstractmethod
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
@@ -257,6 +259,11 @@ class Store(Protocol):
 
     def begin(self) -> Any:
         """A context manager: an open write transaction as a `Unit`; rolled back unless `commit`ted."""
+
+    def run(self, call: Callable[[Any], T]) -> T:
+        """Call `call` with a unit in a write transaction and make it durable; nothing is kept where it raises or sets
+        `unit.unchanged`. Returns, or raises, what it does, once that is durable. It may run in another thread, with the
+        context variables of this one, and share its commit with others' work."""
 
     def open_new(self, unit: Any) -> tuple[int, datetime]:
         """The id of a new instance, and the time."""

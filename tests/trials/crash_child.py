@@ -22,23 +22,27 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.definition import Actor, Secret, Timer, Workflow
 from engine.delivery import Accepted, Mailer, Message
 from engine.delivery import Outcome as Delivered
 from engine.errors import EventNotPossible, Refused, TransitionConflict
 from engine.outcomes import Outcome
+from engine.postgres import PostgresStore
 from engine.runtime import Engine
-from engine.store import Opened, Statement, Store
+from engine.sqlite import SqliteStore
+from engine.store import Opened
 from web.bootstrap import Site, build
 from web.settings import Settings
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
+
+T = TypeVar("T")
 
 SECRET = b"the secret of a site that is killed again and again"
 
@@ -132,26 +136,30 @@ class Marks:
         return any(marks), _COMMITTING in marks
 
 
-class MarkedStore:
-    """The engine's store, and marks of where each thread is. It changes nothing of what is done.
+class Marked:
+    """A store that also marks where each thread is. It changes nothing of what is done.
 
-    A transaction counts from where the database has surely begun it: on PostgreSQL that is with the first answer.
+    A transaction counts from where the database has surely begun it: on PostgreSQL that is with the first answer. Where
+    work of several shares a commit, the mark is that of the thread that does it.
     """
 
-    def __init__(self, store: Store, marks: Marks) -> None:
-        self.store = store
-        self.clock = store.clock
+    def mark_with(self, marks: Marks) -> None:
         self.marks = marks
         self.before_commit = lambda: None
         self.opened = threading.local()
 
-    def now(self) -> datetime:
-        return self.store.now()
+    def run(self, call: Callable[[Any], T]) -> T:
+        self.opened.number = 0
+        try:
+            result: T = super().run(call)  # type: ignore[misc]
+            return result
+        finally:
+            self.marks.set(_IDLE)
 
     @contextmanager
     def begin(self) -> Iterator[Any]:
         self.opened.number = 0
-        with self.store.begin() as unit:
+        with super().begin() as unit:  # type: ignore[misc]
             if not unit.lock_suffix:
                 self.marks.set(_INSIDE)
             try:
@@ -160,28 +168,35 @@ class MarkedStore:
                 self.marks.set(_IDLE)
 
     def open_new(self, unit: Any) -> tuple[int, datetime]:
-        number, now = self.store.open_new(unit)
+        found: tuple[int, datetime] = super().open_new(unit)  # type: ignore[misc]
         self.marks.set(_INSIDE)
-        self.opened.number = number
-        return number, now
+        self.opened.number = self.opened.number or found[0]
+        return found
 
-    def open(
-        self, unit: Any, instance: int, *, skip_locked: bool = False, also: Statement | None = None
-    ) -> Opened | None:
-        found = self.store.open(unit, instance, skip_locked=skip_locked, also=also)
+    def open(self, unit: Any, instance: int, **options: Any) -> Opened | None:
+        found: Opened | None = super().open(unit, instance, **options)  # type: ignore[misc]
         self.marks.set(_INSIDE)
         return found
 
     def commit(self, unit: Any) -> None:
         self.before_commit()
         self.marks.set(_COMMITTING)
-        self.store.commit(unit)
+        super().commit(unit)  # type: ignore[misc]
 
-    def reading(self) -> Any:
-        return self.store.reading()
 
-    def read(self, unit: Any, instance: int) -> Opened:
-        return self.store.read(unit, instance)
+class MarkedSqlite(Marked, SqliteStore):
+    pass
+
+
+class MarkedPostgres(Marked, PostgresStore):
+    pass
+
+
+def marked(store: Any, marks: Marks) -> Marked:
+    """A store on the same database and clock, with marks."""
+    made = (MarkedSqlite if isinstance(store, SqliteStore) else MarkedPostgres)(store.db, store.clock)
+    made.mark_with(marks)
+    return made
 
 
 class LateMailer:
@@ -231,7 +246,7 @@ class Flows:
         self.stopping = threading.Event()
         self._own = threading.local()
         if life.broken == ACK_EARLY:
-            assert isinstance(self.engine.store, MarkedStore)
+            assert isinstance(self.engine.store, Marked)
             self.engine.store.before_commit = self._answer_too_early
 
     def say(self, what: str, **values: Any) -> None:
@@ -317,7 +332,7 @@ def main(life: Life) -> None:
     logging.basicConfig(format="%(levelname)s %(threadName)s %(message)s", level=logging.WARNING)
     logging.getLogger("transitions").setLevel(logging.ERROR)  # it warns of every event that comes too late
     site = site_of(life.database_url, life.smtp_url, Path(life.var), lease=life.lease)
-    site.engine.store = MarkedStore(site.engine.store, Marks(Path(life.marks)))
+    site.engine.store = marked(site.engine.store, Marks(Path(life.marks)))
     if life.broken == SEND_LATE:
         mailers: Mapping[str, Mailer] = site.dispatcher.mailers
         site.dispatcher.mailers = {name: LateMailer(mailer) for name, mailer in mailers.items()}
