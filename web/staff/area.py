@@ -10,6 +10,8 @@ from engine.definition import Actor
 from engine.text import Text, _
 from web.users import this_staff_member
 
+LARGEST = 2**63 - 1  # what the tables can number
+
 pages = Blueprint("staff", __name__, url_prefix="/staff")
 
 # Entries of areas that are not there are not shown.

@@ -1,0 +1,145 @@
+"""What the staff may decide about a procedure now, what each decision will do and send, and why others cannot be made.
+
+Everything here is asked of the engine by the same code that then does it: `explain` for what is offered, `preview` for
+what would follow. Nothing is known of any workflow but that a decision may need a reason, which shows in the refusal
+of a preview without one. Decisions that need more than a reason stand in `INPUTS`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine import machine
+from engine.definition import Actor, Refusal, Workflow
+from engine.delivery import Message
+from engine.errors import EngineError, Refused
+from engine.outcomes import Explanation, Preview
+from engine.text import Text, _
+from web.current import local_time, site
+from web.staff.history import event_title, state_title
+from workflows.permissions import STAFF
+from workflows.requests import Decision
+
+log = logging.getLogger("tetsuzuki.staff")
+
+_HERE_STANDS_THE_REASON = _("（ここに、ご入力いただく理由が入ります）")
+_NO_PREVIEW = Refusal("no_preview", _("この操作の結果を表示できません。記録を確認するまで、操作はできません。"))
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a decision asks for besides its reason: a question to tick, or figures that it was shown with."""
+
+    question: Text | None = None
+    build: Callable[[str, Mapping[str, str]], Any] = field(default=lambda reason, typed: Decision(reason))
+
+
+# (workflow, event) → what it needs.
+INPUTS: Mapping[tuple[str, str], Extra] = {}
+_PLAIN = Extra()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a decision would do."""
+
+    target: Text | str
+    timers: tuple[tuple[Text | str, str], ...]
+    mails: tuple[Message, ...]
+    effects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One decision of the staff: open, or with each reason why not."""
+
+    event: str
+    title: Text | str
+    reasons: tuple[Refusal, ...]
+    needs_reason: bool = False
+    question: Text | None = None
+    foreseen: Foreseen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What others could do now: who, and what it is called."""
+
+    title: Text | str
+    who: Text
+
+
+def data_for(workflow: str, event: str, reason: str, typed: Mapping[str, str]) -> Any:
+    """What `event` is fired with."""
+    return INPUTS.get((workflow, event), _PLAIN).build(reason, typed)
+
+
+def is_open(instance: int, actor: Actor) -> bool:
+    """Whether the staff may do anything now. What others may do as well, such as who has a link, does not count."""
+    return any(one.allowed and one.who == STAFF.title for one in site().engine.explain(instance, actor))
+
+
+def options(instance: int, workflow: Workflow, state: str, actor: Actor) -> tuple[list[Option], list[Elsewhere]]:
+    """What the staff may decide, each event once, and what waits for others."""
+    ours, others = _explained(instance, actor)
+    decisions: dict[str, list[Explanation]] = {}
+    for explanation in ours:
+        decisions.setdefault(explanation.event, []).append(explanation)
+    found = [_option(instance, workflow, state, event, ways, actor) for event, ways in decisions.items()]
+    elsewhere = {
+        (one.event, str(one.who)): Elsewhere(event_title(workflow, state, one.event), one.who)
+        for one in others
+        if one.event not in decisions
+    }
+    return found, list(elsewhere.values())
+
+
+def _explained(instance: int, actor: Actor) -> tuple[list[Explanation], list[Explanation]]:
+    """What the permission leaves to the staff, and what it leaves to others alone."""
+    ours: list[Explanation] = []
+    others: list[Explanation] = []
+    for explanation in site().engine.explain(instance, actor):
+        (others if machine.NO_PERMISSION in explanation.reasons else ours).append(explanation)
+    return ours, others
+
+
+def _option(instance: int, workflow: Workflow, state: str, event: str, ways: list[Explanation], actor: Actor) -> Option:
+    title = event_title(workflow, state, event)
+    if not any(way.allowed for way in ways):
+        reasons = {refusal.code: refusal for way in ways for refusal in way.reasons}
+        return Option(event, title, tuple(reasons.values()))
+    extra = INPUTS.get((workflow.name, event), _PLAIN)
+    needs_reason = False
+    try:
+        try:
+            preview = _preview(instance, workflow, event, actor, "")
+        except Refused as refused:
+            if not any(refusal.field == "reason" for refusal in refused.refusals):
+                raise
+            needs_reason = True
+            preview = _preview(instance, workflow, event, actor, str(_HERE_STANDS_THE_REASON))
+    except Refused as refused:
+        return Option(event, title, refused.refusals)
+    except EngineError as error:
+        return Option(event, title, (Refusal("not_now", error.message),))
+    except Exception:  # a template or a rule is broken: what cannot be foreseen is not offered
+        log.exception("no preview of %s %s, instance %s", workflow.name, event, instance)
+        return Option(event, title, (_NO_PREVIEW,))
+    return Option(event, title, (), needs_reason, extra.question, _foreseen(workflow, preview))
+
+
+def _preview(instance: int, workflow: Workflow, event: str, actor: Actor, reason: str) -> Preview:
+    # A box that must be ticked is taken as ticked: what is shown is what follows then.
+    return site().engine.preview(instance, event, actor, data_for(workflow.name, event, reason, {"checked": "yes"}))
+
+
+def _foreseen(workflow: Workflow, preview: Preview) -> Foreseen:
+    return Foreseen(
+        state_title(workflow, preview.target),
+        tuple((event_title(workflow, preview.target, event), local_time(due)) for event, due in preview.timers),
+        preview.mails,
+        tuple(name for name in preview.effects if workflow.effects[name].kind != "mail"),
+    )
