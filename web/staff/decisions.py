@@ -2,14 +2,14 @@
 
 Everything here is asked of the engine by the same code that then does it: `explain` for what is offered, `preview` for
 what would follow. Nothing is known of any workflow but that a decision may need a reason, which shows in the refusal
-of a preview without one. Decisions that need more than a reason stand in `INPUTS`.
+of a preview without one. Decisions that are made with more than a reason stand in `INPUTS`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from engine import machine
@@ -20,8 +20,15 @@ from engine.outcomes import Explanation, Preview
 from engine.text import Text, _
 from web.current import local_time, site
 from web.staff.history import event_title, state_title
+from workflows import quotes
+from workflows.billing import Quote
+from workflows.contract_change.inputs import GivingUp, NewPrice
+from workflows.contract_change.proposal import reprice
 from workflows.permissions import STAFF
+from workflows.records import ChangeRequest
 from workflows.requests import Decision
+
+_ASKED_FOR = ("reason", "checked")
 
 log = logging.getLogger("tetsuzuki.staff")
 
@@ -29,17 +36,21 @@ _HERE_STANDS_THE_REASON = _("（ここに、ご入力いただく理由が入り
 _NO_PREVIEW = Refusal("no_preview", _("この操作の結果を表示できません。記録を確認するまで、操作はできません。"))
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """What a decision asks for besides its reason: a question to tick, or figures that it was shown with."""
-
-    question: Text | None = None
-    build: Callable[[str, Mapping[str, str]], Any] = field(default=lambda reason, typed: Decision(reason))
+def _giving_up(asked: ChangeRequest | None, reason: str, checked: bool) -> GivingUp:
+    return GivingUp(reason, checked)
 
 
-# (workflow, event) → what it needs.
-INPUTS: Mapping[tuple[str, str], Extra] = {}
-_PLAIN = Extra()
+def _new_price(asked: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
+    """What the request would cost now. Asks the billing backend, so never inside a transaction."""
+    quote = reprice(site().services, asked) if asked is not None else None
+    return NewPrice(reason, quotes.to_json(quote))
+
+
+# (workflow, event) → what it is fired with, where that is more than a `Decision`.
+INPUTS: Mapping[tuple[str, str], Callable[[ChangeRequest | None, str, bool], Any]] = {
+    ("contract_change", "give_up"): _giving_up,
+    ("contract_change", "accept_price"): _new_price,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +65,18 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One decision of the staff: open, or with each reason why not."""
+    """One decision of the staff: open, or with each reason why not.
+
+    `question` is what somebody must confirm for it, and `quote` the figures that it would be made with.
+    """
 
     event: str
     title: Text | str
     reasons: tuple[Refusal, ...]
     needs_reason: bool = False
-    question: Text | None = None
+    question: Refusal | None = None
     foreseen: Foreseen | None = None
+    quote: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +87,15 @@ class Elsewhere:
     who: Text
 
 
-def data_for(workflow: str, event: str, reason: str, typed: Mapping[str, str]) -> Any:
+def data_for(workflow: str, event: str, asked: ChangeRequest | None, reason: str, checked: bool) -> Any:
     """What `event` is fired with."""
-    return INPUTS.get((workflow, event), _PLAIN).build(reason, typed)
+    build = INPUTS.get((workflow, event))
+    return build(asked, reason, checked) if build is not None else Decision(reason)
+
+
+def quote_in(data: Any) -> Quote | None:
+    """The figures that a decision is made with, if any: whoever decides must have seen them."""
+    return quotes.from_json(data.quote).quote if isinstance(data, NewPrice) else None
 
 
 def is_open(instance: int, actor: Actor) -> bool:
@@ -82,13 +103,15 @@ def is_open(instance: int, actor: Actor) -> bool:
     return any(one.allowed and one.who == STAFF.title for one in site().engine.explain(instance, actor))
 
 
-def options(instance: int, workflow: Workflow, state: str, actor: Actor) -> tuple[list[Option], list[Elsewhere]]:
+def options(
+    instance: int, workflow: Workflow, state: str, asked: ChangeRequest | None, actor: Actor
+) -> tuple[list[Option], list[Elsewhere]]:
     """What the staff may decide, each event once, and what waits for others."""
     ours, others = _explained(instance, actor)
     decisions: dict[str, list[Explanation]] = {}
     for explanation in ours:
         decisions.setdefault(explanation.event, []).append(explanation)
-    found = [_option(instance, workflow, state, event, ways, actor) for event, ways in decisions.items()]
+    found = [_option(instance, workflow, state, asked, event, ways, actor) for event, ways in decisions.items()]
     elsewhere = {
         (one.event, str(one.who)): Elsewhere(event_title(workflow, state, one.event), one.who)
         for one in others
@@ -106,21 +129,33 @@ def _explained(instance: int, actor: Actor) -> tuple[list[Explanation], list[Exp
     return ours, others
 
 
-def _option(instance: int, workflow: Workflow, state: str, event: str, ways: list[Explanation], actor: Actor) -> Option:
+def _option(
+    instance: int,
+    workflow: Workflow,
+    state: str,
+    asked: ChangeRequest | None,
+    event: str,
+    ways: list[Explanation],
+    actor: Actor,
+) -> Option:
     title = event_title(workflow, state, event)
     if not any(way.allowed for way in ways):
         reasons = {refusal.code: refusal for way in ways for refusal in way.reasons}
         return Option(event, title, tuple(reasons.values()))
-    extra = INPUTS.get((workflow.name, event), _PLAIN)
-    needs_reason = False
+    # What a decision asks for shows in the refusals of a preview without it.
+    wanted: dict[str, Refusal] = {}
     try:
-        try:
-            preview = _preview(instance, workflow, event, actor, "")
-        except Refused as refused:
-            if not any(refusal.field == "reason" for refusal in refused.refusals):
-                raise
-            needs_reason = True
-            preview = _preview(instance, workflow, event, actor, str(_HERE_STANDS_THE_REASON))
+        while True:
+            reason = str(_HERE_STANDS_THE_REASON) if "reason" in wanted else ""
+            data = data_for(workflow.name, event, asked, reason, "checked" in wanted)
+            try:
+                preview = site().engine.preview(instance, event, actor, data)
+                break
+            except Refused as refused:
+                missing = {r.field: r for r in refused.refusals if r.field in _ASKED_FOR and r.field not in wanted}
+                if not missing:
+                    raise
+                wanted |= missing
     except Refused as refused:
         return Option(event, title, refused.refusals)
     except EngineError as error:
@@ -128,12 +163,9 @@ def _option(instance: int, workflow: Workflow, state: str, event: str, ways: lis
     except Exception:  # a template or a rule is broken: what cannot be foreseen is not offered
         log.exception("no preview of %s %s, instance %s", workflow.name, event, instance)
         return Option(event, title, (_NO_PREVIEW,))
-    return Option(event, title, (), needs_reason, extra.question, _foreseen(workflow, preview))
-
-
-def _preview(instance: int, workflow: Workflow, event: str, actor: Actor, reason: str) -> Preview:
-    # A box that must be ticked is taken as ticked: what is shown is what follows then.
-    return site().engine.preview(instance, event, actor, data_for(workflow.name, event, reason, {"checked": "yes"}))
+    return Option(
+        event, title, (), "reason" in wanted, wanted.get("checked"), _foreseen(workflow, preview), quote_in(data)
+    )
 
 
 def _foreseen(workflow: Workflow, preview: Preview) -> Foreseen:

@@ -26,9 +26,14 @@ from workflows.records import ChangeRequest, Contract, Customer
 from workflows.requests import KINDS, differences
 
 _LONGEST_KEY = 64
-_SOMEBODY_WAS_FASTER = _(
-    "この画面を表示した後に状況が変わりました。ほかの担当者が先に処理した可能性があります。現在の内容をご確認ください。"
+_FASTER = Refusal(
+    "faster",
+    _(
+        "この画面を表示した後に状況が変わりました。ほかの担当者が先に処理した可能性があります。"
+        "現在の内容をご確認ください。"
+    ),
 )
+_OTHER_FIGURES = Refusal("other_figures", _("この画面を表示した後に料金が変わりました。新しい料金をご確認ください。"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +97,20 @@ def decide(instance: int) -> str | Response:
     where = standing(site().engine, [instance]).get(instance)
     if where is None:
         abort(404)
+    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
+    checked = request.form.get("checked") == "yes"
+    data = decisions.data_for(where.workflow, event, asked, reason, checked)
+    figures = decisions.quote_in(data)
+    if figures is not None and figures.digest != request.form.get("figures"):
+        return make_response(_page(instance, event, reason, (_OTHER_FIGURES,)), 409)
+    key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
     try:
-        site().engine.fire(
-            instance,
-            event,
-            actor(),
-            decisions.data_for(where.workflow, event, reason, request.form),
-            key=request.form.get("request_key", "")[:_LONGEST_KEY] or None,
-            seen=_number(request.form.get("seen", "")),
-        )
+        seen = _number(request.form.get("seen", ""))
+        site().engine.fire(instance, event, actor(), data, key=key, seen=seen)
     except Refused as refused:
         return make_response(_page(instance, event, reason, refused.refusals), 422)
     except (StaleForm, TransitionConflict, EventNotPossible, KeyReused):
-        faster = Refusal("faster", _SOMEBODY_WAS_FASTER)
-        return make_response(_page(instance, event, reason, (faster,)), 409)
+        return make_response(_page(instance, event, reason, (_FASTER,)), 409)
     flash(str(_("処理しました。")))
     return redirect(url_for("staff.request_page", instance=instance), 303)
 
@@ -129,7 +134,7 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
     # Where its definition is not loaded, nothing can be said of it but what the tables hold.
     state = engine.look(instance).state.name if workflow is not None else where.state
     asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
-    options, elsewhere = _options(instance, workflow, state)
+    options, elsewhere = _options(instance, workflow, state, asked)
     confirmed = quotes.from_json(asked.quote) if asked is not None else None
     return render_template(
         "staff/request.html",
@@ -162,9 +167,9 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
 
 
 def _options(
-    instance: int, workflow: Workflow | None, state: str
+    instance: int, workflow: Workflow | None, state: str, asked: ChangeRequest | None
 ) -> tuple[list[decisions.Option], list[decisions.Elsewhere]]:
-    return decisions.options(instance, workflow, state, actor()) if workflow is not None else ([], [])
+    return decisions.options(instance, workflow, state, asked, actor()) if workflow is not None else ([], [])
 
 
 def _title(workflow: Workflow | None, name: str) -> Text | str:
