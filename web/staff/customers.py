@@ -64,7 +64,8 @@ def customers() -> str:
     asked = request.args.get("q", "")[:_LONGEST_QUERY]
     page = _page_number(request.args.get("page", ""))
     found = _found(asked)
-    rows = list(found.order_by(Customer.number).paginate(page, _ON_A_PAGE + 1))
+    # One more than is shown tells whether there is another page.
+    rows = list(found.order_by(Customer.number).offset((page - 1) * _ON_A_PAGE).limit(_ON_A_PAGE + 1))
     return render_template(
         "staff/customers.html", asked=asked, rows=rows[:_ON_A_PAGE], page=page, more=len(rows) > _ON_A_PAGE
     )
@@ -107,9 +108,8 @@ def _spellings(asked: str) -> tuple[str, ...]:
 
 def _contains(column: pw.Field, texts: Sequence[str]) -> pw.Expression:
     """Whether a column contains one of the texts, whatever the case; wildcards are not looked for as such."""
-    lowered = pw.fn.LOWER(column)
     first, *others = (
-        pw.Expression(lowered, pw.OP.LIKE, pw.NodeList((pw.Value(_pattern(text)), pw.SQL("ESCAPE '!'"))))
+        pw.Expression(column, pw.OP.ILIKE, pw.NodeList((pw.Value(_pattern(text)), pw.SQL("ESCAPE '!'"))))
         for text in texts
     )
     for other in others:
@@ -118,10 +118,9 @@ def _contains(column: pw.Field, texts: Sequence[str]) -> pw.Expression:
 
 
 def _pattern(text: str) -> str:
-    lowered = text.lower()
     for letter in "!%_":
-        lowered = lowered.replace(letter, "!" + letter)
-    return f"%{lowered}%"
+        text = text.replace(letter, "!" + letter)
+    return f"%{text}%"
 
 
 @pages.get(f"/customers/<int(max={LARGEST}):customer>")
