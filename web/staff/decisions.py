@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import machine
-from engine.definition import Actor, Refusal, Workflow
+from engine.definition import SYSTEM, Actor, Refusal, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, Refused
 from engine.outcomes import Explanation, Preview
@@ -81,7 +81,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What others could do now: who, and what it is called."""
+    """What other people could do now: who, and what it is called."""
 
     title: Text | str
     who: Text
@@ -115,7 +115,7 @@ def options(
     elsewhere = {
         (one.event, str(one.who)): Elsewhere(event_title(workflow, state, one.event), one.who)
         for one in others
-        if one.event not in decisions
+        if one.event not in decisions and one.who != SYSTEM.title
     }
     return found, list(elsewhere.values())
 

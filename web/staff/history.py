@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.chain import Entry
-from engine.definition import Workflow
+from engine.definition import SYSTEM_ACTOR, Workflow
 from engine.text import Text, _
 from web.current import local_time, site
 from workflows.staff import names_of
@@ -65,7 +65,9 @@ def event_title(workflow: Workflow | None, state: str, event: str) -> Text | str
 
 
 def _event_title(entry: Entry, workflow: Workflow | None) -> Text | str:
-    return _TITLES.get(entry.event) or event_title(workflow, entry.source, entry.event)
+    title = _TITLES.get(entry.event) or event_title(workflow, entry.source, entry.event)
+    by_itself = entry.actor == str(SYSTEM_ACTOR) and title == entry.event
+    return _("自動処理（%(event)s）", event=entry.event) if by_itself else title
 
 
 def _reason(entry: Entry) -> str:
