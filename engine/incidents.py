@@ -1,6 +1,7 @@
 """Effects and timers that the engine gave up on, and what an operator does about them (I5).
 
-Each act needs a reason and is written into the instance's history with its actor. A reason is kept for ever: it must
+Due timers are applied before an act, as before any event (I3): what has run out of time is not tried again. Each act
+needs a reason and is written into the instance's history with its actor. A reason is kept for ever: it must
 name no person. What was amended stays out of history; it is in the records.
 """
 
@@ -13,7 +14,6 @@ from datetime import datetime, timedelta
 from engine import chain
 from engine.definition import Actor, Instance
 from engine.errors import EventNotPossible, UnknownEffect
-from engine.outcomes import Committed
 from engine.runtime import Engine, opened
 from engine.store import Unit, from_db, to_db
 
@@ -140,7 +140,7 @@ def _act(
     if not reason.strip():
         raise EventNotPossible("A reason is needed: it is written into history.")
     number, place = _parse(ref)
-    with opened(engine, number) as (unit, found, _, now):
+    with opened(engine, number) as (unit, found, now, committed):
         if isinstance(place, str):
             open_one = unit.rows(
                 "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0", (number, place)
@@ -159,7 +159,9 @@ def _act(
             said[chain.LINK] = found.generation
         engine.note(unit, found, event, actor, said, now)
         engine.store.commit(unit)
-    engine.tell(Committed(effects=1, next_due=now))
+    committed.effects += 1
+    committed.next_due = now
+    engine.tell(committed)
 
 
 def _parse(ref: str) -> tuple[int, tuple[int, int] | str]:

@@ -841,9 +841,22 @@ class Engine:
 
 
 @contextmanager
-def opened(engine: Engine, number: int) -> Iterator[tuple[Unit, Instance, list[Due], datetime]]:
-    """An instance locked in a transaction, for the engine's own modules."""
-    with engine.store.begin() as unit:
-        found = engine.store.open(unit, number)
-        assert found is not None
-        yield unit, *found
+def opened(engine: Engine, number: int) -> Iterator[tuple[Unit, Instance, datetime, Committed]]:
+    """An instance locked in a transaction, for the engine's own modules; its due timers are applied first (I3).
+
+    Where whoever opened it is refused, what the timers did is done again alone and kept. A timer whose rule is known to
+    be broken is not tried here: its own retries do that, and what an operator does about it must remain possible.
+    """
+    settled = False
+    try:
+        with engine.store.begin() as unit:
+            found, timers, now = engine._open(unit, number)
+            committed = Committed()
+            sound = not any(timer.failures for timer in timers)
+            if sound and (found.workflow, found.version) in engine.workflows:
+                settled = engine._settle(unit, found, timers, now, committed)
+            yield unit, found, now, committed
+    except (EventNotPossible, UnknownEffect):
+        if settled:
+            engine._run_due_one(number, None)
+        raise

@@ -12,12 +12,14 @@ import pytest
 from engine.definition import SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Delivery, Failed, Outcome
 from engine.dispatch import Dispatcher
-from engine.incidents import incidents, retry
+from engine.errors import UnknownEffect
+from engine.incidents import amend, incidents, retry, skip
 from engine.mail import Renderer
 from engine.runtime import Engine
 from engine.store import SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import _
+from tests.reviews import REVIEW, REVIEW_2, Office, open_office
 
 VISITOR = Actor("visitor")
 OPERATOR = Actor("operator", "root")
@@ -181,3 +183,61 @@ def test_nobody_to_wake_is_no_reason_to_call_a_committed_start_a_failure(db: Sit
 
     dispatcher.engine.on_commit = raising
     assert dispatcher.engine.start("told", "x:1", VISITOR).seq == 1
+
+
+# -- an operator's acts and the timers that are due --------------------------------------------------------------------
+
+
+def _given_up(database_url: str, clock: Clock) -> tuple[Office, int, str]:
+    """A paper whose invitation nobody wanted; its timers run on."""
+    office = open_office(database_url, clock)
+    office.mailer.answer = lambda message: Failed("550", "no such user")
+    number = office.submit()
+    office.dispatcher.drain()
+    (incident,) = incidents(office.engine)
+    return office, number, incident.ref
+
+
+@pytest.mark.parametrize("act", [retry, skip, lambda *given: amend(*given, "right@example.jp")])
+def test_i3_what_has_run_out_of_time_is_not_tried_again(
+    database_url: str, clock: Clock, act: Callable[[Engine, str, Actor, str], None]
+) -> None:
+    office, number, ref = _given_up(database_url, clock)
+    clock.forward(hours=72)
+    with pytest.raises(UnknownEffect):
+        act(office.engine, ref, OPERATOR, "their server was down")
+    assert office.state(number) == "lapsed"  # and what the timers did is kept
+    assert [row[3] for row in office.outbox(number) if row[2] == "invitation"] == ["cancelled"]
+    assert "incident.retry" not in [entry.event for entry in office.engine.history(number)]
+    assert office.engine.verify(number) == []
+    office.close()
+
+
+def test_i3_timers_that_leave_the_effect_its_point_come_before_the_act(database_url: str, clock: Clock) -> None:
+    office, number, ref = _given_up(database_url, clock)
+    clock.forward(hours=24)
+    office.mailer.answer = None
+    retry(office.engine, ref, OPERATOR, "their server was down")
+    assert [entry.event for entry in office.engine.history(number)] == ["start", "remind", "incident.retry"]
+    office.dispatcher.drain()
+    assert office.state(number) == "in_review"
+    assert {row[2] for row in office.outbox(number)} == {"invitation", "reminder"}
+    office.close()
+
+
+def test_broken_timer_does_not_keep_an_operator_from_acting(database_url: str, clock: Clock) -> None:
+    def never(attempt: Attempt) -> None:
+        raise ValueError("a rule is broken")
+
+    broken = tuple(replace(t, writes=(never,)) if t.event == "remind" else t for t in REVIEW.transitions)
+    office = open_office(database_url, clock, replace(REVIEW, transitions=broken), REVIEW_2)
+    office.mailer.answer = lambda message: Failed("550", "no such user")
+    number = office.submit()
+    office.dispatcher.drain()
+    clock.forward(hours=24)
+    office.engine.run_due()
+    assert [one.ref for one in incidents(office.engine)] == [f"{number}.1.0", f"{number}.remind"]
+    skip(office.engine, f"{number}.1.0", OPERATOR, "told by phone")
+    retry(office.engine, f"{number}.remind", OPERATOR, "mended")
+    assert office.engine.verify(number) == []
+    office.close()

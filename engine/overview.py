@@ -1,0 +1,133 @@
+"""What runs: how many instances stand in which state, since when, and what they wait for. Looks only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.definition import Transition
+from engine.runtime import Engine
+from engine.store import from_db
+
+# Since when: the last entry that led into another state. A reminder, or what an operator noted, begins nothing anew.
+_SINCE = "(SELECT MAX(h.at) FROM history h WHERE h.instance_id = i.id AND h.source <> h.target)"
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The instances of one state. `oldest` and `median` say since when; None where it is final, or nobody is there."""
+
+    version: int
+    state: str
+    count: int
+    oldest: datetime | None = None
+    median: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an instance stands. `due` is the first time that its state had set, even where that has passed and only
+    led to a reminder; None where nothing is set."""
+
+    instance: int
+    workflow: str
+    version: int
+    subject: str
+    state: str
+    seq: int
+    since: datetime
+    due: datetime | None
+
+
+def places(engine: Engine, permission: str) -> frozenset[tuple[str, int, str]]:
+    """(workflow, version, state) of every state out of which somebody with this permission may lead."""
+    return frozenset(
+        (workflow.name, workflow.version, source)
+        for workflow in engine.workflows.values()
+        for transition in workflow.transitions
+        if _allows(transition, permission)
+        for source in transition.sources
+    )
+
+
+def _allows(transition: Transition, permission: str) -> bool:
+    return transition.allow.name == permission
+
+
+def standing_in(engine: Engine, where: Collection[tuple[str, int, str]], limit: int = 1000) -> list[Standing]:
+    """The instances in any of these (workflow, version, state), the oldest first, at most `limit`."""
+    if not where:
+        return []
+    wanted = sorted(where)
+    choice = " OR ".join("(i.workflow = ? AND i.version = ? AND i.state = ?)" for _ in wanted)
+    return _standing(engine, f"{choice} ORDER BY i.id LIMIT ?", [part for place in wanted for part in place] + [limit])
+
+
+def standing(engine: Engine, instances: Collection[int]) -> dict[int, Standing]:
+    """Where these instances stand, by their numbers."""
+    wanted = sorted(set(instances))
+    if not wanted:
+        return {}
+    marks = ", ".join("?" * len(wanted))
+    return {found.instance: found for found in _standing(engine, f"i.id IN ({marks})", wanted)}
+
+
+def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Standing]:
+    with engine.store.reading() as unit:
+        rows = unit.rows(
+            "SELECT i.id, i.workflow, i.version, i.subject, i.state, i.seq, "
+            f"{_SINCE}, (SELECT MIN(t.due_at) FROM timer t WHERE t.instance_id = i.id), "
+            # A timer that fired and left the state as it was: its time is what was due.
+            "(SELECT MIN(r.due_at) FROM history r WHERE r.instance_id = i.id AND r.source = r.target "
+            "AND r.seq > (SELECT MAX(e.seq) FROM history e WHERE e.instance_id = i.id AND e.source <> e.target)) "
+            f"FROM instance i WHERE {condition}",
+            params,
+        )
+    return [
+        Standing(number, workflow, version, subject, state, seq, from_db(since), _first(timer, reminded))
+        for number, workflow, version, subject, state, seq, since, timer, reminded in rows
+    ]
+
+
+def _first(*times: Any) -> datetime | None:
+    return min((from_db(time) for time in times if time is not None), default=None)
+
+
+def census(engine: Engine, workflow: str) -> list[Population]:
+    """How many instances of a workflow stand in which state, newest version first, in the order of its states.
+
+    States without instances are counted too; ages are told of those that are not final.
+    """
+    found: dict[tuple[int, str], Population] = {}
+    with engine.store.reading() as unit:
+        counted = {
+            (version, state): count
+            for version, state, count in unit.rows(
+                "SELECT version, state, COUNT(*) FROM instance WHERE workflow = ? GROUP BY version, state", (workflow,)
+            )
+        }
+        for version, state in _states(engine, workflow, counted):
+            count = counted.get((version, state), 0)
+            definition = engine.workflows.get((workflow, version))
+            final = definition is not None and state in definition.by_name and definition.by_name[state].final
+            ages: list[datetime] = []
+            if count and not final:
+                ages = sorted(
+                    from_db(row[0])
+                    for row in unit.rows(
+                        f"SELECT {_SINCE} FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?",
+                        (workflow, version, state),
+                    )
+                )
+            oldest, median = (ages[0], ages[(len(ages) - 1) // 2]) if ages else (None, None)
+            found[version, state] = Population(version, state, count, oldest, median)
+    return list(found.values())
+
+
+def _states(engine: Engine, workflow: str, counted: Collection[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Every (version, state) of the loaded definitions, and those of the tables that no definition knows."""
+    versions = sorted((version for name, version in engine.workflows if name == workflow), reverse=True)
+    known = [(v, state.name) for v in versions for state in engine.workflows[workflow, v].states]
+    return [*known, *sorted(set(counted) - set(known))]

@@ -1,0 +1,101 @@
+"""What runs, as people who look after it see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from engine.overview import Population, census, places, standing, standing_in
+from engine.testing import Clock
+from tests.dumps import dump
+from tests.reviews import AUTHOR, REVIEWER, Office, Submission, Verdict, open_office
+
+
+@pytest.fixture
+def office(database_url: str, clock: Clock) -> Iterator[Office]:
+    opened = open_office(database_url, clock)
+    yield opened
+    opened.close()
+
+
+def _by_state(office: Office, version: int = 1) -> dict[str, Population]:
+    return {one.state: one for one in census(office.engine, "review") if one.version == version}
+
+
+def test_census_counts_every_state_and_tells_ages_of_what_is_open(office: Office) -> None:
+    begun = office.clock.now
+    for hours in range(4):
+        office.invited(f"Paper {hours}")
+        office.clock.forward(hours=1)
+    done = office.invited("Done")
+    office.engine.fire(done, "decide", REVIEWER, Verdict(1))
+    found = _by_state(office)
+    assert list(found) == [state.name for state in office.engine.workflows["review", 1].states]
+    review = found["in_review"]
+    assert (review.count, review.oldest, review.median) == (4, begun, begun + timedelta(hours=1))
+    assert found["rejected"] == Population(1, "rejected", 1)
+    assert found["submitted"] == Population(1, "submitted", 0)
+    assert {one.version for one in census(office.engine, "review")} == {1, 2}
+    assert census(office.engine, "nothing") == []
+
+
+def test_census_counts_what_no_definition_knows(office: Office) -> None:
+    number = office.submit()
+    office.sql("UPDATE instance SET version = 7, state = 'limbo' WHERE id = ?", number)
+    (lost,) = [one for one in census(office.engine, "review") if one.version == 7]
+    assert (lost.state, lost.count) == ("limbo", 1)
+
+
+def test_places_are_the_states_that_a_permission_leads_out_of(office: Office) -> None:
+    assert places(office.engine, "reviewer") == {("review", 1, "in_review"), ("review", 2, "in_review")}
+    assert places(office.engine, "nobody") == frozenset()
+
+
+def test_standing_tells_since_when_and_until_when(office: Office) -> None:
+    begun = office.clock.now
+    number = office.invited("On locks")
+    (found,) = standing_in(office.engine, {("review", 1, "in_review")})
+    assert (found.instance, found.subject, found.state) == (number, "paper:On locks", "in_review")
+    assert (found.since, found.due) == (begun, begun + timedelta(hours=72))
+    assert standing_in(office.engine, ()) == []
+    assert standing(office.engine, ()) == {}
+    assert standing(office.engine, (number, 999)) == {number: found}
+    office.clock.forward(hours=5)
+    office.engine.fire(number, "resend", AUTHOR)
+    assert standing(office.engine, [number])[number].since == begun + timedelta(hours=5)
+
+
+def test_reminder_does_not_move_what_was_due(database_url: str, clock: Clock) -> None:
+    """A state that reminds of itself was due when it first did."""
+    from dataclasses import replace
+
+    from engine.definition import SYSTEM, State, Timer, Transition
+    from tests.reviews import REVIEW, REVIEW_2
+
+    day = timedelta(hours=24)
+    nagging = replace(
+        REVIEW,
+        states=(State("submitted", timers=(Timer("remind", day),)), *REVIEW.states[1:]),
+        transitions=(
+            *(t for t in REVIEW.transitions if t.event != "remind"),
+            Transition("remind", ("submitted",), "submitted", allow=SYSTEM),
+        ),
+    )
+    office = open_office(database_url, clock, nagging, REVIEW_2)
+    begun = clock.now
+    number = office.engine.start("review", "paper:x", AUTHOR, Submission("x")).instance
+    clock.forward(hours=60)
+    office.engine.run_due()
+    found = standing(office.engine, [number])[number]
+    assert (found.since, found.due) == (begun, begun + day)
+    office.close()
+
+
+def test_looking_writes_nothing(office: Office) -> None:
+    office.submit()
+    before = dump(office.db)
+    census(office.engine, "review")
+    standing_in(office.engine, {("review", 1, "submitted")})
+    assert dump(office.db) == before

@@ -1,0 +1,177 @@
+"""What the staff may decide about a procedure now, what each decision will do and send, and why others cannot be made.
+
+Everything here is asked of the engine by the same code that then does it: `explain` for what is offered, `preview` for
+what would follow. Nothing is known of any workflow but that a decision may need a reason, which shows in the refusal
+of a preview without one. Decisions that are made with more than a reason stand in `INPUTS`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine import machine
+from engine.definition import SYSTEM, Actor, Refusal, Workflow
+from engine.delivery import Message
+from engine.errors import EngineError, Refused
+from engine.outcomes import Explanation, Preview
+from engine.text import Text, _
+from web.current import local_time, site
+from web.staff.history import event_title, state_title
+from workflows import quotes
+from workflows.billing import Quote
+from workflows.contract_change.inputs import GivingUp, NewPrice
+from workflows.contract_change.proposal import reprice
+from workflows.permissions import STAFF
+from workflows.records import ChangeRequest
+from workflows.requests import Decision
+
+_ASKED_FOR = ("reason", "checked")
+
+log = logging.getLogger("tetsuzuki.staff")
+
+_HERE_STANDS_THE_REASON = _("（ここに、ご入力いただく理由が入ります）")
+_NO_PREVIEW = Refusal("no_preview", _("この操作の結果を表示できません。記録を確認するまで、操作はできません。"))
+
+
+def _giving_up(asked: ChangeRequest | None, reason: str, checked: bool) -> GivingUp:
+    return GivingUp(reason, checked)
+
+
+def _new_price(asked: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
+    """What the request would cost now. Asks the billing backend, so never inside a transaction."""
+    quote = reprice(site().services, asked) if asked is not None else None
+    return NewPrice(reason, quotes.to_json(quote))
+
+
+# (workflow, event) → what it is fired with, where that is more than a `Decision`.
+INPUTS: Mapping[tuple[str, str], Callable[[ChangeRequest | None, str, bool], Any]] = {
+    ("contract_change", "give_up"): _giving_up,
+    ("contract_change", "accept_price"): _new_price,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a decision would do."""
+
+    target: Text | str
+    timers: tuple[tuple[Text | str, str], ...]
+    mails: tuple[Message, ...]
+    effects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One decision of the staff: open, or with each reason why not.
+
+    `question` is what somebody must confirm for it, and `quote` the figures that it would be made with.
+    """
+
+    event: str
+    title: Text | str
+    reasons: tuple[Refusal, ...]
+    needs_reason: bool = False
+    question: Refusal | None = None
+    foreseen: Foreseen | None = None
+    quote: Quote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What other people could do now: who, and what it is called."""
+
+    title: Text | str
+    who: Text
+
+
+def data_for(workflow: str, event: str, asked: ChangeRequest | None, reason: str, checked: bool) -> Any:
+    """What `event` is fired with."""
+    build = INPUTS.get((workflow, event))
+    return build(asked, reason, checked) if build is not None else Decision(reason)
+
+
+def quote_in(data: Any) -> Quote | None:
+    """The figures that a decision is made with, if any: whoever decides must have seen them."""
+    return quotes.from_json(data.quote).quote if isinstance(data, NewPrice) else None
+
+
+def is_open(instance: int, actor: Actor) -> bool:
+    """Whether the staff may do anything now. What others may do as well, such as who has a link, does not count."""
+    return any(one.allowed and one.who == STAFF.title for one in site().engine.explain(instance, actor))
+
+
+def options(
+    instance: int, workflow: Workflow, state: str, asked: ChangeRequest | None, actor: Actor
+) -> tuple[list[Option], list[Elsewhere]]:
+    """What the staff may decide, each event once, and what waits for others."""
+    ours, others = _explained(instance, actor)
+    decisions: dict[str, list[Explanation]] = {}
+    for explanation in ours:
+        decisions.setdefault(explanation.event, []).append(explanation)
+    found = [_option(instance, workflow, state, asked, event, ways, actor) for event, ways in decisions.items()]
+    elsewhere = {
+        (one.event, str(one.who)): Elsewhere(event_title(workflow, state, one.event), one.who)
+        for one in others
+        if one.event not in decisions and one.who != SYSTEM.title
+    }
+    return found, list(elsewhere.values())
+
+
+def _explained(instance: int, actor: Actor) -> tuple[list[Explanation], list[Explanation]]:
+    """What the permission leaves to the staff, and what it leaves to others alone."""
+    ours: list[Explanation] = []
+    others: list[Explanation] = []
+    for explanation in site().engine.explain(instance, actor):
+        (others if machine.NO_PERMISSION in explanation.reasons else ours).append(explanation)
+    return ours, others
+
+
+def _option(
+    instance: int,
+    workflow: Workflow,
+    state: str,
+    asked: ChangeRequest | None,
+    event: str,
+    ways: list[Explanation],
+    actor: Actor,
+) -> Option:
+    title = event_title(workflow, state, event)
+    if not any(way.allowed for way in ways):
+        reasons = {refusal.code: refusal for way in ways for refusal in way.reasons}
+        return Option(event, title, tuple(reasons.values()))
+    # What a decision asks for shows in the refusals of a preview without it.
+    wanted: dict[str, Refusal] = {}
+    try:
+        while True:
+            reason = str(_HERE_STANDS_THE_REASON) if "reason" in wanted else ""
+            data = data_for(workflow.name, event, asked, reason, "checked" in wanted)
+            try:
+                preview = site().engine.preview(instance, event, actor, data)
+                break
+            except Refused as refused:
+                missing = {r.field: r for r in refused.refusals if r.field in _ASKED_FOR and r.field not in wanted}
+                if not missing:
+                    raise
+                wanted |= missing
+    except Refused as refused:
+        return Option(event, title, refused.refusals)
+    except EngineError as error:
+        return Option(event, title, (Refusal("not_now", error.message),))
+    except Exception:  # a template or a rule is broken: what cannot be foreseen is not offered
+        log.exception("no preview of %s %s, instance %s", workflow.name, event, instance)
+        return Option(event, title, (_NO_PREVIEW,))
+    return Option(
+        event, title, (), "reason" in wanted, wanted.get("checked"), _foreseen(workflow, preview), quote_in(data)
+    )
+
+
+def _foreseen(workflow: Workflow, preview: Preview) -> Foreseen:
+    return Foreseen(
+        state_title(workflow, preview.target),
+        tuple((event_title(workflow, preview.target, event), local_time(due)) for event, due in preview.timers),
+        preview.mails,
+        tuple(name for name in preview.effects if workflow.effects[name].kind != "mail"),
+    )

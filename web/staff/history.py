@@ -1,0 +1,79 @@
+"""The history of a procedure as people read it: what happened, who did it, and what they gave as their reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.chain import Entry
+from engine.definition import SYSTEM_ACTOR, Workflow
+from engine.text import Text, _
+from web.current import local_time, site
+from workflows.staff import names_of
+
+_TITLES: Mapping[str, Text] = {
+    "start": _("受付"),
+    "migrate": _("定義の版を変更"),
+    "incident.retry": _("インシデントを再試行"),
+    "incident.skip": _("インシデントの送信を取りやめ"),
+    "incident.amend": _("宛先を訂正して再試行"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry. `before` and `after` are the titles of states, the same where it led nowhere else."""
+
+    at: str
+    title: Text | str
+    before: Text | str
+    after: Text | str
+    who: Text | str
+    reason: str
+    late: bool
+
+
+def lines(instance: int, workflow: Workflow | None) -> list[Line]:
+    """Every entry, oldest first. `workflow` is None where no definition of its version is loaded."""
+    entries = site().engine.history(instance)
+    names = names_of({entry.actor for entry in entries})
+    return [
+        Line(
+            local_time(entry.at),
+            _event_title(entry, workflow),
+            state_title(workflow, entry.source),
+            state_title(workflow, entry.target),
+            names[entry.actor],
+            _reason(entry),
+            (entry.late or 0) > 60,
+        )
+        for entry in entries
+    ]
+
+
+def state_title(workflow: Workflow | None, state: str) -> Text | str:
+    """What people call a state; its name where there is no better word."""
+    known = workflow.by_name.get(state) if workflow is not None else None
+    return known.title if known is not None and known.title is not None else state
+
+
+def event_title(workflow: Workflow | None, state: str, event: str) -> Text | str:
+    """What people call an event out of a state; its name where nobody presses it."""
+    ways = workflow.outgoing.get((state, event), ()) if workflow is not None else ()
+    return next((way.title for way in ways if way.title is not None), event)
+
+
+def _event_title(entry: Entry, workflow: Workflow | None) -> Text | str:
+    title = _TITLES.get(entry.event) or event_title(workflow, entry.source, entry.event)
+    by_itself = entry.actor == str(SYSTEM_ACTOR) and title == entry.event
+    return _("自動処理（%(event)s）", event=entry.event) if by_itself else title
+
+
+def _reason(entry: Entry) -> str:
+    """What an operator gave as the reason: history keeps it with acts on incidents and with migrations."""
+    try:
+        data = json.loads(entry.data)
+    except ValueError:
+        return ""
+    return str(data.get("reason", "")) if isinstance(data, dict) else ""

