@@ -1,0 +1,231 @@
+"""What pages say of contracts and of the requests to change them (G6): read and put in words, nothing decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from flask import abort
+from flask_babel import format_date
+
+from engine.definition import Actor
+from engine.outcomes import Offer
+from engine.text import Text, _
+from web.current import local_time, site, today
+from web.quotes import in_short, quote_of
+from web.users import this_user
+from workflows.catalogue import Catalogue
+from workflows.contract_change.dates import next_renewal
+from workflows.records import Account, ChangeRequest, Contract
+from workflows.requests import KINDS, Difference, differences
+
+# How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
+# still on its way, or, once nothing follows it, like one that is simply over.
+_TONES: Mapping[str, str] = {"applied": "good", "rejected": "bad", "failed": "bad"}
+NUMBER = "int(max=9223372036854775807)"  # in addresses: the numbers that a database knows
+_ON_ITS_WAY, _OVER = "open", "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a contract says."""
+
+    title: Text
+    value: str | Text
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state in words, and the tone that goes with it."""
+
+    title: str | Text
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownContract:
+    """A contract as pages show it. `url` is empty where its product is no longer sold."""
+
+    record: Contract
+    product: str
+    url: str
+    state: State
+    facts: tuple[Fact, ...]
+    open_requests: tuple[ShownRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRequest:
+    """A request as lists show it. `seq` is what its page must send back with a button."""
+
+    number: int
+    record: ChangeRequest
+    title: str | Text
+    about: str
+    state: State
+    open: bool
+    seq: int
+    asked_at: str
+    effective_on: str
+    differences: tuple[Difference, ...]
+    price: str | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of a request's timeline."""
+
+    at: str
+    title: str | Text
+    who: str | Text
+
+
+def day(value: date) -> str:
+    """A day as the reader writes it."""
+    return str(format_date(value, "long"))
+
+
+def actor() -> Actor:
+    """Who is logged in, as the engine knows them."""
+    return Actor("account", str(this_user().account.id))
+
+
+def product_title(catalogue: Catalogue, product: str) -> str:
+    """What a product is called; its name where it is no longer sold."""
+    known = catalogue.products.get(product)
+    return known.title if known is not None else product
+
+
+def option_titles(catalogue: Catalogue, product: str, options: Iterable[str]) -> str | Text:
+    """The options in words."""
+    known = catalogue.products.get(product)
+    titles = known.options if known is not None else {}
+    return "、".join(str(Text(titles.get(option, option))) for option in options) or _("なし")
+
+
+def environment(catalogue: Catalogue, contract: Contract) -> str:
+    """The address of a contract's environment; empty where its product is no longer sold."""
+    if contract.product not in catalogue.products:
+        return ""
+    return catalogue.url(contract.product, contract.subdomain)
+
+
+def own_contracts() -> list[Contract]:
+    """The contracts of who is logged in: those that run first, in order of their beginning."""
+    found = Contract.select().where(Contract.customer == this_user().account.customer_id)
+    now = today()
+    return sorted(found, key=lambda c: (has_ended(c, now), c.started_on, c.id))
+
+
+def own_contract(number: int) -> Contract:
+    """A contract of who is logged in; the answer is 404 for anybody else's."""
+    found: Contract | None = Contract.get_or_none(
+        Contract.id == number, Contract.customer == this_user().account.customer_id
+    )
+    return found if found is not None else abort(404)
+
+
+def own_request(number: int) -> ChangeRequest:
+    """A request of who is logged in; the answer is 404 for anybody else's."""
+    found: ChangeRequest | None = ChangeRequest.get_or_none(
+        ChangeRequest.instance == number, ChangeRequest.customer == this_user().account.customer_id
+    )
+    return found if found is not None else abort(404)
+
+
+def open_requests() -> list[ChangeRequest]:
+    """What the customer of who is logged in has asked for and is not closed, the oldest first."""
+    mine = ChangeRequest.customer == this_user().account.customer_id
+    return list(ChangeRequest.select().where(mine, ChangeRequest.slot.is_null(False)).order_by(ChangeRequest.instance))
+
+
+def has_ended(contract: Contract, now: date) -> bool:
+    """Whether a contract is over: its last day is one of it."""
+    return contract.ended_on is not None and contract.ended_on < now
+
+
+def renewal_on(contract: Contract, now: date) -> date | None:
+    """When an annual contract is renewed next; None for a monthly one, and for one that is over by then."""
+    if contract.term != "annual":
+        return None
+    on = next_renewal(contract.started_on, now)
+    return on if contract.ended_on is None or on <= contract.ended_on else None
+
+
+def shown_state(contract: Contract, now: date) -> State:
+    """Whether a contract runs, and until when."""
+    if has_ended(contract, now):
+        return State(_("終了"), _OVER)
+    if contract.started_on > now:
+        return State(_("ご利用開始前"), _ON_ITS_WAY)
+    if contract.ended_on is not None:
+        return State(_("ご利用中（終了予定）"), _ON_ITS_WAY)
+    return State(_("ご利用中"), "good")
+
+
+def shown_request(request: ChangeRequest, contracts: Mapping[int, Contract]) -> ShownRequest:
+    """A request in words, with its state as the engine has it now."""
+    sight = site().engine.look(request.instance)
+    final = sight.state.final
+    tone = _TONES.get(sight.state.name, _OVER if final else _ON_ITS_WAY)
+    return ShownRequest(
+        number=request.instance,
+        record=request,
+        title=KINDS.get(request.kind, request.kind),
+        about=_about(request, contracts),
+        state=State(sight.state.title or sight.state.name, tone),
+        open=not final,
+        seq=sight.instance.seq,
+        asked_at=local_time(request.asked_at),
+        effective_on=day(request.effective_on),
+        differences=differences(request, site().catalogue),
+        price=in_short(quote_of(request)),
+    )
+
+
+def _about(request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:
+    """Which contract a request concerns: product and subdomain; empty where it concerns none yet."""
+    contract = contracts.get(request.contract_id or 0)
+    if contract is None:
+        return ""
+    return f"{product_title(site().catalogue, contract.product)} ({contract.subdomain})"
+
+
+def timeline(request: ChangeRequest) -> list[Step]:
+    """How a request came to where it is, oldest first. Only what changed its state: the rest is the company's own."""
+    engine = site().engine
+    states = engine.workflow(engine.look(request.instance).instance).by_name
+    entries = [entry for entry in engine.history(request.instance) if entry.source != entry.target]
+    names = _names(request, (entry.actor for entry in entries))
+    steps = []
+    for entry in entries:
+        state = states.get(entry.target)
+        title = state.title if state is not None and state.title is not None else entry.target
+        steps.append(Step(local_time(entry.at), title, _who(entry.actor, names)))
+    return steps
+
+
+def _names(request: ChangeRequest, actors: Iterable[str]) -> dict[str, str]:
+    """What the customer's own accounts among `actors` are called; who asked keeps the name that they had then."""
+    numbers = {int(number) for kind, _colon, number in (a.partition(":") for a in actors) if kind == "account"}
+    accounts: Sequence[Account] = list(
+        Account.select().where(Account.id.in_(numbers), Account.customer == request.customer_id) if numbers else ()
+    )
+    names = {f"account:{account.id}": account.user_name for account in accounts}
+    return names | {f"account:{request.asked_by}": request.asked_by_name}
+
+
+def _who(actor: str, names: Mapping[str, str]) -> str | Text:
+    kind = actor.partition(":")[0]
+    if kind == "system":
+        return _("システム")
+    if kind == "staff":
+        return _("担当者")
+    name = names.get(actor, "")
+    return _("お客様：%(name)s", name=name) if name else _("お客様")
+
+
+def offers(number: int) -> list[Offer]:
+    """The buttons that who is logged in has on a request: what the engine would take from them now."""
+    return [offer for offer in site().engine.allowed(number, actor()) if offer.title is not None]
