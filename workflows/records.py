@@ -148,6 +148,21 @@ class ChangeRequest(Record):
     reference = pw.CharField(200, default="")
 
 
+class ContractChange(Record):
+    """What the change of a contract knows beside its request: one row for each, by the procedure's instance.
+
+    `wish` is the environment that an open order wants (`chatluck/acme`), NULL once it is closed. `booking` says how far
+    the billing backend is: "" (not asked), "asked", "queued" or "applied"; `booking_key` is the key that it was asked
+    with. `withdrawn_by` is an account's id, 0 unless the request was withdrawn.
+    """
+
+    instance = pw.BigIntegerField(primary_key=True)
+    wish = pw.CharField(120, null=True, unique=True)
+    withdrawn_by = pw.BigIntegerField(default=0)
+    booking = pw.CharField(16, default="")
+    booking_key = pw.CharField(200, default="")
+
+
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     Contract,
@@ -158,4 +173,5 @@ RECORDS: tuple[type[Record], ...] = (
     Throttle,
     StaffMember,
     ChangeRequest,
+    ContractChange,
 )

@@ -1,0 +1,54 @@
+"""What a change request and the staff's decisions on it are made of, once they were checked outside the transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeInput:
+    """A request as it was confirmed. Made by `Proposal.request`, never by hand.
+
+    `before` (empty for an order) and `after` are Terms as `workflows.requests.to_json` writes them, `quote` is what
+    `workflows.quotes.to_json` writes: what the customer saw is what is kept. `contract_id` is None for an order.
+    """
+
+    kind: str
+    customer_id: int
+    contract_id: int | None
+    before: str
+    after: str
+    effective_on: date
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why the staff reject a request (event `reject`): kept with the request, mailed and shown to the customer."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivingUp:
+    """Why the staff give up a request that is being applied (event `give_up`): mailed and shown to the customer.
+
+    `checked` says that somebody looked into the billing backend's books: it is asked for where the backend was called
+    and its answer is not known.
+    """
+
+    reason: str
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """The figures at which the staff apply a request after all (event `accept_price`), and why.
+
+    `quote` is what `workflows.quotes.to_json` writes of the quote that they saw: see `proposal.reprice`. Both go to the
+    customer.
+    """
+
+    reason: str
+    quote: str

@@ -1,0 +1,206 @@
+"""ご契約内容変更 before it is sent: what a change would be, from when, and at which price (G5, G6, G31, G45).
+
+A view calls `propose` twice: to show the confirmation page, and again when that page is sent, then with the digest
+that was shown. The billing backend is asked here, outside of any transaction; the rules ask everything else again
+inside it. `payment_method_change` uses the same proposal for its date and price.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from engine.chain import canonical
+from engine.definition import Refusal
+from engine.text import _
+from workflows import inputs, quotes
+from workflows.billing import Change, Quote, Terms, Unavailable
+from workflows.contract_change import conditions, dates
+from workflows.contract_change.inputs import ChangeInput
+from workflows.records import ChangeRequest, Contract, ContractChange, Customer
+from workflows.requests import ALREADY_OPEN, terms_from_json, terms_of, to_json
+from workflows.services import Services
+
+SHOWN_CHANGED = Refusal(
+    "shown_changed",
+    _("確認画面の表示後に、料金・適用日またはご契約内容が変わりました。お手数ですが、もう一度ご確認ください。"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change that may be asked for, with the day from which it holds and its price.
+
+    `change.before` and `change.after` are what the confirmation page compares.
+    """
+
+    customer_id: int
+    change: Change
+    quote: Quote | Unavailable
+
+    @property
+    def kind(self) -> str:
+        """ "users", "options", "term", "order" or "payment_method"."""
+        return self.change.kind
+
+    @property
+    def effective_on(self) -> date:
+        """The first day on which the change holds."""
+        return self.change.effective_on
+
+    @property
+    def subject(self) -> str:
+        """What the procedure is about: the contract, or for an order the customer."""
+        number = self.change.contract
+        return f"customer:{self.customer_id}" if number is None else f"contract:{number}"
+
+    @property
+    def digest(self) -> str:
+        """Everything that the confirmation page shows, as SHA-256: what changes, from when, at which price."""
+        figures = self.quote.digest if isinstance(self.quote, Quote) else ""
+        shown = [
+            self.subject,
+            self.kind,
+            to_json(self.change.before),
+            to_json(self.change.after),
+            self.effective_on.isoformat(),
+            figures,
+        ]
+        return hashlib.sha256(canonical(shown).encode()).hexdigest()
+
+    def request(self) -> ChangeInput:
+        """The data for `engine.start("contract_change", proposal.subject, actor, proposal.request(), key=…)`."""
+        return ChangeInput(
+            kind=self.kind,
+            customer_id=self.customer_id,
+            contract_id=self.change.contract,
+            before=to_json(self.change.before),
+            after=to_json(self.change.after),
+            effective_on=self.effective_on,
+            quote=quotes.to_json(self.quote),
+        )
+
+
+def propose(
+    services: Services,
+    customer: Customer,
+    contract: Contract | None,
+    after: Terms,
+    *,
+    now: datetime,
+    shown: str | None = None,
+) -> Proposal | tuple[Refusal, ...]:
+    """What it would be to change `contract` (None: to order a product) to `after`, or every reason why not.
+
+    `shown` is the `digest` that the confirmation page showed: where it no longer holds, the answer is `SHOWN_CHANGED`.
+    For an order `after.subdomain` is as it was typed, and `after.started_on` is replaced by the day on which it begins.
+    Never raises for what a plugin does; calls one, so it must not run inside a transaction.
+    """
+    today = services.calendar.today(now)
+    before = terms_of(contract) if contract is not None else None
+    after = replace(after, options=tuple(sorted(set(after.options))))
+    if before is None:
+        wish = inputs.subdomain(after.subdomain, services.catalogue)
+        if not isinstance(wish, Refusal) and wish.product in (None, after.product):
+            after = replace(after, subdomain=wish.name)
+        after = replace(after, started_on=dates.effective_on(None, after, today))
+    kind = conditions.kind_of(before, after)
+    if isinstance(kind, Refusal):
+        return (kind,)
+    effective_on = dates.effective_on(before, after, today)
+    refusals = tuple(_refusals(services, customer, contract, before, after, kind, effective_on, today))
+    if refusals:
+        return refusals
+    change = Change(
+        kind=kind,
+        customer_number=customer.number,
+        contract=contract.id if contract is not None else None,
+        before=before,
+        after=after,
+        asked_on=today,
+        effective_on=effective_on,
+    )
+    proposal = Proposal(customer.id, change, quotes.ask(services.billing, change))
+    if shown is not None and shown != proposal.digest:
+        return (SHOWN_CHANGED,)
+    return proposal
+
+
+def _refusals(
+    services: Services,
+    customer: Customer,
+    contract: Contract | None,
+    before: Terms | None,
+    after: Terms,
+    kind: str,
+    effective_on: date,
+    today: date,
+) -> Iterator[Refusal]:
+    if customer.channel != "direct":
+        yield conditions.NOT_DIRECT
+    yield from conditions.faults(before, after, services.catalogue)
+    if contract is not None:
+        if not conditions.runs_until(contract.ended_on, effective_on):
+            yield conditions.CONTRACT_ENDED
+    else:
+        runs = Contract.ended_on.is_null() | (Contract.ended_on >= today)
+        own = (Contract.customer == customer.id) & (Contract.product == after.product) & runs
+        if Contract.select().where(own).exists():
+            yield conditions.ALREADY_HELD
+        elif _is_taken(after):
+            yield conditions.SUBDOMAIN_TAKEN
+    if ChangeRequest.select().where(ChangeRequest.slot == slot_of(kind, customer.id, contract, after)).exists():
+        yield ALREADY_OPEN
+
+
+def _is_taken(after: Terms) -> bool:
+    """Whether a contract has the subdomain, or an open order wants it."""
+    held = (Contract.product == after.product) & (Contract.subdomain == after.subdomain)
+    if Contract.select().where(held).exists():
+        return True
+    return bool(ContractChange.select().where(ContractChange.wish == wish_of(after)).exists())
+
+
+def slot_of(kind: str, customer_id: int, contract: Contract | None, after: Terms) -> str:
+    """What only one open request may concern: a contract and a kind, or a customer's order of a product."""
+    return f"contract:{contract.id}/{kind}" if contract is not None else f"customer:{customer_id}/order/{after.product}"
+
+
+def wish_of(after: Terms) -> str:
+    """The environment that an open order keeps from being promised to somebody else."""
+    return f"{after.product}/{after.subdomain}"
+
+
+def change_of(request: ChangeRequest, customer: Customer, contract: Contract | None, asked_on: date) -> Change | None:
+    """The change as it is to be applied now: today's contract with the one thing that the request changes.
+
+    None where the contract is gone.
+    """
+    after = terms_from_json(request.after)
+    if after is None or (contract is None and request.kind != "order"):
+        return None
+    before = terms_of(contract) if contract is not None else None
+    return Change(
+        kind=request.kind,
+        customer_number=customer.number,
+        contract=contract.id if contract is not None else None,
+        before=before,
+        after=conditions.with_change(before, request.kind, after)
+        if before is not None
+        else replace(after, started_on=request.effective_on),
+        asked_on=asked_on,
+        effective_on=request.effective_on,
+    )
+
+
+def reprice(services: Services, request: ChangeRequest) -> Quote | Unavailable:
+    """What the request would cost as things are now, for staff who look at one that was not applied at its price.
+
+    `NewPrice(reason, quotes.to_json(quote))` is the data of `accept_price`. Calls a plugin: never inside a transaction.
+    """
+    customer = Customer.get_by_id(request.customer_id)
+    contract = Contract.get_or_none(Contract.id == request.contract_id) if request.contract_id else None
+    change = change_of(request, customer, contract, services.calendar.today(request.asked_at))
+    return quotes.ask(services.billing, change) if change is not None else quotes.NO_ANSWER
