@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 
 from flask import abort
 from flask_babel import format_date
@@ -57,7 +58,7 @@ class ShownContract:
 
 @dataclass(frozen=True, slots=True)
 class ShownRequest:
-    """A request as lists show it. `seq` is what its page must send back with a button."""
+    """A request as pages show it. A button sends `seen` along: what was shown, so that the second of two is told."""
 
     number: int
     record: ChangeRequest
@@ -65,7 +66,7 @@ class ShownRequest:
     about: str
     state: State
     open: bool
-    seq: int
+    seen: str
     asked_at: str
     effective_on: str
     differences: tuple[Difference, ...]
@@ -176,12 +177,22 @@ def shown_request(request: ChangeRequest, contracts: Mapping[int, Contract]) -> 
         about=_about(request, contracts),
         state=State(sight.state.title or sight.state.name, tone),
         open=not final,
-        seq=sight.instance.seq,
+        seen=_seen(sight.state.name, request),
         asked_at=local_time(request.asked_at),
         effective_on=day(request.effective_on),
         differences=differences(request, site().catalogue),
         price=in_short(quote_of(request)),
     )
+
+
+def _seen(state: str, request: ChangeRequest) -> str:
+    """A digest of what a page shows of a request.
+
+    Not the procedure's `seq`: a timer that is due counts already while somebody looks, and is written down with the
+    next event, so that the number would change under a page that shows the truth.
+    """
+    shown = "\0".join((state, request.effective_on.isoformat(), request.quote, request.reason))
+    return sha256(shown.encode()).hexdigest()[:32]
 
 
 def _about(request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:

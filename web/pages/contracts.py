@@ -9,7 +9,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug import Response
 
 from engine.definition import Refusal
-from engine.errors import EventNotPossible, Refused, StaleForm, TransitionConflict
+from engine.errors import EventNotPossible, Refused, TransitionConflict
 from engine.text import _
 from web.answers import form_again
 from web.contracts import (
@@ -20,7 +20,6 @@ from web.contracts import (
     actor,
     day,
     environment,
-    has_ended,
     offers,
     open_requests,
     option_titles,
@@ -33,7 +32,7 @@ from web.contracts import (
     timeline,
 )
 from web.current import site, today
-from web.quotes import quote_of, yen
+from web.quotes import in_short, quote_of, yen
 from web.tables import csv_file
 from web.users import needs, this_user
 from workflows import quotes
@@ -42,7 +41,6 @@ from workflows.records import ChangeRequest, Contract
 from workflows.requests import TERMS
 
 PAGE = 20
-_LONGEST_SEQ = 10  # digits
 _LONGEST_PAGE = 7  # digits: far more pages than anybody has, and far below what a database counts to
 _FASTER = Refusal(
     "seen_before",
@@ -51,6 +49,7 @@ _FASTER = Refusal(
 
 pages = Blueprint("contracts", __name__, url_prefix="/contracts")
 pages.add_app_template_global(yen, "yen")
+pages.add_app_template_global(in_short, "in_short")
 pages.add_app_template_global(quotes.percent, "percent")
 pages.add_app_template_global(quotes.PERIODS, "periods")  # type: ignore[arg-type]
 
@@ -219,6 +218,7 @@ def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> s
         "contracts/request.html",
         shown=shown,
         quote=quote_of(record),
+        confirmed=quotes.from_json(record.quote).replaced,
         steps=timeline(record),
         offers=offers(shown.number),
         refusals=refused,
@@ -232,18 +232,20 @@ def press(instance: int) -> str | Response:
     """Do what a button of the request says, unless its state is no longer the one that was shown with it."""
     record = own_request(instance)
     pressed = request.form.get("event", "")
+    shown = shown_request(record, {})
     titles = {offer.event: offer.title for offer in offers(instance)}
-    seen = request.form.get("seen", "")
-    if pressed not in titles or not (seen.isascii() and seen.isdigit() and len(seen) < _LONGEST_SEQ):
+    if pressed not in titles or request.form.get("seen", "") != shown.seen:
         return _somebody_was_faster(record)
     try:
-        site().engine.fire(instance, pressed, actor(), seen=int(seen))
+        site().engine.fire(instance, pressed, actor())
     except Refused as refused:
         return form_again(_request_page(record, refused.refusals), refused.refusals)
-    except (EventNotPossible, StaleForm, TransitionConflict):
+    except (EventNotPossible, TransitionConflict):
         return _somebody_was_faster(record)
     state = site().engine.look(instance).state
-    done = _("［%(button)s］を受け付けました。現在の状態：%(state)s", button=titles[pressed], state=state.title or state.name)
+    done = _(
+        "［%(button)s］を受け付けました。現在の状態：%(state)s", button=titles[pressed], state=state.title or state.name
+    )
     flash(str(done))
     return redirect(url_for("contracts.request", instance=instance), 303)
 
