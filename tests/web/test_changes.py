@@ -17,7 +17,7 @@ from tests.web.browser import EMAIL, add_customer
 from tests.web.members import DEARER, Member, add_account, add_stranger, member, with_prices
 from web.app import create_app
 from web.bootstrap import Site
-from workflows.records import ChangeRequest, Contract, Customer
+from workflows.records import Account, ChangeRequest, Contract, Customer
 
 NEXT = "確認画面へ進む"
 SEND = "申し込む"
@@ -227,7 +227,7 @@ def test_request_is_made_as_it_was_confirmed(
     assert (made.kind, made.contract_id, made.asked_by_name) == (kind, neo.id, "見本 花子")
     site.dispatcher.drain()
     receipt = mailer.sent[0]
-    assert (receipt.to, receipt.cc) == ("info@customer.example", EMAIL)
+    assert (receipt.to, receipt.cc) == (("info@customer.example",), (EMAIL,))
     for total in shown:
         assert total in receipt.text
 
@@ -330,9 +330,10 @@ def test_price_that_changed_since_it_was_shown_is_shown_again(
     assert requests() == []
 
 
-def test_month_that_ended_since_it_was_shown_is_shown_again(hanako: Member, neo: Contract, clock: Clock) -> None:
+def test_month_that_ended_since_it_was_shown_is_shown_again(app: Flask, neo: Contract, clock: Clock) -> None:
     """Midnight in Tokyo, not in Greenwich."""
     clock.now = datetime(2026, 4, 30, 14, 59, tzinfo=UTC)
+    hanako = member(app)
     confirm(hanako, page_of(neo), users="50")
     assert "2026年5月1日" in hanako.main
     clock.now = datetime(2026, 4, 30, 15, 0, tzinfo=UTC)
@@ -402,14 +403,8 @@ def test_pages_are_of_the_customer_and_of_who_may_ask(site: Site, app: Flask, cu
     assert requests() == []
 
 
-def test_role_that_was_taken_away_meanwhile_asks_for_nothing(
-    app: Flask, customer: Customer, hanako: Member, neo: Contract
-) -> None:
+def test_role_that_was_taken_away_meanwhile_asks_for_nothing(hanako: Member, neo: Contract) -> None:
     confirm(hanako, page_of(neo), users="50")
-    customer.accounts[0].role = "viewer"
-    customer.accounts[0].save()
-    from workflows.records import Account
-
     Account.update(role="viewer").execute()
     assert hanako.press(SEND).status_code == 403
     assert requests() == []

@@ -351,7 +351,7 @@ def _confirm_page(errand: Errand, proposal: Proposal, refusal: Refusal | None = 
         account_email=account.email,
         kept=_kept(errand.form),
         key=secrets.token_hex(16),
-        shown=proposal.digest,
+        digest=proposal.digest,
         refusal=refusal,
     )
 

@@ -216,7 +216,7 @@ def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> s
     shown = shown_request(record, by_id)
     return render_template(
         "contracts/request.html",
-        shown=shown,
+        asked=shown,
         quote=quote_of(record),
         confirmed=quotes.from_json(record.quote).replaced,
         steps=timeline(record),
