@@ -440,6 +440,8 @@ def _named(expected: Any) -> str:
         return "a path as str"
     if kind == Mapping[str, Any]:
         return "a table"
+    if kind == tuple[Mapping[str, Any], ...]:
+        return "a list of tables"
     return kind.__name__ if inspect.isclass(kind) else str(kind)
 
 
@@ -466,7 +468,10 @@ def _convert(expected: Any, given: Any, environ: Mapping[str, str]) -> Any:
         return dict(given)
     if kind == tuple[str, ...] and isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
         return tuple(given)
-    if kind not in (bool, int, float, str, Path, tuple[str, ...], Mapping[str, Any]):
+    if kind == tuple[Mapping[str, Any], ...] and isinstance(given, list | tuple):
+        if all(isinstance(each, Mapping) for each in given):
+            return tuple(dict(each) for each in given)
+    elif kind not in (bool, int, float, str, Path, tuple[str, ...], Mapping[str, Any]):
         raise ValueError(f"Config declares the type {_named(expected)}, which settings cannot have")
     hint = "; only secrets are taken from the environment" if isinstance(given, Mapping) and "env" in given else ""
     raise ValueError(f"expected {_named(expected)}, given {_shown(given)}{hint}")

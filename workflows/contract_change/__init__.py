@@ -2,5 +2,6 @@
 
 from workflows.contract_change.inputs import ChangeInput, GivingUp, NewPrice, Rejection
 from workflows.contract_change.proposal import Proposal, propose, reprice
+from workflows.contract_change.workflow import CONTRACT_CHANGE
 
-__all__ = ["ChangeInput", "GivingUp", "NewPrice", "Proposal", "Rejection", "propose", "reprice"]
+__all__ = ["CONTRACT_CHANGE", "ChangeInput", "GivingUp", "NewPrice", "Proposal", "Rejection", "propose", "reprice"]

@@ -1,0 +1,1 @@
+"""The ledger's own tables, step by step. A released step is never changed: what comes later is a new one."""

@@ -1,0 +1,127 @@
+"""The plugin: a price list that quotes, and books that hold each change once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import peewee as pw
+
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.store import Record, transaction
+from plugins.ledger import quoting
+from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList
+from workflows.billing import (
+    Applied,
+    BillingBackend,
+    Booking,
+    Change,
+    Invoice,
+    Queued,
+    Quote,
+    Rejected,
+    Unavailable,
+)
+from workflows.quotes import same_figures
+from workflows.requests import to_json
+
+NAME = "ledger"
+
+
+class LedgerBooking(Record):
+    """One change in the books. `terms` is what the contract says from `effective_on` on, as JSON; yen with tax."""
+
+    id = pw.BigAutoField()
+    key = pw.CharField(200, unique=True)
+    customer_number = pw.CharField(32)
+    contract = pw.BigIntegerField(null=True, index=True)
+    kind = pw.CharField(32)
+    effective_on = pw.DateField()
+    terms = pw.TextField()
+    recurring_total = pw.BigIntegerField()
+    due_total = pw.BigIntegerField()
+    digest = pw.CharField(64)
+
+
+class Ledger:
+    """The plugin and its backend. Safe to use from several threads."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """`prices`: by product `users`, `options`, `annual_months`. `tax`: rates, each with the day `from` which."""
+
+        prices: Mapping[str, Any] = field(default_factory=dict)
+        tax: tuple[Mapping[str, Any], ...] = DEMO_TAX
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        given = config.prices or (DEMO_PRICES if site.demo else {})
+        self._prices = PriceList.from_settings(given, config.tax)
+
+    @hookimpl
+    def register_billing_backends(self) -> Mapping[str, BillingBackend]:
+        """This backend, where there are prices."""
+        return {NAME: self} if self._prices.products else {}
+
+    @hookimpl
+    def register_migrations(self) -> Mapping[str, Path]:
+        """The books' tables."""
+        return {NAME: Path(__file__).parent / "migrations"}
+
+    def quote(self, change: Change) -> Quote | Unavailable:
+        """See `BillingBackend.quote`."""
+        return quoting.quote(self._prices, change)
+
+    def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
+        """Book `change` at the figures of `quote`, which must be those of the price list.
+
+        A key that is in the books is answered from them, whatever prices have become.
+        """
+        with transaction():
+            known = LedgerBooking.get_or_none(LedgerBooking.key == key)
+            if known is not None:
+                return Applied(_reference(known))
+            now = self.quote(change)
+            if quote is None or not isinstance(now, Quote):
+                return Rejected("no_quote", "the price list has no price for it")
+            if not same_figures(quote, now):
+                return Rejected("price_changed", "the price list has another price than the quote")
+            # Of two at once with one key the second waits here, inserts nothing and finds the first one's row.
+            LedgerBooking.insert(
+                key=key,
+                customer_number=change.customer_number,
+                contract=change.contract,
+                kind=change.kind,
+                effective_on=change.effective_on,
+                terms=to_json(change.after),
+                recurring_total=quote.recurring.total,
+                due_total=quote.due.total if quote.due is not None else 0,
+                digest=quote.digest,
+            ).on_conflict_ignore().execute()
+            return Applied(_reference(LedgerBooking.get(LedgerBooking.key == key)))
+
+    def status(self, reference: str) -> Applied | Queued | Rejected:
+        """Whether `reference` is in the books; nothing is ever queued."""
+        number = reference.removeprefix(_PREFIX)
+        known = number.isascii() and number.isdecimal() and len(number) <= 18
+        if known and LedgerBooking.select().where(LedgerBooking.id == int(number)).exists():
+            return Applied(reference)
+        return Rejected("unknown_reference", f"the books have no {reference!r}")
+
+    def history(self, contract: int) -> Sequence[Booking]:
+        """What was booked for a contract, oldest first; `total` is the recurring one, with tax."""
+        rows = LedgerBooking.select().where(LedgerBooking.contract == contract).order_by(LedgerBooking.id)
+        return tuple(Booking(_reference(row), row.kind, row.effective_on, row.recurring_total) for row in rows)
+
+    def invoices(self, contract: int) -> Sequence[Invoice]:
+        """None: the ledger books changes and writes no invoices."""
+        return ()
+
+
+_PREFIX = "L-"
+
+
+def _reference(booking: LedgerBooking) -> str:
+    return f"{_PREFIX}{booking.id:08d}"

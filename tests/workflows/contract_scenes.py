@@ -1,0 +1,143 @@
+"""What tests about contract changes begin with: a price list, customers with contracts, accounts and staff."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.definition import Actor
+from engine.testing import Clock
+from web.bootstrap import Site
+from workflows.billing import Terms
+from workflows.contract_change import Proposal, propose
+from workflows.records import Account, ChangeRequest, Contract, Customer, StaffMember
+from workflows.requests import terms_of
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+PRICES: Mapping[str, Any] = {
+    "desknets-neo": {
+        "users": [{"from": 1, "month": 400}, {"from": 101, "month": 380}],
+        "options": {"appsuite": {"month": 320, "per": "user"}, "disk-10gb": {"month": 1000}},
+        "annual_months": 11,
+    },
+    "chatluck": {"users": [{"from": 1, "month": 300}], "options": {"disk-10gb": {"month": 1000}}},
+}
+TAX: Sequence[Mapping[str, Any]] = ({"from": "2019-10-01", "rate": "0.10"},)
+LEDGER = {"prices": PRICES, "tax": TAX}
+
+
+def jst(*parts: int) -> datetime:
+    """A time in Tokyo, in UTC."""
+    return datetime(*parts, tzinfo=TOKYO).astimezone(UTC)  # type: ignore[arg-type,misc]
+
+
+def customer(number: str = "A00000001", channel: str = "direct") -> Customer:
+    made: Customer = Customer.create(
+        number=number,
+        company="株式会社みほん",
+        channel=channel,
+        contractor_name="契約 太郎",
+        contractor_email=f"info@{number.lower()}.example",
+    )
+    return made
+
+
+def contract(of: Customer, **changes: Any) -> Contract:
+    values: dict[str, Any] = {
+        "product": "desknets-neo",
+        "subdomain": of.number.lower(),
+        "term": "monthly",
+        "payment_method": "bank_transfer",
+        "users": 10,
+        "started_on": date(2025, 7, 15),
+        "options": "",
+    }
+    made: Contract = Contract.create(customer=of, **{**values, **changes})
+    return made
+
+
+def account(of: Customer, role: str = "editor", email: str = "hanako@mihon.example", **more: Any) -> Account:
+    made: Account = Account.create(
+        customer=of,
+        email=email,
+        user_name="見本 花子",
+        password_hash="-",
+        role=role,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        **more,
+    )
+    return made
+
+
+def staff(name: str = "担当 一郎", active: int = 1) -> Actor:
+    made = StaffMember.create(
+        email=f"{StaffMember.select().count()}@staff.example",
+        name=name,
+        active=active,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    return Actor("staff", str(made.id))
+
+
+def actor(of: Account) -> Actor:
+    return Actor("account", str(of.id))
+
+
+def proposed(site: Site, of: Customer, on: Contract | None, after: Terms) -> Proposal:
+    found = propose(site.services, of, on, after, now=site.clock())
+    assert isinstance(found, Proposal), found
+    return found
+
+
+def changed(on: Contract, **changes: Any) -> Terms:
+    return replace(terms_of(on), **changes)
+
+
+def ordered(product: str = "chatluck", subdomain: str = "mihon", **changes: Any) -> Terms:
+    return Terms(product, subdomain, **{**ORDER, **changes})
+
+
+ORDER: dict[str, Any] = {
+    "users": 10,
+    "options": (),
+    "term": "monthly",
+    "payment_method": "bank_transfer",
+    "started_on": date(2000, 1, 1),
+}
+
+
+def request(site: Site, of: Customer, on: Contract | None, by: Account, after: Terms, key: str | None = None) -> int:
+    """A request, as the page makes it."""
+    found = proposed(site, of, on, after)
+    return site.engine.start("contract_change", found.subject, actor(by), found.request(), key=key).instance
+
+
+def settle(site: Site) -> None:
+    """Let the scheduler and the dispatcher do all that is due now."""
+    for _round in range(20):
+        if not site.engine.run_due() and not site.dispatcher.drain():
+            return
+    raise AssertionError("it never comes to rest")
+
+
+def state(site: Site, number: int) -> str:
+    return site.engine.look(number).instance.state
+
+
+def row(number: int) -> ChangeRequest:
+    found: ChangeRequest = ChangeRequest.get(ChangeRequest.instance == number)
+    return found
+
+
+def again(on: Contract) -> Contract:
+    found: Contract = Contract.get_by_id(on.id)
+    return found
+
+
+def at(clock: Clock, *parts: int) -> datetime:
+    """Set the clock to a time in Tokyo."""
+    clock.now = jst(*parts)
+    return clock.now

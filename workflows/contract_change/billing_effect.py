@@ -1,0 +1,116 @@
+"""Enters a change into the billing backend's books, once, at the price that was confirmed or not at all.
+
+The backend is outside of our transactions, so what is known of it is written down around each call: `asked` before
+it, `queued` or `applied` after it. A crash in between leaves `asked`; the next try then calls again with the same key
+and without looking at prices first, because the same key answers as it did the first time. Only where nothing was
+asked yet does a changed price stop it here; a backend refuses one that has changed since (`Rejected`).
+"""
+
+from __future__ import annotations
+
+from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
+from engine.store import transaction
+from workflows import quotes
+from workflows.billing import Applied, BillingBackend, Change, Queued, Quote, Rejected
+from workflows.contract_change.proposal import change_of
+from workflows.records import ChangeRequest, Contract, ContractChange, Customer
+from workflows.services import Services
+
+_IN_BOOKS = ("asked", "queued", "applied")
+
+
+class BillingEffect:
+    """Delivers effects of the kind "billing". Safe to use from several threads."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def deliver(self, delivery: Delivery, key: str) -> Outcome:
+        """Apply the change of `delivery.instance`. What the backend raises counts as not now."""
+        request = ChangeRequest.get_or_none(ChangeRequest.instance == delivery.instance)
+        progress = ContractChange.get_or_none(ContractChange.instance == delivery.instance)
+        if request is None or progress is None:
+            return Failed("no_request", f"there is no request {delivery.instance} any more")
+        if progress.booking == "applied":
+            return Accepted(request.reference)
+        billing = self._services.billing
+        if billing is None:
+            return Failed("no_billing_backend", "no plugin quotes and applies changes: see the setting billing")
+        if progress.booking == "queued":
+            return self._settled(request, billing.status(request.reference), asked_again=True)
+        return self._ask(request, progress, billing, key)
+
+    def _ask(self, request: ChangeRequest, progress: ContractChange, billing: BillingBackend, key: str) -> Outcome:
+        customer = Customer.get_by_id(request.customer_id)
+        contract = Contract.get_or_none(Contract.id == request.contract_id) if request.contract_id else None
+        change = change_of(request, customer, contract, self._services.calendar.today(request.asked_at))
+        if change is None:
+            return Failed("no_contract", "the contract is gone")
+        confirmed = quotes.from_json(request.quote).quote
+        if progress.booking not in _IN_BOOKS:
+            refused = _price_refused(billing, change, confirmed)
+            if refused is not None:
+                return refused
+            progress.booking_key = _next_key(key, progress)
+        if not self._mark_asked(request, progress.booking_key):
+            return Failed("closed", "the request was closed in the meantime")
+        return self._settled(request, billing.apply(change, confirmed, progress.booking_key))
+
+    @staticmethod
+    def _mark_asked(request: ChangeRequest, key: str) -> bool:
+        """Write down that the backend is called now; False where the request is no longer open.
+
+        The update locks the request, as `rules.nothing_is_being_booked` does: staff cannot give it up in between.
+        """
+        still_open = (ChangeRequest.instance == request.instance) & ChangeRequest.slot.is_null(False)
+        with transaction():
+            if not ChangeRequest.update(reference=ChangeRequest.reference).where(still_open).execute():
+                return False
+            own = ContractChange.instance == request.instance
+            ContractChange.update(booking="asked", booking_key=key).where(own).execute()
+        return True
+
+    def _settled(
+        self, request: ChangeRequest, answer: Applied | Queued | Rejected, *, asked_again: bool = False
+    ) -> Outcome:
+        """Write the backend's answer down."""
+        if isinstance(answer, Rejected):
+            self._write(request, "rejected", "")
+            return Failed(answer.code, answer.reason)
+        if isinstance(answer, Queued):
+            if not asked_again:
+                self._write(request, "queued", answer.reference)
+            return Deferred(f"the billing backend has it in its queue as {answer.reference}", answer.after)
+        self._write(request, "applied", answer.reference)
+        return Accepted(answer.reference)
+
+    @staticmethod
+    def _write(request: ChangeRequest, booking: str, reference: str) -> None:
+        with transaction():
+            ChangeRequest.update(reference=reference).where(ChangeRequest.instance == request.instance).execute()
+            ContractChange.update(booking=booking).where(ContractChange.instance == request.instance).execute()
+
+
+def _price_refused(billing: BillingBackend, change: Change, confirmed: Quote | None) -> Failed | None:
+    """Why the change is not applied at the price that it would have now; None where it is the confirmed one."""
+    now = billing.quote(change)
+    if not isinstance(now, Quote):
+        return Failed("no_quote", str(now.reason)) if confirmed is not None else None
+    if confirmed is None:
+        return Failed("price_changed", f"no price was confirmed; now {_totals(now)}")
+    if not quotes.same_figures(confirmed, now):
+        return Failed("price_changed", f"confirmed {_totals(confirmed)}; now {_totals(now)}")
+    return None
+
+
+def _totals(quote: Quote) -> str:
+    due = f", {quotes.yen(quote.due.total)} once" if quote.due is not None else ""
+    return f"{quotes.yen(quote.recurring.total)} a {quote.recurring.period}{due}"
+
+
+def _next_key(key: str, progress: ContractChange) -> str:
+    """A key that was rejected has had its answer: who tries again, after prices were mended, asks anew."""
+    if progress.booking != "rejected":
+        return key
+    known, _dash, count = progress.booking_key.rpartition("/")
+    return f"{key}/{int(count) + 1}" if known == key and count.isdecimal() else f"{key}/2"

@@ -1,0 +1,385 @@
+"""The rules of ご契約内容変更: who may ask for what, when it begins, and what becomes of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
+from engine.runtime import needs_input
+from engine.text import _, current_language
+from workflows import quotes
+from workflows.billing import Terms
+from workflows.contract_change import conditions, dates
+from workflows.contract_change.proposal import SHOWN_CHANGED, wish_of
+from workflows.permissions import acting_account
+from workflows.records import Account, ChangeRequest, Contract, ContractChange, Customer
+from workflows.requests import (
+    ACTING_ACCOUNT,
+    CONTRACTOR,
+    KINDS,
+    differences,
+    keep_request,
+    request_of,
+    terms_from_json,
+    terms_of,
+)
+
+HERE = ("users", "options", "term", "order")  # kinds of change that this procedure carries out
+
+NOT_YOURS = Refusal("not_yours", _("ご契約が見つかりません。お手数ですが、最初からお手続きください。"))
+GONE = Refusal("gone", _("対象のご契約が見つからないため、変更を適用できません。"))
+CONTRACT_CHANGED = Refusal("contract_changed", _("お申し込みの後にご契約内容が変わったため、変更を適用できません。"))
+NO_REVIEW = Refusal("no_review", _("このお申し込みは、審査を必要としません。"))
+REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
+REASON_LONG = Refusal("reason_long", _("理由は1000文字以内でご入力ください。"), "reason")
+BEING_BOOKED = Refusal(
+    "being_booked",
+    _("請求システムに送信済みで、結果を確認できていません。請求システムで登録の有無をご確認ください。"),
+    "checked",
+)
+NO_PRICE = Refusal("no_price", _("新しい料金が計算されていません。もう一度、料金を計算してください。"), "quote")
+WISHED_BY_ANOTHER = conditions.SUBDOMAIN_TAKEN
+
+ONE_WISH = Conflict("contract_change", ("wish",), WISHED_BY_ANOTHER)
+ONE_CONTRACT_PER_SUBDOMAIN = Conflict("contract", ("product", "subdomain"), conditions.SUBDOMAIN_TAKEN)
+
+_LONGEST_REASON = 1000  # as ChangeRequest.reason
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+def subject_is_what_changes(attempt: Attempt) -> Refusal | None:
+    """The permission was asked about the subject, so the subject must be the contract, or the customer who orders."""
+    given = attempt.data
+    if given.contract_id is None:
+        right = attempt.instance.subject == f"customer:{given.customer_id}" and given.kind == "order"
+        return None if right else NOT_YOURS
+    contract = _contract(attempt, given.contract_id)
+    right = attempt.instance.subject == f"contract:{given.contract_id}" and given.kind != "order"
+    return None if right and contract is not None and contract.customer_id == given.customer_id else NOT_YOURS
+
+
+def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
+    """Customers of partners and of ASP services may not (G1, G2), whatever page they came from."""
+    customer = attempt.records.get(Customer, id=attempt.data.customer_id)
+    if customer is None:
+        return NOT_YOURS
+    return None if customer.channel == "direct" else conditions.NOT_DIRECT
+
+
+def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
+    """What the confirmation page compared is still what the contract says."""
+    given = attempt.data
+    if given.contract_id is None:
+        return None if not given.before else SHOWN_CHANGED
+    contract = _contract(attempt, given.contract_id)
+    if contract is None:
+        return NOT_YOURS
+    return None if terms_of(contract) == terms_from_json(given.before) else SHOWN_CHANGED
+
+
+def change_is_possible(attempt: Attempt) -> Refusal | None:
+    """One thing changes, and the catalogue allows it."""
+    given = attempt.data
+    before, after = terms_from_json(given.before), terms_from_json(given.after)
+    if after is None or given.kind not in HERE:
+        return conditions.NOT_CHANGEABLE
+    kind = conditions.kind_of(before, after)
+    if kind != given.kind:
+        return kind if isinstance(kind, Refusal) else conditions.NOT_CHANGEABLE
+    return next(conditions.faults(before, after, attempt.site.catalogue), None)
+
+
+def date_is_as_shown(attempt: Attempt) -> Refusal | None:
+    """The effective date that was confirmed is the one that counts now, midnight or not."""
+    after = terms_from_json(attempt.data.after)
+    if after is None:
+        return conditions.NOT_CHANGEABLE
+    today = attempt.site.calendar.today(attempt.at)
+    counts = dates.effective_on(terms_from_json(attempt.data.before), after, today)
+    return None if counts == attempt.data.effective_on else SHOWN_CHANGED
+
+
+def contract_runs(attempt: Attempt) -> Refusal | None:
+    """A contract that ends before the change would begin is not changed any more."""
+    given = attempt.data
+    contract = _contract(attempt, given.contract_id) if given.contract_id is not None else None
+    if contract is None or conditions.runs_until(contract.ended_on, given.effective_on):
+        return None
+    return conditions.CONTRACT_ENDED
+
+
+def environment_is_free(attempt: Attempt) -> Refusal | None:
+    """An order is for a product that the customer has not, under a subdomain that nobody has."""
+    after = terms_from_json(attempt.data.after)
+    if attempt.data.contract_id is not None or after is None:
+        return None
+    return _environment_refusal(attempt, attempt.data.customer_id, after, attempt.data.effective_on)
+
+
+def keep_change(attempt: Attempt) -> None:
+    """Write the request down; an order reserves its subdomain until it is closed."""
+    given = attempt.data
+    after = terms_from_json(given.after)
+    assert after is not None  # change_is_possible has read it
+    order = given.contract_id is None
+    keep_request(
+        attempt,
+        customer=given.customer_id,
+        contract=given.contract_id,
+        kind=given.kind,
+        slot=f"customer:{given.customer_id}/order/{after.product}"
+        if order
+        else f"contract:{given.contract_id}/{given.kind}",
+        before=given.before,
+        after=given.after,
+        quote=given.quote,
+        effective_on=given.effective_on,
+    )
+    attempt.records.insert(ContractChange, instance=attempt.instance.id, wish=wish_of(after) if order else None)
+
+
+# -- deciding ----------------------------------------------------------------------------------------------------------
+
+
+def kind_needs_review(attempt: Attempt) -> Refusal | None:
+    """Which kinds staff look at is configuration; the others are accepted at once."""
+    request = request_of(attempt.instance, attempt.records)
+    return None if request is not None and request.kind in attempt.site.review.kinds else NO_REVIEW
+
+
+def change_still_fits(attempt: Attempt) -> Refusal | None:
+    """The contract runs and still says what it said before the change; for an order, its subdomain is still free."""
+    refusal = attempt.memo["why_not"] = _why_not(attempt)
+    return refusal
+
+
+def _why_not(attempt: Attempt) -> Refusal | None:
+    request = request_of(attempt.instance, attempt.records)
+    after = terms_from_json(request.after) if request is not None else None
+    if request is None or after is None:
+        return GONE
+    customer = attempt.records.get(Customer, id=request.customer_id)
+    if customer is None or customer.channel != "direct":
+        return GONE if customer is None else conditions.NOT_DIRECT
+    if request.contract_id is None:
+        refusal = next(conditions.faults(None, after, attempt.site.catalogue), None)
+        return refusal or _environment_refusal(attempt, request.customer_id, after, request.effective_on)
+    contract = _contract(attempt, request.contract_id)
+    before = terms_from_json(request.before)
+    if contract is None or before is None:
+        return GONE
+    if not conditions.runs_until(contract.ended_on, request.effective_on):
+        return conditions.CONTRACT_ENDED
+    now = terms_of(contract)
+    if getattr(now, request.kind) != getattr(before, request.kind):
+        return CONTRACT_CHANGED
+    return next(conditions.faults(now, conditions.with_change(now, request.kind, after), attempt.site.catalogue), None)
+
+
+def contract_can_take_it(attempt: Attempt) -> Refusal | None:
+    """What is in the books can be written down: the contract is there, or for an order its subdomain is still free."""
+    request = request_of(attempt.instance, attempt.records)
+    after = terms_from_json(request.after) if request is not None else None
+    refusal = None
+    if request is None or after is None:
+        refusal = GONE
+    elif request.contract_id is not None:
+        refusal = None if _contract(attempt, request.contract_id) is not None else GONE
+    elif attempt.records.exists(Contract, product=after.product, subdomain=after.subdomain):
+        refusal = conditions.SUBDOMAIN_TAKEN
+    attempt.memo["why_not"] = refusal
+    return refusal
+
+
+@needs_input
+def reason_is_given(attempt: Attempt) -> Refusal | None:
+    """The customer reads it."""
+    reason = attempt.data.reason.strip()
+    if not reason:
+        return REASON_MISSING
+    return REASON_LONG if len(reason) > _LONGEST_REASON else None
+
+
+@needs_input
+def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
+    """What the billing backend may already have in its books is not given up or priced anew unseen.
+
+    Holds the request, as the billing effect does before it calls the backend: whoever comes second sees the first.
+    """
+    attempt.records.hold(ChangeRequest, instance=attempt.instance.id)
+    progress = attempt.records.get(ContractChange, instance=attempt.instance.id)
+    underway = progress is not None and progress.booking in ("asked", "queued", "applied")
+    return BEING_BOOKED if underway and not getattr(attempt.data, "checked", False) else None
+
+
+@needs_input
+def new_price_is_known(attempt: Attempt) -> Refusal | None:
+    """There are figures to accept."""
+    return None if quotes.from_json(attempt.data.quote).quote is not None else NO_PRICE
+
+
+def fix_effective_date(attempt: Attempt) -> None:
+    """The confirmed date, or the next possible one where the decision came after it. On the day itself it holds."""
+    request = request_of(attempt.instance, attempt.records)
+    after = terms_from_json(request.after) if request is not None else None
+    today = attempt.site.calendar.today(attempt.at)
+    if request is None or after is None or request.effective_on >= today:
+        return
+    day = dates.effective_on(terms_from_json(request.before), after, today)
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day)
+
+
+def keep_reason(attempt: Attempt) -> None:
+    """What the customer is told."""
+    attempt.records.update(
+        ChangeRequest, {"instance": attempt.instance.id}, reason=attempt.data.reason.strip()[:_LONGEST_REASON]
+    )
+
+
+def keep_failed_rule(attempt: Attempt) -> None:
+    """Why it could not be applied, in the words of the rule and the language of who asked."""
+    refusal = attempt.memo.get("why_not") or GONE
+    reason = refusal.message.render(ACTING_ACCOUNT.language(attempt))
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=reason)
+
+
+def keep_new_price(attempt: Attempt) -> None:
+    """The figures at which it is applied, beside those that the customer had confirmed."""
+    request = request_of(attempt.instance, attempt.records)
+    if request is None:
+        return
+    known = quotes.from_json(request.quote)
+    quote = quotes.to_json(quotes.from_json(attempt.data.quote).quote, known.replaced or known.quote)
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, quote=quote)
+
+
+def keep_withdrawer(attempt: Attempt) -> None:
+    """Who withdrew it gets a copy of the receipt (G31), whoever asked for it."""
+    account = acting_account(attempt)
+    attempt.records.update(
+        ContractChange, {"instance": attempt.instance.id}, withdrawn_by=account.id if account is not None else 0
+    )
+
+
+# -- applying ----------------------------------------------------------------------------------------------------------
+
+
+def apply_change(attempt: Attempt) -> None:
+    """The contract says what was asked for: the one thing of this request, whatever else has changed meanwhile."""
+    request = request_of(attempt.instance, attempt.records)
+    after = terms_from_json(request.after) if request is not None else None
+    assert request is not None  # contract_can_take_it has read both
+    assert after is not None
+    if request.contract_id is None:
+        attempt.records.insert(
+            Contract,
+            customer=request.customer_id,
+            product=after.product,
+            subdomain=after.subdomain,
+            term=after.term,
+            payment_method=after.payment_method,
+            users=after.users,
+            started_on=request.effective_on,
+            ended_on=None,
+            options=" ".join(after.options),
+        )
+        return
+    value = " ".join(after.options) if request.kind == "options" else getattr(after, request.kind)
+    attempt.records.update(Contract, {"id": request.contract_id}, **{request.kind: value})
+
+
+def release_wish(attempt: Attempt) -> None:
+    """The subdomain of an order is reserved no more: a contract has it, or others may."""
+    attempt.records.update(ContractChange, {"instance": attempt.instance.id}, wish=None)
+
+
+def _contract(attempt: Attempt, number: int) -> Contract | None:
+    """The contract, read once."""
+    if "contract" not in attempt.memo:
+        attempt.memo["contract"] = attempt.records.get(Contract, id=number)
+    found: Contract | None = attempt.memo["contract"]
+    return found
+
+
+def _environment_refusal(attempt: Attempt, customer: int, after: Terms, day: date) -> Refusal | None:
+    if attempt.records.exists(Contract, product=after.product, subdomain=after.subdomain):
+        return conditions.SUBDOMAIN_TAKEN
+    held = attempt.records.get(Contract, customer=customer, product=after.product)
+    return conditions.ALREADY_HELD if held is not None and conditions.runs_until(held.ended_on, day) else None
+
+
+# -- times -------------------------------------------------------------------------------------------------------------
+
+
+def at_once(attempt: Attempt) -> datetime:
+    """Without waiting."""
+    return attempt.at
+
+
+def review_is_due(attempt: Attempt) -> datetime:
+    """At closing time of the last working day of the review."""
+    due: datetime = attempt.site.calendar.after_working_days(attempt.at, attempt.site.review.working_days)
+    return due
+
+
+def effective_day_begins(attempt: Attempt) -> datetime:
+    """Midnight of the effective date, where the company is."""
+    request = request_of(attempt.instance, attempt.records)
+    begins: datetime = attempt.site.calendar.midnight(request.effective_on) if request is not None else attempt.at
+    return begins
+
+
+# -- mails -------------------------------------------------------------------------------------------------------------
+
+
+def effective_date(attempt: Attempt) -> Mapping[str, Any]:
+    """The date as it is when the mail is made."""
+    request = request_of(attempt.instance, attempt.records)
+    return {"effective_on": request.effective_on.isoformat() if request is not None else ""}
+
+
+def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """What the mails show. The price is what was confirmed, as it was kept (G31)."""
+    request = request_of(instance, records)
+    price = quotes.from_json(request.quote) if request is not None else quotes.Confirmed(None)
+    contract = records.get(Contract, id=request.contract_id) if request is not None and request.contract_id else None
+    return {
+        "number": instance.id,
+        "request": request,
+        "customer": records.get(Customer, id=request.customer_id) if request is not None else None,
+        "contract": contract,
+        "kind": KINDS[request.kind] if request is not None else "",
+        "differences": lambda catalogue: differences(request, catalogue) if request is not None else (),
+        "price": price.quote,
+        "confirmed_price": price.replaced or price.quote,
+        "periods": quotes.PERIODS,
+        "yen": quotes.yen,
+        "percent": quotes.percent,
+        "day": _day,
+    }
+
+
+def _day(iso: str) -> str:
+    """A date in the reader's language."""
+    if not iso:
+        return ""
+    day = date.fromisoformat(iso)
+    return f"{day.year}年{day.month}月{day.day}日" if current_language() == "ja" else f"{day.day} {day:%B %Y}"
+
+
+def _withdrawer(instance: Instance, records: Records) -> Address | None:
+    progress = records.get(ContractChange, instance=instance.id)
+    account = records.get(Account, id=progress.withdrawn_by) if progress is not None else None
+    return Address(account.email, account.language) if account is not None else None
+
+
+RECIPIENTS = {
+    "contractor": CONTRACTOR,
+    "acting": ACTING_ACCOUNT,
+    "withdrawer": Recipient(ACTING_ACCOUNT.language, _withdrawer),
+    "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
+}
