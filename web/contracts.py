@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
-from flask import abort
+from flask import abort, current_app, url_for
 from flask_babel import format_date
 
 from engine.definition import Actor
@@ -15,7 +15,7 @@ from engine.outcomes import Offer
 from engine.text import Text, _
 from web.current import local_time, site, today
 from web.quotes import in_short, quote_of
-from web.users import this_user
+from web.users import access_of, this_user
 from workflows.catalogue import Catalogue
 from workflows.contract_change.dates import next_renewal
 from workflows.records import Account, ChangeRequest, Contract
@@ -23,7 +23,9 @@ from workflows.requests import KINDS, Difference, differences
 
 # How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
 # still on its way, or, once nothing follows it, like one that is simply over.
-_TONES: Mapping[str, str] = {"applied": "good", "rejected": "bad", "failed": "bad"}
+_TONES: Mapping[str, str] = {"applied": "good", "rejected": "bad", "failed": "bad", "lapsed": "bad"}
+# Procedures with steps of their own have a page of their own: its endpoint, by the kind of request.
+_OWN_PAGES: Mapping[str, str] = {"payment_method": "payment.request_page"}
 NUMBER = "int(max=9223372036854775807)"  # in addresses: the numbers that a database knows
 _ON_ITS_WAY, _OVER = "open", "over"
 
@@ -238,5 +240,25 @@ def _who(actor: str, names: Mapping[str, str]) -> str | Text:
 
 
 def offers(number: int) -> list[Offer]:
-    """The buttons that who is logged in has on a request: what the engine would take from them now."""
-    return [offer for offer in site().engine.allowed(number, actor()) if offer.title is not None]
+    """The buttons that who is logged in has on a request: what the engine would take from them as it is.
+
+    What it would take only together with something that was filled in has its place on the procedure's own page.
+    """
+    engine = site().engine
+    sight = engine.look(number)
+    ways = engine.workflow(sight.instance).outgoing
+    return [
+        offer
+        for offer in engine.allowed(number, actor())
+        if offer.title is not None
+        and not any(hasattr(g, "needs_input") for way in ways[sight.state.name, offer.event] for g in way.guards)
+    ]
+
+
+def own_page(request: ChangeRequest) -> str:
+    """The address of the page that the procedure of a request has for its own steps; empty where there is none, or it
+    is not for who is logged in."""
+    endpoint = _OWN_PAGES.get(request.kind, "")
+    if endpoint not in current_app.view_functions or not this_user().may(access_of(current_app, endpoint)):
+        return ""
+    return url_for(endpoint, instance=request.instance)

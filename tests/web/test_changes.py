@@ -82,7 +82,13 @@ def test_choice_offers_every_change_of_every_contract_that_runs(hanako: Member, 
     for contract in (neo, chat):
         for kind in ("users", "options", "term"):
             assert page_of(contract, kind) in hanako.links
-    for said in ("ユーザー契約数のお手続き", "サービス／オプションのお手続き", "ご契約種別", "desknet's NEO", "ChatLuck"):
+    for said in (
+        "ユーザー契約数のお手続き",
+        "サービス／オプションのお手続き",
+        "ご契約種別",
+        "desknet's NEO",
+        "ChatLuck",
+    ):
         assert said in hanako.main
     assert not [link for link in hanako.links if "/order/" in link]  # both products are held (G45)
 
@@ -290,7 +296,9 @@ def test_key_of_one_request_makes_no_other(hanako: Member, neo: Contract, chat: 
     assert len(requests()) == 2
 
 
-def test_second_of_two_browsers_is_told(site: Site, app: Flask, customer: Customer, hanako: Member, neo: Contract) -> None:
+def test_second_of_two_browsers_is_told(
+    site: Site, app: Flask, customer: Customer, hanako: Member, neo: Contract
+) -> None:
     add_account(site, customer, email="taro@customer.example")
     taro = member(app, "taro@customer.example")
     confirm(hanako, page_of(neo), users="50")
@@ -385,7 +393,9 @@ def test_two_kinds_of_one_contract_may_be_open_at_once(hanako: Member, neo: Cont
 # Whose
 
 
-def test_pages_are_of_the_customer_and_of_who_may_ask(site: Site, app: Flask, customer: Customer, hanako: Member) -> None:
+def test_pages_are_of_the_customer_and_of_who_may_ask(
+    site: Site, app: Flask, customer: Customer, hanako: Member
+) -> None:
     _stranger, theirs = add_stranger(site)
     add_account(site, customer, "viewer", "viewer@customer.example")
     viewer = member(app, "viewer@customer.example")

@@ -178,7 +178,15 @@ def test_history_tells_who_asked_for_what_and_what_became_of_it(site: Site, acco
     newest, oldest = (entry.get_text(" ", strip=True) for entry in hanako.page.select("ol.requests > li"))
     for said in ("ご契約種別の変更", "ChatLuck", "年間一括払い", "月払い", "2027年4月1日", "審査中"):
         assert said in newest
-    for said in ("ユーザー契約数の変更", "mihon", "30", "50", "見本 花子 様", "月額 22,000円（税込）", f"受付番号 {number}"):
+    for said in (
+        "ユーザー契約数の変更",
+        "mihon",
+        "30",
+        "50",
+        "見本 花子 様",
+        "月額 22,000円（税込）",
+        f"受付番号 {number}",
+    ):
         assert said in oldest
     assert "2026/04/01 18:00" in oldest  # nine hours after the clock of the server
 
@@ -197,9 +205,7 @@ def test_history_has_pages_of_twenty(site: Site, account: Account, hanako: Membe
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "99999999999999999999", "x", "", "１", "²", "1e3", "1&page=2", "%00"])
-def test_page_that_does_not_exist_shows_one_that_does(
-    site: Site, account: Account, hanako: Member, page: str
-) -> None:
+def test_page_that_does_not_exist_shows_one_that_does(site: Site, account: Account, hanako: Member, page: str) -> None:
     closed_requests(site, account, 21)
     assert hanako.open(f"/contracts/history?page={page}").status_code == 200
     assert [link for link in hanako.links if "/requests/" in link]

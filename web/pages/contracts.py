@@ -24,6 +24,7 @@ from web.contracts import (
     open_requests,
     option_titles,
     own_contracts,
+    own_page,
     own_request,
     product_title,
     renewal_on,
@@ -221,6 +222,7 @@ def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> s
         confirmed=quotes.from_json(record.quote).replaced,
         steps=timeline(record),
         offers=offers(shown.number),
+        own_page=own_page(record) if shown.open else "",
         refusals=refused,
         printed_on=day(today()),
     )
