@@ -1,0 +1,225 @@
+"""What happens around the billing backend: crashes, queues, rejections, and staff who would give up in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.definition import Actor
+from engine.delivery import Accepted, Delivery, Failed
+from engine.errors import Refused
+from engine.hookspecs import hookimpl
+from engine.incidents import incidents, retry
+from engine.plugins import SiteFacts
+from engine.testing import Clock, MemoryMailer
+from plugins.ledger.quoting import amount, digest
+from tests.workflows.contract_scenes import (
+    account,
+    again,
+    at,
+    changed,
+    contract,
+    customer,
+    request,
+    row,
+    settle,
+    staff,
+    state,
+)
+from web.bootstrap import Site, build, plugins_of
+from web.settings import Settings
+from workflows.billing import (
+    Applied,
+    Booking,
+    Change,
+    Invoice,
+    Line,
+    Queued,
+    Quote,
+    Rejected,
+    Unavailable,
+)
+from workflows.contract_change import GivingUp, NewPrice
+from workflows.contract_change.billing_effect import BillingEffect
+from workflows.records import ContractChange
+
+TEN = Decimal("0.10")
+SECRET = b"a secret of the tests, long enough for everybody"
+
+
+@dataclass
+class Books:
+    """A backend whose next answers are given; it remembers each key as the Protocol asks, and each call."""
+
+    price: int = 100
+    answers: list[Any] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    booked: dict[str, str] = field(default_factory=dict)
+
+    def quote(self, change: Change) -> Quote | Unavailable:
+        lines = (Line("ライセンス", change.after.users, self.price, change.after.users * self.price, TEN),)
+        recurring = amount("month", lines)
+        return Quote(recurring, None, digest(recurring, None))
+
+    def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
+        self.calls.append(("apply", key))
+        if key in self.booked:
+            return Applied(self.booked[key])
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Rejected | Queued):
+            return answer
+        self.booked[key] = f"B{len(self.booked) + 1}"
+        if isinstance(answer, Exception):
+            raise answer  # it is in the books, and nobody heard of it
+        return Applied(self.booked[key])
+
+    def status(self, reference: str) -> Applied | Queued | Rejected:
+        self.calls.append(("status", reference))
+        answer: Applied | Queued | Rejected = self.answers.pop(0)
+        return answer
+
+    def history(self, contract: int) -> Sequence[Booking]:
+        return ()
+
+    def invoices(self, contract: int) -> Sequence[Invoice]:
+        return ()
+
+
+@pytest.fixture
+def books() -> Books:
+    return Books()
+
+
+@pytest.fixture
+def booked(database_url: str, clock: Clock, mailer: MemoryMailer, books: Books, tmp_path: Any) -> Any:
+    """A site whose backend is `books`, given by a plugin through register_billing_backends."""
+
+    class Plugin:
+        @dataclass(frozen=True)
+        class Config:
+            pass
+
+        def __init__(self, config: Config, site: SiteFacts) -> None:
+            pass
+
+        @hookimpl
+        def register_mailers(self) -> dict[str, MemoryMailer]:
+            return {"memory": mailer}
+
+        @hookimpl
+        def register_billing_backends(self) -> dict[str, Books]:
+            return {"books": books}
+
+    settings = Settings(
+        secret_key=SECRET,
+        database_url=database_url,
+        base_url="http://localhost",
+        var=tmp_path / "var",
+        password_cost=(1, 8, 1),
+        mailer="memory",
+        billing="books",
+    )
+    site = build(settings, clock=clock, plugins=plugins_of(settings, extra=[("books", Plugin)]))
+    at(clock, 2026, 4, 10, 12, 0)
+    yield site
+    site.close()
+
+
+def due(site: Site, clock: Clock) -> tuple[Any, int, Actor]:
+    """A request whose effective date has come, and a member of the staff."""
+    of = customer()
+    on, by, clerk = contract(of), account(of), staff()
+    number = request(site, of, on, by, changed(on, users=25))
+    settle(site)
+    at(clock, 2026, 5, 1)
+    settle(site)
+    return on, number, clerk
+
+
+def test_a_crash_after_the_booking_books_once_though_prices_have_risen_since(
+    booked: Site, clock: Clock, books: Books
+) -> None:
+    books.answers = [OSError("connection lost")]
+    on, number, _clerk = due(booked, clock)
+    assert (state(booked, number), again(on).users) == ("applying", 10)
+    books.price = 200
+    clock.forward(minutes=5)
+    settle(booked)
+    assert (state(booked, number), again(on).users, row(number).reference) == ("applied", 25, "B1")
+    assert len(books.booked) == 1
+    assert len(books.calls) == 2
+    assert len(set(books.calls)) == 1  # the same key
+
+
+def test_a_queued_change_is_asked_about_until_it_is_applied(booked: Site, clock: Clock, books: Books) -> None:
+    books.answers = [Queued("Q7", timedelta(hours=2)), Queued("Q7", timedelta(hours=2)), Applied("Q7")]
+    on, number, _clerk = due(booked, clock)
+    assert (state(booked, number), row(number).reference) == ("applying", "Q7")
+    settle(booked)
+    assert [call for call, _ in books.calls] == ["apply"]  # not before the two hours are over
+    for _try in range(2):
+        assert again(on).users == 10
+        clock.forward(hours=2)
+        settle(booked)
+    assert (state(booked, number), again(on).users) == ("applied", 25)
+    assert books.calls[1:] == [("status", "Q7"), ("status", "Q7")]
+
+
+def test_a_rejection_is_an_incident_and_a_retry_asks_with_a_new_key(booked: Site, clock: Clock, books: Books) -> None:
+    books.answers = [Rejected("closed_books", "the month is closed"), Rejected("closed_books", "still")]
+    on, number, clerk = due(booked, clock)
+    for _try in range(2):
+        (incident,) = incidents(booked.engine)
+        assert incident.error.startswith("closed_books")
+        assert again(on).users == 10
+        retry(booked.engine, incident.ref, clerk, "asked accounting")
+        settle(booked)
+    assert (state(booked, number), again(on).users) == ("applied", 25)
+    assert len({key for _, key in books.calls}) == 3
+
+
+def test_staff_cannot_give_up_or_reprice_what_may_be_booked_unless_they_have_checked(
+    booked: Site, clock: Clock, books: Books
+) -> None:
+    books.answers = [OSError("connection lost")]
+    _on, number, clerk = due(booked, clock)
+    for event, data in (("give_up", GivingUp("やめる")), ("accept_price", NewPrice("x", row(number).quote))):
+        with pytest.raises(Refused) as refused:
+            booked.engine.fire(number, event, clerk, data)
+        assert refused.value.refusal.code == "being_booked"
+    booked.engine.fire(number, "give_up", clerk, GivingUp("やめる", checked=True))
+    settle(booked)
+    assert (state(booked, number), incidents(booked.engine)) == ("failed", [])
+
+
+def test_a_request_that_was_given_up_is_not_booked_by_a_worker_that_comes_late(
+    booked: Site, clock: Clock, books: Books
+) -> None:
+    books.answers = [Rejected("no", "no")]
+    _on, number, clerk = due(booked, clock)
+    booked.engine.fire(number, "give_up", clerk, GivingUp("やめる"))
+    calls = len(books.calls)
+    outcome = BillingEffect(booked.services).deliver(Delivery("billing", "apply", "", "", {}, "", number), "late")
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "closed"
+    assert len(books.calls) == calls
+
+
+def test_what_is_known_to_be_booked_is_not_asked_for_again(booked: Site, clock: Clock, books: Books) -> None:
+    _on, number, _clerk = due(booked, clock)
+    assert ContractChange.get().booking == "applied"
+    calls = len(books.calls)
+    outcome = BillingEffect(booked.services).deliver(Delivery("billing", "apply", "", "", {}, "", number), "again")
+    assert outcome == Accepted("B1")
+    assert len(books.calls) == calls
+
+
+def test_an_effect_without_its_request_fails(booked: Site) -> None:
+    outcome = BillingEffect(booked.services).deliver(Delivery("billing", "apply", "", "", {}, "", 999), "k")
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "no_request"
