@@ -10,7 +10,8 @@ from hashlib import sha256
 from flask import abort, current_app, url_for
 from flask_babel import format_date
 
-from engine.definition import Actor
+from engine import definition
+from engine.definition import SYSTEM_ACTOR, Actor
 from engine.outcomes import Offer
 from engine.text import Text, _
 from web.current import local_time, site, today
@@ -177,7 +178,7 @@ def shown_request(request: ChangeRequest, contracts: Mapping[int, Contract]) -> 
         record=request,
         title=KINDS.get(request.kind, request.kind),
         about=_about(request, contracts),
-        state=State(sight.state.title or sight.state.name, tone),
+        state=State(_said(sight.state, sight.state.name), tone),
         open=not final,
         seen=_seen(sight.state.name, request),
         asked_at=local_time(request.asked_at),
@@ -206,17 +207,24 @@ def _about(request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:
 
 
 def timeline(request: ChangeRequest) -> list[Step]:
-    """How a request came to where it is, oldest first. Only what changed its state: the rest is the company's own."""
+    """How a request came to where it is, oldest first. Only what changed its state: the rest is the company's own.
+
+    What a timer that is due has done already, and nobody has written down yet, stands last without its time.
+    """
     engine = site().engine
-    states = engine.workflow(engine.look(request.instance).instance).by_name
+    sight = engine.look(request.instance)
+    states = engine.workflow(sight.instance).by_name
     entries = [entry for entry in engine.history(request.instance) if entry.source != entry.target]
     names = _names(request, (entry.actor for entry in entries))
-    steps = []
-    for entry in entries:
-        state = states.get(entry.target)
-        title = state.title if state is not None and state.title is not None else entry.target
-        steps.append(Step(local_time(entry.at), title, _who(entry.actor, names)))
+    steps = [Step(local_time(e.at), _said(states.get(e.target), e.target), _who(e.actor, names)) for e in entries]
+    if sight.overdue:
+        steps.append(Step("", _said(sight.state, sight.state.name), _who(str(SYSTEM_ACTOR), names)))
     return steps
+
+
+def _said(state: definition.State | None, name: str) -> str | Text:
+    """What a state is called; its name where this version of its procedure does not know it."""
+    return state.title if state is not None and state.title is not None else name
 
 
 def _names(request: ChangeRequest, actors: Iterable[str]) -> dict[str, str]:
