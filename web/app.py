@@ -21,7 +21,17 @@ from web.current import EXTENSION
 from web.errors import explain_errors
 from web.guard import PageSession, protect
 from web.menu import MAIN, REGISTRATION, shown
-from web.pages import apply, entrance, language, link, mailbox, terms, top
+from web.pages import (
+    apply,
+    changes,
+    contracts,
+    entrance,
+    language,
+    link,
+    mailbox,
+    terms,
+    top,
+)
 from web.users import check_access, know_users, staff_member, user
 
 if TYPE_CHECKING:
@@ -33,7 +43,18 @@ log = logging.getLogger("tetsuzuki.web")
 
 # What a language calls itself, for who does not read the other one.
 _OWN_NAMES = {"ja": "日本語", "en": "English"}
-_BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox, staff)
+_BLUEPRINTS = (
+    entrance,
+    apply,
+    link,
+    top,
+    contracts,
+    changes,
+    language,
+    terms,
+    mailbox,
+    staff,
+)
 
 
 class InReadersLanguage:

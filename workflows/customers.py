@@ -186,7 +186,7 @@ def export_customers(file: BinaryIO) -> int:
             for contract in contracts.order_by(Contract.customer, Contract.id).dicts().iterator():
                 customer = by_id[contract["customer"]]
                 values = {**customer, **contract, "customer_number": customer["number"]}
-                rows.writerow([_escape(_cell(values[name])) for name in HEADER])
+                rows.writerow([escape(_cell(values[name])) for name in HEADER])
                 written += 1
     finally:
         text.flush()
@@ -204,7 +204,8 @@ def _cell(value: Value) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _escape(cell: str) -> str:
+def escape(cell: str) -> str:
+    """A cell as files have it: an apostrophe stands before what a spreadsheet would run."""
     return "'" + cell if _RISKY.match(cell) else cell
 
 

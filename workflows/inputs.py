@@ -17,6 +17,7 @@ from workflows.catalogue import Catalogue
 LONGEST_USER_NAME = 100  # as Account.user_name
 LONGEST_EMAIL = 254  # RFC 5321 §4.5.3.1.3 (a path of 256 octets, less its angle brackets)
 LONGEST_NUMBER = 32  # as Customer.number
+_LONGEST_USERS = 7  # digits: far more than anybody licenses
 _LONGEST_INPUT = 2000  # code points: nobody types more, and NFKC makes some letters eighteen times as long
 
 # A host name's label is RFC 1035 §2.3.1, whose first letter may also be a digit since RFC 1123 §2.1.
@@ -143,6 +144,19 @@ def user_name(text: str) -> str | Refusal:
     if given == "":
         return _refusal("user_name", "missing", _("ユーザー名をご入力ください。"))
     return given
+
+
+def licensed_users(text: str) -> int | Refusal:
+    """A number of licensed users (ユーザー契約数), from 1 up: 1,000 is as good as 1000. How many there may be is the
+    product's to say."""
+    given = _machine_readable(text).replace(",", "")
+    if not given:
+        return _refusal("users", "missing", _("ユーザー契約数をご入力ください。"))
+    if not (given.isascii() and given.isdigit()):
+        return _refusal("users", "invalid", _("ユーザー契約数は数字でご入力ください。"))
+    if len(given.lstrip("0")) > _LONGEST_USERS or int(given) < 1:
+        return _refusal("users", "range", _("ユーザー契約数を確認のうえ、ご入力ください。"))
+    return int(given)
 
 
 def single_line(text: str, field: str, most: int) -> str | Refusal:

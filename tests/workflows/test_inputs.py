@@ -393,3 +393,27 @@ def test_wrong_products_are_named(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Catalogue.from_settings(settings)
     assert named in str(caught.value)
+
+
+# Licensed users
+
+
+@pytest.mark.parametrize(
+    ("typed", "users"),
+    [("1", 1), ("５０", 50), (" 1,000 ", 1000), ("１，０００", 1000), ("007", 7), ("9999999", 9_999_999), ("①", 1)],
+)
+def test_licensed_users_are_read(typed: str, users: int) -> None:
+    assert inputs.licensed_users(typed) == users
+
+
+@pytest.mark.parametrize("typed", ["", " ", "0", "-1", "1.5", "1e3", "五", "²x", "10000000", "9" * 5000, "\0", "１\0"])
+def test_what_is_no_number_of_users_is_refused_at_its_field(typed: str) -> None:
+    found = inputs.licensed_users(typed)
+    assert isinstance(found, Refusal)
+    assert found.field == "users"
+
+
+@given(st.text())
+def test_licensed_users_never_raise(typed: str) -> None:
+    found = inputs.licensed_users(typed)
+    assert isinstance(found, Refusal) or 1 <= found <= 9_999_999

@@ -1,0 +1,81 @@
+"""The forms of ご契約内容変更お申し込み (G6, G35, G45): what is chosen from comes from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wtforms import RadioField, SelectMultipleField, StringField
+from wtforms.validators import InputRequired
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from engine.text import Text, _
+from web.forms import Form
+from workflows.catalogue import Catalogue
+
+_USERS = _("ユーザー契約数")
+_TERM = _("ご契約種別")
+
+
+class ChangeForm(Form):
+    """A form that offers what a catalogue has."""
+
+    def offer(self, catalogue: Catalogue, options: Mapping[str, str | Text]) -> None:
+        """Let each of its fields offer what there is to choose from; `options` are titles by name."""
+        offered: dict[str, Mapping[str, str | Text]] = {
+            "options": options,
+            "term": catalogue.terms,
+            "payment_method": catalogue.payment_methods,
+        }
+        for name, choices in offered.items():
+            if name in self:
+                self[name].choices = list(choices.items())
+
+
+class OptionsField(SelectMultipleField):
+    """Checkboxes; none of them need be ticked. Whether a choice is one is decided in `workflows`."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+def _users() -> StringField:
+    missing = _("ユーザー契約数をご入力ください。")
+    return StringField(
+        _USERS, validators=[InputRequired(missing)], render_kw={"inputmode": "numeric", "autocomplete": "off"}
+    )
+
+
+def _choice(label: Text, missing: Text) -> RadioField:
+    return RadioField(label, validators=[InputRequired(missing)], validate_choice=False)
+
+
+class UsersForm(ChangeForm):
+    """ユーザー契約数のお手続き."""
+
+    users = _users()
+
+
+class OptionsForm(ChangeForm):
+    """サービス／オプションのお手続き."""
+
+    options = OptionsField(_("サービス／オプション"), validate_choice=False)
+
+
+class TermForm(ChangeForm):
+    """ご契約種別の変更 (G35)."""
+
+    term = _choice(_TERM, _("ご契約種別をお選びください。"))
+
+
+class OrderForm(ChangeForm):
+    """サービスの新規お申込み (G45)."""
+
+    subdomain = StringField(
+        _("ご希望のサブドメイン"),
+        validators=[InputRequired(_("サブドメインをご入力ください。"))],
+        render_kw={"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false", "autocomplete": "off"},
+    )
+    users = _users()
+    options = OptionsField(_("サービス／オプション"), validate_choice=False)
+    term = _choice(_TERM, _("ご契約種別をお選びください。"))
+    payment_method = _choice(_("お支払い方法"), _("お支払い方法をお選びください。"))

@@ -1,0 +1,257 @@
+"""ご契約内容の確認 and 契約履歴 (G6, G28 ⑤): what the customer has, and every change that was asked for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Refusal
+from engine.errors import EventNotPossible, Refused, TransitionConflict
+from engine.text import _
+from web.answers import form_again
+from web.contracts import (
+    NUMBER,
+    Fact,
+    ShownContract,
+    ShownRequest,
+    actor,
+    day,
+    environment,
+    offers,
+    open_requests,
+    option_titles,
+    own_contracts,
+    own_page,
+    own_request,
+    product_title,
+    renewal_on,
+    shown_request,
+    shown_state,
+    timeline,
+)
+from web.current import site, today
+from web.quotes import in_short, quote_of, yen
+from web.tables import csv_file
+from web.users import needs, this_user
+from workflows import quotes
+from workflows.permissions import EDITOR, VIEWER
+from workflows.records import ChangeRequest, Contract
+from workflows.requests import TERMS
+
+PAGE = 20
+_LONGEST_PAGE = 7  # digits: far more pages than anybody has, and far below what a database counts to
+_FASTER = Refusal(
+    "seen_before",
+    _("画面を表示したあとに状態が変わったため、操作は行われていません。現在の内容をご確認ください。"),
+)
+
+pages = Blueprint("contracts", __name__, url_prefix="/contracts")
+pages.add_app_template_global(yen, "yen")
+pages.add_app_template_global(in_short, "in_short")
+pages.add_app_template_global(quotes.percent, "percent")
+pages.add_app_template_global(quotes.PERIODS, "periods")  # type: ignore[arg-type]
+
+
+@pages.get("")
+@needs(VIEWER)
+def show() -> str:
+    """ご契約内容の確認: every contract, those that are over too, and what an open request will change."""
+    contracts = own_contracts()
+    by_id = {contract.id: contract for contract in contracts}
+    waiting: dict[int | None, list[ShownRequest]] = defaultdict(list)
+    for asked in open_requests():
+        waiting[asked.contract_id].append(shown_request(asked, by_id))
+    return render_template(
+        "contracts/show.html",
+        customer=this_user().account.customer,
+        contracts=[_shown(contract, waiting[contract.id]) for contract in contracts],
+        other_requests=waiting[None],
+        may_change=this_user().may(EDITOR),
+        printed_on=day(today()),
+    )
+
+
+def _shown(contract: Contract, waiting: list[ShownRequest]) -> ShownContract:
+    catalogue = site().catalogue
+    return ShownContract(
+        record=contract,
+        product=product_title(catalogue, contract.product),
+        url=environment(catalogue, contract),
+        state=shown_state(contract, today()),
+        facts=tuple(_facts(contract)),
+        open_requests=tuple(waiting),
+    )
+
+
+def _facts(contract: Contract) -> Iterator[Fact]:
+    catalogue = site().catalogue
+    yield Fact(TERMS["users"], _("%(users)s ユーザー", users=f"{contract.users:,}"))
+    yield Fact(TERMS["options"], option_titles(catalogue, contract.product, sorted(contract.options.split())))
+    yield Fact(TERMS["term"], catalogue.terms.get(contract.term, contract.term))
+    yield Fact(TERMS["payment_method"], catalogue.payment_methods.get(contract.payment_method, contract.payment_method))
+    yield Fact(TERMS["started_on"], day(contract.started_on))
+    renewal = renewal_on(contract, today())
+    if renewal is not None:
+        yield Fact(_("次回更新日"), day(renewal))
+    if contract.ended_on is not None:
+        yield Fact(_("ご利用終了日"), day(contract.ended_on))
+
+
+@pages.get("/contracts.csv")
+@needs(VIEWER)
+def contracts_csv() -> Response:
+    """The contracts as a file for spreadsheets."""
+    return csv_file("contracts.csv", _CONTRACT_COLUMNS, (_contract_row(contract) for contract in own_contracts()))
+
+
+_CONTRACT_COLUMNS = (
+    _("製品"),
+    _("サブドメイン"),
+    _("貴社環境のURL"),
+    _("ユーザー契約数"),
+    _("サービス／オプション"),
+    _("ご契約種別"),
+    _("お支払い方法"),
+    _("ご利用開始日"),
+    _("次回更新日"),
+    _("ご利用終了日"),
+    _("状態"),
+)
+
+
+def _contract_row(contract: Contract) -> tuple[object, ...]:
+    catalogue = site().catalogue
+    return (
+        product_title(catalogue, contract.product),
+        contract.subdomain,
+        environment(catalogue, contract),
+        contract.users,
+        option_titles(catalogue, contract.product, sorted(contract.options.split())),
+        catalogue.terms.get(contract.term, contract.term),
+        catalogue.payment_methods.get(contract.payment_method, contract.payment_method),
+        contract.started_on,
+        renewal_on(contract, today()) or "",
+        contract.ended_on or "",
+        shown_state(contract, today()).title,
+    )
+
+
+@pages.get("/history")
+@needs(VIEWER)
+def history() -> str:
+    """契約履歴: every request of the customer, the newest first."""
+    mine = ChangeRequest.customer == this_user().account.customer_id
+    count = ChangeRequest.select().where(mine).count()
+    last = max(1, -(-count // PAGE))
+    page = min(_page_asked_for(), last)
+    rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc()).paginate(page, PAGE)
+    by_id = {contract.id: contract for contract in own_contracts()}
+    return render_template(
+        "contracts/history.html",
+        requests=[shown_request(row, by_id) for row in rows],
+        page=page,
+        last=last,
+        count=count,
+        printed_on=day(today()),
+    )
+
+
+def _page_asked_for() -> int:
+    asked = request.args.get("page", "1")
+    return max(1, int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < _LONGEST_PAGE else 1
+
+
+@pages.get("/history.csv")
+@needs(VIEWER)
+def history_csv() -> Response:
+    """契約履歴 as a file for spreadsheets: one line for each thing that a request changes."""
+    mine = ChangeRequest.customer == this_user().account.customer_id
+    rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc())
+    by_id = {contract.id: contract for contract in own_contracts()}
+    return csv_file("history.csv", _HISTORY_COLUMNS, (line for row in rows for line in _history_rows(row, by_id)))
+
+
+_HISTORY_COLUMNS = (
+    _("受付番号"),
+    _("お申し込み日時"),
+    _("お申し込みされた方"),
+    _("お手続き"),
+    _("対象のご契約"),
+    _("項目"),
+    _("変更前"),
+    _("変更後"),
+    _("適用日"),
+    _("状態"),
+    _("適用後の料金（税込）"),
+    _("お支払い周期"),
+    _("今回のご請求（税込）"),
+)
+
+
+def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iterator[tuple[object, ...]]:
+    shown = shown_request(record, contracts)
+    quote = quote_of(record)
+    prices: tuple[object, ...] = ("", "", "")
+    if quote is not None:
+        once = quote.due.total if quote.due is not None else ""
+        prices = (quote.recurring.total, quotes.PERIODS[quote.recurring.period], once)
+    asked_at = record.asked_at.astimezone(site().services.calendar.zone)
+    head = (shown.number, f"{asked_at:%Y-%m-%d %H:%M}", record.asked_by_name, shown.title, shown.about)
+    tail = (record.effective_on, shown.state.title, *prices)
+    for changed in shown.differences:
+        yield (*head, changed.title, changed.before or "", changed.after, *tail)
+
+
+@pages.get(f"/requests/<{NUMBER}:instance>", endpoint="request")
+@needs(VIEWER)
+def request_page(instance: int) -> str:
+    """One request: before and after, its price, its timeline, and what may be done with it."""
+    return _request_page(own_request(instance))
+
+
+def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> str:
+    by_id = {contract.id: contract for contract in own_contracts()}
+    shown = shown_request(record, by_id)
+    return render_template(
+        "contracts/request.html",
+        asked=shown,
+        quote=quote_of(record),
+        confirmed=quotes.from_json(record.quote).replaced,
+        steps=timeline(record),
+        offers=offers(shown.number),
+        own_page=own_page(record) if shown.open else "",
+        refusals=refused,
+        printed_on=day(today()),
+    )
+
+
+@pages.post(f"/requests/<{NUMBER}:instance>")
+@needs(EDITOR)
+def press(instance: int) -> str | Response:
+    """Do what a button of the request says, unless its state is no longer the one that was shown with it."""
+    record = own_request(instance)
+    pressed = request.form.get("event", "")
+    shown = shown_request(record, {})
+    titles = {offer.event: offer.title for offer in offers(instance)}
+    if pressed not in titles or request.form.get("seen", "") != shown.seen:
+        return _somebody_was_faster(record)
+    try:
+        site().engine.fire(instance, pressed, actor())
+    except Refused as refused:
+        return form_again(_request_page(record, refused.refusals), refused.refusals)
+    except (EventNotPossible, TransitionConflict):
+        return _somebody_was_faster(record)
+    state = site().engine.look(instance).state
+    done = _(
+        "［%(button)s］を受け付けました。現在の状態：%(state)s", button=titles[pressed], state=state.title or state.name
+    )
+    flash(str(done))
+    return redirect(url_for("contracts.request", instance=instance), 303)
+
+
+def _somebody_was_faster(record: ChangeRequest) -> Response:
+    """The request as it is now, with what happened."""
+    return make_response(_request_page(record, (_FASTER,)), 409)

@@ -1,0 +1,26 @@
+"""What a change costs, as pages say it: figures are the billing backend's own, none is worked out here."""
+
+from __future__ import annotations
+
+from engine.text import Text, _
+from workflows import quotes
+from workflows.billing import Quote
+from workflows.records import ChangeRequest
+
+
+def yen(amount: int) -> Text:
+    """An amount of whole yen; a refund with its sign."""
+    return _("%(amount)s円", amount=quotes.yen(amount))
+
+
+def quote_of(request: ChangeRequest) -> Quote | None:
+    """The figures that a request was confirmed with; None where there were none."""
+    return quotes.from_json(request.quote).quote
+
+
+def in_short(quote: Quote | None) -> Text | str:
+    """What it costs from the effective date on, in a few words; empty where that is not known."""
+    if quote is None:
+        return ""
+    period = quotes.PERIODS[quote.recurring.period]
+    return _("%(period)s %(total)s（税込）", period=period, total=yen(quote.recurring.total))
