@@ -9,13 +9,16 @@ from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
+from workflows.faq import FAQ_ENTRY
+from workflows.notices import NOTICE
+from workflows.notices.announcing import Announcer
 from workflows.services import Services
 
-WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION,)
+WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION, NOTICE, FAQ_ENTRY)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
 
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     """What carries out the procedures' own effects, by kind; plugins bring the others."""
-    return {}
+    return {"notice": Announcer(services)}

@@ -1,0 +1,82 @@
+"""What staff type about a notice, once it is canonical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.definition import Refusal
+from engine.text import _
+from workflows.inputs import single_line
+from workflows.notices import prose
+
+LONGEST_TITLE = 200  # as NoticeRevision.title_ja
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Title and body in both languages; English may be "" (Japanese is shown in its place)."""
+
+    title_ja: str
+    body_ja: str
+    title_en: str = ""
+    body_en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftInput:
+    """A notice before it is published. `notice` is its id; times are aware."""
+
+    notice: str
+    kind: str
+    products: tuple[str, ...]
+    wording: Wording
+    status: str = ""
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishInput:
+    """Whether it is mailed, and when it is published; `publish_at` is None for now."""
+
+    notify: bool
+    publish_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateInput:
+    """A further revision."""
+
+    wording: Wording
+    notify: bool
+    status: str = ""
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+
+
+def wording(title_ja: str, body_ja: str, title_en: str, body_en: str) -> Wording | tuple[Refusal, ...]:
+    """The texts in their canonical form, or everything that is wrong with them.
+
+    English is optional as a whole: a title without a body, or the other way round, would show one language's half.
+    """
+    given = (
+        title(title_ja, "title_ja"),
+        prose.body(body_ja, "body_ja"),
+        title(title_en, "title_en", required=False),
+        prose.body(body_en, "body_en", required=False),
+    )
+    refusals = [part for part in given if isinstance(part, Refusal)]
+    texts = [part for part in given if isinstance(part, str)]
+    if not refusals and bool(texts[2]) != bool(texts[3]):
+        empty = "body_en" if texts[2] else "title_en"
+        refusals.append(Refusal("half_english", _("英語は件名と本文の両方をご入力ください。"), empty))
+    return tuple(refusals) or Wording(*texts)
+
+
+def title(text: str, field: str, *, required: bool = True) -> str | Refusal:
+    """A title of one line."""
+    given = single_line(text, field, LONGEST_TITLE)
+    if required and given == "":
+        return Refusal(f"{field}_missing", _("件名をご入力ください。"), field)
+    return given
