@@ -32,6 +32,7 @@ from workflows.notices.channels import Distribution
 from workflows.passwords import Hasher
 from workflows.registry import MIGRATIONS, WORKFLOWS, effect_handlers
 from workflows.services import ReviewPolicy, Services
+from workflows.staff import Staff
 from workflows.throttle import Throttles
 from workflows.vault import Vault
 
@@ -46,6 +47,7 @@ class Site:
     dispatcher: Dispatcher
     heartbeat: Heartbeat
     access: Access
+    staff: Staff
     hasher: Hasher
     catalogue: Catalogue
     organisation: Organisation
@@ -139,7 +141,8 @@ def build(
         organisation=organisation,
         zone=ZoneInfo(settings.timezone),
     )
-    heartbeat = Heartbeat(engine, dispatcher, chores=(access.purge,))
+    staff = Staff(hasher, services.vault, throttles, now, organisation=organisation)
+    heartbeat = Heartbeat(engine, dispatcher, chores=(access.purge, staff.purge))
     return Site(
         settings=settings,
         db=db,
@@ -147,6 +150,7 @@ def build(
         dispatcher=dispatcher,
         heartbeat=heartbeat,
         access=access,
+        staff=staff,
         hasher=hasher,
         catalogue=catalogue,
         organisation=organisation,

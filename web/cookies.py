@@ -46,8 +46,14 @@ class Cookie:
             samesite="Lax",
         )
 
+    def forget(self, response: Response) -> None:
+        """Have the browser keep nothing."""
+        response.delete_cookie(self.name(_secure()), path="/", secure=_secure(), httponly=True, samesite="Lax")
+
 
 SESSION = Cookie("session")
+# Apart from the customers' session: neither grants anything of the other, and each ends by itself.
+STAFF = Cookie("staff")
 LANGUAGE = Cookie("language", timedelta(days=365))
 # A browser that has logged in before keeps its own allowance of guesses, so that a stranger who guesses at the same
 # account cannot lock its owner out.

@@ -1,7 +1,9 @@
 """Who is logged in, and who may see which page. The session lives on the server: the cookie holds only its token (G9).
 
-Every view says who may call it, by `open_to_all`, `needs(role)` or one of the staff area's own; an app with a view that
-does not say so does not start. The check stands before the view, so nothing of it runs for who may not.
+Every view says who may call it, by `open_to_all`, `needs(role)` or `staff_only`; an app with a view that does not say
+so does not start. The check stands before the view, so nothing of it runs for who may not. Staff have sessions and a
+cookie of their own: a customer's account, whatever its role, is nobody to `staff_only`, and a staff member is nobody to
+`needs`.
 """
 
 from __future__ import annotations
@@ -10,19 +12,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from flask import Flask, Response, abort, redirect, request, url_for
+from flask import Flask, Response, abort, g, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
 
+from web import cookies
 from web.current import site
 from web.guard import STATIC
 from workflows.permissions import ROLES, reaches
 
 if TYPE_CHECKING:
-    from workflows.records import Account
+    from workflows.records import Account, StaffMember
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 ANYONE = "anyone"
+STAFF = "staff"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +57,18 @@ def needs(role: str) -> Callable[[View], View]:
     return lambda view: _declared(view, role)
 
 
+def staff_only(view: View) -> View:
+    """Only a staff member may call the view: everybody else, a customer's 管理 too, gets the staff's log-in."""
+    return _declared(view, STAFF)
+
+
 def _declared(view: View, access: str) -> View:
     view.access = access  # type: ignore[attr-defined]
     return view
 
 
 def access_of(app: Flask, endpoint: str) -> str:
-    """Who may call an endpoint: `ANYONE`, the least role of an account, or a name of the staff area's."""
+    """Who may call an endpoint: `ANYONE`, the least role of an account, or `STAFF`."""
     return str(getattr(app.view_functions[endpoint], "access", ""))
 
 
@@ -81,6 +90,8 @@ def know_users(app: Flask) -> None:
         if endpoint is None or endpoint in STATIC:
             return None
         access = access_of(app, endpoint)
+        if access == STAFF and staff_member() is None:
+            return cast(Response, redirect(url_for("staff.log_in"), 302 if request.method == "GET" else 303))
         if access not in ROLES:
             return None
         here = user()
@@ -90,8 +101,9 @@ def know_users(app: Flask) -> None:
 
 
 def check_access(app: Flask) -> None:
-    """Raises RuntimeError where a view does not say who may call it."""
-    silent = [name for name in app.view_functions if name not in STATIC and not access_of(app, name)]
+    """Raises RuntimeError where a view does not say who may call it, or says it in a word that nobody knows."""
+    known = {ANYONE, STAFF, *ROLES}
+    silent = [name for name in app.view_functions if name not in STATIC and access_of(app, name) not in known]
     if silent:
         raise RuntimeError(f"views that do not say who may call them: {', '.join(sorted(silent))}")
 
@@ -105,5 +117,20 @@ def user() -> User | None:
 def this_user() -> User:
     """Who is logged in, in a view that only they can reach."""
     here = user()
+    assert here is not None
+    return here
+
+
+def staff_member() -> StaffMember | None:
+    """The staff member who is logged in, or None; asked once a request."""
+    if "staff_member" not in g:
+        g.staff_member = site().staff.session(cookies.STAFF.read())
+    found: StaffMember | None = g.staff_member
+    return found
+
+
+def this_staff_member() -> StaffMember:
+    """The staff member who is logged in, in a view that only they can reach."""
+    here = staff_member()
     assert here is not None
     return here

@@ -33,7 +33,7 @@ from workflows.catalogue import Catalogue, Organisation
 from workflows.inputs import Subdomain
 from workflows.passwords import Hasher
 from workflows.records import Account, Contract, Customer, PendingApplication, Session
-from workflows.throttle import Limit, Throttles, network_of, too_many
+from workflows.throttle import Guess, Limit, Throttles, network_of, too_many
 
 # The number is the only secret that identifies a customer: subdomains are public, and 100 million numbers at one a
 # minute last for 190 years. Hence the bucket per subdomain, whoever asks from wherever.
@@ -62,9 +62,6 @@ _TOKEN_BYTES = 32
 _NONCE_BYTES = 16
 _TOKYO = ZoneInfo("Asia/Tokyo")
 _DEFAULT_ORGANISATION = Organisation()
-
-Guess = tuple[Limit, str]
-"""One bucket in which a guess counts: its limit and key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,22 +400,10 @@ class Access:
 
     def _reserve(self, guesses: Sequence[Guess], now: datetime) -> timedelta | None:
         """Count one guess in every bucket, or in none and say how long until all of them have one."""
-        # Looking first keeps a flood against one full bucket from writing to the others and giving back.
-        looked = [self._throttles.wait(limit, key, now) for limit, key in guesses]
-        if any(looked):
-            return max(wait for wait in looked if wait is not None)
-        counted: list[Guess] = []
-        for limit, key in guesses:
-            wait = self._throttles.reserve(limit, key, now)
-            if wait is not None:  # somebody else took the last one meanwhile
-                self._release(counted, now)
-                return wait
-            counted.append((limit, key))
-        return None
+        return self._throttles.reserve_all(guesses, now)
 
     def _release(self, guesses: Sequence[Guess], now: datetime) -> None:
-        for limit, key in guesses:
-            self._throttles.release(limit, key, now)
+        self._throttles.release_all(guesses, now)
 
 
 def _application(customer_id: int, email: str) -> tuple[Guess, ...]:

@@ -120,6 +120,7 @@ class StaffMember(Record):
     totp_secret = pw.CharField(255, default="")
     active = pw.IntegerField(default=1)  # 0 or 1
     created_at = UtcField()
+    totp_step = pw.BigIntegerField(default=0)  # the last one whose code was used: none works twice (RFC 6238 §5.2)
 
 
 class ChangeRequest(Record):
@@ -234,6 +235,26 @@ class FaqEntry(Record):
     updated_at = UtcField()
 
 
+class StaffSession(Record):
+    """A browser in which a staff member is logged in. `token` is the SHA-256 of what its cookie holds (I11)."""
+
+    token = pw.CharField(64, primary_key=True)
+    member_id: int
+    member = pw.ForeignKeyField(StaffMember, on_delete="CASCADE")
+    created_at = UtcField()
+    seen_at = UtcField(index=True)
+
+
+class StaffSetUp(Record):
+    """A one-time address where a staff member sets their own password and enrols the TOTP secret that waits here."""
+
+    token = pw.CharField(64, primary_key=True)  # SHA-256 of what the address holds
+    member_id: int
+    member = pw.ForeignKeyField(StaffMember, unique=True, on_delete="CASCADE")
+    totp_secret = pw.CharField(255)  # sealed by the vault
+    expires_at = UtcField(index=True)
+
+
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     Contract,
@@ -248,4 +269,6 @@ RECORDS: tuple[type[Record], ...] = (
     NoticeRevision,
     NoticeDelivery,
     FaqEntry,
+    StaffSession,
+    StaffSetUp,
 )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -40,6 +41,10 @@ class Limit:
     def __post_init__(self) -> None:
         if self.burst < 1 or self.per <= timedelta(0) or "\0" in self.name:
             raise ValueError(f"limit {self.name!r}: expected burst ≥ 1, per > 0 and no NUL in its name, got {self!r}")
+
+
+Guess = tuple[Limit, str]
+"""One bucket in which a guess counts: its limit and key."""
 
 
 class Throttles:
@@ -78,6 +83,27 @@ class Throttles:
         while (stored := self._read(bucket)) is not None and stored > now:
             if self._swap(bucket, stored, _within(limit, stored, now) - limit.per):
                 return
+
+    def reserve_all(self, guesses: Sequence[Guess], now: datetime | None = None) -> timedelta | None:
+        """Count one guess in every bucket, or in none and say how long until all of them have one."""
+        now = now or self._clock()
+        # Looking first keeps a flood against one full bucket from writing to the others and giving back.
+        looked = [self.wait(limit, key, now) for limit, key in guesses]
+        if any(looked):
+            return max(wait for wait in looked if wait is not None)
+        counted: list[Guess] = []
+        for limit, key in guesses:
+            wait = self.reserve(limit, key, now)
+            if wait is not None:  # somebody else took the last one meanwhile
+                self.release_all(counted, now)
+                return wait
+            counted.append((limit, key))
+        return None
+
+    def release_all(self, guesses: Sequence[Guess], now: datetime | None = None) -> None:
+        """Give the guess back in every bucket."""
+        for limit, key in guesses:
+            self.release(limit, key, now)
 
     def forget(self, limit: Limit, key: str) -> None:
         """Empty the bucket: whoever holds `key` starts anew."""

@@ -20,6 +20,7 @@ _COMMANDS = {
     "worker": ("web.cli.serving", "worker", "Timers and outbox alone, without pages."),
     "migrate": ("web.cli.upkeep", "migrate", "Bring the database up to date."),
     "customers": ("web.cli.customers", "customers", "Bring customers and contracts in, or out."),
+    "staff": ("web.cli.staff", "staff", "Who works on the staff side of the site."),
     "workflow": ("web.cli.workflow", "workflow", "Look at workflows and at what runs on them."),
     "incidents": ("web.cli.incidents", "incidents", "What was given up, and what to do about it."),
     "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins."),

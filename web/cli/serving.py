@@ -30,6 +30,10 @@ _WELCOME = """
              サブドメイン sample
              then open the mail in the mailbox, press its link, and log in.
 
+  Staff      {address}/staff/
+             {staff_email}, password {staff_password}; the page itself shows the
+             code, which changes every 30 seconds. All of this is public: a demo is for invented data.
+
   Data is kept in {var}/. Stop with Ctrl-C.
 """
 
@@ -65,6 +69,9 @@ def _listening(host_default: str) -> Any:
 @click.option("--var", default=Path("var/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
 def demo(host: str, port: int, var: Path) -> None:
     """The site with invented customers, and a mailbox instead of real mails."""
+    from web.demo.staff import EMAIL as STAFF_EMAIL
+    from web.demo.staff import PASSWORD as STAFF_PASSWORD
+    from web.demo.staff import enrol_demo_staff
     from web.server import run
     from workflows.customers import import_customers
 
@@ -78,7 +85,12 @@ def demo(host: str, port: int, var: Path) -> None:
     _warn_about_plugins(site)
     require_mailer(site)
     import_customers(DEMO_CUSTOMERS, catalogue=site.catalogue, overwrite=True)
-    click.echo(_WELCOME.format(name=settings.site_name, address=address, var=var))
+    enrol_demo_staff(site)
+    click.echo(
+        _WELCOME.format(
+            name=settings.site_name, address=address, var=var, staff_email=STAFF_EMAIL, staff_password=STAFF_PASSWORD
+        )
+    )
     sys.stdout.flush()
     run(site, host, port, quiet=True)
 

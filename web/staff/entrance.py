@@ -1,0 +1,106 @@
+"""How staff get in and out, and the one-time address where they set themselves up. Who came when is in the log."""
+
+from __future__ import annotations
+
+import logging
+
+import segno
+from flask import flash, make_response, redirect, render_template, session, url_for
+from werkzeug import Response
+
+from engine.text import Text, _
+from web import cookies
+from web.answers import form_again
+from web.current import remote, site
+from web.demo.staff import demo_log_in
+from web.forms.staff import SetUpForm, StaffLogInForm
+from web.staff.area import pages
+from web.users import open_to_all, staff_member
+from workflows.records import StaffMember
+from workflows.staff import OpenedSetUp
+
+log = logging.getLogger("tetsuzuki.staff")
+
+
+@pages.get("/login")
+@open_to_all
+def log_in() -> str | Response:
+    """The staff's log-in form; the review queue for who is logged in."""
+    if staff_member() is not None:
+        return redirect(url_for("staff.requests"))
+    return _page(StaffLogInForm())
+
+
+@pages.post("/login")
+@open_to_all
+def begin() -> str | Response:
+    """Begin a session. One message for whatever does not fit."""
+    form = StaffLogInForm()
+    if not form.validate():
+        return form_again(_page(form))
+    found = site().staff.log_in(form.email.data, form.password.data, form.code.data, remote())
+    if isinstance(found, tuple):
+        log.warning("a staff log-in was refused (%s), from %s", found[0].code, remote())
+        form.refuse(found)
+        return form_again(_page(form), found)
+    log.info("staff:%s logged in, from %s", found.member.id, remote())
+    site().staff.log_out(cookies.STAFF.read())  # of whoever was here before
+    session.pop("csrf_token", None)  # nor does a form's token outlive the change
+    response = redirect(url_for("staff.requests"), 303)
+    cookies.STAFF.write(response, found.token)
+    return response
+
+
+@pages.post("/logout")
+@open_to_all
+def log_out() -> Response:
+    """End the session on the server, and forget it here."""
+    here = staff_member()
+    if here is not None:
+        log.info("staff:%s logged out", here.id)
+    site().staff.log_out(cookies.STAFF.read())
+    response = redirect(url_for("staff.log_in"), 303)
+    cookies.STAFF.forget(response)
+    return response
+
+
+@pages.get("/setup/<token>")
+@open_to_all
+def set_up(token: str) -> str | Response:
+    """The page of a one-time address. Opening it uses nothing up: mail programs open addresses, too (I4)."""
+    opened = site().staff.opened(token)
+    return _over() if opened is None else _set_up_page(SetUpForm(), opened)
+
+
+@pages.post("/setup/<token>")
+@open_to_all
+def finish(token: str) -> str | Response:
+    """Set the password and enrol the authenticator."""
+    opened = site().staff.opened(token)
+    if opened is None:
+        return _over()
+    form = SetUpForm()
+    if not form.validate():
+        return form_again(_set_up_page(form, opened))
+    done = site().staff.set_up(token, form.password.data, form.password_again.data, form.code.data)
+    if not isinstance(done, StaffMember):
+        form.refuse(done)
+        return form_again(_set_up_page(form, opened), done)
+    log.info("staff:%s was set up, from %s", done.id, remote())
+    flash(str(_("設定が完了しました。次に表示される確認コードでログインしてください。")))
+    return redirect(url_for("staff.log_in"), 303)
+
+
+def _over() -> Response:
+    return make_response(render_template("staff/set_up_over.html"), 410)
+
+
+def _page(form: StaffLogInForm) -> str:
+    return render_template("staff/log_in.html", form=form, demo=demo_log_in(site()))
+
+
+def _set_up_page(form: SetUpForm, opened: OpenedSetUp) -> str:
+    address = opened.address(str(Text(site().organisation.site_name)))
+    picture = segno.make(address, error="m").svg_data_uri(scale=5, border=4, light="#ffffff", dark="#000000")
+    secret = " ".join(opened.secret[place : place + 4] for place in range(0, len(opened.secret), 4))
+    return render_template("staff/set_up.html", form=form, member=opened.member, picture=picture, secret=secret)
