@@ -9,7 +9,13 @@ from engine.runtime import needs_input
 from engine.text import _
 from workflows.records import FaqEntry
 
+TAKEN = Refusal("taken", _("このご質問は、すでに作成されています。"))
 NO_PRODUCT = Refusal("unknown_product", _("対象の製品を選び直してください。"), "product")
+
+
+def entry_is_new(attempt: Attempt) -> Refusal | None:
+    """A form makes one entry, whoever sends it again."""
+    return TAKEN if attempt.records.exists(FaqEntry, id=attempt.data.entry) else None
 
 
 @needs_input

@@ -9,7 +9,12 @@ FAQ_ENTRY = Workflow(
     name="faq_entry",
     version=1,
     title=_("よくあるご質問"),
-    start=Start("hidden", allow=STAFF, guards=(rules.product_is_known,), writes=(rules.keep_entry,)),
+    start=Start(
+        "hidden",
+        allow=STAFF,
+        guards=(rules.entry_is_new, rules.product_is_known),
+        writes=(rules.keep_entry,),
+    ),
     states=(
         State("hidden", _("非公開")),
         State("shown", _("公開中")),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from engine.definition import Refusal
 from engine.text import _
-from workflows.inputs import single_line
+from workflows.inputs import normalise, single_line
 from workflows.notices import prose
 
 LONGEST_TITLE = 200  # as NoticeRevision.title_ja
+_YEARS = range(2000, 2101)
+_LONGEST_MOMENT = 19  # with seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +83,27 @@ def title(text: str, field: str, *, required: bool = True) -> str | Refusal:
     if required and given == "":
         return Refusal(f"{field}_missing", _("件名をご入力ください。"), field)
     return given
+
+
+def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
+    """A date and time as browsers send it (2026-04-10T22:00), of the clocks in `zone`; None where it is empty.
+
+    Aware, in UTC. Where clocks are put back, the earlier of two moments is meant.
+    """
+    given = normalise(text[:100])
+    if not given:
+        return None
+    try:
+        found = datetime.strptime(given.replace(" ", "T")[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007  (the zone follows)
+    except ValueError:
+        found = None
+    if found is None or found.year not in _YEARS or len(given) > _LONGEST_MOMENT:
+        return Refusal(f"{field}_invalid", _("日時の形式が正しくありません（例：2026-04-10T22:00）。"), field)
+    return found.replace(tzinfo=zone).astimezone(UTC)
+
+
+def choice(text: str) -> bool | Refusal:
+    """Whether to notify by mail: "yes" or "no". There is no default, so that nobody mails everybody by oversight."""
+    if text not in ("yes", "no"):
+        return Refusal("notify_missing", _("メールで通知するかどうかをお選びください。"), "notify")
+    return text == "yes"

@@ -14,6 +14,7 @@ from workflows.records import Notice, NoticeDelivery, NoticeRevision
 STAYS_RESOLVED = timedelta(days=3)  # how long what is over stays among the open ones
 STAYS_OPEN = timedelta(days=365)  # after its last revision
 
+TAKEN = Refusal("taken", _("このお知らせは、すでに作成されています。"))
 NO_PRODUCT = Refusal("unknown_product", _("対象の製品を選び直してください。"), "products")
 NO_WINDOW = Refusal("no_window", _("メンテナンスの開始日時と終了日時をご入力ください。"), "window_start")
 WINDOW_BACKWARDS = Refusal("window", _("終了日時は開始日時より後にしてください。"), "window_end")
@@ -26,6 +27,11 @@ NOT_RESOLVED = Refusal("not_resolved", _("復旧していません。"))
 def notice_of(attempt: Attempt) -> Any:
     """The record that a procedure is about."""
     return attempt.records.get(Notice, instance=attempt.instance.id)
+
+
+def notice_is_new(attempt: Attempt) -> Refusal | None:
+    """A form makes one notice, whoever sends it again."""
+    return TAKEN if attempt.records.exists(Notice, id=attempt.data.notice) else None
 
 
 def products_are_known(attempt: Attempt) -> Refusal | None:

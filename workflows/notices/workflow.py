@@ -21,7 +21,7 @@ NOTICE = Workflow(
     start=Start(
         "draft",
         allow=STAFF,
-        guards=(rules.products_are_known, rules.draft_fits_its_kind),
+        guards=(rules.notice_is_new, rules.products_are_known, rules.draft_fits_its_kind),
         writes=(rules.keep_draft,),
     ),
     states=(
