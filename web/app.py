@@ -21,7 +21,9 @@ from web.current import EXTENSION
 from web.errors import explain_errors
 from web.guard import PageSession, protect
 from web.menu import MAIN, REGISTRATION, shown
-from web.pages import apply, entrance, language, link, mailbox, terms, top
+from web.pages import apply, entrance, language, link, mailbox, notices, terms, top
+from web.staff import faq as staff_faq
+from web.staff import notices as staff_notices
 from web.users import check_access, know_users, staff_member, user
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ log = logging.getLogger("tetsuzuki.web")
 
 # What a language calls itself, for who does not read the other one.
 _OWN_NAMES = {"ja": "日本語", "en": "English"}
-_BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox, staff)
+_BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox, staff, notices, staff_notices, staff_faq)
 
 
 class InReadersLanguage:
@@ -98,6 +100,7 @@ def create_app(site: Site) -> Flask:
     check_access(app)
 
     app.jinja_env.globals.update(staff_member=staff_member, staff_menu=staff.menu)
+    app.jinja_env.globals.update(notices.SHOWN_IN_TEMPLATES)
     app.jinja_env.globals.update(_=_, user=user, shown=shown, menus={"main": MAIN, "registration": REGISTRATION})
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -60,9 +60,10 @@ class Shown:
         return KINDS[self.notice.kind]
 
 
-def progress_of(
-    kind: str, status: str, window: tuple[datetime | None, datetime | None], now: datetime
-) -> Progress | None:
+Window = tuple[datetime | None, datetime | None]
+
+
+def progress_of(kind: str, status: str, window: Window, now: datetime) -> Progress | None:
     """An outage is as far as its staff say; a maintenance as far as the time is. Support news has no progress."""
     if kind == OUTAGE:
         return _OF_OUTAGES.get(status)

@@ -10,6 +10,7 @@ from engine.definition import Refusal
 from engine.text import _
 from workflows.inputs import normalise, single_line
 from workflows.notices import prose
+from workflows.notices.board import KINDS
 
 LONGEST_TITLE = 200  # as NoticeRevision.title_ja
 _YEARS = range(2000, 2101)
@@ -94,7 +95,7 @@ def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
     if not given:
         return None
     try:
-        found = datetime.strptime(given.replace(" ", "T")[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007  (the zone follows)
+        found = datetime.strptime(given.replace(" ", "T")[:16], "%Y-%m-%dT%H:%M")
     except ValueError:
         found = None
     if found is None or found.year not in _YEARS or len(given) > _LONGEST_MOMENT:
@@ -107,3 +108,10 @@ def choice(text: str) -> bool | Refusal:
     if text not in ("yes", "no"):
         return Refusal("notify_missing", _("メールで通知するかどうかをお選びください。"), "notify")
     return text == "yes"
+
+
+def kind(text: str) -> str | Refusal:
+    """What kind of notice it is."""
+    if text not in KINDS:
+        return Refusal("kind_missing", _("お知らせの種類をお選びください。"), "kind")
+    return text
