@@ -1,4 +1,4 @@
-"""お知らせ through the engine (G7, G29): who may publish, when readers see it, who is mailed, and that twice is never."""
+"""お知らせ through the engine (G7, G29): who may publish, when readers see it, who is mailed, and never twice."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.definition import Actor, Refusal
-from engine.delivery import Deferred, Failed
+from engine.delivery import Accepted, Deferred, Failed, Outcome
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm
 from engine.incidents import incidents
 from engine.sweep import stuck
@@ -36,7 +34,12 @@ from workflows.records import Contract, Customer, FaqEntry, Notice, NoticeDelive
 ROOT = Path(__file__).parents[2]
 NEO, CHAT = "desknets-neo", "chatluck"
 NOTICE = "0123456789ab"
-WORDING = Wording("ログインできない事象について", "現在、調査しております。\n\nhttps://status.example.jp/", "Log-in trouble", "We look into it.")
+WORDING = Wording(
+    "ログインできない事象について",
+    "現在、調査しております。\n\nhttps://status.example.jp/",
+    "Log-in trouble",
+    "We look into it.",
+)
 
 
 def customer(number: int, *products: str, channel: str = "direct", email: str = "", **terms: Any) -> Customer:
@@ -66,7 +69,9 @@ def staff(any_site: Site, clock: Clock) -> Actor:
     return Actor("staff", str(member.id))
 
 
-def draft(kind: str = board.OUTAGE, products: tuple[str, ...] = (NEO,), notice: str = NOTICE, **changes: Any) -> DraftInput:
+def draft(
+    kind: str = board.OUTAGE, products: tuple[str, ...] = (NEO,), notice: str = NOTICE, **changes: Any
+) -> DraftInput:
     usual: dict[str, Any] = {"status": board.INVESTIGATING} if kind == board.OUTAGE else {}
     if kind == board.MAINTENANCE:
         usual = {
@@ -115,7 +120,13 @@ def test_an_outage_from_draft_to_its_end(any_site: Site, clock: Clock, mailer: M
     (mail,) = mailer.sent
     assert (mail.to, mail.cc, mail.sender) == (("keiyaku1@customer.example",), (), "aporder@desknets.com")
     assert mail.subject == "【障害情報】ログインできない事象について"
-    for said in ("調査中", "株式会社みほん1", "desknet's NEO", f"http://localhost/notices/{NOTICE}\n", "We look into it."):
+    for said in (
+        "調査中",
+        "株式会社みほん1",
+        "desknet's NEO",
+        f"http://localhost/notices/{NOTICE}\n",
+        "We look into it.",
+    ):
         assert said in mail.text
     assert 'href="https://status.example.jp/"' in mail.html
 
@@ -226,7 +237,9 @@ def test_a_planned_notice_is_seen_from_its_time_on_and_published_late_with_the_r
     assert "2026年04月10日 22:00" in mailer.sent[0].text  # in the site's time zone
 
 
-def test_a_plan_is_for_later_and_can_be_taken_back(any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor) -> None:
+def test_a_plan_is_for_later_and_can_be_taken_back(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
+) -> None:
     customer(1, NEO)
     engine = any_site.engine
     number = begin(any_site, staff)
@@ -302,7 +315,7 @@ def test_one_that_fails_holds_nobody_up_and_can_be_tried_again(
     for number in range(1, 31):
         customer(number, NEO)
     bad = ("keiyaku3@customer.example",)
-    mailer.answer = lambda message: Failed("550", "no such user") if message.to == bad else None or _accepted()
+    mailer.answer = lambda message: Failed("550", "no such user") if message.to == bad else _accepted()
     instance = begin(any_site, staff)
     any_site.engine.fire(instance, "publish", staff, PublishInput(notify=True))
     with pytest.raises(Refused):
@@ -326,9 +339,7 @@ def test_one_that_fails_holds_nobody_up_and_can_be_tried_again(
     assert counts(notice)[0].sent == 30
 
 
-def _accepted() -> Any:
-    from engine.delivery import Accepted
-
+def _accepted() -> Outcome:
     return Accepted()
 
 
@@ -370,7 +381,9 @@ def test_an_update_takes_the_place_of_what_still_waits(
     assert [(c.revision, c.sent, c.superseded) for c in counts(Notice.get())] == [(2, 1, 0), (1, 0, 1)]
 
 
-def test_other_mails_do_not_wait_for_a_mailing(any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor) -> None:
+def test_other_mails_do_not_wait_for_a_mailing(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
+) -> None:
     from tests.workflows.test_account_creation import apply
 
     for number in range(1, 61):
@@ -442,7 +455,10 @@ def test_a_mailing_that_is_killed_goes_on_where_it_stopped(
         for after in (7, 25):
             _worker_until_killed(server, database_url, tmp_path, moment, after)
         done = threading.Event()
-        server.at_dot, server.after_250 = None, lambda: len({m.recipients for m in server.messages}) == 30 and done.set()  # type: ignore[assignment,func-returns-value]
+        server.at_dot, server.after_250 = (
+            None,
+            lambda: len({m.recipients for m in server.messages}) == 30 and done.set(),
+        )  # type: ignore[assignment,func-returns-value]
         worker = _worker(server, database_url, tmp_path)
         try:
             assert done.wait(60), (tmp_path / "worker.log").read_text()
@@ -468,7 +484,9 @@ def _worker(server: MailServer, database_url: str, folder: Path) -> subprocess.P
         "PYTHONPATH": str(ROOT),
     }
     with (folder / "worker.log").open("ab") as log:
-        return subprocess.Popen([sys.executable, "-m", "web", "worker"], env=environ, stdout=log, stderr=log, cwd=folder)
+        return subprocess.Popen(
+            [sys.executable, "-m", "web", "worker"], env=environ, stdout=log, stderr=log, cwd=folder
+        )
 
 
 def _worker_until_killed(server: MailServer, database_url: str, folder: Path, moment: str, after: int) -> None:
@@ -512,12 +530,11 @@ def _worker_until_killed(server: MailServer, database_url: str, folder: Path, mo
 @given(st.text())
 def test_paragraphs_keep_every_letter_and_only_https_is_followed(text: str) -> None:
     spans = [span for paragraph in prose.paragraphs(text) for line in paragraph for span in line]
-    assert "".join(span.text for span in spans).split() == "".join(text.split("\n")).split() or True
     assert "".join("".join(span.text for span in spans).split()) == "".join(text.split())
     for span in spans:
         assert span.url in ("", span.text)
         assert not span.url or span.url.startswith("https://")
-        assert not set(span.url) & set(" \"<>\n\t")
+        assert not set(span.url) & set(' "<>\n\t')
 
 
 @pytest.mark.parametrize(
@@ -541,7 +558,9 @@ def test_a_body_is_fit_for_xml_and_stays_what_it_is(text: str) -> None:
     given_ = prose.body(text, "body_ja", required=False)
     if isinstance(given_, str):
         assert prose.body(given_, "body_ja", required=False) == given_
-        assert not any((ord(c) < 32 and c != "\n") or 0xD800 <= ord(c) <= 0xDFFF or ord(c) in (0xFFFE, 0xFFFF) for c in given_)
+        assert not any(
+            (ord(c) < 32 and c != "\n") or 0xD800 <= ord(c) <= 0xDFFF or ord(c) in (0xFFFE, 0xFFFF) for c in given_
+        )
 
 
 def test_english_is_whole_or_not_there() -> None:
@@ -626,7 +645,3 @@ def test_faq_entries_keep_who_did_what(any_site: Site, staff: Actor) -> None:
     engine.fire(number, "hide", staff)
     engine.fire(number, "remove", staff)
     assert [entry.actor for entry in engine.history(number)] == [str(staff)] * 4
-
-
-Checks = Callable[[], None]
-ZONE = ZoneInfo("Asia/Tokyo")

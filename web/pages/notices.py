@@ -158,7 +158,7 @@ def read(notice: str) -> str:
     if found is None:
         abort(404)
     shown, revisions = found
-    return render_template("notices/read.html", shown=shown, revisions=revisions, statuses=board.STATUSES)
+    return render_template("notices/read.html", item=shown, revisions=revisions, statuses=board.STATUSES)
 
 
 @pages.get("/faq")
