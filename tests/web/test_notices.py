@@ -332,6 +332,7 @@ def test_staff_write_publish_update_and_close(
 ) -> None:
     path = write(office)
     assert "下書きを保存しました。" in office.text
+    assert office.page.find("a", string="続報を公開する") is None  # not before it is published
     assert "（ご契約者様 1件）" in office.text
     assert "メール（ご契約者様宛）：【障害情報】障害のお知らせ" in office.text  # the mail, before it is sent
     action, data = office.filled("今すぐ公開する")
@@ -348,7 +349,7 @@ def test_staff_write_publish_update_and_close(
     cells = [cell.get_text() for cell in office.page.select(".table-plain tbody td")]
     assert cells == ["メール（ご契約者様宛）", "1", "0", "0", "0", "1"]
 
-    office.open(f"{path}/update")
+    office.open(office.page.find("a", string="続報を公開する")["href"])
     typed = {name: TYPED[name] for name in ("title_ja", "title_en", "body_en")}
     typed |= {"status": board.RESOLVED, "body_ja": "復旧しました。"}
     office.press("プレビュー", **typed)
