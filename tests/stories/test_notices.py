@@ -131,6 +131,7 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
     ichiro.link("続報を公開する").click()
     ichiro.field("状況").select_option("resolved")
     ichiro.field("本文（日本語）").fill("復旧しました。ご不便をおかけしました。")
+    ichiro.field("本文（英語）").fill("It works again.")
     ichiro.button("プレビュー").click()
     expect(ichiro.page.get_by_role("heading", name="プレビュー（まだ公開していません）")).to_be_visible()
     ichiro.looks_at("staff-notices-update")

@@ -352,6 +352,8 @@ def test_staff_write_publish_update_and_close(
     office.open(office.page.find("a", string="続報を公開する")["href"])
     typed = {name: TYPED[name] for name in ("title_ja", "title_en", "body_en")}
     typed |= {"status": board.RESOLVED, "body_ja": "復旧しました。"}
+    assert office.page.find("textarea", id="body_ja").get_text().strip() == ""  # its text is new
+    assert office.page.find(id="title_ja")["value"] == TYPED["title_ja"]
     office.press("プレビュー", **typed)
     assert "プレビュー（まだ公開していません）" in office.text
     assert NoticeRevision.select().count() == 1

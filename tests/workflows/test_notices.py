@@ -365,6 +365,22 @@ def test_who_cannot_be_reached_now_is_tried_for_a_day_and_the_others_at_once(
     assert incidents(any_site.engine) == []
 
 
+def test_a_mail_server_that_is_away_is_not_hammered_and_everybody_is_mailed_when_it_is_back(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
+) -> None:
+    for number in range(1, 31):
+        customer(number, NEO)
+    mailer.answer = lambda message: Deferred("not reached")
+    any_site.engine.fire(begin(any_site, staff), "publish", staff, PublishInput(notify=True))
+    for _minute in range(10):
+        any_site.dispatcher.drain()
+        clock.forward(minutes=1)
+    assert 3 <= len(mailer.tried) <= 30
+    mailer.answer = None
+    deliver_everything(any_site, clock, minutes=20)
+    assert sorted(Counter(mail.to for mail in mailer.sent).values()) == [1] * 30
+
+
 def test_an_update_takes_the_place_of_what_still_waits(
     any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
 ) -> None:

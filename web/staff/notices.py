@@ -18,6 +18,7 @@ from engine.text import _
 from web.answers import form_again
 from web.current import site
 from web.forms.notices import DraftForm, PublishForm, UpdateForm, WordingForm
+from web.pages.notices import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
 from web.users import staff_only
@@ -128,13 +129,14 @@ def save(notice: str) -> str | Response:
 @pages.get("/<notice>/update")
 @staff_only
 def update(notice: str) -> str | Response:
-    """A further revision, prefilled with the last one (G4)."""
+    """A further revision, prefilled with what stays (G4). Its text is new: an old English one must not stay behind."""
     found = _found(notice)
     if "update" not in offers(found.instance):
         return redirect(url_for("staff_notices.read", notice=notice))
     form = UpdateForm()
     form.notify.data = None
     _prefill(form, found, board.revisions_of(found)[0])
+    form.body_ja.data = form.body_en.data = ""
     return _update_page(form, found)
 
 
@@ -300,7 +302,16 @@ def _as_shown(notice: Notice, revision: NoticeRevision) -> dict[str, Any]:
     """A revision with all that customers see beside it."""
     window = revision.window_start, revision.window_end
     progress = board.progress_of(notice.kind, revision.status, window, site().clock())
-    return {"revision": revision, "kind": board.KINDS[notice.kind], "progress": progress, "notice": notice}
+    texts = [
+        (Told(title, language), Told(body, language))
+        for language, title, body in (
+            ("ja", revision.title_ja, revision.body_ja),
+            ("en", revision.title_en, revision.body_en),
+        )
+        if title
+    ]
+    kind = board.KINDS[notice.kind]
+    return {"revision": revision, "kind": kind, "progress": progress, "notice": notice, "texts": texts}
 
 
 def _audience(notice: Notice) -> int:

@@ -87,8 +87,8 @@ class Announcer:
             self._give_up_for_newer(notice, number)
             return Accepted("superseded")
         self._write_rows(notice, revision)
-        self._work_off(notice, revision)
-        return self._answer(notice, number)
+        away = self._work_off(notice, revision)
+        return self._answer(notice, number, away=away)
 
     def _give_up_for_newer(self, notice: Notice, number: int) -> None:
         with transaction():
@@ -125,7 +125,8 @@ class Announcer:
             return [f"customer:{customer}" for customer in contractors(notice.products.split(), today)]
         return [EVERYBODY] if channel.audience == ONCE else []
 
-    def _work_off(self, notice: Notice, revision: NoticeRevision) -> None:
+    def _work_off(self, notice: Notice, revision: NoticeRevision) -> bool:
+        """One batch. True where the other side seems to be away: several in a row had to wait."""
         end = monotonic() + LONGEST.total_seconds()
         troubles = 0
         for row in self._due(notice, revision.number):
@@ -134,6 +135,7 @@ class Announcer:
             outcome = self._deliver_one(notice, revision, row)
             troubles = troubles + 1 if isinstance(outcome, Deferred) else 0
             self._write_down(row, outcome)
+        return troubles >= _TROUBLES_IN_A_ROW
 
     def _due(self, notice: Notice, number: int) -> list[NoticeDelivery]:
         return list(
@@ -178,7 +180,7 @@ class Announcer:
                 NoticeDelivery.id == row.id, NoticeDelivery.state == WAITING
             ).execute()
 
-    def _answer(self, notice: Notice, number: int) -> Outcome:
+    def _answer(self, notice: Notice, number: int, *, away: bool) -> Outcome:
         row: Any = (
             NoticeDelivery.select(pw.fn.COUNT(NoticeDelivery.id), pw.fn.MIN(NoticeDelivery.due_at))
             .where(NoticeDelivery.notice == notice, NoticeDelivery.revision == number, NoticeDelivery.state == WAITING)
@@ -189,6 +191,8 @@ class Announcer:
         if not waiting:
             return Accepted("everybody was tried")
         wait = min(max(from_db(first) - self._services.clock(), timedelta(0)), _LOOK_AGAIN)
+        if away:
+            wait = _LOOK_AGAIN
         return Deferred(f"{waiting} are waiting", wait)
 
     # -- what channels are given ---------------------------------------------------------------------------------------
