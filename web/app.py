@@ -29,9 +29,12 @@ from web.pages import (
     language,
     link,
     mailbox,
+    notices,
     terms,
     top,
 )
+from web.staff import faq as staff_faq
+from web.staff import notices as staff_notices
 from web.users import check_access, know_users, staff_member, user
 
 if TYPE_CHECKING:
@@ -50,10 +53,13 @@ _BLUEPRINTS = (
     top,
     contracts,
     changes,
+    notices,
     language,
     terms,
     mailbox,
     staff,
+    staff_notices,
+    staff_faq,
 )
 
 
@@ -119,6 +125,7 @@ def create_app(site: Site) -> Flask:
     check_access(app)
 
     app.jinja_env.globals.update(staff_member=staff_member, staff_menu=staff.menu)
+    app.jinja_env.globals.update(notices.SHOWN_IN_TEMPLATES)
     app.jinja_env.globals.update(_=_, user=user, shown=shown, menus={"main": MAIN, "registration": REGISTRATION})
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

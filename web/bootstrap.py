@@ -28,6 +28,7 @@ from web.settings import Settings
 from workflows import hookspecs
 from workflows.access import Access
 from workflows.catalogue import Catalogue, Organisation
+from workflows.notices.channels import Distribution
 from workflows.passwords import Hasher
 from workflows.registry import MIGRATIONS, WORKFLOWS, effect_handlers
 from workflows.services import ReviewPolicy, Services
@@ -128,8 +129,7 @@ def build(
         link=engine.link,
     )
     engine.render = renderer.preview
-    mailer = "dev_mailbox" if settings.demo else settings.mailer
-    dispatcher = Dispatcher(engine, renderer, mailers=plugins.mailers(), mailer=mailer, handlers=handlers)
+    dispatcher = Dispatcher(engine, renderer, mailers=plugins.mailers(), mailer=_mailer(settings), handlers=handlers)
     hasher = Hasher(*settings.password_cost)
     throttles = Throttles(settings.secret_key, now)
     access = Access(
@@ -176,7 +176,17 @@ def _services(
         clock=clock,
         billing=backends.get(settings.billing),
         disk_usage=sources.get(settings.disk_usage),
+        distribution=Distribution(
+            plugins.registered("register_notice_channels", "deliver", "preview"),
+            plugins.mailers().get(_mailer(settings)),
+            settings.base_url,
+        ),
     )
+
+
+def _mailer(settings: Settings) -> str:
+    """The name of the mailer that sends this site's mails."""
+    return "dev_mailbox" if settings.demo else settings.mailer
 
 
 def _lease(mailers: Iterable[Mailer]) -> timedelta:

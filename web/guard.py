@@ -43,6 +43,7 @@ HTTPS_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",  # browsers heed it over https only, and complain otherwise
 }
 STATIC = frozenset({"static", "bootstrap.static"})
+SAME_FOR_ALL = STATIC | {"notices.feed", "notices.maintenance"}
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _FOREIGN = "tetsuzuki.foreign_host"
 
@@ -101,9 +102,9 @@ def _is_ours(asked: str, hostname: str, port: int | None, scheme: str, demo: boo
 
 
 class PageSession(SecureCookieSessionInterface):
-    """Flask's signed session, kept away from files: they are the same for every reader, and `Vary` would say no."""
+    """Flask's signed session, kept away from files and feeds: they are the same for all, and `Vary` would say no."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie, except on a file."""
-        if request.endpoint not in STATIC:
+        """Write the cookie, except on a file or feed."""
+        if request.endpoint not in SAME_FOR_ALL:
             super().save_session(app, session, response)

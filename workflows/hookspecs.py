@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from engine.hookspecs import hookspec
 from workflows.billing import BillingBackend
+from workflows.notices.channels import NoticeChannel
 from workflows.usage import DiskUsage
 
 
@@ -31,4 +32,15 @@ def register_disk_usage() -> Mapping[str, DiskUsage]:  # type: ignore[empty-body
     When: once in each process, at start, after every plugin was constructed.
     May fail: yes. The exception becomes the plugin's failure; pages then say that no figure is available.
     Must never: open a connection; return a source that cannot be called from several threads at once.
+    """
+
+
+@hookspec
+def register_notice_channels() -> Mapping[str, NoticeChannel]:  # type: ignore[empty-body]
+    """Notice channels by name: how お知らせ reach people. All that are registered are used.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; notices go through the other channels, and what its
+    channel had still to deliver is shown to staff as failed.
+    Must never: open a connection; return a channel that cannot be called from several threads at once.
     """

@@ -11,15 +11,26 @@ from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.contract_change import CONTRACT_CHANGE
 from workflows.contract_change.billing_effect import BillingEffect
+from workflows.faq import FAQ_ENTRY
+from workflows.notices import NOTICE
+from workflows.notices.announcing import Announcer
 from workflows.services import Services
 
-WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION, CONTRACT_CHANGE)
+WORKFLOWS: tuple[Workflow, ...] = (
+    ACCOUNT_CREATION,
+    CONTRACT_CHANGE,
+    NOTICE,
+    FAQ_ENTRY,
+)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
-EFFECT_KINDS = ("billing",)  # what `effect_handlers` carries out, for who checks definitions without a site
+EFFECT_KINDS = ("billing", "notice")  # what `effect_handlers` carries out, for who checks definitions without a site
 
 
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     """What carries out the procedures' own effects, by kind; plugins bring the others."""
-    return {"billing": BillingEffect(services)}
+    return {
+        "billing": BillingEffect(services),
+        "notice": Announcer(services),
+    }

@@ -7,7 +7,7 @@ nothing may happen inside a transaction but the database.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from engine.calendar import BusinessCalendar
 from engine.errors import ConfigurationError
 from workflows.billing import BillingBackend
 from workflows.catalogue import Catalogue, Organisation
+from workflows.notices.channels import Distribution
 from workflows.usage import DiskUsage
 from workflows.vault import Vault
 
@@ -59,3 +60,4 @@ class Services:
     clock: Callable[[], datetime]
     billing: BillingBackend | None = None
     disk_usage: DiskUsage | None = None
+    distribution: Distribution = field(default_factory=Distribution)  # of notices

@@ -69,11 +69,13 @@ def _listening(host_default: str) -> Any:
 @click.option("--var", default=Path("var/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
 def demo(host: str, port: int, var: Path) -> None:
     """The site with invented customers, and a mailbox instead of real mails."""
+    from web.demo.notices import show_demo_notices
     from web.demo.staff import EMAIL as STAFF_EMAIL
     from web.demo.staff import PASSWORD as STAFF_PASSWORD
     from web.demo.staff import enrol_demo_staff
     from web.server import run
     from workflows.customers import import_customers
+    from workflows.records import StaffMember
 
     _check_port(host, port)
     address = f"http://{host}:{port}"
@@ -86,6 +88,7 @@ def demo(host: str, port: int, var: Path) -> None:
     require_mailer(site)
     import_customers(DEMO_CUSTOMERS, catalogue=site.catalogue, overwrite=True)
     enrol_demo_staff(site)
+    show_demo_notices(site, StaffMember.get(StaffMember.email == STAFF_EMAIL))
     click.echo(
         _WELCOME.format(
             name=settings.site_name, address=address, var=var, staff_email=STAFF_EMAIL, staff_password=STAFF_PASSWORD

@@ -1,0 +1,83 @@
+"""Mails notices to the contractors whom they concern, one mail each.
+
+The mail is Japanese, with the English text below where the notice has one: which language a contractor reads is not
+known. It goes through the site's own mailer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from engine.delivery import Failed, Message, Outcome
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.text import Text, _, reading_in
+from workflows.notices.channels import CONTRACTORS, NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
+from workflows.notices.prose import paragraphs
+
+NAME = "email"
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "mail"),
+    undefined=StrictUndefined,
+    autoescape=select_autoescape(["html"]),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+class NoticeEmail:
+    """The channel of mails to contractors."""
+
+    title: Text | str = _("メール（ご契約者様宛）")
+    audience = CONTRACTORS
+
+    @dataclass(frozen=True)
+    class Config:
+        """There is nothing to set: sender and mail server are the site's."""
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        pass
+
+    @hookimpl
+    def register_notice_channels(self) -> Mapping[str, NoticeChannel]:
+        """This channel."""
+        return {NAME: self}
+
+    def deliver(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
+    ) -> Outcome:
+        """Hand one mail to the site's mailer. Its Message-ID is made of `key`, so that a repeat shows."""
+        if recipient.post is None:
+            return Failed("no_post", "this recipient cannot be mailed")
+        if not recipient.address:
+            return Failed("no_recipient", f"{recipient.reference} has no address")
+        return recipient.post(self._message(notice, revision, recipient, key), key)
+
+    def preview(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient
+    ) -> Message | None:
+        """The mail as `deliver` would send it."""
+        return self._message(notice, revision, recipient, "preview")
+
+    def _message(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
+    ) -> Message:
+        context = {"notice": notice, "revision": revision, "recipient": recipient, "paragraphs": paragraphs}
+        with reading_in("ja"):
+            subject = f"【{notice.kind_title}】{revision.title_ja}"
+            text = _templates.get_template("notice.ja.txt").render(context)
+            html = _templates.get_template("notice.ja.html").render(context)
+        return Message(
+            message_id=f"{key}@{recipient.sender.rpartition('@')[2]}",
+            sender=recipient.sender,
+            to=(recipient.address,),
+            subject=subject,
+            text=text,
+            html=html,
+        )

@@ -1,0 +1,49 @@
+"""Shows notices on the site's own pages and feeds.
+
+Nothing is sent: the commit that publishes a notice makes it visible, and pages read it from there. Where this plugin is
+disabled, the pages show no notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.delivery import Accepted, Message, Outcome
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.text import Text, _
+from workflows.notices.channels import VISITORS, NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
+
+NAME = "site"
+
+
+class NoticeSite:
+    """The channel of the site's own pages."""
+
+    title: Text | str = _("サポートサイト")
+    audience = VISITORS
+
+    @dataclass(frozen=True)
+    class Config:
+        """There is nothing to set."""
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        pass
+
+    @hookimpl
+    def register_notice_channels(self) -> Mapping[str, NoticeChannel]:
+        """This channel."""
+        return {NAME: self}
+
+    def deliver(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
+    ) -> Outcome:
+        """There is nothing left to do: what is published is visible."""
+        return Accepted()
+
+    def preview(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient
+    ) -> Message | None:
+        """The pages show it themselves."""
+        return None

@@ -1,0 +1,64 @@
+"""What staff type about notices and the FAQ."""
+
+from __future__ import annotations
+
+from wtforms import HiddenField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
+
+from engine.text import _
+from web.forms import Form, _field
+from workflows.notices.board import KINDS, STATUSES
+
+_TITLE_MISSING, _BODY_MISSING = _("件名をご入力ください。"), _("本文をご入力ください。")
+_NOTIFY = [("yes", _("メールで通知する")), ("no", _("メールで通知しない"))]
+
+
+class WordingForm(Form):
+    """What a notice says, and the window or status that goes with it. Choices are checked by the rules."""
+
+    request_key = HiddenField()
+    seen = HiddenField()
+    status = SelectField(_("状況"), choices=[("", "–"), *STATUSES.items()], validate_choice=False)
+    window_start = StringField(_("開始日時"), render_kw={"type": "datetime-local"})
+    window_end = StringField(_("終了日時"), render_kw={"type": "datetime-local"})
+    title_ja = _field(StringField, _("件名（日本語）"), _TITLE_MISSING, lang="ja")
+    body_ja = _field(TextAreaField, _("本文（日本語）"), _BODY_MISSING, lang="ja", rows="8")
+    title_en = StringField(_("件名（英語）"), render_kw={"lang": "en"})
+    body_en = TextAreaField(_("本文（英語）"), render_kw={"lang": "en", "rows": "6"})
+
+
+class DraftForm(WordingForm):
+    """A notice before it is published."""
+
+    notice = HiddenField()
+    kind = SelectField(_("種類"), choices=list(KINDS.items()), validate_choice=False)
+    products = SelectMultipleField(_("対象の製品"), choices=[], validate_choice=False)
+
+
+class UpdateForm(WordingForm):
+    """A further revision."""
+
+    notify = RadioField(_("通知"), choices=_NOTIFY, validate_choice=False)
+
+
+class PublishForm(Form):
+    """When, and whether by mail, too."""
+
+    request_key = HiddenField()
+    seen = HiddenField()
+    publish_at = StringField(_("公開日時"), render_kw={"type": "datetime-local"})
+    notify = RadioField(_("通知"), choices=_NOTIFY, validate_choice=False)
+
+
+class FaqForm(Form):
+    """A question and its answer."""
+
+    request_key = HiddenField()
+    seen = HiddenField()
+    entry = HiddenField()
+    category = _field(StringField, _("分類"), _("ご入力ください。"), list="categories")
+    product = SelectField(_("対象の製品"), choices=[], validate_choice=False)
+    position = StringField(_("表示順"), render_kw={"inputmode": "numeric"})
+    question_ja = _field(StringField, _("質問（日本語）"), _("ご入力ください。"), lang="ja")
+    answer_ja = _field(TextAreaField, _("回答（日本語）"), _("ご入力ください。"), lang="ja", rows="8")
+    question_en = StringField(_("質問（英語）"), render_kw={"lang": "en"})
+    answer_en = TextAreaField(_("回答（英語）"), render_kw={"lang": "en", "rows": "6"})

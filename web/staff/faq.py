@@ -1,0 +1,141 @@
+"""FAQ管理: write, show and hide entries; the history of each says who did what."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Refusal
+from engine.errors import KeyReused, Refused
+from engine.text import _
+from web.answers import form_again
+from web.current import site
+from web.forms.notices import FaqForm
+from web.staff.acts import fire, history, is_id, new_id, offers, press
+from web.staff.area import actor
+from web.users import staff_only
+from workflows.faq import FAQ_ENTRY, inputs
+from workflows.faq.inputs import FaqInput
+from workflows.records import FaqEntry
+
+pages = Blueprint("staff_faq", __name__, url_prefix="/staff/faq")
+
+_TEXTS = ("category", "product", "question_ja", "answer_ja", "question_en", "answer_en")
+_DONE = {
+    "show": _("公開しました。"),
+    "hide": _("非公開にしました。"),
+    "remove": _("削除しました。"),
+}
+
+
+@pages.get("")
+@staff_only
+def show() -> str:
+    """Every entry by category, with its state."""
+    rows = FaqEntry.select().order_by(FaqEntry.category, FaqEntry.position, FaqEntry.id)
+    look = site().engine.look
+    sights = [(entry, look(entry.instance).state) for entry in rows]
+    listed = [(entry, state.title) for entry, state in sights if not state.final]
+    return render_template("staff/faq/list.html", listed=listed)
+
+
+@pages.get("/new")
+@staff_only
+def new() -> str:
+    """An empty entry."""
+    form = FaqForm()
+    form.entry.data, form.position.data = new_id(), "100"
+    return _page(form)
+
+
+@pages.post("/new")
+@staff_only
+def create() -> str | Response:
+    """Keep the entry; nobody but staff sees it before it is shown."""
+    form = FaqForm()
+    if not is_id(form.entry.data):
+        abort(400)
+    given = _given(form, form.entry.data)
+    if not isinstance(given, FaqInput):
+        form.refuse(given)
+        return form_again(_page(form), given)
+    try:
+        site().engine.start("faq_entry", f"faq:{given.entry}", actor(), given, key=f"faq-{given.entry}")
+    except Refused as refused:
+        form.refuse(refused.refusals)
+        return form_again(_page(form), refused.refusals)
+    except KeyReused:
+        flash(str(_("このご質問は、先ほど作成されています。")), "care")
+    else:
+        flash(str(_("保存しました。")))
+    return redirect(url_for("staff_faq.read", entry=given.entry), 303)
+
+
+@pages.get("/<entry>")
+@staff_only
+def read(entry: str) -> str:
+    """One entry, to be changed, shown or hidden, and its history."""
+    found, form = _found(entry), FaqForm()
+    for name in _TEXTS:
+        form[name].data = getattr(found, name)
+    form.position.data = str(found.position)
+    return _page(form, found)
+
+
+@pages.post("/<entry>")
+@staff_only
+def save(entry: str) -> str | Response:
+    """Change the entry."""
+    found, form = _found(entry), FaqForm()
+    given = _given(form, found.id)
+    if not isinstance(given, FaqInput):
+        form.refuse(given)
+        return form_again(_page(form, found), given)
+    try:
+        if fire(found.instance, "edit", form.seen.data, given, key=form.request_key.data):
+            flash(str(_("保存しました。")))
+    except Refused as refused:
+        form.refuse(refused.refusals)
+        return form_again(_page(form, found), refused.refusals)
+    return redirect(url_for("staff_faq.read", entry=entry), 303)
+
+
+@pages.post("/<entry>/act")
+@staff_only
+def act(entry: str) -> Response:
+    """Show, hide or remove it."""
+    found, event = _found(entry), request.form.get("event", "")
+    if event not in _DONE:
+        abort(400)
+    if press(found.instance, event, request.form.get("seen"), key=request.form.get("request_key")):
+        flash(str(_DONE[event]))
+    return redirect(url_for("staff_faq.read", entry=entry), 303)
+
+
+def _given(form: FaqForm, number: str) -> FaqInput | tuple[Refusal, ...]:
+    texts = {name: form[name].data or "" for name in (*_TEXTS, "position")}
+    return inputs.entry(number, **texts)
+
+
+def _found(entry: str) -> FaqEntry:
+    found: FaqEntry | None = FaqEntry.get_or_none(FaqEntry.id == entry)
+    return found if found is not None else abort(404)
+
+
+def _page(form: FaqForm, found: FaqEntry | None = None) -> str:
+    form.product.choices = [("", _("全製品")), *((n, p.title) for n, p in site().catalogue.products.items())]
+    form.request_key.data = form.request_key.data or new_id()
+    if found is not None and not form.seen.data:
+        form.seen.data = str(site().engine.look(found.instance).instance.seq)
+    possible = offers(found.instance) if found is not None else {}
+    categories = [row.category for row in FaqEntry.select(FaqEntry.category).distinct().order_by(FaqEntry.category)]
+    return render_template(
+        "staff/faq/entry.html",
+        form=form,
+        entry=found,
+        title=site().engine.look(found.instance).state.title if found is not None else None,
+        editable=found is None or "edit" in possible,
+        buttons={event: title for event, title in possible.items() if event in _DONE},
+        categories=categories,
+        history=list(history(found.instance, FAQ_ENTRY)) if found is not None else (),
+    )

@@ -1,0 +1,345 @@
+"""お知らせ管理: write, plan, publish, update and close notices, and see how far their mailings are.
+
+Which buttons there are is the engine's answer; whether to notify is asked each time and has no default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Refusal
+from engine.errors import KeyReused, Refused
+from engine.text import _
+from web.answers import form_again
+from web.current import site
+from web.forms.notices import DraftForm, PublishForm, UpdateForm, WordingForm
+from web.pages.notices import Told
+from web.staff.acts import fire, history, is_id, new_id, offers, press
+from web.staff.area import actor
+from web.users import staff_only
+from workflows.notices import NOTICE, board, inputs
+from workflows.notices.announcing import STATES, Announcer, counts, failures
+from workflows.notices.inputs import DraftInput, PublishInput, UpdateInput, Wording
+from workflows.records import Notice, NoticeRevision
+
+pages = Blueprint("staff_notices", __name__, url_prefix="/staff/notices")
+
+_A_PAGE = 50
+_PLAIN_EVENTS = frozenset({"unschedule", "cancel", "close", "retry"})
+_DONE = {
+    "publish": _("公開しました。"),
+    "schedule": _("公開を予約しました。"),
+    "unschedule": _("予約を取り消し、下書きに戻しました。"),
+    "cancel": _("お知らせを取り消しました。"),
+    "close": _("お知らせを終了しました。"),
+    "retry": _("届かなかった宛先への再送を始めました。"),
+}
+
+
+@pages.get("")
+@staff_only
+def show() -> str:
+    """Every notice, what was changed last first, with its state."""
+    rows = (
+        NoticeRevision.select(NoticeRevision, Notice)
+        .join(Notice)
+        .where(NoticeRevision.number == Notice.revision)
+        .order_by(Notice.updated_at.desc(), Notice.id)
+        .limit(_A_PAGE)
+    )
+    look = site().engine.look
+    listed = [(revision, look(revision.notice.instance).state.title) for revision in rows]
+    return render_template("staff/notices/list.html", listed=listed, kinds=board.KINDS)
+
+
+@pages.get("/new")
+@staff_only
+def new() -> str:
+    """An empty draft."""
+    form = DraftForm()
+    form.notice.data = new_id()
+    return _draft_page(form)
+
+
+@pages.post("/new")
+@staff_only
+def create() -> str | Response:
+    """Keep the draft; nobody but staff sees it."""
+    form = DraftForm()
+    if not is_id(form.notice.data):
+        abort(400)
+    given = _draft_input(form, form.notice.data)
+    if not isinstance(given, DraftInput):
+        return form_again(_draft_page(form), given)
+    try:
+        subject = f"notice:{given.notice}"
+        site().engine.start("notice", subject, actor(), given, key=f"notice-{given.notice}")
+    except Refused as refused:
+        form.refuse(refused.refusals)
+        return form_again(_draft_page(form), refused.refusals)
+    except KeyReused:
+        flash(str(_("このお知らせは、先ほど作成されています。")), "care")
+    else:
+        flash(str(_("下書きを保存しました。")))
+    return redirect(url_for("staff_notices.read", notice=given.notice), 303)
+
+
+@pages.get("/<notice>")
+@staff_only
+def read(notice: str) -> str:
+    """One notice: as customers see it, as it is mailed, what can be done, how far it is, and its history."""
+    return _page(_found(notice), PublishForm())
+
+
+@pages.get("/<notice>/edit")
+@staff_only
+def edit(notice: str) -> str | Response:
+    """The draft, to be changed; a notice that is none any more is shown instead."""
+    found = _found(notice)
+    if "edit" not in offers(found.instance):
+        return redirect(url_for("staff_notices.read", notice=notice))
+    form = DraftForm()
+    form.kind.data, form.products.data = found.kind, found.products.split()
+    _prefill(form, found, board.revisions_of(found)[0])
+    return _draft_page(form, found)
+
+
+@pages.post("/<notice>/edit")
+@staff_only
+def save(notice: str) -> str | Response:
+    """Change the draft."""
+    found, form = _found(notice), DraftForm()
+    given = _draft_input(form, found.id)
+    if not isinstance(given, DraftInput):
+        return form_again(_draft_page(form, found), given)
+    try:
+        if fire(found.instance, "edit", form.seen.data, given, key=form.request_key.data):
+            flash(str(_("下書きを保存しました。")))
+    except Refused as refused:
+        form.refuse(refused.refusals)
+        return form_again(_draft_page(form, found), refused.refusals)
+    return redirect(url_for("staff_notices.read", notice=notice), 303)
+
+
+@pages.get("/<notice>/update")
+@staff_only
+def update(notice: str) -> str | Response:
+    """A further revision, prefilled with what stays (G4). Its text is new: an old English one must not stay behind."""
+    found = _found(notice)
+    if "update" not in offers(found.instance):
+        return redirect(url_for("staff_notices.read", notice=notice))
+    form = UpdateForm()
+    form.notify.data = None
+    _prefill(form, found, board.revisions_of(found)[0])
+    form.body_ja.data = form.body_en.data = ""
+    return _update_page(form, found)
+
+
+@pages.post("/<notice>/update")
+@staff_only
+def add_update(notice: str) -> str | Response:
+    """Publish the revision, or show what it would look like: both are buttons of one form."""
+    found, form = _found(notice), UpdateForm()
+    preview = request.form.get("act") == "preview"
+    notify = False if preview else inputs.choice(form.notify.data or "")
+    words = _words(form)
+    if isinstance(words, tuple) or isinstance(notify, Refusal):
+        refusals = words if isinstance(words, tuple) else ()
+        refusals = (*refusals, notify) if isinstance(notify, Refusal) else refusals
+        form.refuse(refusals)
+        return form_again(_update_page(form, found), refusals)
+    if preview:
+        return _update_page(form, found, preview=_unsaved(found, words, form.status.data or ""))
+    given = UpdateInput(words.wording, notify, form.status.data or "", *words.window)
+    try:
+        if fire(found.instance, "update", form.seen.data, given, key=form.request_key.data):
+            flash(str(_("続報を公開しました。")))
+    except Refused as refused:
+        form.refuse(refused.refusals)
+        return form_again(_update_page(form, found), refused.refusals)
+    return redirect(url_for("staff_notices.read", notice=notice), 303)
+
+
+@pages.post("/<notice>/publish")
+@staff_only
+def publish(notice: str) -> str | Response:
+    """Publish it now."""
+    return _publish(_found(notice), "publish")
+
+
+@pages.post("/<notice>/schedule")
+@staff_only
+def schedule(notice: str) -> str | Response:
+    """Have it published at a time."""
+    return _publish(_found(notice), "schedule")
+
+
+def _publish(found: Notice, event: str) -> str | Response:
+    form = PublishForm()
+    notify = inputs.choice(form.notify.data or "")
+    at = inputs.moment(form.publish_at.data or "", "publish_at", site().services.calendar.zone)
+    refusals = [part for part in (notify, at) if isinstance(part, Refusal)]
+    if not refusals and not isinstance(notify, Refusal) and not isinstance(at, Refusal):
+        given = PublishInput(notify, at if event == "schedule" else None)
+        try:
+            if fire(found.instance, event, form.seen.data, given, key=form.request_key.data):
+                flash(str(_DONE[event]))
+        except Refused as refused:
+            refusals += refused.refusals
+        else:
+            return redirect(url_for("staff_notices.read", notice=found.id), 303)
+    form.refuse(refusals)
+    return form_again(_page(found, form, asked=event), refusals)
+
+
+@pages.post("/<notice>/act")
+@staff_only
+def act(notice: str) -> Response:
+    """The events that need nothing but a button."""
+    found, event = _found(notice), request.form.get("event", "")
+    if event not in _PLAIN_EVENTS:
+        abort(400)
+    if press(found.instance, event, request.form.get("seen"), key=request.form.get("request_key")):
+        flash(str(_DONE[event]))
+    return redirect(url_for("staff_notices.read", notice=notice), 303)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Wording and window, as they were understood."""
+
+    wording: Wording
+    window: board.Window
+
+
+def _words(form: WordingForm) -> _Words | tuple[Refusal, ...]:
+    """What was typed, or everything that is wrong with it."""
+    wording = inputs.wording(*(form[name].data or "" for name in ("title_ja", "body_ja", "title_en", "body_en")))
+    zone = site().services.calendar.zone
+    start, end = (inputs.moment(form[name].data or "", name, zone) for name in ("window_start", "window_end"))
+    refusals = list(wording) if isinstance(wording, tuple) else []
+    refusals += [part for part in (start, end) if isinstance(part, Refusal)]
+    if isinstance(wording, tuple) or isinstance(start, Refusal) or isinstance(end, Refusal):
+        return tuple(refusals)
+    return _Words(wording, (start, end))
+
+
+def _draft_input(form: DraftForm, notice: str) -> DraftInput | tuple[Refusal, ...]:
+    words = _words(form)
+    kind = inputs.kind(form.kind.data or "")
+    if isinstance(words, tuple) or isinstance(kind, Refusal):
+        refusals = (*(words if isinstance(words, tuple) else ()), *((kind,) if isinstance(kind, Refusal) else ()))
+        form.refuse(refusals)
+        return refusals
+    products = tuple(sorted(set(form.products.data or ())))
+    return DraftInput(notice, kind, products, words.wording, form.status.data or "", *words.window)
+
+
+def _found(notice: str) -> Notice:
+    found: Notice | None = Notice.get_or_none(Notice.id == notice)
+    return found if found is not None else abort(404)
+
+
+def _prefill(form: WordingForm, notice: Notice, revision: NoticeRevision) -> None:
+    for name in ("title_ja", "body_ja", "title_en", "body_en", "status"):
+        form[name].data = getattr(revision, name)
+    for name in ("window_start", "window_end"):
+        form[name].data = _typed(getattr(revision, name))
+
+
+def _typed(moment: datetime | None) -> str:
+    """A time as its field takes it."""
+    return moment.astimezone(site().services.calendar.zone).strftime("%Y-%m-%dT%H:%M") if moment is not None else ""
+
+
+def _keyed(form: Any, found: Notice | None) -> None:
+    """What this showing of a form was about: sent twice it is one request, and after somebody else's none."""
+    form.request_key.data = form.request_key.data or new_id()
+    if found is not None and not form.seen.data:
+        form.seen.data = str(site().engine.look(found.instance).instance.seq)
+
+
+def _draft_page(form: DraftForm, found: Notice | None = None) -> str:
+    _keyed(form, found)
+    products = [(name, product.title) for name, product in site().catalogue.products.items()]
+    return render_template("staff/notices/draft.html", form=form, notice=found, products=products)
+
+
+def _update_page(form: UpdateForm, found: Notice, preview: NoticeRevision | None = None) -> str:
+    _keyed(form, found)
+    return render_template(
+        "staff/notices/update.html",
+        form=form,
+        notice=found,
+        kind=board.KINDS[found.kind],
+        asks_status=found.kind == board.OUTAGE,
+        asks_window=found.kind == board.MAINTENANCE,
+        audience=_audience(found),
+        preview=_as_shown(found, preview) if preview is not None else None,
+        mails=list(Announcer(site().services).previews(found, preview)) if preview is not None else (),
+    )
+
+
+def _unsaved(notice: Notice, words: _Words, status: str) -> NoticeRevision:
+    """A revision as it would be, for looking at."""
+    return NoticeRevision(
+        notice=notice,
+        number=notice.revision + 1,
+        at=site().clock(),
+        status=status if status in board.STATUSES else "",
+        window_start=words.window[0],
+        window_end=words.window[1],
+        **asdict(words.wording),
+    )
+
+
+def _as_shown(notice: Notice, revision: NoticeRevision) -> dict[str, Any]:
+    """A revision with all that customers see beside it."""
+    window = revision.window_start, revision.window_end
+    progress = board.progress_of(notice.kind, revision.status, window, site().clock())
+    texts = [
+        (Told(title, language), Told(body, language))
+        for language, title, body in (
+            ("ja", revision.title_ja, revision.body_ja),
+            ("en", revision.title_en, revision.body_en),
+        )
+        if title
+    ]
+    kind = board.KINDS[notice.kind]
+    return {"revision": revision, "kind": kind, "progress": progress, "notice": notice, "texts": texts}
+
+
+def _audience(notice: Notice) -> int:
+    return Announcer(site().services).audience_size(notice.products.split())
+
+
+def _page(found: Notice, form: PublishForm, asked: str = "") -> str:
+    services = site().services
+    revisions = board.revisions_of(found)
+    sight = site().engine.look(found.instance)
+    form.seen.data = str(sight.instance.seq)
+    form.request_key.data = new_id()
+    possible = offers(found.instance)
+    return render_template(
+        "staff/notices/read.html",
+        notice=found,
+        title=sight.state.title,
+        shown=_as_shown(found, revisions[0]),
+        revisions=revisions,
+        mails=list(Announcer(services).previews(found, revisions[0])),
+        offers=possible,
+        buttons={event: title for event, title in possible.items() if event in _PLAIN_EVENTS},
+        form=form,
+        asked=asked,
+        audience=_audience(found),
+        counts=counts(found),
+        channels={name: channel.title for name, channel in services.distribution.channels.items()},
+        failures=failures(found),
+        delivery_states=STATES,
+        history=history(found.instance, NOTICE),
+    )

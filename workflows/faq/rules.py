@@ -1,0 +1,55 @@
+"""The rules of the FAQ: what an entry is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.definition import Attempt, Refusal
+from engine.runtime import needs_input
+from engine.text import _
+from workflows.records import FaqEntry
+
+TAKEN = Refusal("taken", _("このご質問は、すでに作成されています。"))
+NO_PRODUCT = Refusal("unknown_product", _("対象の製品を選び直してください。"), "product")
+
+
+def entry_is_new(attempt: Attempt) -> Refusal | None:
+    """A form makes one entry, whoever sends it again."""
+    return TAKEN if attempt.records.exists(FaqEntry, id=attempt.data.entry) else None
+
+
+@needs_input
+def product_is_known(attempt: Attempt) -> Refusal | None:
+    """An entry is about a product of the catalogue, or about all of them."""
+    product = attempt.data.product
+    return None if not product or product in attempt.site.catalogue.products else NO_PRODUCT
+
+
+def keep_entry(attempt: Attempt) -> None:
+    """Write the entry down; nobody but staff sees it yet."""
+    given = attempt.data
+    attempt.records.insert(
+        FaqEntry, id=given.entry, instance=attempt.instance.id, updated_at=attempt.now, shown=0, **_contents(given)
+    )
+
+
+def rewrite_entry(attempt: Attempt) -> None:
+    """It says something else from now on."""
+    attempt.records.update(
+        FaqEntry, {"instance": attempt.instance.id}, updated_at=attempt.now, **_contents(attempt.data)
+    )
+
+
+def show_entry(attempt: Attempt) -> None:
+    """Customers see it."""
+    attempt.records.update(FaqEntry, {"instance": attempt.instance.id}, shown=1)
+
+
+def hide_entry(attempt: Attempt) -> None:
+    """Customers see it no more."""
+    attempt.records.update(FaqEntry, {"instance": attempt.instance.id}, shown=0)
+
+
+def _contents(given: Any) -> dict[str, Any]:
+    names = ("category", "product", "position", "question_ja", "answer_ja", "question_en", "answer_en")
+    return {name: getattr(given, name) for name in names}

@@ -1,0 +1,51 @@
+"""Searching the FAQ: every word must be there, in whichever width, case or kana it is written.
+
+A word is found where its letters stand, also inside a longer word: Japanese has no blanks between words. Both languages
+are searched, whatever the reader's is.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+
+from workflows.records import FaqEntry
+
+LONGEST = 200  # code points of a query that count
+_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}  # katakana to hiragana
+
+
+def folded(text: str) -> str:
+    """`text` as it is compared. Idempotent."""
+    while True:
+        # A letter's case can undo what NFKC did, and the other way round: until nothing changes.
+        result = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_HIRAGANA)
+        if result == text:
+            return result
+        text = result
+
+
+def words(query: str) -> tuple[str, ...]:
+    """The words of a query; full-width blanks part them too."""
+    return tuple(dict.fromkeys(folded(query[:LONGEST]).split()))
+
+
+def matches(entry: FaqEntry, wanted: Iterable[str]) -> bool:
+    """Whether every word stands somewhere in the entry."""
+    texts = (entry.category, entry.question_ja, entry.answer_ja, entry.question_en, entry.answer_en)
+    text = folded("\n".join(texts))
+    return all(word in text for word in wanted)
+
+
+def found(query: str, category: str, products: Collection[str] | None) -> Iterator[FaqEntry]:
+    """The entries that readers of `products` (None: of everything) see, by category and position.
+
+    `category` "" is all of them.
+    """
+    wanted = words(query)
+    rows = FaqEntry.select().where(FaqEntry.shown == 1).order_by(FaqEntry.category, FaqEntry.position, FaqEntry.id)
+    for entry in rows:
+        if products is not None and entry.product and entry.product not in products:
+            continue
+        if (not category or entry.category == category) and matches(entry, wanted):
+            yield entry

@@ -1,0 +1,70 @@
+"""Plain text as people write it: paragraphs, lines, and https addresses that can be followed. Nothing is markup.
+
+A text is cut into spans and whoever shows it escapes them; so there is no way from a text into a page's markup.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.definition import Refusal
+from engine.text import _
+
+LONGEST = 10_000  # code points of a body
+
+# An address ends before what cannot be in one (RFC 3986 §2 knows ASCII only), and before the sentence's own signs, a
+# closing bracket among them.
+_ADDRESS = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*[A-Za-z0-9/=_~#&+%-])?")
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_UNSEEN = ("Cc", "Cs", "Zl", "Zp")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line; `url` is set where it is an address."""
+
+    text: str
+    url: str = ""
+
+
+Line = tuple[Span, ...]
+Paragraph = tuple[Line, ...]
+
+
+def paragraphs(text: str) -> tuple[Paragraph, ...]:
+    """`text` by paragraphs (blank lines part them), lines and spans; every character of every line is in a span."""
+    parts = _BLANK_LINES.split(text.strip())
+    return tuple(tuple(tuple(_spans(line)) for line in part.split("\n")) for part in parts if part)
+
+
+def _spans(line: str) -> Iterator[Span]:
+    end = 0
+    for found in _ADDRESS.finditer(line):
+        address = found[0]
+        if found.start() > end:
+            yield Span(line[end : found.start()])
+        yield Span(address, address)
+        end = found.start() + len(address)
+    if end < len(line) or not line:
+        yield Span(line[end:])
+
+
+def body(text: str, field: str, *, required: bool = True) -> str | Refusal:
+    """A text of several lines, NFC, with \\n as line ends; at most `LONGEST` code points.
+
+    Control characters and direction marks are taken out: XML could not carry the first, and the second would show
+    an address as another one.
+    """
+    given = unicodedata.normalize("NFC", text[: 4 * LONGEST].replace("\r\n", "\n").replace("\r", "\n"))
+    given = "".join(
+        c for c in given if c == "\n" or (unicodedata.category(c) not in _UNSEEN and c not in _BIDI)
+    ).strip()
+    if required and not given:
+        return Refusal(f"{field}_missing", _("本文をご入力ください。"), field)
+    if len(given) > LONGEST:
+        return Refusal(f"{field}_long", _("%(most)s文字以内でご入力ください。", most=LONGEST), field)
+    return given
