@@ -9,9 +9,10 @@ from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
+from workflows.customer_details_change import CUSTOMER_DETAILS_CHANGE
 from workflows.services import Services
 
-WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION,)
+WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION, CUSTOMER_DETAILS_CHANGE)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
