@@ -17,11 +17,11 @@ from werkzeug.sansio.http import parse_cookie
 from engine.text import LANGUAGES, Text, _, current_language, reading_in
 from web import cookies
 from web.assets import version_files
-from web.current import EXTENSION
+from web.current import EXTENSION, gigabytes, local_time
 from web.errors import explain_errors
 from web.guard import PageSession, protect
 from web.menu import MAIN, REGISTRATION, shown
-from web.pages import apply, entrance, language, link, mailbox, terms, top
+from web.pages import apply, contact, entrance, language, link, mailbox, registration, terms, top
 from web.users import check_access, know_users, user
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ log = logging.getLogger("tetsuzuki.web")
 
 # What a language calls itself, for who does not read the other one.
 _OWN_NAMES = {"ja": "日本語", "en": "English"}
-_BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox)
+_BLUEPRINTS = (entrance, apply, link, top, registration, contact, language, terms, mailbox)
 
 
 class InReadersLanguage:
@@ -98,6 +98,7 @@ def create_app(site: Site) -> Flask:
     check_access(app)
 
     app.jinja_env.globals.update(_=_, user=user, shown=shown, menus={"main": MAIN, "registration": REGISTRATION})
+    app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     organisation = site.organisation
