@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wtforms import HiddenField, RadioField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
@@ -39,7 +40,7 @@ class DetailsForm(Form):
     billing_address = _line("billing_address", autocomplete="billing street-address")
     billing_mode = RadioField(
         DETAILS["billing_mode"],
-        choices=list(BILLING_MODES.items()),
+        choices=[SelectChoice(name, title) for name, title in BILLING_MODES.items()],
         validators=[InputRequired(_("どちらかをお選びください。"))],
         validate_choice=False,
     )

@@ -51,8 +51,12 @@ class Gauge:
 
     @property
     def percent(self) -> int | None:
-        """How much of it is in use, rounded down; above 100 where more is used than there is."""
-        return None if self.usage.limit is None else self.usage.used * 100 // self.usage.limit
+        """How much of it is in use, rounded; 100 only where nothing is left, more where more is used than there is."""
+        used, limit = self.usage.used, self.usage.limit
+        if limit is None:
+            return None
+        rounded = (200 * used + limit) // (2 * limit)
+        return rounded if used >= limit else min(rounded, _FULL - 1)
 
     @property
     def remark(self) -> Text | None:
