@@ -277,6 +277,15 @@ def test_change_is_prefilled_confirmed_side_by_side_and_requested(
     editor.open("/registration/change")
     known = {field["name"]: field["value"] for field in editor.page.select(".field input.form-control")}
     assert known["company"] == COMPANY
+    required = [field["name"] for field in editor.page.select(".field input.form-control[required]")]
+    assert required == [
+        "company",
+        "contractor_name",
+        "contractor_phone",
+        "contractor_postcode",
+        "contractor_address",
+    ]
+    assert len(editor.page.find_all(string="※必須")) == len(required) + 1  # and how invoices are sent
     assert known["contractor_address"] == FILLED["contractor_address"]  # G4
     assert editor.page.select_one("input[type=radio][checked]")["value"] == "postcard"
     editor.press("確認画面へ進む", contractor_phone="０３９８７６５４３２", billing_mode="electronic")

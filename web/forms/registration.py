@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from wtforms import HiddenField, RadioField, StringField
@@ -15,10 +16,19 @@ from workflows.customer_details_change.inputs import REQUIRED
 from workflows.requests import DETAILS
 
 
+class _Marked:
+    """Marks a field as required and checks nothing: `customer_details_change` says what is missing together with
+    everything else that is wrong."""
+
+    field_flags: Mapping[str, bool] = {"required": True}
+
+    def __call__(self, form: Form, field: Any) -> None:
+        """Nothing to check here."""
+
+
 def _line(name: str, **attributes: str) -> Any:
-    """A line of text. What is missing is said where what is wrong is said: in `customer_details_change`."""
-    flags = {"required": True} if name in REQUIRED else {}
-    return StringField(DETAILS[name], render_kw={**attributes, **flags})
+    """A line of text."""
+    return StringField(DETAILS[name], validators=[_Marked()] if name in REQUIRED else [], render_kw=attributes)
 
 
 class DetailsForm(Form):
