@@ -17,19 +17,21 @@ from werkzeug.sansio.http import parse_cookie
 from engine.text import LANGUAGES, Text, _, current_language, reading_in
 from web import cookies, staff
 from web.assets import version_files
-from web.current import EXTENSION
+from web.current import EXTENSION, gigabytes, local_time
 from web.errors import explain_errors
 from web.guard import PageSession, protect
 from web.menu import MAIN, REGISTRATION, shown
 from web.pages import (
     apply,
     changes,
+    contact,
     contracts,
     entrance,
     language,
     link,
     mailbox,
     notices,
+    registration,
     terms,
     top,
 )
@@ -53,7 +55,9 @@ _BLUEPRINTS = (
     top,
     contracts,
     changes,
+    registration,
     notices,
+    contact,
     language,
     terms,
     mailbox,
@@ -127,6 +131,7 @@ def create_app(site: Site) -> Flask:
     app.jinja_env.globals.update(staff_member=staff_member, staff_menu=staff.menu)
     app.jinja_env.globals.update(notices.SHOWN_IN_TEMPLATES)
     app.jinja_env.globals.update(_=_, user=user, shown=shown, menus={"main": MAIN, "registration": REGISTRATION})
+    app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     organisation = site.organisation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 from flask import current_app, request
-from flask_babel import format_datetime
+from flask_babel import format_datetime, format_decimal
 
 if TYPE_CHECKING:
     from web.bootstrap import Site
@@ -33,3 +33,8 @@ def today() -> date:
 def local_time(moment: datetime) -> str:
     """A time as the reader writes it, in the site's time zone."""
     return str(format_datetime(moment, "medium"))
+
+
+def gigabytes(amount: float) -> str:
+    """An amount of GB as the reader writes it, to one digit after the point."""
+    return f"{format_decimal(amount, format='#,##0.0')} GB"

@@ -82,10 +82,8 @@ _RISKY = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _ESCAPED = re.compile("'+[=+\\-@\t\r\n＝＋－＠]")
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})|([0-9]{4})/([0-9]{1,2})/([0-9]{1,2})")
-_POSTCODE = re.compile(r"〒?\s*([0-9]{3})-?([0-9]{4})")
 _PHONE = re.compile(r"[+(]?[0-9][0-9() .-]{3,}(?:(?:内線|ext\.?)\s*[0-9]+)?", re.IGNORECASE)
 _OPTION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−ーｰ"), "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,14 +256,14 @@ def _day(value: str) -> date | Refusal:
 
 
 def _postcode(value: str) -> str | Refusal:
-    match = _POSTCODE.fullmatch(inputs.normalise(value).translate(_DASHES))
-    if match:
-        return f"{match[1]}-{match[2]}"
+    found = inputs.postcode(value, "")
+    if isinstance(found, str):
+        return found
     return _bad(_("「%(value)s」は郵便番号として読めません。例: 100-0001", value=_short(value)))
 
 
 def _phone(value: str) -> str | Refusal:
-    number = inputs.normalise(value).translate(_DASHES)
+    number = inputs.dashed(value)
     if len(number) <= Customer.contractor_phone.max_length and _PHONE.fullmatch(number):
         return number
     return _bad(_("「%(value)s」は電話番号として読めません。例: 03-1234-5678", value=_short(value)))

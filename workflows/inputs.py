@@ -27,6 +27,10 @@ _ADDRESS = re.compile(
     re.DOTALL,
 )
 _PREFIX = re.compile(r"[A-Za-z]+")
+_POSTCODE = re.compile(r"〒?\s*([0-9]{3})-?([0-9]{4})")
+_EXTENSION = re.compile(r"\s*内線\s*")
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−ーｰ"), "-")  # what Japanese keyboards type for a hyphen
+_JAPAN = 81  # ITU-T E.164 country code
 
 # Compatibility ideographs (神 U+FA19, 福 U+FA1B) are how some people write their names; NFC would replace them.
 _KEPT = re.compile("([\uf900-\ufaff\U0002f800-\U0002fa1f]+)")
@@ -136,6 +140,43 @@ def email(text: str) -> str | Refusal:
         message = _("メールアドレスは%(most)s文字以内でご入力ください。", most=LONGEST_EMAIL)
         return _refusal("email", "long", message)
     return address
+
+
+def dashed(text: str) -> str:
+    """`text` normalised, with a plain hyphen for each dash that a Japanese keyboard types for one."""
+    return _machine_readable(text).translate(_DASHES)
+
+
+def postcode(text: str, field: str) -> str | Refusal:
+    """A Japanese postcode of seven digits, as `123-4567`; 〒, full-width digits and a missing hyphen are welcome."""
+    match = _POSTCODE.fullmatch(dashed(text))
+    if match:
+        return f"{match[1]}-{match[2]}"
+    return _refusal(field, "invalid", _("郵便番号は7桁の数字でご入力ください。例：100-0001"))
+
+
+def phone(text: str, field: str, most: int) -> str | Refusal:
+    """A telephone number: Japanese ones as people write them at home (`03-1234-5678`), others with their country's
+    code; an extension (内線) stays behind it. Which numbers there are, `phonenumbers` knows (Google's libphonenumber).
+    """
+    import phonenumbers
+    from phonenumbers import NumberParseException, PhoneNumberFormat
+
+    invalid = _refusal(field, "invalid", _("電話番号の形式が正しくありません。例：03-1234-5678"))
+    try:
+        number = phonenumbers.parse(_EXTENSION.sub(" ext. ", dashed(text)), "JP")
+    except NumberParseException:
+        return invalid
+    if not phonenumbers.is_valid_number(number):
+        return invalid
+    extension, number.extension = number.extension, None
+    home = number.country_code == _JAPAN
+    written: str = phonenumbers.format_number(
+        number, PhoneNumberFormat.NATIONAL if home else PhoneNumberFormat.INTERNATIONAL
+    )
+    if extension:
+        written = f"{written} 内線{extension}"
+    return written if len(written) <= most else invalid
 
 
 def user_name(text: str) -> str | Refusal:

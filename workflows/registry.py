@@ -11,6 +11,7 @@ from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.contract_change import CONTRACT_CHANGE
 from workflows.contract_change.billing_effect import BillingEffect
+from workflows.customer_details_change import CUSTOMER_DETAILS_CHANGE
 from workflows.faq import FAQ_ENTRY
 from workflows.notices import NOTICE
 from workflows.notices.announcing import Announcer
@@ -19,6 +20,7 @@ from workflows.services import Services
 WORKFLOWS: tuple[Workflow, ...] = (
     ACCOUNT_CREATION,
     CONTRACT_CHANGE,
+    CUSTOMER_DETAILS_CHANGE,
     NOTICE,
     FAQ_ENTRY,
 )

@@ -80,7 +80,12 @@ def demo(host: str, port: int, var: Path) -> None:
     _check_port(host, port)
     address = f"http://{host}:{port}"
     settings = read(
-        demo=True, var=var, base_url=address, database_url=f"sqlite:///{var / 'tetsuzuki.db'}", mailer="dev_mailbox"
+        demo=True,
+        var=var,
+        base_url=address,
+        database_url=f"sqlite:///{var / 'tetsuzuki.db'}",
+        mailer="dev_mailbox",
+        disk_usage="demo_usage",
     )
     set_up_logs(settings.log_format, logging.WARNING)
     site = build(settings)

@@ -1,18 +1,77 @@
-"""TOP: what the customer has (G26). It shows only what already works."""
+"""TOP: what the customer has, how full it is, and where to go from here (G26–G30).
+
+Environments are asked for their disk usage all at once and within two seconds, whatever they do: the page does not wait
+for a slow one, and shows the last figure that was known instead.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, render_template
 
-from engine.text import Text
+from engine.text import Text, _
+from web import menu
 from web.current import site, today
 from web.users import needs, this_user
 from workflows.permissions import VIEWER
 from workflows.records import Contract, Customer
+from workflows.usage import GIGABYTE, Environment, Usage, UsageUnavailable, measured
 
 pages = Blueprint("top", __name__)
+
+_NEARLY_FULL = 90  # percent, from which the page says that space is running out
+_FULL = 100
+
+# ⑤ and ⑥, in the words of the header menu, with what they are good for.
+_ENTRIES = {
+    "contracts.show": _("現在のご契約内容、契約履歴、ディスク使用容量をご確認いただけます。"),
+    "changes.show": _(
+        "ユーザー契約数、サービス／オプション、ご契約種別などの変更と、サービスの新規お申し込みができます。"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A figure as the page shows it, in GB. `percent` and `limit` are None where there is no limit."""
+
+    usage: Usage
+
+    @property
+    def used(self) -> float:
+        """GB in use."""
+        return self.usage.used / GIGABYTE
+
+    @property
+    def limit(self) -> float | None:
+        """GB that there are."""
+        return None if self.usage.limit is None else self.usage.limit / GIGABYTE
+
+    @property
+    def percent(self) -> int | None:
+        """How much of it is in use, rounded; 100 only where nothing is left, more where more is used than there is."""
+        used, limit = self.usage.used, self.usage.limit
+        if limit is None:
+            return None
+        rounded = (200 * used + limit) // (2 * limit)
+        return rounded if used >= limit else min(rounded, _FULL - 1)
+
+    @property
+    def remark(self) -> Text | None:
+        """What there is to say about it, besides the figure."""
+        if self.percent is None or self.percent < _NEARLY_FULL:
+            return None
+        return _("空き容量がありません") if self.percent >= _FULL else _("空き容量が少なくなっています")
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What is known of an environment's disk: the gauge, if there is one, and why it is not of now, if it is not."""
+
+    gauge: Gauge | None
+    reason: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +81,23 @@ class Shown:
     product: str
     url: str
     term: str | Text
+    disk: Disk
 
 
 @pages.get("/top")
 @needs(VIEWER)
 def show() -> str:
-    """① customer number and company ② the address of each environment ③ the term of each contract."""
-    customer = this_user().account.customer
-    return render_template("top.html", customer=customer, contracts=_contracts(customer))
+    """① customer number and company ② the address of each environment ③ the term ④ the disk usage of each contract
+    ⑤ ⑥ the large entries."""
+    here = this_user()
+    entries = [entry for entry in menu.MAIN if entry.endpoint in _ENTRIES]
+    return render_template(
+        "top.html",
+        customer=here.account.customer,
+        contracts=_contracts(here.account.customer),
+        entries=[(shown, _ENTRIES[entry.endpoint]) for entry in entries for shown in menu.shown((entry,), here)],
+        demo=site().settings.demo,
+    )
 
 
 def _contracts(customer: Customer) -> list[Shown]:
@@ -39,12 +107,27 @@ def _contracts(customer: Customer) -> list[Shown]:
         .where(Contract.customer == customer, Contract.ended_on.is_null() | (Contract.ended_on >= today()))
         .order_by(Contract.id)
     )
+    # One that is no longer sold has no address to show.
+    sold = [contract for contract in running if contract.product in catalogue.products]
     return [
         Shown(
             catalogue.products[contract.product].title,
             catalogue.url(contract.product, contract.subdomain),
             catalogue.terms.get(contract.term, contract.term),
+            disk,
         )
-        for contract in running
-        if contract.product in catalogue.products  # one that is no longer sold has no address to show
+        for contract, disk in zip(sold, disks(sold), strict=True)
     ]
+
+
+def disks(contracts: Sequence[Contract]) -> list[Disk]:
+    """How full the environment of each contract is, of products that are sold; takes two seconds at most."""
+    url = site().catalogue.url
+    environments = [Environment(one.product, one.subdomain, url(one.product, one.subdomain)) for one in contracts]
+    return [_disk(found) for found in measured(site().services.disk_usage, environments)]
+
+
+def _disk(found: Usage | UsageUnavailable) -> Disk:
+    if isinstance(found, Usage):
+        return Disk(Gauge(found))
+    return Disk(Gauge(found.last) if found.last is not None else None, found.reason)

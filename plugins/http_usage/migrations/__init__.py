@@ -1,0 +1,1 @@
+"""Steps of the plugin's own table."""

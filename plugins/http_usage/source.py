@@ -1,0 +1,194 @@
+"""The plugin: who is asked, how often, and what was known last.
+
+The rule of this file: whoever asks gets an answer within the time that they gave, come what may. The question itself
+runs on a thread of the plugin's own, one at a time for each environment; what arrives late is kept for the next
+reader. What is kept is a table, so that it survives a restart and all processes of the site share it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from pathlib import Path
+from string import Formatter
+from threading import Lock
+from urllib.parse import quote, urlsplit
+
+import peewee as pw
+
+from engine.definition import Secret
+from engine.errors import ConfigurationError
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.store import Record, UtcField, database, transaction
+from plugins.http_usage.answer import NoFigure, ask
+from workflows.usage import NO_ANSWER, DiskUsage, Environment, Usage, UsageUnavailable
+
+NAME = "http_usage"
+_PLACES = frozenset({"subdomain", "product", "url"})
+_THREADS = 8
+_REST = timedelta(seconds=30)  # that an environment which did not answer is left alone
+
+log = logging.getLogger("tetsuzuki.http_usage")
+
+
+class LastKnown(Record):
+    """The last figure of an environment. `most` is its limit; `asked_at` is when we were told."""
+
+    product = pw.CharField(32)
+    subdomain = pw.CharField(63)
+    used = pw.BigIntegerField()
+    most = pw.BigIntegerField(null=True)
+    measured_at = UtcField()
+    asked_at = UtcField()
+
+    class Meta:
+        table_name = "http_usage"
+        primary_key = pw.CompositeKey("product", "subdomain")
+
+
+class HttpUsage:
+    """The plugin and its source. Safe to use from several threads."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """`url`: whom to ask, with `{subdomain}` and `{product}` in their places; `{url}` is the environment's own
+        address, as it is where it stands first, and percent-encoded elsewhere.
+
+        `timeout`: seconds after which a question is given up. `cache`: seconds for which a figure is not asked for
+        again. `token`: a secret that is sent along, in the header `header`; in `Authorization` as a bearer token.
+        """
+
+        url: str | None = None
+        timeout: float = 5.0
+        cache: int = 600
+        token: Secret | None = None
+        header: str = "Authorization"
+
+    def __init__(
+        self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        _check(config)
+        self._config = config
+        self._clock = clock
+        self._headers = _headers(config)
+        self._lock = Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._asking: dict[Environment, Future[Usage]] = {}
+        self._failed: dict[Environment, tuple[datetime, UsageUnavailable]] = {}
+
+    @hookimpl
+    def register_disk_usage(self) -> Mapping[str, DiskUsage]:
+        """This source, where an address is configured."""
+        return {} if self._config.url is None else {NAME: self}
+
+    @hookimpl
+    def register_migrations(self) -> Mapping[str, Path]:
+        """The table of last known figures, where there will be any."""
+        return {} if self._config.url is None else {NAME: Path(__file__).parent / "migrations"}
+
+    def usage(self, environment: Environment, timeout: timedelta) -> Usage | UsageUnavailable:
+        """The figure, at most `cache` seconds old; or why there is none, with the last one that there was."""
+        now = self._clock()
+        kept = LastKnown.get_or_none(
+            (LastKnown.product == environment.product) & (LastKnown.subdomain == environment.subdomain)
+        )
+        last = None
+        if kept is not None:
+            last = Usage(kept.used, kept.most, kept.measured_at)
+            if timedelta(0) <= now - kept.asked_at < timedelta(seconds=self._config.cache):
+                return last
+        with self._lock:
+            since, failure = self._failed.get(environment, (now, None))
+            if failure is not None and timedelta(0) <= now - since < _REST:
+                return UsageUnavailable(failure.reason, last)
+            future = self._asking.get(environment) or self._begin(environment)
+        try:
+            return future.result(timeout.total_seconds())
+        except NoFigure as error:
+            return UsageUnavailable(error.reason, last)
+        except (NotYet, TimeoutError):
+            return UsageUnavailable(NO_ANSWER, last)
+
+    def _begin(self, environment: Environment) -> Future[Usage]:
+        """Ask on a thread of our own: one at a time for each environment, however many readers wait for it."""
+        if self._pool is None:  # not sooner: the process that serves is a child of the one that was assembled
+            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=NAME)
+        future = self._asking[environment] = self._pool.submit(self._ask, environment)
+        return future
+
+    def _ask(self, environment: Environment) -> Usage:
+        now = self._clock()
+        try:
+            found = ask(_address(self._config.url or "", environment), self._headers, self._config.timeout, now)
+            _keep(environment, found, now)
+        except NoFigure as error:
+            log.warning("%s %s: no disk usage: %s", environment.product, environment.subdomain, error)
+            with self._lock:
+                self._failed[environment] = (now, UsageUnavailable(error.reason))
+            raise
+        else:
+            with self._lock:
+                self._failed.pop(environment, None)
+            return found
+        finally:
+            with self._lock:
+                self._asking.pop(environment, None)
+
+
+def _keep(environment: Environment, found: Usage, now: datetime) -> None:
+    """Write the figure down; that it cannot be is no reason not to show it."""
+    values = {"used": found.used, "most": found.limit, "measured_at": found.measured_at, "asked_at": now}
+    keys = {"product": environment.product, "subdomain": environment.subdomain}
+    try:
+        with transaction():
+            if not LastKnown.update(values).where(*(getattr(LastKnown, key) == keys[key] for key in keys)).execute():
+                LastKnown.insert({**keys, **values}).on_conflict_ignore().execute()
+    except pw.PeeweeException:
+        log.exception("%s %s: the disk usage could not be kept", environment.product, environment.subdomain)
+    finally:
+        if not database.obj.is_closed():
+            database.obj.close()
+
+
+def _address(template: str, environment: Environment) -> str:
+    first = template.startswith("{url}")
+    filled = template.replace("{url}", environment.url, 1) if first else template
+    for name in ("subdomain", "product", "url"):
+        filled = filled.replace("{" + name + "}", quote(getattr(environment, name), safe=""))
+    return filled
+
+
+def _headers(config: HttpUsage.Config) -> Mapping[str, str]:
+    if config.token is None:
+        return {}
+    bearer = config.header.lower() == "authorization"
+    return {config.header: f"Bearer {config.token}" if bearer else str(config.token)}
+
+
+def _check(config: HttpUsage.Config) -> None:
+    """Raises ConfigurationError that names the key, and nothing of the token."""
+    if not (isfinite(config.timeout) and 0 < config.timeout <= 60):
+        raise ConfigurationError(f"timeout: expected seconds above 0 and up to 60, given {config.timeout}")
+    if not 0 <= config.cache <= 86400:
+        raise ConfigurationError(f"cache: expected seconds from 0 to 86400, given {config.cache}")
+    if config.token is not None and not (config.token.isascii() and config.token.isprintable()):
+        raise ConfigurationError("token: expected printable ASCII characters")
+    if not config.header.replace("-", "").isalnum() or not config.header.isascii():
+        raise ConfigurationError(f"header: expected the name of a header, as in X-Api-Key, given {config.header!r}")
+    if config.url is None:
+        return
+    expected = "expected an address like https://{subdomain}.example.jp/usage, with {subdomain}, {product} or {url}"
+    try:
+        places = {name for _text, name, _format, _conversion in Formatter().parse(config.url) if name is not None}
+    except ValueError as error:
+        raise ConfigurationError(f"url: {expected}: {error}") from error
+    sample = Environment("product", "subdomain", "https://subdomain.example.jp/")
+    parts = urlsplit(_address(config.url, sample))
+    if places - _PLACES or parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ConfigurationError(f"url: {expected}, given {config.url!r}")

@@ -1,0 +1,61 @@
+"""お客様情報変更: who the contractor is, and where invoices go (G33)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wtforms import HiddenField, RadioField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired
+
+from engine.text import _
+from web.forms import Form
+from workflows.catalogue import BILLING_MODES
+from workflows.customer_details_change.inputs import REQUIRED
+from workflows.requests import DETAILS
+
+
+class _Marked:
+    """Marks a field as required and checks nothing: `customer_details_change` says what is missing together with
+    everything else that is wrong."""
+
+    field_flags: Mapping[str, bool] = {"required": True}
+
+    def __call__(self, form: Form, field: Any) -> None:
+        """Nothing to check here."""
+
+
+def _line(name: str, **attributes: str) -> Any:
+    """A line of text."""
+    return StringField(DETAILS[name], validators=[_Marked()] if name in REQUIRED else [], render_kw=attributes)
+
+
+class DetailsForm(Form):
+    """The details by the names of their columns; `request_key` makes a form that is sent twice one request (I10).
+
+    `seen` tells what the form was prefilled with.
+    """
+
+    request_key = HiddenField()
+    seen = HiddenField()
+    company = _line("company", autocomplete="organization")
+    contractor_name = _line("contractor_name", autocomplete="off")
+    contractor_person = _line("contractor_person", autocomplete="off")
+    contractor_phone = _line("contractor_phone", autocomplete="tel", inputmode="tel")
+    contractor_postcode = _line("contractor_postcode", autocomplete="postal-code", inputmode="numeric")
+    contractor_address = _line("contractor_address", autocomplete="street-address")
+    billing_name = _line("billing_name", autocomplete="off")
+    billing_postcode = _line("billing_postcode", autocomplete="billing postal-code", inputmode="numeric")
+    billing_address = _line("billing_address", autocomplete="billing street-address")
+    billing_mode = RadioField(
+        DETAILS["billing_mode"],
+        choices=[SelectChoice(name, title) for name, title in BILLING_MODES.items()],
+        validators=[InputRequired(_("どちらかをお選びください。"))],
+        validate_choice=False,
+    )
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What was typed, by the names of the columns."""
+        return {name: self[name].data or "" for name in DETAILS}

@@ -1,0 +1,34 @@
+"""お問い合わせ (G43, G44): whom to ask, and whether somebody answers right now."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from flask import Blueprint, render_template
+from flask_babel import format_datetime
+
+from engine.text import _
+from web.current import site
+from web.users import open_to_all
+
+pages = Blueprint("contact", __name__, url_prefix="/contact")
+
+
+@pages.get("")
+@open_to_all
+def show() -> str:
+    """Centre, mail, telephone and hours; open or closed by the company's own calendar."""
+    calendar, now = site().services.calendar, site().clock()
+    is_open = calendar.is_open(now)
+    return render_template(
+        "contact/show.html",
+        is_open=is_open,
+        next_opening="" if is_open else format_datetime(calendar.next_opening(now), str(_("M月d日（E）H:mm"))),
+        dialled=dialled(site().organisation.phone),
+    )
+
+
+def dialled(phone: str) -> str:
+    """A telephone number as a `tel:` address has it (RFC 3966): digits, and a plus where it begins with one."""
+    plain = unicodedata.normalize("NFKC", phone)
+    return ("+" if plain.lstrip().startswith("+") else "") + "".join(c for c in plain if c in "0123456789")

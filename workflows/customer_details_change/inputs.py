@@ -1,0 +1,86 @@
+"""What is known of a customer, and what somebody typed to change it, made canonical (G33)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+
+from engine.definition import Refusal
+from engine.text import _
+from workflows import inputs
+from workflows.catalogue import BILLING_MODES
+from workflows.records import Customer
+from workflows.requests import DETAILS
+
+REQUIRED = ("company", "contractor_name", "contractor_phone", "contractor_postcode", "contractor_address")
+_POSTCODES = ("contractor_postcode", "billing_postcode")
+_PHONES = ("contractor_phone",)
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsInput:
+    """The whole form, as it is to be. `seen` is the `shown_digest` of what the form was prefilled with."""
+
+    company: str
+    contractor_name: str
+    contractor_person: str
+    contractor_phone: str
+    contractor_postcode: str
+    contractor_address: str
+    billing_name: str
+    billing_postcode: str
+    billing_address: str
+    billing_mode: str
+    seen: str
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The details by the names of their columns."""
+        values: dict[str, str] = asdict(self)
+        values.pop("seen")
+        return values
+
+
+def details_of(customer: Customer) -> dict[str, str]:
+    """What is known of a customer now, by the names of its columns."""
+    return {name: str(getattr(customer, name)) for name in DETAILS}
+
+
+def shown_digest(details: Mapping[str, str]) -> str:
+    """Tells a form that shows these details from one that shows others: two browsers at once."""
+    content = json.dumps(dict(details), sort_keys=True, ensure_ascii=True)
+    return blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def read(typed: Mapping[str, str], known: Mapping[str, str], seen: str) -> DetailsInput | tuple[Refusal, ...]:
+    """What was typed, in its canonical form; or everything that is wrong with it.
+
+    What is `known` already is taken as it is: a record may be older than the rules for what is typed today.
+    """
+    values: dict[str, str] = {}
+    refusals: list[Refusal] = []
+    for name in DETAILS:
+        given = typed.get(name, "")
+        value = given if given == known.get(name) and given else _value(name, given)
+        if isinstance(value, Refusal):
+            refusals.append(value)
+        else:
+            values[name] = value
+    return tuple(refusals) if refusals else DetailsInput(**values, seen=seen)
+
+
+def _value(name: str, given: str) -> str | Refusal:
+    most: int = getattr(Customer, name).max_length
+    if name == "billing_mode":
+        return given if given in BILLING_MODES else Refusal(f"{name}_invalid", _("どちらかをお選びください。"), name)
+    line = inputs.single_line(given, name, most)
+    if isinstance(line, Refusal):
+        return line
+    if not line:
+        missing = Refusal(f"{name}_missing", _("%(title)sをご入力ください。", title=DETAILS[name]), name)
+        return missing if name in REQUIRED else ""
+    if name in _POSTCODES:
+        return inputs.postcode(line, name)
+    return inputs.phone(line, name, most) if name in _PHONES else line

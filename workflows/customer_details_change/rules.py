@@ -1,0 +1,176 @@
+"""The rules of お客様情報の変更: which changes staff look at, and that nobody's change overwrites another's.
+
+A request keeps what it changes and nothing else. When it is applied, each of these values must still be what it was
+when the customer confirmed it: an import or a second change in between is not overwritten unseen. The import, in turn,
+finds a value here that it did not write itself, and asks before it overwrites that (see `workflows.customers`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from engine.definition import Attempt, Instance, Recipient, Records, Refusal, SiteAddress
+from engine.runtime import needs_input
+from engine.text import _
+from workflows import requests
+from workflows.customer_details_change.inputs import details_of, shown_digest
+from workflows.permissions import customer_of
+from workflows.records import ChangeRequest, Customer
+from workflows.services import Services
+
+KIND = "details"
+REVIEWED = ("company", "contractor_name")  # who the contract is with: whatever is configured, staff look at it
+LONGEST_REASON: int = ChangeRequest.reason.max_length
+
+NO_CUSTOMER = Refusal("no_customer", _("お客様の登録が見つかりません。"))
+CHANGED_MEANWHILE = Refusal(
+    "changed_meanwhile",
+    _("画面を開いた後に、登録内容がほかの操作で変更されました。現在の内容をご確認のうえ、もう一度お手続きください。"),
+)
+NOTHING_CHANGES = Refusal("nothing_changes", _("変更された項目がありません。"))
+NO_LONGER_AS_CONFIRMED = Refusal(
+    "not_as_confirmed", _("お申し込みの後に、変更する項目の登録内容が別の操作で変更されています。")
+)
+REVIEW_NEEDED = Refusal("review_needed", _("担当者による確認が必要な変更です。"))
+REASON_MISSING = Refusal("reason_missing", _("お客様にお伝えする理由をご入力ください。"), "reason")
+REASON_LONG = Refusal("reason_long", _("%(most)s文字以内でご入力ください。", most=LONGEST_REASON), "reason")
+
+
+def form_is_current(attempt: Attempt) -> Refusal | None:
+    """The form was prefilled with what is known now: of two browsers the second is told."""
+    customer = _customer(attempt)
+    if customer is None:
+        return NO_CUSTOMER
+    return None if attempt.data.seen == shown_digest(details_of(customer)) else CHANGED_MEANWHILE
+
+
+def something_changes(attempt: Attempt) -> Refusal | None:
+    """A request that changes nothing is no request."""
+    customer = _customer(attempt)
+    return None if customer is None or _changes(attempt, customer)[1] else NOTHING_CHANGES
+
+
+def keep_request(attempt: Attempt) -> None:
+    """Write down what changes, before and after; nothing else of the form is kept."""
+    customer = _customer(attempt)
+    assert customer is not None
+    before, after = _changes(attempt, customer)
+    requests.keep_request(
+        attempt,
+        customer=customer.id,
+        contract=None,
+        kind=KIND,
+        slot=f"customer:{customer.id}/{KIND}",
+        before=requests.to_json(before),
+        after=requests.to_json(after),
+        quote="",
+        effective_on=_services(attempt).calendar.today(attempt.now),
+    )
+
+
+def no_review_is_needed(attempt: Attempt) -> Refusal | None:
+    """Staff look at it where the site says so, and always where the name of company or contractor changes."""
+    request = requests.request_of(attempt.instance, attempt.records)
+    if request is None or KIND in _services(attempt).review.kinds:
+        return REVIEW_NEEDED
+    return REVIEW_NEEDED if any(name in json.loads(request.after) for name in REVIEWED) else None
+
+
+def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
+    """Each value that would change is still what it was when it was confirmed, or already what it is to be.
+
+    The customer's row is held from here on, so that an import cannot come in between.
+    """
+    customer_id = customer_of(attempt.instance.subject, attempt.records)
+    attempt.records.hold(Customer, id=customer_id)
+    customer, request = attempt.records.get_each(
+        (Customer, {"id": customer_id}), (ChangeRequest, {"instance": attempt.instance.id})
+    )
+    if customer is None or request is None:
+        return NO_CUSTOMER
+    before, after = json.loads(request.before), json.loads(request.after)
+    same = all(getattr(customer, name) in (before[name], after[name]) for name in after)
+    return None if same else NO_LONGER_AS_CONFIRMED
+
+
+def apply_changes(attempt: Attempt) -> None:
+    """What was confirmed becomes what is known of the customer; nothing else of the record is touched."""
+    request = requests.request_of(attempt.instance, attempt.records)
+    assert request is not None
+    attempt.records.update(Customer, {"id": request.customer_id}, **json.loads(request.after))
+
+
+def close_request(attempt: Attempt) -> None:
+    """Another change of these details may begin."""
+    requests.close_request(attempt)
+
+
+@needs_input
+def reason_is_given(attempt: Attempt) -> Refusal | None:
+    """The customer is told why, in at most 1,000 characters."""
+    reason = _reason(attempt.data)
+    if not reason:
+        return REASON_MISSING
+    return REASON_LONG if len(reason) > LONGEST_REASON else None
+
+
+def keep_reason(attempt: Attempt) -> None:
+    """The reason stays with the request, where it can be erased, and out of the history."""
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=_reason(attempt.data))
+
+
+def at_once(attempt: Attempt) -> datetime:
+    """No sooner than the request is there, and no later."""
+    return attempt.at
+
+
+def review_due(attempt: Attempt) -> datetime:
+    """Closing time of the last working day on which staff should have looked at it."""
+    services = _services(attempt)
+    return services.calendar.after_working_days(attempt.at, services.review.working_days)
+
+
+def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """What the mails show: the customer, the request, and `changes(catalogue)`."""
+    request = requests.request_of(instance, records)
+    customer = records.get(Customer, id=request.customer_id) if request is not None else None
+    changes: Callable[..., Any] = partial(requests.differences, request) if request is not None else lambda _: ()
+    return {"request": request, "customer": customer, "changes": changes}
+
+
+def _customer(attempt: Attempt) -> Any | None:
+    """The customer whom the form is about, held so that two forms at once take turns; read once."""
+    if "customer" not in attempt.memo:
+        number = customer_of(attempt.instance.subject, attempt.records)
+        attempt.records.hold(Customer, id=number)
+        attempt.memo["customer"] = attempt.records.get(Customer, id=number)
+    return attempt.memo["customer"]
+
+
+def _changes(attempt: Attempt, customer: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Before and after of what changes."""
+    known = details_of(customer)
+    after = {name: value for name, value in attempt.data.values.items() if value != known[name]}
+    return {name: known[name] for name in after}, after
+
+
+def _reason(data: Any) -> str:
+    """The `reason` of a mapping or an object."""
+    given = data.get("reason") if isinstance(data, Mapping) else getattr(data, "reason", None)
+    return given.strip() if isinstance(given, str) else ""
+
+
+def _services(attempt: Attempt) -> Services:
+    services: Services = attempt.site
+    return services
+
+
+RECIPIENTS = {
+    "contractor": requests.CONTRACTOR,
+    "acting_account": requests.ACTING_ACCOUNT,
+    "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
+}
