@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from wtforms import HiddenField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
@@ -16,7 +17,7 @@ def _role_field() -> Any:
     # Whether a role is one is the procedure's to say: its refusal speaks the reader's language.
     return SelectField(
         _("権限"),
-        choices=list(ROLES.items()),
+        choices=[SelectChoice(name, cast(str, title)) for name, title in ROLES.items()],  # read when it is shown
         default=VIEWER,
         validate_choice=False,
         validators=[InputRequired(_("権限を選択してください。"))],
