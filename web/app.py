@@ -22,11 +22,13 @@ from web.errors import explain_errors
 from web.guard import PageSession, protect
 from web.menu import MAIN, REGISTRATION, shown
 from web.pages import (
+    accounts,
     apply,
     changes,
     contact,
     contracts,
     entrance,
+    invitation,
     language,
     link,
     mailbox,
@@ -56,6 +58,8 @@ _BLUEPRINTS = (
     contracts,
     changes,
     registration,
+    accounts,
+    invitation,
     notices,
     contact,
     language,

@@ -9,15 +9,27 @@ from zoneinfo import ZoneInfo
 from flask import current_app, request
 from flask_babel import format_datetime, format_decimal
 
+from workflows.terms import TermsOfUse
+
 if TYPE_CHECKING:
     from web.bootstrap import Site
 
 EXTENSION = "tetsuzuki"
+_TERMS = "tetsuzuki_terms"
 
 
 def site() -> Site:
     """The assembled site that answers this request."""
     return cast("Site", current_app.extensions[EXTENSION])
+
+
+def terms_of_use() -> TermsOfUse:
+    """The terms that whoever uses the site accepts (G10)."""
+    kept: TermsOfUse | None = current_app.extensions.get(_TERMS)
+    if kept is None:
+        here = site()
+        kept = current_app.extensions[_TERMS] = TermsOfUse(here.organisation, here.catalogue, here.settings.terms)
+    return kept
 
 
 def remote() -> str:

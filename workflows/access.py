@@ -51,6 +51,10 @@ LOG_IN_DEVICE = Limit("log_in_device", 10, timedelta(minutes=5))
 APPLY_CUSTOMER = Limit("apply_customer", 20, timedelta(minutes=15))
 APPLY_ADDRESS = Limit("apply_address", 5, timedelta(hours=1))
 
+# Each invitation, and each time that it is sent again, is a mail to an address of the administrator's choice.
+INVITE_CUSTOMER = Limit("invite_customer", 30, timedelta(minutes=5))
+INVITE_ADDRESS = Limit("invite_address", 5, timedelta(minutes=12))  # five an hour
+
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2): 30 minutes idle, 12 hours in all
 ABSOLUTE = timedelta(hours=12)
 DEVICE_LIFE = timedelta(days=180)
@@ -180,6 +184,15 @@ class Access:
     def forget_application(self, customer_id: int, email: str) -> None:
         """Take an application back that sent no mail: it was refused, or the repeat of one that is counted."""
         self._release(_application(customer_id, email), self._clock())
+
+    def admit_invitation(self, customer_id: int, email: str) -> Refusal | None:
+        """Count a mail that invites against its customer and its address; why not now, where there were too many."""
+        wait = self._reserve(_invitation(customer_id, email), self._clock())
+        return too_many(wait) if wait is not None else None
+
+    def forget_invitation(self, customer_id: int, email: str) -> None:
+        """Take one back that sent no mail: it was refused, or the repeat of one that is counted."""
+        self._release(_invitation(customer_id, email), self._clock())
 
     # ログイン
 
@@ -408,6 +421,10 @@ class Access:
 
 def _application(customer_id: int, email: str) -> tuple[Guess, ...]:
     return (APPLY_CUSTOMER, str(customer_id)), (APPLY_ADDRESS, email)
+
+
+def _invitation(customer_id: int, email: str) -> tuple[Guess, ...]:
+    return (INVITE_CUSTOMER, str(customer_id)), (INVITE_ADDRESS, email)
 
 
 def _named(subdomain: Subdomain) -> object:

@@ -271,6 +271,40 @@ class StaffSetUp(Record):
     expires_at = UtcField(index=True)
 
 
+class Invitation(Record):
+    """Whom an administrator invited (G37), keyed by its procedure's instance.
+
+    `email` is unique among a customer's invitations. Once the password is set, all that is personal is the account's:
+    `email` is NULL then, `user_name` is empty and `account` says which account it became.
+    """
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE", index=False)
+    email = pw.CharField(254, null=True)
+    user_name = pw.CharField(100)
+    role = pw.CharField(16)
+    language = pw.CharField(8)
+    invited_by = pw.BigIntegerField()  # an account's id, which may be gone
+    created_at = UtcField()
+    account_id: int | None
+    account = pw.ForeignKeyField(Account, null=True, on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("customer", "email"), True),)
+
+
+class RemovedAccount(Record):
+    """Where to write to somebody whose account was deleted, until the mail that tells them is on its way."""
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    email = pw.CharField(254)
+    user_name = pw.CharField(100)
+    language = pw.CharField(8)
+
+
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     Contract,
@@ -288,4 +322,6 @@ RECORDS: tuple[type[Record], ...] = (
     FaqEntry,
     StaffSession,
     StaffSetUp,
+    Invitation,
+    RemovedAccount,
 )

@@ -9,6 +9,9 @@ from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_invitation import ACCOUNT_INVITATION
+from workflows.account_removal import ACCOUNT_REMOVAL
+from workflows.account_role_change import ACCOUNT_ROLE_CHANGE
 from workflows.contract_change import CONTRACT_CHANGE
 from workflows.contract_change.billing_effect import BillingEffect
 from workflows.customer_details_change import CUSTOMER_DETAILS_CHANGE
@@ -19,6 +22,9 @@ from workflows.services import Services
 
 WORKFLOWS: tuple[Workflow, ...] = (
     ACCOUNT_CREATION,
+    ACCOUNT_INVITATION,
+    ACCOUNT_ROLE_CHANGE,
+    ACCOUNT_REMOVAL,
     CONTRACT_CHANGE,
     CUSTOMER_DETAILS_CHANGE,
     NOTICE,

@@ -5,13 +5,41 @@ It states what the user guide states and no more. A company with terms of its ow
 
 from __future__ import annotations
 
+import hashlib
 from io import BytesIO
+from pathlib import Path
 
 from workflows.catalogue import DEFAULT_CATALOGUE, Catalogue, Organisation
 
 TITLE = "お客様サポートサイト利用約款"
 
 _FONT = "HeiseiKakuGo-W5"  # one of the fonts that every PDF reader brings for Japanese: nothing is embedded
+
+
+class TermsOfUse:
+    """The terms as they are now: the company's own `file` where one is configured, else those of the manual.
+
+    A file is read whenever it is asked for, so that it can be replaced while the site runs. What is made is made once,
+    when it is first asked for: most processes never are.
+    """
+
+    def __init__(self, organisation: Organisation, catalogue: Catalogue, file: Path | None = None) -> None:
+        self._organisation = organisation
+        self._catalogue = catalogue
+        self._file = file
+        self._made = b""
+
+    def pdf(self) -> bytes:
+        """What `/tos.pdf` serves. Raises OSError where the configured file cannot be read."""
+        if self._file is not None:
+            return self._file.read_bytes()
+        if not self._made:
+            self._made = terms_pdf(self._organisation, self._catalogue)
+        return self._made
+
+    def version(self) -> str:
+        """Names exactly this document: the first 16 hexadecimal digits of its SHA-256."""
+        return hashlib.sha256(self.pdf()).hexdigest()[:16]
 
 
 def _articles(organisation: Organisation, products: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -104,7 +104,8 @@ def right(name: str, rng: random.Random) -> bytes:
         "password": (PASSWORD,),
         "password_again": (PASSWORD,),
         "confirmed": ("yes", "yes", "no"),
-        "event": ("activate", "activate", "sent", "expire", "start"),
+        "event": ("activate", "activate", "sent", "expire", "start", "resend", "withdraw"),
+        "role": ("viewer", "editor", "admin", "owner"),
         "language": ("ja", "en"),
         "next": ("/", "/apply"),
     }
@@ -286,7 +287,9 @@ class World:
     def path(self, rule: Rule) -> bytes:
         """An address that leads to this rule, or would if what stands in it were not odd."""
 
-        def value(_match: re.Match[str]) -> str:
+        def value(match: re.Match[str]) -> str:
+            if match[0].startswith("<int") and self.rng.random() < 0.8:
+                return self.rng.choice(("1", "2", "3", "9", "0", "-1", "9223372036854775807", "9" * 30))
             genuine = [link.removeprefix(b"/a/") for link in self.links]
             ways: tuple[Callable[[], bytes], ...] = (
                 lambda: odd(self.rng)[:3000],
@@ -377,9 +380,11 @@ class World:
     def faults(self) -> Iterator[str]:
         """Everything that is half done."""
         engine, db = self.site.engine, self.site.db
-        states = dict(db.execute_sql("SELECT id, state FROM instance").fetchall())
-        for number in states:
+        everything = db.execute_sql("SELECT id, state, workflow FROM instance").fetchall()
+        for number, _state, _workflow in everything:
             yield from (f"instance {number}: {fault}" for fault in engine.verify(number))
+        states = {number: state for number, state, workflow in everything if workflow == "account_creation"}
+        removals = [number for number, _state, workflow in everything if workflow == "account_removal"]
         applications = {row.instance: row for row in Application.select()}
         for number, state in states.items():
             kept = applications.pop(number, None)
@@ -390,22 +395,24 @@ class World:
         yield from (f"an application of no instance: {number}" for number in applications)
         done = [(row.customer_id, row.email) for row in Application.select() if states.get(row.instance) == "activated"]
         accounts = [(row.customer_id, row.email) for row in Account.select()]
-        if sorted(done) != sorted(accounts):
+        if not set(accounts) <= set(done) or len(done) - len(accounts) != len(removals):
             yield f"accounts {sorted(set(accounts) ^ set(done))} without their activation, or the other way round"
         for account in Account.select():
             if inputs.email(account.email) != account.email or inputs.user_name(account.user_name) != account.user_name:
                 yield f"an account with the address {account.email!r} and the name {account.user_name!r}"
         effects = dict(db.execute_sql("SELECT instance_id, count(*) FROM outbox GROUP BY instance_id").fetchall())
         wanted = {number: 2 if state == "activated" else 1 for number, state in states.items()}
-        if effects != wanted:
-            yield f"effects {set(effects.items()) ^ set(wanted.items())}"
+        made = {number: count for number, count in effects.items() if number in states}
+        if made != wanted:
+            yield f"effects {set(made.items()) ^ set(wanted.items())}"
         asked = db.execute_sql("SELECT instance_id FROM request WHERE seq = 1 ORDER BY instance_id").fetchall()
-        if [number for (number,) in asked] != sorted(states):
+        if [number for (number,) in asked] != sorted(number for number, _state, _workflow in everything):
             yield "not every instance has its one request"
         if Session.select().where(Session.account.not_in(Account.select(Account.id))).count():
             yield "a session of nobody"
         yield from (f"stuck: {found}" for found in stuck(engine))
-        yield from (f"an incident: {found}" for found in incidents(engine))
+        # Who was told of a new role and deleted before the mail went out cannot be told any more.
+        yield from (f"an incident: {found}" for found in incidents(engine) if "no_recipient" not in repr(found))
 
 
 def _without_sessions(site: Site) -> dict[str, Any]:

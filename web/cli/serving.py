@@ -131,6 +131,7 @@ def worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     site.heartbeat.start()
     logging.getLogger("tetsuzuki").info("worker %s is at work", site.engine.worker)
-    stop.wait()
+    while not stop.wait(1):  # a signal that comes just before a wait begins does not interrupt it
+        pass
     site.heartbeat.stop()
     site.close()

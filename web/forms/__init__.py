@@ -19,7 +19,7 @@ from engine.definition import Refusal
 from engine.text import Text, _
 
 # Machine-readable texts: a phone must not begin them with a capital, nor correct their spelling.
-_EXACT = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
+EXACT = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
 _SUBDOMAIN_MISSING = _("サブドメインをご入力ください。")
 _EMAIL_MISSING = _("メールアドレスをご入力ください。")
 _PASSWORD_MISSING = _("パスワードをご入力ください。")
@@ -53,17 +53,17 @@ class Form(FlaskForm):
 class LogInForm(Form):
     """Log-in information (ログイン情報) is these three together (G9)."""
 
-    subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **_EXACT)
+    subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **EXACT)
     email = _field(
-        StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **_EXACT
+        StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **EXACT
     )
-    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **_EXACT)
+    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **EXACT)
 
 
 class IdentifyForm(Form):
     """アカウント作成お申込み: which customer somebody is (G11, G13)."""
 
-    subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **_EXACT)
+    subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **EXACT)
     customer_number = _field(
         StringField,
         _("お客様番号"),
@@ -80,12 +80,12 @@ class AccountForm(Form):
 
     request_key = HiddenField()
     user_name = _field(StringField, _("ユーザー名"), _("ユーザー名をご入力ください。"), autocomplete="name")
-    email = _field(StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="email", **_EXACT)
-    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **_EXACT)
+    email = _field(StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="email", **EXACT)
+    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **EXACT)
     password_again = _field(
         PasswordField,
         _("パスワード（確認）"),
         _("確認のため、もう一度パスワードをご入力ください。"),
         autocomplete="new-password",
-        **_EXACT,
+        **EXACT,
     )

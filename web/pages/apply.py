@@ -21,7 +21,7 @@ from engine.errors import KeyReused, Refused
 from engine.text import _, current_language
 from web import cookies
 from web.answers import form_again
-from web.current import remote, site
+from web.current import remote, site, terms_of_use
 from web.forms import AccountForm, IdentifyForm
 from web.users import open_to_all
 from workflows import inputs, passwords
@@ -229,6 +229,7 @@ def _apply(
         email=email,
         password_hash=password_hash,
         language=current_language(),
+        terms_version=terms_of_use().version(),
         password_mark=password_mark,
     )
     subject = f"customer:{applicant.customer.id}"

@@ -67,6 +67,7 @@ def keep_application(attempt: Attempt) -> None:
         user_name=given.user_name,
         password_hash=given.password_hash,
         language=given.language,
+        terms_version=given.terms_version,
     )
 
 
@@ -88,6 +89,7 @@ def create_account(attempt: Attempt) -> None:
         role=VIEWER if another else ADMIN,
         language=application.language,
         created_at=attempt.now,
+        terms_version=application.terms_version,
     )
 
 

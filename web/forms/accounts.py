@@ -1,0 +1,63 @@
+"""The forms of アカウント管理 and of パスワード設定 by a mailed link (G37, G38)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from wtforms import HiddenField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired
+
+from engine.text import _
+from web.forms import EXACT, AccountForm, Form
+from workflows.permissions import ROLES, VIEWER
+
+
+def _role_field() -> Any:
+    # Whether a role is one is the procedure's to say: its refusal speaks the reader's language.
+    return SelectField(
+        _("権限"),
+        choices=[SelectChoice(name, cast(str, title)) for name, title in ROLES.items()],  # read when it is shown
+        default=VIEWER,
+        validate_choice=False,
+        validators=[InputRequired(_("権限を選択してください。"))],
+    )
+
+
+class InvitationForm(Form):
+    """アカウント追加: the user's name, address and role. `request_key` makes a form sent twice one request (I10)."""
+
+    request_key = HiddenField()
+    user_name = StringField(
+        _("ユーザー名"),
+        validators=[InputRequired(_("ユーザー名をご入力ください。"))],
+        render_kw={"autocomplete": "off"},
+    )
+    email = StringField(
+        _("メールアドレス"),
+        validators=[InputRequired(_("メールアドレスをご入力ください。"))],
+        render_kw={"inputmode": "email", "autocomplete": "off", **EXACT},
+    )
+    role = _role_field()
+
+
+class RoleForm(Form):
+    """権限の変更. `shown` is the mark of the account as the page showed it."""
+
+    request_key = HiddenField()
+    shown = HiddenField()
+    role = _role_field()
+
+
+class RemovalForm(Form):
+    """アカウントの削除, to be confirmed."""
+
+    request_key = HiddenField()
+    shown = HiddenField()
+
+
+class PasswordForm(Form):
+    """パスワード設定 (G19): chosen after the mail."""
+
+    password = AccountForm.password
+    password_again = AccountForm.password_again

@@ -1,0 +1,349 @@
+"""アカウント管理 (G37–G42): who can log in for this customer, who was invited, and what an administrator does about it.
+
+Everything that changes something is an event of a procedure; the pages only say what came of it. An id that is not of
+this customer and one that is gone get the same answer: the list, with 404.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from werkzeug import Response as AnyResponse
+
+from engine.definition import Actor, Refusal
+from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict, UnknownInstance
+from engine.machine import NO_PERMISSION
+from engine.outcomes import Explanation, Outcome
+from engine.text import Text, _, current_language
+from web.answers import form_again
+from web.current import local_time, site
+from web.forms.accounts import InvitationForm, RemovalForm, RoleForm
+from web.users import needs, this_user
+from workflows import inputs
+from workflows.account_invitation import InvitationInput, ShownInput
+from workflows.account_invitation.rules import CHANGED_MEANWHILE, link_valid_until
+from workflows.account_removal import RemovalInput
+from workflows.account_role_change import RoleInput
+from workflows.accounts import ONESELF, mark_of
+from workflows.permissions import ADMIN, EDITOR, ROLES, VIEWER
+from workflows.records import Account, Invitation
+
+INVITATION, ROLE_CHANGE, REMOVAL = "account_invitation", "account_role_change", "account_removal"
+
+# What each role may do, as the forms say it.
+ROLE_NOTES: Mapping[str, Text] = {
+    VIEWER: _("ご契約内容やお客様情報を見ることができます。"),
+    EDITOR: _("閲覧に加えて、ご契約内容の変更などをお申し込みいただけます。"),
+    ADMIN: _("手続きに加えて、アカウントを管理できます。"),
+}
+_DONE: Mapping[str, Text] = {
+    "resend": _("申込メールを再送信します。以前のメールのURLは無効になりました。"),
+    "withdraw": _("アカウント追加を取り消しました。送信済みのメールのURLは無効になりました。"),
+}
+_SENDS_MAIL = frozenset({"resend"})
+_NOT_HERE = Refusal(
+    "not_here",
+    _("対象のアカウントが見つかりません。すでに削除または取り消されている場合があります。一覧をご確認ください。"),
+)
+_SENT_BEFORE = Refusal(
+    "sent_before",
+    _("先ほどの送信はすでに受け付けています。内容を変えて送信する場合は、もう一度ボタンをクリックください。"),
+)
+_NUMBER = "<int(min=1, max=9223372036854775807):number>"
+
+pages = Blueprint("accounts", __name__, url_prefix="/registration/accounts")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who can log in. `oneself` is the reader."""
+
+    id: int
+    name: str
+    email: str
+    role: Text
+    oneself: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Somebody who has not chosen a password yet; `ways` are what the reader may do about it."""
+
+    id: int
+    name: str
+    email: str
+    role: Text
+    state: Text
+    invited_at: str
+    valid_until: str
+    generation: int
+    ways: tuple[Explanation, ...]
+    reasons: tuple[Refusal, ...]
+
+
+def _actor() -> Actor:
+    return Actor("account", str(this_user().account.id))
+
+
+def _new_key() -> str:
+    return secrets.token_hex(16)
+
+
+def _key(text: str | None) -> str:
+    """The request key that a form of ours carried; what is none of ours is a request of its own."""
+    return text if text and re.fullmatch("[0-9a-f]{32}", text) else _new_key()
+
+
+@pages.get("")
+@needs(ADMIN)
+def show() -> str:
+    """The list: accounts in white, the invited in yellow-green, and the state as text (G39)."""
+    return _list()
+
+
+def _list(refusals: Iterable[Refusal] = ()) -> str:
+    members, invited = _members(), _invited()
+    return render_template(
+        "accounts/list.html",
+        members=members,
+        invited=invited,
+        alone=len(members) + len(invited) == 1,
+        refusals=tuple(refusals),
+        new_key=_new_key,
+    )
+
+
+def _list_again(refusals: Iterable[Refusal], status: int) -> Response:
+    """The list as it is now, and why what was asked for was not done."""
+    said = tuple(refusals)
+    response = form_again(_list(said), said)
+    response.status_code = 429 if response.status_code == 429 else status
+    return response
+
+
+def _not_here() -> Response:
+    return _list_again((_NOT_HERE,), 404)
+
+
+def _members() -> list[Member]:
+    reader = this_user().account
+    accounts = Account.select().where(Account.customer == reader.customer_id).order_by(Account.id)
+    return [
+        Member(account.id, account.user_name, account.email, _role(account.role), account.id == reader.id)
+        for account in accounts
+    ]
+
+
+def _invited() -> list[Invited]:
+    mine = Invitation.select().where(
+        Invitation.customer == this_user().account.customer_id, Invitation.email.is_null(False)
+    )
+    return [_shown(invitation) for invitation in mine.order_by(Invitation.created_at, Invitation.instance)]
+
+
+def _shown(invitation: Invitation) -> Invited:
+    engine = site().engine
+    sight = engine.look(invitation.instance)
+    until = link_valid_until(engine.history(invitation.instance))
+    ways = [way for way in engine.explain(invitation.instance, _actor()) if NO_PERMISSION not in way.reasons]
+    return Invited(
+        id=invitation.instance,
+        name=invitation.user_name,
+        email=invitation.email or "",
+        role=_role(invitation.role),
+        state=sight.state.title or Text(sight.state.name),
+        invited_at=local_time(invitation.created_at),
+        valid_until=local_time(until) if until is not None else "",
+        generation=sight.instance.generation,
+        ways=tuple(way for way in ways if way.allowed),
+        reasons=tuple(dict.fromkeys(reason for way in ways for reason in way.reasons)),
+    )
+
+
+def _role(name: str) -> Text:
+    return ROLES.get(name) or Text(name)
+
+
+# アカウント追加
+
+
+@pages.get("/add")
+@needs(ADMIN)
+def add() -> str:
+    """［アカウント追加］: whom, and as what."""
+    return _add_page(InvitationForm())
+
+
+@pages.post("/add")
+@needs(ADMIN)
+def invite() -> AnyResponse:
+    """［申込メール送信］ (G37): the mail follows from it, and the account from the mail."""
+    form = InvitationForm()
+    if not form.validate():
+        return form_again(_add_page(form, form.request_key.data))
+    user_name, email = inputs.user_name(form.user_name.data), inputs.email(form.email.data)
+    if isinstance(user_name, Refusal) or isinstance(email, Refusal):
+        return _add_again(form, [said for said in (user_name, email) if isinstance(said, Refusal)])
+    customer, access = this_user().account.customer_id, site().access
+    given = InvitationInput(user_name, email, form.role.data or "", current_language())
+    too_many = access.admit_invitation(customer, email)
+    if too_many is not None:
+        return _add_again(form, (too_many,))
+    try:
+        outcome = site().engine.start(
+            INVITATION, f"customer:{customer}", _actor(), given, key=_key(form.request_key.data)
+        )
+    except (Refused, KeyReused) as error:
+        access.forget_invitation(customer, email)
+        form.request_key.data = None
+        return _add_again(form, error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,))
+    if outcome.repeated:
+        access.forget_invitation(customer, email)
+    flash(str(_("%(email)s 宛に、件名「アカウント追加のお申込みを受け付けました」のメールを送信します。", email=email)))
+    return redirect(url_for("accounts.show"), 303)
+
+
+def _add_again(form: InvitationForm, refusals: Iterable[Refusal]) -> Response:
+    said = tuple(refusals)
+    form.refuse(said)
+    return form_again(_add_page(form, form.request_key.data), said)
+
+
+def _add_page(form: InvitationForm, key: str | None = None) -> str:
+    form.request_key.data = _key(key)
+    return render_template("accounts/add.html", form=form, roles=ROLES, notes=ROLE_NOTES)
+
+
+@pages.post(f"/invitations/{_NUMBER}")
+@needs(ADMIN)
+def press(number: int) -> AnyResponse:
+    """［メール再送信］ (G40), or the end of an invitation."""
+    engine, access, customer = site().engine, site().access, this_user().account.customer_id
+    try:
+        found = engine.look(number).instance
+    except UnknownInstance:
+        return _not_here()
+    if (found.workflow, found.subject) != (INVITATION, f"customer:{customer}"):
+        return _not_here()
+    event = request.form.get("event", "")
+    invitation = Invitation.get_or_none(Invitation.instance == number)
+    mailed_to = invitation.email if invitation is not None and event in _SENDS_MAIL else None
+    too_many = access.admit_invitation(customer, mailed_to) if mailed_to else None
+    if too_many is not None:
+        return _list_again((too_many,), 429)
+    outcome: Outcome | None = None
+    try:
+        shown = ShownInput(_count(request.form.get("generation", "")))
+        outcome = engine.fire(number, event, _actor(), shown, key=_key(request.form.get("request_key")))
+    except Refused as error:
+        return _list_again(error.refusals, 422)
+    except (EventNotPossible, TransitionConflict, KeyReused):
+        return _list_again((CHANGED_MEANWHILE,), 409)
+    finally:
+        if mailed_to and (outcome is None or outcome.repeated):
+            access.forget_invitation(customer, mailed_to)
+    flash(str(_DONE[event]))
+    return redirect(url_for("accounts.show"), 303)
+
+
+def _count(text: str) -> int:
+    """What the form showed as a number; -1, which none is, for anything else."""
+    return int(text) if re.fullmatch("[0-9]{1,9}", text, re.ASCII) else -1
+
+
+# 権限の変更, アカウントの削除
+
+
+def _account(number: int) -> Account | None:
+    mine = (Account.id == number) & (Account.customer == this_user().account.customer_id)
+    found: Account | None = Account.get_or_none(mine)
+    return found
+
+
+@pages.get(f"/{_NUMBER}/role")
+@needs(ADMIN)
+def role(number: int) -> str | Response:
+    """What another account may do, to be changed."""
+    account = _account(number)
+    if account is None:
+        return _not_here()
+    if account.id == this_user().account.id:
+        return _list_again((ONESELF,), 422)
+    form = RoleForm()
+    form.role.data = account.role
+    return _role_page(form, account)
+
+
+@pages.post(f"/{_NUMBER}/role")
+@needs(ADMIN)
+def change_role(number: int) -> AnyResponse:
+    """［変更する］: from the account's next request on."""
+    form = RoleForm()
+    account = _account(number)
+    if not form.validate():
+        return form_again(_role_page(form, account)) if account is not None else _not_here()
+    given = RoleInput(form.role.data or "", form.shown.data or "")
+    refused = _start(ROLE_CHANGE, number, given, form.request_key.data)
+    if refused is None:
+        flash(str(_("権限を変更しました。変更した内容を、ご本人にメールでお知らせします。")))
+        return redirect(url_for("accounts.show"), 303)
+    account = _account(number)
+    if account is not None and any(refusal.field for refusal in refused):
+        form.refuse(refused)
+        return form_again(_role_page(form, account), refused)
+    return _list_again(refused, 422) if account is not None else _not_here()
+
+
+def _role_page(form: RoleForm, account: Account) -> str:
+    form.request_key.data, form.shown.data = _new_key(), mark_of(account)
+    return render_template(
+        "accounts/role.html", form=form, account=account, now=_role(account.role), roles=ROLES, notes=ROLE_NOTES
+    )
+
+
+@pages.get(f"/{_NUMBER}/delete")
+@needs(ADMIN)
+def confirm_removal(number: int) -> str | Response:
+    """The question before an account is deleted."""
+    account = _account(number)
+    if account is None:
+        return _not_here()
+    if account.id == this_user().account.id:
+        return _list_again((ONESELF,), 422)
+    form = RemovalForm()
+    form.request_key.data, form.shown.data = _new_key(), mark_of(account)
+    return render_template("accounts/delete.html", form=form, account=account, role=_role(account.role))
+
+
+@pages.post(f"/{_NUMBER}/delete")
+@needs(ADMIN)
+def remove(number: int) -> AnyResponse:
+    """［削除する］: the account and its sessions are gone."""
+    form = RemovalForm()
+    refused = _start(REMOVAL, number, RemovalInput(form.shown.data or ""), form.request_key.data)
+    if refused is None:
+        flash(str(_("アカウントを削除しました。ご本人にメールでお知らせします。")))
+        return redirect(url_for("accounts.show"), 303)
+    return _list_again(refused, 422) if _account(number) is not None else _not_here()
+
+
+def _start(workflow: str, number: int, given: RoleInput | RemovalInput, key: str | None) -> tuple[Refusal, ...] | None:
+    """Begin what acts on an account; None where it was done, else why not.
+
+    The engine is asked even where there is no such account: it knows a form that was sent twice.
+    """
+    try:
+        site().engine.start(workflow, f"account:{number}", _actor(), given, key=_key(key))
+    except Refused as error:
+        return error.refusals
+    except KeyReused:
+        return (_SENT_BEFORE,)
+    except Forbidden:
+        if _account(number) is not None:
+            raise
+        return (_NOT_HERE,)
+    return None

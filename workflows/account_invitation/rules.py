@@ -1,0 +1,164 @@
+"""The rules of アカウント追加: who can be invited, what an invitation becomes, what is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine.chain import Entry
+from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
+from engine.runtime import needs_input
+from engine.text import _
+from workflows.permissions import ROLES, customer_of
+from workflows.records import Account, Customer, Invitation
+
+LINK_LIFE = timedelta(hours=24)  # G40
+
+ADDRESS_TAKEN = Refusal("address_taken", _("このメールアドレスのアカウントは、すでに作成されています。"), "email")
+ALREADY_INVITED = Refusal(
+    "already_invited",
+    _(
+        "このメールアドレスには、すでに申込メールを送信しています。"
+        "もう一度送信する場合は、一覧の［メール再送信］をご利用ください。"
+    ),
+    "email",
+)
+ROLE_UNKNOWN = Refusal("role_unknown", _("権限を選択してください。"), "role")
+CHANGED_MEANWHILE = Refusal(
+    "changed_meanwhile",
+    _("画面の表示後に、ほかの方がこのアカウント追加を変更しました。現在の状態をご確認ください。"),
+)
+NO_INVITATION = Refusal("no_invitation", _("このアカウント追加は取り消されています。"))
+
+ONE_INVITATION_PER_ADDRESS = Conflict("invitation", ("customer_id", "email"), ALREADY_INVITED)
+ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
+
+
+def role_is_known(attempt: Attempt) -> Refusal | None:
+    """The role is 閲覧, 手続き or 管理."""
+    return None if attempt.data.role in ROLES else ROLE_UNKNOWN
+
+
+def address_has_no_account(attempt: Attempt) -> Refusal | None:
+    """Who has an account of this customer already needs no invitation."""
+    customer = customer_of(attempt.instance.subject, attempt.records)
+    taken = attempt.records.exists(Account, customer=customer, email=attempt.data.email)
+    return ADDRESS_TAKEN if taken else None
+
+
+def address_is_still_free(attempt: Attempt) -> Refusal | None:
+    """Somebody may have applied for the same address; who completes first wins, `ONE_ACCOUNT_PER_ADDRESS` decides."""
+    invitation = attempt.memo["invitation"] = _invitation(attempt.instance, attempt.records)
+    if invitation is None:
+        return NO_INVITATION
+    taken = attempt.records.exists(Account, customer=invitation.customer_id, email=invitation.email)
+    return ADDRESS_TAKEN if taken else None
+
+
+@needs_input
+def page_showed_this_link(attempt: Attempt) -> Refusal | None:
+    """Of two administrators at once, the second is told that a mail with another link has gone out meanwhile."""
+    return None if attempt.data.generation == attempt.instance.generation else CHANGED_MEANWHILE
+
+
+def keep_invitation(attempt: Attempt) -> None:
+    """Keep who is invited until there is an account, or nobody waits for one any more."""
+    given = attempt.data
+    attempt.records.insert(
+        Invitation,
+        instance=attempt.instance.id,
+        customer=customer_of(attempt.instance.subject, attempt.records),
+        email=given.email,
+        user_name=given.user_name,
+        role=given.role,
+        language=given.language,
+        invited_by=int(attempt.actor.id),
+        created_at=attempt.now,
+        account=None,
+    )
+
+
+def create_account(attempt: Attempt) -> None:
+    """The account of the invited, with the password that they chose and the terms that they accepted."""
+    invitation, given = attempt.memo["invitation"], attempt.data  # address_is_still_free has read it
+    attempt.records.insert(
+        Account,
+        customer=invitation.customer_id,
+        email=invitation.email,
+        user_name=invitation.user_name,
+        password_hash=given.password_hash,
+        role=invitation.role,
+        language=given.language,
+        created_at=attempt.now,
+        terms_version=given.terms_version,
+    )
+
+
+def turn_into_account(attempt: Attempt) -> None:
+    """Of the invitation only stays which account it became, for the mail to the contractor."""
+    records, invitation = attempt.records, attempt.memo["invitation"]
+    account = records.get(Account, customer=invitation.customer_id, email=invitation.email)
+    assert account is not None  # create_account has written it in this transaction
+    records.update(Invitation, {"instance": attempt.instance.id}, email=None, user_name="", account=account.id)
+
+
+def forget_invitation(attempt: Attempt) -> None:
+    """Nothing personal is left of an invitation that was withdrawn or has lapsed."""
+    attempt.records.delete(Invitation, instance=attempt.instance.id)
+
+
+def link_valid_until(entries: Iterable[Entry]) -> datetime | None:
+    """When the newest link is void, by the procedure's history; None while its mail has not been accepted."""
+    until = None
+    for entry in entries:
+        if entry.event in ("start", "resend"):
+            until = None
+        elif entry.event == "sent":
+            until = entry.at + LINK_LIFE
+    return until
+
+
+def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """What the mails show. `account` is None until the password is set; `inviter` is None where they are gone."""
+    invitation = _invitation(instance, records)
+    return {
+        "invitation": invitation,
+        "customer": _customer(instance, records),
+        "account": records.get(Account, id=invitation.account_id) if invitation and invitation.account_id else None,
+        "inviter": records.get(Account, id=invitation.invited_by) if invitation else None,
+    }
+
+
+def _invitation(instance: Instance, records: Records) -> Any | None:
+    return records.get(Invitation, instance=instance.id)
+
+
+def _customer(instance: Instance, records: Records) -> Any | None:
+    return records.get(Customer, id=customer_of(instance.subject, records))
+
+
+def _invited_language(attempt: Attempt) -> str:
+    invitation = attempt.memo.get("invitation") or _invitation(attempt.instance, attempt.records)
+    return str(invitation.language) if invitation is not None else "ja"
+
+
+def _invited(instance: Instance, records: Records) -> Address | None:
+    invitation = _invitation(instance, records)
+    known = invitation is not None and invitation.email is not None
+    return Address(invitation.email, invitation.language) if known and invitation is not None else None
+
+
+def _amend_invited(instance: Instance, records: Records, email: str) -> None:
+    records.update(Invitation, {"instance": instance.id}, email=email)
+
+
+def _contractor(instance: Instance, records: Records) -> Address | None:
+    customer = _customer(instance, records)
+    return Address(customer.contractor_email) if customer is not None else None
+
+
+RECIPIENTS = {
+    "invited": Recipient(_invited_language, _invited, _amend_invited),
+    "contractor": Recipient(lambda attempt: "ja", _contractor),
+}

@@ -1,0 +1,12 @@
+"""What a deletion is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalInput:
+    """`shown` is the mark of the account as the page showed it: see `workflows.accounts.mark_of`."""
+
+    shown: str

@@ -1,0 +1,60 @@
+"""The rules of アカウント削除."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.definition import Address, Attempt, Instance, Recipient, Records
+from workflows.accounts import target_of
+from workflows.records import Account, Customer, RemovedAccount
+
+
+def keep_address(attempt: Attempt) -> None:
+    """Who has to be told, until they are."""
+    account = target_of(attempt)
+    assert account is not None  # account_is_as_shown has seen it in this transaction
+    attempt.records.insert(
+        RemovedAccount,
+        instance=attempt.instance.id,
+        customer=account.customer_id,
+        email=account.email,
+        user_name=account.user_name,
+        language=account.language,
+    )
+
+
+def delete_account(attempt: Attempt) -> None:
+    """The account, and with it its sessions: the tables hold that no session outlives its account."""
+    account = target_of(attempt)
+    assert account is not None
+    attempt.records.delete(Account, id=account.id)
+
+
+def forget_address(attempt: Attempt) -> None:
+    """Nothing personal is left of a deleted account."""
+    attempt.records.delete(RemovedAccount, instance=attempt.instance.id)
+
+
+def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """What the mail shows."""
+    removed = _removed(instance, records)
+    customer = records.get(Customer, id=removed.customer_id) if removed is not None else None
+    return {"removed": removed, "customer": customer}
+
+
+def _removed(instance: Instance, records: Records) -> Any | None:
+    return records.get(RemovedAccount, instance=instance.id)
+
+
+def _language(attempt: Attempt) -> str:
+    account = target_of(attempt)
+    return str(account.language) if account is not None else "ja"
+
+
+def _address(instance: Instance, records: Records) -> Address | None:
+    removed = _removed(instance, records)
+    return Address(removed.email, removed.language) if removed is not None else None
+
+
+RECIPIENTS = {"removed": Recipient(_language, _address)}

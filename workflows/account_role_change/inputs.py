@@ -1,0 +1,13 @@
+"""What a change of role is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RoleInput:
+    """The new role. `shown` is the mark of the account as the page showed it: see `workflows.accounts.mark_of`."""
+
+    role: str
+    shown: str

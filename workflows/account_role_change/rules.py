@@ -1,0 +1,57 @@
+"""The rules of 権限の変更."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.definition import Address, Attempt, Instance, Recipient, Records, Refusal
+from engine.text import _
+from workflows.accounts import number_of, target_of
+from workflows.permissions import ROLES
+from workflows.records import Account, Customer
+
+ROLE_UNKNOWN = Refusal("role_unknown", _("権限を選択してください。"), "role")
+SAME_ROLE = Refusal("same_role", _("すでにこの権限です。変更する場合は、ほかの権限を選択してください。"), "role")
+
+
+def role_is_another(attempt: Attempt) -> Refusal | None:
+    """The role is one of the three, and not the one that the account has."""
+    if attempt.data.role not in ROLES:
+        return ROLE_UNKNOWN
+    account = target_of(attempt)
+    return SAME_ROLE if account is not None and account.role == attempt.data.role else None
+
+
+def change_role(attempt: Attempt) -> None:
+    """The new role, from the account's next request on: each asks for the role anew."""
+    attempt.records.update(Account, {"id": number_of(attempt.instance.subject)}, role=attempt.data.role)
+
+
+def new_role(attempt: Attempt) -> Mapping[str, Any]:
+    """What the mail says, even where the role has changed again by the time it is delivered."""
+    return {"role": attempt.data.role}
+
+
+def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """What the mail shows."""
+    account = _account(instance, records)
+    customer = records.get(Customer, id=account.customer_id) if account is not None else None
+    return {"account": account, "customer": customer, "roles": ROLES}
+
+
+def _account(instance: Instance, records: Records) -> Any | None:
+    return records.get(Account, id=number_of(instance.subject))
+
+
+def _language(attempt: Attempt) -> str:
+    account = target_of(attempt)
+    return str(account.language) if account is not None else "ja"
+
+
+def _address(instance: Instance, records: Records) -> Address | None:
+    account = _account(instance, records)
+    return Address(account.email, account.language) if account is not None else None
+
+
+RECIPIENTS = {"account": Recipient(_language, _address)}

@@ -1,0 +1,30 @@
+"""権限の変更: done as it begins, so that it stands in a history with who did it; the account is told by mail."""
+
+from engine.definition import Mail, Start, State, Workflow
+from engine.text import _
+from workflows import accounts
+from workflows.account_role_change import rules
+from workflows.permissions import ACCOUNT_ADMIN
+
+ACCOUNT_ROLE_CHANGE = Workflow(
+    name="account_role_change",
+    version=1,
+    title=_("権限の変更"),
+    recipients=rules.RECIPIENTS,
+    mail_context=rules.mail_context,
+    start=Start(
+        "changed",
+        allow=ACCOUNT_ADMIN,
+        guards=(
+            accounts.is_another_account,
+            accounts.actor_is_still_admin,
+            accounts.account_is_as_shown,
+            rules.role_is_another,
+        ),
+        writes=(rules.change_role,),
+        effects=(Mail("role_changed", to="account", figures=rules.new_role),),
+        keep=("role",),
+    ),
+    states=(State("changed", _("変更済み"), final=True),),
+    transitions=(),
+)
