@@ -9,9 +9,21 @@ from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_profile_change import ACCOUNT_PROFILE_CHANGE
+from workflows.contractor_email_change import CONTRACTOR_EMAIL_CHANGE
+from workflows.login_address_change import LOGIN_ADDRESS_CHANGE
+from workflows.password_change import PASSWORD_CHANGE
+from workflows.password_reset import PASSWORD_RESET
 from workflows.services import Services
 
-WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION,)
+WORKFLOWS: tuple[Workflow, ...] = (
+    ACCOUNT_CREATION,
+    PASSWORD_CHANGE,
+    PASSWORD_RESET,
+    ACCOUNT_PROFILE_CHANGE,
+    LOGIN_ADDRESS_CHANGE,
+    CONTRACTOR_EMAIL_CHANGE,
+)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
