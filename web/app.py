@@ -21,7 +21,19 @@ from web.current import EXTENSION
 from web.errors import explain_errors
 from web.guard import PageSession, protect
 from web.menu import MAIN, REGISTRATION, shown
-from web.pages import apply, entrance, language, link, mailbox, terms, top
+from web.pages import (
+    address_link,
+    apply,
+    contractor_email,
+    entrance,
+    language,
+    link,
+    mailbox,
+    own,
+    password,
+    terms,
+    top,
+)
 from web.users import check_access, know_users, user
 
 if TYPE_CHECKING:
@@ -33,7 +45,19 @@ log = logging.getLogger("tetsuzuki.web")
 
 # What a language calls itself, for who does not read the other one.
 _OWN_NAMES = {"ja": "日本語", "en": "English"}
-_BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox)
+_BLUEPRINTS = (
+    entrance,
+    apply,
+    link,
+    top,
+    language,
+    terms,
+    mailbox,
+    password,
+    own,
+    contractor_email,
+    address_link,
+)
 
 
 class InReadersLanguage:
