@@ -257,7 +257,7 @@ def served(folder: Path, database_url: str) -> Iterator[Product]:
     log = product.log.read_text()
     assert "Traceback" not in log
     assert not re.search(r"\[(error|critical)\b", log, re.IGNORECASE), log
-    assert not re.search(r"/a/[0-9a-z]{20,}", log)
+    assert not re.search(r"/[a-z]/[0-9a-z]{20,}", log)
 
 
 @pytest.fixture(scope="module")
