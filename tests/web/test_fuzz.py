@@ -443,12 +443,12 @@ def test_anything_is_answered_and_leaves_nothing_half_done(
             unseen[place[1] in ("GET", "HEAD")].append(place)
         everywhere = {reads: list(places) for reads, places in unseen.items()}
         here = [(rule, method) for rule, method in rules if method == "POST" and rule.rule == KINDS[kind]]
-        while left > 0:
+        while left > 0 or any(unseen.values()):  # each address at least once, however many there are
             kinds: tuple[Sent, ...] = ("read",) if unseen[True] else ("read", "forged", "form", "form", "form")
             sent = world.rng.choice(kinds)
             person = world.come(kind)
             before = _without_sessions(site)
-            for _ in range(min(TOGETHER, left)):
+            for _ in range(min(TOGETHER, left) if left > 0 else TOGETHER):
                 places = unseen[sent == "read"]
                 likely = here if sent == "form" and world.rng.random() < 0.6 else everywhere[sent == "read"]
                 world.request(person, *(places.pop() if places else world.rng.choice(likely)), sent)

@@ -148,6 +148,20 @@ def test_of_two_changes_of_a_password_at_once_one_is_done(any_site: Site) -> Non
     assert len(any_site.engine.find("password_change", f"account:{hanako.id}")) == 1
 
 
+def test_no_session_of_the_old_password_survives_a_log_in_at_the_same_moment(any_site: Site) -> None:
+    hanako = account(any_site, customer())
+    for wanted in ("あ" * 9, "い" * 9, "う" * 9, "え" * 9):
+        hanako = Account.get_by_id(hanako.id)
+        last = {"あ": PASSWORD, "い": "あ" * 9, "う": "い" * 9, "え": "う" * 9}[wanted[0]]
+        at_once(
+            any_site,
+            partial(change_password, any_site, hanako, "", wanted),
+            partial(any_site.access.log_in, "mihon", hanako.email, last, "192.0.2.1"),
+        )
+        assert any_site.hasher.verify(Account.get_by_id(hanako.id).password_hash, wanted)
+        assert Session.select().count() == 0
+
+
 def test_a_password_is_changed_by_its_account_alone(any_site: Site) -> None:
     of = customer()
     hanako, boss = account(any_site, of), account(any_site, of, "boss@mihon.example", ADMIN)
@@ -222,6 +236,17 @@ def test_only_the_newest_link_of_an_account_works(any_site: Site) -> None:
     assert any_site.engine.allowed(old, link(any_site, old)) == ()
     reset(any_site, new)
     assert any_site.hasher.verify(Account.get_by_id(hanako.id).password_hash, OTHER)
+
+
+def test_of_two_browsers_with_one_link_one_sets_the_password(any_site: Site) -> None:
+    hanako = account(any_site, customer())
+    number = ask(any_site, hanako.id)
+    lost = at_once(
+        any_site,
+        partial(reset, any_site, number, "あ" * 9),
+        partial(reset, any_site, number, "い" * 9),
+    )
+    assert lost == ["EventNotPossible"]
 
 
 def test_a_changed_password_kills_the_mailed_link(any_site: Site) -> None:
