@@ -311,6 +311,7 @@ def test_log_in_address_changes_by_the_link_to_the_new_one(
     stranger.open(back)
     stranger.press("元のメールアドレスに戻す")
     assert stranger.title == "元のメールアドレスに戻しました"
+    assert "パスワードを設定し直してください" in stranger.text
     assert Account.get().email == EMAIL
     assert Session.select().count() == 0
 

@@ -144,10 +144,24 @@ class Errand:
     workflow: str
     endpoint: str
     name: Text
+    pages: Mapping[str, Mapping[str, Page]]
 
 
-LOGIN = Errand("login_address_change", "address_link.show_login", _("ログイン用メールアドレスの変更"))
-CONTRACTOR = Errand("contractor_email_change", "address_link.show_contractor", _("E-mail変更"))
+_OFFER_LOGIN_UNDO = Page(
+    _OFFER_UNDO.title,
+    _(
+        "ログイン用メールアドレスが変更されました。お心当たりのない場合は、下のボタンで元のメールアドレスに戻してください。"
+        "すべての画面からログアウトされ、現在のパスワードは使えなくなります。"
+    ),
+)
+_LOGIN_UNDONE = Page(
+    _UNDONE.title,
+    _("続けて、ログイン画面の「パスワードを忘れた方はこちら」から、パスワードを設定し直してください。"),
+)
+_LOGIN_PAGES = {**PAGES, STOP: {**PAGES[STOP], "confirmed": _OFFER_LOGIN_UNDO, "undone": _LOGIN_UNDONE}}
+
+LOGIN = Errand("login_address_change", "address_link.show_login", _("ログイン用メールアドレスの変更"), _LOGIN_PAGES)
+CONTRACTOR = Errand("contractor_email_change", "address_link.show_contractor", _("E-mail変更"), PAGES)
 
 
 @pages.get("/m/<ref>")
@@ -200,7 +214,7 @@ def _press(errand: Errand, ref: str) -> AnyResponse:
 
 def _page(errand: Errand, number: int, role: str, ref: str, refused: Sequence[Refusal] = ()) -> Response:
     engine = site().engine
-    page = PAGES[role].get(engine.look(number).state.name, _CLOSED)
+    page = errand.pages[role].get(engine.look(number).state.name, _CLOSED)
     ways: list[Explanation] = [
         way for way in engine.explain(number, Actor("link", proof=ref)) if NO_PERMISSION not in way.reasons
     ]

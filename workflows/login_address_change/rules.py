@@ -13,6 +13,7 @@ ADDRESS_TAKEN = Refusal(
     "address_taken", _("このメールアドレスは、貴社の別のアカウントですでに使われています。"), "email"
 )
 MOVED_ON = Refusal("moved_on", _("その後にメールアドレスが変更されたため、元に戻すことができません。"))
+UNUSABLE_HASH = "!"  # no password fits it
 ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
 
 
@@ -80,10 +81,14 @@ def old_address_is_free(attempt: Attempt) -> Refusal | None:
 
 
 def put_old_address_back(attempt: Attempt) -> None:
-    """The account has its old address again; nobody stays logged in, and no link to the new address sets a password."""
+    """The account has its old address again, and nobody gets in until its owner has set a new password.
+
+    Whoever moved the address knew the password. It is taken away with all sessions, and no link that was mailed to the
+    new address sets another.
+    """
     change = change_of(attempt.instance, attempt.records)
     assert change is not None  # address_is_still_the_new_one has read it in this transaction
-    attempt.records.update(Account, {"id": change.account_id}, email=change.old)
+    attempt.records.update(Account, {"id": change.account_id}, email=change.old, password_hash=UNUSABLE_HASH)
     attempt.records.delete(PasswordReset, account=change.account_id)
     attempt.records.delete(Session, account=change.account_id)
     close_change(attempt)
