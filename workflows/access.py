@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.definition import Refusal
+from engine.definition import Refusal, Secret
 from engine.store import Clock, transaction
 from engine.text import _
 from workflows import inputs
@@ -54,6 +54,14 @@ APPLY_ADDRESS = Limit("apply_address", 5, timedelta(hours=1))
 # Each invitation, and each time that it is sent again, is a mail to an address of the administrator's choice.
 INVITE_CUSTOMER = Limit("invite_customer", 30, timedelta(minutes=5))
 INVITE_ADDRESS = Limit("invite_address", 5, timedelta(minutes=12))  # five an hour
+
+# Who sits at somebody else's open session must not be able to find the password out by changing it.
+OWN_PASSWORD = Limit("own_password", 10, timedelta(minutes=5))
+
+# Like an application, each of these sends a mail, and one of them to an address that nobody has confirmed yet.
+RESET_NETWORK = Limit("reset_network", 20, timedelta(minutes=3))
+RESET_ADDRESS = Limit("reset_address", 5, timedelta(minutes=30))
+CHANGE_ADDRESS = Limit("change_address", 10, timedelta(minutes=10))
 
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2): 30 minutes idle, 12 hours in all
 ABSOLUTE = timedelta(hours=12)
@@ -286,6 +294,50 @@ class Access:
         account.password_hash = kept
         return token
 
+    # パスワードとメールアドレスの変更
+
+    def own_password(self, account: Account, password: str) -> Secret | Refusal:
+        """The hash that `password` was verified against, for the rule that decides; an empty one where it is wrong.
+
+        One verification, whatever the answer. A refusal only says that there were too many guesses.
+        """
+        now = self._clock()
+        guesses: tuple[Guess, ...] = ((OWN_PASSWORD, str(account.id)),)
+        wait = self._reserve(guesses, now)
+        if wait is not None:
+            return too_many(wait, "current_password")
+        if not self._hasher.verify(account.password_hash, password):
+            return Secret("")
+        self._release(guesses, now)
+        return Secret(account.password_hash)
+
+    def forgotten(self, subdomain_text: str, email_text: str, remote: str) -> tuple[int, ...] | tuple[Refusal, ...]:
+        """The accounts that get a mail because somebody forgot a password; 0 stands for one that is not there.
+
+        Where two customers hold the subdomain, both may have the account. There are as many numbers as customers who
+        hold it, and at least one, so that what follows takes the same time whether or not there is an account. What is
+        malformed is told beside its field and is no guess.
+        """
+        subdomain = inputs.subdomain(subdomain_text, self._catalogue)
+        email = inputs.email(email_text)
+        if isinstance(subdomain, Refusal) or isinstance(email, Refusal):
+            return tuple(said for said in (subdomain, email) if isinstance(said, Refusal))
+        wait = self._reserve(((RESET_NETWORK, network_of(remote)), (RESET_ADDRESS, email)), self._clock())
+        if wait is not None:
+            return (too_many(wait),)
+        holders, accounts = _candidates(subdomain, email)
+        found = tuple(account.id for account in accounts)
+        return found + (0,) * (max(1, holders) - len(found))
+
+    def admit_address_change(self, account_id: int, email: str) -> Refusal | None:
+        """Count a mail to a new address against who asks for it and against the address; why not now, if so."""
+        wait = self._reserve(_address_change(account_id, email), self._clock())
+        return too_many(wait) if wait is not None else None
+
+    def forget_address_change(self, account_id: int, email: str) -> None:
+        """Take a change back that sent no mail: it was refused, or the repeat of one that is counted."""
+        self._release(_address_change(account_id, email), self._clock())
+
     # 端末
 
     def device(self, account_id: int, now: datetime | None = None, nonce: str | None = None) -> str:
@@ -351,11 +403,7 @@ class Access:
 
         Inside the caller's transaction where there is one, after the new password is written.
         """
-        ended = Session.account == account_id
-        if except_token is not None:
-            ended &= Session.token != _digest(except_token)
-        with transaction():
-            return int(Session.delete().where(ended).execute())
+        return end_sessions(account_id, except_token)
 
     # 確認画面
 
@@ -417,6 +465,19 @@ class Access:
 
     def _release(self, guesses: Sequence[Guess], now: datetime) -> None:
         self._throttles.release_all(guesses, now)
+
+
+def end_sessions(account_id: int, except_token: str | None = None) -> int:
+    """See `Access.end_sessions`; a rule calls it inside its transaction."""
+    ended = Session.account == account_id
+    if except_token is not None:
+        ended &= Session.token != _digest(except_token)
+    with transaction():
+        return int(Session.delete().where(ended).execute())
+
+
+def _address_change(account_id: int, email: str) -> tuple[Guess, ...]:
+    return (CHANGE_ADDRESS, str(account_id)), (APPLY_ADDRESS, email)
 
 
 def _application(customer_id: int, email: str) -> tuple[Guess, ...]:

@@ -305,6 +305,34 @@ class RemovedAccount(Record):
     language = pw.CharField(8)
 
 
+class PasswordReset(Record):
+    """Which procedure's mailed link may set an account's password anew: the newest one's, and no other."""
+
+    account_id: int
+    account = pw.ForeignKeyField(Account, primary_key=True, on_delete="CASCADE")
+    instance = pw.BigIntegerField()
+
+
+class AddressChange(Record):
+    """A mail address that waits for its confirmation, or may still be put back. Keyed by its procedure's instance.
+
+    `slot` names whose address it is, as in `account:5/login` or `customer:3/contractor`, and is NULL once another
+    change may begin. `account_id` asked, in `language`; it may be gone. The row lives until the last mail about the
+    change can have arrived.
+    """
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    account_id = pw.BigIntegerField()
+    account_name = pw.CharField(100)
+    old = pw.CharField(254)
+    new = pw.CharField(254)
+    language = pw.CharField(8)
+    slot = pw.CharField(100, null=True, unique=True)
+    asked_at = UtcField()
+
+
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     Contract,
@@ -324,4 +352,6 @@ RECORDS: tuple[type[Record], ...] = (
     StaffSetUp,
     Invitation,
     RemovedAccount,
+    PasswordReset,
+    AddressChange,
 )

@@ -10,14 +10,19 @@ from engine.delivery import EffectHandler
 from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.account_invitation import ACCOUNT_INVITATION
+from workflows.account_profile_change import ACCOUNT_PROFILE_CHANGE
 from workflows.account_removal import ACCOUNT_REMOVAL
 from workflows.account_role_change import ACCOUNT_ROLE_CHANGE
 from workflows.contract_change import CONTRACT_CHANGE
 from workflows.contract_change.billing_effect import BillingEffect
+from workflows.contractor_email_change import CONTRACTOR_EMAIL_CHANGE
 from workflows.customer_details_change import CUSTOMER_DETAILS_CHANGE
 from workflows.faq import FAQ_ENTRY
+from workflows.login_address_change import LOGIN_ADDRESS_CHANGE
 from workflows.notices import NOTICE
 from workflows.notices.announcing import Announcer
+from workflows.password_change import PASSWORD_CHANGE
+from workflows.password_reset import PASSWORD_RESET
 from workflows.services import Services
 
 WORKFLOWS: tuple[Workflow, ...] = (
@@ -29,6 +34,11 @@ WORKFLOWS: tuple[Workflow, ...] = (
     CUSTOMER_DETAILS_CHANGE,
     NOTICE,
     FAQ_ENTRY,
+    PASSWORD_CHANGE,
+    PASSWORD_RESET,
+    ACCOUNT_PROFILE_CHANGE,
+    LOGIN_ADDRESS_CHANGE,
+    CONTRACTOR_EMAIL_CHANGE,
 )
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")

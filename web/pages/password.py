@@ -1,0 +1,231 @@
+"""パスワード変更 (G36), and パスワードを忘れた方 with the page that its mailed link opens.
+
+The answer to who forgot a password is the same page after the same work, whether or not there is an account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, session, url_for
+from werkzeug import Response as AnyResponse
+
+from engine.definition import Actor, Refusal, Secret
+from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict
+from engine.machine import NO_PERMISSION
+from engine.text import _
+from web import cookies
+from web.answers import form_again
+from web.current import remote, site
+from web.forms.own import ChangePasswordForm, ForgottenForm, PasswordForm
+from web.keys import SENT_BEFORE, key_of, new_key
+from web.pages.link import Page
+from web.users import needs, open_to_all, this_user
+from workflows import passwords
+from workflows.password_change import PasswordChangeInput
+from workflows.password_change.rules import account_number
+from workflows.password_reset import PasswordResetInput
+from workflows.permissions import VIEWER
+from workflows.records import Account, Contract, Customer
+
+RESET = "password_reset"
+_FORGOTTEN = "forgotten"
+_DONE_HERE = "reset_here"
+_SAME = Refusal("password_same", _("現在と異なるパスワードをご入力ください。"), "password")
+
+pages = Blueprint("password", __name__)
+
+
+# パスワード変更
+
+
+@pages.get("/registration/password")
+@needs(VIEWER)
+def change() -> str:
+    """The form."""
+    return _change_page(ChangePasswordForm(), new_key())
+
+
+@pages.post("/registration/password")
+@needs(VIEWER)
+def set_own() -> str | AnyResponse:
+    """Set the password of who is logged in; their other sessions end, and a mail tells them."""
+    here, form = this_user(), ChangePasswordForm()
+    key = key_of(form.request_key.data)
+    if not form.validate():
+        return form_again(_change_page(form, key))
+    current, wanted = form.current_password.data, form.password.data
+    rejected = _rejected(form, here.account)
+    if rejected is None and wanted == current:
+        rejected = _SAME
+    if rejected is not None:
+        form.refuse((rejected,))
+        return form_again(_change_page(form, key), (rejected,))
+    verified = site().access.own_password(here.account, current)
+    if isinstance(verified, Refusal):
+        form.refuse((verified,))
+        return form_again(_change_page(form, key), (verified,))
+    # Whether it was right is for the rule to say: the second of two clicks finds the password changed, and its key
+    # finds the first one's outcome.
+    given = PasswordChangeInput(
+        verified, site().hasher.hash(wanted), Secret(here.token), _mark(key, f"{current}\0{wanted}")
+    )
+    number = str(here.account.id)
+    try:
+        site().engine.start("password_change", f"account:{number}", Actor("account", number), given, key=key)
+    except (Refused, KeyReused) as error:
+        refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
+        form.refuse(refusals)
+        return form_again(_change_page(form, new_key()), refusals)
+    flash(str(_("パスワードを変更しました。ほかの画面からはログアウトされています。")))
+    return redirect(url_for("password.change"), 303)
+
+
+def _mark(key: str, text: str) -> str:
+    """Tells a form that is sent twice from one that was changed in between, without keeping what was typed."""
+    return hmac.digest(site().settings.secret_key, f"{key}\0{text}".encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def _change_page(form: ChangePasswordForm, key: str) -> str:
+    form.request_key.data = key
+    return render_template("password/change.html", form=form, account=this_user().account)
+
+
+def _rejected(form: PasswordForm | ChangePasswordForm, account: Account) -> Refusal | None:
+    customer: Customer = account.customer
+    return passwords.refusal(
+        form.password.data,
+        form.password_again.data,
+        customer_number=customer.number,
+        subdomains=[contract.subdomain for contract in Contract.select().where(Contract.customer == customer)],
+        company=customer.company,
+        email=account.email,
+        user_name=account.user_name,
+    )
+
+
+# パスワードを忘れた方
+
+
+@pages.get("/password/forgotten")
+@open_to_all
+def forgotten() -> str:
+    """Which account."""
+    return _forgotten_page(ForgottenForm(), new_key())
+
+
+@pages.post("/password/forgotten")
+@open_to_all
+def ask() -> str | AnyResponse:
+    """Ask for a mail, whether or not there is somebody to get one."""
+    form = ForgottenForm()
+    key = key_of(form.request_key.data)
+    if not form.validate():
+        return form_again(_forgotten_page(form, key))
+    subdomain, email = form.subdomain.data, form.email.data
+    found = site().access.forgotten(subdomain, email, remote())
+    refusals = [said for said in found if isinstance(said, Refusal)]
+    if refusals:
+        form.refuse(refusals)
+        return form_again(_forgotten_page(form, key), refusals)
+    for place, number in enumerate(found):
+        # The same form for another address is another request, and the same one again is the same request.
+        text = f"{key}\0{subdomain}\0{email}\0{place}".encode("utf-8", "surrogatepass")
+        once = hashlib.sha256(text).hexdigest()
+        site().engine.start(RESET, f"account:{number}", Actor("visitor"), key=once)
+    session[_FORGOTTEN] = True
+    return redirect(url_for("password.asked"), 303)
+
+
+@pages.get("/password/forgotten/sent")
+@open_to_all
+def asked() -> str | AnyResponse:
+    """What happens now, if there is such an account."""
+    if not session.get(_FORGOTTEN):
+        return redirect(url_for("password.forgotten"))
+    mailbox = url_for("mailbox.show") if site().settings.demo else ""
+    return render_template("password/asked.html", mailbox=mailbox)
+
+
+def _forgotten_page(form: ForgottenForm, key: str) -> str:
+    form.request_key.data = key
+    return render_template("password/forgotten.html", form=form)
+
+
+# The mailed link
+
+PAGES: Mapping[str, Page] = {
+    "reset": Page("password/done.html"),
+    "expired": Page("password/expired.html", 410),
+}
+_OFFER = Page("password/set.html")
+
+
+@pages.get("/p/<ref>")
+@open_to_all
+def show(ref: str) -> Response:
+    """The form for a new password, or what became of it. Changes nothing (I4)."""
+    instance = site().engine.open_link(RESET, ref)
+    if instance is None:
+        return _unknown()
+    done_here = session.pop(_DONE_HERE, None) == instance
+    return _page(instance, ref, PasswordForm(), done_here=done_here)
+
+
+@pages.post("/p/<ref>")
+@open_to_all
+def set_anew(ref: str) -> AnyResponse:
+    """Set the password. Every session ends, and this browser is known to belong to the account's owner."""
+    engine, form = site().engine, PasswordForm()
+    instance = engine.open_link(RESET, ref)
+    if instance is None:
+        return _unknown()
+    account = _account(instance)
+    event = next((way.event for way in engine.allowed(instance, Actor("link", proof=ref))), None)
+    if account is None or event is None:
+        return redirect(url_for("password.show", ref=ref), 303)
+    if not form.validate():
+        return _page(instance, ref, form, status=422)
+    rejected = _rejected(form, account)
+    if rejected is not None:
+        form.refuse((rejected,))
+        return _page(instance, ref, form, status=422)
+    given = PasswordResetInput(site().hasher.hash(form.password.data))
+    response = redirect(url_for("password.show", ref=ref), 303)
+    try:
+        engine.fire(instance, event, Actor("link", proof=ref), given)
+    except (Refused, EventNotPossible, TransitionConflict, Forbidden):
+        return response  # somebody was faster, or time ran out: the page says what is true now
+    session[_DONE_HERE] = instance
+    cookies.DEVICE.write(response, site().access.device(account.id))
+    return response
+
+
+def _account(instance: int) -> Account | None:
+    number = account_number(site().engine.look(instance).instance)
+    found: Account | None = Account.select().where(Account.id == number).first()
+    return found
+
+
+def _page(
+    instance: int, ref: str, form: PasswordForm, *, status: int | None = None, done_here: bool = False
+) -> Response:
+    engine = site().engine
+    page = PAGES.get(engine.look(instance).state.name, _OFFER)
+    ways = [way for way in engine.explain(instance, Actor("link", proof=ref)) if NO_PERMISSION not in way.reasons]
+    refusals: Sequence[Refusal] = list(dict.fromkeys(reason for way in ways for reason in way.reasons))
+    text = render_template(
+        page.template,
+        form=form,
+        offers=[way for way in ways if way.allowed],
+        refusals=refusals,
+        account=_account(instance),
+        done_here=done_here,
+    )
+    return make_response(text, status or page.status)
+
+
+def _unknown() -> Response:
+    return make_response(render_template("password/unknown.html"), 404)

@@ -1,0 +1,22 @@
+"""What a change of an account's own name and language is made of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from workflows.records import Account
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileInput:
+    """The new name (G17) and the language of mails. `shown` is the `mark` of what the page had shown."""
+
+    user_name: str
+    language: str
+    shown: str
+
+
+def mark(account: Account) -> str:
+    """Tells one name and language from another, for a form that was shown before somebody else's change."""
+    return hashlib.sha256(f"{account.language}\0{account.user_name}".encode()).hexdigest()[:16]

@@ -1,0 +1,31 @@
+"""The rules of アカウント設定: an account's own name (G17) and language."""
+
+from __future__ import annotations
+
+from engine.definition import Attempt, Refusal
+from engine.text import _
+from workflows.account_profile_change.inputs import mark
+from workflows.password_change.rules import NO_ACCOUNT, account_number
+from workflows.records import Account
+
+CHANGED_ELSEWHERE = Refusal(
+    "changed_elsewhere",
+    _("ほかの画面で変更されました。現在の内容をご確認のうえ、もう一度お手続きください。"),
+)
+
+
+def nobody_was_faster(attempt: Attempt) -> Refusal | None:
+    """What the page had shown is still so; of two changes at once the second is told."""
+    number = account_number(attempt.instance)
+    attempt.records.hold(Account, id=number)
+    account = attempt.records.get(Account, id=number)
+    if account is None:
+        return NO_ACCOUNT
+    return None if mark(account) == attempt.data.shown else CHANGED_ELSEWHERE
+
+
+def set_profile(attempt: Attempt) -> None:
+    """The account has the new name and language at once."""
+    given = attempt.data
+    number = account_number(attempt.instance)
+    attempt.records.update(Account, {"id": number}, user_name=given.user_name, language=given.language)

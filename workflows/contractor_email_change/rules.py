@@ -1,0 +1,71 @@
+"""The rules of E-mail変更: exactly one contractor address per customer (G41), changed only once it is confirmed (G34).
+
+`Customer.imported` is left as it is: it says what the last import said, so the next one sees that the address was
+changed here and does not overwrite it.
+"""
+
+from __future__ import annotations
+
+from engine.definition import Attempt, Instance, Refusal
+from engine.text import _
+from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change
+from workflows.records import Customer
+
+MOVED_ON = Refusal(
+    "moved_on", _("その後にE-mailが変更されたため、この操作は行えません。お手数ですが、お問い合わせください。")
+)
+NO_CUSTOMER = Refusal("no_customer", _("ご契約が見つかりません。"))
+
+
+def customer_number(instance: Instance) -> int:
+    """The number of the customer that a procedure is about (`customer:3`)."""
+    return int(instance.subject.partition(":")[2])
+
+
+def address_differs(attempt: Attempt) -> Refusal | None:
+    """The new address is not the present one."""
+    customer = attempt.records.get(Customer, id=customer_number(attempt.instance))
+    if customer is None:
+        return NO_CUSTOMER
+    return SAME_ADDRESS if customer.contractor_email == attempt.data.email else None
+
+
+def keep_contractor_change(attempt: Attempt) -> None:
+    """Keep both addresses; a customer has one change at a time."""
+    number = customer_number(attempt.instance)
+    customer = attempt.records.get(Customer, id=number)
+    assert customer is not None  # address_differs has read it in this transaction
+    keep_change(attempt, customer=number, old=customer.contractor_email, slot=f"customer:{number}/contractor")
+
+
+def address_is_still_the_old_one(attempt: Attempt) -> Refusal | None:
+    """Nothing else, such as an import, has changed the address since the change was asked for."""
+    return _registered(attempt, "old")
+
+
+def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
+    """What is put back is what this procedure changed."""
+    return _registered(attempt, "new")
+
+
+def _registered(attempt: Attempt, which: str) -> Refusal | None:
+    customer = attempt.records.get(Customer, id=customer_number(attempt.instance))
+    change = change_of(attempt.instance, attempt.records)
+    if customer is None or change is None:
+        return NO_CUSTOMER
+    return None if customer.contractor_email == getattr(change, which) else MOVED_ON
+
+
+def take_new_address(attempt: Attempt) -> None:
+    """From now on important notices and receipts go to the new address."""
+    change = change_of(attempt.instance, attempt.records)
+    assert change is not None  # a guard has read it in this transaction
+    attempt.records.update(Customer, {"id": change.customer_id}, contractor_email=change.new)
+
+
+def put_old_address_back(attempt: Attempt) -> None:
+    """The customer has the old address again, and another change may begin."""
+    change = change_of(attempt.instance, attempt.records)
+    assert change is not None  # a guard has read it in this transaction
+    attempt.records.update(Customer, {"id": change.customer_id}, contractor_email=change.old)
+    close_change(attempt)

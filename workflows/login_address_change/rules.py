@@ -1,0 +1,94 @@
+"""The rules of a change of the log-in address: free at the customer, wanted by who knows the password."""
+
+from __future__ import annotations
+
+from engine.definition import Attempt, Conflict, Refusal
+from engine.text import _
+from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change
+from workflows.password_change.rules import NO_ACCOUNT, account_number
+from workflows.permissions import acting_account
+from workflows.records import Account, PasswordReset, Session
+
+ADDRESS_TAKEN = Refusal(
+    "address_taken", _("このメールアドレスは、貴社の別のアカウントですでに使われています。"), "email"
+)
+MOVED_ON = Refusal("moved_on", _("その後にメールアドレスが変更されたため、元に戻すことができません。"))
+UNUSABLE_HASH = "!"  # no password fits it
+ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
+
+
+def address_differs(attempt: Attempt) -> Refusal | None:
+    """The new address is not the present one."""
+    account = acting_account(attempt)
+    return SAME_ADDRESS if account is not None and account.email == attempt.data.email else None
+
+
+def address_is_free_to_ask(attempt: Attempt) -> Refusal | None:
+    """Who asks for an address that a colleague has is told before a mail goes out."""
+    account = acting_account(attempt)
+    if account is None or account.email == attempt.data.email:
+        return None  # said by others
+    taken = attempt.records.exists(Account, customer=account.customer_id, email=attempt.data.email)
+    return ADDRESS_TAKEN if taken else None
+
+
+def keep_login_change(attempt: Attempt) -> None:
+    """Keep both addresses; an account has one change at a time."""
+    account = acting_account(attempt)
+    assert account is not None
+    keep_change(attempt, customer=account.customer_id, old=account.email, slot=f"account:{account.id}/login")
+
+
+def account_is_there(attempt: Attempt) -> Refusal | None:
+    """The account was not deleted meanwhile."""
+    there = attempt.records.exists(Account, id=account_number(attempt.instance))
+    return None if there else NO_ACCOUNT
+
+
+def address_is_free(attempt: Attempt) -> Refusal | None:
+    """Of two who want one address the first that confirms gets it; `ONE_ACCOUNT_PER_ADDRESS` decides."""
+    change = change_of(attempt.instance, attempt.records)
+    if change is None:
+        return NO_ACCOUNT
+    taken = attempt.records.exists(Account, customer=change.customer_id, email=change.new)
+    return ADDRESS_TAKEN if taken else None
+
+
+def take_new_address(attempt: Attempt) -> None:
+    """From now on the account logs in with the new address. A link that was mailed to the old one is dead."""
+    change = change_of(attempt.instance, attempt.records)
+    assert change is not None  # address_is_free has read it in this transaction
+    attempt.records.update(Account, {"id": change.account_id}, email=change.new)
+    attempt.records.delete(PasswordReset, account=change.account_id)
+
+
+def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
+    """What is put back is what this procedure changed."""
+    account = attempt.records.get(Account, id=account_number(attempt.instance))
+    change = change_of(attempt.instance, attempt.records)
+    if account is None or change is None:
+        return NO_ACCOUNT
+    return None if account.email == change.new else MOVED_ON
+
+
+def old_address_is_free(attempt: Attempt) -> Refusal | None:
+    """Nobody else at the customer has got the old address meanwhile."""
+    change = change_of(attempt.instance, attempt.records)
+    if change is None:
+        return NO_ACCOUNT
+    taken = attempt.records.exists(Account, customer=change.customer_id, email=change.old)
+    return ADDRESS_TAKEN if taken else None
+
+
+def put_old_address_back(attempt: Attempt) -> None:
+    """The account has its old address again, and nobody gets in until its owner has set a new password.
+
+    Whoever moved the address knew the password. It is taken away with all sessions, and no link that was mailed to the
+    new address sets another.
+    """
+    change = change_of(attempt.instance, attempt.records)
+    assert change is not None  # address_is_still_the_new_one has read it in this transaction
+    attempt.records.update(Account, {"id": change.account_id}, email=change.old, password_hash=UNUSABLE_HASH)
+    attempt.records.delete(PasswordReset, account=change.account_id)
+    attempt.records.delete(Session, account=change.account_id)
+    close_change(attempt)

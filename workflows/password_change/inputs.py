@@ -1,0 +1,21 @@
+"""What a change of password is made of. The passwords are here only as their Argon2id hashes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.definition import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChangeInput:
+    """パスワード変更. `verified` is the hash that the present password was found to fit; empty where it fits none.
+
+    `session` is the token of the session that stays. `mark` is the same for the same passwords of the same form and is
+    kept nowhere: a form that is sent twice is one request (I10).
+    """
+
+    verified: Secret
+    password_hash: Secret
+    session: Secret
+    mark: str = field(default="", repr=False)
