@@ -5,9 +5,9 @@ from __future__ import annotations
 from wtforms import PasswordField, StringField
 
 from engine.text import _
-from web.forms import _EMAIL_MISSING, _EXACT, _PASSWORD_MISSING, Form, _field
+from web.forms import _EMAIL_MISSING, EXACT, _PASSWORD_MISSING, Form, _field
 
-_CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", **_EXACT}
+_CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", **EXACT}
 _CODE_MISSING = _("確認コードをご入力ください。")
 
 
@@ -15,21 +15,21 @@ class StaffLogInForm(Form):
     """Mail address, password and the authenticator's code together."""
 
     email = _field(
-        StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **_EXACT
+        StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **EXACT
     )
-    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **_EXACT)
+    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **EXACT)
     code = _field(StringField, _("確認コード"), _CODE_MISSING, **_CODE)
 
 
 class SetUpForm(Form):
     """The password that a staff member chooses, and the first code of their authenticator."""
 
-    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **_EXACT)
+    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **EXACT)
     password_again = _field(
         PasswordField,
         _("パスワード（確認）"),
         _("確認のため、もう一度パスワードをご入力ください。"),
         autocomplete="new-password",
-        **_EXACT,
+        **EXACT,
     )
     code = _field(StringField, _("確認コード"), _CODE_MISSING, **_CODE)
