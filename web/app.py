@@ -21,7 +21,7 @@ from web.current import EXTENSION
 from web.errors import explain_errors
 from web.guard import PageSession, protect
 from web.menu import MAIN, REGISTRATION, shown
-from web.pages import apply, entrance, language, link, mailbox, terms, top
+from web.pages import apply, demo_card, entrance, language, link, mailbox, payment, terms, top, webhooks
 from web.users import check_access, know_users, user
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ log = logging.getLogger("tetsuzuki.web")
 
 # What a language calls itself, for who does not read the other one.
 _OWN_NAMES = {"ja": "日本語", "en": "English"}
-_BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox)
+_BLUEPRINTS = (entrance, apply, link, top, language, terms, mailbox, payment, webhooks, demo_card)
 
 
 class InReadersLanguage:
@@ -81,7 +81,8 @@ def create_app(site: Site) -> Flask:
     app.extensions[EXTENSION] = site
 
     protect(app, settings)  # first of all: nothing else looks at a request for another host
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
+    csrf.exempt(webhooks.pages)  # their senders have no form of ours; a signature says who they are
     Bootstrap5(app)
     Babel(
         app,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from engine.hookspecs import hookspec
 from workflows.billing import BillingBackend
+from workflows.payments import PaymentMethod
 from workflows.usage import DiskUsage
 
 
@@ -31,4 +32,15 @@ def register_disk_usage() -> Mapping[str, DiskUsage]:  # type: ignore[empty-body
     When: once in each process, at start, after every plugin was constructed.
     May fail: yes. The exception becomes the plugin's failure; pages then say that no figure is available.
     Must never: open a connection; return a source that cannot be called from several threads at once.
+    """
+
+
+@hookspec
+def register_payment_methods() -> Mapping[str, PaymentMethod]:  # type: ignore[empty-body]
+    """Payment methods by the catalogue's names: bank_transfer, direct_debit, credit_card.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; customers then see that the method is not available.
+    Must never: open a connection; return a method that cannot be called from several threads at once; keep or ask for
+    a card number.
     """

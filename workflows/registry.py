@@ -9,13 +9,14 @@ from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
+from workflows.payment_method_change import PAYMENT_METHOD_CHANGE, PaymentEffects
 from workflows.services import Services
 
-WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION,)
+WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION, PAYMENT_METHOD_CHANGE)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
 
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     """What carries out the procedures' own effects, by kind; plugins bring the others."""
-    return {}
+    return {"payment": PaymentEffects(services)}

@@ -61,6 +61,13 @@ _NOTHING = _("なし")
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What the staff decided and why; the customer is told the reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """One thing that a request changes; texts in the reader's language. `before` is None where there was nothing."""
 

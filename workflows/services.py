@@ -7,7 +7,7 @@ nothing may happen inside a transaction but the database.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from engine.calendar import BusinessCalendar
 from engine.errors import ConfigurationError
 from workflows.billing import BillingBackend
 from workflows.catalogue import Catalogue, Organisation
+from workflows.payments import PaymentMethod
 from workflows.usage import DiskUsage
 from workflows.vault import Vault
 
@@ -49,7 +50,7 @@ class ReviewPolicy:
 @dataclass(frozen=True)
 class Services:
     """Everything that rules, effects and pages of this business share. `billing` and `disk_usage` are None where no
-    plugin does that."""
+    plugin does that; `payment_methods` are those that plugins bring, by the catalogue's names."""
 
     catalogue: Catalogue
     organisation: Organisation
@@ -59,3 +60,4 @@ class Services:
     clock: Callable[[], datetime]
     billing: BillingBackend | None = None
     disk_usage: DiskUsage | None = None
+    payment_methods: Mapping[str, PaymentMethod] = field(default_factory=dict)
