@@ -16,6 +16,8 @@ WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION, PAYMENT_METHOD_CHANGE)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
+EFFECT_KINDS = ("payment",)  # what `effect_handlers` carries out, for who checks definitions without a site
+
 
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     """What carries out the procedures' own effects, by kind; plugins bring the others."""

@@ -117,10 +117,12 @@ def _find(text: str, known: Iterable[_Known], digits: int, ending: re.Pattern[st
 
 def account_number(text: str) -> str | Refusal:
     """The number with its seven digits; a shorter one gets zeros in front, as bank books leave them out."""
-    given = re.sub(r"[\s-]", "", _DASHES.sub("-", normalise(text[:_LONGEST_INPUT])))
+    given = _DASHES.sub("-", normalise(text[:_LONGEST_INPUT]))
     if not given:
         return Refusal("number_missing", _("口座番号をご入力ください。"), "number")
-    if not re.fullmatch(r"[0-9]{1,7}", given, re.ASCII) or not given.strip("0"):
+    if re.fullmatch(r"[0-9]+(?:[ -][0-9]+)*", given):
+        given = re.sub("[ -]", "", given)
+    if not re.fullmatch(r"[0-9]{1,7}", given) or not given.strip("0"):
         return Refusal("number_invalid", _("口座番号は7桁以内の数字でご入力ください。"), "number")
     return given.zfill(7)
 

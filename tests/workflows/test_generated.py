@@ -35,7 +35,7 @@ def test_a_readme_names_every_state_transition_guard_timer_and_mail() -> None:
         assert "```mermaid\nstateDiagram-v2\n" in page
         for state in workflow.states:
             assert f"`{state.name}`" in page
-            assert all(f"`{timer.event}` after " in page for timer in state.timers)
+            assert all(f"`{timer.event}` {'at' if timer.at else 'after'} " in page for timer in state.timers)
         for way in (workflow.start, *workflow.transitions):
             assert all(f"`{rule.__name__}`" in page for rule in (*way.guards, *way.writes))
             assert way.allow.title.render("ja") in page
