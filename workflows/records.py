@@ -171,6 +171,7 @@ class Mandate(Record):
     active_from = pw.DateField(null=True)
     ended_on = pw.DateField(null=True)
     in_use = pw.BigIntegerField(null=True, unique=True)
+    booking = pw.CharField(16, default="")  # what the billing backend was last known to do: asked, queued, …
 
 
 class PaymentEvent(Record):

@@ -23,6 +23,7 @@ _LONGEST_INPUT = 200
 _SMALL = str.maketrans("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ")
 _DASHES = re.compile("[-‐‑–—―−ーｰ－]")  # whatever a keyboard types for ー
 _HOLDER = re.compile(r"[ｱ-ﾝｦﾞﾟA-Z0-9().\-/｢｣ ]+")
+_LETTER = re.compile("[ｱ-ﾝｦA-Z]")
 _BANK_ENDING = re.compile("(銀行|バンク)$")
 _BRANCH_ENDING = re.compile("(支店|出張所|営業部|支所|本店|本所)$")
 _FIRST_THAT_IS_NO_BANK = "1000"  # 信用金庫 and those after them carry their kind in their names
@@ -135,7 +136,7 @@ def holder(text: str) -> str | Refusal:
     given = given.replace("｡", ".").replace("､", ".")
     if not given:
         return Refusal("holder_missing", _("口座名義をカタカナでご入力ください。"), "holder")
-    if not _HOLDER.fullmatch(given):
+    if not _HOLDER.fullmatch(given) or not _LETTER.search(given):
         message = _("口座名義は、カタカナ・英字・数字・（ ）．－でご入力ください。漢字は使えません。")
         return Refusal("holder_invalid", message, "holder")
     if len(given) > LONGEST_HOLDER:

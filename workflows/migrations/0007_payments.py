@@ -16,7 +16,8 @@ CREATE TABLE mandate (
     due_at {time},
     active_from DATE,
     ended_on DATE,
-    in_use BIGINT
+    in_use BIGINT,
+    booking VARCHAR(16) NOT NULL
 );
 CREATE UNIQUE INDEX mandate_instance ON mandate (instance);
 CREATE UNIQUE INDEX mandate_in_use ON mandate (in_use);

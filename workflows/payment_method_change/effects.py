@@ -12,8 +12,9 @@ from datetime import timedelta
 from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store import transaction
-from workflows.billing import Applied, Change, Queued
-from workflows.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending, Rejected, Report
+from workflows.billing import Applied, Change, Queued, Rejected
+from workflows.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending, Report
+from workflows.payments import Rejected as Refused
 from workflows.records import ChangeRequest, Contract, Mandate
 from workflows.requests import terms_of
 from workflows.services import Services
@@ -98,7 +99,7 @@ class PaymentEffects:
             return Accepted()
         if isinstance(begun, Pending):
             return self._confirm(method, context, mandate, after=begun.next_check)
-        if isinstance(begun, Rejected):
+        if isinstance(begun, Refused):
             return Failed(begun.code, "the payment method refused the mandate")
         return Failed("wrong_way", f"{mandate.method!r} needs more than its way {mandate.way!r} says")
 
@@ -144,15 +145,41 @@ class PaymentEffects:
             asked_on=self._services.calendar.today(request.asked_at),
             effective_on=request.effective_on,
         )
-        answer = billing.status(request.reference) if request.reference else billing.apply(change, None, key)
-        if isinstance(answer, Applied | Queued) and request.reference != answer.reference:
-            with transaction():
-                ChangeRequest.update(reference=answer.reference).where(ChangeRequest.instance == instance).execute()
-        if isinstance(answer, Applied):
-            return Accepted()
-        if isinstance(answer, Queued):
-            return Deferred("the billing backend has not decided yet", answer.after)
-        return Failed(answer.code, answer.reason)
+        if mandate.booking == "queued":
+            answer = billing.status(request.reference)
+        elif not _mark_asked(request):
+            return Failed("closed", "the request was closed in the meantime")
+        else:
+            answer = billing.apply(change, None, key)
+        return _settled(instance, answer)
+
+
+def _mark_asked(request: ChangeRequest) -> bool:
+    """Write down that the books are asked now; False where the request was given up.
+
+    A crash after it leaves "asked": the next try asks with the same key, which answers as it did the first time.
+    """
+    with transaction():
+        Mandate.update(booking="asked").where(Mandate.instance == request.instance).execute()
+        found = ChangeRequest.get_or_none(ChangeRequest.instance == request.instance)
+        still_open = found is not None and found.slot is not None
+        if not still_open:
+            Mandate.update(booking="").where(Mandate.instance == request.instance).execute()
+    return still_open
+
+
+def _settled(instance: int, answer: Applied | Queued | Rejected) -> Outcome:
+    """Write the backend's answer down."""
+    booking = {Applied: "applied", Queued: "queued"}.get(type(answer), "rejected")
+    with transaction():
+        Mandate.update(booking=booking).where(Mandate.instance == instance).execute()
+        if isinstance(answer, Applied | Queued):
+            ChangeRequest.update(reference=answer.reference).where(ChangeRequest.instance == instance).execute()
+    if isinstance(answer, Applied):
+        return Accepted()
+    if isinstance(answer, Queued):
+        return Deferred("the billing backend has not decided yet", answer.after)
+    return Failed(answer.code, answer.reason)
 
 
 def _keep(mandate: Mandate, reference: str, label: str) -> None:

@@ -31,6 +31,10 @@ NO_PAGE = Refusal("no_page", _("カード会社の画面を開けませんでし
 OTHER_PAGE = Refusal("other_page", _("このお申し込みのものではない通知です。"))
 SEEN_BEFORE = Refusal("seen_before", _("すでに受け取った通知です。"))
 
+IN_THE_BOOKS = Refusal(
+    "in_the_books", _("請求システムに反映中のため、中止できません。反映されなかった場合は、再試行してください。")
+)
+
 ONE_EVENT_EACH = Conflict("payment_event", ("provider", "event"), SEEN_BEFORE)
 
 
@@ -150,6 +154,18 @@ def event_is_of_this_page(attempt: Attempt) -> Refusal | None:
     return None if ours else OTHER_PAGE
 
 
+@needs_input
+def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
+    """What the billing backend was asked for may be in its books: it is not given up unless somebody has `checked`.
+
+    The row is held, because the effect writes down there that it asks before it does.
+    """
+    attempt.records.hold(Mandate, instance=attempt.instance.id)
+    mandate = mandate_of(attempt.instance, attempt.records)
+    underway = mandate is not None and mandate.booking in ("asked", "queued", "applied")
+    return IN_THE_BOOKS if underway and not getattr(attempt.data, "checked", False) else None
+
+
 # Writes
 
 
@@ -182,6 +198,7 @@ def keep_what_was_asked(attempt: Attempt) -> None:
         active_from=None,
         ended_on=None,
         in_use=None,
+        booking="",
     )
 
 

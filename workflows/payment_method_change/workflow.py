@@ -215,7 +215,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "failed",
             allow=STAFF,
             title=_("中止する"),
-            guards=(rules.reason_is_given,),
+            guards=(rules.reason_is_given, rules.nothing_is_being_booked),
             writes=(rules.keep_reason, rules.give_up),
             effects=(_REVOKE, _FAILED),
         ),
