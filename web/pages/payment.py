@@ -30,7 +30,7 @@ from flask import (
 from flask_babel import format_date
 from werkzeug import Response as AnyResponse
 
-from engine.definition import Actor, Refusal, Secret
+from engine.definition import SYSTEM_ACTOR, Actor, Refusal, Secret
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, StaleForm, TransitionConflict
 from engine.outcomes import Offer
 from engine.text import Text, _, current_language
@@ -182,14 +182,13 @@ def request_page(instance: int) -> Response:
 def act(instance: int) -> AnyResponse:
     """What a button of the page says, such as お申し込みを取り下げる."""
     _mandate(instance)
-    seen = request.form.get("seen", "")
+    sight = site().engine.look(instance)
+    # Timers that are due move it on before any event, and by what the page has shown already.
+    seen = None if sight.overdue else sight.instance.seq
     try:
-        site().engine.fire(
-            instance,
-            request.form.get("event", "")[:64],
-            _actor(),
-            seen=int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 10 else -1,
-        )
+        if request.form.get("seen", "") != _as_shown(instance):
+            raise StaleForm
+        site().engine.fire(instance, request.form.get("event", "")[:64], _actor(), seen=seen)
     except (EventNotPossible, TransitionConflict, Forbidden, StaleForm, Refused):
         flash(str(_MOVED_ON))
     else:
@@ -352,7 +351,7 @@ def _request_page(instance: int, hint: Text | None = None) -> Response:
         asked_by=asked.asked_by_name,
         asked_at=local_time(asked.asked_at),
         state=sight.state,
-        seq=sight.instance.seq,
+        seen=_as_shown(instance),
         steps=_steps(instance),
         offers=[offer for offer in offers if offer.event != "open_page"],
         page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
@@ -382,6 +381,13 @@ def _steps(instance: int) -> list[Step]:
         Step(states[name].title if name in states else None, local_time(at), place == len(kept))
         for place, (name, at) in enumerate(kept, start=1)
     ]
+
+
+def _as_shown(instance: int) -> str:
+    """Tells whether somebody has done something since a page was shown; what timers do by themselves is no reason."""
+    engine = site().engine
+    acts = sum(entry.actor != str(SYSTEM_ACTOR) for entry in engine.history(instance))
+    return f"{engine.look(instance).state.name}.{acts}"
 
 
 def _offered(instance: int) -> dict[str, Offer]:
