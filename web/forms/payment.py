@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wtforms import HiddenField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
@@ -25,7 +26,8 @@ def method_form(asked: payments.Form) -> Form:
 def _field(field: payments.Field) -> Any:
     required = [InputRequired(_MISSING)]
     if field.choices:
-        return SelectField(field.label, validators=required, choices=list(field.choices), validate_choice=False)
+        choices = [SelectChoice(value, title) for value, title in field.choices]
+        return SelectField(field.label, validators=required, choices=choices, validate_choice=False)
     attributes = {**_PLAIN, **({"inputmode": "numeric"} if field.numeric else {})}
     return StringField(field.label, validators=required, render_kw=attributes)
 
