@@ -86,7 +86,7 @@ def form_pdf(context: PaymentContext, account: Account, recipient: Recipient) ->
     collector = recipient.collector or company
     story: list[Any] = [
         text(TITLE, title),
-        text("年　　　月　　　日", ParagraphStyle("date", body, alignment=2)),
+        text("＿＿＿＿年＿＿月＿＿日", ParagraphStyle("date", body, alignment=2)),
         text(f"{account.bank_name}　御中"),
         Spacer(1, 2 * mm),
         text(

@@ -27,7 +27,7 @@ from flask import (
     request,
     url_for,
 )
-from flask_babel import format_date
+from flask_babel import format_date, format_datetime
 from werkzeug import Response as AnyResponse
 
 from engine.definition import SYSTEM_ACTOR, Actor, Refusal, Secret
@@ -396,7 +396,7 @@ def _offered(instance: int) -> dict[str, Offer]:
 
 
 def _until(mandate: Mandate) -> str:
-    return local_time(mandate.due_at) if mandate.due_at is not None else ""
+    return str(format_datetime(mandate.due_at, "short")) if mandate.due_at is not None else ""
 
 
 def _day(day: date) -> str:
