@@ -29,6 +29,7 @@ from web.pages import (
     contact,
     contractor_email,
     contracts,
+    demo_card,
     entrance,
     invitation,
     language,
@@ -37,9 +38,11 @@ from web.pages import (
     notices,
     own,
     password,
+    payment,
     registration,
     terms,
     top,
+    webhooks,
 )
 from web.staff import faq as staff_faq
 from web.staff import notices as staff_notices
@@ -63,6 +66,9 @@ _BLUEPRINTS = (
     changes,
     registration,
     contractor_email,
+    payment,
+    webhooks,
+    demo_card,
     password,
     own,
     address_link,
@@ -124,7 +130,8 @@ def create_app(site: Site) -> Flask:
     app.extensions[EXTENSION] = site
 
     protect(app, settings)  # first of all: nothing else looks at a request for another host
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
+    csrf.exempt(webhooks.pages)  # their senders have no form of ours; a signature says who they are
     Bootstrap5(app)
     Babel(
         app,

@@ -167,6 +167,11 @@ def _services(
     """What the procedures work with, as it is configured."""
     backends = plugins.registered("register_billing_backends", "quote", "apply", "status", "history", "invoices")
     sources = plugins.registered("register_disk_usage", "usage")
+    methods = plugins.registered(
+        "register_payment_methods",
+        *("is_available", "form", "validate", "begin", "handle_return"),
+        *("verify_event", "handle_event", "query", "revoke"),
+    )
     return Services(
         catalogue=catalogue,
         organisation=organisation,
@@ -181,6 +186,7 @@ def _services(
             plugins.mailers().get(_mailer(settings)),
             settings.base_url,
         ),
+        payment_methods=methods,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from engine.hookspecs import hookspec
 from workflows.billing import BillingBackend
 from workflows.notices.channels import NoticeChannel
+from workflows.payments import PaymentMethod
 from workflows.usage import DiskUsage
 
 
@@ -43,4 +44,15 @@ def register_notice_channels() -> Mapping[str, NoticeChannel]:  # type: ignore[e
     May fail: yes. The exception becomes the plugin's failure; notices go through the other channels, and what its
     channel had still to deliver is shown to staff as failed.
     Must never: open a connection; return a channel that cannot be called from several threads at once.
+    """
+
+
+@hookspec
+def register_payment_methods() -> Mapping[str, PaymentMethod]:  # type: ignore[empty-body]
+    """Payment methods by the catalogue's names: bank_transfer, direct_debit, credit_card.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; customers then see that the method is not available.
+    Must never: open a connection; return a method that cannot be called from several threads at once; keep or ask for
+    a card number.
     """

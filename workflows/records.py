@@ -333,6 +333,45 @@ class AddressChange(Record):
     asked_at = UtcField()
 
 
+class Mandate(Record):
+    """What the customer allowed for paying a contract, or is about to: data alone, its state is the request's.
+
+    `label` is how it may be shown (numbers masked); `sealed` holds by the vault what the method must read again, and is
+    empty once that is no longer needed; `reference` is what the provider calls it. `in_use` is the contract's id while
+    this mandate is the one that is billed, so that a contract has one at most.
+    """
+
+    id = pw.BigAutoField()
+    instance = pw.BigIntegerField(unique=True)  # the request that made it
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    contract_id: int
+    contract = pw.ForeignKeyField(Contract, on_delete="CASCADE")
+    method = pw.CharField(32)
+    way = pw.CharField(8)  # of workflows.payments.Way
+    label = pw.CharField(200, default="")
+    sealed = pw.TextField(default="")
+    reference = pw.CharField(255, default="")
+    due_at = UtcField(null=True)  # until when the form or the page is waited for
+    active_from = pw.DateField(null=True)
+    ended_on = pw.DateField(null=True)
+    in_use = pw.BigIntegerField(null=True, unique=True)
+    booking = pw.CharField(16, default="")  # what the billing backend was last known to do: asked, queued, …
+
+
+class PaymentEvent(Record):
+    """An event of a provider that moved a request: each counts once, however often it is sent."""
+
+    id = pw.BigAutoField()
+    provider = pw.CharField(32)
+    event = pw.CharField(255)
+    instance = pw.BigIntegerField()
+    received_at = UtcField()
+
+    class Meta:
+        indexes = ((("provider", "event"), True),)
+
+
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     Contract,
@@ -354,4 +393,6 @@ RECORDS: tuple[type[Record], ...] = (
     RemovedAccount,
     PasswordReset,
     AddressChange,
+    Mandate,
+    PaymentEvent,
 )

@@ -23,6 +23,7 @@ from workflows.notices import NOTICE
 from workflows.notices.announcing import Announcer
 from workflows.password_change import PASSWORD_CHANGE
 from workflows.password_reset import PASSWORD_RESET
+from workflows.payment_method_change import PAYMENT_METHOD_CHANGE, PaymentEffects
 from workflows.services import Services
 
 WORKFLOWS: tuple[Workflow, ...] = (
@@ -32,6 +33,7 @@ WORKFLOWS: tuple[Workflow, ...] = (
     ACCOUNT_REMOVAL,
     CONTRACT_CHANGE,
     CUSTOMER_DETAILS_CHANGE,
+    PAYMENT_METHOD_CHANGE,
     NOTICE,
     FAQ_ENTRY,
     PASSWORD_CHANGE,
@@ -43,7 +45,11 @@ WORKFLOWS: tuple[Workflow, ...] = (
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
-EFFECT_KINDS = ("billing", "notice")  # what `effect_handlers` carries out, for who checks definitions without a site
+EFFECT_KINDS = (
+    "billing",
+    "notice",
+    "payment",
+)  # what `effect_handlers` carries out, for who checks definitions without a site
 
 
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
@@ -51,4 +57,5 @@ def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     return {
         "billing": BillingEffect(services),
         "notice": Announcer(services),
+        "payment": PaymentEffects(services),
     }

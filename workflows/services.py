@@ -16,6 +16,7 @@ from engine.errors import ConfigurationError
 from workflows.billing import BillingBackend
 from workflows.catalogue import Catalogue, Organisation
 from workflows.notices.channels import Distribution
+from workflows.payments import PaymentMethod
 from workflows.usage import DiskUsage
 from workflows.vault import Vault
 
@@ -50,7 +51,7 @@ class ReviewPolicy:
 @dataclass(frozen=True)
 class Services:
     """Everything that rules, effects and pages of this business share. `billing` and `disk_usage` are None where no
-    plugin does that."""
+    plugin does that; `payment_methods` are those that plugins bring, by the catalogue's names."""
 
     catalogue: Catalogue
     organisation: Organisation
@@ -61,3 +62,4 @@ class Services:
     billing: BillingBackend | None = None
     disk_usage: DiskUsage | None = None
     distribution: Distribution = field(default_factory=Distribution)  # of notices
+    payment_methods: Mapping[str, PaymentMethod] = field(default_factory=dict)

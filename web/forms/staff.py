@@ -5,7 +5,7 @@ from __future__ import annotations
 from wtforms import PasswordField, StringField
 
 from engine.text import _
-from web.forms import _EMAIL_MISSING, EXACT, _PASSWORD_MISSING, Form, _field
+from web.forms import _EMAIL_MISSING, _PASSWORD_MISSING, EXACT, Form, _field
 
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", **EXACT}
 _CODE_MISSING = _("確認コードをご入力ください。")

@@ -1,0 +1,117 @@
+"""Bank transfer (銀行振込): shows the company's account. Whoever transfers needs to allow nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from engine.definition import Refusal, Secret
+from engine.errors import ConfigurationError
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.text import Text, _, catalogue
+from workflows.payments import (
+    Active,
+    Begun,
+    Details,
+    Event,
+    Form,
+    MandateFacts,
+    NotAvailable,
+    PaymentContext,
+    PaymentMethod,
+    Report,
+    Way,
+)
+
+NAME = "bank_transfer"
+
+catalogue.add(Path(__file__).parent / "locale")
+
+_NO_ACCOUNT = NotAvailable(_("お振込先の口座が設定されていないため、現在お選びいただけません。"))
+
+
+class BankTransfer:
+    """The plugin and its payment method."""
+
+    way: Way = "none"
+    origins: Sequence[str] = ()
+
+    @dataclass(frozen=True)
+    class Config:
+        """The company's account, all of it or nothing: names of bank and branch, kind (普通, 当座), number, holder."""
+
+        bank: str = ""
+        branch: str = ""
+        kind: str = "普通"
+        number: str = ""
+        holder: str = ""
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        given = {one.name: getattr(config, one.name).strip() for one in fields(config)}
+        missing = [name for name, value in given.items() if not value]
+        if missing and set(missing) != {"bank", "branch", "number", "holder"}:
+            raise ConfigurationError(f"{', '.join(missing)}: expected, because other parts of the account are set")
+        self._configured = not missing
+        if missing and site.demo:
+            given = {
+                "bank": "デモ銀行",
+                "branch": "見本支店",
+                "kind": "普通",
+                "number": "0000000",
+                "holder": "カ）ミホン",
+            }
+            self._configured = True
+        self._account = given
+
+    @hookimpl
+    def register_payment_methods(self) -> Mapping[str, PaymentMethod]:
+        """This method; it says by itself where it lacks its settings."""
+        return {NAME: self}
+
+    def is_available(self, context: PaymentContext) -> NotAvailable | None:
+        """See `PaymentMethod.is_available`."""
+        return None if self._configured else _NO_ACCOUNT
+
+    def form(self, context: PaymentContext) -> Form:
+        """The account to transfer to; nothing is asked."""
+        titles: dict[str, Text] = {
+            "bank": _("銀行名"),
+            "branch": _("支店名"),
+            "kind": _("預金種目"),
+            "number": _("口座番号"),
+            "holder": _("口座名義"),
+        }
+        return Form(
+            facts=tuple((titles[name], value) for name, value in self._account.items()),
+            notes=(_("振込手数料はお客様のご負担となります。お振込先は請求書にも記載されます。"),),
+        )
+
+    def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+        """There is nothing to type."""
+        return Details()
+
+    def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
+        """It works at once."""
+        return Active()
+
+    def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
+        """There is no page to come back from."""
+        return None
+
+    def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
+        """Nobody sends events of transfers."""
+        return None
+
+    def handle_event(self, event: Event) -> Report:
+        """See `verify_event`."""
+        return Report("undefined")
+
+    def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
+        """It works."""
+        return Report("processed")
+
+    def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
+        """There is nothing to revoke."""
+        return Report("processed")

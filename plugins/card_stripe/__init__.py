@@ -1,0 +1,251 @@
+"""Cards through Stripe Checkout in setup mode: a page of Stripe's, so that no card number touches this site.
+
+The library `stripe` is an extra (`pip install tetsuzuki[stripe]`) and read when it is first needed. A card is confirmed
+by the webhook `checkout.session.completed`, whose signature is checked, or by asking for the session; never by what a
+browser brings back. Keys go along with every call that changes something, so that a repeat is told (Stripe keeps them
+for at least 24 hours, as long as a page lives).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from engine.definition import Refusal, Secret
+from engine.errors import ConfigurationError
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.text import Text, _, catalogue
+from workflows.payments import (
+    Begun,
+    Details,
+    Event,
+    Form,
+    MandateFacts,
+    NotAvailable,
+    PaymentContext,
+    PaymentMethod,
+    Pending,
+    Redirect,
+    Rejected,
+    Report,
+    Status,
+    Way,
+)
+
+NAME = "credit_card"
+
+catalogue.add(Path(__file__).parent / "locale")
+
+_SIGNATURE = "stripe-signature"
+_LONGEST_EVENT = 512 * 1024  # bytes; a session is a few thousand
+_ASK_AGAIN = timedelta(minutes=1)
+_NO_LIBRARY = NotAvailable(
+    _("カード決済に必要なライブラリ（stripe）が導入されていないため、現在お選びいただけません。")
+)
+_NO_KEYS = NotAvailable(_("カード決済の設定が完了していないため、現在お選びいただけません。"))
+_SESSION_STATES: Mapping[str, Status] = {"complete": "processed", "open": "pending", "expired": "canceled"}
+
+
+class CardStripe:
+    """The plugin and its payment method. Safe to use from several threads: each call has its own client."""
+
+    way: Way = "page"
+
+    @dataclass(frozen=True)
+    class Config:
+        """`api_key` and `webhook_secret` as Stripe's dashboard shows them; both, or the method is not available.
+
+        `origins`: where Checkout's pages are, if under a domain of the company's own. `timeout`: seconds a call.
+        `tolerance`: seconds by which an event's signature may be old. `api_base`: another server than Stripe's.
+        """
+
+        api_key: Secret | None = None
+        webhook_secret: Secret | None = None
+        origins: tuple[str, ...] = ("https://checkout.stripe.com",)
+        timeout: float = 20.0
+        tolerance: int = 300
+        api_base: str = "https://api.stripe.com"
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        if config.timeout <= 0 or config.tolerance <= 0:
+            raise ConfigurationError("timeout and tolerance: expected seconds above 0")
+        if (config.api_key is None) != (config.webhook_secret is None):
+            raise ConfigurationError("api_key and webhook_secret: expected both or neither")
+        self._config = config
+        self._demo = site.demo
+        self.origins: Sequence[str] = config.origins
+
+    @hookimpl
+    def register_payment_methods(self) -> Mapping[str, PaymentMethod]:
+        """This method; not in a demo, where nothing may reach real people."""
+        return {} if self._demo else {NAME: self}
+
+    def is_available(self, context: PaymentContext) -> NotAvailable | None:
+        """See `PaymentMethod.is_available`."""
+        if self._config.api_key is None:
+            return _NO_KEYS
+        return _NO_LIBRARY if find_spec("stripe") is None else None
+
+    def form(self, context: PaymentContext) -> Form:
+        """Nothing is asked here: the card is for Stripe's page alone."""
+        return Form(
+            notes=(
+                _("お申し込み後に、カード会社の決済画面（Stripe）へ進み、カード情報をご登録いただきます。"),
+                _("カード番号が当サイトに入力・保存されることはありません。"),
+                _("ご登録は、お申し込みから24時間以内にお済ませください。"),
+            )
+        )
+
+    def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+        """There is nothing to type."""
+        return Details()
+
+    def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
+        """A page at which the card is registered for later payments. No amount is charged."""
+        if self.is_available(context) is not None:
+            return Rejected("not_available")
+        import stripe
+
+        client = self._client()
+        # Nothing that may change in the meantime: the same key must come with the same contents.
+        about: dict[str, Any] = {"customer_number": context.customer_number, "contract": str(context.contract)}
+        try:
+            customer = client.v1.customers.create(
+                {"description": context.customer_number, "metadata": about},
+                {"idempotency_key": f"{key}.customer"},
+            )
+            session = client.v1.checkout.sessions.create(
+                {
+                    "mode": "setup",
+                    "currency": "jpy",
+                    "payment_method_types": ["card"],
+                    "customer": customer.id,
+                    "client_reference_id": str(context.request),
+                    "metadata": about,
+                    "locale": "auto",
+                    "success_url": context.return_url,
+                    "cancel_url": context.cancel_url,
+                },
+                {"idempotency_key": key},
+            )
+        except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError):
+            return Pending(_ASK_AGAIN)
+        except stripe.StripeError as error:
+            return Rejected(error.code or type(error).__name__)
+        if not session.url:  # it was completed or has expired since
+            return Pending(_ASK_AGAIN)
+        return Redirect(session.url, session.id)
+
+    def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
+        """Somebody came back; whether a card was registered, Stripe says by itself."""
+        if arguments.get("result") == "success":
+            return _("カード会社からの確認をお待ちしています。通常は数分以内に反映されます。")
+        return _("カード情報のご登録は完了していません。もう一度お手続きいただくか、お申し込みを取り下げてください。")
+
+    def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
+        """By Stripe's own check of signature and age."""
+        if self._config.webhook_secret is None or len(raw) > _LONGEST_EVENT or find_spec("stripe") is None:
+            return None
+        import stripe
+
+        signature = next((value for name, value in headers.items() if name.lower() == _SIGNATURE), "")
+        try:
+            text = raw.decode()
+            stripe.WebhookSignature.verify_header(
+                text, signature, str(self._config.webhook_secret), self._config.tolerance
+            )
+            payload = json.loads(text)
+        except (stripe.SignatureVerificationError, ValueError, RecursionError):
+            return None
+        if not isinstance(payload, dict) or not isinstance(payload.get("id"), str) or not payload["id"]:
+            return None
+        return Event(payload["id"], str(payload.get("type", "")), payload)
+
+    def handle_event(self, event: Event) -> Report:
+        """Sessions in setup mode that were completed or have expired; anything else is none of ours."""
+        data = event.payload.get("data")
+        session = data.get("object") if isinstance(data, dict) else None
+        if (
+            not isinstance(session, dict)
+            or session.get("object") != "checkout.session"
+            or session.get("mode") != "setup"
+        ):
+            return Report("undefined", detail="not about a session of ours")
+        statuses: Mapping[str, Status] = {
+            "checkout.session.completed": "processed",
+            "checkout.session.expired": "canceled",
+        }
+        number, reference = str(session.get("client_reference_id") or ""), str(session.get("id") or "")
+        request = int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else 0
+        status = statuses.get(event.kind, "undefined")
+        label = self._label(reference) if status == "processed" and reference else ""
+        return Report(status, request, reference, label)
+
+    def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
+        """How the session stands."""
+        if not mandate.reference:
+            return Report("pending", context.request)
+        return self._asked(lambda client: self._report(client, context.request, mandate.reference))
+
+    def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
+        """Close the page where it is open, and take the card back where one was registered."""
+        if not mandate.reference:
+            return Report("processed")
+
+        def end(client: Any) -> Report:
+            session = client.v1.checkout.sessions.retrieve(mandate.reference, {"expand": ["setup_intent"]})
+            if session.status == "open":
+                client.v1.checkout.sessions.expire(mandate.reference, {}, {"idempotency_key": key})
+            card = getattr(session.setup_intent, "payment_method", None) if session.status == "complete" else None
+            # A card that was detached before has no customer any more, and detaching it again would be an error.
+            if card and client.v1.payment_methods.retrieve(card).customer:
+                client.v1.payment_methods.detach(card, {}, {"idempotency_key": key})
+            return Report("processed", context.request, mandate.reference)
+
+        return self._asked(end)
+
+    def _report(self, client: Any, request: int, reference: str) -> Report:
+        session = client.v1.checkout.sessions.retrieve(
+            reference, {"expand": ["setup_intent", "setup_intent.payment_method"]}
+        )
+        status = _SESSION_STATES.get(str(session.status), "undefined")
+        method = getattr(session.setup_intent, "payment_method", None)
+        card = getattr(method, "card", None)
+        label = ""
+        if status == "processed" and card is not None:
+            label = f"{str(card.brand).upper()} **** {card.last4}（{int(card.exp_month):02d}/{card.exp_year}）"
+        return Report(status, request, reference, label)
+
+    def _label(self, reference: str) -> str:
+        """Brand and last digits, where Stripe can be asked now; a mandate is as good without."""
+        return self._asked(lambda client: self._report(client, 0, reference)).label
+
+    def _asked(self, ask: Callable[[Any], Report]) -> Report:
+        """What Stripe answers; `undefined` where it is not known, `error` where it refuses for good."""
+        if self._config.api_key is None or find_spec("stripe") is None:
+            return Report("undefined", detail="not configured")
+        import stripe
+
+        try:
+            return ask(self._client())
+        except (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError) as error:
+            return Report("error", detail=error.code or type(error).__name__)
+        except stripe.StripeError as error:
+            return Report("undefined", detail=error.code or type(error).__name__)
+
+    def _client(self) -> Any:
+        import stripe
+
+        assert self._config.api_key is not None
+        return stripe.StripeClient(
+            str(self._config.api_key),
+            base_addresses={"api": self._config.api_base},
+            http_client=stripe.new_default_http_client(timeout=self._config.timeout),
+            max_network_retries=1,
+        )

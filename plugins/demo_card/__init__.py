@@ -1,0 +1,157 @@
+"""Cards in a demo: a page of the site's own in place of a provider's, and signed events as a provider sends them.
+
+Only a demo has it. Nothing is charged and no number is asked for; the way through the site is the one of a real card.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from urllib.parse import urlencode
+
+from engine.definition import Refusal, Secret
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.text import Text, _, catalogue
+from workflows.payments import (
+    Begun,
+    Details,
+    Event,
+    Form,
+    MandateFacts,
+    NotAvailable,
+    PaymentContext,
+    PaymentMethod,
+    Redirect,
+    Report,
+    Status,
+    Way,
+)
+
+NAME = "credit_card"
+PATH = "/demo/card"
+LABEL = "DEMO **** 4242"
+
+catalogue.add(Path(__file__).parent / "locale")
+
+
+@dataclass(slots=True)
+class _Visit:
+    request: int
+    return_url: str
+    cancel_url: str
+    status: Status = "pending"
+
+
+class DemoCard:
+    """The plugin, its payment method, and the provider behind it. Visits are kept in memory: a demo forgets."""
+
+    way: Way = "page"
+    origins: Sequence[str] = ()
+
+    @dataclass(frozen=True)
+    class Config:
+        """Nothing to configure."""
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        self._demo = site.demo
+        self._secret = secrets.token_bytes(32)
+        self._visits: dict[str, _Visit] = {}
+        self._lock = Lock()
+
+    @hookimpl
+    def register_payment_methods(self) -> Mapping[str, PaymentMethod]:
+        """This method, in a demo."""
+        return {NAME: self} if self._demo else {}
+
+    def is_available(self, context: PaymentContext) -> NotAvailable | None:
+        """It always is."""
+        return None
+
+    def form(self, context: PaymentContext) -> Form:
+        """Nothing is asked."""
+        return Form(
+            notes=(
+                _("これはデモです。カード番号の入力や課金は一切ありません。"),
+                _("お申し込み後に、カード会社の画面を模したデモ画面へ進みます。"),
+            )
+        )
+
+    def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+        """There is nothing to type."""
+        return Details()
+
+    def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
+        """The demonstration page. One key is one visit."""
+        token = hmac.digest(self._secret, key.encode(), "sha256").hex()[:32]
+        with self._lock:
+            self._visits.setdefault(token, _Visit(context.request, context.return_url, context.cancel_url))
+        return Redirect(f"{PATH}/{token}", token)
+
+    def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
+        """What a provider's page would leave open."""
+        if arguments.get("result") == "success":
+            return _("カード会社（デモ）からの確認を受け取りました。")
+        return _("カード情報のご登録は完了していません。もう一度お手続きいただくか、お申し込みを取り下げてください。")
+
+    def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
+        """By a signature over the body."""
+        signature = next((value for name, value in headers.items() if name.lower() == "demo-signature"), "")
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._sign(raw).encode()):
+            return None
+        payload = json.loads(raw)
+        return Event(payload["id"], payload["type"], payload)
+
+    def handle_event(self, event: Event) -> Report:
+        """A card was registered, or given up."""
+        token = str(event.payload["token"])
+        visit = self._visits.get(token)
+        if visit is None:
+            return Report("undefined")
+        if event.kind == "registered":
+            return Report("processed", visit.request, token, LABEL)
+        return Report("canceled", visit.request, token)
+
+    def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
+        """What was pressed."""
+        visit = self._visits.get(mandate.reference)
+        if visit is None:
+            return Report("undefined", context.request, mandate.reference, detail="the demo was started anew")
+        label = LABEL if visit.status == "processed" else ""
+        return Report(visit.status, context.request, mandate.reference, label)
+
+    def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
+        """Forget the visit."""
+        with self._lock:
+            self._visits.pop(mandate.reference, None)
+        return Report("processed")
+
+    # The provider's side
+
+    def shown(self, token: str) -> str | None:
+        """See `DemonstrationPage.shown`."""
+        return LABEL if token in self._visits else None
+
+    def press(self, token: str, *, success: bool) -> tuple[bytes, Mapping[str, str]]:
+        """See `DemonstrationPage.press`."""
+        with self._lock:
+            visit = self._visits[token]
+            if success:
+                visit.status = "processed"
+        kind = "registered" if success else "given_up"
+        raw = json.dumps({"id": f"demo-{token}-{kind}", "type": kind, "token": token}).encode()
+        return raw, {"Demo-Signature": self._sign(raw)}
+
+    def leads_to(self, token: str, *, success: bool) -> str:
+        """See `DemonstrationPage.leads_to`."""
+        visit = self._visits[token]
+        back = visit.return_url if success else visit.cancel_url
+        return back or "/?" + urlencode({"result": "success" if success else "cancel"})
+
+    def _sign(self, raw: bytes) -> str:
+        return hmac.digest(self._secret, raw, "sha256").hex()

@@ -1,0 +1,267 @@
+"""Cards by Stripe: Checkout against a small server of our own, the other calls against localstripe as a process."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import pytest
+import stripe
+
+from engine.definition import Secret
+from engine.errors import ConfigurationError
+from engine.plugins import SiteFacts
+from plugins.card_stripe import CardStripe
+from plugins.demo_card import DemoCard
+from tests.stories.conftest import eventually
+from tests.stripe_server import StripeServer
+from workflows.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
+from workflows.testing import PaymentMethodContract, context
+
+KEY, WEBHOOK_SECRET = "sk_test_of_the_tests", "whsec_of_the_tests"
+NOTHING = Secret("")
+
+
+def facts(demo: bool = False) -> SiteFacts:
+    return SiteFacts(Path("var"), "http://localhost", "a@b.example", demo, "Asia/Tokyo")
+
+
+@pytest.fixture
+def server() -> Iterator[StripeServer]:
+    running = StripeServer(WEBHOOK_SECRET)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def method(server: StripeServer) -> CardStripe:
+    return made(server.url)
+
+
+def made(api_base: str) -> CardStripe:
+    return CardStripe(CardStripe.Config(Secret(KEY), Secret(WEBHOOK_SECRET), api_base=api_base), facts())
+
+
+class TestContract(PaymentMethodContract):
+    hidden = (KEY, WEBHOOK_SECRET)
+
+    @pytest.fixture
+    def method(self, server: StripeServer) -> CardStripe:
+        return made(server.url)
+
+
+class TestDemonstrationContract(PaymentMethodContract):
+    @pytest.fixture
+    def method(self) -> DemoCard:
+        return DemoCard(DemoCard.Config(), facts(demo=True))
+
+
+def began(method: CardStripe, key: str = "a key") -> Redirect:
+    begun = method.begin(context(), MandateFacts(1, "", ""), NOTHING, key)
+    assert isinstance(begun, Redirect)
+    return begun
+
+
+def of(reference: str) -> MandateFacts:
+    return MandateFacts(1, "", reference)
+
+
+def test_a_page_is_stripes_and_knows_the_request(method: CardStripe, server: StripeServer) -> None:
+    begun = began(method)
+    session = server.objects[begun.reference]
+    assert begun.url == session["url"]
+    assert session["client_reference_id"] == "12"
+    assert session["success_url"] == "http://localhost/return?result=success"
+
+
+def test_beginning_again_makes_no_second_page(method: CardStripe, server: StripeServer) -> None:
+    assert began(method) == began(method)
+    assert [one for one in server.objects if one.startswith("cs_")] == [began(method).reference]
+
+
+def test_a_page_that_was_left_is_pending_and_a_card_that_was_typed_is_processed(
+    method: CardStripe, server: StripeServer
+) -> None:
+    reference = began(method).reference
+    assert method.query(context(), of(reference)).status == "pending"
+    server.register_card(reference)
+    report = method.query(context(), of(reference))
+    assert (report.status, report.label) == ("processed", "VISA **** 4242（04/2030）")
+
+
+def test_a_server_that_is_down_leaves_it_undefined_and_begins_nothing(method: CardStripe, server: StripeServer) -> None:
+    reference = began(method).reference
+    server.down = True
+    assert method.query(context(), of(reference)).status == "undefined"
+    assert isinstance(method.begin(context(), MandateFacts(1, "", ""), NOTHING, "other"), Pending)
+    assert method.revoke(context(), of(reference), NOTHING, "key").status == "undefined"
+
+
+def test_nobody_there_is_undefined() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    method = made(url)
+    assert method.query(context(), of("cs_1")).status == "undefined"
+    assert isinstance(method.begin(context(), MandateFacts(1, "", ""), NOTHING, "key"), Pending)
+
+
+def test_revoking_closes_an_open_page(method: CardStripe, server: StripeServer) -> None:
+    reference = began(method).reference
+    assert method.revoke(context(), of(reference), NOTHING, "key").status == "processed"
+    assert server.objects[reference]["status"] == "expired"
+    assert method.query(context(), of(reference)).status == "canceled"
+
+
+def test_revoking_takes_a_card_back_once(method: CardStripe, server: StripeServer) -> None:
+    reference = began(method).reference
+    server.register_card(reference)
+    for key in ("first", "second"):
+        assert method.revoke(context(), of(reference), NOTHING, key).status == "processed"
+    assert sum(path.endswith("/detach") for _verb, path in server.calls) == 1
+
+
+def test_an_unknown_session_is_an_error(method: CardStripe) -> None:
+    assert method.query(context(), of("cs_unknown")).status == "error"
+
+
+def test_an_event_of_stripe_is_believed(method: CardStripe, server: StripeServer) -> None:
+    reference = began(method).reference
+    server.register_card(reference)
+    raw = server.event("checkout.session.completed", reference)
+    event = method.verify_event(raw, server.signed(raw))
+    assert event is not None
+    report = method.handle_event(event)
+    assert (report.status, report.request, report.reference) == ("processed", 12, reference)
+    assert report.label == "VISA **** 4242（04/2030）"
+
+
+def test_an_event_counts_although_stripe_cannot_be_asked(method: CardStripe, server: StripeServer) -> None:
+    reference = began(method).reference
+    raw = server.event("checkout.session.completed", reference)
+    server.down = True
+    event = method.verify_event(raw, server.signed(raw))
+    assert event is not None
+    report = method.handle_event(event)
+    assert (report.status, report.label) == ("processed", "")
+
+
+@pytest.mark.parametrize("fault", ["changed", "secret", "old", "missing", "huge", "no json", "no id"])
+def test_what_is_not_stripes_is_not_believed(method: CardStripe, server: StripeServer, fault: str) -> None:
+    raw = server.event("checkout.session.completed", began(method).reference)
+    if fault == "huge":
+        raw = raw[:-1] + b" " * 600_000 + b"}"
+    if fault == "no json":
+        raw = b"{"
+    if fault == "no id":
+        raw = b'{"id": 3}'
+    headers = server.signed(raw, age=301 if fault == "old" else 0, secret="whsec_other" if fault == "secret" else "")
+    if fault == "changed":
+        raw = raw.replace(b'"12"', b'"13"')
+    if fault == "missing":
+        headers = {}
+    assert method.verify_event(raw, headers) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mode": "payment"},
+        {"object": "invoice"},
+        {"client_reference_id": "9" * 40},
+        {"client_reference_id": None},
+        {"client_reference_id": "-1"},
+        {"client_reference_id": "٣"},
+    ],
+)
+def test_events_about_other_things_concern_no_request(
+    method: CardStripe, server: StripeServer, changes: dict[str, str]
+) -> None:
+    raw = server.event("checkout.session.completed", began(method).reference, **changes)
+    event = method.verify_event(raw, server.signed(raw))
+    assert event is not None
+    assert method.handle_event(event).request == 0
+
+
+@pytest.mark.parametrize("data", [None, [], "x", {"object": None}, {}])
+def test_an_event_of_another_shape_concerns_no_request(method: CardStripe, server: StripeServer, data: object) -> None:
+    import json
+
+    raw = json.dumps({"id": "evt_1", "type": "checkout.session.completed", "data": data}).encode()
+    event = method.verify_event(raw, server.signed(raw))
+    assert event is not None
+    assert method.handle_event(event).status == "undefined"
+
+
+def test_without_keys_it_says_why() -> None:
+    method = CardStripe(CardStripe.Config(), facts())
+    missing = method.is_available(context())
+    assert missing is not None
+    assert "設定" in str(missing.reason)
+    assert method.begin(context(), MandateFacts(1, "", ""), NOTHING, "key") == Rejected("not_available")
+    assert method.verify_event(b"{}", {"Stripe-Signature": "t=1,v1=0"}) is None
+
+
+def test_one_key_without_the_other_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="both or neither"):
+        CardStripe(CardStripe.Config(api_key=Secret(KEY)), facts())
+
+
+def test_a_demo_reaches_no_stripe_and_nobody_else_has_the_demo() -> None:
+    assert CardStripe(CardStripe.Config(), facts(demo=True)).register_payment_methods() == {}
+    assert DemoCard(DemoCard.Config(), facts(demo=False)).register_payment_methods() == {}
+    assert isinstance(DemoCard(DemoCard.Config(), facts(demo=True)), DemonstrationPage)
+
+
+@pytest.fixture(scope="module")
+def localstripe() -> Iterator[str]:
+    """localstripe keeps what it knows in a file of its own folder; `--from-scratch` forgets it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def answers() -> bool:
+        assert process.poll() is None
+        try:
+            with urlopen(url, timeout=5):
+                return True
+        except HTTPError:
+            return True
+        except URLError:
+            return False
+
+    eventually("localstripe", answers)
+    yield url
+    process.terminate()
+    process.wait(15)
+
+
+def test_cards_are_detached_as_localstripe_does_it(localstripe: str, server: StripeServer) -> None:
+    """Customers and cards are localstripe's; the session, which it has not, is our own server's."""
+    method = made(localstripe)
+    client = method._client()
+    customer = client.v1.customers.create({"description": "A01234567"}, {"idempotency_key": "localstripe.customer"})
+    token = client.v1.payment_methods.create(
+        {"type": "card", "card": {"number": "4242424242424242", "exp_month": 4, "exp_year": 2030, "cvc": "123"}}
+    )
+    client.v1.payment_methods.attach(token.id, {"customer": customer.id})
+    assert client.v1.payment_methods.retrieve(token.id).customer == customer.id
+    client.v1.payment_methods.detach(token.id, {}, {"idempotency_key": "localstripe.detach"})
+    assert client.v1.payment_methods.retrieve(token.id).customer is None
+
+
+def test_checkout_is_what_localstripe_has_not(localstripe: str) -> None:
+    """Then our own server is needed; and a call that is refused begins nothing."""
+    begun = made(localstripe).begin(context(), MandateFacts(1, "", ""), NOTHING, "key")
+    assert isinstance(begun, Pending | Rejected)
+    with pytest.raises(stripe.StripeError):
+        made(localstripe)._client().v1.checkout.sessions.create({"mode": "setup", "currency": "jpy"})

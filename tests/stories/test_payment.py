@@ -1,0 +1,183 @@
+"""ご契約種別・お支払い方法変更 (G35), followed in a real browser; the mails of G31 read from a real mail server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+import plugins.card_stripe
+import plugins.direct_debit  # noqa: F401  (bring their translations along)
+from engine.store import to_db
+from tests.smtp_server import Received
+from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, end, eventually, served
+from workflows.passwords import Hasher
+
+pytestmark = pytest.mark.browser
+
+NAME = "見本 花子"
+PASSWORD = "浅い川も深く渡れ 7"
+NUMBER = "0123567"
+LABEL = "みずほ銀行 丸之内支店 普通 ****567"
+SETTINGS = """
+[plugins.bank_transfer]
+bank = "みほん銀行"
+branch = "本店"
+number = "7654321"
+holder = "カ）ネオ"
+
+[plugins.direct_debit]
+postcode = "220-0012"
+address = "神奈川県横浜市西区みなとみらい1-1"
+"""
+
+
+@pytest.fixture(scope="module")
+def product(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    folder = tmp_path_factory.mktemp("product")
+    (folder / "tetsuzuki.toml").write_text(SETTINGS, encoding="utf-8")
+    with served(folder, f"sqlite:///{folder / 'tetsuzuki.db'}") as running:
+        yield running
+
+
+def has_account(product: Product, number: str, email: str, language: str = "ja") -> None:
+    """How an account is made, another story tells."""
+    ((customer,),) = product.sql("SELECT id FROM customer WHERE number = ?", number)
+    product.sql(
+        "INSERT INTO account (customer_id, email, user_name, password_hash, role, language, created_at, terms_version) "
+        "VALUES (?, ?, ?, ?, 'editor', ?, ?, '')",
+        customer,
+        email,
+        NAME,
+        Hasher(1, 8, 1).hash(PASSWORD),
+        language,
+        to_db(datetime.now(UTC)),
+    )
+
+
+def mails_cc(product: Product, contractor: str, account: str, subject: str) -> list[Received]:
+    """Mails of this subject To the contractor, Cc the account that acted (G31)."""
+    return [
+        received
+        for received in product.mail.messages
+        if received.mail["Subject"] == subject and set(received.recipients) == {contractor, account}
+    ]
+
+
+@pytest.mark.parametrize(("language", "device"), [("ja", "desktop"), ("en", "phone")])
+def test_g35_direct_debit_is_asked_for_by_the_manual(
+    product: Product, customer: Customer, visit: Visit, language: str, device: str
+) -> None:
+    hanako = visit(language, device)
+    page, email = hanako.page, f"hanako@{customer.subdomain}.example"
+    has_account(product, customer.number, email, language)
+    hanako.comes_in()
+    hanako.fill(サブドメイン=customer.subdomain, メールアドレス=email, パスワード=PASSWORD)
+    hanako.button("ログイン").click()
+    hanako.arrives_at("サポートサイトTOP")
+
+    page.locator(".submenu summary").click()
+    hanako.link("ご契約種別・お支払い方法変更").click()
+    hanako.arrives_at("ご契約種別・お支払い方法変更")
+    for text in ("月払い", "年間一括払い", "銀行振込", "口座振替"):
+        assert hanako.say(text) in hanako.text()
+    assert hanako.say("カード決済の設定が完了していないため、現在お選びいただけません。") in hanako.text()
+    hanako.looks_at("payment")
+    page.get_by_role("link", name=_method(hanako, "%(method)sに変更する", "口座振替")).first.click()
+
+    heading = _method(hanako, "お支払い方法の変更：%(method)s", "口座振替")
+    expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
+    hanako.fill(金融機関="みずほ銀行", 支店="丸之内", 口座番号="123 567 99")
+    hanako.field("口座名義（カタカナ）").fill("カ）ミホンショウジ")
+    hanako.button("確認へ進む").click()
+    expect(page.locator(".field-error")).to_have_text(hanako.say("口座番号は7桁以内の数字でご入力ください。"))
+    hanako.looks_at("payment-form")
+    hanako.fill(口座番号=NUMBER)
+    hanako.button("確認へ進む").click()
+
+    hanako.arrives_at("お申し込み内容の確認")
+    assert LABEL in hanako.text()
+    assert NUMBER not in page.content()
+    hanako.looks_at("payment-confirm")
+    hanako.button("この内容で申し込む").click()
+
+    hanako.arrives_at("お支払い方法変更のお申し込み")
+    eventually("the first step", product.everything_is_sent)
+    page.reload()
+    hanako.looks_at("payment-request")
+    with page.expect_download() as download:
+        hanako.link("依頼書（PDF）をダウンロード").click()
+    path = download.value.path()
+    assert Path(path).read_bytes().startswith(b"%PDF-")
+    assert download.value.suggested_filename.endswith(".pdf")
+
+    received = {
+        "ja": "お支払い方法変更のお申し込みを受け付けました",
+        "en": "We have received your request to change the payment method",
+    }[language]
+    form = {"ja": "口座振替依頼書をご返送ください", "en": "Please return the direct debit form"}[language]
+    for subject in (received, form):
+        eventually(subject, lambda subject=subject: mails_cc(product, customer.contractor, email, subject))
+        (mail,) = mails_cc(product, customer.contractor, email, subject)
+        assert mail.sender == SENDER
+        assert [one.addr_spec for one in mail.mail["From"].addresses] == [SENDER]
+        assert [one.addr_spec for one in mail.mail["To"].addresses] == [customer.contractor]
+        assert [one.addr_spec for one in mail.mail["Cc"].addresses] == [email]
+        assert LABEL in mail.part("plain")
+        assert NUMBER not in mail.part("plain") + mail.part("html")
+
+    hanako.button("お申し込みを取り下げる").click()
+    expect(page.get_by_role("heading", level=2).first).to_contain_text(hanako.say("取り下げ"))
+    hanako.looks_at("payment-withdrawn")
+
+
+def test_g35_a_card_is_registered_in_the_demo(
+    product: Product, visit: Visit, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """`tetsuzuki demo`, as `make run` starts it: the whole way of a card, without one."""
+    folder = tmp_path_factory.mktemp("demo")
+    demo = Product(folder, f"sqlite:///{folder / 'var' / 'tetsuzuki.db'}")
+    with demo.mail:
+        process = demo.start("demo", "--port", str(demo.port), "--var", str(folder / "var"))
+        try:
+            eventually("the demo", lambda: "Try first" in demo.log.read_text() or None)
+            has_account(demo, "A01234567", "hanako@sample.example")
+            hanako = visit("ja", "phone", at=demo)
+            eventually("an answer", lambda: _answers(hanako))
+            hanako.log_in("sample", "hanako@sample.example", PASSWORD)
+            hanako.open("/registration/payment")
+            hanako.page.get_by_role("link", name="クレジットカード決済に変更する").first.click()
+            hanako.button("確認へ進む").click()
+            hanako.button("この内容で申し込む").click()
+            hanako.arrives_at("お支払い方法変更のお申し込み")
+            hanako.button("カード会社の画面へ進む").click()
+            hanako.arrives_at("カード会社の画面（デモ）")
+            hanako.looks_at("payment-demo-card")
+            hanako.button("カードを登録する（成功）").click()
+            hanako.arrives_at("お支払い方法変更のお申し込み")
+            assert "変更日をお待ちください" in hanako.text()
+            assert "DEMO **** 4242" in hanako.text()
+            hanako.looks_at("payment-card-scheduled")
+        finally:
+            end(process)
+    assert "Traceback" not in demo.log.read_text()
+
+
+def _method(reader: Visitor, text: str, method: str) -> str:
+    from engine.text import Text
+
+    return Text(text, (("method", Text(method)),)).render(reader.language)
+
+
+def _answers(visitor: Visitor) -> bool:
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(visitor.product.address, timeout=5) as response:
+            return bool(response.status == 200)
+    except URLError:
+        return False

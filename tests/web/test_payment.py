@@ -1,0 +1,448 @@
+"""ご契約種別・お支払い方法変更 as a page, the webhooks, and the demonstration of a card company (G35)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from engine.testing import Clock, MemoryMailer
+from tests.dumps import dump, dump_bytes
+from tests.payments import APRIL, HOLDER, LABEL, NUMBER, TYPED, WEBHOOK_SECRET, Books, paying_site, staff, state, work
+from tests.stripe_server import StripeServer
+from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
+from web.app import create_app
+from web.bootstrap import Site
+from workflows.records import Account, Contract, Customer, Mandate, PaymentEvent
+from workflows.requests import Decision
+
+PAGE = "/registration/payment"
+CARD = "クレジットカード決済に変更する"
+DEBIT = "口座振替に変更する"
+
+
+@pytest.fixture
+def stripe() -> Iterator[StripeServer]:
+    running = StripeServer(WEBHOOK_SECRET)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def site(sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer, stripe: StripeServer) -> Iterator[Site]:
+    made = paying_site(sqlite_url, tmp_path, clock, mailer, books=Books(), stripe=stripe)
+    yield made
+    made.close()
+
+
+def logged_in(site: Site, app: Flask, of: Customer, role: str = "editor", email: str = EMAIL) -> Browser:
+    Account.create(
+        customer=of,
+        email=email,
+        user_name=USER_NAME,
+        password_hash=site.hasher.hash(PASSWORD),
+        role=role,
+        created_at=APRIL,
+    )
+    somebody = Browser(app)
+    subdomain = Contract.select().where(Contract.customer == of).order_by(Contract.id).first().subdomain
+    somebody.log_in(email=email, subdomain=subdomain)
+    return somebody
+
+
+@pytest.fixture
+def hanako(site: Site, app: Flask, customer: Customer) -> Browser:
+    return logged_in(site, app, customer)
+
+
+def follow(browser: Browser, text: str, nth: int = 0) -> None:
+    links = [a for a in browser.page.find_all("a") if a.get_text(strip=True) == text]
+    assert links, f"no link {text} on {browser.path}"
+    browser.open(links[nth]["href"])
+
+
+def request_number(browser: Browser) -> int:
+    return int(browser.path.rsplit("/", 1)[1])
+
+
+def ask_debit(browser: Browser, **changes: str) -> int:
+    browser.open(PAGE)
+    follow(browser, DEBIT)
+    browser.press("確認へ進む", **(TYPED | changes))
+    browser.press("この内容で申し込む")
+    return request_number(browser)
+
+
+def ask_card(browser: Browser) -> int:
+    browser.open(PAGE)
+    follow(browser, CARD)
+    browser.press("確認へ進む")
+    browser.press("この内容で申し込む")
+    return request_number(browser)
+
+
+def open_page(browser: Browser) -> str:
+    """Press the button; where it leads."""
+    action, data = browser.filled("カード会社の画面へ進む")
+    return str(browser.client.post(action, data=data).headers["Location"])
+
+
+def test_the_page_shows_every_contract_with_term_and_method(hanako: Browser) -> None:
+    hanako.open(PAGE)
+    assert hanako.title == "ご契約種別・お支払い方法変更"
+    for text in ("月払い", "年間一括払い", "銀行振込", DEBIT, CARD):
+        assert text in hanako.text
+
+
+def test_what_is_not_configured_is_shown_with_the_reason_and_no_button(
+    sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site = paying_site(sqlite_url, tmp_path, clock, mailer, plugins={})
+    of = add_customer()
+    Contract.update(payment_method="credit_card").execute()
+    browser = logged_in(site, create_app(site), of)
+    browser.open(PAGE)
+    assert "お振込先の口座が設定されていないため" in browser.text
+    assert "依頼書のご返送先が設定されていないため" in browser.text
+    assert "カード決済の設定が完了していないため" in browser.text
+    assert not [a for a in browser.page.find_all("a") if "変更する" in a.get_text()]
+    contract = Contract.get()
+    for method in ("bank_transfer", "direct_debit", "credit_card", "cash"):
+        assert browser.client.get(f"{PAGE}/{contract.id}/{method}").status_code == 404
+    site.close()
+
+
+def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mailer: MemoryMailer) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    assert hanako.title == "お支払い方法の変更：口座振替"
+    hanako.press("確認へ進む", **TYPED)
+    assert hanako.title == "お申し込み内容の確認"
+    assert LABEL in hanako.text
+    assert "2026年5月1日" in hanako.text
+    assert NUMBER not in hanako.response.get_data(as_text=True)
+    assert Mandate.select().count() == 0  # nothing is kept before the yes
+    hanako.press("この内容で申し込む")
+    number = request_number(hanako)
+    assert "依頼書のご返送待ち" in hanako.text
+    pdf = hanako.client.get(f"{PAGE}/requests/{number}/form.pdf")
+    assert (pdf.status_code, pdf.mimetype) == (200, "application/pdf")
+    assert pdf.data.startswith(b"%PDF-")
+    assert pdf.headers["Cache-Control"] == "no-store"
+    work(site)
+    assert state(site, number) == "awaiting_form"
+    held = dump_bytes(site.db)
+    assert NUMBER.encode() not in held
+    assert HOLDER.encode() not in held
+    hanako.press("お申し込みを取り下げる")
+    assert "現在の状況：取り下げ" in hanako.text
+    assert hanako.client.get(f"{PAGE}/requests/{number}/form.pdf").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"bank": "ない銀行"}, "bank"),
+        ({"branch": ""}, "branch"),
+        ({"number": "12345678"}, "number"),
+        ({"holder": "株式会社"}, "holder"),
+    ],
+)
+def test_what_is_wrong_stands_at_its_field(hanako: Browser, changes: dict[str, str], field: str) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    response = hanako.press("確認へ進む", **(TYPED | changes))
+    assert response.status_code == 422
+    assert set(hanako.errors) == {field}
+
+
+def test_a_form_sent_twice_is_one_request(site: Site, hanako: Browser, mailer: MemoryMailer) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    hanako.press("確認へ進む", **TYPED)
+    action, data = hanako.filled("この内容で申し込む")
+    answers = [hanako.client.post(action, data=data) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    assert Mandate.select().count() == 1
+    # another one, made meanwhile in another tab, is told that somebody was faster
+    answer = hanako.client.post(action, data=data | {"request_key": "another"})
+    assert answer.status_code == 422
+    assert "同じ内容のお申し込みを受け付けています" in answer.get_data(as_text=True)
+
+
+def test_what_waits_for_its_confirmation_is_sealed_for_one_account_contract_and_method(
+    site: Site, app: Flask, hanako: Browser, customer: Customer, clock: Clock
+) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    hanako.press("確認へ進む", **TYPED)
+    action, data = hanako.filled("この内容で申し込む")
+    first, second = Contract.select().order_by(Contract.id)
+    taro = logged_in(site, app, customer, email="taro@customer.example")
+    taro.open(PAGE)
+    token = taro.page.find("input", attrs={"name": "csrf_token"})["value"]
+    tries = [
+        (hanako, action.replace(f"/{first.id}/", f"/{second.id}/"), data),
+        (hanako, action.replace("direct_debit", "credit_card"), data),
+        (hanako, action, data | {"sealed": data["sealed"][:-8] + "AAAAAAA="}),
+        (hanako, action, data | {"sealed": "漢字\0"}),
+        (hanako, action, data | {"sealed": ""}),
+        (taro, action, data | {"csrf_token": token}),
+    ]
+    for browser, where, what in tries:
+        assert browser.client.post(where, data=what).status_code == 422
+    clock.forward(minutes=29)
+    hanako.client.get(PAGE)
+    clock.forward(minutes=2)
+    assert hanako.client.post(action, data=data).status_code == 422  # too late
+    assert Mandate.select().count() == 0
+
+
+def test_a_date_that_moved_since_is_shown_before_it_is_sent(site: Site, hanako: Browser, clock: Clock) -> None:
+    clock.now = site.services.calendar.midnight(date(2026, 5, 1)) - timedelta(minutes=5)
+    hanako.log_in()
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    hanako.press("確認へ進む", **TYPED)
+    clock.forward(minutes=10)
+    response = hanako.press("この内容で申し込む")
+    assert response.status_code == 422
+    assert "変更日が変わりました" in hanako.text
+    assert "2026年6月1日" in hanako.text
+    hanako.press("この内容で申し込む")
+    assert "現在の状況" in hanako.text
+
+
+def test_a_card_is_registered_on_the_providers_page_alone(
+    site: Site, app: Flask, hanako: Browser, stripe: StripeServer
+) -> None:
+    number = ask_card(hanako)
+    policy = hanako.response.headers["Content-Security-Policy"]
+    assert f"form-action 'self' {stripe.url};" in policy
+    where = open_page(hanako)
+    assert where.startswith(stripe.url)
+    assert open_page(hanako) == where  # no second page
+    reference = Mandate.get(Mandate.instance == number).reference
+    hanako.open(f"{PAGE}/requests/{number}/return?result=success")
+    assert "カード会社からの確認をお待ちしています" in hanako.text
+    assert state(site, number) == "awaiting_page"  # a hint settles nothing
+    stripe.register_card(reference)
+    raw = stripe.event("checkout.session.completed", reference)
+    outside = app.test_client()
+    answer = outside.post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
+    assert (answer.status_code, answer.get_data()) == (200, b"done")
+    hanako.open(f"{PAGE}/requests/{number}")
+    assert "変更日をお待ちください" in hanako.text
+    assert "VISA **** 4242" in hanako.text
+    held = dump_bytes(site.db)
+    assert b"4242424242424242" not in held
+    assert b"sk_test" not in held
+
+
+def test_a_provider_that_is_down_is_told_and_nothing_begins(site: Site, hanako: Browser, stripe: StripeServer) -> None:
+    number = ask_card(hanako)
+    stripe.down = True
+    hanako.press("カード会社の画面へ進む")
+    assert "時間をおいて、もう一度お試しください" in hanako.text
+    assert Mandate.get(Mandate.instance == number).reference == ""
+
+
+def test_webhooks_that_are_forged_replayed_late_or_strange_do_nothing_and_never_fail(
+    site: Site, app: Flask, hanako: Browser, stripe: StripeServer
+) -> None:
+    number = ask_card(hanako)
+    open_page(hanako)
+    reference = Mandate.get(Mandate.instance == number).reference
+    outside = app.test_client()
+
+    def send(raw: bytes, headers: dict[str, str], method: str = "credit_card") -> tuple[int, bytes]:
+        answer = outside.post(f"/webhooks/{method}", data=raw, headers=headers)
+        return answer.status_code, answer.get_data()
+
+    raw = stripe.event("checkout.session.completed", reference)
+    before = dump(site.db)
+    for headers in (
+        {},
+        {"Stripe-Signature": "t=1,v1=00"},
+        stripe.signed(raw, secret="whsec_x"),
+        stripe.signed(raw, age=301),
+    ):
+        assert send(raw, headers)[0] == 400
+    for other in (b"", b"\xff\xfe", b"{", b"[" * 60_000, b"null"):
+        assert send(other, {"Stripe-Signature": "t=1,v1=00"})[0] == 400
+        assert send(other, stripe.signed(other) if other[:1] != b"\xff" else {})[0] == 400
+    assert send(b"x" * 70_000, stripe.signed(raw))[0] == 413
+    for method in ("bank_transfer", "direct_debit"):
+        assert send(raw, stripe.signed(raw), method)[0] == 400
+    assert send(raw, stripe.signed(raw), "cash")[0] == 404
+    assert outside.get("/webhooks/credit_card").status_code == 405
+    ignored = [
+        stripe.event("invoice.paid", reference),
+        stripe.event("checkout.session.expired", reference),
+        stripe.event("checkout.session.completed", reference, client_reference_id=str(number + 1)),
+        stripe.event("checkout.session.completed", reference, id="cs_of_somebody_else"),
+        stripe.event("checkout.session.completed", reference, client_reference_id="999999999999999999"),
+    ]
+    for event in ignored:
+        assert send(event, stripe.signed(event)) == (200, b"ignored")
+    assert dump(site.db) == before
+    stripe.register_card(reference)
+    raw = stripe.event("checkout.session.completed", reference, number=7)
+    assert send(raw, stripe.signed(raw)) == (200, b"done")
+    for again in (raw, stripe.event("checkout.session.expired", reference, number=8)):  # replayed; out of order
+        assert send(again, stripe.signed(again)) == (200, b"ignored")
+    assert state(site, number) == "scheduled"
+    assert PaymentEvent.select().count() == 1
+
+
+def test_an_event_for_another_customers_request_changes_neither(
+    site: Site, app: Flask, hanako: Browser, stripe: StripeServer
+) -> None:
+    mine = ask_card(hanako)
+    open_page(hanako)
+    reference = Mandate.get(Mandate.instance == mine).reference
+    other = Customer.create(
+        number="A09999999", company="別会社", channel="direct", contractor_name="別", contractor_email="b@b.example"
+    )
+    Contract.create(
+        customer=other,
+        product="desknets-neo",
+        subdomain="betsu",
+        term="monthly",
+        payment_method="bank_transfer",
+        users=5,
+        started_on=date(2024, 1, 1),
+    )
+    jiro = logged_in(site, app, other, email="jiro@b.example")
+    theirs = ask_card(jiro)
+    open_page(jiro)
+    stripe.register_card(reference)
+    raw = stripe.event("checkout.session.completed", reference, client_reference_id=str(theirs))
+    answer = app.test_client().post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
+    assert answer.get_data() == b"ignored"
+    assert [state(site, number) for number in (mine, theirs)] == ["awaiting_page", "awaiting_page"]
+    # and no page of the other's request opens
+    for path in ("", "/form.pdf", "/return?result=success"):
+        assert hanako.client.get(f"{PAGE}/requests/{theirs}{path}").status_code == 404
+    hanako.open(f"{PAGE}/requests/{mine}")
+    _action, data = hanako.filled("お申し込みを取り下げる")
+    for path in ("", "/page"):
+        assert hanako.client.post(f"{PAGE}/requests/{theirs}{path}", data=data).status_code == 404
+    contract = Contract.get(Contract.customer == other)
+    assert hanako.client.get(f"{PAGE}/{contract.id}/credit_card").status_code == 404
+    for path in ("", "/start"):
+        assert hanako.client.post(f"{PAGE}/{contract.id}/credit_card{path}", data=data).status_code == 404
+    assert hanako.client.get(f"{PAGE}/requests/99999999999999999999").status_code == 404
+
+
+def test_who_only_looks_may_not_change(site: Site, app: Flask, customer: Customer) -> None:
+    viewer = logged_in(site, app, customer, role="viewer")
+    assert viewer.client.get(PAGE).status_code == 403
+    assert app.test_client().get(PAGE).status_code == 302
+
+
+def test_the_second_of_two_browsers_is_told(site: Site, app: Flask, hanako: Browser, customer: Customer) -> None:
+    number = ask_debit(hanako)
+    work(site)
+    taro = logged_in(site, app, customer, email="taro@customer.example")
+    taro.open(f"{PAGE}/requests/{number}")
+    hanako.open(f"{PAGE}/requests/{number}")
+    site.engine.fire(number, "receive_form", staff())
+    hanako.press("お申し込みを取り下げる")
+    assert "状態が変わったため" in hanako.text
+    assert state(site, number) == "received"
+    hanako.press("お申し込みを取り下げる")
+    assert state(site, number) == "withdrawn"
+    taro.press("お申し込みを取り下げる")
+    assert "状態が変わったため" in taro.text
+
+
+@pytest.mark.parametrize("event", ["approve", "lapse", "open_page", "confirmed", "triage", "", "x" * 999])
+def test_no_other_event_can_be_pressed(site: Site, hanako: Browser, event: str) -> None:
+    number = ask_debit(hanako)
+    work(site)
+    hanako.open(f"{PAGE}/requests/{number}")
+    action, data = hanako.filled("お申し込みを取り下げる")
+    assert hanako.client.post(action, data=data | {"event": event}).status_code == 303
+    assert state(site, number) == "awaiting_form"
+
+
+def test_a_reason_of_the_staff_is_shown(site: Site, hanako: Browser) -> None:
+    number = ask_debit(hanako)
+    work(site)
+    clerk = staff()
+    site.engine.fire(number, "receive_form", clerk)
+    site.engine.fire(number, "return_form", clerk, Decision("印影が<不鮮明>です"))
+    hanako.open(f"{PAGE}/requests/{number}")
+    assert "印影が<不鮮明>です" in hanako.text
+    assert "依頼書（PDF）をダウンロード" in hanako.text
+
+
+def test_bank_transfer_shows_where_to_transfer(hanako: Browser) -> None:
+    Contract.update(payment_method="credit_card").execute()
+    hanako.open(PAGE)
+    follow(hanako, "銀行振込に変更する")
+    for text in ("みほん銀行", "本店", "7654321", "カ）ネオ"):
+        assert text in hanako.text
+
+
+def test_reading_changes_nothing(site: Site, hanako: Browser, clock: Clock) -> None:
+    """I4: also where a timer is due that nobody has fired."""
+    number = ask_card(hanako)
+    work(site)
+    clock.forward(minutes=1)
+    hanako.open(PAGE)
+    before = {name: rows for name, rows in dump(site.db).items() if name != "session"}
+    for path in (PAGE, f"{PAGE}/requests/{number}", f"{PAGE}/requests/{number}/return?result=success"):
+        hanako.open(path)
+    assert {name: rows for name, rows in dump(site.db).items() if name != "session"} == before
+
+
+class TestDemonstration:
+    @pytest.fixture
+    def demo(self, sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer) -> Iterator[Site]:
+        made = paying_site(sqlite_url, tmp_path, clock, mailer, demo=True)
+        yield made
+        made.close()
+
+    def test_the_whole_way_of_a_card_can_be_walked(self, demo: Site) -> None:
+        browser = logged_in(demo, create_app(demo), add_customer())
+        number = ask_card(browser)
+        browser.press("カード会社の画面へ進む")
+        assert browser.title == "カード会社の画面（デモ）"
+        assert "カード番号の入力や課金はありません" in browser.text
+        assert not [one for one in browser.page.find_all("input") if one.get("type") != "hidden"]
+        browser.press("登録せずに戻る")
+        assert "ご登録は完了していません" in browser.text
+        assert state(demo, number) == "awaiting_page"
+        browser.press("カード会社の画面へ進む")
+        browser.press("カードを登録する（成功）")
+        assert "変更日をお待ちください" in browser.text
+        assert "DEMO **** 4242" in browser.text
+
+    def test_its_events_are_as_little_believed_unsigned(self, demo: Site) -> None:
+        app = create_app(demo)
+        for headers in ({}, {"Demo-Signature": "00"}, {"Demo-Signature": "é"}):
+            assert app.test_client().post("/webhooks/credit_card", data=b"{}", headers=headers).status_code == 400
+        assert app.test_client().get("/demo/card/unknown").status_code == 404
+
+    def test_outside_of_a_demo_there_is_no_such_page(self, app: Flask, hanako: Browser) -> None:
+        ask_card(hanako)
+        open_page(hanako)
+        token = Mandate.get().reference
+        for path in (f"/demo/card/{token}", "/demo/card/x"):
+            assert app.test_client().get(path).status_code == 404
+
+
+def test_pages_speak_english(hanako: Browser) -> None:
+    hanako.open(PAGE)
+    hanako.press("English")
+    hanako.open(PAGE)
+    follow(hanako, "Change to Direct debit")
+    assert not re.search(r"[ぁ-ん]", re.sub(r"みずほ|ミホン", "", hanako.page.find("main").get_text()))
+    assert SUBDOMAIN in hanako.text

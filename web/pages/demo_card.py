@@ -1,0 +1,43 @@
+"""The page of a card company in a demo, plainly called one. Outside of a demo there is no such page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, abort, redirect, render_template, request
+from werkzeug import Response
+
+from web.current import site
+from web.pages.webhooks import take
+from web.users import open_to_all
+from workflows.payments import DemonstrationPage
+
+_METHOD = "credit_card"
+
+pages = Blueprint("demo_card", __name__, url_prefix="/demo/card")
+
+
+def _provider(token: str) -> DemonstrationPage:
+    method = site().services.payment_methods.get(_METHOD)
+    if not site().settings.demo or not isinstance(method, DemonstrationPage) or method.shown(token) is None:
+        abort(404)
+    return method
+
+
+@pages.get("/<token>")
+@open_to_all
+def show(token: str) -> str:
+    """Two buttons, and no field for a card number."""
+    return render_template("payment/demo_card.html", label=_provider(token).shown(token))
+
+
+@pages.post("/<token>")
+@open_to_all
+def press(token: str) -> Response:
+    """Send the event that a card company would, by the same way, and lead back."""
+    provider = _provider(token)
+    success = request.form.get("result") == "success"
+    back = urlsplit(provider.leads_to(token, success=success))
+    take(_METHOD, *provider.press(token, success=success))
+    # By its path alone: a demo is reached by more than one name.
+    return redirect(back._replace(scheme="", netloc="").geturl(), 303)

@@ -1,0 +1,58 @@
+"""What payment providers tell the site: `/webhooks/<method>`.
+
+Anybody may send anything here, so nothing counts but a signature that the method has verified over the bytes as they
+came. What is genuine is answered with 200 even where it changes nothing, or the provider would send it for days; a
+repeat and an event that comes too late are decided by the records and the procedure, under its lock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, abort, request
+
+from engine.definition import Actor
+from engine.errors import EventNotPossible, Refused, TransitionConflict, UnknownInstance
+from web.current import site
+from web.users import open_to_all
+from workflows.payment_method_change import Confirmation
+from workflows.records import Mandate
+
+log = logging.getLogger("tetsuzuki.payment")
+
+pages = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+
+_LONGEST_ID = 255  # as PaymentEvent.event
+
+
+@pages.post("/<method>")
+@open_to_all
+def receive(method: str) -> Response:
+    """An event of a provider: 400 where it is not genuine, 404 where no method of this name hears events."""
+    if method not in site().services.payment_methods:
+        abort(404)
+    return _answer(take(method, request.get_data(), dict(request.headers)))
+
+
+def take(name: str, raw: bytes, headers: Mapping[str, str]) -> str:
+    """Check an event and do what it says: "forged", "ignored" or "done"."""
+    method = site().services.payment_methods[name]
+    event = method.verify_event(raw, headers)
+    if event is None:
+        return "forged"
+    report = method.handle_event(event)
+    mandate = Mandate.get_or_none(Mandate.instance == report.request, Mandate.method == name)
+    if report.status != "processed" or mandate is None or len(event.id) > _LONGEST_ID:
+        return "ignored"
+    confirmation = Confirmation(name, event.id, report.reference, report.label)
+    try:
+        site().engine.fire(mandate.instance, "confirmed", Actor("system", name), confirmation)
+    except (EventNotPossible, TransitionConflict, Refused, UnknownInstance) as error:
+        log.info("event of %s for request %s changes nothing: %s", name, mandate.instance, type(error).__name__)
+        return "ignored"
+    return "done"
+
+
+def _answer(taken: str) -> Response:
+    return Response(taken, 400 if taken == "forged" else 200, mimetype="text/plain")

@@ -1,0 +1,190 @@
+"""What a change of payment method does in the world: begin, ask, enter into the books, revoke.
+
+Each call goes to a plugin, outside of any transaction, at least once and under the effect's key. What came of it is
+kept before the effect counts as done, so that the event that follows finds it in the records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from engine.definition import Secret
+from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
+from engine.store import transaction
+from workflows.billing import Applied, Change, Queued, Rejected
+from workflows.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending, Report
+from workflows.payments import Rejected as Refused
+from workflows.records import ChangeRequest, Contract, Mandate
+from workflows.requests import terms_of
+from workflows.services import Services
+
+SEALED_FOR = "mandate"  # the vault's purpose
+_ASK_AGAIN = timedelta(minutes=5)
+
+
+def context_of(
+    services: Services,
+    contract: Contract,
+    *,
+    request: int = 0,
+    language: str = "ja",
+    return_url: str = "",
+    cancel_url: str = "",
+) -> PaymentContext:
+    """What a payment method is told about a contract and its customer."""
+    customer, product = contract.customer, services.catalogue.products.get(contract.product)
+    billed_elsewhere = bool(customer.billing_address)
+    return PaymentContext(
+        contract=contract.id,
+        customer_number=customer.number,
+        company=customer.company,
+        contractor_name=customer.contractor_name,
+        postcode=customer.billing_postcode if billed_elsewhere else customer.contractor_postcode,
+        address=customer.billing_address if billed_elsewhere else customer.contractor_address,
+        phone=customer.contractor_phone,
+        product=product.title if product is not None else contract.product,
+        subdomain=contract.subdomain,
+        today=services.calendar.today(services.clock()),
+        organisation=services.organisation,
+        request=request,
+        language=language,
+        return_url=return_url,
+        cancel_url=cancel_url,
+    )
+
+
+def facts_of(mandate: Mandate) -> MandateFacts:
+    """A mandate as a method sees it."""
+    return MandateFacts(mandate.id, mandate.label, mandate.reference)
+
+
+def secret_of(services: Services, mandate: Mandate) -> Secret:
+    """What the method wanted to read again; nothing where it wanted nothing, or it is forgotten."""
+    return services.vault.open(mandate.sealed, SEALED_FOR) if mandate.sealed else Secret("")
+
+
+class PaymentEffects:
+    """The handler of effects of the kind "payment"."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def deliver(self, delivery: Delivery, key: str) -> Outcome:
+        """See `EffectHandler.deliver`. The effect's name says what to do."""
+        if delivery.name == "book":
+            return self._book(delivery.instance, key)
+        if delivery.name == "revoke_before":
+            if not delivery.figures.get("mandate"):
+                return Accepted("there was none")
+            mandate = Mandate.get_or_none(Mandate.id == delivery.figures["mandate"])
+        else:
+            mandate = Mandate.get_or_none(Mandate.instance == delivery.instance)
+        if mandate is None:
+            return Accepted("the mandate is gone")
+        method = self._services.payment_methods.get(mandate.method)
+        if method is None:
+            return Failed("no_plugin", f"no plugin does the payment method {mandate.method!r}")
+        context = context_of(self._services, mandate.contract, request=mandate.instance)
+        if delivery.name == "begin":
+            return self._begin(method, context, mandate, key)
+        if delivery.name == "confirm":
+            return self._confirm(method, context, mandate)
+        return self._revoke(method, context, mandate, key)
+
+    def _begin(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
+        begun = method.begin(context, facts_of(mandate), secret_of(self._services, mandate), key)
+        if isinstance(begun, Active):
+            _keep(mandate, begun.reference, begun.label)
+            return Accepted()
+        if isinstance(begun, Pending):
+            return self._confirm(method, context, mandate, after=begun.next_check)
+        if isinstance(begun, Refused):
+            return Failed(begun.code, "the payment method refused the mandate")
+        return Failed("wrong_way", f"{mandate.method!r} needs more than its way {mandate.way!r} says")
+
+    def _confirm(
+        self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, after: timedelta = _ASK_AGAIN
+    ) -> Outcome:
+        """Ask, and ask again until it is known. What was cancelled there lapses here in its own time."""
+        if mandate.way == "page" and not mandate.reference:
+            return Deferred("the provider's page was not opened yet", after)
+        report = method.query(context, facts_of(mandate))
+        if report.status == "processed":
+            _keep(mandate, report.reference, report.label)
+            return Accepted()
+        return Deferred(f"{report.status}: {report.detail}", after)
+
+    def _revoke(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
+        report: Report = method.revoke(context, facts_of(mandate), secret_of(self._services, mandate), key)
+        if report.status in ("processed", "canceled"):
+            return Accepted(report.detail)
+        if report.status == "error":
+            return Failed("revoke", report.detail)
+        return Deferred(f"{report.status}: {report.detail}")
+
+    def _book(self, instance: int, key: str) -> Outcome:
+        """Tell the books that another method is billed from the effective date on."""
+        request = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
+        mandate = Mandate.get_or_none(Mandate.instance == instance)
+        contract = Contract.get_or_none(Contract.id == mandate.contract_id) if mandate is not None else None
+        if request is None or mandate is None or contract is None:
+            return Failed("no_contract", "the contract or its request is gone")
+        before = terms_of(contract)
+        if before.payment_method == mandate.method:
+            return Accepted("the method stays, only the account or card behind it changes")
+        billing = self._services.billing
+        if billing is None:
+            return Failed("no_billing", "no billing backend is loaded; see the setting `billing`")
+        change = Change(
+            kind="payment_method",
+            customer_number=contract.customer.number,
+            contract=contract.id,
+            before=before,
+            after=replace(before, payment_method=mandate.method),
+            asked_on=self._services.calendar.today(request.asked_at),
+            effective_on=request.effective_on,
+        )
+        if mandate.booking == "queued":
+            answer = billing.status(request.reference)
+        elif not _mark_asked(request):
+            return Failed("closed", "the request was closed in the meantime")
+        else:
+            answer = billing.apply(change, None, key)
+        return _settled(instance, answer)
+
+
+def _mark_asked(request: ChangeRequest) -> bool:
+    """Write down that the books are asked now; False where the request was given up.
+
+    A crash after it leaves "asked": the next try asks with the same key, which answers as it did the first time.
+    """
+    with transaction():
+        Mandate.update(booking="asked").where(Mandate.instance == request.instance).execute()
+        found = ChangeRequest.get_or_none(ChangeRequest.instance == request.instance)
+        still_open = found is not None and found.slot is not None
+        if not still_open:
+            Mandate.update(booking="").where(Mandate.instance == request.instance).execute()
+    return still_open
+
+
+def _settled(instance: int, answer: Applied | Queued | Rejected) -> Outcome:
+    """Write the backend's answer down."""
+    booking = {Applied: "applied", Queued: "queued"}.get(type(answer), "rejected")
+    with transaction():
+        Mandate.update(booking=booking).where(Mandate.instance == instance).execute()
+        if isinstance(answer, Applied | Queued):
+            ChangeRequest.update(reference=answer.reference).where(ChangeRequest.instance == instance).execute()
+    if isinstance(answer, Applied):
+        return Accepted()
+    if isinstance(answer, Queued):
+        return Deferred("the billing backend has not decided yet", answer.after)
+    return Failed(answer.code, answer.reason)
+
+
+def _keep(mandate: Mandate, reference: str, label: str) -> None:
+    """What the method reported, once; the procedure alone changes anything else."""
+    values = {name: value for name, value in (("reference", reference), ("label", label[:200])) if value}
+    if values:
+        with transaction():
+            Mandate.update(**values).where(Mandate.id == mandate.id).execute()

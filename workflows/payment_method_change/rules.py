@@ -1,0 +1,330 @@
+"""The rules of お支払い方法の変更: what may be asked for, which steps a method needs, when it takes effect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
+from engine.runtime import needs_input
+from engine.text import _
+from workflows.payment_method_change.inputs import Confirmation, PageOpened
+from workflows.records import ChangeRequest, Contract, Customer, Mandate, PaymentEvent
+from workflows.requests import ACTING_ACCOUNT, CONTRACTOR, close_request, keep_request, request_of, terms_of, to_json
+
+KIND = "payment_method"
+FORM_LIFE = timedelta(days=60)  # until when the signed form is waited for
+FORM_REMINDER = timedelta(days=20)
+PAGE_LIFE = timedelta(hours=24)  # the longest that Stripe's Checkout keeps a page open
+_LONGEST_REASON = 1000  # as ChangeRequest.reason
+
+NO_CONTRACT = Refusal("no_contract", _("ご契約が見つからないか、すでに終了しています。"))
+NOT_OFFERED = Refusal("not_offered", _("このお支払い方法は、現在お選びいただけません。"))
+SAME_METHOD = Refusal("same_method", _("現在と同じお支払い方法です。"))
+DATE_MOVED = Refusal("date_moved", _("日付が変わったため、変更日が変わりました。内容をもう一度ご確認ください。"))
+REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
+REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
+NO_PAGE = Refusal("no_page", _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。"))
+OTHER_PAGE = Refusal("other_page", _("このお申し込みのものではない通知です。"))
+SEEN_BEFORE = Refusal("seen_before", _("すでに受け取った通知です。"))
+
+IN_THE_BOOKS = Refusal(
+    "in_the_books", _("請求システムに反映中のため、中止できません。反映されなかった場合は、再試行してください。")
+)
+
+ONE_EVENT_EACH = Conflict("payment_event", ("provider", "event"), SEEN_BEFORE)
+
+
+def effective_date(today: date) -> date:
+    """The first day on which another method is billed: the first of the next month. Until then the old one bills."""
+    return date(today.year + today.month // 12, today.month % 12 + 1, 1)
+
+
+def contract_of(instance: Instance, records: Records) -> Contract | None:
+    """The contract that a procedure is about; None where it is gone."""
+    kind, _colon, number = instance.subject.partition(":")
+    found: Contract | None = records.get(Contract, id=int(number)) if kind == "contract" else None
+    return found
+
+
+def mandate_of(instance: Instance, records: Records) -> Mandate | None:
+    """The mandate that a request makes."""
+    found: Mandate | None = records.get(Mandate, instance=instance.id)
+    return found
+
+
+# Whether it may begin, or take effect
+
+
+def contract_is_running(attempt: Attempt) -> Refusal | None:
+    """A contract that is over needs no payment method any more."""
+    contract = attempt.memo["contract"] = contract_of(attempt.instance, attempt.records)
+    if contract is None:
+        return NO_CONTRACT
+    today = attempt.site.calendar.today(attempt.at)
+    return NO_CONTRACT if contract.ended_on is not None and contract.ended_on < today else None
+
+
+def method_is_offered(attempt: Attempt) -> Refusal | None:
+    """Only what the company offers and a plugin does; whether it is ready was asked before."""
+    method = attempt.data.method
+    offered = method in attempt.site.catalogue.payment_methods
+    plugin = attempt.site.payment_methods.get(method)
+    return None if offered and plugin is not None and plugin.way == attempt.data.way else NOT_OFFERED
+
+
+def something_changes(attempt: Attempt) -> Refusal | None:
+    """Another account or another card of the same method is a change; the same method without either is none."""
+    contract = attempt.memo.get("contract")
+    same = contract is not None and contract.payment_method == attempt.data.method
+    return SAME_METHOD if same and attempt.data.way == "none" else None
+
+
+def effective_date_is_as_shown(attempt: Attempt) -> Refusal | None:
+    """A page that was opened last month showed another date."""
+    return None if attempt.data.effective_on == effective_date(_today(attempt)) else DATE_MOVED
+
+
+def method_is_still_there(attempt: Attempt) -> Refusal | None:
+    """A method that is no longer offered on the day of the change cannot take effect."""
+    mandate = mandate_of(attempt.instance, attempt.records)
+    there = mandate is not None and mandate.method in attempt.site.payment_methods
+    return None if there else NOT_OFFERED
+
+
+# Which steps follow
+
+
+def review_is_not_wanted(attempt: Attempt) -> Refusal | None:
+    """Which requests the staff look at first is configuration."""
+    if KIND in attempt.site.review.kinds:
+        return Refusal("review", _("担当者が内容を確認します。"))
+    return None
+
+
+def review_is_wanted(attempt: Attempt) -> Refusal | None:
+    """The opposite of `review_is_not_wanted`."""
+    if KIND in attempt.site.review.kinds:
+        return None
+    return Refusal("no_review", _("担当者の確認は必要ありません。"))
+
+
+def form_is_needed(attempt: Attempt) -> Refusal | None:
+    """A method that needs a signed document."""
+    return _way_is("form", attempt)
+
+
+def page_is_needed(attempt: Attempt) -> Refusal | None:
+    """A method with a page of its provider."""
+    return _way_is("page", attempt)
+
+
+def _way_is(way: str, attempt: Attempt) -> Refusal | None:
+    mandate = mandate_of(attempt.instance, attempt.records)
+    if mandate is not None and mandate.way == way:
+        return None
+    return Refusal("other_way", _("このお支払い方法には不要な手順です。"))
+
+
+@needs_input
+def reason_is_given(attempt: Attempt) -> Refusal | None:
+    """The customer is told why, so there must be a reason."""
+    reason = str(getattr(attempt.data, "reason", "")).strip()
+    if not reason:
+        return REASON_MISSING
+    return REASON_LONG if len(reason) > _LONGEST_REASON else None
+
+
+@needs_input
+def page_was_made(attempt: Attempt) -> Refusal | None:
+    """The provider was asked for a page before this event."""
+    return None if isinstance(attempt.data, PageOpened) and attempt.data.reference else NO_PAGE
+
+
+@needs_input
+def event_is_of_this_page(attempt: Attempt) -> Refusal | None:
+    """An event counts for the page that this request opened and for no other. Without data the site has asked."""
+    if attempt.data is None:
+        return None
+    mandate = mandate_of(attempt.instance, attempt.records)
+    ours = mandate is not None and mandate.reference and mandate.reference == attempt.data.reference
+    return None if ours else OTHER_PAGE
+
+
+@needs_input
+def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
+    """What the billing backend was asked for may be in its books: it is not given up unless somebody has `checked`.
+
+    The row is held, because the effect writes down there that it asks before it does.
+    """
+    attempt.records.hold(Mandate, instance=attempt.instance.id)
+    mandate = mandate_of(attempt.instance, attempt.records)
+    underway = mandate is not None and mandate.booking in ("asked", "queued", "applied")
+    return IN_THE_BOOKS if underway and not getattr(attempt.data, "checked", False) else None
+
+
+# Writes
+
+
+def keep_what_was_asked(attempt: Attempt) -> None:
+    """The request, and its mandate."""
+    given, contract = attempt.data, attempt.memo["contract"]
+    before = terms_of(contract)
+    keep_request(
+        attempt,
+        customer=contract.customer_id,
+        contract=contract.id,
+        kind=KIND,
+        slot=f"contract:{contract.id}/{KIND}",
+        before=to_json(before),
+        after=to_json(replace(before, payment_method=given.method)),
+        quote="",
+        effective_on=given.effective_on,
+    )
+    attempt.records.insert(
+        Mandate,
+        instance=attempt.instance.id,
+        customer=contract.customer_id,
+        contract=contract.id,
+        method=given.method,
+        way=given.way,
+        label=given.label,
+        sealed=str(given.sealed),
+        reference="",
+        due_at=None,
+        active_from=None,
+        ended_on=None,
+        in_use=None,
+        booking="",
+    )
+
+
+def await_form(attempt: Attempt) -> None:
+    """The signed form is waited for from now on."""
+    _change_mandate(attempt, due_at=attempt.at + FORM_LIFE)
+
+
+def await_page(attempt: Attempt) -> None:
+    """The provider's page is waited for from now on."""
+    _change_mandate(attempt, due_at=attempt.at + PAGE_LIFE)
+
+
+def keep_page(attempt: Attempt) -> None:
+    """What the provider calls the page, to ask for it later."""
+    _change_mandate(attempt, reference=attempt.data.reference)
+
+
+def keep_confirmation(attempt: Attempt) -> None:
+    """What a provider's event said; where the site has asked by itself, the answer is kept already."""
+    given = attempt.data
+    if isinstance(given, Confirmation):
+        attempt.records.insert(
+            PaymentEvent,
+            provider=given.provider,
+            event=given.event,
+            instance=attempt.instance.id,
+            received_at=attempt.now,
+        )
+        if given.label:
+            _change_mandate(attempt, label=given.label[:200])
+
+
+def keep_reason(attempt: Attempt) -> None:
+    """Why, in the staff's words."""
+    reason = attempt.data.reason.strip()
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=reason)
+
+
+def set_effective_date(attempt: Attempt) -> None:
+    """Everything is there: it takes effect on the first of the month after today, whenever it was asked for."""
+    attempt.records.update(
+        ChangeRequest, {"instance": attempt.instance.id}, effective_on=effective_date(_today(attempt))
+    )
+
+
+def switch_methods(attempt: Attempt) -> None:
+    """The contract is paid by the new mandate, and the one before it ends."""
+    records, instance = attempt.records, attempt.instance
+    request, mandate = request_of(instance, records), mandate_of(instance, records)
+    if request is None or mandate is None:
+        return
+    before = records.get(Mandate, in_use=mandate.contract_id)
+    if before is not None:
+        attempt.memo["ended"] = before.id
+        records.update(
+            Mandate, {"id": before.id}, in_use=None, sealed="", ended_on=request.effective_on - timedelta(days=1)
+        )
+    records.update(Mandate, {"id": mandate.id}, in_use=mandate.contract_id, active_from=request.effective_on)
+    records.update(Contract, {"id": mandate.contract_id}, payment_method=mandate.method)
+
+
+def give_up(attempt: Attempt) -> None:
+    """Nothing comes of it: it is no longer open, and what was sealed for it is forgotten."""
+    close_request(attempt)
+    _change_mandate(attempt, sealed="", ended_on=_today(attempt))
+
+
+def _change_mandate(attempt: Attempt, **values: Any) -> None:
+    attempt.records.update(Mandate, {"instance": attempt.instance.id}, **values)
+
+
+def _today(attempt: Attempt) -> date:
+    day: date = attempt.site.calendar.today(attempt.at)
+    return day
+
+
+def ended_mandate(attempt: Attempt) -> Mapping[str, Any]:
+    """Which mandate has ended with this event; 0 where there was none."""
+    return {"mandate": attempt.memo.get("ended", 0)}
+
+
+# Times
+
+
+def at_once(attempt: Attempt) -> datetime:
+    """Now."""
+    return attempt.at
+
+
+def waited_for(attempt: Attempt) -> datetime:
+    """When the form or the page is no longer waited for."""
+    mandate = mandate_of(attempt.instance, attempt.records)
+    if mandate is None:
+        return attempt.at
+    # Somebody who only looks sees the state before its writes.
+    return mandate.due_at or attempt.at + (FORM_LIFE if mandate.way == "form" else PAGE_LIFE)
+
+
+def review_is_due(attempt: Attempt) -> datetime:
+    """Closing time of the last of the working days within which the staff want to look at it."""
+    due: datetime = attempt.site.calendar.after_working_days(attempt.at, attempt.site.review.working_days)
+    return due
+
+
+def effective_time(attempt: Attempt) -> datetime:
+    """When its day begins, where the company is."""
+    request = request_of(attempt.instance, attempt.records)
+    moment: datetime = attempt.site.calendar.midnight(request.effective_on) if request is not None else attempt.at
+    return moment
+
+
+# Mails
+
+
+def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """What the mails show."""
+    request, mandate = request_of(instance, records), mandate_of(instance, records)
+    customer = records.get(Customer, id=request.customer_id) if request is not None else None
+    contract = contract_of(instance, records)
+    before = json.loads(request.before).get("payment_method", "") if request is not None else ""
+    return {"request": request, "mandate": mandate, "customer": customer, "contract": contract, "before": before}
+
+
+RECIPIENTS = {
+    "contractor": CONTRACTOR,
+    "acting": ACTING_ACCOUNT,
+    "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
+}
