@@ -153,7 +153,10 @@ class BillingBackend(Protocol):
         """What `change` would cost, at the prices and tax rates of its effective date. Changes nothing."""
 
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
-        """Enter `change` into the books, once for each `key`: the same key answers as it did the first time."""
+        """Enter `change` into the books, once for each `key`: a key that was applied answers as it did the first time.
+
+        A new key with figures that do not hold any more is Rejected.
+        """
 
     def status(self, reference: str) -> Applied | Queued | Rejected:
         """What became of a queued change."""

@@ -157,7 +157,8 @@ class ContractChange(Record):
     with. `withdrawn_by` is an account's id, 0 unless the request was withdrawn.
     """
 
-    instance = pw.BigIntegerField(primary_key=True)
+    instance: int
+    request = pw.ForeignKeyField(ChangeRequest, column_name="instance", primary_key=True, on_delete="CASCADE")
     wish = pw.CharField(120, null=True, unique=True)
     withdrawn_by = pw.BigIntegerField(default=0)
     booking = pw.CharField(16, default="")

@@ -17,6 +17,8 @@ WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION, CONTRACT_CHANGE)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
+EFFECT_KINDS = ("billing",)  # what `effect_handlers` carries out, for who checks definitions without a site
+
 
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     """What carries out the procedures' own effects, by kind; plugins bring the others."""

@@ -173,6 +173,24 @@ def test_options_wait_for_the_staff_who_hear_of_it(changing: Site, clock: Clock,
     assert again(on).options == "appsuite disk-10gb"
 
 
+def test_staff_see_beforehand_what_their_decision_does_and_sends(changing: Site) -> None:
+    of = customer()
+    on, by, clerk = contract(of), account(of), staff()
+    number = request(changing, of, on, by, changed(on, term="annual"))
+    settle(changing)
+    before = dump(changing.db)
+    accepting = changing.engine.preview(number, "accept", clerk)
+    assert accepting.target == "accepted"
+    assert [mail.subject for mail in accepting.mails] == ["ご契約内容変更のお申し込みを承りました"]
+    rejecting = changing.engine.preview(number, "reject", clerk, Rejection("理由はこちら"))
+    assert "理由はこちら" in rejecting.mails[0].text
+    assert dump(changing.db) == before
+    Contract.update(term="annual").execute()
+    reasons = {each.event: [reason.code for reason in each.reasons] for each in changing.engine.explain(number, clerk)}
+    assert reasons["accept"] == ["contract_changed"]  # why not
+    assert reasons["reject"] == []
+
+
 def test_a_rejection_needs_a_reason_which_the_customer_reads(changing: Site, mailer: MemoryMailer) -> None:
     of = customer()
     on, by, clerk = contract(of), account(of), staff()

@@ -47,6 +47,7 @@ from workflows.billing import (
 from workflows.contract_change import GivingUp, NewPrice
 from workflows.contract_change.billing_effect import BillingEffect
 from workflows.records import ContractChange
+from workflows.registry import EFFECT_KINDS, effect_handlers
 
 TEN = Decimal("0.10")
 SECRET = b"a secret of the tests, long enough for everybody"
@@ -223,3 +224,7 @@ def test_an_effect_without_its_request_fails(booked: Site) -> None:
     outcome = BillingEffect(booked.services).deliver(Delivery("billing", "apply", "", "", {}, "", 999), "k")
     assert isinstance(outcome, Failed)
     assert outcome.code == "no_request"
+
+
+def test_the_registry_names_the_kinds_that_it_carries_out(booked: Site) -> None:
+    assert set(EFFECT_KINDS) == set(effect_handlers(booked.services))

@@ -25,6 +25,7 @@ from tests.workflows.contract_scenes import (
     contract,
     customer,
     jst,
+    ordered,
     proposed,
     request,
     row,
@@ -35,6 +36,7 @@ from tests.workflows.contract_scenes import (
 from web.bootstrap import Site
 from workflows.billing import Quote, Terms
 from workflows.contract_change import dates
+from workflows.records import Contract
 
 DAYS = st.dates(date(2000, 1, 1), date(2099, 12, 31))
 MICROSECOND = timedelta(microseconds=1)
@@ -203,6 +205,22 @@ def test_a_decision_after_the_effective_date_takes_the_next_one(
     at(clock, 2027, 2, 1)
     settle(changing)
     assert (state(changing, late), again(on).options) == ("applied", "disk-10gb")
+
+
+def test_an_order_that_is_decided_late_starts_late(changing: Site, clock: Clock, mailer: MemoryMailer) -> None:
+    at(clock, 2026, 4, 28, 12, 0)
+    of = customer()
+    by, clerk = account(of), staff()
+    number = request(changing, of, None, by, ordered())
+    settle(changing)
+    at(clock, 2026, 5, 7, 9, 0)
+    changing.engine.fire(number, "accept", clerk)
+    settle(changing)
+    assert "2026-06-01" in mailer.sent[-1].text
+    assert "2026-05-01" not in mailer.sent[-1].text
+    at(clock, 2026, 6, 1)
+    settle(changing)
+    assert Contract.get().started_on == date(2026, 6, 1)
 
 
 def test_a_decision_on_the_effective_day_itself_still_holds(changing: Site, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from workflows.requests import (
     request_of,
     terms_from_json,
     terms_of,
+    to_json,
 )
 
 HERE = ("users", "options", "term", "order")  # kinds of change that this procedure carries out
@@ -229,8 +231,10 @@ def fix_effective_date(attempt: Attempt) -> None:
     today = attempt.site.calendar.today(attempt.at)
     if request is None or after is None or request.effective_on >= today:
         return
-    day = dates.effective_on(terms_from_json(request.before), after, today)
-    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day)
+    before = terms_from_json(request.before)
+    day = dates.effective_on(before, after, today)
+    moved = {"after": to_json(replace(after, started_on=day))} if before is None else {}  # an order starts then
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day, **moved)
 
 
 def keep_reason(attempt: Attempt) -> None:
