@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 
 from engine.definition import Actor
 from tests.conftest import CHEAP, SECRET
+from tests.smtp_server import Received
 from tests.stories.conftest import DEVICES, Customer, Product, Visit, Visitor, eventually
 from web.bootstrap import build
 from web.settings import Settings
