@@ -95,6 +95,8 @@ def test_member_sets_up_by_the_printed_address_and_comes_in(site: Site, app: Fla
     for _ in range(2):
         assert browser.open(f"/staff/setup/{token}").status_code == 200  # what scans mails uses nothing up (I4)
     assert dump(site.db) == before
+    assert NAME in browser.page.find("main").get_text()
+    assert MEMBER in browser.page.find("main").get_text()
     assert browser.page.find("img", class_="qr")["src"].startswith("data:image/svg+xml")
     secret = re.sub(r"\s", "", browser.page.find("dd", class_="address").get_text())
     browser.press("設定する", password=PASSWORD, password_again="no", code=code(secret, clock))

@@ -13,7 +13,7 @@ from web.current import local_time, site
 from workflows.staff import names_of
 
 _TITLES: Mapping[str, Text] = {
-    "start": _("受付"),
+    "start": _("お申し込み"),
     "migrate": _("定義の版を変更"),
     "incident.retry": _("インシデントを再試行"),
     "incident.skip": _("インシデントの送信を取りやめ"),
