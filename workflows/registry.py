@@ -19,6 +19,9 @@ WORKFLOWS: tuple[Workflow, ...] = (ACCOUNT_CREATION, NOTICE, FAQ_ENTRY)
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
 
+EFFECT_KINDS = ("notice",)  # what `effect_handlers` carries out, for who checks definitions without a site
+
+
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     """What carries out the procedures' own effects, by kind; plugins bring the others."""
     return {"notice": Announcer(services)}

@@ -70,9 +70,9 @@ def check() -> None:
     from engine.check import check_all
     from web.bootstrap import plugins_of
     from web.settings import read
-    from workflows.registry import WORKFLOWS
+    from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
-    problems = check_all(WORKFLOWS, kinds=frozenset({"mail", *plugins_of(read()).effect_handlers()}))
+    problems = check_all(WORKFLOWS, kinds=frozenset({"mail", *EFFECT_KINDS, *plugins_of(read()).effect_handlers()}))
     for problem in problems:
         click.echo(str(problem))
     if problems:
