@@ -52,6 +52,9 @@ EFFECT_KINDS = (
 )  # what `effect_handlers` carries out, for who checks definitions without a site
 
 
+EFFECT_KINDS = ("notice",)  # what `effect_handlers` carries out, for who checks definitions without a site
+
+
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     """What carries out the procedures' own effects, by kind; plugins bring the others."""
     return {
