@@ -24,13 +24,17 @@ $(BIN)/python:
 # What runs the site.
 $(VENV)/run: requirements/run.txt setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --require-hashes -r requirements/run.txt
+	@rm -rf tetsuzuki.egg-info  # of an earlier install: found first, it would hide new plugins
 	$(PIP) --no-deps --no-build-isolation -e .
+	@rm -rf tetsuzuki.egg-info
 	@touch $@
 
 # What tests and checks it, which includes the former.
 $(VENV)/dev: requirements/dev.txt setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --require-hashes -r requirements/dev.txt
+	@rm -rf tetsuzuki.egg-info  # of an earlier install: found first, it would hide new plugins
 	$(PIP) --no-deps --no-build-isolation -e .
+	@rm -rf tetsuzuki.egg-info
 	@touch $@
 
 run: $(VENV)/run

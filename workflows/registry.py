@@ -45,14 +45,8 @@ WORKFLOWS: tuple[Workflow, ...] = (
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, Path(__file__).parent / "migrations")
 
-EFFECT_KINDS = (
-    "billing",
-    "notice",
-    "payment",
-)  # what `effect_handlers` carries out, for who checks definitions without a site
-
-
-EFFECT_KINDS = ("notice",)  # what `effect_handlers` carries out, for who checks definitions without a site
+# What `effect_handlers` carries out, for who checks definitions without a site.
+EFFECT_KINDS = ("billing", "notice", "payment")
 
 
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
