@@ -141,7 +141,7 @@ def make_site(tmp_path: Path) -> Iterator[SiteMaker]:
             "password_cost": CHEAP,
         }
         settings = Settings(secret_key=SECRET, **{**options, **changes})  # type: ignore[arg-type]
-        plugins = _plugins(settings, mailer) if mailer is not None else None
+        plugins = plugins_with(settings, mailer) if mailer is not None else None
         if mailer is not None:
             settings = replace(settings, mailer="memory")
         site = build(settings, clock=clock, plugins=plugins)
@@ -153,7 +153,7 @@ def make_site(tmp_path: Path) -> Iterator[SiteMaker]:
         site.close()
 
 
-def _plugins(settings: Settings, mailer: MemoryMailer) -> Plugins:
+def plugins_with(settings: Settings, mailer: MemoryMailer) -> Plugins:
     """The installed plugins and one more, whose mailer remembers."""
     from dataclasses import dataclass
 

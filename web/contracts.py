@@ -24,7 +24,7 @@ from workflows.requests import KINDS, Difference, differences
 
 # How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
 # still on its way, or, once nothing follows it, like one that is simply over.
-_TONES: Mapping[str, str] = {"applied": "good", "rejected": "bad", "failed": "bad", "lapsed": "bad"}
+_TONES: Mapping[str, str] = {"applied": "done", "rejected": "wrong", "failed": "wrong", "lapsed": "wrong"}
 # Procedures with steps of their own have a page of their own: its endpoint, by the kind of request.
 _OWN_PAGES: Mapping[str, str] = {"payment_method": "payment.request_page"}
 NUMBER = "int(max=9223372036854775807)"  # in addresses: the numbers that a database knows
@@ -266,7 +266,7 @@ def offers(number: int) -> list[Offer]:
 def own_page(request: ChangeRequest) -> str:
     """The address of the page that the procedure of a request has for its own steps; empty where there is none, or it
     is not for who is logged in."""
-    endpoint = _OWN_PAGES.get(request.kind, "")
-    if endpoint not in current_app.view_functions or not this_user().may(access_of(current_app, endpoint)):
+    endpoint = _OWN_PAGES.get(request.kind)
+    if endpoint is None or not this_user().may(access_of(current_app, endpoint)):
         return ""
     return url_for(endpoint, instance=request.instance)

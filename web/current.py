@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app, request
 from flask_babel import format_datetime, format_decimal
 
+from engine.text import current_language
 from workflows.terms import TermsOfUse
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def today() -> date:
 
 
 def local_time(moment: datetime) -> str:
-    """A time as the reader writes it, in the site's time zone."""
-    return str(format_datetime(moment, "medium"))
+    """A time as the reader writes it, to the minute, in the site's time zone."""
+    return str(format_datetime(moment, "y/MM/dd HH:mm" if current_language() == "ja" else "d MMM y, HH:mm"))
 
 
 def gigabytes(amount: float) -> str:

@@ -58,5 +58,4 @@ def shown(entries: tuple[Entry, ...], reader: User) -> list[Shown]:
             else entry.endpoint.partition(".")[0] == area,
         )
         for entry in entries
-        if entry.endpoint in current_app.view_functions
     ]

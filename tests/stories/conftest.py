@@ -30,7 +30,17 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 import web  # noqa: F401  (brings its translations along)
 from engine.text import Text
@@ -59,6 +69,11 @@ _COLUMNS = (
     "users",
     "started_on",
 )
+
+
+def of_all(*kinds: T) -> list[T]:
+    """The first of several kinds of readers or devices for a story that each would walk alike; all in the long run."""
+    return list(kinds) if float(os.environ.get("TETSUZUKI_TRIALS", "0")) >= 1 else [kinds[0]]
 
 
 def eventually(what: str, condition: Callable[[], T | None]) -> T:
@@ -174,13 +189,17 @@ class Product:
 
         def answers() -> bool:
             assert serving.poll() is None, self.log.read_text()
-            try:
-                with urlopen(self.address, timeout=SECONDS) as response:
-                    return bool(response.status == 200)
-            except URLError:
-                return False
+            return self.answers()
 
         eventually("an answer of the site", answers)
+
+    def answers(self) -> bool:
+        """Whether its first page comes."""
+        try:
+            with urlopen(self.address, timeout=SECONDS) as response:
+                return bool(response.status == 200)
+        except URLError:
+            return False
 
     def stop(self) -> None:
         """Tell the site to stop, as a service manager does; it finishes what it is doing."""
@@ -459,18 +478,25 @@ def _chromium() -> str | None:
     return next((path for path in found if path), None)
 
 
+@contextmanager
+def launched(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium, without whatever it would do besides."""
+    arguments = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    arguments += ["--disable-component-update", "--disable-sync", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    browser = playwright.chromium.launch(executable_path=_chromium(), args=arguments)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Closed with the module: Playwright keeps an event loop running, which other tests here must not meet."""
-    path = _chromium()
-    if path is None:
+    if _chromium() is None:
         pytest.skip("Browser tests need Chromium: apt-get install chromium fonts-noto-cjk")
-    arguments = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    arguments += ["--disable-component-update", "--disable-sync", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+    with sync_playwright() as playwright, launched(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
         assert said in one.part("plain")
         assert said in one.part("html")
     ichiro.page.reload()
-    expect(ichiro.page.locator(".table-plain tbody td")).to_have_text(
+    expect(ichiro.page.locator(".rows tbody td")).to_have_text(
         ["メール（ご契約者様宛）", str(CUSTOMERS), "0", "0", "0", str(CUSTOMERS)]
     )
     ichiro.looks_at("staff-notices-sent")

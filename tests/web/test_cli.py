@@ -24,7 +24,7 @@ from engine.testing import MemoryMailer
 from tests.waiting import until
 from web.bootstrap import Site, build
 from web.cli import main, tetsuzuki
-from web.cli.serving import DEMO_CUSTOMERS
+from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from web.settings import read
 from workflows.account_creation import ApplicationInput
 from workflows.records import Customer

@@ -270,7 +270,7 @@ def test_rejected_request_gives_the_reason_and_names_no_member_of_staff(
     site.engine.fire(number, "reject", Actor("staff", str(staff.id)), Rejection("=与信の\nため<b>です</b>"))
     hanako.open(f"/contracts/requests/{number}")
     assert "=与信の\nため<b>です</b>" in hanako.page.select_one(".as-written").get_text()
-    assert "お引き受けできませんでした" in hanako.page.select_one(".state.bad").get_text()
+    assert "お引き受けできませんでした" in hanako.page.select_one(".state.wrong").get_text()
     assert "担当者" in hanako.main
     assert "担当 三郎" not in hanako.main
     assert hanako.buttons == []

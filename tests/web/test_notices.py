@@ -346,7 +346,7 @@ def test_staff_write_publish_update_and_close(
     (mail,) = mailer.sent
     assert mail.to == ("info@customer.example",)
     office.open(path)
-    cells = [cell.get_text() for cell in office.page.select(".table-plain tbody td")]
+    cells = [cell.get_text() for cell in office.page.select(".rows tbody td")]
     assert cells == ["メール（ご契約者様宛）", "1", "0", "0", "0", "1"]
 
     office.open(office.page.find("a", string="続報を公開する")["href"])

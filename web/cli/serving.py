@@ -17,8 +17,6 @@ from web.bootstrap import Site, build, require_mailer
 from web.logs import set_up_logs
 from web.settings import read
 
-DEMO_CUSTOMERS = Path(__file__).parent.parent / "demo" / "customers.csv"
-
 _WELCOME = """
   {name} — demo
 
@@ -29,6 +27,10 @@ _WELCOME = """
              お客様番号   A01234567
              サブドメイン sample
              then open the mail in the mailbox, press its link, and log in.
+
+  Or log in  サブドメイン   {subdomain}
+             メールアドレス {email}
+             パスワード     {password}
 
   Staff      {address}/staff/
              {staff_email}, password {staff_password}; the page itself shows the
@@ -69,34 +71,28 @@ def _listening(host_default: str) -> Any:
 @click.option("--var", default=Path("var/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
 def demo(host: str, port: int, var: Path) -> None:
     """The site with invented customers, and a mailbox instead of real mails."""
-    from web.demo.notices import show_demo_notices
-    from web.demo.staff import EMAIL as STAFF_EMAIL
-    from web.demo.staff import PASSWORD as STAFF_PASSWORD
-    from web.demo.staff import enrol_demo_staff
+    from web.demo import accounts, staff
+    from web.demo.content import demo_settings, fill
     from web.server import run
-    from workflows.customers import import_customers
-    from workflows.records import StaffMember
 
     _check_port(host, port)
     address = f"http://{host}:{port}"
-    settings = read(
-        demo=True,
-        var=var,
-        base_url=address,
-        database_url=f"sqlite:///{var / 'tetsuzuki.db'}",
-        mailer="dev_mailbox",
-        disk_usage="demo_usage",
-    )
+    settings = demo_settings(var, address)
     set_up_logs(settings.log_format, logging.WARNING)
     site = build(settings)
     _warn_about_plugins(site)
     require_mailer(site)
-    import_customers(DEMO_CUSTOMERS, catalogue=site.catalogue, overwrite=True)
-    enrol_demo_staff(site)
-    show_demo_notices(site, StaffMember.get(StaffMember.email == STAFF_EMAIL))
+    fill(site)
     click.echo(
         _WELCOME.format(
-            name=settings.site_name, address=address, var=var, staff_email=STAFF_EMAIL, staff_password=STAFF_PASSWORD
+            name=settings.site_name,
+            address=address,
+            var=var,
+            subdomain=accounts.SUBDOMAIN,
+            email=accounts.EMAIL,
+            password=accounts.PASSWORD,
+            staff_email=staff.EMAIL,
+            staff_password=staff.PASSWORD,
         )
     )
     sys.stdout.flush()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
@@ -157,8 +157,7 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
     said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
     urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
     titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {_PAYMENT: KINDS[_PAYMENT]}
-    if _PAYMENT_PAGE in current_app.view_functions:
-        urls[_PAYMENT] = url_for(_PAYMENT_PAGE)
+    urls[_PAYMENT] = url_for(_PAYMENT_PAGE)
     if contract.product not in catalogue.products:
         urls = {}
     ways = []

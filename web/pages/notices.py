@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
-from flask_babel import format_datetime
 
 from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Text, _, current_language, reading_in
 from web import feeds
@@ -47,11 +46,6 @@ def told(record: NoticeRevision | FaqEntry, name: str) -> Told:
     """What a record says under `name` in the reader's language, or in the one that there is."""
     text, language = feeds.in_language(record, name)
     return Told(text, "" if language == current_language() else language)
-
-
-def notice_time(moment: datetime) -> str:
-    """A time to the minute, in the site's time zone."""
-    return str(format_datetime(moment, "y/MM/dd HH:mm" if current_language() == "ja" else "d MMM y, HH:mm"))
 
 
 def product_titles(products: str) -> str:
@@ -106,7 +100,6 @@ def feed_language() -> str | None:
 SHOWN_IN_TEMPLATES = {
     "told": told,
     "paragraphs": paragraphs,
-    "notice_time": notice_time,
     "product_titles": product_titles,
     "latest_notices": latest_notices,
     "outage_banner": outage_banner,

@@ -19,7 +19,6 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    current_app,
     flash,
     make_response,
     redirect,
@@ -51,7 +50,6 @@ WORKFLOW = "payment_method_change"
 
 _LIFE = timedelta(minutes=30)
 _NUMBER = "int(max=9223372036854775807)"  # what a column of either database can hold
-_TERM_PAGES = ("changes.term", "changes.show")  # where the term is changed, the first that there is
 _NOT_INSTALLED = _("このお支払い方法は、現在ご用意がありません。")
 _TOO_LATE = Refusal("too_late", _("時間が経過したため、もう一度ご入力ください。"))
 _SENT_BEFORE = Refusal("sent_before", _("このお申し込みはすでに受け付けています。内容をご確認ください。"))
@@ -88,6 +86,7 @@ class Shown:
 
     id: int
     product: str
+    sold: bool  # so that its term can be changed
     subdomain: str
     term: Text | str
     method: Text | str
@@ -109,8 +108,7 @@ class Step:
 @needs(EDITOR)
 def show() -> str:
     """Per contract: the term, the method, what it can be changed to, and what is under way."""
-    term_page = next((name for name in _TERM_PAGES if name in current_app.view_functions), "")
-    return render_template("payment/list.html", contracts=[_shown(one) for one in _contracts()], term_page=term_page)
+    return render_template("payment/list.html", contracts=[_shown(one) for one in _contracts()])
 
 
 @pages.get(f"/<{_NUMBER}:contract>/<method>")
@@ -272,6 +270,7 @@ def _shown(contract: Contract) -> Shown:
     return Shown(
         contract.id,
         product.title if product is not None else contract.product,
+        product is not None,
         contract.subdomain,
         catalogue.terms.get(contract.term, contract.term),
         _method_title(contract.payment_method),

@@ -73,10 +73,8 @@ def show() -> str:
     )
 
 
-def _way(endpoint: str) -> Way | None:
-    """How to get to a page that changes something; None where the site has no such page."""
-    if endpoint not in current_app.view_functions:
-        return None
+def _way(endpoint: str) -> Way:
+    """How to get to a page that changes something."""
     access = access_of(current_app, endpoint)
     return Way(url_for(endpoint), this_user().may(access))
 

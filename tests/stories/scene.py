@@ -1,0 +1,405 @@
+"""A demo in which something has happened: what the pictures are taken of, and what is tested for everybody's use.
+
+It is filled through the pages themselves, before `tetsuzuki demo` serves it. `PAGES` names every page that there is, so
+that none is forgotten; a test compares it with the addresses that the site answers.
+"""
+
+from __future__ import annotations
+
+import email
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from email import policy
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from playwright.sync_api import Page
+
+from engine.delivery import Failed
+from engine.incidents import incidents
+from engine.testing import MemoryMailer
+from tests.conftest import SECRET, plugins_with
+from tests.stories.conftest import Product, end, eventually
+from tests.web.browser import PASSWORD
+from tests.web.members import Member
+from web.app import create_app
+from web.bootstrap import Site, build
+from web.demo import accounts, staff
+from web.demo.content import demo_settings, fill
+from web.demo.staff import demo_log_in
+from workflows.records import Account, ChangeRequest, Contract, Customer
+
+_OTHER_NUMBER, _OTHER_SUBDOMAIN, _OTHER_EMAIL = "A02345678", "minato", "ichiro@minato-sekkei.example"
+_APPLICANT = "hanako@sample-shoji.example"
+_NO_LINK = "0" * 40
+
+
+@dataclass
+class Scene:
+    """Who is logged in where, and the addresses that are known only once something has happened."""
+
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: the view that it shows, as whom, at which address, after what.
+
+    `path` is an address or the name of one in `Scene.paths`. `act` presses what leads on from there.
+    """
+
+    endpoint: str
+    name: str
+    path: str
+    reader: str = "visitor"
+    act: Callable[[Page], None] | None = None
+
+
+def _submit(page: Page) -> None:
+    """Press the button that the page is there for."""
+    with page.expect_navigation():
+        page.locator("main form .btn-primary").first.click()
+
+
+def _press_event(page: Page) -> None:
+    with page.expect_navigation():
+        page.locator("main form button[value=open_page], main form[action$='/page'] button").first.click()
+
+
+def _more_users(page: Page) -> None:
+    page.locator("[name=users]").fill("60")
+    _submit(page)
+
+
+def _wrong_users(page: Page) -> None:
+    page.locator("[name=users]").fill("なし")
+    _submit(page)
+
+
+def _other_phone(page: Page) -> None:
+    page.locator("[name=contractor_phone]").fill("03-1234-9999")
+    _submit(page)
+
+
+def _bank_account(page: Page) -> None:
+    for name, value in {"bank": "みずほ銀行", "branch": "丸之内", "number": "0123567"}.items():
+        page.locator(f"main form [name$={name}]").first.fill(value)
+    page.locator("main form [name*=holder]").first.fill("カ）デモブッサン")
+    _submit(page)
+
+
+def _menu(page: Page) -> None:
+    page.locator(".submenu summary").click()
+
+
+def _ask(page: Page) -> None:
+    for name, value in (("user_name", "見本 花子"), ("email", "new@sample-shoji.example")):
+        page.locator(f"[name={name}]").fill(value)
+    for name in ("password", "password_again"):
+        page.locator(f"[name={name}]").fill(PASSWORD)
+    page.locator("main form .btn-primary").first.click()
+    page.locator("dialog[open]").wait_for()
+
+
+PAGES: tuple[Shot, ...] = (
+    # Who has no account yet, or not this one
+    Shot("entrance.show", "login", "/"),
+    Shot("entrance.show", "login-mistakes", "/", act=lambda page: _refused(page)),
+    Shot("apply.identify", "apply", "/apply"),
+    Shot("apply.describe", "apply-account", "/apply/account", "identified"),
+    Shot("apply.describe", "apply-dialog", "/apply/account", "identified", _ask),
+    Shot("apply.confirm", "apply-confirm", "/apply/confirm", "confirming"),
+    Shot("apply.accepted", "apply-accepted", "/apply/accepted", "applied"),
+    Shot("link.show", "link-offer", "application"),
+    Shot("link.show", "link-unknown", f"/a/{_NO_LINK}"),
+    Shot("invitation.show", "invitation-password", "invitation"),
+    Shot("invitation.show", "invitation-unknown", f"/i/{_NO_LINK}"),
+    Shot("password.forgotten", "password-forgotten", "/password/forgotten"),
+    Shot("password.asked", "password-asked", "/password/forgotten/sent"),
+    Shot("password.show", "password-set", "reset"),
+    Shot("password.show", "password-unknown", f"/p/{_NO_LINK}"),
+    Shot("address_link.show_contractor", "contractor-email-link", "contractor"),
+    Shot("address_link.show_login", "login-address-link", "login_address"),
+    Shot("contact.show", "contact", "/contact"),
+    Shot("mailbox.show", "mailbox", "/mailbox/"),
+    Shot("mailbox.read", "mailbox-mail", "mail"),
+    # A customer
+    Shot("top.show", "top", "/top", "customer"),
+    Shot("top.show", "top-menu", "/top", "customer", _menu),
+    Shot("top.show", "top-viewer", "/top", "viewer"),
+    Shot("contracts.show", "contracts", "/contracts", "customer"),
+    Shot("contracts.history", "history", "/contracts/history", "customer"),
+    Shot("contracts.request", "request", "users_request", "customer"),
+    Shot("contracts.request", "request-withdrawn", "withdrawn_request", "customer"),
+    Shot("changes.show", "changes", "/changes", "customer"),
+    Shot("changes.show", "changes-forbidden", "/changes", "viewer"),
+    Shot("changes.change", "change-users", "users", "customer"),
+    Shot("changes.change", "change-users-mistakes", "users", "customer", _wrong_users),
+    Shot("changes.change", "change-users-confirm", "users", "customer", _more_users),
+    Shot("changes.change", "change-options", "options", "customer"),
+    Shot("changes.change", "change-term", "term", "customer"),
+    Shot("changes.order", "order", "/changes/order/chatluck", "other"),
+    Shot("registration.show", "registration", "/registration", "customer"),
+    Shot("registration.change", "registration-change", "/registration/change", "customer"),
+    Shot("registration.change", "registration-confirm", "/registration/change", "customer", _other_phone),
+    Shot("registration.look", "registration-request", "details_request", "other"),
+    Shot("contractor_email.show", "contractor-email", "/registration/email", "customer"),
+    Shot("contractor_email.show", "contractor-email-open", "/registration/email", "other"),
+    Shot("payment.show", "payment", "/registration/payment", "customer"),
+    Shot("payment.describe", "payment-debit", "debit", "customer"),
+    Shot("payment.describe", "payment-debit-confirm", "debit", "customer", _bank_account),
+    Shot("payment.request_page", "payment-request", "payment_request", "customer"),
+    Shot("demo_card.show", "payment-card-page", "card_request", "other", _press_event),
+    Shot("password.change", "password-change", "/registration/password", "customer"),
+    Shot("own.show", "own", "/registration/account", "customer"),
+    Shot("accounts.show", "accounts", "/registration/accounts", "customer"),
+    Shot("accounts.add", "accounts-add", "/registration/accounts/add", "customer"),
+    Shot("accounts.role", "accounts-role", "role", "customer"),
+    Shot("accounts.confirm_removal", "accounts-delete", "delete", "customer"),
+    Shot("notices.show", "notices", "/notices", "customer"),
+    Shot("notices.read", "notice", "/notices/de0000000003", "customer"),
+    Shot("notices.faq", "faq", "/notices/faq", "customer"),
+    Shot("notices.faq", "faq-nothing-found", "/notices/faq?q=zzz", "customer"),
+    # Staff
+    Shot("staff.log_in", "staff-login", "/staff/login"),
+    Shot("staff.set_up", "staff-setup", "set_up"),
+    Shot("staff.requests", "staff-queue", "/staff/", "staff"),
+    Shot("staff.request_page", "staff-request", "review", "staff"),
+    Shot("staff.customers", "staff-customers", "/staff/customers?q=A0", "staff"),
+    Shot("staff.customer", "staff-customer", "staff_customer", "staff"),
+    Shot("staff.incidents", "staff-incidents", "/staff/incidents", "staff"),
+    Shot("staff.incident", "staff-incident", "incident", "staff"),
+    Shot("staff_notices.show", "staff-notices", "/staff/notices", "staff"),
+    Shot("staff_notices.new", "staff-notice-new", "/staff/notices/new", "staff"),
+    Shot("staff_notices.read", "staff-notice", "/staff/notices/de0000000003", "staff"),
+    Shot("staff_notices.edit", "staff-notice-edit", "draft_edit", "staff"),
+    Shot("staff_notices.update", "staff-notice-update", "/staff/notices/de0000000003/update", "staff"),
+    Shot("staff_faq.show", "staff-faq", "/staff/faq", "staff"),
+    Shot("staff_faq.new", "staff-faq-new", "/staff/faq/new", "staff"),
+    Shot("staff_faq.read", "staff-faq-entry", "/staff/faq/de0000000001", "staff"),
+    Shot("staff.workflows", "staff-workflows", "/staff/workflows", "staff"),
+    Shot("staff.workflow", "staff-workflow", "/staff/workflows/contract_change", "staff"),
+)
+
+# What answers a GET and is no page, with the reason.
+NO_PICTURE: Mapping[str, str] = {
+    "static": "files",
+    "bootstrap.static": "files",
+    "terms.download": "a PDF",
+    "payment.download": "a PDF",
+    "contracts.contracts_csv": "a CSV file",
+    "contracts.history_csv": "a CSV file",
+    "notices.feed": "an Atom feed",
+    "notices.maintenance": "an iCalendar file",
+    "mailbox.read_html": "the frame within mailbox.read",
+    "staff.diagram": "the picture within staff.workflow",
+    "payment.returned": "leads on to payment.request_page",
+}
+
+
+def _refused(page: Page) -> None:
+    for name, value in (("subdomain", "demo"), ("email", "demo@demo.example"), ("password", "wrong")):
+        page.locator(f"[name={name}]").fill(value)
+    _submit(page)
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[tuple[Product, Scene]]:
+    """`tetsuzuki demo` in a folder of its own, with its scene, until the end of the block."""
+    var = folder / "var"
+    product = Product(folder, f"sqlite:///{var / 'tetsuzuki.db'}")
+    scene = _staged(var, product.address)
+    process = product.start("demo", "--port", str(product.port), "--var", str(var))
+    try:
+        eventually("the demo", lambda: "Try first" in product.log.read_text() or None)
+        eventually("an answer", product.answers)
+        yield product, scene
+    finally:
+        end(process)
+
+
+def _staged(var: Path, address: str) -> Scene:
+    scene = Scene()
+    settings = replace(demo_settings(var, address), secret_key=SECRET)  # which `Product` gives it as well
+    lost = MemoryMailer(lambda message: Failed("550", "no such user <nobody@minato-sekkei.example>"))
+    outside = replace(settings, demo=False, mailer="memory")
+    site = build(settings)
+    try:
+        fill(site)
+    finally:
+        site.close()
+    site = build(outside, plugins=plugins_with(outside, lost))
+    try:
+        _apply(Member(_at(address, site)), _OTHER_SUBDOMAIN, _OTHER_NUMBER, "nobody@minato-sekkei.example")
+        site.dispatcher.drain()
+        (incident,) = incidents(site.engine)
+        scene.paths["incident"] = f"/staff/incidents/{incident.ref}"
+    finally:
+        site.close()
+    site = build(settings)
+    try:
+        app = _at(address, site)
+        _applicants(site, app, scene)
+        _customer(site, app, scene)
+        _other(site, app, scene)
+        _staff(site, app, scene)
+        for _ in range(3):  # what is delivered may lead to more
+            site.engine.run_due()
+            site.dispatcher.drain()
+        _mails(site, scene)
+    finally:
+        site.close()
+    return scene
+
+
+def _at(address: str, site: Site) -> Flask:
+    """The site's pages, asked by the name that they will be served by."""
+    app = create_app(site)
+    app.config["SERVER_NAME"] = urlsplit(address).netloc
+    return app
+
+
+def _keep(scene: Scene, reader: str, browser: Member) -> None:
+    """Somebody's cookies, for a browser that takes pictures."""
+    scene.cookies[reader] = {
+        cookie.key: cookie.value for cookie in browser.client._cookies.values() if cookie.key != "language"
+    }
+
+
+def _apply(browser: Member, subdomain: str, number: str, address: str) -> None:
+    browser.open("/apply")
+    browser.press("申し込む", subdomain=subdomain, customer_number=number)
+    browser.describe(email=address)
+    browser.press("はい")
+
+
+def _applicants(site: Site, app: Flask, scene: Scene) -> None:
+    identified, confirming, applied = (Member(app) for _ in range(3))
+    for browser in (identified, confirming):
+        browser.open("/apply")
+        browser.press("申し込む", subdomain="sample", customer_number="A01234567")
+    confirming.describe(email="jiro@sample-shoji.example")
+    _apply(applied, "sample", "A01234567", _APPLICANT)
+    for reader, browser in (("identified", identified), ("confirming", confirming), ("applied", applied)):
+        _keep(scene, reader, browser)
+
+
+def _change(browser: Member, contract: Contract, kind: str, **typed: Any) -> str:
+    """Ask for a change of a contract; the address of its page."""
+    browser.open(f"/changes/contracts/{contract.id}/{kind}")
+    browser.press("確認画面へ進む", **typed)
+    browser.press("申し込む")
+    return browser.path
+
+
+def _customer(site: Site, app: Flask, scene: Scene) -> None:
+    owner, viewer = Member(app), Member(app)
+    owner.log_in(accounts.EMAIL, accounts.PASSWORD, accounts.SUBDOMAIN)
+    viewer.log_in("viewer@demo-bussan.example", accounts.PASSWORD, accounts.SUBDOMAIN)
+    customer = Customer.get(Customer.number == "A05678901")
+    neo, chat = Contract.select().where(Contract.customer == customer).order_by(Contract.id)
+    scene.paths["withdrawn_request"] = _change(owner, neo, "users", users="55")
+    owner.press("取り下げる")
+    scene.paths["users_request"] = _change(owner, chat, "users", users="45")
+    _change(owner, neo, "options", options=["appsuite"])
+    scene.paths |= {kind: f"/changes/contracts/{neo.id}/{kind}" for kind in ("users", "term")}
+    scene.paths["options"] = f"/changes/contracts/{chat.id}/options"
+    scene.paths["debit"] = f"/registration/payment/{neo.id}/direct_debit"
+    owner.open(f"/registration/payment/{chat.id}/direct_debit")
+    owner.press(
+        "確認へ進む", bank="みずほ銀行", branch="丸之内", kind="ordinary", number="0123567", holder="カ）デモブッサン"
+    )
+    owner.press("この内容で申し込む")
+    scene.paths["payment_request"] = owner.path
+    for name, address in (("丸山 薫", "kaoru@demo-bussan.example"), ("大野 陽子", "yoko@demo-bussan.example")):
+        owner.open("/registration/accounts/add")
+        owner.press("申込メール送信", user_name=name, email=address, role="editor")
+    owner.open("/registration/account")
+    owner.press("確認のメールを送信する", email="hanako@demo-bussan.example", current_password=accounts.PASSWORD)
+    second = Account.get(Account.email == "viewer@demo-bussan.example")
+    scene.paths |= {act: f"/registration/accounts/{second.id}/{act}" for act in ("role", "delete")}
+    scene.paths["staff_customer"] = f"/staff/customers/{customer.id}"
+    forgetful = Member(app)
+    forgetful.open("/password/forgotten")
+    forgetful.press("メールを送信する", subdomain=accounts.SUBDOMAIN, email=accounts.EMAIL)
+    _keep(scene, "customer", owner)
+    _keep(scene, "viewer", viewer)
+
+
+def _other(site: Site, app: Flask, scene: Scene) -> None:
+    """A customer in the middle of other things."""
+    customer = Customer.get(Customer.number == _OTHER_NUMBER)
+    contract = Contract.get(Contract.customer == customer)
+    Account.create(
+        customer=customer,
+        email=_OTHER_EMAIL,
+        user_name="佐藤 一郎",
+        password_hash=site.hasher.hash(PASSWORD),
+        role="admin",
+        created_at=site.clock(),
+    )
+    other = Member(app)
+    other.log_in(_OTHER_EMAIL, PASSWORD, _OTHER_SUBDOMAIN)
+    other.open("/registration/email")
+    other.press("確認のメールを送信する", email="new@minato-sekkei.example", email_again="new@minato-sekkei.example")
+    other.open(f"/registration/payment/{contract.id}/credit_card")
+    other.press("確認へ進む")
+    other.press("この内容で申し込む")
+    scene.paths["card_request"] = other.path
+    _keep(scene, "other", other)
+    other.open("/registration/change")
+    other.press(
+        "確認画面へ進む",
+        contractor_address="神奈川県横浜市西区みなとみらい2-2",
+        billing_name="みなと設計有限会社 総務部",
+        billing_postcode="231-0001",
+        billing_address="神奈川県横浜市中区新港1-1",
+        billing_mode="electronic",
+    )
+    other.press("申し込む")
+    scene.paths["details_request"] = other.path
+
+
+def _staff(site: Site, app: Flask, scene: Scene) -> None:
+    shown = demo_log_in(site)
+    assert shown is not None
+    assert shown.code is not None
+    member = Member(app)
+    member.open("/staff/login")
+    member.press("ログイン", email=staff.EMAIL, password=staff.PASSWORD, code=shown.code)
+    assert member.path == "/staff/", member.text
+    member.open("/staff/notices/new")
+    member.press("下書きを保存する", **_DRAFT)
+    scene.paths["draft_edit"] = f"{member.path}/edit"
+    _keep(scene, "staff", member)
+    scene.paths["set_up"] = f"/staff/setup/{site.staff.add('suzuki@demo.example', '鈴木 次郎').token}"
+    site.engine.run_due()
+    reviewed = ChangeRequest.get(ChangeRequest.kind == "options")
+    scene.paths["review"] = f"/staff/requests/{reviewed.instance}"
+
+
+_DRAFT = {
+    "kind": "news",
+    "title_ja": "新しいオプションのご案内",
+    "body_ja": "新しいオプションをご利用いただけるようになりました。",
+}
+
+
+def _mails(site: Site, scene: Scene) -> None:
+    """The links that were mailed, by what the mails are for."""
+    folder = site.settings.var / "mailbox"
+    for path in sorted(folder.glob("*.eml")):
+        mail = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+        part = mail.get_body(("plain",))
+        found = re.search(
+            rf"^{re.escape(site.settings.base_url)}(/([aicmp])/\S+)\s*$", part.get_content(), re.MULTILINE
+        )
+        if found:
+            kinds = {"a": "application", "i": "invitation", "p": "reset", "c": "contractor", "m": "login_address"}
+            scene.paths.setdefault(kinds[found[2]], urlsplit(found[1]).path)
+            scene.paths.setdefault("mail", f"/mailbox/{path.stem}")

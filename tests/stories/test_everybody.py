@@ -1,0 +1,76 @@
+"""Every page can be used by everybody (WCAG 2.2 AA, JIS X 8341-3 AA): axe finds nothing in either theme, and nothing
+has to be scrolled to the side, down to 320 CSS pixels.
+
+One language and one device of each page always, all of them in the long run (`make soak`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.stories.conftest import NARROWEST, Product, of_all
+from tests.stories.pictures import opened, shown
+from tests.stories.scene import PAGES, Scene, Shot, demo
+
+pytestmark = pytest.mark.browser
+
+_AXE = Axe()
+_COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # all that a theme changes
+
+
+@pytest.fixture(scope="module")
+def staged(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Product, Scene]]:
+    with demo(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+def _first_of_each_view() -> Iterator[Shot]:
+    seen = set()
+    for shot in PAGES:
+        if shot.endpoint not in seen:
+            seen.add(shot.endpoint)
+            yield shot
+
+
+def _faults(page: Page) -> Iterator[str]:
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
+        found = _AXE.run(page, options=_COLOURS if theme == "dark" else None)
+        if found.violations_count:
+            yield f"{theme}: {found.generate_report()}"
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": NARROWEST, "height": size["height"]})
+    beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if beyond > 0:
+        yield f"{beyond} px too wide for {NARROWEST} px"
+    page.set_viewport_size(size)
+
+
+@pytest.mark.parametrize(
+    ("language", "device"), of_all(("ja", "phone"), ("ja", "desktop"), ("en", "phone"), ("en", "desktop"))
+)
+def test_axe_finds_nothing_on_any_page(
+    chromium: Browser, staged: tuple[Product, Scene], language: str, device: str
+) -> None:
+    product, scene = staged
+    every = len(of_all(1, 2)) == 2
+    faults = {}
+    with ExitStack() as contexts:
+        pages: dict[str, Page] = {}
+        for shot in PAGES if every else _first_of_each_view():
+            if shot.reader not in pages:
+                context = opened(chromium, product, scene, shot.reader, language, device)
+                contexts.callback(context.close)
+                pages[shot.reader] = context.new_page()
+            page = pages[shot.reader]
+            shown(page, product, scene, shot)
+            assert page.locator("html").get_attribute("lang") == language
+            if found := list(_faults(page)):
+                faults[shot.name] = found
+    assert faults == {}

@@ -1,0 +1,38 @@
+"""The demo's customers who have an account already, so that the site can be looked at without applying for one first.
+
+They belong to companies of their own: an account that a visitor applies for is still that customer's first one (管理).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workflows.permissions import ADMIN, VIEWER
+from workflows.records import Account, Customer
+
+if TYPE_CHECKING:
+    from web.bootstrap import Site
+
+SUBDOMAIN = "demo"
+EMAIL = "admin@demo-bussan.example"
+NAME = "出茂 花子"
+PASSWORD = "demo de ippuku 8"  # noqa: S105  (public on purpose)
+_NUMBER = "A05678901"
+_ACCOUNTS = ((EMAIL, NAME, ADMIN), ("viewer@demo-bussan.example", "出茂 次郎", VIEWER))
+
+
+def open_demo_accounts(site: Site) -> None:
+    """Give the demo's own company an account of 管理 and one of 閲覧, unless a start before has done so."""
+    if not site.settings.demo:
+        raise RuntimeError("an account whose password is public belongs to a demo only")
+    customer = Customer.get(Customer.number == _NUMBER)
+    for email, name, role in _ACCOUNTS:
+        if not Account.select().where(Account.customer == customer, Account.email == email).exists():
+            Account.create(
+                customer=customer,
+                email=email,
+                user_name=name,
+                password_hash=site.hasher.hash(PASSWORD),
+                role=role,
+                created_at=site.clock(),
+            )

@@ -1,0 +1,38 @@
+"""All that a demo shows when it is started: customers, accounts, a member of staff, notices and questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from web.demo.accounts import open_demo_accounts
+from web.demo.notices import show_demo_notices
+from web.demo.staff import EMAIL, enrol_demo_staff
+from web.settings import Settings, read
+from workflows.customers import import_customers
+from workflows.records import StaffMember
+
+if TYPE_CHECKING:
+    from web.bootstrap import Site
+
+CUSTOMERS = Path(__file__).parent / "customers.csv"
+
+
+def demo_settings(var: Path, address: str) -> Settings:
+    """A demo at `address` that keeps everything in the folder `var`."""
+    return read(
+        demo=True,
+        var=var,
+        base_url=address,
+        database_url=f"sqlite:///{var / 'tetsuzuki.db'}",
+        mailer="dev_mailbox",
+        disk_usage="demo_usage",
+    )
+
+
+def fill(site: Site) -> None:
+    """Put in what is not there yet; customers are set back to what the file says."""
+    import_customers(CUSTOMERS, catalogue=site.catalogue, overwrite=True)
+    open_demo_accounts(site)
+    enrol_demo_staff(site)
+    show_demo_notices(site, StaffMember.get(StaffMember.email == EMAIL))
