@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,8 +22,6 @@ from tests.web.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_
 from web.app import create_app
 from web.bootstrap import Site
 from web.pages.contact import dialled
-from web.users import needs
-from workflows.permissions import EDITOR, VIEWER
 from workflows.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.requests import DETAILS
 from workflows.usage import GIGABYTE
@@ -141,7 +139,7 @@ def measured(
 def test_top_shows_a_gauge_for_each_contract(measured: Browser) -> None:
     assert measured.text.count("3.0 GB / 4.0 GB") == 2
     assert measured.text.count("（75％使用）") == 2
-    assert "測定日時：2024/05/06 7:08:00" in measured.text
+    assert "測定日時：2024/05/06 07:08" in measured.text
     assert [svg["aria-label"] for svg in measured.page.select("svg[role=img]")] == ["使用率 75％"] * 2
     assert [rect["width"] for rect in measured.page.select(".gauge-used")] == ["75", "75"]
     assert measured.page.select(".gauge-remark") == []
@@ -181,7 +179,7 @@ def test_top_does_not_wait_for_a_silent_environment_and_shows_the_last_figure(
     assert monotonic() - begun < 4
     assert measured.text.count("3.0 GB / 4.0 GB") == 2
     assert measured.text.count("最新の値を取得できないため、前回の値を表示しています。") == 2
-    assert "測定日時：2024/05/06 7:08:00" in measured.text
+    assert "測定日時：2024/05/06 07:08" in measured.text
 
 
 def test_top_without_a_figure_says_why_and_what_to_do(editor: Browser) -> None:
@@ -214,11 +212,6 @@ def test_demo_says_that_its_figures_are_invented(
 @pytest.mark.parametrize(("role", "link"), [("viewer", False), ("editor", True)])
 def test_top_leads_to_the_contract_and_its_change(site: Site, customer: Customer, role: str, link: bool) -> None:
     app = create_app(site)
-    for name, least in (("contracts", VIEWER), ("changes", EDITOR)):
-        if f"{name}.show" not in app.view_functions:  # a site without these pages has no way to them
-            pages = Blueprint(name, __name__)
-            pages.add_url_rule(f"/{name}", "show", needs(least)(lambda: ""))
-            app.register_blueprint(pages)
     browser = logged_in(site, app, customer, role)
     entries = browser.page.select(".entries .entry strong")
     assert [entry.get_text() for entry in entries] == ["ご契約内容の確認", "ご契約内容変更お申し込み"]
@@ -292,8 +285,8 @@ def test_change_is_prefilled_confirmed_side_by_side_and_requested(
     assert editor.title == "変更内容の確認"
     rows = [[cell.get_text() for cell in row.select("th, td")] for row in editor.page.select("tbody tr")]
     assert rows == [
-        ["電話番号", "03-1234-5678", PHONE],
-        ["請求書の送付方法", "請求書ハガキ（通常請求）", "PDF納品書／請求書（電子請求）"],
+        ["電話番号", "変更前03-1234-5678", f"変更後{PHONE}"],
+        ["請求書の送付方法", "変更前請求書ハガキ（通常請求）", "変更後PDF納品書／請求書（電子請求）"],
     ]
     assert ChangeRequest.select().count() == 0
     editor.press("申し込む")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
 
 import web
 from engine import errors
@@ -80,3 +81,15 @@ def test_japanese_stands_only_in_marked_texts(template: Path) -> None:
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_no_state_is_compared_in_a_template(template: Path) -> None:
     assert not re.search(r"state\s*(==|!=|in\b)", template.read_text())
+
+
+def test_catalogues_agree_on_what_a_text_is_in_english() -> None:
+    """Which of two was read last must not decide what somebody reads."""
+    said: dict[str, dict[str, str]] = {}
+    for path in sorted(WEB.parent.glob("*/locale/*en.po")) + sorted(WEB.parent.glob("plugins/*/locale/*en.po")):
+        with path.open("rb") as file:
+            for entry in read_po(file):
+                if entry.id:
+                    said.setdefault(str(entry.id), {})[str(path.relative_to(WEB.parent))] = str(entry.string)
+    assert len(said) > 500
+    assert {text: ways for text, ways in said.items() if len(set(ways.values())) > 1} == {}
