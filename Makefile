@@ -2,7 +2,8 @@
 # make test   every test; under ten minutes on two cores
 # make check  style, types, import arrows, coverage
 # make bench  the figures that we promise, each beside its floor
-# make soak   the long trials, in full; under an hour
+# make soak   the long trials, and every story in both languages on both devices; under an hour
+# make screenshots  pictures of every page into screenshots/, and those of the README into docs/pictures/
 # make lock   pin the dependencies anew
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || ec
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
-.PHONY: run test check bench soak lock browser clean
+.PHONY: run test check bench soak screenshots lock browser clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -65,7 +66,10 @@ bench: $(VENV)/dev
 	$(BIN)/python -m benchmarks.start_up
 
 soak: $(VENV)/dev browser
-	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -n $(JOBS) -q -s tests/trials tests/engine/test_stateful.py tests/web/test_fuzz.py
+	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -n $(JOBS) -q -s tests/trials tests/stories tests/engine/test_stateful.py tests/web/test_fuzz.py
+
+screenshots: $(VENV)/dev browser
+	$(BIN)/python -m tests.stories.pictures $(PAGE)
 
 lock: $(VENV)/dev
 	$(LOCK) --extra pg --extra diagram --extra stripe --extra house -o requirements/run.txt setup.cfg

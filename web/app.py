@@ -20,7 +20,7 @@ from web.assets import version_files
 from web.current import EXTENSION, gigabytes, local_time
 from web.errors import explain_errors
 from web.guard import PageSession, protect
-from web.menu import MAIN, REGISTRATION, shown
+from web.menu import MAIN, REGISTRATION, in_registration, shown
 from web.pages import (
     accounts,
     address_link,
@@ -149,7 +149,9 @@ def create_app(site: Site) -> Flask:
 
     app.jinja_env.globals.update(staff_member=staff_member, staff_menu=staff.menu)
     app.jinja_env.globals.update(notices.SHOWN_IN_TEMPLATES)
-    app.jinja_env.globals.update(_=_, user=user, shown=shown, menus={"main": MAIN, "registration": REGISTRATION})
+    app.jinja_env.globals.update(
+        _=_, user=user, shown=shown, in_registration=in_registration, menus={"main": MAIN, "registration": REGISTRATION}
+    )
     app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -44,6 +44,11 @@ REGISTRATION = (
 )
 
 
+def in_registration() -> bool:
+    """Whether the page is one of ご登録情報, those behind its entries included."""
+    return request.path.startswith("/registration")
+
+
 def shown(entries: tuple[Entry, ...], reader: User) -> list[Shown]:
     """The entries as `reader` sees them."""
     area = (request.endpoint or "").partition(".")[0]

@@ -19,6 +19,7 @@ from tests.stories.conftest import (
     assert_is_well_made,
     eventually,
     mailed_link,
+    of_all,
 )
 
 pytestmark = pytest.mark.browser
@@ -117,7 +118,7 @@ def is_yellow_green(line: Locator) -> bool:
     return green > red > blue and green - blue > 20
 
 
-@pytest.mark.parametrize(("language", "device"), [("ja", "desktop"), ("en", "phone")])
+@pytest.mark.parametrize(("language", "device"), of_all(("ja", "desktop"), ("en", "phone")))
 def test_g37_to_g42_accounts_are_managed_by_the_manual(
     product: Product, customer: Customer, visit: Visit, language: str, device: str
 ) -> None:

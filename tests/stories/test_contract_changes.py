@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.smtp_server import Received
-from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, served
+from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, of_all, served
 
 pytestmark = pytest.mark.browser
 
@@ -86,7 +86,7 @@ def contract_page(product: Product, subdomain: str, kind: str) -> str:
     return f"/changes/contracts/{number}/{kind}"
 
 
-@pytest.mark.parametrize(("language", "device"), [("ja", "phone"), ("en", "desktop")])
+@pytest.mark.parametrize(("language", "device"), of_all(("ja", "phone"), ("en", "desktop")))
 def test_g6_contracts_history_and_requests_are_shown_and_downloaded(
     product: Product, customer: Customer, visit: Visit, language: str, device: str
 ) -> None:
@@ -139,7 +139,7 @@ def test_g6_contracts_history_and_requests_are_shown_and_downloaded(
     hanako.looks_at("request")
 
 
-@pytest.mark.parametrize(("language", "device"), [("ja", "desktop"), ("en", "phone")])
+@pytest.mark.parametrize(("language", "device"), of_all(("en", "phone"), ("ja", "desktop")))
 def test_g31_g35_g45_changes_are_confirmed_sent_and_withdrawn(
     product: Product, customer: Customer, visit: Visit, language: str, device: str
 ) -> None:
@@ -207,6 +207,23 @@ def test_g31_g35_g45_changes_are_confirmed_sent_and_withdrawn(
     hanako.button("申し込む").click()
     hanako.arrives_at("ご契約種別の変更")
     eventually("the second receipt", lambda: len(receipts(product, customer, SUBJECT[language])) == 2)
+
+
+def test_g31_g45_change_on_postgresql_is_asked_for_and_withdrawn(product_on_postgres: Product, visit: Visit) -> None:
+    product = product_on_postgres
+    customer = product.next_customer()
+    hanako = hanako_of(product, customer, lambda *args, **more: visit(*args, at=product, **more), "ja", "desktop")
+    hanako.open(contract_page(product, customer.chat, "users"))
+    hanako.field("ユーザー契約数").fill("45")
+    hanako.button("確認画面へ進む").click()
+    hanako.arrives_at("お申し込み内容の確認")
+    hanako.button("申し込む").dblclick()
+    hanako.arrives_at("ユーザー契約数の変更")
+    mail = receipt(product, customer, SUBJECT["ja"])
+    assert "45" in mail.part("plain")
+    assert len(product.sql("SELECT 1 FROM change_request WHERE kind = 'users'")) == 1
+    hanako.button("取り下げる").click()
+    expect(hanako.page.locator("main .state").first).to_have_text(WITHDRAWN)
 
 
 def test_g45_other_product_is_ordered_without_javascript(product: Product, customer: Customer, visit: Visit) -> None:

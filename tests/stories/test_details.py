@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.smtp_server import Received
-from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, served
+from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, of_all, served
 
 pytestmark = pytest.mark.browser
 
@@ -96,7 +96,7 @@ def receipt(product: Product, customer: Customer, email: str, subject: str) -> R
     return received
 
 
-@pytest.mark.parametrize(("language", "device"), [("ja", "desktop"), ("ja", "phone"), ("en", "phone")])
+@pytest.mark.parametrize(("language", "device"), of_all(("ja", "desktop"), ("ja", "phone"), ("en", "phone")))
 def test_g26_to_g30_top_shows_what_the_customer_has_and_leads_on(
     product: Product, customer: Customer, visit: Visit, language: str, device: str
 ) -> None:
@@ -114,7 +114,7 @@ def test_g26_to_g30_top_shows_what_the_customer_has_and_leads_on(
     hanako.looks_at("top-details")
 
 
-@pytest.mark.parametrize(("language", "device"), [("ja", "phone"), ("en", "desktop")])
+@pytest.mark.parametrize(("language", "device"), of_all(("ja", "phone"), ("en", "desktop")))
 def test_g32_g33_details_are_looked_at_and_changed(
     product: Product, customer: Customer, visit: Visit, language: str, device: str
 ) -> None:
@@ -162,7 +162,7 @@ def test_g32_g33_details_are_looked_at_and_changed(
     assert customer.company in hanako.text()
 
 
-@pytest.mark.parametrize(("language", "device"), [("ja", "phone"), ("en", "desktop")])
+@pytest.mark.parametrize(("language", "device"), of_all(("ja", "phone"), ("en", "desktop")))
 def test_g44_contact_page_says_whom_to_ask_and_whether_somebody_answers(
     product: Product, visit: Visit, language: str, device: str
 ) -> None:

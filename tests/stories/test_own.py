@@ -9,13 +9,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.smtp_server import Received
-from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, mailed_link
+from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, mailed_link, of_all
 
 pytestmark = pytest.mark.browser
 
 NAME = "見本 花子"
 PASSWORD, OTHER = "浅い川も深く渡れ 7", "石橋を叩いて渡る 9"
-READERS = [("ja", "desktop"), ("en", "phone")]
+READERS = of_all(("en", "phone"), ("ja", "desktop"))
 SUBJECTS = {
     "password_changed": {"ja": "パスワードを変更しました", "en": "Your password was changed"},
     "password_reset": {"ja": "パスワード再設定のご案内", "en": "Setting a new password"},

@@ -13,7 +13,7 @@ import plugins.card_stripe
 import plugins.direct_debit  # noqa: F401  (bring their translations along)
 from engine.store import to_db
 from tests.smtp_server import Received
-from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, end, eventually, served
+from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, end, eventually, of_all, served
 from workflows.passwords import Hasher
 
 pytestmark = pytest.mark.browser
@@ -67,7 +67,7 @@ def mails_cc(product: Product, contractor: str, account: str, subject: str) -> l
     ]
 
 
-@pytest.mark.parametrize(("language", "device"), [("ja", "desktop"), ("en", "phone")])
+@pytest.mark.parametrize(("language", "device"), of_all(("ja", "desktop"), ("en", "phone")))
 def test_g35_direct_debit_is_asked_for_by_the_manual(
     product: Product, customer: Customer, visit: Visit, language: str, device: str
 ) -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from engine.definition import Actor
 from tests.conftest import CHEAP, SECRET
 from tests.smtp_server import Received
-from tests.stories.conftest import DEVICES, Customer, Product, Visit, Visitor, eventually
+from tests.stories.conftest import DEVICES, Customer, Product, Visit, Visitor, eventually, of_all
 from web.bootstrap import build
 from web.settings import Settings
 from workflows.contract_change import Proposal, propose
@@ -115,7 +115,7 @@ def _state(product: Product, number: int) -> str:
     return str(state)
 
 
-@pytest.mark.parametrize(("language", "device"), [("ja", "desktop"), ("en", "phone")])
+@pytest.mark.parametrize(("language", "device"), of_all(("en", "phone"), ("ja", "desktop")))
 def test_staff_review_a_request_and_the_customer_hears_of_it(
     product: Product, visit: Visit, language: str, device: str
 ) -> None:

@@ -209,6 +209,25 @@ def test_demo_says_that_its_figures_are_invented(
     assert "架空の値です" in browser.text
 
 
+def test_top_says_everything_in_the_order_of_the_manual(measured: Browser) -> None:
+    """① to ⑧ of its figure (G26–G29), one after the other for every reader."""
+    measured.open("/top")
+    main = measured.page.find("main").get_text(" ", strip=True)
+    said = ("お客様番号", "貴社名", "貴社環境のURL", "ご契約種別", "貴社環境のディスク使用容量確認", "関連FAQ")
+    said += ("ご契約内容の確認", "ご契約内容変更お申し込み", "障害・メンテナンス情報", "サポート最新情報")
+    places = [main.index(one) for one in said]
+    assert places == sorted(places)
+
+
+def test_menu_marks_where_the_reader_is(editor: Browser) -> None:
+    """The header menu ⑨ by its entry, the menu ご登録情報 ⑩ for all of its pages (G30)."""
+    for path, marked in (("/contracts", False), ("/registration", True), ("/registration/account", True)):
+        editor.open(path)
+        assert ("here" in editor.page.select_one(".submenu summary").get("class", [])) == marked
+    editor.open("/contracts/history")
+    assert [a.get_text() for a in editor.page.select(".site-menu [aria-current]")] == ["ご契約内容の確認"]
+
+
 @pytest.mark.parametrize(("role", "link"), [("viewer", False), ("editor", True)])
 def test_top_leads_to_the_contract_and_its_change(site: Site, customer: Customer, role: str, link: bool) -> None:
     app = create_app(site)

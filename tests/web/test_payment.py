@@ -116,6 +116,18 @@ def test_what_is_not_configured_is_shown_with_the_reason_and_no_button(
     site.close()
 
 
+def test_term_is_changed_on_the_page_of_its_contract(hanako: Browser) -> None:
+    """G35: from here straight to the contract's form, not to a list to look for it in."""
+    hanako.open(PAGE)
+    ways = [
+        a["href"] for a in hanako.page.find_all("a") if a.get_text() == "ご契約種別（月払い／年間一括払い）を変更する"
+    ]
+    assert ways == [f"/changes/contracts/{one.id}/term" for one in Contract.select().order_by(Contract.id)]
+    for way in ways:
+        hanako.open(way)
+        assert hanako.title == "ご契約種別の変更"
+
+
 def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mailer: MemoryMailer) -> None:
     hanako.open(PAGE)
     follow(hanako, DEBIT)
