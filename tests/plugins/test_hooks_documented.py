@@ -90,8 +90,8 @@ def test_page_names_every_fact_of_the_site() -> None:
 
 
 def test_example_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (source,) = blocks("python")
-    project, settings = (tomllib.loads(block) for block in blocks("toml"))
+    source = blocks("python")[0]
+    project, settings = (tomllib.loads(block) for block in blocks("toml")[:2])
     with socket.create_server(("127.0.0.1", 0)) as closed:
         settings["plugins"]["sms"]["gateway"] = f"http://127.0.0.1:{closed.getsockname()[1]}"
     ((name, target),) = project["project"]["entry-points"]["tetsuzuki.plugins"].items()
@@ -109,7 +109,8 @@ def test_example_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         plugins = load(settings["plugins"], site, specs=[hookspecs_of_the_business], environ={"SMS_TOKEN": "s3cr3t"})
         assert plugins.failures == ()
         (listed,) = [one for one in plugins.listed if one.name == name]
-        assert (listed.description, listed.kinds) == ("Sends text messages through an HTTP gateway.", ("sms",))
+        assert listed.description == "Sends text messages through an HTTP gateway."
+        assert listed.adds == {"register_effect_handlers": ("sms",)}
         delivered = plugins.effect_handlers()["sms"].deliver(
             delivery.Delivery("sms", "reminder", "08000000000", "customer:1", {}, "ja"), "key"
         )
