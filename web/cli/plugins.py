@@ -69,7 +69,7 @@ def _missing(settings: Settings, loaded: Plugins) -> Iterator[str]:
             yield f"setting {setting}: no plugin adds {wanted!r}; there are: {', '.join(known) or 'none'}"
 
 
-@plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape billing_backend")
+@plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape payment_method")
 @click.argument("name")
 @click.option("--shape", type=click.Choice(tuple(SHAPES)), required=True, help="What the plugin is.")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where its folder goes.")
