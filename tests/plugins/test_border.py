@@ -494,3 +494,11 @@ def test_details_and_reports_of_wrong_types_are_named() -> None:
     for answer in (None, 3, Report("paid"), Report("processed", "12"), Details()):  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="reported"):
             payment_calls.report_of(answer)
+
+
+def test_a_method_joins_the_catalogue_behind_those_that_it_has_under_its_own_title(site: Site) -> None:
+    offered = {name: str(title) for name, title in site.catalogue.payment_methods.items()}
+    assert list(offered) == ["bank_transfer", "direct_debit", "credit_card", "odd"]
+    assert offered["odd"] == "へんな払い"
+    taken = site.catalogue.with_methods({"bank_transfer": site.catalogue.payment_methods["odd"]})
+    assert taken.payment_methods == site.catalogue.payment_methods
