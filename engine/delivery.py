@@ -33,6 +33,20 @@ class Failed:
 
 Outcome = Accepted | Deferred | Failed
 
+_LONGEST_WAIT = timedelta(days=366)  # beyond every deadline, and within what a date can hold
+
+
+def outcome_of(answer: object) -> Outcome:
+    """What a plugin answered, where it is an outcome. Anything else says neither "done" nor "never": not now."""
+    match answer:
+        case Accepted(str()) | Failed(str(), str()) | Deferred(str(), None):
+            return answer
+        case Deferred(str(), timedelta() as after):
+            return Deferred(answer.reason, min(after, _LONGEST_WAIT))
+        case Accepted() | Failed() | Deferred():
+            return Deferred(f"the plugin answered {type(answer).__name__} with a field of a wrong type")
+    return Deferred(f"the plugin answered {type(answer).__name__}, which is no outcome")
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

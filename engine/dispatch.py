@@ -18,7 +18,7 @@ from time import monotonic
 from jinja2 import TemplateError
 
 from engine.definition import Effect, Instance, Retry, Workflow
-from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome
+from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
 from engine.errors import UnknownWorkflow
 from engine.mail import NoRecipient, Renderer
 from engine.outcomes import Claim
@@ -105,8 +105,8 @@ class Dispatcher:
         effect, outcome, call = prepared
         if call is not None:
             try:
-                outcome = call()
-            except Exception as error:
+                outcome = outcome_of(call())
+            except (Exception, SystemExit) as error:
                 log.exception("effect %s: its plugin raised", _ref(claim))
                 outcome = Deferred(f"the plugin raised {type(error).__name__}")
         if isinstance(outcome, Accepted):

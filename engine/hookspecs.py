@@ -8,8 +8,11 @@ the business are in `workflows.hookspecs`; docs/hooks.md is the page for plugin 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pluggy import HookimplMarker, HookspecMarker
 
@@ -20,8 +23,53 @@ PROJECT = "tetsuzuki"
 hookspec = HookspecMarker(PROJECT)
 hookimpl = HookimplMarker(PROJECT)
 
+_Spec = TypeVar("_Spec", bound=Callable[..., Any])
+_LONGEST_SEND = timedelta(days=1)
+
+
+def _nothing(name: str, thing: Any) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a hook that registers by name takes: an object with `methods`, under a name that is not `reserved`.
+
+    `wrong(name, thing)` says what else is wrong with one, and "" where nothing is.
+    """
+
+    methods: tuple[str, ...]
+    reserved: tuple[str, ...] = ()
+    wrong: Callable[[str, Any], str] = _nothing
+
+
+def takes(
+    *methods: str, reserved: tuple[str, ...] = (), wrong: Callable[[str, Any], str] = _nothing
+) -> Callable[[_Spec], _Spec]:
+    """Mark a hookspec as one that registers by name, and say what it takes; see `Shape`."""
+
+    def mark(spec: _Spec) -> _Spec:
+        spec.takes = Shape(methods, reserved, wrong)  # type: ignore[attr-defined]
+        return spec
+
+    return mark
+
+
+def _mailer_is_wrong(name: str, mailer: Any) -> str:
+    longest = getattr(mailer, "longest", timedelta(0))
+    if not isinstance(longest, timedelta) or not timedelta(0) <= longest <= _LONGEST_SEND:
+        return f"longest must be a timedelta of at most a day, not {longest!r}"
+    return ""
+
+
+def _folder_is_wrong(name: str, folder: Any) -> str:
+    if not isinstance(folder, Path) or not folder.is_dir():
+        return f"{folder} is no folder"
+    return "" if folder.name == "migrations" else f"{folder} is not called migrations"
+
 
 @hookspec
+@takes("send", wrong=_mailer_is_wrong)
 def register_mailers() -> Mapping[str, Mailer]:  # type: ignore[empty-body]
     """Mailers by name. The site's setting `mailer` says which of them sends.
 
@@ -34,6 +82,7 @@ def register_mailers() -> Mapping[str, Mailer]:  # type: ignore[empty-body]
 
 
 @hookspec
+@takes("deliver", reserved=("mail",))
 def register_effect_handlers() -> Mapping[str, EffectHandler]:  # type: ignore[empty-body]
     """Handlers for effects that are not mails, by the effect's kind.
 
@@ -45,6 +94,7 @@ def register_effect_handlers() -> Mapping[str, EffectHandler]:  # type: ignore[e
 
 
 @hookspec
+@takes("is_dir", wrong=_folder_is_wrong)
 def register_migrations() -> Mapping[str, Path]:  # type: ignore[empty-body]
     """Folders of database steps for a plugin's own tables, by a name that keeps them apart from others'.
 

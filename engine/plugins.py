@@ -20,7 +20,7 @@ import traceback
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -35,7 +35,6 @@ from engine.errors import EngineError, PluginError
 
 GROUP = "tetsuzuki.plugins"
 DEFAULT_ORDER = 100
-RESERVED_KIND = "mail"
 
 State = Literal["enabled", "disabled", "failed"]
 
@@ -73,7 +72,7 @@ class Failure:
 class Listed:
     """One installed plugin as `tetsuzuki plugins list` shows it.
 
-    `hooks` are those that it implements, `mailers` and `kinds` the mailer names and effect kinds that it registered.
+    `hooks` are those that it implements, `adds` the names that it registered, by the hook through which it did.
     """
 
     name: str
@@ -83,8 +82,7 @@ class Listed:
     state: State
     reason: str = ""
     hooks: tuple[str, ...] = ()
-    mailers: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
+    adds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -132,7 +130,7 @@ class Plugins:
         Raises:
             PluginError: two plugins registered the same name.
         """
-        return self.registered("register_mailers", "send")
+        return self.registered("register_mailers")
 
     def effect_handlers(self) -> dict[str, EffectHandler]:
         """Effect handlers by the kind of effect.
@@ -140,7 +138,7 @@ class Plugins:
         Raises:
             PluginError: two plugins registered the same kind.
         """
-        return self.registered("register_effect_handlers", "deliver", reserved=(RESERVED_KIND,))
+        return self.registered("register_effect_handlers")
 
     def migrations(self) -> tuple[Path, ...]:
         """The folders of the plugins' own database steps.
@@ -148,10 +146,10 @@ class Plugins:
         Raises:
             PluginError: two plugins registered the same name.
         """
-        return tuple(self.registered("register_migrations", "is_dir").values())
+        return tuple(self.registered("register_migrations").values())
 
-    def registered(self, hook: str, *methods: str, reserved: Sequence[str] = ()) -> dict[str, Any]:
-        """What the plugins registered by name through `hook`, which takes no arguments; each must have the `methods`.
+    def registered(self, hook: str) -> dict[str, Any]:
+        """What the plugins registered by name through `hook`, whose spec says by `takes` what that may be.
 
         The hook is called once in the life of this object, and its answer kept. What breaks the contract becomes a
         failure of its plugin and is left out.
@@ -161,12 +159,38 @@ class Plugins:
         """
         by_name = self._registered.get(hook)
         if by_name is None:
-            by_name = self._registered[hook] = self._register(hook, methods, reserved)
-        for name, claims in by_name.items():
-            if len(claims) > 1:
-                who = " and ".join(self._describe(plugin) for plugin, _thing in claims)
-                raise PluginError(f"{hook}: {name!r} is claimed by {who}. Disable one of them.")
+            shape = self._shapes().get(hook)
+            if shape is None:
+                raise PluginError(f"there is no hook {hook!r} that registers by name")
+            by_name = self._registered[hook] = self._register(hook, shape)
+        clashes = self._clashes(hook)
+        if clashes:
+            raise PluginError(clashes[0])
         return {name: claims[0][1] for name, claims in by_name.items()}
+
+    def register_all(self) -> tuple[str, ...]:
+        """Call every hook that registers by name, so that `failures` and `listed` are complete.
+
+        The answer is every name that several plugins claim; whoever asks for those names later gets a `PluginError`.
+        """
+        for hook, shape in self._shapes().items():
+            if hook not in self._registered:
+                self._registered[hook] = self._register(hook, shape)
+        return tuple(clash for hook in self._registered for clash in self._clashes(hook))
+
+    def _shapes(self) -> dict[str, hookspecs.Shape]:
+        """The hooks that register by name, in alphabetical order."""
+        callers = {name: hook for name, hook in sorted(vars(self._manager.hook).items()) if hasattr(hook, "spec")}
+        specs = {name: hook.spec.function for name, hook in callers.items() if hook.spec is not None}
+        return {name: spec.takes for name, spec in specs.items() if hasattr(spec, "takes")}
+
+    def _clashes(self, hook: str) -> list[str]:
+        return [
+            f"{hook}: {name!r} is claimed by {' and '.join(self._describe(plugin) for plugin, _thing in claims)}. "
+            "Disable one of them."
+            for name, claims in self._registered[hook].items()
+            if len(claims) > 1
+        ]
 
     def collect(self, hook: str, **arguments: Any) -> tuple[tuple[str, Any], ...]:
         """Call each implementation of `hook` by itself: (plugin, answer), in the order of `hook`.
@@ -184,30 +208,27 @@ class Plugins:
             wanted = [arguments[name] for name in implementation.argnames]
             try:
                 answer = implementation.function(*wanted)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._fail(implementation.plugin_name, f"{hook} raised {_reason(error)}")
             else:
                 answers.append((implementation.plugin_name, answer))
         return tuple(answers)
 
-    def _register(self, hook: str, methods: Sequence[str], reserved: Sequence[str]) -> dict[str, list[tuple[str, Any]]]:
+    def _register(self, hook: str, shape: hookspecs.Shape) -> dict[str, list[tuple[str, Any]]]:
         by_name: dict[str, list[tuple[str, Any]]] = {}
         for plugin, answer in self.collect(hook):
             if not isinstance(answer, Mapping):
                 self._fail(plugin, f"{hook} must return a mapping by name, not {type(answer).__name__}")
                 continue
-            for name, thing in answer.items():
-                missing = [method for method in methods if not callable(getattr(thing, method, None))]
-                if not isinstance(name, str) or not name:
-                    self._fail(plugin, f"{hook} returned the name {name!r}; a name is a text that is not empty")
-                elif name in reserved:
-                    self._fail(plugin, f"{hook} claims {name!r}, which is reserved")
-                elif inspect.isclass(thing) or missing:
-                    needed = " and ".join(f"{method}()" for method in methods)
-                    what = f"the class {thing.__name__}" if inspect.isclass(thing) else type(thing).__name__
-                    self._fail(plugin, f"{hook} returned {what} for {name!r}; it takes an object with {needed}")
-                else:
-                    by_name.setdefault(name, []).append((plugin, thing))
+            try:
+                for name, thing in answer.items():
+                    wrong = _wrong(shape, name, thing)
+                    if wrong:
+                        self._fail(plugin, f"{hook} {wrong}")
+                    else:
+                        by_name.setdefault(name, []).append((plugin, thing))
+            except (Exception, SystemExit) as error:  # of the mapping, or of what was asked of the object
+                self._fail(plugin, f"{hook} returned what raised {_reason(error)}")
         return by_name
 
     def _fail(self, plugin: str, reason: str) -> None:
@@ -221,10 +242,11 @@ class Plugins:
         reasons = [failure.reason for failure in self._failures if failure.plugin == one.name]
         state: State = "failed" if reasons else "enabled" if one.enabled else "disabled"
 
-        def names(hook: str) -> tuple[str, ...]:
-            claimed = self._registered.get(hook, {})
-            return tuple(name for name, claims in claimed.items() if any(plugin == one.name for plugin, _ in claims))
-
+        adds = {
+            hook: names
+            for hook, claimed in sorted(self._registered.items())
+            if (names := tuple(name for name, claims in claimed.items() if any(by == one.name for by, _ in claims)))
+        }
         return Listed(
             one.name,
             one.distribution,
@@ -233,8 +255,7 @@ class Plugins:
             state,
             "; ".join(reasons),
             one.hooks,
-            names("register_mailers"),
-            names("register_effect_handlers"),
+            adds,
         )
 
 
@@ -293,14 +314,24 @@ def load(
 
     listed = sorted([*unique, *(clash[0] for clash in clashing)], key=lambda one: (one.order, one.name))
     plugins = Plugins(manager, listed, failures)
-    # Asked now, so that `failures` is complete when the site decides whether it is ready; a clash raises later, for
-    # whoever asks for the clashing names.
-    for ask in (plugins.mailers, plugins.effect_handlers):
-        try:
-            ask()
-        except PluginError:
-            continue
+    # Now, so that `failures` is complete when the site decides whether it is ready.
+    plugins.register_all()
     return plugins
+
+
+def _wrong(shape: hookspecs.Shape, name: Any, thing: Any) -> str:
+    """What is wrong with something that a hook registers; "" where nothing is."""
+    if not isinstance(name, str) or not name:
+        return f"returned the name {name!r}; a name is a text that is not empty"
+    if name in shape.reserved:
+        return f"claims {name!r}, which is reserved"
+    missing = [method for method in shape.methods if not callable(getattr(thing, method, None))]
+    if inspect.isclass(thing) or missing:
+        needed = " and ".join(f"{method}()" for method in shape.methods)
+        what = f"the class {thing.__name__}" if inspect.isclass(thing) else type(thing).__name__
+        return f"returned {what} for {name!r}; it takes an object with {needed}"
+    wrong = shape.wrong(name, thing)
+    return f"returned something wrong for {name!r}: {wrong}" if wrong else ""
 
 
 def _installed() -> list[_Found]:
@@ -391,7 +422,7 @@ def _configure(one: _Found, config: type[Any], settings: Mapping[str, Any], envi
     Raises:
         PluginError: every problem with a key, in one message.
     """
-    wanted = {field.name: field for field in fields(config) if field.init}
+    wanted = {one.name: one for one in fields(config) if one.init}
     if "enabled" in wanted:
         raise PluginError("Config declares 'enabled', which belongs to the loader")
     expected = typing.get_type_hints(config)
@@ -407,8 +438,8 @@ def _configure(one: _Found, config: type[Any], settings: Mapping[str, Any], envi
             values[key] = _convert(expected[key], given, environ)
         except ValueError as error:
             problems.append(f"key {key!r}: {error}")
-    for key, field in wanted.items():
-        if key not in settings and _is_required(field):
+    for key, declared in wanted.items():
+        if key not in settings and _is_required(declared):
             problems.append(f"key {key!r} is missing; expected {_named(expected[key])}")
     one.secrets = tuple(str(value) for value in values.values() if isinstance(value, Secret) and value)
     if problems:
@@ -416,8 +447,8 @@ def _configure(one: _Found, config: type[Any], settings: Mapping[str, Any], envi
     return config(**values)
 
 
-def _is_required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+def _is_required(declared: Field[Any]) -> bool:
+    return declared.default is MISSING and declared.default_factory is MISSING
 
 
 def _parts(expected: Any) -> tuple[Any, bool]:

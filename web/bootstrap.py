@@ -81,6 +81,17 @@ def organisation_of(settings: Settings) -> Organisation:
     )
 
 
+def catalogue_of(settings: Settings, plugins: Plugins) -> Catalogue:
+    """What is configured, and the payment methods that plugins bring beyond it, under their own titles."""
+    methods = plugins.registered("register_payment_methods")
+    return Catalogue.from_settings(settings.products).with_methods(
+        {
+            name: Text(method.title) if isinstance(method.title, str) else method.title
+            for name, method in methods.items()
+        }
+    )
+
+
 def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) -> Plugins:
     """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`."""
     configured = {name: dict(table) for name, table in settings.plugins.items()}
@@ -104,8 +115,8 @@ def build(
     DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing.
     """
     organisation = organisation_of(settings)
-    catalogue = Catalogue.from_settings(settings.products)
     plugins = plugins or plugins_of(settings)
+    catalogue = catalogue_of(settings, plugins)
     now = clock or (lambda: datetime.now(UTC))
     services = _services(settings, organisation, catalogue, plugins, now)
     handlers = {**effect_handlers(services), **plugins.effect_handlers()}
@@ -165,13 +176,8 @@ def _services(
     settings: Settings, organisation: Organisation, catalogue: Catalogue, plugins: Plugins, clock: Clock
 ) -> Services:
     """What the procedures work with, as it is configured."""
-    backends = plugins.registered("register_billing_backends", "quote", "apply", "status", "history", "invoices")
-    sources = plugins.registered("register_disk_usage", "usage")
-    methods = plugins.registered(
-        "register_payment_methods",
-        *("is_available", "form", "validate", "begin", "handle_return"),
-        *("verify_event", "handle_event", "query", "revoke"),
-    )
+    backends = plugins.registered("register_billing_backends")
+    sources = plugins.registered("register_disk_usage")
     return Services(
         catalogue=catalogue,
         organisation=organisation,
@@ -182,11 +188,11 @@ def _services(
         billing=backends.get(settings.billing),
         disk_usage=sources.get(settings.disk_usage),
         distribution=Distribution(
-            plugins.registered("register_notice_channels", "deliver", "preview"),
+            plugins.registered("register_notice_channels"),
             plugins.mailers().get(_mailer(settings)),
             settings.base_url,
         ),
-        payment_methods=methods,
+        payment_methods=plugins.registered("register_payment_methods"),
     )
 
 

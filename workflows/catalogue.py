@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from engine.errors import ConfigurationError
@@ -125,6 +125,11 @@ class Catalogue:
                     raise ConfigurationError(_("設定 %(key)s がありません。", key=f"{where}.{key}"))
             products[name] = Product(name, values["title"], values["url"], dict(options), **numbers)
         return cls(products)
+
+    def with_methods(self, titles: Mapping[str, Text]) -> Catalogue:
+        """The same with further payment methods, behind those that it has; the title of one that it has stays."""
+        new = {name: title for name, title in titles.items() if name not in self.payment_methods}
+        return replace(self, payment_methods={**self.payment_methods, **new})
 
     def url(self, product: str, subdomain: str) -> str:
         """Where the environment is reached (G26 ②). Raises KeyError for a product that is not sold."""

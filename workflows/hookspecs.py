@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.hookspecs import hookspec
+from engine.hookspecs import hookspec, takes
 from workflows.billing import BillingBackend
-from workflows.notices.channels import NoticeChannel
-from workflows.payments import PaymentMethod
+from workflows.notices.channels import NoticeChannel, wrong_channel
+from workflows.payments import PaymentMethod, wrong_method
 from workflows.usage import DiskUsage
 
 
 @hookspec
+@takes("quote", "apply", "status", "history", "invoices")
 def register_billing_backends() -> Mapping[str, BillingBackend]:  # type: ignore[empty-body]
     """Billing backends by name. The site's setting `billing` says which of them quotes and applies.
 
@@ -27,6 +28,7 @@ def register_billing_backends() -> Mapping[str, BillingBackend]:  # type: ignore
 
 
 @hookspec
+@takes("usage")
 def register_disk_usage() -> Mapping[str, DiskUsage]:  # type: ignore[empty-body]
     """Sources of disk usage by name. The site's setting `disk_usage` says which of them is asked.
 
@@ -37,6 +39,7 @@ def register_disk_usage() -> Mapping[str, DiskUsage]:  # type: ignore[empty-body
 
 
 @hookspec
+@takes("deliver", "preview", wrong=wrong_channel)
 def register_notice_channels() -> Mapping[str, NoticeChannel]:  # type: ignore[empty-body]
     """Notice channels by name: how お知らせ reach people. All that are registered are used.
 
@@ -48,8 +51,14 @@ def register_notice_channels() -> Mapping[str, NoticeChannel]:  # type: ignore[e
 
 
 @hookspec
+@takes(
+    *("is_available", "form", "validate", "begin", "handle_return"),
+    *("verify_event", "handle_event", "query", "revoke"),
+    wrong=wrong_method,
+)
 def register_payment_methods() -> Mapping[str, PaymentMethod]:  # type: ignore[empty-body]
-    """Payment methods by the catalogue's names: bank_transfer, direct_debit, credit_card.
+    """Payment methods by name: the catalogue's three (bank_transfer, direct_debit, credit_card), or new ones, which
+    customers can choose under the method's own title.
 
     When: once in each process, at start, after every plugin was constructed.
     May fail: yes. The exception becomes the plugin's failure; customers then see that the method is not available.

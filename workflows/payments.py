@@ -13,13 +13,14 @@ it, and opens it for nothing but `begin`, `query` and `revoke`. A method never s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from engine.definition import Refusal, Secret
-from engine.text import Text
+from engine.text import Text, _
 from workflows.catalogue import Organisation
 
 Way = Literal["none", "form", "page"]
@@ -75,11 +76,13 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a method asks for and says before it is chosen. `facts` are (what, value), `notes` sentences."""
+    """What a method asks for and says before it is chosen. `facts` are (what, value) under the heading `facts_title`,
+    `notes` sentences."""
 
     fields: tuple[Field, ...] = ()
     facts: tuple[tuple[Text, str], ...] = ()
     notes: tuple[Text, ...] = ()
+    facts_title: Text = _("お支払い先")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +178,10 @@ class PaymentMethod(Protocol):
     """One way to pay. Called outside any transaction, from several threads at once; every call ends in bounded time.
 
     An exception counts as "not known": the site asks `query`, or tries the call again with the same key.
+    `title` is what customers and staff read, unless the catalogue has a title of its own for the method's name.
     """
 
+    title: Text | str
     way: Way
     origins: Sequence[str]  # of the pages that `begin` redirects to, as in https://checkout.stripe.com
 
@@ -209,6 +214,25 @@ class PaymentMethod(Protocol):
 
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
         """Let the mandate end there. What never began, or has ended, is `processed`."""
+
+
+def wrong_method(name: str, method: Any) -> str:
+    """What is wrong with a method, for who registers it under `name`; "" where nothing is."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
+        return "its name must be lower-case letters, digits and underscores, 32 at most"
+    title, way, origins = (getattr(method, one, None) for one in ("title", "way", "origins"))
+    if not isinstance(title, Text | str) or not str(title).strip():
+        return f"title must be a text, not {title!r}"
+    if way not in get_args(Way):
+        return f"way must be one of {', '.join(get_args(Way))}, not {way!r}"
+    if isinstance(origins, str) or not isinstance(origins, Sequence) or not all(map(_is_origin, origins)):
+        return f"origins must be a list of origins, as in https://pay.example.jp, not {origins!r}"
+    return ""
+
+
+def _is_origin(value: Any) -> bool:
+    """Origins go into a header; what is none could say something else there."""
+    return isinstance(value, str) and re.fullmatch(r"https?://[A-Za-z0-9.*:\[\]-]+", value) is not None
 
 
 @runtime_checkable

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from engine.text import Text, _
+from workflows import bounded
 from workflows.billing import Amount, BillingBackend, Change, Line, Quote, Tax, Unavailable
 
 log = logging.getLogger("tetsuzuki.billing")
 
 NO_BACKEND = Unavailable(_("料金を表示できません。料金は、お申し込みの受付後に当社よりご案内いたします。"))
 NO_ANSWER = Unavailable(_("ただいま料金を計算できません。お急ぎでない場合は、時間をおいてもう一度お手続きください。"))
+
+_LONGEST = timedelta(seconds=10)  # that somebody waits for a price
 
 PERIODS = {"once": _("今回のみ"), "month": _("月額"), "year": _("年額")}
 
@@ -35,10 +39,29 @@ def ask(billing: BillingBackend | None, change: Change) -> Quote | Unavailable:
     if billing is None:
         return NO_BACKEND
     try:
-        return billing.quote(change)
+        found: Any = bounded.within(_LONGEST, lambda: billing.quote(change))
+        match found:
+            case Quote() if from_json(to_json(found)).quote is not None and _is_shown(found):
+                return found
+            case Unavailable(Text()):
+                return found
     except Exception:
-        log.exception("the billing backend raised while it quoted")
-        return NO_ANSWER
+        log.exception("the billing backend raised while it quoted, or its answer is of a wrong type")
+    else:
+        log.error("the billing backend answered %s, which is no quote", type(found).__name__)
+    return NO_ANSWER
+
+
+def _is_shown(quote: Quote) -> bool:
+    """Whether pages and mails can show it: periods that have words, and whole yen."""
+    amounts = [amount for amount in (quote.recurring, quote.due) if amount is not None]
+    figures = [figure for amount in amounts for figure in (amount.net, amount.total, *(t.tax for t in amount.taxes))]
+    figures += [figure for amount in amounts for line in amount.lines for figure in (line.unit_price, line.amount)]
+    return (
+        all(amount.period in PERIODS for amount in amounts)
+        and all(isinstance(figure, int) for figure in figures)
+        and isinstance(quote.digest, str)
+    )
 
 
 def to_json(quote: Quote | Unavailable | None, replaced: Quote | None = None) -> str:

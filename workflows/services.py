@@ -51,7 +51,7 @@ class ReviewPolicy:
 @dataclass(frozen=True)
 class Services:
     """Everything that rules, effects and pages of this business share. `billing` and `disk_usage` are None where no
-    plugin does that; `payment_methods` are those that plugins bring, by the catalogue's names."""
+    plugin does that; `payment_methods` are those that plugins bring, by the names in contracts."""
 
     catalogue: Catalogue
     organisation: Organisation

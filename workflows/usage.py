@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
 
-from engine.store import database
 from engine.text import Text, _
+from workflows import bounded
 
 GIGABYTE = 1 << 30  # bytes, as disk quotas are counted
 
@@ -68,19 +70,50 @@ def measured(
         return [UsageUnavailable(NOT_CONFIGURED) for _environment in environments]
     if not environments:
         return []
-    pool = ThreadPoolExecutor(min(len(environments), _MOST_THREADS), thread_name_prefix="usage")
-    asked = [pool.submit(_asked, source, environment, within * _SPARE) for environment in environments]
-    done, _late = wait(asked, timeout=within.total_seconds())
-    pool.shutdown(wait=False, cancel_futures=True)
-    return [one.result() if one in done else UsageUnavailable(NO_ANSWER) for one in asked]
+    answers: list[Future[Usage | UsageUnavailable]] = [Future() for _environment in environments]
+    left: SimpleQueue[tuple[Future[Usage | UsageUnavailable], Environment]] = SimpleQueue()
+    for pair in zip(answers, environments, strict=True):
+        left.put(pair)
+
+    def work_off() -> None:
+        while True:
+            try:
+                answer, environment = left.get_nowait()
+            except Empty:
+                return
+            answer.set_result(_asked(source, environment, within * _SPARE))
+
+    for _thread in range(min(len(environments), _MOST_THREADS)):
+        bounded.begun(work_off)
+    done, _late = wait(answers, timeout=within.total_seconds())
+    while not left.empty():  # nobody waits for these any more
+        with suppress(Empty):
+            left.get_nowait()
+    return [answer.result() if answer in done else UsageUnavailable(NO_ANSWER) for answer in answers]
 
 
 def _asked(source: DiskUsage, environment: Environment, timeout: timedelta) -> Usage | UsageUnavailable:
     try:
-        return source.usage(environment, timeout)
-    except Exception:  # a plugin's: the page is shown all the same
+        found: Any = source.usage(environment, timeout)
+    except (Exception, SystemExit):  # a plugin's: the page is shown all the same
         log.exception("disk usage of %s %s", environment.product, environment.subdomain)
         return UsageUnavailable(NO_ANSWER)
-    finally:
-        if not database.obj.is_closed():  # the thread ends here, and its connection with it
-            database.obj.close()
+    match found:
+        case Usage() if is_possible(found):
+            return found
+        case UsageUnavailable(Text(), last) if last is None or is_possible(last):
+            return found
+    log.error("disk usage of %s %s: %r is no answer", environment.product, environment.subdomain, found)
+    return UsageUnavailable(UNREADABLE)
+
+
+def is_possible(usage: object) -> bool:
+    """Whether these are figures that can be shown: bytes from 0 up, measured at a time that has a zone."""
+    return (
+        isinstance(usage, Usage)
+        and isinstance(usage.used, int)
+        and usage.used >= 0
+        and (usage.limit is None or (isinstance(usage.limit, int) and usage.limit >= 0))
+        and isinstance(usage.measured_at, datetime)
+        and usage.measured_at.tzinfo is not None
+    )

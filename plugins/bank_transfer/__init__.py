@@ -35,6 +35,7 @@ _NO_ACCOUNT = NotAvailable(_("お振込先の口座が設定されていない�
 class BankTransfer:
     """The plugin and its payment method."""
 
+    title: Text | str = _("銀行振込")
     way: Way = "none"
     origins: Sequence[str] = ()
 
@@ -85,6 +86,7 @@ class BankTransfer:
         }
         return Form(
             facts=tuple((titles[name], value) for name, value in self._account.items()),
+            facts_title=_("お振込先"),
             notes=(_("振込手数料はお客様のご負担となります。お振込先は請求書にも記載されます。"),),
         )
 

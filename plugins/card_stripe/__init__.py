@@ -55,6 +55,7 @@ _SESSION_STATES: Mapping[str, Status] = {"complete": "processed", "open": "pendi
 class CardStripe:
     """The plugin and its payment method. Safe to use from several threads: each call has its own client."""
 
+    title: Text | str = _("クレジットカード決済")
     way: Way = "page"
 
     @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class _Visit:
 class DemoCard:
     """The plugin, its payment method, and the provider behind it. Visits are kept in memory: a demo forgets."""
 
+    title: Text | str = _("クレジットカード決済")
     way: Way = "page"
     origins: Sequence[str] = ()
 

@@ -44,6 +44,7 @@ _NO_ADDRESS = NotAvailable(_("依頼書のご返送先が設定されていな�
 class DirectDebit:
     """The plugin and its payment method. Keeps nothing: the account comes back from the site, sealed in between."""
 
+    title: Text | str = _("口座振替")
     way: Way = "form"
     origins: Sequence[str] = ()
 

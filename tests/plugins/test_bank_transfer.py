@@ -20,7 +20,6 @@ def made(demo: bool = False, **account: str) -> BankTransfer:
 
 
 class TestContract(PaymentMethodContract):
-    @pytest.fixture
     def method(self) -> BankTransfer:
         return made(**ACCOUNT)
 

@@ -50,13 +50,15 @@ def made(api_base: str) -> CardStripe:
 class TestContract(PaymentMethodContract):
     hidden = (KEY, WEBHOOK_SECRET)
 
-    @pytest.fixture
-    def method(self, server: StripeServer) -> CardStripe:
-        return made(server.url)
+    @pytest.fixture(autouse=True)
+    def stripe(self, server: StripeServer) -> None:
+        self.made = made(server.url)
+
+    def method(self) -> CardStripe:
+        return self.made
 
 
 class TestDemonstrationContract(PaymentMethodContract):
-    @pytest.fixture
     def method(self) -> DemoCard:
         return DemoCard(DemoCard.Config(), facts(demo=True))
 

@@ -1,19 +1,54 @@
-"""The bundled plugins hold what any plugin must: the same tests that the authors of others run."""
+"""The bundled plugins hold what any plugin must: the same tests that the authors of others run. And the tests can fail:
+each kit is tried with something careless.
+
+The payment methods have their kit beside their other tests; that none is forgotten is held here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Lock, Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from engine.definition import Secret
-from engine.delivery import Mailer
-from engine.plugins import SiteFacts
-from engine.testing import MailerContract, MemoryMailer
+from engine.delivery import Accepted, Delivery, Mailer, Outcome
+from engine.migrate import migrate
+from engine.plugins import SiteFacts, load
+from engine.store import database, open_database
+from engine.testing import EffectHandlerContract, MailerContract, MemoryMailer
+from engine.text import _
+from plugins.demo_usage import DemoUsage
 from plugins.dev_mailbox import DevMailbox
+from plugins.http_usage import HttpUsage
+from plugins.ledger import Ledger
+from plugins.notice_email import NoticeEmail
+from plugins.notice_site import NoticeSite
 from plugins.smtp_mailer import SmtpMailer
+from tests.plugins.test_bank_transfer import made as bank_transfer
 from tests.smtp_server import MailServer
+from workflows import hookspecs
+from workflows.billing import Applied, BillingBackend, Change, Quote
+from workflows.notices.channels import NoticeChannel
+from workflows.payments import Active, Begun, Details, PaymentMethod
+from workflows.registry import MIGRATIONS
+from workflows.testing import (
+    BillingBackendContract,
+    DiskUsageContract,
+    NoticeChannelContract,
+    PaymentMethodContract,
+)
+from workflows.usage import GIGABYTE, DiskUsage, Environment, Usage
+
+ROOT = Path(__file__).parents[2]
 
 
 class TestSmtpMailer(MailerContract):
@@ -38,10 +73,271 @@ class TestDevMailbox(MailerContract):
         return self.made.register_mailers()["dev_mailbox"]
 
 
-def test_the_contract_finds_a_mailer_that_takes_everything() -> None:
+def facts(folder: Path, *, demo: bool = False) -> SiteFacts:
+    return SiteFacts(folder, "http://127.0.0.1:8000", "site@example.jp", demo, "Asia/Tokyo")
+
+
+@pytest.fixture
+def tables(database_url: str) -> Iterator[None]:
+    """A database of each kind, with the tables of the site and of the plugins that have some."""
+    db = open_database(database_url)
+    migrate(db, (*MIGRATIONS, *(ROOT / "plugins" / name / "migrations" for name in ("http_usage", "ledger"))))
+    yield
+    database.obj.close()
+    if hasattr(database.obj, "close_all"):
+        database.obj.close_all()
+
+
+class TestLedger(BillingBackendContract):
+    """On each kind of database: its books are tables."""
+
+    @pytest.fixture(autouse=True)
+    def books(self, tables: None, tmp_path: Path) -> None:
+        self.made = Ledger(Ledger.Config(), facts(tmp_path, demo=True))
+
+    def backend(self) -> BillingBackend:
+        return self.made
+
+
+class Environments:
+    """A customer's environment that tells its disk usage over HTTP, and another that never ends its answer."""
+
+    def __enter__(self) -> str:
+        released = self._released = Event()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/hangs":
+                    released.wait(30)
+                body = {"used": 3 * GIGABYTE, "limit": 10 * GIGABYTE, "measured_at": datetime.now(UTC).isoformat()}
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(json.dumps(body).encode())
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __exit__(self, *error: object) -> None:
+        self._released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class TestHttpUsage(DiskUsageContract):
+    """In front of a real server, on each kind of database: the last figure is kept in a table."""
+
+    @pytest.fixture(autouse=True)
+    def environments(self, tables: None, tmp_path: Path) -> Iterator[None]:
+        with Environments() as address:
+            self.made, self.hanging = (
+                HttpUsage(HttpUsage.Config(url=f"{address}/{path}"), facts(tmp_path)) for path in ("usage", "hangs")
+            )
+            yield
+
+    def source(self) -> DiskUsage:
+        return self.made
+
+    def unreachable(self) -> DiskUsage:
+        return self.hanging
+
+
+class TestDemoUsage(DiskUsageContract):
+    def source(self) -> DiskUsage:
+        return DemoUsage(DemoUsage.Config(), facts(Path("var"), demo=True))
+
+
+class TestNoticeEmail(NoticeChannelContract):
+    def channel(self) -> NoticeChannel:
+        return NoticeEmail(NoticeEmail.Config(), facts(Path("var")))
+
+    def test_what_it_hands_over_is_one_mail_for_each_recipient(self) -> None:
+        for number in (1, 2):
+            self.channel().deliver(self.notice(), self.revision(), self.recipient(number), f"notice-{number}")
+        assert [mail.to for mail in self.mails.sent] == [
+            ("keiyaku1@customer.example",),
+            ("keiyaku2@customer.example",),
+        ]
+
+
+class TestNoticeSite(NoticeChannelContract):
+    def channel(self) -> NoticeChannel:
+        return NoticeSite(NoticeSite.Config(), facts(Path("var")))
+
+
+def test_every_bundled_plugin_has_its_kit(tmp_path: Path) -> None:
+    """By the class that is tested and the kit that it inherits, in whichever file."""
+    kits = {
+        "register_mailers": "MailerContract",
+        "register_effect_handlers": "EffectHandlerContract",
+        "register_billing_backends": "BillingBackendContract",
+        "register_disk_usage": "DiskUsageContract",
+        "register_notice_channels": "NoticeChannelContract",
+        "register_payment_methods": "PaymentMethodContract",
+    }
+    tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "plugins").glob("test_*.py")]
+    for demo in (False, True):
+        for one in load({}, facts(tmp_path, demo=demo), specs=[hookspecs]).listed:
+            plugin = "".join(part.capitalize() for part in one.name.split("_"))
+            for hook in set(one.hooks) - {"register_migrations"}:
+                tested = rf"class Test\w*\({kits[hook]}\):(?:(?!\nclass ).)*\b{plugin}\b"
+                assert any(re.search(tested, text, re.DOTALL) for text in tests), f"{one.name}: {kits[hook]}"
+
+
+# -- each kit can fail -------------------------------------------------------------------------------------------------
+
+
+def test_the_kit_finds_a_mailer_that_takes_everything() -> None:
     class Careless(MailerContract):
         def mailer(self) -> Mailer:
             return MemoryMailer()
 
-    with pytest.raises(AssertionError):
-        Careless().test_what_cannot_be_sent_fails_and_raises_nothing()
+    fails(Careless().test_what_cannot_be_sent_fails_and_raises_nothing)
+
+
+def test_the_kit_finds_a_handler_that_cannot_repeat() -> None:
+    class Once:
+        def __init__(self) -> None:
+            self.keys: set[str] = set()
+
+        def deliver(self, delivery: Delivery, key: str) -> Outcome:
+            if key in self.keys:
+                raise KeyError(key)
+            self.keys.add(key)
+            return Accepted()
+
+    class Careless(EffectHandlerContract):
+        handled = Once()
+
+        def handler(self) -> Once:
+            return self.handled
+
+        def delivery(self) -> Delivery:
+            return Delivery("fax", "reminder", "", "customer:1", {}, "ja")
+
+    fails(Careless().test_it_carries_the_same_effect_out_again)
+
+
+class CarelessBackend(Ledger):
+    """Books under a new number each time, and prices what is not sold."""
+
+    def __init__(self) -> None:
+        super().__init__(Ledger.Config(), facts(Path("var"), demo=True))
+        self._count = 0
+        self._lock = Lock()
+
+    def quote(self, change: Change) -> Any:
+        found = super().quote(change)
+        if not isinstance(found, Quote):
+            raise LookupError(change.after.product)
+        line = replace(found.recurring.lines[0], amount=found.recurring.lines[0].amount + 1)
+        return replace(found, recurring=replace(found.recurring, lines=(line, *found.recurring.lines[1:])))
+
+    def apply(self, change: Change, quote: Quote | None, key: str) -> Applied:
+        with self._lock:
+            self._count += 1
+            return Applied(str(self._count))
+
+    def status(self, reference: str) -> Applied:
+        return Applied(reference)
+
+
+def test_the_kit_finds_a_backend_that_books_twice_and_cannot_add() -> None:
+    class Careless(BillingBackendContract):
+        made = CarelessBackend()
+
+        def backend(self) -> BillingBackend:
+            return self.made
+
+    careless = Careless()
+    fails(careless.test_a_quote_adds_up_and_is_taxed_once_per_rate)
+    fails(careless.test_what_is_not_sold_has_no_price_and_is_no_error)
+    fails(careless.test_a_change_is_entered_once_however_often_it_is_sent)
+    fails(careless.test_two_who_send_it_at_once_get_one_answer)
+    fails(careless.test_what_was_applied_has_a_status_and_what_was_not_is_rejected)
+
+
+def test_the_kit_finds_a_source_with_a_time_that_has_no_zone_and_one_that_is_late() -> None:
+    class Naive:
+        def usage(self, environment: Environment, timeout: timedelta) -> Usage:
+            return Usage(1, 2, datetime(2026, 4, 1))
+
+    class Late:
+        def usage(self, environment: Environment, timeout: timedelta) -> Usage:
+            Event().wait(timeout.total_seconds() + 2.1)
+            return Usage(1, 2, datetime.now(UTC))
+
+    class Careless(DiskUsageContract):
+        def source(self) -> DiskUsage:
+            return Naive()
+
+        def unreachable(self) -> DiskUsage:
+            return Late()
+
+    fails(Careless().test_it_answers_with_figures_that_can_be)
+    fails(Careless().test_an_environment_that_does_not_answer_costs_no_more_than_its_time)
+
+
+def test_the_kit_finds_a_channel_that_writes_markup_and_one_that_sends_in_a_preview() -> None:
+    class Raw(NoticeEmail):
+        def preview(self, notice: Any, revision: Any, recipient: Any) -> Any:
+            recipient.post(SimpleNamespace(), "key")
+            mail = super().preview(notice, revision, recipient)
+            assert mail is not None
+            return replace(mail, html=f"<p>{revision.body_ja}</p>")
+
+        def deliver(self, notice: Any, revision: Any, recipient: Any, key: str) -> Any:
+            recipient.post(self._message(notice, revision, recipient, key), key)
+
+    class Careless(NoticeChannelContract):
+        def channel(self) -> NoticeChannel:
+            return Raw(NoticeEmail.Config(), facts(Path("var")))
+
+    fails(Careless().test_it_delivers_a_revision)
+    fails(Careless().test_a_recipient_without_an_address_is_answered)
+    fails(Careless().test_what_staff_write_is_no_markup_in_a_mail)
+    fails(Careless().test_a_preview_is_a_mail_that_can_be_sent_and_delivers_nothing)
+
+
+def test_the_kit_finds_a_method_that_tells_numbers_believes_anybody_and_begins_anew() -> None:
+    sent = iter(range(100))
+
+    class Chatty(type(bank_transfer())):  # type: ignore[misc]
+        def form(self, context: Any) -> Any:
+            from workflows.payments import Field, Form
+
+            return Form((Field("number", _("口座番号")),))
+
+        def validate(self, context: Any, data: Mapping[str, str]) -> Details:
+            return Details(label=data.get("number", ""))
+
+        def begin(self, *_given: Any) -> Begun:
+            return Active(str(next(sent)))
+
+        def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Any:
+            return json.loads(raw)
+
+    class Careless(PaymentMethodContract):
+        typed = {"number": "1234567"}
+        hidden = ("1234567",)
+
+        def method(self) -> PaymentMethod:
+            return Chatty(Chatty.Config(), facts(Path("var"), demo=True))
+
+    careless = Careless()
+    fails(careless.test_it_takes_what_is_right)
+    fails(careless.test_it_refuses_nonsense_at_its_field)
+    fails(careless.test_it_begins_once_for_each_key)
+    fails(careless.test_forged_events_are_not_events)
+
+
+def fails(test: Callable[[], None]) -> None:
+    """A test of a kit is red."""
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        test()

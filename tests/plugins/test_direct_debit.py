@@ -32,7 +32,6 @@ class TestContract(PaymentMethodContract):
     typed = TYPED
     hidden = (NUMBER, NUMBER.lstrip("0"), "ﾐﾎﾝ", "ミホン")
 
-    @pytest.fixture
     def method(self) -> DirectDebit:
         return made()
 

@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
-from engine import delivery
+from engine import delivery, testing
 from engine.hookspecs import PROJECT
 from engine.plugins import SiteFacts, load
+from web.cli.skeleton import SHAPES, SKELETONS, write_package
 from workflows import hookspecs as hookspecs_of_the_business
+from workflows import testing as testing_of_the_business
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
@@ -79,6 +81,38 @@ def test_hook_is_named_in_a_test(name: str) -> None:
     assert any(re.search(rf"\b{name}\b", path.read_text(encoding="utf-8")) for path in others)
 
 
+def test_every_kit_and_every_shape_of_plugins_new_stands_in_the_section_of_its_hook() -> None:
+    kits = {name for module in (testing, testing_of_the_business) for name in vars(module) if name.endswith("Contract")}
+    sections = {name: section(written(name)) for name in hookspecs()}
+    named = {name: re.findall(r"- Kit: `[a-z.]+\.(\w+)`. Begin: `tetsuzuki plugins new NAME --shape (\w+)`", text)
+             for name, text in sections.items() if name != "register_migrations"}  # fmt: skip
+    assert all(len(found) == 1 for found in named.values()), named
+    assert {found[0][0] for found in named.values()} == kits
+    assert {found[0][1] for found in named.values()} == set(SHAPES)
+    for kit, shape in (found[0] for found in named.values()):
+        assert kit in (SKELETONS / f"{shape}.test.txt").read_text()
+
+
+def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp_path: Path) -> None:
+    plugins = load({}, SiteFacts(tmp_path, "http://localhost", "s@example.jp", False, "Asia/Tokyo"),
+                   specs=[hookspecs_of_the_business])  # fmt: skip
+    for one in plugins.listed:
+        target = type(plugins._manager.get_plugin(one.name))
+        hook = next(hook for hook in one.hooks if hook != "register_migrations")
+        text = section(written(hook))
+        for name in (one.name, *(setting.name for setting in fields(target.Config))):
+            assert f"`{name}`" in text, f"{one.name}: {name} in {hook}"
+
+
+def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
+    folder = write_package("convenience_store", "payment_method", tmp_path)
+    module, test = blocks("python")[1:]
+    assert module == (folder / "tetsuzuki_convenience_store" / "__init__.py").read_text(encoding="utf-8")
+    assert test == (folder / "tests" / "test_convenience_store.py").read_text(encoding="utf-8")
+    assert blocks("toml")[2] in (folder / "README.md").read_text(encoding="utf-8")
+    assert blocks("po")[0] in (folder / "tetsuzuki_convenience_store" / "locale" / "en.po").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])
 def test_page_shows_every_outcome_with_its_fields(outcome: type[Any]) -> None:
     assert f"`{outcome.__name__}({', '.join(field.name for field in fields(outcome))})`" in PAGE
@@ -90,8 +124,8 @@ def test_page_names_every_fact_of_the_site() -> None:
 
 
 def test_example_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (source,) = blocks("python")
-    project, settings = (tomllib.loads(block) for block in blocks("toml"))
+    source = blocks("python")[0]
+    project, settings = (tomllib.loads(block) for block in blocks("toml")[:2])
     with socket.create_server(("127.0.0.1", 0)) as closed:
         settings["plugins"]["sms"]["gateway"] = f"http://127.0.0.1:{closed.getsockname()[1]}"
     ((name, target),) = project["project"]["entry-points"]["tetsuzuki.plugins"].items()
@@ -109,7 +143,8 @@ def test_example_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         plugins = load(settings["plugins"], site, specs=[hookspecs_of_the_business], environ={"SMS_TOKEN": "s3cr3t"})
         assert plugins.failures == ()
         (listed,) = [one for one in plugins.listed if one.name == name]
-        assert (listed.description, listed.kinds) == ("Sends text messages through an HTTP gateway.", ("sms",))
+        assert listed.description == "Sends text messages through an HTTP gateway."
+        assert listed.adds == {"register_effect_handlers": ("sms",)}
         delivered = plugins.effect_handlers()["sms"].deliver(
             delivery.Delivery("sms", "reminder", "08000000000", "customer:1", {}, "ja"), "key"
         )

@@ -125,15 +125,15 @@ def source(tables: str, environments: Environments, facts: SiteFacts, clock: Clo
 def test_without_an_address_nothing_is_registered(facts: SiteFacts) -> None:
     plugins = load({}, facts, specs=[hookspecs])
     assert plugins.failures == ()
-    assert "http_usage" not in plugins.registered("register_disk_usage", "usage")
+    assert "http_usage" not in plugins.registered("register_disk_usage")
     assert not [folder for folder in plugins.migrations() if folder.parent.name == "http_usage"]
 
 
 def test_with_an_address_source_and_table_are_registered(facts: SiteFacts) -> None:
     plugins = load({"http_usage": {"url": "https://{subdomain}.example.jp/usage"}}, facts, specs=[hookspecs])
     assert plugins.failures == ()
-    assert isinstance(plugins.registered("register_disk_usage", "usage")["http_usage"], HttpUsage)
-    folder = plugins.registered("register_migrations", "is_dir")["http_usage"]
+    assert isinstance(plugins.registered("register_disk_usage")["http_usage"], HttpUsage)
+    folder = plugins.registered("register_migrations")["http_usage"]
     assert [path.name for path in folder.glob("0*.py")] == ["0001_last_known.py"]
 
 
@@ -369,7 +369,7 @@ def test_one_slow_or_broken_environment_holds_nobody_back(tables: str) -> None:
 @pytest.mark.parametrize("demo", [True, False])
 def test_invented_figures_are_there_in_a_demo_only(tmp_path: Path, demo: bool) -> None:
     site = SiteFacts(tmp_path, "http://127.0.0.1:8000", "s@example.jp", demo, "Asia/Tokyo")
-    assert ("demo_usage" in load({}, site, specs=[hookspecs]).registered("register_disk_usage", "usage")) is demo
+    assert ("demo_usage" in load({}, site, specs=[hookspecs]).registered("register_disk_usage")) is demo
     source = DemoUsage(DemoUsage.Config(), site, clock=Clock())
     found = source.usage(NEO, SHORT)
     assert found == source.usage(NEO, SHORT)

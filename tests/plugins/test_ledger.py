@@ -238,17 +238,15 @@ def test_a_wrong_setting_is_named(tmp_path: Path, path: str, value: Any, says: s
     plugins = load({"ledger": _with(path, value)}, facts(tmp_path), specs=[hookspecs])
     (failure,) = [failure for failure in plugins.failures if failure.plugin == "ledger"]
     assert says in failure.reason
-    assert plugins.registered("register_billing_backends", "quote") == {}
+    assert plugins.registered("register_billing_backends") == {}
 
 
 def test_a_demo_has_a_price_list_and_another_site_needs_its_own(tmp_path: Path) -> None:
     for demo in (True, False):
-        backends = load({}, facts(tmp_path, demo=demo), specs=[hookspecs]).registered(
-            "register_billing_backends", "quote"
-        )
+        backends = load({}, facts(tmp_path, demo=demo), specs=[hookspecs]).registered("register_billing_backends")
         assert ("ledger" in backends) is demo
     assert "ledger" in load({"ledger": {"prices": PRICES}}, facts(tmp_path), specs=[hookspecs]).registered(
-        "register_billing_backends", "quote"
+        "register_billing_backends"
     )
 
 
@@ -265,7 +263,7 @@ def test_the_example_of_the_operations_page_is_a_price_list(tmp_path: Path) -> N
     settings = tomllib.loads(example)["plugins"]
     plugins = load(settings, facts(tmp_path), specs=[hookspecs])
     assert plugins.failures == ()
-    backend = plugins.registered("register_billing_backends", "quote", "apply")["ledger"]
+    backend = plugins.registered("register_billing_backends")["ledger"]
     found = backend.quote(change(None, terms(120, ("appsuite", "disk-10gb"))))
     assert isinstance(found, Quote)
     assert f"{found.recurring.total:,}" in page

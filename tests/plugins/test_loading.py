@@ -134,8 +134,7 @@ def test_installed_plugin_is_found_configured_and_described(installed: Installed
         description="A plugin of a test.",
         state="enabled",
         hooks=("register_effect_handlers", "register_mailers"),
-        mailers=("pigeon",),
-        kinds=("sms",),
+        adds={"register_effect_handlers": ("sms",), "register_mailers": ("pigeon",)},
     )
     thing: Any = plugins.mailers()["pigeon"]
     assert thing.config.feathers == 5

@@ -1,52 +1,250 @@
-"""`tetsuzuki plugins new`: what it writes is installed by pip, passes the contract tests, and is found by the site."""
+"""`tetsuzuki plugins new`: what it writes is installed by pip, passes the contract tests, and works in the site."""
 
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime
+from http.cookiejar import CookieJar
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
+from bs4 import BeautifulSoup
 
 from engine.errors import ConfigurationError
+from tests.waiting import until
+from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, Browser, add_customer
+from web.bootstrap import build
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
+from web.settings import read
+from workflows.records import Account, Contract
 
 NAME = "convenience_store"
+ADDS = {
+    "mailer": "mailers",
+    "effect_handler": "effect handlers",
+    "billing_backend": "billing backends",
+    "disk_usage": "disk usage",
+    "payment_method": "payment methods",
+    "notice_channel": "notice channels",
+}
+
+
+def environ_with(installed: Path) -> dict[str, str]:
+    """What a stranger has set, who has packages `installed` beside the site."""
+    house = str(Path(__file__).parents[2])
+    own = {name: value for name, value in os.environ.items() if not name.startswith("TETSUZUKI_")}
+    return {**own, "PYTHONPATH": f"{installed}{os.pathsep}{house}", "SLIP_KEY": "a key of the tests"}
 
 
 def run(arguments: Sequence[str], folder: Path, installed: Path) -> subprocess.CompletedProcess[str]:
-    """A command of a stranger, who has the package `installed` and stands in `folder`."""
-    house = str(Path(__file__).parents[2])
-    environ = {**os.environ, "PYTHONPATH": f"{installed}{os.pathsep}{house}", "TETSUZUKI_CONFIG": ""}
+    """A command of that stranger, who stands in `folder`."""
     return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environ_with(installed),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
+
+
+def make_and_install(shape: str, into: Path, site: Path, installed: Path) -> Path:
+    """`plugins new` and `pip install`; the package's folder."""
+    made = run(["-m", "web", "plugins", "new", NAME, "--shape", shape, "--into", str(into)], site, installed)
+    assert made.returncode == 0, made.stderr
+    folder = into / "tetsuzuki-convenience-store"
+    pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    said = run([*pip, "--target", str(installed), "."], folder, installed)
+    assert said.returncode == 0, said.stderr
+    settings = (SKELETONS / f"{shape}.settings.txt").read_text().replace("$name", NAME)
+    (site / "tetsuzuki.toml").write_text(settings)
+    return folder
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_new_plugin_is_installed_passes_its_contract_and_is_found(shape: str, tmp_path: Path) -> None:
     site, installed = tmp_path / "site", tmp_path / "installed"
     site.mkdir()
-    made = run(["-m", "web", "plugins", "new", NAME, "--shape", shape, "--into", str(tmp_path)], site, installed)
-    assert made.returncode == 0, made.stderr
-    folder = tmp_path / "tetsuzuki-convenience-store"
-
-    pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    said = run([*pip, "--target", str(installed), "."], folder, installed)
-    assert said.returncode == 0, said.stderr
-
+    folder = make_and_install(shape, tmp_path, site, installed)
+    # As it was installed, without what lies beside the tests.
+    (folder / f"tetsuzuki_{NAME}").rename(folder / "source")
     tested = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], folder, installed)
     assert tested.returncode == 0, tested.stdout
     assert " passed" in tested.stdout
 
-    settings = (SKELETONS / f"{shape}.settings.txt").read_text().replace("$name", NAME)
-    (site / "tetsuzuki.toml").write_text(settings)
     checked = run(["-m", "web", "plugins", "check"], site, installed)
     assert checked.returncode == 0, checked.stderr
     listed = run(["-m", "web", "plugins", "list"], site, installed)
     assert f"{NAME}  enabled  (tetsuzuki-convenience-store 0.1.0)" in listed.stdout
+    assert f"    adds {ADDS[shape]}: {NAME}\n" in listed.stdout
+
+
+class Wire:
+    """What `Browser` asks of a client, over HTTP to a process of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._opener = build_opener(HTTPCookieProcessor(CookieJar()))
+
+    def get(self, path: str, **_options: Any) -> Any:
+        return self._answer(path, None)
+
+    def post(self, path: str, data: dict[str, str], **_options: Any) -> Any:
+        return self._answer(path, urlencode(data).encode())
+
+    def _answer(self, path: str, data: bytes | None) -> Any:
+        try:
+            response = self._opener.open(urljoin(self.address, path), data, timeout=30)
+        except HTTPError as error:
+            response = error
+        with response:
+            text = response.read().decode()
+        asked = SimpleNamespace(path=urlsplit(response.url).path)
+        return SimpleNamespace(request=asked, status_code=response.status, get_data=lambda as_text: text)
+
+
+class WiredBrowser(Browser):
+    """Somebody in front of a site that is served."""
+
+    def __init__(self, address: str) -> None:
+        self.client = Wire(address)  # type: ignore[assignment]
+        self.page, self.path = BeautifulSoup("", "html.parser"), "/"
+
+
+@contextmanager
+def served_demo(folder: Path, installed: Path) -> Iterator[str]:
+    """`tetsuzuki demo` in `folder`; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    with (folder / "demo.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "web", "demo", "--port", str(port), "--var", "var"],
+            cwd=folder,
+            env=environ_with(installed),
+            stdout=log,
+            stderr=log,
+        )
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "demo.log").read_text()
+        with suppress(URLError, ConnectionError):
+            return bool(Wire(address).get("/").status_code == 200)
+        return False
+
+    try:
+        until(answers, "the demo", 60)
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    assert "Traceback" not in (folder / "demo.log").read_text()
+
+
+def somebody_with_an_account(folder: Path) -> int:
+    """A customer of the demo that is served later from `folder`; the number of a contract."""
+    var = folder / "var"
+    var.mkdir()
+    (folder / "none.toml").write_text("")
+    settings = read({}, folder / "none.toml", demo=True, var=var, database_url=f"sqlite:///{var / 'tetsuzuki.db'}")
+    made = build(settings)
+    customer = add_customer(number="A09999999")
+    Account.create(
+        customer=customer,
+        email=EMAIL,
+        user_name="見本 花子",
+        password_hash=made.hasher.hash(PASSWORD),
+        role="editor",
+        created_at=datetime.now(UTC),
+    )
+    number = Contract.get(Contract.customer == customer, Contract.subdomain == SUBDOMAIN).id
+    made.close()
+    return int(number)
+
+
+def test_a_new_payment_method_is_chosen_by_a_customer_under_its_own_title(tmp_path: Path) -> None:
+    """It is nobody's but the plugin's: neither catalogue nor settings name it. From its page to the mail and back."""
+    site, installed = tmp_path / "site", tmp_path / "installed"
+    site.mkdir()
+    make_and_install("payment_method", tmp_path, site, installed)
+    contract = somebody_with_an_account(site)
+    with served_demo(site, installed) as address:
+        hanako = WiredBrowser(address)
+        hanako.log_in()
+        hanako.open("/registration/payment")
+        assert "コンビニ払いに変更する" in hanako.text
+        hanako.open(f"/registration/payment/{contract}/{NAME}")
+        assert hanako.title == "お支払い方法の変更：コンビニ払い"
+        assert "毎回同じ払込票番号" in hanako.text
+        hanako.press("確認へ進む", store="ローソクの灯")
+        assert "コンビニをお選びください。" in hanako.text
+        hanako.press("確認へ進む", store="デモストア")
+        assert hanako.title == "お申し込み内容の確認"
+        hanako.press("この内容で申し込む")
+        request_page = hanako.path
+
+        def has_its_number() -> bool:
+            hanako.open(request_page)
+            return "デモストア（払込票番号 " in hanako.text
+
+        until(has_its_number, "the slip's number")
+        assert "変更日をお待ちください" in hanako.text
+        mails = BeautifulSoup(Wire(address).get("/mailbox/").get_data(True), "html.parser").find_all("a")
+        read_mails = [Wire(address).get(a["href"]).get_data(True) for a in mails if "お支払い方法" in a.get_text()]
+        assert any("コンビニ払い" in mail for mail in read_mails)
+        hanako.client.post("/language", data=hanako.filled("English")[1])
+        hanako.open(request_page)
+        assert "Convenience store payment" in hanako.text
+        assert "コンビニ払い" not in hanako.text
+
+
+def test_a_new_method_may_be_in_the_customers_file_too(tmp_path: Path) -> None:
+    site, installed = tmp_path / "site", tmp_path / "installed"
+    site.mkdir()
+    make_and_install("payment_method", tmp_path, site, installed)
+    (site / "customers.csv").write_text(
+        "customer_number,company,channel,contractor_name,contractor_email,product,subdomain,term,payment_method,users,"
+        "started_on\nA01234567,株式会社みほん,direct,見本 花子,h@x.example,desknets-neo,mihon,monthly,"
+        f"{NAME},10,{date(2026, 4, 1)}\n",
+        encoding="utf-8",
+    )
+    taken = run(["-m", "web", "customers", "import", "customers.csv"], site, installed)
+    assert taken.returncode == 0, taken.stderr
+    (site / "tetsuzuki.toml").write_text(f"[plugins.{NAME}]\nenabled = false\n")
+    refused = run(["-m", "web", "customers", "import", "customers.csv"], site, installed)
+    assert refused.returncode == 1
+    assert NAME in refused.stderr
+
+
+def test_a_setting_that_names_what_no_plugin_adds_is_told_by_plugins_check(tmp_path: Path) -> None:
+    (tmp_path / "tetsuzuki.toml").write_text('disk_usage = "pigeon"\n')
+    checked = run(["-m", "web", "plugins", "check"], tmp_path, tmp_path)
+    assert checked.returncode == 1
+    assert "setting disk_usage: no plugin adds 'pigeon'; there are: none" in checked.stderr
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_text_of_a_skeleton_has_its_english(shape: str, tmp_path: Path) -> None:
+    from babel.messages.extract import extract_from_dir
+    from babel.messages.pofile import read_po
+
+    folder = write_package(NAME, shape, tmp_path) / f"tetsuzuki_{NAME}"
+    written = {text for _f, _l, text, _c, _x in extract_from_dir(folder, [("**.py", "python")], keywords={"_": None})}
+    po = folder / "locale" / "en.po"
+    translated = {entry.id for entry in read_po(po.open("rb")) if entry.id and entry.string} if po.exists() else set()
+    assert written == translated
 
 
 @pytest.mark.parametrize("name", ["Store", "9lives", "a-b", "a__b", "", "class", "json", "x" * 41, "../up"])

@@ -99,10 +99,10 @@ class Browser:
         return self.press("ログイン", subdomain=subdomain, email=email, password=password)
 
 
-def add_customer() -> Customer:
+def add_customer(number: str = NUMBER) -> Customer:
     """A direct customer of both products, the second under another name and by the year."""
     made: Customer = Customer.create(
-        number=NUMBER,
+        number=number,
         company=COMPANY,
         channel="direct",
         contractor_name=COMPANY,

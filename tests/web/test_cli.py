@@ -369,7 +369,7 @@ def test_plugins_are_listed_with_what_they_add(run: Run) -> None:
     said = run("plugins", "list")
     assert said.code == 0
     assert "smtp_mailer  enabled  (tetsuzuki " in said.out
-    assert "adds mailer smtp_mailer" in said.out
+    assert "adds mailers: smtp_mailer" in said.out
     assert run("plugins", "check").code == 0
 
 

@@ -415,10 +415,11 @@ def test_without_books_nothing_is_applied_and_the_staff_are_asked(
     assert "締め処理後のため" in mailer.sent[-1].text
 
 
-def test_what_may_be_in_the_books_is_not_given_up(site: Site, clock: Clock, books: Books) -> None:
+@pytest.mark.parametrize("trouble", [RuntimeError("the connection was lost"), "done"], ids=["raises", "no answer"])
+def test_what_may_be_in_the_books_is_not_given_up(site: Site, clock: Clock, books: Books, trouble: object) -> None:
     of = contract(method="credit_card")
     number = ask(site, of, account(of), "bank_transfer")
-    books.answer = RuntimeError("the connection was lost")
+    books.answer = trouble
     clock.now = site.services.calendar.midnight(MAY)
     work(site)
     with pytest.raises(Refused) as refused:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from web.cli.skeleton import SHAPES, write_package
+
+if TYPE_CHECKING:
+    from engine.plugins import Plugins
+    from web.settings import Settings
 
 
 @click.group(epilog="Example: tetsuzuki plugins list")
@@ -23,29 +29,47 @@ def list_plugins() -> None:
 
     loaded = plugins_of(read())
     for one in loaded.listed:
-        adds = [f"mailer {name}" for name in one.mailers] + [f"effects {kind}" for kind in one.kinds]
         click.echo(f"{one.name}  {one.state}  ({one.distribution} {one.version})  {one.description}")
-        if adds:
-            click.echo(f"    adds {', '.join(adds)}")
+        for hook, names in one.adds.items():
+            click.echo(f"    adds {_what(hook)}: {', '.join(names)}")
         if one.reason:
             click.echo(f"    {one.reason}")
 
 
 @plugins.command(epilog="Example: tetsuzuki plugins check")
 def check() -> None:
-    """Load every plugin as the site would; ends with 1 where one fails."""
+    """Load every plugin as the site would; ends with 1 where one fails, or a setting names what no plugin adds."""
     from web.bootstrap import plugins_of
     from web.settings import read
 
-    loaded = plugins_of(read())
-    for failure in loaded.failures:
-        click.echo(str(failure), err=True)
-    if loaded.failures:
+    settings = read()
+    loaded = plugins_of(settings)
+    clashes = loaded.register_all()
+    wrong = [*map(str, loaded.failures), *clashes, *(() if clashes else _missing(settings, loaded))]
+    for line in wrong:
+        click.echo(line, err=True)
+    if wrong:
         sys.exit(1)
     click.echo(f"{sum(one.state == 'enabled' for one in loaded.listed)} plugins are well")
 
 
-@plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape billing_backend")
+def _what(hook: str) -> str:
+    """What a hook registers, in words: disk usage for register_disk_usage."""
+    return hook.removeprefix("register_").replace("_", " ")
+
+
+def _missing(settings: Settings, loaded: Plugins) -> Iterator[str]:
+    """The settings that name something that no plugin adds. A default is no wish: nobody may have configured it."""
+    from web.settings import Settings
+
+    hooks = {"mailer": "register_mailers", "billing": "register_billing_backends", "disk_usage": "register_disk_usage"}
+    for setting, hook in hooks.items():
+        wanted, known = getattr(settings, setting), sorted(loaded.registered(hook))
+        if wanted not in known and wanted != getattr(Settings, setting):
+            yield f"setting {setting}: no plugin adds {wanted!r}; there are: {', '.join(known) or 'none'}"
+
+
+@plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape payment_method")
 @click.argument("name")
 @click.option("--shape", type=click.Choice(tuple(SHAPES)), required=True, help="What the plugin is.")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where its folder goes.")

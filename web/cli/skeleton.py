@@ -1,6 +1,7 @@
 """`tetsuzuki plugins new`: a package with a plugin that works and the contract tests of its shape.
 
-What it writes is in `skeletons/`: for each shape the module, its test and its settings, with `$name` and the like.
+What it writes is in `skeletons/`: for each shape the module, its test, its settings and, where it speaks to people, the
+English of its texts, with `$name` and the like.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ SHAPES: Mapping[str, str] = {
     "effect_handler": "A handler of effects",
     "billing_backend": "A billing backend",
     "disk_usage": "A source of disk usage",
+    "payment_method": "A payment method",
+    "notice_channel": "A notice channel",
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
@@ -59,6 +62,8 @@ def _files(name: str, shape: str) -> Iterator[tuple[str, str]]:
     yield "pyproject.toml", _filled("pyproject.toml.txt", values)
     yield "README.md", _filled("readme.md.txt", values)
     yield f"{values['module']}/__init__.py", _filled(f"{shape}.py.txt", values)
+    if (SKELETONS / f"{shape}.po.txt").exists():
+        yield f"{values['module']}/locale/en.po", _filled(f"{shape}.po.txt", values)
     yield f"tests/test_{name}.py", _filled(f"{shape}.test.txt", values)
 
 

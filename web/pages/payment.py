@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import logging
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,6 +38,7 @@ from web.forms import Form
 from web.forms.payment import ConfirmForm, method_form
 from web.guard import POLICY
 from web.users import needs, this_user
+from workflows import payment_calls
 from workflows.payment_method_change import PageOpened, PaymentMethodInput, context_of, effective_date, facts_of
 from workflows.payment_method_change.effects import SEALED_FOR, secret_of
 from workflows.payments import Details, Document, MandateFacts, PaymentContext, PaymentMethod, Redirect
@@ -55,8 +55,6 @@ _TOO_LATE = Refusal("too_late", _("時間が経過したため、もう一度ご
 _SENT_BEFORE = Refusal("sent_before", _("このお申し込みはすでに受け付けています。内容をご確認ください。"))
 _NO_ANSWER = _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。")
 _MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
-
-log = logging.getLogger("tetsuzuki.payment")
 
 pages = Blueprint("payment", __name__, url_prefix="/registration/payment")
 
@@ -116,7 +114,7 @@ def show() -> str:
 def describe(contract: int, method: str) -> str:
     """What the method says and asks for."""
     found, chosen, context = _chosen(contract, method)
-    return _form_page(found, method, chosen, context, method_form(chosen.form(context)))
+    return _form_page(found, method, chosen, context, method_form(payment_calls.form_of(chosen, context)))
 
 
 @pages.post(f"/<{_NUMBER}:contract>/<method>")
@@ -124,12 +122,12 @@ def describe(contract: int, method: str) -> str:
 def confirm(contract: int, method: str) -> str | Response:
     """What was typed is checked; the page that follows shows all of it that may be shown, and asks."""
     found, chosen, context = _chosen(contract, method)
-    asked = chosen.form(context)
+    asked = payment_calls.form_of(chosen, context)
     form = method_form(asked)
     if not form.validate():
         return form_again(_form_page(found, method, chosen, context, form))
     typed = {field.name: str(getattr(form, field.name).data or "") for field in asked.fields}
-    details = chosen.validate(context, typed)
+    details = payment_calls.checked(chosen, context, typed)
     if not isinstance(details, Details):
         form.refuse(details)
         return form_again(_form_page(found, method, chosen, context, form))
@@ -146,7 +144,7 @@ def start(contract: int, method: str) -> AnyResponse:
     confirmed = ConfirmForm()
     details = _held(confirmed.sealed.data or "", contract, method) if confirmed.validate() else None
     if details is None:
-        form = method_form(chosen.form(context))
+        form = method_form(payment_calls.form_of(chosen, context))
         form.process(None)  # what was sent is the confirmation's, and nothing of it was typed here
         form.refuse((_TOO_LATE,))
         return form_again(_form_page(found, method, chosen, context, form))
@@ -218,11 +216,7 @@ def open_page(instance: int) -> AnyResponse:
         flash(str(_MOVED_ON))
         return here
     context, key = _context(mandate), site().engine.effect_key(instance, 0, 0)
-    try:
-        begun = method.begin(context, facts_of(mandate), secret_of(site().services, mandate), key)
-    except Exception:
-        log.exception("request %s: the payment method raised while it began", instance)
-        begun = None
+    begun = payment_calls.begun(method, context, facts_of(mandate), secret_of(site().services, mandate), key)
     if not isinstance(begun, Redirect) or not begun.reference:
         flash(str(_NO_ANSWER))
         return here
@@ -244,7 +238,7 @@ def returned(instance: int) -> Response:
     """Back from the provider's page. What the address says is a hint and settles nothing (I4)."""
     mandate = _mandate(instance)
     method = site().services.payment_methods.get(mandate.method)
-    hint = method.handle_return(_context(mandate), request.args.to_dict()) if method is not None else None
+    hint = payment_calls.hint(method, _context(mandate), request.args.to_dict()) if method is not None else None
     return _request_page(instance, hint)
 
 
@@ -285,7 +279,7 @@ def _choices(contract: Contract) -> list[Choice]:
     choices = []
     for name, title in site().catalogue.payment_methods.items():
         method = site().services.payment_methods.get(name)
-        missing = method.is_available(context) if method is not None else None
+        missing = payment_calls.availability(method, context) if method is not None else None
         reason = _NOT_INSTALLED if method is None else missing.reason if missing is not None else None
         present = name == contract.payment_method
         if not (present and method is not None and method.way == "none"):
@@ -303,7 +297,7 @@ def _form_page(contract: Contract, name: str, method: PaymentMethod, context: Pa
         contract=_shown(contract),
         action=url_for("payment.confirm", contract=contract.id, method=name),
         title=_method_title(name),
-        asked=method.form(context),
+        asked=payment_calls.form_of(method, context),
         form=form,
         effective_on=_day(effective_date(today())),
         later=method.way != "none",
@@ -415,7 +409,9 @@ def _chosen(contract: int, name: str) -> tuple[Contract, PaymentMethod, PaymentC
     found = _contract(contract)
     method = site().services.payment_methods.get(name)
     context = context_of(site().services, found, language=current_language())
-    if method is None or name not in site().catalogue.payment_methods or method.is_available(context) is not None:
+    if method is None or name not in site().catalogue.payment_methods:
+        abort(404)
+    if payment_calls.availability(method, context) is not None:
         abort(404)
     return found, method, context
 
@@ -444,7 +440,8 @@ def _document(mandate: Mandate) -> Document | None:
     if method is None or method.way != "form" or not mandate.sealed or mandate.ended_on is not None:
         return None
     key = site().engine.effect_key(mandate.instance, 0, 0)
-    begun = method.begin(_context(mandate), facts_of(mandate), secret_of(site().services, mandate), key)
+    data = secret_of(site().services, mandate)
+    begun = payment_calls.begun(method, _context(mandate), facts_of(mandate), data, key)
     return begun if isinstance(begun, Document) else None
 
 

@@ -16,6 +16,7 @@ from engine.definition import Actor
 from engine.errors import EventNotPossible, Refused, TransitionConflict, UnknownInstance
 from web.current import site
 from web.users import open_to_all
+from workflows import payment_calls
 from workflows.payment_method_change import Confirmation
 from workflows.records import Mandate
 
@@ -36,12 +37,13 @@ def receive(method: str) -> Response:
 
 
 def take(name: str, raw: bytes, headers: Mapping[str, str]) -> str:
-    """Check an event and do what it says: "forged", "ignored" or "done"."""
+    """Check an event and do what it says: "forged", "ignored" or "done". Raises MethodBroken, which is 503: the
+    provider sends it again."""
     method = site().services.payment_methods[name]
-    event = method.verify_event(raw, headers)
-    if event is None:
+    heard = payment_calls.heard(method, raw, headers)
+    if heard is None:
         return "forged"
-    report = method.handle_event(event)
+    event, report = heard
     mandate = Mandate.get_or_none(Mandate.instance == report.request, Mandate.method == name)
     if report.status != "processed" or mandate is None or len(event.id) > _LONGEST_ID:
         return "ignored"

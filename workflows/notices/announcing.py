@@ -19,7 +19,7 @@ from typing import Any
 import peewee as pw
 
 from engine.definition import Retry
-from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
+from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome, outcome_of
 from engine.store import from_db, storable, transaction
 from engine.text import Text, _
 from workflows.notices.board import KINDS, progress_of, titles_of
@@ -159,8 +159,8 @@ class Announcer:
             return Failed("no_recipient", f"{row.recipient} is gone")
         key = f"notice-{notice.id}.{revision.number}.{row.id}"
         try:
-            return channel.deliver(self.published(notice), self.revision(notice, revision), recipient, key)
-        except Exception as error:
+            return outcome_of(channel.deliver(self.published(notice), self.revision(notice, revision), recipient, key))
+        except (Exception, SystemExit) as error:
             log.exception("notice %s: channel %s raised", notice.id, row.channel)
             return Deferred(f"the plugin raised {type(error).__name__}")
 
@@ -258,10 +258,10 @@ class Announcer:
         for _name, channel in sorted(self._distribution.channels.items()):
             try:
                 message = channel.preview(self.published(notice), self.revision(notice, revision), sample)
-            except Exception:
+            except (Exception, SystemExit):
                 log.exception("notice %s: channel %s cannot show what it would send", notice.id, _name)
                 continue
-            if message is not None:
+            if isinstance(message, Message):
                 yield channel.title, message
 
     def audience_size(self, products: Iterable[str]) -> int:

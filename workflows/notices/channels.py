@@ -14,16 +14,17 @@ the answer of the other side and our writing it down, it is delivered again unde
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.delivery import Mailer, Message, Outcome
 from engine.text import Text
 from workflows.catalogue import Organisation
 
-VISITORS, CONTRACTORS, ONCE = "visitors", "contractors", "once"
+AUDIENCES = VISITORS, CONTRACTORS, ONCE = "visitors", "contractors", "once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,18 @@ class NoticeChannel(Protocol):
         self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient
     ) -> Message | None:
         """What `deliver` would send, for staff to look at before; None where there is nothing to show."""
+
+
+def wrong_channel(name: str, channel: Any) -> str:
+    """What is wrong with a channel, for who registers it under `name`; "" where nothing is."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
+        return "its name must be lower-case letters, digits and underscores, 32 at most"
+    title, audience = getattr(channel, "title", None), getattr(channel, "audience", None)
+    if not isinstance(title, Text | str) or not str(title).strip():
+        return f"title must be a text, not {title!r}"
+    if audience not in AUDIENCES:
+        return f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store import transaction
 from workflows.billing import Applied, Change, Queued, Rejected
-from workflows.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending, Report
+from workflows.payment_calls import outcome, report_of
+from workflows.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending
 from workflows.payments import Rejected as Refused
 from workflows.records import ChangeRequest, Contract, Mandate
 from workflows.requests import terms_of
@@ -93,7 +94,7 @@ class PaymentEffects:
         return self._revoke(method, context, mandate, key)
 
     def _begin(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
-        begun = method.begin(context, facts_of(mandate), secret_of(self._services, mandate), key)
+        begun = outcome(method.begin(context, facts_of(mandate), secret_of(self._services, mandate), key))
         if isinstance(begun, Active):
             _keep(mandate, begun.reference, begun.label)
             return Accepted()
@@ -109,14 +110,14 @@ class PaymentEffects:
         """Ask, and ask again until it is known. What was cancelled there lapses here in its own time."""
         if mandate.way == "page" and not mandate.reference:
             return Deferred("the provider's page was not opened yet", after)
-        report = method.query(context, facts_of(mandate))
+        report = report_of(method.query(context, facts_of(mandate)))
         if report.status == "processed":
             _keep(mandate, report.reference, report.label)
             return Accepted()
         return Deferred(f"{report.status}: {report.detail}", after)
 
     def _revoke(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
-        report: Report = method.revoke(context, facts_of(mandate), secret_of(self._services, mandate), key)
+        report = report_of(method.revoke(context, facts_of(mandate), secret_of(self._services, mandate), key))
         if report.status in ("processed", "canceled"):
             return Accepted(report.detail)
         if report.status == "error":
@@ -169,7 +170,12 @@ def _mark_asked(request: ChangeRequest) -> bool:
 
 
 def _settled(instance: int, answer: Applied | Queued | Rejected) -> Outcome:
-    """Write the backend's answer down."""
+    """Write the backend's answer down.
+
+    Raises TypeError where it is none: then nothing is known, and it is asked again.
+    """
+    if not isinstance(answer, Applied | Queued | Rejected):
+        raise TypeError(f"the billing backend answered {type(answer).__name__}")
     booking = {Applied: "applied", Queued: "queued"}.get(type(answer), "rejected")
     with transaction():
         Mandate.update(booking=booking).where(Mandate.instance == instance).execute()

@@ -1,0 +1,504 @@
+"""The border to plugins: what a registered object may do wrong (raise, hang, answer nonsense, be nonsense), and that it
+costs what docs/hooks.md says and no more. Its hooks are register_mailers, register_effect_handlers and the others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from engine.definition import Actor, Secret
+from engine.delivery import Accepted, Deferred, Failed, outcome_of
+from engine.hookspecs import hookimpl
+from engine.incidents import incidents
+from engine.plugins import Plugins, SiteFacts, load
+from engine.scheduler import Heartbeat
+from engine.store import open_database
+from engine.testing import Clock
+from tests.conftest import CHEAP, SECRET
+from tests.engine.test_outbox import VISITOR, Handler, office, told
+from tests.plugins.test_bank_transfer import made as bank_transfer
+from tests.plugins.test_notice_channels import StatusPage, customer, deliver_everything, draft
+from tests.waiting import until
+from tests.web.browser import PASSWORD, USER_NAME, Browser, add_customer
+from tests.workflows.test_notices import NEO
+from web.app import create_app
+from web.bootstrap import Site, build, plugins_of
+from web.settings import Settings
+from workflows import bounded, hookspecs, payment_calls, quotes
+from workflows.billing import Change, Terms
+from workflows.notices.inputs import PublishInput
+from workflows.payment_method_change import PaymentMethodInput
+from workflows.payments import Details, NotAvailable, Redirect, Report
+from workflows.records import Account, Contract, Mandate, NoticeDelivery, StaffMember
+from workflows.usage import NO_ANSWER, UNREADABLE, Environment, Usage, UsageUnavailable, measured
+
+HANGS = Event()  # never set while a test waits for it
+NEO_ENVIRONMENT = Environment("desknets-neo", "mihon", "https://mihon.dn-cloud.com/")
+
+
+def raises(*_given: object) -> Any:
+    raise ValueError("a plugin's own fault")
+
+
+def leaves(*_given: object) -> Any:
+    sys.exit("a plugin would end the process")
+
+
+def hangs(*_given: object) -> Any:
+    HANGS.wait(60)
+
+
+@pytest.fixture(autouse=True)
+def let_go() -> Iterator[None]:
+    HANGS.clear()
+    yield
+    HANGS.set()
+
+
+# -- what is registered ------------------------------------------------------------------------------------------------
+
+
+def loaded(tmp_path: Path, hook: str, answer: Callable[[], Any]) -> Plugins:
+    """The plugins of a site, one of which answers `hook` like this."""
+
+    def register(self: object) -> Any:
+        return answer()
+
+    register.__name__ = hook
+    config = dataclass(frozen=True)(type("Config", (), {}))
+    plugin = type("Odd", (), {"Config": config, "__init__": lambda *_: None, hook: hookimpl(register)})
+    facts = SiteFacts(tmp_path, "http://localhost", "a@b.example", False, "Asia/Tokyo")
+    return load({}, facts, extra=[("odd", plugin)], specs=[hookspecs])
+
+
+class Slow:
+    longest = "very"
+
+    def send(self, message: object, key: str) -> Accepted:
+        return Accepted()
+
+
+def method(**changes: Any) -> Any:
+    made = bank_transfer()
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def channel(**changes: Any) -> Any:
+    made = StatusPage(StatusPage.Config(), SiteFacts(Path("var"), "", "", False, "Asia/Tokyo"))
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("hook", "answer", "says"),
+    [
+        ("register_mailers", lambda: {"odd": Slow()}, "longest must be a timedelta of at most a day, not 'very'"),
+        ("register_mailers", leaves, "register_mailers raised SystemExit"),
+        ("register_effect_handlers", lambda: ["odd"], "must return a mapping by name, not list"),
+        ("register_migrations", lambda: {"odd": Path("no_such_folder")}, "no_such_folder is no folder"),
+        ("register_migrations", lambda: {"odd": Path(__file__).parent}, "is not called migrations"),
+        ("register_billing_backends", lambda: {"odd": Slow()}, "it takes an object with quote() and apply()"),
+        ("register_disk_usage", lambda: {"odd": 3}, "returned int for 'odd'; it takes an object with usage()"),
+        ("register_disk_usage", raises, "register_disk_usage raised ValueError: a plugin's own fault"),
+        ("register_notice_channels", lambda: {"odd": channel(audience="all")}, "audience must be one of visitors"),
+        ("register_notice_channels", lambda: {"odd": channel(title=None)}, "title must be a text, not None"),
+        ("register_payment_methods", lambda: {"Odd!": method()}, "its name must be lower-case letters"),
+        ("register_payment_methods", lambda: {"odd": method(title="")}, "title must be a text, not ''"),
+        ("register_payment_methods", lambda: {"odd": method(way="fax")}, "way must be one of none, form, page"),
+        ("register_payment_methods", lambda: {"odd": method(origins="https://a.example")}, "origins must be a list"),
+        ("register_payment_methods", lambda: {"odd": method(origins=("; script-src *",))}, "origins must be a list"),
+    ],
+)
+def test_what_is_no_object_of_its_shape_is_left_out_with_the_reason(
+    hook: str, answer: Callable[[], Any], says: str, tmp_path: Path
+) -> None:
+    plugins = loaded(tmp_path, hook, answer)
+    (failure,) = plugins.failures
+    assert failure.plugin == "odd"
+    assert says in failure.reason
+    assert "odd" not in plugins.registered(hook)
+    (odd,) = [one for one in plugins.listed if one.name == "odd"]
+    assert (odd.state, odd.adds) == ("failed", {})
+
+
+def test_what_a_plugin_adds_is_listed_by_hook(tmp_path: Path) -> None:
+    plugins = loaded(tmp_path, "register_payment_methods", lambda: {"odd": method(), "even": method()})
+    assert plugins.failures == ()
+    (odd,) = [one for one in plugins.listed if one.name == "odd"]
+    assert odd.adds == {"register_payment_methods": ("odd", "even")}
+
+
+def test_a_name_that_two_plugins_claim_is_told_by_all_that_check(tmp_path: Path) -> None:
+    plugins = loaded(tmp_path, "register_payment_methods", lambda: {"credit_card": method()})
+    (clash,) = plugins.register_all()
+    assert clash.startswith("register_payment_methods: 'credit_card' is claimed by ")
+    assert "card_stripe" in clash
+    assert "odd" in clash
+
+
+# -- mailers and effect handlers ---------------------------------------------------------------------------------------
+
+NO_OUTCOMES = (
+    None,
+    True,
+    "accepted",
+    Accepted,
+    Accepted(3),  # type: ignore[arg-type]
+    Failed(None),  # type: ignore[arg-type]
+    Deferred(ValueError()),  # type: ignore[arg-type]
+    Deferred("later", 60),  # type: ignore[arg-type]
+)
+
+
+@pytest.mark.parametrize("answer", NO_OUTCOMES, ids=repr)
+def test_what_is_no_outcome_is_not_done_and_tried_again(answer: Any, sqlite_url: str, clock: Clock) -> None:
+    handler = Handler(lambda delivery: answer)
+    db = open_database(sqlite_url)
+    dispatcher = office(db, clock, handler, told())
+    number = dispatcher.engine.start("told", "x:1", VISITOR).instance
+    dispatcher.drain()
+    assert dispatcher.engine.look(number).state.name == "open"
+    handler.answer = lambda delivery: Accepted()
+    clock.forward(hours=1)
+    dispatcher.drain()
+    assert dispatcher.engine.look(number).state.name == "told"
+    assert len(set(handler.keys)) == 1
+    db.close()
+
+
+@pytest.mark.parametrize("trouble", [raises, leaves])
+def test_an_effect_whose_plugin_raises_becomes_an_incident_in_the_end(
+    trouble: Callable[..., Any], sqlite_url: str, clock: Clock
+) -> None:
+    db = open_database(sqlite_url)
+    dispatcher = office(db, clock, Handler(trouble), told())
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    for _turn in range(80):
+        dispatcher.drain()
+        clock.forward(hours=1)
+    (incident,) = incidents(dispatcher.engine)
+    assert incident.error.startswith("deadline: ")
+    assert "fault" not in incident.error  # an exception may quote a secret
+    db.close()
+
+
+def test_a_wait_that_no_date_can_hold_becomes_an_incident(sqlite_url: str, clock: Clock) -> None:
+    db = open_database(sqlite_url)
+    dispatcher = office(db, clock, Handler(lambda delivery: Deferred("busy", timedelta.max)), told())
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    dispatcher.drain()
+    assert len(incidents(dispatcher.engine)) == 1
+    db.close()
+
+
+def test_a_handler_that_hangs_holds_one_thread_and_no_other_effect(sqlite_url: str) -> None:
+    delivered = Event()
+
+    def answer(delivery: Any) -> Any:
+        return hangs() if delivery.subject == "slow:1" else delivered.set() or Accepted()
+
+    db = open_database(sqlite_url)
+    dispatcher = office(db, None, Handler(answer), told())  # type: ignore[arg-type]
+    heartbeat = Heartbeat(dispatcher.engine, dispatcher, threads=2)
+    heartbeat.start()
+    try:
+        dispatcher.engine.start("told", "slow:1", VISITOR)
+        dispatcher.engine.start("told", "quick:1", VISITOR)
+        until(delivered.is_set, "the other effect")
+    finally:
+        HANGS.set()
+        heartbeat.stop()
+        db.close()
+
+
+def test_an_outcome_stays_what_it_is() -> None:
+    for outcome in (Accepted("x"), Failed("550", "y"), Deferred("z"), Deferred("z", timedelta(hours=1))):
+        assert outcome_of(outcome) == outcome
+
+
+# -- disk usage --------------------------------------------------------------------------------------------------------
+
+
+class Source:
+    def __init__(self, answer: Callable[..., Any]) -> None:
+        self.usage = answer
+
+
+AWARE = datetime.now().astimezone()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (raises, NO_ANSWER),
+        (leaves, NO_ANSWER),
+        (lambda *_: None, UNREADABLE),
+        (lambda *_: Usage("3 GB", None, AWARE), UNREADABLE),  # type: ignore[arg-type]
+        (lambda *_: Usage(-1, None, AWARE), UNREADABLE),
+        (lambda *_: Usage(1, 2, datetime(2026, 4, 1)), UNREADABLE),
+        (lambda *_: UsageUnavailable("no text"), UNREADABLE),  # type: ignore[arg-type]
+        (lambda *_: UsageUnavailable(NO_ANSWER, last="3 GB"), UNREADABLE),  # type: ignore[arg-type]
+    ],
+)
+def test_a_source_that_cannot_measure_leaves_the_page_without_a_figure(answer: Any, reason: Any) -> None:
+    assert measured(Source(answer), [NEO_ENVIRONMENT] * 3) == [UsageUnavailable(reason)] * 3
+
+
+def test_a_source_that_hangs_costs_a_page_its_two_seconds_and_in_the_end_nothing() -> None:
+    begun = monotonic()
+    found = measured(Source(hangs), [NEO_ENVIRONMENT] * 20, timedelta(milliseconds=200))
+    assert found == [UsageUnavailable(NO_ANSWER)] * 20
+    assert monotonic() - begun < 5
+    for _page in range(bounded.MOST // 8 + 1):
+        measured(Source(hangs), [NEO_ENVIRONMENT] * 8, timedelta(milliseconds=10))
+    hanging = [thread for thread in _threads() if thread.name == "plugin"]
+    assert len(hanging) <= bounded.MOST
+    assert all(thread.daemon for thread in hanging)  # none of them holds up the end of the process
+    HANGS.set()
+    until(lambda: not [thread for thread in _threads() if thread.name == "plugin"], "the threads that were left")
+    right = Usage(1, 2, AWARE)
+    assert measured(Source(lambda *_: right), [NEO_ENVIRONMENT]) == [right]
+
+
+def _threads() -> list[Any]:
+    import threading
+
+    return threading.enumerate()
+
+
+# -- billing -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [raises, leaves, hangs, lambda *_: None, lambda *_: quotes.Quote(1, 2, 3)])  # type: ignore[arg-type]
+def test_a_backend_that_cannot_quote_shows_no_price(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotes, "_LONGEST", timedelta(milliseconds=200))
+    day = date(2026, 4, 1)
+    terms = Terms("desknets-neo", "mihon", 10, (), "monthly", "bank_transfer", day)
+    backend: Any = type("Odd", (), {"quote": answer})()
+    assert quotes.ask(backend, Change("users", "A00000001", 1, terms, terms, day, day)) == quotes.NO_ANSWER
+
+
+# -- notice channels ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [raises, leaves, lambda *_: None, lambda *_: "sent"])
+def test_a_channel_that_breaks_is_tried_again_and_holds_up_no_other(
+    answer: Any, sqlite_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    class Broken(StatusPage):
+        @hookimpl
+        def register_notice_channels(self) -> dict[str, Any]:
+            return {"broken": self}
+
+        def deliver(self, *given: Any) -> Any:
+            return answer()
+
+        preview = deliver
+
+    site = built(sqlite_url, clock, tmp_path, ("status_page", StatusPage), ("broken", Broken))
+    customer(1, NEO)
+    member = StaffMember.create(email="tanto@company.example", name="担当", created_at=clock())
+    staff = Actor("staff", str(member.id))
+    number = site.engine.start("notice", "notice:0123456789ab", staff, draft()).instance
+    site.engine.fire(number, "publish", staff, PublishInput(notify=True))
+    deliver_everything(site, clock)
+    states = {row.channel: (row.state, row.attempts > 0) for row in NoticeDelivery.select()}
+    assert states["broken"] == ("waiting", True)
+    assert states["status_page"] == ("sent", True)
+    site.close()
+
+
+# -- payment methods ---------------------------------------------------------------------------------------------------
+
+
+class Odd:
+    """A payment method that does what a test says, and otherwise what a bank transfer does."""
+
+    behaviour: dict[str, Callable[..., Any]]
+
+    @dataclass(frozen=True)
+    class Config:
+        pass
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        type(self).behaviour = {}
+        type(self).way = "none"
+
+    title = "へんな払い"
+    way = "none"
+    origins = ()
+
+    @hookimpl
+    def register_payment_methods(self) -> dict[str, Any]:
+        return {"odd": self}
+
+
+def _delegate(name: str) -> Callable[..., Any]:
+    def call(self: Odd, *given: Any) -> Any:
+        return self.behaviour.get(name, getattr(bank_transfer(demo=True), name))(*given)
+
+    return call
+
+
+QUESTIONS = "is_available form validate begin handle_return verify_event handle_event query revoke".split()  # noqa: SIM905
+for _question in QUESTIONS:
+    setattr(Odd, _question, _delegate(_question))
+
+
+def built(url: str, clock: Clock, folder: Path, *extra: tuple[str, type[Any]]) -> Site:
+    settings = Settings(
+        secret_key=SECRET, database_url=url, base_url="http://localhost", var=folder, password_cost=CHEAP
+    )
+    return build(settings, clock=clock, plugins=plugins_of(settings, extra=extra))
+
+
+@pytest.fixture
+def site(sqlite_url: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setattr(payment_calls, "_OWN", timedelta(milliseconds=300))
+    monkeypatch.setattr(payment_calls, "_ASKED", timedelta(milliseconds=300))
+    made = built(sqlite_url, clock, tmp_path, ("odd", Odd))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hanako(site: Site, clock: Clock) -> Browser:
+    of = add_customer()
+    Account.create(
+        customer=of,
+        email="hanako@customer.example",
+        user_name=USER_NAME,
+        password_hash=site.hasher.hash(PASSWORD),
+        role="editor",
+        created_at=clock(),
+    )
+    browser = Browser(create_app(site))
+    browser.log_in()
+    return browser
+
+
+TROUBLES = [raises, leaves, hangs, lambda *_: 3]
+
+
+def request_of_odd(site: Site, way: str = "none") -> int:
+    """A request for the odd method, begun before anything is wrong with it."""
+    Odd.way = way
+    account, contract = Account.get(), Contract.select().order_by(Contract.id).get()
+    day = payment_effective(site)
+    given = PaymentMethodInput(method="odd", way=way, label="x", sealed=Secret(""), effective_on=day)
+    started = site.engine.start(
+        "payment_method_change", f"contract:{contract.id}", Actor("account", str(account.id)), given
+    )
+    return started.instance
+
+
+def payment_effective(site: Site) -> date:
+    from workflows.payment_method_change import effective_date
+
+    return effective_date(site.services.calendar.today(site.clock()))
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_method_that_cannot_say_whether_it_is_available_is_shown_without_a_button(
+    trouble: Any, hanako: Browser
+) -> None:
+    Odd.behaviour = {"is_available": trouble}
+    hanako.open("/registration/payment")
+    assert hanako.response.status_code == 200
+    assert str(payment_calls.BROKEN) in hanako.text
+    assert "へんな払いに変更する" not in hanako.text
+    assert "へんな払い" in hanako.text
+
+
+@pytest.mark.parametrize("trouble", [*TROUBLES, lambda *_: NotAvailable("no text")])  # type: ignore[arg-type]
+def test_each_question_that_goes_wrong_is_answered_with_a_page(trouble: Any, hanako: Browser) -> None:
+    contract = Contract.select().order_by(Contract.id).get().id
+    hanako.open(f"/registration/payment/{contract}/odd")
+    Odd.behaviour = {"validate": trouble}
+    hanako.press("確認へ進む")
+    assert (hanako.response.status_code, str(payment_calls.BROKEN) in hanako.text) == (422, True)
+    Odd.behaviour = {"form": trouble}
+    assert hanako.open(f"/registration/payment/{contract}/odd").status_code == 503
+    assert str(payment_calls.BROKEN) in hanako.text
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_return_that_goes_wrong_shows_the_request(trouble: Any, site: Site, hanako: Browser) -> None:
+    number = request_of_odd(site)
+    Odd.behaviour = {"handle_return": trouble}
+    assert hanako.open(f"/registration/payment/requests/{number}/return").status_code == 200
+
+
+@pytest.mark.parametrize("trouble", [*TROUBLES, lambda *_: Redirect("", ""), lambda *_: Redirect(3, "x")])  # type: ignore[arg-type]
+def test_a_page_of_a_provider_that_cannot_be_made_is_told_and_may_be_tried_again(
+    trouble: Any, site: Site, hanako: Browser
+) -> None:
+    number = request_of_odd(site, "page")
+    site.engine.run_due()
+    Odd.behaviour = {"begin": trouble}
+    hanako.open(f"/registration/payment/requests/{number}")
+    hanako.press("カード会社の画面へ進む")
+    assert hanako.response.status_code == 200
+    assert "画面を開けませんでした" in hanako.text
+    assert Mandate.get(Mandate.instance == number).reference == ""
+
+
+@pytest.mark.parametrize("question", ["verify_event", "handle_event"])
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_an_event_that_cannot_be_read_is_to_be_sent_again(
+    question: str, trouble: Any, site: Site, hanako: Browser
+) -> None:
+    from workflows.payments import Event as ProviderEvent
+
+    Odd.behaviour = {"verify_event": lambda *_: ProviderEvent("1", "x", {})} | {question: trouble}
+    assert hanako.client.post("/webhooks/odd", data=b"{}").status_code == 503
+    Odd.behaviour = {}
+    assert hanako.client.post("/webhooks/odd", data=b"{}").status_code == 400
+
+
+@pytest.mark.parametrize("trouble", [raises, leaves, lambda *_: None, lambda *_: "active"])
+def test_a_method_that_cannot_begin_is_asked_again_with_the_same_key(
+    trouble: Any, site: Site, hanako: Browser, clock: Clock
+) -> None:
+    number, keys = request_of_odd(site), []
+
+    def begin(context: Any, mandate: Any, data: Any, key: str) -> Any:
+        keys.append(key)
+        if len(keys) == 1:
+            return trouble()
+        return bank_transfer().begin(context, mandate, data, key)
+
+    Odd.behaviour = {"begin": begin}
+    for _turn in range(4):
+        site.engine.run_due()
+        site.dispatcher.drain()
+        clock.forward(minutes=30)
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert Mandate.get(Mandate.instance == number).ended_on is None
+
+
+def test_details_and_reports_of_wrong_types_are_named() -> None:
+    for answer in (None, 3, Report("paid"), Report("processed", "12"), Details()):  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="reported"):
+            payment_calls.report_of(answer)
+
+
+def test_a_method_joins_the_catalogue_behind_those_that_it_has_under_its_own_title(site: Site) -> None:
+    offered = {name: str(title) for name, title in site.catalogue.payment_methods.items()}
+    assert list(offered) == ["bank_transfer", "direct_debit", "credit_card", "odd"]
+    assert offered["odd"] == "へんな払い"
+    taken = site.catalogue.with_methods({"bank_transfer": site.catalogue.payment_methods["odd"]})
+    assert taken.payment_methods == site.catalogue.payment_methods

@@ -1,0 +1,163 @@
+"""Payment methods as pages ask them: a plugin that raises, hangs or answers nonsense costs a customer no page.
+
+What goes wrong is logged with the method's name, and answered as "not now" in the terms of each question. What runs in
+effects needs none of this but `report_of` and `outcome`: there an exception is a try that is made again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, get_args
+
+from engine.definition import Refusal, Secret
+from engine.errors import EngineError
+from engine.text import Text, _
+from workflows import bounded
+from workflows.payments import (
+    Active,
+    Begun,
+    Details,
+    Document,
+    Event,
+    Field,
+    Form,
+    MandateFacts,
+    NotAvailable,
+    PaymentContext,
+    PaymentMethod,
+    Pending,
+    Redirect,
+    Rejected,
+    Report,
+    Status,
+)
+
+BROKEN = _("このお支払い方法は、ただいまご利用いただけません。時間をおいて、もう一度お試しください。")
+
+_OWN = timedelta(seconds=5)  # for what a method knows by itself
+_ASKED = timedelta(seconds=30)  # for what its provider is asked
+_LONGEST_LABEL, _LONGEST_REFERENCE = 200, 255  # as Mandate.label and .reference
+
+log = logging.getLogger("tetsuzuki.payment")
+
+
+class MethodBroken(EngineError):
+    """This payment method cannot be used right now. Please try again later."""
+
+    status = 503
+
+
+def availability(method: PaymentMethod, context: PaymentContext) -> NotAvailable | None:
+    """Why the method cannot be chosen; None where it can."""
+    try:
+        answer: Any = bounded.within(_OWN, lambda: method.is_available(context))
+        if answer is None or (isinstance(answer, NotAvailable) and isinstance(answer.reason, Text)):
+            return answer
+        _wrong(method, "is_available", answer)
+    except Exception:
+        _raised(method, "is_available")
+    return NotAvailable(BROKEN)
+
+
+def form_of(method: PaymentMethod, context: PaymentContext) -> Form:
+    """What the method asks for. Raises MethodBroken where it cannot say."""
+    try:
+        answer: Any = bounded.within(_OWN, lambda: method.form(context))
+        if isinstance(answer, Form) and all(
+            isinstance(one, Field) and one.name.isidentifier() for one in answer.fields
+        ):
+            return answer
+        _wrong(method, "form", answer)
+    except Exception:
+        _raised(method, "form")
+    raise MethodBroken
+
+
+def checked(method: PaymentMethod, context: PaymentContext, typed: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+    """What was typed, found right, or everything that is wrong with it: never nothing."""
+    try:
+        answer: Any = bounded.within(_OWN, lambda: method.validate(context, typed))
+        if isinstance(answer, Details) and isinstance(answer.label, str) and isinstance(answer.secret, str):
+            return Details(_kept(answer.label, _LONGEST_LABEL), Secret(answer.secret))
+        if isinstance(answer, tuple) and answer and all(isinstance(one, Refusal) for one in answer):
+            return answer
+        _wrong(method, "validate", answer)
+    except Exception:
+        _raised(method, "validate")
+    return (Refusal("method_broken", BROKEN),)
+
+
+def begun(
+    method: PaymentMethod, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str
+) -> Begun | None:
+    """What came of beginning; None where that is not known, and may be asked again under the same `key`."""
+    try:
+        return outcome(bounded.within(_ASKED, lambda: method.begin(context, mandate, data, key)))
+    except Exception:
+        _raised(method, "begin")
+    return None
+
+
+def hint(method: PaymentMethod, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
+    """What to tell somebody who comes back from the provider's page."""
+    try:
+        answer: Any = bounded.within(_ASKED, lambda: method.handle_return(context, arguments))
+        if answer is None or isinstance(answer, Text):
+            return answer
+        _wrong(method, "handle_return", answer)
+    except Exception:
+        _raised(method, "handle_return")
+    return None
+
+
+def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tuple[Event, Report] | None:
+    """A provider's event and what it says; None where it is not genuine.
+
+    Raises MethodBroken where the method cannot say: whoever sent it is to send it again.
+    """
+    try:
+        event: Any = bounded.within(_OWN, lambda: method.verify_event(raw, headers))
+        if event is None:
+            return None
+        if isinstance(event, Event) and isinstance(event.id, str):
+            return event, report_of(bounded.within(_ASKED, lambda: method.handle_event(event)))
+        _wrong(method, "verify_event", event)
+    except Exception:
+        _raised(method, "verify_event or handle_event")
+    raise MethodBroken
+
+
+def outcome(answer: object) -> Begun:
+    """What `begin` answered. Raises TypeError where that cannot be used."""
+    match answer:
+        case Redirect(str() as url, str() as reference) if url and len(reference) <= _LONGEST_REFERENCE:
+            return answer
+        case Active(str(), str()) | Document(bytes(), tuple(), timedelta()) | Pending(timedelta()) | Rejected(str()):
+            return answer
+    raise TypeError(f"begin answered {type(answer).__name__}, or one with a field that cannot be used")
+
+
+def report_of(answer: object) -> Report:
+    """What a method reports. Raises TypeError where that cannot be used."""
+    match answer:
+        case Report(status, int(), str(), str(), str()) if status in get_args(Status):
+            return answer
+    raise TypeError(f"the payment method reported {type(answer).__name__}, or one with a field that cannot be used")
+
+
+def _kept(text: str, most: int) -> str:
+    return text.replace("\0", "")[:most]
+
+
+def _name(method: object) -> str:
+    return f"{type(method).__module__}.{type(method).__qualname__}"
+
+
+def _raised(method: object, what: str) -> None:
+    log.exception("payment method %s: %s raised, or took too long", _name(method), what)
+
+
+def _wrong(method: object, what: str, answer: object) -> None:
+    log.error("payment method %s: %s answered %s, which cannot be used", _name(method), what, type(answer).__name__)
