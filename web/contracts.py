@@ -19,8 +19,8 @@ from web.quotes import in_short, quote_of
 from web.users import access_of, this_user
 from workflows.catalogue import Catalogue
 from workflows.contract_change.dates import next_renewal
-from workflows.records import Account, ChangeRequest, Contract
-from workflows.requests import KINDS, Difference, differences
+from workflows.records import Account, ChangeRequest, Contract, ContractChange
+from workflows.requests import KINDS, Difference, differences, in_one_line
 
 # How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
 # still on its way, or, once nothing follows it, like one that is simply over.
@@ -204,6 +204,21 @@ def _about(request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:
     if contract is None:
         return ""
     return f"{product_title(site().catalogue, contract.product)} ({contract.subdomain})"
+
+
+def after_changes(numbers: Iterable[int]) -> Text | None:
+    """What the requests of these numbers change, in a line: what goes before another. None where there are none."""
+    asked = ChangeRequest.select().where(ChangeRequest.instance.in_(list(numbers))).order_by(ChangeRequest.instance)
+    changes = [change for one in asked for change in differences(one, site().catalogue)]
+    return in_one_line(changes) if changes else None
+
+
+def ahead_of(request: ChangeRequest) -> Text | None:
+    """What was to be applied before a request when it was confirmed; None where nothing was."""
+    progress = ContractChange.get_or_none(ContractChange.instance == request.instance)
+    return (
+        after_changes(int(one) for one in progress.ahead.split()) if progress is not None and progress.ahead else None
+    )
 
 
 def timeline(request: ChangeRequest) -> list[Step]:

@@ -7,7 +7,7 @@ set while it is open, and a unique index lets only one open request have it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -122,6 +122,19 @@ def compared(before: Mapping[str, Any], after: Mapping[str, Any], catalogue: Cat
         if name in after and before.get(name) != after[name]:
             old = said(name, before[name], product, catalogue) if name in before else None
             yield Difference(name, title, old, said(name, after[name], product, catalogue))
+
+
+def in_one_line(changes: Iterable[Difference]) -> Text:
+    """Changes within a sentence, as in "ユーザー契約数：10 → 25"."""
+    line: Text = Text("")
+    for change in changes:
+        one = (
+            _("%(title)s：%(after)s", title=change.title, after=change.after)
+            if change.before is None
+            else _("%(title)s：%(before)s → %(after)s", title=change.title, before=change.before, after=change.after)
+        )
+        line = _("%(some)s、%(more)s", some=line, more=one) if line.msgid else one
+    return line
 
 
 def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Text:
