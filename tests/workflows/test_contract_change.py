@@ -239,6 +239,8 @@ def test_each_kind_changes_its_own_field_alone(changing: Site, clock: Clock) -> 
     settle(changing)
     at(clock, 2026, 5, 1)
     settle(changing)
+    clock.now += timedelta(hours=1)  # where both were taken up at once, the second waited for its turn
+    settle(changing)
     assert [state(changing, number) for number in (users, options)] == ["applied", "applied"]
     found = again(on)
     assert (found.users, found.options) == (25, "disk-10gb")
