@@ -20,7 +20,7 @@ from web.users import access_of, this_user
 from workflows.catalogue import Catalogue
 from workflows.contract_change.dates import next_renewal
 from workflows.records import Account, ChangeRequest, Contract, ContractChange
-from workflows.requests import KINDS, Difference, differences, in_one_line
+from workflows.requests import KINDS, Difference, differences, in_one_line, listed
 
 # How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
 # still on its way, or, once nothing follows it, like one that is simply over.
@@ -105,7 +105,7 @@ def option_titles(catalogue: Catalogue, product: str, options: Iterable[str]) ->
     """The options in words."""
     known = catalogue.products.get(product)
     titles = known.options if known is not None else {}
-    return "、".join(str(Text(titles.get(option, option))) for option in options) or _("なし")
+    return listed(str(Text(titles.get(option, option))) for option in options) or _("なし")
 
 
 def environment(catalogue: Catalogue, contract: Contract) -> str:

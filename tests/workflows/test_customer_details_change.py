@@ -202,7 +202,7 @@ def test_overdue_review_reminds_staff_in_working_days(
     assert state(any_site, number) == "in_review"
     subject, to, cc = mails(any_site, mailer)[-1]
     assert (subject, to, cc) == (
-        "【確認期限】お客様情報の変更（A00000001）",
+        f"【期限超過】お客様情報の変更のお申し込み {number} の審査",
         (any_site.organisation.staff_email,),
         (),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
 from engine.runtime import needs_input
-from engine.text import _, current_language
+from engine.text import _
 from workflows import quotes
 from workflows.billing import Terms
 from workflows.catalogue import Catalogue
@@ -22,6 +22,7 @@ from workflows.requests import (
     CONTRACTOR,
     KINDS,
     Difference,
+    day_said,
     differences,
     in_one_line,
     keep_request,
@@ -398,11 +399,8 @@ def changes_ahead(number: int, records: Records, catalogue: Catalogue) -> tuple[
 
 
 def _day(iso: str) -> str:
-    """A date in the reader's language."""
-    if not iso:
-        return ""
-    day = date.fromisoformat(iso)
-    return f"{day.year}年{day.month}月{day.day}日" if current_language() == "ja" else f"{day.day} {day:%B %Y}"
+    """A date in the reader's language; "" for ""."""
+    return day_said(date.fromisoformat(iso)) if iso else ""
 
 
 def _withdrawer(instance: Instance, records: Records) -> Address | None:
