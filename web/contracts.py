@@ -6,17 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from typing import Any
 
 from flask import abort, current_app, url_for
 from flask_babel import format_date
 
 from engine import definition
-from engine.definition import SYSTEM_ACTOR, Actor
+from engine.definition import SYSTEM_ACTOR, Actor, Refusal
 from engine.outcomes import Offer
 from engine.text import Text, _
 from web.current import local_time, site, today
 from web.quotes import in_short, quote_of
 from web.users import access_of, this_user
+from workflows import quotes
 from workflows.catalogue import Catalogue
 from workflows.contract_change.dates import next_renewal
 from workflows.records import Account, ChangeRequest, Contract, ContractChange
@@ -276,6 +278,24 @@ def offers(number: int) -> list[Offer]:
         if offer.title is not None
         and not any(hasattr(g, "needs_input") for way in ways[sight.state.name, offer.event] for g in way.guards)
     ]
+
+
+def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:
+    """What every page of a request shows, whatever it changes: before and after, price, timeline, buttons."""
+    by_id = {contract.id: contract for contract in own_contracts()}
+    shown = shown_request(record, by_id)
+    return {
+        "asked": shown,
+        "quote": quote_of(record),
+        "confirmed": quotes.from_json(record.quote).replaced,
+        "ahead": ahead_of(record),
+        "steps": timeline(record),
+        "offers": offers(shown.number),
+        "press": url_for("contracts.press", instance=shown.number),
+        "seen": shown.seen,
+        "refusals": refused,
+        "printed_on": day(today()),
+    }
 
 
 def own_page(request: ChangeRequest) -> str:
