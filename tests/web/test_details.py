@@ -374,7 +374,7 @@ def test_open_request_is_shown_instead_of_the_form_and_can_be_withdrawn(
     assert editor.open("/registration/change").request.path == path
     viewer = logged_in(site, app, customer, "viewer", "viewer@customer.example")
     viewer.open(path)
-    assert viewer.page.select("main button") == []
+    assert viewer.page.select("main form button") == []
     second = logged_in(site, app, customer, "admin", "second@customer.example")
     second.open(path)
     editor.press("取り下げる")
