@@ -6,21 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from typing import Any
 
 from flask import abort, current_app, url_for
 from flask_babel import format_date
 
 from engine import definition
-from engine.definition import SYSTEM_ACTOR, Actor
+from engine.definition import SYSTEM_ACTOR, Actor, Refusal
 from engine.outcomes import Offer
 from engine.text import Text, _
 from web.current import local_time, site, today
 from web.quotes import in_short, quote_of
 from web.users import access_of, this_user
+from workflows import quotes
 from workflows.catalogue import Catalogue
 from workflows.contract_change.dates import next_renewal
-from workflows.records import Account, ChangeRequest, Contract
-from workflows.requests import KINDS, Difference, differences
+from workflows.records import Account, ChangeRequest, Contract, ContractChange
+from workflows.requests import KINDS, Difference, differences, in_one_line, listed
 
 # How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
 # still on its way, or, once nothing follows it, like one that is simply over.
@@ -105,7 +107,7 @@ def option_titles(catalogue: Catalogue, product: str, options: Iterable[str]) ->
     """The options in words."""
     known = catalogue.products.get(product)
     titles = known.options if known is not None else {}
-    return "、".join(str(Text(titles.get(option, option))) for option in options) or _("なし")
+    return listed(str(Text(titles.get(option, option))) for option in options) or _("なし")
 
 
 def environment(catalogue: Catalogue, contract: Contract) -> str:
@@ -206,6 +208,21 @@ def _about(request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:
     return f"{product_title(site().catalogue, contract.product)} ({contract.subdomain})"
 
 
+def after_changes(numbers: Iterable[int]) -> Text | None:
+    """What the requests of these numbers change, in a line: what goes before another. None where there are none."""
+    asked = ChangeRequest.select().where(ChangeRequest.instance.in_(list(numbers))).order_by(ChangeRequest.instance)
+    changes = [change for one in asked for change in differences(one, site().catalogue)]
+    return in_one_line(changes) if changes else None
+
+
+def ahead_of(request: ChangeRequest) -> Text | None:
+    """What was to be applied before a request when it was confirmed; None where nothing was."""
+    progress = ContractChange.get_or_none(ContractChange.instance == request.instance)
+    return (
+        after_changes(int(one) for one in progress.ahead.split()) if progress is not None and progress.ahead else None
+    )
+
+
 def timeline(request: ChangeRequest) -> list[Step]:
     """How a request came to where it is, oldest first. Only what changed its state: the rest is the company's own.
 
@@ -261,6 +278,24 @@ def offers(number: int) -> list[Offer]:
         if offer.title is not None
         and not any(hasattr(g, "needs_input") for way in ways[sight.state.name, offer.event] for g in way.guards)
     ]
+
+
+def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:
+    """What every page of a request shows, whatever it changes: before and after, price, timeline, buttons."""
+    by_id = {contract.id: contract for contract in own_contracts()}
+    shown = shown_request(record, by_id)
+    return {
+        "asked": shown,
+        "quote": quote_of(record),
+        "confirmed": quotes.from_json(record.quote).replaced,
+        "ahead": ahead_of(record),
+        "steps": timeline(record),
+        "offers": offers(shown.number),
+        "press": url_for("contracts.press", instance=shown.number),
+        "seen": shown.seen,
+        "refusals": refused,
+        "printed_on": day(today()),
+    }
 
 
 def own_page(request: ChangeRequest) -> str:

@@ -154,7 +154,8 @@ class ContractChange(Record):
 
     `wish` is the environment that an open order wants (`chatluck/acme`), NULL once it is closed. `booking` says how far
     the billing backend is: "" (not asked), "asked", "queued" or "applied"; `booking_key` is the key that it was asked
-    with. `withdrawn_by` is an account's id, 0 unless the request was withdrawn.
+    with. `withdrawn_by` is an account's id, 0 unless the request was withdrawn. `ahead` are the requests that were to
+    be applied before it when it was confirmed, by their numbers with one space between.
     """
 
     instance: int
@@ -163,6 +164,7 @@ class ContractChange(Record):
     withdrawn_by = pw.BigIntegerField(default=0)
     booking = pw.CharField(16, default="")
     booking_key = pw.CharField(200, default="")
+    ahead = pw.CharField(80, default="")
 
 
 class Notice(Record):

@@ -7,13 +7,13 @@ set while it is open, and a unique index lets only one open request have it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
-from engine.text import Text, _
+from engine.text import Text, _, current_language
 from workflows.billing import Terms
 from workflows.catalogue import BILLING_MODES, Catalogue
 from workflows.permissions import acting_account
@@ -58,6 +58,7 @@ DETAILS: Mapping[str, Text] = {
     "billing_mode": _("請求書の送付方法"),
 }
 _NOTHING = _("なし")
+_UNKNOWN = _("未登録")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,19 @@ def compared(before: Mapping[str, Any], after: Mapping[str, Any], catalogue: Cat
             yield Difference(name, title, old, said(name, after[name], product, catalogue))
 
 
+def in_one_line(changes: Iterable[Difference]) -> Text:
+    """Changes within a sentence, as in "ユーザー契約数：10 → 25"."""
+    line: Text = Text("")
+    for change in changes:
+        one = (
+            _("%(title)s：%(after)s", title=change.title, after=change.after)
+            if change.before is None
+            else _("%(title)s：%(before)s → %(after)s", title=change.title, before=change.before, after=change.after)
+        )
+        line = _("%(some)s、%(more)s", some=line, more=one) if line.msgid else one
+    return line
+
+
 def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Text:
     """One value of terms or details, as people read it."""
     if name == "product":
@@ -132,14 +146,26 @@ def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Tex
     if name == "options":
         known = catalogue.products.get(product)
         titles = known.options if known is not None else {}
-        return "、".join(str(Text(titles.get(option, option))) for option in value) or _NOTHING
+        return listed(str(Text(titles.get(option, option))) for option in value) or _NOTHING
     if name == "term":
         return catalogue.terms.get(value, str(value))
     if name == "payment_method":
         return catalogue.payment_methods.get(value, str(value))
     if name == "billing_mode":
         return BILLING_MODES.get(value, str(value))
-    return str(value) or _NOTHING
+    if name == "started_on":
+        return day_said(value if isinstance(value, date) else date.fromisoformat(value))
+    return str(value) or (_UNKNOWN if name in DETAILS else _NOTHING)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names one after the other, as the reader's language writes them."""
+    return str(_("、")).join(names)
+
+
+def day_said(day: date) -> str:
+    """A date in the language of who reads: 2026年12月1日, 1 December 2026."""
+    return f"{day.year}年{day.month}月{day.day}日" if current_language() == "ja" else f"{day.day} {day:%B %Y}"
 
 
 def request_of(instance: Instance, records: Records) -> ChangeRequest | None:

@@ -137,7 +137,7 @@ def test_g32_g33_details_are_looked_at_and_changed(
     assert "03-9876-5432" in hanako.text()
     hanako.looks_at("registration-confirm")
     hanako.button("申し込む").click()
-    hanako.arrives_at("お客様情報の変更のお申し込み")
+    hanako.arrives_at("お客様情報の変更")
     for subject in (RECEIVED[language], APPLIED[language]):
         received = receipt(product, customer, email, subject)
         for part in ("plain", "html"):

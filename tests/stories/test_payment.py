@@ -104,7 +104,7 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
     hanako.looks_at("payment-confirm")
     hanako.button("この内容で申し込む").click()
 
-    hanako.arrives_at("お支払い方法変更のお申し込み")
+    hanako.arrives_at("お支払い方法の変更")
     eventually("the first step", product.everything_is_sent)
     page.reload()
     hanako.looks_at("payment-request")
@@ -130,7 +130,7 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
         assert NUMBER not in mail.part("plain") + mail.part("html")
 
     hanako.button("お申し込みを取り下げる").click()
-    expect(page.get_by_role("heading", level=2).first).to_contain_text(hanako.say("取り下げ"))
+    expect(page.locator(".state").first).to_have_text(hanako.say("取り下げ"))
     hanako.looks_at("payment-withdrawn")
 
 
@@ -152,12 +152,12 @@ def test_g35_a_card_is_registered_in_the_demo(
             hanako.page.get_by_role("link", name="クレジットカード決済に変更する").first.click()
             hanako.button("確認へ進む").click()
             hanako.button("この内容で申し込む").click()
-            hanako.arrives_at("お支払い方法変更のお申し込み")
+            hanako.arrives_at("お支払い方法の変更")
             hanako.button("カード会社の画面へ進む").click()
             hanako.arrives_at("カード会社の画面（デモ）")
             hanako.looks_at("payment-demo-card")
             hanako.button("カードを登録する（成功）").click()
-            hanako.arrives_at("お支払い方法変更のお申し込み")
+            hanako.arrives_at("お支払い方法の変更")
             assert "変更日をお待ちください" in hanako.text()
             assert "DEMO **** 4242" in hanako.text()
             hanako.looks_at("payment-card-scheduled")

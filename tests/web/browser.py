@@ -55,7 +55,8 @@ class Browser:
     def _shown(self, response: TestResponse) -> TestResponse:
         self.response = response
         self.path = response.request.path
-        self.page = BeautifulSoup(response.get_data(as_text=True), "html.parser")
+        xml = response.mimetype.endswith("xml") and not response.mimetype.startswith("application/xhtml")
+        self.page = BeautifulSoup("" if xml else response.get_data(as_text=True), "html.parser")
         return response
 
     @property

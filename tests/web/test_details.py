@@ -309,7 +309,7 @@ def test_change_is_prefilled_confirmed_side_by_side_and_requested(
     ]
     assert ChangeRequest.select().count() == 0
     editor.press("申し込む")
-    assert editor.title == "お客様情報の変更のお申し込み"
+    assert editor.title == "お客様情報の変更"
     site.engine.run_due()
     editor.open(editor.path)
     assert "変更済み" in editor.text
@@ -386,14 +386,14 @@ def test_open_request_is_shown_instead_of_the_form_and_can_be_withdrawn(
     assert editor.open("/registration/change").request.path == path
     viewer = logged_in(site, app, customer, "viewer", "viewer@customer.example")
     viewer.open(path)
-    assert viewer.page.select("main button") == []
+    assert viewer.page.select("main form button") == []
     second = logged_in(site, app, customer, "admin", "second@customer.example")
     second.open(path)
     editor.press("取り下げる")
     assert "取り下げ済み" in editor.text
-    assert editor.page.select("main button") == []
+    assert editor.page.select("main form button") == []
     second.press("取り下げる")
-    assert "操作は行われませんでした" in second.text
+    assert "操作は行われていません" in second.text
     assert Customer.get_by_id(customer.id).company == COMPANY
 
 
@@ -403,7 +403,7 @@ def test_customer_reads_the_reason_of_a_rejection(site: Site, editor: Browser) -
     member = StaffMember.create(email="s@example.jp", name="担当", created_at=datetime(2026, 1, 1, tzinfo=UTC))
     number = ChangeRequest.get().instance
     site.engine.fire(number, "reject", Actor("staff", str(member.id)), {"reason": "登記簿と<異なります>。"})
-    editor.open(f"/registration/requests/{number}")
+    editor.open(f"/contracts/requests/{number}")
     assert "お受けできませんでした" in editor.text
     assert "登記簿と<異なります>。" in editor.text
 
@@ -416,14 +416,14 @@ def test_requests_of_others_are_not_there(site: Site, app: Flask, editor: Browse
     site.engine.run_due()
     number = ChangeRequest.get().instance
     other = stranger(site, app)
-    for path in (f"/registration/requests/{number}", "/registration/requests/0", f"/registration/requests/{10**30}"):
+    for path in (f"/contracts/requests/{number}", "/contracts/requests/0", f"/contracts/requests/{10**30}"):
         response = other.open(path)
         assert response.status_code == 404
         assert "あたらしい" not in response.text
     other.open("/registration")
     token = other.page.find("input", attrs={"name": "csrf_token"})["value"]
     sent = {"csrf_token": token, "event": "withdraw", "seen": "2"}
-    assert other.client.post(f"/registration/requests/{number}", data=sent).status_code == 404
+    assert other.client.post(f"/contracts/requests/{number}", data=sent).status_code == 404
     assert site.engine.look(number).state.name == "in_review"
 
 
@@ -433,7 +433,7 @@ def test_customer_can_only_do_what_is_offered(site: Site, editor: Browser, event
     site.engine.run_due()
     editor.open(editor.path)
     action, data = editor.filled("取り下げる")
-    assert editor.client.post(action, data=data | {"event": event}).status_code == 303
+    assert editor.client.post(action, data=data | {"event": event}).status_code == 409
     assert site.engine.look(ChangeRequest.get().instance).state.name == "in_review"
     assert Customer.get().company == COMPANY
 
@@ -444,11 +444,11 @@ def test_viewer_may_look_and_not_change(site: Site, app: Flask, customer: Custom
     assert viewer.open("/registration/change").status_code == 403
     viewer.open("/registration")
     token = viewer.page.find("input", attrs={"name": "csrf_token"})["value"]
-    for path in ("/registration/change", "/registration/requests/1"):
+    for path in ("/registration/change", "/contracts/requests/1"):
         assert viewer.client.post(path, data={"csrf_token": token}).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/registration", "/registration/change", "/registration/requests/1"])
+@pytest.mark.parametrize("path", ["/registration", "/registration/change", "/contracts/requests/1"])
 def test_stranger_and_deleted_account_log_in_first(app: Flask, editor: Browser, path: str) -> None:
     assert app.test_client().get(path).location == "/"
     Account.delete().execute()

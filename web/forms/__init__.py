@@ -8,11 +8,12 @@ normalised on the way, passwords least of all.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.definition import Refusal
@@ -27,6 +28,11 @@ _PASSWORD_MISSING = _("パスワードをご入力ください。")
 
 def _field(kind: type[Any], label: Text, missing: Text, **attributes: str) -> Any:
     return kind(label, validators=[InputRequired(missing)], render_kw=attributes)
+
+
+def offered_as(titles: Iterable[tuple[str, str | Text]]) -> list[SelectChoice]:
+    """Choices for a field, by value; a title is translated when it is shown."""
+    return [SelectChoice(value, cast(str, title)) for value, title in titles]
 
 
 class Form(FlaskForm):

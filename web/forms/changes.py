@@ -9,7 +9,7 @@ from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from engine.text import Text, _
-from web.forms import Form
+from web.forms import Form, offered_as
 from workflows.catalogue import Catalogue
 
 _USERS = _("ユーザー契約数")
@@ -28,7 +28,7 @@ class ChangeForm(Form):
         }
         for name, choices in offered.items():
             if name in self:
-                self[name].choices = list(choices.items())
+                self[name].choices = offered_as(choices.items())
 
 
 class OptionsField(SelectMultipleField):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from wtforms import HiddenField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 
 from engine.text import _
-from web.forms import Form, _field
+from web.forms import Form, _field, offered_as
 from workflows.notices.board import KINDS, STATUSES
 
 _TITLE_MISSING, _BODY_MISSING = _("件名をご入力ください。"), _("本文をご入力ください。")
-_NOTIFY = [("yes", _("メールで通知する")), ("no", _("メールで通知しない"))]
+_NOTIFY = offered_as([("yes", _("メールで通知する")), ("no", _("メールで通知しない"))])
 
 
 class WordingForm(Form):
@@ -17,7 +17,7 @@ class WordingForm(Form):
 
     request_key = HiddenField()
     seen = HiddenField()
-    status = SelectField(_("状況"), choices=[("", "–"), *STATUSES.items()], validate_choice=False)
+    status = SelectField(_("状況"), choices=offered_as([("", "–"), *STATUSES.items()]), validate_choice=False)
     window_start = StringField(_("開始日時"), render_kw={"type": "datetime-local"})
     window_end = StringField(_("終了日時"), render_kw={"type": "datetime-local"})
     title_ja = _field(StringField, _("件名（日本語）"), _TITLE_MISSING, lang="ja")
@@ -30,7 +30,7 @@ class DraftForm(WordingForm):
     """A notice before it is published."""
 
     notice = HiddenField()
-    kind = SelectField(_("種類"), choices=list(KINDS.items()), validate_choice=False)
+    kind = SelectField(_("種類"), choices=offered_as(KINDS.items()), validate_choice=False)
     products = SelectMultipleField(_("対象の製品"), choices=[], validate_choice=False)
 
 

@@ -25,6 +25,7 @@ from web.contracts import (
     NUMBER,
     ShownRequest,
     actor,
+    after_changes,
     day,
     has_ended,
     offers,
@@ -311,7 +312,7 @@ def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
     if made is None or not _KEY.fullmatch(key):
         return None
     after = terms_from_json(made.after)
-    same = ("users", "options", "term", "payment_method")
+    same = ("users", "options", "term", "payment_method") if errand.contract is None else (errand.kind,)
     if any(getattr(after, name) != getattr(wanted, name) for name in same):
         return None
     subject = f"contract:{made.contract_id}" if made.contract_id else f"customer:{made.customer_id}"
@@ -343,6 +344,7 @@ def _confirm_page(errand: Errand, proposal: Proposal, refusal: Refusal | None = 
         differences=list(compared(before, asdict(change.after), catalogue)),
         effective_on=day(proposal.effective_on),
         effective_why=_why(proposal),
+        ahead=after_changes(proposal.ahead) if proposal.ahead else None,
         quote=proposal.quote if isinstance(proposal.quote, Quote) else None,
         no_quote=None if isinstance(proposal.quote, Quote) else proposal.quote.reason,
         review_days=services.review.working_days if proposal.kind in services.review.kinds else 0,

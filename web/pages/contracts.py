@@ -28,9 +28,9 @@ from web.contracts import (
     own_request,
     product_title,
     renewal_on,
+    request_context,
     shown_request,
     shown_state,
-    timeline,
 )
 from web.current import site, today
 from web.quotes import in_short, quote_of, yen
@@ -207,25 +207,15 @@ def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iter
 
 @pages.get(f"/requests/<{NUMBER}:instance>", endpoint="request")
 @needs(VIEWER)
-def request_page(instance: int) -> str:
+def request_page(instance: int) -> str | Response:
     """One request: before and after, its price, its timeline, and what may be done with it."""
-    return _request_page(own_request(instance))
+    record = own_request(instance)
+    elsewhere = own_page(record)
+    return redirect(elsewhere) if elsewhere else _request_page(record)
 
 
 def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> str:
-    by_id = {contract.id: contract for contract in own_contracts()}
-    shown = shown_request(record, by_id)
-    return render_template(
-        "contracts/request.html",
-        asked=shown,
-        quote=quote_of(record),
-        confirmed=quotes.from_json(record.quote).replaced,
-        steps=timeline(record),
-        offers=offers(shown.number),
-        own_page=own_page(record) if shown.open else "",
-        refusals=refused,
-        printed_on=day(today()),
-    )
+    return render_template("contracts/request.html", **request_context(record, refused))
 
 
 @pages.post(f"/requests/<{NUMBER}:instance>")

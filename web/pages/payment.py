@@ -33,7 +33,8 @@ from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, Stale
 from engine.outcomes import Offer
 from engine.text import Text, _, current_language
 from web.answers import form_again
-from web.current import local_time, site, today
+from web.contracts import request_context
+from web.current import site, today
 from web.forms import Form
 from web.forms.payment import ConfirmForm, method_form
 from web.guard import POLICY
@@ -91,15 +92,6 @@ class Shown:
     label: str
     choices: Sequence[Choice]
     open: OpenRequest | None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One state that a request has passed, or is in."""
-
-    title: Text | None
-    when: str
-    now: bool
 
 
 @pages.get("")
@@ -333,24 +325,16 @@ def _request_page(instance: int, hint: Text | None = None) -> Response:
     waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
     page = render_template(
         "payment/request.html",
-        instance=instance,
-        request_number=instance,
-        contract=_shown(mandate.contract),
-        before=_method_title(json.loads(asked.before)["payment_method"]),
-        after=_method_title(mandate.method),
+        **request_context(asked)
+        | {
+            "offers": [offer for offer in offers if offer.event != "open_page"],
+            "press": url_for("payment.act", instance=instance),
+            "seen": _as_shown(instance),
+        },
         label=mandate.label,
-        effective_on=_day(asked.effective_on),
-        reason=asked.reason,
-        asked_by=asked.asked_by_name,
-        asked_at=local_time(asked.asked_at),
-        state=sight.state,
-        seen=_as_shown(instance),
-        steps=_steps(instance),
-        offers=[offer for offer in offers if offer.event != "open_page"],
         page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
         document=document if waits_for_the_form else None,
         due=_until(mandate) if sight.state.timers and not sight.state.final else "",
-        open=asked.slot is not None and not sight.state.final,
         hint=hint,
     )
     response = make_response(page)
@@ -359,21 +343,6 @@ def _request_page(instance: int, hint: Text | None = None) -> Response:
         policy = {**POLICY, "form-action": " ".join((POLICY["form-action"], *method.origins))}
         response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
-
-
-def _steps(instance: int) -> list[Step]:
-    """Where the request has been, each state once in a row."""
-    engine = site().engine
-    sight = engine.look(instance)
-    states = engine.workflow(sight.instance).by_name
-    passed = [(entry.target, entry.at) for entry in engine.history(instance)]
-    if sight.state.name != passed[-1][0]:
-        passed.append((sight.state.name, sight.now))
-    kept = [one for place, one in enumerate(passed) if place == 0 or passed[place - 1][0] != one[0]]
-    return [
-        Step(states[name].title if name in states else None, local_time(at), place == len(kept))
-        for place, (name, at) in enumerate(kept, start=1)
-    ]
 
 
 def _as_shown(instance: int) -> str:

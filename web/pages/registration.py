@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Actor, Refusal
-from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, StaleForm, TransitionConflict
+from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.answers import form_again
 from web.current import site, today
@@ -32,7 +32,6 @@ _SENT_BEFORE = Refusal(
 # Where each part of the registration is changed.
 _WAYS = {"details": "registration.change", "contractor_email": "contractor_email.show", "payment": "payment.show"}
 _KEY = re.compile(r"[0-9a-f]{32}")
-_MOST_REQUEST_DIGITS = 18  # below what the databases' integers hold
 
 pages = Blueprint("registration", __name__, url_prefix="/registration")
 
@@ -110,7 +109,7 @@ def change() -> str | Response:
     customer = this_user().account.customer
     pending = _open_request(customer)
     if pending is not None:
-        return redirect(url_for("registration.look", number=pending.instance))
+        return redirect(url_for("contracts.request", instance=pending.instance))
     return _form_page(_prefilled(customer))
 
 
@@ -153,7 +152,7 @@ def _request(customer: Customer, given: DetailsInput, form: DetailsForm) -> str 
     except Refused as refused:
         return _refused(customer, form, refused.refusals)
     flash(str(_("お客様情報の変更を受け付けました。受付メールをお送りしますので、ご確認ください。")))
-    return redirect(url_for("registration.look", number=outcome.instance), 303)
+    return redirect(url_for("contracts.request", instance=outcome.instance), 303)
 
 
 def _refused(customer: Customer, form: DetailsForm, refusals: tuple[Refusal, ...]) -> Response:
@@ -186,53 +185,3 @@ def _new_key() -> str:
 def _open_request(customer: Customer) -> ChangeRequest | None:
     found: ChangeRequest | None = ChangeRequest.get_or_none(ChangeRequest.slot == f"customer:{customer.id}/{KIND}")
     return found
-
-
-def _own_request(number: int) -> ChangeRequest:
-    """The request of this customer, or 404: whoever else has one under this number is not told of."""
-    found: ChangeRequest | None = ChangeRequest.get_or_none(
-        (ChangeRequest.instance == number)
-        & (ChangeRequest.customer == this_user().account.customer_id)
-        & (ChangeRequest.kind == KIND)
-    )
-    return found if found is not None else abort(404)
-
-
-@pages.get(f"/requests/<int(max={10**_MOST_REQUEST_DIGITS}):number>")
-@needs(VIEWER)
-def look(number: int) -> str:
-    """A request: its state, what it changes, and what can still be done with it."""
-    return _request_page(_own_request(number))
-
-
-@pages.post(f"/requests/<int(max={10**_MOST_REQUEST_DIGITS}):number>")
-@needs(EDITOR)
-def press(number: int) -> str | Response:
-    """Do what the button says; where somebody was faster, the page says what is true now."""
-    found = _own_request(number)
-    seen = request.form.get("seen", "")
-    try:
-        site().engine.fire(
-            found.instance,
-            request.form.get("event", ""),
-            Actor("account", str(this_user().account.id)),
-            seen=int(seen) if re.fullmatch("[0-9]{1,9}", seen) else -1,
-        )
-    except Refused as refused:
-        return form_again(_request_page(found, refused.refusals), refused.refusals)
-    except (EventNotPossible, TransitionConflict, StaleForm, Forbidden):
-        flash(str(_("画面を開いた後に状況が変わったため、操作は行われませんでした。現在の状況をご確認ください。")))
-    return redirect(url_for("registration.look", number=number), 303)
-
-
-def _request_page(found: ChangeRequest, refusals: tuple[Refusal, ...] = ()) -> str:
-    engine = site().engine
-    sight = engine.look(found.instance)
-    return render_template(
-        "registration/request.html",
-        request=found,
-        sight=sight,
-        changes=requests.differences(found, site().catalogue),
-        offers=engine.allowed(found.instance, Actor("account", str(this_user().account.id))),
-        refusals=refusals,
-    )

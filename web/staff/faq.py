@@ -10,6 +10,7 @@ from engine.errors import KeyReused, Refused
 from engine.text import _
 from web.answers import form_again
 from web.current import site
+from web.forms import offered_as
 from web.forms.notices import FaqForm
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
@@ -123,7 +124,9 @@ def _found(entry: str) -> FaqEntry:
 
 
 def _page(form: FaqForm, found: FaqEntry | None = None) -> str:
-    form.product.choices = [("", _("全製品")), *((n, p.title) for n, p in site().catalogue.products.items())]
+    form.product.choices = offered_as(
+        [("", _("全製品")), *((n, p.title) for n, p in site().catalogue.products.items())]
+    )
     form.request_key.data = form.request_key.data or new_id()
     if found is not None and not form.seen.data:
         form.seen.data = str(site().engine.look(found.instance).instance.seq)

@@ -59,15 +59,27 @@ def state_title(workflow: Workflow | None, state: str) -> Text | str:
 
 
 def event_title(workflow: Workflow | None, state: str, event: str) -> Text | str:
-    """What people call an event out of a state; its name where nobody presses it."""
+    """What people call an event out of a state: its button, or where nobody presses it the state that it leads to."""
     ways = workflow.outgoing.get((state, event), ()) if workflow is not None else ()
-    return next((way.title for way in ways if way.title is not None), event)
+    pressed = next((way.title for way in ways if way.title is not None), None)
+    if pressed is not None or not ways:
+        return pressed if pressed is not None else event
+    targets = dict.fromkeys(way.target for way in ways)
+    if set(targets) == {state}:
+        return _("お知らせの送信")
+    line: Text | str = ""
+    for target in targets:
+        said = state_title(workflow, target)
+        line = _("%(some)s／%(more)s", some=line, more=said) if line else said
+    return line
 
 
 def _event_title(entry: Entry, workflow: Workflow | None) -> Text | str:
-    title = _TITLES.get(entry.event) or event_title(workflow, entry.source, entry.event)
-    by_itself = entry.actor == str(SYSTEM_ACTOR) and title == entry.event
-    return _("自動処理（%(event)s）", event=entry.event) if by_itself else title
+    if entry.event in _TITLES:
+        return _TITLES[entry.event]
+    if entry.actor == str(SYSTEM_ACTOR) and entry.source != entry.target:
+        return _("自動処理")  # where it led to stands beside it
+    return event_title(workflow, entry.source, entry.event)
 
 
 def _reason(entry: Entry) -> str:

@@ -340,6 +340,7 @@ def _page(found: Notice, form: PublishForm, asked: str = "") -> str:
         counts=counts(found),
         channels={name: channel.title for name, channel in services.distribution.channels.items()},
         failures=failures(found),
+        over=sight.state.final,
         delivery_states=STATES,
         history=history(found.instance, NOTICE),
     )

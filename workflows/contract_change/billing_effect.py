@@ -4,19 +4,26 @@ The backend is outside of our transactions, so what is known of it is written do
 it, `queued` or `applied` after it. A crash in between leaves `asked`; the next try then calls again with the same key
 and without looking at prices first, because the same key answers as it did the first time. Only where nothing was
 asked yet does a changed price stop it here; a backend refuses one that has changed since (`Rejected`).
+
+Changes of one contract are booked in the order of their effective dates and numbers: each was quoted on top of those
+before it, so it waits until they are closed.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store import transaction
 from workflows import quotes
 from workflows.billing import Applied, BillingBackend, Change, Queued, Quote, Rejected
+from workflows.contract_change import ahead
 from workflows.contract_change.proposal import change_of
 from workflows.records import ChangeRequest, Contract, ContractChange, Customer
 from workflows.services import Services
 
 _IN_BOOKS = ("asked", "queued", "applied")
+_TURN = timedelta(minutes=1)  # how soon to look again whether what goes before is done
 
 
 class BillingEffect:
@@ -41,6 +48,11 @@ class BillingEffect:
         return self._ask(request, progress, billing, key)
 
     def _ask(self, request: ChangeRequest, progress: ContractChange, billing: BillingBackend, key: str) -> Outcome:
+        if progress.booking not in _IN_BOOKS and request.contract_id:
+            waiting = list(ChangeRequest.select().where(ChangeRequest.slot.in_(ahead.slots(request.contract_id))))
+            first = ahead.goes_before(request, waiting)
+            if first is not None:
+                return Deferred(f"request {first.instance} of the same contract goes before it", _TURN)
         customer = Customer.get_by_id(request.customer_id)
         contract = Contract.get_or_none(Contract.id == request.contract_id) if request.contract_id else None
         change = change_of(request, customer, contract, self._services.calendar.today(request.asked_at))

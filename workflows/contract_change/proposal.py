@@ -17,7 +17,7 @@ from engine.definition import Refusal
 from engine.text import _
 from workflows import inputs, quotes
 from workflows.billing import Change, Quote, Terms, Unavailable
-from workflows.contract_change import conditions, dates
+from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.inputs import ChangeInput
 from workflows.records import ChangeRequest, Contract, ContractChange, Customer
 from workflows.requests import ALREADY_OPEN, terms_from_json, terms_of, to_json
@@ -33,12 +33,14 @@ SHOWN_CHANGED = Refusal(
 class Proposal:
     """A change that may be asked for, with the day from which it holds and its price.
 
-    `change.before` and `change.after` are what the confirmation page compares.
+    `change.before` and `change.after` are what the confirmation page compares. `ahead` are the numbers of the open
+    requests that are applied before it: `change.before` has them already, and so has the price.
     """
 
     customer_id: int
     change: Change
     quote: Quote | Unavailable
+    ahead: tuple[int, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -94,6 +96,8 @@ def propose(
 ) -> Proposal | tuple[Refusal, ...]:
     """What it would be to change `contract` (None: to order a product) to `after`, or every reason why not.
 
+    Open requests that are applied before it count as applied: see `ahead`.
+
     `shown` is the `digest` that the confirmation page showed: where it no longer holds, the answer is `SHOWN_CHANGED`.
     For an order `after.subdomain` is as it was typed, and `after.started_on` is replaced by the day on which it begins.
     Never raises for what a plugin does; calls one, so it must not run inside a transaction.
@@ -109,7 +113,14 @@ def propose(
     kind = conditions.kind_of(before, after)
     if isinstance(kind, Refusal):
         return (kind,)
-    effective_on = dates.effective_on(before, after, today)
+    earlier: tuple[int, ...] = ()
+    if contract is None or before is None:
+        effective_on = dates.effective_on(before, after, today)
+    else:
+        waiting = ChangeRequest.select().where(ChangeRequest.slot.in_(ahead.slots(contract.id)))
+        found = ahead.standing(before, waiting, kind, after, today)
+        before, effective_on, earlier = found.before, found.effective_on, found.ahead
+        after = conditions.with_change(before, kind, after)
     refusals = tuple(_refusals(services, customer, contract, before, after, kind, effective_on, today))
     if refusals:
         return refusals
@@ -122,7 +133,7 @@ def propose(
         asked_on=today,
         effective_on=effective_on,
     )
-    proposal = Proposal(customer.id, change, quotes.ask(services.billing, change))
+    proposal = Proposal(customer.id, change, quotes.ask(services.billing, change), earlier)
     if shown is not None and shown != proposal.digest:
         return (SHOWN_CHANGED,)
     return proposal

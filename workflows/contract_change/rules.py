@@ -9,10 +9,11 @@ from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
 from engine.runtime import needs_input
-from engine.text import _, current_language
+from engine.text import _
 from workflows import quotes
 from workflows.billing import Terms
-from workflows.contract_change import conditions, dates
+from workflows.catalogue import Catalogue
+from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.proposal import SHOWN_CHANGED, wish_of
 from workflows.permissions import acting_account
 from workflows.records import Account, ChangeRequest, Contract, ContractChange, Customer
@@ -20,7 +21,10 @@ from workflows.requests import (
     ACTING_ACCOUNT,
     CONTRACTOR,
     KINDS,
+    Difference,
+    day_said,
     differences,
+    in_one_line,
     keep_request,
     request_of,
     terms_from_json,
@@ -73,14 +77,25 @@ def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
 
 
 def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
-    """What the confirmation page compared is still what the contract says."""
+    """What the confirmation page compared is still what the contract says, once what goes before it was applied.
+
+    Holds the contract: of two requests that are made at once, the second sees the first.
+    """
     given = attempt.data
     if given.contract_id is None:
         return None if not given.before else SHOWN_CHANGED
-    contract = _contract(attempt, given.contract_id)
-    if contract is None:
-        return NOT_YOURS
-    return None if terms_of(contract) == terms_from_json(given.before) else SHOWN_CHANGED
+    attempt.records.hold(Contract, id=given.contract_id)
+    contract, *waiting = attempt.records.get_each(
+        (Contract, {"id": given.contract_id}),
+        *((ChangeRequest, {"slot": slot}) for slot in ahead.slots(given.contract_id)),
+    )
+    after = terms_from_json(given.after)
+    if contract is None or after is None:
+        return NOT_YOURS if contract is None else conditions.NOT_CHANGEABLE
+    today = attempt.site.calendar.today(attempt.at)
+    open_requests = [one for one in waiting if one is not None]
+    found = attempt.memo["standing"] = ahead.standing(terms_of(contract), open_requests, given.kind, after, today)
+    return None if found.before == terms_from_json(given.before) else SHOWN_CHANGED
 
 
 def change_is_possible(attempt: Attempt) -> Refusal | None:
@@ -100,8 +115,9 @@ def date_is_as_shown(attempt: Attempt) -> Refusal | None:
     after = terms_from_json(attempt.data.after)
     if after is None:
         return conditions.NOT_CHANGEABLE
+    standing: ahead.Standing | None = attempt.memo.get("standing")
     today = attempt.site.calendar.today(attempt.at)
-    counts = dates.effective_on(terms_from_json(attempt.data.before), after, today)
+    counts = standing.effective_on if standing is not None else dates.effective_on(None, after, today)
     return None if counts == attempt.data.effective_on else SHOWN_CHANGED
 
 
@@ -141,7 +157,13 @@ def keep_change(attempt: Attempt) -> None:
         quote=given.quote,
         effective_on=given.effective_on,
     )
-    attempt.records.insert(ContractChange, instance=attempt.instance.id, wish=wish_of(after) if order else None)
+    standing: ahead.Standing | None = attempt.memo.get("standing")
+    attempt.records.insert(
+        ContractChange,
+        instance=attempt.instance.id,
+        wish=wish_of(after) if order else None,
+        ahead=" ".join(str(number) for number in standing.ahead) if standing is not None else "",
+    )
 
 
 # -- deciding ----------------------------------------------------------------------------------------------------------
@@ -360,6 +382,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "differences": lambda catalogue: differences(request, catalogue) if request is not None else (),
         "price": price.quote,
         "confirmed_price": price.replaced or price.quote,
+        "ahead": lambda catalogue: in_one_line(changes_ahead(instance.id, records, catalogue)),
         "periods": quotes.PERIODS,
         "yen": quotes.yen,
         "percent": quotes.percent,
@@ -367,12 +390,17 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     }
 
 
+def changes_ahead(number: int, records: Records, catalogue: Catalogue) -> tuple[Difference, ...]:
+    """What the requests change that are applied before this one, as it was when it was confirmed."""
+    progress = records.get(ContractChange, instance=number)
+    numbers = progress.ahead.split() if progress is not None else []
+    asked = records.get_each(*((ChangeRequest, {"instance": int(one)}) for one in numbers)) if numbers else []
+    return tuple(change for one in asked if one is not None for change in differences(one, catalogue))
+
+
 def _day(iso: str) -> str:
-    """A date in the reader's language."""
-    if not iso:
-        return ""
-    day = date.fromisoformat(iso)
-    return f"{day.year}年{day.month}月{day.day}日" if current_language() == "ja" else f"{day.day} {day:%B %Y}"
+    """A date in the reader's language; "" for ""."""
+    return day_said(date.fromisoformat(iso)) if iso else ""
 
 
 def _withdrawer(instance: Instance, records: Records) -> Address | None:

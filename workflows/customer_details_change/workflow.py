@@ -45,7 +45,7 @@ CUSTOMER_DETAILS_CHANGE = Workflow(
             writes=(rules.apply_changes, rules.close_request),
             effects=(_APPLIED,),
         ),
-        Transition("triage", ("requested",), "in_review", allow=SYSTEM),
+        Transition("triage", ("requested",), "in_review", allow=SYSTEM, effects=(Mail("details_review", to="staff"),)),
         Transition(
             "remind", ("in_review",), "in_review", allow=SYSTEM, effects=(Mail("details_review_due", to="staff"),)
         ),

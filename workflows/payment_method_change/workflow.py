@@ -67,7 +67,14 @@ PAYMENT_METHOD_CHANGE = Workflow(
         State("failed", _("変更できませんでした"), final=True),
     ),
     transitions=(
-        Transition("triage", ("requested",), "in_review", allow=SYSTEM, guards=(rules.review_is_wanted,)),
+        Transition(
+            "triage",
+            ("requested",),
+            "in_review",
+            allow=SYSTEM,
+            guards=(rules.review_is_wanted,),
+            effects=(Mail("review", to="staff"),),
+        ),
         Transition(
             "triage",
             ("requested",),

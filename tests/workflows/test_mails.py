@@ -1,0 +1,273 @@
+"""Every mail of every procedure, made from a real one in both languages: what it says, whose it is, how it looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from bs4 import BeautifulSoup
+
+from engine.definition import Actor, Effect, Secret, Workflow
+from engine.delivery import Message
+from engine.testing import Clock, MemoryMailer
+from engine.text import reading_in
+from tests.conftest import SiteMaker
+from tests.payments import CONFIGURED, TYPED, asked
+from tests.workflows.contract_scenes import LEDGER, proposed
+from web.bootstrap import Site
+from workflows.account_creation import ApplicationInput
+from workflows.account_invitation import InvitationInput
+from workflows.account_removal import RemovalInput
+from workflows.account_role_change import RoleInput
+from workflows.accounts import mark_of
+from workflows.contractor_email_change import ContractorEmailInput
+from workflows.customer_details_change import DetailsInput, details_of, shown_digest
+from workflows.login_address_change import LoginAddressInput
+from workflows.password_change import PasswordChangeInput
+from workflows.permissions import ADMIN
+from workflows.records import Account, ChangeRequest, Contract, ContractChange, Customer
+from workflows.registry import WORKFLOWS
+from workflows.requests import terms_of
+
+BASE = "https://support-site.example.co.jp"  # 34 characters, longer than what is promised to fit
+FIGURES = {"effective_on": "2026-12-01", "role": "editor"}
+SENDER = "aporder@desknets.com"
+TO_STAFF = {
+    "contract_change_review",
+    "contract_change_overdue",
+    "contract_change_failed_staff",
+    "details_review",
+    "details_review_due",
+    "review",
+    "review_overdue",
+}
+HASH = Secret("$argon2id$v=19$of-a-test")
+
+
+def mails_of(workflow: Workflow) -> list[Effect]:
+    found = {e.name: e for way in (workflow.start, *workflow.transitions) for e in way.effects if e.kind == "mail"}
+    return list(found.values())
+
+
+WITH_MAILS = [workflow for workflow in WORKFLOWS if mails_of(workflow)]
+
+
+@pytest.fixture
+def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
+    clock.now = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
+    plugins = {"ledger": LEDGER, **CONFIGURED}
+    return make_site(
+        sqlite_url,
+        clock=clock,
+        mailer=mailer,
+        plugins=plugins,
+        base_url=BASE,
+        organisation={"staff_email": "staff@neo.example"},
+    )
+
+
+class Scene:
+    """A customer with a contract and two accounts, and one procedure of each kind."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.customer = Customer.create(
+            number="A00000001",
+            company="株式会社みほん",
+            channel="direct",
+            contractor_name="契約 太郎",
+            contractor_email="keiyaku@mihon.example",
+            contractor_address="東京都千代田区千代田1-1",
+            contractor_postcode="100-0001",
+            contractor_phone="03-1234-5678",
+        )
+        self.contract = Contract.create(
+            customer=self.customer,
+            product="desknets-neo",
+            subdomain="mihon",
+            term="monthly",
+            payment_method="bank_transfer",
+            users=10,
+            started_on=date(2024, 4, 1),
+        )
+        self.hanako = self._account("hanako", "見本 花子")
+        self.jiro = self._account("jiro", "見本 次郎")
+
+    def _account(self, name: str, called: str) -> Account:
+        made: Account = Account.create(
+            customer=self.customer,
+            email=f"{name}@mihon.example",
+            user_name=called,
+            password_hash=str(HASH),
+            role=ADMIN,
+            created_at=self.site.clock(),
+        )
+        return made
+
+    def start(self, workflow: str) -> int:
+        """One real procedure, with nothing of it worked off yet."""
+        made: int = getattr(self, f"_{workflow}")()
+        ChangeRequest.update(reason="ご確認のため", reference="L-00000001").where(
+            ChangeRequest.instance == made
+        ).execute()
+        ContractChange.update(withdrawn_by=self.hanako.id).where(ContractChange.instance == made).execute()
+        return made
+
+    def _begin(self, workflow: str, subject: str, data: object, actor: Actor | None = None) -> int:
+        by = actor or Actor("account", str(self.hanako.id))
+        return self.site.engine.start(workflow, subject, by, data).instance
+
+    def _account_creation(self) -> int:
+        data = ApplicationInput(self.customer.id, "見本 三郎", "saburo@mihon.example", HASH)
+        return self._begin("account_creation", f"customer:{self.customer.id}", data, Actor("visitor"))
+
+    def _account_invitation(self) -> int:
+        data = InvitationInput("見本 三郎", "saburo@mihon.example", "editor")
+        return self._begin("account_invitation", f"customer:{self.customer.id}", data)
+
+    def _account_role_change(self) -> int:
+        return self._begin("account_role_change", f"account:{self.jiro.id}", RoleInput("editor", mark_of(self.jiro)))
+
+    def _account_removal(self) -> int:
+        return self._begin("account_removal", f"account:{self.jiro.id}", RemovalInput(mark_of(self.jiro)))
+
+    def _contract_change(self) -> int:
+        """The second of two: what goes before it is said as well."""
+        numbers = []
+        for changes in ({"users": 25}, {"options": ("appsuite", "disk-10gb")}):
+            wanted = replace(terms_of(self.contract), **changes)  # type: ignore[arg-type]
+            found = proposed(self.site, self.customer, self.contract, wanted)
+            numbers.append(self._begin("contract_change", found.subject, found.request()))
+        return numbers[-1]
+
+    def _customer_details_change(self) -> int:
+        known = details_of(self.customer)
+        changes = {"company": "株式会社みほん商事", "contractor_person": "見本 四郎", "billing_mode": "electronic"}
+        data = DetailsInput(**{**known, **changes}, seen=shown_digest(known))
+        return self._begin("customer_details_change", f"customer:{self.customer.id}", data)
+
+    def _payment_method_change(self) -> int:
+        data = asked(self.site, "direct_debit", TYPED, effective_on=date(2026, 12, 1))
+        return self._begin("payment_method_change", f"contract:{self.contract.id}", data)
+
+    def _password_change(self) -> int:
+        found = self.site.access.start_session(self.hanako) if hasattr(self.site.access, "start_session") else ""
+        data = PasswordChangeInput(Secret(self.hanako.password_hash), HASH, Secret(str(found)))
+        return self._begin("password_change", f"account:{self.hanako.id}", data)
+
+    def _password_reset(self) -> int:
+        number = self._begin("password_reset", f"account:{self.hanako.id}", None, Actor("visitor"))
+        self.site.engine.run_due()
+        return number
+
+    def _login_address_change(self) -> int:
+        data = LoginAddressInput("new@mihon.example", Secret(self.hanako.password_hash))
+        return self._begin("login_address_change", f"account:{self.hanako.id}", data)
+
+    def _contractor_email_change(self) -> int:
+        data = ContractorEmailInput("info@mihon.example")
+        return self._begin("contractor_email_change", f"customer:{self.customer.id}", data)
+
+
+def rendered(site: Site, workflow: Workflow) -> Iterator[tuple[Effect, str, Message]]:
+    """Each mail of a real procedure, in each language."""
+    instance = site.engine.look(Scene(site).start(workflow.name)).instance
+    for mail in mails_of(workflow):
+        for language in ("ja", "en"):
+            with site.engine.store.reading() as unit:
+                made = site.dispatcher.renderer.message(
+                    workflow, mail, instance, unit, FIGURES, key="k", language=language
+                )
+            yield mail, language, made
+
+
+@pytest.mark.parametrize("workflow", WITH_MAILS, ids=lambda workflow: workflow.name)
+def test_mails_say_what_people_read_and_nothing_of_the_machine(site: Site, workflow: Workflow) -> None:
+    names = {state.name for state in workflow.states} | {way.event for way in workflow.transitions}
+    inner = [name for name in names if "_" in name]
+    for mail, language, message in rendered(site, workflow):
+        said = BeautifulSoup(message.html, "html.parser").get_text(" ")
+        for text in (message.subject, message.text, said):
+            where = (mail.name, language, text)
+            assert text.strip(), where
+            assert language == "en" or "None" not in text, where
+            assert not re.search(r"\{\{|\}\}|\{%|%\}|<bound|object at", text), where
+            assert not re.search(r"\b\d{4}-\d{2}-\d{2}\b", text), where
+            assert not [word for word in inner if re.search(rf"\b{word}\b", text)], where
+            assert language == "ja" or not re.search(r"年\d|月\d+日|変更前|なし|未登録", text), where
+        for line in message.text.splitlines():
+            assert BASE not in line or len(line) <= 76 + 2, (mail.name, line)  # the base is two characters longer
+            assert line == line.rstrip(), (mail.name, line)
+        assert "\n\n\n" not in message.text, (mail.name, message.text)
+        assert "\n\n--\n" in message.text, (mail.name, message.text)
+
+
+@pytest.mark.parametrize("workflow", WITH_MAILS, ids=lambda workflow: workflow.name)
+def test_mails_are_of_one_house(site: Site, workflow: Workflow) -> None:
+    for mail, language, message in rendered(site, workflow):
+        assert (message.sender, message.language) == (SENDER, language)
+        if mail.name in TO_STAFF:
+            assert (message.to, message.cc) == (("staff@neo.example",), ())
+            assert f"{BASE}/staff/requests/" in message.text
+            assert f"{BASE}/staff/requests/" in message.html
+            assert message.subject.startswith("【" if language == "ja" else "[")
+        else:
+            assert all(address.endswith("@mihon.example") for address in (*message.to, *message.cc))
+            assert bool(message.cc) == bool(mail.cc), mail.name
+            assert "/staff/" not in message.text + message.html
+            assert "株式会社みほん" in message.text
+        _looks_the_same(site, mail, language, message)
+
+
+def _looks_the_same(site: Site, mail: Effect, language: str, message: Message) -> None:
+    known = site.dispatcher.renderer.site
+    with reading_in(language):
+        lines = [str(known[name]) for name in ("support_centre", "email", "phone")]
+    lines += [f"営業時間：{known['hours']}"] if language == "ja" else []
+    assert message.text.endswith("\n".join(("--", *lines, ""))), (mail.name, message.text)
+    page = BeautifulSoup(message.html, "html.parser")
+    assert page.html is not None
+    assert page.html["lang"] == language
+    assert page.body is not None
+    font = "'Hiragino Sans','Noto Sans JP','Yu Gothic',system-ui,sans-serif" if language == "ja" else "system-ui"
+    assert font in str(page.body["style"])
+    (frame,) = page.body.find_all("div", recursive=False)
+    assert frame["style"] == "max-width:600px;margin:0 auto;padding:32px;background:#ffffff;border-radius:8px"
+    assert frame.find_all("p", recursive=False)[-1].get_text("\n") == "\n".join(lines), mail.name
+    for link in page.find_all("a"):
+        assert link["href"] == link.get_text(), mail.name
+        assert str(link["href"]) in message.text
+
+
+def test_staff_hear_of_a_change_of_details_that_waits_for_them(site: Site, mailer: MemoryMailer) -> None:
+    _told(site, mailer, Scene(site)._customer_details_change, "【要対応】お客様情報の変更のお申し込み")
+
+
+def test_staff_hear_of_a_change_of_payment_method_that_waits_for_them(
+    make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer
+) -> None:
+    clock.now = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
+    reviewing = make_site(
+        sqlite_url, clock=clock, mailer=mailer, plugins=CONFIGURED, review={"kinds": ["payment_method"]}
+    )
+    _told(reviewing, mailer, Scene(reviewing)._payment_method_change, "【要対応】お支払い方法の変更のお申し込み")
+
+
+def _told(site: Site, mailer: MemoryMailer, begin: Callable[[], int], subject: str) -> None:
+    number = begin()
+    site.engine.run_due()
+    site.dispatcher.drain()
+    (mail,) = [one for one in mailer.sent if "要対応" in one.subject]
+    assert mail.subject == f"{subject} {number} の審査"
+    assert mail.to == (site.organisation.staff_email,)
+    assert f"/staff/requests/{number}" in mail.text
+
+
+def test_what_was_empty_reads_as_not_registered(site: Site) -> None:
+    workflow = next(one for one in WORKFLOWS if one.name == "customer_details_change")
+    texts = [message.text for mail, _language, message in rendered(site, workflow) if mail.name == "details_received"]
+    assert "変更前：未登録" in texts[0]
+    assert "Before: Not registered" in texts[1]

@@ -1,0 +1,69 @@
+"""What a contract will say when a change of it begins: the open requests that are applied before it count.
+
+Requests of one contract are applied in the order of their effective dates, and on one date in the order in which they
+were made. A change is therefore dated and quoted on top of those that go before it. Each depends on the other: whether
+a change waits for the renewal is decided by the terms on which it builds, and those by its date. So requests are taken
+up one by one, earliest first, until the change falls before the next of them.
+
+A change of payment method is none of them: its date moves with the papers, and it changes no price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from workflows.billing import Terms
+from workflows.contract_change import conditions, dates
+from workflows.records import ChangeRequest
+from workflows.requests import terms_from_json
+
+PRICED = ("users", "options", "term")  # of each at most one is open for a contract: its slot is unique
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds when a change begins: `before`, from `effective_on`, once the requests `ahead` were applied."""
+
+    before: Terms
+    effective_on: date
+    ahead: tuple[int, ...]
+
+
+def slots(contract: int) -> tuple[str, ...]:
+    """Under which slots the open requests are found that may go before another one."""
+    return tuple(f"contract:{contract}/{kind}" for kind in PRICED)
+
+
+def standing(now: Terms, open_requests: Iterable[ChangeRequest], kind: str, after: Terms, today: date) -> Standing:
+    """Where a change of `kind` to `after` begins, asked for on `today` of a contract that says `now`."""
+    others = sorted((one for one in open_requests if one.kind != kind), key=_order)
+    before, last, taken = now, today, 0
+    while True:
+        day = _effective_on(before, conditions.with_change(before, kind, after), today, last)
+        following = others[taken : taken + 1]
+        if not following or following[0].effective_on > day:
+            return Standing(before, day, tuple(one.instance for one in others[:taken]))
+        wanted = terms_from_json(following[0].after)
+        assert wanted is not None  # a request always has what it asks for
+        before, last = conditions.with_change(before, following[0].kind, wanted), following[0].effective_on
+        taken += 1
+
+
+def _effective_on(before: Terms, after: Terms, today: date, last: date) -> date:
+    """As `dates.effective_on`, and not before `last`, the day from which `before` holds."""
+    counted = today
+    if dates.waits_for_renewal(before, after):
+        counted = max(today, last - timedelta(days=1))  # a renewal on that very day is theirs
+    return max(dates.effective_on(before, after, counted), last)
+
+
+def _order(request: ChangeRequest) -> tuple[date, int]:
+    return request.effective_on, request.instance
+
+
+def goes_before(request: ChangeRequest, open_requests: Sequence[ChangeRequest]) -> ChangeRequest | None:
+    """The first of the open requests of its contract that is applied before `request`; None where it is its turn."""
+    earlier = [one for one in open_requests if one.instance != request.instance and _order(one) < _order(request)]
+    return min(earlier, key=_order, default=None)
