@@ -35,10 +35,52 @@ def ask(billing: BillingBackend | None, change: Change) -> Quote | Unavailable:
     if billing is None:
         return NO_BACKEND
     try:
-        return billing.quote(change)
+        answer = billing.quote(change)
+        sound = is_sound(answer)
     except Exception:
         log.exception("the billing backend raised while it quoted")
         return NO_ANSWER
+    if not sound:
+        log.error("the billing backend quoted figures that do not add up; nobody is shown them")
+        return NO_ANSWER
+    return answer
+
+
+def is_sound(answer: Any) -> bool:
+    """Whether an answer of a backend can be shown and confirmed: its figures are whole yen and add up.
+
+    What its lines come to is its own affair; their sum, the tax of each rate and the totals are not.
+    """
+    if isinstance(answer, Unavailable):
+        return True
+    return (
+        isinstance(answer, Quote)
+        and isinstance(answer.digest, str)
+        and _adds_up(answer.recurring)
+        and (answer.due is None or _adds_up(answer.due))
+    )
+
+
+def _adds_up(amount: Any) -> bool:
+    if not isinstance(amount, Amount) or amount.period not in PERIODS:
+        return False
+    figures = [amount.net, amount.total]
+    figures += [figure for line in amount.lines for figure in (line.quantity, line.unit_price, line.amount)]
+    figures += [figure for tax in amount.taxes for figure in (tax.net, tax.tax)]
+    rates = [line.tax_rate for line in amount.lines] + [tax.rate for tax in amount.taxes]
+    if any(type(figure) is not int for figure in figures) or any(not isinstance(rate, Decimal) for rate in rates):
+        return False
+    nets: dict[Decimal, int] = {}
+    for line in amount.lines:
+        nets[line.tax_rate] = nets.get(line.tax_rate, 0) + line.amount
+    taxed = {tax.rate: tax for tax in amount.taxes}
+    return (
+        len(taxed) == len(amount.taxes)
+        and all(tax.net == nets.get(rate, 0) and abs(tax.tax - tax.net * rate) < 1 for rate, tax in taxed.items())
+        and all(rate in taxed for rate, net in nets.items() if rate and net)
+        and amount.net == sum(nets.values())
+        and amount.total == amount.net + sum(tax.tax for tax in amount.taxes)
+    )
 
 
 def to_json(quote: Quote | Unavailable | None, replaced: Quote | None = None) -> str:
