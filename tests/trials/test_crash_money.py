@@ -244,8 +244,8 @@ def test_each_change_is_booked_once_and_none_is_lost_however_the_worker_is_kille
     done = ", ".join(f"{count} {how}" for how, count in sorted(ground.kills.items()))
     say(
         capfd,
-        f"money under kill -9 on {kind}: {sum(ground.kills.values())} kills ({done}); {len(ground.asked)} requests, each "
-        f"booked once and in its contract; {PACE} times the clock's pace; {time.monotonic() - began:.0f} s; "
+        f"money under kill -9 on {kind}: {sum(ground.kills.values())} kills ({done}); {len(ground.asked)} requests, "
+        f"each booked once and in its contract; {PACE} times the clock's pace; {time.monotonic() - began:.0f} s; "
         f"TETSUZUKI_SEED={chosen}",
     )
 

@@ -10,10 +10,12 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import NoneType
+from typing import TypeVar, get_args
 
 from flask import (
     Blueprint,
@@ -42,7 +44,17 @@ from web.guard import POLICY
 from web.users import needs, this_user
 from workflows.payment_method_change import PageOpened, PaymentMethodInput, context_of, effective_date, facts_of
 from workflows.payment_method_change.effects import SEALED_FOR, secret_of
-from workflows.payments import Details, Document, MandateFacts, PaymentContext, PaymentMethod, Redirect
+from workflows.payments import (
+    Begun,
+    Details,
+    Document,
+    MandateFacts,
+    NotAvailable,
+    PaymentContext,
+    PaymentMethod,
+    Redirect,
+)
+from workflows.payments import Form as FormAsked
 from workflows.permissions import EDITOR
 from workflows.records import ChangeRequest, Contract, Mandate
 from workflows.vault import Unreadable
@@ -58,7 +70,10 @@ _SENT_BEFORE = Refusal("sent_before", _("このお申し込みはすでに受け
 _NO_ANSWER = _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。")
 _MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
 
+_SILENT = NotAvailable(_("このお支払い方法は、現在お手続きいただけません。時間をおいて、もう一度お試しください。"))
+
 log = logging.getLogger("tetsuzuki.payment")
+T = TypeVar("T")
 
 pages = Blueprint("payment", __name__, url_prefix="/registration/payment")
 
@@ -118,7 +133,7 @@ def show() -> str:
 def describe(contract: int, method: str) -> str:
     """What the method says and asks for."""
     found, chosen, context = _chosen(contract, method)
-    return _form_page(found, method, chosen, context, method_form(chosen.form(context)))
+    return _form_page(found, method, chosen, context, method_form(_form(chosen, context)))
 
 
 @pages.post(f"/<{_NUMBER}:contract>/<method>")
@@ -126,12 +141,13 @@ def describe(contract: int, method: str) -> str:
 def confirm(contract: int, method: str) -> str | Response:
     """What was typed is checked; the page that follows shows all of it that may be shown, and asks."""
     found, chosen, context = _chosen(contract, method)
-    asked = chosen.form(context)
+    asked = _form(chosen, context)
     form = method_form(asked)
     if not form.validate():
         return form_again(_form_page(found, method, chosen, context, form))
     typed = {field.name: str(getattr(form, field.name).data or "") for field in asked.fields}
-    details = chosen.validate(context, typed)
+    silent: Details | tuple[Refusal, ...] = (Refusal("silent", _SILENT.reason),)
+    details = _answer(lambda: chosen.validate(context, typed), (Details, tuple), silent)
     if not isinstance(details, Details):
         form.refuse(details)
         return form_again(_form_page(found, method, chosen, context, form))
@@ -148,7 +164,7 @@ def start(contract: int, method: str) -> AnyResponse:
     confirmed = ConfirmForm()
     details = _held(confirmed.sealed.data or "", contract, method) if confirmed.validate() else None
     if details is None:
-        form = method_form(chosen.form(context))
+        form = method_form(_form(chosen, context))
         form.process(None)  # what was sent is the confirmation's, and nothing of it was typed here
         form.refuse((_TOO_LATE,))
         return form_again(_form_page(found, method, chosen, context, form))
@@ -220,11 +236,7 @@ def open_page(instance: int) -> AnyResponse:
         flash(str(_MOVED_ON))
         return here
     context, key = _context(mandate), site().engine.effect_key(instance, 0, 0)
-    try:
-        begun = method.begin(context, facts_of(mandate), secret_of(site().services, mandate), key)
-    except Exception:
-        log.exception("request %s: the payment method raised while it began", instance)
-        begun = None
+    begun = _begun(method, context, mandate, key)
     if not isinstance(begun, Redirect) or not begun.reference:
         flash(str(_NO_ANSWER))
         return here
@@ -246,7 +258,10 @@ def returned(instance: int) -> Response:
     """Back from the provider's page. What the address says is a hint and settles nothing (I4)."""
     mandate = _mandate(instance)
     method = site().services.payment_methods.get(mandate.method)
-    hint = method.handle_return(_context(mandate), request.args.to_dict()) if method is not None else None
+    if method is None:
+        return _request_page(instance)
+    arguments = request.args.to_dict()
+    hint = _answer(lambda: method.handle_return(_context(mandate), arguments), (Text, NoneType), None)
     return _request_page(instance, hint)
 
 
@@ -286,7 +301,7 @@ def _choices(contract: Contract) -> list[Choice]:
     choices = []
     for name, title in site().catalogue.payment_methods.items():
         method = site().services.payment_methods.get(name)
-        missing = method.is_available(context) if method is not None else None
+        missing = _missing(method, context) if method is not None else None
         reason = _NOT_INSTALLED if method is None else missing.reason if missing is not None else None
         present = name == contract.payment_method
         if not (present and method is not None and method.way == "none"):
@@ -304,7 +319,7 @@ def _form_page(contract: Contract, name: str, method: PaymentMethod, context: Pa
         contract=_shown(contract),
         action=url_for("payment.confirm", contract=contract.id, method=name),
         title=_method_title(name),
-        asked=method.form(context),
+        asked=_form(method, context),
         form=form,
         effective_on=_day(effective_date(today())),
         later=method.way != "none",
@@ -416,7 +431,7 @@ def _chosen(contract: int, name: str) -> tuple[Contract, PaymentMethod, PaymentC
     found = _contract(contract)
     method = site().services.payment_methods.get(name)
     context = context_of(site().services, found, language=current_language())
-    if method is None or name not in site().catalogue.payment_methods or method.is_available(context) is not None:
+    if method is None or name not in site().catalogue.payment_methods or _missing(method, context) is not None:
         abort(404)
     return found, method, context
 
@@ -445,8 +460,48 @@ def _document(mandate: Mandate) -> Document | None:
     if method is None or method.way != "form" or not mandate.sealed or mandate.ended_on is not None:
         return None
     key = site().engine.effect_key(mandate.instance, 0, 0)
-    begun = method.begin(_context(mandate), facts_of(mandate), secret_of(site().services, mandate), key)
+    begun = _begun(method, _context(mandate), mandate, key)
     return begun if isinstance(begun, Document) else None
+
+
+# What a method answers. It is a plugin: whatever it does, the page is shown and the other methods with it
+
+
+def _answer(call: Callable[[], T], kinds: tuple[type, ...], otherwise: T) -> T:
+    """What a method answers; `otherwise` where it raises, or answers something that is none of `kinds`."""
+    try:
+        answer = call()
+    except Exception:
+        log.exception("a payment method raised")
+        return otherwise
+    if isinstance(answer, kinds):
+        return answer
+    log.error("a payment method answered with %s", type(answer).__name__)
+    return otherwise
+
+
+def _missing(method: PaymentMethod, context: PaymentContext) -> NotAvailable | None:
+    """Why a method cannot be chosen now."""
+    silent: NotAvailable | None = _SILENT
+    return _answer(lambda: method.is_available(context), (NotAvailable, NoneType), silent)
+
+
+def _form(method: PaymentMethod, context: PaymentContext) -> FormAsked:
+    """What a method asks for; where it does not say, back to the choice with the reason."""
+    found = _answer(lambda: method.form(context), (FormAsked,), None)
+    if found is None:
+        flash(str(_SILENT.reason))
+        abort(redirect(url_for("payment.show"), 303))
+    return found
+
+
+def _begun(method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Begun | None:
+    """The answer to `begin`; None where there is none, or what was sealed for it cannot be read any more."""
+
+    def begin() -> Begun | None:
+        return method.begin(context, facts_of(mandate), secret_of(site().services, mandate), key)
+
+    return _answer(begin, get_args(Begun), None)
 
 
 def _purpose(contract: int, method: str) -> str:

@@ -2,7 +2,8 @@
 
 Anybody may send anything here, so nothing counts but a signature that the method has verified over the bytes as they
 came. What is genuine is answered with 200 even where it changes nothing, or the provider would send it for days; a
-repeat and an event that comes too late are decided by the records and the procedure, under its lock.
+repeat and an event that comes too late are decided by the records and the procedure, under its lock. Where the method
+itself fails, the answer is 503 and the provider sends it again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from engine.errors import EventNotPossible, Refused, TransitionConflict, Unknown
 from web.current import site
 from web.users import open_to_all
 from workflows.payment_method_change import Confirmation
+from workflows.payments import Event, Report
 from workflows.records import Mandate
 
 log = logging.getLogger("tetsuzuki.payment")
@@ -36,12 +38,19 @@ def receive(method: str) -> Response:
 
 
 def take(name: str, raw: bytes, headers: Mapping[str, str]) -> str:
-    """Check an event and do what it says: "forged", "ignored" or "done"."""
+    """Check an event and do what it says: "forged", "ignored", "done"; "failed" where the method could not read it."""
     method = site().services.payment_methods[name]
-    event = method.verify_event(raw, headers)
+    try:
+        event = method.verify_event(raw, headers)
+        report = method.handle_event(event) if event is not None else None
+    except Exception:
+        log.exception("the payment method %s raised at an event", name)
+        return "failed"
     if event is None:
         return "forged"
-    report = method.handle_event(event)
+    if not isinstance(event, Event) or not isinstance(report, Report):
+        log.error("the payment method %s made %s of an event", name, type(report).__name__)
+        return "failed"
     mandate = Mandate.get_or_none(Mandate.instance == report.request, Mandate.method == name)
     if report.status != "processed" or mandate is None or len(event.id) > _LONGEST_ID:
         return "ignored"
@@ -55,4 +64,4 @@ def take(name: str, raw: bytes, headers: Mapping[str, str]) -> str:
 
 
 def _answer(taken: str) -> Response:
-    return Response(taken, 400 if taken == "forged" else 200, mimetype="text/plain")
+    return Response(taken, {"forged": 400, "failed": 503}.get(taken, 200), mimetype="text/plain")

@@ -16,7 +16,7 @@ from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, Trans
 from engine.overview import Standing, places, standing, standing_in
 from engine.text import Text, _
 from web.current import local_time, site
-from web.staff import decisions
+from web.staff import decisions, money
 from web.staff.area import LARGEST, actor, pages
 from web.staff.history import lines, state_title
 from web.users import staff_only
@@ -155,7 +155,9 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
         customer=_customer(asked, where.subject),
         contract=asked.contract if asked is not None and asked.contract_id is not None else None,
         product=_product(asked),
+        payment=money.payment_facts(instance),
         options=options,
+        books=money.books(asked) if any(option.question is not None for option in options) else None,
         elsewhere=elsewhere,
         lines=lines(instance, workflow),
         seen=where.seq,

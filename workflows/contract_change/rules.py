@@ -295,6 +295,7 @@ def apply_change(attempt: Attempt) -> None:
             options=" ".join(after.options),
         )
         made = attempt.records.get(Contract, product=after.product, subdomain=after.subdomain)
+        assert made is not None
         attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, contract=made.id)
         return
     value = " ".join(after.options) if request.kind == "options" else getattr(after, request.kind)
