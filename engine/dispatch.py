@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
+from types import NoneType
+from typing import Any
 
 from jinja2 import TemplateError
 
@@ -105,7 +107,7 @@ class Dispatcher:
         effect, outcome, call = prepared
         if call is not None:
             try:
-                outcome = call()
+                outcome = _readable(call())
             except Exception as error:
                 log.exception("effect %s: its plugin raised", _ref(claim))
                 outcome = Deferred(f"the plugin raised {type(error).__name__}")
@@ -253,6 +255,16 @@ class Dispatcher:
                 ),
             )
             store.commit(unit)
+
+
+def _readable(outcome: Any) -> Outcome:
+    """A plugin's answer. Of one that is none nobody knows what was done: it is tried again under the same key."""
+    if isinstance(outcome, Accepted | Failed):
+        return outcome
+    if isinstance(outcome, Deferred) and isinstance(outcome.after, timedelta | NoneType):
+        return outcome
+    log.error("a plugin answered with %s, which is no outcome", type(outcome).__name__)
+    return Deferred(f"the plugin answered with {type(outcome).__name__}, which is no outcome")
 
 
 def _ref(claim: Claim) -> str:

@@ -63,6 +63,6 @@ def of_contract(billing: BillingBackend, contract: int) -> Sequence[Booking]:
 
 def is_answer(answer: Any) -> bool:
     """Whether this is an answer of a backend at all: of anything else nobody knows what is in the books."""
-    if isinstance(answer, Applied | Queued):
-        return isinstance(answer.reference, str)
-    return isinstance(answer, Rejected)
+    if isinstance(answer, Queued) and not isinstance(answer.after, timedelta):
+        return False
+    return isinstance(answer.reference, str) if isinstance(answer, Applied | Queued) else isinstance(answer, Rejected)

@@ -290,7 +290,8 @@ def _shown(contract: Contract) -> Shown:
         contract.subdomain,
         catalogue.terms.get(contract.term, contract.term),
         _method_title(contract.payment_method),
-        in_use.label if in_use is not None else "",
+        # An import may have set another method since, to which no account or card belongs.
+        in_use.label if in_use is not None and in_use.method == contract.payment_method else "",
         [] if under_way is not None else _choices(contract),
         under_way,
     )
