@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import NoneType
 from typing import Any, Protocol
+
+log = logging.getLogger("tetsuzuki.delivery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +83,13 @@ class EffectHandler(Protocol):
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
         """Make the effect happen at least once; `key` is the same on every attempt, so that twice can be told."""
+
+
+def outcome_of(answer: Any) -> Outcome:
+    """A plugin's answer as an outcome. Of one that is none nobody knows what was done: it is tried again, same key."""
+    if isinstance(answer, Accepted | Failed):
+        return answer
+    if isinstance(answer, Deferred) and isinstance(answer.after, timedelta | NoneType):
+        return answer
+    log.error("a plugin answered with %s, which is no outcome", type(answer).__name__)
+    return Deferred(f"the plugin answered with {type(answer).__name__}, which is no outcome")

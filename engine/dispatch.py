@@ -14,13 +14,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
-from types import NoneType
-from typing import Any
 
 from jinja2 import TemplateError
 
 from engine.definition import Effect, Instance, Retry, Workflow
-from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome
+from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
 from engine.errors import UnknownWorkflow
 from engine.mail import NoRecipient, Renderer
 from engine.outcomes import Claim
@@ -107,7 +105,7 @@ class Dispatcher:
         effect, outcome, call = prepared
         if call is not None:
             try:
-                outcome = _readable(call())
+                outcome = outcome_of(call())
             except Exception as error:
                 log.exception("effect %s: its plugin raised", _ref(claim))
                 outcome = Deferred(f"the plugin raised {type(error).__name__}")
@@ -255,16 +253,6 @@ class Dispatcher:
                 ),
             )
             store.commit(unit)
-
-
-def _readable(outcome: Any) -> Outcome:
-    """A plugin's answer. Of one that is none nobody knows what was done: it is tried again under the same key."""
-    if isinstance(outcome, Accepted | Failed):
-        return outcome
-    if isinstance(outcome, Deferred) and isinstance(outcome.after, timedelta | NoneType):
-        return outcome
-    log.error("a plugin answered with %s, which is no outcome", type(outcome).__name__)
-    return Deferred(f"the plugin answered with {type(outcome).__name__}, which is no outcome")
 
 
 def _ref(claim: Claim) -> str:

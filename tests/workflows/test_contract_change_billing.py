@@ -25,6 +25,7 @@ from tests.workflows.contract_scenes import (
     changed,
     contract,
     customer,
+    proposed,
     request,
     row,
     settle,
@@ -45,9 +46,9 @@ from workflows.billing import (
     Rejected,
     Unavailable,
 )
-from workflows.contract_change import GivingUp, NewPrice
+from workflows.contract_change import GivingUp, NewPrice, propose
 from workflows.contract_change.billing_effect import BillingEffect
-from workflows.contract_change.proposal import reprice
+from workflows.contract_change.proposal import SHOWN_CHANGED, reprice
 from workflows.records import ContractChange, StaffMember
 from workflows.registry import EFFECT_KINDS, effect_handlers
 
@@ -284,6 +285,16 @@ def test_figures_that_do_not_add_up_are_shown_to_nobody(booked: Site, books: Boo
     of = customer()
     on, by = contract(of), account(of)
     assert row(request(booked, of, on, by, changed(on, users=25))).quote == ""
+
+
+def test_a_price_that_changed_is_shown_again_though_the_backend_calls_it_the_same(booked: Site, books: Books) -> None:
+    books.quoted = lambda quote: replace(quote, digest="always the same")
+    of = customer()
+    on = contract(of)
+    first = proposed(booked, of, on, changed(on, users=25))
+    books.price = 200
+    again_ = propose(booked.services, of, on, changed(on, users=25), now=booked.clock(), shown=first.digest)
+    assert again_ == (SHOWN_CHANGED,)
 
 
 def test_a_rejection_is_an_incident_and_a_retry_asks_with_a_new_key(booked: Site, clock: Clock, books: Books) -> None:

@@ -101,7 +101,7 @@ def decide(instance: int) -> str | Response:
     checked = request.form.get("checked") == "yes"
     data = decisions.data_for(where.workflow, event, asked, reason, checked)
     figures = decisions.quote_in(data)
-    if figures is not None and figures.digest != request.form.get("figures"):
+    if figures is not None and quotes.seal(figures) != request.form.get("figures"):
         return make_response(_page(instance, event, reason, (_OTHER_FIGURES,)), 409)
     key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
     try:
@@ -152,6 +152,7 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
         periods=quotes.PERIODS,
         yen=quotes.yen,
         percent=quotes.percent,
+        seal=quotes.seal,
         customer=_customer(asked, where.subject),
         contract=asked.contract if asked is not None and asked.contract_id is not None else None,
         product=_product(asked),

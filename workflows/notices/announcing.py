@@ -19,7 +19,7 @@ from typing import Any
 import peewee as pw
 
 from engine.definition import Retry
-from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
+from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome, outcome_of
 from engine.store import from_db, storable, transaction
 from engine.text import Text, _
 from workflows.notices.board import KINDS, progress_of, titles_of
@@ -159,7 +159,7 @@ class Announcer:
             return Failed("no_recipient", f"{row.recipient} is gone")
         key = f"notice-{notice.id}.{revision.number}.{row.id}"
         try:
-            return channel.deliver(self.published(notice), self.revision(notice, revision), recipient, key)
+            return outcome_of(channel.deliver(self.published(notice), self.revision(notice, revision), recipient, key))
         except Exception as error:
             log.exception("notice %s: channel %s raised", notice.id, row.channel)
             return Deferred(f"the plugin raised {type(error).__name__}")
