@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
+
+log = logging.getLogger("tetsuzuki.delivery")
 
 
 @dataclass(frozen=True, slots=True)

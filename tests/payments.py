@@ -12,6 +12,7 @@ from engine.definition import Actor, Secret
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.testing import Clock, MemoryMailer
+from engine.text import Text
 from tests.conftest import CHEAP, SECRET
 from tests.stripe_server import StripeServer
 from web.bootstrap import Site, build, plugins_of
@@ -44,12 +45,15 @@ class Books:
     changes: dict[str, Change] = field(default_factory=dict)
     answer: Any = None
     calls: int = 0
+    keys: list[str] = field(default_factory=list)
+    booked: Any = ()  # what is read in them
 
     def quote(self, change: Change) -> Quote | Unavailable:
-        raise NotImplementedError
+        return Unavailable(Text("料金は後ほどご案内します。"))
 
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
         self.calls += 1
+        self.keys.append(key)
         if isinstance(self.answer, Exception):
             raise self.answer
         if self.answer is not None:
@@ -60,8 +64,10 @@ class Books:
     def status(self, reference: str) -> Applied | Queued | Rejected:
         return Applied(reference)
 
-    def history(self, contract: int) -> Sequence[Booking]:
-        return ()
+    def history(self, contract: int, order: str = "") -> Sequence[Booking]:
+        if isinstance(self.booked, Exception):
+            raise self.booked
+        return self.booked
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
         return ()

@@ -125,12 +125,12 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """One change in the backend's books."""
+    """One change in the backend's books. `total` is None where it was booked without a price."""
 
     reference: str
     kind: str
     effective_on: date
-    total: int
+    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +155,20 @@ class BillingBackend(Protocol):
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
         """Enter `change` into the books, once for each `key`: a key that was applied answers as it did the first time.
 
-        A new key with figures that do not hold any more is Rejected.
+        A new key with figures that do not hold any more is Rejected. `quote` is None where no figures were confirmed:
+        always for a change of kind "payment_method", which is booked as it is and changes no price. Of one contract the
+        site applies one change at a time.
         """
 
     def status(self, reference: str) -> Applied | Queued | Rejected:
         """What became of a queued change."""
 
-    def history(self, contract: int) -> Sequence[Booking]:
-        """What was applied to a contract, oldest first."""
+    def history(self, contract: int, order: str = "") -> Sequence[Booking]:
+        """What was applied to a contract, oldest first.
+
+        An order was booked before its contract had a number: `order` is the reference under which it was, "" where the
+        contract was not ordered here.
+        """
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
         """The contract's invoices, newest first; none where the backend keeps none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from dataclasses import dataclass
@@ -40,27 +41,50 @@ def ask(billing: BillingBackend | None, change: Change) -> Quote | Unavailable:
         return NO_BACKEND
     try:
         found: Any = bounded.within(_LONGEST, lambda: billing.quote(change))
-        match found:
-            case Quote() if from_json(to_json(found)).quote is not None and _is_shown(found):
-                return found
-            case Unavailable(Text()):
-                return found
+        if is_sound(found):
+            answer: Quote | Unavailable = found
+            return answer
     except Exception:
-        log.exception("the billing backend raised while it quoted, or its answer is of a wrong type")
+        log.exception("the billing backend raised while it quoted")
     else:
-        log.error("the billing backend answered %s, which is no quote", type(found).__name__)
+        log.error("the billing backend answered %s, whose figures do not add up", type(found).__name__)
     return NO_ANSWER
 
 
-def _is_shown(quote: Quote) -> bool:
-    """Whether pages and mails can show it: periods that have words, and whole yen."""
-    amounts = [amount for amount in (quote.recurring, quote.due) if amount is not None]
-    figures = [figure for amount in amounts for figure in (amount.net, amount.total, *(t.tax for t in amount.taxes))]
-    figures += [figure for amount in amounts for line in amount.lines for figure in (line.unit_price, line.amount)]
+def is_sound(answer: Any) -> bool:
+    """Whether an answer of a backend can be shown and confirmed: its figures are whole yen and add up.
+
+    What its lines come to is its own affair; their sum, the tax of each rate and the totals are not.
+    """
+    if isinstance(answer, Unavailable):
+        return isinstance(answer.reason, Text)
     return (
-        all(amount.period in PERIODS for amount in amounts)
-        and all(isinstance(figure, int) for figure in figures)
-        and isinstance(quote.digest, str)
+        isinstance(answer, Quote)
+        and isinstance(answer.digest, str)
+        and _adds_up(answer.recurring)
+        and (answer.due is None or _adds_up(answer.due))
+    )
+
+
+def _adds_up(amount: Any) -> bool:
+    if not isinstance(amount, Amount) or amount.period not in PERIODS:
+        return False
+    figures = [amount.net, amount.total]
+    figures += [figure for line in amount.lines for figure in (line.quantity, line.unit_price, line.amount)]
+    figures += [figure for tax in amount.taxes for figure in (tax.net, tax.tax)]
+    rates = [line.tax_rate for line in amount.lines] + [tax.rate for tax in amount.taxes]
+    if any(type(figure) is not int for figure in figures) or any(not isinstance(rate, Decimal) for rate in rates):
+        return False
+    nets: dict[Decimal, int] = {}
+    for line in amount.lines:
+        nets[line.tax_rate] = nets.get(line.tax_rate, 0) + line.amount
+    taxed = {tax.rate: tax for tax in amount.taxes}
+    return (
+        len(taxed) == len(amount.taxes)
+        and all(tax.net == nets.get(rate, 0) and abs(tax.tax - tax.net * rate) < 1 for rate, tax in taxed.items())
+        and all(rate in taxed for rate, net in nets.items() if rate and net)
+        and amount.net == sum(nets.values())
+        and amount.total == amount.net + sum(tax.tax for tax in amount.taxes)
     )
 
 
@@ -78,6 +102,11 @@ def from_json(text: str) -> Confirmed:
         return Confirmed(None)
     content = json.loads(text)
     return Confirmed(_quote(content["quote"]), _quote(content.get("replaced")))
+
+
+def seal(quote: Quote) -> str:
+    """Tells figures that were shown from any others, whatever the backend's own digest says."""
+    return hashlib.sha256(to_json(quote).encode()).hexdigest()
 
 
 def same_figures(one: Quote, other: Quote) -> bool:

@@ -359,6 +359,7 @@ class Mandate(Record):
     ended_on = pw.DateField(null=True)
     in_use = pw.BigIntegerField(null=True, unique=True)
     booking = pw.CharField(16, default="")  # what the billing backend was last known to do: asked, queued, …
+    booking_key = pw.CharField(200, default="")  # the key that it was asked with
 
 
 class PaymentEvent(Record):

@@ -156,6 +156,8 @@ class CardStripe:
         import stripe
 
         signature = next((value for name, value in headers.items() if name.lower() == _SIGNATURE), "")
+        if not signature.isascii():  # the library compares texts of ASCII alone
+            return None
         try:
             text = raw.decode()
             stripe.WebhookSignature.verify_header(
@@ -220,7 +222,7 @@ class CardStripe:
         card = getattr(method, "card", None)
         label = ""
         if status == "processed" and card is not None:
-            label = f"{str(card.brand).upper()} **** {card.last4}（{int(card.exp_month):02d}/{card.exp_year}）"
+            label = f"{str(card.brand).upper()} **** {card.last4}（{card.exp_month:>02}/{card.exp_year}）"
         return Report(status, request, reference, label)
 
     def _label(self, reference: str) -> str:

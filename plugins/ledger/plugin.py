@@ -32,7 +32,10 @@ NAME = "ledger"
 
 
 class LedgerBooking(Record):
-    """One change in the books. `terms` is what the contract says from `effective_on` on, as JSON; yen with tax."""
+    """One change in the books. `terms` is what the contract says from `effective_on` on, as JSON; yen with tax.
+
+    What was booked without a quote has no figures.
+    """
 
     id = pw.BigAutoField()
     key = pw.CharField(200, unique=True)
@@ -41,8 +44,8 @@ class LedgerBooking(Record):
     kind = pw.CharField(32)
     effective_on = pw.DateField()
     terms = pw.TextField()
-    recurring_total = pw.BigIntegerField()
-    due_total = pw.BigIntegerField()
+    recurring_total = pw.BigIntegerField(null=True)
+    due_total = pw.BigIntegerField(null=True)
     digest = pw.CharField(64)
 
 
@@ -77,17 +80,16 @@ class Ledger:
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
         """Book `change` at the figures of `quote`, which must be those of the price list.
 
-        A key that is in the books is answered from them, whatever prices have become.
+        Another payment method costs neither more nor less: it is booked without figures where none were quoted. A key
+        that is in the books is answered from them, whatever prices have become.
         """
         with transaction():
             known = LedgerBooking.get_or_none(LedgerBooking.key == key)
             if known is not None:
                 return Applied(_reference(known))
-            now = self.quote(change)
-            if quote is None or not isinstance(now, Quote):
-                return Rejected("no_quote", "the price list has no price for it")
-            if not same_figures(quote, now):
-                return Rejected("price_changed", "the price list has another price than the quote")
+            refused = None if quote is None and change.kind == "payment_method" else self._price_refused(change, quote)
+            if refused is not None:
+                return refused
             # Of two at once with one key the second waits here, inserts nothing and finds the first one's row.
             LedgerBooking.insert(
                 key=key,
@@ -96,23 +98,30 @@ class Ledger:
                 kind=change.kind,
                 effective_on=change.effective_on,
                 terms=to_json(change.after),
-                recurring_total=quote.recurring.total,
-                due_total=quote.due.total if quote.due is not None else 0,
-                digest=quote.digest,
+                recurring_total=quote.recurring.total if quote is not None else None,
+                due_total=(quote.due.total if quote.due is not None else 0) if quote is not None else None,
+                digest=quote.digest if quote is not None else "",
             ).on_conflict_ignore().execute()
             return Applied(_reference(LedgerBooking.get(LedgerBooking.key == key)))
 
+    def _price_refused(self, change: Change, quote: Quote | None) -> Rejected | None:
+        now = self.quote(change)
+        if quote is None or not isinstance(now, Quote):
+            return Rejected("no_quote", "the price list has no price for it")
+        if not same_figures(quote, now):
+            return Rejected("price_changed", "the price list has another price than the quote")
+        return None
+
     def status(self, reference: str) -> Applied | Queued | Rejected:
         """Whether `reference` is in the books; nothing is ever queued."""
-        number = reference.removeprefix(_PREFIX)
-        known = number.isascii() and number.isdecimal() and len(number) <= 18
-        if known and LedgerBooking.select().where(LedgerBooking.id == int(number)).exists():
+        if LedgerBooking.select().where(LedgerBooking.id == _number(reference)).exists():
             return Applied(reference)
         return Rejected("unknown_reference", f"the books have no {reference!r}")
 
-    def history(self, contract: int) -> Sequence[Booking]:
+    def history(self, contract: int, order: str = "") -> Sequence[Booking]:
         """What was booked for a contract, oldest first; `total` is the recurring one, with tax."""
-        rows = LedgerBooking.select().where(LedgerBooking.contract == contract).order_by(LedgerBooking.id)
+        ordered = LedgerBooking.contract.is_null() & (LedgerBooking.id == _number(order))
+        rows = LedgerBooking.select().where((LedgerBooking.contract == contract) | ordered).order_by(LedgerBooking.id)
         return tuple(Booking(_reference(row), row.kind, row.effective_on, row.recurring_total) for row in rows)
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
@@ -125,3 +134,9 @@ _PREFIX = "L-"
 
 def _reference(booking: LedgerBooking) -> str:
     return f"{_PREFIX}{booking.id:08d}"
+
+
+def _number(reference: str) -> int:
+    """The booking that a reference names; 0, which is none, where it names none."""
+    number = reference.removeprefix(_PREFIX)
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= 18 else 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.definition import SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
-from engine.delivery import Accepted, Delivery, Failed, Outcome
+from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.dispatch import Dispatcher
 from engine.errors import UnknownEffect
 from engine.incidents import amend, incidents, retry, skip
@@ -240,4 +240,23 @@ def test_broken_timer_does_not_keep_an_operator_from_acting(database_url: str, c
     skip(office.engine, f"{number}.1.0", OPERATOR, "told by phone")
     retry(office.engine, f"{number}.remind", OPERATOR, "mended")
     assert office.engine.verify(number) == []
+    office.close()
+
+
+@pytest.mark.parametrize("nonsense", [None, True, "accepted", Deferred("later", 5), Accepted])  # type: ignore[arg-type]
+def test_an_answer_that_is_no_outcome_is_tried_again_and_stops_nobody(
+    database_url: str, clock: Clock, nonsense: Any
+) -> None:
+    office = open_office(database_url, clock)
+    office.mailer.answer = lambda message: nonsense
+    first = office.submit("On locks")
+    office.dispatcher.drain()
+    assert [row[3] for row in office.outbox(first)] == ["waiting"]
+    office.mailer.answer = None
+    second = office.submit("On clocks")
+    office.dispatcher.drain()
+    assert (office.state(first), office.state(second)) == ("submitted", "in_review")
+    clock.forward(minutes=5)
+    office.dispatcher.drain()
+    assert office.state(first) == "in_review"
     office.close()

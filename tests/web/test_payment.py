@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,26 @@ from flask import Flask
 
 from engine.testing import Clock, MemoryMailer
 from tests.dumps import dump, dump_bytes
-from tests.payments import APRIL, HOLDER, LABEL, NUMBER, TYPED, WEBHOOK_SECRET, Books, paying_site, staff, state, work
+from tests.payments import (
+    APRIL,
+    HOLDER,
+    LABEL,
+    MAY,
+    NUMBER,
+    TYPED,
+    WEBHOOK_SECRET,
+    Books,
+    paying_site,
+    staff,
+    state,
+    work,
+)
 from tests.stripe_server import StripeServer
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
+from tests.web.test_staff import enrol, enter
 from web.app import create_app
 from web.bootstrap import Site
+from workflows.billing import Booking
 from workflows.records import Account, Contract, Customer, Mandate, PaymentEvent
 from workflows.requests import Decision
 
@@ -458,3 +473,181 @@ def test_pages_speak_english(hanako: Browser) -> None:
     follow(hanako, "Change to Direct debit")
     assert not re.search(r"[ぁ-ん]", re.sub(r"みずほ|ミホン", "", hanako.page.find("main").get_text()))
     assert SUBDOMAIN in hanako.text
+
+
+# What the staff do
+
+
+@pytest.fixture
+def staffed(site: Site, app: Flask, clock: Clock) -> Browser:
+    browser = Browser(app)
+    enter(browser, enrol(site)[1], clock)
+    return browser
+
+
+def test_direct_debit_goes_through_the_hands_of_the_staff(
+    site: Site, hanako: Browser, staffed: Browser, clock: Clock, mailer: MemoryMailer
+) -> None:
+    """G35: received, passed to the bank, returned once, approved; each step by a button of their page."""
+    number = ask_debit(hanako)
+    work(site)
+    assert state(site, number) == "awaiting_form"
+
+    def press(button: str, **typed: str) -> None:
+        staffed.open(f"/staff/requests/{number}")
+        staffed.press(button, **typed)
+        assert staffed.response.status_code == 200, staffed.text
+        work(site)
+
+    staffed.open("/staff/")
+    assert f"/staff/requests/{number}" in {a["href"] for a in staffed.page.select("tbody a")}
+    staffed.open(f"/staff/requests/{number}")
+    for text in ("口座振替", LABEL, "銀行振込", "お客様のお手続きの期限"):
+        assert text in staffed.text
+    assert NUMBER not in staffed.response.text
+    assert "料金は表示されていません" not in staffed.text  # there never is a price of this
+    press("依頼書を受領した")
+    assert state(site, number) == "received"
+    press("金融機関へ送付した")
+    staffed.open(f"/staff/requests/{number}")
+    staffed.press("不備のため返送する", reason="")
+    assert staffed.response.status_code == 422
+    press("不備のため返送する", reason="お届け印が相違しています")
+    assert state(site, number) == "awaiting_form"
+    assert "お届け印が相違しています" in mailer.sent[-1].text
+    hanako.open(f"{PAGE}/requests/{number}")
+    assert "お届け印が相違しています" in hanako.text
+    for button in ("依頼書を受領した", "金融機関へ送付した", "金融機関が承認した"):
+        press(button)
+    assert state(site, number) == "scheduled"
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    assert state(site, number) == "applied"
+    enter(staffed, enrol(site, "suzuki@office.example")[1], clock, "suzuki@office.example")
+    staffed.open(f"/staff/requests/{number}")
+    for text in (LABEL, "ご請求の開始日", "2026年5月1日"):
+        assert text in staffed.text
+    assert NUMBER not in staffed.response.text
+    hanako.log_in()
+    hanako.open(PAGE)
+    assert LABEL in hanako.text
+
+
+def test_of_two_of_the_staff_who_press_the_second_is_told(site: Site, hanako: Browser, staffed: Browser) -> None:
+    number = ask_debit(hanako)
+    work(site)
+    staffed.open(f"/staff/requests/{number}")
+    action, data = staffed.filled("依頼書を受領した")
+    site.engine.fire(number, "receive_form", staff())
+    assert staffed.client.post(action, data=data).status_code == 409
+    assert state(site, number) == "received"
+
+
+def test_staff_see_the_books_before_they_give_up_what_may_be_in_them(
+    sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    books = Books()
+    site = paying_site(sqlite_url, tmp_path, clock, mailer, books=books)
+    app, of = create_app(site), add_customer()
+    Contract.update(payment_method="credit_card").execute()
+    hanako = logged_in(site, app, of)
+    hanako.open(PAGE)
+    follow(hanako, "銀行振込に変更する")
+    hanako.press("確認へ進む")
+    hanako.press("この内容で申し込む")
+    number = request_number(hanako)
+    work(site)
+    books.answer = OSError("the connection was lost")
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    staffed = Browser(app)
+    enter(staffed, enrol(site)[1], clock)
+    books.booked = [Booking("B-77", "payment_method", MAY, None), Booking("B-5", "users", MAY, 1234567)]
+    staffed.open(f"/staff/requests/{number}")
+    for text in ("請求システムの記録", "B-77", "お支払い方法の変更", "1,234,567円", "（料金の記録なし）"):
+        assert text in staffed.text
+    books.booked = OSError("down")
+    staffed.open(f"/staff/requests/{number}")
+    assert staffed.response.status_code == 200
+    assert "請求システムの記録" not in staffed.text
+    staffed.press("中止する", reason="システムが停止しているため", checked="")
+    assert staffed.response.status_code == 422  # nobody has said that they looked
+    staffed.open(f"/staff/requests/{number}")
+    staffed.press("中止する", reason="システムが停止しているため", checked="yes")
+    assert state(site, number) == "failed"
+    site.close()
+
+
+# Plugins that are wrong
+
+
+@pytest.mark.parametrize("broken", ["is_available", "form", "validate", "begin", "handle_return"])
+@pytest.mark.parametrize("wrong", [OSError("down"), None, 7])
+def test_a_method_that_raises_or_answers_nonsense_breaks_no_page(
+    site: Site, hanako: Browser, monkeypatch: pytest.MonkeyPatch, broken: str, wrong: object
+) -> None:
+    if broken == "is_available" and wrong is None:
+        return  # which says that it is
+    number = ask_debit(hanako)
+    work(site)
+    contract = Mandate.get(Mandate.instance == number).contract_id
+
+    def answer(*args: object, **more: object) -> object:
+        if isinstance(wrong, Exception):
+            raise wrong
+        return wrong
+
+    for name in ("direct_debit", "credit_card"):
+        monkeypatch.setattr(type(site.services.payment_methods[name]), broken, answer)
+    paths = ("", f"/{contract}/direct_debit", f"/requests/{number}", f"/requests/{number}/return?result=success")
+    for path in (*paths, f"/requests/{number}/form.pdf"):
+        assert hanako.client.get(PAGE + path).status_code in (200, 303, 404), path
+    hanako.open(f"{PAGE}/requests/{number}")
+    token = hanako.page.find("input", attrs={"name": "csrf_token"})["value"]
+    for path in (f"/{contract}/direct_debit", f"/{contract}/credit_card"):
+        answered = hanako.client.post(PAGE + path, data={"csrf_token": token, **TYPED})
+        assert answered.status_code in (200, 303, 404, 422), path
+    hanako.open(f"{PAGE}/requests/{number}")
+    hanako.press("お申し込みを取り下げる")
+    assert state(site, number) == "withdrawn"
+
+
+@pytest.mark.parametrize("signature", ["t=1,v1=é", "\xff\xfe", "t=²,v1=00", "t=" + "9" * 4000 + ",v1=00", ",=,=,"])
+def test_signatures_that_are_no_text_are_forged(app: Flask, site: Site, signature: str) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    for value in (signature, signature.replace("t=1", f"t={now}")):
+        answer = app.test_client().post(
+            "/webhooks/credit_card", data=b"{}", environ_overrides={"HTTP_STRIPE_SIGNATURE": value}
+        )
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("step", ["verify_event", "handle_event"])
+@pytest.mark.parametrize("wrong", [OSError("down"), 7])
+def test_an_event_that_a_method_cannot_read_is_to_be_sent_again(
+    site: Site,
+    app: Flask,
+    hanako: Browser,
+    stripe: StripeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    wrong: object,
+) -> None:
+    """A provider repeats what was not answered with 2xx, so that nothing is lost by a fault of ours."""
+    number = ask_card(hanako)
+    open_page(hanako)
+    reference = Mandate.get(Mandate.instance == number).reference
+    stripe.register_card(reference)
+    raw = stripe.event("checkout.session.completed", reference)
+
+    def answer(*args: object) -> object:
+        if isinstance(wrong, Exception):
+            raise wrong
+        return wrong
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(site.services.payment_methods["credit_card"]), step, answer)
+        assert app.test_client().post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw)).status_code == 503
+    assert state(site, number) == "awaiting_page"
+    answered = app.test_client().post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
+    assert answered.get_data() == b"done"

@@ -36,7 +36,7 @@ from tests.workflows.contract_scenes import (
     state,
 )
 from web.bootstrap import Site
-from workflows import quotes
+from workflows import bookings, quotes
 from workflows.billing import Quote, Unavailable
 from workflows.contract_change import GivingUp, NewPrice, Rejection, propose, reprice
 from workflows.records import Account, Contract, ContractChange, Customer
@@ -406,6 +406,55 @@ def test_g45_the_other_product_can_be_ordered(changing: Site, clock: Clock) -> N
     assert (made.customer_id, made.subdomain, made.users, made.started_on) == (of.id, "mihon", 10, date(2026, 5, 1))
     assert ContractChange.get().wish is None
     assert codes(changing, of, None, ordered(subdomain="second")) == ["product_held"]
+    # The books knew it before it had a number, and the request says which contract it has become.
+    assert row(number).contract_id == made.id
+    assert changing.services.billing is not None
+    (booking,) = bookings.of_contract(changing.services.billing, made.id)
+    assert (booking.reference, booking.kind, booking.total) == (row(number).reference, "order", 3300)
+    again_ = request(changing, of, made, by, changed(made, users=20))
+    at(clock, 2026, 6, 1)
+    settle(changing)
+    assert state(changing, again_) == "applied"
+    kinds = [one.kind for one in bookings.of_contract(changing.services.billing, made.id)]
+    assert kinds == ["order", "users"]
+
+
+def test_an_account_that_is_removed_meanwhile_loses_no_request(
+    changing: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
+    of = customer()
+    on, by = contract(of), account(of)
+    number = request(changing, of, on, by, changed(on, users=25))
+    settle(changing)
+    by.delete_instance()
+    at(clock, 2026, 5, 1)
+    settle(changing)
+    assert (state(changing, number), again(on).users, incidents(changing.engine)) == ("applied", 25, [])
+    assert (mailer.sent[-1].to, mailer.sent[-1].cc) == (("info@a00000001.example",), ())
+    assert row(number).asked_by_name == "見本 花子"
+
+
+def test_figures_are_the_same_by_hand_on_paper_in_the_request_the_mail_and_the_books(
+    changing: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
+    """137 users: 100 at 400 yen, 37 at 380; 54,060 net, 5,406 tax, 59,466 a month."""
+    of = customer()
+    on, by = contract(of), account(of)
+    number = request(changing, of, on, by, changed(on, users=137))
+    settle(changing)
+    kept = quotes.from_json(row(number).quote).quote
+    assert kept is not None
+    (tax,) = kept.recurring.taxes
+    assert (kept.recurring.net, tax.net, tax.tax, kept.recurring.total) == (54_060, 54_060, 5_406, 59_466)
+    (mail,) = mailer.sent
+    for text in ("54,060", "5,406", "59,466"):
+        assert text in mail.text
+        assert text in mail.html
+    at(clock, 2026, 5, 1)
+    settle(changing)
+    assert "59,466" in mailer.sent[-1].text
+    assert changing.services.billing is not None
+    assert [one.total for one in changing.services.billing.history(on.id)] == [59_466]
 
 
 def test_an_order_is_refused_where_somebody_has_or_wants_the_subdomain(changing: Site) -> None:

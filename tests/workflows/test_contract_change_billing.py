@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.definition import Actor
-from engine.delivery import Accepted, Delivery, Failed
+from engine.delivery import Accepted, Deferred, Delivery, Failed
 from engine.errors import Refused
 from engine.hookspecs import hookimpl
 from engine.incidents import incidents, retry
@@ -25,6 +25,7 @@ from tests.workflows.contract_scenes import (
     changed,
     contract,
     customer,
+    proposed,
     request,
     row,
     settle,
@@ -33,6 +34,7 @@ from tests.workflows.contract_scenes import (
 )
 from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
+from workflows import quotes
 from workflows.billing import (
     Applied,
     Booking,
@@ -44,9 +46,10 @@ from workflows.billing import (
     Rejected,
     Unavailable,
 )
-from workflows.contract_change import GivingUp, NewPrice
+from workflows.contract_change import GivingUp, NewPrice, propose
 from workflows.contract_change.billing_effect import BillingEffect
-from workflows.records import ContractChange
+from workflows.contract_change.proposal import SHOWN_CHANGED, reprice
+from workflows.records import ContractChange, StaffMember
 from workflows.registry import EFFECT_KINDS, effect_handlers
 
 TEN = Decimal("0.10")
@@ -61,19 +64,28 @@ class Books:
     answers: list[Any] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     booked: dict[str, str] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    during: Any = None  # what happens while it books
+    quoted: Any = None  # what becomes of a quote
 
     def quote(self, change: Change) -> Quote | Unavailable:
         lines = (Line("ライセンス", change.after.users, self.price, change.after.users * self.price, TEN),)
         recurring = amount("month", lines)
-        return Quote(recurring, None, digest(recurring, None))
+        quote = Quote(recurring, None, digest(recurring, None))
+        return self.quoted(quote) if self.quoted is not None else quote  # type: ignore[no-any-return]
 
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
         self.calls.append(("apply", key))
+        self.changes.append(change)
+        if self.during is not None:
+            self.during()
         if key in self.booked:
             return Applied(self.booked[key])
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Rejected | Queued):
             return answer
+        if isinstance(answer, tuple):
+            return answer[1]  # type: ignore[no-any-return]
         self.booked[key] = f"B{len(self.booked) + 1}"
         if isinstance(answer, Exception):
             raise answer  # it is in the books, and nobody heard of it
@@ -84,7 +96,7 @@ class Books:
         answer: Applied | Queued | Rejected = self.answers.pop(0)
         return answer
 
-    def history(self, contract: int) -> Sequence[Booking]:
+    def history(self, contract: int, order: str = "") -> Sequence[Booking]:
         return ()
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
@@ -171,6 +183,120 @@ def test_a_queued_change_is_asked_about_until_it_is_applied(booked: Site, clock:
     assert books.calls[1:] == [("status", "Q7"), ("status", "Q7")]
 
 
+def two_due(site: Site, clock: Clock) -> tuple[Any, int, int]:
+    """Two changes of one contract that begin on the same day, accepted both."""
+    of = customer()
+    on, by, clerk = contract(of), account(of), staff()
+    users = request(site, of, on, by, changed(on, users=25))
+    options = request(site, of, on, by, changed(on, options=("appsuite",)))
+    settle(site)
+    site.engine.fire(options, "accept", clerk)
+    settle(site)
+    at(clock, 2026, 5, 1)
+    return on, users, options
+
+
+def test_two_changes_of_a_contract_are_booked_one_after_the_other_each_with_the_other(
+    booked: Site, clock: Clock, books: Books
+) -> None:
+    books.answers = [Queued("Q1", timedelta(hours=2))]
+    on, users, options = two_due(booked, clock)
+    settle(booked)
+    assert (state(booked, users), state(booked, options)) == ("applying", "applying")
+    assert [change.kind for change in books.changes] == ["users"]  # the other one waits for what the first comes to
+    books.answers = [Applied("Q1")]
+    clock.forward(hours=2)
+    settle(booked)
+    assert (state(booked, users), again(on).users) == ("applied", 25)
+    clock.forward(hours=2)
+    settle(booked)
+    # It was confirmed at the price of 10 users: with 25 it is for the staff to decide, and nothing was billed wrongly.
+    (incident,) = incidents(booked.engine)
+    assert incident.instance == options
+    assert incident.error.startswith("price_changed")
+    assert [change.kind for change in books.changes] == ["users"]
+    clerk = Actor("staff", str(StaffMember.get().id))
+    booked.engine.fire(options, "accept_price", clerk, NewPrice("人数に合わせました", _repriced(booked, options)))
+    settle(booked)
+    assert (state(booked, options), again(on).users, again(on).options) == ("applied", 25, "appsuite")
+    assert (books.changes[-1].after.users, books.changes[-1].after.options) == (25, ("appsuite",))
+
+
+def test_two_workers_book_two_changes_of_a_contract_one_at_a_time(booked: Site, clock: Clock, books: Books) -> None:
+    """Both have read the contract before either has asked: the second sees that the first one asks."""
+    on, users, options = two_due(booked, clock)
+    booked.engine.run_due()
+    effect = BillingEffect(booked.services)
+    inner: list[Any] = []
+
+    def meanwhile() -> None:
+        books.during = None
+        inner.append(effect.deliver(Delivery("billing", "apply", "", "", {}, "", options), "other"))
+
+    books.during = meanwhile
+    outcome = effect.deliver(Delivery("billing", "apply", "", "", {}, "", users), "one")
+    assert isinstance(outcome, Accepted)
+    assert isinstance(inner[0], Deferred)
+    assert [change.kind for change in books.changes] == ["users"]
+    assert again(on).users == 10
+
+
+@pytest.mark.parametrize("nonsense", [None, "B1", 7, Applied(7), ("applied", "B1")])  # type: ignore[arg-type]
+def test_an_answer_that_is_none_leaves_it_asked_for_and_is_asked_again(
+    booked: Site, clock: Clock, books: Books, nonsense: Any
+) -> None:
+    books.answers = [("as it is", nonsense)]
+    on, number, clerk = due(booked, clock)
+    assert (state(booked, number), again(on).users, ContractChange.get().booking) == ("applying", 10, "asked")
+    with pytest.raises(Refused):
+        booked.engine.fire(number, "give_up", clerk, GivingUp("やめる"))
+    clock.forward(minutes=5)
+    settle(booked)
+    assert (state(booked, number), again(on).users) == ("applied", 25)
+    assert len(set(books.calls)) == 1
+
+
+@pytest.mark.parametrize("nonsense", [None, 7, "free of charge"])
+def test_a_quote_that_is_none_shows_as_no_figure(booked: Site, books: Books, nonsense: Any) -> None:
+    books.quoted = lambda quote: nonsense
+    of = customer()
+    on, by = contract(of), account(of)
+    number = request(booked, of, on, by, changed(on, users=25))
+    assert row(number).quote == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda q: replace(q, recurring=replace(q.recurring, total=q.recurring.total + 1)),
+        lambda q: replace(q, recurring=replace(q.recurring, net=q.recurring.net - 1)),
+        lambda q: replace(q, recurring=replace(q.recurring, total=None)),
+        lambda q: replace(q, recurring=replace(q.recurring, total=float(q.recurring.total))),
+        lambda q: replace(q, recurring=replace(q.recurring, period="week")),
+        lambda q: replace(q, recurring=replace(q.recurring, lines=())),
+        lambda q: replace(q, recurring=None),
+        lambda q: replace(q, due=7),
+        lambda q: replace(q, digest=None),
+        lambda q: replace(q, recurring=replace(q.recurring, lines=(Line("x", 10, 100, 999, TEN),), net=999)),
+    ],
+)
+def test_figures_that_do_not_add_up_are_shown_to_nobody(booked: Site, books: Books, wrong: Any) -> None:
+    books.quoted = wrong
+    of = customer()
+    on, by = contract(of), account(of)
+    assert row(request(booked, of, on, by, changed(on, users=25))).quote == ""
+
+
+def test_a_price_that_changed_is_shown_again_though_the_backend_calls_it_the_same(booked: Site, books: Books) -> None:
+    books.quoted = lambda quote: replace(quote, digest="always the same")
+    of = customer()
+    on = contract(of)
+    first = proposed(booked, of, on, changed(on, users=25))
+    books.price = 200
+    again_ = propose(booked.services, of, on, changed(on, users=25), now=booked.clock(), shown=first.digest)
+    assert again_ == (SHOWN_CHANGED,)
+
+
 def test_a_rejection_is_an_incident_and_a_retry_asks_with_a_new_key(booked: Site, clock: Clock, books: Books) -> None:
     books.answers = [Rejected("closed_books", "the month is closed"), Rejected("closed_books", "still")]
     on, number, clerk = due(booked, clock)
@@ -218,6 +344,10 @@ def test_what_is_known_to_be_booked_is_not_asked_for_again(booked: Site, clock: 
     outcome = BillingEffect(booked.services).deliver(Delivery("billing", "apply", "", "", {}, "", number), "again")
     assert outcome == Accepted("B1")
     assert len(books.calls) == calls
+
+
+def _repriced(site: Site, number: int) -> str:
+    return quotes.to_json(reprice(site.services, row(number)))
 
 
 def test_an_effect_without_its_request_fails(booked: Site) -> None:

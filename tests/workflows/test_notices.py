@@ -382,6 +382,19 @@ def test_a_mail_server_that_is_away_is_not_hammered_and_everybody_is_mailed_when
     assert sorted(Counter(mail.to for mail in mailer.sent).values()) == [1] * 30
 
 
+def test_an_answer_that_is_no_outcome_is_not_counted_as_sent(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
+) -> None:
+    customer(1, NEO)
+    mailer.answer = lambda message: None  # type: ignore[assignment,return-value]
+    any_site.engine.fire(begin(any_site, staff), "publish", staff, PublishInput(notify=True))
+    deliver_everything(any_site, clock)
+    assert [(c.sent, c.waiting) for c in counts(Notice.get()) if c.channel == "email"] == [(0, 1)]
+    mailer.answer = None
+    deliver_everything(any_site, clock, minutes=20)
+    assert [(c.sent, c.waiting) for c in counts(Notice.get()) if c.channel == "email"] == [(1, 0)]
+
+
 def test_an_update_takes_the_place_of_what_still_waits(
     any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
 ) -> None:

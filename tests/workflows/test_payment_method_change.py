@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,11 +13,13 @@ import pytest
 
 from engine.definition import Actor, Secret
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
-from engine.incidents import incidents
+from engine.incidents import incidents, retry
 from engine.sweep import stuck
 from engine.testing import Clock, MemoryMailer
+from plugins.ledger.plugin import LedgerBooking
 from tests.dumps import dump_bytes
 from tests.payments import (
+    CONFIGURED,
     HOLDER,
     LABEL,
     MAY,
@@ -34,11 +37,13 @@ from tests.payments import (
     work,
 )
 from tests.stripe_server import StripeServer
+from tests.workflows.contract_scenes import LEDGER
 from web.bootstrap import Site
-from workflows.billing import Queued, Rejected
+from workflows.billing import Booking, Queued, Rejected
+from workflows.contract_change import GivingUp, Proposal, propose
 from workflows.payment_method_change import Confirmation, PageOpened, effective_date
 from workflows.records import ChangeRequest, Contract, Mandate, PaymentEvent
-from workflows.requests import Decision, differences
+from workflows.requests import Decision, differences, terms_of
 
 SYSTEM = Actor("system", "credit_card")
 
@@ -430,6 +435,102 @@ def test_what_may_be_in_the_books_is_not_given_up(site: Site, clock: Clock, book
     work(site)
     assert state(site, number) == "applied"
     assert len(books.changes) == 1
+
+
+def test_staff_who_have_looked_into_the_books_may_give_it_up(site: Site, clock: Clock, books: Books) -> None:
+    of = contract(method="credit_card")
+    number = ask(site, of, account(of), "bank_transfer")
+    books.answer = RuntimeError("the connection was lost, for good")
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    site.engine.fire(number, "fail", staff(), GivingUp("請求システムが停止しているため", checked=True))
+    work(site)
+    assert (state(site, number), Contract.get_by_id(of.id).payment_method) == ("failed", "credit_card")
+    assert incidents(site.engine) == []
+
+
+def test_a_rejection_is_asked_about_anew_with_another_key(site: Site, clock: Clock, books: Books) -> None:
+    of = contract(method="credit_card")
+    number = ask(site, of, account(of), "bank_transfer")
+    books.answer = Rejected("closed", "the month is closed")
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    keys = {books.keys[-1]}
+    (incident,) = incidents(site.engine)
+    books.answer = OSError("lost")
+    retry(site.engine, incident.ref, staff(), "the month is open again")
+    work(site)
+    keys.add(books.keys[-1])
+    books.answer = None
+    clock.forward(hours=1)
+    work(site)
+    assert state(site, number) == "applied"
+    assert len(keys) == 2
+    assert books.keys[-1] in keys  # what was asked and not answered is asked with the same
+    assert len(books.changes) == 1
+
+
+@pytest.mark.parametrize("nonsense", [False, "B1", 7, ("applied", "B1")])
+def test_an_answer_that_is_none_is_no_rejection(site: Site, clock: Clock, books: Books, nonsense: object) -> None:
+    of = contract(method="credit_card")
+    number = ask(site, of, account(of), "bank_transfer")
+    books.answer = nonsense
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    assert Mandate.get(Mandate.instance == number).booking == "asked"
+    with pytest.raises(Refused):
+        site.engine.fire(number, "fail", staff(), Decision("中止"))
+    books.answer = None
+    clock.forward(minutes=10)
+    work(site)
+    assert state(site, number) == "applied"
+    assert len(set(books.keys)) == 1
+
+
+def test_the_books_hear_of_it_after_another_change_of_the_contract_and_with_it(
+    site: Site, clock: Clock, books: Books
+) -> None:
+    """A change of users that the backend has in its queue: both are in the books in the end, whole."""
+    of = contract(method="credit_card")
+    by = account(of)
+    proposal = propose(site.services, of.customer, of, replace(terms_of(of), users=50), now=site.clock())
+    assert isinstance(proposal, Proposal)
+    users = site.engine.start("contract_change", proposal.subject, by, proposal.request()).instance
+    work(site)
+    number = ask(site, of, by, "bank_transfer")
+    books.answer = Queued("later-1", timedelta(hours=1))
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    assert (state(site, users), state(site, number)) == ("applying", "applying")
+    assert books.calls == 1
+    books.answer = None
+    for _ in range(3):
+        clock.forward(hours=2)
+        work(site)
+    assert (state(site, users), state(site, number)) == ("applied", "applied")
+    (change,) = books.changes.values()
+    assert (change.kind, change.after.users, change.after.payment_method) == ("payment_method", 50, "bank_transfer")
+
+
+def test_through_the_bundled_ledger_it_is_booked_once_and_without_a_price(
+    database_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site = paying_site(
+        database_url, tmp_path, clock, mailer, billing="ledger", plugins={**CONFIGURED, "ledger": LEDGER}
+    )
+    of = contract(method="credit_card")
+    number = ask(site, of, account(of), "bank_transfer")
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    assert (state(site, number), incidents(site.engine)) == ("applied", [])
+    assert Contract.get_by_id(of.id).payment_method == "bank_transfer"
+    reference = ChangeRequest.get(ChangeRequest.instance == number).reference
+    assert site.services.billing is not None
+    assert site.services.billing.history(of.id) == (Booking(reference, "payment_method", MAY, None),)
+    row = LedgerBooking.get()
+    assert (row.recurring_total, row.due_total, row.digest) == (None, None, "")
+    assert json.loads(row.terms)["payment_method"] == "bank_transfer"
+    site.close()
 
 
 def test_books_that_decide_later_are_asked_later(site: Site, clock: Clock, books: Books) -> None:

@@ -42,7 +42,14 @@ from web.users import needs, this_user
 from workflows import payment_calls
 from workflows.payment_method_change import PageOpened, PaymentMethodInput, context_of, effective_date, facts_of
 from workflows.payment_method_change.effects import SEALED_FOR, secret_of
-from workflows.payments import Details, Document, MandateFacts, PaymentContext, PaymentMethod, Redirect
+from workflows.payments import (
+    Details,
+    Document,
+    MandateFacts,
+    PaymentContext,
+    PaymentMethod,
+    Redirect,
+)
 from workflows.permissions import EDITOR
 from workflows.records import ChangeRequest, Contract, Mandate
 from workflows.vault import Unreadable
@@ -260,7 +267,8 @@ def _shown(contract: Contract) -> Shown:
         contract.subdomain,
         catalogue.terms.get(contract.term, contract.term),
         _method_title(contract.payment_method),
-        in_use.label if in_use is not None else "",
+        # An import may have set another method since, to which no account or card belongs.
+        in_use.label if in_use is not None and in_use.method == contract.payment_method else "",
         [] if under_way is not None else _choices(contract),
         under_way,
     )

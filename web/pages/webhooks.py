@@ -2,7 +2,8 @@
 
 Anybody may send anything here, so nothing counts but a signature that the method has verified over the bytes as they
 came. What is genuine is answered with 200 even where it changes nothing, or the provider would send it for days; a
-repeat and an event that comes too late are decided by the records and the procedure, under its lock.
+repeat and an event that comes too late are decided by the records and the procedure, under its lock. Where the method
+itself fails, the answer is 503 and the provider sends it again.
 """
 
 from __future__ import annotations
@@ -57,4 +58,4 @@ def take(name: str, raw: bytes, headers: Mapping[str, str]) -> str:
 
 
 def _answer(taken: str) -> Response:
-    return Response(taken, 400 if taken == "forged" else 200, mimetype="text/plain")
+    return Response(taken, {"forged": 400, "failed": 503}.get(taken, 200), mimetype="text/plain")

@@ -50,6 +50,7 @@ def _new_price(asked: ChangeRequest | None, reason: str, checked: bool) -> NewPr
 INPUTS: Mapping[tuple[str, str], Callable[[ChangeRequest | None, str, bool], Any]] = {
     ("contract_change", "give_up"): _giving_up,
     ("contract_change", "accept_price"): _new_price,
+    ("payment_method_change", "fail"): _giving_up,
 }
 
 

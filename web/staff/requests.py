@@ -16,7 +16,7 @@ from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, Trans
 from engine.overview import Standing, places, standing, standing_in
 from engine.text import Text, _
 from web.current import local_time, site
-from web.staff import decisions
+from web.staff import decisions, money
 from web.staff.area import LARGEST, actor, pages
 from web.staff.history import lines, state_title
 from web.users import staff_only
@@ -101,7 +101,7 @@ def decide(instance: int) -> str | Response:
     checked = request.form.get("checked") == "yes"
     data = decisions.data_for(where.workflow, event, asked, reason, checked)
     figures = decisions.quote_in(data)
-    if figures is not None and figures.digest != request.form.get("figures"):
+    if figures is not None and quotes.seal(figures) != request.form.get("figures"):
         return make_response(_page(instance, event, reason, (_OTHER_FIGURES,)), 409)
     key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
     try:
@@ -152,10 +152,13 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
         periods=quotes.PERIODS,
         yen=quotes.yen,
         percent=quotes.percent,
+        seal=quotes.seal,
         customer=_customer(asked, where.subject),
         contract=asked.contract if asked is not None and asked.contract_id is not None else None,
         product=_product(asked),
+        payment=money.payment_facts(instance),
         options=options,
+        books=money.books(asked) if any(option.question is not None for option in options) else None,
         elsewhere=elsewhere,
         lines=lines(instance, workflow),
         seen=where.seq,

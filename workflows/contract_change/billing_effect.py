@@ -17,12 +17,12 @@ from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store import transaction
 from workflows import quotes
 from workflows.billing import Applied, BillingBackend, Change, Queued, Quote, Rejected
+from workflows.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
 from workflows.contract_change import ahead
 from workflows.contract_change.proposal import change_of
 from workflows.records import ChangeRequest, Contract, ContractChange, Customer
 from workflows.services import Services
 
-_IN_BOOKS = ("asked", "queued", "applied")
 _TURN = timedelta(minutes=1)  # how soon to look again whether what goes before is done
 
 
@@ -48,7 +48,7 @@ class BillingEffect:
         return self._ask(request, progress, billing, key)
 
     def _ask(self, request: ChangeRequest, progress: ContractChange, billing: BillingBackend, key: str) -> Outcome:
-        if progress.booking not in _IN_BOOKS and request.contract_id:
+        if progress.booking not in UNDER_WAY and request.contract_id:
             waiting = list(ChangeRequest.select().where(ChangeRequest.slot.in_(ahead.slots(request.contract_id))))
             first = ahead.goes_before(request, waiting)
             if first is not None:
@@ -59,33 +59,40 @@ class BillingEffect:
         if change is None:
             return Failed("no_contract", "the contract is gone")
         confirmed = quotes.from_json(request.quote).quote
-        if progress.booking not in _IN_BOOKS:
+        begun = progress.booking in UNDER_WAY
+        if not begun:
             refused = _price_refused(billing, change, confirmed)
             if refused is not None:
                 return refused
-            progress.booking_key = _next_key(key, progress)
-        if not self._mark_asked(request, progress.booking_key):
-            return Failed("closed", "the request was closed in the meantime")
+            progress.booking_key = next_key(key, progress.booking, progress.booking_key)
+        stopped = self._mark_asked(request, change, progress.booking_key, begun=begun)
+        if stopped is not None:
+            return stopped
         return self._settled(request, billing.apply(change, confirmed, progress.booking_key))
 
     @staticmethod
-    def _mark_asked(request: ChangeRequest, key: str) -> bool:
-        """Write down that the backend is called now; False where the request is no longer open.
+    def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
+        """Write down that the backend is called now; or why it is not.
 
         The update locks the request, as `rules.nothing_is_being_booked` does: staff cannot give it up in between.
         """
         still_open = (ChangeRequest.instance == request.instance) & ChangeRequest.slot.is_null(False)
         with transaction():
+            waits = not_yet(request.instance, change) if not begun else None
+            if waits is not None:
+                return waits
             if not ChangeRequest.update(reference=ChangeRequest.reference).where(still_open).execute():
-                return False
+                return Failed("closed", "the request was closed in the meantime")
             own = ContractChange.instance == request.instance
             ContractChange.update(booking="asked", booking_key=key).where(own).execute()
-        return True
+        return None
 
     def _settled(
         self, request: ChangeRequest, answer: Applied | Queued | Rejected, *, asked_again: bool = False
     ) -> Outcome:
-        """Write the backend's answer down."""
+        """Write the backend's answer down. One that is none leaves it asked for, and is asked again."""
+        if not is_answer(answer):
+            return Deferred(NO_ANSWER)
         if isinstance(answer, Rejected):
             self._write(request, "rejected", "")
             return Failed(answer.code, answer.reason)
@@ -103,9 +110,11 @@ class BillingEffect:
             ContractChange.update(booking=booking).where(ContractChange.instance == request.instance).execute()
 
 
-def _price_refused(billing: BillingBackend, change: Change, confirmed: Quote | None) -> Failed | None:
+def _price_refused(billing: BillingBackend, change: Change, confirmed: Quote | None) -> Deferred | Failed | None:
     """Why the change is not applied at the price that it would have now; None where it is the confirmed one."""
     now = billing.quote(change)
+    if not quotes.is_sound(now):
+        return Deferred(NO_ANSWER)
     if not isinstance(now, Quote):
         return Failed("no_quote", str(now.reason)) if confirmed is not None else None
     if confirmed is None:
@@ -118,11 +127,3 @@ def _price_refused(billing: BillingBackend, change: Change, confirmed: Quote | N
 def _totals(quote: Quote) -> str:
     due = f", {quotes.yen(quote.due.total)} once" if quote.due is not None else ""
     return f"{quotes.yen(quote.recurring.total)} a {quote.recurring.period}{due}"
-
-
-def _next_key(key: str, progress: ContractChange) -> str:
-    """A key that was rejected has had its answer: who tries again, after prices were mended, asks anew."""
-    if progress.booking != "rejected":
-        return key
-    known, _dash, count = progress.booking_key.rpartition("/")
-    return f"{key}/{int(count) + 1}" if known == key and count.isdecimal() else f"{key}/2"

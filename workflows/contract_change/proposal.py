@@ -61,7 +61,7 @@ class Proposal:
     @property
     def digest(self) -> str:
         """Everything that the confirmation page shows, as SHA-256: what changes, from when, at which price."""
-        figures = self.quote.digest if isinstance(self.quote, Quote) else ""
+        figures = quotes.seal(self.quote) if isinstance(self.quote, Quote) else ""
         shown = [
             self.subject,
             self.kind,

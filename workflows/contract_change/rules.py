@@ -295,7 +295,10 @@ def keep_withdrawer(attempt: Attempt) -> None:
 
 
 def apply_change(attempt: Attempt) -> None:
-    """The contract says what was asked for: the one thing of this request, whatever else has changed meanwhile."""
+    """The contract says what was asked for: the one thing of this request, whatever else has changed meanwhile.
+
+    Of an order there is a contract from now on, and its request says which.
+    """
     request = request_of(attempt.instance, attempt.records)
     after = terms_from_json(request.after) if request is not None else None
     assert request is not None  # contract_can_take_it has read both
@@ -313,6 +316,9 @@ def apply_change(attempt: Attempt) -> None:
             ended_on=None,
             options=" ".join(after.options),
         )
+        made = attempt.records.get(Contract, product=after.product, subdomain=after.subdomain)
+        assert made is not None
+        attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, contract=made.id)
         return
     value = " ".join(after.options) if request.kind == "options" else getattr(after, request.kind)
     attempt.records.update(Contract, {"id": request.contract_id}, **{request.kind: value})

@@ -13,6 +13,7 @@ from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store import transaction
 from workflows.billing import Applied, Change, Queued, Rejected
+from workflows.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
 from workflows.payment_calls import outcome, report_of
 from workflows.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending
 from workflows.payments import Rejected as Refused
@@ -147,36 +148,36 @@ class PaymentEffects:
             effective_on=request.effective_on,
         )
         if mandate.booking == "queued":
-            answer = billing.status(request.reference)
-        elif not _mark_asked(request):
-            return Failed("closed", "the request was closed in the meantime")
-        else:
-            answer = billing.apply(change, None, key)
-        return _settled(instance, answer)
+            return _settled(instance, billing.status(request.reference))
+        begun = mandate.booking in UNDER_WAY
+        asks_with = (mandate.booking_key or key) if begun else next_key(key, mandate.booking, mandate.booking_key)
+        stopped = _mark_asked(request, change, asks_with, begun=begun)
+        return stopped if stopped is not None else _settled(instance, billing.apply(change, None, asks_with))
 
 
-def _mark_asked(request: ChangeRequest) -> bool:
-    """Write down that the books are asked now; False where the request was given up.
+def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
+    """Write down that the books are asked now; or why they are not.
 
     A crash after it leaves "asked": the next try asks with the same key, which answers as it did the first time.
     """
     with transaction():
-        Mandate.update(booking="asked").where(Mandate.instance == request.instance).execute()
+        waits = not_yet(request.instance, change) if not begun else None
+        if waits is not None:
+            return waits
+        own = Mandate.instance == request.instance
+        Mandate.update(booking_key=Mandate.booking_key).where(own).execute()  # held, as staff who give it up do
         found = ChangeRequest.get_or_none(ChangeRequest.instance == request.instance)
-        still_open = found is not None and found.slot is not None
-        if not still_open:
-            Mandate.update(booking="").where(Mandate.instance == request.instance).execute()
-    return still_open
+        if found is None or found.slot is None:
+            return Failed("closed", "the request was closed in the meantime")
+        Mandate.update(booking="asked", booking_key=key).where(own).execute()
+    return None
 
 
 def _settled(instance: int, answer: Applied | Queued | Rejected) -> Outcome:
-    """Write the backend's answer down.
-
-    Raises TypeError where it is none: then nothing is known, and it is asked again.
-    """
-    if not isinstance(answer, Applied | Queued | Rejected):
-        raise TypeError(f"the billing backend answered {type(answer).__name__}")
-    booking = {Applied: "applied", Queued: "queued"}.get(type(answer), "rejected")
+    """Write the backend's answer down. One that is none leaves it asked for, and is asked again."""
+    if not is_answer(answer):
+        return Deferred(NO_ANSWER)
+    booking = "applied" if isinstance(answer, Applied) else "queued" if isinstance(answer, Queued) else "rejected"
     with transaction():
         Mandate.update(booking=booking).where(Mandate.instance == instance).execute()
         if isinstance(answer, Applied | Queued):

@@ -32,7 +32,12 @@ OTHER_PAGE = Refusal("other_page", _("このお申し込みのものではない
 SEEN_BEFORE = Refusal("seen_before", _("すでに受け取った通知です。"))
 
 IN_THE_BOOKS = Refusal(
-    "in_the_books", _("請求システムに反映中のため、中止できません。反映されなかった場合は、再試行してください。")
+    "in_the_books",
+    _(
+        "請求システムに送信済みで、結果を確認できていません。"
+        "請求システムで、お支払い方法が変更されていないことをご確認ください。"
+    ),
+    "checked",
 )
 
 ONE_EVENT_EACH = Conflict("payment_event", ("provider", "event"), SEEN_BEFORE)

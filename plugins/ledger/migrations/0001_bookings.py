@@ -11,8 +11,8 @@ CREATE TABLE ledger_booking (
     kind VARCHAR(32) NOT NULL,
     effective_on DATE NOT NULL,
     terms TEXT NOT NULL,
-    recurring_total BIGINT NOT NULL,
-    due_total BIGINT NOT NULL,
+    recurring_total BIGINT,
+    due_total BIGINT,
     digest VARCHAR(64) NOT NULL
 );
 CREATE UNIQUE INDEX ledger_booking_key ON ledger_booking (key);

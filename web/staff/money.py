@@ -1,0 +1,92 @@
+"""What the staff see of money beside the figures that a customer confirmed: how it is to be paid, and the books.
+
+Account numbers are masked by the payment method before anything is kept; nothing that is sealed is opened here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flask_babel import format_date
+
+from engine.text import Text, _
+from web.current import local_time, site
+from workflows import bookings, quotes
+from workflows.billing import Booking
+from workflows.records import ChangeRequest, Mandate
+from workflows.requests import KINDS
+
+log = logging.getLogger("tetsuzuki.staff")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is known."""
+
+    title: Text
+    value: Text | str
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A line of the billing backend's books."""
+
+    reference: str
+    kind: Text | str
+    effective_on: str
+    total: str
+
+
+def payment_facts(instance: int) -> list[Fact]:
+    """How a request wants its contract to be paid; nothing where it is about something else."""
+    mandate = Mandate.get_or_none(Mandate.instance == instance)
+    return list(_facts(mandate)) if mandate is not None else []
+
+
+def _facts(mandate: Mandate) -> Iterator[Fact]:
+    yield Fact(_("新しいお支払い方法"), _method(mandate.method))
+    if mandate.label:
+        yield Fact(_("口座・カード（番号の一部を伏せています）"), mandate.label)
+    if mandate.reference:
+        yield Fact(_("決済会社での番号"), mandate.reference)
+    if mandate.due_at is not None:
+        yield Fact(_("お客様のお手続きの期限"), local_time(mandate.due_at))
+    if mandate.active_from is not None:
+        yield Fact(_("ご請求の開始日"), str(format_date(mandate.active_from, "long")))
+    if mandate.ended_on is not None:
+        yield Fact(_("終了日"), str(format_date(mandate.ended_on, "long")))
+    present = Mandate.get_or_none(Mandate.in_use == mandate.contract_id, Mandate.id != mandate.id)
+    if present is not None:
+        yield Fact(
+            _("現在のお支払い"),
+            _("%(method)s %(label)s", method=_method(present.method), label=present.label)
+            if present.label
+            else _method(present.method),
+        )
+
+
+def _method(name: str) -> Text | str:
+    return site().catalogue.payment_methods.get(name, name)
+
+
+def books(asked: ChangeRequest | None) -> Sequence[Booked] | None:
+    """What the billing backend has in its books of the contract; None where it cannot be asked.
+
+    Calls a plugin: for those who must look into the books before they decide, and for nobody else.
+    """
+    billing = site().services.billing
+    if asked is None or asked.contract_id is None or billing is None:
+        return None
+    try:
+        found = [_booked(one) for one in bookings.of_contract(billing, asked.contract_id)]
+    except Exception:
+        log.exception("request %s: the billing backend raised while its books were read", asked.instance)
+        return None
+    return found
+
+
+def _booked(one: Booking) -> Booked:
+    total = str(_("%(yen)s円", yen=quotes.yen(one.total))) if one.total is not None else ""
+    return Booked(one.reference, KINDS.get(one.kind, one.kind), str(format_date(one.effective_on, "long")), total)
