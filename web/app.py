@@ -150,7 +150,7 @@ def create_app(site: Site) -> Flask:
     app.jinja_env.globals.update(staff_member=staff_member, staff_menu=staff.menu)
     app.jinja_env.globals.update(notices.SHOWN_IN_TEMPLATES)
     app.jinja_env.globals.update(_=_, user=user, shown=shown, menus={"main": MAIN, "registration": REGISTRATION})
-    app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time)
+    app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time, terms_version=terms.version)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     organisation = site.organisation

@@ -60,7 +60,7 @@ OWN_PASSWORD = Limit("own_password", 10, timedelta(minutes=5))
 
 # Like an application, each of these sends a mail, and one of them to an address that nobody has confirmed yet.
 RESET_NETWORK = Limit("reset_network", 20, timedelta(minutes=3))
-RESET_ADDRESS = Limit("reset_address", 5, timedelta(minutes=30))
+RESET_IDENTITY = Limit("reset_identity", 5, timedelta(minutes=30))
 CHANGE_ADDRESS = Limit("change_address", 10, timedelta(minutes=10))
 
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2): 30 minutes idle, 12 hours in all
@@ -322,7 +322,10 @@ class Access:
         email = inputs.email(email_text)
         if isinstance(subdomain, Refusal) or isinstance(email, Refusal):
             return tuple(said for said in (subdomain, email) if isinstance(said, Refusal))
-        wait = self._reserve(((RESET_NETWORK, network_of(remote)), (RESET_ADDRESS, email)), self._clock())
+        # By all that was typed, as for log-ins: under the address alone a stranger who names a subdomain at which it
+        # has no account, so that no mail goes out, would keep its owner from asking.
+        identity = f"{subdomain.name}\0{email}"
+        wait = self._reserve(((RESET_NETWORK, network_of(remote)), (RESET_IDENTITY, identity)), self._clock())
         if wait is not None:
             return (too_many(wait),)
         holders, accounts = _candidates(subdomain, email)
