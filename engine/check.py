@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ _JAPANESE = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u
 _SUBJECT = re.compile(r"Subject: *[^\s]")
 _LAMBDA = "<lambda>"
 _LISTED = 20
+_TEMPLATES = Environment(autoescape=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,20 +465,19 @@ def _done(workflow: Workflow, graph: _Graph) -> Iterator[Problem]:
 
 
 def _mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Problem]:
-    environment = Environment(autoescape=True)
     mails = {effect.name: effect for effect in reversed(_written_effects(workflow)) if effect.kind == "mail"}
     for effect in mails.values():
         for language in languages:
             for suffix in ("txt", "html"):
                 path = workflow.home / "mail" / f"{effect.name}.{language}.{suffix}"
                 if path.is_file():
-                    yield from _template(path, environment)
+                    yield from _template(path)
                 else:
                     message = f'mail "{effect.name}" has no template "{path.name}"; expected the file {path}'
                     yield Problem(effect.where, "MISSING_MAIL_TEMPLATE", message)
 
 
-def _template(path: Path, environment: Environment) -> Iterator[Problem]:
+def _template(path: Path) -> Iterator[Problem]:
     try:
         source = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -487,11 +488,22 @@ def _template(path: Path, environment: Environment) -> Iterator[Problem]:
         begin = source.partition("\n")[0][:60]
         message = f'template "{path.name}" begins with "{begin}"; expected a first line "Subject: …"'
         yield Problem(Location(str(path), 1), "TEMPLATE_ERROR", message)
+    fault = _syntax_fault(source)
+    if fault is not None:
+        line, what = fault
+        yield Problem(
+            Location(str(path), line), "TEMPLATE_ERROR", f'template "{path.name}" is not valid Jinja2: {what}'
+        )
+
+
+@lru_cache(maxsize=1024)
+def _syntax_fault(source: str) -> tuple[int, str] | None:
+    """Line and message of what is wrong with a template's syntax. Remembered: most of a check's time goes here."""
     try:
-        environment.parse(source)
+        _TEMPLATES.parse(source)
     except TemplateSyntaxError as error:
-        message = f'template "{path.name}" is not valid Jinja2: {error.message}'
-        yield Problem(Location(str(path), error.lineno), "TEMPLATE_ERROR", message)
+        return error.lineno, error.message or ""
+    return None
 
 
 # --- titles ---------------------------------------------------------------------------------------------------------

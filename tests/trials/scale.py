@@ -27,6 +27,9 @@ def trials(full: int) -> int:
     return ceil(full * part() - 1e-9)
 
 
+in_full = pytest.mark.skipif(part() < 1, reason="only in the long run: make soak")
+
+
 def seed() -> int:
     """The seed of this run, printed: `TETSUZUKI_SEED`, or a fresh one."""
     given = os.environ.get("TETSUZUKI_SEED")

@@ -24,6 +24,7 @@ from engine.sweep import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import CHEAP, SECRET, SiteMaker
 from tests.smtp_server import MailServer, Received
+from tests.trials.scale import in_full
 from web.bootstrap import Site
 from workflows.faq.search import folded, found, matches, words
 from workflows.notices import board, prose
@@ -451,7 +452,7 @@ def test_preview_of_the_mail_sends_nothing(any_site: Site, mailer: MemoryMailer,
     assert announcer.audience_size((CHAT,)) == 0
 
 
-KILLS = ("before the 250", "after the 250")
+KILLS = (pytest.param("before the 250", marks=in_full), "after the 250")
 
 
 @pytest.mark.parametrize("moment", KILLS)
