@@ -275,15 +275,24 @@ class SiteAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class Nobody:
+    """There was somebody, and they were removed on purpose: a mail to them has lost its point."""
+
+
+NOBODY = Nobody()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipient:
     """Finds the address behind a role such as "applicant" when a mail is rendered.
 
-    `language` answers inside the transaction that makes the effect; `address` when it is delivered. `amend`, where it
+    `language` answers inside the transaction that makes the effect; `address` when it is delivered. Where it answers
+    `NOBODY` the mail is cancelled; None, an address that should be there and is not, is an incident. `amend`, where it
     is given, lets an operator correct a wrong address (an incident's `amend`): it writes the record.
     """
 
     language: Callable[[Attempt], str]
-    address: Callable[[Instance, Records], Address | SiteAddress | None]
+    address: Callable[[Instance, Records], Address | SiteAddress | Nobody | None]
     amend: Callable[[Instance, Records, str], None] | None = None
 
 

@@ -19,7 +19,7 @@ from jinja2 import TemplateError
 
 from engine.definition import Effect, Instance, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
-from engine.errors import UnknownWorkflow
+from engine.errors import NobodyLeft, UnknownWorkflow
 from engine.mail import NoRecipient, Renderer
 from engine.outcomes import Claim
 from engine.runtime import Engine
@@ -150,6 +150,8 @@ class Dispatcher:
                 if sight.now >= claim.deadline_at:
                     return effect, Failed("deadline", f"not delivered in time, {claim.attempts} tries"), None
                 return effect, *self._ready(claim, effect, workflow, found, unit)
+        except NobodyLeft:
+            return None
         except UnknownWorkflow as error:
             return None, Failed("no_definition", str(error)), None
         except Exception as error:

@@ -80,6 +80,10 @@ class UnknownInstance(EngineError):
     status = 404
 
 
+class NobodyLeft(EngineError):
+    """Whoever this mail was for has been removed."""
+
+
 class UnknownWorkflow(EngineError):
     """No definition of this workflow and version is loaded."""
 

@@ -15,7 +15,7 @@ from engine import chain
 from engine.definition import Actor, Instance
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.runtime import Engine, opened
-from engine.store import Unit, from_db, to_db
+from engine.store import Unit, Violation, from_db, to_db
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
 def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> None:
     """Correct the recipient's address in its record, then retry. A mail that carries a link gets a new one.
 
-    Raises EventNotPossible where the workflow does not let this recipient be amended.
+    Raises EventNotPossible where the workflow does not let this recipient be amended, and Refused where a unique index
+    of the workflow holds the address already.
     """
     again = _again(engine)
 
@@ -140,6 +141,22 @@ def _act(
     if not reason.strip():
         raise EventNotPossible("A reason is needed: it is written into history.")
     number, place = _parse(ref)
+    try:
+        _act_within(engine, ref, number, place, actor, event, reason.strip(), act)
+    except Violation as violation:
+        raise engine.refusal_of(violation, number) from violation
+
+
+def _act_within(
+    engine: Engine,
+    ref: str,
+    number: int,
+    place: tuple[int, int] | str,
+    actor: Actor,
+    event: str,
+    reason: str,
+    act: Callable[[Unit, Instance, tuple[int, int] | str, datetime], None],
+) -> None:
     with opened(engine, number) as (unit, found, now, committed):
         if isinstance(place, str):
             open_one = unit.rows(
@@ -154,7 +171,7 @@ def _act(
             raise UnknownEffect(f"There is no open incident {ref}.")
         before = found.generation
         act(unit, found, place, now)
-        said: dict[str, object] = {"incident": ref, "reason": reason.strip()}
+        said: dict[str, object] = {"incident": ref, "reason": reason}
         if found.generation != before:
             said[chain.LINK] = found.generation
         engine.note(unit, found, event, actor, said, now)

@@ -15,9 +15,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from engine.definition import HOLDER, Address, Effect, Instance, Records, SiteAddress, Workflow
+from engine.definition import HOLDER, Address, Effect, Instance, Nobody, Records, SiteAddress, Workflow
 from engine.delivery import Message
-from engine.errors import EngineError
+from engine.errors import EngineError, NobodyLeft
 from engine.text import reading_in
 
 HIDDEN_LINK = "…"
@@ -69,8 +69,11 @@ class Renderer:
         language: str = "",
         hide_link: bool = False,
     ) -> Message:
-        """The message, ready to send. Raises NoRecipient, and Jinja's errors where a template is wrong."""
+        """The message, ready to send. Raises NoRecipient, NobodyLeft where they were removed on purpose, and Jinja's
+        errors where a template is wrong."""
         address = self._address(workflow, effect.to, instance, records)
+        if isinstance(address, Nobody):
+            raise NobodyLeft
         if address is None:
             raise NoRecipient(f"There is no address for {effect.to!r} of {instance.subject} any more.")
         copy = self._address(workflow, effect.cc, instance, records) if effect.cc else None
@@ -92,10 +95,10 @@ class Renderer:
             text=text.lstrip("\n"),
             html=html,
             language=chosen,
-            cc=(copy.email,) if copy is not None and copy.email != address.email else (),
+            cc=(copy.email,) if isinstance(copy, Address) and copy.email != address.email else (),
         )
 
-    def _address(self, workflow: Workflow, role: str, instance: Instance, records: Records) -> Address | None:
+    def _address(self, workflow: Workflow, role: str, instance: Instance, records: Records) -> Address | Nobody | None:
         found = workflow.recipients[role].address(instance, records)
         if isinstance(found, SiteAddress):
             return Address(str(self.site[found.name]), found.language)

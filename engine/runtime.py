@@ -16,7 +16,7 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -48,6 +48,7 @@ from engine.errors import (
     EngineError,
     EventNotPossible,
     Forbidden,
+    NobodyLeft,
     Refused,
     StaleForm,
     TransitionConflict,
@@ -409,7 +410,8 @@ class Engine:
                 for effect, language in effects:
                     if effect.kind == "mail":
                         figures = dict(effect.figures(attempt)) if effect.figures else {}
-                        mails.append(self.render(workflow, effect, found, unit, figures, language))
+                        with suppress(NobodyLeft):  # it will be cancelled
+                            mails.append(self.render(workflow, effect, found, unit, figures, language))
             return Preview(
                 source,
                 found.state,
@@ -820,6 +822,12 @@ class Engine:
             for transition in transitions
             for conflict in transition.conflicts
         )
+
+    def refusal_of(self, violation: Violation, instance: int) -> Exception:
+        """What a violated index means to an instance, by any of its workflow's declared conflicts."""
+        workflow = self.workflow(self._read(instance)[0])
+        ways: tuple[Start | Transition, ...] = (workflow.start, *workflow.transitions)
+        return self._refusal_of(violation, (conflict for way in ways for conflict in way.conflicts))
 
     @staticmethod
     def _refusal_of(violation: Violation, conflicts: Iterable[Conflict]) -> Exception:

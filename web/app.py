@@ -152,7 +152,7 @@ def create_app(site: Site) -> Flask:
     app.jinja_env.globals.update(
         _=_, user=user, shown=shown, in_registration=in_registration, menus={"main": MAIN, "registration": REGISTRATION}
     )
-    app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time)
+    app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time, terms_version=terms.version)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     organisation = site.organisation

@@ -152,7 +152,7 @@ def build(
         organisation=organisation,
         zone=ZoneInfo(settings.timezone),
     )
-    staff = Staff(hasher, services.vault, throttles, now, organisation=organisation)
+    staff = Staff(settings.secret_key, hasher, services.vault, throttles, now, organisation=organisation)
     heartbeat = Heartbeat(engine, dispatcher, chores=(access.purge, staff.purge))
     return Site(
         settings=settings,

@@ -58,6 +58,7 @@ LANGUAGE = Cookie("language", timedelta(days=365))
 # A browser that has logged in before keeps its own allowance of guesses, so that a stranger who guesses at the same
 # account cannot lock its owner out.
 DEVICE = Cookie("device", timedelta(days=180))
+STAFF_DEVICE = Cookie("staff_device", timedelta(days=180))
 # A mail may be held up for 72 hours and its link then lives for 24.
 APPLIED = Cookie("applied", timedelta(hours=97))
 

@@ -18,11 +18,10 @@ SHA-256, which needs no salt or stretching at that length; passwords are stored 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.definition import Refusal, Secret
@@ -30,6 +29,7 @@ from engine.store import Clock, transaction
 from engine.text import _
 from workflows import inputs
 from workflows.catalogue import Catalogue, Organisation
+from workflows.devices import Device, Devices
 from workflows.inputs import Subdomain
 from workflows.passwords import Hasher
 from workflows.records import Account, Contract, Customer, PendingApplication, Session
@@ -60,18 +60,16 @@ OWN_PASSWORD = Limit("own_password", 10, timedelta(minutes=5))
 
 # Like an application, each of these sends a mail, and one of them to an address that nobody has confirmed yet.
 RESET_NETWORK = Limit("reset_network", 20, timedelta(minutes=3))
-RESET_ADDRESS = Limit("reset_address", 5, timedelta(minutes=30))
+RESET_IDENTITY = Limit("reset_identity", 5, timedelta(minutes=30))
 CHANGE_ADDRESS = Limit("change_address", 10, timedelta(minutes=10))
 
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2): 30 minutes idle, 12 hours in all
 ABSOLUTE = timedelta(hours=12)
-DEVICE_LIFE = timedelta(days=180)
 PENDING_LIFE = timedelta(minutes=30)
 
 _SEEN_EVERY = timedelta(minutes=1)
 _SECOND_CLICK = timedelta(minutes=1)
 _TOKEN_BYTES = 32
-_NONCE_BYTES = 16
 _TOKYO = ZoneInfo("Asia/Tokyo")
 _DEFAULT_ORGANISATION = Organisation()
 
@@ -95,12 +93,6 @@ class PendingInput:
     password: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Device:
-    account_id: int
-    nonce: str
-
-
 class Access:
     """Identifies customers and logs accounts in. `secret` signs device cookies; `zone` decides which day it is.
 
@@ -122,7 +114,7 @@ class Access:
         idle: timedelta = IDLE,
         absolute: timedelta = ABSOLUTE,
     ) -> None:
-        self._secret = secret
+        self._devices = Devices(secret, "device")
         self._hasher = hasher
         self._catalogue = catalogue
         self._throttles = throttles
@@ -220,8 +212,8 @@ class Access:
             return tuple(said for said in (subdomain, email, missing) if isinstance(said, Refusal))
         now = self._clock()
         holders, accounts = _candidates(subdomain, email)
-        known = self._known_device(device, now)
-        if known is not None and known.account_id not in {account.id for account in accounts}:
+        known = self._devices.known(device, now)
+        if known is not None and known.owner not in {account.id for account in accounts}:
             known = None
         # The key is what was typed, not what it named: the buckets of accounts that do not exist fill up like others.
         guesses = self._admit(f"{subdomain.name}\0{email}", network_of(remote), known, now)
@@ -245,7 +237,7 @@ class Access:
             return (mismatch,)
         return LoggedIn(account, token, self.device(account.id, now, known.nonce if known else None))
 
-    def _admit(self, identity: str, network: str, known: _Device | None, now: datetime) -> Sequence[Guess] | timedelta:
+    def _admit(self, identity: str, network: str, known: Device | None, now: datetime) -> Sequence[Guess] | timedelta:
         """Count the guess in a known device's bucket or else, that being full too, in those of strangers.
 
         Returns where it was counted, or how long to wait.
@@ -259,7 +251,7 @@ class Access:
             )
         ]
         if known is not None:
-            ways.insert(0, ((LOG_IN_DEVICE, f"{known.account_id}\0{known.nonce}"),))
+            ways.insert(0, ((LOG_IN_DEVICE, f"{known.owner}\0{known.nonce}"),))
         for guesses in ways:
             wait = self._reserve(guesses, now)
             if wait is None:
@@ -322,7 +314,10 @@ class Access:
         email = inputs.email(email_text)
         if isinstance(subdomain, Refusal) or isinstance(email, Refusal):
             return tuple(said for said in (subdomain, email) if isinstance(said, Refusal))
-        wait = self._reserve(((RESET_NETWORK, network_of(remote)), (RESET_ADDRESS, email)), self._clock())
+        # By all that was typed, as for log-ins: under the address alone a stranger who names a subdomain at which it
+        # has no account, so that no mail goes out, would keep its owner from asking.
+        identity = f"{subdomain.name}\0{email}"
+        wait = self._reserve(((RESET_NETWORK, network_of(remote)), (RESET_IDENTITY, identity)), self._clock())
         if wait is not None:
             return (too_many(wait),)
         holders, accounts = _candidates(subdomain, email)
@@ -346,23 +341,7 @@ class Access:
         To be set on log-in and after a mailed link was used, HttpOnly. It opens nothing: it only counts the guesses
         that come with it apart from those of strangers. `nonce` keeps the bucket of a cookie that is renewed.
         """
-        issued = int((now or self._clock()).timestamp())
-        body = f"{account_id}.{issued}.{nonce or secrets.token_urlsafe(_NONCE_BYTES)}"
-        return f"{body}.{self._sign(body)}"
-
-    def _known_device(self, cookie: str | None, now: datetime) -> _Device | None:
-        body, _dot, signature = (cookie or "").rpartition(".")
-        expected = self._sign(body)
-        if not hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), expected.encode()):
-            return None
-        account_id, issued, nonce = body.split(".")  # ours, as its signature is
-        if now - datetime.fromtimestamp(int(issued), UTC) >= DEVICE_LIFE:
-            return None
-        return _Device(int(account_id), nonce)
-
-    def _sign(self, body: str) -> str:
-        text = f"device\0{body}".encode("utf-8", "surrogatepass")
-        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()
+        return self._devices.issue(account_id, now or self._clock(), nonce)
 
     # セッション
 

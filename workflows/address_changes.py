@@ -14,7 +14,18 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, link_holder
+from engine.definition import (
+    NOBODY,
+    Address,
+    Attempt,
+    Conflict,
+    Instance,
+    Nobody,
+    Recipient,
+    Records,
+    Refusal,
+    link_holder,
+)
 from engine.text import _
 from workflows.permissions import acting_account
 from workflows.records import Account, AddressChange, Customer
@@ -67,6 +78,22 @@ def close_change(attempt: Attempt) -> None:
     attempt.records.update(AddressChange, {"instance": attempt.instance.id}, slot=None)
 
 
+def call_off_unconfirmed(records: Records, account: Account) -> None:
+    """An account's new password ends a change of its log-in address that was asked for and is not confirmed: whoever
+    asked knew the password before, and that may have been the reason to change it. The account's row is held.
+
+    A change that was made keeps its slot: the old address can still put itself back, and a second change cannot follow.
+    """
+    change = records.get(AddressChange, slot=login_slot(account.id))
+    if change is not None and account.email == change.old:
+        records.update(AddressChange, {"instance": change.instance}, slot=None)
+
+
+def login_slot(account_id: int) -> str:
+    """What an account's change of its log-in address occupies."""
+    return f"account:{account_id}/login"
+
+
 def forget_change(attempt: Attempt) -> None:
     """Nothing personal is left: every mail about it has arrived or was given up."""
     attempt.records.delete(AddressChange, instance=attempt.instance.id)
@@ -90,14 +117,14 @@ def _language(attempt: Attempt) -> str:
     return change.language if change is not None else "ja"
 
 
-def _new(instance: Instance, records: Records) -> Address | None:
+def _new(instance: Instance, records: Records) -> Address | Nobody:
     change = change_of(instance, records)
-    return Address(change.new, change.language) if change is not None else None
+    return Address(change.new, change.language) if change is not None else NOBODY  # forgotten: see above
 
 
-def _old(instance: Instance, records: Records) -> Address | None:
+def _old(instance: Instance, records: Records) -> Address | Nobody:
     change = change_of(instance, records)
-    return Address(change.old, change.language) if change is not None else None
+    return Address(change.old, change.language) if change is not None else NOBODY
 
 
 def _account(instance: Instance, records: Records) -> Address | None:

@@ -10,7 +10,8 @@ those before and after (RFC 6238 §6), and never twice: the step of the last one
 statement that asks for it, so of two log-ins with one code at the same moment one gets in.
 
 Guesses are counted as those of customers are (see `throttle` and `access`), in buckets of their own. The bucket of an
-identity can be filled by any stranger; it gives guesses again with time, and a new set-up empties it.
+identity can be filled by any stranger: so a browser in which its owner has logged in before has one of its own (see
+`devices`). It gives guesses again with time, and a new set-up empties it.
 
 Nothing here lets a reader of the database in (I11): tokens are stored as their SHA-256, passwords as Argon2 hashes,
 TOTP secrets sealed by the vault.
@@ -36,6 +37,7 @@ from engine.store import Clock, transaction
 from engine.text import Text, _
 from workflows import inputs, passwords
 from workflows.catalogue import Organisation
+from workflows.devices import Device, Devices
 from workflows.passwords import Hasher
 from workflows.records import Account, StaffMember, StaffSession, StaffSetUp
 from workflows.throttle import Guess, Limit, Throttles, network_of, too_many
@@ -48,6 +50,7 @@ STAFF_HERE = Limit("staff_here", 10, timedelta(minutes=5))  # this network, this
 # With both factors to guess at once, 100 and one more each quarter of an hour (NIST SP 800-63B §5.2.2) find a code of
 # six digits, three of which fit at any time, once in some nine years, and only for who has the password already.
 STAFF_IDENTITY = Limit("staff_identity", 100, timedelta(minutes=15))
+STAFF_DEVICE = Limit("staff_device", 10, timedelta(minutes=15))
 
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2)
 ABSOLUTE = timedelta(hours=12)
@@ -116,22 +119,33 @@ class OpenedSetUp:
 
 @dataclass(frozen=True, slots=True)
 class StaffLoggedIn:
-    """A staff member has logged in. `token` is for their cookie."""
+    """A staff member has logged in. `token` is for their cookie, `device` for one that outlives it."""
 
     member: StaffMember
     token: str = field(repr=False)
+    device: str = field(repr=False)
 
 
 class Staff:
-    """Adds staff members, sets them up and logs them in. `vault` seals their TOTP secrets.
+    """Adds staff members, sets them up and logs them in.
+
+    `secret` signs device cookies, `vault` seals TOTP secrets.
 
     `now` is aware everywhere; where it is None, `clock` tells it. `remote` is the visitor's IP address. `log_in` may
     not be called inside a transaction (RuntimeError).
     """
 
     def __init__(
-        self, hasher: Hasher, vault: Vault, throttles: Throttles, clock: Clock, *, organisation: Organisation
+        self,
+        secret: bytes,
+        hasher: Hasher,
+        vault: Vault,
+        throttles: Throttles,
+        clock: Clock,
+        *,
+        organisation: Organisation,
     ) -> None:
+        self._devices = Devices(secret, "staff device")
         self._hasher = hasher
         self._vault = vault
         self._throttles = throttles
@@ -263,22 +277,23 @@ class Staff:
     # Log-in
 
     def log_in(
-        self, email_text: str, password: str, code_text: str, remote: str
+        self, email_text: str, password: str, code_text: str, remote: str, device: str | None = None
     ) -> StaffLoggedIn | tuple[Refusal, ...]:
-        """Open a session with mail address, password and code, or say why not: one message for whatever is wrong."""
+        """Open a session with mail address, password and code, or say why not: one message for whatever is wrong.
+
+        `device` is the device cookie that came along.
+        """
         email = inputs.email(email_text)
         if isinstance(email, Refusal):
             return (email,)
-        now, network = self._clock(), network_of(remote)
-        guesses: tuple[Guess, ...] = (
-            (STAFF_NETWORK, network),
-            (STAFF_HERE, f"{network}\0{email}"),
-            (STAFF_IDENTITY, email),
-        )
-        wait = self._throttles.reserve_all(guesses, now)
-        if wait is not None:
-            return (too_many(wait),)
+        now = self._clock()
         member = StaffMember.get_or_none(email=email)
+        known = self._devices.known(device, now)
+        if known is not None and (member is None or known.owner != member.id):
+            known = None
+        guesses = self._admit(email, network_of(remote), known, now)
+        if isinstance(guesses, timedelta):
+            return (too_many(guesses),)
         hashed = member.password_hash if member is not None else _NOT_SET
         right = self._hasher.verify(hashed, password)  # what is no hash takes as long
         step = self._step(member, code_text, now)
@@ -288,7 +303,25 @@ class Staff:
         if token is None:
             return (_MISMATCH,)
         self._throttles.release_all(guesses, now)
-        return StaffLoggedIn(member, token)
+        return StaffLoggedIn(member, token, self._devices.issue(member.id, now, known.nonce if known else None))
+
+    def _admit(self, email: str, network: str, known: Device | None, now: datetime) -> tuple[Guess, ...] | timedelta:
+        """Count the guess in a known device's bucket or else, that being full too, in those of strangers.
+
+        Returns where it was counted, or how long to wait.
+        """
+        ways: list[tuple[Guess, ...]] = [
+            ((STAFF_NETWORK, network), (STAFF_HERE, f"{network}\0{email}"), (STAFF_IDENTITY, email))
+        ]
+        if known is not None:
+            ways.insert(0, ((STAFF_DEVICE, f"{known.owner}\0{known.nonce}"),))
+        waits: list[timedelta] = []
+        for guesses in ways:
+            wait = self._throttles.reserve_all(guesses, now)
+            if wait is None:
+                return guesses
+            waits.append(wait)
+        return min(waits)
 
     def _step(self, member: StaffMember | None, code_text: str, now: datetime) -> int | None:
         """The step that a member's code is of; of a secret that nobody has, where there is no such member."""

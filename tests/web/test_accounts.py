@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.testing import Clock, MemoryMailer
+from tests.conftest import SiteMaker
 from tests.dumps import dump
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
 from web.app import create_app
@@ -21,7 +23,7 @@ from web.current import terms_of_use
 from workflows import inputs
 from workflows.access import INVITE_ADDRESS
 from workflows.permissions import ADMIN, EDITOR, ROLES, VIEWER
-from workflows.records import Account, Contract, Customer, Invitation
+from workflows.records import Account, Application, Contract, Customer, Invitation
 
 LIST = "/registration/accounts"
 INVITED = {"user_name": "見本 次郎", "email": "jiro@customer.example", "role": EDITOR}
@@ -170,6 +172,40 @@ def test_terms_that_were_accepted_are_recorded(
     applicant.press("アカウント作成を完了する")
     for email in (INVITED["email"], SECOND):
         assert Account.get(Account.email == email).terms_version == version
+
+
+def test_terms_that_were_revised_while_a_form_was_open_are_shown_again_and_not_taken_for_accepted(
+    make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.pdf"
+    file.write_bytes(b"%PDF-1")
+    site = make_site(sqlite_url, clock=clock, mailer=mailer, terms=file)
+    app = create_app(site)
+    account(site, add_customer(), EMAIL)
+    hanako = Browser(app)
+    hanako.log_in()
+    invite(hanako)
+    jiro, applicant = Browser(app), Browser(app)
+    jiro.open(mailed(site, mailer))
+    applicant.identify()
+    file.write_bytes(b"%PDF-2")
+    choose(jiro)
+    assert "利用約款が改定されました" in jiro.text
+    applicant.describe(email=SECOND)
+    assert "利用約款が改定されました" in applicant.text
+    applicant.describe(email=SECOND)
+    file.write_bytes(b"%PDF-3")
+    applicant.press("はい")
+    assert (applicant.response.status_code, applicant.path) == (422, "/apply/confirm")
+    assert "利用約款が改定されました" in applicant.text
+    assert Account.select().count() == 1
+    assert Application.select().count() == 0
+    jiro.open(jiro.path)
+    choose(jiro)
+    applicant.press("はい")
+    versions = {Account.get(Account.email == INVITED["email"]).terms_version, Application.get().terms_version}
+    with app.app_context():
+        assert versions == {terms_of_use().version()}
 
 
 def test_own_terms_have_a_version_of_their_own(site: Site) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from engine.testing import MemoryMailer
 from tests.waiting import until
 from web.bootstrap import Site, build
 from web.cli import main, tetsuzuki
+from web.cli.serving import stop_signal
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from web.settings import read
 from workflows.account_creation import ApplicationInput
@@ -464,6 +466,37 @@ def test_a_worker_works_until_it_is_told_to_stop(run: Run, tmp_path: Path) -> No
     worker.terminate()
     assert worker.wait(60) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+# A SIGTERM comes at every line that the wait runs, those of what it calls included.
+_SIGNALLED_AT_EVERY_LINE = """
+import os, signal, sys
+from web.cli.serving import stop_signal
+
+def trace(frame, event, _):
+    if event == "line":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return trace
+
+with stop_signal() as stopped:
+    sys.settrace(trace)
+    stopped()
+    sys.settrace(None)
+"""
+
+
+def test_a_signal_that_comes_as_the_worker_begins_to_wait_is_heeded() -> None:
+    command = [sys.executable, "-c", _SIGNALLED_AT_EVERY_LINE]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_a_signal_that_came_before_the_worker_waits_is_heeded_and_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_signal() as stopped:
+        signal.raise_signal(signal.SIGTERM)
+        stopped()
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_serve_says_that_its_address_is_taken(run: Run) -> None:

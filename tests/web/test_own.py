@@ -461,3 +461,22 @@ def test_whatever_is_typed_is_answered_and_kept_only_in_its_canonical_form(
     assert inputs.user_name(found.user_name) == found.user_name
     assert found.language in ("ja", "en")
     assert found.email == EMAIL
+
+
+def test_a_form_that_is_sent_again_does_not_tell_that_an_account_was_made_meanwhile(
+    site: Site, app: Flask, customer: Customer
+) -> None:
+    browser = Browser(app)
+    browser.open("/password/forgotten")
+    action, data = browser.filled("メールを送信する", subdomain=SUBDOMAIN, email="new@customer.example")
+    before = browser.client.post(action, data=data)
+    Account.create(
+        customer=customer,
+        email="new@customer.example",
+        user_name=USER_NAME,
+        password_hash="x",
+        role=VIEWER,
+        created_at=site.clock(),
+    )
+    after = browser.client.post(action, data=data)
+    assert (after.status_code, after.headers["Location"]) == (before.status_code, before.headers["Location"])

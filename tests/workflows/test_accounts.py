@@ -490,3 +490,58 @@ def test_of_two_invitations_and_of_two_activations_at_once_one_is_done(any_site:
         )
         assert [error.refusal.code for error in came if isinstance(error, Refused)] == ["address_taken"]
         assert Account.select().where((Account.customer == of) & (Account.email == EMAIL)).count() == 1
+
+
+# What an attacker would try
+
+
+def test_a_mail_about_a_role_has_lost_its_point_once_the_account_is_deleted(
+    any_site: Site, mailer: MemoryMailer
+) -> None:
+    of = customer()
+    admin, other = account(of, "hanako"), account(of, "taro", VIEWER)
+    change_role(any_site, admin, other, EDITOR)
+    remove(any_site, admin, Account.get_by_id(other.id))
+    any_site.dispatcher.drain()
+    assert [mail.subject for mail in mailer.sent] == ["サポートサイトのアカウントが削除されました"]
+    assert incidents(any_site.engine) == []
+
+
+@pytest.mark.parametrize("how", ["deleted", "demoted"])
+def test_who_is_no_administrator_any_more_comes_not_back_by_their_own_invitation(any_site: Site, how: str) -> None:
+    of = customer()
+    admin, other = account(of, "hanako"), account(of, "taro")
+    number = invite(any_site, other, role=ADMIN)
+    if how == "deleted":
+        remove(any_site, admin, other)
+    else:
+        change_role(any_site, admin, other, VIEWER)
+    assert refusal(lambda: activate(any_site, number)) == "inviter_gone"
+    any_site.engine.fire(number, "resend", acting(admin), shown(any_site, number))  # now in the name of `admin`
+    activate(any_site, number)
+    assert Account.get(Account.email == EMAIL).role == ADMIN
+
+
+def test_of_an_invitation_and_the_deletion_of_its_inviter_at_once_one_comes_first(any_site: Site) -> None:
+    of = customer()
+    admin = account(of, "hanako")
+    for place in range(4):
+        other = account(of, f"taro{place}")
+        number = invite(any_site, other, f"{place}@mihon.example")
+        came = race(any_site, partial(activate, any_site, number), partial(remove, any_site, admin, other))
+        there = Account.select().where(Account.email == f"{place}@mihon.example").exists()
+        assert came[1] is None
+        assert isinstance(came[0], Refused) != there
+
+
+def test_amending_an_address_to_one_that_is_invited_already_is_refused(any_site: Site, mailer: MemoryMailer) -> None:
+    admin = account(customer(), "hanako")
+    invite(any_site, admin)
+    mailer.answer = lambda message: Failed("550", "no such user")
+    number = invite(any_site, admin, "jirro@mihon.example")
+    any_site.dispatcher.drain()
+    operator = Actor("operator", "root")
+    assert refusal(lambda: amend(any_site.engine, f"{number}.1.0", operator, "typing error", EMAIL)) == (
+        "already_invited"
+    )
+    assert len(incidents(any_site.engine)) == 2

@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 
 from engine.definition import SYSTEM_ACTOR, Actor, Secret
+from engine.delivery import Failed
 from engine.errors import EngineError, EventNotPossible, Forbidden, Refused
-from engine.incidents import incidents
+from engine.incidents import incidents, retry
+from engine.store import transaction
 from engine.sweep import stuck
 from engine.testing import Clock, MemoryMailer
+from tests.conftest import SiteMaker
 from tests.dumps import dump, dump_bytes
+from tests.waiting import until
 from web.bootstrap import Site
 from workflows.account_profile_change import ProfileInput
 from workflows.account_profile_change.inputs import mark
@@ -591,8 +595,9 @@ def test_an_address_that_an_import_has_changed_is_not_overwritten_by_a_link(any_
 
 
 def test_i11_no_step_leaves_a_usable_link_or_a_password_in_the_database(any_site: Site) -> None:
-    hanako = account(any_site, customer())
-    numbers = [ask(any_site, hanako.id), move(any_site, hanako), change_contractor(any_site, hanako)]
+    of = customer()
+    hanako, taro = account(any_site, of), account(any_site, of, "taro@mihon.example")
+    numbers = [ask(any_site, taro.id), move(any_site, hanako), change_contractor(any_site, hanako)]
     any_site.dispatcher.drain()
     proofs = [link(any_site, n, role).proof for n in numbers for role in ("holder", "stop")]
     reset(any_site, numbers[0])
@@ -602,3 +607,119 @@ def test_i11_no_step_leaves_a_usable_link_or_a_password_in_the_database(any_site
     stored = dump_bytes(any_site.db)
     assert [one for one in (*proofs, PASSWORD, OTHER) if one.encode() in stored] == []
     assert Session.select().count() == 0
+
+
+# What an attacker would try
+
+
+def test_a_mail_to_an_account_that_was_deleted_has_lost_its_point(any_site: Site, mailer: MemoryMailer) -> None:
+    hanako = account(any_site, customer())
+    reset(any_site, ask(any_site, hanako.id))
+    change_password(any_site, Account.get_by_id(hanako.id), "")
+    any_site.engine.start("password_reset", f"account:{hanako.id}", VISITOR)
+    any_site.engine.run_due()
+    mailer.tried.clear()
+    Account.delete().where(Account.id == hanako.id).execute()
+    any_site.dispatcher.drain()
+    assert mailer.tried == []
+    assert incidents(any_site.engine) == []
+    assert stuck(any_site.engine) == []
+    states = any_site.db.execute_sql("SELECT state FROM outbox WHERE state <> 'done'").fetchall()
+    assert states == [("cancelled",)] * 3
+
+
+def test_a_mail_that_staff_try_again_after_its_change_was_forgotten_is_cancelled(
+    any_site: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
+    mailer.answer = lambda message: Failed("550", "no such user")
+    number = move(any_site, account(any_site, customer()))
+    any_site.dispatcher.drain()
+    for _step in range(2):  # it expires, and is forgotten
+        clock.forward(days=5)
+        any_site.engine.run_due()
+    assert AddressChange.select().count() == 0
+    for found in incidents(any_site.engine):
+        retry(any_site.engine, found.ref, Actor("operator", "root"), "again")
+    any_site.dispatcher.drain()
+    assert incidents(any_site.engine) == []
+    assert state(any_site, number) == "closed"
+
+
+@pytest.mark.parametrize("way", ["change", "reset"])
+def test_a_new_password_calls_off_a_change_of_address_that_was_asked_for_with_the_old_one(
+    any_site: Site, way: str
+) -> None:
+    hanako = account(any_site, customer())
+    number = move(any_site, hanako, "thief@elsewhere.example")
+    if way == "change":
+        change_password(any_site, hanako, "")
+    else:
+        reset(any_site, ask(any_site, hanako.id))
+    with pytest.raises(Refused) as refused:
+        any_site.engine.fire(number, "confirm", link(any_site, number))
+    assert codes(refused) == ["called_off"]
+    assert email_of(hanako) == "hanako@mihon.example"
+    again = move(any_site, Account.get_by_id(hanako.id))  # its owner may ask anew at once
+    any_site.engine.fire(again, "confirm", link(any_site, again))
+    assert email_of(hanako) == "new@mihon.example"
+
+
+def test_a_new_password_frees_no_way_past_the_old_address_that_can_still_put_itself_back(any_site: Site) -> None:
+    hanako = account(any_site, customer())
+    number = move(any_site, hanako, "thief@elsewhere.example")
+    any_site.engine.fire(number, "confirm", link(any_site, number))
+    change_password(any_site, hanako, "")
+    with pytest.raises(Refused) as refused:
+        move(any_site, Account.get_by_id(hanako.id), "second@elsewhere.example")
+    assert codes(refused) == ["already_changing"]
+    any_site.engine.fire(number, "undo", link(any_site, number, "stop"))
+    assert email_of(hanako) == "hanako@mihon.example"
+
+
+def test_of_a_new_password_and_the_confirmation_at_once_no_address_moves_after_the_password(any_site: Site) -> None:
+    of = customer()
+    for place in range(4):
+        hanako = account(any_site, of, f"h{place}@mihon.example")
+        number = move(any_site, hanako, f"n{place}@mihon.example")
+        lost = at_once(
+            any_site,
+            partial(change_password, any_site, hanako, ""),
+            lambda number=number: any_site.engine.fire(number, "confirm", link(any_site, number)),
+        )
+        moved = email_of(hanako) == f"n{place}@mihon.example"
+        assert lost == ([] if moved else ["Refused"])
+        assert (AddressChange.get(AddressChange.instance == number).slot is not None) == moved
+
+
+def test_nobody_keeps_an_owner_from_asking_by_naming_other_subdomains(any_site: Site) -> None:
+    hanako = account(any_site, customer())
+    for _time in range(8):
+        any_site.access.forgotten("elsewhere", hanako.email, "203.0.113.9")
+    assert any_site.access.forgotten("mihon", hanako.email, "192.0.2.1") == (hanako.id,)
+
+
+def test_an_import_that_writes_the_address_at_the_same_moment_is_seen(
+    make_site: SiteMaker, postgres_url: str, clock: Clock
+) -> None:
+    site = make_site(postgres_url, clock=clock)
+    of = customer()
+    number = change_contractor(site, account(site, of))
+    proof, lost = link(site, number), []
+
+    def confirm() -> None:
+        try:
+            site.engine.fire(number, "confirm", proof)
+        except Refused as refused:
+            lost.append(refused.refusal.code)
+        finally:
+            site.db.close()
+
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with transaction():  # as an import does it
+        Customer.update(contractor_email="imported@mihon.example").where(Customer.id == of.id).execute()
+        confirming = threading.Thread(target=confirm)
+        confirming.start()
+        until(lambda: site.db.execute_sql(waits).fetchone()[0] == 1, "the confirmation to wait for the customer's row")
+    confirming.join()
+    assert lost == ["moved_on"]
+    assert registered(of) == "imported@mihon.example"

@@ -148,6 +148,41 @@ def test_botnet_fills_one_bucket_and_a_new_set_up_empties_it(site: Site, clock: 
     assert isinstance(site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE), StaffLoggedIn)
 
 
+def test_strangers_do_not_lock_an_owner_out_of_a_browser_that_has_logged_in_before(site: Site, clock: Clock) -> None:
+    secret = enrolled(site, clock)
+    found = site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
+    assert isinstance(found, StaffLoggedIn)
+    for host in range(101):
+        said = codes(site.staff.log_in(EMAIL, PASSWORD, "12345", f"198.51.{host}.7"))
+    assert said == ["too_many"]
+    clock.forward(minutes=1)
+    later = site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE, found.device)
+    assert isinstance(later, StaffLoggedIn)
+    for _guess in range(10):
+        assert codes(site.staff.log_in(EMAIL, PASSWORD, "12345", REMOTE, later.device)) == ["staff_mismatch"]
+    clock.forward(minutes=1)
+    said = codes(site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE, later.device))
+    assert said == ["too_many"]  # renewed, it is still the same bucket
+
+
+def test_device_cookie_is_its_owners_and_no_customers(site: Site, clock: Clock) -> None:
+    secret = enrolled(site, clock)
+    enrolled(site, clock, "suzuki@office.example", "鈴木 一郎")
+    found = site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
+    assert isinstance(found, StaffLoggedIn)
+    customers = site.access.device(found.member.id)
+    for host in range(101):
+        for email in (EMAIL, "suzuki@office.example"):
+            site.staff.log_in(email, PASSWORD, "12345", f"198.51.{host}.7")
+    for email, cookie in (
+        ("suzuki@office.example", found.device),
+        (EMAIL, customers),
+        (EMAIL, found.device[:-1]),
+        (EMAIL, "x"),
+    ):
+        assert codes(site.staff.log_in(email, PASSWORD, "12345", REMOTE, cookie)) == ["too_many"]
+
+
 def test_right_log_ins_cost_no_guess(site: Site, clock: Clock) -> None:
     secret = enrolled(site, clock)
     for _ in range(12):

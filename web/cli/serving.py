@@ -6,8 +6,9 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import click
@@ -122,12 +123,36 @@ def worker() -> None:
     site = build(settings)
     _warn_about_plugins(site)
     require_mailer(site)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    site.heartbeat.start()
-    logging.getLogger("tetsuzuki").info("worker %s is at work", site.engine.worker)
-    while not stop.wait(1):  # a signal that comes just before a wait begins does not interrupt it
-        pass
-    site.heartbeat.stop()
-    site.close()
+    with stop_signal() as stopped:
+        site.heartbeat.start()
+        logging.getLogger("tetsuzuki").info("worker %s is at work", site.engine.worker)
+        stopped()
+        site.heartbeat.stop()
+        site.close()
+
+
+@contextmanager
+def stop_signal() -> Iterator[Callable[[], None]]:
+    """While this lasts, SIGTERM and SIGINT are heeded only by the call that it gives, which returns once one has come.
+
+    Python runs a handler in the main thread between two steps of whatever that thread does: one that comes just before
+    a wait begins does not end it, and one that sets an `Event` while the thread is inside `Event.wait` waits for a lock
+    that the thread itself holds, for ever. So the interpreter writes each signal into a socket, from which it is read.
+    """
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    receiver, sender = socket.socketpair()
+    with receiver, sender:
+        sender.setblocking(False)
+        wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        before = [signal.signal(number, lambda *_: None) for number in numbers]
+
+        def stopped() -> None:
+            while receiver.recv(1)[0] not in numbers:  # other signals that have a handler are written as well
+                pass
+
+        try:
+            yield stopped
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(wakeup)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,8 +22,9 @@ from engine.errors import KeyReused, Refused
 from engine.text import _, current_language
 from web import cookies
 from web.answers import form_again
-from web.current import remote, site, terms_of_use
+from web.current import remote, site
 from web.forms import AccountForm, IdentifyForm
+from web.pages import terms
 from web.users import open_to_all
 from workflows import inputs, passwords
 from workflows.access import PendingInput
@@ -133,16 +135,17 @@ def set_account() -> str | Response:
     key = form.request_key.data
     if not form.validate():
         return form_again(_account_page(form, applicant, key))
-    given = _checked(form, applicant.customer)
-    if isinstance(given, tuple):
-        form.refuse(given)
-        return form_again(_account_page(form, applicant, key), given)
+    given, agreed = _checked(form, applicant.customer), terms.accepted()
+    if isinstance(given, tuple) or isinstance(agreed, Refusal):
+        said = (*(given if isinstance(given, tuple) else ()), *((agreed,) if isinstance(agreed, Refusal) else ()))
+        form.refuse(said)
+        return form_again(_account_page(form, applicant, key), said)
     if request.form.get("confirmed") != "yes":
         _drop_held()
         session[_PENDING] = {"token": site().access.hold(given), "key": key}
         return redirect(url_for("apply.confirm"), 303)
     hashed = site().hasher.hash(given.password)
-    return _apply(applicant, given.user_name, given.email, hashed, key, form, _mark(key, given.password))
+    return _apply(applicant, given.user_name, given.email, hashed, key, form, agreed, _mark(key, given.password))
 
 
 def _mark(key: str, password: str) -> str:
@@ -181,7 +184,11 @@ def confirm() -> str | Response:
     held = _held()
     if held is None or _applicant() is None:
         return _start_again()
-    return render_template("apply/confirm.html", pending=held, customer=held.customer)
+    return _confirm_page(held)
+
+
+def _confirm_page(held: PendingApplication, refusals: Sequence[Refusal] = ()) -> str:
+    return render_template("apply/confirm.html", pending=held, customer=held.customer, refusals=refusals)
 
 
 @pages.post("/confirm")
@@ -198,8 +205,11 @@ def answer() -> str | Response:
         return redirect(url_for("apply.accepted"), 303) if done else _start_again()
     if request.form.get("confirmed") != "yes":
         return redirect(url_for("apply.describe"), 303)
+    agreed = terms.accepted()
+    if isinstance(agreed, Refusal):
+        return form_again(_confirm_page(held, (agreed,)))
     key = session[_PENDING]["key"]
-    return _apply(applicant, held.user_name, held.email, Secret(held.password_hash), key, AccountForm(None))
+    return _apply(applicant, held.user_name, held.email, Secret(held.password_hash), key, AccountForm(None), agreed)
 
 
 def _held() -> PendingApplication | None:
@@ -220,6 +230,7 @@ def _apply(
     password_hash: Secret,
     key: str,
     form: AccountForm,
+    terms_version: str,
     password_mark: str = "",
 ) -> str | Response:
     """Start the procedure; the mail follows from it. A refusal is shown in the form, at its field."""
@@ -229,7 +240,7 @@ def _apply(
         email=email,
         password_hash=password_hash,
         language=current_language(),
-        terms_version=terms_of_use().version(),
+        terms_version=terms_version,
         password_mark=password_mark,
     )
     subject = f"customer:{applicant.customer.id}"

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, make_response, redirect, render_template, session, url_for
 from werkzeug import Response as AnyResponse
 
-from engine.definition import Actor
+from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
 from engine.machine import NO_PERMISSION
 from engine.text import current_language
 from web.answers import form_again
-from web.current import site, terms_of_use
+from web.current import site
 from web.forms.accounts import PasswordForm
+from web.pages import terms
 from web.users import open_to_all
 from workflows import passwords
 from workflows.account_invitation import ActivationInput
@@ -78,10 +79,11 @@ def press(ref: str) -> AnyResponse:
         email=invitation.email,
         user_name=invitation.user_name,
     )
-    if rejected is not None:
-        form.refuse((rejected,))
+    agreed = terms.accepted()
+    if rejected is not None or isinstance(agreed, Refusal):
+        form.refuse(said for said in (rejected, agreed) if isinstance(said, Refusal))
         return form_again(_page(instance, ref, form).get_data(as_text=True))
-    given = ActivationInput(site().hasher.hash(form.password.data), current_language(), terms_of_use().version())
+    given = ActivationInput(site().hasher.hash(form.password.data), current_language(), agreed)
     try:
         engine.fire(instance, "activate", Actor("link", proof=ref), given)
     except Refused:

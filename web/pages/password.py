@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, session, url_for
 from werkzeug import Response as AnyResponse
@@ -134,7 +135,9 @@ def ask() -> str | AnyResponse:
         # The same form for another address is another request, and the same one again is the same request.
         text = f"{key}\0{subdomain}\0{email}\0{place}".encode("utf-8", "surrogatepass")
         once = hashlib.sha256(text).hexdigest()
-        site().engine.start(RESET, f"account:{number}", Actor("visitor"), key=once)
+        # Sent again after the account was made or deleted, it would be another request: nobody may learn that.
+        with suppress(KeyReused):
+            site().engine.start(RESET, f"account:{number}", Actor("visitor"), key=once)
     session[_FORGOTTEN] = True
     return redirect(url_for("password.asked"), 303)
 

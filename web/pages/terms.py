@@ -5,10 +5,31 @@ from __future__ import annotations
 from flask import Blueprint, request
 from werkzeug import Response
 
+from engine.definition import Refusal
+from engine.text import _
 from web.current import terms_of_use
 from web.users import open_to_all
 
+TERMS_CHANGED = Refusal(
+    "terms_changed",
+    _("利用約款が改定されました。新しい利用約款をご確認のうえ、もう一度送信してください。"),
+)
+
 pages = Blueprint("terms", __name__)
+
+
+def version() -> str:
+    """Names the terms that a page shows, for its form to carry (`terms_note` in parts.html)."""
+    return terms_of_use().version()
+
+
+def accepted() -> str | Refusal:
+    """The version of the terms that were accepted with the form that was sent: that which its page showed.
+
+    Where they were revised since, or the form does not say which it showed, nobody has accepted what there is now.
+    """
+    current = version()
+    return current if request.form.get("terms") == current else TERMS_CHANGED
 
 
 @pages.get("/tos.pdf")

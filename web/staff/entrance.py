@@ -38,7 +38,8 @@ def begin() -> str | Response:
     form = StaffLogInForm()
     if not form.validate():
         return form_again(_page(form))
-    found = site().staff.log_in(form.email.data, form.password.data, form.code.data, remote())
+    device = cookies.STAFF_DEVICE.read() or None
+    found = site().staff.log_in(form.email.data, form.password.data, form.code.data, remote(), device)
     if isinstance(found, tuple):
         log.warning("a staff log-in was refused (%s), from %s", found[0].code, remote())
         form.refuse(found)
@@ -48,6 +49,7 @@ def begin() -> str | Response:
     session.pop("csrf_token", None)  # nor does a form's token outlive the change
     response = redirect(url_for("staff.requests"), 303)
     cookies.STAFF.write(response, found.token)
+    cookies.STAFF_DEVICE.write(response, found.device)
     return response
 
 

@@ -9,8 +9,8 @@ from flask import abort, flash, make_response, redirect, render_template, reques
 from werkzeug import Response
 
 from engine import incidents as engine_incidents
-from engine.definition import Address, Refusal
-from engine.errors import EventNotPossible, UnknownEffect, UnknownInstance
+from engine.definition import Address, Refusal, SiteAddress
+from engine.errors import EventNotPossible, Refused, UnknownEffect, UnknownInstance
 from engine.incidents import Incident
 from engine.text import Text, _
 from web.current import local_time, site
@@ -110,6 +110,8 @@ def act_on_incident(ref: str) -> str | Response:
         _carry_out(act, found, reason, str(address))
     except UnknownEffect:
         return _gone()
+    except Refused as refused:
+        return make_response(_page(found, act.name, reason, typed, list(refused.refusals)), 422)
     except EventNotPossible:
         return make_response(_page(found, act.name, reason, typed, [_NOT_POSSIBLE]), 409)
     flash(str(_("処理しました。")))
@@ -195,7 +197,7 @@ def _address(found: Incident) -> str:
         address = recipient.address(instance, unit)
     if isinstance(address, Address):
         return address.email
-    return str(getattr(site().organisation, address.name, "")) if address is not None else ""
+    return str(getattr(site().organisation, address.name, "")) if isinstance(address, SiteAddress) else ""
 
 
 def _page(

@@ -10,7 +10,7 @@ from engine.chain import Entry
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
 from engine.runtime import needs_input
 from engine.text import _
-from workflows.permissions import ROLES, customer_of
+from workflows.permissions import ADMIN, ROLES, customer_of, reaches
 from workflows.records import Account, Customer, Invitation
 
 LINK_LIFE = timedelta(hours=24)  # G40
@@ -28,6 +28,13 @@ ROLE_UNKNOWN = Refusal("role_unknown", _("権限を選択してください。")
 CHANGED_MEANWHILE = Refusal(
     "changed_meanwhile",
     _("画面の表示後に、ほかの方がこのアカウント追加を変更しました。現在の状態をご確認ください。"),
+)
+INVITER_GONE = Refusal(
+    "inviter_gone",
+    _(
+        "このアカウント追加をお申し込みになった方は、現在アカウントを管理する権限をお持ちではありません。"
+        "お手数ですが、貴社の管理の方に申込メールの再送信をご依頼ください。"
+    ),
 )
 NO_INVITATION = Refusal("no_invitation", _("このアカウント追加は取り消されています。"))
 
@@ -57,6 +64,22 @@ def address_is_still_free(attempt: Attempt) -> Refusal | None:
 
 
 @needs_input
+def roles_stand_still(attempt: Attempt) -> Refusal | None:
+    """Nobody's role is changed until the account is there, or was changed before and is seen."""
+    attempt.records.hold(Customer, id=customer_of(attempt.instance.subject, attempt.records))
+    return None
+
+
+def inviter_is_still_admin(attempt: Attempt) -> Refusal | None:
+    """Who was taken the role from, or deleted, must not come back by an invitation of their own."""
+    invitation = _invitation(attempt.instance, attempt.records)
+    if invitation is None:
+        return NO_INVITATION
+    inviter = attempt.records.get(Account, id=invitation.invited_by)
+    return None if inviter is not None and reaches(inviter.role, ADMIN) else INVITER_GONE
+
+
+@needs_input
 def page_showed_this_link(attempt: Attempt) -> Refusal | None:
     """Of two administrators at once, the second is told that a mail with another link has gone out meanwhile."""
     return None if attempt.data.generation == attempt.instance.generation else CHANGED_MEANWHILE
@@ -77,6 +100,11 @@ def keep_invitation(attempt: Attempt) -> None:
         created_at=attempt.now,
         account=None,
     )
+
+
+def invite_in_own_name(attempt: Attempt) -> None:
+    """Whoever sends the mail again stands for the invitation from now on."""
+    attempt.records.update(Invitation, {"instance": attempt.instance.id}, invited_by=int(attempt.actor.id))
 
 
 def create_account(attempt: Attempt) -> None:

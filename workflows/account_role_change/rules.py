@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.definition import Address, Attempt, Instance, Recipient, Records, Refusal
+from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import _
 from workflows.accounts import number_of, target_of
 from workflows.permissions import ROLES
@@ -49,9 +49,9 @@ def _language(attempt: Attempt) -> str:
     return str(account.language) if account is not None else "ja"
 
 
-def _address(instance: Instance, records: Records) -> Address | None:
+def _address(instance: Instance, records: Records) -> Address | Nobody:
     account = _account(instance, records)
-    return Address(account.email, account.language) if account is not None else None
+    return Address(account.email, account.language) if account is not None else NOBODY  # deleted meanwhile
 
 
 RECIPIENTS = {"account": Recipient(_language, _address)}

@@ -7,6 +7,7 @@ changed here and does not overwrite it.
 from __future__ import annotations
 
 from engine.definition import Attempt, Instance, Refusal
+from engine.runtime import needs_input
 from engine.text import _
 from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change
 from workflows.records import Customer
@@ -23,7 +24,8 @@ def customer_number(instance: Instance) -> int:
 
 
 def address_differs(attempt: Attempt) -> Refusal | None:
-    """The new address is not the present one."""
+    """The new address is not the present one, which nobody else changes until this is written down."""
+    attempt.records.hold(Customer, id=customer_number(attempt.instance))
     customer = attempt.records.get(Customer, id=customer_number(attempt.instance))
     if customer is None:
         return NO_CUSTOMER
@@ -46,6 +48,13 @@ def address_is_still_the_old_one(attempt: Attempt) -> Refusal | None:
 def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
     """What is put back is what this procedure changed."""
     return _registered(attempt, "new")
+
+
+@needs_input
+def no_import_is_faster(attempt: Attempt) -> Refusal | None:
+    """Whoever else writes the customer, as an import does, waits until this is done, or came first and is seen."""
+    attempt.records.hold(Customer, id=customer_number(attempt.instance))
+    return None
 
 
 def _registered(attempt: Attempt, which: str) -> Refusal | None:

@@ -45,7 +45,7 @@ CONTRACTOR_EMAIL_CHANGE = Workflow(
             "confirmed",
             allow=LINK_HOLDER,
             title=_("このメールアドレスに変更する"),
-            guards=(rules.address_is_still_the_old_one,),
+            guards=(rules.no_import_is_faster, rules.address_is_still_the_old_one),
             writes=(rules.take_new_address,),
             effects=(
                 Mail("contractor_email_changed", to="new", cc="account"),
@@ -67,7 +67,7 @@ CONTRACTOR_EMAIL_CHANGE = Workflow(
             "undone",
             allow=shared.OLD_ADDRESS_HOLDER,
             title=_("元のメールアドレスに戻す"),
-            guards=(rules.address_is_still_the_new_one,),
+            guards=(rules.no_import_is_faster, rules.address_is_still_the_new_one),
             writes=(rules.put_old_address_back,),
             effects=(Mail("contractor_email_kept", to="old", cc="account"),),
         ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine.definition import Attempt, Conflict, Refusal
+from engine.runtime import needs_input
 from engine.text import _
-from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change
+from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change, login_slot
 from workflows.password_change.rules import NO_ACCOUNT, account_number
 from workflows.permissions import acting_account
 from workflows.records import Account, PasswordReset, Session
@@ -13,6 +14,13 @@ ADDRESS_TAKEN = Refusal(
     "address_taken", _("このメールアドレスは、貴社の別のアカウントですでに使われています。"), "email"
 )
 MOVED_ON = Refusal("moved_on", _("その後にメールアドレスが変更されたため、元に戻すことができません。"))
+CALLED_OFF = Refusal(
+    "called_off",
+    _(
+        "お申し込みの後にパスワードが変更されたため、このメールアドレスの変更は取りやめになりました。"
+        "変更される場合は、再度お手続きください。"
+    ),
+)
 UNUSABLE_HASH = "!"  # no password fits it
 ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
 
@@ -36,13 +44,26 @@ def keep_login_change(attempt: Attempt) -> None:
     """Keep both addresses; an account has one change at a time."""
     account = acting_account(attempt)
     assert account is not None
-    keep_change(attempt, customer=account.customer_id, old=account.email, slot=f"account:{account.id}/login")
+    keep_change(attempt, customer=account.customer_id, old=account.email, slot=login_slot(account.id))
 
 
 def account_is_there(attempt: Attempt) -> Refusal | None:
     """The account was not deleted meanwhile."""
     there = attempt.records.exists(Account, id=account_number(attempt.instance))
     return None if there else NO_ACCOUNT
+
+
+@needs_input
+def account_stands_still(attempt: Attempt) -> Refusal | None:
+    """Nobody sets the account's password until the address is changed, or did so before and is seen."""
+    attempt.records.hold(Account, id=account_number(attempt.instance))
+    return None
+
+
+def change_was_not_called_off(attempt: Attempt) -> Refusal | None:
+    """The account's password is still the one that whoever asked had known."""
+    change = change_of(attempt.instance, attempt.records)
+    return CALLED_OFF if change is not None and change.slot is None else None
 
 
 def address_is_free(attempt: Attempt) -> Refusal | None:

@@ -46,7 +46,12 @@ LOGIN_ADDRESS_CHANGE = Workflow(
             "confirmed",
             allow=LINK_HOLDER,
             title=_("このメールアドレスに変更する"),
-            guards=(rules.account_is_there, rules.address_is_free),
+            guards=(
+                rules.account_stands_still,
+                rules.account_is_there,
+                rules.change_was_not_called_off,
+                rules.address_is_free,
+            ),
             writes=(rules.take_new_address,),
             conflicts=(rules.ONE_ACCOUNT_PER_ADDRESS,),
             effects=(

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.definition import Address, Attempt, Instance, Recipient, Records, Refusal
+from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import _
 from workflows.access import end_sessions
+from workflows.address_changes import call_off_unconfirmed
 from workflows.records import Account, Customer, PasswordReset
 
 WRONG_PASSWORD = Refusal("current_password_wrong", _("現在のパスワードが正しくありません。"), "current_password")
@@ -42,8 +43,11 @@ def current_password_is_right(attempt: Attempt) -> Refusal | None:
 
 
 def set_password(attempt: Attempt) -> None:
-    """The account has the new password; links that would set another are dead."""
+    """The account has the new password; links that would set another are dead, or would move its log-in address."""
     number = account_number(attempt.instance)
+    account = attempt.records.get(Account, id=number)
+    if account is not None:
+        call_off_unconfirmed(attempt.records, account)
     attempt.records.update(Account, {"id": number}, password_hash=attempt.data.password_hash)
     attempt.records.delete(PasswordReset, account=number)
 
@@ -65,9 +69,9 @@ def _language(attempt: Attempt) -> str:
     return account.language if account is not None else "ja"
 
 
-def _address(instance: Instance, records: Records) -> Address | None:
+def _address(instance: Instance, records: Records) -> Address | Nobody:
     account = records.get(Account, id=account_number(instance))
-    return Address(account.email, account.language) if account is not None else None
+    return Address(account.email, account.language) if account is not None else NOBODY  # deleted meanwhile
 
 
 RECIPIENTS = {"account": Recipient(_language, _address)}
