@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
+from random import Random
 from typing import Any
 
 import pyotp
@@ -39,7 +40,7 @@ from workflows.login_address_change import LoginAddressInput
 from workflows.notices import board
 from workflows.notices.inputs import DraftInput, PublishInput, Wording
 from workflows.payment_method_change.rules import effective_date
-from workflows.records import Account, Application, Contract, Customer, StaffMember
+from workflows.records import Account, Application, ChangeRequest, Contract, Customer, Mandate, StaffMember
 
 NUMBER = "A07770777"  # not the one that pages give as their example
 OTHER_SUBDOMAIN = "yoso"
@@ -117,10 +118,39 @@ class World:
         self.clock.forward(minutes=1)
         browser = Member(self.app)
         browser.open("/staff/login")
-        code = pyotp.TOTP(self.secrets[email]).at(self.clock.now)
-        browser.press("ログイン", email=email, password=PASSWORD, code=code)
+        browser.press("ログイン", email=email, password=PASSWORD, code=self.code(email))
         assert browser.path == "/staff/", browser.text
         return browser
+
+    def code(self, email: str = STAFF_EMAIL) -> str:
+        """What the authenticator of a member of staff shows now."""
+        return pyotp.TOTP(self.secrets[email]).at(self.clock.now)
+
+    def renew(self, rng: Random) -> None:
+        """Let the addresses lead to whatever there is by now, some of it new."""
+        mine = Contract.customer == self.customer.id
+        self.contracts["free"] = rng.choice(list(Contract.select().where(mine)))
+        for name in self.requests:
+            rows = ChangeRequest.select(ChangeRequest, Mandate.method).where(ChangeRequest.customer == self.customer.id)
+            rows = rows.join(Mandate, "LEFT JOIN", on=(Mandate.instance == ChangeRequest.instance))
+            kinds = _REQUEST_KINDS[name]
+            of_kind = list(rows.where(Mandate.method.in_(kinds) | ChangeRequest.kind.in_(kinds)))
+            still_open = [row for row in of_kind if row.slot is not None]
+            self.requests[name] = rng.choice(still_open if still_open and rng.random() < 0.8 else of_kind).instance
+        for role in self.accounts:
+            found = list(Account.select().where(Account.customer == self.customer.id, Account.role == role))
+            self.accounts[role] = rng.choice(found) if found else self.accounts[role]
+        engine = self.site.engine
+        for purpose in ("account_creation", *_LINKED):
+            rows = self.site.db.execute_sql(
+                f"SELECT id FROM instance WHERE workflow = '{purpose}' ORDER BY id DESC LIMIT 8"
+            ).fetchall()
+            instance = engine.look(rng.choice(rows)[0]).instance
+            self.links[purpose] = engine.link(instance)
+            if purpose in _STOPPABLE:
+                self.links[f"{purpose}/stop"] = engine.link(instance, "stop")
+            if purpose == "account_invitation":
+                self.invitation = instance.id
 
 
 def _link(world: World, *purposes: str) -> list[Values]:
@@ -135,14 +165,25 @@ def _of_contract(*paths: Mapping[str, str]) -> Callable[[World], list[Values]]:
     return lambda world: [{"contract": world.contracts["free"].id, **path} for path in paths]
 
 
+def _payments(world: World) -> list[Values]:
+    return _numbers(world, "instance", "direct_debit", "credit_card")
+
+
 def _accounts(world: World) -> list[Values]:
     return [{"number": world.accounts[role].id} for role in ("viewer", "editor")]
 
 
 _KINDS = tuple({"kind": kind} for kind in ("users", "options", "term"))
 _METHODS = ({"method": "direct_debit"}, {"method": "credit_card"})
+_STOPPABLE = ("login_address_change", "contractor_email_change")
+_LINKED = ("account_invitation", "password_reset", *_STOPPABLE)
+_REQUEST_KINDS = {
+    "contract_change": ("users", "options", "term", "order"),
+    "details": ("details",),
+    "direct_debit": ("direct_debit",),
+    "credit_card": ("credit_card",),
+}
 _ALL_REQUESTS = ("contract_change", "details", "direct_debit", "credit_card")
-_CARDS: Callable[[World], list[Values]] = lambda w: _numbers(w, "instance", "direct_debit", "credit_card")
 _PUBLISHED, _DRAFT, _ENTRY = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "de0000000001"
 
 ADDRESSES: Mapping[str, Address] = {
@@ -180,11 +221,11 @@ ADDRESSES: Mapping[str, Address] = {
     "payment.describe": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.confirm": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.start": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
-    "payment.request_page": Address(Whose.CUSTOMER, _CARDS),
-    "payment.act": Address(Whose.CUSTOMER, _CARDS),
+    "payment.request_page": Address(Whose.CUSTOMER, _payments),
+    "payment.act": Address(Whose.CUSTOMER, _payments),
     "payment.download": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", "direct_debit")),
     "payment.open_page": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", "credit_card")),
-    "payment.returned": Address(Whose.CUSTOMER, _CARDS),
+    "payment.returned": Address(Whose.CUSTOMER, _payments),
     "accounts.press": Address(Whose.CUSTOMER, lambda w: [{"number": w.invitation}]),
     **{
         f"accounts.{name}": Address(Whose.CUSTOMER, _accounts)
@@ -347,7 +388,7 @@ def _mailed_links(world: World) -> None:
     for purpose, number in numbers.items():
         instance = engine.look(number).instance
         world.links[purpose] = engine.link(instance)
-        if purpose.endswith(("address_change", "email_change")):
+        if purpose in _STOPPABLE:
             world.links[f"{purpose}/stop"] = engine.link(instance, "stop")
 
 
