@@ -502,7 +502,10 @@ class Crowd:
     def walk(self, person: Person, pages: list[Rule]) -> int:
         """From a page by its forms, wherever they lead; how many requests that were."""
         rng, sent = self.rng, 0
-        response, path = self.look(person, rng.choice(self.world.paths(self.page(pages)) or ["/"]).encode())
+        there = self.world.paths(self.page(pages))
+        if not there:
+            return 0
+        response, path = self.look(person, rng.choice(there).encode())
         for _step in range(5):
             shown = forms_of(response.data, path) if response.mimetype == "text/html" else []
             shown = [form for form in shown if not form.action.endswith(b"/logout")]
