@@ -133,7 +133,7 @@ def test_with_an_address_source_and_table_are_registered(facts: SiteFacts) -> No
     plugins = load({"http_usage": {"url": "https://{subdomain}.example.jp/usage"}}, facts, specs=[hookspecs])
     assert plugins.failures == ()
     assert isinstance(plugins.registered("register_disk_usage", "usage")["http_usage"], HttpUsage)
-    (folder,) = plugins.registered("register_migrations", "is_dir").values()
+    folder = plugins.registered("register_migrations", "is_dir")["http_usage"]
     assert [path.name for path in folder.glob("0*.py")] == ["0001_last_known.py"]
 
 

@@ -109,7 +109,7 @@ def test_what_is_not_configured_is_shown_with_the_reason_and_no_button(
     assert "お振込先の口座が設定されていないため" in browser.text
     assert "依頼書のご返送先が設定されていないため" in browser.text
     assert "カード決済の設定が完了していないため" in browser.text
-    assert not [a for a in browser.page.find_all("a") if "変更する" in a.get_text()]
+    assert not [a for a in browser.page.find_all("a") if "に変更する" in a.get_text()]
     contract = Contract.get()
     for method in ("bank_transfer", "direct_debit", "credit_card", "cash"):
         assert browser.client.get(f"{PAGE}/{contract.id}/{method}").status_code == 404

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
 
 import web
 from engine import errors
@@ -80,3 +81,18 @@ def test_japanese_stands_only_in_marked_texts(template: Path) -> None:
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_no_state_is_compared_in_a_template(template: Path) -> None:
     assert not re.search(r"state\s*(==|!=|in\b)", template.read_text())
+
+
+def test_no_text_is_translated_twice() -> None:
+    """Two catalogues that disagree would show whichever is read last."""
+    found: dict[tuple[str, str], str] = {}
+    twice = []
+    for package in ("engine", "workflows", "web"):
+        for path in sorted((WEB.parent / package / "locale").glob("*.po")):
+            language = path.stem.rpartition(".")[2]
+            for entry in read_po(path.open("rb"), locale=language):
+                key = (language, str(entry.id))
+                if entry.id and key in found:
+                    twice.append(f"{path.name} and {found[key]}: {entry.id}")
+                found[key] = path.name
+    assert twice == []
