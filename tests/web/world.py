@@ -6,7 +6,6 @@ Two customers are there: みほん商事, whose everything it is, and another on
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -444,5 +443,4 @@ def visitors(world: World) -> list[Visitor]:
 
 def told(text: str) -> list[str]:
     """Which words of みほん商事 an answer has."""
-    spelled = text.encode().decode("unicode_escape", "ignore") if "\\u" in text else text
-    return [word for word in WORDS if word in text or word in spelled or word in json.dumps(text)]
+    return [word for word in WORDS if word in text]
