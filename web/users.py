@@ -91,13 +91,18 @@ def know_users(app: Flask) -> None:
             return None
         access = access_of(app, endpoint)
         if access == STAFF and staff_member() is None:
-            return cast(Response, redirect(url_for("staff.log_in"), 302 if request.method == "GET" else 303))
+            return _to("staff.log_in")
         if access not in ROLES:
             return None
         here = user()
         if here is None:
-            return cast(Response, redirect(url_for("entrance.show"), 302 if request.method == "GET" else 303))
+            return _to("entrance.show")
         return None if here.may(access) else abort(403)
+
+
+def _to(log_in: str) -> Response:
+    """To a log-in, by GET whatever it was that came (RFC 9110 §15.4.4)."""
+    return cast(Response, redirect(url_for(log_in), 302 if request.method in ("GET", "HEAD") else 303))
 
 
 def check_access(app: Flask) -> None:

@@ -1,51 +1,63 @@
 """Whatever is sent to whatever address: never a server error, and nothing half done.
 
 The addresses come from the site's own map, so that a new page cannot be left out. People of every kind send: strangers,
-applicants on their way, holders of a link, somebody who is logged in. All of it goes to PostgreSQL too, which takes
-other texts than SQLite does.
+applicants on their way, holders of a link, accounts of each role, staff. Some send whatever they like to wherever they
+like; others walk from page to page and fill in the forms that they are shown, most of it right, so that they get past
+the pages that ask again. All of it goes to PostgreSQL too, which takes other texts than SQLite does.
 """
 
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote_from_bytes
 
 import pytest
+from bs4 import BeautifulSoup, Tag
 from flask import Flask, got_request_exception
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from engine.incidents import incidents
-from engine.sweep import stuck
 from engine.testing import Clock
 from tests.conftest import SiteMaker
 from tests.dumps import dump
 from tests.trials.scale import repeatable, say, seed, trials
-from tests.web.browser import EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, add_customer
-from web.app import create_app
+from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME
+from tests.web.faults import faults
+from tests.web.members import add_account
+from tests.web.world import ADDRESSES, NUMBER, STAFF_EMAIL, World, make_world
+from web import cookies
 from web.bootstrap import Site
-from workflows import inputs
-from workflows.records import Account, Application, Session
+from web.guard import STATIC
+from web.users import ANYONE, STAFF, access_of
+from workflows.permissions import ROLES, reaches
+from workflows.records import Application
 
 REQUESTS = 10_000  # to each kind of database in the long run; a tenth of them otherwise
 TOGETHER = 25  # between two looks at the database
 URLENCODED = "application/x-www-form-urlencoded"
-# Who sends, and where they stand.
+# Who sends, and where they stand: those who are not logged in, and those who are.
 KINDS = {
-    "stranger": "/",
-    "applicant": "/apply/account",
-    "hesitant": "/apply/confirm",
-    "holder": "/a/<ref>",
-    "account": "/",
+    "visitors": {
+        "stranger": "/",
+        "applicant": "/apply/account",
+        "hesitant": "/apply/confirm",
+        "holder": "/a/<ref>",
+    },
+    "members": {"viewer": "", "editor": "", "admin": "", "staff": ""},
 }
 
-Sent = Literal["read", "forged", "form"]
+# Anything to a page, a form without its token, the form of a page to anywhere, and a walk from page to page.
+Sent = Literal["read", "forged", "form", "walk"]
+WAYS: tuple[Sent, ...] = ("read", "walk", "form", "walk", "forged", "walk")
 
 
 # What is sent
@@ -94,22 +106,50 @@ def odd(rng: random.Random, most: int = 40) -> bytes:
     return letters.encode("utf-8", "surrogatepass")
 
 
+_ADDRESSES = (EMAIL, "viewer@customer.example", "yoso@other.example", *(f"{n}@customer.example" for n in range(40)))
+KNOWN: dict[str, tuple[str, ...]] = {
+    "subdomain": (SUBDOMAIN, "mihon-chat", f"https://{SUBDOMAIN}.dn-cloud.com/cgi-bin/dneo/dneo.cgi", "atarashii"),
+    "customer_number": (NUMBER, "Ａ０７７７０７７７"),
+    "email": (*_ADDRESSES, "ｘ＠ｙ．ｊｐ"),
+    "email_again": _ADDRESSES,
+    "address": _ADDRESSES,
+    "user_name": (USER_NAME, "神\ufa19 太郎"),
+    "password": (PASSWORD, "深い海も浅く渡れ 8"),
+    "password_again": (PASSWORD,),
+    "current_password": (PASSWORD, PASSWORD, "chigau"),
+    "confirmed": ("yes", "yes", "no"),
+    "event": ("activate", "activate", "sent", "expire", "start", "resend", "withdraw", "accept", "reject", "apply"),
+    "role": ("viewer", "editor", "admin", "owner"),
+    "language": ("ja", "en"),
+    "next": ("/", "/apply"),
+    "users": ("10", "25", "３０", "31", "200", "1"),
+    "company": ("株式会社みほん", "株式会社みほん商事"),
+    "contractor_name": ("見本 太郎",),
+    "contractor_phone": ("03-9876-5432", "０３９８７６５４３２"),
+    "contractor_postcode": ("987-6543", "９８７６５４３"),
+    "contractor_address": ("東京都千代田区千代田9-9-9", "横浜市西区"),
+    "billing_postcode": ("987-6543", ""),
+    "bank": ("みずほ銀行", "0001"),
+    "branch": ("丸之内", "004"),
+    "number": ("0123567", "１２３４５６７"),
+    "holder": ("カ）ミホンショウジ",),
+    "reason": ("ご確認のうえ、もう一度お申し込みください。", "x"),
+    "checked": ("yes",),
+    "window_start": ("2026-05-01T22:00",),
+    "window_end": ("2026-05-02T02:00",),
+    "publish_at": ("2026-04-20T09:00", "2026-07-01T09:00", "2031-01-01T00:00"),
+    "title_ja": ("メンテナンスのお知らせ",),
+    "body_ja": ("作業を行います。\r\nhttps://status.example.jp/",),
+    "category": ("アカウント", "その他"),
+    "position": ("10", "100"),
+    "question_ja": ("どこで確認できますか",),
+    "answer_ja": ("こちらでご確認ください。",),
+}
+
+
 def right(name: str, rng: random.Random) -> bytes:
     """What somebody would type, or press, who means it; something odd for a field that is not known here."""
-    known: dict[str, tuple[str, ...]] = {
-        "subdomain": (SUBDOMAIN, "mihon-chat", f"https://{SUBDOMAIN}.dn-cloud.com/cgi-bin/dneo/dneo.cgi"),
-        "customer_number": (NUMBER, "Ａ０１２３４５６７"),
-        "email": (EMAIL, f"{rng.randrange(10**6)}@customer.example", "ｘ＠ｙ．ｊｐ"),
-        "user_name": (USER_NAME, "神\ufa19 太郎"),
-        "password": (PASSWORD,),
-        "password_again": (PASSWORD,),
-        "confirmed": ("yes", "yes", "no"),
-        "event": ("activate", "activate", "sent", "expire", "start", "resend", "withdraw"),
-        "role": ("viewer", "editor", "admin", "owner"),
-        "language": ("ja", "en"),
-        "next": ("/", "/apply"),
-    }
-    return rng.choice(known[name]).encode() if name in known else odd(rng)
+    return rng.choice(KNOWN[name]).encode() if name in KNOWN else odd(rng)
 
 
 def urlencoded(pairs: list[tuple[str, bytes]]) -> bytes:
@@ -190,6 +230,45 @@ def headers(rng: random.Random) -> dict[str, str]:
 
 # Who sends it
 
+
+@dataclass(frozen=True)
+class Shown:
+    """A form of a page: where it goes, each of its fields with what it says and can say, and its buttons.
+
+    `framed` is one of the frame that every page has: the choice of language.
+    """
+
+    action: bytes
+    framed: bool
+    fields: tuple[tuple[str, str, str, tuple[str, ...]], ...]  # name, type, value, choices
+    buttons: tuple[tuple[str, str], ...]
+
+
+def forms_of(page: bytes, here: bytes) -> list[Shown]:
+    """The forms that are posted."""
+    soup = BeautifulSoup(page, "html.parser")
+    return [_shown(form, here) for form in soup.find_all("form") if str(form.get("method", "")).lower() == "post"]
+
+
+def _shown(form: Tag, here: bytes) -> Shown:
+    fields: list[tuple[str, str, str, tuple[str, ...]]] = []
+    ticks: dict[str, tuple[str, list[str]]] = {}
+    for tag in form.select("input[name], textarea[name], select[name]"):
+        name, kind, value = str(tag["name"]), str(tag.get("type") or tag.name), str(tag.get("value") or "")
+        if kind in ("radio", "checkbox"):
+            ticks.setdefault(name, (kind, []))[1].append(value)
+        elif tag.name == "select":
+            options = tag.find_all("option")
+            chosen = [str(option.get("value") or "") for option in options if option.has_attr("selected")]
+            fields.append((name, "select", (*chosen, "")[0], tuple(str(o.get("value") or "") for o in options)))
+        else:
+            fields.append((name, kind, tag.get_text() if kind == "textarea" else value, ()))
+    fields += [(name, kind, "", tuple(values)) for name, (kind, values) in ticks.items()]
+    buttons = [(str(b["name"]), str(b.get("value") or "")) for b in form.select("button[name]")]
+    action = str(form.get("action") or "").encode() or here
+    return Shown(action, form.find_parent("main") is None, tuple(fields), tuple(buttons))
+
+
 _TAG = re.compile(r"<(?:input|button|select|textarea)\b[^>]*>")
 _ATTRIBUTE = re.compile(r'\b(name|value)="([^"]*)"')
 
@@ -239,38 +318,55 @@ class Person:
     def press(self, path: bytes, **typed: str) -> TestResponse:
         """Send a page's form as somebody does who means it."""
         self.open(path)
-        pairs = [(name, self.fields[name]) for name in ("csrf_token", "request_key", "terms") if name in self.fields]
+        pairs = [(name, self.fields[name]) for name in ("csrf_token", "request_key") if name in self.fields]
         pairs += [(name, value.encode()) for name, value in typed.items()]
         return self.send("POST", path, urlencoded(pairs), URLENCODED)
 
 
 @dataclass
-class World:
+class Crowd:
     """A site, its people, and everything that must stay true of it."""
 
-    site: Site
-    app: Flask
-    clock: Clock
+    world: World
     rng: random.Random
+    made: int  # accounts that no procedure made
+    known: frozenset[str]  # incidents that there were before
     links: list[bytes] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
+    walked: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def site(self) -> Site:
+        return self.world.site
+
+    @property
+    def app(self) -> Flask:
+        return self.world.app
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
 
     def person(self) -> Person:
         return Person(self.app, f"192.0.2.{self.rng.randrange(256)}")
 
     def come(self, kind: str) -> Person:
         """Somebody, as far on the way as `kind` says; time has passed, so that they are let in."""
-        self.clock.forward(minutes=self.rng.choice((20, 60, 20 * 60)))
+        self.clock.forward(minutes=self.rng.choice((20, 60, 20 * 60, 20 * 60, 5 * 24 * 60)))
+        self.settle()
         person = self.person()
         if kind == "stranger":
+            return person
+        if kind in (*ROLES, "staff"):
+            self.log_in(person, kind)
             return person
         email = f"{self.rng.randrange(10**9)}@customer.example"
         account = {"user_name": USER_NAME, "email": email, "password": PASSWORD, "password_again": PASSWORD}
         person.press(b"/apply", subdomain=SUBDOMAIN, customer_number=NUMBER)
         if kind == "hesitant":
             assert person.press(b"/apply/account", **account).headers["Location"] == "/apply/confirm"
-        if kind in ("holder", "account"):
+        if kind == "holder":
             answer = person.press(b"/apply/account", confirmed="yes", **account)
             assert answer.headers["Location"] == "/apply/accepted"
             number = Application.get(Application.email == email).instance
@@ -278,11 +374,29 @@ class World:
             self.links.append(b"/a/" + link.encode())
             if self.rng.random() < 0.8:
                 self.site.dispatcher.drain()
-        if kind == "account":
-            assert person.press(self.links[-1], event="activate").status_code == 303
-            answer = person.press(b"/", subdomain=SUBDOMAIN, email=email, password=PASSWORD)
-            assert answer.headers["Location"] == "/top"
         return person
+
+    def log_in(self, person: Person, kind: str) -> None:
+        """With an account of this role, which is new; or as the member of staff."""
+        if kind == "staff":
+            token = self.site.staff.log_in(STAFF_EMAIL, PASSWORD, self.world.code(), person.network)
+            assert not isinstance(token, tuple), token
+            person.cookies[cookies.STAFF.name(False)] = token.token
+            return
+        email = f"{self.rng.randrange(10**9)}@customer.example"
+        self.made += 1
+        add_account(self.site, self.world.customer, kind, email)
+        answer = person.press(b"/", subdomain=SUBDOMAIN, email=email, password=PASSWORD)
+        assert answer.headers["Location"] == "/top", answer.data
+
+    def settle(self) -> None:
+        """What the heartbeat does, until nothing is due; and addresses lead to what there is now."""
+        for _round in range(200):
+            if not self.site.engine.run_due() + self.site.dispatcher.drain():
+                break
+        else:
+            raise AssertionError("it never comes to rest")
+        self.world.renew(self.rng)
 
     def path(self, rule: Rule) -> bytes:
         """An address that leads to this rule, or would if what stands in it were not odd."""
@@ -307,6 +421,9 @@ class World:
             return self.rng.choice(ways)().decode("latin-1")
 
         path = re.sub(r"<[^>]+>", value, rule.rule).encode("latin-1")
+        if rule.arguments and rule.endpoint in ADDRESSES and self.rng.random() < 0.5:
+            there = self.world.paths(rule)
+            path = self.rng.choice(there).encode() if there else path
         if self.rng.random() > 0.1:
             return path
         query = odd(self.rng)[:2000]  # in which no line can end: it would be the end of the request's first line
@@ -361,7 +478,12 @@ class World:
             if sent == "forged":
                 # 308 leads to the same address without its double slashes.
                 assert response.status_code == 308 or response.status_code >= 400 or method != "POST", (path, data)
-        self.sent[f"{method} {rule.rule}"] = self.sent.get(f"{method} {rule.rule}", 0) + 1
+        self.check(response, method, path, rule)
+
+    def check(self, response: TestResponse, method: str, path: bytes, rule: Rule | None) -> None:
+        """What holds of every answer."""
+        if rule is not None:
+            self.sent[f"{method} {rule.rule}"] = self.sent.get(f"{method} {rule.rule}", 0) + 1
         said = f"{method} {path[:200]!r} answered {response.status_code}"
         assert response.status_code < 500, f"{said}: {self.failures}"
         assert not self.failures, f"{said}: {self.failures}"
@@ -377,42 +499,80 @@ class World:
         assert re.match(r"/(?!/)|http://localhost/", location), f"{said} leads to {location!r}"
         assert "a" not in {cookie.partition("=")[0] for cookie in response.headers.getlist("Set-Cookie")}, said
 
-    def faults(self) -> Iterator[str]:
-        """Everything that is half done."""
-        engine, db = self.site.engine, self.site.db
-        everything = db.execute_sql("SELECT id, state, workflow FROM instance").fetchall()
-        for number, _state, _workflow in everything:
-            yield from (f"instance {number}: {fault}" for fault in engine.verify(number))
-        states = {number: state for number, state, workflow in everything if workflow == "account_creation"}
-        removals = [number for number, _state, workflow in everything if workflow == "account_removal"]
-        applications = {row.instance: row for row in Application.select()}
-        for number, state in states.items():
-            kept = applications.pop(number, None)
-            if (kept is None) != (state == "expired"):
-                yield f"instance {number} is {state}, its application is {kept}"
-            elif kept is not None and bool(kept.password_hash) == (state == "activated"):
-                yield f"instance {number} is {state}, and its application has {kept.password_hash!r} for a password"
-        yield from (f"an application of no instance: {number}" for number in applications)
-        done = [(row.customer_id, row.email) for row in Application.select() if states.get(row.instance) == "activated"]
-        accounts = [(row.customer_id, row.email) for row in Account.select()]
-        if not set(accounts) <= set(done) or len(done) - len(accounts) != len(removals):
-            yield f"accounts {sorted(set(accounts) ^ set(done))} without their activation, or the other way round"
-        for account in Account.select():
-            if inputs.email(account.email) != account.email or inputs.user_name(account.user_name) != account.user_name:
-                yield f"an account with the address {account.email!r} and the name {account.user_name!r}"
-        outbox = db.execute_sql("SELECT instance_id, count(*) FROM outbox GROUP BY instance_id").fetchall()
-        effects = {number: count for number, count in outbox if number in states}
-        wanted = {number: 2 if state == "activated" else 1 for number, state in states.items()}
-        made = {number: count for number, count in effects.items() if number in states}
-        if made != wanted:
-            yield f"effects {set(made.items()) ^ set(wanted.items())}"
-        asked = db.execute_sql("SELECT instance_id FROM request WHERE seq = 1 ORDER BY instance_id").fetchall()
-        if [number for (number,) in asked if number in states] != sorted(states):
-            yield "not every instance has its one request"
-        if Session.select().where(Session.account.not_in(Account.select(Account.id))).count():
-            yield "a session of nobody"
-        yield from (f"stuck: {found}" for found in stuck(engine))
-        yield from (f"an incident: {found}" for found in incidents(engine))
+    def walk(self, person: Person, pages: list[Rule]) -> int:
+        """From a page by its forms, wherever they lead; how many requests that were."""
+        rng, sent = self.rng, 0
+        there = self.world.paths(self.page(pages))
+        if not there:
+            return 0
+        response, path = self.look(person, rng.choice(there).encode())
+        for _step in range(5):
+            shown = forms_of(response.data, path) if response.mimetype == "text/html" else []
+            shown = [form for form in shown if not form.action.endswith(b"/logout")]
+            shown = [form for form in shown if not form.framed or rng.random() < 0.02]
+            # Whoever asked for something mostly stays with it, or nothing would ever come of it.
+            shown = [form for form in shown if ("event", "withdraw") not in form.buttons or rng.random() < 0.2]
+            if not shown:
+                break
+            form = rng.choice(shown)
+            path = form.action
+            response = person.send("POST", path, urlencoded(self.fill(form)), URLENCODED)
+            sent += 1
+            rule = self.rule_of(path)
+            self.check(response, "POST", path, rule)
+            name = f"{rule.endpoint if rule is not None else 'nothing'} {response.status_code}"
+            self.walked[name] = self.walked.get(name, 0) + 1
+            if response.status_code == 303:
+                response, path = self.look(person, response.headers["Location"].encode())
+        return sent
+
+    def page(self, pages: list[Rule]) -> Rule:
+        """One of them; rather than others one that shows a thing, such as a request, or what a mailed link opens."""
+        things = [one for one in pages if one.arguments]
+        requests = [one for one in things if one.arguments & {"instance", "number"}]
+        links = [one for one in things if "ref" in one.arguments]
+        return self.rng.choice(self.rng.choice((pages, things, requests, links)) or pages)
+
+    def look(self, person: Person, path: bytes) -> tuple[TestResponse, bytes]:
+        """Open a page, and where it leads."""
+        for _redirect in range(3):
+            response = person.open(path)
+            self.check(response, "GET", path, None)
+            if response.status_code != 302:
+                break
+            path = response.headers["Location"].encode()
+        return response, path
+
+    def rule_of(self, path: bytes) -> Rule | None:
+        """The route of a form, as the table counts it."""
+        with self.app.test_request_context():
+            try:
+                found = self.app.url_map.bind("localhost").match(path.decode("latin-1"), "POST", return_rule=True)
+            except HTTPException:
+                return None
+            return found[0]
+
+    def fill(self, form: Shown) -> list[tuple[str, bytes]]:
+        """What somebody sends who means it; now and then with something odd in it, or missing, or twice."""
+        rng, pairs = self.rng, []
+        same = {"email": right("email", rng), "passw": right("password", rng)}  # in both fields that ask for it
+        for name, kind, value, choices in form.fields:
+            if kind == "checkbox":
+                pairs += [(name, choice.encode()) for choice in choices if rng.random() < 0.6]
+            elif choices:
+                pairs.append((name, rng.choice(choices).encode()))
+            elif kind == "hidden" or (value and rng.random() < 0.5) or name not in KNOWN:
+                pairs.append((name, value.encode()))
+            else:
+                pairs.append((name, same.get(name[:5]) or right(name, rng)))
+        if form.buttons:
+            name, value = rng.choice(form.buttons)
+            pairs.append((name, value.encode()))
+        if rng.random() < 0.25 and pairs:
+            place = rng.randrange(len(pairs))
+            spoilt = rng.choice(([], [(pairs[place][0], odd(rng))], [pairs[place]] * 2))
+            pairs[place : place + 1] = spoilt
+        return pairs
 
 
 def _without_sessions(site: Site) -> dict[str, Any]:
@@ -420,53 +580,86 @@ def _without_sessions(site: Site) -> dict[str, Any]:
     return {name: rows for name, rows in dump(site.db).items() if name != "session"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def pages_of(world: World, kind: str) -> list[Rule]:
+    """The pages that somebody of a kind opens, by their declared access; accounts open their mails' links besides."""
+    role = kind if kind in (*ROLES, STAFF) else None
+    found = []
+    for rule in world.app.url_map.iter_rules():
+        access = access_of(world.app, rule.endpoint) if rule.endpoint not in STATIC else ""
+        allowed = access == STAFF if role == STAFF else access in ROLES and role is not None and reaches(role, access)
+        if "GET" in (rule.methods or ()) and (
+            allowed or (access == ANYONE and (role is None or (role in ROLES and "ref" in rule.arguments)))
+        ):
+            found.append(rule)
+    return found
+
+
+def _of_the_other(world: World) -> list[Any]:
+    """The rows of the customer for whom nobody here acts."""
+    tables = ("customer", "contract", "account", "change_request", "invitation")
+    columns = {"customer": "id"}
+    return [
+        world.site.db.execute_sql(
+            f'SELECT * FROM "{table}" WHERE {columns.get(table, "customer_id")} = {world.other.id}'
+        ).fetchall()
+        for table in tables
+    ]
+
+
+@pytest.mark.parametrize("group", KINDS)
 def test_anything_is_answered_and_leaves_nothing_half_done(
     make_site: SiteMaker,
     database_url: str,
     clock: Clock,
-    kind: str,
+    group: str,
     request: pytest.FixtureRequest,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     chosen = seed()
-    site = make_site(database_url, clock=clock, demo=True)  # with its mailbox there are pages more
-    world = World(site, create_app(site), clock, random.Random(f"{chosen} {kind} {database_url.partition(':')[0]}"))
-    add_customer()
-    known = {name: rows for name, rows in dump(site.db).items() if name in ("customer", "contract", "definition")}
+    world = make_world(make_site, database_url, clock)
+    site = world.site
+    rng = random.Random(f"{chosen} {group} {database_url.partition(':')[0]}")
+    known = frozenset(found.ref for found in incidents(site.engine))
+    crowd = Crowd(world, rng, len(world.accounts) + 2, known)  # the other customer's, and one that was removed again
+    others = _of_the_other(world)
 
     def remember(_app: Flask, exception: BaseException, **_more: Any) -> None:
-        world.failures.append(exception)
+        crowd.failures.append(exception)
 
     got_request_exception.connect(remember, world.app)
     rules = [(rule, method) for rule in world.app.url_map.iter_rules() for method in sorted(rule.methods or ())]
     with repeatable(chosen, request):
         left = trials(REQUESTS) // len(KINDS)
-        unseen: dict[bool, list[tuple[Rule, str]]] = {True: [], False: []}  # by whether it is reading
-        for place in rules:
-            unseen[place[1] in ("GET", "HEAD")].append(place)
-        everywhere = {reads: list(places) for reads, places in unseen.items()}
-        here = [(rule, method) for rule, method in rules if method == "POST" and rule.rule == KINDS[kind]]
-        while left > 0 or any(unseen.values()):  # each address at least once, however many there are
-            kinds: tuple[Sent, ...] = ("read",) if unseen[True] else ("read", "forged", "form", "form", "form")
-            sent = world.rng.choice(kinds)
-            person = world.come(kind)
+        # Each page and form at least once, however few requests there are.
+        unseen: dict[bool, list[tuple[Rule, str]]] = {
+            reads: [place for place in rules if place[1] == ("GET" if reads else "POST")] for reads in (True, False)
+        }
+        everywhere = {reads: [p for p in rules if (p[1] in ("GET", "HEAD")) == reads] for reads in (True, False)}
+        batches = itertools.cycle((kind, sent) for sent in WAYS for kind in KINDS[group])
+        while left > 0 or any(unseen.values()):
+            kind, sent = next(batches)
+            person, pages = crowd.come(kind), pages_of(world, kind)
+            here = [p for p in rules if p[1] == "POST" and p[0].rule == KINDS[group][kind]]
             before = _without_sessions(site)
-            for _ in range(min(TOGETHER, left) if left > 0 else TOGETHER):
+            together = TOGETHER
+            while together > 0:
                 places = unseen[sent == "read"]
-                likely = here if sent == "form" and world.rng.random() < 0.6 else everywhere[sent == "read"]
-                world.request(person, *(places.pop() if places else world.rng.choice(likely)), sent)
-                left -= 1
-            if sent != "form":
+                if sent == "walk":
+                    count = crowd.walk(person, pages)
+                else:
+                    likely = here if here and sent == "form" and rng.random() < 0.6 else everywhere[sent == "read"]
+                    crowd.request(person, *(places.pop() if places else rng.choice(likely)), sent)
+                    count = 1
+                together, left = together - max(count, 1), left - count
+            if sent in ("read", "forged"):
                 assert _without_sessions(site) == before, f"a request wrote: {sent}"
-            site.dispatcher.drain()
-            site.engine.run_due()
-            assert list(world.faults()) == []
-    assert {name: rows for name, rows in dump(site.db).items() if name in known} == known
-    assert {f"{method} {rule.rule}" for rule, method in rules} == world.sent.keys()
-    states = site.db.execute_sql("SELECT state, count(*) FROM instance GROUP BY state").fetchall()
+            crowd.settle()
+            assert list(faults(site, crowd.made, known)) == []
+            assert _of_the_other(world) == others
+    assert {f"{method} {rule.rule}" for rule, method in rules if method in ("GET", "POST")} <= crowd.sent.keys()
+    states = site.db.execute_sql("SELECT workflow, count(*) FROM instance GROUP BY workflow").fetchall()
     say(
         capfd,
-        f"{sum(world.sent.values())} requests, {kind}, {database_url.partition(':')[0]}: "
-        f"{len(rules)} methods of addresses, procedures {dict(states)}",
+        f"{sum(crowd.sent.values())} requests, {group}, {database_url.partition(':')[0]}: "
+        f"{len(rules)} methods of addresses, procedures {dict(states)}, walks {dict(sorted(crowd.walked.items()))}",
     )

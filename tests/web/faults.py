@@ -1,0 +1,200 @@
+"""Everything that may be half done in a site's database, whatever the procedure: what must hold after any request.
+
+To be asked when nothing is due: what timers and the outbox have not come to yet is not a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import peewee as pw
+
+from engine.incidents import incidents
+from engine.sweep import stuck
+from web.bootstrap import Site
+from workflows import inputs
+from workflows.permissions import ADMIN, ROLES
+from workflows.records import (
+    Account,
+    AddressChange,
+    Application,
+    ChangeRequest,
+    Contract,
+    ContractChange,
+    Customer,
+    FaqEntry,
+    Invitation,
+    Mandate,
+    Notice,
+    NoticeRevision,
+    PasswordReset,
+    Session,
+    StaffMember,
+    StaffSession,
+)
+
+_REQUESTS = frozenset({"contract_change", "customer_details_change", "payment_method_change"})
+_WAITING_FOR_THE_ADDRESS = frozenset({"requested", "emailed"})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a procedure stands."""
+
+    workflow: str
+    state: str
+    final: bool
+
+
+def faults(site: Site, made: int, known: Collection[str] = ()) -> Iterator[str]:
+    """A line for each. `made` is how many accounts no procedure made, `known` the incidents that there were before."""
+    rows = site.db.execute_sql("SELECT id, workflow, version, state FROM instance").fetchall()
+    states = {
+        number: Standing(workflow, state, site.engine.workflows[workflow, version].by_name[state].final)
+        for number, workflow, version, state in rows
+    }
+    yield from _engine(site, states, known)
+    yield from _accounts(states, made)
+    yield from _applications(site, states)
+    yield from _invitations(states)
+    yield from _requests(states)
+    yield from _payments(states)
+    yield from _addresses(states)
+    yield from _notices(states)
+
+
+def _of(states: dict[int, Standing], *workflows: str) -> dict[int, Standing]:
+    return {number: standing for number, standing in states.items() if standing.workflow in workflows}
+
+
+def _engine(site: Site, states: dict[int, Standing], known: Collection[str]) -> Iterator[str]:
+    engine, applied = site.engine, _of(states, "account_creation").keys()
+    for number in states:
+        yield from (f"instance {number}: {fault}" for fault in engine.verify(number))
+    asked = site.db.execute_sql("SELECT instance_id FROM request WHERE seq = 1 ORDER BY instance_id").fetchall()
+    first = [number for (number,) in asked]
+    if len(set(first)) != len(first) or not set(first) <= states.keys() or not applied <= set(first):
+        yield "an instance without its one request, or with several"
+    leased = site.db.execute_sql("SELECT count(*) FROM outbox WHERE state = 'leased'").fetchone()
+    if leased[0]:
+        yield f"{leased[0]} effects are still leased"
+    yield from (f"stuck: {found}" for found in stuck(engine))
+    # Whoever was to be told of something and was deleted before the mail went out cannot be told any more.
+    untold = [found for found in incidents(engine) if "no_recipient" not in repr(found) and found.ref not in known]
+    yield from (f"an incident: {found}" for found in untold)
+
+
+def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
+    grown = sum(one.state == "activated" for one in _of(states, "account_creation", "account_invitation").values())
+    removed = len(_of(states, "account_removal"))
+    if Account.select().count() != made + grown - removed:
+        yield f"{Account.select().count()} accounts, of {made} made, {grown} activated and {removed} removed"
+    for account in Account.select():
+        if inputs.email(account.email) != account.email or inputs.user_name(account.user_name) != account.user_name:
+            yield f"an account with the address {account.email!r} and the name {account.user_name!r}"
+        if account.role not in ROLES or not account.password_hash:
+            yield f"an account with the role {account.role!r} and the hash {account.password_hash!r}"
+    ruled = Account.select(Account.customer).where(Account.role == ADMIN)
+    left = Account.select().where(Account.customer.not_in(ruled))
+    yield from (f"customer {account.customer_id} has accounts and no administrator" for account in left)
+    if Session.select().where(Session.account.not_in(Account.select(Account.id))).count():
+        yield "a session of nobody"
+    there = StaffMember.select(StaffMember.id).where(StaffMember.active == 1)
+    if StaffSession.select().where(StaffSession.member.not_in(there)).count():
+        yield "a session of no member of staff"
+
+
+def _applications(site: Site, states: dict[int, Standing]) -> Iterator[str]:
+    applications = {row.instance: row for row in Application.select()}
+    creations = _of(states, "account_creation")
+    for number, one in creations.items():
+        kept = applications.pop(number, None)
+        if (kept is None) != (one.state == "expired"):
+            yield f"instance {number} is {one.state}, its application is {kept}"
+        elif kept is not None and bool(kept.password_hash) == (one.state == "activated"):
+            yield f"instance {number} is {one.state}, and its application has {kept.password_hash!r} for a password"
+    yield from (f"an application of no instance: {number}" for number in applications)
+    outbox = site.db.execute_sql("SELECT instance_id, count(*) FROM outbox GROUP BY instance_id").fetchall()
+    effects = {number: count for number, count in outbox if number in creations}
+    wanted = {number: 2 if one.state == "activated" else 1 for number, one in creations.items()}
+    if effects != wanted:
+        yield f"effects {set(effects.items()) ^ set(wanted.items())}"
+
+
+def _invitations(states: dict[int, Standing]) -> Iterator[str]:
+    invitations = {row.instance: row for row in Invitation.select()}
+    procedures = _of(states, "account_invitation")
+    yield from (f"an invitation of no instance: {number}" for number in invitations.keys() - procedures.keys())
+    for number, one in procedures.items():
+        row = invitations.get(number)
+        if not one.final and (row is None or row.email is None or not row.user_name or row.account_id is not None):
+            yield f"invitation {number} is {one.state}, its row is {row and row.__data__}"
+        if one.final and row is not None and (one.state != "activated" or row.email or row.user_name):
+            yield f"invitation {number} is {one.state}, its row is {row.__data__}"
+
+
+def _requests(states: dict[int, Standing]) -> Iterator[str]:
+    asked = {row.instance: row for row in ChangeRequest.select()}
+    procedures = _of(states, *_REQUESTS)
+    if asked.keys() != procedures.keys():
+        yield f"requests and procedures: {asked.keys() ^ procedures.keys()}"
+    for number in asked.keys() & procedures.keys():
+        if (asked[number].slot is None) != procedures[number].final:
+            yield f"request {number} is {procedures[number].state}, its slot is {asked[number].slot}"
+    for change in ContractChange.select():
+        one, row = states[change.instance], asked[change.instance]
+        if change.wish is not None and (one.final or row.kind != "order"):
+            yield f"request {change.instance} ({row.kind}) is {one.state}, its wish is {change.wish}"
+        if one.state == "applied" and change.booking != "applied":
+            yield f"request {change.instance} is applied, its booking is {change.booking!r}"
+    for contract in Contract.select():
+        if not 1 <= contract.users <= 10**7 or contract.term not in ("monthly", "annual") or not contract.subdomain:
+            yield f"a contract {contract.__data__}"
+    for customer in Customer.select():
+        if not customer.company or inputs.email(customer.contractor_email) != customer.contractor_email:
+            yield f"a customer {customer.__data__}"
+
+
+def _payments(states: dict[int, Standing]) -> Iterator[str]:
+    mandates = {row.instance: row for row in Mandate.select(Mandate, Contract).join(Contract)}
+    procedures = _of(states, "payment_method_change")
+    if mandates.keys() != procedures.keys():
+        yield f"mandates and procedures: {mandates.keys() ^ procedures.keys()}"
+    for number in mandates.keys() & procedures.keys():
+        one, mandate = procedures[number], mandates[number]
+        if mandate.in_use is not None and (one.state != "applied" or mandate.ended_on is not None):
+            yield f"request {number} is {one.state}, its mandate is in use until {mandate.ended_on}"
+        if mandate.in_use is not None and mandate.in_use != mandate.contract_id:
+            yield f"a mandate of contract {mandate.contract_id} is in use for {mandate.in_use}"
+        if mandate.in_use is not None and mandate.contract.payment_method != mandate.method:
+            yield f"{mandate.method} is in use for a contract that is paid by {mandate.contract.payment_method}"
+        if one.final and mandate.in_use is None and mandate.sealed:
+            yield f"request {number} is {one.state}, and what was sealed for it is kept"
+
+
+def _addresses(states: dict[int, Standing]) -> Iterator[str]:
+    for change in AddressChange.select():
+        one = states.get(change.instance)
+        if one is None or (change.slot is None) == (one.state in _WAITING_FOR_THE_ADDRESS):
+            yield f"change of address {change.instance} is {one}, its slot is {change.slot}"
+    for reset in PasswordReset.select():
+        one = states.get(reset.instance)
+        if one is None or one.workflow != "password_reset" or one.final:
+            yield f"the link of {reset.instance} may set a password, and it is {one}"
+
+
+def _notices(states: dict[int, Standing]) -> Iterator[str]:
+    counted = dict(
+        NoticeRevision.select(NoticeRevision.notice, pw.fn.COUNT(NoticeRevision.id))
+        .group_by(NoticeRevision.notice)
+        .tuples()
+    )
+    for notice in Notice.select():
+        one = states.get(notice.instance)
+        if one is None or one.workflow != "notice" or counted.get(notice.id) != notice.revision:
+            yield f"notice {notice.id}: {one}, {counted.get(notice.id)} revisions of {notice.revision}"
+    for entry in FaqEntry.select():
+        one = states.get(entry.instance)
+        if one is None or one.workflow != "faq_entry" or (entry.shown == 1) != (one.state == "shown"):
+            yield f"question {entry.id}: {one}, shown {entry.shown}"
