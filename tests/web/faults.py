@@ -80,8 +80,10 @@ def _engine(site: Site, states: dict[int, Standing], known: Collection[str]) -> 
     if leased[0]:
         yield f"{leased[0]} effects are still leased"
     yield from (f"stuck: {found}" for found in stuck(engine))
-    # Whoever was to be told of something and was deleted before the mail went out cannot be told any more.
-    untold = [found for found in incidents(engine) if "no_recipient" not in repr(found) and found.ref not in known]
+    # Whom nobody can tell any more, and what would cost something else than was confirmed: both are for the staff.
+    meant = ("no_recipient", "price_changed")
+    new = [found for found in incidents(engine) if found.ref not in known]
+    untold = [found for found in new if not any(found.error.startswith(code) for code in meant)]
     yield from (f"an incident: {found}" for found in untold)
 
 

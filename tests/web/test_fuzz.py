@@ -620,7 +620,7 @@ def test_anything_is_answered_and_leaves_nothing_half_done(
     site = world.site
     rng = random.Random(f"{chosen} {group} {database_url.partition(':')[0]}")
     known = frozenset(found.ref for found in incidents(site.engine))
-    crowd = Crowd(world, rng, len(world.accounts) + 2, known)  # the other customer's, and one that was removed again
+    crowd = Crowd(world, rng, len(world.accounts) + 2, known)  # the other customer's, and one that no mail reaches
     others = _of_the_other(world)
 
     def remember(_app: Flask, exception: BaseException, **_more: Any) -> None:

@@ -19,8 +19,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from engine.definition import Actor, Secret
+from engine.delivery import Failed
 from engine.incidents import incidents
-from engine.testing import Clock
+from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.payments import TYPED, asked
 from tests.web.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
@@ -215,8 +216,6 @@ ADDRESSES: Mapping[str, Address] = {
     "changes.ask_change": Address(Whose.CUSTOMER, _of_contract(*_KINDS)),
     "contracts.request": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", *_ALL_REQUESTS)),
     "contracts.press": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", *_ALL_REQUESTS)),
-    "registration.look": Address(Whose.CUSTOMER, lambda w: _numbers(w, "number", "details")),
-    "registration.press": Address(Whose.CUSTOMER, lambda w: _numbers(w, "number", "details")),
     "payment.describe": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.confirm": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.start": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
@@ -392,13 +391,15 @@ def _mailed_links(world: World) -> None:
 
 
 def _incident(world: World) -> None:
-    """Somebody got another role and was deleted before the mail about it could go: nobody is left to be told."""
-    engine, admin = world.site.engine, actor(world.accounts["admin"])
-    gone = add_account(world.site, world.customer, "viewer", "kieta@customer.example", "見本 消太")
-    subject = f"account:{gone.id}"
-    engine.start("account_role_change", subject, admin, RoleInput("editor", mark_of(gone)))
-    engine.start("account_removal", subject, admin, RemovalInput(mark_of(Account.get_by_id(gone.id))))
+    """A mail about a new role, which the other side's mail server refused for good."""
+    engine, dispatcher = world.site.engine, world.site.dispatcher
+    refused = add_account(world.site, world.customer, "viewer", "todokanai@customer.example", "見本 不達子")
+    role = RoleInput("editor", mark_of(refused))
+    engine.start("account_role_change", f"account:{refused.id}", actor(world.accounts["admin"]), role)
+    working = dispatcher.mailers
+    dispatcher.mailers = {**working, dispatcher.mailer: MemoryMailer(lambda _message: Failed("550", "no such user"))}
     settle(world.site)
+    dispatcher.mailers = working
     assert incidents(engine)
 
 
