@@ -35,7 +35,7 @@ from workflows.records import (
 )
 
 _REQUESTS = frozenset({"contract_change", "customer_details_change", "payment_method_change"})
-_WAITING_FOR_THE_ADDRESS = frozenset({"requested", "emailed"})
+_HOLDS_THE_ADDRESS = frozenset({"requested", "emailed", "confirmed"})
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _payments(states: dict[int, Standing]) -> Iterator[str]:
 def _addresses(states: dict[int, Standing]) -> Iterator[str]:
     for change in AddressChange.select():
         one = states.get(change.instance)
-        if one is None or (change.slot is None) == (one.state in _WAITING_FOR_THE_ADDRESS):
+        if one is None or (change.slot is not None and one.state not in _HOLDS_THE_ADDRESS):
             yield f"change of address {change.instance} is {one}, its slot is {change.slot}"
     for reset in PasswordReset.select():
         one = states.get(reset.instance)

@@ -281,6 +281,7 @@ class Person:
     network: str
     cookies: dict[str, str] = field(default_factory=dict)
     fields: dict[str, bytes] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
 
     def send(
         self, method: str, path: bytes, data: bytes = b"", kind: str | None = None, **environ: str
@@ -307,18 +308,19 @@ class Person:
     def open(self, path: bytes) -> TestResponse:
         """Look at a page, and at the fields of its forms."""
         response = self.send("GET", path)
-        self.fields = {}
+        self.fields, self.hidden = {}, set()
         if response.mimetype == "text/html":
             for tag in _TAG.findall(response.get_data(as_text=True)):
                 found = dict(_ATTRIBUTE.findall(tag))
                 if "name" in found:
                     self.fields.setdefault(found["name"], html.unescape(found.get("value", "")).encode())
+                    self.hidden |= {found["name"]} if 'type="hidden"' in tag else set()
         return response
 
     def press(self, path: bytes, **typed: str) -> TestResponse:
         """Send a page's form as somebody does who means it."""
         self.open(path)
-        pairs = [(name, self.fields[name]) for name in ("csrf_token", "request_key") if name in self.fields]
+        pairs = [(name, self.fields[name]) for name in sorted(self.hidden - typed.keys() - {"next"})]
         pairs += [(name, value.encode()) for name, value in typed.items()]
         return self.send("POST", path, urlencoded(pairs), URLENCODED)
 

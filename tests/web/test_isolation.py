@@ -282,6 +282,13 @@ def test_what_is_anothers_and_what_is_nobodys_get_the_same_answer(world: World) 
     assert not differing, "\n" + "\n".join(differing)
 
 
+def test_names_that_no_database_takes_are_names_of_nothing(any_world: World) -> None:
+    """PostgreSQL refuses a text with a NUL in it, even to look for it."""
+    admin, staff = (who for who in visitors(any_world) if who.name in ("admin", "staff"))
+    for who, path in ((admin, "/notices/%00"), (staff, "/staff/notices/a%00"), (staff, "/staff/faq/%00")):
+        assert who.client.get(path).status_code == 404, path
+
+
 def test_forms_of_another_customers_pages_do_nothing_to_them(world: World) -> None:
     """Addresses without a number act on one's own; what a form carries beside must not make them act on others'."""
     people = visitors(world)

@@ -119,7 +119,7 @@ def _given(form: FaqForm, number: str) -> FaqInput | tuple[Refusal, ...]:
 
 
 def _found(entry: str) -> FaqEntry:
-    found: FaqEntry | None = FaqEntry.get_or_none(FaqEntry.id == entry)
+    found: FaqEntry | None = FaqEntry.get_or_none(FaqEntry.id == entry) if is_id(entry) else None
     return found if found is not None else abort(404)
 
 

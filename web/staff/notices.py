@@ -241,7 +241,7 @@ def _draft_input(form: DraftForm, notice: str) -> DraftInput | tuple[Refusal, ..
 
 
 def _found(notice: str) -> Notice:
-    found: Notice | None = Notice.get_or_none(Notice.id == notice)
+    found: Notice | None = Notice.get_or_none(Notice.id == notice) if is_id(notice) else None
     return found if found is not None else abort(404)
 
 
