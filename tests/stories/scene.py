@@ -147,7 +147,7 @@ PAGES: tuple[Shot, ...] = (
     Shot("registration.show", "registration", "/registration", "customer"),
     Shot("registration.change", "registration-change", "/registration/change", "customer"),
     Shot("registration.change", "registration-confirm", "/registration/change", "customer", _other_phone),
-    Shot("registration.look", "registration-request", "details_request", "other"),
+    Shot("contracts.request", "details-request", "details_request", "other"),
     Shot("contractor_email.show", "contractor-email", "/registration/email", "customer"),
     Shot("contractor_email.show", "contractor-email-open", "/registration/email", "other"),
     Shot("payment.show", "payment", "/registration/payment", "customer"),

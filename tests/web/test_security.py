@@ -69,7 +69,7 @@ class Plain:
     def send(self, path: str, **typed: str) -> TestResponse:
         """A page's form, filled in."""
         page = BeautifulSoup(self.open(path).text, "html.parser")
-        hidden = page.find_all("input", attrs={"name": ["csrf_token", "request_key"]})
+        hidden = page.find_all("input", attrs={"name": ["csrf_token", "request_key", "terms"]})
         return self.open(path, {str(field["name"]): str(field["value"]) for field in hidden} | typed)
 
 

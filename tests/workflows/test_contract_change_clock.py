@@ -216,7 +216,7 @@ def test_an_order_that_is_decided_late_starts_late(changing: Site, clock: Clock,
     at(clock, 2026, 5, 7, 9, 0)
     changing.engine.fire(number, "accept", clerk)
     settle(changing)
-    assert "2026-06-01" in mailer.sent[-1].text
+    assert "2026年6月1日" in mailer.sent[-1].text
     assert "2026-05-01" not in mailer.sent[-1].text
     at(clock, 2026, 6, 1)
     settle(changing)
