@@ -112,7 +112,8 @@ class Wire:
         with response:
             text = response.read().decode()
         asked = SimpleNamespace(path=urlsplit(response.url).path)
-        return SimpleNamespace(request=asked, status_code=response.status, get_data=lambda as_text: text)
+        kind = response.headers.get_content_type()
+        return SimpleNamespace(request=asked, status_code=response.status, mimetype=kind, get_data=lambda as_text: text)
 
 
 class WiredBrowser(Browser):
