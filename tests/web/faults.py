@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import peewee as pw
 
-from engine.incidents import incidents
+from engine.incidents import Incident, incidents
 from engine.sweep import stuck
 from web.bootstrap import Site
 from workflows import inputs
@@ -80,11 +80,25 @@ def _engine(site: Site, states: dict[int, Standing], known: Collection[str]) -> 
     if leased[0]:
         yield f"{leased[0]} effects are still leased"
     yield from (f"stuck: {found}" for found in stuck(engine))
-    # Whom nobody can tell any more, and what would cost something else than was confirmed: both are for the staff.
-    meant = ("no_recipient", "price_changed")
+    # For the staff: whom nobody can tell any more, what would cost something else than was confirmed, and a change
+    # that has waited for a week for another one of its contract, which nobody has decided.
     new = [found for found in incidents(engine) if found.ref not in known]
-    untold = [found for found in new if not any(found.error.startswith(code) for code in meant)]
+    untold = [found for found in new if not found.error.startswith(_MEANT) and not _has_waited(found)]
     yield from (f"an incident: {found}" for found in untold)
+
+
+_MEANT = ("no_recipient", "price_changed")
+
+
+def _has_waited(found: Incident) -> bool:
+    """Whether it is the booking of a change behind another open request of the same contract."""
+    if not found.error.startswith("deadline: ") or (found.workflow, found.what) != ("contract_change", "apply"):
+        return False
+    contract = int(found.subject.removeprefix("contract:"))
+    others = ChangeRequest.select().where(
+        ChangeRequest.contract == contract, ChangeRequest.slot.is_null(False), ChangeRequest.instance != found.instance
+    )
+    return bool(others.exists())
 
 
 def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
