@@ -22,9 +22,10 @@ $(BIN)/python:
 		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# What runs the site.
+# What runs the site. The lock file is complete, so nothing is left to resolve (pip 23's resolver rejects the hashes of
+# a package that another one wants with an extra as soon as a newer release is there).
 $(VENV)/run: requirements/run.txt setup.cfg pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes -r requirements/run.txt
+	$(PIP) --require-hashes --no-deps -r requirements/run.txt
 	@rm -rf tetsuzuki.egg-info  # of an earlier install: found first, it would hide new plugins
 	$(PIP) --no-deps --no-build-isolation -e .
 	@rm -rf tetsuzuki.egg-info
@@ -32,7 +33,7 @@ $(VENV)/run: requirements/run.txt setup.cfg pyproject.toml | $(BIN)/python
 
 # What tests and checks it, which includes the former.
 $(VENV)/dev: requirements/dev.txt setup.cfg pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes -r requirements/dev.txt
+	$(PIP) --require-hashes --no-deps -r requirements/dev.txt
 	@rm -rf tetsuzuki.egg-info  # of an earlier install: found first, it would hide new plugins
 	$(PIP) --no-deps --no-build-isolation -e .
 	@rm -rf tetsuzuki.egg-info
@@ -72,8 +73,8 @@ screenshots: $(VENV)/dev browser
 	$(BIN)/python -m tests.stories.pictures $(PAGE)
 
 lock: $(VENV)/dev
-	$(LOCK) --extra pg --extra diagram --extra stripe --extra house -o requirements/run.txt setup.cfg
-	$(LOCK) --extra pg --extra diagram --extra stripe --extra house --extra dev -o requirements/dev.txt setup.cfg
+	$(LOCK) --extra pg --extra diagram --extra stripe --extra otel --extra house -o requirements/run.txt setup.cfg
+	$(LOCK) --extra pg --extra diagram --extra stripe --extra otel --extra house --extra dev -o requirements/dev.txt setup.cfg
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

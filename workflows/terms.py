@@ -6,14 +6,13 @@ It states what the user guide states and no more. A company with terms of its ow
 from __future__ import annotations
 
 import hashlib
-from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from workflows.catalogue import DEFAULT_CATALOGUE, Catalogue, Organisation
+from workflows.pdf import FONT, built, markup, register_font
 
 TITLE = "お客様サポートサイト利用約款"
-
-_FONT = "HeiseiKakuGo-W5"  # one of the fonts that every PDF reader brings for Japanese: nothing is embedded
 
 
 class TermsOfUse:
@@ -110,46 +109,24 @@ def _articles(organisation: Organisation, products: str) -> tuple[tuple[str, tup
 def terms_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOGUE) -> bytes:
     """The terms as a PDF of A4 pages. The same organisation gives the same bytes."""
     from reportlab.lib.enums import TA_CENTER, TA_RIGHT
-    from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.lib.units import mm
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-    from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Paragraph, SimpleDocTemplate
+    from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Paragraph
 
-    pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
-    body = ParagraphStyle("body", fontName=_FONT, fontSize=10, leading=15, wordWrap="CJK")
+    register_font()
+    body = ParagraphStyle("body", fontName=FONT, fontSize=10, leading=15, wordWrap="CJK")
     title = ParagraphStyle("title", body, fontSize=16, leading=26, alignment=TA_CENTER, spaceAfter=2 * mm)
     head = ParagraphStyle("head", body, fontSize=11, leading=17, spaceBefore=4 * mm, spaceAfter=1 * mm)
     company = ParagraphStyle("company", body, alignment=TA_RIGHT)
 
-    story: list[object] = [Paragraph(TITLE, title), Paragraph(_markup(organisation.company), company)]
+    story: list[Any] = [Paragraph(TITLE, title), Paragraph(markup(organisation.company), company)]
     products = "／".join(product.title for product in catalogue.products.values())
     for number, (name, clauses) in enumerate(_articles(organisation, products), start=1):
-        paragraphs = [Paragraph(_markup(clause), body) for clause in clauses]
+        paragraphs = [Paragraph(markup(clause), body) for clause in clauses]
         text: list[object] = list(paragraphs)
         if len(paragraphs) > 1:
             items = [ListItem(paragraph, leftIndent=8 * mm) for paragraph in paragraphs]
-            text = [ListFlowable(items, bulletType="1", bulletFontName=_FONT, bulletFontSize=10, leftIndent=8 * mm)]
+            text = [ListFlowable(items, bulletType="1", bulletFontName=FONT, bulletFontSize=10, leftIndent=8 * mm)]
         story.append(KeepTogether([Paragraph(f"第{number}条{name}", head), *text]))
 
-    file = BytesIO()
-    document = SimpleDocTemplate(
-        file,
-        pagesize=A4,
-        leftMargin=25 * mm,
-        rightMargin=25 * mm,
-        topMargin=20 * mm,
-        bottomMargin=18 * mm,
-        title=TITLE,
-        author=organisation.company,
-        lang="ja",
-        invariant=True,
-    )
-    document.build(story)
-    return file.getvalue()
-
-
-def _markup(text: str) -> str:
-    """`text` for reportlab's paragraphs, which read a little XML."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return built(story, title=TITLE, author=organisation.company, top=20, bottom=18)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Any
 
 from plugins.direct_debit import accounts
 from workflows.payments import PaymentContext
+from workflows.pdf import FONT, built, markup, register_font
 
-_FONT = "HeiseiKakuGo-W5"  # one of the fonts that every PDF reader brings for Japanese: nothing is embedded
 TITLE = "預金口座振替依頼書"
 
 
@@ -41,15 +40,12 @@ def form_pdf(context: PaymentContext, account: Account, recipient: Recipient) ->
     """The form. The same input gives the same bytes."""
     from reportlab.lib.colors import Color
     from reportlab.lib.enums import TA_CENTER
-    from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.lib.units import mm
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+    from reportlab.platypus import Paragraph, Spacer, Table, TableStyle
 
-    pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
-    body = ParagraphStyle("body", fontName=_FONT, fontSize=10, leading=15, wordWrap="CJK")
+    register_font()
+    body = ParagraphStyle("body", fontName=FONT, fontSize=10, leading=15, wordWrap="CJK")
     small = ParagraphStyle("small", body, fontSize=8.5, leading=13)
     title = ParagraphStyle("title", body, fontSize=17, leading=26, alignment=TA_CENTER, spaceAfter=3 * mm)
     head = ParagraphStyle("head", body, fontSize=11, leading=16, spaceBefore=5 * mm, spaceAfter=1.5 * mm)
@@ -58,7 +54,7 @@ def form_pdf(context: PaymentContext, account: Account, recipient: Recipient) ->
     line = Color(0.35, 0.4, 0.45)
 
     def text(value: str, style: Any = body) -> Any:
-        return Paragraph(_markup(value), style)
+        return Paragraph(markup(value), style)
 
     def rows(pairs: list[tuple[str, Any]]) -> Any:
         cells = [[text(what, small), text(value) if isinstance(value, str) else value] for what, value in pairs]
@@ -130,23 +126,4 @@ def form_pdf(context: PaymentContext, account: Account, recipient: Recipient) ->
         Spacer(1, 2 * mm),
         text(f"お問い合わせ：{context.organisation.support_centre}　{context.organisation.phone}", small),
     ]
-    file = BytesIO()
-    document = SimpleDocTemplate(
-        file,
-        pagesize=A4,
-        leftMargin=25 * mm,
-        rightMargin=25 * mm,
-        topMargin=14 * mm,
-        bottomMargin=12 * mm,
-        title=TITLE,
-        author=company,
-        lang="ja",
-        invariant=True,
-    )
-    document.build(story)
-    return file.getvalue()
-
-
-def _markup(text: str) -> str:
-    """`text` for reportlab's paragraphs, which read a little XML."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return built(story, title=TITLE, author=company, top=14, bottom=12)
