@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from typing import Any
 from weakref import WeakSet
@@ -20,7 +20,9 @@ from playhouse.postgres_ext import PooledPsycopg3Database
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
 from psycopg.pq.abc import PGresult
 
+from engine.definition import Instance
 from engine.errors import Busy, DatabaseAway, OutcomeUnknown, UnknownInstance
+from engine.sets import Sets
 from engine.store import (
     INSTANCE,
     INSTANCE_AND_TIMERS,
@@ -37,6 +39,7 @@ from engine.store import (
     Violation,
     from_db,
     instance_of,
+    to_db,
 )
 from engine.wire import wire_of
 
@@ -49,6 +52,17 @@ _TIMERS_AND_CLOCK = (
 _INSTANCE_TIMERS_CLOCK = INSTANCE_AND_TIMERS.replace(
     " FROM instance", ", clock_timestamp() AT TIME ZONE 'UTC' FROM instance"
 )
+_DUE = (
+    INSTANCE.replace(" FROM instance i WHERE i.id = ?", "")
+    + " FROM timer t JOIN instance i ON i.id = t.instance_id WHERE t.wake_at <= ? ORDER BY t.wake_at LIMIT ? "
+    "FOR UPDATE OF i SKIP LOCKED"
+)
+_TIMERS_OF = "SELECT t.instance_id, t.event, t.due_at, t.failures FROM timer t WHERE t.instance_id = ANY(?)"
+_CLOCK = "SELECT clock_timestamp() AT TIME ZONE 'UTC'"
+_TYPES = (
+    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+    "WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
+)
 _NEW = "SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC'"
 
 _SET_UP = f"""
@@ -58,6 +72,9 @@ _SET_UP = f"""
     SET idle_in_transaction_session_timeout = '120s';
     SET tcp_user_timeout = '60s'
 """
+
+
+ColumnTypes = dict[str, dict[str, str]]
 
 
 class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
@@ -124,18 +141,25 @@ class _PostgresUnit(Unit):
         except psycopg.OperationalError as error:
             raise DatabaseAway from error
 
+    def take_held(self) -> list[Statement]:
+        """What was held back, for who sends it."""
+        held, self.held = self.held, []
+        return held
+
+    def forget_held(self) -> None:
+        """It is not to be sent."""
+        self.held.clear()
+
     def flush(self) -> None:
         """Send what was held back."""
         if self.held:
-            held, self.held = self.held, []
-            self.send(held)
+            self.send(self.take_held())
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        held, self.held = self.held, []
-        return self.wire.rows(self.send([*held, (sql, params)])[-1])
+        return self.wire.rows(self.send([*self.take_held(), (sql, params)])[-1])
 
     def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        held, self.held = self.held, []
+        held = self.take_held()
         answers = self.send([*held, *statements])
         return [self.wire.rows(answer) for answer in answers[len(held) :]]
 
@@ -147,16 +171,54 @@ class _PostgresUnit(Unit):
         self.held.append((sql, params))
 
     def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
-        held, self.held = self.held, []
-        return self.send([*held, (sql, params)])[-1].command_tuples or 0
+        return self.send([*self.take_held(), (sql, params)])[-1].command_tuples or 0
+
+
+class _UnitOfMany(_PostgresUnit):
+    """A unit about many instances, whose writes travel as sets."""
+
+    def __init__(self, connection: psycopg.Connection[Row], types: ColumnTypes) -> None:
+        super().__init__(connection)
+        self.types = types
+        self.owned: list[tuple[int, str, Sequence[Any]]] = []
+
+    def write(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self.owned.append((self.owner, sql, params))
+
+    def forget_held(self) -> None:
+        """See `_PostgresUnit.forget_held`."""
+        super().forget_held()
+        self.owned.clear()
+
+    def flush(self) -> None:
+        """See `_PostgresUnit.flush`."""
+        if self.owned or self.held:
+            self.send(self.take_held())
+
+    def take_held(self) -> list[Statement]:
+        """See `_PostgresUnit.take_held`."""
+        owned, self.owned = self.owned, []
+        held = super().take_held()
+        return [*held, *Sets(self._types_of).of(owned)] if owned else held
+
+    def _types_of(self, table: str) -> dict[str, str]:
+        """The column types of a table; asked for once in a process."""
+        found = self.types.get(table)
+        if found is None:
+            answer = self.wire.rows(self.send([(_TYPES, (table,))])[0])
+            found = self.types[table] = dict(answer)
+        return found
 
 
 class PostgresStore:
     """Several machines: row locks, SKIP LOCKED, the database's clock."""
 
+    at_once = 500  # nobody else waits for a batch but who wants one of its instances
+
     def __init__(self, db: PostgresDatabase, clock: Clock | None = None) -> None:
         self.db = db
         self.clock = clock
+        self._types: ColumnTypes = {}
 
     def now(self) -> datetime:
         """The database's time, in UTC, or the given clock's."""
@@ -164,14 +226,17 @@ class PostgresStore:
             return self.clock()
         return from_db(self.db.execute_sql("SELECT clock_timestamp() AT TIME ZONE 'UTC'").fetchone()[0])
 
-    @contextmanager
-    def begin(self) -> Iterator[_PostgresUnit]:
+    def begin(self) -> AbstractContextManager[_PostgresUnit]:
         """See `Store.begin`. BEGIN itself travels with the first statement."""
+        return self._begin(_PostgresUnit)
+
+    @contextmanager
+    def _begin(self, make: Callable[[psycopg.Connection[Row]], _PostgresUnit]) -> Iterator[_PostgresUnit]:
         db = self.db
         if db.transaction_depth():
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
         connection = db.connection()
-        unit = _PostgresUnit(connection)
+        unit = make(connection)
         unit.held.append(("BEGIN", ()))
         db.push_transaction(db.manual_commit())
         db.local.unit = unit
@@ -181,17 +246,35 @@ class PostgresStore:
             db.local.unit = None
             db.pop_transaction()
             if not unit.committed:
-                unit.held.clear()
+                unit.forget_held()
                 with suppress(psycopg.Error):  # a broken connection has rolled back; the first error is the one to tell
                     connection.rollback()
 
-    def run(self, call: Callable[[_PostgresUnit], T]) -> T:
+    def run(self, call: Callable[[_PostgresUnit], T], *, many: bool = False) -> T:
         """See `Store.run`. PostgreSQL shares flushes among connections by itself; here each commit is one's own."""
-        with self.begin() as unit:
-            result = call(unit)
-            if not unit.unchanged:
-                self.commit(unit)
+        try:
+            with self._begin(self._unit_of_many if many else _PostgresUnit) as unit:
+                result = call(unit)
+                if not unit.unchanged:
+                    self.commit(unit)
+        except BaseException:
+            if many:
+                self._types.clear()  # a table that changed its columns is one of the reasons
+            raise
         return result
+
+    def _unit_of_many(self, connection: psycopg.Connection[Row]) -> _UnitOfMany:
+        return _UnitOfMany(connection, self._types)
+
+    def open_due(
+        self, unit: _PostgresUnit, moment: datetime, limit: int
+    ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
+        """See `Store.open_due`: timers and clock are read after the locks are held."""
+        opened = {row[0]: (instance_of(row), list[Due]()) for row in unit.rows(_DUE, (to_db(moment), limit))}
+        timed, clock = unit.rows_of([(_TIMERS_OF, (list(opened),)), (_CLOCK, ())])
+        for number, event, due_at, failures in timed:
+            opened[number][1].append(Due(event, from_db(due_at), failures))
+        return list(opened.values()), self.clock() if self.clock is not None else from_db(clock[0][0])
 
     def open_new(self, unit: _PostgresUnit) -> tuple[int, datetime]:
         """See `Store.open_new`; a sequence never gives a number twice."""
@@ -202,7 +285,7 @@ class PostgresStore:
         self, unit: _PostgresUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
         """See `Store.open`: the clock and the timers are read by a statement of their own, after the lock is held."""
-        held, unit.held = unit.held, []
+        held = unit.take_held()
         lock = _LOCK_OR_SKIP if skip_locked else _LOCK
         statements = [*held, (lock, (instance,)), (_TIMERS_AND_CLOCK, (instance,))]
         answers = unit.send(statements if also is None else [*statements, also])
@@ -221,7 +304,7 @@ class PostgresStore:
 
     def commit(self, unit: _PostgresUnit) -> None:
         """See `Store.commit`: what was held back and the COMMIT are one round trip."""
-        held, unit.held = unit.held, []
+        held = unit.take_held()
         try:
             unit.send([*held, ("COMMIT", ())])
         except DatabaseAway as error:

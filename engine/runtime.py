@@ -42,9 +42,8 @@ from engine.definition import (
     Write,
 )
 from engine.delivery import Message
+from engine.due import fire_due
 from engine.errors import (
-    Busy,
-    DatabaseAway,
     EngineError,
     EventNotPossible,
     Forbidden,
@@ -66,7 +65,6 @@ from engine.store import (
     Unit,
     Violation,
     from_db,
-    storable,
     to_db,
 )
 
@@ -251,25 +249,11 @@ class Engine:
     def run_due(self, now: datetime | None = None, limit: int = 100) -> int:
         """Fire the timers that are due at `now` (the database's time unless given), at most `limit` instances.
 
-        Each instance is a transaction of its own; one that another worker holds is left to it. A timer that cannot
-        fire, because a rule is broken, is written down with its reason and tried again later, and never stops the
-        others. Returns how many instances moved.
+        They share commits, see `due`; one that another worker holds is left to it. A timer that cannot fire, because a
+        rule is broken, is written down with its reason and tried again later, and never stops the others. Returns how
+        many instances moved.
         """
-        moment = now or self.store.now()
-        with self.store.reading() as unit:
-            due = unit.rows(
-                "SELECT instance_id FROM timer WHERE wake_at <= ? ORDER BY wake_at LIMIT ?", (to_db(moment), limit)
-            )
-        moved = 0
-        for number in dict.fromkeys(row[0] for row in due):
-            try:
-                moved += self._run_due_one(number, now)
-            except (Busy, DatabaseAway):
-                log.warning("timer of instance %s: the database is busy or away; it stays due", number)
-            except Exception as error:
-                log.exception("timer of instance %s failed", number)
-                self._timer_failed(number, moment, error)
-        return moved
+        return fire_due(self, now, limit)
 
     def next_due(self) -> datetime | None:
         """When the next timer wants to fire; None where none is set."""
@@ -335,7 +319,7 @@ class Engine:
             if state in ("done", "skipped") or generation not in (None, current):
                 unit.unchanged = True
                 return
-            if self._settle(unit, found, timers, now, committed):
+            if self.settle(unit, found, timers, now, committed):
                 state = unit.rows(_EFFECT_STATE, place)[0][0]
             if fire and state != "cancelled" and effect.done in self.workflow(found).events[found.state]:
                 attempt = Attempt(found, effect.done or "", SYSTEM_ACTOR, None, now, now, unit, site=self.site)
@@ -392,7 +376,7 @@ class Engine:
         """
         with self.store.begin() as unit:
             found, timers, now = self._open(unit, instance)
-            self._settle(unit, found, timers, now, Committed())
+            self.settle(unit, found, timers, now, Committed())
             attempt = Attempt(found, event, actor, data, now, now, unit, site=self.site)
             source, before = found.state, found.seq
             try:
@@ -460,7 +444,7 @@ class Engine:
             if before is not None and (repeated := before(unit)):
                 unit.unchanged = True
                 return repeated
-            settled = settle(found) and self._settle(unit, found, timers, now, committed)
+            settled = settle(found) and self.settle(unit, found, timers, now, committed)
             source = found.state
             return act(unit, found, timers, now, committed)
 
@@ -468,11 +452,11 @@ class Engine:
             outcome = self.store.run(work)
         except (Refused, Forbidden, EventNotPossible, StaleForm):
             if settled:
-                self._run_due_one(number, None)
+                self.settle_alone(number, None)
             raise
         except Violation as violation:
             if settled:
-                self._run_due_one(number, None)
+                self.settle_alone(number, None)
             found, _, _ = self._read(number)
             raise self._refusal_of(violation, self._conflicts(found, source, None)) from violation
         self.tell(committed)
@@ -487,7 +471,7 @@ class Engine:
         with self.store.reading() as unit:
             return self.store.read(unit, number)
 
-    def _settle(self, unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> bool:
+    def settle(self, unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> bool:
         """Apply the timers that are due (I3). `found` and `timers` are brought up to date in place."""
         fired = 0
         while timers and (timer := min(timers, key=lambda t: (t.due_at, t.event))).due_at <= now:
@@ -728,13 +712,13 @@ class Engine:
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 
-    def _run_due_one(self, number: int, now: datetime | None) -> int:
+    def settle_alone(self, number: int, now: datetime | None) -> int:
         """Fire one instance's due timers. 0 where another worker has it or has done it."""
         committed = Committed()
 
         def settle(unit: Unit) -> int:
             opened = self.store.open(unit, number, skip_locked=True)
-            if opened is not None and self._settle(unit, opened[0], opened[1], now or opened[2], committed):
+            if opened is not None and self.settle(unit, opened[0], opened[1], now or opened[2], committed):
                 return 1
             unit.unchanged = True
             return 0
@@ -742,31 +726,6 @@ class Engine:
         moved = self.store.run(settle)
         self.tell(committed)
         return moved
-
-    def _timer_failed(self, number: int, moment: datetime, error: Exception) -> None:
-        """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.
-
-        The earliest is to blame: those behind it were not tried. Nothing is raised: other instances' timers must fire.
-        """
-        try:
-            with self.store.begin() as unit:
-                opened = self.store.open(unit, number, skip_locked=True)
-                due = [timer for timer in opened[1] if timer.due_at <= moment] if opened is not None else []
-                if not due:
-                    return
-                timer = min(due, key=lambda t: (t.due_at, t.event))
-                wait = timedelta(minutes=min(2 ** min(timer.failures, 6), 60))
-                unit.write(
-                    "UPDATE timer SET wake_at = ? WHERE instance_id = ? AND due_at <= ?",
-                    (to_db(moment + wait), number, to_db(moment)),
-                )
-                unit.write(
-                    "UPDATE timer SET failures = failures + 1, error = ? WHERE instance_id = ? AND event = ?",
-                    (storable(f"{type(error).__name__}: {error}"), number, timer.event),
-                )
-                self.store.commit(unit)
-        except Exception:
-            log.exception("timer of instance %s: its failure could not be written down", number)
 
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
         """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
@@ -862,9 +821,9 @@ def opened(engine: Engine, number: int) -> Iterator[tuple[Unit, Instance, dateti
             committed = Committed()
             sound = not any(timer.failures for timer in timers)
             if sound and (found.workflow, found.version) in engine.workflows:
-                settled = engine._settle(unit, found, timers, now, committed)
+                settled = engine.settle(unit, found, timers, now, committed)
             yield unit, found, now, committed
     except (EventNotPossible, UnknownEffect):
         if settled:
-            engine._run_due_one(number, None)
+            engine.settle_alone(number, None)
         raise

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import peewee as pw
@@ -36,6 +38,7 @@ from engine.store import (
     Violation,
     from_db,
     instance_of,
+    to_db,
 )
 
 T = TypeVar("T")
@@ -174,6 +177,13 @@ class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
         return found if isinstance(found, Violation) else error
 
 
+_DUE = INSTANCE_AND_TIMERS.replace(
+    " FROM instance i LEFT JOIN",
+    " FROM (SELECT instance_id, MIN(wake_at) AS first FROM (SELECT instance_id, wake_at FROM timer WHERE wake_at <= ? "
+    "ORDER BY wake_at LIMIT ?) GROUP BY instance_id) d JOIN instance i ON i.id = d.instance_id JOIN",
+).replace(" WHERE i.id = ?", " ORDER BY d.first, i.id")
+
+
 def _unjoin(rows: list[Row], instance: int) -> tuple[Instance, list[Due]]:
     if not rows:
         raise UnknownInstance(f"There is no procedure {instance}.")
@@ -301,6 +311,8 @@ class _Transaction:
 class SqliteStore:
     """One machine: WAL, synchronous FULL, one writer at a time in the order of asking."""
 
+    at_once = 64  # whoever writes meanwhile waits for that many
+
     def __init__(self, db: SqliteDatabase, clock: Clock | None = None) -> None:
         self.db = db
         self.clock = clock
@@ -337,7 +349,14 @@ class SqliteStore:
             raise _error(error) from error
         unit.committed = True
 
-    def run(self, call: Callable[[SqliteUnit], T]) -> T:
+    def open_due(
+        self, unit: SqliteUnit, moment: datetime, limit: int
+    ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
+        """See `Store.open_due`; the lock is the transaction's."""
+        rows = unit.rows(_DUE, (to_db(moment), limit))
+        return [_unjoin(list(joined), number) for number, joined in groupby(rows, itemgetter(0))], self.now()
+
+    def run(self, call: Callable[[SqliteUnit], T], *, many: bool = False) -> T:
         """See `Store.run`."""
         db = self.db
         if db.transaction_depth():

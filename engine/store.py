@@ -182,6 +182,7 @@ class Unit(ABC):
     """One open transaction: `Records` for guards and writes, plain SQL for the engine. See the top of this file."""
 
     lock_suffix = ""
+    owner = 0  # the instance whose statements follow, in a unit about many
     also: Sequence[Row] = ()
     unchanged = False  # work that sets it has written nothing that is to be kept
 
@@ -253,6 +254,7 @@ class Store(Protocol):
     """What the runtime needs of a database. `clock` replaces the database's own time in tests."""
 
     clock: Clock | None
+    at_once: int  # how many instances may share a transaction when timers are fired
 
     def now(self) -> datetime:
         """The time that decides: the database's on PostgreSQL, this machine's on SQLite, or the given clock's."""
@@ -260,10 +262,13 @@ class Store(Protocol):
     def begin(self) -> Any:
         """A context manager: an open write transaction as a `Unit`; rolled back unless `commit`ted."""
 
-    def run(self, call: Callable[[Any], T]) -> T:
+    def run(self, call: Callable[[Any], T], *, many: bool = False) -> T:
         """Call `call` with a unit in a write transaction and make it durable; nothing is kept where it raises or sets
         `unit.unchanged`. Returns, or raises, what it does, once that is durable. It may run in another thread, with the
-        context variables of this one, and share its commit with others' work."""
+        context variables of this one, and share its commit with others' work.
+
+        `many` says that it is about many instances: `unit.owner` names the one whose statements follow, and statements
+        of different ones may be sent together and in another order (see `sets`)."""
 
     def open_new(self, unit: Any) -> tuple[int, datetime]:
         """The id of a new instance, and the time."""
@@ -277,6 +282,10 @@ class Store(Protocol):
 
         `also` is read in the same breath, after the lock is held; its rows are in `unit.also`.
         """
+
+    def open_due(self, unit: Any, moment: datetime, limit: int) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
+        """Lock and read at most `limit` instances that have a timer to wake for at `moment`, the longest overdue first,
+        with all their timers, then the clock. Those that somebody else holds are left out."""
 
     def commit(self, unit: Any) -> None:
         """Make the unit durable. Raises Violation, and nothing of it is kept."""

@@ -8,6 +8,7 @@ all of them, one sync, then read the answers. psycopg still loads the values and
 
 from __future__ import annotations
 
+import re
 import select
 from collections.abc import Sequence
 from datetime import date
@@ -29,7 +30,11 @@ _OUTDATED = ("0A000", "26000")  # cached plan must not change result type; prepa
 
 
 class Wire:
-    """One connection's prepared statements. Texts have `?` marks; values are str, int, bytes, bool, date or None."""
+    """One connection's prepared statements.
+
+    Texts have `?` marks; values are str, int, float, bytes, bool, date or None, or a list of one kind of them, which is
+    an array.
+    """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._pgconn: PGconn = connection.pgconn
@@ -153,10 +158,42 @@ def _encode(params: Sequence[Any]) -> tuple[list[bytes | None], list[int]]:
             kind = _BINARY
         elif isinstance(value, date | float):
             values.append(str(value).encode())
+        elif isinstance(value, list):
+            values.append(_array(value))
         else:
             raise psycopg.DataError(f"cannot send a {type(value).__name__}")
         formats.append(kind)
     return values, formats
+
+
+_UNSAFE = re.compile(r'["\\\\]')
+
+
+def _array(values: list[Any]) -> bytes:
+    """An array as PostgreSQL reads it: `{1,NULL,"two"}`."""
+    return ("{" + ",".join(map(_element, values)) + "}").encode()
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise psycopg.DataError("PostgreSQL texts cannot hold a NUL")
+        return f'"{_UNSAFE.sub(_escaped, value)}"'
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, bytes | memoryview):
+        return f'"\\\\x{value.hex()}"'
+    if isinstance(value, date | float):
+        return f'"{value}"'
+    raise psycopg.DataError(f"cannot send a {type(value).__name__} in an array")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "\\" + found[0]
 
 
 _wires: WeakKeyDictionary[psycopg.Connection[Any], Wire] = WeakKeyDictionary()

@@ -1,0 +1,180 @@
+"""Writes of many instances as sets: what a hundred transitions write alike, PostgreSQL does in one statement.
+
+A transition's statements are constant texts of three shapes (INSERT of one row, UPDATE and DELETE by equality). Those
+of many instances that have one text become one statement over `unnest`ed arrays, which costs the server a fifth.
+
+What changes is only the order in which statements of different instances reach the database, and only where nobody
+could tell: the statements of one instance keep their order; the engine's own rows belong to one instance each; of a
+table of records at most one text is gathered at a time, and each row once. Whatever does not fit closes what was
+gathered, which is sent before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+Statement = tuple[str, Sequence[Any]]
+TypesOf = Callable[[str], dict[str, str]]
+"""The column types of a table, by column."""
+
+OF_ONE_INSTANCE = frozenset({"instance", "history", "timer", "outbox"})
+
+_INSERT = re.compile(r'INSERT INTO "?(\w+)"? \(([^()]*)\) VALUES \(([^()]*)\)')
+_UPDATE = re.compile(r'UPDATE "?(\w+)"? SET (.+?) WHERE (.+)')
+_DELETE = re.compile(r'DELETE FROM "?(\w+)"? WHERE (.+)')
+_VALUE = re.compile(r"'[^']*'|[^,\s]+")
+_SET = re.compile(r"\"?(\w+)\"? = ('[^']*'|[^,]+)(?:, |$)")
+_EQUAL = re.compile(r'"?(\w+)"? = \?')
+_PLAIN = re.compile(r"\w+ (?:IN \([^()?]*\)|= (?:'[^']*'|\d+))")
+_AMONG = re.compile(r'"?(\w+)"? IN \(\?(?:, \?)*\)')
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One text, taken apart: `columns` are those whose values it binds, in order, and `keys` the places among them
+    that name its row; none for an INSERT. `template` has `{from_}` where the arrays go and `v.p0`, … for the values."""
+
+    table: str
+    columns: tuple[str, ...]
+    keys: tuple[int, ...]
+    template: str
+
+    def sql(self, types: dict[str, str]) -> str:
+        """The text for many rows at once."""
+        arrays = ", ".join(f"?::{types[column]}[]" for column in self.columns)
+        names = ", ".join(f"p{place}" for place in range(len(self.columns)))
+        return self.template.format(from_=f"unnest({arrays}) AS v({names})")
+
+
+@lru_cache(maxsize=4096)
+def shape_of(sql: str) -> Shape | None:
+    """How a text is done for many rows; None where it has another shape."""
+    if "{" in sql:
+        return None
+    for pattern, read in ((_INSERT, _insert), (_UPDATE, _update), (_DELETE, _delete)):
+        found = pattern.fullmatch(sql)
+        if found is not None:
+            shape = read(*found.groups())
+            return shape if shape is not None and len(shape.columns) == sql.count("?") else None
+    return None
+
+
+def _insert(table: str, columns: str, values: str) -> Shape | None:
+    names = [column.strip().strip('"') for column in columns.split(",")]
+    given = _VALUE.findall(values)
+    if len(names) != len(given):
+        return None
+    bound = [name for name, value in zip(names, given, strict=True) if value == "?"]
+    places = iter(range(len(bound)))
+    selected = ", ".join(f"v.p{next(places)}" if value == "?" else value for value in given)
+    listed = ", ".join(f'"{name}"' for name in names)
+    return Shape(table, tuple(bound), (), f'INSERT INTO "{table}" ({listed}) SELECT {selected} FROM {{from_}}')
+
+
+def _update(table: str, changes: str, where: str) -> Shape | None:
+    parts = _SET.findall(changes)
+    if ", ".join(f"{name} = {value}" for name, value in parts) != changes.replace('"', ""):
+        return None
+    bound = [name for name, value in parts if value == "?"]
+    if any("?" in value and value != "?" for _, value in parts):
+        return None
+    places = iter(range(len(bound)))
+    change = ", ".join(
+        f'"{name}" = v.p{next(places)}' if value == "?" else f'"{name}" = {value}' for name, value in parts
+    )
+    found = _where(where, len(bound))
+    if found is None:
+        return None
+    condition, columns, keys = found
+    return Shape(
+        table, (*bound, *columns), keys, f'UPDATE "{table}" AS o SET {change} FROM {{from_}} WHERE {condition}'
+    )
+
+
+def _delete(table: str, where: str) -> Shape | None:
+    found = _where(where, 0)
+    if found is None:
+        return None
+    condition, columns, keys = found
+    return Shape(table, columns, keys, f'DELETE FROM "{table}" AS o USING {{from_}} WHERE {condition}')
+
+
+def _where(where: str, first: int) -> tuple[str, tuple[str, ...], tuple[int, ...]] | None:
+    """The condition with the arrays' columns for the marks, the columns that it compares, and those that name rows."""
+    conditions: list[str] = []
+    columns: list[str] = []
+    keys: list[int] = []
+    for term in where.split(" AND "):
+        if equal := _EQUAL.fullmatch(term):
+            keys.append(first + len(columns))
+            conditions.append(f'o."{equal[1]}" = v.p{first + len(columns)}')
+            columns.append(equal[1])
+        elif among := _AMONG.fullmatch(term):
+            count = term.count("?")
+            keys += range(first + len(columns), first + len(columns) + count)
+            marks = ", ".join(f"v.p{first + len(columns) + n}" for n in range(count))
+            conditions.append(f'o."{among[1]}" IN ({marks})')
+            columns += [among[1]] * count
+        elif _PLAIN.fullmatch(term):
+            conditions.append(f"o.{term}")
+        else:
+            return None
+    return (" AND ".join(conditions), tuple(columns), tuple(keys)) if keys else None
+
+
+@dataclass(slots=True)
+class _Gathered:
+    shape: Shape
+    place: int
+    rows: list[Sequence[Any]] = field(default_factory=list)
+    keys: set[tuple[Any, ...]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Sets:
+    """Gathers statements, each with the number of its owner, and gives them back as sets."""
+
+    types_of: TypesOf
+    _groups: dict[str, _Gathered] = field(default_factory=dict)
+    _last: dict[int, int] = field(default_factory=dict)
+    _text: dict[str, str] = field(default_factory=dict)
+
+    def of(self, statements: Sequence[tuple[int, str, Sequence[Any]]]) -> Iterator[Statement]:
+        """The same as fewer statements, in an order that nobody can tell from theirs."""
+        for owner, sql, params in statements:
+            shape = shape_of(sql)
+            if shape is None:
+                yield from self._close()
+                yield sql, params
+                continue
+            group = self._groups.get(sql)
+            key = tuple([params[place] for place in shape.keys])
+            if self._would_tell(owner, sql, shape, group, key):
+                yield from self._close()
+                group = None
+            if group is None:
+                group = self._groups[sql] = _Gathered(shape, len(self._groups))
+            group.rows.append(params)
+            if key:
+                group.keys.add(key)
+            self._last[owner] = group.place
+            self._text[shape.table] = sql
+        yield from self._close()
+
+    def _would_tell(self, owner: int, sql: str, shape: Shape, group: _Gathered | None, key: tuple[Any, ...]) -> bool:
+        if shape.table not in OF_ONE_INSTANCE and self._text.get(shape.table, sql) != sql:
+            return True
+        return group is not None and (self._last.get(owner, 0) > group.place or (bool(key) and key in group.keys))
+
+    def _close(self) -> Iterator[Statement]:
+        for sql, group in self._groups.items():
+            if len(group.rows) == 1:
+                yield sql, group.rows[0]
+            else:
+                columns = [list(column) for column in zip(*group.rows, strict=True)]
+                yield group.shape.sql(self.types_of(group.shape.table)), columns
+        self._groups, self._last, self._text = {}, {}, {}

@@ -1,0 +1,179 @@
+"""Statements of many instances as sets: the same rows as one by one, whatever their order (engine.sets)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.postgres import PostgresStore
+from engine.sets import Sets, shape_of
+from engine.store import open_database
+
+TYPES = {"instance": {"id": "bigint", "state": "text", "seq": "integer", "head": "bytea"}, "note": {"a": "integer"}}
+
+INSERT_TIMER = "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, ?, ?, ?, 0, '')"
+DELETE_TIMERS = "DELETE FROM timer WHERE instance_id = ?"
+POSTPONE = "UPDATE timer SET due_at = ?, wake_at = ?, failures = failures + 1 WHERE instance_id = ? AND event = ?"
+CANCEL = (
+    "UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? "
+    "AND state IN ('waiting', 'leased', 'incident') AND name IN (?, ?)"
+)
+PUT = (
+    "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, state, "
+    "attempts, claims, delivered, due_at, deadline_at, leased_by, error) "
+    "VALUES (?, ?, 0, 'mail', ?, '', 'ja', ?, 0, 'waiting', 0, 0, 0, ?, ?, '', ?)"
+)
+THROTTLE = 'INSERT INTO "throttle" ("bucket", "full_at") VALUES (?, ?)'
+RENEW = 'UPDATE "throttle" SET "full_at" = ? WHERE "bucket" = ?'
+FORGET = 'DELETE FROM "throttle" WHERE "bucket" = ?'
+EMPTY = "UPDATE throttle SET full_at = '2020-01-01 00:00:00.000000' WHERE bucket = ?"
+RAISE = "UPDATE throttle SET full_at = greatest(full_at, ?) WHERE bucket = ?"  # of no known shape
+T0, T1 = "2026-04-01 09:00:00.000000", "2026-04-02 09:00:00.000000"
+
+
+def grouped(*statements: tuple[int, str, tuple[Any, ...]]) -> list[tuple[str, Any]]:
+    return list(Sets(lambda table: TYPES[table]).of(statements))
+
+
+def test_what_many_write_alike_is_one_statement() -> None:
+    sql = "UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?"
+    assert grouped((1, sql, ("a", 2, b"x", 1)), (2, sql, ("b", 3, b"y", 2))) == [
+        (
+            'UPDATE "instance" AS o SET "state" = v.p0, "seq" = v.p1, "head" = v.p2 '
+            'FROM unnest(?::text[], ?::integer[], ?::bytea[], ?::bigint[]) AS v(p0, p1, p2, p3) WHERE o."id" = v.p3',
+            [["a", "b"], [2, 3], [b"x", b"y"], [1, 2]],
+        )
+    ]
+
+
+def test_a_row_is_changed_once_by_a_set() -> None:
+    """Which of two changes of one row an UPDATE of a set makes, PostgreSQL leaves open."""
+    sql = "UPDATE instance SET state = ? WHERE id = ?"
+    first, second = ("a", 1), ("b", 1)
+    assert grouped((1, sql, first), (2, sql, second)) == [(sql, first), (sql, second)]
+
+
+def test_a_lone_statement_stays_as_it_is() -> None:
+    assert grouped((1, DELETE_TIMERS, (1,))) == [(DELETE_TIMERS, (1,))]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 FROM customer WHERE id = ? FOR NO KEY UPDATE",
+        "UPDATE a SET b = b + ? WHERE c = ?",
+        "UPDATE a SET b = ? WHERE c = ? OR d = ?",
+        "UPDATE a SET b = ? WHERE c < ?",
+        "DELETE FROM a WHERE b = ? AND (c = 1 OR d = 2)",
+        "DELETE FROM a WHERE b = 1",
+        "INSERT INTO a (b) VALUES (?) ON CONFLICT DO NOTHING",
+        "INSERT INTO a (b) VALUES (now())",
+        "INSERT INTO a (b, c) VALUES (?)",
+    ],
+)
+def test_what_has_another_shape_is_left_alone(sql: str) -> None:
+    assert shape_of(sql) is None
+
+
+def test_every_statement_of_a_transition_has_a_shape() -> None:
+    """Otherwise batches would silently go one by one."""
+    from engine.runtime import _CANCEL
+
+    for sql in (INSERT_TIMER, DELETE_TIMERS, POSTPONE, CANCEL, PUT, THROTTLE, RENEW, FORGET, _CANCEL.format("?")):
+        assert shape_of(sql) is not None, sql
+
+
+ORDERS = [  # of three owners about one row of a table that they share, where the order decides
+    [(1, EMPTY, ("null",)), (2, RENEW, (T1, "a")), (3, EMPTY, ("a",))],
+    [(1, RENEW, (T0, "a")), (2, RENEW, (T1, "a")), (3, RENEW, (T1, "null"))],
+    [(1, FORGET, ("null",)), (2, THROTTLE, ("new", T1)), (3, FORGET, ("new",))],
+    [(1, INSERT_TIMER, (1, "x", T0, T0)), (2, DELETE_TIMERS, (2,)), (2, INSERT_TIMER, (2, "x", T0, T0))],
+    [(1, PUT, (1, 1, "one", "{}", T0, T0, "")), (2, CANCEL, (2, "one", "")), (2, PUT, (2, 1, "one", "{}", T0, T0, ""))],
+    [(1, RENEW, (T1, "a")), (2, RAISE, (T0, "a")), (3, RENEW, (T0, "a"))],
+]
+SHARED = ["a", 'b"', "c\\", "日本,語}", "{NULL}", "null"]
+BUCKETS = st.sampled_from(SHARED)
+MOMENTS = st.sampled_from([T0, T1])
+NAMES = st.sampled_from(["one", 'tw"o', "th\\ree"])
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> list[tuple[int, str, tuple[Any, ...]]]:
+    """What several owners write, in turns: own rows of the engine's tables, and rows of a table that they share."""
+    found: list[tuple[int, str, tuple[Any, ...]]] = []
+    seq = 0
+    for owner in draw(st.lists(st.integers(1, 4), max_size=8)):
+        for _ in range(draw(st.integers(1, 5))):
+            seq += 1
+            event, moment, name = draw(NAMES), draw(MOMENTS), draw(NAMES)
+            bucket = draw(BUCKETS)
+            found.append(
+                draw(
+                    st.sampled_from(
+                        [
+                            (owner, DELETE_TIMERS, (owner,)),
+                            (owner, INSERT_TIMER, (owner, f"{event}{seq}", moment, moment)),
+                            (owner, POSTPONE, (moment, moment, owner, f"{event}{seq - 1}")),
+                            (owner, PUT, (owner, seq, name, "{}", moment, moment, bucket)),
+                            (owner, CANCEL, (owner, "one", name)),
+                            (owner, THROTTLE, (f"{bucket}{seq}", moment)),
+                            (owner, RENEW, (moment, bucket)),
+                            (owner, EMPTY, (bucket,)),
+                            (owner, FORGET, (bucket,)),
+                            (owner, RAISE, (moment, bucket)),
+                        ]
+                    )
+                )
+            )
+    return found
+
+
+@pytest.fixture
+def store(postgres_url: str) -> Iterator[PostgresStore]:
+    db = open_database(postgres_url)
+    store = db.store()
+    assert isinstance(store, PostgresStore)
+    yield store
+    db.close_all()
+
+
+class _NotKept(Exception):
+    pass
+
+
+def rows_after(store: PostgresStore, written: list[tuple[int, str, tuple[Any, ...]]], *, many: bool) -> list[Any]:
+    """All rows after these statements, in a transaction that is then rolled back."""
+    seen: list[Any] = []
+
+    def write(unit: Any) -> None:
+        for bucket in SHARED:
+            unit.rows(f"{THROTTLE} RETURNING 1", (bucket, T0))
+        for owner, sql, params in written:
+            unit.owner = owner
+            unit.write(sql, params)
+        tables = ("timer", "outbox", "throttle")
+        seen.extend(sorted(map(repr, unit.rows(f"SELECT * FROM {table}"))) for table in tables)
+        raise _NotKept
+
+    with pytest.raises(_NotKept):
+        store.run(write, many=many)
+    return seen
+
+
+@given(written=statements())
+@settings(max_examples=200)
+def test_sets_leave_the_same_rows_as_statements_one_by_one(
+    store: PostgresStore, written: list[tuple[int, str, tuple[Any, ...]]]
+) -> None:
+    assert rows_after(store, written, many=True) == rows_after(store, written, many=False)
+
+
+@pytest.mark.parametrize("written", ORDERS)
+def test_the_order_is_kept_where_it_decides(
+    store: PostgresStore, written: list[tuple[int, str, tuple[Any, ...]]]
+) -> None:
+    assert rows_after(store, written, many=True) == rows_after(store, written, many=False)
