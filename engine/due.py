@@ -53,6 +53,7 @@ def _together(engine: Engine, now: datetime | None, moment: datetime, most: int,
     committed = Committed()
 
     def settle(unit: Unit) -> int:
+        committed.begin_again()
         del numbers[:]
         fired = 0
         opened, time = engine.store.open_due(unit, moment, most)

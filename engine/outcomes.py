@@ -97,3 +97,7 @@ class Committed:
     effects: int = 0
     next_due: datetime | None = None
     handed_over: list[Claim] | None = None
+
+    def begin_again(self) -> None:
+        """Nothing of it was kept."""
+        self.effects, self.next_due, self.handed_over = 0, None, None

@@ -191,6 +191,7 @@ class Engine:
         committed = Committed()
 
         def begin(unit: Unit) -> Outcome:
+            committed.begin_again()
             number, now = self.store.open_new(unit)
             if key is not None and (repeated := self._keys.repeated(unit, actor, key, START_EVENT, about, data)):
                 unit.unchanged = True
@@ -312,6 +313,7 @@ class Engine:
         own = (place[1], place[2])
 
         def finish(unit: Unit) -> None:
+            committed.begin_again()
             found, timers, now = self._open(unit, place[0], (_EFFECT_STATE, place))
             if not unit.also:
                 raise UnknownEffect(f"There is no effect {'.'.join(map(str, place))}.")
@@ -440,6 +442,8 @@ class Engine:
 
         def work(unit: Unit) -> Outcome:
             nonlocal settled, source
+            committed.begin_again()
+            settled = False
             found, timers, now = self._open(unit, number)
             if before is not None and (repeated := before(unit)):
                 unit.unchanged = True
@@ -717,6 +721,7 @@ class Engine:
         committed = Committed()
 
         def settle(unit: Unit) -> int:
+            committed.begin_again()
             opened = self.store.open(unit, number, skip_locked=True)
             if opened is not None and self.settle(unit, opened[0], opened[1], now or opened[2], committed):
                 return 1

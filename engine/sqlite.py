@@ -1,10 +1,12 @@
 """The store on SQLite: one machine, one writer at a time, in the order of asking. See the top of `store`.
 
 **Commits are shared.** What a transition costs is mostly its flush. So who finds no writer becomes it, does its own
-work, and takes along the work of whoever queued behind it meanwhile: each in a savepoint of its own, so that a refusal
-harms no other, then one COMMIT, and only then is anybody told. A lone client pays nothing for it: its transaction is
-what it was, and no other thread takes part. Work is what `SqliteStore.run` is given; who uses `begin` takes a turn of
-its own in the same queue. The order of asking holds for both.
+work, and takes along the work of whoever queued behind it meanwhile, then one COMMIT, and only then is anybody told. A
+refusal harms no other: most refuse before they have written anything, and where one has, the batch is rolled back and
+done again with each piece in a savepoint of its own, which costs more than the few that need it are worth otherwise. A
+lone client pays nothing for it: its transaction is what it was, and no other thread takes part. Work is what
+`SqliteStore.run` is given; who uses `begin` takes a turn of its own in the same queue. The order of asking holds for
+both.
 """
 
 from __future__ import annotations
@@ -69,6 +71,16 @@ class Work(Turn):
         self.result: Any = None
         self.error: BaseException | None = None
 
+    def do(self, connection: sqlite3.Connection) -> bool:
+        """Do it; whether what it may have written is to be kept."""
+        unit = SqliteUnit(connection)
+        self.error = None
+        try:
+            self.result = self.context.run(self.call, unit)
+        except Exception as error:
+            self.error = error
+        return self.error is None and not unit.unchanged
+
 
 class FairLock:
     """A mutex that is handed over in the order in which it was asked for."""
@@ -100,16 +112,16 @@ class FairLock:
         turn.gate.acquire()
         return True
 
-    def acquire_or_queue(self, call: Callable[[SqliteUnit], Any], timeout: float) -> Work | None:
-        """Hold the lock, and None; or the work that waited here, which leads now or was done by another writer.
+    def acquire_or_queue(self, call: Callable[[SqliteUnit], Any], timeout: float) -> Work:
+        """Work that leads, and the lock is held; or that was done meanwhile by another writer.
 
         Raises Busy after `timeout` seconds in which nobody has begun it.
         """
+        work = Work(call)
         with self._mutex:
             if not self._held:
-                self._held = True
-                return None
-            work = Work(call)
+                self._held = work.leads = True
+                return work
             self._waiting.append(work)
         if not self._wait(work, timeout):
             raise Busy
@@ -154,7 +166,13 @@ class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
     def __init__(self, path: str) -> None:
         super().__init__(
             path,
-            pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -16384},
+            pragmas={
+                "journal_mode": "wal",
+                "synchronous": "full",
+                "foreign_keys": 1,
+                "cache_size": -16384,
+                "temp_store": "memory",  # what a savepoint remembers is then never written to a file
+            },
             timeout=LONGEST_WAIT,
         )
         self.writer = FairLock()
@@ -253,23 +271,8 @@ def _shared(error: BaseException) -> BaseException:
     return error if isinstance(error, Busy | DatabaseAway) else DatabaseAway(f"{DatabaseAway.__doc__} ({error!r})")
 
 
-class _Own:
-    """The work of who leads: without a savepoint, so that a lone client's transaction is as it was."""
-
-    __slots__ = ("error", "result")
-
-    def __init__(self) -> None:
-        self.result: Any = None
-        self.error: Exception | None = None
-
-    def do(self, call: Callable[[SqliteUnit], Any], connection: sqlite3.Connection) -> None:
-        unit = SqliteUnit(connection)
-        try:
-            self.result = call(unit)
-        except Exception as error:
-            self.error = error
-        if (self.error is not None or unit.unchanged) and connection.in_transaction:
-            connection.execute("ROLLBACK")
+class _NotAlone(Exception):
+    """A piece of work has written what is not to be kept, and others' writes stand before it."""
 
 
 class _Transaction:
@@ -362,25 +365,26 @@ class SqliteStore:
         if db.transaction_depth():
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
         work = db.writer.acquire_or_queue(call, LONGEST_WAIT)
-        if work is None or work.leads:
-            return self._lead(call)
+        if work.leads:
+            self._lead(work)
         if work.error is not None:
             raise work.error
         result: T = work.result
         return result
 
-    def _lead(self, call: Callable[[SqliteUnit], T]) -> T:
+    def _lead(self, own: Work) -> None:
         """Do one's own work and that of whoever queued meanwhile, in one commit. The lock is held."""
         db = self.db
-        taken: list[Work] = []
-        own = _Own()
+        batch = [own]
         try:
             connection = db.connection()
-            _execute(connection, "BEGIN IMMEDIATE")
             db.push_transaction(db.manual)
             try:
-                own.do(call, connection)
-                self._take_along(connection, taken)
+                try:
+                    self._do(connection, batch)
+                except _NotAlone:
+                    connection.execute("ROLLBACK")
+                    self._do_each_in_a_savepoint(connection, batch)
                 if connection.in_transaction:
                     self.commit(SqliteUnit(connection))
             finally:
@@ -388,35 +392,43 @@ class SqliteStore:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except BaseException as error:  # nothing of the batch was kept: each must hear of it
-            for work in taken:
-                work.error = work.error or _shared(error)
-            if own.error is None or not isinstance(error, Exception):
+            for work in batch:
+                work.error = work.error or (error if work is own else _shared(error))
+            if not isinstance(error, Exception):
                 raise
         finally:
             db.writer.release()
-            for work in taken:
+            for work in batch[1:]:
                 work.gate.release()
-        if own.error is not None:
-            raise own.error
-        result: T = own.result
-        return result
 
-    def _take_along(self, connection: sqlite3.Connection, taken: list[Work]) -> None:
-        """Do what has queued, each piece in a savepoint."""
+    def _do(self, connection: sqlite3.Connection, batch: list[Work]) -> None:
+        """Do the first of the batch and what has queued, which joins it. Raises _NotAlone."""
         writer = self.db.writer
-        while len(taken) < _MOST_AT_ONCE and (work := writer.next_work()) is not None:
-            taken.append(work)
-            if not connection.in_transaction:  # what came first was refused, and took its transaction along
+        work: Work | None = batch[0]
+        while work is not None:
+            if not connection.in_transaction:
                 _execute(connection, "BEGIN IMMEDIATE")
-            _execute(connection, "SAVEPOINT work")
-            unit = SqliteUnit(connection)
-            try:
-                work.result = work.context.run(work.call, unit)
-            except Exception as error:
-                work.error = error
+            before = connection.total_changes
+            keep = work.do(connection)
             if not connection.in_transaction:  # SQLite gave the whole transaction up: a full disk, for one
                 raise DatabaseAway
-            if work.error is not None or unit.unchanged:
+            if not keep and connection.total_changes != before:
+                if len(batch) > 1:
+                    raise _NotAlone
+                connection.execute("ROLLBACK")
+            work = writer.next_work() if len(batch) < _MOST_AT_ONCE else None
+            if work is not None:
+                batch.append(work)
+
+    @staticmethod
+    def _do_each_in_a_savepoint(connection: sqlite3.Connection, batch: list[Work]) -> None:
+        _execute(connection, "BEGIN IMMEDIATE")
+        for work in batch:
+            _execute(connection, "SAVEPOINT work")
+            keep = work.do(connection)
+            if not connection.in_transaction:
+                raise DatabaseAway
+            if not keep:
                 _execute(connection, "ROLLBACK TO work")
             _execute(connection, "RELEASE work")
 

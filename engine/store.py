@@ -45,6 +45,19 @@ LONGEST_WAIT = 30.0  # seconds that anybody waits for a lock of the database bef
 
 def to_db(moment: datetime) -> str:
     """An aware time as both databases take it: naive UTC with six decimals."""
+    global _written
+    known, text = _written  # a transition writes the time of its transaction several times
+    if known is moment:
+        return text
+    text = _to_db(moment)
+    _written = moment, text
+    return text
+
+
+_written: tuple[datetime | None, str] = (None, "")
+
+
+def _to_db(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat(" ", "microseconds")[:26]
@@ -265,7 +278,8 @@ class Store(Protocol):
     def run(self, call: Callable[[Any], T], *, many: bool = False) -> T:
         """Call `call` with a unit in a write transaction and make it durable; nothing is kept where it raises or sets
         `unit.unchanged`. Returns, or raises, what it does, once that is durable. It may run in another thread, with the
-        context variables of this one, and share its commit with others' work.
+        context variables of this one, and share its commit with others' work; and it may be called once more, when
+        nothing of the first time was kept.
 
         `many` says that it is about many instances: `unit.owner` names the one whose statements follow, and statements
         of different ones may be sent together and in another order (see `sets`)."""

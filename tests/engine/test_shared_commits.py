@@ -90,6 +90,17 @@ def test_a_refusal_takes_its_own_writes_along_and_nobody_elses(queue: Queue) -> 
     assert queue.texts() == [f"{place}.{number}" for place in range(3) for number in range(2)]
 
 
+def test_a_refusal_that_has_written_nothing_costs_the_others_nothing(queue: Queue) -> None:
+    def refused(unit: SqliteUnit) -> None:
+        raise Refused([])
+
+    answers = queue.queued(queue.write("a"), refused, queue.write("b"))
+    assert [type(answer.exception()) for answer in answers] == [type(None), Refused, type(None)]
+    assert queue.texts() == ["a", "b"]
+    assert len(queue.threads) == 2  # each was called once
+    assert [statement for statement in queue.statements if "SAVEPOINT" in statement] == []
+
+
 def test_two_that_want_the_same_row_are_told_apart(queue: Queue) -> None:
     first, second, third = queue.queued(queue.write("same"), queue.write("same"), queue.write("other"))
     assert (first.exception(), third.exception()) == (None, None)
