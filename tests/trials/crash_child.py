@@ -148,10 +148,10 @@ class Marked:
         self.before_commit = lambda: None
         self.opened = threading.local()
 
-    def run(self, call: Callable[[Any], T]) -> T:
+    def run(self, call: Callable[[Any], T], *, many: bool = False) -> T:
         self.opened.number = 0
         try:
-            result: T = super().run(call)  # type: ignore[misc]
+            result: T = super().run(call, many=many)  # type: ignore[misc]
             return result
         finally:
             self.marks.set(_IDLE)
@@ -175,6 +175,11 @@ class Marked:
 
     def open(self, unit: Any, instance: int, **options: Any) -> Opened | None:
         found: Opened | None = super().open(unit, instance, **options)  # type: ignore[misc]
+        self.marks.set(_INSIDE)
+        return found
+
+    def open_due(self, unit: Any, moment: datetime, limit: int) -> tuple[list[Any], datetime]:
+        found: tuple[list[Any], datetime] = super().open_due(unit, moment, limit)  # type: ignore[misc]
         self.marks.set(_INSIDE)
         return found
 
