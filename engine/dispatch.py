@@ -21,6 +21,7 @@ from engine.definition import Effect, Instance, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
 from engine.errors import NobodyLeft, UnknownWorkflow
 from engine.mail import NoRecipient, Renderer
+from engine.observe import Tried
 from engine.outcomes import Claim
 from engine.runtime import Engine
 from engine.store import Row, Unit, from_db, storable, to_db
@@ -98,17 +99,26 @@ class Dispatcher:
 
     def deliver(self, claim: Claim) -> Outcome | None:
         """Deliver one claimed effect and write down what came of it. None where it had lost its point."""
+        tried = Tried(claim)
+        if self.engine.observer is None:
+            return self._deliver(claim, tried)
+        with self.engine.observer.delivering(tried):
+            return self._deliver(claim, tried)
+
+    def _deliver(self, claim: Claim, tried: Tried) -> Outcome | None:
         prepared = self._prepare(claim)
         if prepared is None:
             self._settle(claim, "cancelled", "", self.engine.store.now())
             return None
         effect, outcome, call = prepared
+        tried.effect = effect
         if call is not None:
             try:
                 outcome = outcome_of(call())
             except (Exception, SystemExit) as error:
                 log.exception("effect %s: its plugin raised", _ref(claim))
                 outcome = Deferred(f"the plugin raised {type(error).__name__}")
+        tried.outcome = outcome
         if isinstance(outcome, Accepted):
             assert effect is not None
             try:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import Busy, DatabaseAway
+from engine.observe import DUE
 from engine.outcomes import Committed
 from engine.store import Unit, storable, to_db
 
@@ -64,7 +65,11 @@ def _together(engine: Engine, now: datetime | None, moment: datetime, most: int,
         unit.unchanged = not fired
         return fired
 
-    fired: int = engine.store.run(settle, many=True)
+    if engine.observer is None:
+        fired: int = engine.store.run(settle, many=True)
+    else:
+        with engine.observer.watching(DUE, committed, DUE):
+            fired = engine.store.run(settle, many=True)
     engine.tell(committed)
     return fired
 

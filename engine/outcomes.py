@@ -91,13 +91,16 @@ class Committed:
     """What a commit left to be done: for whoever wakes the dispatcher and the timers.
 
     `handed_over` are effects whose lease this process took in the commit that made them, so that they need not be
-    claimed by a commit of their own.
+    claimed by a commit of their own. `about` is the instance, once it is opened, where the commit is about one alone;
+    `steps` are kept for an observer, each with the name of its workflow.
     """
 
     effects: int = 0
     next_due: datetime | None = None
     handed_over: list[Claim] | None = None
+    about: Instance | None = None
+    steps: list[tuple[str, Outcome]] | None = None
 
     def begin_again(self) -> None:
         """Nothing of it was kept."""
-        self.effects, self.next_due, self.handed_over = 0, None, None
+        self.effects, self.next_due, self.handed_over, self.steps = 0, None, None, None

@@ -55,6 +55,7 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
+from engine.observe import DUE, Observer
 from engine.outcomes import Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
 from engine.requests import RequestKeys, without_secrets
 from engine.store import (
@@ -102,7 +103,7 @@ class Engine:
     than twice the time that the slowest plugin allows itself. `site` is what rules may know of the site, as
     `Attempt.site`.
     `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
-    and must not raise.
+    and must not raise. `observer` watches what is done (`engine.observe`).
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Engine:
         self.site = site
         self.hands_over = False
         self.on_commit: Callable[[Committed], None] | None = None
+        self.observer: Observer | None = None
         self._history_key = hmac.digest(secret, b"tetsuzuki history", "sha256")
         self._link_key = hmac.digest(secret, b"tetsuzuki links", "sha256")
         self._keys = RequestKeys(hmac.digest(secret, b"tetsuzuki requests", "sha256"))
@@ -197,6 +199,7 @@ class Engine:
                 unit.unchanged = True
                 return repeated
             instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"")
+            committed.about = instance
             attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self.site)
             if not start.allow.holds(attempt):
                 raise Forbidden
@@ -209,6 +212,12 @@ class Engine:
                 self._keys.use(unit, actor, key, START_EVENT, about, data, outcome)
             return outcome
 
+        if self.observer is None:
+            return self._begin(begin, start, committed)
+        with self.observer.watching(START_EVENT, committed, workflow):
+            return self._begin(begin, start, committed)
+
+    def _begin(self, begin: Callable[[Unit], Outcome], start: Start, committed: Committed) -> Outcome:
         try:
             outcome = self.store.run(begin)
         except Violation as violation:
@@ -245,7 +254,11 @@ class Engine:
         def before(unit: Unit) -> Outcome | None:
             return None if key is None else self._keys.repeated(unit, actor, key, event, instance, data)
 
-        return self._transact(instance, act, before)
+        committed = Committed()
+        if self.observer is None:
+            return self._transact(instance, act, committed, before)
+        with self.observer.watching(event, committed):
+            return self._transact(instance, act, committed, before)
 
     def run_due(self, now: datetime | None = None, limit: int = 100) -> int:
         """Fire the timers that are due at `now` (the database's time unless given), at most `limit` instances.
@@ -284,7 +297,9 @@ class Engine:
             return self._record(unit, target, attempt, way, landing, timers, None, committed)
 
         # Timers of a version that is no longer loaded cannot fire: they end with the migration.
-        return self._transact(instance, act, settle=lambda found: (found.workflow, found.version) in self.workflows)
+        return self._transact(
+            instance, act, Committed(), settle=lambda found: (found.workflow, found.version) in self.workflows
+        )
 
     def note(
         self, unit: Unit, found: Instance, event: str, actor: Actor, data: Mapping[str, Any], now: datetime
@@ -315,6 +330,7 @@ class Engine:
         def finish(unit: Unit) -> None:
             committed.begin_again()
             found, timers, now = self._open(unit, place[0], (_EFFECT_STATE, place))
+            committed.about = found
             if not unit.also:
                 raise UnknownEffect(f"There is no effect {'.'.join(map(str, place))}.")
             state, current = unit.also[0]
@@ -330,7 +346,11 @@ class Engine:
             else:
                 self._complete_and_cancel(unit, found.id, own, ())
 
-        self.store.run(finish)
+        if self.observer is None:
+            self.store.run(finish)
+        else:
+            with self.observer.watching(effect.done or "", committed):
+                self.store.run(finish)
         self.tell(committed)
 
     # -- looking ------------------------------------------------------------------------------------------------------
@@ -431,12 +451,12 @@ class Engine:
         self,
         number: int,
         act: Callable[[Unit, Instance, list[Due], datetime, Committed], Outcome],
+        committed: Committed,
         before: Callable[[Unit], Outcome | None] | None = None,
         *,
         settle: Callable[[Instance], bool] = lambda found: True,
     ) -> Outcome:
         """Open, settle what is due, act, commit. Where the act is refused, what was settled is done again alone."""
-        committed = Committed()
         settled = False
         source = ""
 
@@ -445,6 +465,7 @@ class Engine:
             committed.begin_again()
             settled = False
             found, timers, now = self._open(unit, number)
+            committed.about = found
             if before is not None and (repeated := before(unit)):
                 unit.unchanged = True
                 return repeated
@@ -572,7 +593,12 @@ class Engine:
         self._set_timers(unit, workflow.by_name[target], attempt, timers, committed)
         if way.effects:
             self._put_effects(unit, workflow, attempt, way.effects, committed)
-        return Outcome(found.id, found.seq, attempt.event, source, target, now)
+        outcome = Outcome(found.id, found.seq, attempt.event, source, target, now)
+        if self.observer is not None:
+            if committed.steps is None:
+                committed.steps = []
+            committed.steps.append((found.workflow, outcome))
+        return outcome
 
     def _enter(
         self,
@@ -686,6 +712,8 @@ class Engine:
                     )
                 )
             committed.effects += 1
+        if self.observer is not None:
+            self.observer.effects_put(unit, found)
 
     def renew_link(self, unit: Unit, found: Instance) -> None:
         """A new generation: the old link is dead, and mails that carry it have lost their point.
@@ -723,12 +751,18 @@ class Engine:
         def settle(unit: Unit) -> int:
             committed.begin_again()
             opened = self.store.open(unit, number, skip_locked=True)
-            if opened is not None and self.settle(unit, opened[0], opened[1], now or opened[2], committed):
-                return 1
+            if opened is not None:
+                committed.about = opened[0]
+                if self.settle(unit, opened[0], opened[1], now or opened[2], committed):
+                    return 1
             unit.unchanged = True
             return 0
 
-        moved = self.store.run(settle)
+        if self.observer is None:
+            moved = self.store.run(settle)
+        else:
+            with self.observer.watching(DUE, committed):
+                moved = self.store.run(settle)
         self.tell(committed)
         return moved
 
@@ -804,7 +838,9 @@ class Engine:
         return violation
 
     def tell(self, committed: Committed) -> None:
-        """Wake whoever has something to do after a commit."""
+        """Wake whoever has something to do after a commit, and tell the observer of it."""
+        if self.observer is not None and committed.steps:
+            self.observer.committed(committed)
         if self.on_commit is not None and (committed.effects or committed.next_due is not None):
             try:
                 self.on_commit(committed)
@@ -823,7 +859,7 @@ def opened(engine: Engine, number: int) -> Iterator[tuple[Unit, Instance, dateti
     try:
         with engine.store.begin() as unit:
             found, timers, now = engine._open(unit, number)
-            committed = Committed()
+            committed = Committed(about=found)
             sound = not any(timer.failures for timer in timers)
             if sound and (found.workflow, found.version) in engine.workflows:
                 settled = engine.settle(unit, found, timers, now, committed)

@@ -21,6 +21,8 @@ from web.current import EXTENSION, gigabytes, local_time
 from web.errors import explain_errors
 from web.guard import PageSession, protect
 from web.menu import MAIN, REGISTRATION, in_registration, shown
+from web.monitoring import Monitoring
+from web.observed import ObservedRequests, name_requests
 from web.pages import (
     accounts,
     address_link,
@@ -129,6 +131,7 @@ def create_app(site: Site) -> Flask:
     app.session_interface = PageSession()
     app.extensions[EXTENSION] = site
 
+    name_requests(app)
     protect(app, settings)  # first of all: nothing else looks at a request for another host
     csrf = CSRFProtect(app)
     csrf.exempt(webhooks.pages)  # their senders have no form of ours; a signature says who they are
@@ -176,6 +179,11 @@ def create_app(site: Site) -> Flask:
     if settings.trusted_proxies > 0:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    if site.metrics is not None:
+        app.wsgi_app = ObservedRequests(app.wsgi_app, site.metrics)  # type: ignore[method-assign]
+    if site.tracing is not None:
+        app.wsgi_app = site.tracing.around(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = Monitoring(site, app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from socket import gethostname
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -18,12 +19,14 @@ from engine.dispatch import Dispatcher
 from engine.errors import ConfigurationError, InvalidDefinition
 from engine.mail import Renderer
 from engine.migrate import migrate
+from engine.observe import Both, forget_traces
 from engine.plugins import Plugins, SiteFacts, load
 from engine.release import release
 from engine.runtime import Engine
 from engine.scheduler import Heartbeat
 from engine.store import Clock, SiteDatabase, open_database
 from engine.text import Text
+from web.metrics import Metrics
 from web.settings import Settings
 from workflows import hookspecs
 from workflows.access import Access
@@ -35,6 +38,9 @@ from workflows.services import ReviewPolicy, Services
 from workflows.staff import Staff
 from workflows.throttle import Throttles
 from workflows.vault import Vault
+
+if TYPE_CHECKING:
+    from web.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,13 @@ class Site:
     throttles: Throttles
     plugins: Plugins
     clock: Callable[[], datetime]
+    metrics: Metrics | None = None
+    tracing: Tracing | None = None
 
     def close(self) -> None:
-        """Give the database back."""
+        """Give the database back; send what is traced."""
+        if self.tracing is not None:
+            self.tracing.close()
         if not self.db.is_closed():
             self.db.close()
         if hasattr(self.db, "close_all"):
@@ -153,7 +163,13 @@ def build(
         zone=ZoneInfo(settings.timezone),
     )
     staff = Staff(settings.secret_key, hasher, services.vault, throttles, now, organisation=organisation)
-    heartbeat = Heartbeat(engine, dispatcher, chores=(access.purge, staff.purge))
+    metrics = Metrics(engine, db) if settings.metrics_token is not None else None
+    tracing = _tracing(engine) if settings.tracing else None
+    engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
+    chores: list[Callable[[], object]] = [access.purge, staff.purge]
+    if tracing is not None:
+        chores.append(partial(forget_traces, engine))
+    heartbeat = Heartbeat(engine, dispatcher, chores=tuple(chores))
     return Site(
         settings=settings,
         db=db,
@@ -169,7 +185,16 @@ def build(
         throttles=throttles,
         plugins=plugins,
         clock=now,
+        metrics=metrics,
+        tracing=tracing,
     )
+
+
+def _tracing(engine: Engine) -> Tracing:
+    """Raises ConfigurationError where OpenTelemetry is not installed."""
+    from web.tracing import Tracing, provider
+
+    return Tracing(engine, provider())
 
 
 def _services(

@@ -26,6 +26,8 @@ PREFIX = "TETSUZUKI_"
 DEFAULT_FILE = "tetsuzuki.toml"
 LOG_FORMATS = ("text", "json")
 _SHORTEST_KEY = 32
+_SHORTEST_TOKEN = 16
+_TOKEN = re.compile(rf"[A-Za-z0-9._~+/=-]{{{_SHORTEST_TOKEN},}}")  # what a header can carry (RFC 6750 §2.1)
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|[0-9a-f:.]+")  # a name or an address; hostname is lower case
 
 
@@ -36,6 +38,8 @@ class Settings:
     `password_cost` is Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one among those
     that plugins register.
     `trusted_proxies` is how many reverse proxies stand in front, whose X-Forwarded headers are believed.
+    `tracing` sends OpenTelemetry spans, where OTEL_… in the environment says.
+    `metrics_token` opens `/metrics`; without one there is no such page.
     """
 
     secret_key: bytes = field(repr=False)
@@ -54,6 +58,8 @@ class Settings:
     trusted_proxies: int = 0
     threads: int = 16
     password_cost: tuple[int, int, int] = (2, 19456, 1)
+    metrics_token: Secret | None = None
+    tracing: bool = False
     demo: bool = False
     organisation: Mapping[str, Any] = field(default_factory=dict)
     products: Mapping[str, Any] = field(default_factory=dict)
@@ -74,11 +80,14 @@ _TEXTS = (
     "timezone",
     "log_format",
     "secret_key",
+    "metrics_token",
 )
+_SECRETS = ("secret_key", "smtp_url", "database_url", "metrics_token")  # which no error shows
 _PATHS = ("var", "terms")
 _NUMBERS = ("trusted_proxies", "threads")
+_SWITCHES = ("tracing",)
 _TABLES = ("organisation", "products", "calendar", "review", "plugins")
-_KNOWN = (*_TEXTS, *_PATHS, *_NUMBERS, "password_cost", *_TABLES)
+_KNOWN = (*_TEXTS, *_PATHS, *_NUMBERS, *_SWITCHES, "password_cost", *_TABLES)
 
 
 def read(environ: Mapping[str, str] | None = None, file: Path | None = None, **overrides: Any) -> Settings:
@@ -89,7 +98,7 @@ def read(environ: Mapping[str, str] | None = None, file: Path | None = None, **o
     """
     environ = os.environ if environ is None else environ
     given = _from_file(environ, file)
-    for name in (*_TEXTS, *_PATHS, *_NUMBERS, "password_cost"):
+    for name in (*_TEXTS, *_PATHS, *_NUMBERS, *_SWITCHES, "password_cost"):
         variable = PREFIX + name.upper()
         if environ.get(variable):
             given[name] = (environ[variable], variable)
@@ -131,17 +140,25 @@ def _value(name: str, value: Any, source: str) -> Any:
         if not text.isdecimal() or isinstance(value, bool):
             raise ConfigurationError(f"{source}: {name} is a whole number from 0 up, got {value!r}")
         return int(text)
+    if name in _SWITCHES:
+        if value not in (True, False, "true", "false"):
+            raise ConfigurationError(f"{source}: {name} is true or false, got {value!r}")
+        return value in (True, "true")
     if name == "password_cost":
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list) or len(parts) != 3 or not all(str(part).strip().isdecimal() for part in parts):
             raise ConfigurationError(f"{source}: password_cost is passes, KiB, lanes, as in 2,19456,1, got {value!r}")
         return tuple(int(part) for part in parts)
     if not isinstance(value, str):
-        shown = "" if name in ("secret_key", "smtp_url", "database_url") else f", got {value!r}"
+        shown = "" if name in _SECRETS else f", got {value!r}"
         raise ConfigurationError(f"{source}: {name} is a text in quotes{shown}")
     if name in _PATHS:
         return Path(value)
-    return Secret(value) if name == "smtp_url" else value
+    if name == "metrics_token" and not _TOKEN.fullmatch(value):
+        raise ConfigurationError(
+            f"{source}: metrics_token is {_SHORTEST_TOKEN} or more letters, digits and -._~+/=, without spaces"
+        )
+    return Secret(value) if name in ("smtp_url", "metrics_token") else value
 
 
 def _base_url(url: str) -> str:

@@ -41,7 +41,7 @@ _WELCOME = """
 """
 
 
-def _check_port(host: str, port: int) -> None:
+def _check_port(host: str, port: int, option: str = "--port") -> None:
     """Say at once when the address is taken, rather than after five tries of the server."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -50,7 +50,7 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ConfigurationError(
-                f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another {option}"
             ) from error
 
 
@@ -115,15 +115,34 @@ def serve(host: str, port: int) -> None:
     run(site, host, port)
 
 
-@click.command(epilog="Example: tetsuzuki worker")
-def worker() -> None:
+def _address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT` or `[::1]:PORT`."""
+    host, _, port = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise click.BadParameter(f"expected HOST:PORT, as in 127.0.0.1:9100, got {text!r}")
+    return host, int(port)
+
+
+@click.command(epilog="Example: tetsuzuki worker --metrics 127.0.0.1:9100")
+@click.option(
+    "--metrics",
+    type=_address,
+    metavar="HOST:PORT",
+    help="Where to answer /healthz, /readyz and, with a metrics_token, /metrics.",
+)
+def worker(metrics: tuple[str, int] | None) -> None:
     """Timers and outbox alone, without pages. Stops on SIGTERM when what it delivers is delivered."""
+    from web.monitoring import monitored
+
+    if metrics is not None:
+        _check_port(*metrics, option="--metrics")
     settings = read()
     set_up_logs(settings.log_format)
     site = build(settings)
     _warn_about_plugins(site)
     require_mailer(site)
-    with stop_signal() as stopped:
+    with stop_signal() as stopped, monitored(site, metrics):
         site.heartbeat.start()
         logging.getLogger("tetsuzuki").info("worker %s is at work", site.engine.worker)
         stopped()

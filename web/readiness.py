@@ -1,0 +1,137 @@
+"""Is this process fit to be sent requests? What `/readyz` says.
+
+A check that fails takes the process out of the load balancer, so only what makes its answers wrong or impossible does:
+no database, tables of another version, a definition or a plugin that is missing, no mailer. That timers or mails are
+late, or that incidents are open, is shown and never fails: every web process would go at once, although each of them
+answers, and nobody's mail would be sooner for it. Alerts on `/metrics` are for that.
+
+Strangers may read it, so it names checks and numbers and no address, path or message of a library: those are in the
+log, once for each change.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Literal
+
+from engine.backlog import Backlog, backlog
+from engine.migrate import pending
+from engine.runtime import Engine
+from web.glance import Glance, NoAnswer
+from workflows.registry import MIGRATIONS
+
+if TYPE_CHECKING:
+    from web.bootstrap import Site
+
+log = logging.getLogger("tetsuzuki.health")
+
+State = Literal["ok", "failed", "warning"]
+
+LATE = timedelta(minutes=2)  # twice the sweep that would have caught up
+_THOROUGH_EVERY = 60.0  # seconds between looks at what changes with an installation only
+
+# Who waits for a timer or an effect. An instance that waits for a person alone is not found; nor is one that is done.
+_RUNS = (
+    "SELECT 1 FROM instance i WHERE i.workflow = ? AND i.version = ? AND (EXISTS (SELECT 1 FROM timer t WHERE "
+    "t.instance_id = i.id) OR EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = i.id "
+    "AND o.state IN ('waiting', 'leased', 'incident'))) LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One answer. `detail` says what is wrong and what to do."""
+
+    name: str
+    state: State
+    detail: str = ""
+
+
+class Readiness:
+    """The checks of one process on its site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._fixed = (*self._plugins(), self._mailer())
+        self._glance = Glance(site.db, self._ask)
+        self._thorough: tuple[float, tuple[Check, ...]] | None = None
+        self._last = ""
+
+    def checks(self) -> tuple[Check, ...]:
+        """All of them, in at most a few seconds, whatever the database does."""
+        try:
+            asked = self._glance.answer()
+        except NoAnswer as error:
+            asked = (Check("database", "failed", f"{error}; the log says more"),)
+            self._say(asked + self._fixed, error.__cause__)
+        else:
+            self._say(asked + self._fixed)
+        return asked + self._fixed
+
+    def _say(self, checks: tuple[Check, ...], cause: BaseException | None = None) -> None:
+        """Log what does not pass, when it changes."""
+        failed = "; ".join(f"{check.name}: {check.detail}" for check in checks if check.state == "failed")
+        if failed != self._last:
+            self._last = failed
+            if failed:
+                log.error("not ready: %s%s", failed, f" ({cause})" if cause is not None else "")
+            else:
+                log.info("ready again")
+
+    def _plugins(self) -> tuple[Check, ...]:
+        names = sorted({failure.plugin for failure in self._site.plugins.failures})
+        if not names:
+            return (Check("plugins", "ok"),)
+        return (Check("plugins", "failed", f"not loaded: {', '.join(names)}; see tetsuzuki plugins list"),)
+
+    def _mailer(self) -> Check:
+        dispatcher = self._site.dispatcher
+        if dispatcher.mailer in dispatcher.mailers:
+            return Check("mailer", "ok")
+        return Check("mailer", "failed", f"{dispatcher.mailer!r} is not there; see tetsuzuki plugins list")
+
+    def _ask(self) -> tuple[Check, ...]:
+        waiting = backlog(self._site.engine)  # first: where the database is away, this says so
+        now = monotonic()
+        if self._thorough is None or self._thorough[0] < now - _THOROUGH_EVERY:
+            self._thorough = (now, (self._migrations(), _definitions(self._site.engine)))
+        return (Check("database", "ok"), *self._thorough[1], *_late(waiting), _incidents(waiting))
+
+    def _migrations(self) -> Check:
+        steps = pending(self._site.db, (*MIGRATIONS, *self._site.plugins.migrations()))
+        if steps:
+            return Check("migrations", "failed", f"not applied: {', '.join(steps)}; run tetsuzuki migrate")
+        return Check("migrations", "ok")
+
+
+def _definitions(engine: Engine) -> Check:
+    """Whether what runs can go on here. Instances are read only where a released definition is not loaded."""
+    missing = []
+    with engine.store.reading() as unit:
+        for name, version in unit.rows("SELECT name, version FROM definition ORDER BY name, version"):
+            if (name, version) not in engine.workflows and unit.rows(_RUNS, (name, version)):
+                missing.append(f"{name} version {version}")
+    if missing:
+        return Check("definitions", "failed", f"not installed here, and instances run on it: {', '.join(missing)}")
+    return Check("definitions", "ok")
+
+
+def _late(waiting: Backlog) -> tuple[Check, ...]:
+    found = []
+    for name, lag, what in (("timers", waiting.timer_lag, "timer"), ("outbox", waiting.outbox_lag, "effect")):
+        late = lag > LATE
+        said = f"the oldest {what} that is due has waited for {lag.total_seconds():.0f} s" if late else ""
+        found.append(Check(name, "warning" if late else "ok", said))
+    return tuple(found)
+
+
+def _incidents(waiting: Backlog) -> Check:
+    count = waiting.effect_incidents + waiting.timer_incidents
+    return (
+        Check("incidents", "warning", f"{count} open; see tetsuzuki incidents list")
+        if count
+        else Check("incidents", "ok")
+    )
