@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,26 @@ hypothesis_settings.register_profile(
     "tetsuzuki", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 hypothesis_settings.load_profile("tetsuzuki")
+
+_MEMORY = Path("/dev/shm")
+_ENOUGH = 6 << 30  # bytes
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep databases in memory where there is enough of it: most tests wait for a disk more than for anything else.
+
+    The trials that kill processes do not (see `tests/trials/conftest.py`); and a TMPDIR or --basetemp is respected.
+    """
+    if "TMPDIR" in os.environ or config.option.basetemp or not _MEMORY.is_mount():
+        return
+    if (
+        shutil.disk_usage(_MEMORY).free > _ENOUGH
+        and os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > _ENOUGH
+    ):
+        folder = _MEMORY / f"tetsuzuki-tests-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.environ["TMPDIR"] = str(folder)  # for this process, its workers, and what they start
+        tempfile.tempdir = None
 
 
 class Postgres:
