@@ -19,7 +19,7 @@ from jinja2 import TemplateError
 
 from engine.definition import Effect, Instance, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
-from engine.errors import NobodyLeft, UnknownWorkflow
+from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, UnknownWorkflow
 from engine.mail import NoRecipient, Renderer
 from engine.observe import Tried
 from engine.outcomes import Claim
@@ -131,7 +131,7 @@ class Dispatcher:
                 )
             except Exception as error:
                 # It was delivered and must not be again: only the writing down is tried again.
-                log.exception("effect %s was delivered, and could not be completed", _ref(claim))
+                _tell("effect %s was delivered, and could not be completed", claim, error)
                 reason = f"delivered, but not completed: {type(error).__name__}: {error}"
                 self._postpone(claim, effect, Deferred(reason), delivered=True)
         else:
@@ -165,7 +165,7 @@ class Dispatcher:
         except UnknownWorkflow as error:
             return None, Failed("no_definition", str(error)), None
         except Exception as error:
-            log.exception("effect %s cannot be prepared", _ref(claim))
+            _tell("effect %s cannot be prepared", claim, error)
             return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
 
     def _ready(
@@ -265,6 +265,14 @@ class Dispatcher:
                 ),
             )
             store.commit(unit)
+
+
+def _tell(what: str, claim: Claim, error: Exception) -> None:
+    """A fault with its traceback; that the database is away is none."""
+    if isinstance(error, DatabaseAway | OutcomeUnknown):
+        log.warning(f"{what}: the database is away", _ref(claim))
+    else:
+        log.exception(what, _ref(claim))
 
 
 def _ref(claim: Claim) -> str:

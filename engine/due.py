@@ -15,7 +15,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from engine.errors import Busy, DatabaseAway
+from engine.errors import Busy, DatabaseAway, OutcomeUnknown
 from engine.observe import DUE
 from engine.outcomes import Committed
 from engine.store import Unit, storable, to_db
@@ -77,7 +77,7 @@ def _together(engine: Engine, now: datetime | None, moment: datetime, most: int,
 def _alone(engine: Engine, number: int, now: datetime | None, moment: datetime) -> int:
     try:
         return engine.settle_alone(number, now)
-    except (Busy, DatabaseAway):
+    except (Busy, DatabaseAway, OutcomeUnknown):
         log.warning("timer of instance %s: the database is busy or away; it stays due", number)
     except Exception as error:
         log.exception("timer of instance %s failed", number)

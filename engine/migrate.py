@@ -13,6 +13,8 @@ from pathlib import Path
 import peewee as pw
 from playhouse.migrations import Runner
 
+from engine.store import SiteDatabase
+
 ENGINE_MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 7_380_214_915  # any number, but always this one
 
@@ -35,10 +37,10 @@ def _runners(db: pw.Database, folders: Sequence[Path]) -> list[Runner]:
     return [Runner(db, str(folder), table_name=f"migration_{folder.parent.name}") for folder in folders]
 
 
-def migrate(db: pw.Database, folders: Sequence[Path]) -> list[str]:
+def migrate(db: SiteDatabase, folders: Sequence[Path]) -> list[str]:
     """Apply what is pending in each folder, in order. Returns the names of the applied steps."""
     with _alone(db):
-        return [name for runner in _runners(db, folders) for name in runner.up()]
+        return [name for runner in _runners(db, folders) for name in runner.up()] + db.prepare()
 
 
 def pending(db: pw.Database, folders: Sequence[Path]) -> list[str]:

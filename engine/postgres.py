@@ -7,10 +7,12 @@ they share. Statements travel through `wire`: sent together, answered together.
 from __future__ import annotations
 
 import hashlib
+import select
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
@@ -21,7 +23,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, Se
 from psycopg.pq.abc import PGresult
 
 from engine.definition import Instance
-from engine.errors import Busy, DatabaseAway, OutcomeUnknown, UnknownInstance
+from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown, UnknownInstance
 from engine.sets import Sets
 from engine.store import (
     INSTANCE,
@@ -74,16 +76,21 @@ _SET_UP = f"""
 """
 
 
+_TIME_HOLDS = 60.0  # seconds; a crystal goes wrong by a few milliseconds in as many
+
 ColumnTypes = dict[str, dict[str, str]]
 
 
 class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
     """A pool of connections. What peewee sends inside a unit's transaction sees the unit's writes."""
 
+    is_shared = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.local = threading.local()
         self._set_up: WeakSet[Any] = WeakSet()
+        self._asked: tuple[float, datetime] | None = None  # the database's time, and when by the monotonic clock
 
     def _connect(self) -> Any:
         """A connection, new or from the pool, on which nothing depends on the server's defaults or waits for ever."""
@@ -94,6 +101,32 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
             connection.execute(_SET_UP)
             self._set_up.add(connection)
         return connection
+
+    def prepare(self) -> list[str]:
+        """See `SiteDatabase.prepare`: the jobs of `cluster`. Raises ConfigurationError where they cannot be had."""
+        try:
+            from engine.cluster import install
+        except ImportError as error:
+            raise ConfigurationError(
+                f"DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsuzuki[pg] ({error})"
+            ) from error
+        return install(self)
+
+    def now(self) -> datetime:
+        """The database's time, so that machines agree: asked once a minute, and carried on by the monotonic clock.
+
+        Raises DatabaseAway where it could never be asked yet.
+        """
+        asked = self._asked
+        if asked is None or (monotonic() - asked[0] > _TIME_HOLDS and getattr(self.local, "unit", None) is None):
+            try:
+                began = monotonic()
+                found = from_db(self.execute_sql(_CLOCK).fetchone()[0])
+                asked = self._asked = ((began + monotonic()) / 2, found)
+            except pw.DatabaseError as error:
+                if asked is None:
+                    raise DatabaseAway from error
+        return asked[1] + timedelta(seconds=monotonic() - asked[0])
 
     def give_back(self) -> None:
         """Return the thread's connection to the pool, which throws away those that broke."""
@@ -115,11 +148,31 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         )
 
     def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
-        """Send what an open unit holds back, then the statement."""
+        """Send what an open unit holds back, then the statement. Raises DatabaseAway where the connection breaks."""
         unit = getattr(self.local, "unit", None)
         if unit is not None:
             unit.flush()
-        return super().execute_sql(sql, params, **options)
+        else:
+            self.replace_broken()
+        try:
+            return super().execute_sql(sql, params, **options)
+        except pw.OperationalError as error:
+            if not self.is_closed() and self.connection().closed:
+                raise DatabaseAway from error
+            raise
+
+    def replace_broken(self) -> None:
+        """Forget the thread's connection where it broke: whoever noticed that was told, and the next one may go on."""
+        if not self.is_closed() and self.connection().closed and not self.transaction_depth():
+            self.close()
+
+    def _is_closed(self, connection: psycopg.Connection[Row]) -> bool:
+        """Whether one of the pool is dead: on an idle connection nothing comes of itself but the server's farewell."""
+        if connection.closed:
+            return True
+        waiting = select.poll()
+        waiting.register(connection.fileno(), select.POLLIN)
+        return bool(waiting.poll(0))
 
 
 class _PostgresUnit(Unit):
@@ -224,7 +277,16 @@ class PostgresStore:
         """The database's time, in UTC, or the given clock's."""
         if self.clock is not None:
             return self.clock()
-        return from_db(self.db.execute_sql("SELECT clock_timestamp() AT TIME ZONE 'UTC'").fetchone()[0])
+        self._connection()
+        return from_db(self.db.execute_sql(_CLOCK).fetchone()[0])
+
+    def _connection(self) -> Any:
+        """The thread's connection, a new one where it broke. Raises DatabaseAway."""
+        self.db.replace_broken()
+        try:
+            return self.db.connection()
+        except pw.OperationalError as error:
+            raise DatabaseAway from error
 
     def begin(self) -> AbstractContextManager[_PostgresUnit]:
         """See `Store.begin`. BEGIN itself travels with the first statement."""
@@ -235,7 +297,7 @@ class PostgresStore:
         db = self.db
         if db.transaction_depth():
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
-        connection = db.connection()
+        connection = self._connection()
         unit = make(connection)
         unit.held.append(("BEGIN", ()))
         db.push_transaction(db.manual_commit())
@@ -314,19 +376,20 @@ class PostgresStore:
     @contextmanager
     def reading(self) -> Iterator[_PostgresUnit]:
         """Plain statements, each with a snapshot of its own: nothing is locked."""
-        yield _PostgresUnit(self.db.connection())
+        yield _PostgresUnit(self._connection())
 
     @contextmanager
     def snapshot(self) -> Iterator[_PostgresUnit]:
         """One snapshot for all that is read inside."""
-        unit = _PostgresUnit(self.db.connection())
+        connection = self._connection()
+        unit = _PostgresUnit(connection)
         unit.held.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))
         try:
             yield unit
         finally:
             unit.held.clear()
             with suppress(psycopg.Error):
-                self.db.connection().rollback()
+                connection.rollback()
 
     def read(self, unit: _PostgresUnit, instance: int) -> Opened:
         """See `Store.read`."""

@@ -25,7 +25,7 @@ log = logging.getLogger("tetsuzuki.scheduler")
 
 SWEEP = timedelta(minutes=1)
 _TIMERS, _OUTBOX = "timers", "outbox"
-_BATCH = 100
+AT_ONCE = 500  # instances whose timers are fired between two looks at whether to stop
 _SHORTEST_PAUSE = timedelta(seconds=1)
 _OVERDUE = timedelta(seconds=5)  # a wake-up that is planned and that late was lost
 _NO_LIMIT = 1_000_000  # APScheduler drops a run beyond a job's `max_instances`; each executor has one thread
@@ -119,7 +119,7 @@ class Heartbeat:
         self._planned(_TIMERS)
         try:
             moved = False
-            while self.engine.run_due(limit=_BATCH) and not self._stopping.is_set():
+            while self.engine.run_due(limit=AT_ONCE) and not self._stopping.is_set():
                 moved = True
             self._wake_in(_TIMERS, self.engine.next_due(), moved)
         except Exception:

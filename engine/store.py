@@ -97,6 +97,16 @@ class Record(pw.Model):
 class SiteDatabase(pw.Database):
     """A peewee database that knows when a thread has done with it for now."""
 
+    is_shared = False  # whether processes on several machines may work on it at once
+
+    def prepare(self) -> list[str]:
+        """Make what this kind of database needs beside the tables of `migrate`, under its lock; what was made."""
+        return []
+
+    def now(self) -> datetime:
+        """The time for whatever is no part of a unit: this machine's, where no other machine can have another one."""
+        return datetime.now(UTC)
+
     def give_back(self) -> None:
         """The thread needs its connection no more until it asks again."""
 

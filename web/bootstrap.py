@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ from workflows.throttle import Throttles
 from workflows.vault import Vault
 
 if TYPE_CHECKING:
+    from engine.cluster import Cluster
     from web.tracing import Tracing
 
 
@@ -51,7 +52,7 @@ class Site:
     db: SiteDatabase
     engine: Engine
     dispatcher: Dispatcher
-    heartbeat: Heartbeat
+    heartbeat: Heartbeat | Cluster
     access: Access
     staff: Staff
     hasher: Hasher
@@ -118,20 +119,22 @@ def build(
     workflows: Sequence[Workflow] = WORKFLOWS,
     plugins: Plugins | None = None,
     engine_options: dict[str, Any] | None = None,
+    works: bool = True,
 ) -> Site:
     """Open the database, bring it up to date, check every definition, load the plugins.
 
-    `clock` replaces the time of machine and database, for tests. Raises ConfigurationError, InvalidDefinition,
+    `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat leaves timers and
+    outbox to other processes, which needs a database that they share. Raises ConfigurationError, InvalidDefinition,
     DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing.
     """
     organisation = organisation_of(settings)
     plugins = plugins or plugins_of(settings)
     catalogue = catalogue_of(settings, plugins)
-    now = clock or (lambda: datetime.now(UTC))
+    db = open_database(settings.database_url, pool=settings.threads + 16)
+    now = clock or db.now
     services = _services(settings, organisation, catalogue, plugins, now)
     handlers = {**effect_handlers(services), **plugins.effect_handlers()}
     check_definitions(workflows, frozenset({"mail", *handlers}))
-    db = open_database(settings.database_url, pool=settings.threads + 16)
     migrate(db, (*MIGRATIONS, *plugins.migrations()))
     release(db, workflows)
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
@@ -169,7 +172,7 @@ def build(
     chores: list[Callable[[], object]] = [access.purge, staff.purge]
     if tracing is not None:
         chores.append(partial(forget_traces, engine))
-    heartbeat = Heartbeat(engine, dispatcher, chores=tuple(chores))
+    heartbeat = _heartbeat(db, engine, dispatcher, tuple(chores), works)
     return Site(
         settings=settings,
         db=db,
@@ -188,6 +191,18 @@ def build(
         metrics=metrics,
         tracing=tracing,
     )
+
+
+def _heartbeat(
+    db: SiteDatabase, engine: Engine, dispatcher: Dispatcher, chores: tuple[Callable[[], object], ...], works: bool
+) -> Heartbeat | Cluster:
+    if db.is_shared:
+        from engine.cluster import Cluster
+
+        return Cluster(engine, dispatcher, chores=chores, works=works)
+    if not works:
+        raise ConfigurationError("--no-worker: expected a postgresql:// DATABASE_URL; on SQLite one process does all")
+    return Heartbeat(engine, dispatcher, chores=chores)
 
 
 def _tracing(engine: Engine) -> Tracing:

@@ -22,7 +22,7 @@ from urllib.parse import quote, urlsplit
 import peewee as pw
 
 from engine.definition import Secret
-from engine.errors import ConfigurationError
+from engine.errors import ConfigurationError, EngineError
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.store import Record, UtcField, database, transaction
@@ -149,7 +149,7 @@ def _keep(environment: Environment, found: Usage, now: datetime) -> None:
         with transaction():
             if not LastKnown.update(values).where(*(getattr(LastKnown, key) == keys[key] for key in keys)).execute():
                 LastKnown.insert({**keys, **values}).on_conflict_ignore().execute()
-    except pw.PeeweeException:
+    except (pw.PeeweeException, EngineError):
         log.exception("%s %s: the disk usage could not be kept", environment.product, environment.subdomain)
     finally:
         if not database.obj.is_closed():

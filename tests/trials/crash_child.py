@@ -25,14 +25,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+
+from time_machine import travel
 
 from engine.definition import Actor, Secret, Timer, Workflow
 from engine.delivery import Accepted, Mailer, Message
 from engine.delivery import Outcome as Delivered
-from engine.errors import EventNotPossible, Refused, TransitionConflict
+from engine.errors import Busy, DatabaseAway, EventNotPossible, OutcomeUnknown, Refused, TransitionConflict
 from engine.outcomes import Outcome
 from engine.postgres import PostgresStore
 from engine.runtime import Engine
@@ -67,6 +69,10 @@ SHARED_ADDRESSES = 40  # some applications are for an address that another one i
 _MOST_OPEN = 60
 _IDLE, _INSIDE, _COMMITTING = range(3)
 
+# What a process of the site does: all of it; pages alone, with users; timers and outbox alone, without any.
+ALL, PAGES, WORKER = "all", "pages", "worker"
+_NO_ANSWER = (DatabaseAway, OutcomeUnknown, Busy)  # the user does not know, and will try again with the same key
+
 # Ways to be wrong on purpose, to see that the trials notice.
 ACK_EARLY = "answers before it has committed"
 SEND_LATE = "calls a mail accepted before it has sent it"
@@ -98,6 +104,10 @@ class Life:
     lease: float = 1.5
     unanswered: tuple[Request, ...] = ()
     broken: str = ""
+    role: str = ALL
+    clock_ahead: float = 0.0  # seconds by which this machine's clock is wrong
+    pace: float = 0.0  # seconds that each user rests between two requests
+    waits: bool = False  # where the database is away, its users wait and try again
 
     def to_text(self) -> str:
         """For the command line."""
@@ -216,7 +226,14 @@ class LateMailer:
 
 
 def site_of(
-    database_url: str, smtp_url: str, var: Path, *, lease: float = 1.5, clock: Any = None, **settings: Any
+    database_url: str,
+    smtp_url: str,
+    var: Path,
+    *,
+    lease: float = 1.5,
+    clock: Any = None,
+    works: bool = True,
+    **settings: Any,
 ) -> Site:
     """The site of child and parent, put together as the product is."""
     chosen = Settings(
@@ -228,7 +245,8 @@ def site_of(
         password_cost=(1, 8, 1),
         **settings,
     )
-    return build(chosen, clock=clock, workflows=WORKFLOWS, engine_options={"lease": timedelta(seconds=lease)})
+    options = {"lease": timedelta(seconds=lease)}
+    return build(chosen, clock=clock, workflows=WORKFLOWS, engine_options=options, works=works)
 
 
 def perform(engine: Engine, request: Request, *, key: bool = True) -> Outcome:
@@ -267,37 +285,56 @@ class Flows:
             os._exit(70)
 
     def _run(self, thread: int, rng: random.Random) -> None:
-        for request in self.life.unanswered[thread :: self.life.threads]:
-            self.make(request)
+        unanswered = list(self.life.unanswered[thread :: self.life.threads])
         answered: list[Request] = []
         made = 0
         while not self.stopping.is_set():
             made += 1
-            key = f"{self.life.seed}-{thread}-{made}"
-            open_ones = self._open_ones()
             request = None
-            if answered and rng.random() < 0.05:
-                request = rng.choice(answered)
-            elif len(open_ones) < _MOST_OPEN and rng.random() < 0.5:
-                shared = rng.random() < 0.15
-                request = Request(
-                    key,
-                    "start",
-                    workflow=rng.choice(WORKFLOWS).name,
-                    customer=rng.randrange(CUSTOMERS) + 1,
-                    email=f"shared{rng.randrange(SHARED_ADDRESSES)}@example.jp" if shared else f"{key}@example.jp",
+            try:
+                request = (
+                    unanswered[0] if unanswered else self._choose(f"{self.life.seed}-{thread}-{made}", rng, answered)
                 )
-            elif open_ones:
-                number = rng.choice(open_ones)
-                sight = self.engine.look(number)
-                self.say("seen", instance=number, seq=sight.instance.seq, state=sight.instance.state)
-                chance = {"requested": 0.15, "emailed": 0.9}.get(sight.state.name, 0.2)
-                if rng.random() < (chance if sight.instance.workflow == ACCOUNT_CREATION.name else chance / 5):
-                    request = Request(key, "activate", instance=number)
-            if request is None:
-                self.stopping.wait(0.0002)
-            elif self.make(request):
-                answered.append(request)
+                if request is None:
+                    self.stopping.wait(0.0002)
+                    continue
+                done = self.make(request)
+            except _NO_ANSWER:
+                if not self.life.waits:
+                    raise
+                if request is not None and not unanswered:
+                    unanswered.append(request)
+                self.stopping.wait(0.1)
+            else:
+                if self.life.pace:
+                    self.stopping.wait(self.life.pace)
+                if unanswered:
+                    unanswered.pop(0)
+                if done:
+                    answered.append(request)
+
+    def _choose(self, key: str, rng: random.Random, answered: list[Request]) -> Request | None:
+        """What this user wants next: to repeat something, to apply, or to open a link that was mailed to somebody."""
+        open_ones = self._open_ones()
+        if answered and rng.random() < 0.05:
+            return rng.choice(answered)
+        if len(open_ones) < _MOST_OPEN and rng.random() < 0.5:
+            shared = rng.random() < 0.15
+            return Request(
+                key,
+                "start",
+                workflow=rng.choice(WORKFLOWS).name,
+                customer=rng.randrange(CUSTOMERS) + 1,
+                email=f"shared{rng.randrange(SHARED_ADDRESSES)}@example.jp" if shared else f"{key}@example.jp",
+            )
+        if open_ones:
+            number = rng.choice(open_ones)
+            sight = self.engine.look(number)
+            self.say("seen", instance=number, seq=sight.instance.seq, state=sight.instance.state)
+            chance = {"requested": 0.15, "emailed": 0.9}.get(sight.state.name, 0.2)
+            if rng.random() < (chance if sight.instance.workflow == ACCOUNT_CREATION.name else chance / 5):
+                return Request(key, "activate", instance=number)
+        return None
 
     def make(self, request: Request) -> bool:
         """Make one request; whether it was done."""
@@ -336,14 +373,17 @@ def main(life: Life) -> None:
     """Live."""
     logging.basicConfig(format="%(levelname)s %(threadName)s %(message)s", level=logging.WARNING)
     logging.getLogger("transitions").setLevel(logging.ERROR)  # it warns of every event that comes too late
-    site = site_of(life.database_url, life.smtp_url, Path(life.var), lease=life.lease)
+    if life.clock_ahead:
+        travel(datetime.now(UTC) + timedelta(seconds=life.clock_ahead)).start()
+    site = site_of(life.database_url, life.smtp_url, Path(life.var), lease=life.lease, works=life.role != PAGES)
     site.engine.store = marked(site.engine.store, Marks(Path(life.marks)))
     if life.broken == SEND_LATE:
         mailers: Mapping[str, Mailer] = site.dispatcher.mailers
         site.dispatcher.mailers = {name: LateMailer(mailer) for name, mailer in mailers.items()}
     flows = Flows(site, life)
     site.heartbeat.start()
-    threads = [threading.Thread(target=flows.run, args=(n,), name=f"flow-{n}") for n in range(life.threads)]
+    users = 0 if life.role == WORKER else life.threads
+    threads = [threading.Thread(target=flows.run, args=(n,), name=f"flow-{n}") for n in range(users)]
     for thread in threads:
         thread.start()
     flows.say("work")

@@ -102,14 +102,15 @@ def demo(host: str, port: int, var: Path) -> None:
 
 @click.command(epilog="Example: TETSUZUKI_SMTP_URL=smtp://127.0.0.1:25 tetsuzuki serve --port 8000")
 @_listening("127.0.0.1")
-def serve(host: str, port: int) -> None:
-    """The site: pages, timers and outbox in one process."""
+@click.option("--no-worker", is_flag=True, help="Pages alone: `tetsuzuki worker` elsewhere fires timers and delivers.")
+def serve(host: str, port: int, no_worker: bool) -> None:
+    """The site: pages, timers and outbox in one process. On PostgreSQL any number may share the work."""
     from web.server import run
 
     _check_port(host, port)
     settings = read()
     set_up_logs(settings.log_format)
-    site = build(settings)
+    site = build(settings, works=not no_worker)
     _warn_about_plugins(site)
     require_mailer(site)
     run(site, host, port)

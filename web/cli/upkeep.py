@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from web.cli.sites import opened_site
+
+if TYPE_CHECKING:
+    from engine.store import SiteDatabase
+
+LONGEST_WAIT = timedelta(minutes=2)
 
 
 @click.command(epilog="Example: tetsuzuki migrate")
@@ -24,6 +31,28 @@ def migrate() -> None:
         click.echo(f"applied {name}")
     if not applied:
         click.echo("the database is up to date")
+
+
+def _workers(db: SiteDatabase) -> list[str]:
+    """What is wrong with the workers of a site on several machines; says how they are."""
+    from engine.cluster import STALLED, condition
+
+    found = condition(db)
+    click.echo(
+        f"workers: {found.workers} at work (each process counts for timers and for the outbox), "
+        f"{found.running} jobs under way, {found.waiting} waiting"
+    )
+    wrong = []
+    if not found.workers:
+        wrong.append("no worker: is `tetsuzuki serve` or `tetsuzuki worker` running?")
+    if found.dead or found.stuck:
+        wrong.append(
+            f"{found.dead} workers said nothing for {STALLED:.0f} s and {found.stuck} jobs of dead ones are stuck: "
+            "others take them over within a minute, where there are others"
+        )
+    if found.longest_wait > LONGEST_WAIT:
+        wrong.append(f"a job has waited for {found.longest_wait.total_seconds():.0f} s: more workers are needed")
+    return wrong
 
 
 @click.command(epilog="Example: tetsuzuki doctor")
@@ -44,6 +73,8 @@ def doctor() -> None:
             click.echo(f"{what}: {shown}")
             if late > 120:
                 wrong.append(f"{what}: {late:.0f} s late; is `tetsuzuki serve` or `tetsuzuki worker` running?")
+        if site.db.is_shared:
+            wrong += _workers(site.db)
         open_ones = incidents(site.engine)
         if open_ones:
             wrong.append(f"{len(open_ones)} open incidents: tetsuzuki incidents list")
