@@ -14,7 +14,7 @@ from benchmarks import report
 @pytest.mark.parametrize(
     ("module", "arguments", "said"),
     [
-        ("durable_flow", ["--flows", "20", "--rounds", "1"], "chains verified"),
+        ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
     ],
 )
