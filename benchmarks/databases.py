@@ -12,11 +12,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Databases:
-    """Makes databases of one kind. `version` is PostgreSQL's, where it is that; `server` is its process."""
+    """Makes databases of one kind, and tells the URL of one that was made.
+
+    `version` is PostgreSQL's and `server` its process, where it is that.
+    """
 
     kind: str
     title: str
     make: Callable[[str], str]
+    url: Callable[[str], str]
     version: str = ""
     server: int = 0
 
@@ -26,7 +30,11 @@ def sqlite() -> Iterator[Databases]:
     """SQLite files in a folder of their own."""
     folder = Path(tempfile.mkdtemp(prefix="tz-bench-"))
     try:
-        yield Databases("sqlite", "SQLite, WAL, synchronous FULL", lambda name: f"sqlite:///{folder}/{name}.db")
+
+        def url(name: str) -> str:
+            return f"sqlite:///{folder}/{name}.db"
+
+        yield Databases("sqlite", "SQLite, WAL, synchronous FULL", url, url)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -45,13 +53,16 @@ def postgresql() -> Iterator[Databases]:
         def make(name: str) -> str:
             with psycopg.connect(uri, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            return url(name)
+
+        def url(name: str) -> str:
             return str(server.get_uri(database=name))
 
         with psycopg.connect(uri) as connection:
             number = connection.info.server_version
         process = int((folder / "pg" / "postmaster.pid").read_text().split()[0])
         try:
-            yield Databases("postgresql", "PostgreSQL", make, f"{number // 10000}.{number % 10000}", process)
+            yield Databases("postgresql", "PostgreSQL", make, url, f"{number // 10000}.{number % 10000}", process)
         finally:
             server.cleanup()
     finally:

@@ -24,10 +24,11 @@ import gc
 import hmac
 import os
 import resource
+import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -76,6 +77,11 @@ class Subject:
 
     def flow(self, number: int) -> None:
         """One flow: three transitions, each durable before the next begins."""
+        for _ in self.steps(number):
+            pass
+
+    def steps(self, number: int) -> Iterator[None]:
+        """One flow that stops after each transition."""
         raise RuntimeError("a subject runs flows")
 
     def activate_database(self) -> None:
@@ -105,13 +111,16 @@ class OurEngine(Subject):
         self.effect = ACCOUNT_CREATION.start.effects[0]
         self.visitor = Actor("visitor", "0123456789abcdef")
 
-    def flow(self, number: int) -> None:
+    def steps(self, number: int) -> Iterator[None]:
         engine = self.engine
         given = ApplicationInput(self.customer, "山田 太郎", f"u{number}@example.com", Secret(HASH), "ja")
         started = engine.start("account_creation", f"customer:{self.customer}", self.visitor, given)
+        yield
         engine.complete(started.instance, 1, 0, self.effect)
+        yield
         # The token is what the person brings along in the mailed link; deriving it is not the engine's work here.
         engine.fire(started.instance, "activate", Actor("link", proof=self.proof(started.instance)))
+        yield
 
     def proof(self, instance: int) -> str:
         from engine import links
@@ -193,16 +202,11 @@ class Raw(Subject):
         self.seals = [hmac.digest(SECRET, bytes([n]), "sha256") for n in range(3)]
         self.subject = f"customer:{self.customer}"
         self.connection = self.db.connection()
+        self.execute = executing(self.connection)
         if url.startswith("sqlite"):
-            self.begin, self.execute = "BEGIN IMMEDIATE", self.connection.execute
-            self.sql = self.statements
+            self.begin, self.sql = "BEGIN IMMEDIATE", self.statements
         else:
-            import psycopg
-
             self.begin = "BEGIN"
-            self.connection.prepare_threshold = 0  # the site's own connections leave preparing to the engine
-            cursor = psycopg.Cursor(self.connection)
-            self.execute = lambda sql, params=(): cursor.execute(sql, params, prepare=True)
             self.sql = tuple(tuple(text.replace("?", "%s") for text in part) for part in self.statements)
 
     def values(self, n: int) -> tuple[tuple[Any, ...], ...]:
@@ -218,13 +222,29 @@ class Raw(Subject):
     def prepare(self, numbers: range) -> None:
         self.bound = {number: self.values(number) for number in numbers}
 
-    def flow(self, number: int) -> None:
-        execute = self.execute
+    def steps(self, number: int, execute: Execute | None = None) -> Iterator[None]:
+        """See `Subject.steps`; on another connection where its `execute` is given."""
+        execute = execute or self.execute
         for statements, values in zip(self.sql, self.bound[number], strict=True):
             execute(self.begin)
             for sql, params in zip(statements, values, strict=True):
                 execute(sql, params)
             execute("COMMIT")
+            yield
+
+
+Execute = Callable[..., Any]
+
+
+def executing(connection: Any) -> Execute:
+    """How raw sends its statements on a connection: prepared once."""
+    if isinstance(connection, sqlite3.Connection):
+        return connection.execute
+    import psycopg
+
+    connection.prepare_threshold = 0  # the site's own connections leave preparing to the engine
+    cursor = psycopg.Cursor(connection)
+    return lambda sql, params=(): cursor.execute(sql, params, prepare=True)
 
 
 class OneRoundTrip(Raw):
@@ -258,9 +278,10 @@ class OneRoundTrip(Raw):
         """See `Raw.prepare`; here all that a transition binds, in one row."""
         self.flat = {n: [[value for row in part for value in row] for part in self.values(n)] for n in numbers}
 
-    def flow(self, number: int) -> None:
+    def steps(self, number: int, execute: Execute | None = None) -> Iterator[None]:
         for call, values in zip(self.calls, self.flat[number], strict=True):
             self.execute(call, values)
+            yield
 
 
 _TYPES = {int: "bigint", str: "text", bytes: "bytea"}

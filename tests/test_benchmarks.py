@@ -15,6 +15,7 @@ from benchmarks import report
     ("module", "arguments", "said"),
     [
         ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
+        ("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
     ],
 )
