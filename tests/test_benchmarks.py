@@ -16,6 +16,7 @@ from benchmarks import report
     [
         ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
         ("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client"),
+        ("mass_expiry", ["--number", "300"], "300 expired exactly once"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
     ],
 )
