@@ -17,6 +17,7 @@ from benchmarks import report
         ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
         ("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client"),
         ("mass_expiry", ["--number", "300"], "300 expired exactly once"),
+        ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
     ],
 )
