@@ -18,6 +18,7 @@ from benchmarks import report
         ("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client"),
         ("mass_expiry", ["--number", "300"], "300 expired exactly once"),
         ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
+        ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
     ],
 )
