@@ -14,7 +14,7 @@ from pathlib import Path
 class Databases:
     """Makes databases of one kind, and tells the URL of one that was made.
 
-    `version` is PostgreSQL's and `server` its process, where it is that.
+    `version` is PostgreSQL's, `server` its process and `log` what it logs, where it is that.
     """
 
     kind: str
@@ -23,6 +23,7 @@ class Databases:
     url: Callable[[str], str]
     version: str = ""
     server: int = 0
+    log: Path | None = None
 
 
 @contextmanager
@@ -62,7 +63,15 @@ def postgresql() -> Iterator[Databases]:
             number = connection.info.server_version
         process = int((folder / "pg" / "postmaster.pid").read_text().split()[0])
         try:
-            yield Databases("postgresql", "PostgreSQL", make, url, f"{number // 10000}.{number % 10000}", process)
+            yield Databases(
+                "postgresql",
+                "PostgreSQL",
+                make,
+                url,
+                f"{number // 10000}.{number % 10000}",
+                process,
+                folder / "pg" / "log",
+            )
         finally:
             server.cleanup()
     finally:

@@ -19,6 +19,7 @@ from benchmarks import report
         ("mass_expiry", ["--number", "300"], "300 expired exactly once"),
         ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
         ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),
+        ("population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
     ],
 )
