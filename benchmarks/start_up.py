@@ -7,7 +7,6 @@ Beside them the floors: an interpreter that does nothing, and one that imports F
 
 from __future__ import annotations
 
-import argparse
 import os
 import socket
 import statistics
@@ -19,6 +18,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+
+from benchmarks.report import Figure, Report, at_most, options, spread, tell
 
 
 def timed(command: list[str]) -> float:
@@ -61,9 +62,10 @@ def serve_until_it_answers() -> float:
 
 def main(arguments: list[str] | None = None) -> None:
     """Print the medians."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args(arguments).rounds
+    given = parser.parse_args(arguments)
+    rounds = given.rounds
     command = str(Path(sys.executable).parent / "tetsuzuki")
     figures: dict[str, tuple[Callable[[], float], float | None]] = {
         "python -c pass": (lambda: timed([sys.executable, "-c", "pass"]), None),
@@ -75,11 +77,13 @@ def main(arguments: list[str] | None = None) -> None:
     for _ in range(rounds):
         for name, (run, _limit) in figures.items():
             taken[name].append(run())
-    print(f"\nStart-up: seconds, median of {rounds} (least–most)")
+    found = []
     for name, (_run, limit) in figures.items():
         median = statistics.median(taken[name])
-        said = "" if limit is None else f"   to stay under {limit} s: {'reached' if median < limit else 'MISSED'}"
-        print(f"  {name:34s} {median:6.3f}  ({min(taken[name]):.3f}–{max(taken[name]):.3f}){said}")
+        told = {"measured": f"{median:.3f} s", "beside": "", "spread": spread(taken[name], digits=3)}
+        found.append(Figure(name, **told) if limit is None else at_most(limit, median, name=name, unit="s", **told))
+    report = Report(f"Start-up, median of {rounds}", tuple(found))
+    tell("start_up", report, write=given.write, arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from datetime import UTC, datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, TypeVar
 
 import peewee as pw
@@ -196,10 +194,10 @@ class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
 
 
 _DUE = INSTANCE_AND_TIMERS.replace(
-    " FROM instance i LEFT JOIN",
-    " FROM (SELECT instance_id, MIN(wake_at) AS first FROM (SELECT instance_id, wake_at FROM timer WHERE wake_at <= ? "
-    "ORDER BY wake_at LIMIT ?) GROUP BY instance_id) d JOIN instance i ON i.id = d.instance_id JOIN",
-).replace(" WHERE i.id = ?", " ORDER BY d.first, i.id")
+    " FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?",
+    " FROM (SELECT instance_id FROM timer WHERE wake_at <= ? ORDER BY wake_at LIMIT ?) d "
+    "CROSS JOIN instance i ON i.id = d.instance_id CROSS JOIN timer t ON t.instance_id = i.id",  # in that order
+)
 
 
 def _unjoin(rows: list[Row], instance: int) -> tuple[Instance, list[Due]]:
@@ -356,8 +354,16 @@ class SqliteStore:
         self, unit: SqliteUnit, moment: datetime, limit: int
     ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
         """See `Store.open_due`; the lock is the transaction's."""
-        rows = unit.rows(_DUE, (to_db(moment), limit))
-        return [_unjoin(list(joined), number) for number, joined in groupby(rows, itemgetter(0))], self.now()
+        opened: dict[int, tuple[Instance, list[Due]]] = {}
+        known: set[tuple[int, str]] = set()  # an instance is found as often as it has timers that are due
+        for row in unit.rows(_DUE, (to_db(moment), limit)):
+            found = opened.get(row[0])
+            if found is None:
+                found = opened[row[0]] = instance_of(row), []
+            if (row[0], row[8]) not in known:
+                known.add((row[0], row[8]))
+                found[1].append(Due(row[8], from_db(row[9]), row[10]))
+        return list(opened.values()), self.now()
 
     def run(self, call: Callable[[SqliteUnit], T], *, many: bool = False) -> T:
         """See `Store.run`."""

@@ -66,7 +66,7 @@ def _to_db(moment: datetime) -> str:
 def from_db(value: Any) -> datetime:
     """A time as either database gives it, aware in UTC."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        return datetime.fromisoformat(value + "+00:00")
     return cast(datetime, value).replace(tzinfo=UTC)
 
 

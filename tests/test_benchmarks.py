@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
+
+from benchmarks import report
 
 
 @pytest.mark.parametrize(
     ("module", "arguments", "said"),
     [
-        ("durable_flow", ["--flows", "20", "--rounds", "1"], "chains verified"),
+        ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
+        ("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client"),
+        ("mass_expiry", ["--number", "300"], "300 expired exactly once"),
+        ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
+        ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),
+        ("population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
     ],
 )
@@ -20,3 +28,28 @@ def test_benchmark_runs_at_small_size(module: str, arguments: list[str], said: s
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
+
+
+FIGURE = report.at_least(2, 1.5, name="links", measured="150/s", beside="raw 100/s", spread="140–160", note="the disk")
+
+
+def test_run_replaces_its_own_section_of_the_results_and_no_other() -> None:
+    text = report.replaced(report.replaced("# Results\n", "one", "first\n"), "two", "second \\1\n")
+    assert "first" in text
+    assert "second \\1" in text
+    again = report.replaced(text, "one", "anew\n")
+    assert "first" not in again
+    assert again.count("<!-- one -->") == 1
+    assert again.index("anew") < again.index("second")
+
+
+def test_section_names_machine_command_and_missed_targets_and_no_folder_of_the_machine() -> None:
+    text = report.Report("Links", (FIGURE,), "16.9", (("Plans", ("Index Scan",)),)).markdown(
+        "python -m benchmarks.links"
+    )
+    assert "| links | 150/s | 140–160 | raw 100/s | 1.50 | ≥ 2 × | MISSED |" in text
+    assert "PostgreSQL 16.9" in text
+    assert "python -m benchmarks.links" in text
+    assert "Index Scan" in text
+    assert report.machine("", datetime(2026, 4, 1, tzinfo=UTC)).endswith("2026-04-01")
+    assert report.at_most(2, 1.5, name="n", measured="m", beside="b").holds

@@ -202,3 +202,23 @@ def test_the_longest_overdue_come_first(db: SiteDatabase, clock: Clock) -> None:
     clock.forward(hours=1)
     assert engine.run_due(limit=1) == 1
     assert engine.look(numbers[1]).instance.state != "open"
+
+
+def test_what_is_due_is_opened_once_with_all_its_timers(db: SiteDatabase, clock: Clock) -> None:
+    """Also one of which several timers are due, and the longest overdue where not all are wanted."""
+    engine = engine_on(db, clock)
+    first, second = start(engine, ["customer:1", "customer:2"])
+    clock.forward(hours=1)
+    (third,) = start(engine, ["customer:3"])
+    clock.forward(hours=9)
+
+    def opened(limit: int) -> dict[int, list[str]]:
+        with engine.store.begin() as unit:
+            found, now = engine.store.open_due(unit, clock.now, limit)
+        assert now == clock.now
+        assert len({instance.id for instance, _ in found}) == len(found)
+        return {instance.id: sorted(timer.event for timer in timers) for instance, timers in found}
+
+    both = ["close", "remind"]
+    assert opened(100) == {first: both, second: both, third: both}
+    assert opened(2) == {first: both, second: both}
