@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from web.bootstrap import build
+from web.cli.serving import serve, worker
 from web.settings import _KNOWN, read
 
 ROOT = Path(__file__).parents[1]
@@ -49,3 +50,20 @@ def test_the_manual_says_what_to_do_about_every_incident() -> None:
     }
     assert {"price_changed", "no_plugin", "deadline"} <= codes
     assert sorted(code for code in codes if f"`{code}:" not in MANUAL) == []
+
+
+def test_units_and_containers_run_commands_that_there_are() -> None:
+    options = {command.name: {name for option in command.params for name in option.opts} for command in (serve, worker)}
+    found = []
+    for file in (*sorted((ROOT / "systemd").iterdir()), ROOT / "compose.yaml", ROOT / "Dockerfile"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            words = re.findall(r"[\w/.:-]+", line)
+            for command in {"serve", "worker"} & set(words) if not line.startswith("#") else ():
+                if any(word.endswith("tetsuzuki") for word in words):
+                    given = {word for word in words if word.startswith("--")}
+                    assert given <= options[command], (file.name, line)
+                    found.append((file.name, command))
+    assert len(found) == 5
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    settings = set(re.findall(r"TETSUZUKI_([A-Z_]+):", compose))
+    assert {name.lower() for name in settings} <= set(_KNOWN)

@@ -66,9 +66,13 @@ class Site:
     tracing: Tracing | None = None
 
     def close(self) -> None:
-        """Give the database back; send what is traced."""
+        """Send what is traced, give the database back."""
         if self.tracing is not None:
             self.tracing.close()
+        self.close_database()
+
+    def close_database(self) -> None:
+        """Give the database back; whoever needs it again opens it anew."""
         if not self.db.is_closed():
             self.db.close()
         if hasattr(self.db, "close_all"):

