@@ -255,8 +255,8 @@ def bench(databases: Databases, number: int, rounds: int) -> Report:
     middle = min(number, 100_000)
     sizes = {
         "instances": sorted({min(_SMALLEST, number // 2), middle, number}),
-        "entries in its history": [_SMALLEST, middle],
-        "definitions": [min(_SMALLEST, number // 2), middle],
+        "entries in its history": sorted({min(_SMALLEST, number // 2), middle}),
+        "definitions": sorted({min(_SMALLEST, number // 2), middle}),
     }
     for title, wanted in sizes.items():
         found = list(cases(databases, title, wanted))

@@ -77,7 +77,8 @@ class Readiness:
         if failed != self._last:
             self._last = failed
             if failed:
-                log.error("not ready: %s%s", failed, f" ({cause})" if cause is not None else "")
+                said = cause.__cause__ or cause if cause is not None else None  # what the driver said
+                log.error("not ready: %s%s", failed, f" ({said})" if said is not None else "")
             else:
                 log.info("ready again")
 
