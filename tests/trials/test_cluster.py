@@ -350,7 +350,7 @@ def test_two_that_hold_the_same_effect_would_be_noticed(
     """Without this, the former would say little: leases that end before a mail is sent make others send it as well."""
     chosen = seed()
     with repeatable(chosen, request), MailServer() as mails:
-        with fleet(database, tmp_path, mails, chosen, WORKER, WORKER, PAGES, lease=0.004) as site:
+        with fleet(database, tmp_path, mails, chosen, WORKER, WORKER, PAGES, lease=0.0005, pace=0.0) as site:
             until(lambda: mailed_twice(mails), "a mail that comes twice", timeout=60)
         assert site.ground.book.answers
 

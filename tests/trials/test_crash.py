@@ -213,7 +213,7 @@ class Ground:
 
     def rest(self) -> tuple[Site, list[str]]:
         """One more process that is not killed: it brings all to its end. What is wrong then."""
-        self.offset = timedelta(seconds=30 + self.lease)  # every lease of the dead is over
+        self.offset = timedelta(hours=1, seconds=self.lease)  # leases of the dead are over, what was put off is due
         site = self.site()
         with site.engine.store.reading() as unit:
             self.fired = unit.rows("SELECT count(*) FROM history WHERE event = 'expire'")[0][0]
