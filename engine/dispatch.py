@@ -37,7 +37,7 @@ _UNBLOCKED = """
 _CLAIM = f"""
     WITH due AS MATERIALIZED (
         SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ?
-        ORDER BY o.due_at LIMIT ? %s)
+        ORDER BY o.due_at LIMIT 1 %s)
     UPDATE outbox SET state = 'leased', attempts = attempts + 1, claims = claims + 1, due_at = ?, leased_by = ?
     WHERE (instance_id, seq, position) IN (SELECT instance_id, seq, position FROM due)
     RETURNING {_COLUMNS}
@@ -75,15 +75,16 @@ class Dispatcher:
 
     def drain(self, limit: int = 100) -> int:
         """Deliver what is due, at most `limit` effects. Returns how many were tried."""
-        tried = 0
-        while tried < limit:
-            claims = self._from_handover() or self._claim(1)
-            if not claims:
-                break
-            for claim in claims:
-                tried += 1
-                self.deliver(claim)
-        return tried
+        for tried in range(limit):
+            claim = self.next_claim()
+            if claim is None:
+                return tried
+            self.deliver(claim)
+        return limit
+
+    def next_claim(self) -> Claim | None:
+        """The effect to deliver next, claimed for this worker; None where nothing is due."""
+        return self._from_handover() or self._claim()
 
     def next_due(self) -> datetime | None:
         """When the next effect wants to be tried; None where nothing waits."""
@@ -199,7 +200,7 @@ class Dispatcher:
             return True
         return effect.done is not None and effect.done not in events
 
-    def _from_handover(self) -> list[Claim]:
+    def _from_handover(self) -> Claim | None:
         """The next effect whose lease came with its commit, unless it waited here until the lease is nearly over."""
         while self._handed_over:
             try:
@@ -207,20 +208,20 @@ class Dispatcher:
             except IndexError:  # another thread was faster
                 break
             if monotonic() < until:
-                return [claim]
-        return []
+                return claim
+        return None
 
-    def _claim(self, limit: int) -> list[Claim]:
+    def _claim(self) -> Claim | None:
         store = self.engine.store
         now = store.now()
         with store.reading() as unit:
             if not unit.rows(_IS_DUE, (to_db(now),)):
-                return []
+                return None
         with store.begin() as unit:
             sql = _CLAIM % ("FOR UPDATE OF o SKIP LOCKED" if unit.lock_suffix else "")
-            rows = unit.rows(sql, (to_db(now), limit, to_db(now + self.engine.lease), self.engine.worker))
+            rows = unit.rows(sql, (to_db(now), to_db(now + self.engine.lease), self.engine.worker))
             store.commit(unit)
-        return [_claim(row) for row in rows]
+        return _claim(rows[0]) if rows else None
 
     def _postpone(
         self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed, *, delivered: bool = False

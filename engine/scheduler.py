@@ -164,9 +164,11 @@ class Heartbeat:
                 return
             try:
                 moved = False
-                while not self._stopping.is_set() and self.dispatcher.drain(1):
+                while not self._stopping.is_set() and (claim := self.dispatcher.next_claim()) is not None:
                     moved = True
-                    self._work.set()  # there may be more: let the other threads look as well
+                    # There may be more. The others hear of it now and not when this is delivered: it may hang.
+                    self._work.set()
+                    self.dispatcher.deliver(claim)
                 self._wake_in(_OUTBOX, self.dispatcher.next_due(), moved)
             except Exception:
                 log.exception("the outbox could not be drained; the sweep tries again")

@@ -499,7 +499,8 @@ def test_i5_a_plugin_that_raises_counts_as_a_temporary_failure(office: Office) -
 
 def test_i5_a_worker_that_died_counts_as_a_try_and_another_takes_over(office: Office) -> None:
     number = office.submit()
-    (claim,) = office.dispatcher._claim(1)  # and then the process is killed
+    claim = office.dispatcher.next_claim()  # and then the process is killed
+    assert claim is not None
     assert office.dispatcher.drain() == 0
     office.clock.now += office.engine.lease
     assert office.dispatcher.drain() == 1
@@ -556,7 +557,8 @@ def test_i5_an_effect_whose_state_was_left_is_cancelled(office: Office) -> None:
 
 def test_i5_an_effect_that_lost_its_point_while_it_was_claimed_is_not_delivered(office: Office) -> None:
     number = office.submit()
-    (claim,) = office.dispatcher._claim(1)
+    claim = office.dispatcher.next_claim()
+    assert claim is not None
     office.engine.fire(number, "withdraw", AUTHOR)
     assert office.dispatcher.deliver(claim) is None
     assert office.mailer.tried == []
@@ -604,7 +606,8 @@ def test_i5_a_renewed_link_kills_the_old_one_and_cancels_its_mail(office: Office
 def test_i5_a_mail_whose_link_was_renewed_while_it_was_claimed_is_not_sent(office: Office) -> None:
     """The new link goes out with the new mail alone, to whom and in the order that its event decided."""
     number = office.submit()
-    (claim,) = office.dispatcher._claim(1)
+    claim = office.dispatcher.next_claim()
+    assert claim is not None
     office.engine.fire(number, "resend", AUTHOR)
     assert office.dispatcher.deliver(claim) is None
     assert office.mailer.tried == []

@@ -126,12 +126,14 @@ def test_answer_of_a_stale_claim_changes_nothing(db: SiteDatabase, clock: Clock)
     """A worker hangs, its lease ends, another tries and fails, an operator retries: then the first one wakes up."""
     first, second = office(db, clock, Handler(), told()), office(db, clock, Handler(), told(), worker="two")
     first.engine.start("told", "x:1", VISITOR)
-    (stale,) = first._claim(1)
+    stale = first.next_claim()
     clock.forward(hours=1)
     second.handlers = {"ping": Handler(lambda delivery: Failed("550"))}
     second.drain()
     retry(second.engine, incidents(second.engine)[0].ref, OPERATOR, "again")
-    (current,) = first._claim(1)
+    current = first.next_claim()
+    assert stale is not None
+    assert current is not None
     assert (stale.attempts, current.attempts) == (1, 1)
     first._settle(stale, "waiting", "an old answer", clock.now)
     state = db.execute_sql("SELECT state, error FROM outbox").fetchone()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Actor, Secret
+from engine.definition import Actor, Effect, Secret, Start
 from engine.delivery import Accepted, Deferred, Failed, outcome_of
 from engine.hookspecs import hookimpl
 from engine.incidents import incidents
@@ -218,6 +218,45 @@ def test_a_handler_that_hangs_holds_one_thread_and_no_other_effect(sqlite_url: s
         dispatcher.engine.start("told", "quick:1", VISITOR)
         until(delivered.is_set, "the other effect")
     finally:
+        HANGS.set()
+        heartbeat.stop()
+        db.close()
+
+
+def test_who_takes_an_effect_that_hangs_has_told_the_others_of_the_rest(sqlite_url: str) -> None:
+    """Two effects of one commit wake the threads once. One thread was not asleep yet and misses it; the other one takes
+    the first effect and hangs: the second must not wait for the sweep."""
+    looked, look_on, hanging, delivered = Event(), Event(), Event(), Event()
+
+    def answer(delivery: Any) -> Any:
+        if delivery.name == "hang":
+            hanging.set()
+            return hangs()
+        return delivered.set() or Accepted()
+
+    db = open_database(sqlite_url)
+    handler = Handler(answer)
+    both = (Effect("ping", "hang", to="a"), Effect("ping", "quick", to="b"))
+    dispatcher = office(db, None, handler, replace(told(), start=Start("open", effects=both)))  # type: ignore[arg-type]
+    look = dispatcher.next_due
+
+    def look_slowly() -> Any:
+        if not looked.is_set():
+            looked.set()
+            look_on.wait(20)
+        return look()
+
+    dispatcher.next_due = look_slowly  # type: ignore[method-assign]
+    heartbeat = Heartbeat(dispatcher.engine, dispatcher, threads=2)
+    heartbeat.start()
+    try:
+        until(looked.is_set, "a thread that has found nothing")
+        dispatcher.engine.start("told", "x:1", VISITOR)
+        until(hanging.is_set, "the effect that hangs")
+        look_on.set()
+        until(delivered.is_set, "the other effect", 10)
+    finally:
+        look_on.set()
         HANGS.set()
         heartbeat.stop()
         db.close()
