@@ -16,6 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from markupsafe import Markup, escape
+
 LANGUAGES = ("ja", "en")
 DEFAULT_LANGUAGE = "ja"
 
@@ -28,6 +30,7 @@ class Catalogue:
     def __init__(self) -> None:
         self._folders: list[Path] = []
         self._messages: dict[str, dict[str, str]] | None = None
+        self._html: dict[tuple[str, str], Markup] = {}
         self._lock = Lock()
 
     def add(self, folder: Path) -> None:
@@ -36,6 +39,7 @@ class Catalogue:
             if folder not in self._folders:
                 self._folders.append(folder)
                 self._messages = None
+                self._html = {}
 
     def find(self, msgid: str, language: str) -> str | None:
         """The translation, or None where the catalogues hold none."""
@@ -43,6 +47,14 @@ class Catalogue:
         if messages is None:
             messages = self._read()
         return messages.get(language, {}).get(msgid)
+
+    def html(self, msgid: str, language: str) -> Markup:
+        """The translation, or `msgid`, escaped for a page. Only for texts without parameters of their own."""
+        html = self._html.get((msgid, language))
+        if html is None:
+            html = escape(self.find(msgid, language) or msgid)
+            self._html[msgid, language] = html
+        return html
 
     def _read(self) -> dict[str, dict[str, str]]:
         from babel.messages.pofile import read_po
@@ -83,14 +95,18 @@ class Text:
         return self.render(_language.get())
 
     def __html__(self) -> str:
-        from markupsafe import escape
-
-        return str(escape(str(self)))
+        return escape(str(self)) if self.params else catalogue.html(self.msgid, _language.get())
 
 
 def _(msgid: str, **params: Any) -> Text:
     """Mark `msgid` for translation; `params` fill its `%(name)s` after it was translated."""
     return Text(msgid, tuple(params.items()))
+
+
+def as_html(msgid: str, **params: Any) -> Markup:
+    """What `_` is in templates: the text itself, as it stands in a page in the language of the current context."""
+    html = catalogue.html(msgid, _language.get())
+    return html % params if params else html
 
 
 def current_language() -> str:

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, request
+from flask import Flask, has_request_context, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.http import parse_cookie
 
-from engine.text import LANGUAGES, Text, _, current_language, reading_in
+from engine.text import LANGUAGES, Text, as_html, current_language, reading_in
 from web import cookies, staff
 from web.assets import version_files
 from web.current import EXTENSION, gigabytes, local_time
 from web.errors import explain_errors
-from web.guard import PageSession, protect
+from web.guard import STATIC, PageSession, protect
 from web.menu import MAIN, REGISTRATION, in_registration, shown
 from web.monitoring import Monitoring
 from web.observed import ObservedRequests, name_requests
@@ -101,7 +101,25 @@ class InReadersLanguage:
 
 
 class Pages(Flask):
-    """Flask, whose own log line of an error would name the path; and a path may be a mailed link, which is a secret."""
+    """Flask, whose own log line of an error would name the path; and a path may be a mailed link, which is a secret.
+
+    It remembers the addresses that are always the same: a page has two dozen of them.
+    """
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._addresses: dict[tuple[str, str], str] = {}
+
+    def url_for(self, endpoint: str, **values: Any) -> str:
+        """See `Flask.url_for`."""
+        given = {name: value for name, value in values.items() if value is not None}
+        file = given.get("filename", "") if endpoint in STATIC else ""
+        if len(given) > bool(file) or endpoint[0] == "." or not has_request_context() or request.script_root:
+            return super().url_for(endpoint, **values)
+        known = self._addresses.get((endpoint, file))
+        if known is None:
+            known = self._addresses[endpoint, file] = super().url_for(endpoint, **values)
+        return known
 
     def log_exception(self, exc_info: Any, *ctx: Any) -> None:
         """Log an error that nothing expected, by the name of the page."""
@@ -153,7 +171,11 @@ def create_app(site: Site) -> Flask:
     app.jinja_env.globals.update(staff_member=staff_member, staff_menu=staff.menu)
     app.jinja_env.globals.update(notices.SHOWN_IN_TEMPLATES)
     app.jinja_env.globals.update(
-        _=_, user=user, shown=shown, in_registration=in_registration, menus={"main": MAIN, "registration": REGISTRATION}
+        _=as_html,
+        user=user,
+        shown=shown,
+        in_registration=in_registration,
+        menus={"main": MAIN, "registration": REGISTRATION},
     )
     app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time, terms_version=terms.version)
     app.jinja_env.trim_blocks = True

@@ -1,4 +1,7 @@
-"""Addresses of files that change with their contents, so that a browser may keep what it has."""
+"""Addresses of files that change with their contents, so that a browser may keep what it has.
+
+A file is read once: those of a process that runs do not change.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from web.guard import STATIC
 
 
 @lru_cache(maxsize=256)
-def _digest(path: Path, changed: int) -> str:
-    return blake2b(path.read_bytes(), digest_size=6).hexdigest()
+def _digest(path: Path) -> str:
+    return blake2b(path.read_bytes(), digest_size=6).hexdigest() if path.is_file() else ""
 
 
 def version_files(app: Flask) -> None:
@@ -26,6 +29,5 @@ def version_files(app: Flask) -> None:
             return
         name = endpoint.rpartition(".")[0]
         folder = current_app.blueprints[name].static_folder if name else current_app.static_folder
-        path = Path(folder or "") / values["filename"]
-        if path.is_file():
-            values["v"] = _digest(path, path.stat().st_mtime_ns)
+        if digest := _digest(Path(folder or "") / values["filename"]):
+            values["v"] = digest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
@@ -45,9 +46,19 @@ def today() -> date:
 
 def local_time(moment: datetime) -> str:
     """A time as the reader writes it, to the minute, in the site's time zone."""
-    return str(format_datetime(moment, "y/MM/dd HH:mm" if current_language() == "ja" else "d MMM y, HH:mm"))
+    return _written_time(moment, current_language(), site().settings.timezone)
+
+
+@lru_cache(maxsize=1024)
+def _written_time(moment: datetime, language: str, _zone: str) -> str:
+    return str(format_datetime(moment, "y/MM/dd HH:mm" if language == "ja" else "d MMM y, HH:mm"))
 
 
 def gigabytes(amount: float) -> str:
     """An amount of GB as the reader writes it, to one digit after the point."""
+    return _written_amount(amount, current_language())
+
+
+@lru_cache(maxsize=1024)
+def _written_amount(amount: float, _language: str) -> str:
     return f"{format_decimal(amount, format='#,##0.0')} GB"

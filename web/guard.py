@@ -78,8 +78,8 @@ def protect(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def complete(response: Response) -> Response:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
+        own = {name.lower() for name, _ in response.headers}
+        response.headers.extend((name, value) for name, value in headers.items() if name.lower() not in own)
         if request.endpoint in STATIC and response.status_code in (200, 304):
             # The address of a file changes with its contents, so what was fetched under it is good for ever.
             life = "public, max-age=31536000, immutable" if request.args.get("v") else "no-cache"

@@ -16,12 +16,13 @@ from flask import Flask, Response, abort, g, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
 
 from web import cookies
-from web.current import site
+from web.current import site, today
 from web.guard import STATIC
 from workflows.permissions import ROLES, reaches
+from workflows.records import running_contracts
 
 if TYPE_CHECKING:
-    from workflows.records import Account, StaffMember
+    from workflows.records import Account, Contract, StaffMember
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -124,6 +125,14 @@ def this_user() -> User:
     here = user()
     assert here is not None
     return here
+
+
+def own_contracts() -> list[Contract]:
+    """The contracts of who is logged in that have not ended; asked once a request."""
+    if "own_contracts" not in g:
+        g.own_contracts = running_contracts(this_user().account.customer_id, today())
+    found: list[Contract] = g.own_contracts
+    return found
 
 
 def staff_member() -> StaffMember | None:

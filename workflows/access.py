@@ -22,9 +22,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.definition import Refusal, Secret
+from engine.prepared import prepared
 from engine.store import Clock, transaction
 from engine.text import _
 from workflows import inputs
@@ -72,6 +74,27 @@ _SECOND_CLICK = timedelta(minutes=1)
 _TOKEN_BYTES = 32
 _TOKYO = ZoneInfo("Asia/Tokyo")
 _DEFAULT_ORGANISATION = Organisation()
+
+
+@prepared
+def _session(digest: str, seen_after: datetime, created_after: datetime) -> Any:
+    """A session that is alive, with its account and customer."""
+    alive = (Session.seen_at > seen_after) & (Session.created_at > created_after)
+    found = Session.select(Session, Account, Customer).join(Account).join(Customer)
+    return found.where((Session.token == digest) & alive).limit(1)
+
+
+@prepared
+def _pending(digest: str, now: datetime) -> Any:
+    """A form that waits for its yes, with its customer."""
+    found = PendingApplication.select(PendingApplication, Customer).join(Customer)
+    return found.where((PendingApplication.token == digest) & (PendingApplication.expires_at > now)).limit(1)
+
+
+@prepared
+def _end_pending(digest: str, until: datetime) -> Any:
+    held = (PendingApplication.token == digest) & (PendingApplication.expires_at > until)
+    return PendingApplication.update(expires_at=until).where(held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +193,7 @@ class Access:
             )
             return Refusal("asp_customer", message)
         today = now.astimezone(self._zone).date()
-        runs = Contract.ended_on.is_null() | (Contract.ended_on >= today)
-        if not Contract.select().where((Contract.customer == customer.id) & runs).exists():
+        if not Contract.select().where((Contract.customer == customer.id) & Contract.runs(today)).exists():
             message = _("ご契約が終了しているため、当サイトをご利用いただくことができません。")
             return Refusal("contract_ended", message)
         return None
@@ -353,17 +375,7 @@ class Access:
         """
         now = now or self._clock()
         digest = _digest(token)
-        found: Session | None = (
-            Session.select(Session, Account, Customer)
-            .join(Account)
-            .join(Customer)
-            .where(
-                (Session.token == digest)
-                & (Session.seen_at > now - self._idle)
-                & (Session.created_at > now - self._absolute)
-            )
-            .first()
-        )
+        found: Session | None = _session.first(digest, now - self._idle, now - self._absolute)
         if found is None:
             return None
         if now - found.seen_at >= _SEEN_EVERY:
@@ -407,13 +419,7 @@ class Access:
 
     def look(self, token: str, now: datetime | None = None) -> PendingApplication | None:
         """The form that `token` holds, with its customer; None when it was never there or its time is over."""
-        now = now or self._clock()
-        found: PendingApplication | None = (
-            PendingApplication.select(PendingApplication, Customer)
-            .join(Customer)
-            .where((PendingApplication.token == _digest(token)) & (PendingApplication.expires_at > now))
-            .first()
-        )
+        found: PendingApplication | None = _pending.first(_digest(token), now or self._clock())
         return found
 
     def drop(self, token: str, now: datetime | None = None) -> None:
@@ -423,9 +429,8 @@ class Access:
         shows: it must find the form, and get the first one's outcome by the same request key (I10).
         """
         until = (now or self._clock()) + _SECOND_CLICK
-        held = (PendingApplication.token == _digest(token)) & (PendingApplication.expires_at > until)
         with transaction():
-            PendingApplication.update(expires_at=until).where(held).execute()
+            _end_pending.write(_digest(token), until)
 
     def purge(self, now: datetime | None = None) -> int:
         """Delete sessions, forms and throttles whose time is over. Returns how many rows that were."""

@@ -1,16 +1,19 @@
 """Calls of plugins for somebody who waits: each ends in bounded time, whatever the plugin does.
 
-A call that hangs cannot be stopped, only left behind. It runs in a thread of its own, a daemon, so that it holds up
-neither the page nor the end of the process. Where `MOST` of them are left behind, further calls are not begun.
+A call that hangs cannot be stopped, only left behind. It runs in another thread, a daemon, which it has for itself, so
+that it holds up neither the page nor the end of the process. Where `MOST` of them are left behind, further calls are
+not begun.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
 from datetime import timedelta
-from threading import BoundedSemaphore, Thread
+from queue import Empty, SimpleQueue
+from threading import BoundedSemaphore, Lock, Thread
 from typing import TypeVar
 
 from engine.store import database
@@ -19,7 +22,12 @@ T = TypeVar("T")
 
 MOST = 64
 
+_REST = 1.0  # seconds that a thread waits for its next call: to start one costs more than most calls
+
 _places = BoundedSemaphore(MOST)
+_lock = Lock()
+_idle: list[SimpleQueue[Callable[[], None]]] = []  # threads without a call, by where they wait for it
+os.register_at_fork(after_in_child=_idle.clear)  # a thread does not survive that
 
 
 class TooSlow(Exception):
@@ -45,11 +53,35 @@ def begun(call: Callable[[], T]) -> Future[T]:
             future.set_result(answer)
         finally:
             _places.release()
-            if database.obj is not None and not database.obj.is_closed():  # the thread's own
-                database.obj.close()
 
-    Thread(target=run, name="plugin", daemon=True).start()
+    with _lock:
+        idle = _idle.pop() if _idle else None
+    if idle is not None:
+        idle.put(run)
+    else:
+        Thread(target=_work, args=(run,), name="plugin", daemon=True).start()
     return future
+
+
+def _work(run: Callable[[], None]) -> None:
+    """Make one call after another; end when none has come for a while."""
+    inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    while True:
+        run()
+        if database.obj is not None:
+            database.obj.give_back()  # the thread's own connection
+        with _lock:
+            _idle.append(inbox)
+        try:
+            run = inbox.get(timeout=_REST)
+        except Empty:
+            with _lock:
+                if inbox in _idle:
+                    _idle.remove(inbox)
+                    break
+            run = inbox.get()  # it was given at the last moment
+    if database.obj is not None and not database.obj.is_closed():
+        database.obj.close()
 
 
 def within(time: timedelta, call: Callable[[], T]) -> T:

@@ -5,8 +5,12 @@ Times are aware and in UTC; the tables hold them naive. Which day it is, is deci
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 import peewee as pw
 
+from engine.prepared import prepared
 from engine.store import Record, UtcField
 
 
@@ -30,6 +34,12 @@ class Customer(Record):
     imported = pw.TextField(default="")  # digest of what the last import said, so that a change made here shows
 
 
+@prepared
+def customer_by_id(id: int) -> Any:
+    """A customer."""
+    return Customer.select().where(Customer.id == id).limit(1)
+
+
 class Contract(Record):
     """One product that a customer uses, under a subdomain that belongs to one customer per product."""
 
@@ -48,6 +58,17 @@ class Contract(Record):
 
     class Meta:
         indexes = ((("product", "subdomain"), True),)
+
+    @classmethod
+    def runs(cls, today: Any) -> Any:
+        """The condition that a contract has not ended; its last day counts."""
+        return cls.ended_on.is_null() | (cls.ended_on >= today)
+
+
+@prepared
+def running_contracts(customer: int, today: date) -> Any:
+    """A customer's contracts that have not ended, the oldest first."""
+    return Contract.select().where(Contract.customer == customer, Contract.runs(today)).order_by(Contract.id)
 
 
 class Account(Record):

@@ -27,6 +27,7 @@ class TermsOfUse:
         self._catalogue = catalogue
         self._file = file
         self._made = b""
+        self._name = ""
 
     def pdf(self) -> bytes:
         """What `/tos.pdf` serves. Raises OSError where the configured file cannot be read."""
@@ -38,7 +39,14 @@ class TermsOfUse:
 
     def version(self) -> str:
         """Names exactly this document: the first 16 hexadecimal digits of its SHA-256."""
-        return hashlib.sha256(self.pdf()).hexdigest()[:16]
+        if self._file is not None:
+            return _named(self.pdf())
+        self._name = self._name or _named(self.pdf())
+        return self._name
+
+
+def _named(document: bytes) -> str:
+    return hashlib.sha256(document).hexdigest()[:16]
 
 
 def _articles(organisation: Organisation, products: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -5,8 +5,9 @@ I.371, the virtual scheduling form): all that is stored is the time at which the
 bucket is one small row, and a row whose time has come says the same as no row.
 
 A guess is counted by a compare-and-swap: read the time, then move it in one statement that holds only if nobody moved
-it meanwhile, the same on SQLite and on PostgreSQL. Who loses reads again; as every loss is somebody's gain and a bucket
-has `burst` of them, it ends. A guess that is refused writes nothing, so a flood costs reads only.
+it meanwhile, the same on SQLite and on PostgreSQL; one that counts in several buckets moves all of them in one
+transaction. Who loses reads again; as every loss is somebody's gain and a bucket has `burst` of them, it ends. A guess
+that is refused writes nothing, so a flood costs reads only.
 
 Guesses are counted before the answer is known and given back when it was right. Counted afterwards, a hundred guesses
 sent at once would all be checked before the first of them counts (OWASP Authentication Cheat Sheet; NIST SP 800-63B
@@ -18,13 +19,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
-
-import peewee as pw
+from typing import Any
 
 from engine.definition import Refusal
+from engine.prepared import prepared
 from engine.store import Clock, database, transaction
 from engine.text import _
 from workflows.records import Throttle
@@ -60,16 +62,7 @@ class Throttles:
 
     def reserve(self, limit: Limit, key: str, now: datetime | None = None) -> timedelta | None:
         """Count one guess. None: it may be made. Otherwise nothing was counted, and this is how long until it may."""
-        now = now or self._clock()
-        bucket = self._bucket(limit, key)
-        while True:
-            stored = self._read(bucket)
-            full_at = _within(limit, stored, now)
-            wait = _wait(limit, full_at, now)
-            if wait is not None:
-                return wait
-            if self._swap(bucket, stored, full_at + limit.per):
-                return None
+        return self.reserve_all(((limit, key),), now)
 
     def wait(self, limit: Limit, key: str, now: datetime | None = None) -> timedelta | None:
         """What `reserve` would answer now. Counts nothing."""
@@ -81,24 +74,23 @@ class Throttles:
         now = now or self._clock()
         bucket = self._bucket(limit, key)
         while (stored := self._read(bucket)) is not None and stored > now:
-            if self._swap(bucket, stored, _within(limit, stored, now) - limit.per):
+            with suppress(_Moved), transaction():
+                _swap(bucket, stored, _within(limit, stored, now) - limit.per)
                 return
 
     def reserve_all(self, guesses: Sequence[Guess], now: datetime | None = None) -> timedelta | None:
         """Count one guess in every bucket, or in none and say how long until all of them have one."""
         now = now or self._clock()
-        # Looking first keeps a flood against one full bucket from writing to the others and giving back.
-        looked = [self.wait(limit, key, now) for limit, key in guesses]
-        if any(looked):
-            return max(wait for wait in looked if wait is not None)
-        counted: list[Guess] = []
-        for limit, key in guesses:
-            wait = self.reserve(limit, key, now)
-            if wait is not None:  # somebody else took the last one meanwhile
-                self.release_all(counted, now)
-                return wait
-            counted.append((limit, key))
-        return None
+        buckets = [(limit, self._bucket(limit, key)) for limit, key in guesses]
+        while True:
+            read = [(limit, bucket, self._read(bucket)) for limit, bucket in buckets]
+            waits = [wait for limit, _, stored in read if (wait := _wait(limit, _within(limit, stored, now), now))]
+            if waits:
+                return max(waits)
+            with suppress(_Moved), transaction():
+                for limit, bucket, stored in read:
+                    _swap(bucket, stored, _within(limit, stored, now) + limit.per)
+                return None
 
     def release_all(self, guesses: Sequence[Guess], now: datetime | None = None) -> None:
         """Give the guess back in every bucket."""
@@ -124,19 +116,34 @@ class Throttles:
     def _read(self, bucket: str) -> datetime | None:
         if database.in_transaction():
             raise RuntimeError("a guess is counted outside of any transaction, or its rollback would give it back")
-        row = Throttle.get_or_none(Throttle.bucket == bucket)
+        row = _row.first(bucket)
         return None if row is None else row.full_at
 
-    def _swap(self, bucket: str, stored: datetime | None, full_at: datetime) -> bool:
-        """Write `full_at` if the row is still as it was read. Says whether it was."""
-        change: pw.ModelInsert | pw.ModelUpdate
-        if stored is None:
-            change = Throttle.insert(bucket=bucket, full_at=full_at).on_conflict_ignore().as_rowcount()
-        else:
-            unmoved = (Throttle.bucket == bucket) & (Throttle.full_at == stored)
-            change = Throttle.update(full_at=full_at).where(unmoved)
-        with transaction():  # one statement needs none, but only there do writers on SQLite take turns
-            return bool(change.execute())
+
+class _Moved(Exception):
+    """Somebody else moved the bucket since it was read: nothing of the transaction is to be kept."""
+
+
+@prepared
+def _row(bucket: str) -> Any:
+    return Throttle.select().where(Throttle.bucket == bucket).limit(1)
+
+
+@prepared
+def _first_guess(bucket: str, full_at: datetime) -> Any:
+    return Throttle.insert(bucket=bucket, full_at=full_at).on_conflict_ignore().as_rowcount()
+
+
+@prepared
+def _move(bucket: str, stored: datetime, full_at: datetime) -> Any:
+    return Throttle.update(full_at=full_at).where((Throttle.bucket == bucket) & (Throttle.full_at == stored))
+
+
+def _swap(bucket: str, stored: datetime | None, full_at: datetime) -> None:
+    """Write `full_at` if the row is still as it was read. Raises _Moved where it is not."""
+    moved = _first_guess.write(bucket, full_at) if stored is None else _move.write(bucket, stored, full_at)
+    if not moved:
+        raise _Moved
 
 
 def _wait(limit: Limit, full_at: datetime, now: datetime) -> timedelta | None:

@@ -17,6 +17,7 @@ from math import isfinite
 from pathlib import Path
 from string import Formatter
 from threading import Lock
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import peewee as pw
@@ -25,6 +26,7 @@ from engine.definition import Secret
 from engine.errors import ConfigurationError, EngineError
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
+from engine.prepared import prepared
 from engine.store import Record, UtcField, database, transaction
 from plugins.http_usage.answer import NoFigure, ask
 from workflows.usage import NO_ANSWER, DiskUsage, Environment, Usage, UsageUnavailable
@@ -32,6 +34,7 @@ from workflows.usage import NO_ANSWER, DiskUsage, Environment, Usage, UsageUnava
 NAME = "http_usage"
 _PLACES = frozenset({"subdomain", "product", "url"})
 _THREADS = 8
+_MOST_SEEN = 10_000  # environments whose figure is in memory
 _REST = timedelta(seconds=30)  # that an environment which did not answer is left alone
 
 log = logging.getLogger("tetsuzuki.http_usage")
@@ -50,6 +53,11 @@ class LastKnown(Record):
     class Meta:
         table_name = "http_usage"
         primary_key = pw.CompositeKey("product", "subdomain")
+
+
+@prepared
+def _last_known(product: str, subdomain: str) -> Any:
+    return LastKnown.select().where(LastKnown.product == product, LastKnown.subdomain == subdomain).limit(1)
 
 
 class HttpUsage:
@@ -78,6 +86,7 @@ class HttpUsage:
         self._clock = clock
         self._headers = _headers(config)
         self._lock = Lock()
+        self._seen: dict[Environment, tuple[datetime, Usage]] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._asking: dict[Environment, Future[Usage]] = {}
         self._failed: dict[Environment, tuple[datetime, UsageUnavailable]] = {}
@@ -92,16 +101,25 @@ class HttpUsage:
         """The table of last known figures, where there will be any."""
         return {} if self._config.url is None else {NAME: Path(__file__).parent / "migrations"}
 
+    def known(self, environment: Environment) -> Usage | None:
+        """The figure, where this process has asked for it or seen it in the table within `cache` seconds."""
+        asked_at, usage = self._seen.get(environment, (None, None))
+        return usage if asked_at is not None and self._is_fresh(asked_at) else None
+
+    def _is_fresh(self, asked_at: datetime) -> bool:
+        return timedelta(0) <= self._clock() - asked_at < timedelta(seconds=self._config.cache)
+
     def usage(self, environment: Environment, timeout: timedelta) -> Usage | UsageUnavailable:
         """The figure, at most `cache` seconds old; or why there is none, with the last one that there was."""
         now = self._clock()
-        kept = LastKnown.get_or_none(
-            (LastKnown.product == environment.product) & (LastKnown.subdomain == environment.subdomain)
-        )
+        kept = _last_known.first(environment.product, environment.subdomain)
         last = None
         if kept is not None:
             last = Usage(kept.used, kept.most, kept.measured_at)
-            if timedelta(0) <= now - kept.asked_at < timedelta(seconds=self._config.cache):
+            if self._is_fresh(kept.asked_at):
+                if len(self._seen) >= _MOST_SEEN:
+                    self._seen.clear()
+                self._seen[environment] = kept.asked_at, last
                 return last
         with self._lock:
             since, failure = self._failed.get(environment, (now, None))

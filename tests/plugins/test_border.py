@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread
 from time import monotonic
 from typing import Any
 
@@ -309,6 +309,41 @@ def test_a_source_that_hangs_costs_a_page_its_two_seconds_and_in_the_end_nothing
     until(lambda: not [thread for thread in _threads() if thread.name == "plugin"], "the threads that were left")
     right = Usage(1, 2, AWARE)
     assert measured(Source(lambda *_: right), [NEO_ENVIRONMENT]) == [right]
+
+
+@pytest.mark.parametrize("known", [raises, leaves, lambda *_: "3 GB", lambda *_: Usage(-1, None, AWARE)])
+def test_a_source_that_knows_nonsense_is_asked(known: Any) -> None:
+    right = Usage(1, 2, AWARE)
+    source = Source(lambda *_: right)
+    source.known = known  # type: ignore[attr-defined]
+    assert measured(source, [NEO_ENVIRONMENT] * 3) == [right] * 3
+
+
+def test_what_a_source_knows_is_not_asked_for() -> None:
+    other = Environment("chatluck", "mihon", "")
+    known, asked = Usage(1, 2, AWARE), Usage(3, None, AWARE)
+    questions: list[Environment] = []
+    source = Source(lambda environment, _: questions.append(environment) or asked)
+    source.known = lambda environment: known if environment == NEO_ENVIRONMENT else None  # type: ignore[attr-defined]
+    assert measured(source, [NEO_ENVIRONMENT, other, NEO_ENVIRONMENT]) == [known, asked, known]
+    assert questions == [other]
+
+
+def test_a_thread_that_has_made_its_call_makes_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that rests too long ends; calls that come at that very moment are made all the same."""
+    monkeypatch.setattr(bounded, "_REST", 0.001)
+    made = {bounded.within(timedelta(seconds=5), current_thread) for _ in range(3)}
+    assert all(thread.name == "plugin" for thread in made)
+    for _ in range(300):
+        assert bounded.within(timedelta(seconds=5), lambda: 7) == 7
+    until(lambda: not [thread for thread in _threads() if thread.name == "plugin"], "the threads to end")
+    monkeypatch.setattr(bounded, "_REST", 20.0)
+    first = bounded.within(timedelta(seconds=5), current_thread)
+    until(lambda: bounded._idle, "the thread to rest")
+    assert bounded.within(timedelta(seconds=5), current_thread) is first
+    until(lambda: bounded._idle, "the thread to rest")
+    monkeypatch.setattr(bounded, "_REST", 0.001)
+    assert bounded.within(timedelta(seconds=5), lambda: 8) == 8
 
 
 def _threads() -> list[Any]:

@@ -202,6 +202,24 @@ def test_figure_is_asked_for_again_when_the_cache_is_old(
     assert len(environments.asked) == 2
 
 
+def test_what_it_has_seen_is_known_as_long_as_it_may_be_kept(
+    source: Maker, environments: Environments, clock: Clock
+) -> None:
+    asking, other = source(cache=600), source(cache=600)
+    assert asking.known(NEO) is None
+    asking.usage(NEO, LONG)
+    clock.forward(seconds=599)
+    assert other.known(NEO) is None
+    assert other.usage(NEO, LONG) == USAGE  # of the table, where the other process has put it 599 seconds ago
+    assert other.known(NEO) == USAGE
+    clock.forward(seconds=1)
+    assert other.known(NEO) is None
+    assert len(environments.asked) == 1
+    never = source(cache=0)
+    never.usage(NEO, LONG)
+    assert never.known(NEO) is None
+
+
 def test_last_figure_survives_a_restart_and_is_shared(source: Maker, environments: Environments, clock: Clock) -> None:
     source().usage(NEO, LONG)
     assert source().usage(NEO, LONG) == USAGE  # another process: from the table

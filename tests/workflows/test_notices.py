@@ -149,7 +149,7 @@ def test_an_outage_from_draft_to_its_end(any_site: Site, clock: Clock, mailer: M
     assert state(any_site, number) == "closed"
     (shown,) = everything(any_site)
     assert not shown.open
-    assert board.latest(clock(), None, board.TROUBLES) == ()
+    assert board.open_now(clock()) == ()
     events = [(entry.event, entry.actor) for entry in engine.history(number)]
     assert events == [
         ("start", str(staff)),

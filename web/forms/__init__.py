@@ -8,16 +8,18 @@ normalised on the way, passwords least of all.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, cast
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
 from wtforms.fields.choices import SelectChoice
+from wtforms.i18n import get_translations
 from wtforms.validators import InputRequired
 
 from engine.definition import Refusal
-from engine.text import Text, _
+from engine.text import LANGUAGES, Text, _, current_language
+from web.forms.fields import HiddenField, PasswordField, StringField
 
 # Machine-readable texts: a phone must not begin them with a capital, nor correct their spelling.
 EXACT = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
@@ -35,6 +37,11 @@ def offered_as(titles: Iterable[tuple[str, str | Text]]) -> list[SelectChoice]:
     return [SelectChoice(value, cast(str, title)) for value, title in titles]
 
 
+@lru_cache(maxsize=len(LANGUAGES))
+def _words_of_wtforms(language: str) -> Any:
+    return get_translations([language])
+
+
 class Form(FlaskForm):
     """A form that can say why it was refused."""
 
@@ -44,6 +51,10 @@ class Form(FlaskForm):
         def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
             """What was typed; nothing where None is given, or nothing was sent."""
             return request.form if formdata is not None and request.method == "POST" else None
+
+        def get_translations(self, form: FlaskForm) -> Any:
+            """WTForms' own words in the reader's language. Flask-WTF would read their file for each form anew."""
+            return _words_of_wtforms(current_language())
 
     def refuse(self, refusals: Iterable[Refusal]) -> None:
         """Show each refusal at its field; at the head of the form where it names none that the form has."""

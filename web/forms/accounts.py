@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from wtforms import HiddenField, SelectField, StringField
+from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
 from web.forms import EXACT, AccountForm, Form
+from web.forms.fields import HiddenField, StringField
 from workflows.permissions import ROLES, VIEWER
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wtforms import RadioField, SelectMultipleField, StringField
+from wtforms import RadioField, SelectMultipleField
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from engine.text import Text, _
 from web.forms import Form, offered_as
+from web.forms.fields import StringField
 from workflows.catalogue import Catalogue
 
 _USERS = _("ユーザー契約数")

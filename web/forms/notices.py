@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from wtforms import HiddenField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import RadioField, SelectField, SelectMultipleField, TextAreaField
 
 from engine.text import _
 from web.forms import Form, _field, offered_as
+from web.forms.fields import HiddenField, StringField
 from workflows.notices.board import KINDS, STATUSES
 
 _TITLE_MISSING, _BODY_MISSING = _("件名をご入力ください。"), _("本文をご入力ください。")

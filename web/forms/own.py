@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from wtforms import HiddenField, PasswordField, SelectField, StringField
+from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 
 from engine.text import _
 from web.forms import Form, _field
+from web.forms.fields import HiddenField, PasswordField, StringField
 
 _EXACT = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
 _EMAIL_MISSING = _("メールアドレスをご入力ください。")

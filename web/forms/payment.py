@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import HiddenField, SelectField, StringField
+from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
 from web.forms import Form
+from web.forms.fields import HiddenField, StringField
 from workflows import payments
 
 _MISSING = _("この項目は必須です。")

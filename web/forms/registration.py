@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wtforms import HiddenField, RadioField, StringField
+from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
 from web.forms import Form
+from web.forms.fields import HiddenField, StringField
 from workflows.catalogue import BILLING_MODES
 from workflows.customer_details_change.inputs import REQUIRED
 from workflows.requests import DETAILS

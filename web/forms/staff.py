@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wtforms import PasswordField, StringField
-
 from engine.text import _
 from web.forms import _EMAIL_MISSING, _PASSWORD_MISSING, EXACT, Form, _field
+from web.forms.fields import PasswordField, StringField
 
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", **EXACT}
 _CODE_MISSING = _("確認コードをご入力ください。")

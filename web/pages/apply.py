@@ -30,7 +30,7 @@ from workflows import inputs, passwords
 from workflows.access import PendingInput
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.catalogue import Organisation
-from workflows.records import Contract, Customer, PendingApplication
+from workflows.records import Contract, Customer, PendingApplication, customer_by_id
 
 WORKFLOW = "account_creation"
 
@@ -69,7 +69,7 @@ def _applicant() -> Applicant | None:
     kept = session.get(_APPLICANT)
     if not isinstance(kept, dict) or site().clock().timestamp() - kept["since"] > _LIFE.total_seconds():
         return None
-    customer = Customer.get_or_none(Customer.id == kept["customer"])
+    customer = customer_by_id.first(kept["customer"])
     return Applicant(customer, kept["ticket"]) if customer is not None else None
 
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 from itertools import islice
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, make_response, render_template, request
+from flask import Blueprint, Response, abort, g, make_response, render_template, request
 
 from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Text, _, current_language, reading_in
 from web import feeds
-from web.current import site, today
-from web.users import needs, open_to_all, this_user, user
+from web.current import site
+from web.users import needs, open_to_all, own_contracts, user
 from workflows.faq import search
 from workflows.notices import board
 from workflows.notices.prose import paragraphs
@@ -66,23 +66,28 @@ def latest_notices() -> Latest:
     """The newest open notices for who is logged in."""
     if not site().services.distribution.shows_pages:
         return Latest((), ())
-    products, now = _products(), site().clock()
-    return Latest(
-        board.latest(now, products, board.TROUBLES),
-        board.latest(now, products, board.SUPPORT),
-    )
+    products = _products()
+    return Latest(board.latest(_open(), products, board.TROUBLES), board.latest(_open(), products, board.SUPPORT))
 
 
 def outage_banner() -> tuple[board.Shown, ...]:
     """The open outages that concern who is logged in; none for strangers."""
-    here = user()
-    if here is None or not site().services.distribution.shows_pages:
+    if user() is None or not site().services.distribution.shows_pages:
         return ()
-    return board.open_outages(site().clock(), here.account.customer_id, today())
+    found = board.outages(_open())
+    return tuple(shown for shown in found if board.concerns(shown.notice, _products())) if found else ()
+
+
+def _open() -> tuple[board.Shown, ...]:
+    """The notices that are open now; asked once a request."""
+    if "open_notices" not in g:
+        g.open_notices = board.open_now(site().clock())
+    found: tuple[board.Shown, ...] = g.open_notices
+    return found
 
 
 def _products() -> frozenset[str]:
-    return board.products_of_customer(this_user().account.customer_id, today())
+    return frozenset(contract.product for contract in own_contracts())
 
 
 def _published(products: frozenset[str] | None, kinds: tuple[str, ...]) -> list[board.Shown]:

@@ -51,7 +51,7 @@ from workflows.payments import (
     Redirect,
 )
 from workflows.permissions import EDITOR
-from workflows.records import ChangeRequest, Contract, Mandate
+from workflows.records import ChangeRequest, Contract, Mandate, running_contracts
 from workflows.vault import Unreadable
 
 WORKFLOW = "payment_method_change"
@@ -245,9 +245,7 @@ def returned(instance: int) -> Response:
 
 
 def _contracts() -> list[Contract]:
-    customer = this_user().account.customer_id
-    running = Contract.ended_on.is_null() | (Contract.ended_on >= today())
-    return list(Contract.select().where(Contract.customer == customer, running).order_by(Contract.id))
+    return running_contracts(this_user().account.customer_id, today())
 
 
 def _shown(contract: Contract) -> Shown:

@@ -14,14 +14,14 @@ from engine.definition import Actor, Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.answers import form_again
-from web.current import site, today
+from web.current import site
 from web.forms.registration import DetailsForm
-from web.users import access_of, needs, this_user
+from web.users import access_of, needs, own_contracts, this_user
 from workflows import requests
 from workflows.customer_details_change import DetailsInput, details_of, read, shown_digest
 from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND
 from workflows.permissions import EDITOR, VIEWER
-from workflows.records import ChangeRequest, Contract, Customer
+from workflows.records import ChangeRequest, Customer
 from workflows.requests import DETAILS
 
 WORKFLOW = "customer_details_change"
@@ -86,11 +86,6 @@ def _said(details: Mapping[str, str]) -> dict[str, str | Text]:
 
 def _contracts(customer: Customer) -> list[ContractShown]:
     catalogue = site().catalogue
-    running = (
-        Contract.select()
-        .where(Contract.customer == customer, Contract.ended_on.is_null() | (Contract.ended_on >= today()))
-        .order_by(Contract.id)
-    )
     return [
         ContractShown(
             catalogue.products[one.product].title if one.product in catalogue.products else one.product,
@@ -98,7 +93,7 @@ def _contracts(customer: Customer) -> list[ContractShown]:
             catalogue.terms.get(one.term, one.term),
             catalogue.payment_methods.get(one.payment_method, one.payment_method),
         )
-        for one in running
+        for one in own_contracts()
     ]
 
 

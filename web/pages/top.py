@@ -13,10 +13,10 @@ from flask import Blueprint, render_template
 
 from engine.text import Text, _
 from web import menu
-from web.current import site, today
-from web.users import needs, this_user
+from web.current import site
+from web.users import needs, own_contracts, this_user
 from workflows.permissions import VIEWER
-from workflows.records import Contract, Customer
+from workflows.records import Contract
 from workflows.usage import GIGABYTE, Environment, Usage, UsageUnavailable, measured
 
 pages = Blueprint("top", __name__)
@@ -94,19 +94,15 @@ def show() -> str:
     return render_template(
         "top.html",
         customer=here.account.customer,
-        contracts=_contracts(here.account.customer),
+        contracts=_contracts(),
         entries=[(shown, _ENTRIES[entry.endpoint]) for entry in entries for shown in menu.shown((entry,), here)],
         demo=site().settings.demo,
     )
 
 
-def _contracts(customer: Customer) -> list[Shown]:
+def _contracts() -> list[Shown]:
     catalogue = site().catalogue
-    running = (
-        Contract.select()
-        .where(Contract.customer == customer, Contract.ended_on.is_null() | (Contract.ended_on >= today()))
-        .order_by(Contract.id)
-    )
+    running = own_contracts()
     # One that is no longer sold has no address to show.
     sold = [contract for contract in running if contract.product in catalogue.products]
     return [

@@ -156,8 +156,7 @@ def _refusals(
         if not conditions.runs_until(contract.ended_on, effective_on):
             yield conditions.CONTRACT_ENDED
     else:
-        runs = Contract.ended_on.is_null() | (Contract.ended_on >= today)
-        own = (Contract.customer == customer.id) & (Contract.product == after.product) & runs
+        own = (Contract.customer == customer.id) & (Contract.product == after.product) & Contract.runs(today)
         if Contract.select().where(own).exists():
             yield conditions.ALREADY_HELD
         elif _is_taken(after):

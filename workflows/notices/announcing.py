@@ -280,7 +280,7 @@ def contractors(products: list[str], today: date) -> list[int]:
             Customer.channel == "direct",
             Customer.contractor_email != "",
             Contract.started_on <= today,
-            Contract.ended_on.is_null() | (Contract.ended_on >= today),
+            Contract.runs(today),
             *([Contract.product.in_(products)] if products else []),
         )
         .distinct()

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
+from itertools import islice
+from typing import Any
 
+from engine.prepared import prepared
 from engine.text import Text, _
-from workflows.records import Contract, Notice, NoticeRevision
+from workflows.records import Notice, NoticeRevision
 
 OUTAGE, MAINTENANCE, NEWS = "outage", "maintenance", "news"
 KINDS: Mapping[str, Text] = {
@@ -75,44 +78,47 @@ def progress_of(kind: str, status: str, window: Window, now: datetime) -> Progre
     return _UNDER_WAY if now < end else _DONE
 
 
-def products_of_customer(customer: int, today: date) -> frozenset[str]:
-    """The products of a customer's running contracts."""
-    running = Contract.select(Contract.product).where(
-        Contract.customer == customer, Contract.ended_on.is_null() | (Contract.ended_on >= today)
-    )
-    return frozenset(contract.product for contract in running)
-
-
 def concerns(notice: Notice, products: Collection[str] | None) -> bool:
     """Whether a notice is for users of one of `products`; None stands for readers of everything."""
     return not notice.products or products is None or not set(products).isdisjoint(notice.products.split())
+
+
+@prepared
+def _newest_revisions(now: datetime, *, kinds: tuple[str, ...], open_only: bool) -> Any:
+    """What published notices say now, what was said last first."""
+    rows = (
+        NoticeRevision.select(NoticeRevision, Notice)
+        .join(Notice)
+        .where(
+            NoticeRevision.number == Notice.revision,
+            Notice.kind.in_(kinds),
+            Notice.publish_at.is_null(False) & (Notice.publish_at <= now),
+        )
+        .order_by(Notice.updated_at.desc(), Notice.id)
+    )
+    return rows.where(Notice.closes_at > now) if open_only else rows
 
 
 def published(
     now: datetime, products: Collection[str] | None, kinds: Collection[str] = tuple(KINDS), *, open_only: bool = False
 ) -> Iterator[Shown]:
     """What readers of `products` see, what was said last first."""
-    rows = (
-        NoticeRevision.select(NoticeRevision, Notice)
-        .join(Notice)
-        .where(
-            NoticeRevision.number == Notice.revision,
-            Notice.kind.in_(list(kinds)),
-            Notice.publish_at.is_null(False) & (Notice.publish_at <= now),
-        )
-        .order_by(Notice.updated_at.desc(), Notice.id)
-    )
-    if open_only:
-        rows = rows.where(Notice.closes_at > now)
-    for revision in rows:
+    for revision in _newest_revisions(now, kinds=tuple(kinds), open_only=open_only):
         if concerns(revision.notice, products):
             yield _shown(revision.notice, revision, now)
 
 
-def latest(now: datetime, products: Collection[str] | None, kinds: Collection[str], most: int = 5) -> tuple[Shown, ...]:
-    """At most `most` open notices, for TOP (⑦ and ⑧ of G29)."""
-    found = published(now, products, kinds, open_only=True)
-    return tuple(shown for shown, _ in zip(found, range(most), strict=False))
+def open_now(now: datetime) -> tuple[Shown, ...]:
+    """Every open notice, what was said last first: one indexed query for all that TOP and the banner show of them."""
+    return tuple(published(now, None, open_only=True))
+
+
+def latest(
+    found: Iterable[Shown], products: Collection[str] | None, kinds: Collection[str], most: int = 5
+) -> tuple[Shown, ...]:
+    """The first `most` of open notices that are of these kinds and concern users of `products` (⑦ and ⑧ of G29)."""
+    own = (shown for shown in found if shown.notice.kind in kinds and concerns(shown.notice, products))
+    return tuple(islice(own, most))
 
 
 def read(
@@ -134,14 +140,9 @@ def revisions_of(notice: Notice) -> tuple[NoticeRevision, ...]:
     return tuple(rows)
 
 
-def open_outages(now: datetime, customer: int, today: date) -> tuple[Shown, ...]:
-    """Outages that are not over and concern a customer: what the banner on each page says. One indexed query while
-    there is none."""
-    open_ones = [shown for shown in published(now, None, (OUTAGE,), open_only=True) if shown.notice.status != RESOLVED]
-    if not open_ones:
-        return ()
-    products = products_of_customer(customer, today)
-    return tuple(shown for shown in open_ones if concerns(shown.notice, products))
+def outages(found: Iterable[Shown]) -> tuple[Shown, ...]:
+    """Those of open notices that are outages which are not over: what the banner on each page says."""
+    return tuple(shown for shown in found if shown.notice.kind == OUTAGE and shown.notice.status != RESOLVED)
 
 
 def _shown(notice: Notice, revision: NoticeRevision, now: datetime) -> Shown:

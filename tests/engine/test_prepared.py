@@ -1,0 +1,107 @@
+"""Queries that are built once: they answer as peewee does, on each database, whatever they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import peewee as pw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.prepared import prepared
+from engine.store import Record, SiteDatabase, UtcField, open_database
+
+NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
+
+
+class Owner(Record):
+    name = pw.CharField(40)
+
+
+class Thing(Record):
+    owner = pw.ForeignKeyField(Owner)
+    text = pw.TextField()
+    size = pw.IntegerField()
+    at = UtcField()
+
+    class Meta:
+        table_name = "prepared_thing"
+
+
+@prepared
+def things(owner: int, least: int, until: datetime, *, kinds: tuple[str, ...] = ("a", "b")) -> Any:
+    rows = Thing.select(Thing, Owner).join(Owner).where(Thing.owner == owner, Thing.size >= least, Thing.at < until)
+    return rows.where(Thing.text.in_(kinds)).order_by(Thing.id)
+
+
+@prepared
+def add(owner: int, text: str, at: datetime) -> Any:
+    return Thing.insert(owner=owner, text=text, size=1, at=at)
+
+
+@prepared
+def grow(size: int, text: str, before: datetime) -> Any:
+    return Thing.update(size=size).where((Thing.text == text) & (Thing.at < before))
+
+
+@prepared
+def called(name: str) -> Any:
+    return Owner.select().where(Owner.name == name).limit(1)
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[SiteDatabase]:
+    opened = open_database(database_url)
+    opened.create_tables([Owner, Thing])
+    yield opened
+    opened.close()
+    getattr(opened, "close_all", opened.close)()
+
+
+def test_rows_come_as_records_with_what_was_joined(db: SiteDatabase) -> None:
+    owner, other = Owner.create(name="見本"), Owner.create(name="other")
+    for n, (whose, text) in enumerate(((owner, "a"), (owner, "b"), (owner, "c"), (other, "a"))):
+        Thing.create(owner=whose, text=text, size=n, at=NOON + timedelta(hours=n))
+    later = NOON + timedelta(days=1)
+    found = things(owner.id, 0, later)
+    assert [(one.text, one.size, one.at, one.owner.name) for one in found] == [
+        ("a", 0, NOON, "見本"),
+        ("b", 1, NOON + timedelta(hours=1), "見本"),
+    ]
+    assert [one.text for one in things(owner.id, 1, later)] == ["b"]
+    assert [one.text for one in things(owner.id, 0, NOON)] == []
+    assert [one.text for one in things(owner.id, 0, later, kinds=("c",))] == ["c"]
+    assert [one.text for one in things(owner.id, 0, later)] == ["a", "b"]
+
+
+def test_what_is_written_is_counted_and_times_are_kept_as_utc(db: SiteDatabase) -> None:
+    owner = Owner.create(name="x")
+    tokyo = NOON.astimezone()
+    with db.atomic():
+        assert add.write(owner.id, "a", tokyo) == 1
+        assert grow.write(7, "a", NOON + timedelta(seconds=1)) == 1
+        assert grow.write(9, "a", NOON) == 0
+    assert [(one.size, one.at) for one in Thing.select()] == [(7, NOON)]
+
+
+@given(name=st.text(alphabet=st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=40))
+def test_a_value_is_a_value_whatever_it_says(db: SiteDatabase, name: str) -> None:
+    with db.atomic() as transaction:
+        Owner.create(name=name)
+        found = called.first(name)
+        assert found is not None
+        assert found.name == name
+        transaction.rollback()
+    assert called.first("nobody has this name") is None
+
+
+def test_each_database_has_its_own_text(database_url: str, tmp_path: Any) -> None:
+    for url in (database_url, f"sqlite:///{tmp_path}/another.db", database_url):
+        db = open_database(url)
+        db.create_tables([Owner, Thing], safe=True)
+        assert called.first("somebody else") is None
+        db.close()
+        getattr(db, "close_all", db.close)()

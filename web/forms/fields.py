@@ -1,0 +1,58 @@
+"""WTForms' one-line fields, whose attributes are written out without its template strings.
+
+WTForms formats each attribute as a `Markup` of its own; of a page that is little but its form, that was half the time
+(`benchmarks/web_pages.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import wtforms
+from markupsafe import Markup, escape
+from wtforms import widgets
+from wtforms.widgets.core import clean_key
+
+
+def attributes(**given: Any) -> Markup:
+    """HTML attributes, as `wtforms.widgets.html_params` writes them."""
+    written = []
+    for name, value in sorted(given.items()):
+        if value is True:
+            written.append(clean_key(name))
+        elif value is not False:
+            written.append(f'{clean_key(name)}="{str(escape(value)).replace(_QUOTE, "&quot;")}"')
+    return Markup(" ".join(written))  # noqa: S704  (each of them was escaped)
+
+
+_QUOTE = '"'
+
+
+class _TextInput(widgets.TextInput):
+    html_params = staticmethod(attributes)
+
+
+class _PasswordInput(widgets.PasswordInput):
+    html_params = staticmethod(attributes)
+
+
+class _HiddenInput(widgets.HiddenInput):
+    html_params = staticmethod(attributes)
+
+
+class StringField(wtforms.StringField):
+    """One line of text."""
+
+    widget = _TextInput()
+
+
+class PasswordField(wtforms.PasswordField):
+    """A password, which is never written into a page."""
+
+    widget = _PasswordInput()
+
+
+class HiddenField(wtforms.HiddenField):
+    """What a form carries and nobody sees."""
+
+    widget = _HiddenInput()
