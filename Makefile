@@ -11,13 +11,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work machine_step population start_up
+BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work machine_step web_pages population start_up
 LARGE_BENCHMARKS := mass_expiry due_work
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 3 ] && echo 4 || echo $$((n + 1)))
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
-.PHONY: run test check bench bench-large soak screenshots lock browser clean
+.PHONY: run test check bench bench-large soak screenshots lock browser wrk clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -54,10 +54,19 @@ browser:
 			chromium fonts-noto-cjk; } >/dev/null || echo "Chromium could not be installed"; \
 	else echo "Browser tests are skipped: install Chromium (Debian: apt-get install chromium fonts-noto-cjk)"; fi
 
-test: $(VENV)/dev browser
+# wrk for the benchmark of the pages; without it that one is skipped and says so.
+wrk:
+	@command -v wrk >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing wrk for the benchmark of the pages"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wrk; } \
+			>/dev/null || echo "wrk could not be installed"; \
+	else echo "The benchmark of the pages is skipped: install wrk (Debian: apt-get install wrk)"; fi
+
+test: $(VENV)/dev browser wrk
 	$(BIN)/python -m pytest -n $(JOBS) -q
 
-check: $(VENV)/dev browser
+check: $(VENV)/dev browser wrk
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -65,7 +74,7 @@ check: $(VENV)/dev browser
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -n $(JOBS) -q --cov --cov-report=term
 
-bench: $(VENV)/dev
+bench: $(VENV)/dev wrk
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --write || exit 1; done
 
 bench-large: $(VENV)/dev

@@ -11,9 +11,9 @@ the same texts, without session, database or form. Both answer by turns, one pro
 - apart, because hashing a password is meant to cost: the form of the application with its password, beside a bare page
   that checks and hashes the same password.
 
-With `--profile` one page is asked for in this process, under cProfile, and its costliest functions are printed.
+Where the time of each goes is measured in this process, without a server: its cost by part of the program, by cProfile.
 
-    python -m benchmarks.web_pages [--seconds 4] [--rounds 5] [--profile top]
+    python -m benchmarks.web_pages [--seconds 4] [--rounds 5]
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -58,8 +61,10 @@ from workflows.records import Account, Contract, Customer
 CONNECTIONS = 64
 HALF = 0.5
 _OF_ONE_CUSTOMER = 10  # applications; more would be too many
-_MOST_A_SECOND = 3000  # more applications than that are not prepared
+_MOST_A_SECOND = 1000  # more applications than that are not prepared
 _MOST_HASHES_A_SECOND = 200
+_PROFILED = 150  # answers for each profile
+_SPARE = 2 * _PROFILED + CONNECTIONS  # forms that wrk must not have got to
 _GOT = re.compile(r"^got (\{.*\})$", re.MULTILINE)
 # wrk asks for one page again and again, or sends each request of a file once.
 _SCRIPT = """
@@ -142,9 +147,9 @@ class Forms:
 class Filler:
     """The site in this process, which prepares what the one that is measured is asked. Here passwords cost little."""
 
-    def __init__(self, folder: Path, url: str, config: Path) -> None:
+    def __init__(self, folder: Path, url: str, config: Path, smtp: str) -> None:
         environ = {"TETSUZUKI_DATABASE_URL": url, "TETSUZUKI_VAR": str(folder), "TETSUZUKI_CONFIG": str(config)}
-        secret = {"TETSUZUKI_SECRET_KEY": filling.SECRET, "TETSUZUKI_SMTP_URL": "smtp://127.0.0.1:1"}
+        secret = {"TETSUZUKI_SECRET_KEY": filling.SECRET, "TETSUZUKI_SMTP_URL": smtp}
         self._folder = folder
         self.site = build(read({**environ, **secret}, base_url="http://localhost", password_cost=CHEAP))
         self.app = create_app(self.site)
@@ -295,7 +300,8 @@ def form_figures(wrk: Wrk, site: str, floor: str, forms: Forms, page: Page, know
     bare: list[Got] = []
     for batch in forms.batches:
         ours.append(wrk(site, requests=batch))
-        assert ours[-1].requests + CONNECTIONS < len(batch.read_text().splitlines()), "too few were prepared"
+        prepared = len(batch.read_text(encoding="utf-8").splitlines())
+        assert ours[-1].requests + _SPARE <= prepared, "too few were prepared"
         bare.append(wrk(floor, requests=known) if forms.hashes else wrk(f"{floor}/{_file_of(page)}"))
     beside = "a bare page that checks and hashes it" if forms.hashes else "a bare page of the form's size"
     yield _figure(forms.name, ours, bare, beside, promised=not forms.hashes)
@@ -325,10 +331,12 @@ def bench(folder: Path, seconds: int, rounds: int) -> Report:
     wrk = Wrk(folder, seconds)
     url = f"sqlite:///{folder}/tetsuzuki.db"
     with neighbours(folder) as (config, smtp, mails):
-        filler = Filler(folder, url, config)
+        filler = Filler(folder, url, config, smtp)
         pages = tuple(filler.pages())
-        confirmations = filler.confirmations(_MOST_A_SECOND * seconds, rounds)
-        applications = filler.applications(_MOST_HASHES_A_SECOND * seconds, rounds)
+        confirmations = filler.confirmations(_MOST_A_SECOND * seconds + _SPARE, rounds)
+        applications = filler.applications(_MOST_HASHES_A_SECOND * seconds + _SPARE, rounds)
+        profile = tuple(costs(filler, pages, confirmations, _PROFILED))
+        filler.site.dispatcher.drain(2 * _PROFILED)  # the site that is measured has no mails of these to send
         filler.site.close()
         shown = folder / "pages"
         shown.mkdir()
@@ -345,9 +353,11 @@ def bench(folder: Path, seconds: int, rounds: int) -> Report:
                 before = queued(url)
                 new = list(form_figures(wrk, site, floor, forms, pages[-1], known))
                 figures += new
-                figures.append(Figure(f"mails of that: {queued(url) - before:,}", f"{mails.count:,} sent so far", ""))
+                figures.append(
+                    Figure("mails of these", f"{queued(url) - before:,} queued; sent so far {mails.count:,}", "")
+                )
     title = f"Pages under wrk, {CONNECTIONS} connections, {seconds} s, median of {rounds}: SQLite, one process"
-    return Report(title, tuple(figures))
+    return Report(title, tuple(figures), lists=(("What each costs in the process, without a server", profile),))
 
 
 def queued(url: str) -> int:
@@ -358,40 +368,80 @@ def queued(url: str) -> int:
     return found
 
 
-def profile(folder: Path, name: str, requests: int = 400) -> None:
-    """Print what a page costs, by function."""
-    with neighbours(folder) as (config, _smtp, _mails):
-        filler = Filler(folder, f"sqlite:///{folder}/tetsuzuki.db", config)
-        page = next(page for page in filler.pages() if name in (page.name, _file_of(page)))
-        client = filler.app.test_client(use_cookies=False)
+Answer = Callable[[], None]
+_PARTS = {
+    "templates": ("jinja2", "markupsafe", "templates"),
+    "forms": ("wtforms", "flask_wtf"),
+    "sessions and signatures": ("itsdangerous", "flask_login", "sessions.py", "hmac.py", "hashlib.py"),
+    "database": ("peewee.py", "sqlite3", "sqlite.py", "prepared.py", "store.py"),
+    "Flask": ("flask", "werkzeug", "blinker"),
+    "engine": ("/engine/",),
+    "the site's own code": ("/web/", "/workflows/", "/plugins/"),
+}
 
-        def ask(times: int) -> None:
-            for _ in range(times):
-                assert client.get(page.path, headers={"Cookie": page.cookie}).status_code == 200
 
-        ask(20)
-        profiler = cProfile.Profile()
-        profiler.runcall(ask, requests)
-        statistics_of = pstats.Stats(profiler)
-        statistics_of.sort_stats("tottime").print_stats(45)
-        statistics_of.sort_stats("cumulative").print_stats(90)
-        filler.site.close()
+def costs(filler: Filler, pages: Sequence[Page], forms: Forms, each: int) -> Iterator[str]:
+    """A line for each page and for the form: its microseconds in this process, and the parts that they go to."""
+    client = filler.app.test_client(use_cookies=False)
+
+    def page_answers(page: Page) -> Iterator[Answer]:
+        for _ in range(2 * each):
+            yield lambda: _checked(client.get(page.path, headers={"Cookie": page.cookie}), 200)
+
+    def form_answers() -> Iterator[Answer]:
+        for line in forms.batches[0].read_text(encoding="utf-8").splitlines()[-2 * each :]:  # wrk does not get so far
+            path, cookie, body = line.split("\t")
+            sent = {"data": body, "content_type": "application/x-www-form-urlencoded"}
+            yield partial(_posted, client, path, {"headers": {"Cookie": cookie}, **sent})
+
+    for name, answers in ((page.name, list(page_answers(page))) for page in pages):
+        yield f"{name}: {_parted(answers, each)}"
+    yield f"{forms.name}: {_parted(list(form_answers()), each)}"
+
+
+def _posted(client: Any, path: str, sent: dict[str, Any]) -> None:
+    _checked(client.post(path, **sent), 303)
+
+
+def _checked(response: Any, status: int) -> None:
+    assert response.status_code == status, response.status
+
+
+def _parted(answers: Sequence[Answer], each: int) -> str:
+    """The processor's time of one answer, and its largest parts."""
+    answers[0]()
+    begin = time.process_time()
+    for answer in answers[1:each]:
+        answer()
+    taken = (time.process_time() - begin) / (each - 1) * 1e6
+    profiler = cProfile.Profile()
+    for answer in answers[each:]:
+        profiler.runcall(answer)
+    parts: Counter[str] = Counter()
+    for (file, _, _), (_, _, own, _, callers) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
+        if file == "~":  # what is written in C counts for whoever calls it
+            for (caller, _, _), figures in callers.items():
+                parts[_part_of(caller)] += figures[2]
+        else:
+            parts[_part_of(file)] += own
+    whole = parts.total()
+    return f"{taken:,.0f} µs: " + ", ".join(f"{part} {cost / whole:.0%}" for part, cost in parts.most_common(5))
+
+
+def _part_of(file: str) -> str:
+    return next((part for part, marks in _PARTS.items() if any(mark in file for mark in marks)), "the rest")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the figures, or a profile."""
+    """Print the figures."""
     parser = options(__doc__)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--profile", metavar="PAGE", help="log-in, top or apply-account, in this process")
     given = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="tz-bench-"))
     try:
-        if given.profile:
-            profile(folder, given.profile)
-        else:
-            report = bench(folder, given.seconds, given.rounds)
-            tell("web_pages", report, write=given.write, arguments=arguments)
+        report = bench(folder, given.seconds, given.rounds)
+        tell("web_pages", report, write=given.write, arguments=arguments)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -20,6 +21,10 @@ from benchmarks import report
         ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
         ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),
         ("population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page"),
+        pytest.param(
+            *("web_pages", ["--seconds", "1", "--rounds", "1"], "application → mail queued"),
+            marks=pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"),
+        ),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
     ],
 )
