@@ -9,7 +9,9 @@ from typing import Any
 
 from engine.definition import Transition
 from engine.runtime import Engine
-from engine.store import from_db
+from engine.store import Unit, from_db
+
+COUNTED = 10_000  # instances of one state that are counted; a page must not cost more with a million of them
 
 # Since when: the last entry that led into another state. A reminder, or what an operator noted, begins nothing anew.
 _SINCE = "(SELECT MAX(h.at) FROM history h WHERE h.instance_id = i.id AND h.source <> h.target)"
@@ -17,13 +19,17 @@ _SINCE = "(SELECT MAX(h.at) FROM history h WHERE h.instance_id = i.id AND h.sour
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The instances of one state. `oldest` and `median` say since when; None where it is final, or nobody is there."""
+    """The instances of one state. `oldest` and `median` say since when; None where it is final, or nobody is there.
+
+    With `more` there are more than `count`, and `oldest` and `median` are of the first that came into being.
+    """
 
     version: int
     state: str
     count: int
     oldest: datetime | None = None
     median: datetime | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,39 +101,59 @@ def _first(*times: Any) -> datetime | None:
     return min((from_db(time) for time in times if time is not None), default=None)
 
 
-def census(engine: Engine, workflow: str) -> list[Population]:
+def occupied(unit: Unit) -> list[tuple[str, int, str]]:
+    """(workflow, version, state) of every state in which an instance stands, in order.
+
+    From one to the next by the index, so that it takes as many steps as there are states, however many instances.
+    """
+    found: list[tuple[str, int, str]] = []
+    condition, after = "", ()
+    while rows := unit.rows(f"{_PLACE} {condition} ORDER BY workflow, version, state LIMIT 1", after):
+        condition, after = "WHERE (workflow, version, state) > (?, ?, ?)", rows[0]
+        found.append(rows[0])
+    return found
+
+
+_PLACE = "SELECT workflow, version, state FROM instance"
+_HERE = "FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? ORDER BY i.id LIMIT ?"
+_COUNT = f"SELECT COUNT(*) FROM (SELECT 1 {_HERE}) o"
+_AGES = f"SELECT {_SINCE} {_HERE}"
+
+
+def census(engine: Engine, workflow: str, most: int = COUNTED) -> list[Population]:
     """How many instances of a workflow stand in which state, newest version first, in the order of its states.
 
-    States without instances are counted too; ages are told of those that are not final.
+    States without instances are counted too; ages are told of those that are not final. Each count stops at `most`.
     """
-    found: dict[tuple[int, str], Population] = {}
-    with engine.store.reading() as unit:
-        counted = {
-            (version, state): count
-            for version, state, count in unit.rows(
-                "SELECT version, state, COUNT(*) FROM instance WHERE workflow = ? GROUP BY version, state", (workflow,)
-            )
+    return censuses(engine, [workflow], most)[workflow]
+
+
+def censuses(engine: Engine, workflows: Collection[str], most: int = COUNTED) -> dict[str, list[Population]]:
+    """The census of each of these workflows, at one moment."""
+    with engine.store.snapshot() as unit:
+        there = set(occupied(unit))
+        return {
+            name: [
+                _population(engine, unit, place, most) if place in there else Population(place[1], place[2], 0)
+                for place in _places_of(engine, name, there)
+            ]
+            for name in workflows
         }
-        for version, state in _states(engine, workflow, counted):
-            count = counted.get((version, state), 0)
-            definition = engine.workflows.get((workflow, version))
-            final = definition is not None and state in definition.by_name and definition.by_name[state].final
-            ages: list[datetime] = []
-            if count and not final:
-                ages = sorted(
-                    from_db(row[0])
-                    for row in unit.rows(
-                        f"SELECT {_SINCE} FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?",
-                        (workflow, version, state),
-                    )
-                )
-            oldest, median = (ages[0], ages[(len(ages) - 1) // 2]) if ages else (None, None)
-            found[version, state] = Population(version, state, count, oldest, median)
-    return list(found.values())
 
 
-def _states(engine: Engine, workflow: str, counted: Collection[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Every (version, state) of the loaded definitions, and those of the tables that no definition knows."""
-    versions = sorted((version for name, version in engine.workflows if name == workflow), reverse=True)
-    known = [(v, state.name) for v in versions for state in engine.workflows[workflow, v].states]
-    return [*known, *sorted(set(counted) - set(known))]
+def _population(engine: Engine, unit: Unit, place: tuple[str, int, str], most: int) -> Population:
+    workflow, version, state = place
+    definition = engine.workflows.get((workflow, version))
+    if definition is not None and state in definition.by_name and definition.by_name[state].final:
+        count = unit.rows(_COUNT, (*place, most + 1))[0][0]
+        return Population(version, state, min(count, most), more=count > most)
+    since = [from_db(row[0]) for row in unit.rows(_AGES, (*place, most + 1))]
+    ages = sorted(since[:most])
+    return Population(version, state, len(ages), ages[0], ages[(len(ages) - 1) // 2], more=len(since) > most)
+
+
+def _places_of(engine: Engine, name: str, there: Collection[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
+    """Every state of the loaded definitions, and those of the tables that no definition knows."""
+    versions = sorted((version for found, version in engine.workflows if found == name), reverse=True)
+    known = [(name, v, state.name) for v in versions for state in engine.workflows[name, v].states]
+    return [*known, *sorted({place for place in there if place[0] == name} - set(known))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.definition import SYSTEM
+from engine.overview import occupied
 from engine.runtime import Engine
 
 
@@ -23,8 +24,7 @@ def stuck(engine: Engine, limit: int = 100) -> list[Stuck]:
     """The stuck instances, at most `limit` of each state; empty where I6 holds."""
     found: list[Stuck] = []
     with engine.store.reading() as unit:
-        states = unit.rows("SELECT DISTINCT workflow, version, state FROM instance ORDER BY workflow, version, state")
-        for name, version, state in states:
+        for name, version, state in occupied(unit):
             workflow = engine.workflows.get((name, version))
             if workflow is None or state not in workflow.by_name:
                 why = "no definition of its version is loaded" if workflow is None else "its definition lacks the state"

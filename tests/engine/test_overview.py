@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.overview import Population, census, places, standing, standing_in
+from engine.overview import Population, census, occupied, places, standing, standing_in
 from engine.testing import Clock
 from tests.dumps import dump
 from tests.reviews import AUTHOR, REVIEWER, Office, Submission, Verdict, open_office
@@ -39,6 +39,32 @@ def test_census_counts_every_state_and_tells_ages_of_what_is_open(office: Office
     assert found["submitted"] == Population(1, "submitted", 0)
     assert {one.version for one in census(office.engine, "review")} == {1, 2}
     assert census(office.engine, "nothing") == []
+
+
+def test_census_stops_counting_where_it_is_told_to(office: Office) -> None:
+    begun = office.clock.now
+    numbers = []
+    for hours in range(5):
+        numbers.append(office.invited(f"Paper {hours}"))
+        office.clock.forward(hours=1)
+    for number in numbers[3:]:
+        office.engine.fire(number, "decide", REVIEWER, Verdict(1))
+    found = {one.state: one for one in census(office.engine, "review", most=2) if one.version == 1}
+    assert found["in_review"] == Population(1, "in_review", 2, begun, begun, more=True)
+    assert found["rejected"] == Population(1, "rejected", 2)
+    found = {one.state: one for one in census(office.engine, "review", most=1) if one.version == 1}
+    assert found["rejected"] == Population(1, "rejected", 1, more=True)
+
+
+def test_occupied_states_are_found_one_after_another(office: Office) -> None:
+    with office.engine.store.reading() as unit:
+        assert occupied(unit) == []
+    office.invited()
+    office.submit()
+    office.submit()
+    office.sql("UPDATE instance SET version = 7, state = 'limbo' WHERE id = ?", office.submit())
+    with office.engine.store.reading() as unit:
+        assert occupied(unit) == [("review", 1, "in_review"), ("review", 1, "submitted"), ("review", 7, "limbo")]
 
 
 def test_census_counts_what_no_definition_knows(office: Office) -> None:

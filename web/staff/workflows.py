@@ -7,6 +7,7 @@ page, and it is kept until the process ends (definitions do not change while it 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -16,9 +17,9 @@ from flask import Response, abort, render_template
 from engine.definition import Workflow
 from engine.diagram import mermaid, svg
 from engine.errors import EngineError
-from engine.overview import Population, census
+from engine.overview import Population, census, censuses
 from engine.sweep import stuck
-from engine.text import Text, current_language
+from engine.text import Text, _, current_language
 from web.current import site
 from web.staff.area import LARGEST, pages
 from web.staff.history import state_title
@@ -34,7 +35,7 @@ class Line:
 
     version: int
     state: Text | str
-    count: int
+    count: Text | str
     oldest: str
     median: str
     final: bool
@@ -44,12 +45,18 @@ class Line:
 @staff_only
 def workflows() -> str:
     """Every workflow, its newest version, and how much of it is open."""
+    newest = site().engine.newest
     rows = []
-    for name, workflow in sorted(site().engine.newest.items()):
-        counts = census(site().engine, name)
-        still_open = sum(one.count for one in counts if not _is_final(name, one))
-        rows.append((name, workflow.title or name, workflow.version, still_open, sum(one.count for one in counts)))
+    for name, counts in censuses(site().engine, sorted(newest)).items():
+        still_open = [one for one in counts if not _is_final(name, one)]
+        rows.append((name, newest[name].title or name, newest[name].version, _number(still_open), _number(counts)))
     return render_template("staff/workflows.html", rows=rows, stuck=stuck(site().engine))
+
+
+def _number(counts: Sequence[Population]) -> Text | str:
+    """How many they are together; at least how many, where not all of them were counted."""
+    count = f"{sum(one.count for one in counts):,}"
+    return _("%(count)s以上", count=count) if any(one.more for one in counts) else count
 
 
 @pages.get("/workflows/<name>")
@@ -64,7 +71,7 @@ def workflow(name: str) -> str:
         Line(
             one.version,
             state_title(site().engine.workflows.get((name, one.version)), one.state),
-            one.count,
+            _number([one]),
             age(one.oldest, now) if one.oldest is not None else "",
             age(one.median, now) if one.median is not None else "",
             _is_final(name, one),
