@@ -53,7 +53,7 @@ def postgresql() -> Iterator[Databases]:
 
         def make(name: str) -> str:
             with psycopg.connect(uri, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+                connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
             return url(name)
 
         def url(name: str) -> str:

@@ -15,14 +15,17 @@ TOKEN_LENGTH = 25
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 _RANGE = 36**TOKEN_LENGTH
+_CHUNK = 36**10  # what a machine word holds: dividing longer numbers takes several times as long
 
 
 def base36(number: int) -> str:
     """A number from 0 up in base 36, lower case."""
     pairs = []
     while number:
-        number, pair = divmod(number, 1296)
-        pairs.append(_PAIRS[pair])
+        number, chunk = divmod(number, _CHUNK)
+        for _ in range(5):
+            chunk, pair = divmod(chunk, 1296)
+            pairs.append(_PAIRS[pair])
     pairs.reverse()
     return "".join(pairs).lstrip("0") or "0"
 

@@ -107,14 +107,18 @@ def occupied(unit: Unit) -> list[tuple[str, int, str]]:
     From one to the next by the index, so that it takes as many steps as there are states, however many instances.
     """
     found: list[tuple[str, int, str]] = []
-    condition, after = "", ()
-    while rows := unit.rows(f"{_PLACE} {condition} ORDER BY workflow, version, state LIMIT 1", after):
-        condition, after = "WHERE (workflow, version, state) > (?, ?, ?)", rows[0]
+    rows = unit.rows(_FIRST_PLACE)
+    while rows:
         found.append(rows[0])
+        rows = unit.rows(_NEXT_PLACE, (*rows[0], _BEYOND))
     return found
 
 
-_PLACE = "SELECT workflow, version, state FROM instance"
+_PLACE = "SELECT workflow, version, state FROM instance {} ORDER BY workflow, version, state, id LIMIT 1"
+_FIRST_PLACE = _PLACE.format("")
+# SQLite steps over all that is equal: hence the number, which leads behind the last instance of a state.
+_NEXT_PLACE = _PLACE.format("WHERE (workflow, version, state, id) > (?, ?, ?, ?)")
+_BEYOND = (1 << 63) - 1
 _HERE = "FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? ORDER BY i.id LIMIT ?"
 _COUNT = f"SELECT COUNT(*) FROM (SELECT 1 {_HERE}) o"
 _AGES = f"SELECT {_SINCE} {_HERE}"

@@ -15,8 +15,11 @@ Row = tuple[Any, ...]
 
 
 class Plan(NamedTuple):
+    """A statement, how the values at which places are converted, and the defaults that follow those that are given."""
+
     sql: str
     convert: tuple[tuple[int, Callable[[Any], Any]], ...]
+    defaults: tuple[Any, ...] = ()
 
 
 class RecordPlans:
@@ -43,15 +46,19 @@ class RecordPlans:
         )
 
     def insert(self, model: Any, names: tuple[str, ...]) -> Plan:
-        """INSERT of the named columns and of the model's constant defaults."""
+        """INSERT of the named columns, and of those of the others that have a default."""
         plan = self._plans.get((model, "insert", names))
         if plan is None:
-            fields = self._fields(model, names)
+            named = self._fields(model, names)
+            known = {field.name for field in named}
+            left = [(field, value) for field, value in model._meta.defaults.items() if field.name not in known]
+            fields = [*named, *(field for field, _ in left)]
             columns = ", ".join(f'"{field.column_name}"' for field in fields)
             marks = ", ".join("?" * len(fields))
             plan = Plan(
                 f'INSERT INTO "{model._meta.table_name}" ({columns}) VALUES ({marks})',
                 self._converters(fields, "db_value"),
+                tuple(value for _, value in left),
             )
             self._plans[model, "insert", names] = plan
         return plan

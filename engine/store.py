@@ -256,11 +256,9 @@ class Unit(ABC):
 
     def insert(self, model: Any, **values: Any) -> None:
         """See `Records.insert`."""
-        for field, default in model._meta.defaults.items():
-            if field.name not in values and field.column_name not in values:
-                values[field.name] = default() if callable(default) else default
         plan = plans.insert(model, tuple(values))
-        self.write(plan.sql, bind(list(values.values()), plan))
+        given = [*values.values(), *(default() if callable(default) else default for default in plan.defaults)]
+        self.write(plan.sql, bind(given, plan))
 
     def update(self, model: Any, where: Mapping[str, Any], **values: Any) -> None:
         """See `Records.update`."""

@@ -267,30 +267,27 @@ class Announcer:
     def audience_size(self, products: Iterable[str]) -> int:
         """How many contractors a mail about these products (none: all) would go to now."""
         today = self._services.calendar.today(self._services.clock())
-        return len(contractors(list(products), today))
+        addresses = pw.fn.COUNT(pw.fn.DISTINCT(pw.fn.LOWER(Customer.contractor_email)))
+        return int(Customer.select(addresses).where(*_hears(list(products), today)).scalar())
 
 
 def contractors(products: list[str], today: date) -> list[int]:
     """The customers whose contractor hears of a notice: direct ones (G1, G2) with a running contract of one of
     `products` (none: any). Of several with one address, one."""
-    rows: Any = (
-        Customer.select(Customer.id, Customer.contractor_email)
-        .join(Contract)
-        .where(
-            Customer.channel == "direct",
-            Customer.contractor_email != "",
-            Contract.started_on <= today,
-            Contract.runs(today),
-            *([Contract.product.in_(products)] if products else []),
-        )
-        .distinct()
-        .order_by(Customer.id)
-        .tuples()
-    )
+    rows: Any = Customer.select(Customer.id, Customer.contractor_email).where(*_hears(products, today))
     by_address: dict[str, int] = {}
-    for customer, address in rows:
+    for customer, address in rows.order_by(Customer.id).tuples():
         by_address.setdefault(address.lower(), customer)
-    return sorted(by_address.values())
+    return list(by_address.values())
+
+
+def _hears(products: list[str], today: date) -> tuple[Any, ...]:
+    running = Contract.select(Contract.customer).where(
+        Contract.started_on <= today,
+        Contract.runs(today),
+        *([Contract.product.in_(products)] if products else []),
+    )
+    return Customer.channel == "direct", Customer.contractor_email != "", Customer.id.in_(running)
 
 
 def counts(notice: Notice) -> tuple[Count, ...]:
