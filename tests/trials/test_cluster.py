@@ -344,6 +344,7 @@ def test_each_timer_fires_once_and_each_mail_is_sent_once(
         say(capfd, f"a fleet at work: {len(site.ground.book.answers)} answers, {rest.expired} timers")
 
 
+@in_full
 def test_two_that_hold_the_same_effect_would_be_noticed(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

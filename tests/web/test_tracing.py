@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -23,6 +27,7 @@ from engine.errors import EventNotPossible
 from engine.observe import forget_traces
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
+from tests.waiting import until
 from tests.web.browser import EMAIL, USER_NAME, Browser, add_customer
 from web.app import create_app
 from web.bootstrap import Site
@@ -216,6 +221,43 @@ def test_the_setting_wires_it_and_sends_when_the_site_is_closed(
     site.close()
     names = {span.name for span in collector.spans}
     assert {"POST apply.answer", "fire start", "deliver account_creation", "fire sent"} <= names
+
+
+def test_a_server_that_is_told_to_stop_sends_its_last_spans_first(
+    collector: Collector, sqlite_url: str, tmp_path: Path
+) -> None:
+    """`tetsuzuki serve` forks; the thread that sends must live in the process that answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    environ = {
+        **os.environ,
+        "TETSUZUKI_DATABASE_URL": sqlite_url,
+        "TETSUZUKI_VAR": str(tmp_path),
+        "TETSUZUKI_BASE_URL": address,
+        "TETSUZUKI_SMTP_URL": "smtp://127.0.0.1:1",
+        "TETSUZUKI_TRACING": "true",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+        "OTEL_BSP_SCHEDULE_DELAY": "3600000",  # milliseconds: nothing is sent before the end
+    }
+    process = subprocess.Popen([sys.executable, "-m", "web", "serve", "--port", str(port)], env=environ)
+
+    def answers() -> bool:
+        try:
+            with urlopen(f"{address}/apply", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    try:
+        until(answers, "an answer")
+        assert collector.spans == []
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+    assert "GET apply.identify" in {span.name for span in collector.spans}
 
 
 def test_without_the_library_the_setting_says_what_to_install() -> None:
