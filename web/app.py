@@ -48,6 +48,7 @@ from web.pages import (
 )
 from web.staff import faq as staff_faq
 from web.staff import notices as staff_notices
+from web.templating import PageEnvironment
 from web.users import check_access, know_users, staff_member, user
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class Pages(Flask):
 
     It remembers the addresses that are always the same: a page has two dozen of them.
     """
+
+    jinja_environment = PageEnvironment
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)

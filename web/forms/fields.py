@@ -6,6 +6,7 @@ WTForms formats each attribute as a `Markup` of its own; of a page that is littl
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import wtforms
@@ -19,13 +20,14 @@ def attributes(**given: Any) -> Markup:
     written = []
     for name, value in sorted(given.items()):
         if value is True:
-            written.append(clean_key(name))
+            written.append(_clean(name))
         elif value is not False:
-            written.append(f'{clean_key(name)}="{str(escape(value)).replace(_QUOTE, "&quot;")}"')
+            written.append(f'{_clean(name)}="{str(escape(value)).replace(_QUOTE, "&quot;")}"')
     return Markup(" ".join(written))  # noqa: S704  (each of them was escaped)
 
 
 _QUOTE = '"'
+_clean = lru_cache(maxsize=256)(clean_key)
 
 
 class _TextInput(widgets.TextInput):

@@ -1,0 +1,33 @@
+"""What our one-line fields write is what WTForms would write, whatever they are given."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+from wtforms.widgets import html_params
+
+from engine.text import Text, reading_in
+from web.forms.fields import attributes
+
+NAMES = st.from_regex(r"\A[a-z][a-z_-]{0,8}\Z")
+VALUES = st.one_of(
+    st.booleans(), st.integers(), st.text(), st.text().map(Markup), st.builds(Text, st.text(min_size=1)), st.none()
+)
+
+
+@given(given_=st.dictionaries(NAMES, VALUES, max_size=6))
+def test_attributes_are_those_of_wtforms(given_: dict[str, object]) -> None:
+    assert attributes(**given_) == html_params(**given_)
+
+
+@pytest.mark.parametrize("quote", ['"', "'", "<", "&", '" onfocus="x'])
+def test_no_value_gets_out_of_its_quotes(quote: str) -> None:
+    written = str(attributes(value=f"a{quote}b", data_x=Markup(f'a{quote}b"')))
+    assert written.count('"') == 4
+
+
+def test_a_text_is_written_in_the_readers_language() -> None:
+    with reading_in("en"):
+        assert attributes(placeholder=Text("ログイン")) == 'placeholder="Log in"'
