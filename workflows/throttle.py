@@ -81,7 +81,8 @@ class Throttles:
     def reserve_all(self, guesses: Sequence[Guess], now: datetime | None = None) -> timedelta | None:
         """Count one guess in every bucket, or in none and say how long until all of them have one."""
         now = now or self._clock()
-        buckets = [(limit, self._bucket(limit, key)) for limit, key in guesses]
+        # In one order for all, so that two that share several buckets never wait for each other's.
+        buckets = sorted(((limit, self._bucket(limit, key)) for limit, key in guesses), key=lambda pair: pair[1])
         while True:
             read = [(limit, bucket, self._read(bucket)) for limit, bucket in buckets]
             waits = [wait for limit, _, stored in read if (wait := _wait(limit, _within(limit, stored, now), now))]
