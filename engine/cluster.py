@@ -254,10 +254,14 @@ class Cluster:
         with self._at_work("the outbox could not be drained"):
             before, moved = None, False
             while True:
-                if self.dispatcher.drain(1):
-                    if not moved or self._stopping.is_set():
-                        self._wanted.ask(OUTBOX)  # there may be more, for whoever is free
+                claim = self.dispatcher.next_claim()
+                if claim is not None:
+                    if not moved:
+                        self._wanted.ask(OUTBOX)  # there may be more, for whoever is free while this one is delivered
                     moved = True
+                    self.dispatcher.deliver(claim)
+                    if self._stopping.is_set():
+                        self._wanted.ask(OUTBOX)
                 else:
                     due = self.dispatcher.next_due()
                     if due == before or self._is_planned(OUTBOX, due):

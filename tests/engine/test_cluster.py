@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 from time import monotonic
@@ -17,7 +18,7 @@ import pytest
 
 from engine import cluster
 from engine.cluster import SCHEMA, Cluster, condition, install
-from engine.definition import Actor, Workflow
+from engine.definition import Actor, Effect, Start, Workflow
 from engine.dispatch import Dispatcher
 from engine.errors import ConfigurationError
 from engine.mail import Renderer
@@ -70,6 +71,28 @@ def test_a_process_of_pages_wakes_a_worker_elsewhere_at_once(postgres_url: str) 
             until(lambda number=number: pages.look(number).state.name == "told", "the effect")
             assert monotonic() - began < 15  # the sweep comes once a minute
     assert len(ping.keys) == len(set(ping.keys)) == 5
+
+
+def test_an_effect_that_hangs_holds_up_none_of_the_same_commit(postgres_url: str) -> None:
+    """One commit wakes one thread. It takes one of the two effects and hangs: the other must not wait for the sweep."""
+    released, delivered = Event(), Event()
+
+    class Hanging(Ping):
+        def deliver(self, delivery: Any, key: str) -> Any:
+            if delivery.name == "hang":
+                released.wait(60)
+            else:
+                delivered.set()
+            return super().deliver(delivery, key)
+
+    both = (Effect("ping", "hang", to="a"), Effect("ping", "quick", to="b"))
+    twice = replace(NOTIFY, start=Start("open", effects=both))
+    with member(postgres_url, twice, Hanging()), member(postgres_url, twice, works=False) as (pages, _):
+        pages.start("notify", "x:0", VISITOR)
+        try:
+            until(delivered.is_set, "the other effect", 15)  # the sweep comes once a minute
+        finally:
+            released.set()
 
 
 def test_a_timer_fires_when_it_is_due_and_an_earlier_one_before_it(postgres_url: str) -> None:
