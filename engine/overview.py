@@ -109,16 +109,24 @@ def occupied(unit: Unit) -> list[tuple[str, int, str]]:
     found: list[tuple[str, int, str]] = []
     rows = unit.rows(_FIRST_PLACE)
     while rows:
-        found.append(rows[0])
-        rows = unit.rows(_NEXT_PLACE, (*rows[0], _BEYOND))
+        workflow, version, state = rows[0]
+        found.append((workflow, version, state))
+        rows = unit.rows(_NEXT_PLACE, (workflow, version, state, workflow, version, workflow))
     return found
 
 
-_PLACE = "SELECT workflow, version, state FROM instance {} ORDER BY workflow, version, state, id LIMIT 1"
+_PLACE = "SELECT workflow, version, state FROM instance {} ORDER BY workflow, version, state LIMIT 1"
 _FIRST_PLACE = _PLACE.format("")
-# SQLite steps over all that is equal: hence the number, which leads behind the last instance of a state.
-_NEXT_PLACE = _PLACE.format("WHERE (workflow, version, state, id) > (?, ?, ?, ?)")
-_BEYOND = (1 << 63) - 1
+# Another state, else another version, else another workflow. Of the short `(workflow, version, state) > (?, ?, ?)`
+# SQLite steps through every instance that stands at the place itself.
+_NEXT_PLACE = (
+    "SELECT * FROM ({}) a UNION ALL SELECT * FROM ({}) b UNION ALL SELECT * FROM ({}) c".format(
+        _PLACE.format("WHERE workflow = ? AND version = ? AND state > ?"),
+        _PLACE.format("WHERE workflow = ? AND version > ?"),
+        _PLACE.format("WHERE workflow > ?"),
+    )
+    + " ORDER BY 1, 2, 3 LIMIT 1"
+)
 _HERE = "FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? ORDER BY i.id LIMIT ?"
 _COUNT = f"SELECT COUNT(*) FROM (SELECT 1 {_HERE}) o"
 _AGES = f"SELECT {_SINCE} {_HERE}"

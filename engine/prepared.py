@@ -8,7 +8,8 @@
 
 What is given by position are the query's values: the function is called with a stand-in for each, once for each kind of
 database, and must treat them as values only (never as None, in a list, or in an `if`). What is given by name shapes the
-query, must be hashable, and has a query of its own for each.
+query, must be hashable, and has a query of its own for each. What an INSERT or UPDATE writes comes without its column's
+conversion: texts, numbers and aware times are what it may be.
 """
 
 from __future__ import annotations
@@ -80,7 +81,11 @@ def _bound(param: _Value, values: tuple[Any, ...]) -> Any:
     value = values[param.place]
     if param.convert is not None:
         return param.convert(value)
-    return to_db(value) if isinstance(value, datetime) else value  # what is written comes without its column
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValueError(f"expected an aware time, got the naive {value!r}")
+    return to_db(value)
 
 
 def prepared(build: Callable[..., Any]) -> Prepared:

@@ -21,6 +21,8 @@ from markupsafe import Markup, escape
 LANGUAGES = ("ja", "en")
 DEFAULT_LANGUAGE = "ja"
 
+_MOST_KEPT = 10_000  # texts that are kept as they stand in pages
+
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT_LANGUAGE)
 
 
@@ -52,6 +54,8 @@ class Catalogue:
         """The translation, or `msgid`, escaped for a page. Only for texts without parameters of their own."""
         html = self._html.get((msgid, language))
         if html is None:
+            if len(self._html) >= _MOST_KEPT:  # some texts are made of what a plugin or a record says
+                self._html = {}
             html = escape(self.find(msgid, language) or msgid)
             self._html[msgid, language] = html
         return html

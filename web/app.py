@@ -117,7 +117,7 @@ class Pages(Flask):
         """See `Flask.url_for`."""
         given = {name: value for name, value in values.items() if value is not None}
         file = given.get("filename", "") if endpoint in STATIC else ""
-        if len(given) > bool(file) or endpoint[0] == "." or not has_request_context() or request.script_root:
+        if len(given) > bool(file) or endpoint.startswith(".") or not has_request_context() or request.script_root:
             return super().url_for(endpoint, **values)
         known = self._addresses.get((endpoint, file))
         if known is None:

@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
 from flask import current_app, request
-from flask_babel import format_datetime, format_decimal
 
 from engine.text import current_language
 from workflows.terms import TermsOfUse
@@ -50,8 +51,9 @@ def local_time(moment: datetime) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _written_time(moment: datetime, language: str, _zone: str) -> str:
-    return str(format_datetime(moment, "y/MM/dd HH:mm" if language == "ja" else "d MMM y, HH:mm"))
+def _written_time(moment: datetime, language: str, zone: str) -> str:
+    form = "y/MM/dd HH:mm" if language == "ja" else "d MMM y, HH:mm"
+    return str(format_datetime(moment, form, tzinfo=ZoneInfo(zone), locale=language))
 
 
 def gigabytes(amount: float) -> str:
@@ -60,5 +62,5 @@ def gigabytes(amount: float) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _written_amount(amount: float, _language: str) -> str:
-    return f"{format_decimal(amount, format='#,##0.0')} GB"
+def _written_amount(amount: float, language: str) -> str:
+    return f"{format_decimal(amount, format='#,##0.0', locale=language)} GB"

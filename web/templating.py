@@ -23,7 +23,10 @@ class _PageContext(Context):
         if type(function) in _PLAIN and not hasattr(function, "jinja_pass_arg"):
             options.pop("_loop_vars", None)  # what a block or loop has for who wants the context
             options.pop("_block_vars", None)
-            return function(*given, **options)
+            try:
+                return function(*given, **options)
+            except StopIteration:  # it would end the page
+                return self.environment.undefined("value was undefined because a callable raised a StopIteration")
         return super().call(function, *given, **options)
 
 

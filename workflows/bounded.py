@@ -27,7 +27,16 @@ _REST = 1.0  # seconds that a thread waits for its next call: to start one costs
 _places = BoundedSemaphore(MOST)
 _lock = Lock()
 _idle: list[SimpleQueue[Callable[[], None]]] = []  # threads without a call, by where they wait for it
-os.register_at_fork(after_in_child=_idle.clear)  # a thread does not survive that
+
+
+def _begin_anew() -> None:
+    """A thread does not survive a fork, and a lock may have been held by one."""
+    global _lock
+    _lock = Lock()
+    _idle.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 class TooSlow(Exception):
@@ -35,7 +44,8 @@ class TooSlow(Exception):
 
 
 def begun(call: Callable[[], T]) -> Future[T]:
-    """`call`, under way in the context of its caller. Its database connection is given back when it ends."""
+    """`call`, under way in the context of its caller. The thread makes other calls afterwards, and gives its database
+    connection back before."""
     future: Future[T] = Future()
     if not _places.acquire(blocking=False):
         future.set_exception(TooSlow(f"{MOST} calls of plugins have not ended yet"))

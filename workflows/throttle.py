@@ -79,7 +79,12 @@ class Throttles:
                 return
 
     def reserve_all(self, guesses: Sequence[Guess], now: datetime | None = None) -> timedelta | None:
-        """Count one guess in every bucket, or in none and say how long until all of them have one."""
+        """Count one guess in every bucket, or in none and say how long until all of them have one.
+
+        Raises ValueError where a bucket is named twice.
+        """
+        if len(set(guesses)) < len(guesses):
+            raise ValueError(f"a bucket is named twice: {', '.join(limit.name for limit, _ in guesses)}")
         now = now or self._clock()
         # In one order for all, so that two that share several buckets never wait for each other's.
         buckets = sorted(((limit, self._bucket(limit, key)) for limit, key in guesses), key=lambda pair: pair[1])
@@ -107,8 +112,12 @@ class Throttles:
     def purge(self, now: datetime | None = None) -> int:
         """Remove the rows that say nothing any more. Returns how many they were."""
         now = now or self._clock()
+        over = Throttle.full_at <= now
+        rows = Throttle.select(Throttle.bucket).where(over)
+        if database.obj.for_update:  # PostgreSQL: one that somebody counts in right now is left; waiting could deadlock
+            rows = rows.for_update(skip_locked=True)
         with transaction():
-            return int(Throttle.delete().where(Throttle.full_at <= now).execute())
+            return int(Throttle.delete().where(Throttle.bucket.in_(rows), over).execute())
 
     def _bucket(self, limit: Limit, key: str) -> str:
         text = f"throttle\0{limit.name}\0{key}".encode("utf-8", "surrogatepass")

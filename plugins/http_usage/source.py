@@ -102,7 +102,7 @@ class HttpUsage:
         return {} if self._config.url is None else {NAME: Path(__file__).parent / "migrations"}
 
     def known(self, environment: Environment) -> Usage | None:
-        """The figure, where this process has asked for it or seen it in the table within `cache` seconds."""
+        """The figure, where this process has seen it in the table, and it was asked for within `cache` seconds."""
         asked_at, usage = self._seen.get(environment, (None, None))
         return usage if asked_at is not None and self._is_fresh(asked_at) else None
 

@@ -125,3 +125,31 @@ def test_looking_writes_nothing(office: Office) -> None:
     census(office.engine, "review")
     standing_in(office.engine, {("review", 1, "submitted")})
     assert dump(office.db) == before
+
+
+def test_finding_occupied_states_takes_no_more_steps_among_many_instances(sqlite_url: str, clock: Clock) -> None:
+    office = open_office(sqlite_url, clock)
+    office.invited()
+    office.submit()
+    steps = []
+    for first in (1000, 20_000):
+        office.sql(
+            "WITH RECURSIVE c(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM c WHERE n < 2 * ?) INSERT INTO instance "
+            "(id, workflow, version, subject, state, seq, generation, head) "
+            "SELECT n, 'review', 1, 'x:' || n, CASE n % 2 WHEN 0 THEN 'rejected' ELSE 'submitted' END, 1, 0, x'00' "
+            "FROM c",
+            first,
+            first,
+        )
+        count = [0]
+
+        def step(count: list[int] = count) -> None:
+            count[0] += 1
+
+        with office.engine.store.reading() as unit:
+            unit.connection.set_progress_handler(step, 10)
+            assert len(occupied(unit)) == 3
+            unit.connection.set_progress_handler(None, 10)
+        steps.append(count[0])
+    office.close()
+    assert steps[1] <= 2 * steps[0] + 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import peewee as pw
 import pytest
@@ -79,7 +80,9 @@ def test_rows_come_as_records_with_what_was_joined(db: SiteDatabase) -> None:
 
 def test_what_is_written_is_counted_and_times_are_kept_as_utc(db: SiteDatabase) -> None:
     owner = Owner.create(name="x")
-    tokyo = NOON.astimezone()
+    tokyo = NOON.astimezone(ZoneInfo("Asia/Tokyo"))
+    with db.atomic(), pytest.raises(ValueError, match="naive"):
+        add.write(owner.id, "a", NOON.replace(tzinfo=None))
     with db.atomic():
         assert add.write(owner.id, "a", tokyo) == 1
         assert grow.write(7, "a", NOON + timedelta(seconds=1)) == 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask, url_for
 from jinja2 import pass_context
+from werkzeug.routing import BuildError
 
 from engine.text import reading_in
 from tests.conftest import SiteMaker
@@ -41,6 +42,8 @@ def test_an_address_with_something_in_it_is_made_anew(app: Flask) -> None:
 
 
 def test_outside_a_request_an_address_is_none(app: Flask) -> None:
+    with app.test_request_context("/"):
+        assert url_for("top.show") == "/top"
     with app.app_context(), pytest.raises(RuntimeError):
         url_for("top.show")
 
@@ -48,9 +51,12 @@ def test_outside_a_request_an_address_is_none(app: Flask) -> None:
 def test_two_sites_of_one_process_have_their_own(make_site: SiteMaker, sqlite_url: str) -> None:
     first, second = (create_app(make_site(sqlite_url)) for _ in range(2))
     second.add_url_rule("/elsewhere", "elsewhere", lambda: "")
-    for one in (first, second, first):
-        with one.test_request_context("/"):
-            assert url_for("top.show") == "/top"
+    with second.test_request_context("/"):
+        assert url_for("elsewhere") == "/elsewhere"
+    with first.test_request_context("/"), pytest.raises(BuildError):
+        url_for("elsewhere")
+    with first.test_request_context("/"), pytest.raises(BuildError):
+        url_for("")
 
 
 def test_a_text_is_in_the_language_of_each_reader(app: Flask) -> None:
@@ -83,5 +89,7 @@ def test_whatever_can_be_called_is_called_as_jinja_does(app: Flask) -> None:
     )
     assert template.render(words=["a"], reader="me") == "a.a meAaa!a a&lt;!"
     assert environment.from_string("{{ missing }}").render() == ""
+    environment.globals["ended"] = lambda: next(iter(()))
+    assert environment.from_string("{{ ended() }}").render() == ""
     with pytest.raises(TypeError):
         environment.from_string("{{ plain() }}").render()

