@@ -148,7 +148,9 @@ def shares(subject: Subject, flows: int) -> list[range]:
 def ours_together(subject: OurEngine, flows: int, server: int = 0) -> Round:
     """One round of all clients through the engine."""
     subject.activate_database()
-    return together([partial(our_client, subject, numbers) for numbers in shares(subject, flows)], server)
+    numbers = shares(subject, flows)
+    subject.prepare(range(numbers[0].start, numbers[-1].stop))
+    return together([partial(our_client, subject, own) for own in numbers], server)
 
 
 def raw_together(subject: Raw, connect: Callable[[], Any], flows: int, server: int = 0) -> Round:
@@ -167,6 +169,7 @@ def lone(subject: OurEngine, flows: int) -> float:
     """The p50 of one client's transitions, in seconds."""
     first = subject.done + 1
     subject.done += flows
+    subject.prepare(range(first, first + flows))
     return statistics.median(t for number in range(first, first + flows) for t in timed(subject.steps(number)))
 
 

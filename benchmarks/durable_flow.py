@@ -75,6 +75,9 @@ class Subject:
         ).id
         self.done = 0
 
+    def prepare(self, numbers: range) -> None:
+        """Make beforehand what people and programs bring along, and what is therefore not measured."""
+
     def flow(self, number: int) -> None:
         """One flow: three transitions, each durable before the next begins."""
         for _ in self.steps(number):
@@ -111,15 +114,21 @@ class OurEngine(Subject):
         self.effect = ACCOUNT_CREATION.start.effects[0]
         self.visitor = Actor("visitor", "0123456789abcdef")
 
+    def prepare(self, numbers: range) -> None:
+        """What was typed, and the mailed link that is pressed: instances are numbered as the flows are."""
+        self.typed = {
+            number: ApplicationInput(self.customer, "山田 太郎", f"u{number}@example.com", Secret(HASH), "ja")
+            for number in numbers
+        }
+        self.links = {instance: Actor("link", proof=self.proof(instance)) for instance in numbers}
+
     def steps(self, number: int) -> Iterator[None]:
         engine = self.engine
-        given = ApplicationInput(self.customer, "山田 太郎", f"u{number}@example.com", Secret(HASH), "ja")
-        started = engine.start("account_creation", f"customer:{self.customer}", self.visitor, given)
+        started = engine.start("account_creation", f"customer:{self.customer}", self.visitor, self.typed[number])
         yield
         engine.complete(started.instance, 1, 0, self.effect)
         yield
-        # The token is what the person brings along in the mailed link; deriving it is not the engine's work here.
-        engine.fire(started.instance, "activate", Actor("link", proof=self.proof(started.instance)))
+        engine.fire(started.instance, "activate", self.links[started.instance])
         yield
 
     def proof(self, instance: int) -> str:
@@ -503,8 +512,7 @@ def run(subject: Subject, flows: int) -> tuple[float, float, float | None]:
     """One round: `flows` flows."""
     subject.activate_database()
     numbers = range(subject.done + 1, subject.done + flows + 1)
-    if isinstance(subject, Raw):
-        subject.prepare(numbers)
+    subject.prepare(numbers)
     gc.collect()
     flushed = flushes()
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -552,6 +560,7 @@ def round_trips(url: str) -> tuple[str, ...]:
     """Each round trip of one flow of ours, with the statements in it, from libpq's trace of the connection."""
     subject = OurEngine(url)
     subject.activate_database()
+    subject.prepare(range(1, 3))
     subject.flow(1)  # asks for what a process asks only once, and prepares nothing that the traced one will not
     connection = subject.db.connection()
     texts = dict(connection.execute("SELECT name, statement FROM pg_prepared_statements").fetchall())
