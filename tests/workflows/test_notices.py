@@ -465,6 +465,19 @@ def test_preview_of_the_mail_sends_nothing(any_site: Site, mailer: MemoryMailer,
     assert announcer.audience_size((CHAT,)) == 0
 
 
+def test_audience_is_counted_as_of_the_last_minute(any_site: Site, clock: Clock) -> None:
+    customer(1, NEO)
+    announcer = Announcer(any_site.services)
+    assert announcer.audience_size((NEO,)) == 1
+    customer(2, NEO)
+    customer(3, NEO, email="Keiyaku1@customer.example")
+    clock.forward(seconds=59)
+    assert announcer.audience_size((NEO,)) == 1
+    clock.forward(seconds=1)
+    assert announcer.audience_size((NEO,)) == 2  # of several with one address, one
+    assert len(contractors([NEO], clock().date())) == 2
+
+
 KILLS = (pytest.param("before the 250", marks=in_full), "after the 250")
 
 

@@ -52,6 +52,7 @@ _WAITS = Retry(first=timedelta(minutes=1), factor=2.0, most=timedelta(minutes=15
 _LOOK_AGAIN = timedelta(minutes=1)  # at the latest: a newer revision waits for this one
 _TROUBLES_IN_A_ROW = 3  # then the other side is away, and the batch ends
 _ROWS_AT_ONCE = 100
+_COUNT_HOLDS = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +266,18 @@ class Announcer:
                 yield channel.title, message
 
     def audience_size(self, products: Iterable[str]) -> int:
-        """How many contractors a mail about these products (none: all) would go to now."""
-        today = self._services.calendar.today(self._services.clock())
-        addresses = pw.fn.COUNT(pw.fn.DISTINCT(pw.fn.LOWER(Customer.contractor_email)))
-        return int(Customer.select(addresses).where(*_hears(list(products), today)).scalar())
+        """How many contractors a mail about these products (none: all) would go to, as of the last minute.
+
+        They are counted one by one, and whoever writes a notice looks at the number again and again.
+        """
+        wanted, now, kept = tuple(products), self._services.clock(), self._services.audiences
+        counted_at, size = kept.get(wanted, (None, 0))
+        if counted_at is None or not timedelta(0) <= now - counted_at < _COUNT_HOLDS:
+            today = self._services.calendar.today(now)
+            addresses = pw.fn.COUNT(pw.fn.DISTINCT(pw.fn.LOWER(Customer.contractor_email)))
+            size = int(Customer.select(addresses).where(*_hears(list(wanted), today)).scalar())
+            kept[wanted] = now, size
+        return size
 
 
 def contractors(products: list[str], today: date) -> list[int]:
