@@ -28,6 +28,7 @@ from threading import Condition as Signal
 from threading import Event, Thread
 from typing import Any
 
+import peewee as pw
 import procrastinate
 import psycopg
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
@@ -307,6 +308,8 @@ class Cluster:
             for chore in self._chores:
                 try:
                     chore()
+                except (DatabaseAway, pw.OperationalError, pw.InterfaceError) as error:
+                    log.warning("a chore cannot be done; the sweep tries again: %s", _words(error))
                 except Exception:
                     log.exception("a chore failed; the next sweep tries again")
             self._give_back()

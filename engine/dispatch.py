@@ -143,12 +143,13 @@ class Dispatcher:
         """All that needs the database, before the plugin is called without it. None where the effect lost its point.
 
         Whatever goes wrong becomes an outcome: an effect that cannot even be prepared must become an incident in the
-        end, and never stand in the way of others.
+        end, and never stand in the way of others. All is read as of one moment: somebody may move the instance
+        meanwhile, and what the text needs may be gone with it.
         """
         engine = self.engine
         effect: Effect | None = None
         try:
-            with engine.store.reading() as unit:
+            with engine.store.snapshot() as unit:
                 sight, found = engine.sight(unit, claim.instance)
                 workflow = engine.workflow(found)
                 effect = workflow.effects.get(claim.name)

@@ -20,7 +20,7 @@ from engine import cluster
 from engine.cluster import SCHEMA, Cluster, condition, install
 from engine.definition import Actor, Effect, Start, Workflow
 from engine.dispatch import Dispatcher
-from engine.errors import ConfigurationError
+from engine.errors import ConfigurationError, DatabaseAway
 from engine.mail import Renderer
 from engine.migrate import migrate
 from engine.runtime import Engine
@@ -216,19 +216,27 @@ def test_it_works_on_when_the_database_threw_everybody_out(postgres_url: str, ca
     assert not [record.getMessage() for record in caplog.records if record.exc_info]
 
 
-def test_chores_are_done_by_workers_alone(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chores_are_done_by_workers_alone(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(cluster, "SWEEP", timedelta(milliseconds=50))
     done, never = Event(), Event()
 
     def fails() -> None:
         raise ValueError("a chore")
 
+    def is_cut_off() -> None:
+        raise DatabaseAway
+
     with (
-        member(postgres_url, NOTIFY, chores=(fails, done.set)),
+        member(postgres_url, NOTIFY, chores=(fails, is_cut_off, done.set)),
         member(postgres_url, NOTIFY, works=False, chores=(never.set,)),
     ):
         assert done.wait(20)
     assert not never.is_set()
+    said = {bool(record.exc_info): record.getMessage() for record in caplog.records}
+    assert said[True] == "a chore failed; the next sweep tries again"
+    assert said[False].startswith("a chore cannot be done; the sweep tries again: ")  # an outage is no fault of ours
 
 
 def test_its_tables_are_made_once_in_a_schema_of_their_own(postgres: Any) -> None:

@@ -56,9 +56,9 @@ def asked_for_options(product: Product, url: str, customer: Customer) -> int:
         site.close()
 
 
-def code(secret: str, visitor: Visitor) -> str:
-    """The next code that was not used yet, as somebody reads it off their phone a little later."""
-    ((used,),) = visitor.product.sql("SELECT MAX(totp_step) FROM staff_member WHERE active = 1")
+def code(secret: str, visitor: Visitor, email: str) -> str:
+    """The next code that they have not used yet, as somebody reads it off their phone a little later."""
+    ((used,),) = visitor.product.sql("SELECT totp_step FROM staff_member WHERE email = ?", email)
     return pyotp.TOTP(secret).generate_otp(max(int(time()) // 30, used + 1))
 
 
@@ -89,7 +89,7 @@ def log_in(visitor: Visitor, email: str, secret: str) -> None:
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Tab")
-    page.keyboard.type(code(secret, visitor))
+    page.keyboard.type(code(secret, visitor, email))
     page.keyboard.press("Enter")
     visitor.arrives_at("審査待ち")
 

@@ -57,6 +57,29 @@ def state(site: Site, number: int) -> str:
     return site.engine.look(number).instance.state
 
 
+def test_a_link_that_expires_while_its_mail_is_written_makes_no_incident(
+    any_site: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
+    """Another worker ends the application between two looks at it: then there is no customer any more to write to."""
+    number = apply(any_site, customer())
+    later = clock.now + timedelta(days=4)
+    renderer = any_site.dispatcher.renderer
+
+    class Interrupted:
+        def message(self, *given: Any, **more: Any) -> Any:
+            other = threading.Thread(target=any_site.engine.run_due, args=(later,))
+            other.start()
+            other.join()
+            return renderer.message(*given, **more)
+
+    any_site.dispatcher.renderer = Interrupted()  # type: ignore[assignment]
+    any_site.dispatcher.drain()
+    assert state(any_site, number) == "expired"
+    assert Application.get_or_none(Application.instance == number) is None
+    assert incidents(any_site.engine) == []
+    assert len(mailer.sent) == 1  # it was true when it was written
+
+
 def test_from_the_application_to_the_account(any_site: Site, clock: Clock, mailer: MemoryMailer) -> None:
     of = customer()
     number = apply(any_site, of)
