@@ -17,7 +17,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.dispatch import Dispatcher
-from engine.errors import EngineError
+from engine.errors import Busy, DatabaseAway, EngineError
 from engine.outcomes import Committed
 from engine.runtime import Engine
 
@@ -187,6 +187,8 @@ class Heartbeat:
         for chore in self._chores:
             try:
                 chore()
+            except (Busy, DatabaseAway) as error:
+                log.warning("a chore cannot be done; the sweep tries again: %s", error)
             except Exception:
                 log.exception("a chore failed; the next sweep tries again")
         self._give_back()

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
+from typing import Any
 
+import pytest
+
+from engine import scheduler
 from engine.definition import SYSTEM, Actor, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
 from engine.dispatch import Dispatcher
+from engine.errors import DatabaseAway
 from engine.mail import Renderer
 from engine.runtime import Engine
 from engine.scheduler import Heartbeat
@@ -65,12 +70,14 @@ class Ping:
 
 
 @contextmanager
-def at_work(url: str, workflow: Workflow, ping: Ping | None = None) -> Iterator[tuple[Engine, Heartbeat]]:
+def at_work(
+    url: str, workflow: Workflow, ping: Ping | None = None, chores: Any = ()
+) -> Iterator[tuple[Engine, Heartbeat]]:
     db = open_database(url)
     engine = Engine(db, [workflow], secret=b"x" * 32, worker="one")
     renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
     dispatcher = Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": ping} if ping else {})
-    heartbeat = Heartbeat(engine, dispatcher, threads=2)
+    heartbeat = Heartbeat(engine, dispatcher, threads=2, chores=chores)
     heartbeat.start()
     try:
         yield engine, heartbeat
@@ -79,6 +86,25 @@ def at_work(url: str, workflow: Workflow, ping: Ping | None = None) -> Iterator[
         db.close()
         if hasattr(db, "close_all"):
             db.close_all()
+
+
+def test_each_sweep_does_the_chores_and_one_that_fails_holds_up_no_other(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scheduler, "SWEEP", timedelta(milliseconds=50))
+    done = Event()
+
+    def fails() -> None:
+        raise ValueError("a chore")
+
+    def is_cut_off() -> None:
+        raise DatabaseAway
+
+    with at_work(sqlite_url, NOTIFY, chores=(fails, is_cut_off, done.set)):
+        assert done.wait(20)
+    said = {bool(record.exc_info): record.getMessage() for record in caplog.records}
+    assert said[True] == "a chore failed; the next sweep tries again"
+    assert said[False].startswith("a chore cannot be done; the sweep tries again: ")  # an outage is no fault of ours
 
 
 def test_scheduler_wakes_for_a_timer_long_before_its_sweep(database_url: str) -> None:
