@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.dispatch import Dispatcher
@@ -29,6 +30,18 @@ AT_ONCE = 500  # instances whose timers are fired between two looks at whether t
 _SHORTEST_PAUSE = timedelta(seconds=1)
 _OVERDUE = timedelta(seconds=5)  # a wake-up that is planned and that late was lost
 _NO_LIMIT = 1_000_000  # APScheduler drops a run beyond a job's `max_instances`; each executor has one thread
+
+
+class _Scheduler(BackgroundScheduler):
+    """APScheduler's, whose thread would end with a traceback where it is stopped just as a wake-up comes."""
+
+    def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
+        """See `BaseScheduler.remove_job`; one that is stopped has forgotten its jobs already."""
+        try:
+            super().remove_job(job_id, jobstore)
+        except JobLookupError:
+            if self.running:
+                raise
 
 
 class Heartbeat:
@@ -52,7 +65,7 @@ class Heartbeat:
         self._threads: list[Thread] = []
         self._pause = _SHORTEST_PAUSE
         self._executors = {"default": ThreadPoolExecutor(1), _TIMERS: ThreadPoolExecutor(1)}
-        self._scheduler = BackgroundScheduler(
+        self._scheduler = _Scheduler(
             timezone=UTC,
             executors=self._executors,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
