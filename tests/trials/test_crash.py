@@ -69,6 +69,10 @@ class Child:
     marks: Path
 
 
+# On PostgreSQL a worker that lives long enough to see that the one before it is dead tells its operator so.
+BEREAVED = r"^WARNING \S+ a worker died; its job"
+
+
 @dataclass
 class Ground:
     """One database, its mail server and its users, through many lives."""
@@ -86,7 +90,7 @@ class Ground:
     lives: int = 0
     fired: int = 0
     offset: timedelta = timedelta(0)
-    tolerated: str = ""  # a pattern of lines that children may say
+    tolerated: str = BEREAVED  # a pattern of lines that children may say
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
