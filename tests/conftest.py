@@ -88,6 +88,10 @@ class Postgres:
         """A new database with all tables."""
         return self.create(self._template)
 
+    def stop(self) -> None:
+        """End the server."""
+        self._server.cleanup()
+
     def drop(self, url: str) -> None:
         """Forget a database; whoever is still connected is thrown out."""
         self._admin(f"DROP DATABASE {self._names.pop(url)} WITH (FORCE)")
@@ -100,7 +104,9 @@ def _name(url: str) -> str:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="tz-pg-"))  # a short path: it holds a socket
-    yield Postgres(folder)
+    made = Postgres(folder)
+    yield made
+    made.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
