@@ -45,23 +45,21 @@ $(VENV)/dev: requirements/dev.txt setup.cfg pyproject.toml | $(BIN)/python
 run: $(VENV)/run
 	@$(BIN)/tetsuzuki demo
 
-# Chromium for the browser tests; without it they are skipped and say so.
+# $(call apt,its name,its Debian packages,what it is for): install it where that is possible, else say what is skipped.
+define apt
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "installing $(1) for the $(3)"; \
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); } \
+		>/dev/null || echo "$(1) could not be installed"; \
+else echo "Without $(1) the $(3) are skipped: install it (Debian: apt-get install $(2))"; fi
+endef
+
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing Chromium for the browser tests"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-			chromium fonts-noto-cjk; } >/dev/null || echo "Chromium could not be installed"; \
-	else echo "Browser tests are skipped: install Chromium (Debian: apt-get install chromium fonts-noto-cjk)"; fi
+	$(call apt,Chromium,chromium fonts-noto-cjk,browser tests)
 
-# wrk for the benchmark of the pages; without it that one is skipped and says so.
 wrk:
-	@command -v wrk >/dev/null || \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing wrk for the benchmark of the pages"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wrk; } \
-			>/dev/null || echo "wrk could not be installed"; \
-	else echo "The benchmark of the pages is skipped: install wrk (Debian: apt-get install wrk)"; fi
+	@command -v wrk >/dev/null || $(call apt,wrk,wrk,benchmarks of pages)
 
 test: $(VENV)/dev browser wrk
 	$(BIN)/python -m pytest -n $(JOBS) -q

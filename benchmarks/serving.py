@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,21 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from benchmarks import filling
+from tests.web.wire import free_port
 
 _LONGEST_START = 30.0  # seconds
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
-def serving(url: str, *, port: int = 0, more: Mapping[str, str] | None = None) -> Iterator[str]:
-    """A real `tetsuzuki serve` on a database; its address. `more` are further settings of its environment."""
-    port = port or free_port()
+def serving(url: str, *, more: Mapping[str, str] | None = None, path: str = "/healthz") -> Iterator[str]:
+    """A real `tetsuzuki serve` on a database, once `path` is answered; its address. `more` are further settings of its
+    environment."""
+    port = free_port()
     var = tempfile.mkdtemp(prefix="tz-bench-")
     environ = {
         **os.environ,
@@ -41,7 +35,7 @@ def serving(url: str, *, port: int = 0, more: Mapping[str, str] | None = None) -
         **(more or {}),
     }
     try:
-        with answering([sys.executable, "-m", "web", "serve", "--port", str(port)], port, environ) as address:
+        with answering([sys.executable, "-m", "web", "serve", "--port", str(port)], port, environ, path) as address:
             yield address
     finally:
         shutil.rmtree(var, ignore_errors=True)

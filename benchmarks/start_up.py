@@ -7,19 +7,16 @@ Beside them the floors: an interpreter that does nothing, and one that imports F
 
 from __future__ import annotations
 
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.report import Figure, Report, at_most, options, spread, tell
+from benchmarks.serving import serving
 
 
 def timed(command: list[str]) -> float:
@@ -31,33 +28,10 @@ def timed(command: list[str]) -> float:
 
 def serve_until_it_answers() -> float:
     """Seconds from the start of `tetsuzuki serve` on an empty folder to its first page."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        environ = {
-            **os.environ,
-            "TETSUZUKI_DATABASE_URL": f"sqlite:///{folder}/tetsuzuki.db",
-            "TETSUZUKI_VAR": folder,
-            "TETSUZUKI_BASE_URL": f"http://127.0.0.1:{port}",
-            "TETSUZUKI_SMTP_URL": "smtp://127.0.0.1:2525",
-        }
         begin = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "web", "serve", "--port", str(port)], env=environ, stderr=subprocess.DEVNULL
-        )
-        try:
-            while time.perf_counter() - begin < 30:
-                try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-                        assert answer.status == 200
-                        return time.perf_counter() - begin
-                except urllib.error.URLError:
-                    time.sleep(0.01)
-            raise SystemExit("serve did not answer within 30 s")
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
+        with serving(f"sqlite:///{folder}/tetsuzuki.db", path="/"):
+            return time.perf_counter() - begin
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -42,16 +42,17 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
-from aiosmtpd.controller import Controller
 from flask.sessions import SecureCookieSessionInterface
 
 from benchmarks import filling
 from benchmarks.report import Figure, Report, at_least, median_ratio, options, spread, tell
-from benchmarks.serving import answering, free_port, serving
+from benchmarks.serving import answering, serving
 from engine.store import open_database
 from tests.conftest import CHEAP
+from tests.smtp_server import MailServer
 from tests.web.browser import EMAIL, PASSWORD, Browser, add_customer
 from tests.web.members import member
+from tests.web.wire import free_port
 from web.app import create_app
 from web.bootstrap import build
 from web.settings import read
@@ -252,33 +253,18 @@ class Usage(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class MailServer:
-    """Accepts every mail and counts them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    async def handle_DATA(self, *_given: Any) -> str:  # noqa: N802  (aiosmtpd's name)
-        """Take it."""
-        self.count += 1
-        return "250 OK"
-
-
 @contextmanager
-def neighbours(folder: Path) -> Iterator[tuple[Path, str, MailServer]]:
-    """What the site talks to, on loopback: its configuration file, the URL of a mail server, and that server."""
+def neighbours(folder: Path) -> Iterator[tuple[Path, MailServer]]:
+    """What the site talks to, on loopback: what its configuration file names, and a mail server."""
     usage = ThreadingHTTPServer(("127.0.0.1", 0), Usage)
     Thread(target=usage.serve_forever, daemon=True).start()
-    mails = MailServer()
-    smtp = Controller(mails, hostname="127.0.0.1", port=free_port())
-    smtp.start()
     config = folder / "tetsuzuki.toml"
     url = f"http://127.0.0.1:{usage.server_address[1]}/{{subdomain}}"
     config.write_text(f'[plugins.http_usage]\nurl = "{url}"\n', encoding="utf-8")
     try:
-        yield config, f"smtp://127.0.0.1:{smtp.port}", mails
+        with MailServer() as mails:
+            yield config, mails
     finally:
-        smtp.stop()
         usage.shutdown()
         usage.server_close()
 
@@ -330,8 +316,8 @@ def bench(folder: Path, seconds: int, rounds: int) -> Report:
     """One site, one bare app."""
     wrk = Wrk(folder, seconds)
     url = f"sqlite:///{folder}/tetsuzuki.db"
-    with neighbours(folder) as (config, smtp, mails):
-        filler = Filler(folder, url, config, smtp)
+    with neighbours(folder) as (config, mails):
+        filler = Filler(folder, url, config, mails.url)
         pages = tuple(filler.pages())
         confirmations = filler.confirmations(_MOST_A_SECOND * seconds + _SPARE, rounds)
         applications = filler.applications(_MOST_HASHES_A_SECOND * seconds + _SPARE, rounds)
@@ -346,7 +332,7 @@ def bench(folder: Path, seconds: int, rounds: int) -> Report:
         known.write_text(f"/\t\t{urlencode({'password': PASSWORD})}\n" * _MOST_HASHES_A_SECOND * seconds)
         port = free_port()
         bare_app = [sys.executable, "-m", "benchmarks.bare_page", str(shown), str(port)]
-        more = {"TETSUZUKI_CONFIG": str(config), "TETSUZUKI_SMTP_URL": smtp}
+        more = {"TETSUZUKI_CONFIG": str(config), "TETSUZUKI_SMTP_URL": mails.url}
         with answering(bare_app, port, path="/log-in") as floor, serving(url, more=more) as site:
             figures = list(page_figures(wrk, site, floor, pages, rounds))
             for forms in (confirmations, applications):
@@ -354,7 +340,9 @@ def bench(folder: Path, seconds: int, rounds: int) -> Report:
                 new = list(form_figures(wrk, site, floor, forms, pages[-1], known))
                 figures += new
                 figures.append(
-                    Figure("mails of these", f"{queued(url) - before:,} queued; sent so far {mails.count:,}", "")
+                    Figure(
+                        "mails of these", f"{queued(url) - before:,} queued; sent so far {len(mails.messages):,}", ""
+                    )
                 )
     title = f"Pages under wrk, {CONNECTIONS} connections, {seconds} s, median of {rounds}: SQLite, one process"
     return Report(title, tuple(figures), lists=(("What each costs in the process, without a server", profile),))

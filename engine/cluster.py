@@ -28,7 +28,6 @@ from threading import Condition as Signal
 from threading import Event, Thread
 from typing import Any
 
-import peewee as pw
 import procrastinate
 import psycopg
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
@@ -41,7 +40,7 @@ from engine.dispatch import Dispatcher
 from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown
 from engine.outcomes import Committed
 from engine.runtime import Engine
-from engine.scheduler import AT_ONCE, SWEEP
+from engine.scheduler import AT_ONCE, SWEEP, do_chores, words
 from engine.store import SiteDatabase
 
 log = logging.getLogger("tetsuzuki.cluster")
@@ -288,7 +287,7 @@ class Cluster:
         try:
             yield
         except (Busy, DatabaseAway, OutcomeUnknown) as error:
-            log.warning("%s; the sweep tries again: %s", failure, _words(error))
+            log.warning("%s; the sweep tries again: %s", failure, words(error))
         except Exception:
             log.exception("%s; the sweep tries again", failure)
         finally:
@@ -305,13 +304,7 @@ class Cluster:
     def _sweep_often(self) -> None:
         while not self._stopping.wait(SWEEP.total_seconds()):
             self._look_at_all()
-            for chore in self._chores:
-                try:
-                    chore()
-                except (DatabaseAway, pw.OperationalError, pw.InterfaceError) as error:
-                    log.warning("a chore cannot be done; the sweep tries again: %s", _words(error))
-                except Exception:
-                    log.exception("a chore failed; the next sweep tries again")
+            do_chores(self._chores)
             self._give_back()
 
     def _look_at_all(self) -> None:
@@ -390,7 +383,7 @@ class _Trouble:
     def told(self, error: Exception) -> float:
         """Seconds to wait until the next try."""
         if not self._pause:
-            log.warning("%s until the database is back: %s", self._what, _words(error))
+            log.warning("%s until the database is back: %s", self._what, words(error))
         self._pause = min(self._pause * 2, _PAUSES[1]) or _PAUSES[0]
         return self._pause
 
@@ -405,12 +398,6 @@ def _clock(app: App) -> datetime:
     found = app.connector.get_sync_connector().execute_query_one("SELECT clock_timestamp() AS now")
     now: datetime = found["now"]
     return now
-
-
-def _words(error: BaseException) -> str:
-    """What the driver said, in one line; others say only that something happened."""
-    cause = error.__cause__ or error
-    return " ".join(str(cause).split()) or type(cause).__name__
 
 
 async def _worker(app: App, queue: str, concurrency: int) -> None:

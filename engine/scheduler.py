@@ -9,10 +9,11 @@ due timers before it answers (I3). Several heartbeats on one database share the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
+import peewee as pw
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -197,11 +198,22 @@ class Heartbeat:
         self._drain_outbox()
         self._planned(_TIMERS)
         self._wake(_TIMERS, datetime.now(UTC))
-        for chore in self._chores:
-            try:
-                chore()
-            except (Busy, DatabaseAway) as error:
-                log.warning("a chore cannot be done; the sweep tries again: %s", error)
-            except Exception:
-                log.exception("a chore failed; the next sweep tries again")
+        do_chores(self._chores)
         self._give_back()
+
+
+def do_chores(chores: Iterable[Callable[[], object]]) -> None:
+    """Do each, whatever the others do. One that cannot reach the database is told without a traceback."""
+    for chore in chores:
+        try:
+            chore()
+        except (Busy, DatabaseAway, pw.OperationalError, pw.InterfaceError) as error:
+            log.warning("a chore cannot be done; the sweep tries again: %s", words(error))
+        except Exception:
+            log.exception("a chore failed; the next sweep tries again")
+
+
+def words(error: BaseException) -> str:
+    """What the driver said, in one line; others say only that something happened."""
+    cause = error.__cause__ or error
+    return " ".join(str(cause).split()) or type(cause).__name__

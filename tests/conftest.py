@@ -134,6 +134,14 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     postgres.drop(url)
 
 
+@pytest.fixture(scope="module")
+def module_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """An empty database that the tests of a module use one after another."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated database of each kind (I9)."""

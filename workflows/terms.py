@@ -6,6 +6,7 @@ It states what the user guide states and no more. A company with terms of its ow
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ class TermsOfUse:
         self._catalogue = catalogue
         self._file = file
         self._made = b""
-        self._name = ""
 
     def pdf(self) -> bytes:
         """What `/tos.pdf` serves. Raises OSError where the configured file cannot be read."""
@@ -39,12 +39,10 @@ class TermsOfUse:
 
     def version(self) -> str:
         """Names exactly this document: the first 16 hexadecimal digits of its SHA-256."""
-        if self._file is not None:
-            return _named(self.pdf())
-        self._name = self._name or _named(self.pdf())
-        return self._name
+        return _named(self.pdf())
 
 
+@lru_cache(maxsize=1)
 def _named(document: bytes) -> str:
     return hashlib.sha256(document).hexdigest()[:16]
 

@@ -64,11 +64,6 @@ class Throttles:
         """Count one guess. None: it may be made. Otherwise nothing was counted, and this is how long until it may."""
         return self.reserve_all(((limit, key),), now)
 
-    def wait(self, limit: Limit, key: str, now: datetime | None = None) -> timedelta | None:
-        """What `reserve` would answer now. Counts nothing."""
-        now = now or self._clock()
-        return _wait(limit, _within(limit, self._read(self._bucket(limit, key)), now), now)
-
     def release(self, limit: Limit, key: str, now: datetime | None = None) -> None:
         """Give one guess back, because it was right or was not made after all."""
         now = now or self._clock()

@@ -20,6 +20,7 @@ from plugins.card_stripe import CardStripe
 from plugins.demo_card import DemoCard
 from tests.stories.conftest import eventually
 from tests.stripe_server import StripeServer
+from tests.web.wire import free_port
 from workflows.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
 from workflows.testing import PaymentMethodContract, context
 
@@ -222,8 +223,7 @@ def test_a_demo_reaches_no_stripe_and_nobody_else_has_the_demo() -> None:
 @pytest.fixture(scope="module")
 def localstripe() -> Iterator[str]:
     """localstripe keeps what it knows in a file of its own folder; `--from-scratch` forgets it."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
         [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"],

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
-from http.cookiejar import CookieJar
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import HTTPCookieProcessor, build_opener
+from urllib.error import URLError
 
 import pytest
 from bs4 import BeautifulSoup
 
 from engine.errors import ConfigurationError
 from tests.waiting import until
-from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, Browser, add_customer
+from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
+from tests.web.wire import Wire, WiredBrowser, free_port
 from web.bootstrap import build
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
 from web.settings import read
@@ -91,44 +86,10 @@ def test_a_new_plugin_is_installed_passes_its_contract_and_is_found(shape: str, 
     assert f"    adds {ADDS[shape]}: {NAME}\n" in listed.stdout
 
 
-class Wire:
-    """What `Browser` asks of a client, over HTTP to a process of its own."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._opener = build_opener(HTTPCookieProcessor(CookieJar()))
-
-    def get(self, path: str, **_options: Any) -> Any:
-        return self._answer(path, None)
-
-    def post(self, path: str, data: dict[str, str], **_options: Any) -> Any:
-        return self._answer(path, urlencode(data).encode())
-
-    def _answer(self, path: str, data: bytes | None) -> Any:
-        try:
-            response = self._opener.open(urljoin(self.address, path), data, timeout=30)
-        except HTTPError as error:
-            response = error
-        with response:
-            text = response.read().decode()
-        asked = SimpleNamespace(path=urlsplit(response.url).path)
-        kind = response.headers.get_content_type()
-        return SimpleNamespace(request=asked, status_code=response.status, mimetype=kind, get_data=lambda as_text: text)
-
-
-class WiredBrowser(Browser):
-    """Somebody in front of a site that is served."""
-
-    def __init__(self, address: str) -> None:
-        self.client = Wire(address)  # type: ignore[assignment]
-        self.page, self.path = BeautifulSoup("", "html.parser"), "/"
-
-
 @contextmanager
 def served_demo(folder: Path, installed: Path) -> Iterator[str]:
     """`tetsuzuki demo` in `folder`; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     with (folder / "demo.log").open("wb") as log:
         process = subprocess.Popen(

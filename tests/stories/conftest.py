@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -46,6 +45,7 @@ import web  # noqa: F401  (brings its translations along)
 from engine.text import Text
 from tests.conftest import SECRET, Postgres
 from tests.smtp_server import MailServer, Received
+from tests.web.wire import free_port
 
 T = TypeVar("T")
 
@@ -135,8 +135,7 @@ class Product:
     """The installed product: its commands, the process that serves, its database."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.mail = MailServer()
         self.log = folder / "serve.log"

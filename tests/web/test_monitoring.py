@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.waiting import until
 from tests.web.browser import Browser, add_customer
+from tests.web.wire import free_port
 from web.app import create_app
 from web.bootstrap import Site
 from web.glance import Glance, NoAnswer
@@ -320,9 +320,7 @@ def test_requests_are_counted_by_endpoint_and_never_by_path(watched: Site, maile
 
 
 def test_a_worker_tells_its_own_figures_and_stops_cleanly(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environ = {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(Path(__file__).parents[2]),

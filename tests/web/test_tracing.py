@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gzip
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -29,6 +28,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.waiting import until
 from tests.web.browser import EMAIL, USER_NAME, Browser, add_customer
+from tests.web.wire import Wire, free_port
 from web.app import create_app
 from web.bootstrap import Site
 from web.tracing import Tracing
@@ -227,9 +227,7 @@ def test_a_server_that_is_told_to_stop_sends_its_last_spans_first(
     collector: Collector, sqlite_url: str, tmp_path: Path
 ) -> None:
     """`tetsuzuki serve` forks; the thread that sends must live in the process that answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     environ = {
         **os.environ,
@@ -244,11 +242,9 @@ def test_a_server_that_is_told_to_stop_sends_its_last_spans_first(
     process = subprocess.Popen([sys.executable, "-m", "web", "serve", "--port", str(port)], env=environ)
 
     def answers() -> bool:
-        try:
-            with urlopen(f"{address}/apply", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        with suppress(OSError):
+            return bool(Wire(address).get("/apply").status_code == 200)
+        return False
 
     try:
         until(answers, "an answer")

@@ -80,19 +80,11 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(scope="module")
-def server(postgres: Any) -> Iterator[str]:
-    """A PostgreSQL database that all tests of this file use one after another."""
-    url = postgres.create()
-    yield url
-    postgres.drop(url)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[pw.Database]:
     """An empty, migrated database, which all records use."""
     on_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path}/site.db" if on_sqlite else request.getfixturevalue("server")
+    url = f"sqlite:///{tmp_path}/site.db" if on_sqlite else request.getfixturevalue("module_postgres_url")
     opened: Any = open_database(url, pool=THREADS + 4)
     if not on_sqlite:
         database.execute_sql("DROP SCHEMA public CASCADE")

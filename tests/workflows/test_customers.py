@@ -61,19 +61,13 @@ FULL: Mapping[str, str] = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(postgres: Any) -> Iterator[str]:
-    """An empty PostgreSQL database that all tests of this file use one after another."""
-    url = postgres.create()
-    yield url
-    postgres.drop(url)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[pw.Database]:
     """An empty database that all records use."""
     sqlite = request.param == "sqlite"
-    opened = open_database(f"sqlite:///{tmp_path}/site.db" if sqlite else request.getfixturevalue("server"))
+    opened = open_database(
+        f"sqlite:///{tmp_path}/site.db" if sqlite else request.getfixturevalue("module_postgres_url")
+    )
     opened.drop_tables(RECORDS)
     opened.create_tables(RECORDS)
     yield opened
@@ -527,9 +521,9 @@ def test_import_inside_a_transaction_that_fails_leaves_nothing(db: pw.Database) 
     assert everything() == [[], []]
 
 
-def test_same_customer_written_meanwhile_is_a_conflict(server: str) -> None:
+def test_same_customer_written_meanwhile_is_a_conflict(module_postgres_url: str) -> None:
     """PostgreSQL only: SQLite lets nobody write meanwhile."""
-    opened = open_database(server)
+    opened = open_database(module_postgres_url)
     opened.drop_tables(RECORDS)
     opened.create_tables(RECORDS)
     rows = [row(customer_number=f"A{number:08}", subdomain=f"s{number}") for number in range(1000)]
