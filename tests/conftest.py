@@ -134,6 +134,14 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     postgres.drop(url)
 
 
+@pytest.fixture
+def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database without any table."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
 @pytest.fixture(scope="module")
 def module_postgres_url(postgres: Postgres) -> Iterator[str]:
     """An empty database that the tests of a module use one after another."""
