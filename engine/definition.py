@@ -81,7 +81,10 @@ SYSTEM_ACTOR = Actor("system")
 
 @dataclass(slots=True)
 class Instance:
-    """One running procedure as the database knows it. `head` is the HMAC of its last history entry (I8)."""
+    """One running procedure as the database knows it. `head` is the HMAC of its last history entry (I8).
+
+    `nonce` was drawn at random (see `links`); it is empty where the instance began before there was one.
+    """
 
     id: int
     workflow: str
@@ -91,6 +94,7 @@ class Instance:
     seq: int
     generation: int
     head: bytes
+    nonce: bytes = b""
 
 
 class Records(Protocol):

@@ -28,7 +28,9 @@ from engine.store import Row, Unit, from_db, storable, to_db
 
 log = logging.getLogger("tetsuzuki.dispatch")
 
-_COLUMNS = "instance_id, seq, position, name, language, figures, generation, attempts, claims, delivered, deadline_at"
+_COLUMNS = (
+    "instance_id, seq, position, name, language, figures, generation, attempts, claims, delivered, deadline_at, nonce"
+)
 _UNBLOCKED = """
     o.state IN ('waiting', 'leased') AND NOT EXISTS (
         SELECT 1 FROM outbox e WHERE e.instance_id = o.instance_id AND e.kind = o.kind AND e.recipient = o.recipient
@@ -174,7 +176,7 @@ class Dispatcher:
         self, claim: Claim, effect: Effect, workflow: Workflow, found: Instance, unit: Unit
     ) -> tuple[Outcome, Callable[[], Outcome] | None]:
         """The call that delivers, or the outcome where there is nothing to call."""
-        key = self.engine.effect_key(claim.instance, claim.seq, claim.position)
+        key = self.engine.key_of(claim)
         figures = json.loads(claim.figures)
         if effect.kind == "mail":
             mailer = self.mailers.get(self.mailer)
@@ -294,4 +296,5 @@ def _claim(row: Row) -> Claim:
         claims=row[8],
         delivered=bool(row[9]),
         deadline_at=from_db(row[10]),
+        nonce=bytes(row[11]),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine import chain
+from engine import chain, links
 from engine.definition import Actor, Instance
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.runtime import Engine, opened
@@ -100,8 +100,9 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
             # Whoever has the mail that went to the wrong address must not hold a working link.
             engine.renew_link(unit, found)
             unit.write(
-                "UPDATE outbox SET generation = ?, delivered = 0 WHERE instance_id = ? AND seq = ? AND position = ?",
-                (found.generation, found.id, *place),
+                "UPDATE outbox SET generation = ?, nonce = ?, delivered = 0 "
+                "WHERE instance_id = ? AND seq = ? AND position = ?",
+                (found.generation, links.drawn(), found.id, *place),
             )
         again(unit, found, place, now)
 

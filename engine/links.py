@@ -1,17 +1,27 @@
-"""Mailed links: derived when they are needed, never stored (I11).
+"""Mailed links and idempotency keys.
 
-A link's text is the instance's number in base 36 followed by 25 characters of base-36 HMAC-SHA256 over purpose,
-instance and generation: 129 bits, lower-case letters and digits only, so that no mail program can break it at a sign
-and the last character is what the manual says it is (G24). Who raises the generation kills the link before.
+A link is derived when it is needed and never stored (I11). Its text is the instance's number in base 36 followed by 25
+characters of base-36 HMAC-SHA256 over purpose, instance, generation and nonce: 129 bits, lower-case letters and digits
+only, so that no mail program can break it at a sign and the last character is what the manual says it is (G24). Whoever
+raises the generation and renews the nonce kills the link before.
+
+A nonce is drawn at random and stored. It is no secret: without the key nothing follows from it. It makes what was
+derived from it unique for ever. Numbers and generations are not: a database that was restored from a backup gives them
+again, and a link that was mailed in the time between must open nothing then. An instance has two, of 16 bytes each: the
+first stays as long as the instance does, the second is renewed with the link. A row of the outbox has one, and it
+stands in the Message-ID. What was written before there were nonces has an empty one, and keeps the derivation without.
 """
 
 from __future__ import annotations
 
 import hmac
+import os
 
 from engine.definition import HOLDER
 
 TOKEN_LENGTH = 25
+NONCE = 16  # bytes
+_NONE = bytes(NONCE)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 _RANGE = 36**TOKEN_LENGTH
@@ -30,15 +40,31 @@ def base36(number: int) -> str:
     return "".join(pairs).lstrip("0") or "0"
 
 
-def token(key: bytes, purpose: str, instance: int, generation: int) -> str:
+def drawn() -> bytes:
+    """The nonce of a row of the outbox."""
+    return os.urandom(NONCE)
+
+
+def drawn_twice() -> bytes:
+    """The two nonces of a new instance."""
+    return os.urandom(2 * NONCE)
+
+
+def renewed(nonce: bytes) -> bytes:
+    """An instance's nonces with the link's drawn anew. Where there were none, the first says so with zeros."""
+    return (nonce[:NONCE] or _NONE) + os.urandom(NONCE)
+
+
+def token(key: bytes, purpose: str, instance: int, generation: int, nonce: bytes = b"") -> str:
     """The secret part of a link."""
-    mac = hmac.digest(key, f"{purpose}\n{instance}\n{generation}".encode(), "sha256")
+    about = f"{purpose}\n{instance}\n{generation}\n{nonce.hex()}" if nonce else f"{purpose}\n{instance}\n{generation}"
+    mac = hmac.digest(key, about.encode(), "sha256")
     return base36(int.from_bytes(mac, "big") % _RANGE).rjust(TOKEN_LENGTH, "0")
 
 
-def link(key: bytes, purpose: str, instance: int, generation: int) -> str:
+def link(key: bytes, purpose: str, instance: int, generation: int, nonce: bytes = b"") -> str:
     """A link's text, to be put behind its path."""
-    return base36(instance) + token(key, purpose, instance, generation)
+    return base36(instance) + token(key, purpose, instance, generation, nonce)
 
 
 def purpose_of(workflow: str, role: str) -> str:
@@ -55,6 +81,17 @@ def instance_of(text: str) -> int | None:
     return found if 0 < found < 2**63 and base36(found) == number else None
 
 
-def is_genuine(text: str, key: bytes, purpose: str, instance: int, generation: int) -> bool:
+def is_genuine(text: str, key: bytes, purpose: str, instance: int, generation: int, nonce: bytes = b"") -> bool:
     """Whether it is this instance's current link; takes the same time for every wrong one."""
-    return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), link(key, purpose, instance, generation).encode())
+    current = link(key, purpose, instance, generation, nonce).encode()
+    return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), current)
+
+
+def effect_key(key: bytes, instance: int, seq: int, position: int, nonce: bytes) -> str:
+    """An effect's idempotency key, from what its row of the outbox holds; that of the instance itself as its effect
+    (0, 0), with the instance's nonces."""
+    place = f"{instance}.{seq}.{position}"
+    unique = nonce[:NONCE]
+    if not unique or unique == _NONE:
+        return f"{place}.{hmac.digest(key, place.encode(), 'sha256').hex()[:12]}"
+    return f"{place}.{unique.hex()}"

@@ -84,6 +84,7 @@ class Claim:
     claims: int
     delivered: bool
     deadline_at: datetime
+    nonce: bytes
 
 
 @dataclass(slots=True)

@@ -396,5 +396,5 @@ class PostgresStore:
         rows = unit.rows(_INSTANCE_TIMERS_CLOCK, (instance,))  # one statement, so that they fit together
         if not rows:
             raise UnknownInstance(f"There is no procedure {instance}.")
-        timers = [Due(row[8], from_db(row[9]), row[10]) for row in rows if row[8] is not None]
-        return instance_of(rows[0]), timers, self.clock() if self.clock is not None else from_db(rows[0][11])
+        timers = [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
+        return instance_of(rows[0]), timers, self.clock() if self.clock is not None else from_db(rows[0][12])

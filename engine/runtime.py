@@ -78,6 +78,7 @@ _CANCEL = (
     "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
 )
 _EFFECT_STATE = "SELECT state, generation FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
+_EFFECT_NONCE = "SELECT nonce FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
 _MOST_TIMERS_AT_ONCE = 1000  # a definition whose timers go round in circles must not hold the lock for ever
 
 
@@ -150,7 +151,7 @@ class Engine:
     def link(self, instance: Instance, role: str = HOLDER) -> str:
         """The text of an instance's current mailed link. It is a secret: show it to the mail's reader alone."""
         purpose = links.purpose_of(instance.workflow, role)
-        return links.link(self._link_key, purpose, instance.id, instance.generation)
+        return links.link(self._link_key, purpose, instance.id, instance.generation, instance.nonce)
 
     def open_link(self, purpose: str, text: str) -> int | None:
         """The instance whose current link this is; None where it is not genuine, was replaced, or is of another
@@ -164,17 +165,34 @@ class Engine:
         if number is None:
             return None
         with self.store.reading() as unit:
-            rows = unit.rows("SELECT workflow, version, subject, generation FROM instance WHERE id = ?", (number,))
+            rows = unit.rows(
+                "SELECT workflow, version, subject, generation, nonce FROM instance WHERE id = ?", (number,)
+            )
         if not rows or rows[0][0] != purpose:
             return None
-        workflow, version, subject, generation = rows[0]
-        role = self._role_of(text, Instance(number, workflow, version, subject, "", 0, generation, b""))
+        workflow, version, subject, generation, nonce = rows[0]
+        role = self._role_of(text, Instance(number, workflow, version, subject, "", 0, generation, b"", bytes(nonce)))
         return (number, role) if role else None
 
     def effect_key(self, instance: int, seq: int, position: int) -> str:
-        """An effect's idempotency key: the same on every attempt, another one on any other site (I5)."""
-        place = f"{instance}.{seq}.{position}"
-        return f"{place}.{hmac.digest(self._link_key, place.encode(), 'sha256').hex()[:12]}"
+        """An effect's idempotency key: the same on every attempt, and never that of another one (I5).
+
+        Raises UnknownEffect.
+        """
+        with self.store.reading() as unit:
+            rows = unit.rows(_EFFECT_NONCE, (instance, seq, position))
+        if not rows:
+            raise UnknownEffect(f"There is no effect {instance}.{seq}.{position}.")
+        return links.effect_key(self._link_key, instance, seq, position, bytes(rows[0][0]))
+
+    def key_of(self, claim: Claim) -> str:
+        """The idempotency key of a claimed effect."""
+        return links.effect_key(self._link_key, claim.instance, claim.seq, claim.position, claim.nonce)
+
+    def instance_key(self, instance: int) -> str:
+        """An idempotency key for what is done once for an instance, outside of its effects. Raises UnknownInstance."""
+        found, _, _ = self._read(instance)
+        return links.effect_key(self._link_key, instance, 0, 0, found.nonce)
 
     # -- doing --------------------------------------------------------------------------------------------------------
 
@@ -198,7 +216,9 @@ class Engine:
             if key is not None and (repeated := self._keys.repeated(unit, actor, key, START_EVENT, about, data)):
                 unit.unchanged = True
                 return repeated
-            instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"")
+            instance = Instance(
+                number, definition.name, definition.version, subject, "", 0, 0, b"", links.drawn_twice()
+            )
             committed.about = instance
             attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self.site)
             if not start.allow.holds(attempt):
@@ -559,7 +579,7 @@ class Engine:
         definition = self.workflows.get((found.workflow, found.version))
         for role in definition.link_roles if definition is not None else (HOLDER,):
             purpose = links.purpose_of(found.workflow, role)
-            if links.is_genuine(proof, self._link_key, purpose, found.id, found.generation):
+            if links.is_genuine(proof, self._link_key, purpose, found.id, found.generation, found.nonce):
                 return role
         return ""
 
@@ -618,9 +638,19 @@ class Engine:
         mac = chain.seal(self._history_key, found, seq, event, source, target, actor, at, due, data, found.head)
         if seq == 1:
             unit.write(
-                "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (found.id, found.workflow, found.version, found.subject, target, seq, found.generation, mac),
+                "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head, nonce) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    found.id,
+                    found.workflow,
+                    found.version,
+                    found.subject,
+                    target,
+                    seq,
+                    found.generation,
+                    mac,
+                    found.nonce,
+                ),
             )
         else:
             unit.write("UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?", (target, seq, mac, found.id))
@@ -671,10 +701,11 @@ class Engine:
             leased = self.hands_over and found.seq == 1 and effect.channel not in taken
             taken.add(effect.channel)
             deadline_at = now + effect.retry.deadline
+            nonce = links.drawn()
             unit.write(
                 "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, "
-                "state, attempts, claims, delivered, due_at, deadline_at, leased_by, error) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, '')",
+                "state, attempts, claims, delivered, due_at, deadline_at, leased_by, error, nonce) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, '', ?)",
                 (
                     found.id,
                     found.seq,
@@ -691,6 +722,7 @@ class Engine:
                     to_db(now + self.lease) if leased else to_db(now),
                     to_db(deadline_at),
                     self.worker if leased else "",
+                    nonce,
                 ),
             )
             if leased:
@@ -709,6 +741,7 @@ class Engine:
                         claims=1,
                         delivered=False,
                         deadline_at=deadline_at,
+                        nonce=nonce,
                     )
                 )
             committed.effects += 1
@@ -721,7 +754,10 @@ class Engine:
         Whoever calls it writes the generation into history, as `chain.LINK`: it is sealed there (I8).
         """
         found.generation += 1
-        unit.write("UPDATE instance SET generation = ? WHERE id = ?", (found.generation, found.id))
+        found.nonce = links.renewed(found.nonce)
+        unit.write(
+            "UPDATE instance SET generation = ?, nonce = ? WHERE id = ?", (found.generation, found.nonce, found.id)
+        )
         carriers = tuple(dict.fromkeys(effect.name for effect in self.workflow(found).all_effects() if effect.link))
         if carriers:
             unit.write(_CANCEL.format(", ".join("?" * len(carriers))), (found.id, *carriers))

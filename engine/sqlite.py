@@ -204,7 +204,7 @@ _DUE = INSTANCE_AND_TIMERS.replace(
 def _unjoin(rows: list[Row], instance: int) -> tuple[Instance, list[Due]]:
     if not rows:
         raise UnknownInstance(f"There is no procedure {instance}.")
-    return instance_of(rows[0]), [Due(row[8], from_db(row[9]), row[10]) for row in rows if row[8] is not None]
+    return instance_of(rows[0]), [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
 
 
 class SqliteUnit(Unit):
@@ -362,9 +362,9 @@ class SqliteStore:
             found = opened.get(row[0])
             if found is None:
                 found = opened[row[0]] = instance_of(row), []
-            if (row[0], row[8]) not in known:
-                known.add((row[0], row[8]))
-                found[1].append(Due(row[8], from_db(row[9]), row[10]))
+            if (row[0], row[9]) not in known:
+                known.add((row[0], row[9]))
+                found[1].append(Due(row[9], from_db(row[10]), row[11]))
         return list(opened.values()), self.now()
 
     def run(self, call: Callable[[SqliteUnit], T], *, many: bool = False) -> T:

@@ -322,15 +322,14 @@ class Store(Protocol):
         """An instance with its timers, unlocked, and the time."""
 
 
-INSTANCE = (
-    "SELECT i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head FROM instance i WHERE i.id = ?"
-)
+_COLUMNS = "i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, i.nonce"
+INSTANCE = f"SELECT {_COLUMNS} FROM instance i WHERE i.id = ?"
 INSTANCE_AND_TIMERS = (
-    "SELECT i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, "
-    "t.event, t.due_at, t.failures FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?"
+    f"SELECT {_COLUMNS}, t.event, t.due_at, t.failures "
+    "FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?"
 )
 
 
 def instance_of(row: Row) -> Instance:
     """An instance of the columns of `INSTANCE`."""
-    return Instance(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]))
+    return Instance(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), bytes(row[8]))

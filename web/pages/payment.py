@@ -214,7 +214,7 @@ def open_page(instance: int) -> AnyResponse:
     if method is None or "open_page" not in _offered(instance):
         flash(str(_MOVED_ON))
         return here
-    context, key = _context(mandate), site().engine.effect_key(instance, 0, 0)
+    context, key = _context(mandate), site().engine.instance_key(instance)
     begun = payment_calls.begun(method, context, facts_of(mandate), secret_of(site().services, mandate), key)
     if not isinstance(begun, Redirect) or not begun.reference:
         flash(str(_NO_ANSWER))
@@ -414,7 +414,7 @@ def _document(mandate: Mandate) -> Document | None:
     method = site().services.payment_methods.get(mandate.method)
     if method is None or method.way != "form" or not mandate.sealed or mandate.ended_on is not None:
         return None
-    key = site().engine.effect_key(mandate.instance, 0, 0)
+    key = site().engine.instance_key(mandate.instance)
     data = secret_of(site().services, mandate)
     begun = payment_calls.begun(method, _context(mandate), facts_of(mandate), data, key)
     return begun if isinstance(begun, Document) else None

@@ -158,7 +158,7 @@ class Announcer:
         recipient = self._recipient(row.recipient)
         if recipient is None:
             return Failed("no_recipient", f"{row.recipient} is gone")
-        key = f"notice-{notice.id}.{revision.number}.{row.id}"
+        key = f"notice-{notice.id}.{revision.number}.{bytes(row.nonce).hex() or row.id}"
         try:
             return outcome_of(channel.deliver(self.published(notice), self.revision(notice, revision), recipient, key))
         except (Exception, SystemExit) as error:
