@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 from engine.definition import Instance
+
+ToText = Callable[[datetime], str]
+"""How the tables write a time."""
 
 MIGRATE_EVENT = "migrate"
 
@@ -79,9 +82,11 @@ class Entry:
         return (self.at - self.due_at).total_seconds() if self.due_at is not None else None
 
 
-def faults(key: bytes, instance: Instance, entries: Sequence[Entry], to_text: object) -> list[str]:
-    """What does not fit in a chain, as sentences; empty where all is well. `to_text` writes a time as the tables do."""
-    assert callable(to_text)
+def faults(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], to_text: ToText) -> list[str]:
+    """What does not fit in a chain, as sentences; empty where all is well. `to_text` writes a time as the tables do.
+
+    Each entry may be sealed with any of the keys: a chain goes on with a new one where the old one left off.
+    """
     found: list[str] = []
     before, state = b"", ""
     versions = _versions(instance, entries)
@@ -91,21 +96,7 @@ def faults(key: bytes, instance: Instance, entries: Sequence[Entry], to_text: ob
             break
         if entry.source != state:
             found.append(f"entry {place} begins in {entry.source!r}, the one before ended in {state!r}")
-        due_at = to_text(entry.due_at) if entry.due_at is not None else None
-        mac = seal(
-            key,
-            replace(instance, version=versions[place - 1]),
-            entry.seq,
-            entry.event,
-            entry.source,
-            entry.target,
-            entry.actor,
-            to_text(entry.at),
-            due_at,
-            entry.data,
-            before,
-        )
-        if not hmac.compare_digest(mac, entry.mac):
+        if not is_genuine(keys, instance, versions[place - 1], entry, before, to_text):
             found.append(f"entry {place} ({entry.event}) was changed, or SECRET_KEY is another one")
         before, state = entry.mac, entry.target
     if not found:
@@ -120,6 +111,30 @@ def faults(key: bytes, instance: Instance, entries: Sequence[Entry], to_text: ob
         elif instance.state != state:
             found.append(f"history ends in {state!r}, the instance says {instance.state!r}")
     return found
+
+
+def is_genuine(
+    keys: Sequence[bytes], instance: Instance, version: int, entry: Entry, before: bytes, to_text: ToText
+) -> bool:
+    """Whether an entry is as one of the keys sealed it, behind the seal `before`."""
+    return any(hmac.compare_digest(seal_of(key, instance, version, entry, before, to_text), entry.mac) for key in keys)
+
+
+def seal_of(key: bytes, instance: Instance, version: int, entry: Entry, before: bytes, to_text: ToText) -> bytes:
+    """The seal that an entry, as it was read, has under a key."""
+    return seal(
+        key,
+        replace(instance, version=version),
+        entry.seq,
+        entry.event,
+        entry.source,
+        entry.target,
+        entry.actor,
+        to_text(entry.at),
+        to_text(entry.due_at) if entry.due_at is not None else None,
+        entry.data,
+        before,
+    )
 
 
 def _generation(entries: Sequence[Entry]) -> int:

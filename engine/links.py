@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import Sequence
 
 from engine.definition import HOLDER
 
@@ -81,10 +82,12 @@ def instance_of(text: str) -> int | None:
     return found if 0 < found < 2**63 and base36(found) == number else None
 
 
-def is_genuine(text: str, key: bytes, purpose: str, instance: int, generation: int, nonce: bytes = b"") -> bool:
-    """Whether it is this instance's current link; takes the same time for every wrong one."""
-    current = link(key, purpose, instance, generation, nonce).encode()
-    return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), current)
+def is_genuine(
+    text: str, keys: Sequence[bytes], purpose: str, instance: int, generation: int, nonce: bytes = b""
+) -> bool:
+    """Whether it is this instance's current link, of any of the keys; takes the same time for every wrong one."""
+    given = text.encode("utf-8", "surrogatepass")
+    return any(hmac.compare_digest(given, link(key, purpose, instance, generation, nonce).encode()) for key in keys)
 
 
 def effect_key(key: bytes, instance: int, seq: int, position: int, nonce: bytes) -> str:

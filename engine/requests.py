@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -37,14 +37,18 @@ def without_secrets(value: Any) -> Any:
 
 
 class RequestKeys:
-    """The keys that were used. `key` makes digests that tell nothing to who reads the database."""
+    """The keys that were used. `secrets`, newest first, make digests that tell nothing to who reads the database."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._secrets = tuple(secrets)
 
-    def _digest(self, event: str, about: str | int, data: Any) -> bytes:
+    def _digest(self, secret: bytes, event: str, about: str | int, data: Any) -> bytes:
         content = chain.canonical([event, about, without_secrets(data)])
-        return hmac.digest(self._key, content.encode("utf-8", "surrogatepass"), "sha256")
+        return hmac.digest(secret, content.encode("utf-8", "surrogatepass"), "sha256")
+
+    def _is_same(self, digest: bytes, event: str, about: str | int, data: Any) -> bool:
+        """Whether a digest is of these contents, under any of the secrets."""
+        return any(hmac.compare_digest(digest, self._digest(one, event, about, data)) for one in self._secrets)
 
     def repeated(self, unit: Unit, actor: Actor, key: str, event: str, about: str | int, data: Any) -> Outcome | None:
         """The first outcome, where this actor has used this key before. Two at once take turns."""
@@ -57,7 +61,7 @@ class RequestKeys:
         if not found:
             return None
         digest, number, seq, done, source, target, at = found[0]
-        if number is None or not hmac.compare_digest(bytes(digest), self._digest(event, about, data)):
+        if number is None or not self._is_same(bytes(digest), event, about, data):
             raise KeyReused
         return Outcome(number, seq, done, source, target, from_db(at), repeated=True)
 
@@ -66,7 +70,13 @@ class RequestKeys:
     ) -> None:
         unit.write(
             "INSERT INTO request (actor, key, instance_id, seq, digest) VALUES (?, ?, ?, ?, ?)",
-            (str(actor), _short(key), outcome.instance, outcome.seq, self._digest(event, about, data)),
+            (
+                str(actor),
+                _short(key),
+                outcome.instance,
+                outcome.seq,
+                self._digest(self._secrets[0], event, about, data),
+            ),
         )
 
 

@@ -11,7 +11,6 @@ the COMMIT.
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import random
@@ -55,10 +54,12 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
+from engine.keyring import Keyring, derive
 from engine.observe import DUE, Observer
 from engine.outcomes import Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
 from engine.requests import RequestKeys, without_secrets
 from engine.store import (
+    INSTANCE,
     Due,
     Opened,
     SiteDatabase,
@@ -66,6 +67,7 @@ from engine.store import (
     Unit,
     Violation,
     from_db,
+    instance_of,
     to_db,
 )
 
@@ -78,6 +80,10 @@ _CANCEL = (
     "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
 )
 _EFFECT_STATE = "SELECT state, generation FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
+_DRAWS = "+"  # stands behind the name of a worker that knows nonces, in the leases that it takes
+_MAILED_WITHOUT_NONCE = (
+    "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND leased_by <> '' AND leased_by NOT LIKE ?"
+)
 _EFFECT_NONCE = "SELECT nonce FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
 _MOST_TIMERS_AT_ONCE = 1000  # a definition whose timers go round in circles must not hold the lock for ever
 
@@ -99,7 +105,8 @@ def _pointless(workflow: Workflow, source: str, target: str) -> tuple[str, ...]:
 class Engine:
     """Runs workflows on one database.
 
-    `secret` seals history and derives links; whoever changes it breaks both. `clock` replaces the database's time.
+    `secret` seals history and derives links: one key, or several with the newest first, which seals while each of them
+    verifies (`keyring`). `clock` replaces the database's time.
     `worker` names this process in leases. `lease` is how long a delivery may take before another worker may try: more
     than twice the time that the slowest plugin allows itself. `site` is what rules may know of the site, as
     `Attempt.site`.
@@ -112,7 +119,7 @@ class Engine:
         db: SiteDatabase,
         workflows: Iterable[Workflow],
         *,
-        secret: bytes,
+        secret: bytes | Sequence[bytes] | Keyring,
         clock: Callable[[], datetime] | None = None,
         chance: Callable[[], float] = random.random,
         worker: str = "engine",
@@ -125,16 +132,19 @@ class Engine:
         self.workflows = {(workflow.name, workflow.version): workflow for workflow in workflows}
         self.newest = {name: self.workflows[name, version] for name, version in sorted(self.workflows)}
         self.chance = chance
-        self.worker = worker
+        self.worker = worker + _DRAWS
         self.lease = lease
         self.render = render
         self.site = site
         self.hands_over = False
         self.on_commit: Callable[[Committed], None] | None = None
         self.observer: Observer | None = None
-        self._history_key = hmac.digest(secret, b"tetsuzuki history", "sha256")
-        self._link_key = hmac.digest(secret, b"tetsuzuki links", "sha256")
-        self._keys = RequestKeys(hmac.digest(secret, b"tetsuzuki requests", "sha256"))
+        self.keyring = Keyring.of(secret)
+        self.history_keys = self.keyring.derived("tetsuzuki history")
+        self._link_keys = self.keyring.derived("tetsuzuki links")
+        self._history_key, self._link_key = self.history_keys[0], self._link_keys[0]
+        self._effect_key = derive(self.keyring.oldest, "tetsuzuki links")
+        self._keys = RequestKeys(self.keyring.derived("tetsuzuki requests"))
 
     # -- what it knows ------------------------------------------------------------------------------------------------
 
@@ -165,13 +175,10 @@ class Engine:
         if number is None:
             return None
         with self.store.reading() as unit:
-            rows = unit.rows(
-                "SELECT workflow, version, subject, generation, nonce FROM instance WHERE id = ?", (number,)
-            )
-        if not rows or rows[0][0] != purpose:
-            return None
-        workflow, version, subject, generation, nonce = rows[0]
-        role = self._role_of(text, Instance(number, workflow, version, subject, "", 0, generation, b"", bytes(nonce)))
+            rows = unit.rows(INSTANCE, (number,))
+            if not rows or rows[0][1] != purpose:
+                return None
+            role = self._role_of(text, instance_of(rows[0]), unit)
         return (number, role) if role else None
 
     def effect_key(self, instance: int, seq: int, position: int) -> str:
@@ -183,16 +190,16 @@ class Engine:
             rows = unit.rows(_EFFECT_NONCE, (instance, seq, position))
         if not rows:
             raise UnknownEffect(f"There is no effect {instance}.{seq}.{position}.")
-        return links.effect_key(self._link_key, instance, seq, position, bytes(rows[0][0]))
+        return links.effect_key(self._effect_key, instance, seq, position, bytes(rows[0][0]))
 
     def key_of(self, claim: Claim) -> str:
         """The idempotency key of a claimed effect."""
-        return links.effect_key(self._link_key, claim.instance, claim.seq, claim.position, claim.nonce)
+        return links.effect_key(self._effect_key, claim.instance, claim.seq, claim.position, claim.nonce)
 
     def instance_key(self, instance: int) -> str:
         """An idempotency key for what is done once for an instance, outside of its effects. Raises UnknownInstance."""
         found, _, _ = self._read(instance)
-        return links.effect_key(self._link_key, instance, 0, 0, found.nonce)
+        return links.effect_key(self._effect_key, instance, 0, 0, found.nonce)
 
     # -- doing --------------------------------------------------------------------------------------------------------
 
@@ -396,7 +403,7 @@ class Engine:
             explanations = []
             for event in workflow.events[found.state]:
                 attempt = Attempt(found, event, actor, None, sight.now, sight.now, unit, site=self.site)
-                attempt.link = self._role_of(actor.proof, found)
+                attempt.link = self._role_of(actor.proof, found, unit)
                 for transition in workflow.outgoing[found.state, event]:
                     reasons = []
                     if not transition.allow.holds(attempt):
@@ -455,7 +462,7 @@ class Engine:
         """What is wrong with an instance's history; empty where its chain holds (I8)."""
         with self.store.snapshot() as unit:
             found, _, _ = self.store.read(unit, instance)
-            return chain.faults(self._history_key, found, self._entries(unit, instance), to_db)
+            return chain.faults(self.history_keys, found, self._entries(unit, instance), to_db)
 
     def find(self, workflow: str, subject: str) -> tuple[int, ...]:
         """The instances of a workflow about a subject, newest first."""
@@ -534,7 +541,7 @@ class Engine:
         found = attempt.instance
         workflow = self.workflow(found)
         if attempt.actor.proof:
-            attempt.link = self._role_of(attempt.actor.proof, found)
+            attempt.link = self._role_of(attempt.actor.proof, found, unit)
         step = machine.step(workflow, found.state, attempt.event, self._verdicts(workflow, attempt))
         transition = step.transition
         if transition is None:
@@ -572,14 +579,24 @@ class Engine:
                 break
         return verdicts
 
-    def _role_of(self, proof: str, found: Instance) -> str:
-        """Whose link `proof` is, among those that this instance mails; empty where it is none of them."""
+    def _role_of(self, proof: str, found: Instance, unit: Unit) -> str:
+        """Whose link `proof` is, among those that this instance mails; empty where it is none of them.
+
+        While machines are upgraded one after another, a worker of the version before knows no nonces, and mails a link
+        without. That link is as good as any, where such a worker did claim a mail of this instance.
+        """
         if not proof:
             return ""
         definition = self.workflows.get((found.workflow, found.version))
         for role in definition.link_roles if definition is not None else (HOLDER,):
             purpose = links.purpose_of(found.workflow, role)
-            if links.is_genuine(proof, self._link_key, purpose, found.id, found.generation, found.nonce):
+            if links.is_genuine(proof, self._link_keys, purpose, found.id, found.generation, found.nonce):
+                return role
+            if (
+                found.nonce
+                and links.is_genuine(proof, self._link_keys, purpose, found.id, found.generation)
+                and unit.rows(_MAILED_WITHOUT_NONCE, (found.id, found.generation, f"%{_DRAWS}"))
+            ):
                 return role
         return ""
 

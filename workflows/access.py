@@ -26,6 +26,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.definition import Refusal, Secret
+from engine.keyring import Keyring
 from engine.prepared import prepared
 from engine.store import Clock, transaction
 from engine.text import _
@@ -126,7 +127,7 @@ class Access:
 
     def __init__(
         self,
-        secret: bytes,
+        secret: bytes | Sequence[bytes] | Keyring,
         hasher: Hasher,
         catalogue: Catalogue,
         throttles: Throttles,

@@ -33,6 +33,7 @@ import pyotp
 
 from engine.definition import Refusal, Secret
 from engine.errors import EngineError
+from engine.keyring import Keyring
 from engine.store import Clock, transaction
 from engine.text import Text, _
 from workflows import inputs, passwords
@@ -137,7 +138,7 @@ class Staff:
 
     def __init__(
         self,
-        secret: bytes,
+        secret: bytes | Sequence[bytes] | Keyring,
         hasher: Hasher,
         vault: Vault,
         throttles: Throttles,

@@ -26,6 +26,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 from engine.definition import Refusal
+from engine.keyring import Keyring
 from engine.prepared import prepared
 from engine.store import Clock, database, transaction
 from engine.text import _
@@ -50,14 +51,15 @@ Guess = tuple[Limit, str]
 
 
 class Throttles:
-    """Counts guesses in the database. Keys (addresses, customer numbers) are stored only as HMAC-SHA256.
+    """Counts guesses in the database. Keys (addresses, customer numbers) are stored only as HMAC-SHA256, under the
+    newest secret: with a new one every bucket begins anew.
 
     `now` is aware; where it is None, `clock` tells it. Nothing here may run inside a transaction: its rollback would
     give the guess back (RuntimeError).
     """
 
-    def __init__(self, secret: bytes, clock: Clock) -> None:
-        self._secret = secret
+    def __init__(self, secret: bytes | Sequence[bytes] | Keyring, clock: Clock) -> None:
+        self._secret = Keyring.of(secret).newest
         self._clock = clock
 
     def reserve(self, limit: Limit, key: str, now: datetime | None = None) -> timedelta | None:

@@ -6,15 +6,17 @@ be opened for another.
 
 from __future__ import annotations
 
-import hmac
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from contextlib import suppress
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from engine.definition import Secret
 from engine.errors import EngineError
+from engine.keyring import Keyring
 
 _NONCE = 12  # bytes, as GCM wants it
 
@@ -24,20 +26,24 @@ class Unreadable(EngineError):
 
 
 class Vault:
-    """Seals texts and opens them again. `secret` is the site's SECRET_KEY; who changes it loses what was sealed."""
+    """Seals texts and opens them again. `secret` is the site's SECRET_KEY, or several with the newest first: the newest
+    seals, each of them opens."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._aead = AESGCM(hmac.digest(secret, b"tetsuzuki vault", "sha256"))
+    def __init__(self, secret: bytes | Sequence[bytes] | Keyring) -> None:
+        self._aeads = tuple(AESGCM(key) for key in Keyring.of(secret).derived("tetsuzuki vault"))
 
     def seal(self, text: str, purpose: str) -> str:
         """`text` as ASCII that nobody can read, a new one each time."""
         nonce = os.urandom(_NONCE)
-        return urlsafe_b64encode(nonce + self._aead.encrypt(nonce, text.encode(), purpose.encode())).decode()
+        return urlsafe_b64encode(nonce + self._aeads[0].encrypt(nonce, text.encode(), purpose.encode())).decode()
 
     def open(self, sealed: str, purpose: str) -> Secret:
         """The text again. Raises Unreadable where it was changed, or sealed with another secret or purpose."""
         try:
             raw = urlsafe_b64decode(sealed)
-            return Secret(self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode()).decode())
-        except (InvalidTag, ValueError) as error:
+        except ValueError as error:
             raise Unreadable from error
+        for aead in self._aeads:
+            with suppress(InvalidTag, ValueError):
+                return Secret(aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode()).decode())
+        raise Unreadable

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.links import TOKEN_LENGTH, base36, instance_of, is_genuine, link, token
+from engine.links import (
+    TOKEN_LENGTH,
+    base36,
+    drawn,
+    drawn_twice,
+    effect_key,
+    instance_of,
+    is_genuine,
+    link,
+    renewed,
+    token,
+)
 
 KEY = b"a key of the tests"
 LARGEST = 2**63 - 1
@@ -21,18 +32,18 @@ def test_a_link_is_genuine_and_tells_its_instance(instance: int, generation: int
     assert set(text) <= set(string.ascii_lowercase + string.digits)
     assert len(text) <= 13 + TOKEN_LENGTH
     assert instance_of(text) == instance
-    assert is_genuine(text, KEY, "review", instance, generation)
+    assert is_genuine(text, [KEY], "review", instance, generation)
 
 
 @given(numbers, numbers, st.integers(0, 99), st.integers(0, 99))
 def test_a_link_fits_nothing_else(one: int, other: int, generation: int, later: int) -> None:
     text = link(KEY, "review", one, generation)
-    assert not is_genuine(text, KEY, "appeal", one, generation)
-    assert not is_genuine(text, b"another key", "review", one, generation)
+    assert not is_genuine(text, [KEY], "appeal", one, generation)
+    assert not is_genuine(text, [b"another key"], "review", one, generation)
     if one != other:
-        assert not is_genuine(text, KEY, "review", other, generation)
+        assert not is_genuine(text, [KEY], "review", other, generation)
     if generation != later:
-        assert not is_genuine(text, KEY, "review", one, later)
+        assert not is_genuine(text, [KEY], "review", one, later)
 
 
 def test_purpose_instance_and_generation_cannot_run_into_each_other() -> None:
@@ -49,12 +60,12 @@ def test_a_token_has_at_least_128_bits() -> None:
 def test_no_text_breaks_it(text: str) -> None:
     instance = instance_of(text)
     assert instance is None or 0 < instance <= LARGEST
-    assert not is_genuine(text, KEY, "review", 1, 0)
+    assert not is_genuine(text, [KEY], "review", 1, 0)
 
 
 def test_a_text_that_no_encoding_takes_is_simply_not_genuine() -> None:
     assert instance_of("\ud800" * 30) is None
-    assert not is_genuine("\ud800", KEY, "review", 1, 0)
+    assert not is_genuine("\ud800", [KEY], "review", 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +79,26 @@ def test_a_number_has_one_way_of_writing_and_no_other(number: str) -> None:
 @given(st.integers(0, LARGEST))
 def test_base36_is_what_int_reads(number: int) -> None:
     assert int(base36(number), 36) == number
+
+
+def test_a_link_rests_on_its_nonce() -> None:
+    one, other = drawn_twice(), drawn_twice()
+    text = link(KEY, "review", 7, 0, one)
+    assert is_genuine(text, [KEY], "review", 7, 0, one)
+    assert not is_genuine(text, [KEY], "review", 7, 0, other)
+    assert not is_genuine(text, [KEY], "review", 7, 0)
+    assert not is_genuine(link(KEY, "review", 7, 0), [KEY], "review", 7, 0, one)
+    assert not is_genuine(text, [KEY], "review", 7, 0, renewed(one))
+
+
+def test_a_renewed_nonce_keeps_what_the_instance_is_known_by() -> None:
+    one = drawn_twice()
+    assert effect_key(KEY, 7, 0, 0, one) == effect_key(KEY, 7, 0, 0, renewed(one))
+    assert effect_key(KEY, 7, 0, 0, b"") == effect_key(KEY, 7, 0, 0, renewed(b""))
+    assert effect_key(KEY, 7, 0, 0, one) != effect_key(KEY, 7, 0, 0, drawn_twice())
+
+
+def test_a_nonce_has_at_least_128_bits() -> None:
+    assert len({drawn() for _ in range(100)}) == 100
+    assert len(drawn()) * 8 >= 128
+    assert len(drawn_twice()) == 2 * len(drawn())

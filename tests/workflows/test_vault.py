@@ -39,3 +39,15 @@ def test_another_purpose_secret_or_a_changed_character_opens_nothing() -> None:
     ):
         with pytest.raises(Unreadable):
             vault.open(text, purpose)
+
+
+def test_what_any_of_the_secrets_sealed_is_opened_and_the_newest_seals() -> None:
+    old, new = b"another secret of the tests, as long as the first", b"a third secret of the tests, newer than both"
+    both = Vault((new, old))
+    assert both.open(Vault(old).seal("1234567", "account number"), "account number") == "1234567"
+    sealed = both.seal("7654321", "account number")
+    assert Vault(new).open(sealed, "account number") == "7654321"
+    with pytest.raises(Unreadable):
+        Vault(old).open(sealed, "account number")
+    with pytest.raises(Unreadable):
+        both.open(VAULT.seal("1234567", "account number"), "account number")

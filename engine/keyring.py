@@ -1,0 +1,81 @@
+"""The site's secret keys, and what is derived from them for each purpose.
+
+Several keys may be in use at once: the first seals and signs whatever is new, and all of them verify. So a key is
+replaced without a break: the new one is put first, what the old one sealed is sealed anew (`rotation`), and the old one
+goes when nothing depends on it any more.
+
+A key itself is used for nothing: each purpose has a key of its own, HMAC-SHA256 of the purpose's name under the site's
+key. Who knows the key of one purpose knows nothing about another's.
+
+A key is named by its fingerprint. Wherever a fingerprint is seen without the database (a log, a ticket, a screen), it
+must not be what a guess at a poor key is checked against cheaply, as a plain HMAC would be. So it is scrypt (RFC 7914)
+with 16 MiB a guess. The salt is always the same, so that the same key has the same fingerprint everywhere: an operator
+compares the keys of machines and backups by it. It cannot make a poor key good: whoever has a copy of the database can
+check a guess by the seals of its histories, at the price of one HMAC. Keys are to be drawn at random.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+_SALT = b"tetsuzuki fingerprint"
+_SHOWN = 8  # characters of a fingerprint that people read: 32 bits tell a handful of keys apart
+
+
+@lru_cache(maxsize=32)
+def fingerprint(secret: bytes) -> str:
+    """What names a key, as 32 hexadecimal digits; takes some hundredths of a second."""
+    return hashlib.scrypt(secret, salt=_SALT, n=2**14, r=8, p=1, maxmem=2**26, dklen=16).hex()
+
+
+def short(fingerprint: str) -> str:
+    """A fingerprint as people read it, in two groups of four."""
+    return f"{fingerprint[: _SHOWN // 2]}-{fingerprint[_SHOWN // 2 : _SHOWN]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The secret keys, newest first: the first one seals, each of them verifies.
+
+    `oldest` is the key that was in use before all others; the last one unless it is given. What stands for something
+    that was begun long ago, and is not stored, is derived from it.
+    """
+
+    secrets: tuple[bytes, ...] = field(repr=False)
+    oldest: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.secrets or not all(self.secrets):
+            raise ValueError("expected at least one secret key, and none that is empty")
+        object.__setattr__(self, "secrets", tuple(dict.fromkeys(self.secrets)))
+        if not self.oldest:
+            object.__setattr__(self, "oldest", self.secrets[-1])
+
+    @classmethod
+    def of(cls, given: bytes | Sequence[bytes] | Keyring) -> Keyring:
+        """One key, several with the newest first, or a keyring as it is."""
+        if isinstance(given, Keyring):
+            return given
+        return cls((given,) if isinstance(given, bytes) else tuple(given))
+
+    @property
+    def newest(self) -> bytes:
+        """The key that seals and signs."""
+        return self.secrets[0]
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """The keys of one purpose, newest first. A purpose's name never changes: all that was sealed depends on it."""
+        return tuple(derive(secret, purpose) for secret in self.secrets)
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """What names each key, newest first."""
+        return tuple(fingerprint(secret) for secret in self.secrets)
+
+
+def derive(secret: bytes, purpose: str) -> bytes:
+    """The key of one purpose: HMAC-SHA256 of its name under the site's secret key."""
+    return hmac.digest(secret, purpose.encode(), "sha256")
