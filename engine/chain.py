@@ -1,15 +1,16 @@
 """The hash chain over an instance's history (I8).
 
 Each entry's HMAC covers all its fields and the HMAC before it; the instance row holds the last one. So an entry that
-was changed, removed or put in between shows, and so does a missing tail. What it cannot detect: the removal of a whole
-instance with its row, a restored older copy of the whole database, and anything done by somebody who holds SECRET_KEY.
+was changed, removed or put in between shows, and so does a missing tail. Entries also seal the due times that they set,
+so that a timer that was moved shows. An instance that was set back together with its row, or removed, shows by
+`checkpoints`. What stays undetectable is said in docs/integrity.md.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,9 +23,11 @@ ToText = Callable[[datetime], str]
 
 MIGRATE_EVENT = "migrate"
 
+AS_BEFORE = ""  # for `timers`: an entry that sets none and ends none
 LINK = "link generation"  # the key under which history names a renewed link
 
 canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_PUBLIC = b"tetsuzuki history, as everybody may count it"
 _text = json.encoder.encode_basestring
 
 
@@ -40,16 +43,20 @@ def seal(
     due_at: str | None,
     data: str,
     before: bytes,
+    timers: str | None = None,
 ) -> bytes:
     """The HMAC-SHA256 of one entry. Times are texts as the database holds them; `data` is canonical JSON.
+
+    `timers` are the times that the entry sets, see `timers_text`; None in entries from before they were sealed.
 
     What is sealed is the canonical JSON of all its fields and of the seal before it. It is written out here because a
     transition does it while others wait; a test compares it with what `canonical` says.
     """
     due = "null" if due_at is None else _text(due_at)
+    times = "" if timers is None else f"{_text(timers)},"
     fields = (
         f"[{instance.id},{_text(instance.workflow)},{instance.version},{_text(instance.subject)},{seq},{_text(event)},"
-        f'{_text(source)},{_text(target)},{_text(actor)},{_text(at)},{due},{_text(data)},"{before.hex()}"]'
+        f'{_text(source)},{_text(target)},{_text(actor)},{_text(at)},{due},{_text(data)},{times}"{before.hex()}"]'
     )
     mac = _keyed(key).copy()
     mac.update(fields.encode())
@@ -75,6 +82,7 @@ class Entry:
     due_at: datetime | None
     data: str
     mac: bytes
+    timers: str | None = None
 
     @property
     def late(self) -> float | None:
@@ -134,7 +142,53 @@ def seal_of(key: bytes, instance: Instance, version: int, entry: Entry, before: 
         to_text(entry.due_at) if entry.due_at is not None else None,
         entry.data,
         before,
+        entry.timers,
     )
+
+
+def digests(instance: Instance, entries: Sequence[Entry], to_text: ToText) -> list[bytes]:
+    """What each entry and all before it come to, whoever sealed them: the chain under a key that everybody knows.
+
+    So it stays the same when a history is sealed anew with another key. It proves nothing by itself: whoever keeps it
+    elsewhere, or under a seal, can tell later whether the history is still the same up to there.
+    """
+    found: list[bytes] = []
+    before = b""
+    for version, entry in zip(_versions(instance, entries), entries, strict=True):
+        before = seal_of(_PUBLIC, instance, version, entry, before, to_text)
+        found.append(before)
+    return found
+
+
+def timers_text(times: Mapping[str, str]) -> str:
+    """The due times that an entry sets, by event, as they are sealed."""
+    return "{" + ",".join([f"{_text(event)}:{_text(times[event])}" for event in sorted(times)]) + "}"
+
+
+def due_times(entries: Sequence[Entry]) -> dict[str, str] | None:
+    """The due times that stand after the last entry, by event; None where an entry does not say what it sets."""
+    for entry in reversed(entries):
+        if entry.timers is None:
+            return None
+        if entry.timers != AS_BEFORE:
+            with suppress(ValueError, TypeError):
+                found = json.loads(entry.timers)
+                if isinstance(found, dict):
+                    return {str(event): str(time) for event, time in found.items()}
+            return None
+    return None
+
+
+def faults_of_timers(entries: Sequence[Entry], there: Mapping[str, str]) -> list[str]:
+    """Which timers are not as the last entry set them. `there` has due times by event, as the tables hold them."""
+    said = due_times(entries)
+    if said is None:
+        return []
+    return [
+        f"the timer {event!r} is due at {there.get(event, 'no time')}, history says {said.get(event, 'no time')}"
+        for event in sorted({*said, *there})
+        if said.get(event) != there.get(event)
+    ]
 
 
 def _generation(entries: Sequence[Entry]) -> int:

@@ -23,7 +23,7 @@ from typing import Any
 
 import peewee as pw
 
-from engine import chain, links, machine
+from engine import chain, links, machine, verification
 from engine.definition import (
     HOLDER,
     SYSTEM_ACTOR,
@@ -35,7 +35,6 @@ from engine.definition import (
     Instance,
     Refusal,
     Start,
-    State,
     Transition,
     Workflow,
     Write,
@@ -54,6 +53,7 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
+from engine.histories import entries_of
 from engine.keyring import Keyring, derive
 from engine.observe import DUE, Observer
 from engine.outcomes import Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
@@ -332,7 +332,9 @@ class Engine:
         self, unit: Unit, found: Instance, event: str, actor: Actor, data: Mapping[str, Any], now: datetime
     ) -> None:
         """Write an entry that changes no state into history, inside an open unit: what an operator did and why."""
-        self._enter(unit, found, event, found.state, found.state, str(actor), now, None, chain.canonical(data))
+        self._enter(
+            unit, found, event, found.state, found.state, str(actor), now, None, chain.canonical(data), chain.AS_BEFORE
+        )
 
     def complete(
         self, instance: int, seq: int, position: int, effect: Effect, *, generation: int | None = None
@@ -459,10 +461,8 @@ class Engine:
             return self._entries(unit, instance)
 
     def verify(self, instance: int) -> list[str]:
-        """What is wrong with an instance's history; empty where its chain holds (I8)."""
-        with self.store.snapshot() as unit:
-            found, _, _ = self.store.read(unit, instance)
-            return chain.faults(self.history_keys, found, self._entries(unit, instance), to_db)
+        """What is wrong with an instance's history; empty where its chain holds (I8). Raises UnknownInstance."""
+        return verification.faults(self, instance)
 
     def find(self, workflow: str, subject: str) -> tuple[int, ...]:
         """The instances of a workflow about a subject, newest first."""
@@ -626,8 +626,22 @@ class Engine:
         if isinstance(way, Transition) and way.renew_link:
             self.renew_link(unit, found)
             data = chain.canonical({**json.loads(data), chain.LINK: found.generation})
-        self._enter(unit, found, attempt.event, source, target, str(attempt.actor), now, due_at, data)
-        self._set_timers(unit, workflow.by_name[target], attempt, timers, committed)
+        found.state = target
+        wanted = {timer.event: timer.due(attempt) for timer in workflow.by_name[target].timers}
+        times = {event: to_db(due) for event, due in wanted.items()}
+        self._enter(
+            unit,
+            found,
+            attempt.event,
+            source,
+            target,
+            str(attempt.actor),
+            now,
+            due_at,
+            data,
+            chain.timers_text(times) if times else "{}",
+        )
+        self._set_timers(unit, found.id, wanted, times, timers, committed)
         if way.effects:
             self._put_effects(unit, workflow, attempt, way.effects, committed)
         outcome = Outcome(found.id, found.seq, attempt.event, source, target, now)
@@ -648,11 +662,12 @@ class Engine:
         now: datetime,
         due_at: datetime | None,
         data: str,
+        timers: str,
     ) -> None:
         """One history entry and the instance row that holds its seal."""
         seq = found.seq + 1
         at, due = to_db(now), to_db(due_at) if due_at is not None else None
-        mac = chain.seal(self._history_key, found, seq, event, source, target, actor, at, due, data, found.head)
+        mac = chain.seal(self._history_key, found, seq, event, source, target, actor, at, due, data, found.head, timers)
         if seq == 1:
             unit.write(
                 "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head, nonce) "
@@ -672,38 +687,42 @@ class Engine:
         else:
             unit.write("UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?", (target, seq, mac, found.id))
         unit.write(
-            "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (found.id, seq, event, source, target, actor, at, due, data, mac),
+            "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac, timers) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (found.id, seq, event, source, target, actor, at, due, data, mac, timers),
         )
         found.state, found.seq, found.head = target, seq, mac
 
-    def _set_timers(self, unit: Unit, state: State, attempt: Attempt, timers: list[Due], committed: Committed) -> None:
-        """The timers of the state that was entered, counted from `attempt.at`; those of the one before are gone."""
-        number = attempt.instance.id
-        wanted = [Due(timer.event, timer.due(attempt)) for timer in state.timers]
-        events = {timer.event for timer in wanted}
-        if any(timer.event not in events for timer in timers):
+    @staticmethod
+    def _set_timers(
+        unit: Unit,
+        number: int,
+        wanted: Mapping[str, datetime],
+        times: Mapping[str, str],
+        timers: list[Due],
+        committed: Committed,
+    ) -> None:
+        """The timers of the state that was entered; those of the one before are gone."""
+        if any(timer.event not in wanted for timer in timers):
             unit.write("DELETE FROM timer WHERE instance_id = ?", (number,))
             timers.clear()
         known = {timer.event for timer in timers}
-        for timer in wanted:
-            due = to_db(timer.due_at)
-            if timer.event in known:
+        for event, due in times.items():
+            if event in known:
                 unit.write(
                     "UPDATE timer SET due_at = ?, wake_at = ?, failures = 0, error = '' "
                     "WHERE instance_id = ? AND event = ?",
-                    (due, due, number, timer.event),
+                    (due, due, number, event),
                 )
             else:
                 unit.write(
                     "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) "
                     "VALUES (?, ?, ?, ?, 0, '')",
-                    (number, timer.event, due, due),
+                    (number, event, due, due),
                 )
-            if committed.next_due is None or timer.due_at < committed.next_due:
-                committed.next_due = timer.due_at
-        timers[:] = wanted
+            if committed.next_due is None or wanted[event] < committed.next_due:
+                committed.next_due = wanted[event]
+        timers[:] = [Due(event, due) for event, due in wanted.items()]
 
     def _put_effects(
         self, unit: Unit, workflow: Workflow, attempt: Attempt, effects: Sequence[Effect], committed: Committed
@@ -840,28 +859,12 @@ class Engine:
             timers = [Due(timer.event, timer.due(attempt)) for timer in workflow.by_name[step.target].timers]
         return Sight(stored, workflow.by_name[found.state], overdue, now), found
 
-    def _entries(self, unit: Unit, number: int) -> tuple[chain.Entry, ...]:
-        rows = unit.rows(
-            "SELECT seq, event, source, target, actor, at, due_at, data, mac FROM history "
-            "WHERE instance_id = ? ORDER BY seq",
-            (number,),
-        )
-        if not rows:
+    @staticmethod
+    def _entries(unit: Unit, number: int) -> tuple[chain.Entry, ...]:
+        found = entries_of(unit, number)
+        if not found:
             raise UnknownInstance(f"There is no procedure {number}.")
-        return tuple(
-            chain.Entry(
-                seq,
-                event,
-                source,
-                target,
-                actor,
-                from_db(at),
-                from_db(due) if due is not None else None,
-                data,
-                bytes(mac),
-            )
-            for seq, event, source, target, actor, at, due, data, mac in rows
-        )
+        return found
 
     def _conflicts(self, found: Instance, source: str, event: str | None) -> tuple[Conflict, ...]:
         """The unique indexes that an event out of `source` may meet."""

@@ -840,7 +840,7 @@ def test_i8_an_entry_copied_from_another_instance_shows(office: Office) -> None:
     first, second = settled(office), office.invited("Other")
     office.sql("DELETE FROM history WHERE instance_id = ?", second)
     office.sql(
-        "INSERT INTO history SELECT ?, seq, event, source, target, actor, at, due_at, data, mac FROM history "
+        "INSERT INTO history SELECT ?, seq, event, source, target, actor, at, due_at, data, mac, timers FROM history "
         "WHERE instance_id = ?",
         second,
         first,

@@ -1,0 +1,376 @@
+"""Checkpoints: where histories stood, written down apart from them (I8).
+
+A history's chain shows what was changed in it. It cannot show that its last entries were removed and its row set back
+to the entry before, or that row and history are gone. A checkpoint can: it lists each instance whose history went on
+since the checkpoint before, with the number of its last entry and the digest of all that led to it (`chain.digests`).
+Checkpoints are a chain of their own: each one's digest covers the one before, and is sealed with the site's key.
+Exported and kept elsewhere (`tetsuzuki workflow checkpoint --export`), they show that the whole database is an older
+copy.
+
+What is removed or restored on purpose is a checkpoint of its own kind, with who and why: so a lawful removal is told
+from any other, and cannot be taken back unseen.
+
+Digests depend on no key. A history that is sealed anew with another key still fits the checkpoints of before; only the
+seals of the checkpoints themselves are renewed then.
+
+Entries are listed once they are a minute old (`SETTLING`), since one that is dated earlier may be committed later. One
+that comes even later is listed together with the next entry of its instance. Nothing is reported that is not so: a
+checkpoint says that a history was at least this long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from engine import chain
+from engine.definition import Actor, Instance
+from engine.errors import EventNotPossible
+from engine.histories import entries_of
+from engine.store import INSTANCE, Row, Unit, from_db, instance_of, to_db
+
+if TYPE_CHECKING:
+    from engine.runtime import Engine
+
+CHANGES, REMOVAL, RESTORE = "changes", "removal", "restore"
+EVERY = timedelta(minutes=10)  # from one checkpoint to the next, where anything happened
+SETTLING = timedelta(minutes=1)
+
+_ROWS = 2000  # entries of history that one checkpoint looks at; more go into the next one
+_AT_ONCE = 20  # checkpoints that one call writes at most
+_TURN = b"checkpoints"
+_COLUMNS = "number, kind, at, until, said, digest, mac"
+_NEWEST = f"SELECT {_COLUMNS} FROM checkpoint ORDER BY number DESC LIMIT 1"
+_ALL = f"SELECT {_COLUMNS} FROM checkpoint WHERE number > ? ORDER BY number LIMIT 100"
+_ITEMS = "SELECT instance_id, seq, digest FROM checkpoint_item WHERE number = ? ORDER BY instance_id"
+_SINCE = "SELECT instance_id, at FROM history WHERE at > ? AND at <= ? ORDER BY at LIMIT ?"
+_AT = "SELECT instance_id, at FROM history WHERE at = ?"
+_LONG_AGO = "0001-01-01 00:00:00.000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Where the history of one instance stood: its last entry, and the digest of it and all before it."""
+
+    instance: int
+    seq: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One of them. `until` is the time up to which entries were listed; `said` is canonical JSON: who and why."""
+
+    number: int
+    kind: str
+    at: datetime
+    until: datetime
+    said: str
+    digest: bytes
+    mac: bytes
+    items: tuple[Item, ...] = ()
+
+    def counted(self, before: bytes) -> bytes:
+        """What its digest must be, behind the digest `before`."""
+        items = [[item.instance, item.seq, item.digest.hex()] for item in self.items]
+        fields = [self.number, self.kind, to_db(self.at), to_db(self.until), self.said, items, before.hex()]
+        return hashlib.sha256(chain.canonical(fields).encode()).digest()
+
+    @property
+    def removes(self) -> int | None:
+        """The instance whose removal this is."""
+        return int(json.loads(self.said)["instance"]) if self.kind == REMOVAL else None
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.number} of {self.at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def mac_of(key: bytes, digest: bytes) -> bytes:
+    """The seal of a checkpoint, with the key of histories."""
+    return hmac.digest(key, b"checkpoint " + digest, "sha256")
+
+
+def _is_sealed(keys: Sequence[bytes], checkpoint: Checkpoint) -> bool:
+    return any(hmac.compare_digest(mac_of(key, checkpoint.digest), checkpoint.mac) for key in keys)
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def keep(engine: Engine) -> int:
+    """The chore: write what is to be listed, once the last checkpoint is old enough. How many checkpoints it was."""
+    with engine.store.reading() as unit:
+        newest = _newest(unit)
+    if newest is not None and engine.store.now() - newest.at < EVERY:
+        return 0
+    return write(engine)
+
+
+def write(engine: Engine, settling: timedelta = SETTLING) -> int:
+    """List what is older than `settling` and was not listed yet. How many checkpoints it took."""
+    for written in range(_AT_ONCE):
+        if not _write_one(engine, settling):
+            return written
+    return _AT_ONCE
+
+
+def _write_one(engine: Engine, settling: timedelta) -> bool:
+    store = engine.store
+    with store.begin() as unit:
+        unit.take_turns(_TURN)
+        newest = _newest(unit)
+        now = store.now()
+        listed = to_db(newest.until) if newest is not None else _LONG_AGO
+        rows = _entries_between(unit, listed, to_db(now - settling))
+        if not rows:
+            return False
+        items = [item for number in sorted({row[0] for row in rows}) for item in _item(unit, number)]
+        until = max(from_db(row[1]) for row in rows)
+        _append(engine, unit, newest, CHANGES, now, until, {}, items)
+        store.commit(unit)
+    return True
+
+
+def _entries_between(unit: Unit, after: str, until: str) -> list[Row]:
+    """Entries in the order of their times; of those of one time, all or none."""
+    rows = unit.rows(_SINCE, (after, until, _ROWS))
+    if len(rows) < _ROWS:
+        return rows
+    last = rows[-1][1]
+    whole = [row for row in rows if row[1] != last]
+    return whole or unit.rows(_AT, (last,))
+
+
+def _item(unit: Unit, number: int) -> Iterator[Item]:
+    found = unit.rows(INSTANCE, (number,))
+    if found:
+        digests = chain.digests(instance_of(found[0]), entries_of(unit, number), to_db)
+        if digests:
+            yield Item(number, len(digests), digests[-1])
+
+
+def _append(
+    engine: Engine,
+    unit: Unit,
+    newest: Checkpoint | None,
+    kind: str,
+    now: datetime,
+    until: datetime,
+    said: dict[str, Any],
+    items: Sequence[Item],
+) -> Checkpoint:
+    draft = Checkpoint(
+        newest.number + 1 if newest else 1, kind, now, until, chain.canonical(said), b"", b"", tuple(items)
+    )
+    digest = draft.counted(newest.digest if newest else b"")
+    mac = mac_of(engine.history_keys[0], digest)
+    unit.write(
+        f"INSERT INTO checkpoint ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (draft.number, kind, to_db(now), to_db(until), draft.said, digest, mac),
+    )
+    for item in items:
+        unit.write(
+            "INSERT INTO checkpoint_item (number, instance_id, seq, digest) VALUES (?, ?, ?, ?)",
+            (draft.number, item.instance, item.seq, item.digest),
+        )
+    return draft
+
+
+def _newest(unit: Unit) -> Checkpoint | None:
+    rows = unit.rows(_NEWEST)
+    return _checkpoint(rows[0]) if rows else None
+
+
+def _checkpoint(row: Row, items: Iterable[Row] = ()) -> Checkpoint:
+    number, kind, at, until, said, digest, mac = row
+    listed = tuple(Item(item[0], item[1], bytes(item[2])) for item in items)
+    return Checkpoint(number, kind, from_db(at), from_db(until), said, bytes(digest), bytes(mac), listed)
+
+
+def remove(engine: Engine, number: int, actor: Actor, reason: str) -> None:
+    """Remove an instance that has come to its end, with its history and all that the engine keeps of it.
+
+    What the procedure wrote into other records stays. That it was removed, by whom and why is kept for ever: `reason`
+    must name no person. Raises UnknownInstance, EventNotPossible where it has not ended.
+    """
+    with engine.store.begin() as unit:
+        unit.take_turns(_TURN)
+        opened = engine.store.open(unit, number)
+        assert opened is not None
+        found, _timers, now = opened
+        if not engine.workflow(found).by_name[found.state].final:
+            raise EventNotPossible(f"Procedure {number} has not ended: it is in {found.state!r}.")
+        newest = _newest(unit)
+        said = {"instance": number, "workflow": found.workflow, "by": str(actor), "reason": reason}
+        until = newest.until if newest is not None else from_db(_LONG_AGO)
+        _append(engine, unit, newest, REMOVAL, now, until, said, [])
+        for table in ("timer", "outbox", "trace", "request", "history"):
+            unit.write(f"DELETE FROM {table} WHERE instance_id = ?", (number,))
+        unit.write("DELETE FROM instance WHERE id = ?", (number,))
+        engine.store.commit(unit)
+
+
+def note_restore(engine: Engine, unit: Unit, actor: Actor, reason: str, now: datetime) -> Checkpoint:
+    """Write down, inside an open unit, that the database was restored from a backup on purpose."""
+    unit.take_turns(_TURN)
+    newest = _newest(unit)
+    until = newest.until if newest is not None else from_db(_LONG_AGO)
+    return _append(engine, unit, newest, RESTORE, now, until, {"by": str(actor), "reason": reason}, [])
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def checkpoints(unit: Unit) -> Iterator[Checkpoint]:
+    """All of them with their items, oldest first."""
+    last = 0
+    while rows := unit.rows(_ALL, (last,)):
+        for row in rows:
+            yield _checkpoint(row, unit.rows(_ITEMS, (row[0],)))
+        last = rows[-1][0]
+
+
+def removals(unit: Unit) -> dict[int, Checkpoint]:
+    """The instances that were removed on purpose, by their numbers."""
+    rows = unit.rows(f"SELECT {_COLUMNS} FROM checkpoint WHERE kind = '{REMOVAL}' ORDER BY number")
+    found = {}
+    for checkpoint in map(_checkpoint, rows):
+        if (removed := checkpoint.removes) is not None:
+            found[removed] = checkpoint
+    return found
+
+
+def faults_of_chain(engine: Engine, found: Iterable[Checkpoint]) -> Iterator[str]:
+    """What does not fit in a chain of checkpoints, as sentences."""
+    before, expected = b"", 1
+    for checkpoint in found:
+        if checkpoint.number != expected:
+            yield f"{checkpoint}: the one before it is missing"
+        elif checkpoint.counted(before) != checkpoint.digest:
+            yield f"{checkpoint} was changed"
+        elif not any(
+            hmac.compare_digest(mac_of(key, checkpoint.digest), checkpoint.mac) for key in engine.history_keys
+        ):
+            yield f"{checkpoint} was changed, or SECRET_KEY is another one"
+        before, expected = checkpoint.digest, checkpoint.number + 1
+
+
+def faults_of_instance(unit: Unit, number: int, found: Instance | None, entries: Sequence[chain.Entry]) -> list[str]:
+    """Where an instance is not as the checkpoints knew it: set back, changed, or gone. What was removed lawfully is
+    not asked about."""
+    rows = unit.rows(
+        "SELECT c.number, c.at, i.seq, i.digest FROM checkpoint_item i JOIN checkpoint c ON c.number = i.number "
+        "WHERE i.instance_id = ? ORDER BY c.number DESC",
+        (number,),
+    )
+    for checkpoint, at, seq, digest in rows:
+        known = f"checkpoint {checkpoint} of {from_db(at):%Y-%m-%d %H:%M:%S} UTC"
+        fault = _not_as_known(known, seq, bytes(digest), found, entries)
+        if fault:
+            return [fault]  # those before it say the same, or less
+    return []
+
+
+def _not_as_known(
+    known: str, seq: int, digest: bytes, found: Instance | None, entries: Sequence[chain.Entry]
+) -> str | None:
+    if found is None:
+        return f"it is gone: {known} knew its entry {seq}"
+    if len(entries) < seq:
+        return f"it was set back: {known} knew its entry {seq}, the last one is now {len(entries)}"
+    if chain.digests(found, entries, to_db)[seq - 1] != digest:
+        return f"its history is another one than {known} knew"
+    return None
+
+
+# -- elsewhere --------------------------------------------------------------------------------------------------------
+
+_HEADER = {"format": "tetsuzuki checkpoints", "version": 1}
+
+
+def exported(engine: Engine) -> Iterator[str]:
+    """Every checkpoint as a line of JSON, behind a line that says what this is."""
+    yield json.dumps(_HEADER)
+    with engine.store.snapshot() as unit:
+        for found in checkpoints(unit):
+            yield json.dumps(
+                {
+                    "number": found.number,
+                    "kind": found.kind,
+                    "at": to_db(found.at),
+                    "until": to_db(found.until),
+                    "said": found.said,
+                    "items": [[item.instance, item.seq, item.digest.hex()] for item in found.items],
+                    "digest": found.digest.hex(),
+                    "mac": found.mac.hex(),
+                },
+                ensure_ascii=False,
+            )
+
+
+class NotCheckpoints(ValueError):
+    """A file holds no checkpoints; its message says where and what was expected."""
+
+
+def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
+    """What `exported` wrote. Raises NotCheckpoints with the number of the line."""
+    for number, line in enumerate(lines, start=1):
+        try:
+            read = json.loads(line)
+            if number == 1:
+                if read != _HEADER:
+                    raise ValueError("not the first line of an export")
+                continue
+            yield Checkpoint(
+                int(read["number"]),
+                str(read["kind"]),
+                from_db(str(read["at"])),
+                from_db(str(read["until"])),
+                str(read["said"]),
+                bytes.fromhex(read["digest"]),
+                bytes.fromhex(read["mac"]),
+                tuple(Item(int(i), int(seq), bytes.fromhex(digest)) for i, seq, digest in read["items"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotCheckpoints(
+                f"line {number}: expected what `tetsuzuki workflow checkpoint --export` writes ({error})"
+            ) from error
+
+
+def against(engine: Engine, kept: Sequence[Checkpoint], progress: Callable[[int], object] = int) -> Iterator[str]:
+    """What is no longer as checkpoints say that were kept elsewhere, as sentences. `progress` hears of each one."""
+    yield from (f"the file: {fault}" for fault in faults_of_chain(engine, kept))
+    with engine.store.snapshot() as unit:
+        here = {row[0]: _checkpoint(row) for row in unit.rows(f"SELECT {_COLUMNS} FROM checkpoint")}
+        yield from _rewound(kept, here)
+        gone = removals(unit)
+        for checkpoint in kept:
+            progress(checkpoint.number)
+            for item in checkpoint.items:
+                if item.instance in gone:
+                    continue
+                rows = unit.rows(INSTANCE, (item.instance,))
+                found = instance_of(rows[0]) if rows else None
+                fault = _not_as_known(str(checkpoint), item.seq, item.digest, found, entries_of(unit, item.instance))
+                if fault:
+                    yield f"instance {item.instance}: {fault}"
+
+
+def _rewound(kept: Sequence[Checkpoint], here: dict[int, Checkpoint]) -> Iterator[str]:
+    other = next((one for one in kept if one.number not in here or here[one.number].digest != one.digest), None)
+    if other is None:
+        return
+    if other.number in here:
+        yield f"the database has another {here[other.number]} than the file: since then they went different ways"
+    else:
+        last = here[max(here)] if here else "no checkpoint at all"
+        yield f"the database was set back: the file ends with {kept[-1]}, the database with {last}"
+    for one in here.values():
+        if one.kind == RESTORE and one.number >= other.number - 1:
+            said = json.loads(one.said)
+            yield f"{one} says that {said['by']} restored the database from a backup: {said['reason']}"

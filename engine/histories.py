@@ -1,0 +1,36 @@
+"""Histories as the tables hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine import chain
+from engine.store import INSTANCE, Row, Unit, from_db, instance_of, to_db
+
+HISTORY = (
+    "SELECT seq, event, source, target, actor, at, due_at, data, mac, timers FROM history "
+    "WHERE instance_id = ? ORDER BY seq"
+)
+
+
+def entry_of(row: Row) -> chain.Entry:
+    """An entry of the columns of `HISTORY`."""
+    seq, event, source, target, actor, at, due, data, mac, timers = row
+    due_at = from_db(due) if due is not None else None
+    return chain.Entry(seq, event, source, target, actor, from_db(at), due_at, data, bytes(mac), timers)
+
+
+def entries_of(unit: Unit, instance: int) -> tuple[chain.Entry, ...]:
+    """Every entry of an instance, oldest first."""
+    return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance,)))
+
+
+def ends_with_a_seal_of(keys: Sequence[bytes], unit: Unit, instance: int) -> bool:
+    """Whether the last entry of an instance was sealed with one of the history keys."""
+    found = unit.rows(INSTANCE, (instance,))
+    entries = entries_of(unit, instance)
+    if not found or not entries:
+        return False
+    before = entries[-2].mac if len(entries) > 1 else b""
+    known = instance_of(found[0])
+    return chain.is_genuine(keys, known, known.version, entries[-1], before, to_db)

@@ -1,0 +1,80 @@
+"""Do all histories hold? One broken instance is told of and stops nobody (I8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from engine import chain, checkpoints
+from engine.errors import DatabaseAway, UnknownInstance
+from engine.histories import entries_of
+from engine.store import INSTANCE, Unit, from_db, instance_of, to_db
+
+if TYPE_CHECKING:
+    from engine.runtime import Engine
+
+_STEP = 1000
+# Whatever is left of an instance: where its row was removed, its history or its timers still tell of it.
+_NUMBERS = " UNION ".join(
+    f"SELECT n FROM (SELECT DISTINCT {column} AS n FROM {table} WHERE {column} > ? ORDER BY {column} LIMIT ?) {table}_"
+    for table, column in (
+        ("instance", "id"),
+        ("history", "instance_id"),
+        ("timer", "instance_id"),
+        ("outbox", "instance_id"),
+        ("checkpoint_item", "instance_id"),
+    )
+)
+
+
+def faults(engine: Engine, number: int) -> list[str]:
+    """What is wrong with one instance, as sentences; empty where all holds. Raises UnknownInstance where nothing tells
+    that there ever was one."""
+    with engine.store.snapshot() as unit:
+        return _faults(engine, unit, number)
+
+
+def all_faults(engine: Engine) -> Iterator[tuple[int, list[str]]]:
+    """Every instance of which anything is left, with what is wrong with it; at the end the checkpoints, as number 0."""
+    last = 0
+    while True:
+        with engine.store.reading() as unit:
+            rows = unit.rows(_NUMBERS, (last, _STEP) * 5)
+        numbers = sorted(row[0] for row in rows)[:_STEP]
+        if not numbers:
+            break
+        for number in numbers:
+            try:
+                yield number, faults(engine, number)
+            except UnknownInstance:  # it was removed meanwhile
+                continue
+        last = numbers[-1]
+    with engine.store.snapshot() as unit:
+        yield 0, list(checkpoints.faults_of_chain(engine, checkpoints.checkpoints(unit)))
+
+
+def _faults(engine: Engine, unit: Unit, number: int) -> list[str]:
+    try:
+        rows = unit.rows(INSTANCE, (number,))
+        found = instance_of(rows[0]) if rows else None
+        entries = entries_of(unit, number)
+        timers = unit.rows("SELECT event, due_at FROM timer WHERE instance_id = ?", (number,))
+        if found is None and number in checkpoints.removals(unit):
+            return [] if not entries and not timers else ["it was removed on purpose, and not all of it is gone"]
+        listed = checkpoints.faults_of_instance(unit, number, found, entries)
+        if found is not None:
+            there = {event: to_db(from_db(due)) for event, due in timers}
+            chained = chain.faults(engine.history_keys, found, entries, to_db)
+            return [*chained, *listed] or chain.faults_of_timers(entries, there)
+        left = [what for what, some in (("its history", entries), ("timers of it", timers)) if some]
+        if left:
+            return [f"its row is gone, {' and '.join(left)} still there", *listed]
+        if listed:
+            return listed
+        if unit.rows("SELECT 1 FROM outbox WHERE instance_id = ?", (number,)):
+            return ["its row and its history are gone, effects of it are still there"]
+    except DatabaseAway:
+        raise
+    except Exception as error:  # whatever somebody wrote there, which is the finding
+        return [f"it cannot be read: {type(error).__name__}: {error}"]
+    raise UnknownInstance(f"There is no procedure {number}.")
