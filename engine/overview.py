@@ -19,7 +19,8 @@ _SINCE = "(SELECT MAX(h.at) FROM history h WHERE h.instance_id = i.id AND h.sour
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The instances of one state. `oldest` and `median` say since when; None where it is final, or nobody is there.
+    """The instances of one state. `oldest` and `median` say since when; None where it is final, or nobody is there
+    whose history tells.
 
     With `more` there are more than `count`, and `oldest` and `median` are of the first that came into being.
     """
@@ -35,7 +36,7 @@ class Population:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where an instance stands. `due` is the first time that its state had set, even where that has passed and only
-    led to a reminder; None where nothing is set."""
+    led to a reminder; None where nothing is set. `since` is None where its history is gone."""
 
     instance: int
     workflow: str
@@ -43,7 +44,7 @@ class Standing:
     subject: str
     state: str
     seq: int
-    since: datetime
+    since: datetime | None
     due: datetime | None
 
 
@@ -92,7 +93,7 @@ def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Sta
             params,
         )
     return [
-        Standing(number, workflow, version, subject, state, seq, from_db(since), _first(timer, reminded))
+        Standing(number, workflow, version, subject, state, seq, _first(since), _first(timer, reminded))
         for number, workflow, version, subject, state, seq, since, timer, reminded in rows
     ]
 
@@ -159,9 +160,10 @@ def _population(engine: Engine, unit: Unit, place: tuple[str, int, str], most: i
     if definition is not None and state in definition.by_name and definition.by_name[state].final:
         count = unit.rows(_COUNT, (*place, most + 1))[0][0]
         return Population(version, state, min(count, most), more=count > most)
-    since = [from_db(row[0]) for row in unit.rows(_AGES, (*place, most + 1))]
-    ages = sorted(since[:most])
-    return Population(version, state, len(ages), ages[0], ages[(len(ages) - 1) // 2], more=len(since) > most)
+    rows = unit.rows(_AGES, (*place, most + 1))
+    ages = sorted(from_db(row[0]) for row in rows[:most] if row[0] is not None)  # of some the history may be gone
+    oldest, median = (ages[0], ages[(len(ages) - 1) // 2]) if ages else (None, None)
+    return Population(version, state, len(rows[:most]), oldest, median, more=len(rows) > most)
 
 
 def _places_of(engine: Engine, name: str, there: Collection[tuple[str, int, str]]) -> list[tuple[str, int, str]]:

@@ -389,6 +389,13 @@ class Engine:
         with self.store.reading() as unit:
             return self.sight(unit, instance)[0]
 
+    def look_if_there(self, instance: int) -> Sight | None:
+        """As `look`, for a list that must not end with one that is gone, or whose definition is not loaded."""
+        try:
+            return self.look(instance)
+        except (UnknownInstance, UnknownWorkflow):
+            return None
+
     def allowed(self, instance: int, actor: Actor) -> tuple[Offer, ...]:
         """What `actor` may do now: the same questions that `fire` asks, so that offered and enforced never differ."""
         return tuple(

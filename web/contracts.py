@@ -15,7 +15,7 @@ from engine import definition
 from engine.definition import SYSTEM_ACTOR, Actor, Refusal
 from engine.outcomes import Offer
 from engine.text import Text, _
-from web.current import local_time, site, today
+from web.current import PROCEDURE_GONE, local_time, site, today
 from web.quotes import in_short, quote_of
 from web.users import access_of, this_user
 from workflows import quotes
@@ -172,17 +172,20 @@ def shown_state(contract: Contract, now: date) -> State:
 
 def shown_request(request: ChangeRequest, contracts: Mapping[int, Contract]) -> ShownRequest:
     """A request in words, with its state as the engine has it now."""
-    sight = site().engine.look(request.instance)
-    final = sight.state.final
-    tone = _TONES.get(sight.state.name, _OVER if final else _ON_ITS_WAY)
+    sight = site().engine.look_if_there(request.instance)
+    if sight is None:
+        final, state, name = True, State(PROCEDURE_GONE, _OVER), ""
+    else:
+        final, name = sight.state.final, sight.state.name
+        state = State(_said(sight.state, name), _TONES.get(name, _OVER if final else _ON_ITS_WAY))
     return ShownRequest(
         number=request.instance,
         record=request,
         title=KINDS.get(request.kind, request.kind),
         about=_about(request, contracts),
-        state=State(_said(sight.state, sight.state.name), tone),
+        state=state,
         open=not final,
-        seen=_seen(sight.state.name, request),
+        seen=_seen(name, request),
         asked_at=local_time(request.asked_at),
         effective_on=day(request.effective_on),
         differences=differences(request, site().catalogue),

@@ -11,13 +11,14 @@ from babel.dates import format_datetime
 from babel.numbers import format_decimal
 from flask import current_app, request
 
-from engine.text import current_language
+from engine.text import _, current_language
 from workflows.terms import TermsOfUse
 
 if TYPE_CHECKING:
     from web.bootstrap import Site
 
 EXTENSION = "tetsuzuki"
+PROCEDURE_GONE = _("手続きの記録がありません")  # of something listed, whose instance or definition is gone
 _TERMS = "tetsuzuki_terms"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -17,7 +18,7 @@ from werkzeug import Response as AnyResponse
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict, UnknownInstance
 from engine.machine import NO_PERMISSION
-from engine.outcomes import Explanation, Outcome
+from engine.outcomes import Explanation, Outcome, Sight
 from engine.text import Text, _, current_language
 from web.answers import form_again
 from web.current import local_time, site
@@ -142,13 +143,18 @@ def _invited() -> list[Invited]:
     mine = Invitation.select().where(
         Invitation.customer == this_user().account.customer_id, Invitation.email.is_null(False)
     )
-    return [_shown(invitation) for invitation in mine.order_by(Invitation.created_at, Invitation.instance)]
+    there = [
+        (invitation, site().engine.look_if_there(invitation.instance))
+        for invitation in mine.order_by(Invitation.created_at, Invitation.instance)
+    ]
+    return [_shown(invitation, sight) for invitation, sight in there if sight is not None]
 
 
-def _shown(invitation: Invitation) -> Invited:
+def _shown(invitation: Invitation, sight: Sight) -> Invited:
     engine = site().engine
-    sight = engine.look(invitation.instance)
-    until = link_valid_until(engine.history(invitation.instance))
+    until = None
+    with suppress(UnknownInstance):  # where its history is gone
+        until = link_valid_until(engine.history(invitation.instance))
     ways = [way for way in engine.explain(invitation.instance, _actor()) if NO_PERMISSION not in way.reasons]
     return Invited(
         id=invitation.instance,

@@ -47,8 +47,8 @@ def open_change(slot: str, actor: Actor) -> Open | None:
     change: AddressChange | None = AddressChange.get_or_none(AddressChange.slot == slot)
     if change is None:
         return None
-    sight = site().engine.look(change.instance)
-    if sight.overdue:  # its time is over, whether or not a scheduler has written that down
+    sight = site().engine.look_if_there(change.instance)
+    if sight is None or sight.overdue:  # its time is over, whether or not a scheduler has written that down
         return None
     offers = site().engine.allowed(change.instance, actor)
     return Open(
@@ -60,7 +60,8 @@ def make_room(slot: str, actor: Actor) -> None:
     """Have a change whose time is over give `slot` back, where no scheduler has done so yet."""
     engine = site().engine
     change: AddressChange | None = AddressChange.get_or_none(AddressChange.slot == slot)
-    if change is not None and engine.look(change.instance).overdue:
+    sight = engine.look_if_there(change.instance) if change is not None else None
+    if change is not None and sight is not None and sight.overdue:
         with suppress(EventNotPossible, Forbidden, Refused):
             engine.fire(change.instance, "withdraw", actor)  # before which its timers are fired; it finds its work done
 

@@ -34,7 +34,7 @@ from engine.outcomes import Offer
 from engine.text import Text, _, current_language
 from web.answers import form_again
 from web.contracts import request_context
-from web.current import site, today
+from web.current import PROCEDURE_GONE, site, today
 from web.forms import Form
 from web.forms.payment import ConfirmForm, method_form
 from web.guard import POLICY
@@ -256,7 +256,8 @@ def _shown(contract: Contract) -> Shown:
     under_way = None
     if found is not None:
         asked = json.loads(found.after)["payment_method"]
-        state = site().engine.look(found.instance).state.title
+        sight = site().engine.look_if_there(found.instance)
+        state = sight.state.title if sight is not None else PROCEDURE_GONE
         under_way = OpenRequest(found.instance, _method_title(asked), state)
     return Shown(
         contract.id,

@@ -9,7 +9,7 @@ from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import _
 from web.answers import form_again
-from web.current import site
+from web.current import PROCEDURE_GONE, site
 from web.forms import offered_as
 from web.forms.notices import FaqForm
 from web.staff.acts import fire, history, is_id, new_id, offers, press
@@ -34,9 +34,13 @@ _DONE = {
 def show() -> str:
     """Every entry by category, with its state."""
     rows = FaqEntry.select().order_by(FaqEntry.category, FaqEntry.position, FaqEntry.id)
-    look = site().engine.look
-    sights = [(entry, look(entry.instance).state) for entry in rows]
-    listed = [(entry, state.title) for entry, state in sights if not state.final]
+    look = site().engine.look_if_there
+    sights = [(entry, look(entry.instance)) for entry in rows]
+    listed = [
+        (entry, sight.state.title if sight is not None else PROCEDURE_GONE)
+        for entry, sight in sights
+        if sight is None or not sight.state.final
+    ]
     return render_template("staff/faq/list.html", listed=listed)
 
 

@@ -16,7 +16,7 @@ from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import _
 from web.answers import form_again
-from web.current import site
+from web.current import PROCEDURE_GONE, site
 from web.forms.notices import DraftForm, PublishForm, UpdateForm, WordingForm
 from web.pages.notices import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
@@ -52,8 +52,9 @@ def show() -> str:
         .order_by(Notice.updated_at.desc(), Notice.id)
         .limit(_A_PAGE)
     )
-    look = site().engine.look
-    listed = [(revision, look(revision.notice.instance).state.title) for revision in rows]
+    look = site().engine.look_if_there
+    sights = [(revision, look(revision.notice.instance)) for revision in rows]
+    listed = [(revision, sight.state.title if sight is not None else PROCEDURE_GONE) for revision, sight in sights]
     return render_template("staff/notices/list.html", listed=listed, kinds=board.KINDS)
 
 

@@ -58,7 +58,7 @@ def requests() -> str:
     found = {one.instance: one for one in standing_in(engine, places(engine, STAFF.name))}
     asked = ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(list(found)))
     rows = [(one, found[one.instance]) for one in asked]
-    rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since, row[1].instance))
+    rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since or now, row[1].instance))
     waiting = [_waiting(one, where, now) for one, where in rows if decisions.is_open(one.instance, who)]
     return render_template("staff/requests.html", waiting=waiting)
 
@@ -144,7 +144,7 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
         asked=asked,
         asked_at=local_time(asked.asked_at) if asked is not None else "",
         effective_on=format_date(asked.effective_on, "long") if asked is not None else "",
-        age=age(where.since, now),
+        age=age(where.since, now) if where.since is not None else "",
         due=local_time(where.due) if where.due is not None else "",
         overdue=where.due is not None and where.due <= now,
         differences=differences(asked, site().catalogue) if asked is not None else (),
