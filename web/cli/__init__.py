@@ -24,6 +24,7 @@ _COMMANDS = {
     "workflow": ("web.cli.workflow", "workflow", "Look at workflows and at what runs on them."),
     "incidents": ("web.cli.incidents", "incidents", "What was given up, and what to do about it."),
     "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins, or begin one."),
+    "restored": ("web.cli.restoring", "restored", "Say that the database was restored from a backup."),
     "doctor": ("web.cli.upkeep", "doctor", "Is everything well? Ends with 1 where it is not."),
 }
 

@@ -1,20 +1,19 @@
-"""`tetsuzuki workflow list|show|check|diagram|readme|history|verify|migrate`."""
+"""`tetsuzuki workflow list|show|check|diagram|readme|history|migrate`; the rest of it is in `histories`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from web.cli import histories
 from web.cli.sites import opened_site, operator
 
 if TYPE_CHECKING:
     from engine.definition import Workflow
 
-_STEP = 1000
 _INSTANCE = click.IntRange(1, 2**63 - 1)
 
 
@@ -125,43 +124,6 @@ def history(instance: int) -> None:
         )
 
 
-@workflow.command(epilog="Example: tetsuzuki workflow verify --all")
-@click.argument("instances", type=_INSTANCE, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every instance in the database.")
-def verify(instances: tuple[int, ...], everything: bool) -> None:
-    """Verify the hash chain of histories; ends with 1 where one was changed.
-
-    It cannot detect that a whole instance was removed, that the whole database is an older copy, or what somebody did
-    who holds SECRET_KEY.
-    """
-    if not instances and not everything:
-        raise click.UsageError("name instances, or say --all")
-    bad = count = 0
-    with opened_site() as site:
-
-        def numbers() -> Iterator[int]:
-            if not everything:
-                yield from instances
-                return
-            last = 0
-            while True:
-                with site.engine.store.reading() as unit:
-                    rows = unit.rows("SELECT id FROM instance WHERE id > ? ORDER BY id LIMIT ?", (last, _STEP))
-                if not rows:
-                    return
-                yield from (row[0] for row in rows)
-                last = rows[-1][0]
-
-        for number in numbers():
-            count += 1
-            for fault in site.engine.verify(number):
-                bad += 1
-                click.echo(f"instance {number}: {fault}")
-    click.echo(f"{count} histories verified, {bad} faults", err=True)
-    if bad:
-        sys.exit(1)
-
-
 @workflow.command(epilog='Example: tetsuzuki workflow migrate 42 --to 2 --reason "new review step"')
 @click.argument("instance", type=_INSTANCE)
 @click.option("--to", "version", type=click.IntRange(1, 2**31 - 1), required=True, help="The version to move to.")
@@ -172,3 +134,7 @@ def migrate(instance: int, version: int, state: str | None, reason: str) -> None
     with opened_site() as site:
         outcome = site.engine.migrate(instance, version, operator(), reason, state)
     click.echo(f"instance {instance} runs on version {version}, in {outcome.target}")
+
+
+for command in histories.COMMANDS:
+    workflow.add_command(command)

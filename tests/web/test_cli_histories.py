@@ -1,0 +1,55 @@
+"""`tetsuzuki workflow verify|checkpoint|remove` and `restored`, run for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.web.test_cli import _LONG_AGO, Run, apply, run, site  # noqa: F401  (two of them are fixtures)
+from web.bootstrap import Site
+
+
+def test_checkpoints_are_exported_and_show_what_is_gone(run: Run, site: Site, tmp_path: Path) -> None:  # noqa: F811
+    number = apply(site)
+    site.db.execute_sql("UPDATE history SET at = '2026-01-01 00:00:00.000000'")  # old enough to be listed
+    said = run("workflow", "checkpoint", "--export", "kept.jsonl")
+    assert (said.code, said.err) == (0, "1 checkpoints written\n1 checkpoints exported to kept.jsonl\n")
+    assert len((tmp_path / "kept.jsonl").read_text().splitlines()) == 2
+    assert list(tmp_path.glob("*.part")) == []
+    said = run("workflow", "verify", "--against", "kept.jsonl")
+    assert (said.code, said.err) == (0, "1 checkpoints of kept.jsonl compared, 0 faults\n")
+    for table, key in (("instance", "id"), ("history", "instance_id"), ("timer", "instance_id")):
+        site.db.execute_sql(f"DELETE FROM {table} WHERE {key} = {number}")
+    said = run("workflow", "verify", "--all", "--against", "kept.jsonl")
+    assert said.code == 1
+    assert f"instance {number}: it is gone: checkpoint 1 of" in said.out
+
+
+def test_a_file_that_is_no_export_is_named(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    for content in (b"what is this?", b"\xff\xfe", b"{}"):
+        (tmp_path / "kept.jsonl").write_bytes(content)
+        said = run("workflow", "verify", "--against", "kept.jsonl")
+        assert said.code == 1
+        assert said.err.startswith("tetsuzuki: kept.jsonl: ")
+    assert run("workflow", "verify", "--against", "nowhere.jsonl").code == 2
+
+
+def test_what_has_ended_is_removed_with_a_reason(run: Run, site: Site) -> None:  # noqa: F811
+    number = apply(site)
+    said = run("workflow", "remove", str(number), "--reason", "kept for ten years")
+    assert said.code == 1
+    assert said.err.startswith(f"tetsuzuki: Procedure {number} has not ended: it is in ")
+    site.db.execute_sql(_LONG_AGO)
+    site.engine.run_due()
+    assert run("workflow", "remove", str(number), "--reason", "kept for ten years").code == 0
+    assert run("workflow", "verify", "--all").code == 0
+    said = run("workflow", "remove", str(number), "--reason", "again")
+    assert (said.code, said.err) == (1, f"tetsuzuki: There is no procedure {number}.\n")
+
+
+def test_a_restore_is_written_down(run: Run, site: Site) -> None:  # noqa: F811
+    site.staff.add("hanako@example.jp", "見本 花子")
+    said = run("restored", "--reason", "disk failure")
+    assert said.code == 0
+    assert said.out.startswith("ended: 0 sessions, 1 one-time addresses of staff, 0 forms under way. Checkpoint 1 says")
+    assert run("workflow", "verify", "--all").code == 0
+    assert run("restored").code == 2

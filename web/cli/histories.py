@@ -1,0 +1,120 @@
+"""`tetsuzuki workflow verify|checkpoint|remove`: do the histories hold, and what holds them apart from the database?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from web.cli.sites import opened_site, operator
+
+if TYPE_CHECKING:
+    from web.bootstrap import Site
+
+_INSTANCE = click.IntRange(1, 2**63 - 1)
+_EVERY = 10_000  # instances between two signs of progress
+
+
+@click.command(epilog="Example: tetsuzuki workflow verify --all --against checkpoints.jsonl")
+@click.argument("instances", type=_INSTANCE, nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every instance, and the chain of checkpoints.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Checkpoints that were exported and kept elsewhere: shows that histories, or the database, were set back.",
+)
+def verify(instances: tuple[int, ...], everything: bool, against: Path | None) -> None:
+    """Verify histories against their seals and checkpoints; lists every fault, and ends with 1 where there is one.
+
+    docs/integrity.md says what it detects, and what it cannot.
+    """
+    if not instances and not everything and against is None:
+        raise click.UsageError("name instances, or say --all or --against FILE")
+    with opened_site() as site:
+        bad, said = 0, []
+        if everything or instances:
+            count, bad = _verified(site, None if everything else instances)
+            said.append(f"{count} histories verified")
+        if against is not None:
+            kept, faults = _against(site, against)
+            bad += faults
+            said.append(f"{kept} checkpoints of {against} compared")
+    click.echo(f"{', '.join(said)}, {bad} faults", err=True)
+    if bad:
+        sys.exit(1)
+
+
+def _verified(site: Site, instances: tuple[int, ...] | None) -> tuple[int, int]:
+    """How many were verified, and how many faults were found."""
+    from engine.verification import all_faults
+
+    bad = count = 0
+    found: Iterator[tuple[int, list[str]]] = (
+        all_faults(site.engine) if instances is None else ((number, site.engine.verify(number)) for number in instances)
+    )
+    for number, faults in found:
+        count += number > 0
+        bad += len(faults)
+        for fault in faults:
+            click.echo(f"instance {number}: {fault}" if number else fault)
+        if number and count % _EVERY == 0:
+            click.echo(f"{count} histories verified so far, {bad} faults", err=True)
+    return count, bad
+
+
+def _against(site: Site, file: Path) -> tuple[int, int]:
+    from engine.checkpoints import NotCheckpoints, against, imported
+    from engine.errors import ConfigurationError
+
+    try:
+        with file.open(encoding="utf-8") as opened:
+            kept = list(imported(opened))
+    except (NotCheckpoints, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: {error}") from error
+    bad = 0
+    for fault in against(site.engine, kept):
+        bad += 1
+        click.echo(fault)
+    return len(kept), bad
+
+
+@click.command(epilog="Example: tetsuzuki workflow checkpoint --export checkpoints.jsonl")
+@click.option(
+    "--export",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every checkpoint into this file, to be kept where whoever writes the database cannot.",
+)
+def checkpoint(file: Path | None) -> None:
+    """Write down now where the histories stand. A running site does so by itself every ten minutes."""
+    from engine.checkpoints import exported, write
+
+    with opened_site() as site:
+        written = 0
+        while more := write(site.engine):
+            written += more
+        click.echo(f"{written} checkpoints written", err=True)
+        if file is not None:
+            draft = file.with_name(f".{file.name}.part")
+            with draft.open("w", encoding="utf-8") as opened:
+                count = sum(opened.write(f"{line}\n") > 0 for line in exported(site.engine)) - 1
+            draft.replace(file)
+            click.echo(f"{count} checkpoints exported to {file}", err=True)
+
+
+@click.command(epilog='Example: tetsuzuki workflow remove 42 --reason "kept for ten years"')
+@click.argument("instance", type=_INSTANCE)
+@click.option("--reason", required=True, help="Kept for ever: name no person.")
+def remove(instance: int, reason: str) -> None:
+    """Remove an instance that has come to its end, with its history. That it was removed stays, as a checkpoint."""
+    from engine import checkpoints
+
+    with opened_site() as site:
+        checkpoints.remove(site.engine, instance, operator(), reason)
+    click.echo(f"instance {instance} is removed")
+
+
+COMMANDS = (verify, checkpoint, remove)
