@@ -29,13 +29,7 @@ def main(revision: str) -> None:
     into.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="tz-old-") as name:
         folder = Path(name)
-        checkout = folder / "checkout"
-        archive = subprocess.run(["git", "archive", revision], cwd=TOP, check=True, capture_output=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-            opened.extractall(checkout, filter="data")
-        (checkout / "tests" / "old_sites").mkdir(exist_ok=True)
-        for file in ("__init__.py", "fill.py"):
-            shutil.copy(HERE / file, checkout / "tests" / "old_sites" / file)
+        checkout = export(revision, folder / "checkout")
         database = folder / "old.db"
         _fill(checkout, f"sqlite:///{database}", into / "held.sqlite.json")
         (into / "sqlite.sql").write_text(_sqlite_dump(database), encoding="utf-8")
@@ -48,12 +42,28 @@ def main(revision: str) -> None:
             server.cleanup()
 
 
+def export(revision: str, checkout: Path) -> Path:
+    """The files of an old commit in a folder, and with them what runs there. Raises CalledProcessError without git."""
+    archive = subprocess.run(["git", "archive", revision], cwd=TOP, check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        opened.extractall(checkout, filter="data")
+    (checkout / "tests" / "old_sites").mkdir(exist_ok=True)
+    (checkout / "tests" / "old_sites" / "__init__.py").touch()
+    for file in ("fill.py", "child.py"):
+        shutil.copy(HERE / file, checkout / "tests" / "old_sites" / file)
+    return checkout
+
+
+def environment(checkout: Path) -> dict[str, str]:
+    """With which the old commit's own code is found before any installed one."""
+    return {**os.environ, "PYTHONPATH": str(checkout)}
+
+
 def _fill(checkout: Path, url: str, held: Path) -> None:
-    """Run the old commit's own code, found before any installed one."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.old_sites.fill", url],
         cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
+        env=environment(checkout),
         check=True,
         stdout=subprocess.PIPE,
     )
