@@ -11,13 +11,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work machine_step web_pages population start_up
+BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work machine_step instructions web_pages population start_up
 LARGE_BENCHMARKS := mass_expiry due_work
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 3 ] && echo 4 || echo $$((n + 1)))
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
-.PHONY: run test check bench bench-large soak screenshots lock browser wrk clean
+.PHONY: run test check bench bench-large soak screenshots lock browser wrk valgrind clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -61,10 +61,13 @@ browser:
 wrk:
 	@command -v wrk >/dev/null || $(call apt,wrk,wrk,benchmarks of pages)
 
+valgrind:
+	@command -v valgrind >/dev/null || $(call apt,Valgrind,valgrind,benchmark of instructions)
+
 test: $(VENV)/dev browser wrk
 	$(BIN)/python -m pytest -n $(JOBS) -q
 
-check: $(VENV)/dev browser wrk
+check: $(VENV)/dev browser wrk valgrind
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -72,7 +75,7 @@ check: $(VENV)/dev browser wrk
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -n $(JOBS) -q --cov --cov-report=term
 
-bench: $(VENV)/dev wrk
+bench: $(VENV)/dev wrk valgrind
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --write || exit 1; done
 
 bench-large: $(VENV)/dev

@@ -6,10 +6,17 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import builds, instructions, report
+
+_INSTRUCTIONS = ("--only", "sqlite", "--runs", "1")
+_NEEDS_CHECKOUT = pytest.mark.skipif(
+    not Path(__file__).parents[1].joinpath(".git").exists() or shutil.which("git") is None,
+    reason="no checkout of the repository, or no git: there is no build before",
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +33,16 @@ from benchmarks import report
             marks=pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"),
         ),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
+        pytest.param(
+            *("instructions", [*_INSTRUCTIONS, "--against", "", "--work", "start"], "a start with a mail (SQLite): "),
+            marks=pytest.mark.skipif(
+                shutil.which("vgdb") is None, reason="Valgrind is not installed: apt-get install valgrind"
+            ),
+        ),
+        pytest.param(
+            *("instructions", [*_INSTRUCTIONS, "--against", "HEAD", "--why", "start"], "bytecodes, "),
+            marks=_NEEDS_CHECKOUT,
+        ),
     ],
 )
 def test_benchmark_runs_at_small_size(module: str, arguments: list[str], said: str) -> None:
@@ -58,3 +75,22 @@ def test_section_names_machine_command_and_missed_targets_and_no_folder_of_the_m
     assert "Index Scan" in text
     assert report.machine("", datetime(2026, 4, 1, tzinfo=UTC)).endswith("2026-04-01")
     assert report.at_most(2, 1.5, name="n", measured="m", beside="b").holds
+
+
+FIRE = instructions.WORK[0]
+
+
+@pytest.mark.parametrize(("each", "word"), [(103.0, "reached"), (103.1, "MISSED"), (90.0, "reached")])
+def test_work_may_take_three_per_cent_more_instructions_than_in_the_build_before(each: float, word: str) -> None:
+    now = instructions.Counts({("sqlite", FIRE): [each, each + 1, each - 1]})
+    before = instructions.Counts({("sqlite", FIRE): [100.0, 100.0, 102.0]})
+    (figure,) = instructions.figures(now, before, "0123abc")
+    assert figure.verdict == word
+    assert figure.beside == "0123abc: 100"
+    assert f"{each - 100:+.2f} %" in figure.note
+    assert f"differ by {max(2.0, (2 / (each - 1)) * 100):.2f} %" in figure.note
+
+
+def test_build_before_that_is_not_there_is_said_in_a_line() -> None:
+    with pytest.raises(SystemExit, match="no-such-revision"), builds.build_of("no-such-revision"):
+        pass
