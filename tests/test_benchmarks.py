@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import builds, instructions, report
+from benchmarks import builds, instructions, report, side_by_side
 
 _INSTRUCTIONS = ("--only", "sqlite", "--runs", "1")
+_SIDE_BY_SIDE = ("machine_step", "--turns", "1", "--give=--steps 50 --rounds 1")
 _NEEDS_CHECKOUT = pytest.mark.skipif(
     not Path(__file__).parents[1].joinpath(".git").exists() or shutil.which("git") is None,
     reason="no checkout of the repository, or no git: there is no build before",
@@ -41,6 +42,10 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         ),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "HEAD", "--why", "start"], "bytecodes, "),
+            marks=_NEEDS_CHECKOUT,
+        ),
+        pytest.param(
+            *("side_by_side", [*_SIDE_BY_SIDE, "--against", "HEAD"], "memory of the benchmark's process"),
             marks=_NEEDS_CHECKOUT,
         ),
     ],
@@ -94,3 +99,22 @@ def test_work_may_take_three_per_cent_more_instructions_than_in_the_build_before
 def test_build_before_that_is_not_there_is_said_in_a_line() -> None:
     with pytest.raises(SystemExit, match="no-such-revision"), builds.build_of("no-such-revision"):
         pass
+
+
+def measured(sent: str, only: str, memory: float) -> side_by_side.Measured:
+    figures = (
+        report.Figure("links | sent", sent, "raw"),
+        report.Figure(only, "3 s", ""),
+        report.Figure("rows", "a", ""),
+    )
+    section = report.Report("Links", figures).markdown("python -m benchmarks.links")
+    found = side_by_side.figures_of(report.replaced("# Results\n", "links, sqlite", section))
+    return side_by_side.Measured({key: [value] for key, value in found}, [memory])
+
+
+def test_figures_of_two_builds_are_matched_by_their_names_and_those_of_one_are_left_out() -> None:
+    now, before = measured("2,301 a second", "new", 60.0), measured("1,150.5 a second", "old", 30.0)
+    sent, memory = side_by_side.compared("links", now, before, "0123abc").figures
+    assert (sent.name, sent.measured, sent.ratio) == ("links | sent (sqlite)", "2,301 a second", 2.0)
+    assert sent.beside == "0123abc: 1,150 a second"
+    assert (memory.measured, memory.beside, memory.ratio) == ("60.00 MiB", "0123abc: 30.00 MiB", 2.0)
