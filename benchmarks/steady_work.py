@@ -14,9 +14,9 @@ input, a line each, and answers each with a line:
 The parts of a command are separated by tabs.
 
 What is random on purpose (tokens, salts) has the same length each time. Mails are kept in memory. Before counted work
-the garbage collector has nothing old to look at, and SQLite's log is empty: neither a full collection nor a checkpoint
-then falls into one measurement and not into the next. Only this thread works: no heartbeat runs, so the queue of
-SQLite's writer is always empty.
+the garbage collector has nothing old to look at, and SQLite makes no checkpoint meanwhile: neither that nor a full
+collection then falls into one measurement and not into the next. Only this thread works: no heartbeat runs, so the
+queue of SQLite's writer is always empty.
 """
 
 from __future__ import annotations
@@ -166,6 +166,7 @@ class Work:
                 act()
         made = self._pieces(name, number)
         if self.site.settings.database_url.startswith("sqlite"):
+            self.site.db.execute_sql("PRAGMA wal_autocheckpoint = 0").fetchall()
             self.site.db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         gc.collect()
         gc.freeze()
