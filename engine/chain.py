@@ -162,7 +162,10 @@ def digests(instance: Instance, entries: Sequence[Entry], to_text: ToText) -> li
 
 def timers_text(times: Mapping[str, str]) -> str:
     """The due times that an entry sets, by event, as they are sealed."""
-    return "{" + ",".join([f"{_text(event)}:{_text(times[event])}" for event in sorted(times)]) + "}"
+    if len(times) == 1:  # as nearly always
+        for event, due in times.items():
+            return f'{{{_text(event)}:"{due}"}}'
+    return "{" + ",".join([f'{_text(event)}:"{times[event]}"' for event in sorted(times)]) + "}"
 
 
 def due_times(entries: Sequence[Entry]) -> dict[str, str] | None:

@@ -634,8 +634,11 @@ class Engine:
             self.renew_link(unit, found)
             data = chain.canonical({**json.loads(data), chain.LINK: found.generation})
         found.state = target
-        wanted = {timer.event: timer.due(attempt) for timer in workflow.by_name[target].timers}
-        times = {event: to_db(due) for event, due in wanted.items()}
+        wanted: dict[str, datetime] = {}
+        times: dict[str, str] = {}
+        for timer in workflow.by_name[target].timers:
+            wanted[timer.event] = due = timer.due(attempt)
+            times[timer.event] = to_db(due)
         self._enter(
             unit,
             found,
@@ -648,7 +651,8 @@ class Engine:
             data,
             chain.timers_text(times) if times else "{}",
         )
-        self._set_timers(unit, found.id, wanted, times, timers, committed)
+        if times or timers:
+            self._set_timers(unit, found.id, wanted, times, timers, committed)
         if way.effects:
             self._put_effects(unit, workflow, attempt, way.effects, committed)
         outcome = Outcome(found.id, found.seq, attempt.event, source, target, now)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from engine.calendar import BusinessCalendar
 from engine.check import check_all
-from engine.checkpoints import keep
+from engine.checkpoints import Keeper
 from engine.definition import Workflow
 from engine.delivery import Mailer
 from engine.dispatch import Dispatcher
@@ -174,7 +174,7 @@ def build(
     metrics = Metrics(engine, db) if settings.metrics_token is not None else None
     tracing = _tracing(engine) if settings.tracing else None
     engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
-    chores: list[Callable[[], object]] = [access.purge, staff.purge, partial(keep, engine)]
+    chores: list[Callable[[], object]] = [access.purge, staff.purge, Keeper(engine)]
     if tracing is not None:
         chores.append(partial(forget_traces, engine))
     heartbeat = _heartbeat(db, engine, dispatcher, tuple(chores), works)

@@ -4,12 +4,10 @@ import peewee as pw
 
 TABLES = """
 ALTER TABLE history ADD COLUMN timers TEXT;
-CREATE INDEX history_at ON history (at);
 CREATE TABLE checkpoint (
     number INTEGER NOT NULL PRIMARY KEY,
     kind VARCHAR(16) NOT NULL,
     at {time} NOT NULL,
-    until {time} NOT NULL,
     said TEXT NOT NULL,
     digest {blob} NOT NULL,
     mac {blob} NOT NULL
@@ -21,7 +19,7 @@ CREATE TABLE checkpoint_item (
     digest {blob} NOT NULL,
     PRIMARY KEY (number, instance_id)
 ){rowless};
-CREATE INDEX checkpoint_item_instance ON checkpoint_item (instance_id, number)
+CREATE INDEX checkpoint_item_instance ON checkpoint_item (instance_id, seq)
 """
 
 SQLITE = {"blob": "BLOB", "time": "DATETIME", "rowless": " WITHOUT ROWID"}

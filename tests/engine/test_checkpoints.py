@@ -153,7 +153,6 @@ def test_each_checkpoint_lists_what_went_on_since_the_one_before(office: Office)
     assert written(office) == 0
     second = office.invited("Two")
     office.engine.fire(first, "decide", REVIEWER, Verdict(5))
-    assert checkpoints.write(office.engine) == 0  # not yet a minute old
     assert written(office) == 1
     with office.engine.store.reading() as unit:
         listed = [[(i.instance, i.seq) for i in one.items] for one in checkpoints.checkpoints(unit)]
@@ -161,15 +160,17 @@ def test_each_checkpoint_lists_what_went_on_since_the_one_before(office: Office)
     assert found(office) == {}
 
 
-def test_the_chore_writes_when_the_last_one_is_ten_minutes_old(office: Office) -> None:
+def test_the_chore_looks_every_ten_minutes(office: Office) -> None:
+    keeper = checkpoints.Keeper(office.engine)
     office.invited("One")
-    office.clock.forward(minutes=2)
-    assert checkpoints.keep(office.engine) == 1
+    assert keeper() == 1
     office.invited("Two")
     office.clock.forward(minutes=9)
-    assert checkpoints.keep(office.engine) == 0
+    assert keeper() == 0
     office.clock.forward(minutes=1)
-    assert checkpoints.keep(office.engine) == 1
+    assert keeper() == 1
+    office.clock.forward(minutes=10)
+    assert keeper() == 0
 
 
 def test_a_checkpoint_that_was_changed_or_removed_shows(office: Office) -> None:
@@ -256,10 +257,24 @@ def test_a_checkpoint_survives_another_key(office: Office) -> None:
     assert both.verify(number) == []
 
 
-def test_many_entries_of_one_time_are_listed_together(office: Office) -> None:
-    numbers = [office.submit(f"Paper {n}") for n in range(30)]
-    office.clock.forward(minutes=2)
+def test_more_than_one_checkpoint_holds_go_into_the_next(office: Office) -> None:
+    numbers = [office.submit(f"Paper {n}") for n in range(5)]
+    assert checkpoints.write(office.engine, most=2) == 3
+    assert checkpoints.write(office.engine, most=2) == 0
     with office.engine.store.reading() as unit:
-        assert len(checkpoints._entries_between(unit, "0001-01-01", "9999-01-01")) == len(numbers)
-    assert checkpoints.write(office.engine) == 1
+        listed = [[item.instance for item in one.items] for one in checkpoints.checkpoints(unit)]
+    assert listed == [numbers[:2], numbers[2:4], numbers[4:]]
     assert found(office) == {}
+
+
+def test_what_has_no_history_and_what_stands_far_off_keeps_nobody_from_being_listed(office: Office) -> None:
+    broken, second = office.submit("One"), office.submit("Two")
+    office.sql("DELETE FROM history WHERE instance_id = ?", broken)
+    for table, column in (("instance", "id"), ("history", "instance_id")):
+        office.sql(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", 2**40, second)
+    third = office.submit("Three")
+    assert checkpoints.write(office.engine, most=1) >= 1
+    with office.engine.store.reading() as unit:
+        listed = {item.instance for one in checkpoints.checkpoints(unit) for item in one.items}
+    assert {2**40, third} <= listed
+    assert broken not in listed

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.links import (
     TOKEN_LENGTH,
+    _digits,
     base36,
     drawn,
     drawn_twice,
@@ -102,3 +103,9 @@ def test_a_nonce_has_at_least_128_bits() -> None:
     assert len({drawn() for _ in range(100)}) == 100
     assert len(drawn()) * 8 >= 128
     assert len(drawn_twice()) == 2 * len(drawn())
+
+
+@given(st.integers(0, 36**TOKEN_LENGTH - 1))
+def test_a_token_is_written_with_all_its_digits(number: int) -> None:
+    assert _digits(number) == base36(number).rjust(TOKEN_LENGTH, "0")
+    assert int(_digits(number), 36) == number

@@ -93,9 +93,7 @@ def checkpoint(file: Path | None) -> None:
     from engine.checkpoints import exported, write
 
     with opened_site() as site:
-        written = 0
-        while more := write(site.engine):
-            written += more
+        written = write(site.engine)
         click.echo(f"{written} checkpoints written", err=True)
         if file is not None:
             draft = file.with_name(f".{file.name}.part")
