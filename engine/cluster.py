@@ -34,9 +34,11 @@ from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
 from procrastinate.jobs import DeleteJobCondition, Status
 from procrastinate.schema import SchemaManager
+from procrastinate.worker import Worker
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from engine.dispatch import Dispatcher
+from engine.ending import End, all_ended, leaving_no_task
 from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown
 from engine.outcomes import Committed
 from engine.runtime import Engine
@@ -175,7 +177,7 @@ class Cluster:
         trouble = _Trouble("no job can be taken")
         while not self._stopping.is_set():
             try:
-                asyncio.run(self._take_jobs(trouble))
+                asyncio.run(leaving_no_task(self._take_jobs(trouble)))
             except _AWAY as error:
                 self._stopping.wait(trouble.told(error))
             except Exception:
@@ -186,7 +188,7 @@ class Cluster:
         loop = asyncio.get_running_loop()
         # One for each job at a time: in the loop's own executor they would wait for each other.
         loop.set_default_executor(ThreadPoolExecutor(self._thread_count + 1, thread_name_prefix="cluster-job"))
-        end = _End(loop)
+        end = End(loop, _AWAY)
         self._halt = end.come
         if self._stopping.is_set():
             return
@@ -208,24 +210,23 @@ class Cluster:
             trouble.is_over()
             self._look_at_all()
             # Each kind has workers of its own: mails to a server that hangs never hold up a timer.
-            running = [
-                loop.create_task(_worker(app, TIMERS, 1)),
-                loop.create_task(_worker(app, OUTBOX, self._thread_count)),
-                loop.create_task(self._recover_often(app)),
-                end.reached,
-            ]
-            # Whichever ends first, all begin anew, or end. A worker that is cancelled lets its jobs come to their end.
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in running:
-                task.cancel()
-            ended = await asyncio.gather(*running, return_exceptions=True)
+            workers = (_worker(app, TIMERS, 1), _worker(app, OUTBOX, self._thread_count))
+            asks: dict[asyncio.Task[None], Callable[[], object]] = {
+                loop.create_task(self._recover_often(app, end)): end.come,
+                **{loop.create_task(worker.run()): worker.stop for worker in workers},
+            }
+            # Whichever ends first, all begin anew, or end. A worker that is stopped lets its jobs come to their end.
+            await asyncio.wait([*asks, end.reached], return_when=asyncio.FIRST_COMPLETED)
+            end.come()
+            await all_ended(asks)
+            ended = await asyncio.gather(end.reached, *asks, return_exceptions=True)
             for error in ended:
                 if isinstance(error, Exception) and not self._stopping.is_set():
                     raise error
 
-    async def _recover_often(self, app: App) -> None:
-        """Forget workers that are dead, and look anew at what they had been woken for."""
-        while True:
+    async def _recover_often(self, app: App, end: End) -> None:
+        """Until the end, forget workers that are dead, and look anew at what they had been woken for."""
+        while not end.reached.done():
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
                 assert job.id is not None
                 log.warning("a worker died; its job (%s) is done again", job.task_name)
@@ -234,7 +235,7 @@ class Cluster:
                     await app.job_manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
                 self._wanted.ask(job.task_name)
             await app.job_manager.prune_stalled_workers(STALLED)
-            await asyncio.sleep(STALLED / 2)
+            await asyncio.wait([end.reached], timeout=STALLED / 2)
 
     def _fire_timers(self) -> None:
         with self._at_work("timers could not be fired"):
@@ -341,38 +342,6 @@ class _Wanted:
             self._changed.notify()
 
 
-class _End:
-    """The end of taking jobs: because it is to stop, or because a job's end could not be written down.
-
-    In the latter case Procrastinate's worker goes on as if nothing was, and the job would count as under way for as
-    long as that worker lives.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self.reached: asyncio.Future[None] = loop.create_future()
-        loop.set_exception_handler(self._failed)
-
-    def come(self) -> None:
-        """From any thread."""
-        self._loop.call_soon_threadsafe(self._set, None)
-
-    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if isinstance(error, _AWAY):
-            self._set(error)
-        else:
-            loop.default_exception_handler(context)
-
-    def _set(self, error: Exception | None) -> None:
-        if self.reached.done():
-            return
-        if error is None:
-            self.reached.set_result(None)
-        else:
-            self.reached.set_exception(error)
-
-
 class _Trouble:
     """What is told of an outage: its beginning and its end. The pauses between tries double."""
 
@@ -400,8 +369,9 @@ def _clock(app: App) -> datetime:
     return now
 
 
-async def _worker(app: App, queue: str, concurrency: int) -> None:
-    await app.run_worker_async(
+def _worker(app: App, queue: str, concurrency: int) -> Worker:
+    return Worker(
+        app,
         queues=[queue],
         name=queue,
         concurrency=concurrency,
@@ -409,7 +379,7 @@ async def _worker(app: App, queue: str, concurrency: int) -> None:
         fetch_job_polling_interval=_POLL,
         update_heartbeat_interval=_SIGN_OF_LIFE,
         stalled_worker_timeout=STALLED,
-        delete_jobs=DeleteJobCondition.ALWAYS.value,
+        delete_jobs=DeleteJobCondition.ALWAYS,
     )
 
 
