@@ -96,8 +96,11 @@ class Dispatcher:
 
     def give_back(self) -> None:
         """Return the leases of effects that were taken over and not begun, as if they had never been claimed."""
-        while self._handed_over:
-            _, claim = self._handed_over.popleft()
+        while True:
+            try:
+                _, claim = self._handed_over.popleft()
+            except IndexError:  # asked so, because another thread may be at it
+                return
             self._settle(claim, "waiting", "", self.engine.store.now(), untried=True)
 
     def deliver(self, claim: Claim) -> Outcome | None:

@@ -86,26 +86,33 @@ class Heartbeat:
         self._work.set()
 
     def stop(self) -> None:
-        """Finish what is being delivered, begin nothing new, return when all is quiet."""
+        """Finish what is being delivered, begin nothing new, return when all is quiet; also where it never began."""
         self.engine.hands_over = False
-        self.engine.on_commit = None
         self._stopping.set()
         self._work.set()
-        # `wait=True` would wait under the scheduler's lock, and so for ever where a job is planning its next wake-up.
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            # `wait=True` would wait under the scheduler's lock, for ever where a job is planning its next wake-up.
+            self._scheduler.shutdown(wait=False)
         for executor in self._executors.values():
             executor.shutdown(wait=True)
         for thread in self._threads:
             thread.join()
+        self._give_back_leases()
+        self._give_back()
+
+    def _give_back_leases(self) -> None:
         try:
             self.dispatcher.give_back()
         except EngineError:
             log.exception("leases could not be given back; they run out by themselves")
-        self._give_back()
 
     def _committed(self, committed: Committed) -> None:
         if committed.handed_over:
             self.dispatcher.take_over(committed.handed_over)
+        # Asked after taking over: of what was under way when this was told to stop, one of the two gives it back.
+        if self._stopping.is_set():
+            self._give_back_leases()
+            return
         if committed.effects:
             self._work.set()
         if committed.next_due is not None:

@@ -239,6 +239,11 @@ def test_chores_are_done_by_workers_alone(
     assert said[False].startswith("a chore cannot be done; the sweep tries again: ")  # an outage is no fault of ours
 
 
+def test_one_that_never_began_stops(postgres_url: str) -> None:
+    with member(postgres_url, NOTIFY) as (engine, running):
+        Cluster(engine, running.dispatcher).stop()
+
+
 def test_its_tables_are_made_once_in_a_schema_of_their_own(postgres: Any) -> None:
     url = postgres.create()
     db = open_database(url)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from engine import scheduler
-from engine.definition import SYSTEM, Actor, Effect, Start, State, Timer, Transition, Workflow
+from engine.definition import SYSTEM, Actor, Effect, Instance, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
 from engine.dispatch import Dispatcher
 from engine.errors import DatabaseAway
 from engine.mail import Renderer
+from engine.observe import Tried
+from engine.outcomes import Committed
 from engine.runtime import Engine
 from engine.scheduler import Heartbeat
-from engine.store import open_database
+from engine.store import Unit, open_database
 from engine.text import _
 from tests.waiting import until
 
@@ -174,6 +176,48 @@ def test_stop_finishes_what_is_being_delivered(sqlite_url: str, tmp_path: Path) 
     again = Engine(db, [NOTIFY], secret=b"x" * 32)
     assert again.look(number).state.name == "told"
     db.close()
+
+
+class Slow:
+    """An observer that holds up whoever has committed, between the commit and what is told of it."""
+
+    def __init__(self) -> None:
+        self.held, self.told = Event(), Event()
+
+    def watching(self, event: str, committed: Committed, workflow: str = "") -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def committed(self, committed: Committed) -> None:
+        self.held.set()
+        self.told.wait(20)
+
+    def effects_put(self, unit: Unit, found: Instance) -> None:
+        """Nothing is wanted of them."""
+
+    def delivering(self, tried: Tried) -> AbstractContextManager[object]:
+        return nullcontext()
+
+
+def test_what_a_commit_hands_over_as_it_stops_is_given_back(sqlite_url: str) -> None:
+    """Leased to a process that begins nothing more, it would wait until the lease runs out."""
+    slow = Slow()
+    with at_work(sqlite_url, NOTIFY, Ping()) as (engine, heartbeat):
+        engine.observer = slow
+        starting = Thread(target=lambda: engine.start("notify", "x:1", VISITOR))
+        starting.start()
+        assert slow.held.wait(20)
+        heartbeat.stop()
+        with engine.store.reading() as unit:
+            assert unit.rows("SELECT state, attempts FROM outbox") == [("leased", 1)]
+        slow.told.set()
+        starting.join()
+        with engine.store.reading() as unit:
+            assert unit.rows("SELECT state, attempts FROM outbox") == [("waiting", 0)]
+
+
+def test_a_heartbeat_that_never_began_stops(sqlite_url: str) -> None:
+    with at_work(sqlite_url, NOTIFY) as (engine, heartbeat):
+        Heartbeat(engine, heartbeat.dispatcher).stop()
 
 
 def test_two_heartbeats_share_the_work(database_url: str) -> None:
