@@ -19,6 +19,7 @@ from jinja2 import DictLoader
 from web.bootstrap import Site
 from web.server import Server
 from web.settings import Settings
+from web.stopping import heed
 from workflows import passwords
 from workflows.passwords import Hasher
 
@@ -70,7 +71,7 @@ class Bare(Server):
     def __init__(self, pages: Path, port: int) -> None:
         self._pages = pages
         standing_in = SimpleNamespace(settings=Settings(b""))
-        super().__init__(cast(Site, standing_in), "127.0.0.1", port, quiet=True)
+        super().__init__(cast(Site, standing_in), "127.0.0.1", port, heed(), quiet=True)
 
     def load(self) -> Any:
         """The bare app."""

@@ -1,5 +1,5 @@
 """`python -m web` is `tetsuzuki`."""
 
-from web.cli import main
+from web.command import main
 
 main()

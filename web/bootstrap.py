@@ -125,23 +125,28 @@ def build(
     plugins: Plugins | None = None,
     engine_options: dict[str, Any] | None = None,
     works: bool = True,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Site:
     """Open the database, bring it up to date, check every definition, load the plugins.
 
+    `meanwhile` is called between steps, and again and again while another process migrates; what it raises ends all.
     `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat leaves timers and
     outbox to other processes, which needs a database that they share. Raises ConfigurationError, InvalidDefinition,
     DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing.
     """
+    meanwhile()
     organisation = organisation_of(settings)
     plugins = plugins or plugins_of(settings)
     catalogue = catalogue_of(settings, plugins)
+    meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)
     now = clock or db.now
     services = _services(settings, organisation, catalogue, plugins, now)
     handlers = {**effect_handlers(services), **plugins.effect_handlers()}
     check_definitions(workflows, frozenset({"mail", *handlers}))
-    migrate(db, (*MIGRATIONS, *plugins.migrations()))
+    migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
     release(db, workflows)
+    meanwhile()
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     options: dict[str, Any] = {"lease": _lease(plugins.mailers().values()), **(engine_options or {})}
     engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, site=services, **options)

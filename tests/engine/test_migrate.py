@@ -12,7 +12,7 @@ from typing import Any
 import peewee as pw
 import pytest
 
-from engine.migrate import migrate, pending
+from engine.migrate import alone, migrate, pending
 from engine.store import Record, open_database
 from tests.conftest import Postgres
 from tests.dumps import dump
@@ -67,6 +67,27 @@ def test_when_several_migrate_at_once_one_does_it_and_all_are_content(empty_url:
     assert [command.returncode for command in commands] == [0] * 4
     assert sum("applied" in text for text in said) == 1
     assert said.count("the database is up to date\n") == 3
+
+
+class ToldToStop(Exception):
+    """What ends a wait here."""
+
+
+def test_who_waits_for_another_ones_migration_can_be_told_to_stop(database_url: str) -> None:
+    one, other = open_database(database_url), open_database(database_url)
+    looks = 0
+
+    def stop_at_the_third_look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise ToldToStop
+
+    with alone(one, lambda: None), pytest.raises(ToldToStop):
+        migrate(other, MIGRATIONS, stop_at_the_third_look)
+    assert migrate(other, MIGRATIONS, stop_at_the_third_look) == []
+    _close(one)
+    _close(other)
 
 
 def _columns(db: pw.Database, table: str) -> dict[str, tuple[Any, ...]]:

@@ -23,11 +23,12 @@ from engine.definition import Actor, Secret
 from engine.delivery import Failed
 from engine.testing import MemoryMailer
 from tests.waiting import until
+from tests.web.wire import free_port
 from web.bootstrap import Site, build
 from web.cli import main, tetsuzuki
-from web.cli.serving import stop_signal
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from web.settings import read
+from web.stopping import heeded
 from workflows.account_creation import ApplicationInput
 from workflows.records import Customer
 from workflows.registry import WORKFLOWS
@@ -468,19 +469,48 @@ def test_a_worker_works_until_it_is_told_to_stop(run: Run, tmp_path: Path) -> No
     assert "Traceback" not in log.read_text()
 
 
+# A SIGTERM comes as Click is imported, which says by then what others' modules were imported before.
+_SIGNALLED_AS_IT_IMPORTS = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Finder(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            sys.meta_path.remove(self)
+            roots = {name.partition(".")[0] for name in sys.modules} - before - sys.stdlib_module_names
+            print(*sorted(roots), flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return None
+
+before = {name.partition(".")[0] for name in sys.modules}
+sys.meta_path.insert(0, Finder())
+from web.command import main
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["demo", "serve", "worker"])
+def test_what_serves_heeds_sigterm_before_it_imports_what_takes_time(run: Run, command: str) -> None:
+    port = () if command == "worker" else ("--port", str(free_port()))
+    code = [sys.executable, "-c", _SIGNALLED_AS_IT_IMPORTS, command, *port]
+    said = subprocess.run(code, capture_output=True, text=True, timeout=60, check=False)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "engine markupsafe web\n", "")
+
+
 # A SIGTERM comes at every line that the wait runs, those of what it calls included.
 _SIGNALLED_AT_EVERY_LINE = """
 import os, signal, sys
-from web.cli.serving import stop_signal
+from web.stopping import heeded
 
 def trace(frame, event, _):
     if event == "line":
         os.kill(os.getpid(), signal.SIGTERM)
     return trace
 
-with stop_signal() as stopped:
+with heeded() as stop:
     sys.settrace(trace)
-    stopped()
+    stop.wait()
     sys.settrace(None)
 """
 
@@ -493,9 +523,14 @@ def test_a_signal_that_comes_as_the_worker_begins_to_wait_is_heeded() -> None:
 
 def test_a_signal_that_came_before_the_worker_waits_is_heeded_and_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with stop_signal() as stopped:
+    with heeded() as stop:
+        assert not stop.asked
+        stop.check()
         signal.raise_signal(signal.SIGTERM)
-        stopped()
+        stop.wait()
+        with heeded() as inner, pytest.raises(SystemExit) as ended:  # as a command finds it that begins later
+            inner.check()
+        assert ended.value.code == 0
     assert signal.getsignal(signal.SIGTERM) == before
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from engine.errors import ConfigurationError
 from web.bootstrap import Site, build, require_mailer
 from web.logs import set_up_logs
 from web.settings import read
+from web.stopping import heeded
 
 _WELCOME = """
   {name} — demo
@@ -80,24 +78,26 @@ def demo(host: str, port: int, var: Path) -> None:
     address = f"http://{host}:{port}"
     settings = demo_settings(var, address)
     set_up_logs(settings.log_format, logging.WARNING)
-    site = build(settings)
-    _warn_about_plugins(site)
-    require_mailer(site)
-    fill(site)
-    click.echo(
-        _WELCOME.format(
-            name=settings.site_name,
-            address=address,
-            var=var,
-            subdomain=accounts.SUBDOMAIN,
-            email=accounts.EMAIL,
-            password=accounts.PASSWORD,
-            staff_email=staff.EMAIL,
-            staff_password=staff.PASSWORD,
+    with heeded() as stop:
+        site = build(settings, meanwhile=stop.check)
+        _warn_about_plugins(site)
+        require_mailer(site)
+        fill(site)
+        stop.check()
+        click.echo(
+            _WELCOME.format(
+                name=settings.site_name,
+                address=address,
+                var=var,
+                subdomain=accounts.SUBDOMAIN,
+                email=accounts.EMAIL,
+                password=accounts.PASSWORD,
+                staff_email=staff.EMAIL,
+                staff_password=staff.PASSWORD,
+            )
         )
-    )
-    sys.stdout.flush()
-    run(site, host, port, quiet=True)
+        sys.stdout.flush()
+        run(site, host, port, stop, quiet=True)
 
 
 @click.command(epilog="Example: TETSUZUKI_SMTP_URL=smtp://127.0.0.1:25 tetsuzuki serve --port 8000")
@@ -110,10 +110,11 @@ def serve(host: str, port: int, no_worker: bool) -> None:
     _check_port(host, port)
     settings = read()
     set_up_logs(settings.log_format)
-    site = build(settings, works=not no_worker)
-    _warn_about_plugins(site)
-    require_mailer(site)
-    run(site, host, port)
+    with heeded() as stop:
+        site = build(settings, works=not no_worker, meanwhile=stop.check)
+        _warn_about_plugins(site)
+        require_mailer(site)
+        run(site, host, port, stop)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -140,39 +141,14 @@ def worker(metrics: tuple[str, int] | None) -> None:
         _check_port(*metrics, option="--metrics")
     settings = read()
     set_up_logs(settings.log_format)
-    site = build(settings)
-    _warn_about_plugins(site)
-    require_mailer(site)
-    with stop_signal() as stopped, monitored(site, metrics):
-        site.heartbeat.start()
-        logging.getLogger("tetsuzuki").info("worker %s is at work", site.engine.worker)
-        stopped()
-        site.heartbeat.stop()
-        site.close()
-
-
-@contextmanager
-def stop_signal() -> Iterator[Callable[[], None]]:
-    """While this lasts, SIGTERM and SIGINT are heeded only by the call that it gives, which returns once one has come.
-
-    Python runs a handler in the main thread between two steps of whatever that thread does: one that comes just before
-    a wait begins does not end it, and one that sets an `Event` while the thread is inside `Event.wait` waits for a lock
-    that the thread itself holds, for ever. So the interpreter writes each signal into a socket, from which it is read.
-    """
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    receiver, sender = socket.socketpair()
-    with receiver, sender:
-        sender.setblocking(False)
-        wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-        before = [signal.signal(number, lambda *_: None) for number in numbers]
-
-        def stopped() -> None:
-            while receiver.recv(1)[0] not in numbers:  # other signals that have a handler are written as well
-                pass
-
-        try:
-            yield stopped
-        finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(wakeup)
+    with heeded() as stop:
+        site = build(settings, meanwhile=stop.check)
+        _warn_about_plugins(site)
+        require_mailer(site)
+        stop.check()
+        with monitored(site, metrics):
+            site.heartbeat.start()
+            logging.getLogger("tetsuzuki").info("worker %s is at work", site.engine.worker)
+            stop.wait()
+            site.heartbeat.stop()
+            site.close()
