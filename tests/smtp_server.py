@@ -27,6 +27,8 @@ from typing import Any, Literal, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from engine.ending import all_ended
+
 Drop = Literal["", "before banner", "after RCPT", "before 250", "after 250"]
 Stall = Literal["", "banner", "after banner", "end of DATA"]
 
@@ -125,10 +127,7 @@ class MailServer:
 
     async def _stop(self) -> None:
         self._server.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await all_ended({task: task.cancel for task in asyncio.all_tasks() if task is not asyncio.current_task()})
 
     def _connection(self) -> asyncio.BaseProtocol:
         if self.stall in ("banner", "after banner"):
