@@ -109,13 +109,14 @@ class OurEngine(Subject):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.engine = Engine(self.db, [ACCOUNT_CREATION], secret=SECRET, worker="host:0123456789ab")
+        self.engine = Engine(self.db, [ACCOUNT_CREATION], secret=SECRET, worker="host:0123456789ab", draw=bytes)
         self.engine.hands_over = True
         self.effect = ACCOUNT_CREATION.start.effects[0]
         self.visitor = Actor("visitor", "0123456789abcdef")
 
     def prepare(self, numbers: range) -> None:
-        """What was typed, and the mailed link that is pressed: instances are numbered as the flows are."""
+        """What was typed, and the mailed link that is pressed: instances are numbered as the flows are, and what their
+        links rest on is always the same here."""
         self.typed = {
             number: ApplicationInput(self.customer, "山田 太郎", f"u{number}@example.com", Secret(HASH), "ja")
             for number in numbers
@@ -134,7 +135,7 @@ class OurEngine(Subject):
     def proof(self, instance: int) -> str:
         from engine import links
 
-        return links.link(self.engine._link_key, "account_creation", instance, 0)
+        return links.link(self.engine._link_key, "account_creation", instance, 0, bytes(2 * links.NONCE))
 
     def check(self) -> str:
         faults = [fault for number in range(1, self.done + 1) for fault in self.engine.verify(number)]

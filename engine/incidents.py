@@ -102,7 +102,7 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
             unit.write(
                 "UPDATE outbox SET generation = ?, nonce = ?, delivered = 0 "
                 "WHERE instance_id = ? AND seq = ? AND position = ?",
-                (found.generation, links.drawn(), found.id, *place),
+                (found.generation, engine.draw(links.NONCE), found.id, *place),
             )
         again(unit, found, place, now)
 

@@ -59,18 +59,13 @@ def _digits(number: int) -> str:
 
 
 def drawn() -> bytes:
-    """The nonce of a row of the outbox."""
+    """A nonce."""
     return os.urandom(NONCE)
 
 
-def drawn_twice() -> bytes:
-    """The two nonces of a new instance."""
-    return os.urandom(2 * NONCE)
-
-
-def renewed(nonce: bytes) -> bytes:
-    """An instance's nonces with the link's drawn anew. Where there were none, the first says so with zeros."""
-    return (nonce[:NONCE] or _NONE) + os.urandom(NONCE)
+def renewed(nonces: bytes, drawn: bytes) -> bytes:
+    """An instance's nonces with another one for the link. Where there were none, zeros stand for the first."""
+    return (nonces[:NONCE] or _NONE) + drawn
 
 
 def token(key: bytes, purpose: str, instance: int, generation: int, nonce: bytes = b"") -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -122,6 +123,7 @@ class Engine:
         secret: bytes | Sequence[bytes] | Keyring,
         clock: Callable[[], datetime] | None = None,
         chance: Callable[[], float] = random.random,
+        draw: Callable[[int], bytes] = os.urandom,
         worker: str = "engine",
         lease: timedelta = timedelta(minutes=4),
         render: Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message] | None = None,
@@ -132,6 +134,7 @@ class Engine:
         self.workflows = {(workflow.name, workflow.version): workflow for workflow in workflows}
         self.newest = {name: self.workflows[name, version] for name, version in sorted(self.workflows)}
         self.chance = chance
+        self.draw = draw
         self.worker = worker + _DRAWS
         self.lease = lease
         self.render = render
@@ -224,7 +227,7 @@ class Engine:
                 unit.unchanged = True
                 return repeated
             instance = Instance(
-                number, definition.name, definition.version, subject, "", 0, 0, b"", links.drawn_twice()
+                number, definition.name, definition.version, subject, "", 0, 0, b"", self.draw(2 * links.NONCE)
             )
             committed.about = instance
             attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self.site)
@@ -748,7 +751,7 @@ class Engine:
             leased = self.hands_over and found.seq == 1 and effect.channel not in taken
             taken.add(effect.channel)
             deadline_at = now + effect.retry.deadline
-            nonce = links.drawn()
+            nonce = self.draw(links.NONCE)
             unit.write(
                 "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, "
                 "state, attempts, claims, delivered, due_at, deadline_at, leased_by, error, nonce) "
@@ -801,7 +804,7 @@ class Engine:
         Whoever calls it writes the generation into history, as `chain.LINK`: it is sealed there (I8).
         """
         found.generation += 1
-        found.nonce = links.renewed(found.nonce)
+        found.nonce = links.renewed(found.nonce, self.draw(links.NONCE))
         unit.write(
             "UPDATE instance SET generation = ?, nonce = ? WHERE id = ?", (found.generation, found.nonce, found.id)
         )
