@@ -14,12 +14,12 @@ from math import ceil
 
 import pytest
 
-_LEAST = 0.1
+LEAST = 0.1
 
 
 def part() -> float:
     """The part of the full count, at least a tenth."""
-    return max(_LEAST, float(os.environ.get("TETSUZUKI_TRIALS", _LEAST)))
+    return max(LEAST, float(os.environ.get("TETSUZUKI_TRIALS", LEAST)))
 
 
 def trials(full: int) -> int:
