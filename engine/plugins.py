@@ -336,8 +336,11 @@ def _wrong(shape: hookspecs.Shape, name: Any, thing: Any) -> str:
 
 def _installed() -> list[_Found]:
     found = []
+    origins: dict[int, tuple[str, str]] = {}  # of each distribution: to be asked once, it reads its whole metadata
     for entry in entry_points(group=GROUP):
-        distribution, version = _origin(entry)
+        if id(entry.dist) not in origins:
+            origins[id(entry.dist)] = _origin(entry)
+        distribution, version = origins[id(entry.dist)]
         found.append(_Found(entry.name, entry.module, distribution, version, entry.load))
     return sorted(found, key=lambda one: (one.name, one.distribution))
 

@@ -12,6 +12,7 @@ from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import Rule
 from werkzeug.sansio.http import parse_cookie
 
 from engine.text import LANGUAGES, Text, as_html, current_language, reading_in
@@ -101,6 +102,21 @@ class InReadersLanguage:
             return self._app(environ, start_response)
 
 
+class Address(Rule):
+    """An address of the site. Werkzeug writes two functions for each that make URLs of it: here when they are first
+    called, since a process needs few of them, and writing all takes longer than everything else in `create_app`."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        def build(address: Address, /, **values: Any) -> tuple[str, str]:
+            made = write(append_unknown).__get__(address, None)
+            setattr(address, "_build_unknown" if append_unknown else "_build", made)
+            url: tuple[str, str] = made(**values)
+            return url
+
+        write = super()._compile_builder
+        return build
+
+
 class Pages(Flask):
     """Flask, whose own log line of an error would name the path; and a path may be a mailed link, which is a secret.
 
@@ -108,6 +124,7 @@ class Pages(Flask):
     """
 
     jinja_environment = PageEnvironment
+    url_rule_class = Address
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)

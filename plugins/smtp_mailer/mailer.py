@@ -72,7 +72,9 @@ class SmtpMailer:
         self.longest = timedelta(seconds=3 * config.timeout + config.accept_timeout)
         self._clock = clock
         self._server = parse(config.url) if config.url is not None else None
-        self._tls = _tls(config.ca_file)
+        secured = self._server is not None and self._server.security != "none"
+        # Reading the system's authorities takes longer than everything else here.
+        self._tls = _tls(config.ca_file) if secured or config.ca_file is not None else None
         self._hostname = _own_name(config.hostname or urlsplit(site.base_url).hostname or "")
 
     @hookimpl
@@ -106,7 +108,7 @@ class SmtpMailer:
 class _Conversation:
     """One connection to the server, from the greeting to QUIT. `stage` says how far it came."""
 
-    def __init__(self, server: Server, config: SmtpMailer.Config, tls: ssl.SSLContext, hostname: str) -> None:
+    def __init__(self, server: Server, config: SmtpMailer.Config, tls: ssl.SSLContext | None, hostname: str) -> None:
         self.stage = "connecting"
         self._server = server
         self._config = config
