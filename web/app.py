@@ -124,6 +124,7 @@ class Pages(Flask):
     """
 
     jinja_environment = PageEnvironment
+    jinja_options = PageEnvironment.options
     url_rule_class = Address
 
     def __init__(self, *given: Any, **options: Any) -> None:
@@ -198,8 +199,6 @@ def create_app(site: Site) -> Flask:
         menus={"main": MAIN, "registration": REGISTRATION},
     )
     app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time, terms_version=terms.version)
-    app.jinja_env.trim_blocks = True
-    app.jinja_env.lstrip_blocks = True
     organisation = site.organisation
     products = " / ".join(product.title for product in site.catalogue.products.values())
 

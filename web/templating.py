@@ -1,17 +1,19 @@
-"""Jinja with two shortcuts, for pages that call some sixty functions each (`benchmarks/web_pages.py`).
+"""Jinja with three shortcuts, for pages that call some sixty functions each (`benchmarks/web_pages.py`).
 
 - A template's globals are a dict of its own rather than a ChainMap over the environment's, which is copied for each
   rendering in Python. Ours are all there before the first template is loaded.
 - A plain function is called as it is. Jinja first asks in four ways whether it wants the context.
+- A template is compiled once in a process, however many apps it makes, as those of mails are (`engine/mail.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from types import FunctionType, MethodType
-from typing import Any
+from types import CodeType, FunctionType, MethodType
+from typing import Any, ClassVar
 
 from flask.templating import Environment
+from jinja2.bccache import Bucket, BytecodeCache
 from jinja2.runtime import Context
 
 _PLAIN = frozenset({FunctionType, MethodType})
@@ -30,10 +32,31 @@ class _PageContext(Context):
         return super().call(function, *given, **options)
 
 
+class _CompiledTemplates(BytecodeCache):
+    """The code of templates by their file and what stood in it; for environments with the same options."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """See `BytecodeCache.load_bytecode`."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """See `BytecodeCache.dump_bytecode`."""
+        if bucket.code is not None:
+            self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
 class PageEnvironment(Environment):
     """The environment of the pages."""
 
     context_class = _PageContext
+    options: ClassVar[dict[str, Any]] = {
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "bytecode_cache": _CompiledTemplates(),
+    }
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """See `Environment.make_globals`."""

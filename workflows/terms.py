@@ -20,22 +20,19 @@ class TermsOfUse:
     """The terms as they are now: the company's own `file` where one is configured, else those of the manual.
 
     A file is read whenever it is asked for, so that it can be replaced while the site runs. What is made is made once,
-    when it is first asked for: most processes never are.
+    when it is first asked for: most processes never are (`_terms_pdf`).
     """
 
     def __init__(self, organisation: Organisation, catalogue: Catalogue, file: Path | None = None) -> None:
         self._organisation = organisation
         self._catalogue = catalogue
         self._file = file
-        self._made = b""
 
     def pdf(self) -> bytes:
         """What `/tos.pdf` serves. Raises OSError where the configured file cannot be read."""
         if self._file is not None:
             return self._file.read_bytes()
-        if not self._made:
-            self._made = terms_pdf(self._organisation, self._catalogue)
-        return self._made
+        return terms_pdf(self._organisation, self._catalogue)
 
     def version(self) -> str:
         """Names exactly this document: the first 16 hexadecimal digits of its SHA-256."""
@@ -114,6 +111,11 @@ def _articles(organisation: Organisation, products: str) -> tuple[tuple[str, tup
 
 def terms_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOGUE) -> bytes:
     """The terms as a PDF of A4 pages. The same organisation gives the same bytes."""
+    return _terms_pdf(organisation, "／".join(product.title for product in catalogue.products.values()))
+
+
+@lru_cache(maxsize=1)
+def _terms_pdf(organisation: Organisation, products: str) -> bytes:
     from reportlab.lib.enums import TA_CENTER, TA_RIGHT
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.lib.units import mm
@@ -126,7 +128,6 @@ def terms_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOG
     company = ParagraphStyle("company", body, alignment=TA_RIGHT)
 
     story: list[Any] = [Paragraph(TITLE, title), Paragraph(markup(organisation.company), company)]
-    products = "／".join(product.title for product in catalogue.products.values())
     for number, (name, clauses) in enumerate(_articles(organisation, products), start=1):
         paragraphs = [Paragraph(markup(clause), body) for clause in clauses]
         text: list[object] = list(paragraphs)
