@@ -1,6 +1,6 @@
 """One life of a site that will be killed: real flows on a real database and a real mail server.
 
-A process of its own, `python -m tests.trials.crash_child '<a Life as JSON>'`. It reports line by line on standard
+A process of its own (`Newborn`). It reports line by line on standard
 output, each line with one `write`, so that what it said before a SIGKILL is whole and stays readable:
 
 - `work`: everything runs, from here on it may be killed;
@@ -108,16 +108,6 @@ class Life:
     clock_ahead: float = 0.0  # seconds by which this machine's clock is wrong
     pace: float = 0.0  # seconds that each user rests between two requests
     waits: bool = False  # where the database is away, its users wait and try again
-
-    def to_text(self) -> str:
-        """For the command line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_text(cls, text: str) -> Life:
-        """Back again."""
-        values = json.loads(text)
-        return cls(**{**values, "unanswered": tuple(Request(**request) for request in values["unanswered"])})
 
 
 class Marks:
@@ -393,7 +383,3 @@ def main(life: Life) -> None:
         thread.join()
     site.heartbeat.stop()
     flows.say("end")
-
-
-if __name__ == "__main__":
-    main(Life.from_text(sys.argv[1]))

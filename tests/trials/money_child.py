@@ -1,13 +1,12 @@
 """One life of a worker that books due changes and will be killed: real contracts, requests and the bundled ledger.
 
-A process of its own, `python -m tests.trials.money_child '<a Life as JSON>'`. It says `work` once it is about to begin;
+A process of its own (`Newborn`). It says `work` once it is about to begin;
 from then on it may be killed, or kills itself around a booking of the ledger: before it, or when it is in the books and
 nobody has heard of it yet. It ends by itself only where its standard input does.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import random
@@ -16,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,10 +49,6 @@ class Life:
     began: float
     how: str = AT_ANY_MOMENT
     broken: str = ""
-
-    def to_text(self) -> str:
-        """For the command line."""
-        return json.dumps(asdict(self))
 
 
 def clock_since(began: float, ahead: timedelta = timedelta(0)) -> Callable[[], datetime]:
@@ -137,7 +132,3 @@ def main(life: Life) -> None:
     for thread in threads:
         thread.join()
     site.close()
-
-
-if __name__ == "__main__":
-    main(Life(**json.loads(sys.argv[1])))

@@ -1,6 +1,7 @@
-"""Processes that race each other: `python -m tests.trials.race_child <what> <database URL>`.
+"""Processes that race each other, or a kill.
 
-Each gets everything ready, says so, waits for a line on its standard input, and then does it.
+Each gets everything ready, says so, waits for a line on its standard input, and then does it; what is to be killed
+does not wait.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ def _go() -> None:
 
 def main(what: str, url: str, *more: str) -> None:
     """Race."""
-    if what == "migrate":
+    if what == "tables":
+        db = open_database(url)
+        db.connect()
+        print("ready", flush=True)
+        migrate(db, MIGRATIONS)
+        sys.stdin.read()
+    elif what == "migrate":
         db = open_database(url)
         _go()
         print(*migrate(db, MIGRATIONS))
@@ -44,7 +51,3 @@ def main(what: str, url: str, *more: str) -> None:
             print(type(error).__name__)
         else:
             print("activated", outcome.seq)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -12,8 +12,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -31,15 +29,15 @@ from engine.errors import EventNotPossible, Refused
 from engine.migrate import migrate, pending
 from engine.store import open_database
 from tests.smtp_server import MailServer, Received
-from tests.trials import crash_child
+from tests.trials import crash_child, race_child
 from tests.trials.crash_child import CUSTOMERS, Life, Marks, Request, perform, site_of
 from tests.trials.invariants import LOST, NO_MAIL, TWICE, Book, faults
+from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
 from web.bootstrap import Site
 from workflows.records import Customer
 from workflows.registry import MIGRATIONS
 
-ROOT = Path(__file__).parents[2]
 BATCH = 20  # kills on one database
 FULL = {"sqlite": 200, "postgresql": 60}
 AT_ANY_MOMENT, BEFORE_250, LOST_BEFORE_250, AFTER_250 = (
@@ -65,7 +63,7 @@ def _batches() -> list[tuple[str, int, int]]:
 class Child:
     """A process at work."""
 
-    process: subprocess.Popen[bytes]
+    process: Newborn
     marks: Path
 
 
@@ -135,17 +133,7 @@ class Ground:
             seed=f"{self.seed}.{number}",
             **told,
         )
-        with (
-            errors.open("wb") as file,
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.trials.crash_child", life.to_text()],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                cwd=ROOT,
-            ) as process,
-        ):
-            assert process.stdout is not None
+        with Newborn(crash_child.main, life, errors=errors) as process:
             working = threading.Event()
             listener = threading.Thread(target=self._listen, args=(process.stdout, working))
             listener.start()
@@ -188,7 +176,7 @@ class Ground:
                     self.book.take(said)
         working.set()
 
-    def _kill(self, child: subprocess.Popen[bytes], how: str) -> None:
+    def _kill(self, child: Newborn, how: str) -> None:
         moment = self.rng.uniform(0.05, 0.4)
         if how == AT_ANY_MOMENT:
             time.sleep(moment)
@@ -344,20 +332,6 @@ def test_the_trials_notice_a_site_that(
     pytest.fail(f"{broken}: nobody noticed; found was {found[:5]}")
 
 
-MIGRATE = """
-import sys
-from engine.migrate import migrate
-from engine.store import open_database
-from workflows.registry import MIGRATIONS
-
-db = open_database(sys.argv[1])
-db.connect()
-print("now", flush=True)
-migrate(db, MIGRATIONS)
-sys.stdin.read()
-"""
-
-
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_killed_while_it_brings_its_tables_up_to_date(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]
@@ -372,11 +346,8 @@ def test_killed_while_it_brings_its_tables_up_to_date(
                 url = f"sqlite:///{tmp_path / f'{n}.db'}"
             else:
                 url = request.getfixturevalue("postgres").create()
-            with subprocess.Popen(
-                [sys.executable, "-c", MIGRATE, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
-            ) as child:
-                assert child.stdout is not None
-                assert child.stdout.readline() == b"now\n"
+            with Newborn(race_child.main, "tables", url, errors=tmp_path / f"errors-{n}") as child:
+                assert child.stdout.readline() == b"ready\n"
                 time.sleep(rng.uniform(0, 0.08))
                 child.kill()
             db = open_database(url)

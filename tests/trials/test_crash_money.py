@@ -12,7 +12,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ import pytest
 from engine.definition import Actor, Secret
 from engine.incidents import incidents
 from plugins.ledger.plugin import LedgerBooking
+from tests.trials import money_child
 from tests.trials.money_child import (
     AFTER_BOOKING,
     ASKED,
@@ -37,6 +37,7 @@ from tests.trials.money_child import (
     clock_since,
     site_of,
 )
+from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
 from tests.workflows.contract_scenes import account, actor, changed, contract, customer, ordered
 from web.bootstrap import Site
@@ -46,7 +47,6 @@ from workflows.payment_method_change import PaymentMethodInput
 from workflows.records import ChangeRequest, Contract
 from workflows.requests import terms_from_json, terms_of
 
-ROOT = Path(__file__).parents[2]
 FULL = {"sqlite": 60, "postgresql": 20}
 LEAST = {"sqlite": 6, "postgresql": 3}
 BATCH = 10  # kills on one database
@@ -113,18 +113,11 @@ class Ground:
     def life(self, how: str) -> None:
         """Start a worker and let it die."""
         told = Life(self.database_url, str(self.var), f"{self.seed}.{self.lives}", self.began, how, self.broken)
+        errors = self.var.with_name(f"errors-{self.lives}")
         self.lives += 1
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.trials.money_child", told.to_text()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-        ) as child:
-            assert child.stdout is not None
-            assert child.stderr is not None
+        with Newborn(money_child.main, told, errors=errors) as child:
             try:
-                assert child.stdout.readline() == b"work\n", child.stderr.read().decode(errors="replace")
+                assert child.stdout.readline() == b"work\n", errors.read_text(errors="replace")
                 # One that aims at a booking may find too few left; then any moment must do.
                 child.wait(self.rng.uniform(0.03, 0.4) if how == AT_ANY_MOMENT else 3)
             except subprocess.TimeoutExpired:
@@ -133,7 +126,7 @@ class Ground:
                 if child.poll() is None:
                     how = AT_ANY_MOMENT
                     child.kill()
-            said = child.stderr.read().decode(errors="replace")
+        said = errors.read_text(errors="replace")
         assert child.returncode == -signal.SIGKILL, said
         assert not said, said
         self.kills[how] += 1

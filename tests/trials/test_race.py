@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -31,7 +31,9 @@ from engine.scheduler import Heartbeat
 from engine.store import open_database
 from engine.testing import Clock, MemoryMailer
 from tests.smtp_server import MailServer
+from tests.trials import race_child
 from tests.trials.crash_child import QUICK, SECRET
+from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
 from tests.trials.test_crash import AT_ANY_MOMENT, Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
@@ -40,7 +42,6 @@ from workflows.records import Account, Customer
 from workflows.registry import MIGRATIONS
 
 MANY = 50
-ROOT = Path(__file__).parents[2]
 VISITOR = Actor("visitor")
 OPERATOR = Actor("staff", "1")
 
@@ -474,36 +475,21 @@ def _strike(clock: Clock, pause: float) -> None:
 
 def _race(*racers: Sequence[str]) -> list[str]:
     """Start a process for each, let them go together; what each said."""
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.trials.race_child", *racer],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-        for racer in racers
-    ]
-    said = []
-    try:
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        errors = [Path(folder) / str(number) for number in range(len(racers))]
+        children = [
+            stack.enter_context(Newborn(race_child.main, *racer, errors=file))
+            for racer, file in zip(racers, errors, strict=True)
+        ]
+        for child, file in zip(children, errors, strict=True):
+            assert child.stdout.readline() == b"ready\n", file.read_text()
         for child in children:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n", child.communicate()
-        for child in children:
-            assert child.stdin is not None
-            child.stdin.write("go\n")
+            child.stdin.write(b"go\n")
             child.stdin.flush()
-        for child in children:
-            out, err = child.communicate(timeout=60)
-            assert child.returncode == 0, err
-            said.append(out.strip())
-    finally:
-        for child in children:
-            if child.poll() is None:
-                child.kill()
-                child.communicate()
-    return said
+        said = [child.stdout.read().decode().strip() for child in children]
+        for child, file in zip(children, errors, strict=True):
+            assert child.wait(60) == 0, file.read_text()
+        return said
 
 
 def _until(holds: Callable[[], bool], *, seconds: float) -> None:
