@@ -18,6 +18,7 @@ from engine.definition import Actor, Secret
 from engine.errors import Forbidden
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
+from tests.waiting import PATIENCE
 from tests.web.browser import PASSWORD, add_customer
 from tests.web.members import add_account, member
 from web.app import create_app
@@ -80,7 +81,7 @@ def test_a_backup_of_a_working_site_is_whole(
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        assert working.wait(20)
+        assert working.wait(PATIENCE)
         backup = take(url, tmp_path, request.getfixturevalue("postgres") if take is take_postgresql else None)
     finally:
         stopping.set()

@@ -33,6 +33,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             *("web_pages", ["--seconds", "1", "--rounds", "1"], "application → mail queued"),
             marks=pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"),
         ),
+        ("patience", ["--rounds", "1", "--requests", "40", "--states", "10"], "the environments are silent"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "", "--work", "start"], "a start with a mail (SQLite): "),

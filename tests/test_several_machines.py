@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.store import open_database
 from tests.smtp_server import MailServer
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.browser import add_customer
 from tests.web.wire import Wire, WiredBrowser, free_port
 
@@ -53,7 +53,7 @@ def test_pages_on_two_machines_and_a_worker_on_a_third(postgres_url: str, tmp_pa
             db = open_database(postgres_url)
             add_customer()
             for port in (one, other, watched):
-                until(ready(port), f"port {port} to be ready", 60)
+                until(ready(port), f"port {port} to be ready")
             hanako = WiredBrowser(f"http://127.0.0.1:{one}")
             hanako.identify()
             hanako.client.address = f"http://127.0.0.1:{other}"  # the session holds on every machine
@@ -71,7 +71,7 @@ def test_pages_on_two_machines_and_a_worker_on_a_third(postgres_url: str, tmp_pa
             assert "workers" in said.stdout
             for machine in machines:
                 machine.terminate()
-            assert [machine.wait(60) for machine in machines] == [0, 0, 0], (tmp_path / "log").read_text()
+            assert [machine.wait(PATIENCE) for machine in machines] == [0, 0, 0], (tmp_path / "log").read_text()
             left = db.execute_sql("SELECT count(*) FROM outbox WHERE state = 'leased'").fetchone()[0]
             db.close()
             db.close_all()  # type: ignore[attr-defined]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -771,20 +770,13 @@ def large(size: int) -> Workflow:
     return Workflow("large", 1, Start("s0"), (*states, one("end", final=True)), tuple(transitions), title=_("Large"))
 
 
-def test_large_definition_is_checked_in_well_under_a_second(find: Find) -> None:
-    workflow = large(500)
-    begin = time.process_time()
-    problems = find(workflow, kinds={"parcel"})
-    took = time.process_time() - begin
-    assert problems == []
-    assert took < 0.7
+def test_large_definition_is_checked(find: Find) -> None:
+    """How fast stands in `benchmarks/machine_step.py`."""
+    assert find(large(500), kinds={"parcel"}) == []
 
 
-def test_large_definition_with_a_problem_in_each_state_is_checked_as_fast(find: Find) -> None:
+def test_of_a_large_definition_every_problem_is_found(find: Find) -> None:
     workflow = large(500)
     workflow = replace(workflow, transitions=tuple(t for t in workflow.transitions if not t.event.startswith("late")))
-    begin = time.process_time()
     problems = find(workflow, kinds={"parcel"})
-    took = time.process_time() - begin
     assert [p.code for p in problems] == ["TIMER_EVENT_UNHANDLED"] * 500
-    assert took < 0.7

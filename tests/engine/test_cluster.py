@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event
-from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +25,7 @@ from engine.migrate import migrate
 from engine.runtime import Engine
 from engine.store import open_database
 from tests.engine.test_scheduler import NOTIFY, Ping, limited
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 VISITOR = Actor("visitor")
 
@@ -62,49 +61,69 @@ def asking(url: str) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
         yield ask
 
 
-def test_a_process_of_pages_wakes_a_worker_elsewhere_at_once(postgres_url: str) -> None:
+@contextmanager
+def swept_once_at_most(url: str, workflow: Workflow, ping: Ping | None = None) -> Iterator[tuple[Engine, Cluster]]:
+    """A member whose first sweep does not end: it may come to the rescue once, so what is woken for happens again."""
+    over = Event()
+    with member(url, workflow, ping, chores=(lambda: over.wait(10 * PATIENCE),)) as made:
+        try:
+            yield made
+        finally:
+            over.set()
+
+
+def test_a_process_of_pages_wakes_a_worker_elsewhere_without_its_sweep(postgres_url: str) -> None:
     ping = Ping()
-    with member(postgres_url, NOTIFY, ping), member(postgres_url, NOTIFY, works=False) as (pages, _):
+    with swept_once_at_most(postgres_url, NOTIFY, ping), member(postgres_url, NOTIFY, works=False) as (pages, _):
         for n in range(5):
-            began = monotonic()
             number = pages.start("notify", f"x:{n}", VISITOR).instance
             until(lambda number=number: pages.look(number).state.name == "told", "the effect")
-            assert monotonic() - began < 15  # the sweep comes once a minute
     assert len(ping.keys) == len(set(ping.keys)) == 5
 
 
 def test_an_effect_that_hangs_holds_up_none_of_the_same_commit(postgres_url: str) -> None:
     """One commit wakes one thread. It takes one of the two effects and hangs: the other must not wait for the sweep."""
-    released, delivered = Event(), Event()
 
     class Hanging(Ping):
+        def __init__(self) -> None:
+            super().__init__()
+            self.again()
+
+        def again(self) -> None:
+            self.released, self.delivered = Event(), Event()
+
         def deliver(self, delivery: Any, key: str) -> Any:
             if delivery.name == "hang":
-                released.wait(60)
+                self.released.wait(PATIENCE)
             else:
-                delivered.set()
+                self.delivered.set()
             return super().deliver(delivery, key)
 
     both = (Effect("ping", "hang", to="a"), Effect("ping", "quick", to="b"))
     twice = replace(NOTIFY, start=Start("open", effects=both))
-    with member(postgres_url, twice, Hanging()), member(postgres_url, twice, works=False) as (pages, _):
-        pages.start("notify", "x:0", VISITOR)
-        try:
-            until(delivered.is_set, "the other effect", 15)  # the sweep comes once a minute
-        finally:
-            released.set()
+    ping = Hanging()
+    with swept_once_at_most(postgres_url, twice, ping), member(postgres_url, twice, works=False) as (pages, _):
+        for n in range(3):
+            ping.again()
+            pages.start("notify", f"x:{n}", VISITOR)
+            try:
+                until(ping.delivered.is_set, "the other effect")
+            finally:
+                ping.released.set()
+            until(lambda n=n: len(ping.keys) == 2 * (n + 1), "both")
 
 
 def test_a_timer_fires_when_it_is_due_and_an_earlier_one_before_it(postgres_url: str) -> None:
     with member(postgres_url, limited(timedelta(seconds=40)), works=False) as (late, _):
         late.start("limited", "x:0", VISITOR)
         quick = limited(timedelta(milliseconds=700))
-        with member(postgres_url, quick), member(postgres_url, quick, works=False) as (pages, _):
-            number = pages.start("limited", "x:1", VISITOR).instance
-            until(lambda: len(pages.history(number)) == 2, "the timer")
-            entry = pages.history(number)[1]
-    assert entry.late is not None
-    assert 0 <= entry.late < 15
+        with swept_once_at_most(postgres_url, quick), member(postgres_url, quick, works=False) as (pages, _):
+            for n in range(2):
+                number = pages.start("limited", f"x:{n + 1}", VISITOR).instance
+                until(lambda number=number: len(pages.history(number)) == 2, "the timer")
+                entry = pages.history(number)[1]
+                assert entry.late is not None
+                assert entry.late >= 0
 
 
 def test_what_became_due_while_nothing_ran_is_caught_up(postgres_url: str) -> None:
@@ -160,7 +179,7 @@ def test_who_stops_finishes_what_it_began_and_leaves_the_rest_to_others(postgres
     with asking(postgres_url) as ask, ExitStack() as stack:
         with member(postgres_url, NOTIFY, slow) as (engine, heartbeat):
             numbers = [engine.start("notify", f"x:{n}", VISITOR).instance for n in range(6)]
-            assert slow.begun.wait(20)
+            assert slow.begun.wait(PATIENCE)
             heartbeat._stopping.set()
             slow.hold.set()
         told = [number for number in numbers if engine.look(number).state.name == "told"]
@@ -232,7 +251,7 @@ def test_chores_are_done_by_workers_alone(
         member(postgres_url, NOTIFY, chores=(fails, is_cut_off, done.set)),
         member(postgres_url, NOTIFY, works=False, chores=(never.set,)),
     ):
-        assert done.wait(20)
+        assert done.wait(PATIENCE)
     assert not never.is_set()
     said = {bool(record.exc_info): record.getMessage() for record in caplog.records if "chore" in record.getMessage()}
     assert said[True] == "a chore failed; the next sweep tries again"

@@ -16,6 +16,7 @@ from engine.migrate import alone, migrate, pending
 from engine.store import Record, open_database
 from tests.conftest import Postgres
 from tests.dumps import dump
+from tests.waiting import PATIENCE
 from workflows.records import RECORDS
 from workflows.registry import MIGRATIONS
 
@@ -63,7 +64,7 @@ def test_when_several_migrate_at_once_one_does_it_and_all_are_content(empty_url:
         subprocess.Popen([sys.executable, "-m", "web", "migrate"], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    said = sorted(command.communicate(timeout=60)[0] for command in commands)
+    said = sorted(command.communicate(timeout=PATIENCE)[0] for command in commands)
     assert [command.returncode for command in commands] == [0] * 4
     assert sum("applied" in text for text in said) == 1
     assert said.count("the database is up to date\n") == 3

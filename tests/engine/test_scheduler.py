@@ -24,7 +24,7 @@ from engine.runtime import Engine
 from engine.scheduler import Heartbeat
 from engine.store import Unit, open_database
 from engine.text import _
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 VISITOR = Actor("visitor")
 
@@ -67,7 +67,7 @@ class Ping:
         self.keys.append(key)
         self.begun.set()
         if self.hold is not None:
-            self.hold.wait(20)
+            self.hold.wait(PATIENCE)
         return Deferred("busy", timedelta(milliseconds=1)) if len(self.keys) <= self.failures else Accepted()
 
 
@@ -90,6 +90,11 @@ def at_work(
             db.close_all()
 
 
+def without_sweep(heartbeat: Heartbeat) -> None:
+    """Take the safety net away: what is done now was woken for."""
+    heartbeat._scheduler.remove_job("sweep")
+
+
 def test_each_sweep_does_the_chores_and_one_that_fails_holds_up_no_other(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -103,19 +108,20 @@ def test_each_sweep_does_the_chores_and_one_that_fails_holds_up_no_other(
         raise DatabaseAway
 
     with at_work(sqlite_url, NOTIFY, chores=(fails, is_cut_off, done.set)):
-        assert done.wait(20)
+        assert done.wait(PATIENCE)
     said = {bool(record.exc_info): record.getMessage() for record in caplog.records if "chore" in record.getMessage()}
     assert said[True] == "a chore failed; the next sweep tries again"
     assert said[False].startswith("a chore cannot be done; the sweep tries again: ")  # an outage is no fault of ours
 
 
-def test_scheduler_wakes_for_a_timer_long_before_its_sweep(database_url: str) -> None:
-    with at_work(database_url, limited(timedelta(milliseconds=300))) as (engine, _heartbeat):
+def test_scheduler_wakes_for_a_timer_without_its_sweep(database_url: str) -> None:
+    with at_work(database_url, limited(timedelta(milliseconds=300))) as (engine, heartbeat):
+        without_sweep(heartbeat)
         number = engine.start("limited", "x:1", VISITOR).instance
         until(lambda: len(engine.history(number)) == 2, "the timer")
         late = engine.history(number)[1].late
     assert late is not None
-    assert 0 <= late < 10  # the sweep comes once a minute
+    assert late >= 0
 
 
 def test_earlier_timer_moves_the_wake_up_forward(sqlite_url: str) -> None:
@@ -170,7 +176,7 @@ def test_stop_finishes_what_is_being_delivered(sqlite_url: str, tmp_path: Path) 
     assert ping.hold is not None
     with at_work(sqlite_url, NOTIFY, ping) as (engine, _heartbeat):
         number = engine.start("notify", "x:1", VISITOR).instance
-        assert ping.begun.wait(20)
+        assert ping.begun.wait(PATIENCE)
         ping.hold.set()
     db = open_database(sqlite_url)
     again = Engine(db, [NOTIFY], secret=b"x" * 32)

@@ -15,7 +15,7 @@ from engine.sqlite import FairLock, SqliteDatabase, SqliteUnit
 from engine.store import open_database
 from engine.text import current_language, reading_in
 from tests.reviews import Office
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 MANY = 8
 
@@ -56,7 +56,7 @@ class Queue:
                 futures.append(self.pool.submit(self.store.run, call))
                 until(lambda number=number: len(waiting) == number, "the queue")  # type: ignore[misc]
         for future in futures:
-            future.exception(timeout=20)
+            future.exception(timeout=PATIENCE)
         return futures
 
 

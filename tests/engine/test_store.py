@@ -27,7 +27,7 @@ from engine.store import (
 from engine.testing import Clock
 from tests.dumps import dump
 from tests.reviews import AUTHOR, ONE_TITLE, Office, Publication, open_office
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 NOON = datetime(2026, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -240,13 +240,13 @@ def test_reading_waits_for_no_writer_and_sees_what_is_committed(shelf: Office) -
             shelf.engine.store.open(unit, number)
             unit.changed("UPDATE instance SET subject = ? WHERE id = ?", ("changed", number))
             begun.set()
-            done.wait(30)
+            done.wait(PATIENCE)
             shelf.engine.store.commit(unit)
         shelf.db.close()
 
     writer = threading.Thread(target=write)
     writer.start()
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE)
     assert shelf.engine.look(number).instance.subject == "paper:On locks"
     done.set()
     writer.join()
@@ -275,7 +275,7 @@ def test_the_clock_is_read_after_the_lock_is_held(shelf: Office) -> None:
         with store.begin() as unit:
             store.open(unit, number)
             begun.set()
-            done.wait(30)
+            done.wait(PATIENCE)
             times.append(store.now())
         shelf.db.close()
 
@@ -288,7 +288,7 @@ def test_the_clock_is_read_after_the_lock_is_held(shelf: Office) -> None:
 
     holder, waiter = threading.Thread(target=hold), threading.Thread(target=wait)
     holder.start()
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE)
     waiter.start()
     done.set()
     holder.join()
@@ -390,7 +390,7 @@ def test_whoever_holds_the_same_row_waits_and_then_sees_what_the_first_one_wrote
             found.append(unit.get(Specimen, name="first") is not None)
             if first:
                 held.set()
-                go_on.wait(30)
+                go_on.wait(PATIENCE)
                 unit.insert(Specimen, name="first")
             shelf.engine.store.commit(unit)
         shelf.db.close()
@@ -402,7 +402,7 @@ def test_whoever_holds_the_same_row_waits_and_then_sees_what_the_first_one_wrote
 
     threads = [threading.Thread(target=write_unless_there, args=(first,)) for first in (True, False)]
     threads[0].start()
-    assert held.wait(30)
+    assert held.wait(PATIENCE)
     threads[1].start()
     until(somebody_waits, "the second to wait for the first")
     go_on.set()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -20,6 +20,7 @@ from plugins.card_stripe import CardStripe
 from plugins.demo_card import DemoCard
 from tests.stories.conftest import eventually
 from tests.stripe_server import StripeServer
+from tests.waiting import PATIENCE
 from tests.web.wire import free_port
 from workflows.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
 from workflows.testing import PaymentMethodContract, context
@@ -234,17 +235,17 @@ def localstripe() -> Iterator[str]:
     def answers() -> bool:
         assert process.poll() is None
         try:
-            with urlopen(url, timeout=5):
+            with urlopen(url, timeout=PATIENCE):
                 return True
         except HTTPError:
             return True
-        except URLError:
+        except OSError:
             return False
 
     eventually("localstripe", answers)
     yield url
     process.terminate()
-    process.wait(15)
+    process.wait(PATIENCE)
 
 
 def test_cards_are_detached_as_localstripe_does_it(localstripe: str, server: StripeServer) -> None:

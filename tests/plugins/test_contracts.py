@@ -35,6 +35,7 @@ from plugins.notice_site import NoticeSite
 from plugins.smtp_mailer import SmtpMailer
 from tests.plugins.test_bank_transfer import made as bank_transfer
 from tests.smtp_server import MailServer
+from tests.waiting import PATIENCE
 from workflows import hookspecs
 from workflows.billing import Applied, BillingBackend, Change, Quote
 from workflows.notices.channels import NoticeChannel
@@ -108,7 +109,7 @@ class Environments:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path == "/hangs":
-                    released.wait(30)
+                    released.wait(PATIENCE)
                 body = {"used": 3 * GIGABYTE, "limit": 10 * GIGABYTE, "measured_at": datetime.now(UTC).isoformat()}
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
@@ -270,10 +271,12 @@ def test_the_kit_finds_a_source_with_a_time_that_has_no_zone_and_one_that_is_lat
 
     class Late:
         def usage(self, environment: Environment, timeout: timedelta) -> Usage:
-            Event().wait(timeout.total_seconds() + 2.1)
+            Event().wait(timeout.total_seconds() + 0.5)
             return Usage(1, 2, datetime.now(UTC))
 
     class Careless(DiskUsageContract):
+        longest = 1.4
+
         def source(self) -> DiskUsage:
             return Naive()
 

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 from bs4 import BeautifulSoup
 
 from engine.errors import ConfigurationError
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
 from tests.web.wire import Wire, WiredBrowser, free_port
 from web.bootstrap import build
@@ -102,16 +101,16 @@ def served_demo(folder: Path, installed: Path) -> Iterator[str]:
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "demo.log").read_text()
-        with suppress(URLError, ConnectionError):
+        with suppress(OSError):
             return bool(Wire(address).get("/").status_code == 200)
         return False
 
     try:
-        until(answers, "the demo", 60)
+        until(answers, "the demo")
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
     assert "Traceback" not in (folder / "demo.log").read_text()
 
 

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from hypothesis import given
@@ -24,6 +23,7 @@ from engine.plugins import SiteFacts
 from plugins.smtp_mailer import SmtpMailer
 from plugins.smtp_mailer.server import parse
 from tests.smtp_server import Certificate, MailServer
+from tests.waiting import with_more_time
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 LINK = "https://support.example.jp/a/3k9x0q7m5v1z8c6b4n2l0j9h8"
@@ -339,9 +339,7 @@ def test_silent_server_is_deferred_in_time(server: MailServer) -> None:
 
 def test_server_that_never_accepts_is_deferred_in_time(server: MailServer) -> None:
     server.stall = "end of DATA"
-    began = monotonic()
-    outcome = mailer(server.url, timeout=30, accept_timeout=0.2).send(MESSAGE, "k")
-    assert monotonic() - began < 15
+    outcome = mailer(server.url, timeout=3600, accept_timeout=0.2).send(MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "no answer in time" in outcome.reason
     assert "may arrive twice" in outcome.reason
@@ -349,9 +347,13 @@ def test_server_that_never_accepts_is_deferred_in_time(server: MailServer) -> No
 
 def test_server_that_falls_silent_after_its_banner_is_deferred_in_time(server: MailServer) -> None:
     server.banner, server.stall = "220 mail.example.jp", "after banner"
-    outcome = mailer(server.url, timeout=0.2).send(MESSAGE, "k")
-    assert isinstance(outcome, Deferred)
-    assert "EHLO: no answer in time" in outcome.reason
+
+    def sent(seconds: float) -> str:
+        outcome = mailer(server.url, timeout=seconds).send(MESSAGE, "k")
+        assert isinstance(outcome, Deferred)
+        return outcome.reason
+
+    assert "EHLO: no answer in time" in with_more_time(sent, lambda reason: "EHLO" in reason)
 
 
 def test_refused_connection_is_deferred() -> None:

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import psycopg
@@ -45,6 +44,7 @@ import web  # noqa: F401  (brings its translations along)
 from engine.text import Text
 from tests.conftest import SECRET, Postgres
 from tests.smtp_server import MailServer, Received
+from tests.waiting import PATIENCE
 from tests.web.wire import free_port
 
 T = TypeVar("T")
@@ -54,7 +54,6 @@ SENDER = "aporder@desknets.com"  # G43
 DEVICES = {"desktop": (1280, 800), "phone": (390, 844)}
 NARROWEST = 320  # CSS pixels: WCAG 2.2, 1.4.10 Reflow
 CUSTOMERS = 40
-SECONDS = 15  # that anything may take on a busy machine
 
 _COLUMNS = (
     "customer_number",
@@ -78,9 +77,9 @@ def of_all(*kinds: T) -> list[T]:
 
 def eventually(what: str, condition: Callable[[], T | None]) -> T:
     """What `condition` gives as soon as it is true of another process."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + PATIENCE
     while not (found := condition()):
-        assert time.monotonic() < end, f"waited {SECONDS} s for {what}"
+        assert time.monotonic() < end, f"waited {PATIENCE} s for {what}"
         time.sleep(0.02)
     return found
 
@@ -170,7 +169,7 @@ class Product:
     def run(self, *command: str) -> None:
         """Carry a command of the product out."""
         process = self.start(*command)
-        assert process.wait(60) == 0, self.log.read_text()
+        assert process.wait(PATIENCE) == 0, self.log.read_text()
 
     def import_customers(self) -> None:
         """As an operator does it: a file, and a command."""
@@ -195,9 +194,9 @@ class Product:
     def answers(self) -> bool:
         """Whether its first page comes."""
         try:
-            with urlopen(self.address, timeout=SECONDS) as response:
+            with urlopen(self.address, timeout=PATIENCE) as response:
                 return bool(response.status == 200)
-        except URLError:
+        except OSError:
             return False
 
     def stop(self) -> None:
@@ -214,7 +213,7 @@ class Product:
         """Look at the database, or change it; `?` marks a value."""
         if self._database_url.startswith("sqlite:///"):
             path = self._database_url.removeprefix("sqlite:///")
-            with closing(sqlite3.connect(path, timeout=SECONDS)) as connection, connection:
+            with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection, connection:
                 return connection.execute(statement, values).fetchall()
         with psycopg.connect(self._database_url) as server:
             cursor = server.execute(statement.replace("?", "%s"), values)
@@ -254,7 +253,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM, and what is still there long afterwards is killed with its children."""
     process.send_signal(signal.SIGTERM)
     try:
-        assert process.wait(SECONDS) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -344,7 +343,7 @@ class Visitor:
     _refused: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(SECONDS * 1000)
+        self.page.set_default_timeout(PATIENCE * 1000)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         self.page.on("dialog", lambda dialog: self.complaints.append(f"a script opened a box: {dialog.message}"))

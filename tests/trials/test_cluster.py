@@ -33,8 +33,10 @@ from tests.smtp_server import MailServer
 from tests.trials.crash_child import PAGES, WORKER, Marks, Request
 from tests.trials.scale import in_full, repeatable, say, seed, trials
 from tests.trials.test_crash import Child, Ground
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from workflows.registry import MIGRATIONS
+
+pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
 
 ROLES = (WORKER, WORKER, WORKER, PAGES, PAGES)
 LONG_LEASE = 240.0  # seconds; nobody takes over what another one has begun
@@ -63,7 +65,7 @@ class Server:
         """What `pg_ctl stop -m immediate` does (PostgreSQL, "Shutting Down the Server"): no checkpoint is made."""
         process = psutil.Process(self._server.get_pid())
         process.send_signal(signal.SIGQUIT)
-        process.wait(30)
+        process.wait(PATIENCE)
 
     def start(self) -> None:
         """Again, on what is on the disk."""
@@ -246,7 +248,7 @@ class Fleet:
         process = member.child.process
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
         member.stack.close()
         return member.role
 
@@ -286,7 +288,7 @@ def more_answers(ground: Ground, count: int) -> None:
             return len(ground.book.answers)
 
     wanted = answers() + count
-    until(lambda: answers() >= wanted, f"{count} more answers", timeout=60)
+    until(lambda: answers() >= wanted, f"{count} more answers")
 
 
 def at_rest(ground: Ground) -> list[str]:
@@ -335,7 +337,7 @@ def test_each_timer_fires_once_and_each_mail_is_sent_once(
             site.add(WORKER, PAGES, clock_ahead=apart)
             site.add(WORKER, PAGES, clock_ahead=-apart)
             more_answers(site.ground, trials(2000))
-            until(lambda: left(database).expired >= trials(100), "timers", timeout=60)
+            until(lambda: left(database).expired >= trials(100), "timers")
         # Who stops in good order leaves nothing.
         rest = left(database)
         assert (rest.leased, rest.doing, rest.workers) == (0, 0, 0)
@@ -352,7 +354,7 @@ def test_two_that_hold_the_same_effect_would_be_noticed(
     chosen = seed()
     with repeatable(chosen, request), MailServer() as mails:
         with fleet(database, tmp_path, mails, chosen, WORKER, WORKER, PAGES, lease=0.0005, pace=0.0) as site:
-            until(lambda: mailed_twice(mails), "a mail that comes twice", timeout=60)
+            until(lambda: mailed_twice(mails), "a mail that comes twice")
         assert site.ground.book.answers
 
 
@@ -426,7 +428,7 @@ def test_a_network_that_is_cut_heals(
 
 def something_comes_through(wire: Proxy) -> None:
     before = wire.carried
-    until(lambda: wire.carried > before + 20_000, "something to come through the wire", timeout=60)
+    until(lambda: wire.carried > before + 20_000, "something to come through the wire")
 
 
 def test_a_rolling_restart_loses_nothing_and_sends_nothing_twice(

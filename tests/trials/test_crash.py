@@ -34,9 +34,12 @@ from tests.trials.crash_child import CUSTOMERS, Life, Marks, Request, perform, s
 from tests.trials.invariants import LOST, NO_MAIL, TWICE, Book, faults
 from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
+from tests.waiting import PATIENCE
 from web.bootstrap import Site
 from workflows.records import Customer
 from workflows.registry import MIGRATIONS
+
+pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
 
 BATCH = 20  # kills on one database
 FULL = {"sqlite": 200, "postgresql": 60}
@@ -138,7 +141,7 @@ class Ground:
             listener = threading.Thread(target=self._listen, args=(process.stdout, working))
             listener.start()
             try:
-                if working.wait(60) and process.poll() is None:
+                if working.wait(PATIENCE) and process.poll() is None:
                     yield Child(process, marks)
             except BaseException as error:
                 error.add_note(f"child {number} ({process.poll()}) had said: {errors.read_text(errors='replace')!r}")
@@ -201,7 +204,7 @@ class Ground:
             self.server.after_250 = after_250
         else:
             self.server.at_dot = at_dot
-        child.wait(60)
+        child.wait(PATIENCE)
 
     def rest(self) -> tuple[Site, list[str]]:
         """One more process that is not killed: it brings all to its end. What is wrong then."""

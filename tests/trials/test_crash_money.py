@@ -47,6 +47,8 @@ from workflows.payment_method_change import PaymentMethodInput
 from workflows.records import ChangeRequest, Contract
 from workflows.requests import terms_from_json, terms_of
 
+pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
+
 FULL = {"sqlite": 60, "postgresql": 20}
 LEAST = {"sqlite": 6, "postgresql": 3}
 BATCH = 10  # kills on one database

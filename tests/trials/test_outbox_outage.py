@@ -46,6 +46,8 @@ from web.settings import Settings
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput, rules
 from workflows.records import Account, Customer
 
+pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
+
 VISITOR = Actor("visitor")
 OPERATOR = Actor("staff", "1")
 CONTRACTOR = "contractor@example.jp"

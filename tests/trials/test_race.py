@@ -30,16 +30,20 @@ from engine.runtime import Engine
 from engine.scheduler import Heartbeat
 from engine.store import open_database
 from engine.testing import Clock, MemoryMailer
+from tests.engine.test_scheduler import without_sweep
 from tests.smtp_server import MailServer
 from tests.trials import race_child
 from tests.trials.crash_child import QUICK, SECRET
 from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
 from tests.trials.test_crash import AT_ANY_MOMENT, Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
+from tests.waiting import PATIENCE, until
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
 from workflows.catalogue import Organisation
 from workflows.records import Account, Customer
 from workflows.registry import MIGRATIONS
+
+pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
 
 MANY = 50
 VISITOR = Actor("visitor")
@@ -57,7 +61,7 @@ class Racers:
         barrier = threading.Barrier(len(self.acts))
 
         def one(act: Callable[[], Any]) -> Any:
-            barrier.wait(60)
+            barrier.wait(PATIENCE)
             try:
                 return act()
             except EngineError as error:
@@ -278,7 +282,7 @@ def test_two_heartbeats_on_one_database_fire_and_deliver_once(database_url: str)
     try:
         count = trials(600)
         numbers = [benches[n % 2].applied(customer, f"taro{n}@example.jp", QUICK.name) for n in range(count)]
-        _until(lambda: benches[0].count("instance", "state <> 'expired'") == 0, seconds=60)
+        until(lambda: benches[0].count("instance", "state <> 'expired'") == 0, "all timers")
     finally:
         for heart in hearts:
             heart.stop()
@@ -313,7 +317,7 @@ class PlanningEngine(Engine):
         if getattr(self.planning, "now", False):
             self.planning.now = False
             self.asked.set()
-            self.go_on.wait(60)
+            self.go_on.wait(PATIENCE)
         return datetime.now(UTC)
 
 
@@ -323,10 +327,10 @@ def test_a_heartbeat_stops_while_a_timer_plans_the_next_one(sqlite_url: str) -> 
     engine = PlanningEngine(bench)
     heart = Heartbeat(engine, bench.dispatcher)
     heart.start()
-    assert engine.asked.wait(60)
+    assert engine.asked.wait(PATIENCE)
     stopping = threading.Thread(target=heart.stop, daemon=True)
     stopping.start()
-    _until(lambda: not heart._scheduler.running, seconds=60)
+    until(lambda: not heart._scheduler.running, "the end of the scheduler")
     stopping.join(0.2)  # by then it waits for the timer
     assert stopping.is_alive()
     engine.go_on.set()
@@ -347,7 +351,7 @@ class BusyEngine(Engine):
         moved = super().run_due(now, limit)
         if not self.firing.is_set():
             self.firing.set()
-            self.go_on.wait(60)
+            self.go_on.wait(PATIENCE)
         return moved
 
 
@@ -357,15 +361,16 @@ def test_a_timer_that_comes_due_while_timers_are_fired_does_not_wait_for_the_swe
     bench.dispatcher.engine = engine
     heart = Heartbeat(engine, bench.dispatcher)
     heart.start()
+    without_sweep(heart)
     try:
-        assert engine.firing.wait(60)
+        assert engine.firing.wait(PATIENCE)
         customer = bench.customer()
         number = bench.applied(customer, "taro@example.jp", QUICK.name)
-        _until(lambda: engine.look(number).overdue, seconds=30)  # its wake-up has come, and found the thread at work
+        until(lambda: engine.look(number).overdue, "the wake-up")  # which found the thread at work
         engine.go_on.set()
-        _until(lambda: engine.look(number).instance.state == "expired", seconds=20)
+        until(lambda: engine.look(number).instance.state == "expired", "its timer")
         later = bench.applied(customer, "hanako@example.jp", QUICK.name)
-        _until(lambda: engine.look(later).instance.state == "expired", seconds=20)
+        until(lambda: engine.look(later).instance.state == "expired", "the later timer")
     finally:
         engine.go_on.set()
         heart.stop()
@@ -385,7 +390,7 @@ class LateEvent(threading.Event):
         if self.armed:
             self.armed = False
             self.reached.set()
-            self.told.wait(60)
+            self.told.wait(PATIENCE)
         super().clear()
 
     def set(self) -> None:
@@ -399,10 +404,10 @@ def test_a_heartbeat_stops_although_a_thread_clears_the_call_to_stop(sqlite_url:
     heart = Heartbeat(bench.engine, bench.dispatcher, threads=1)
     work = heart._work = LateEvent()
     heart.start()
-    _until(lambda: not work.is_set(), seconds=60)
+    until(lambda: not work.is_set(), "somebody who takes the work")
     work.armed = True
     work.set()
-    assert work.reached.wait(60)
+    assert work.reached.wait(PATIENCE)
     stopping = threading.Thread(target=heart.stop, daemon=True)
     stopping.start()
     stopping.join(60)
@@ -419,12 +424,12 @@ def test_two_processes_on_one_database_fire_and_deliver_once(
         ground = Ground(database_url, tmp_path, server, f"{chosen}", lease=240.0)
         with ground.child() as one, ground.child() as two:
             watch = Bench(database_url)
-            _until(lambda: len(ground.book.answers) >= trials(600), seconds=60)
-            _until(lambda: watch.count("history", "event = 'expire'") >= 10, seconds=60)
+            until(lambda: len(ground.book.answers) >= trials(600), "answers")
+            until(lambda: watch.count("history", "event = 'expire'") >= 10, "timers")
             for child in (one, two):
                 assert child.process.stdin is not None
                 child.process.stdin.close()
-            assert [child.process.wait(60) for child in (one, two)] == [0, 0]
+            assert [child.process.wait(PATIENCE) for child in (one, two)] == [0, 0]
         assert watch.count("outbox", "state = 'leased'") == 0, "who stops in good order keeps no lease"
         watch.close()
         site, found = ground.rest()
@@ -488,13 +493,5 @@ def _race(*racers: Sequence[str]) -> list[str]:
             child.stdin.flush()
         said = [child.stdout.read().decode().strip() for child in children]
         for child, file in zip(children, errors, strict=True):
-            assert child.wait(60) == 0, file.read_text()
+            assert child.wait(PATIENCE) == 0, file.read_text()
         return said
-
-
-def _until(holds: Callable[[], bool], *, seconds: float) -> None:
-    """Wait for a condition; a failure where it does not come."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come in time"
-        time.sleep(0.02)

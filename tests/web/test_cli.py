@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from engine.definition import Actor, Secret
 from engine.delivery import Failed
 from engine.testing import MemoryMailer
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.wire import free_port
 from web.bootstrap import Site, build
 from web.cli import main, tetsuzuki
@@ -138,7 +138,7 @@ def test_the_issues_commands_are_there() -> None:
 def test_the_installed_command_answers_and_says_its_version() -> None:
     command = Path(sys.executable).with_name("tetsuzuki")
     for start in ([str(command)], [sys.executable, "-m", "web"]):
-        done = subprocess.run([*start, "--version"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*start, "--version"], capture_output=True, text=True, timeout=PATIENCE)
         assert (done.returncode, done.stdout) == (0, f"tetsuzuki {version('tetsuzuki')}\n")
 
 
@@ -146,7 +146,7 @@ def test_help_loads_neither_the_web_framework_nor_the_database_library() -> None
     code = (
         "import sys, web.cli; print(sorted({'flask', 'peewee', 'jinja2', 'transitions', 'babel'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "[]\n"
 
 
@@ -463,9 +463,9 @@ def test_a_worker_works_until_it_is_told_to_stop(run: Run, tmp_path: Path) -> No
     log = tmp_path / "log"
     with log.open("w") as file:
         worker = subprocess.Popen([sys.executable, "-m", "web", "worker"], stderr=file)
-    until(lambda: "is at work" in log.read_text(), "the worker to begin", 60)
+    until(lambda: "is at work" in log.read_text(), "the worker to begin")
     worker.terminate()
-    assert worker.wait(60) == 0, log.read_text()
+    assert worker.wait(PATIENCE) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
 
 
@@ -517,7 +517,7 @@ with heeded() as stop:
 
 def test_a_signal_that_comes_as_the_worker_begins_to_wait_is_heeded() -> None:
     command = [sys.executable, "-c", _SIGNALLED_AT_EVERY_LINE]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (said.returncode, said.stderr) == (0, "")
 
 

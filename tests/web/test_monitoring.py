@@ -22,7 +22,7 @@ from engine.delivery import Deferred, Failed
 from engine.errors import EventNotPossible
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.browser import Browser, add_customer
 from tests.web.wire import free_port
 from web.app import create_app
@@ -209,7 +209,7 @@ class Hanging:
 
     def ask(self) -> int:
         self.asked += 1
-        self.go.wait(20)
+        self.go.wait(PATIENCE)
         return self.asked
 
 
@@ -334,7 +334,7 @@ def test_a_worker_tells_its_own_figures_and_stops_cleanly(tmp_path: Path) -> Non
         def get(path: str) -> tuple[int, str]:
             asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=BEARER)
             try:
-                with urllib.request.urlopen(asked, timeout=10) as answer:
+                with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
                     return answer.status, answer.read().decode()
             except urllib.error.HTTPError as error:
                 return error.code, error.read().decode()
@@ -348,7 +348,7 @@ def test_a_worker_tells_its_own_figures_and_stops_cleanly(tmp_path: Path) -> Non
         assert figure(text, "process_open_fds") > 0
         assert get("/")[0] == 404
         worker.send_signal(signal.SIGTERM)
-        _, said = worker.communicate(timeout=20)
+        _, said = worker.communicate(timeout=PATIENCE)
     finally:
         worker.kill()
     assert worker.returncode == 0

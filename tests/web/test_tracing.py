@@ -26,7 +26,7 @@ from engine.errors import EventNotPossible
 from engine.observe import forget_traces
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.browser import EMAIL, USER_NAME, Browser, add_customer
 from tests.web.wire import Wire, free_port
 from web.app import create_app
@@ -250,7 +250,7 @@ def test_a_server_that_is_told_to_stop_sends_its_last_spans_first(
         until(answers, "an answer")
         assert collector.spans == []
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
     assert "GET apply.identify" in {span.name for span in collector.spans}

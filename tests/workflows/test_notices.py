@@ -25,6 +25,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.conftest import CHEAP, SECRET, SiteMaker
 from tests.smtp_server import MailServer, Received
 from tests.trials.scale import in_full
+from tests.waiting import PATIENCE
 from web.bootstrap import Site
 from workflows.faq.search import folded, found, matches, words
 from workflows.notices import board, prose
@@ -504,10 +505,10 @@ def test_a_mailing_that_is_killed_goes_on_where_it_stopped(
         )  # type: ignore[assignment,func-returns-value]
         worker = _worker(server, database_url, tmp_path)
         try:
-            assert done.wait(60), (tmp_path / "worker.log").read_text()
+            assert done.wait(PATIENCE), (tmp_path / "worker.log").read_text()
         finally:
             worker.send_signal(signal.SIGTERM)
-            assert worker.wait(30) == 0
+            assert worker.wait(PATIENCE) == 0
     sent = Counter((received.recipients, str(received.mail["Message-ID"])) for received in server.messages)
     assert len({recipients for recipients, _id in sent}) == len(sent) == 30  # one Message-ID each
     again = sum(number - 1 for number in sent.values())
@@ -540,7 +541,7 @@ def _worker_until_killed(server: MailServer, database_url: str, folder: Path, mo
     ready, dead = threading.Event(), threading.Event()
 
     def kill() -> None:
-        ready.wait(30)
+        ready.wait(PATIENCE)
         worker[0].kill()
         dead.set()
 
@@ -560,8 +561,8 @@ def _worker_until_killed(server: MailServer, database_url: str, folder: Path, mo
         server.after_250 = after_250
     worker.append(_worker(server, database_url, folder))
     ready.set()
-    assert dead.wait(60), (folder / "worker.log").read_text()
-    worker[0].wait(10)
+    assert dead.wait(PATIENCE), (folder / "worker.log").read_text()
+    worker[0].wait(PATIENCE)
     server.at_dot = server.after_250 = None
     database.execute_sql("UPDATE outbox SET due_at = '2020-01-01 00:00:00.000000' WHERE state = 'leased'")
     database.obj.give_back()

@@ -17,6 +17,7 @@ import pytest
 import workflows
 from engine.migrate import migrate
 from engine.store import database, open_database
+from tests.waiting import PATIENCE
 from workflows.records import Throttle
 from workflows.throttle import Limit, Throttles, network_of, too_many
 
@@ -238,7 +239,7 @@ print(sum(throttles.reserve(Limit("processes", 7, timedelta(minutes=1)), "here")
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = [process.communicate(timeout=60)[0] for process in processes]
+    answers = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sum(int(answer) for answer in answers) == 7
     own = Throttles(SECRET, lambda: NOON)
