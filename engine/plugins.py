@@ -295,13 +295,15 @@ def load(
     manager = _manager(all_specs)
     classes.sort(key=lambda pair: (pair[0].order, pair[0].name))
     built: list[tuple[_Found, Any]] = []
+    trial = _manager(all_specs)
     for one, target in classes:
         try:
             config = _configure(one, target.Config, settings.get(one.name, {}), environ)
             plugin = target(config, site)
-            one.hooks = _validate(all_specs, plugin, one.name)
+            one.hooks = _validate(trial, plugin, one.name)
         except (Exception, SystemExit) as error:
             failures.append(_failure(one, _reason(error)))
+            trial = _manager(all_specs)  # a half-valid plugin leaves no trace
         else:
             built.append((one, plugin))
     for one, plugin in reversed(built):  # pluggy calls first what was registered last
@@ -396,14 +398,13 @@ def _manager(specs: Sequence[ModuleType | type]) -> PluginManager:
     return manager
 
 
-def _validate(specs: Sequence[ModuleType | type], plugin: object, name: str) -> tuple[str, ...]:
-    """The hooks that `plugin` implements. Tried on a manager of its own, so that a half-valid plugin leaves no trace.
+def _validate(manager: PluginManager, plugin: object, name: str) -> tuple[str, ...]:
+    """The hooks that `plugin` implements. `manager` is for this trial: the plugin is taken out again where it is valid.
 
     Raises:
         PluginError: an unknown hook, a wrapper, or no hook at all.
         pluggy.PluginValidationError: arguments that the hookspec does not have.
     """
-    manager = _manager(specs)
     known = sorted(hook for hook in vars(manager.hook) if not hook.startswith("_"))
     manager.register(plugin, name)
     callers = manager.get_hookcallers(plugin) or []
@@ -416,6 +417,7 @@ def _validate(specs: Sequence[ModuleType | type], plugin: object, name: str) -> 
     manager.check_pending()
     if not callers:
         raise PluginError(f"implements no hook: is @hookimpl missing? Hooks are: {', '.join(known)}")
+    manager.unregister(plugin, name)
     return tuple(sorted(caller.name for caller in callers))
 
 

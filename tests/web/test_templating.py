@@ -93,3 +93,24 @@ def test_whatever_can_be_called_is_called_as_jinja_does(app: Flask) -> None:
     assert environment.from_string("{{ ended() }}").render() == ""
     with pytest.raises(TypeError):
         environment.from_string("{{ plain() }}").render()
+
+
+def test_a_template_is_compiled_once_and_has_the_globals_of_each_app(make_site: SiteMaker, sqlite_url: str) -> None:
+    one, other = (create_app(make_site(sqlite_url)).jinja_env.get_template("base.html") for _app in range(2))
+    assert one is not other
+    assert one.root_render_func.__code__ is other.root_render_func.__code__
+    assert one.globals["user"] is other.globals["user"]
+    one.globals["only"] = 1
+    assert "only" not in other.globals
+
+
+def test_an_address_that_is_made_keeps_its_way_and_the_others_are_not_written(app: Flask) -> None:
+    (rule,) = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "notices.read"]
+    written = rule._build_unknown  # type: ignore[attr-defined]
+    with app.test_request_context("/"):
+        first = url_for("notices.read", notice="aaaaaaaaaaaa", further="x")
+        after = rule._build_unknown  # type: ignore[attr-defined]
+        assert after is not written
+        assert url_for("notices.read", notice="aaaaaaaaaaaa", further="x") == first
+    assert first == "/notices/aaaaaaaaaaaa?further=x"
+    assert rule._build_unknown is after  # type: ignore[attr-defined]
