@@ -34,7 +34,7 @@ from workflows import inputs
 from workflows.catalogue import Catalogue, Organisation
 from workflows.devices import Device, Devices
 from workflows.inputs import Subdomain
-from workflows.passwords import Hasher
+from workflows.passwords import Hasher, NewPasswords
 from workflows.records import Account, Contract, Customer, PendingApplication, Session
 from workflows.throttle import Guess, Limit, Throttles, network_of, too_many
 
@@ -138,6 +138,7 @@ class Access:
         idle: timedelta = IDLE,
         absolute: timedelta = ABSOLUTE,
     ) -> None:
+        self.new_passwords = NewPasswords(throttles)
         self._devices = Devices(secret, "device")
         self._hasher = hasher
         self._catalogue = catalogue

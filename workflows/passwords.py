@@ -2,6 +2,10 @@
 
 A password is what was typed, code point by code point: it is not normalised, stripped or shortened before it is
 hashed. Only the comparisons of `refusal` work on a normalised copy.
+
+Judging and hashing a new password are work that somebody can ask for who only holds a link, or knows a customer's
+number. So forms ask `NewPasswords`, which counts before it works; and the work is bounded whatever is typed
+(`guessable`).
 """
 
 from __future__ import annotations
@@ -11,21 +15,20 @@ import re
 import unicodedata
 from base64 import b64encode
 from collections.abc import Iterable
-from importlib import import_module
-from threading import Lock
+from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from engine.definition import Refusal, Secret
 from engine.text import Text, _
+from workflows.guessable import is_guessed_early
+from workflows.throttle import Limit, Throttles, too_many
 
 SHORTEST = 8  # code points; the least that NIST SP 800-63B §5.1.1.2 allows
 LONGEST = 128  # code points; the same section asks that 64 be possible
 
 _SHORTEST_PART = 4  # shorter parts ("co", "jp") stand in too many good passwords
-_WEAKEST = 2  # zxcvbn's score: 2 is more than a million guesses
-_ZXCVBN_LIMIT = 72  # zxcvbn raises above
 _HASH_LENGTH = 32  # bytes
 _SALT_LENGTH = 16  # bytes, RFC 9106 §3.1
 
@@ -36,7 +39,8 @@ _LEGAL_FORM = re.compile(
 )
 _EDGES = " ,.、・　-"
 
-_zxcvbn_lock = Lock()
+# Far more than somebody needs to find a password that is taken, and so few that their work is not felt.
+NEW_PASSWORD = Limit("new_password", 20, timedelta(seconds=30))
 
 
 class Hasher:
@@ -90,6 +94,48 @@ class Hasher:
             return True
 
 
+class NewPasswords:
+    """Judges the passwords that people choose, and counts each before it is looked at. Safe to use from several
+    threads."""
+
+    def __init__(self, throttles: Throttles) -> None:
+        self._throttles = throttles
+
+    def refusal(
+        self,
+        password: str,
+        again: str,
+        *,
+        who: str,
+        customer_number: str,
+        subdomains: Iterable[str],
+        company: str,
+        email: str,
+        user_name: str = "",
+    ) -> Refusal | None:
+        """Why `password`, typed a second time as `again`, cannot be taken; None where it can: see `refusal`.
+
+        `who` chooses it, as `customer:7`: what they may try is one bucket, wherever they come from. What is missing,
+        too short, too long or not the same twice costs nothing and is not counted. Not to be called inside a
+        transaction (RuntimeError).
+        """
+        rejected = _mistyped(password, again)
+        if rejected is not None:
+            return rejected
+        wait = self._throttles.reserve(NEW_PASSWORD, who)
+        if wait is not None:
+            return too_many(wait, "password")
+        return refusal(
+            password,
+            again,
+            customer_number=customer_number,
+            subdomains=subdomains,
+            company=company,
+            email=email,
+            user_name=user_name,
+        )
+
+
 def refusal(
     password: str,
     again: str,
@@ -105,15 +151,9 @@ def refusal(
     8 to 128 characters of any kind (G19). It must not contain what stands on invoices and in address books, and must
     not be one that zxcvbn guesses early. What identifies the customer is compared without regard to case or width.
     """
-    if not password:
-        return _refused("missing", _("パスワードをご入力ください。"))
-    if len(password) < SHORTEST:
-        return _refused("short", _("パスワードは%(least)s文字以上でご入力ください。", least=SHORTEST))
-    if len(password) > LONGEST:
-        return _refused("long", _("パスワードは%(most)s文字以内でご入力ください。", most=LONGEST))
-    if password != again:
-        message = _("パスワードが一致しません。同じパスワードを2回ご入力ください。")
-        return Refusal("password_mismatch", message, "password_again")
+    rejected = _mistyped(password, again)
+    if rejected is not None:
+        return rejected
     subdomains = tuple(subdomains)
     folded = _fold(password)
     for fault, parts, message in (
@@ -135,6 +175,20 @@ def refusal(
     if _is_common(password, known):
         message = _("推測されやすいパスワードです。よく使われる語や並び、繰り返しを避けてください。")
         return _refused("common", message)
+    return None
+
+
+def _mistyped(password: str, again: str) -> Refusal | None:
+    """What is wrong with it at a glance, if so."""
+    if not password:
+        return _refused("missing", _("パスワードをご入力ください。"))
+    if len(password) < SHORTEST:
+        return _refused("short", _("パスワードは%(least)s文字以上でご入力ください。", least=SHORTEST))
+    if len(password) > LONGEST:
+        return _refused("long", _("パスワードは%(most)s文字以内でご入力ください。", most=LONGEST))
+    if password != again:
+        message = _("パスワードが一致しません。同じパスワードを2回ご入力ください。")
+        return Refusal("password_mismatch", message, "password_again")
     return None
 
 
@@ -160,14 +214,8 @@ def _fold(text: str) -> str:
 
 
 def _is_common(password: str, known: Iterable[str]) -> bool:
-    # Loading zxcvbn's word lists takes longer than most commands run, so only a new password pays for it.
-    zxcvbn = import_module("zxcvbn").zxcvbn
-    tried = unicodedata.normalize("NFKC", password)[:_ZXCVBN_LIMIT]
-    inputs = [word for word in map(_fold, known) if len(word) >= _SHORTEST_PART]
-    # zxcvbn keeps the words of its caller in a table of the whole process: one at a time.
-    with _zxcvbn_lock:
-        score: int = zxcvbn(tried, user_inputs=inputs)["score"]
-    return score < _WEAKEST
+    words = [word for word in map(_fold, known) if len(word) >= _SHORTEST_PART]
+    return is_guessed_early(unicodedata.normalize("NFKC", password), words)
 
 
 def _bytes(password: str) -> bytes:

@@ -36,10 +36,10 @@ from engine.errors import EngineError
 from engine.keyring import Keyring
 from engine.store import Clock, transaction
 from engine.text import Text, _
-from workflows import inputs, passwords
+from workflows import inputs
 from workflows.catalogue import Organisation
 from workflows.devices import Device, Devices
-from workflows.passwords import Hasher
+from workflows.passwords import Hasher, NewPasswords
 from workflows.records import Account, StaffMember, StaffSession, StaffSetUp
 from workflows.throttle import Guess, Limit, Throttles, network_of, too_many
 from workflows.vault import Unreadable, Vault
@@ -146,6 +146,7 @@ class Staff:
         *,
         organisation: Organisation,
     ) -> None:
+        self._new_passwords = NewPasswords(throttles)
         self._devices = Devices(secret, "staff device")
         self._hasher = hasher
         self._vault = vault
@@ -240,9 +241,10 @@ class Staff:
         if waiting is None or secret is None:
             return (_SET_UP_OVER,)
         member = waiting.member
-        rejected = passwords.refusal(
+        rejected = self._new_passwords.refusal(
             password,
             again,
+            who=f"staff:{member.id}",
             customer_number="",
             subdomains=(),
             company=self._organisation.company,

@@ -11,8 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.definition import Refusal, Secret
+from engine.migrate import migrate
+from engine.store import open_database
+from engine.testing import Clock
 from workflows import passwords
-from workflows.passwords import Hasher
+from workflows.passwords import NEW_PASSWORD, Hasher, NewPasswords
+from workflows.registry import MIGRATIONS
+from workflows.throttle import Throttles
 
 GOOD = "紫陽花 tram 71 wobble"
 HASHER = Hasher.cheapest()
@@ -196,7 +201,7 @@ def test_own_words_make_a_password_common() -> None:
 
 
 def test_words_of_one_customer_say_nothing_about_another() -> None:
-    """zxcvbn keeps its caller's words in a table of the process."""
+    """zxcvbn itself would keep its caller's words in a table of the process."""
 
     def judge(number: int) -> tuple[str | None, str | None]:
         return code("quorvendel", user_name="Quorvendel"), code("quorvendel", user_name="Theobalda")
@@ -208,6 +213,39 @@ def test_words_of_one_customer_say_nothing_about_another() -> None:
             assert set(pool.map(judge, range(64))) == {("password_common", None)}
     finally:
         sys.setswitchinterval(interval)
+
+
+def chosen(new: NewPasswords, password: str, again: str | None = None, who: str = "customer:1") -> str | None:
+    found = new.refusal(
+        password,
+        password if again is None else again,
+        who=who,
+        customer_number="A10023456",
+        subdomains=(),
+        company="",
+        email="",
+    )
+    return found.code if found is not None else None
+
+
+def test_password_is_counted_before_it_is_judged(sqlite_url: str, clock: Clock) -> None:
+    migrate(open_database(sqlite_url), MIGRATIONS)
+    new = NewPasswords(Throttles(b"a secret of the site", clock))
+    codes = [chosen(new, "password1") for _time in range(NEW_PASSWORD.burst + 1)]
+    assert codes == ["password_common"] * NEW_PASSWORD.burst + ["too_many"]
+    assert chosen(new, GOOD) == "too_many"
+    assert chosen(new, GOOD, who="customer:2") is None
+    clock.forward(seconds=NEW_PASSWORD.per.total_seconds())
+    assert [chosen(new, GOOD), chosen(new, GOOD)] == [None, "too_many"]
+
+
+def test_what_is_wrong_at_a_glance_is_not_counted(sqlite_url: str, clock: Clock) -> None:
+    migrate(open_database(sqlite_url), MIGRATIONS)
+    new = NewPasswords(Throttles(b"a secret of the site", clock))
+    for password, again in (("", ""), ("short", "short"), ("x" * 129, "x" * 129), (GOOD, "another")):
+        for _time in range(NEW_PASSWORD.burst + 1):
+            assert chosen(new, password, again) != "too_many"
+    assert chosen(new, GOOD) is None
 
 
 @given(ANYTHING)

@@ -26,7 +26,7 @@ from web.current import remote, site
 from web.forms import AccountForm, IdentifyForm
 from web.pages import terms
 from web.users import open_to_all
-from workflows import inputs, passwords
+from workflows import inputs
 from workflows.access import PendingInput
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.catalogue import Organisation
@@ -158,9 +158,10 @@ def _checked(form: AccountForm, customer: Customer) -> PendingInput | tuple[Refu
     """What was typed, in its canonical form; or everything that is wrong with it, not only the first."""
     user_name = inputs.user_name(form.user_name.data)
     email = inputs.email(form.email.data)
-    rejected = passwords.refusal(
+    rejected = site().access.new_passwords.refusal(
         form.password.data,
         form.password_again.data,
+        who=f"customer:{customer.id}",
         customer_number=customer.number,
         subdomains=[contract.subdomain for contract in Contract.select().where(Contract.customer == customer)],
         company=customer.company,

@@ -20,7 +20,6 @@ from web.current import site
 from web.forms.accounts import PasswordForm
 from web.pages import terms
 from web.users import open_to_all
-from workflows import passwords
 from workflows.account_invitation import ActivationInput
 from workflows.records import Contract, Customer, Invitation
 
@@ -70,9 +69,10 @@ def press(ref: str) -> AnyResponse:
     if not form.validate():
         return form_again(_page(instance, ref, form).get_data(as_text=True))
     customer: Customer = invitation.customer
-    rejected = passwords.refusal(
+    rejected = site().access.new_passwords.refusal(
         form.password.data,
         form.password_again.data,
+        who=f"invitation:{instance}",
         customer_number=customer.number,
         subdomains=[contract.subdomain for contract in Contract.select().where(Contract.customer == customer)],
         company=customer.company,
@@ -81,8 +81,9 @@ def press(ref: str) -> AnyResponse:
     )
     agreed = terms.accepted()
     if rejected is not None or isinstance(agreed, Refusal):
-        form.refuse(said for said in (rejected, agreed) if isinstance(said, Refusal))
-        return form_again(_page(instance, ref, form).get_data(as_text=True))
+        refusals = [said for said in (rejected, agreed) if isinstance(said, Refusal)]
+        form.refuse(refusals)
+        return form_again(_page(instance, ref, form).get_data(as_text=True), refusals)
     given = ActivationInput(site().hasher.hash(form.password.data), current_language(), agreed)
     try:
         engine.fire(instance, "activate", Actor("link", proof=ref), given)

@@ -24,7 +24,6 @@ from web.forms.own import ChangePasswordForm, ForgottenForm, PasswordForm
 from web.keys import SENT_BEFORE, key_of, new_key
 from web.pages.link import Page
 from web.users import needs, open_to_all, this_user
-from workflows import passwords
 from workflows.password_change import PasswordChangeInput
 from workflows.password_change.rules import account_number
 from workflows.password_reset import PasswordResetInput
@@ -96,9 +95,10 @@ def _change_page(form: ChangePasswordForm, key: str) -> str:
 
 def _rejected(form: PasswordForm | ChangePasswordForm, account: Account) -> Refusal | None:
     customer: Customer = account.customer
-    return passwords.refusal(
+    return site().access.new_passwords.refusal(
         form.password.data,
         form.password_again.data,
+        who=f"account:{account.id}",
         customer_number=customer.number,
         subdomains=[contract.subdomain for contract in Contract.select().where(Contract.customer == customer)],
         company=customer.company,
@@ -194,7 +194,7 @@ def set_anew(ref: str) -> AnyResponse:
     rejected = _rejected(form, account)
     if rejected is not None:
         form.refuse((rejected,))
-        return _page(instance, ref, form, status=422)
+        return form_again(_page(instance, ref, form).get_data(as_text=True), (rejected,))
     given = PasswordResetInput(site().hasher.hash(form.password.data))
     response = redirect(url_for("password.show", ref=ref), 303)
     try:
