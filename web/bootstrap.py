@@ -29,15 +29,19 @@ from engine.store import Clock, SiteDatabase, open_database
 from engine.text import Text
 from web.metrics import Metrics
 from web.settings import Settings
-from workflows import hookspecs
+from workflows import hookspecs, troubles
 from workflows.access import Access
+from workflows.breakers import PLACES, Breakers
 from workflows.catalogue import Catalogue, Organisation
+from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
 from workflows.notices.channels import Distribution
 from workflows.passwords import Hasher
 from workflows.registry import MIGRATIONS, WORKFLOWS, effect_handlers
 from workflows.services import ReviewPolicy, Services
 from workflows.staff import Staff
 from workflows.throttle import Throttles
+from workflows.troubles import Teller, forget_troubles
+from workflows.usage import GuardedUsage
 from workflows.vault import Vault
 
 if TYPE_CHECKING:
@@ -126,12 +130,15 @@ def build(
     engine_options: dict[str, Any] | None = None,
     works: bool = True,
     meanwhile: Callable[[], object] = lambda: None,
+    times: Times | None = None,
+    breakers: Breakers | None = None,
 ) -> Site:
     """Open the database, bring it up to date, check every definition, load the plugins.
 
     `meanwhile` is called between steps, and again and again while another process migrates; what it raises ends all.
     `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat leaves timers and
-    outbox to other processes, which needs a database that they share. Raises ConfigurationError, InvalidDefinition,
+    outbox to other processes, which needs a database that they share. `times` and `breakers` replace how long plugins
+    are waited for. Raises ConfigurationError, InvalidDefinition,
     DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing.
     """
     meanwhile()
@@ -141,13 +148,15 @@ def build(
     meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)
     now = clock or db.now
-    services = _services(settings, organisation, catalogue, plugins, now)
+    worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
+    breakers = breakers or Breakers(places=max(1, min(PLACES, settings.threads // 2)))
+    breakers.told = Teller(worker, now)
+    services = _services(settings, organisation, catalogue, plugins, now, breakers, times or _times(plugins))
     handlers = {**effect_handlers(services), **plugins.effect_handlers()}
     check_definitions(workflows, frozenset({"mail", *handlers}))
     migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
     release(db, workflows)
     meanwhile()
-    worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     options: dict[str, Any] = {"lease": _lease(plugins.mailers().values()), **(engine_options or {})}
     engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, site=services, **options)
     renderer = Renderer(
@@ -176,10 +185,11 @@ def build(
         zone=ZoneInfo(settings.timezone),
     )
     staff = Staff(settings.secret_key, hasher, services.vault, throttles, now, organisation=organisation)
-    metrics = Metrics(engine, db) if settings.metrics_token is not None else None
+    metrics = Metrics(engine, db, breakers) if settings.metrics_token is not None else None
     tracing = _tracing(engine) if settings.tracing else None
     engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
     chores: list[Callable[[], object]] = [access.purge, staff.purge, Keeper(engine)]
+    chores.append(lambda: forget_troubles(now()))
     if tracing is not None:
         chores.append(partial(forget_traces, engine))
     heartbeat = _heartbeat(db, engine, dispatcher, tuple(chores), works)
@@ -222,12 +232,25 @@ def _tracing(engine: Engine) -> Tracing:
     return Tracing(engine, provider())
 
 
+def _times(plugins: Plugins) -> Times:
+    """A channel may hand a mail over, and so takes as long as a mailer may."""
+    return Times(delivery=_lease(plugins.mailers().values()) / 2)
+
+
 def _services(
-    settings: Settings, organisation: Organisation, catalogue: Catalogue, plugins: Plugins, clock: Clock
+    settings: Settings,
+    organisation: Organisation,
+    catalogue: Catalogue,
+    plugins: Plugins,
+    clock: Clock,
+    breakers: Breakers,
+    times: Times,
 ) -> Services:
-    """What the procedures work with, as it is configured."""
-    backends = plugins.registered("register_billing_backends")
-    sources = plugins.registered("register_disk_usage")
+    """What the procedures work with, as it is configured; each plugin behind a breaker of its own."""
+    billing = plugins.registered("register_billing_backends").get(settings.billing)
+    source = plugins.registered("register_disk_usage").get(settings.disk_usage)
+    methods = plugins.registered("register_payment_methods")
+    channels = plugins.registered("register_notice_channels")
     return Services(
         catalogue=catalogue,
         organisation=organisation,
@@ -235,14 +258,21 @@ def _services(
         review=ReviewPolicy.from_settings(settings.review),
         vault=Vault(settings.secret_key),
         clock=clock,
-        billing=backends.get(settings.billing),
-        disk_usage=sources.get(settings.disk_usage),
+        billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,
+        disk_usage=GuardedUsage(source, breakers.make(troubles.USAGE, settings.disk_usage)) if source else None,
         distribution=Distribution(
-            plugins.registered("register_notice_channels"),
+            {
+                name: GuardedChannel(channel, breakers.make(troubles.CHANNEL, name), times)
+                for name, channel in channels.items()
+            },
             plugins.mailers().get(_mailer(settings)),
             settings.base_url,
         ),
-        payment_methods=plugins.registered("register_payment_methods"),
+        payment_methods={
+            name: GuardedMethod(method, breakers.make(troubles.PAYMENT, name), times)
+            for name, method in methods.items()
+        },
+        breakers=breakers,
     )
 
 

@@ -1,8 +1,9 @@
 """Figures for Prometheus: what this process did, and how far behind the site is.
 
 Counters and histograms are of one process; Prometheus adds them up. Gauges are of the site and the same from every
-process: take their maximum, never their sum. Labels are names that stand in the code (workflows, events, states,
-kinds, endpoints): their number is bounded, and no label says which customer, which instance or which address.
+process, but for those of plugins, which each process learns for itself: take their maximum, never their sum. Labels are
+names that stand in the code or the configuration (workflows, events, states, kinds, endpoints, plugins): their number
+is bounded, and no label says which customer, which instance or which address.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from engine.definition import Instance
     from engine.outcomes import Committed
     from engine.store import SiteDatabase, Unit
+    from workflows.breakers import Breakers
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 UNKNOWN = "unknown"
@@ -49,7 +51,7 @@ _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 class Metrics:
     """The figures of one site in one process: an observer of its engine (`engine.observe`), and what pages add."""
 
-    def __init__(self, engine: Engine, db: SiteDatabase) -> None:
+    def __init__(self, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
         self.registry = CollectorRegistry()
         self._events: dict[str, set[str]] = {}
         for workflow in engine.workflows.values():
@@ -107,6 +109,7 @@ class Metrics:
         ).set(1)
         ProcessCollector(registry=own)
         own.register(_Waiting(Glance(db, lambda: backlog(engine))))
+        own.register(_Plugins(breakers))
 
     def text(self) -> bytes:
         """All figures in Prometheus's text format."""
@@ -197,6 +200,30 @@ def _reason(error: BaseException) -> str:
     if not isinstance(error, EngineError):
         return "error"
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+
+
+class _Plugins(Collector):
+    """How this process finds the plugins that somebody waits for. Asks none of them."""
+
+    def __init__(self, breakers: Breakers) -> None:
+        self._breakers = breakers
+
+    def collect(self) -> Iterable[Metric]:
+        """See `workflows.breakers`."""
+        is_open = GaugeMetricFamily(
+            "tetsuzuki_plugin_breaker_open",
+            "1 while this process does not ask a plugin, because it did not answer; otherwise 0.",
+            labels=("kind", "plugin"),
+        )
+        under_way = GaugeMetricFamily(
+            "tetsuzuki_plugin_calls_under_way",
+            "Calls of a plugin that have not ended in this process, those that hang among them.",
+            labels=("kind", "plugin"),
+        )
+        for one in self._breakers.standings():
+            is_open.add_metric((one.kind, one.name), int(one.is_open))
+            under_way.add_metric((one.kind, one.name), one.under_way)
+        return [is_open, under_way]
 
 
 class _Waiting(Collector):

@@ -69,7 +69,13 @@ class Readiness:
             self._say(asked + self._fixed, error.__cause__)
         else:
             self._say(asked + self._fixed)
-        return asked + self._fixed
+        return (*asked, *self._fixed, self._answering())
+
+    def _answering(self) -> Check:
+        """Which plugins this process has stopped asking. A warning: the pages that need none of them are as ever."""
+        silent = [f"{one.kind} {one.name}" for one in self._site.services.breakers.standings() if one.is_open]
+        said = f"not answering: {', '.join(silent)}; see tetsuzuki doctor" if silent else ""
+        return Check("answering", "warning" if silent else "ok", said)
 
     def _say(self, checks: tuple[Check, ...], cause: BaseException | None = None) -> None:
         """Log what does not pass, when it changes."""

@@ -1,8 +1,7 @@
-"""Calls of plugins for somebody who waits: each ends in bounded time, whatever the plugin does.
+"""Threads for calls of plugins that somebody waits for: a call that hangs cannot be stopped, only left behind.
 
-A call that hangs cannot be stopped, only left behind. It runs in another thread, a daemon, which it has for itself, so
-that it holds up neither the page nor the end of the process. Where `MOST` of them are left behind, further calls are
-not begun.
+It is left in a thread that it has for itself, a daemon, so that it holds up neither the page nor the end of the
+process. How many may be left behind, and when nobody is asked any more, `breakers` says.
 """
 
 from __future__ import annotations
@@ -11,20 +10,16 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
-from datetime import timedelta
 from queue import Empty, SimpleQueue
-from threading import BoundedSemaphore, Lock, Thread
+from threading import Lock, Thread
 from typing import TypeVar
 
 from engine.store import database
 
 T = TypeVar("T")
 
-MOST = 64
-
 _REST = 1.0  # seconds that a thread waits for its next call: to start one costs more than most calls
 
-_places = BoundedSemaphore(MOST)
 _lock = Lock()
 _idle: list[SimpleQueue[Callable[[], None]]] = []  # threads without a call, by where they wait for it
 
@@ -39,37 +34,39 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
-class TooSlow(Exception):
-    """The call did not end in its time, or too many others have not."""
+def begun(call: Callable[[], T], over: Callable[[], None]) -> Future[T]:
+    """`call`, under way in the context of its caller; `over` is called in its thread when it has ended, however it did.
 
-
-def begun(call: Callable[[], T]) -> Future[T]:
-    """`call`, under way in the context of its caller. The thread makes other calls afterwards, and gives its database
-    connection back before."""
+    The thread makes other calls afterwards, and gives its database connection back before.
+    """
     future: Future[T] = Future()
-    if not _places.acquire(blocking=False):
-        future.set_exception(TooSlow(f"{MOST} calls of plugins have not ended yet"))
-        return future
     context = copy_context()
 
     def run() -> None:
+        answer: T | None = None
+        failed: BaseException | None = None
         try:
             answer = context.run(call)
         except SystemExit as error:  # of a plugin that would end the process
-            future.set_exception(RuntimeError(f"the plugin called sys.exit({error.code!r})"))
+            failed = RuntimeError(f"the plugin called sys.exit({error.code!r})")
         except BaseException as error:
-            future.set_exception(error)
+            failed = error
+        over()
+        if failed is not None:
+            future.set_exception(failed)
         else:
-            future.set_result(answer)
-        finally:
-            _places.release()
+            future.set_result(answer)  # type: ignore[arg-type]
 
     with _lock:
         idle = _idle.pop() if _idle else None
     if idle is not None:
         idle.put(run)
-    else:
+        return future
+    try:
         Thread(target=_work, args=(run,), name="plugin", daemon=True).start()
+    except RuntimeError:  # the machine gives no more threads
+        over()
+        raise
     return future
 
 
@@ -92,11 +89,3 @@ def _work(run: Callable[[], None]) -> None:
             run = inbox.get()  # it was given at the last moment
     if database.obj is not None and not database.obj.is_closed():
         database.obj.close()
-
-
-def within(time: timedelta, call: Callable[[], T]) -> T:
-    """What `call` answers; what it raises is raised here. Raises TooSlow where it takes longer than `time`."""
-    try:
-        return begun(call).result(time.total_seconds())
-    except TimeoutError as error:
-        raise TooSlow(f"no answer in {time.total_seconds():g} s") from error

@@ -1,7 +1,8 @@
 """Payment methods as pages ask them: a plugin that raises, hangs or answers nonsense costs a customer no page.
 
-What goes wrong is logged with the method's name, and answered as "not now" in the terms of each question. What runs in
-effects needs none of this but `report_of` and `outcome`: there an exception is a try that is made again.
+What goes wrong is logged with the method's name, and answered as "not now" in the terms of each question; `guarded`
+sees to it that each call ends in bounded time. What runs in effects needs none of this but `report_of` and `outcome`:
+there an exception is a try that is made again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, get_args
 from engine.definition import Refusal, Secret
 from engine.errors import EngineError
 from engine.text import Text, _
-from workflows import bounded
+from workflows.breakers import NotNow, TooSlow
+from workflows.guarded import GuardedMethod
 from workflows.payments import (
     Active,
     Begun,
@@ -36,8 +38,6 @@ from workflows.payments import (
 
 BROKEN = _("このお支払い方法は、ただいまご利用いただけません。時間をおいて、もう一度お試しください。")
 
-_OWN = timedelta(seconds=5)  # for what a method knows by itself
-_ASKED = timedelta(seconds=30)  # for what its provider is asked
 _LONGEST_LABEL, _LONGEST_REFERENCE = 200, 255  # as Mandate.label and .reference
 
 log = logging.getLogger("tetsuzuki.payment")
@@ -52,40 +52,40 @@ class MethodBroken(EngineError):
 def availability(method: PaymentMethod, context: PaymentContext) -> NotAvailable | None:
     """Why the method cannot be chosen; None where it can."""
     try:
-        answer: Any = bounded.within(_OWN, lambda: method.is_available(context))
+        answer: Any = method.is_available(context)
         if answer is None or (isinstance(answer, NotAvailable) and isinstance(answer.reason, Text)):
             return answer
         _wrong(method, "is_available", answer)
-    except Exception:
-        _raised(method, "is_available")
+    except Exception as error:
+        _raised(method, "is_available", error)
     return NotAvailable(BROKEN)
 
 
 def form_of(method: PaymentMethod, context: PaymentContext) -> Form:
     """What the method asks for. Raises MethodBroken where it cannot say."""
     try:
-        answer: Any = bounded.within(_OWN, lambda: method.form(context))
+        answer: Any = method.form(context)
         if isinstance(answer, Form) and all(
             isinstance(one, Field) and one.name.isidentifier() for one in answer.fields
         ):
             return answer
         _wrong(method, "form", answer)
-    except Exception:
-        _raised(method, "form")
+    except Exception as error:
+        _raised(method, "form", error)
     raise MethodBroken
 
 
 def checked(method: PaymentMethod, context: PaymentContext, typed: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
     """What was typed, found right, or everything that is wrong with it: never nothing."""
     try:
-        answer: Any = bounded.within(_OWN, lambda: method.validate(context, typed))
+        answer: Any = method.validate(context, typed)
         if isinstance(answer, Details) and isinstance(answer.label, str) and isinstance(answer.secret, str):
             return Details(_kept(answer.label, _LONGEST_LABEL), Secret(answer.secret))
         if isinstance(answer, tuple) and answer and all(isinstance(one, Refusal) for one in answer):
             return answer
         _wrong(method, "validate", answer)
-    except Exception:
-        _raised(method, "validate")
+    except Exception as error:
+        _raised(method, "validate", error)
     return (Refusal("method_broken", BROKEN),)
 
 
@@ -94,21 +94,21 @@ def begun(
 ) -> Begun | None:
     """What came of beginning; None where that is not known, and may be asked again under the same `key`."""
     try:
-        return outcome(bounded.within(_ASKED, lambda: method.begin(context, mandate, data, key)))
-    except Exception:
-        _raised(method, "begin")
+        return outcome(method.begin(context, mandate, data, key))
+    except Exception as error:
+        _raised(method, "begin", error)
     return None
 
 
 def hint(method: PaymentMethod, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
     """What to tell somebody who comes back from the provider's page."""
     try:
-        answer: Any = bounded.within(_ASKED, lambda: method.handle_return(context, arguments))
+        answer: Any = method.handle_return(context, arguments)
         if answer is None or isinstance(answer, Text):
             return answer
         _wrong(method, "handle_return", answer)
-    except Exception:
-        _raised(method, "handle_return")
+    except Exception as error:
+        _raised(method, "handle_return", error)
     return None
 
 
@@ -118,14 +118,14 @@ def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tupl
     Raises MethodBroken where the method cannot say: whoever sent it is to send it again.
     """
     try:
-        event: Any = bounded.within(_OWN, lambda: method.verify_event(raw, headers))
+        event: Any = method.verify_event(raw, headers)
         if event is None:
             return None
         if isinstance(event, Event) and isinstance(event.id, str):
-            return event, report_of(bounded.within(_ASKED, lambda: method.handle_event(event)))
+            return event, report_of(method.handle_event(event))
         _wrong(method, "verify_event", event)
-    except Exception:
-        _raised(method, "verify_event or handle_event")
+    except Exception as error:
+        _raised(method, "verify_event or handle_event", error)
     raise MethodBroken
 
 
@@ -152,11 +152,15 @@ def _kept(text: str, most: int) -> str:
 
 
 def _name(method: object) -> str:
+    method = method.plugin if isinstance(method, GuardedMethod) else method
     return f"{type(method).__module__}.{type(method).__qualname__}"
 
 
-def _raised(method: object, what: str) -> None:
-    log.exception("payment method %s: %s raised, or took too long", _name(method), what)
+def _raised(method: object, what: str, error: Exception) -> None:
+    if isinstance(error, NotNow | TooSlow):
+        log.warning("%s: %s", what, error)
+    else:
+        log.exception("payment method %s: %s raised", _name(method), what)
 
 
 def _wrong(method: object, what: str, answer: object) -> None:

@@ -6,20 +6,17 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from engine.text import Text, _
-from workflows import bounded
 from workflows.billing import Amount, BillingBackend, Change, Line, Quote, Tax, Unavailable
+from workflows.breakers import NotNow, TooSlow
 
 log = logging.getLogger("tetsuzuki.billing")
 
 NO_BACKEND = Unavailable(_("料金を表示できません。料金は、お申し込みの受付後に当社よりご案内いたします。"))
 NO_ANSWER = Unavailable(_("ただいま料金を計算できません。お急ぎでない場合は、時間をおいてもう一度お手続きください。"))
-
-_LONGEST = timedelta(seconds=10)  # that somebody waits for a price
 
 PERIODS = {"once": _("今回のみ"), "month": _("月額"), "year": _("年額")}
 
@@ -40,10 +37,12 @@ def ask(billing: BillingBackend | None, change: Change) -> Quote | Unavailable:
     if billing is None:
         return NO_BACKEND
     try:
-        found: Any = bounded.within(_LONGEST, lambda: billing.quote(change))
+        found: Any = billing.quote(change)
         if is_sound(found):
             answer: Quote | Unavailable = found
             return answer
+    except (NotNow, TooSlow) as error:
+        log.warning("no price: %s", error)
     except Exception:
         log.exception("the billing backend raised while it quoted")
     else:

@@ -18,6 +18,7 @@ from workflows.contract_change.billing_effect import BillingEffect
 from workflows.contractor_email_change import CONTRACTOR_EMAIL_CHANGE
 from workflows.customer_details_change import CUSTOMER_DETAILS_CHANGE
 from workflows.faq import FAQ_ENTRY
+from workflows.guarded import Patient
 from workflows.login_address_change import LOGIN_ADDRESS_CHANGE
 from workflows.notices import NOTICE
 from workflows.notices.announcing import Announcer
@@ -52,7 +53,7 @@ EFFECT_KINDS = ("billing", "notice", "payment")
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
     """What carries out the procedures' own effects, by kind; plugins bring the others."""
     return {
-        "billing": BillingEffect(services),
+        "billing": Patient(BillingEffect(services)),
         "notice": Announcer(services),
-        "payment": PaymentEffects(services),
+        "payment": Patient(PaymentEffects(services)),
     }

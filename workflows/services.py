@@ -14,10 +14,11 @@ from typing import Any
 from engine.calendar import BusinessCalendar
 from engine.errors import ConfigurationError
 from workflows.billing import BillingBackend
+from workflows.breakers import Breakers
 from workflows.catalogue import Catalogue, Organisation
 from workflows.notices.channels import Distribution
 from workflows.payments import PaymentMethod
-from workflows.usage import DiskUsage
+from workflows.usage import GuardedUsage
 from workflows.vault import Vault
 
 KINDS = ("users", "options", "term", "order", "payment_method", "details")
@@ -60,7 +61,8 @@ class Services:
     vault: Vault
     clock: Callable[[], datetime]
     billing: BillingBackend | None = None
-    disk_usage: DiskUsage | None = None
+    disk_usage: GuardedUsage | None = None
     distribution: Distribution = field(default_factory=Distribution)  # of notices
     payment_methods: Mapping[str, PaymentMethod] = field(default_factory=dict)
     audiences: dict[tuple[str, ...], tuple[datetime, int]] = field(default_factory=dict)  # as last counted
+    breakers: Breakers = field(default_factory=Breakers)  # of all plugins that somebody waits for

@@ -9,18 +9,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, Protocol
 
 from engine.text import Text, _
-from workflows import bounded
+from workflows.breakers import Breaker, NotNow
 
 GIGABYTE = 1 << 30  # bytes, as disk quotas are counted
 
 NOT_CONFIGURED = _("このサイトからは、ディスク使用容量を確認できない設定になっています。")
 NO_ANSWER = _("貴社環境から応答がありませんでした。")
 UNREADABLE = _("貴社環境の応答から、ディスク使用容量を読み取れませんでした。")
+NOT_NOW = _("ただいまディスク使用容量を確認できません。時間をおいて、もう一度ご確認ください。")
 
 _MOST_THREADS = 8
+_LATE = 0.9  # of its time
 _SPARE = 0.75  # of the time is the source's; the rest is for what it does with the answer
 
 log = logging.getLogger("tetsuzuki.usage")
@@ -64,18 +67,26 @@ class DiskUsage(Protocol):
         """The usage now, or within `timeout` why not. An exception counts as not available."""
 
 
+@dataclass(frozen=True, slots=True)
+class GuardedUsage:
+    """A source as the site holds it."""
+
+    source: DiskUsage
+    breaker: Breaker
+
+
 def measured(
-    source: DiskUsage | None, environments: Sequence[Environment], within: timedelta = timedelta(seconds=2)
+    guarded: GuardedUsage | None, environments: Sequence[Environment], within: timedelta = timedelta(seconds=2)
 ) -> list[Usage | UsageUnavailable]:
     """The usage of each environment, in their order: all at once, and within `within` whatever the source does.
 
     To be called outside any transaction. Without a source, or where it breaks, each is `UsageUnavailable`.
     """
-    if source is None:
+    if guarded is None:
         return [UsageUnavailable(NOT_CONFIGURED) for _environment in environments]
-    found = [_known(source, environment) for environment in environments]
+    found = [_known(guarded.source, environment) for environment in environments]
     asked = [environment for environment, known in zip(environments, found, strict=True) if known is None]
-    answers = iter(_asked_at_once(source, asked, within))
+    answers = iter(_asked_at_once(guarded, asked, within))
     return [next(answers) if known is None else known for known in found]
 
 
@@ -88,13 +99,22 @@ def _known(source: DiskUsage, environment: Environment) -> Usage | None:
     return found if is_possible(found) else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the source answered, and whether it left some of its time."""
+
+    found: Usage | UsageUnavailable
+    prompt: bool
+
+
 def _asked_at_once(
-    source: DiskUsage, environments: Sequence[Environment], within: timedelta
+    guarded: GuardedUsage, environments: Sequence[Environment], within: timedelta
 ) -> list[Usage | UsageUnavailable]:
+    """One question for the breaker, however many environments there are: it failed where nothing came back promptly."""
     if not environments:
         return []
-    answers: list[Future[Usage | UsageUnavailable]] = [Future() for _environment in environments]
-    left: SimpleQueue[tuple[Future[Usage | UsageUnavailable], Environment]] = SimpleQueue()
+    answers: list[Future[_Answer]] = [Future() for _environment in environments]
+    left: SimpleQueue[tuple[Future[_Answer], Environment]] = SimpleQueue()
     for pair in zip(answers, environments, strict=True):
         left.put(pair)
 
@@ -104,30 +124,42 @@ def _asked_at_once(
                 answer, environment = left.get_nowait()
             except Empty:
                 return
-            answer.set_result(_asked(source, environment, within * _SPARE))
+            answer.set_result(_asked(guarded.source, environment, within * _SPARE))
 
-    for _thread in range(min(len(environments), _MOST_THREADS)):
-        bounded.begun(work_off)
-    done, _late = wait(answers, timeout=within.total_seconds())
+    began = monotonic()
+    try:
+        guarded.breaker.begun(work_off)
+    except NotNow:
+        return [UsageUnavailable(NOT_NOW) for _environment in environments]
+    for _thread in range(min(len(environments), _MOST_THREADS) - 1):
+        guarded.breaker.also_begun(work_off)
+    done, _late = wait(answers, timeout=max(0.0, within.total_seconds() - (monotonic() - began)))
     while not left.empty():  # nobody waits for these any more
         with suppress(Empty):
             left.get_nowait()
-    return [answer.result() if answer in done else UsageUnavailable(NO_ANSWER) for answer in answers]
+    if any(answer.result().prompt for answer in done):
+        guarded.breaker.answered()
+    else:
+        guarded.breaker.failed(f"no answer in {within.total_seconds():g} s")
+    return [answer.result().found if answer in done else UsageUnavailable(NO_ANSWER) for answer in answers]
 
 
-def _asked(source: DiskUsage, environment: Environment, timeout: timedelta) -> Usage | UsageUnavailable:
+def _asked(source: DiskUsage, environment: Environment, timeout: timedelta) -> _Answer:
+    began = monotonic()
     try:
         found: Any = source.usage(environment, timeout)
     except (Exception, SystemExit):  # a plugin's: the page is shown all the same
         log.exception("disk usage of %s %s", environment.product, environment.subdomain)
-        return UsageUnavailable(NO_ANSWER)
+        found = UsageUnavailable(NO_ANSWER)
+    # One that gives up when its time is over has waited for somebody who hangs.
+    prompt = isinstance(found, Usage) or monotonic() - began < timeout.total_seconds() * _LATE
     match found:
         case Usage() if is_possible(found):
-            return found
+            return _Answer(found, prompt)
         case UsageUnavailable(Text(), last) if last is None or is_possible(last):
-            return found
+            return _Answer(found, prompt)
     log.error("disk usage of %s %s: %r is no answer", environment.product, environment.subdomain, found)
-    return UsageUnavailable(UNREADABLE)
+    return _Answer(UsageUnavailable(UNREADABLE), prompt)
 
 
 def is_possible(usage: object) -> bool:

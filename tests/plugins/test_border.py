@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from threading import Event, current_thread
+from threading import Event
 from typing import Any
 
 import pytest
@@ -33,13 +33,15 @@ from tests.workflows.test_notices import NEO
 from web.app import create_app
 from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
-from workflows import bounded, hookspecs, payment_calls, quotes
+from workflows import hookspecs, payment_calls, quotes
 from workflows.billing import Change, Terms
+from workflows.breakers import FAILURES, PLACES, Breaker
+from workflows.guarded import GuardedBilling, Times
 from workflows.notices.inputs import PublishInput
 from workflows.payment_method_change import PaymentMethodInput
 from workflows.payments import Details, NotAvailable, Redirect, Report
 from workflows.records import Account, Contract, Mandate, NoticeDelivery, StaffMember
-from workflows.usage import NO_ANSWER, UNREADABLE, Environment, Usage, UsageUnavailable, measured
+from workflows.usage import NO_ANSWER, NOT_NOW, UNREADABLE, Environment, GuardedUsage, Usage, UsageUnavailable, measured
 
 HANGS = Event()  # never set while a test waits for it
 NEO_ENVIRONMENT = Environment("desknets-neo", "mihon", "https://mihon.dn-cloud.com/")
@@ -55,6 +57,9 @@ def leaves(*_given: object) -> Any:
 
 def hangs(*_given: object) -> Any:
     HANGS.wait(PATIENCE)
+
+
+SHORT = Times(*[timedelta(milliseconds=300)] * 3, delivery=timedelta(milliseconds=300))
 
 
 @pytest.fixture(autouse=True)
@@ -276,6 +281,10 @@ class Source:
         self.usage = answer
 
 
+def guarded(source: Any) -> GuardedUsage:
+    return GuardedUsage(source, Breaker("disk_usage", "odd"))
+
+
 AWARE = datetime.now().astimezone()
 
 
@@ -293,21 +302,40 @@ AWARE = datetime.now().astimezone()
     ],
 )
 def test_a_source_that_cannot_measure_leaves_the_page_without_a_figure(answer: Any, reason: Any) -> None:
-    assert measured(Source(answer), [NEO_ENVIRONMENT] * 3) == [UsageUnavailable(reason)] * 3
+    assert measured(guarded(Source(answer)), [NEO_ENVIRONMENT] * 3) == [UsageUnavailable(reason)] * 3
 
 
-def test_a_source_that_hangs_is_not_waited_for_and_in_the_end_costs_nothing() -> None:
-    found = measured(Source(hangs), [NEO_ENVIRONMENT] * 20, timedelta(milliseconds=200))
-    assert found == [UsageUnavailable(NO_ANSWER)] * 20
-    for _page in range(bounded.MOST // 8 + 1):
-        measured(Source(hangs), [NEO_ENVIRONMENT] * 8, timedelta(milliseconds=10))
+def test_a_source_that_hangs_costs_some_pages_their_time_and_the_next_ones_nothing() -> None:
+    source = Source(hangs)
+    asked: list[Environment] = []
+    source.usage = lambda environment, _: asked.append(environment) or hangs()
+    held = guarded(source)
+    for _page in range(FAILURES):
+        found = measured(held, [NEO_ENVIRONMENT] * 20, timedelta(milliseconds=50))
+        assert set(found) <= {UsageUnavailable(NO_ANSWER), UsageUnavailable(NOT_NOW)}
+    before = len(asked)
+    assert before <= PLACES
+    assert measured(held, [NEO_ENVIRONMENT] * 20, timedelta(seconds=60)) == [UsageUnavailable(NOT_NOW)] * 20
+    assert len(asked) == before
     hanging = [thread for thread in _threads() if thread.name == "plugin"]
-    assert len(hanging) <= bounded.MOST
     assert all(thread.daemon for thread in hanging)  # none of them holds up the end of the process
     HANGS.set()
-    until(lambda: not [thread for thread in _threads() if thread.name == "plugin"], "the threads that were left")
-    right = Usage(1, 2, AWARE)
-    assert measured(Source(lambda *_: right), [NEO_ENVIRONMENT]) == [right]
+    until(lambda: held.breaker.standing.under_way == 0, "the threads that were left")
+
+
+def test_a_source_that_gives_up_when_its_time_is_over_has_hung() -> None:
+    """As `http_usage` does when whom it asks does not answer."""
+    source = Source(lambda _environment, timeout: HANGS.wait(timeout.total_seconds()) or UsageUnavailable(UNREADABLE))
+    held = guarded(source)
+    for _page in range(FAILURES):
+        assert measured(held, [NEO_ENVIRONMENT], timedelta(milliseconds=40)) != [UsageUnavailable(NOT_NOW)]
+    assert measured(held, [NEO_ENVIRONMENT], timedelta(milliseconds=40)) == [UsageUnavailable(NOT_NOW)]
+
+
+def test_a_source_that_says_at_once_that_it_has_no_figure_is_asked_again() -> None:
+    held = guarded(Source(lambda *_: UsageUnavailable(UNREADABLE)))
+    for _page in range(2 * FAILURES):
+        assert measured(held, [NEO_ENVIRONMENT]) == [UsageUnavailable(UNREADABLE)]
 
 
 @pytest.mark.parametrize("known", [raises, leaves, lambda *_: "3 GB", lambda *_: Usage(-1, None, AWARE)])
@@ -315,7 +343,7 @@ def test_a_source_that_knows_nonsense_is_asked(known: Any) -> None:
     right = Usage(1, 2, AWARE)
     source = Source(lambda *_: right)
     source.known = known  # type: ignore[attr-defined]
-    assert measured(source, [NEO_ENVIRONMENT] * 3) == [right] * 3
+    assert measured(guarded(source), [NEO_ENVIRONMENT] * 3) == [right] * 3
 
 
 def test_what_a_source_knows_is_not_asked_for() -> None:
@@ -324,25 +352,8 @@ def test_what_a_source_knows_is_not_asked_for() -> None:
     questions: list[Environment] = []
     source = Source(lambda environment, _: questions.append(environment) or asked)
     source.known = lambda environment: known if environment == NEO_ENVIRONMENT else None  # type: ignore[attr-defined]
-    assert measured(source, [NEO_ENVIRONMENT, other, NEO_ENVIRONMENT]) == [known, asked, known]
+    assert measured(guarded(source), [NEO_ENVIRONMENT, other, NEO_ENVIRONMENT]) == [known, asked, known]
     assert questions == [other]
-
-
-def test_a_thread_that_has_made_its_call_makes_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And one that rests too long ends; calls that come at that very moment are made all the same."""
-    monkeypatch.setattr(bounded, "_REST", 0.001)
-    made = {bounded.within(timedelta(seconds=5), current_thread) for _ in range(3)}
-    assert all(thread.name == "plugin" for thread in made)
-    for _ in range(300):
-        assert bounded.within(timedelta(seconds=5), lambda: 7) == 7
-    until(lambda: not [thread for thread in _threads() if thread.name == "plugin"], "the threads to end")
-    monkeypatch.setattr(bounded, "_REST", 20.0)
-    first = bounded.within(timedelta(seconds=5), current_thread)
-    until(lambda: bounded._idle, "the thread to rest")
-    assert bounded.within(timedelta(seconds=5), current_thread) is first
-    until(lambda: bounded._idle, "the thread to rest")
-    monkeypatch.setattr(bounded, "_REST", 0.001)
-    assert bounded.within(timedelta(seconds=5), lambda: 8) == 8
 
 
 def _threads() -> list[Any]:
@@ -354,13 +365,16 @@ def _threads() -> list[Any]:
 # -- billing -----------------------------------------------------------------------------------------------------------
 
 
+DAY = date(2026, 4, 1)
+TERMS = Terms("desknets-neo", "mihon", 10, (), "monthly", "bank_transfer", DAY)
+CHANGE = Change("users", "A00000001", 1, TERMS, TERMS, DAY, DAY)
+
+
 @pytest.mark.parametrize("answer", [raises, leaves, hangs, lambda *_: None, lambda *_: quotes.Quote(1, 2, 3)])  # type: ignore[arg-type]
-def test_a_backend_that_cannot_quote_shows_no_price(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quotes, "_LONGEST", timedelta(milliseconds=200))
-    day = date(2026, 4, 1)
-    terms = Terms("desknets-neo", "mihon", 10, (), "monthly", "bank_transfer", day)
+def test_a_backend_that_cannot_quote_shows_no_price(answer: Any) -> None:
     backend: Any = type("Odd", (), {"quote": answer})()
-    assert quotes.ask(backend, Change("users", "A00000001", 1, terms, terms, day, day)) == quotes.NO_ANSWER
+    billing = GuardedBilling(backend, Breaker("billing", "odd"), SHORT)
+    assert quotes.ask(billing, CHANGE) == quotes.NO_ANSWER
 
 
 # -- notice channels ---------------------------------------------------------------------------------------------------
@@ -434,13 +448,11 @@ def built(url: str, clock: Clock, folder: Path, *extra: tuple[str, type[Any]]) -
     settings = Settings(
         secret_key=SECRET, database_url=url, base_url="http://localhost", var=folder, password_cost=CHEAP
     )
-    return build(settings, clock=clock, plugins=plugins_of(settings, extra=extra))
+    return build(settings, clock=clock, plugins=plugins_of(settings, extra=extra), times=SHORT)
 
 
 @pytest.fixture
-def site(sqlite_url: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(payment_calls, "_OWN", timedelta(milliseconds=300))
-    monkeypatch.setattr(payment_calls, "_ASKED", timedelta(milliseconds=300))
+def site(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[Site]:
     made = built(sqlite_url, clock, tmp_path, ("odd", Odd))
     yield made
     made.close()
@@ -467,7 +479,7 @@ TROUBLES = [raises, leaves, hangs, lambda *_: 3]
 
 def request_of_odd(site: Site, way: str = "none") -> int:
     """A request for the odd method, begun before anything is wrong with it."""
-    Odd.way = way
+    site.services.payment_methods["odd"].way = way  # type: ignore[assignment]
     account, contract = Account.get(), Contract.select().order_by(Contract.id).get()
     day = payment_effective(site)
     given = PaymentMethodInput(method="odd", way=way, label="x", sealed=Secret(""), effective_on=day)

@@ -26,8 +26,18 @@ from plugins.http_usage import HttpUsage
 from plugins.http_usage.answer import LONGEST_ANSWER, NoFigure, figure
 from tests.waiting import PATIENCE, with_more_time
 from workflows import hookspecs
+from workflows.breakers import Breaker
 from workflows.registry import MIGRATIONS
-from workflows.usage import GIGABYTE, NO_ANSWER, UNREADABLE, Environment, Usage, UsageUnavailable, measured
+from workflows.usage import (
+    GIGABYTE,
+    NO_ANSWER,
+    UNREADABLE,
+    Environment,
+    GuardedUsage,
+    Usage,
+    UsageUnavailable,
+    measured,
+)
 
 MEASURED = "2026-04-01T17:00:00+09:00"
 RIGHT = {"used": 3 * GIGABYTE, "limit": 10 * GIGABYTE, "measured_at": MEASURED}
@@ -373,9 +383,12 @@ def test_one_slow_or_broken_environment_holds_nobody_back(tables: str) -> None:
     names = ("first", "slow", "raises", "last")
     broken = Broken()
     asked = [Environment("chatluck", name, "") for name in names]
-    found = with_more_time(
-        lambda seconds: measured(broken, asked, timedelta(seconds=seconds)), lambda found: found[0] == found[3] == USAGE
-    )
+
+    def page(seconds: float) -> list[Any]:
+        held = GuardedUsage(broken, Breaker("disk_usage", "odd"))
+        return measured(held, asked, timedelta(seconds=seconds))
+
+    found = with_more_time(page, lambda found: found[0] == found[3] == USAGE)
     broken.released.set()
     assert found == [USAGE, UsageUnavailable(NO_ANSWER), UsageUnavailable(NO_ANSWER), USAGE]
 

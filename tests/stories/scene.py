@@ -31,7 +31,9 @@ from web.bootstrap import Site, build
 from web.demo import accounts, staff
 from web.demo.content import demo_settings, fill
 from web.demo.staff import demo_log_in
+from workflows.breakers import Standing
 from workflows.records import Account, ChangeRequest, Contract, Customer
+from workflows.troubles import Teller
 
 _OTHER_NUMBER, _OTHER_SUBDOMAIN, _OTHER_EMAIL = "A02345678", "minato", "ichiro@minato-sekkei.example"
 _APPLICANT = "hanako@sample-shoji.example"
@@ -252,6 +254,7 @@ def _staged(var: Path, address: str) -> Scene:
             site.engine.run_due()
             site.dispatcher.drain()
         _mails(site, scene)
+        Teller("host-a:1", site.clock)(Standing("disk_usage", "http_usage", True, "no answer in 2 s", 8))
     finally:
         site.close()
     return scene

@@ -25,7 +25,9 @@ from web.bootstrap import Site
 from web.demo.staff import EMAIL as DEMO_EMAIL
 from web.demo.staff import enrol_demo_staff
 from web.users import access_of
+from workflows.breakers import Standing
 from workflows.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
+from workflows.troubles import Teller
 
 MEMBER = "sato@office.example"
 NAME = "佐藤 誠"
@@ -792,3 +794,18 @@ def test_demo_shows_how_to_get_in_and_no_other_site_does(
     demo.staff.deactivate(DEMO_EMAIL)
     visitor.open("/staff/login")
     assert "デモ専用" not in visitor.text
+
+
+def test_staff_read_which_plugins_do_not_answer(staffed: Browser, site: Site, clock: Clock) -> None:
+    browser = staffed
+    browser.open("/staff/incidents")
+    assert "応答していない外部連携" not in browser.text
+    teller = Teller("host-a:1", clock)
+    teller(Standing("billing", "erp", True, "no answer in 10 s", 8))
+    browser.open("/staff/incidents")
+    assert "応答していない外部連携" in browser.text
+    for said in ("料金と契約の台帳", "erp", "no answer in 10 s"):
+        assert said in browser.text
+    teller(Standing("billing", "erp"))
+    browser.open("/staff/incidents")
+    assert "応答していない外部連携" not in browser.text

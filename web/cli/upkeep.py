@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -55,6 +55,17 @@ def _workers(db: SiteDatabase) -> list[str]:
     return wrong
 
 
+def silent_plugins(now: datetime) -> list[str]:
+    """Plugins that a process of the site has stopped asking, as it has told within the last hour."""
+    from workflows.troubles import troubles
+
+    return [
+        f"{one.kind} {one.name} does not answer: {one.reason} (since {one.since:%Y-%m-%d %H:%M} UTC, last tried "
+        f"{one.told_at:%H:%M}; told by {', '.join(one.workers)})"
+        for one in troubles(now)
+    ]
+
+
 @click.command(epilog="Example: tetsuzuki doctor")
 def doctor() -> None:
     """Is everything well? Lists what is not and ends with 1."""
@@ -75,6 +86,7 @@ def doctor() -> None:
                 wrong.append(f"{what}: {late:.0f} s late; is `tetsuzuki serve` or `tetsuzuki worker` running?")
         if site.db.is_shared:
             wrong += _workers(site.db)
+        wrong += silent_plugins(now)
         open_ones = incidents(site.engine)
         if open_ones:
             wrong.append(f"{len(open_ones)} open incidents: tetsuzuki incidents list")

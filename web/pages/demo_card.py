@@ -10,6 +10,7 @@ from werkzeug import Response
 from web.current import site
 from web.pages.webhooks import take
 from web.users import open_to_all
+from workflows.guarded import GuardedMethod
 from workflows.payments import DemonstrationPage
 
 _METHOD = "credit_card"
@@ -18,7 +19,8 @@ pages = Blueprint("demo_card", __name__, url_prefix="/demo/card")
 
 
 def _provider(token: str) -> DemonstrationPage:
-    method = site().services.payment_methods.get(_METHOD)
+    found = site().services.payment_methods.get(_METHOD)
+    method = found.plugin if isinstance(found, GuardedMethod) else None
     if not site().settings.demo or not isinstance(method, DemonstrationPage) or method.shown(token) is None:
         abort(404)
     return method

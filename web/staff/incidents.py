@@ -20,6 +20,7 @@ from web.staff.requests import age
 from web.users import staff_only
 from workflows import inputs
 from workflows.staff import names_of
+from workflows.troubles import troubles
 
 _LONGEST_REASON = 1000
 _REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
@@ -70,12 +71,30 @@ class Shown:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A plugin that does not answer, as the page shows it."""
+
+    what: Text | str
+    name: str
+    since: str
+    tried: str
+    reason: str
+
+
 @pages.get("/incidents")
 @staff_only
 def incidents() -> str:
-    """All open incidents, the oldest first."""
+    """All open incidents, the oldest first; and the plugins that do not answer, which may become some."""
     found = engine_incidents.incidents(site().engine)
-    return render_template("staff/incidents.html", incidents=[_shown(one) for one in found])
+    return render_template("staff/incidents.html", incidents=[_shown(one) for one in found], silent=_silent())
+
+
+def _silent() -> list[Silent]:
+    return [
+        Silent(one.title, one.name, local_time(one.since), local_time(one.told_at), one.reason)
+        for one in troubles(site().clock())
+    ]
 
 
 @pages.get("/incidents/<ref>")

@@ -22,6 +22,7 @@ from engine.definition import Retry
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome, outcome_of
 from engine.store import from_db, storable, transaction
 from engine.text import Text, _
+from workflows.breakers import NotNow, TooSlow
 from workflows.notices.board import KINDS, progress_of, titles_of
 from workflows.notices.channels import (
     CONTRACTORS,
@@ -161,6 +162,8 @@ class Announcer:
         key = f"notice-{notice.id}.{revision.number}.{bytes(row.nonce).hex() or row.id}"
         try:
             return outcome_of(channel.deliver(self.published(notice), self.revision(notice, revision), recipient, key))
+        except (NotNow, TooSlow) as error:
+            return Deferred(str(error))
         except (Exception, SystemExit) as error:
             log.exception("notice %s: channel %s raised", notice.id, row.channel)
             return Deferred(f"the plugin raised {type(error).__name__}")
@@ -259,6 +262,9 @@ class Announcer:
         for _name, channel in sorted(self._distribution.channels.items()):
             try:
                 message = channel.preview(self.published(notice), self.revision(notice, revision), sample)
+            except (NotNow, TooSlow) as error:
+                log.warning("notice %s: no preview: %s", notice.id, error)
+                continue
             except (Exception, SystemExit):
                 log.exception("notice %s: channel %s cannot show what it would send", notice.id, _name)
                 continue
