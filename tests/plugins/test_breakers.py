@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from inspect import signature
 from threading import Event
 from typing import Any
 
@@ -26,9 +27,11 @@ from web.app import create_app
 from web.bootstrap import Site, build, plugins_of
 from web.cli.upkeep import silent_plugins
 from web.settings import Settings
-from workflows.billing import Applied, Unavailable
+from workflows.billing import Applied, BillingBackend, Unavailable
 from workflows.breakers import FAILURES, REST, Breaker, Breakers, NotNow, Standing, TooSlow
-from workflows.guarded import Patient, Times
+from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Patient, Times
+from workflows.notices.channels import NoticeChannel
+from workflows.payments import PaymentMethod
 from workflows.records import Contract
 from workflows.troubles import TOLD_LATELY, Teller, forget_troubles, troubles
 
@@ -333,7 +336,7 @@ def test_a_billing_backend_that_hangs_is_told_everywhere_until_it_answers(
     assert answering(site)[1] == {"state": "warning", "detail": "not answering: billing books; see tetsuzuki doctor"}
     (line,) = silent_plugins(clock())
     assert line.startswith("billing books does not answer: no answer in 0.03 s (since 20")
-    assert site.engine.worker in line
+    assert "; told by " in line
     clock.forward(minutes=2)
     time.rest()
     asks_a_price(hanako, contract)  # one more try, which hangs
@@ -376,3 +379,28 @@ def test_news_that_cannot_be_kept_cost_nobody_the_answer(sqlite_url: str, clock:
     Teller("host-a:1", clock)(Standing("billing", "odd", True, "no answer in 5 s"))
     assert "that billing odd does not answer could not be kept" in caplog.text
     db.close()
+
+
+# -- what goes through one ---------------------------------------------------------------------------------------------
+
+
+def methods(shape: type) -> list[str]:
+    return [name for name, member in vars(shape).items() if callable(member) and not name.startswith("_")]
+
+
+@pytest.mark.parametrize(
+    ("shape", "guard"),
+    [(BillingBackend, GuardedBilling), (PaymentMethod, GuardedMethod), (NoticeChannel, GuardedChannel)],
+)
+def test_no_method_of_a_plugin_is_called_without_its_breaker(shape: type, guard: Any, plugin: Plugin) -> None:
+    times = Times(SOON, SOON, SOON, SOON)
+    hanging = {name: lambda *_given: plugin() for name in methods(shape)}
+    made = type("Hanging", (), {"title": "x", "way": "none", "origins": (), "audience": "once", **hanging})()
+    assert len(methods(shape)) > 1
+    for name in methods(shape):
+        guarded = guard(made, Breaker("test", name), times)
+        call = getattr(guarded, name)
+        given = [None] * len([one for one in signature(call).parameters.values() if one.default is one.empty])
+        with pytest.raises(TooSlow):
+            call(*given)
+    assert plugin.asked == len(methods(shape))
