@@ -12,12 +12,14 @@ from typing import Any
 
 from engine.errors import ConfigurationError
 from engine.text import Text, _
+from workflows import patterns
 
 _OPTION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _NUMBERS = ("least_users", "most_users")
 _TEMPLATE = re.compile(r"https?://\{subdomain\}\.(?P<domain>[a-z0-9.-]+)(?P<rest>(?::[0-9]+)?(?P<path>/[^{}]*)?)")
 
 CUSTOMER_NUMBER_PATTERN = "A[0-9]{8}"  # G11
+_LONGEST_TRIED = 64  # letters: a number of 32, and the prefix that somebody has left out
 
 # Contract terms (ご契約種別) and payment methods (お支払い方法) of G35, in the order in which forms offer them.
 TERMS: Mapping[str, Text] = {"monthly": _("月払い"), "annual": _("年間一括払い")}
@@ -200,6 +202,14 @@ class Organisation:
                     reason=str(error),
                 )
             ) from error
+        if patterns.ways(self.customer_number_pattern, _LONGEST_TRIED) > patterns.MOST_WAYS:
+            raise ConfigurationError(
+                _(
+                    "設定 customer_number_pattern「%(pattern)s」は照合に時間がかかりすぎます。"
+                    "繰り返しの中に繰り返しを置かないでください。",
+                    pattern=self.customer_number_pattern,
+                )
+            )
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Organisation:

@@ -366,6 +366,7 @@ def test_organisation_takes_its_own_values() -> None:
         ({"phone": 120}, ("phone",)),
         ({"phone": " "}, ("phone",)),
         ({"customer_number_pattern": "A["}, ("customer_number_pattern", "A[")),
+        ({"customer_number_pattern": "(A+)+[0-9]{8}"}, ("customer_number_pattern", "(A+)+[0-9]{8}", "繰り返し")),
     ],
 )
 def test_wrong_settings_are_named(settings: dict[str, Any], named: tuple[str, ...]) -> None:
