@@ -49,7 +49,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             *("side_by_side", [*_SIDE_BY_SIDE, "--against", "HEAD"], "memory of the benchmark's process"),
             marks=_NEEDS_CHECKOUT,
         ),
-        ("input_costs", ["--every", "40", "--examples", "10"], "ways to ask"),
+        ("input_costs", ["--every", "200", "--examples", "5"], "ways to ask"),
     ],
 )
 def test_benchmark_runs_at_small_size(module: str, arguments: list[str], said: str) -> None:
