@@ -54,7 +54,7 @@ class Time:
 
 
 class Plugin:
-    """Answers at once, or hangs until `let_go`."""
+    """Answers at once, or hangs: as long as a test runs, and a minute where it forgets to let go."""
 
     def __init__(self) -> None:
         self.hanging = True
@@ -64,7 +64,7 @@ class Plugin:
     def __call__(self) -> str:
         self.asked += 1
         if self.hanging:
-            self._let_go.wait()
+            self._let_go.wait(60)
         return "answer"
 
     def recover(self) -> None:
