@@ -5,12 +5,14 @@
 # make bench-large  those that need millions of rows; an hour, and 20 GB for a while
 # make soak   the long trials, and every story in both languages on both devices; under an hour
 # make screenshots  pictures of every page into screenshots/, and those of the README into docs/pictures/
+# make dist   wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
 # make lock   pin the dependencies anew
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+DOWNLOAD := $(BIN)/python -m pip --disable-pip-version-check download --quiet
 BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work machine_step instructions web_pages population start_up \
 	patience input_costs
 LARGE_BENCHMARKS := mass_expiry due_work
@@ -18,7 +20,7 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 3 ] && echo 4 || ec
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
-.PHONY: run test check bench bench-large soak screenshots lock browser wrk valgrind clean
+.PHONY: run test check bench bench-large soak screenshots dist lock browser wrk valgrind clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -35,9 +37,11 @@ $(VENV)/run: requirements/run.txt setup.cfg pyproject.toml | $(BIN)/python
 	@rm -rf tetsuzuki.egg-info
 	@touch $@
 
-# What tests and checks it, which includes the former.
-$(VENV)/dev: requirements/dev.txt setup.cfg pyproject.toml | $(BIN)/python
+# What tests and checks it, which includes the former; and the former as files, from which tests install the product
+# into environments that hold nothing else.
+$(VENV)/dev: requirements/dev.txt requirements/run.txt setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --require-hashes --no-deps -r requirements/dev.txt
+	$(DOWNLOAD) --require-hashes --no-deps --dest $(VENV)/wheels -r requirements/run.txt
 	@rm -rf tetsuzuki.egg-info  # of an earlier install: found first, it would hide new plugins
 	$(PIP) --no-deps --no-build-isolation -e .
 	@rm -rf tetsuzuki.egg-info
@@ -88,9 +92,13 @@ soak: $(VENV)/dev browser
 screenshots: $(VENV)/dev browser
 	$(BIN)/python -m tests.stories.pictures $(PAGE)
 
+dist: $(VENV)/dev
+	@rm -rf dist
+	$(BIN)/python -m release --into dist
+
 lock: $(VENV)/dev
 	$(LOCK) --extra pg --extra diagram --extra stripe --extra otel --extra house -o requirements/run.txt setup.cfg
 	$(LOCK) --extra pg --extra diagram --extra stripe --extra otel --extra house --extra dev -o requirements/dev.txt setup.cfg
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import configparser
 import re
-import subprocess
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from release.source import tracked
 
 ROOT = Path(__file__).parents[1]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -72,16 +73,12 @@ def test_what_runs_is_the_same_with_and_without_the_tests() -> None:
 
 def test_no_file_mentions_the_address_of_a_package_index() -> None:
     """Where packages come from is the business of whoever installs."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert listed.returncode == 0, listed.stderr
     address = re.compile(
         rb"(pypi|pythonhosted)\.org|https?://[^\s\"'<>]*/simple\b|index[-_]url\s*[=:]\s*http", re.IGNORECASE
     )
     found = []
-    for name in listed.stdout.splitlines():
+    for name in tracked():
         path = ROOT / name
-        if path.is_file() and path != Path(__file__) and address.search(path.read_bytes()):
+        if path != Path(__file__) and address.search(path.read_bytes()):
             found.append(name)
     assert found == []
