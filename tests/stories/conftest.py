@@ -54,6 +54,8 @@ SENDER = "aporder@desknets.com"  # G43
 DEVICES = {"desktop": (1280, 800), "phone": (390, 844)}
 NARROWEST = 320  # CSS pixels: WCAG 2.2, 1.4.10 Reflow
 CUSTOMERS = 40
+# Whose product it is: of the checkout, or of another environment, as in PRODUCT=/opt/tetsuzuki/bin/python.
+PYTHON = os.environ.get("PRODUCT", sys.executable)
 
 _COLUMNS = (
     "customer_number",
@@ -158,7 +160,7 @@ class Product:
         """Begin a command of the product."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "web", *command],
+                [PYTHON, "-m", "web", *command],
                 cwd=self._folder,
                 env=self._environ(),
                 stdout=log,
