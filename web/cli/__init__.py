@@ -25,7 +25,7 @@ _COMMANDS = {
     "incidents": ("web.cli.incidents", "incidents", "What was given up, and what to do about it."),
     "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins, or begin one."),
     "restored": ("web.cli.restoring", "restored", "Say that the database was restored from a backup."),
-    "doctor": ("web.cli.upkeep", "doctor", "Is everything well? Ends with 1 where it is not."),
+    "doctor": ("web.cli.doctor", "doctor", "Is everything well? Ends with 1 where it is not."),
 }
 
 

@@ -1,0 +1,163 @@
+"""`tetsuzuki doctor`: a list of small checks on the assembled site, each in its own function.
+
+A check takes the site and yields findings. A *note* tells how things are, a *warning* what somebody should know, a
+*fault* what must be mended; faults alone end the command with 1. A new check is a new function in `CHECKS`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from web.cli.sites import opened_site
+
+if TYPE_CHECKING:
+    from web.bootstrap import Site
+
+LONGEST_WAIT = timedelta(minutes=2)
+_LATE = 120.0  # seconds: twice the sweep that would have caught up
+
+Kind = Literal["note", "warning", "fault"]
+_MARKS: dict[Kind, str] = {"note": "", "warning": "! ", "fault": "✗ "}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's."""
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return f"{_MARKS[self.kind]}{self.text}"
+
+
+def note(text: str) -> Finding:
+    """How things are."""
+    return Finding("note", text)
+
+
+def warning(text: str) -> Finding:
+    """What somebody should know, although the site works."""
+    return Finding("warning", text)
+
+
+def fault(text: str) -> Finding:
+    """What must be mended."""
+    return Finding("fault", text)
+
+
+Check = Callable[["Site"], Iterator[Finding]]
+
+
+def plugins(site: Site) -> Iterator[Finding]:
+    """Whether every plugin is at work."""
+    for failure in site.plugins.failures:
+        yield fault(str(failure))
+
+
+def mailer(site: Site) -> Iterator[Finding]:
+    """Whether mails can be sent."""
+    if site.dispatcher.mailer not in site.dispatcher.mailers:
+        yield fault(f"the mailer {site.dispatcher.mailer!r} is not there: no mail can be sent")
+
+
+def due(site: Site) -> Iterator[Finding]:
+    """Whether timers and effects are done when they are due."""
+    now = site.engine.store.now()
+    for what, at in (("timers", site.engine.next_due()), ("outbox", site.dispatcher.next_due())):
+        late = (now - at).total_seconds() if at is not None else 0
+        yield note(f"{what}: {'nothing waits' if at is None else f'next is due {at:%Y-%m-%d %H:%M:%S} UTC'}")
+        if late > _LATE:
+            yield fault(f"{what}: {late:.0f} s late; is `tetsuzuki serve` or `tetsuzuki worker` running?")
+
+
+def workers(site: Site) -> Iterator[Finding]:
+    """How the workers of a site on several machines are."""
+    if not site.db.is_shared:
+        return
+    from engine.cluster import STALLED, condition
+
+    found = condition(site.db)
+    yield note(
+        f"workers: {found.workers} at work (each process counts for timers and for the outbox), "
+        f"{found.running} jobs under way, {found.waiting} waiting"
+    )
+    if not found.workers:
+        yield fault("no worker: is `tetsuzuki serve` or `tetsuzuki worker` running?")
+    if found.dead or found.stuck:
+        yield fault(
+            f"{found.dead} workers said nothing for {STALLED:.0f} s and {found.stuck} jobs of dead ones are stuck: "
+            "others take them over within a minute, where there are others"
+        )
+    if found.longest_wait > LONGEST_WAIT:
+        yield fault(f"a job has waited for {found.longest_wait.total_seconds():.0f} s: more workers are needed")
+
+
+def silent_plugins(site: Site) -> Iterator[Finding]:
+    """Plugins that a process of the site has stopped asking, as it has told within the last hour."""
+    from workflows.troubles import troubles
+
+    for one in troubles(site.engine.store.now()):
+        yield fault(
+            f"{one.kind} {one.name} does not answer: {one.reason} (since {one.since:%Y-%m-%d %H:%M} UTC, last tried "
+            f"{one.told_at:%H:%M}; told by {', '.join(one.workers)})"
+        )
+
+
+def open_incidents(site: Site) -> Iterator[Finding]:
+    """Whether somebody has to decide on what was given up."""
+    from engine.incidents import incidents
+
+    found = incidents(site.engine)
+    if found:
+        yield fault(f"{len(found)} open incidents: tetsuzuki incidents list")
+
+
+def stuck_instances(site: Site) -> Iterator[Finding]:
+    """Whether an instance stands where nothing can move it."""
+    from engine.sweep import stuck
+
+    for one in stuck(site.engine):
+        yield fault(f"instance {one.instance} ({one.workflow}, {one.state}) is stuck: {one.why}")
+
+
+CHECKS: tuple[Check, ...] = (
+    plugins,
+    mailer,
+    due,
+    workers,
+    silent_plugins,
+    open_incidents,
+    stuck_instances,
+)
+
+
+def findings(site: Site, checks: Sequence[Check] = CHECKS) -> tuple[Finding, ...]:
+    """What every check found, in the order of `checks`."""
+    return tuple(found for check in checks for found in check(site))
+
+
+@click.command(epilog="Example: tetsuzuki doctor")
+def doctor() -> None:
+    """Is everything well? Lists what is not and ends with 1."""
+    with opened_site() as site:
+        _tell(findings(site))
+
+
+def _tell(found: Sequence[Finding]) -> None:
+    """Print the findings, notes first and faults last; end with 1 where there is a fault."""
+    for kind in _MARKS:
+        for one in found:
+            if one.kind == kind:
+                click.echo(str(one))
+    faults = sum(one.kind == "fault" for one in found)
+    warnings = sum(one.kind == "warning" for one in found)
+    if faults:
+        sys.exit(1)
+    click.echo("✓ all is well" if not warnings else f"✓ nothing is broken; {warnings} to think about")
