@@ -6,12 +6,15 @@ It states what the user guide states and no more. A company with terms of its ow
 from __future__ import annotations
 
 import hashlib
+import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from workflows.catalogue import DEFAULT_CATALOGUE, Catalogue, Organisation
 from workflows.pdf import FONT, built, markup, register_font
+
+log = logging.getLogger("tetsuzuki.terms")
 
 TITLE = "お客様サポートサイト利用約款"
 
@@ -27,11 +30,21 @@ class TermsOfUse:
         self._organisation = organisation
         self._catalogue = catalogue
         self._file = file
+        self._read = b""
 
     def pdf(self) -> bytes:
-        """What `/tos.pdf` serves. Raises OSError where the configured file cannot be read."""
+        """What `/tos.pdf` serves: of a file that is away for a moment, what was read last.
+
+        Raises OSError where the configured file could never be read.
+        """
         if self._file is not None:
-            return self._file.read_bytes()
+            try:
+                self._read = self._file.read_bytes()
+            except OSError as error:
+                if not self._read:
+                    raise
+                log.warning("the terms of use are served as they were read last: %s: %s", self._file, error.strerror)
+            return self._read
         return terms_pdf(self._organisation, self._catalogue)
 
     def version(self) -> str:

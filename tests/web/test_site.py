@@ -364,7 +364,14 @@ def test_company_brings_its_own_terms(site: Site) -> None:
     own = site.settings.var / "own.pdf"
     own.parent.mkdir(exist_ok=True)
     own.write_bytes(b"%PDF-own")
-    assert app_with(site, terms=own).test_client().get("/tos.pdf").data == b"%PDF-own"
+    client = app_with(site, terms=own).test_client()
+    assert client.get("/tos.pdf").data == b"%PDF-own"
+    own.write_bytes(b"%PDF-new")
+    assert client.get("/tos.pdf").data == b"%PDF-new"
+    own.unlink()  # by a deployment that is half done
+    answer = client.get("/tos.pdf")
+    assert (answer.status_code, answer.data) == (200, b"%PDF-new")
+    assert client.get("/apply").status_code == 200
 
 
 def test_company_shows_itself_under_its_own_name(make_site: SiteMaker, sqlite_url: str) -> None:
