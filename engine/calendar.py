@@ -7,16 +7,19 @@ law (国民の祝日, and with them 休日 between two of them) and the banks' o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import holidays
 
+from engine.config_tables import Table
+from engine.configuration import Items, Place, read_one
 from engine.errors import ConfigurationError
+from engine.kinds import day, one_of, time_of_day
 
 _SATURDAY = 5
 _LONGEST_CLOSURE = 366  # days without a working day: more is a mistake in the settings
@@ -28,6 +31,20 @@ def _public(country: str, year: int) -> frozenset[date]:
     supported = holidays.country_holidays(country).supported_categories
     asked = tuple(kind for kind in kinds if kind in supported)
     return frozenset(holidays.country_holidays(country, years=year, categories=asked))
+
+
+def _countries() -> list[str]:
+    return list(holidays.list_supported_countries(include_aliases=False))
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarSettings:
+    """The keys of `[calendar]`."""
+
+    country: Annotated[str, one_of(_countries, "a country's code of two letters (ISO 3166-1), like JP")] = "JP"
+    holidays: Annotated[frozenset[date], Items(day(), "a list of days, as in [2026-12-29]", frozenset)] = frozenset()
+    opens: Annotated[time, time_of_day()] = time(9, 0)
+    closes: Annotated[time, time_of_day()] = time(17, 30)
 
 
 @dataclass(frozen=True)
@@ -42,31 +59,31 @@ class BusinessCalendar:
 
     def __post_init__(self) -> None:
         if self.opens >= self.closes:
-            raise ConfigurationError(
-                f"[calendar]: opens ({self.opens:%H:%M}) must be before closes ({self.closes:%H:%M})"
-            )
-        if self.country not in holidays.list_supported_countries():
-            raise ConfigurationError(f"[calendar] country: expected a code like JP, got {self.country!r}")
+            raise ConfigurationError(f"opens ({self.opens:%H:%M}) must be before closes ({self.closes:%H:%M})")
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], zone: ZoneInfo) -> BusinessCalendar:
-        """The calendar of `[calendar]`: `country`, `holidays` (a list of dates), `opens`, `closes` ("9:00").
+        """The calendar of `[calendar]`, see `CalendarSettings`. Raises SettingsError."""
+        calendar: BusinessCalendar = read_one(cls.kind(zone), settings, Place("settings", "calendar"))
+        return calendar
 
-        Raises ConfigurationError that names the key.
-        """
-        known = ("country", "holidays", "opens", "closes")
-        for key in settings:
-            if key not in known:
-                raise ConfigurationError(f"[calendar]: unknown key {key!r}; known are {', '.join(known)}")
-        values: dict[str, Any] = {"zone": zone}
-        if "country" in settings:
-            values["country"] = str(settings["country"])
-        if "holidays" in settings:
-            values["closed"] = frozenset(_dates(settings["holidays"]))
-        for key in ("opens", "closes"):
-            if key in settings:
-                values[key] = _time(key, settings[key])
-        return cls(**values)
+    @classmethod
+    def kind(cls, zone: ZoneInfo) -> Table[BusinessCalendar]:
+        """What `[calendar]` takes."""
+
+        def build(given: CalendarSettings) -> BusinessCalendar:
+            made = cls(zone, given.country, given.holidays, given.opens, given.closes)
+            made.check_closures()
+            return made
+
+        return Table(CalendarSettings, build)
+
+    def check_closures(self) -> None:
+        """Raises ConfigurationError where the company would be closed for a year on end."""
+        if len(self.closed) > _LONGEST_CLOSURE // 2:  # fewer cannot, with every weekend between them
+            for first in sorted(self.closed):
+                if first - timedelta(days=1) not in self.closed:
+                    self.first_working_day(first)
 
     def today(self, now: datetime) -> date:
         """Which day `now` (aware) is, where the company is."""
@@ -115,23 +132,3 @@ class BusinessCalendar:
 
     def _at(self, day: date, moment: time) -> datetime:
         return datetime.combine(day, moment, self.zone).astimezone(UTC)
-
-
-def _dates(given: Any) -> Iterable[date]:
-    if not isinstance(given, list):
-        raise ConfigurationError(f"[calendar] holidays: expected a list of dates, as in [2026-12-29], got {given!r}")
-    for day in given:
-        try:
-            yield day if type(day) is date else date.fromisoformat(day)
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"[calendar] holidays: expected a date like 2026-12-29, got {day!r}") from error
-
-
-def _time(key: str, given: Any) -> time:
-    if isinstance(given, time):
-        return given
-    try:
-        hour, minute = str(given).split(":")
-        return time(int(hour), int(minute))
-    except ValueError as error:
-        raise ConfigurationError(f'[calendar] {key}: expected a time like "9:00", got {given!r}') from error

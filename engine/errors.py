@@ -6,12 +6,13 @@ view has to translate errors one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.text import Text
 
 if TYPE_CHECKING:
+    from engine.configuration import Problem
     from engine.definition import Refusal
 
 
@@ -128,3 +129,11 @@ class PluginError(EngineError):
 
 class ConfigurationError(EngineError):
     """A setting is missing or wrong."""
+
+
+class SettingsError(ConfigurationError):
+    """Settings are wrong."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))

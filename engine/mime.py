@@ -88,6 +88,15 @@ def _compose(message: Message, date: datetime) -> Mime:
     return Mime(sender.addr_spec, recipients, primary, mail.as_bytes(), utf8)
 
 
+def is_mailbox(value: str) -> bool:
+    """Whether a mail can be sent to or from `value`: an address, or `name <address>`."""
+    try:
+        _mailbox("", value)
+    except _Unsendable:
+        return False
+    return True
+
+
 def _header(name: str, value: str) -> str:
     """`value` with single spaces; refused where it could end the header or the command that carries it."""
     text = value.replace("\t", " ")

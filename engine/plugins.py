@@ -7,34 +7,36 @@ what may stand under `[plugins.<name>]`; it is constructed with a `Config` and t
 The rule of this file: what a plugin does wrong never stops the site. Each failure is kept with the plugin's name, its
 distribution and the reason, and the others still load. Only a name or kind that two plugins claim raises, when it is
 asked for, because there neither of them is the one at fault and choosing one would be a guess.
+
+What the operator wrote wrong is another thing: each wrong key under `[plugins]` is in `problems` too, and the site
+refuses to start with them. A plugin without a table of its own is not configured, which is a failure and no problem.
 """
 
 from __future__ import annotations
 
-import ast
-import difflib
 import inspect
 import os
-import sys
 import traceback
-import types
-import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
 from pluggy import HookRelay, PluginManager
 
 from engine import hookspecs
-from engine.definition import Secret
+from engine.config_tables import read_keys
+from engine.configuration import Place, Problem, Reading, nearest, shown_value
 from engine.delivery import EffectHandler, Mailer
-from engine.errors import EngineError, PluginError
+from engine.docstrings import description
+from engine.errors import ConfigurationError, EngineError, PluginError, SettingsError
+from engine.kinds import switch
 
 GROUP = "tetsuzuki.plugins"
 DEFAULT_ORDER = 100
+SETTINGS = Place("settings", "plugins")
 
 State = Literal["enabled", "disabled", "failed"]
 
@@ -45,6 +47,7 @@ class SiteFacts:
 
     `var` is the folder for files that the site writes; `base_url` is where mailed links begin; `mail_from` is the
     sender of the site's mails; `demo` is true where nothing may reach real people; `timezone` is an IANA name.
+    `products` are the names of what the site sells, each with the names of its options; empty where nobody says.
     """
 
     var: Path
@@ -52,6 +55,7 @@ class SiteFacts:
     mail_from: str
     demo: bool
     timezone: str
+    products: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +107,17 @@ class _Found:
 class Plugins:
     """The plugins of this process, as `load` left them."""
 
-    def __init__(self, manager: PluginManager, found: Sequence[_Found], failures: Sequence[Failure]) -> None:
+    def __init__(
+        self,
+        manager: PluginManager,
+        found: Sequence[_Found],
+        failures: Sequence[Failure],
+        problems: Sequence[Problem] = (),
+    ) -> None:
         self._manager = manager
         self._found = {one.name: one for one in found}
         self._failures = list(failures)
+        self.problems = tuple(problems)
         self._registered: dict[str, dict[str, list[tuple[str, Any]]]] = {}
 
     @property
@@ -123,6 +134,15 @@ class Plugins:
     def listed(self) -> tuple[Listed, ...]:
         """Every installed plugin in load order: enabled, disabled or failed."""
         return tuple(self._list(one) for one in self._found.values())
+
+    def offers(self, hook: str) -> tuple[str, ...]:
+        """The names that a setting can mean: what is registered by `hook`, and plugins that may register it one day.
+
+        The latter are at work and left themselves out, for want of settings, or are not at work at all.
+        """
+        registered = self.registered(hook)
+        able = {one.name for one in self.listed if not one.hooks or (hook in one.hooks and hook not in one.adds)}
+        return tuple(sorted({*registered, *able}))
 
     def mailers(self) -> dict[str, Mailer]:
         """Mailers by name.
@@ -251,7 +271,7 @@ class Plugins:
             one.name,
             one.distribution,
             one.version,
-            _description(one.module),
+            description(one.module),
             state,
             "; ".join(reasons),
             one.hooks,
@@ -266,16 +286,20 @@ def load(
     extra: Sequence[tuple[str, type[Any]]] = (),
     specs: Sequence[ModuleType | type] = (),
     environ: Mapping[str, str] | None = None,
+    place: Place = SETTINGS,
+    moved: Mapping[str, Place] = MappingProxyType({}),
 ) -> Plugins:
     """Load every installed plugin; what fails is in the answer's `failures`, and nothing is raised for it.
 
     `settings` is the table `[plugins]` of the site's settings: plugin name → its keys. `extra` adds plugins that are
     not installed as (name, class). `specs` are modules with further hookspecs. `environ` resolves `{env = "NAME"}`
-    and is the process's environment by default.
+    and is the process's environment by default. `place` is where the table stands, and `moved` where single keys of it
+    stand instead, by their dotted names.
     """
     environ = os.environ if environ is None else environ
     all_specs = (hookspecs, *specs)
     failures: list[Failure] = []
+    problems: list[Problem] = []
     unique, clashing = _without_clashes([*_installed(), *(_given(name, target) for name, target in extra)])
     for clash in clashing:
         sources = " and ".join(f"{one.distribution} {one.version}" for one in clash)
@@ -284,13 +308,14 @@ def load(
     classes: list[tuple[_Found, type[Any]]] = []
     for one in unique:
         try:
-            one.enabled = _is_enabled(settings.get(one.name, {}))
+            one.enabled = _is_enabled(settings.get(one.name, {}), place.at(one.name))
             if one.enabled:
                 target = _target(one)
                 one.order = target.order if hasattr(target, "order") else DEFAULT_ORDER
                 classes.append((one, target))
         except (Exception, SystemExit) as error:
             failures.append(_failure(one, _reason(error)))
+            problems += _problems(one, error, place, settings, moved)
 
     manager = _manager(all_specs)
     classes.sort(key=lambda pair: (pair[0].order, pair[0].name))
@@ -298,12 +323,14 @@ def load(
     trial = _manager(all_specs)
     for one, target in classes:
         try:
-            config = _configure(one, target.Config, settings.get(one.name, {}), environ)
+            config = _configure(one, target.Config, settings.get(one.name, {}), place.at(one.name), Reading(environ))
             plugin = target(config, site)
             one.hooks = _validate(trial, plugin, one.name)
         except (Exception, SystemExit) as error:
-            failures.append(_failure(one, _reason(error)))
             trial = _manager(all_specs)  # a half-valid plugin leaves no trace
+            missing = "" if one.name in settings or not isinstance(error, SettingsError) else "not configured: "
+            failures.append(_failure(one, f"{missing}{_reason(error)}"))
+            problems += _problems(one, error, place, settings, moved)
         else:
             built.append((one, plugin))
     for one, plugin in reversed(built):  # pluggy calls first what was registered last
@@ -312,10 +339,12 @@ def load(
     known = sorted({one.name for one in unique} | {clash[0].name for clash in clashing})
     for name in settings:
         if name not in known:
-            failures.append(Failure(name, f"unknown plugin; {_choice(name, known, 'installed are')}"))
+            said = nearest(name, known) or f"; installed are: {', '.join(known)}"
+            failures.append(Failure(name, f"unknown plugin{said}"))
+            problems.append(Problem(place.at(name), f": there is no such plugin{said}"))
 
     listed = sorted([*unique, *(clash[0] for clash in clashing)], key=lambda one: (one.order, one.name))
-    plugins = Plugins(manager, listed, failures)
+    plugins = Plugins(manager, listed, failures, problems)
     # Now, so that `failures` is complete when the site decides whether it is ready.
     plugins.register_all()
     return plugins
@@ -366,13 +395,25 @@ def _without_clashes(found: Sequence[_Found]) -> tuple[list[_Found], list[list[_
     return [c[0] for c in by_name.values() if len(c) == 1], [c for c in by_name.values() if len(c) > 1]
 
 
-def _is_enabled(settings: Any) -> bool:
+def _is_enabled(settings: Any, place: Place) -> bool:
+    reading = Reading()
     if not isinstance(settings, Mapping):
-        raise PluginError(f"settings must be a table of keys, given {_shown(settings)}")
-    enabled = settings.get("enabled", True)
-    if not isinstance(enabled, bool):
-        raise PluginError(f"key 'enabled': expected true or false, given {_shown(enabled)}")
-    return enabled
+        reading.wrong(place, f" = {shown_value(settings)}: expected a table of keys")
+        reading.check()
+    enabled = switch().read(settings.get("enabled", True), place.at("enabled"), reading)
+    reading.check()
+    return enabled is True
+
+
+def _problems(
+    one: _Found, error: BaseException, place: Place, settings: Mapping[str, Any], moved: Mapping[str, Place]
+) -> list[Problem]:
+    """What of a failure the operator wrote: wrong keys, and what the plugin itself says of its settings."""
+    if one.name not in settings or not isinstance(error, ConfigurationError):
+        return []
+    if isinstance(error, SettingsError):
+        return [replace(problem, place=moved.get(problem.place.key, problem.place)) for problem in error.problems]
+    return [Problem(place.at(one.name), f": {_without_secrets(one, _reason(error))}")]
 
 
 def _target(one: _Found) -> type[Any]:
@@ -387,7 +428,7 @@ def _target(one: _Found) -> type[Any]:
         raise PluginError(f"{target.__name__}.Config must be frozen: @dataclass(frozen=True)")
     order = getattr(target, "order", DEFAULT_ORDER)
     if not isinstance(order, int) or isinstance(order, bool):
-        raise PluginError(f"{target.__name__}.order must be an int, not {_shown(order)}")
+        raise PluginError(f"{target.__name__}.order must be an int, not {shown_value(order)}")
     return target
 
 
@@ -410,7 +451,8 @@ def _validate(manager: PluginManager, plugin: object, name: str) -> tuple[str, .
     callers = manager.get_hookcallers(plugin) or []
     for caller in callers:
         if not caller.has_spec():
-            raise PluginError(f"unknown hook {caller.name!r}; {_choice(caller.name, known, 'hooks are')}")
+            hint = nearest(caller.name, known) or f"; hooks are: {', '.join(known)}"
+            raise PluginError(f"unknown hook {caller.name!r}{hint}")
         for implementation in caller.get_hookimpls():
             if implementation.wrapper or implementation.hookwrapper:
                 raise PluginError(f"{caller.name} is a wrapper; a plugin may not change what another one answers")
@@ -421,122 +463,25 @@ def _validate(manager: PluginManager, plugin: object, name: str) -> tuple[str, .
     return tuple(sorted(caller.name for caller in callers))
 
 
-def _configure(one: _Found, config: type[Any], settings: Mapping[str, Any], environ: Mapping[str, str]) -> Any:
+def _configure(one: _Found, config: type[Any], given: Mapping[str, Any], place: Place, reading: Reading) -> Any:
     """A `Config` from the plugin's settings.
 
     Raises:
-        PluginError: every problem with a key, in one message.
+        SettingsError: every problem with a key.
+        PluginError: the `Config` itself is wrong.
     """
-    wanted = {one.name: one for one in fields(config) if one.init}
-    if "enabled" in wanted:
+    if any(declared.name == "enabled" for declared in fields(config)):
         raise PluginError("Config declares 'enabled', which belongs to the loader")
-    expected = typing.get_type_hints(config)
-    problems: list[str] = []
-    values: dict[str, Any] = {}
-    for key, given in settings.items():
-        if key == "enabled":
-            continue
-        if key not in wanted:
-            problems.append(f"unknown key {key!r}; {_choice(key, sorted([*wanted, 'enabled']), 'keys are')}")
-            continue
-        try:
-            values[key] = _convert(expected[key], given, environ)
-        except ValueError as error:
-            problems.append(f"key {key!r}: {error}")
-    for key, declared in wanted.items():
-        if key not in settings and _is_required(declared):
-            problems.append(f"key {key!r} is missing; expected {_named(expected[key])}")
-    one.secrets = tuple(str(value) for value in values.values() if isinstance(value, Secret) and value)
-    if problems:
-        raise PluginError("; ".join(problems))
+    values = read_keys(config, given, place, reading, also=("enabled",))
+    one.secrets = tuple(reading.secrets)
+    reading.check()
     return config(**values)
-
-
-def _is_required(declared: Field[Any]) -> bool:
-    return declared.default is MISSING and declared.default_factory is MISSING
-
-
-def _parts(expected: Any) -> tuple[Any, bool]:
-    """The type without None, and whether None was allowed."""
-    if isinstance(expected, types.UnionType) or typing.get_origin(expected) is typing.Union:
-        arguments = typing.get_args(expected)
-        rest = [argument for argument in arguments if argument is not type(None)]
-        if len(rest) == 1:
-            return rest[0], len(arguments) > 1
-    return expected, False
-
-
-def _named(expected: Any) -> str:
-    kind, _optional = _parts(expected)
-    if kind is Secret:
-        return 'a text or {env = "NAME"}'
-    if kind == tuple[str, ...]:
-        return "a list of str"
-    if kind is Path:
-        return "a path as str"
-    if kind == Mapping[str, Any]:
-        return "a table"
-    if kind == tuple[Mapping[str, Any], ...]:
-        return "a list of tables"
-    return kind.__name__ if inspect.isclass(kind) else str(kind)
-
-
-def _convert(expected: Any, given: Any, environ: Mapping[str, str]) -> Any:
-    """`given` as the type `expected`.
-
-    Raises:
-        ValueError: says what was expected and what was given; never the value of a secret.
-    """
-    kind, _optional = _parts(expected)
-    if kind is Secret:
-        return _secret(given, environ)
-    if kind is bool and isinstance(given, bool):
-        return given
-    if kind is int and isinstance(given, int) and not isinstance(given, bool):
-        return given
-    if kind is float and isinstance(given, int | float) and not isinstance(given, bool):
-        return float(given)
-    if kind is str and isinstance(given, str):
-        return given
-    if kind is Path and isinstance(given, str | Path):
-        return Path(given)
-    if kind == Mapping[str, Any] and isinstance(given, Mapping):
-        return dict(given)
-    if kind == tuple[str, ...] and isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
-        return tuple(given)
-    if kind == tuple[Mapping[str, Any], ...] and isinstance(given, list | tuple):
-        if all(isinstance(each, Mapping) for each in given):
-            return tuple(dict(each) for each in given)
-    elif kind not in (bool, int, float, str, Path, tuple[str, ...], Mapping[str, Any]):
-        raise ValueError(f"Config declares the type {_named(expected)}, which settings cannot have")
-    hint = "; only secrets are taken from the environment" if isinstance(given, Mapping) and "env" in given else ""
-    raise ValueError(f"expected {_named(expected)}, given {_shown(given)}{hint}")
-
-
-def _secret(given: Any, environ: Mapping[str, str]) -> Secret:
-    if isinstance(given, str):
-        return Secret(given)
-    if isinstance(given, Mapping) and set(given) == {"env"} and isinstance(given["env"], str):
-        name = given["env"]
-        if not environ.get(name):
-            raise ValueError(f"environment variable {name} is {'empty' if name in environ else 'not set'}")
-        return Secret(environ[name])
-    raise ValueError(f"expected {_named(Secret)}, given a value of type {type(given).__name__} (not shown)")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return f"{text[:60]}…" if len(text) > 60 else text
-
-
-def _choice(given: str, known: Sequence[str], intro: str) -> str:
-    close = difflib.get_close_matches(given, known, n=1)
-    meant = f"did you mean {close[0]!r}? " if close else ""
-    return f"{meant}{intro}: {', '.join(known) or 'none'}"
 
 
 def _reason(error: BaseException) -> str:
     """An exception in one line; where it is not one of ours, with its type and the place that raised it."""
+    if isinstance(error, SettingsError):
+        return "; ".join(problem.reason for problem in error.problems)
     words = " ".join(str(error).split())
     if isinstance(error, EngineError):
         return words
@@ -546,34 +491,11 @@ def _reason(error: BaseException) -> str:
 
 
 def _failure(one: _Found, reason: str) -> Failure:
+    return Failure(one.name, _without_secrets(one, reason), one.distribution, one.version)
+
+
+def _without_secrets(one: _Found, reason: str) -> str:
     """A plugin's own exception may quote its settings, so its secrets are taken out."""
     for secret in sorted(one.secrets, key=len, reverse=True):
         reason = reason.replace(secret, "…")
-    return Failure(one.name, reason, one.distribution, one.version)
-
-
-def _description(module: str) -> str:
-    """First line of the docstring of `module`, read without importing it: a disabled plugin must not run."""
-    loaded = sys.modules.get(module)
-    doc = loaded.__doc__ if loaded is not None else _docstring_on_disk(module)
-    return (doc or "").strip().split("\n")[0]
-
-
-def _docstring_on_disk(module: str) -> str | None:
-    # importlib.util.find_spec would import the parent packages, which may be the plugin itself.
-    path: Any = None
-    spec = None
-    name = ""
-    try:
-        for part in module.split("."):
-            name = f"{name}.{part}" if name else part
-            finders = (finder.find_spec(name, path) for finder in sys.meta_path if hasattr(finder, "find_spec"))
-            spec = next((found for found in finders if found is not None), None)
-            if spec is None:
-                return None
-            path = spec.submodule_search_locations
-        loader: Any = spec.loader if spec is not None else None
-        source = loader.get_source(name) if hasattr(loader, "get_source") else None
-        return ast.get_docstring(ast.parse(source)) if source else None
-    except Exception:  # a broken file has no description; what is wrong with it is the failure's reason
-        return None
+    return reason

@@ -9,13 +9,28 @@ tests for mailers and effect handlers. Those for payment methods, billing and so
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+from typing import Any, TypeVar
 
+from engine.config_tables import read_keys
+from engine.configuration import Place, Reading
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Message, Outcome
+from engine.plugins import SiteFacts
+
+P = TypeVar("P")
+
+
+def configured(plugin: Callable[..., P], settings: Mapping[str, Any], site: SiteFacts, **more: Any) -> P:
+    """A plugin made of its class and its settings, which are checked as the site checks them. Raises SettingsError."""
+    reading = Reading({})
+    config: Any = plugin.Config  # type: ignore[attr-defined]
+    values = read_keys(config, settings, Place("settings"), reading)
+    reading.check()
+    return plugin(config(**values), site, **more)
 
 
 class Clock:

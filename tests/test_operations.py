@@ -8,7 +8,7 @@ from pathlib import Path
 
 from web.bootstrap import build
 from web.cli.serving import serve, worker
-from web.settings import _KNOWN, read
+from web.settings import KEYS, read
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "tetsuzuki.example.toml"
@@ -32,7 +32,7 @@ def test_the_example_file_starts_a_site_with_every_bundled_plugin(tmp_path: Path
 
 def test_the_example_and_the_manual_name_every_setting() -> None:
     example = EXAMPLE.read_text(encoding="utf-8")
-    for name in _KNOWN:
+    for name in KEYS:
         assert re.search(rf"^(# )?{name} = |^\[{name}[.\]]", example, re.MULTILINE), name
         assert f"`{name}`" in MANUAL or f"`[{name}" in MANUAL, name
     for plugin in entry_points(group="tetsuzuki.plugins"):
@@ -66,4 +66,4 @@ def test_units_and_containers_run_commands_that_there_are() -> None:
     assert len(found) == 5
     compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
     settings = set(re.findall(r"TETSUZUKI_([A-Z_]+):", compose))
-    assert {name.lower() for name in settings} <= set(_KNOWN)
+    assert {name.lower() for name in settings} <= set(KEYS)

@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 from engine.calendar import BusinessCalendar
 from engine.check import check_all
 from engine.checkpoints import Keeper
+from engine.configuration import Problem, nearest, shown_value
 from engine.definition import Workflow
 from engine.delivery import Mailer
 from engine.dispatch import Dispatcher
-from engine.errors import ConfigurationError, InvalidDefinition
+from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
 from engine.mail import Renderer
 from engine.migrate import migrate
 from engine.observe import Both, forget_traces
@@ -28,7 +29,7 @@ from engine.scheduler import Heartbeat
 from engine.store import Clock, SiteDatabase, open_database
 from engine.text import Text
 from web.metrics import Metrics
-from web.settings import Settings
+from web.settings import KEYS, Settings
 from workflows import hookspecs, troubles
 from workflows.access import Access
 from workflows.breakers import PLACES, Breakers
@@ -47,6 +48,10 @@ from workflows.vault import Vault
 if TYPE_CHECKING:
     from engine.cluster import Cluster
     from web.tracing import Tracing
+
+
+# The settings that choose one of what plugins add, and the hook by which they add it.
+CHOICES = {"mailer": "register_mailers", "billing": "register_billing_backends", "disk_usage": "register_disk_usage"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,6 @@ def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> N
 
 def organisation_of(settings: Settings) -> Organisation:
     """Who runs the site: `[organisation]`, and the two values that have a setting of their own."""
-    for name in ("site_name", "mail_from"):
-        if name in settings.organisation:
-            raise ConfigurationError(f"[organisation] {name}: it stands at the top of the file, as {name} = …")
     return Organisation.from_settings(
         {**settings.organisation, "site_name": settings.site_name, "mail_from": settings.mail_from}
     )
@@ -115,10 +117,32 @@ def catalogue_of(settings: Settings, plugins: Plugins) -> Catalogue:
 def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) -> Plugins:
     """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`."""
     configured = {name: dict(table) for name, table in settings.plugins.items()}
+    moved = {}
     if settings.smtp_url is not None:
         configured.setdefault("smtp_mailer", {})["url"] = settings.smtp_url
-    facts = SiteFacts(settings.var, settings.base_url, settings.mail_from, settings.demo, settings.timezone)
-    return load(configured, facts, extra=extra, specs=(hookspecs,))
+        moved["plugins.smtp_mailer.url"] = settings.place("smtp_url")
+    products = Catalogue.from_settings(settings.products).products
+    facts = SiteFacts(
+        settings.var,
+        settings.base_url,
+        settings.mail_from,
+        settings.demo,
+        settings.timezone,
+        {name: frozenset(product.options) for name, product in products.items()},
+    )
+    return load(configured, facts, extra=extra, specs=(hookspecs,), place=settings.place("plugins"), moved=moved)
+
+
+def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
+    """What is wrong with the settings that only the installed plugins can tell."""
+    found = list(plugins.problems)
+    for key, hook in CHOICES.items():
+        chosen, known = getattr(settings, key), plugins.offers(hook)
+        if chosen not in known and settings.names(key):
+            kind = KEYS[key].kind.expected
+            hint = nearest(chosen, known) or f"; there are: {', '.join(known) or 'none'}"
+            found.append(Problem(settings.place(key), f" = {shown_value(chosen)}: expected {kind}{hint}"))
+    return found
 
 
 def build(
@@ -138,12 +162,16 @@ def build(
     `meanwhile` is called between steps, and again and again while another process migrates; what it raises ends all.
     `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat leaves timers and
     outbox to other processes, which needs a database that they share. `times` and `breakers` replace how long plugins
-    are waited for. Raises ConfigurationError, InvalidDefinition,
-    DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing.
+    are waited for. Raises ConfigurationError, InvalidDefinition, DefinitionChanged. A plugin that cannot be loaded is
+    in `plugins.failures` and stops nothing; a wrong setting of a plugin, or one that names nothing that a plugin adds,
+    is a SettingsError.
     """
     meanwhile()
     organisation = organisation_of(settings)
     plugins = plugins or plugins_of(settings)
+    problems = problems_of(settings, plugins)
+    if problems:
+        raise SettingsError(problems)
     catalogue = catalogue_of(settings, plugins)
     meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)

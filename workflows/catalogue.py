@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
+from engine.config_tables import Table
+from engine.configuration import Named, Place, Value, Wrong, read_one
 from engine.errors import ConfigurationError
+from engine.kinds import clean, line, mail_address, matching, pattern, web_address, whole
 from engine.text import Text, _
 from workflows import patterns
 
 _OPTION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-_NUMBERS = ("least_users", "most_users")
+_MOST_USERS = 99_999
 _TEMPLATE = re.compile(r"https?://\{subdomain\}\.(?P<domain>[a-z0-9.-]+)(?P<rest>(?::[0-9]+)?(?P<path>/[^{}]*)?)")
 
 CUSTOMER_NUMBER_PATTERN = "A[0-9]{8}"  # G11
@@ -40,6 +43,37 @@ BILLING_MODES: Mapping[str, Text] = {
 }
 
 
+def _template(given: Any) -> str:
+    if not _TEMPLATE.fullmatch(clean(given)):
+        raise Wrong
+    return str(given)
+
+
+_OPTIONS: Named[dict[str, str]] = Named(
+    line(100),
+    "a table of titles by name",
+    matching(_OPTION.pattern, "small letters, digits, dots, hyphens and underscores", 64),
+    dict,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSettings:
+    """The keys of `[products.<name>]`, see `Product`."""
+
+    title: Annotated[str, line(100)]
+    url: Annotated[str, Value("an address like https://{subdomain}.example.jp/path", _template)]
+    options: Annotated[Mapping[str, str], _OPTIONS] = field(default_factory=dict)
+    least_users: Annotated[int, whole(1, _MOST_USERS)] = 1
+    most_users: Annotated[int, whole(1, _MOST_USERS)] = _MOST_USERS
+
+    def __post_init__(self) -> None:
+        if self.least_users > self.most_users:
+            raise ConfigurationError(
+                f"least_users ({self.least_users}) must not be above most_users ({self.most_users})"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """Something that customers use under a subdomain of their own.
@@ -53,7 +87,7 @@ class Product:
     url: str
     options: Mapping[str, str] = field(default_factory=dict)
     least_users: int = 1
-    most_users: int = 99_999
+    most_users: int = _MOST_USERS
 
     def __post_init__(self) -> None:
         if not _TEMPLATE.fullmatch(self.url):
@@ -103,30 +137,26 @@ class Catalogue:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Catalogue:
-        """The catalogue of `[products.<name>]` tables with `title` and `url`, and if wanted `options` (a table of
-        titles), `least_users` and `most_users`; the default one where there are none.
+        """The catalogue of `[products.<name>]`; the default one where there is none. Raises SettingsError."""
+        catalogue: Catalogue = read_one(cls.kind(), settings, Place("settings", "products"))
+        return catalogue
 
-        Raises ConfigurationError that names the product and the key.
-        """
-        if not settings:
+    @classmethod
+    def kind(cls) -> Named[Catalogue]:
+        """What `[products]` takes."""
+        each: Table[ProductSettings] = Table(ProductSettings, lambda product: product)
+        return Named(each, "a table of products by name", line(32), cls._sold)  # as long as contracts can hold it
+
+    @classmethod
+    def _sold(cls, given: Mapping[str, ProductSettings]) -> Catalogue:
+        if not given:
             return DEFAULT_CATALOGUE
-        products: dict[str, Product] = {}
-        for name, table in settings.items():
-            where = f"products.{name}"
-            if not isinstance(table, Mapping):
-                raise ConfigurationError(_("設定 %(key)s は title と url を持つ表で指定してください。", key=where))
-            numbers = {key: _number(f"{where}.{key}", table[key]) for key in _NUMBERS if key in table}
-            options = table.get("options", {})
-            if not isinstance(options, Mapping):
-                raise ConfigurationError(_("設定 %(key)s は表で指定してください。", key=f"{where}.options"))
-            _strings(f"{where}.options", options, tuple(options))
-            texts = {key: value for key, value in table.items() if key not in (*_NUMBERS, "options")}
-            values = _strings(where, texts, ("title", "url"))
-            for key in ("title", "url"):
-                if not values.get(key):
-                    raise ConfigurationError(_("設定 %(key)s がありません。", key=f"{where}.{key}"))
-            products[name] = Product(name, values["title"], values["url"], dict(options), **numbers)
-        return cls(products)
+        return cls(
+            {
+                name: Product(name, one.title, one.url, one.options, one.least_users, one.most_users)
+                for name, one in given.items()
+            }
+        )
 
     def with_methods(self, titles: Mapping[str, Text]) -> Catalogue:
         """The same with further payment methods, behind those that it has; the title of one that it has stays."""
@@ -179,17 +209,17 @@ class Organisation:
     `opening_mail` the subject of the mail that tells a customer their number (G12).
     """
 
-    site_name: str = "クラウド版サポートサイト"
-    company: str = "株式会社ネオジャパン"
-    support_centre: str = "クラウド版カスタマーセンター"
-    email: str = "cloudsupport@desknets.com"
-    phone: str = "0120-365-800"
-    hours: str = "平日9:00～17:30（土日祝日、弊社指定休日を除く）"
-    customer_number_pattern: str = CUSTOMER_NUMBER_PATTERN
-    mail_from: str = "aporder@desknets.com"
-    staff_email: str = "cloudsupport@desknets.com"
-    disk_usage_faq: str = "https://faq.desknets.com/--61276c4d16d50b0023d7d2c7"
-    opening_mail: str = "【重要】desknet‘s クラウド開通のご案内"
+    site_name: Annotated[str, line(100)] = "クラウド版サポートサイト"
+    company: Annotated[str, line(100)] = "株式会社ネオジャパン"
+    support_centre: Annotated[str, line(100)] = "クラウド版カスタマーセンター"
+    email: Annotated[str, mail_address()] = "cloudsupport@desknets.com"
+    phone: Annotated[str, line(50)] = "0120-365-800"
+    hours: Annotated[str, line()] = "平日9:00～17:30（土日祝日、弊社指定休日を除く）"
+    customer_number_pattern: Annotated[str, pattern()] = CUSTOMER_NUMBER_PATTERN
+    mail_from: Annotated[str, mail_address(named=True)] = "aporder@desknets.com"
+    staff_email: Annotated[str, mail_address(named=True)] = "cloudsupport@desknets.com"
+    disk_usage_faq: Annotated[str, web_address()] = "https://faq.desknets.com/--61276c4d16d50b0023d7d2c7"
+    opening_mail: Annotated[str, line()] = "【重要】desknet‘s クラウド開通のご案内"
 
     def __post_init__(self) -> None:
         try:
@@ -213,24 +243,11 @@ class Organisation:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Organisation:
-        """The defaults, overridden by `settings`. Raises ConfigurationError for an unknown key or a wrong value."""
-        return cls(**_strings("", settings, tuple(entry.name for entry in fields(cls))))
+        """The defaults, overridden by `settings`. Raises SettingsError."""
+        organisation: Organisation = read_one(cls.kind(), settings, Place("settings", "organisation"))
+        return organisation
 
-
-def _number(key: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(_("設定 %(key)s には1以上の整数を指定してください。", key=key))
-    return value
-
-
-def _strings(where: str, settings: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, str]:
-    """`settings`, once every key is in `known` and every value is a text that is not blank."""
-    for key, value in settings.items():
-        name = f"{where}.{key}" if where else key
-        if key not in known:
-            raise ConfigurationError(
-                _("設定 %(key)s はありません。使える設定: %(known)s", key=name, known=", ".join(known))
-            )
-        if not isinstance(value, str) or not value.strip():
-            raise ConfigurationError(_("設定 %(key)s には空でない文字列を指定してください。", key=name))
-    return dict(settings)
+    @classmethod
+    def kind(cls, elsewhere: Mapping[str, str] | None = None) -> Table[Organisation]:
+        """What `[organisation]` takes; keys of `elsewhere` stand in another place of the settings."""
+        return Table(cls, lambda organisation: organisation, elsewhere or {})

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from engine.calendar import BusinessCalendar
-from engine.errors import ConfigurationError
+from engine.config_tables import Table
+from engine.configuration import Place, read_one
+from engine.kinds import several_of, whole
 from workflows.billing import BillingBackend
 from workflows.breakers import Breakers
 from workflows.catalogue import Catalogue, Organisation
@@ -28,25 +30,19 @@ KINDS = ("users", "options", "term", "order", "payment_method", "details")
 class ReviewPolicy:
     """Which kinds of request staff look at before they are accepted, and within how many working days."""
 
-    kinds: frozenset[str] = frozenset({"options", "term", "order"})
-    working_days: int = 2
+    kinds: Annotated[frozenset[str], several_of(KINDS)] = frozenset({"options", "term", "order"})
+    working_days: Annotated[int, whole(1, 60)] = 2
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> ReviewPolicy:
-        """The policy of `[review]`: `kinds`, `working_days`. Raises ConfigurationError that names the key."""
-        values: dict[str, Any] = {}
-        for key, value in settings.items():
-            if key == "kinds":
-                if not isinstance(value, list) or not set(value) <= set(KINDS):
-                    raise ConfigurationError(f"[review] kinds: expected a list of {', '.join(KINDS)}, got {value!r}")
-                values[key] = frozenset(value)
-            elif key == "working_days":
-                if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 60:
-                    raise ConfigurationError(f"[review] working_days: expected a number from 1 to 60, got {value!r}")
-                values[key] = value
-            else:
-                raise ConfigurationError(f"[review]: unknown key {key!r}; known are kinds, working_days")
-        return cls(**values)
+        """The policy of `[review]`. Raises SettingsError."""
+        policy: ReviewPolicy = read_one(cls.kind(), settings, Place("settings", "review"))
+        return policy
+
+    @classmethod
+    def kind(cls) -> Table[ReviewPolicy]:
+        """What `[review]` takes."""
+        return Table(cls, lambda policy: policy)
 
 
 @dataclass(frozen=True)

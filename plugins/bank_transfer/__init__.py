@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated
 
 from engine.definition import Refusal, Secret
 from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
+from engine.kinds import line
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from workflows.payments import (
@@ -43,11 +45,11 @@ class BankTransfer:
     class Config:
         """The company's account, all of it or nothing: names of bank and branch, kind (普通, 当座), number, holder."""
 
-        bank: str = ""
-        branch: str = ""
-        kind: str = "普通"
-        number: str = ""
-        holder: str = ""
+        bank: Annotated[str, line(50)] = ""
+        branch: Annotated[str, line(50)] = ""
+        kind: Annotated[str, line(20)] = "普通"
+        number: Annotated[str, line(20)] = ""
+        holder: Annotated[str, line(100)] = ""
 
     def __init__(self, config: Config, site: SiteFacts) -> None:
         given = {one.name: getattr(config, one.name).strip() for one in fields(config)}

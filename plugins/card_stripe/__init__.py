@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from engine.configuration import Items
 from engine.definition import Refusal, Secret
 from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
+from engine.kinds import origin, seconds, secret, whole
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from workflows.payments import (
@@ -52,6 +54,10 @@ _NO_KEYS = NotAvailable(_("カード決済の設定が完了していないた�
 _SESSION_STATES: Mapping[str, Status] = {"complete": "processed", "open": "pending", "expired": "canceled"}
 
 
+_KEY = secret("a key as Stripe's dashboard shows it", r"[\x21-\x7e]+")
+_ORIGINS: Items[tuple[str, ...]] = Items(origin("https://checkout.stripe.com"), "a list of http(s)://host", tuple, 20)
+
+
 class CardStripe:
     """The plugin and its payment method. Safe to use from several threads: each call has its own client."""
 
@@ -66,16 +72,14 @@ class CardStripe:
         `tolerance`: seconds by which an event's signature may be old. `api_base`: another server than Stripe's.
         """
 
-        api_key: Secret | None = None
-        webhook_secret: Secret | None = None
-        origins: tuple[str, ...] = ("https://checkout.stripe.com",)
-        timeout: float = 20.0
-        tolerance: int = 300
-        api_base: str = "https://api.stripe.com"
+        api_key: Annotated[Secret | None, _KEY] = None
+        webhook_secret: Annotated[Secret | None, _KEY] = None
+        origins: Annotated[tuple[str, ...], _ORIGINS] = ("https://checkout.stripe.com",)
+        timeout: Annotated[float, seconds(120)] = 20.0
+        tolerance: Annotated[int, whole(1, 86_400, "seconds")] = 300
+        api_base: Annotated[str, origin("https://api.stripe.com")] = "https://api.stripe.com"
 
     def __init__(self, config: Config, site: SiteFacts) -> None:
-        if config.timeout <= 0 or config.tolerance <= 0:
-            raise ConfigurationError("timeout and tolerance: expected seconds above 0")
         if (config.api_key is None) != (config.webhook_secret is None):
             raise ConfigurationError("api_key and webhook_secret: expected both or neither")
         self._config = config

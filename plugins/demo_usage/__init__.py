@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from typing import Annotated
 
 from engine.hookspecs import hookimpl
+from engine.kinds import whole
 from engine.plugins import SiteFacts
 from workflows.usage import GIGABYTE, DiskUsage, Environment, Usage, UsageUnavailable
 
@@ -25,7 +27,7 @@ class DemoUsage:
     class Config:
         """`gigabytes`: the space of each environment."""
 
-        gigabytes: int = 10
+        gigabytes: Annotated[int, whole(1, 1_000_000)] = 10
 
     def __init__(
         self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from typing import Annotated
 
 from engine.delivery import Accepted, Deferred, Failed, Mailer, Message, Outcome
-from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
+from engine.kinds import whole
 from engine.mime import compose
 from engine.plugins import SiteFacts
 
@@ -33,13 +34,11 @@ class DevMailbox:
     class Config:
         """`keep`: how many mails stay; older ones are deleted."""
 
-        keep: int = 500
+        keep: Annotated[int, whole(1, 1_000_000)] = 500
 
     def __init__(
         self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        if config.keep < 1:
-            raise ConfigurationError(f"keep: expected 1 or more, given {config.keep}")
         self._keep = config.keep
         self._demo = site.demo
         self._folder = site.var / FOLDER

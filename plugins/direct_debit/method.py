@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 from engine.definition import Refusal, Secret
-from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
+from engine.kinds import line, whole
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from plugins.direct_debit import accounts
@@ -55,15 +56,13 @@ class DirectDebit:
         `collector` is the name that stands in the customer's bank book; the company's where it is empty.
         """
 
-        postcode: str = ""
-        address: str = ""
-        department: str = ""
-        day: int = 27
-        collector: str = ""
+        postcode: Annotated[str, line(16)] = ""
+        address: Annotated[str, line()] = ""
+        department: Annotated[str, line(100)] = ""
+        day: Annotated[int, whole(1, 28, "a day that every month has,")] = 27
+        collector: Annotated[str, line(100)] = ""
 
     def __init__(self, config: Config, site: SiteFacts) -> None:
-        if not 1 <= config.day <= 28:
-            raise ConfigurationError(f"day: expected a day that every month has, 1 to 28, given {config.day}")
         postcode, address = config.postcode, config.address
         if site.demo and not address:
             postcode, address = "000-0000", "（デモ）東京都見本区みほん1-2-3"

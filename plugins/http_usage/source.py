@@ -13,18 +13,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import isfinite
 from pathlib import Path
 from string import Formatter
 from threading import Lock
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import peewee as pw
 
+from engine.configuration import Value, Wrong
 from engine.definition import Secret
-from engine.errors import ConfigurationError, EngineError
+from engine.errors import EngineError
 from engine.hookspecs import hookimpl
+from engine.kinds import clean, host_and_port, matching, seconds, secret, whole
 from engine.plugins import SiteFacts
 from engine.prepared import prepared
 from engine.store import Record, UtcField, database, transaction
@@ -33,6 +34,10 @@ from workflows.usage import NO_ANSWER, DiskUsage, Environment, Usage, UsageUnava
 
 NAME = "http_usage"
 _PLACES = frozenset({"subdomain", "product", "url"})
+_URL = Value(
+    "an address like https://{subdomain}.example.jp/usage, with {subdomain}, {product} or {url}",
+    lambda given: _template(given),
+)
 _THREADS = 8
 _MOST_SEEN = 10_000  # environments whose figure is in memory
 _REST = timedelta(seconds=30)  # that an environment which did not answer is left alone
@@ -72,16 +77,17 @@ class HttpUsage:
         again. `token`: a secret that is sent along, in the header `header`; in `Authorization` as a bearer token.
         """
 
-        url: str | None = None
-        timeout: float = 5.0
-        cache: int = 600
-        token: Secret | None = None
-        header: str = "Authorization"
+        url: Annotated[str | None, _URL] = None
+        timeout: Annotated[float, seconds(60)] = 5.0
+        cache: Annotated[int, whole(0, 86_400, "seconds")] = 600
+        token: Annotated[Secret | None, secret("printable ASCII characters", r"[\x20-\x7e]+")] = None
+        header: Annotated[str, matching(r"[A-Za-z0-9-]+", "the name of a header, as in X-Api-Key", 100)] = (
+            "Authorization"
+        )
 
     def __init__(
         self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        _check(config)
         self._config = config
         self._clock = clock
         self._headers = _headers(config)
@@ -189,24 +195,13 @@ def _headers(config: HttpUsage.Config) -> Mapping[str, str]:
     return {config.header: f"Bearer {config.token}" if bearer else str(config.token)}
 
 
-def _check(config: HttpUsage.Config) -> None:
-    """Raises ConfigurationError that names the key, and nothing of the token."""
-    if not (isfinite(config.timeout) and 0 < config.timeout <= 60):
-        raise ConfigurationError(f"timeout: expected seconds above 0 and up to 60, given {config.timeout}")
-    if not 0 <= config.cache <= 86400:
-        raise ConfigurationError(f"cache: expected seconds from 0 to 86400, given {config.cache}")
-    if config.token is not None and not (config.token.isascii() and config.token.isprintable()):
-        raise ConfigurationError("token: expected printable ASCII characters")
-    if not config.header.replace("-", "").isalnum() or not config.header.isascii():
-        raise ConfigurationError(f"header: expected the name of a header, as in X-Api-Key, given {config.header!r}")
-    if config.url is None:
-        return
-    expected = "expected an address like https://{subdomain}.example.jp/usage, with {subdomain}, {product} or {url}"
+def _template(given: Any) -> str:
+    """An address with places in it. Raises Wrong."""
     try:
-        places = {name for _text, name, _format, _conversion in Formatter().parse(config.url) if name is not None}
+        places = {name for _text, name, _format, _conversion in Formatter().parse(clean(given)) if name is not None}
     except ValueError as error:
-        raise ConfigurationError(f"url: {expected}: {error}") from error
-    sample = Environment("product", "subdomain", "https://subdomain.example.jp/")
-    parts = urlsplit(_address(config.url, sample))
-    if places - _PLACES or parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise ConfigurationError(f"url: {expected}, given {config.url!r}")
+        raise Wrong(str(error)) from error
+    if places - _PLACES:
+        raise Wrong(f"there is no {{{min(places - _PLACES)}}}")
+    host_and_port(_address(given, Environment("product", "subdomain", "https://subdomain.example.jp/")))
+    return str(given)

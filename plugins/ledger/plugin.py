@@ -13,7 +13,7 @@ from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.store import Record, transaction
 from plugins.ledger import quoting
-from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList
+from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList, check_names
 from workflows.billing import (
     Applied,
     BillingBackend,
@@ -62,6 +62,8 @@ class Ledger:
     def __init__(self, config: Config, site: SiteFacts) -> None:
         given = config.prices or (DEMO_PRICES if site.demo else {})
         self._prices = PriceList.from_settings(given, config.tax)
+        if config.prices and site.products:
+            check_names(self._prices, site.products)
 
     @hookimpl
     def register_billing_backends(self) -> Mapping[str, BillingBackend]:

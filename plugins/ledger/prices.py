@@ -7,12 +7,13 @@ users jumps to would do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from engine.configuration import nearest, shown_value, unknown_key
 from engine.errors import ConfigurationError
 
 _MOST_YEN = 1_000_000_000
@@ -78,15 +79,32 @@ class PriceList:
         return cls({name: _product(f"prices.{name}", table) for name, table in prices.items()}, _taxes(tax))
 
 
+def check_names(prices: PriceList, sold: Mapping[str, frozenset[str]]) -> None:
+    """Raises ConfigurationError where there is a price of something that is not `sold`: products, and their options."""
+    for name, product in prices.products.items():
+        if name not in sold:
+            raise ConfigurationError(f"prices.{name}: there is no such product{_known(name, sold)}")
+        for option in product.options:
+            if option not in sold[name]:
+                where = f"prices.{name}.options.{option}"
+                raise ConfigurationError(f"{where}: there is no such option{_known(option, sold[name])}")
+
+
+def _known(name: str, sold: Iterable[str]) -> str:
+    return nearest(name, sold) or f"; there are: {', '.join(sorted(sold)) or 'none'}"
+
+
 def _product(where: str, given: Any) -> ProductPrices:
     table = _table(where, given, ("users", "options", "annual_months"))
     months = _whole(f"{where}.annual_months", table.get("annual_months", _MONTHS), 1, _MONTHS)
     tiers = table.get("users")
     if not isinstance(tiers, list) or not tiers:
-        raise ConfigurationError(f"{where}.users: expected a list like [{{from = 1, month = 400}}], got {tiers!r}")
+        raise ConfigurationError(
+            f"{where}.users: expected a list like [{{from = 1, month = 400}}], got {shown_value(tiers)}"
+        )
     options = table.get("options", {})
     if not isinstance(options, Mapping):
-        raise ConfigurationError(f"{where}.options: expected a table by option, got {options!r}")
+        raise ConfigurationError(f"{where}.options: expected a table by option, got {shown_value(options)}")
     return ProductPrices(
         _tiers(f"{where}.users", tiers, months),
         {name: _option(f"{where}.options.{name}", option, months) for name, option in options.items()},
@@ -108,10 +126,10 @@ def _option(where: str, given: Any, months: int) -> OptionPrice:
     table = _table(where, given, ("month", "year", "per", "title"))
     per = table.get("per", "contract")
     if per not in ("contract", "user"):
-        raise ConfigurationError(f'{where}.per: expected "contract" or "user", got {per!r}')
+        raise ConfigurationError(f'{where}.per: expected "contract" or "user", got {shown_value(per)}')
     title = table.get("title", "")
     if not isinstance(title, str):
-        raise ConfigurationError(f"{where}.title: expected a text, got {title!r}")
+        raise ConfigurationError(f"{where}.title: expected a text, got {shown_value(title)}")
     return OptionPrice(_price(where, table, months), per == "user", title)
 
 
@@ -137,16 +155,16 @@ def _taxes(given: Sequence[Mapping[str, Any]]) -> tuple[TaxRate, ...]:
 
 def _table(where: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{where}: expected a table with {', '.join(known)}, got {given!r}")
+        raise ConfigurationError(f"{where}: expected a table with {', '.join(known)}, got {shown_value(given)}")
     for key in given:
         if key not in known:
-            raise ConfigurationError(f"{where}.{key}: unknown key; known are {', '.join(known)}")
+            raise ConfigurationError(f"{where}.{key}{unknown_key(key, known)}")
     return given
 
 
 def _whole(where: str, given: Any, least: int, most: int) -> int:
     if not isinstance(given, int) or isinstance(given, bool) or not least <= given <= most:
-        said = "nothing" if given is None else repr(given)
+        said = "nothing" if given is None else shown_value(given)
         wanted = str(least) if least == most else f"a whole number from {least} to {most}"
         raise ConfigurationError(f"{where}: expected {wanted}, got {said}")
     return given
@@ -156,11 +174,13 @@ def _day(where: str, given: Any) -> date:
     try:
         return given if type(given) is date else date.fromisoformat(given)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f'{where}: expected a day like "2019-10-01", got {given!r}') from error
+        raise ConfigurationError(f'{where}: expected a day like "2019-10-01", got {shown_value(given)}') from error
 
 
 def _rate(where: str, given: Any) -> Decimal:
-    expected = ConfigurationError(f'{where}: expected a text like "0.10", from 0 up to and without 1, got {given!r}')
+    expected = ConfigurationError(
+        f'{where}: expected a text like "0.10", from 0 up to and without 1, got {shown_value(given)}'
+    )
     if not isinstance(given, str):
         raise expected
     try:

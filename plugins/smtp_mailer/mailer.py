@@ -17,18 +17,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from math import isfinite
 from pathlib import Path
 from time import monotonic
+from typing import Annotated
 from urllib.parse import urlsplit
 
+from engine.configuration import Value, Wrong
 from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Failed, Mailer, Message, Outcome
 from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
+from engine.kinds import checked_secret, clean, file, seconds
 from engine.mime import Mime, compose
 from engine.plugins import SiteFacts
-from plugins.smtp_mailer.server import Server, parse
+from plugins.smtp_mailer.server import FORMS, Server, parsable, parse
 
 NAME = "smtp_mailer"
 
@@ -37,6 +39,30 @@ _ABOUT_OUR_LOGIN = frozenset({530, 534, 535, 538})
 _QUOTE_LIMIT = 300  # characters of the server's words that are kept
 _OURS = 12  # as many characters in a row of ours in the server's words are a quotation
 _FAREWELL = 2.0  # seconds to wait for the answer to QUIT, which changes nothing
+
+
+def _authorities(given: object) -> Path:
+    path = file().parse(given)
+    try:
+        _tls(path)
+    except ConfigurationError as error:
+        raise Wrong(str(error.__cause__)) from error
+    return path
+
+
+def _host_name(given: object) -> str:
+    name = clean(given, 253)
+    try:
+        if not _NAME.fullmatch(_own_name(name)):
+            raise Wrong
+    except ConfigurationError as error:
+        raise Wrong from error
+    return name
+
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]")
+_AUTHORITIES = Value("a PEM file with certificates of authorities", _authorities)
+_HOSTNAME = Value("the name of a host", _host_name)
 
 
 class SmtpMailer:
@@ -54,19 +80,15 @@ class SmtpMailer:
         `hostname`: how we introduce ourselves (EHLO); the host of the site's base URL by default.
         """
 
-        url: Secret | None = None
-        timeout: float = 20.0
-        accept_timeout: float = 60.0
-        ca_file: Path | None = None
-        hostname: str | None = None
+        url: Annotated[Secret | None, checked_secret(FORMS, parsable)] = None
+        timeout: Annotated[float, seconds(600)] = 20.0
+        accept_timeout: Annotated[float, seconds(3600)] = 60.0
+        ca_file: Annotated[Path | None, _AUTHORITIES] = None
+        hostname: Annotated[str | None, _HOSTNAME] = None
 
     def __init__(
         self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        for key in ("timeout", "accept_timeout"):
-            seconds = getattr(config, key)
-            if not (isfinite(seconds) and seconds > 0):
-                raise ConfigurationError(f"{key}: expected seconds above 0, given {seconds}")
         self._config = config
         # Connecting and greeting may each take `timeout`; what was asked before the answer to the final dot another.
         self.longest = timedelta(seconds=3 * config.timeout + config.accept_timeout)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from engine.configuration import Wrong
 from engine.definition import Secret
 from engine.errors import ConfigurationError
+from engine.kinds import is_loopback
 
 Security = Literal["none", "starttls", "tls"]
 
@@ -19,7 +20,7 @@ _SCHEMES: dict[str, tuple[Security, int]] = {
     "smtp+starttls": ("starttls", 587),
     "smtps": ("tls", 465),
 }
-_FORMS = "smtp://host:port, smtp+starttls://user:secret@host:port or smtps://user:secret@host:port"
+FORMS = "smtp://host:port, smtp+starttls://user:secret@host:port or smtps://user:secret@host:port"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ def parse(url: str) -> Server:
         password = unquote(parts.password or "", errors="strict")
     except ValueError:
         # `from None`: the cause quotes a part of the URL.
-        raise ConfigurationError(f"url: host, port or percent-encoding is wrong; expected {_FORMS}") from None
+        raise ConfigurationError(f"url: host, port or percent-encoding is wrong; expected {FORMS}") from None
     if parts.scheme not in _SCHEMES or not host or port == 0:
-        raise ConfigurationError(f"url: expected {_FORMS}")
+        raise ConfigurationError(f"url: expected {FORMS}")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ConfigurationError("url: nothing may follow the port; / ? # @ : in a password are written %2F %3F %23 …")
     if bool(user) != bool(password):
@@ -64,17 +65,16 @@ def parse(url: str) -> Server:
     if not re.fullmatch(r"[\x20-\x7e]*", user + password):
         raise ConfigurationError("url: user and password must be printable ASCII")
     security, default_port = _SCHEMES[parts.scheme]
-    if user and security == "none" and not _is_loopback(host):
+    if user and security == "none" and not is_loopback(host):
         raise ConfigurationError(
             "url: a password is never sent without TLS; write smtp+starttls:// or smtps:// instead of smtp://"
         )
     return Server(host, port or default_port, security, user, Secret(password))
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def parsable(url: str) -> None:
+    """Raises Wrong where `parse` would raise: with its words, which quote nothing."""
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        parse(url)
+    except ConfigurationError as error:
+        raise Wrong(str(error).removeprefix("url: ")) from None

@@ -100,12 +100,13 @@ def test_a_due_time_is_a_closing_time_and_later_than_as_many_days(now: datetime,
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"holiday": []}, "unknown key 'holiday'"),
-        ({"holidays": "2026-12-29"}, "expected a list of dates"),
-        ({"holidays": ["29.12.2026"]}, "expected a date like 2026-12-29, got '29.12.2026'"),
-        ({"opens": "nine"}, "[calendar] opens: expected a time"),
+        ({"holiday": []}, 'calendar.holiday: there is no such key; did you mean "holidays"?'),
+        ({"holidays": "2026-12-29"}, "expected a list of days"),
+        ({"holidays": ["29.12.2026"]}, 'calendar.holidays[1] = "29.12.2026": expected a day like 2026-12-29'),
+        ({"opens": "nine"}, 'calendar.opens = "nine": expected a time'),
         ({"opens": "18:00"}, "opens (18:00) must be before closes (17:30)"),
-        ({"country": "XX"}, "expected a code like JP, got 'XX'"),
+        ({"country": "JPN"}, 'did you mean "JP"?'),
+        ({"country": "XX"}, 'calendar.country = "XX": expected a country\'s code'),
     ],
 )
 def test_wrong_settings_are_named(settings: dict[str, object], said: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 from engine.delivery import Accepted, Deferred, Failed, Message
 from engine.errors import ConfigurationError
 from engine.plugins import SiteFacts, load
+from engine.testing import configured
 from plugins.dev_mailbox import DevMailbox
 
 START = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
@@ -87,8 +88,8 @@ def test_newest_500_stay_by_default() -> None:
 
 
 def test_keep_must_be_positive(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="keep"):
-        mailbox(tmp_path, keep=0)
+    with pytest.raises(ConfigurationError, match="keep = 0: expected a whole number from 1"):
+        configured(DevMailbox, {"keep": 0}, SiteFacts(tmp_path, "http://localhost", "a@localhost", True, "UTC"))
 
 
 def test_unsendable_mail_fails_as_it_would_in_reality(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engine.definition import Refusal, Secret
 from engine.errors import ConfigurationError
 from engine.plugins import SiteFacts
+from engine.testing import configured
 from plugins.direct_debit import DirectDebit, accounts
 from workflows.payments import Details, Document, MandateFacts, Rejected
 from workflows.testing import PaymentMethodContract, context
@@ -101,8 +102,9 @@ def test_without_an_address_it_says_why_it_cannot_be_chosen() -> None:
 
 
 def test_a_day_that_some_months_lack_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="1 to 28"):
-        made(day=29)
+    site = SiteFacts(Path("var"), "https://example.jp", "site@example.jp", False, "Asia/Tokyo")
+    with pytest.raises(ConfigurationError, match="day = 29: expected a day that every month has, from 1 to 28"):
+        configured(DirectDebit, {"day": 29}, site)
 
 
 @pytest.mark.parametrize("typed", ["みずほ", "みずほ銀行", "ミズホ", "1", "0001", "０００１", " みずほ 銀行 "])

@@ -210,7 +210,7 @@ NEO = "prices/desknets-neo"
     ("path", "value", "says"),
     [
         (NEO, 3, "prices.desknets-neo: expected a table"),
-        (f"{NEO}/user", [], "prices.desknets-neo.user: unknown key; known are users, options, annual_months"),
+        (f"{NEO}/user", [], 'prices.desknets-neo.user: there is no such key; did you mean "users"?'),
         (f"{NEO}/users", [], "prices.desknets-neo.users: expected a list like"),
         (f"{NEO}/users", {"from": 1}, "prices.desknets-neo.users: expected a list like"),
         (f"{NEO}/users/0/from", 2, "prices.desknets-neo.users[1].from: expected 1, got 2"),
@@ -220,7 +220,7 @@ NEO = "prices/desknets-neo"
         (f"{NEO}/users/1/month", True, "prices.desknets-neo.users[2].month"),
         (f"{NEO}/users/0", {"from": 1}, "prices.desknets-neo.users[1].month: expected a whole number"),
         (f"{NEO}/options", 1, "prices.desknets-neo.options: expected a table"),
-        (f"{NEO}/options/appsuite/per", "head", 'per: expected "contract" or "user", got \'head\''),
+        (f"{NEO}/options/appsuite/per", "head", 'per: expected "contract" or "user", got "head"'),
         (f"{NEO}/options/appsuite/title", 3, "options.appsuite.title: expected a text"),
         (f"{NEO}/annual_months", 13, "annual_months: expected a whole number from 1 to 12, got 13"),
         ("tax/0/rate", 0.1, 'tax[1].rate: expected a text like "0.10"'),
@@ -230,8 +230,8 @@ NEO = "prices/desknets-neo"
         ("tax/0/from", "yesterday", 'tax[1].from: expected a day like "2019-10-01"'),
         ("tax/1/from", "2019-10-01", "tax[2].from: expected a day after 2019-10-01"),
         ("tax", [], "tax: expected a list like"),
-        ("tax", ["0.10"], "key 'tax': expected a list of tables"),
-        ("price", {}, "unknown key 'price'"),
+        ("tax", ["0.10"], 'tax[1] = "0.10": expected a table'),
+        ("price", {}, 'price: there is no such key; did you mean "prices"?'),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, path: str, value: Any, says: str) -> None:

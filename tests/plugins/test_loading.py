@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine.configuration import Place
 from engine.definition import Secret
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import PluginError
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Optional
 from engine.definition import Secret
 from engine.delivery import Accepted
+from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
 
 class Thing:
@@ -165,15 +167,15 @@ def test_disabled_plugin_is_listed_and_never_imported(installed: Installed) -> N
 def test_enabled_must_be_true_or_false(installed: Installed) -> None:
     installed.add("pigeon")
     plugins = installed.load({"pigeon": {"enabled": "no"}})
-    assert reason(plugins, "pigeon") == "key 'enabled': expected true or false, given 'no'"
+    assert reason(plugins, "pigeon") == 'plugins.pigeon.enabled = "no": expected true or false'
 
 
 def test_settings_for_an_unknown_plugin_are_a_failure(installed: Installed) -> None:
     installed.add("pigeon")
     plugins = installed.load({"pigoen": {}})
-    known = ", ".join(one.name for one in sorted(plugins.listed, key=lambda one: one.name))
-    assert reason(plugins, "pigoen") == f"unknown plugin; did you mean 'pigeon'? installed are: {known}"
-    assert {"dev_mailbox", "pigeon", "smtp_mailer"} <= set(known.split(", "))
+    (problem,) = plugins.problems
+    assert str(problem) == 'settings: plugins.pigoen: there is no such plugin; did you mean "pigeon"?'
+    assert reason(plugins, "pigoen") == 'unknown plugin; did you mean "pigeon"?'
     assert set(plugins.mailers()) == {"pigeon"}
 
 
@@ -202,7 +204,7 @@ def test_order_is_by_number_then_name(installed: Installed) -> None:
 
 def test_order_must_be_a_number(installed: Installed) -> None:
     installed.add("pigeon", order="order = 'first'")
-    assert "Plugin.order must be an int, not 'first'" in reason(installed.load(), "pigeon")
+    assert 'Plugin.order must be an int, not "first"' in reason(installed.load(), "pigeon")
 
 
 # Configuring
@@ -240,20 +242,24 @@ def test_every_type_is_converted(installed: Installed) -> None:
 @pytest.mark.parametrize(
     ("key", "given", "says"),
     [
-        ("text", 1, "key 'text': expected str, given 1"),
-        ("number", "3", "key 'number': expected int, given '3'"),
-        ("number", True, "key 'number': expected int, given True"),
-        ("number", 1.5, "key 'number': expected int, given 1.5"),
-        ("share", "x", "key 'share': expected float, given 'x'"),
-        ("share", False, "key 'share': expected float, given False"),
-        ("switch", 1, "key 'switch': expected bool, given 1"),
-        ("names", "a", "key 'names': expected a list of str, given 'a'"),
-        ("names", ["a", 1], "key 'names': expected a list of str, given ['a', 1]"),
-        ("folder", 1, "key 'folder': expected a path as str, given 1"),
-        ("maybe", 1, "key 'maybe': expected str, given 1"),
-        ("old_maybe", "x", "key 'old_maybe': expected int, given 'x'"),
-        ("key", 424242, "key 'key': expected a text or {env = \"NAME\"}, given a value of type int (not shown)"),
-        ("key", {"environment": "X"}, "given a value of type dict (not shown)"),
+        ("text", 1, "plugins.pigeon.text = 1: expected a text"),
+        ("number", "3", 'plugins.pigeon.number = "3": expected a whole number'),
+        ("number", True, "number = true: expected a whole number"),
+        ("number", 1.5, "number = 1.5: expected a whole number"),
+        ("share", "x", 'share = "x": expected a number'),
+        ("share", False, "share = false: expected a number"),
+        ("switch", 1, "switch = 1: expected true or false"),
+        ("names", "a", 'names = "a": expected a list of texts'),
+        ("names", ["a", 1], "names[2] = 1: expected a text"),
+        ("folder", 1, "folder = 1: expected a path"),
+        ("maybe", 1, "maybe = 1: expected a text"),
+        ("old_maybe", "x", 'old_maybe = "x": expected a whole number'),
+        ("key", 424242, 'key (not shown): expected a text or {env = "NAME"} (given a value of type int)'),
+        (
+            "key",
+            {"environment": "X"},
+            'key (not shown): expected a text or {env = "NAME"} (a table must be {env = "NAME"})',
+        ),
         ("text", {"env": "X"}, "only secrets are taken from the environment"),
         ("text", ["x" * 100], "…"),
     ],
@@ -270,13 +276,13 @@ def test_unknown_and_missing_keys_are_all_named_at_once(installed: Installed) ->
     installed.add("pigeon", config="speed: int\n        key: Secret\n        home: str = ''")
     plugins = installed.load({"pigeon": {"sped": 1, "colour": "hidden value"}})
     assert reason(plugins, "pigeon") == (
-        "unknown key 'sped'; did you mean 'speed'? keys are: enabled, home, key, speed; "
-        "unknown key 'colour'; keys are: enabled, home, key, speed; "
-        "key 'speed' is missing; expected int; "
-        "key 'key' is missing; expected a text or {env = \"NAME\"}"
+        'plugins.pigeon.sped: there is no such key; did you mean "speed"?; '
+        "plugins.pigeon.colour: there is no such key; there are: speed, key, home, enabled; "
+        "plugins.pigeon.speed is missing: expected a whole number; "
+        'plugins.pigeon.key is missing: expected a text or {env = "NAME"}'
     )
     (failure,) = plugins.failures
-    assert str(failure).startswith("plugin pigeon (pigeon-dist 1.2): unknown key 'sped'")
+    assert str(failure).startswith("plugin pigeon (pigeon-dist 1.2): plugins.pigeon.sped: ")
 
 
 def test_secret_comes_from_the_environment(installed: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,9 +299,9 @@ def test_missing_environment_variable_is_named(installed: Installed) -> None:
     installed.add("pigeon", config="key: Secret | None = None")
     settings = {"pigeon": {"key": {"env": "PIGEON_KEY"}}}
     missing = reason(installed.load(settings, environ={}), "pigeon")
-    assert missing == "key 'key': environment variable PIGEON_KEY is not set"
+    assert missing.endswith("(environment variable PIGEON_KEY is not set)")
     empty = reason(installed.load(settings, environ={"PIGEON_KEY": ""}), "pigeon")
-    assert empty == "key 'key': environment variable PIGEON_KEY is empty"
+    assert empty.endswith("(environment variable PIGEON_KEY is empty)")
 
 
 def test_secret_is_taken_out_of_a_plugins_own_error(installed: Installed) -> None:
@@ -313,7 +319,7 @@ def test_secret_is_taken_out_of_a_hooks_error(installed: Installed) -> None:
 
 def test_settings_that_are_no_table_are_a_failure(installed: Installed) -> None:
     installed.add("pigeon")
-    assert reason(installed.load({"pigeon": 3}), "pigeon") == "settings must be a table of keys, given 3"
+    assert reason(installed.load({"pigeon": 3}), "pigeon") == "plugins.pigeon = 3: expected a table of keys"
 
 
 @pytest.mark.parametrize(
@@ -330,6 +336,40 @@ def test_config_with_impossible_fields_is_a_failure(
 ) -> None:
     installed.add("pigeon", config=config)
     assert says in reason(installed.load({"pigeon": settings}), "pigeon")
+
+
+def test_what_the_operator_wrote_wrong_is_a_problem_and_what_is_not_configured_is_none(installed: Installed) -> None:
+    installed.add("pigeon", config="speed: int", init="if config.speed > 9: raise ConfigurationError('too fast')")
+    assert installed.load().problems == ()
+    assert reason(installed.load(), "pigeon") == (
+        "not configured: plugins.pigeon.speed is missing: expected a whole number"
+    )
+    place = Place("site.toml", "plugins")
+    assert [str(one) for one in installed.load({"pigeon": {}}, place=place).problems] == [
+        "site.toml: plugins.pigeon.speed is missing: expected a whole number"
+    ]
+    assert [str(one) for one in installed.load({"pigeon": {"speed": 10}}, place=place).problems] == [
+        "site.toml: plugins.pigeon: too fast"
+    ]
+    moved = {"plugins.pigeon.speed": Place("TETSUZUKI_SPEED", "speed")}
+    assert [str(one) for one in installed.load({"pigeon": {"speed": "x"}}, place=place, moved=moved).problems] == [
+        'TETSUZUKI_SPEED: speed = "x": expected a whole number'
+    ]
+
+
+def test_a_plugins_own_fault_is_no_problem_of_the_settings(installed: Installed) -> None:
+    installed.add("pigeon", config="speed: int = 1", init="raise ValueError('broken')")
+    plugins = installed.load({"pigeon": {"speed": 2}})
+    assert plugins.problems == ()
+    assert "ValueError: broken" in reason(plugins, "pigeon")
+
+
+def test_a_setting_can_mean_what_is_registered_or_a_plugin_that_is_not_at_work(installed: Installed) -> None:
+    installed.add("pigeon", hooks=MAILERS % "post")
+    installed.add("raven", source="import no_such_module_anywhere")
+    installed.add("owl", hooks=HANDLERS % "sms")
+    plugins = installed.load({"dev_mailbox": {"enabled": False}})
+    assert plugins.offers("register_mailers") == ("dev_mailbox", "post", "raven", "smtp_mailer")
 
 
 # Surviving
@@ -374,7 +414,7 @@ def test_description_of_a_broken_plugin_is_still_shown(installed: Installed) -> 
 @pytest.mark.parametrize(
     ("hooks", "says"),
     [
-        ("@hookimpl\n    def register_mailer(self): return {}", "unknown hook 'register_mailer'; did you mean 'regi"),
+        ("@hookimpl\n    def register_mailer(self): return {}", "unknown hook 'register_mailer'; did you mean \"regi"),
         ("@hookimpl\n    def register_mailers(self, owl): return {}", "can not be found in the hookspec"),
         ("@hookimpl(wrapper=True)\n    def register_mailers(self): return (yield)", "register_mailers is a wrapper"),
         ("def register_mailers(self): return {}", "implements no hook: is @hookimpl missing?"),

@@ -193,7 +193,7 @@ def test_a_setting_that_names_what_no_plugin_adds_is_told_by_plugins_check(tmp_p
     (tmp_path / "tetsuzuki.toml").write_text('disk_usage = "pigeon"\n')
     checked = run(["-m", "web", "plugins", "check"], tmp_path, tmp_path)
     assert checked.returncode == 1
-    assert "setting disk_usage: no plugin adds 'pigeon'; there are: none" in checked.stderr
+    assert "tetsuzuki.toml: disk_usage: no plugin adds 'pigeon'; there are: none" in checked.stderr
 
 
 @pytest.mark.parametrize("shape", SHAPES)

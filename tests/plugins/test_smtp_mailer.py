@@ -20,6 +20,7 @@ from engine.delivery import Accepted, Deferred, Failed, Message
 from engine.errors import ConfigurationError
 from engine.mime import Mime, compose
 from engine.plugins import SiteFacts
+from engine.testing import configured
 from plugins.smtp_mailer import SmtpMailer
 from plugins.smtp_mailer.server import parse
 from tests.smtp_server import Certificate, MailServer
@@ -496,9 +497,9 @@ def test_without_url_there_is_no_mailer() -> None:
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
 def test_timeouts_must_be_above_zero(seconds: float) -> None:
     with pytest.raises(ConfigurationError, match="timeout"):
-        SmtpMailer(SmtpMailer.Config(timeout=seconds), SITE)
+        configured(SmtpMailer, {"timeout": seconds}, SITE)
     with pytest.raises(ConfigurationError, match="accept_timeout"):
-        SmtpMailer(SmtpMailer.Config(accept_timeout=seconds), SITE)
+        configured(SmtpMailer, {"accept_timeout": seconds}, SITE)
 
 
 def test_unreadable_ca_file_is_named(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM, Mail, Transition
-from engine.errors import ConfigurationError, DefinitionChanged, InvalidDefinition
-from web.bootstrap import Site, build, require_mailer
+from engine.definition import SYSTEM, Mail, Secret, Transition
+from engine.errors import ConfigurationError, DefinitionChanged, InvalidDefinition, SettingsError
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.testing import MemoryMailer
+from web.bootstrap import Site, build, plugins_of, require_mailer
 from web.settings import Settings
 from workflows.account_creation import ACCOUNT_CREATION
 
@@ -55,10 +59,86 @@ def test_site_without_a_mailer_must_not_accept_applications(sqlite_url: str, tmp
     site.close()
 
 
-def test_plugin_that_cannot_be_configured_is_named_and_survived(sqlite_url: str, tmp_path: Path) -> None:
-    site = build(settings(sqlite_url, tmp_path, plugins={"smtp_mailer": {"urll": "smtp://localhost"}}))
-    assert any("smtp_mailer" in str(failure) and "urll" in str(failure) for failure in site.plugins.failures)
+class Unconfigured:
+    """A plugin that is installed, and that nobody has configured."""
+
+    @dataclass(frozen=True)
+    class Config:
+        gateway: str
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        pass
+
+    @hookimpl
+    def register_mailers(self) -> dict[str, MemoryMailer]:
+        return {"pigeon": MemoryMailer()}
+
+
+def test_a_plugin_that_nobody_configured_is_named_and_survived(sqlite_url: str, tmp_path: Path) -> None:
+    here = settings(sqlite_url, tmp_path)
+    site = build(here, plugins=plugins_of(here, extra=[("pigeon", Unconfigured)]))
+    (failure,) = site.plugins.failures
+    assert str(failure).endswith("not configured: plugins.pigeon.gateway is missing: expected a text")
     assert site.engine.newest["account_creation"] is ACCOUNT_CREATION
+    site.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"plugins": {"smtp_mailer": {"urll": "smtp://localhost"}}},
+            'settings: plugins.smtp_mailer.urll: there is no such key; did you mean "url"?',
+        ),
+        (
+            {"plugins": {"smpt_mailer": {}}},
+            'settings: plugins.smpt_mailer: there is no such plugin; did you mean "smtp_mailer"?',
+        ),
+        (
+            {"mailer": "smtp_mialer"},
+            'settings: mailer = "smtp_mialer": expected the name of a plugin\'s mailer; did you mean "smtp_mailer"?',
+        ),
+        (
+            {"billing": "erpp"},
+            'settings: billing = "erpp": expected the name of a plugin\'s billing backend; there are: ledger',
+        ),
+        (
+            {"disk_usage": "zzz"},
+            'settings: disk_usage = "zzz": expected the name of a plugin\'s source of disk usage; there are: '
+            "demo_usage, http_usage",
+        ),
+        (
+            {"billing": "smtp_mailer"},
+            'settings: billing = "smtp_mailer": expected the name of a plugin\'s billing backend; there are: ledger',
+        ),
+        (
+            {"smtp_url": Secret("smtp://user:hunter2@mail.example.jp")},
+            "settings: smtp_url (not shown): expected smtp://host:port, smtp+starttls://user:secret@host:port or "
+            "smtps://user:secret@host:port (a password is never sent without TLS; write smtp+starttls:// or smtps:// "
+            "instead of smtp://)",
+        ),
+        (
+            {"plugins": {"ledger": {"prices": {"desknet-neo": {"users": [{"from": 1, "month": 1}]}}}}},
+            'settings: plugins.ledger: prices.desknet-neo: there is no such product; did you mean "desknets-neo"?',
+        ),
+        (
+            {"plugins": {"bank_transfer": {"bank": "みほん銀行"}}},
+            "settings: plugins.bank_transfer: branch, number, holder: expected, because other parts of the account are "
+            "set",
+        ),
+    ],
+)
+def test_a_setting_that_only_the_plugins_can_tell_wrong_stops_the_start_with_a_line(
+    sqlite_url: str, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        build(settings(sqlite_url, tmp_path, **changes))
+    assert str(refused.value) == said
+
+
+def test_a_setting_may_name_an_installed_plugin_that_is_not_at_work(sqlite_url: str, tmp_path: Path) -> None:
+    site = build(settings(sqlite_url, tmp_path, billing="ledger", sources={"billing": "tetsuzuki.toml"}))
+    assert site.services.billing is None
     site.close()
 
 

@@ -421,20 +421,24 @@ def test_migrating_twice_says_so(run: Run) -> None:
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"TETSUZUKI_DATABASE_URL": "mysql://host/name"}, "DATABASE_URL: expected sqlite:///path or postgresql://"),
-        ({"TETSUZUKI_BASE_URL": "support.example.jp"}, "BASE_URL: expected http(s)://host"),
-        ({"TETSUZUKI_BASE_URL": "http://[::1"}, "BASE_URL: expected http(s)://host"),
-        ({"TETSUZUKI_TIMEZONE": "Mars/Phobos"}, "TIMEZONE: expected a name like Asia/Tokyo"),
-        ({"TETSUZUKI_THREADS": "many"}, "TETSUZUKI_THREADS: threads is a whole number"),
+        (
+            {"TETSUZUKI_DATABASE_URL": "mysql://host/name"},
+            "DATABASE_URL: database_url (not shown): expected sqlite:///path",
+        ),
+        ({"TETSUZUKI_BASE_URL": "support.example.jp"}, 'base_url = "support.example.jp": expected http(s)://host'),
+        ({"TETSUZUKI_BASE_URL": "http://[::1"}, 'BASE_URL: base_url = "http://[::1": expected http(s)://host'),
+        ({"TETSUZUKI_TIMEZONE": "Mars/Phobos"}, 'timezone = "Mars/Phobos": expected a time zone like Asia/Tokyo'),
+        ({"TETSUZUKI_THREADS": "many"}, 'TETSUZUKI_THREADS: threads = "many": expected a whole number'),
         ({"TETSUZUKI_CONFIG": "nowhere.toml"}, "nowhere.toml: "),
-        ({"TETSUZUKI_SECRET_KEY": "short"}, "SECRET_KEY: at least 32 characters"),
+        ({"TETSUZUKI_SECRET_KEY": "short"}, "SECRET_KEY: secret_key (not shown): expected at least 32 characters"),
         ({"TETSUZUKI_DATABASE_URL": "postgresql://host/name"}, "set TETSUZUKI_SECRET_KEY"),
         (
             {"TETSUZUKI_DATABASE_URL": "sqlite:///folder.db"},
-            "the database of DATABASE_URL cannot be used: unable to open",
+            "DATABASE_URL: database_url (not shown): expected sqlite:///path or postgresql://user@host/name "
+            "(folder.db is a folder)",
         ),
         ({"TETSUZUKI_DATABASE_URL": "sqlite:///text.db"}, "cannot be used: file is not a database"),
-        ({"TETSUZUKI_VAR": "text.db"}, "text.db: File exists"),
+        ({"TETSUZUKI_VAR": "text.db"}, 'var = "text.db": expected a folder that can be written (text.db is no'),
         (
             {"TETSUZUKI_DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/x", "TETSUZUKI_SECRET_KEY": "k" * 32},
             "the database of DATABASE_URL cannot be used: connection failed",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.errors import ConfigurationError
+from engine.errors import ConfigurationError, SettingsError
 from web.settings import PREFIX, Settings, read
 
 KEY = "k" * 32
@@ -69,18 +70,19 @@ def test_the_environment_wins_over_the_file_and_an_empty_variable_says_nothing(t
 @pytest.mark.parametrize(
     ("toml", "said"),
     [
-        ('basE_url = "http://x"', r"site\.toml: unknown key 'basE_url'; known are database_url, base_url"),
-        ("[plugin.smtp_mailer]", r"site\.toml: unknown key 'plugin'"),
-        ("site_name = 5", r"site\.toml: site_name is a text in quotes, got 5"),
-        ("threads = true", r"site\.toml: threads is a whole number from 0 up, got True"),
-        ("threads = -1", r"site\.toml: threads is a whole number"),
-        ("threads = 1.5", r"site\.toml: threads is a whole number"),
-        ("password_cost = [1, 2]", r"site\.toml: password_cost is passes, KiB, lanes"),
-        ('plugins = "x"', r"site\.toml: plugins is a table, as in \[plugins\]"),
-        ("site_name = ", r"site\.toml: Invalid value"),
-        ('timezone = "Mars/Phobos"', "TIMEZONE: expected a name like Asia/Tokyo, got 'Mars/Phobos'"),
-        ('timezone = "../../etc/passwd"', "TIMEZONE: expected a name"),
-        ('log_format = "xml"', "LOG_FORMAT: expected text or json, got 'xml'"),
+        ('basE_url = "http://x"', r'site\.toml: basE_url: there is no such key; did you mean "base_url"\?'),
+        ("[plugin.smtp_mailer]", r'site\.toml: plugin: there is no such key; did you mean "plugins"\?'),
+        ("site_name = 5", r"site\.toml: site_name = 5: expected a text of one line"),
+        ("threads = true", r"site\.toml: threads = true: expected a whole number from 1 to 1000"),
+        ("threads = -1", r"site\.toml: threads = -1: expected a whole number"),
+        ("threads = 1.5", r"site\.toml: threads = 1.5: expected a whole number"),
+        ("threads = 0", r"site\.toml: threads = 0: expected a whole number"),
+        ("password_cost = [1, 2]", r"site\.toml: password_cost = \[1, 2\]: expected passes \(1 to 100\), KiB"),
+        ('plugins = "x"', r'site\.toml: plugins = "x": expected tables of plugins, as in \[plugins\.smtp_mailer\]'),
+        ("site_name = ", r"site\.toml: expected a TOML file in UTF-8 \(Invalid value \(at "),
+        ('timezone = "Mars/Phobos"', 'timezone = "Mars/Phobos": expected a time zone like Asia/Tokyo'),
+        ('timezone = "../../etc/passwd"', "timezone = .*: expected a time zone"),
+        ('log_format = "xml"', 'log_format = "xml": expected one of text, json'),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place_and_what_was_expected(tmp_path: Path, toml: str, said: str) -> None:
@@ -88,10 +90,82 @@ def test_what_is_wrong_is_named_with_its_place_and_what_was_expected(tmp_path: P
         settings(tmp_path, toml)
 
 
-def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
-    (tmp_path / "tetsuzuki.toml").write_bytes('site_name = "サイト"'.encode("cp932"))
-    with pytest.raises(ConfigurationError, match=r"tetsuzuki\.toml"):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('threads = 3\nsite_name = "サイト"'.encode("cp932"), r"line 2 reads as Shift_JIS \(CP932\); save it as UTF-8"),
+        ('site_name = "日本語"'.encode("euc_jp"), r"line 1 reads as .*; save it as UTF-8"),
+        (b'site_name = "\x81"', r"line 1 has the byte 0x81; save it as UTF-8"),
+        ('site_name = "サイト"'.encode("utf-16"), r"it is UTF-16; save it as UTF-8"),
+        ("a = " + "[" * 5000, r"a value is too long or too deep"),
+        (b"threads = " + b"9" * 5000, r"a value is too long or too deep"),
+        (b"#" * 1_000_001, r"it has more than 1000000 bytes"),
+        (b"\0", r"Invalid statement"),
+    ],
+)
+def test_a_file_that_is_no_toml_in_utf_8_is_named_with_what_it_is(
+    tmp_path: Path, content: bytes | str, said: str
+) -> None:
+    (tmp_path / "tetsuzuki.toml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SettingsError, match=rf"^tetsuzuki\.toml: expected a TOML file in UTF-8 \(.*{said}") as found:
         settings(tmp_path)
+    assert "\n" not in str(found.value)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "tetsuzuki.toml").write_text('site_name = "サイト"', encoding="utf-8-sig")
+    assert settings(tmp_path).site_name == "サイト"
+
+
+@pytest.mark.parametrize("kind", ["folder", "missing", "fifo"])
+def test_what_is_no_file_is_named(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "named.toml"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    said = {"folder": "it is a folder", "missing": "there is no such file", "fifo": "it is no regular file"}[kind]
+    with pytest.raises(SettingsError, match=rf"named\.toml: expected a TOML file in UTF-8 \({said}\)$"):
+        settings(tmp_path, CONFIG=str(path))
+
+
+def test_every_problem_of_file_and_environment_is_a_line_of_its_own(tmp_path: Path) -> None:
+    toml = 'threads = 0\nmail_from = "nobody"\n[calendar]\ncountry = "JPN"\n[review]\nkinds = ["term", "oder"]\n'
+    with pytest.raises(SettingsError) as found:
+        settings(tmp_path, toml, LOG_FORMAT="xml", MAIL_FROM="ok@example.jp")
+    file = tmp_path / "site.toml"
+    assert str(found.value).splitlines() == [
+        f"{file}: threads = 0: expected a whole number from 1 to 1000",
+        f'{file}: calendar.country = "JPN": expected a country\'s code of two letters (ISO 3166-1), like JP; '
+        'did you mean "JP"?',
+        f'{file}: review.kinds[2] = "oder": expected one of users, options, term, order, payment_method, details; '
+        'did you mean "order"?',
+        'TETSUZUKI_LOG_FORMAT: log_format = "xml": expected one of text, json',
+    ]
+
+
+def test_a_misspelt_variable_is_told_and_one_of_somebody_else_is_not(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^TETSUZUKI_THREDS: there is no such variable; did you mean TETSUZUKI_TH"):
+        settings(tmp_path, THREDS="5")
+    with pytest.raises(SettingsError, match=r"^TETSUZUKI_REVIEW: review: expected a table \[review\] in the file"):
+        settings(tmp_path, REVIEW="term")
+    of_kubernetes = {"PORT": "tcp://10.0.0.1:80", "SERVICE_HOST": "10.0.0.1", "PORT_80_TCP_ADDR": "10.0.0.1"}
+    assert settings(tmp_path, **of_kubernetes, TRIALS="1").threads == 16
+
+
+def test_a_key_knows_where_it_stands(tmp_path: Path) -> None:
+    found = settings(tmp_path, 'threads = 4\nbilling = "ledger"', THREADS="5")
+    assert str(found.place("threads")) == "TETSUZUKI_THREADS: threads"
+    assert str(found.place("billing")) == f"{tmp_path / 'site.toml'}: billing"
+    assert found.names("billing")  # although it is what it would be without
+    assert not found.names("mailer")
+
+
+def test_the_value_of_an_unknown_key_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as found:
+        settings(tmp_path, 'sercet_key = "hunter2"\n[plugins]\n[organisation]\n"pass\\nword" = "hunter2"')
+    assert "hunter2" not in str(found.value)
+    assert len(str(found.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize("name", ["secret_key", "smtp_url", "database_url"])
@@ -131,7 +205,7 @@ def test_a_secret_key_that_is_given_is_used_and_none_is_made(tmp_path: Path) -> 
 
 
 def test_a_short_secret_key_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="at least 32 characters, got 31"):
+    with pytest.raises(ConfigurationError, match=r"_SECRET_KEY: secret_key \(not shown\): expected at least 32"):
         settings(tmp_path, SECRET_KEY="k" * 31)
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "secret.key").write_text("")
@@ -186,7 +260,7 @@ def test_a_base_url_is_scheme_host_and_port(tmp_path: Path, given: str, read_as:
     ],
 )
 def test_a_base_url_of_another_form_is_refused(tmp_path: Path, given: str) -> None:
-    with pytest.raises(ConfigurationError, match="BASE_URL"):
+    with pytest.raises(ConfigurationError, match=r"TETSUZUKI_BASE_URL: base_url = .*: expected http\(s\)://host"):
         settings(tmp_path, BASE_URL=given)
 
 

@@ -362,7 +362,7 @@ def test_organisation_takes_its_own_values() -> None:
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"fone": "1"}, ("fone", "phone", "customer_number_pattern")),
+        ({"fone": "1"}, ("organisation.fone", 'did you mean "phone"?')),
         ({"phone": 120}, ("phone",)),
         ({"phone": " "}, ("phone",)),
         ({"customer_number_pattern": "A["}, ("customer_number_pattern", "A[")),

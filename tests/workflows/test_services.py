@@ -22,11 +22,11 @@ def test_the_review_policy_is_read() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"kinds": "users"}, "[review] kinds: expected a list of users"),
-        ({"kinds": ["everything"]}, "got ['everything']"),
-        ({"working_days": 0}, "expected a number from 1 to 60, got 0"),
-        ({"working_days": True}, "expected a number from 1 to 60"),
-        ({"days": 3}, "unknown key 'days'"),
+        ({"kinds": "users"}, 'review.kinds = "users": expected a list of some of users'),
+        ({"kinds": ["everything"]}, 'review.kinds[1] = "everything": expected one of users'),
+        ({"working_days": 0}, "review.working_days = 0: expected a whole number from 1 to 60"),
+        ({"working_days": True}, "review.working_days = true: expected a whole number from 1 to 60"),
+        ({"days": 3}, "review.days: there is no such key"),
     ],
 )
 def test_a_wrong_review_policy_is_named(settings: dict[str, Any], said: str) -> None:

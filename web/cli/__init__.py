@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(message: str) -> None:
-    click.echo(f"tetsuzuki: {message}", err=True)
+    for line in message.splitlines():
+        click.echo(line if line.startswith(" ") else f"tetsuzuki: {line}", err=True)
     sys.exit(1)
 
 

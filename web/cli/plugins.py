@@ -60,13 +60,12 @@ def _what(hook: str) -> str:
 
 def _missing(settings: Settings, loaded: Plugins) -> Iterator[str]:
     """The settings that name something that no plugin adds. A default is no wish: nobody may have configured it."""
-    from web.settings import Settings
+    from web.bootstrap import CHOICES
 
-    hooks = {"mailer": "register_mailers", "billing": "register_billing_backends", "disk_usage": "register_disk_usage"}
-    for setting, hook in hooks.items():
+    for setting, hook in CHOICES.items():
         wanted, known = getattr(settings, setting), sorted(loaded.registered(hook))
-        if wanted not in known and wanted != getattr(Settings, setting):
-            yield f"setting {setting}: no plugin adds {wanted!r}; there are: {', '.join(known) or 'none'}"
+        if wanted not in known and settings.names(setting):
+            yield f"{settings.place(setting)}: no plugin adds {wanted!r}; there are: {', '.join(known) or 'none'}"
 
 
 @plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape payment_method")
