@@ -205,8 +205,8 @@ def make_site(tmp_path: Path) -> Iterator[SiteMaker]:
         site.close()
 
 
-def plugins_with(settings: Settings, mailer: MemoryMailer) -> Plugins:
-    """The installed plugins and one more, whose mailer remembers."""
+def memory_plugin(mailer: MemoryMailer) -> type[Any]:
+    """A plugin whose mailer remembers."""
     from dataclasses import dataclass
 
     from engine.hookspecs import hookimpl
@@ -223,7 +223,12 @@ def plugins_with(settings: Settings, mailer: MemoryMailer) -> Plugins:
         def register_mailers(self) -> dict[str, MemoryMailer]:
             return {"memory": mailer}
 
-    return plugins_of(settings, extra=[("memory", Memory)])
+    return Memory
+
+
+def plugins_with(settings: Settings, mailer: MemoryMailer) -> Plugins:
+    """The installed plugins and one more, whose mailer remembers."""
+    return plugins_of(settings, extra=[("memory", memory_plugin(mailer))])
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Is this process fit to be sent requests? What `/readyz` says.
 
 A check that fails takes the process out of the load balancer, so only what makes its answers wrong or impossible does:
-no database, tables of another version, a definition or a plugin that is missing, no mailer. That timers or mails are
-late, or that incidents are open, is shown and never fails: every web process would go at once, although each of them
-answers, and nobody's mail would be sooner for it. Alerts on `/metrics` are for that.
+a database that is away, read-only or full, tables of another version, a definition that is missing, no mailer, or
+another plugin's part that a setting names and that is not there. A plugin that is not configured or failed to load is
+shown and never fails: all that it does not add works. Nor does it fail that timers or mails are late, or that incidents
+are open: every web process would go at once, although each of them answers, and nobody's mail would be sooner for it.
+Alerts on `/metrics` are for that.
 
 Strangers may read it, so it names checks and numbers and no address, path or message of a library: those are in the
 log, once for each change.
@@ -12,14 +14,15 @@ log, once for each change.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from engine.backlog import Backlog, backlog
 from engine.migrate import pending
 from engine.runtime import Engine
+from web import conditions
+from web.conditions import Check
 from web.glance import Glance, NoAnswer
 from workflows.registry import MIGRATIONS
 
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from web.bootstrap import Site
 
 log = logging.getLogger("tetsuzuki.health")
-
-State = Literal["ok", "failed", "warning"]
 
 LATE = timedelta(minutes=2)  # twice the sweep that would have caught up
 _THOROUGH_EVERY = 60.0  # seconds between looks at what changes with an installation only
@@ -41,21 +42,12 @@ _RUNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One answer. `detail` says what is wrong and what to do."""
-
-    name: str
-    state: State
-    detail: str = ""
-
-
 class Readiness:
     """The checks of one process on its site."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._fixed = (*self._plugins(), self._mailer())
+        self._fixed = (conditions.plugins(site), *conditions.chosen(site), conditions.address(site.settings))
         self._glance = Glance(site.db, self._ask)
         self._thorough: tuple[float, tuple[Check, ...]] | None = None
         self._last = ""
@@ -79,7 +71,9 @@ class Readiness:
 
     def _say(self, checks: tuple[Check, ...], cause: BaseException | None = None) -> None:
         """Log what does not pass, when it changes."""
-        failed = "; ".join(f"{check.name}: {check.detail}" for check in checks if check.state == "failed")
+        failed = "; ".join(
+            f"{check.name}: {': '.join((check.detail, *check.inside))}" for check in checks if check.state == "failed"
+        )
         if failed != self._last:
             self._last = failed
             if failed:
@@ -88,23 +82,12 @@ class Readiness:
             else:
                 log.info("ready again")
 
-    def _plugins(self) -> tuple[Check, ...]:
-        names = sorted({failure.plugin for failure in self._site.plugins.failures})
-        if not names:
-            return (Check("plugins", "ok"),)
-        return (Check("plugins", "failed", f"not loaded: {', '.join(names)}; see tetsuzuki plugins list"),)
-
-    def _mailer(self) -> Check:
-        dispatcher = self._site.dispatcher
-        if dispatcher.mailer in dispatcher.mailers:
-            return Check("mailer", "ok")
-        return Check("mailer", "failed", f"{dispatcher.mailer!r} is not there; see tetsuzuki plugins list")
-
     def _ask(self) -> tuple[Check, ...]:
         waiting = backlog(self._site.engine)  # first: where the database is away, this says so
         now = monotonic()
         if self._thorough is None or self._thorough[0] < now - _THOROUGH_EVERY:
-            self._thorough = (now, (self._migrations(), _definitions(self._site.engine)))
+            storage = conditions.storage(self._site.settings)
+            self._thorough = (now, (self._migrations(), _definitions(self._site.engine), storage))
         return (Check("database", "ok"), *self._thorough[1], *_late(waiting), _incidents(waiting))
 
     def _migrations(self) -> Check:

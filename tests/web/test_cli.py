@@ -22,10 +22,13 @@ from click.testing import CliRunner
 from engine.definition import Actor, Secret
 from engine.delivery import Failed
 from engine.testing import MemoryMailer
+from tests.conftest import SiteMaker
+from tests.smtp_server import MailServer
 from tests.waiting import PATIENCE, until
 from tests.web.wire import free_port
 from web.bootstrap import Site, build
 from web.cli import main, tetsuzuki
+from web.cli.serving import warn
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from web.settings import read
 from web.stopping import heeded
@@ -401,10 +404,67 @@ def test_doctor_says_that_all_is_well_or_what_is_not(run: Run, site: Site) -> No
     assert f"✗ instance {number} (account_creation, requested) is stuck" in run("doctor").out
 
 
-def test_doctor_misses_a_mailer(run: Run) -> None:
+def test_doctor_misses_a_mailer_and_whatever_else_a_setting_names(run: Run) -> None:
     said = run("doctor", env={"TETSUZUKI_SMTP_URL": None})  # type: ignore[dict-item]  # None takes it away
     assert said.code == 1
-    assert "✗ the mailer 'smtp_mailer' is not there: no mail can be sent" in said.out
+    assert '✗ mailer = "smtp_mailer" is not there; see tetsuzuki plugins list' in said.out
+    Path("tetsuzuki.toml").write_text('billing = "ledger"\n[plugins.http_usage]\nenabled = false\n')
+    said = run("doctor", env={"TETSUZUKI_DISK_USAGE": "http_usage"})
+    assert said.code == 1
+    assert '✗ tetsuzuki.toml: billing = "ledger" is not there; see tetsuzuki plugins list' in said.out
+    assert '✗ TETSUZUKI_DISK_USAGE: disk_usage = "http_usage" is not there; see tetsuzuki plugins list' in said.out
+
+
+def test_doctor_warns_of_an_address_that_others_can_listen_to(run: Run) -> None:
+    said = run("doctor", env={"TETSUZUKI_BASE_URL": "http://support.example.jp"})
+    assert said.code == 0
+    assert "! base_url: it is http and not on this machine: passwords and sessions can be read on the way" in said.out
+    assert said.out.splitlines()[-1] == "✓ nothing is broken; 1 to think about"
+    for safe in ("https://support.example.jp", "http://localhost:8000", "http://127.0.0.2", "http://[::1]"):
+        assert "✓ all is well" in run("doctor", env={"TETSUZUKI_BASE_URL": safe}).out
+
+
+def test_the_start_tells_of_an_address_that_others_can_listen_to_and_of_what_is_missing(
+    make_site: SiteMaker, sqlite_url: str, mailer: MemoryMailer, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = {"billing": "ledger", "sources": {"billing": "tetsuzuki.toml"}}
+    warn(make_site(sqlite_url, mailer=mailer, base_url="http://support.example.jp", **named))
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert told == [
+        ("WARNING", 'billing: "ledger" is not there; see tetsuzuki plugins list'),
+        (
+            "WARNING",
+            "base_url: it is http and not on this machine: passwords and sessions can be read on the way; use https",
+        ),
+    ]
+    caplog.clear()
+    warn(make_site(sqlite_url, mailer=mailer))
+    assert caplog.records == []
+
+
+def test_doctor_sends_a_test_mail_and_says_what_the_server_answered(run: Run) -> None:
+    with MailServer() as server:
+        said = run("doctor", "--mail", "hanako@mihon.example", env={"TETSUZUKI_SMTP_URL": server.url})
+        assert said.code == 0
+        assert re.search(r"^test mail to hanako@mihon\.example: smtp_mailer accepted it: .*\S", said.out, re.MULTILINE)
+        (received,) = server.messages
+        assert (received.sender, received.recipients) == ("aporder@desknets.com", ("hanako@mihon.example",))
+        assert received.mail["Subject"].endswith(": test mail")
+        assert "was sent to check" in received.part("plain")
+
+
+def test_doctor_says_why_a_test_mail_was_not_taken(run: Run) -> None:
+    with MailServer(rcpt={"nobody@mihon.example": "550 5.1.1 no such mailbox"}) as server:
+        said = run("doctor", "--mail", "nobody@mihon.example", env={"TETSUZUKI_SMTP_URL": server.url})
+    assert said.code == 1
+    assert "✗ test mail to nobody@mihon.example: refused for good with 550: " in said.out
+    assert "no such mailbox" in said.out
+    said = run("doctor", "--mail", "hanako@mihon.example")  # nobody listens on that port
+    assert said.code == 1
+    assert "✗ test mail to hanako@mihon.example: not now, it would be tried again: 127.0.0.1:1: connecting" in said.out
+    said = run("doctor", "--mail", "nobody")
+    assert said.code == 2
+    assert "expected a mail address like support@example.jp, got 'nobody'" in said.err
 
 
 def test_migrating_twice_says_so(run: Run) -> None:
@@ -425,9 +485,15 @@ def test_migrating_twice_says_so(run: Run) -> None:
             {"TETSUZUKI_DATABASE_URL": "mysql://host/name"},
             "DATABASE_URL: database_url (not shown): expected sqlite:///path",
         ),
-        ({"TETSUZUKI_BASE_URL": "support.example.jp"}, 'base_url = "support.example.jp": expected http(s)://host'),
+        (
+            {"TETSUZUKI_BASE_URL": "support.example.jp"},
+            'base_url = "support.example.jp": expected http(s)://host',
+        ),
         ({"TETSUZUKI_BASE_URL": "http://[::1"}, 'BASE_URL: base_url = "http://[::1": expected http(s)://host'),
-        ({"TETSUZUKI_TIMEZONE": "Mars/Phobos"}, 'timezone = "Mars/Phobos": expected a time zone like Asia/Tokyo'),
+        (
+            {"TETSUZUKI_TIMEZONE": "Mars/Phobos"},
+            'timezone = "Mars/Phobos": expected a time zone like Asia/Tokyo',
+        ),
         ({"TETSUZUKI_THREADS": "many"}, 'TETSUZUKI_THREADS: threads = "many": expected a whole number'),
         ({"TETSUZUKI_CONFIG": "nowhere.toml"}, "nowhere.toml: "),
         ({"TETSUZUKI_SECRET_KEY": "short"}, "SECRET_KEY: secret_key (not shown): expected at least 32 characters"),
@@ -438,7 +504,10 @@ def test_migrating_twice_says_so(run: Run) -> None:
             "(folder.db is a folder)",
         ),
         ({"TETSUZUKI_DATABASE_URL": "sqlite:///text.db"}, "cannot be used: file is not a database"),
-        ({"TETSUZUKI_VAR": "text.db"}, 'var = "text.db": expected a folder that can be written (text.db is no'),
+        (
+            {"TETSUZUKI_VAR": "text.db"},
+            'var = "text.db": expected a folder that can be written (text.db is no',
+        ),
         (
             {"TETSUZUKI_DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/x", "TETSUZUKI_SECRET_KEY": "k" * 32},
             "the database of DATABASE_URL cannot be used: connection failed",

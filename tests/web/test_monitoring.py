@@ -9,6 +9,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -20,14 +21,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.definition import Actor
 from engine.delivery import Deferred, Failed
 from engine.errors import EventNotPossible
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
+from tests.conftest import CHEAP, SECRET, SiteMaker, memory_plugin
 from tests.waiting import PATIENCE, until
 from tests.web.browser import Browser, add_customer
 from tests.web.wire import free_port
 from web.app import create_app
-from web.bootstrap import Site
+from web.bootstrap import Site, build, plugins_of
+from web.cli.doctor import findings
 from web.glance import Glance, NoAnswer
+from web.settings import Settings
 
 TOKEN = "a-token-that-only-prometheus-has"
 PATHS = ("/healthz", "/readyz", "/metrics")
@@ -167,9 +172,74 @@ def test_a_definition_is_missed_only_while_something_runs_on_it(any_site: Site) 
     assert "account_invitation" not in checks["definitions"]["detail"]
 
 
+class Broken:
+    """A plugin that does not come up."""
+
+    @dataclass(frozen=True)
+    class Config:
+        pass
+
+    def __init__(self, config: Config, site: SiteFacts) -> None:
+        raise ValueError("cannot reach hidden.example")
+
+    @hookimpl
+    def register_disk_usage(self) -> dict[str, Any]:
+        return {}
+
+
+def with_broken(url: str, mailer: MemoryMailer, **changes: Any) -> Site:
+    """A site whose mailer is there, and whose plugin `broken` is not at work."""
+    settings = Settings(
+        secret_key=SECRET,
+        database_url=url,
+        base_url="http://localhost",
+        mailer="memory",
+        password_cost=CHEAP,
+        **changes,
+    )
+    loaded = plugins_of(settings, extra=[("broken", Broken), ("memory", memory_plugin(mailer))])
+    return build(settings, plugins=loaded)
+
+
+def test_a_plugin_that_is_not_at_work_is_a_warning(sqlite_url: str, mailer: MemoryMailer, tmp_path: Path) -> None:
+    site = with_broken(sqlite_url, mailer, var=tmp_path)
+    status, checks = ready(create_app(site))
+    assert status == 200
+    assert checks["plugins"] == {"state": "warning", "detail": "not at work: broken; see tetsuzuki plugins list"}
+    assert "billing" not in checks  # nobody has named one
+    assert "hidden" not in json.dumps(checks)
+    assert [str(one) for one in findings(site) if one.kind != "note"] == [
+        f"! {failure}" for failure in site.plugins.failures
+    ]
+    site.close()
+
+
+def test_a_plugin_that_a_setting_names_must_be_at_work(sqlite_url: str, mailer: MemoryMailer, tmp_path: Path) -> None:
+    named = {"disk_usage": "broken", "sources": {"disk_usage": "tetsuzuki.toml"}}
+    site = with_broken(sqlite_url, mailer, var=tmp_path, **named)
+    status, checks = ready(create_app(site))
+    assert status == 503
+    assert checks["plugins"]["state"] == "warning"
+    assert checks["disk_usage"] == {"state": "failed", "detail": '"broken" is not there; see tetsuzuki plugins list'}
+    assert '✗ tetsuzuki.toml: disk_usage = "broken" is not there; see tetsuzuki plugins list' in map(
+        str, findings(site)
+    )
+    site.close()
+
+
 def test_without_a_mailer_a_process_is_not_ready(make_site: SiteMaker, sqlite_url: str) -> None:
     status, checks = ready(create_app(make_site(sqlite_url)))
     assert (status, checks["mailer"]["state"]) == (503, "failed")
+
+
+def test_an_address_that_others_can_listen_to_is_a_warning(
+    make_site: SiteMaker, sqlite_url: str, mailer: MemoryMailer
+) -> None:
+    status, checks = ready(create_app(make_site(sqlite_url, mailer=mailer, base_url="http://support.example.jp")))
+    assert (status, checks["base_url"]["state"]) == (200, "warning")
+    assert "use https" in checks["base_url"]["detail"]
+    status, checks = ready(create_app(make_site(sqlite_url, mailer=mailer, base_url="https://support.example.jp")))
+    assert (status, checks["base_url"]) == (200, {"state": "ok"})
 
 
 def test_without_the_database_the_process_is_alive_and_not_ready(

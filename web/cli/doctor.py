@@ -10,11 +10,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from html import escape
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import click
 
+from engine.delivery import Accepted, Deferred, Failed, Message
+from engine.mime import is_mailbox
+from engine.text import _
+from web import conditions
 from web.cli.sites import opened_site
+from web.settings import read
 
 if TYPE_CHECKING:
     from web.bootstrap import Site
@@ -56,15 +64,30 @@ Check = Callable[["Site"], Iterator[Finding]]
 
 
 def plugins(site: Site) -> Iterator[Finding]:
-    """Whether every plugin is at work."""
-    for failure in site.plugins.failures:
-        yield fault(str(failure))
+    """Whether every plugin is at work, and what settings name is there."""
+    for text in conditions.plugins(site).inside:
+        yield warning(text)
+    for check in conditions.chosen(site):
+        if check.state == "failed":
+            source = site.settings.sources.get(check.name)
+            named = f"{source}: " if source is not None else ""
+            yield fault(f"{named}{check.name} = {check.detail}")
 
 
-def mailer(site: Site) -> Iterator[Finding]:
-    """Whether mails can be sent."""
-    if site.dispatcher.mailer not in site.dispatcher.mailers:
-        yield fault(f"the mailer {site.dispatcher.mailer!r} is not there: no mail can be sent")
+def address(site: Site) -> Iterator[Finding]:
+    """Whether what people send the site can be read on the way."""
+    yield from _found(conditions.address(site.settings))
+
+
+def storage(site: Site) -> Iterator[Finding]:
+    """Whether the database can be written."""
+    yield from _found(conditions.storage(site.settings))
+
+
+def _found(check: conditions.Check) -> Iterator[Finding]:
+    if check.state != "ok":
+        text = ": ".join((check.name, check.detail, *check.inside))
+        yield warning(text) if check.state == "warning" else fault(text)
 
 
 def due(site: Site) -> Iterator[Finding]:
@@ -129,7 +152,8 @@ def stuck_instances(site: Site) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     plugins,
-    mailer,
+    address,
+    storage,
     due,
     workers,
     silent_plugins,
@@ -143,11 +167,48 @@ def findings(site: Site, checks: Sequence[Check] = CHECKS) -> tuple[Finding, ...
     return tuple(found for check in checks for found in check(site))
 
 
-@click.command(epilog="Example: tetsuzuki doctor")
-def doctor() -> None:
+@click.command(epilog="Example: tetsuzuki doctor --mail hanako@example.co.jp")
+@click.option("--mail", metavar="ADDRESS", help="Send a test mail there, and say what the mail server answered.")
+def doctor(mail: str | None) -> None:
     """Is everything well? Lists what is not and ends with 1."""
+    if mail is not None and not is_mailbox(mail):
+        raise click.BadParameter(f"expected a mail address like support@example.jp, got {mail!r}")
+    unwritable = [one for one in _found(conditions.storage(read())) if one.kind == "fault"]
+    if unwritable:  # the site cannot even be opened then, because it notes which definitions run
+        _tell(unwritable)
     with opened_site() as site:
-        _tell(findings(site))
+        _tell((*findings(site), *(send_test_mail(site, mail) if mail is not None else ())))
+
+
+def send_test_mail(site: Site, to: str) -> Iterator[Finding]:
+    """Hand a mail to the site's mailer, as the dispatcher would; what the server answered, in words."""
+    name, mailers = site.dispatcher.mailer, site.dispatcher.mailers
+    if name not in mailers:  # of which `plugins` tells
+        return
+    number = uuid4().hex
+    host = urlsplit(site.settings.base_url).hostname or "localhost"
+    text = _("このメールは、%(site)sのメール送信を確認するために送信されました。", site=site.organisation.site_name)
+    subject = _("%(site)s: テストメール", site=site.organisation.site_name)
+    html = f"<p>{escape(str(text))}</p>"
+    sender = site.organisation.mail_from
+    message = Message(f"<test.{number}@{host}>", sender, (to,), str(subject), f"{text}\n", html)
+    try:
+        outcome: object = mailers[name].send(message, f"test.{number}")
+    except (Exception, SystemExit) as error:  # as the dispatcher sees it
+        outcome = Deferred(f"the mailer raised {type(error).__name__}")
+    yield from _answered(outcome, name, to)
+
+
+def _answered(outcome: object, name: str, to: str) -> Iterator[Finding]:
+    match outcome:
+        case Accepted(detail):
+            yield note(f"test mail to {to}: {name} accepted it{f': {detail}' if detail else ''}")
+        case Deferred(reason):
+            yield fault(f"test mail to {to}: not now, it would be tried again: {reason}")
+        case Failed(code, reason):
+            yield fault(f"test mail to {to}: refused for good with {code}: {reason}")
+        case _:
+            yield fault(f"test mail to {to}: {name} answered {type(outcome).__name__}, which is no outcome")
 
 
 def _tell(found: Sequence[Finding]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from engine.errors import ConfigurationError
+from web import conditions
 from web.bootstrap import Site, build, require_mailer
 from web.logs import set_up_logs
 from web.settings import read
@@ -52,9 +53,13 @@ def _check_port(host: str, port: int, option: str = "--port") -> None:
             ) from error
 
 
-def _warn_about_plugins(site: Site) -> None:
+def warn(site: Site) -> None:
+    """Log what works in part only: plugins that are not at work, and an address that others can listen to."""
     for failure in site.plugins.failures:
         logging.getLogger("tetsuzuki.plugins").error("%s", failure)
+    for check in (*conditions.chosen(site), conditions.address(site.settings)):
+        if check.state != "ok":
+            logging.getLogger("tetsuzuki").warning("%s: %s", check.name, check.detail)
 
 
 def _listening(host_default: str) -> Any:
@@ -80,7 +85,7 @@ def demo(host: str, port: int, var: Path) -> None:
     set_up_logs(settings.log_format, logging.WARNING)
     with heeded() as stop:
         site = build(settings, meanwhile=stop.check)
-        _warn_about_plugins(site)
+        warn(site)
         require_mailer(site)
         fill(site)
         stop.check()
@@ -112,7 +117,7 @@ def serve(host: str, port: int, no_worker: bool) -> None:
     set_up_logs(settings.log_format)
     with heeded() as stop:
         site = build(settings, works=not no_worker, meanwhile=stop.check)
-        _warn_about_plugins(site)
+        warn(site)
         require_mailer(site)
         run(site, host, port, stop)
 
@@ -143,7 +148,7 @@ def worker(metrics: tuple[str, int] | None) -> None:
     set_up_logs(settings.log_format)
     with heeded() as stop:
         site = build(settings, meanwhile=stop.check)
-        _warn_about_plugins(site)
+        warn(site)
         require_mailer(site)
         stop.check()
         with monitored(site, metrics):
