@@ -1,4 +1,4 @@
-"""The floor of `web_pages`: a bare Flask app that renders one template, behind the gunicorn settings of the site.
+"""The floor of `web_pages`: a bare Flask app that renders one template, behind the server of the site.
 
 Its template is the page that the site answered, with its text handed in by pieces, so that as much is escaped and
 joined as there is to read; `POST /` checks a password as the site does and hashes it, and does nothing else. It has no
@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, render_template, request
 from jinja2 import DictLoader
 
-from web.bootstrap import Site
-from web.server import Server
+from web.serving import Server
 from web.settings import Settings
-from web.stopping import heed
+from web.stopping import heeded
 from workflows import passwords
 from workflows.passwords import Hasher
 
@@ -65,24 +63,14 @@ def bare(pages: Path) -> Flask:
     return app
 
 
-class Bare(Server):
-    """gunicorn with the site's settings, before another app."""
-
-    def __init__(self, pages: Path, port: int) -> None:
-        self._pages = pages
-        standing_in = SimpleNamespace(settings=Settings(b""))
-        super().__init__(cast(Site, standing_in), "127.0.0.1", port, heed(), quiet=True)
-
-    def load(self) -> Any:
-        """The bare app."""
-        return bare(self._pages)
-
-    def _start(self, worker: Any) -> None:
-        pass
-
-    def _stop(self, server: Any, worker: Any) -> None:
-        pass
+def main(pages: Path, port: int) -> None:
+    """Serve them as the site is served, until a signal says stop."""
+    with heeded() as stop:
+        server = Server(bare(pages), "127.0.0.1", port, threads=Settings(b"").threads)
+        server.start()
+        stop.wait()
+        server.stop()
 
 
 if __name__ == "__main__":
-    Bare(Path(sys.argv[1]), int(sys.argv[2])).run()
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -54,7 +54,7 @@ def answering(
             try:
                 urllib.request.urlopen(address + path, timeout=5).close()
                 break
-            except OSError:  # gunicorn listens before it answers
+            except OSError:  # it does not answer yet
                 if time.monotonic() > end or process.poll() is not None:
                     raise SystemExit(f"{' '.join(command)} does not answer") from None
                 time.sleep(0.02)

@@ -1,7 +1,7 @@
 """Pages under load: requests a second that wrk gets with 64 connections, beside a bare Flask page of the same size.
 
-The site is a real `tetsuzuki serve` on a SQLite file, gunicorn with its default threads, timers and outbox in the same
-process. Beside it stands `bare_page` behind the same gunicorn settings: it renders a template that is as long and has
+The site is a real `tetsuzuki serve` on a SQLite file with its default threads, timers and outbox in the same
+process. Beside it stands `bare_page` behind the same server: it renders a template that is as long and has
 the same texts, without session, database or form. Both answer by turns, one process each, so each has the same core.
 
 - the log-in page, TOP of a customer with two contracts whose disk usage is known, and the application form;

@@ -47,6 +47,7 @@ from web.pages import (
     top,
     webhooks,
 )
+from web.serving import Limits
 from web.staff import faq as staff_faq
 from web.staff import notices as staff_notices
 from web.templating import PageEnvironment
@@ -158,7 +159,7 @@ def create_app(site: Site) -> Flask:
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        MAX_CONTENT_LENGTH=64 * 1024,
+        MAX_CONTENT_LENGTH=Limits.body,
         MAX_FORM_PARTS=32,
         BOOTSTRAP_SERVE_LOCAL=True,
         # The token is good for as long as the session that it is bound to: a form may stay open over lunch.

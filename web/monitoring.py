@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import hmac
 import json
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from socketserver import TCPServer, ThreadingMixIn
-from threading import Thread
 from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from web.guard import HEADERS
 from web.metrics import CONTENT_TYPE
 from web.readiness import Readiness
+from web.serving import Server
 
 if TYPE_CHECKING:
     from web.bootstrap import Site
@@ -29,6 +26,7 @@ _Answer = tuple[int, bytes, str, tuple[tuple[str, str], ...]]
 
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
+_THREADS = 2  # of a process without pages: for a probe, and for who asks for figures meanwhile
 _NOT_FOUND: _Answer = (404, b"There is nothing here.\n", _TEXT, ())
 
 
@@ -92,45 +90,15 @@ class Monitoring:
         return 200, metrics.text(), CONTENT_TYPE, ()
 
 
-class _Handler(WSGIRequestHandler):
-    """Logs nothing, and waits for nobody who says nothing."""
-
-    timeout = 10  # seconds
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Not logged: probes come every second."""
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-    def server_bind(self) -> None:
-        """Without the look-up of the own name, which may take seconds."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
-        self.setup_environ()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever hung up needs no answer."""
-
-
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
 @contextmanager
 def monitored(site: Site, address: tuple[str, int] | None) -> Iterator[None]:
     """While this lasts, a process without pages answers at (host, port); where that is None, nowhere."""
     if address is None:
         yield
         return
-    server = (_Server6 if ":" in address[0] else _Server)(address, _Handler)
-    server.set_app(Monitoring(site))
-    thread = Thread(target=server.serve_forever, name="monitoring", daemon=True)
-    thread.start()
+    server = Server(Monitoring(site), *address, threads=_THREADS, name="monitoring")
+    server.start()
     try:
         yield
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        server.stop()

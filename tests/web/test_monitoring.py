@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import psutil
 import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
@@ -27,6 +28,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.conftest import CHEAP, SECRET, SiteMaker, memory_plugin
 from tests.waiting import PATIENCE, until
 from tests.web.browser import Browser, add_customer
+from tests.web.stalled import Stalled, kinds
 from tests.web.wire import free_port
 from web.app import create_app
 from web.bootstrap import Site, build, plugins_of
@@ -413,6 +415,11 @@ def test_a_worker_tells_its_own_figures_and_stops_cleanly(tmp_path: Path) -> Non
         assert (status, figure(text, "tetsuzuki_database_up")) == (200, 1)
         assert figure(text, "process_open_fds") > 0
         assert get("/")[0] == 404
+        threads = psutil.Process(worker.pid).num_threads()
+        address = ("127.0.0.1", port)
+        with Stalled(address, kinds(f"127.0.0.1:{port}", "/healthz"), 24, pause=0.1).around():
+            assert get("/healthz")[0] == 200
+            assert psutil.Process(worker.pid).num_threads() <= threads  # a client costs none
         worker.send_signal(signal.SIGTERM)
         _, said = worker.communicate(timeout=PATIENCE)
     finally:

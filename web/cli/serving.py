@@ -41,7 +41,7 @@ _WELCOME = """
 
 
 def _check_port(host: str, port: int, option: str = "--port") -> None:
-    """Say at once when the address is taken, rather than after five tries of the server."""
+    """Say at once when the address is taken, rather than after everything else is there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,7 +102,7 @@ def demo(host: str, port: int, var: Path) -> None:
             )
         )
         sys.stdout.flush()
-        run(site, host, port, stop, quiet=True)
+        run(site, host, port, stop)
 
 
 @click.command(epilog="Example: TETSUZUKI_SMTP_URL=smtp://127.0.0.1:25 tetsuzuki serve --port 8000")

@@ -1,0 +1,23 @@
+"""HTTP/1.1 in front of a WSGI application: one thread waits for all bytes, the others answer.
+
+The rules of this folder:
+
+- A thread that answers never waits for a client. It gets a request that is there as a whole, body included, and gives
+  an answer back as a whole; the event loop alone receives and sends. So clients that begin and do not finish, or do not
+  take their answer, cost a socket and some memory each, and never a thread.
+- Everything that a client can make long has an end: bytes by `Limits`, and seconds counted from the beginning of what
+  is waited for, so that a byte now and then prolongs nothing.
+- Memory is bounded by the number of connections times what one of them may send, plus `Limits.unsent` for answers.
+  Where there are too many connections, or too much to send, the one that has waited longest for its client goes.
+- Nobody asks the application what is no request: framing and fields are read by llhttp (the parser of Node.js, through
+  httptools), strictly; what it leaves open is decided in `head`. A request that is refused is answered and not logged,
+  because its sender decides how often that happens.
+
+`limits` has the figures, `head` reads the head of a request, `application` asks the WSGI application, `connection` is
+one client, `clients` are all of them, `server` listens, starts and stops. Why no other server: docs/decisions/007.
+"""
+
+from web.serving.limits import Limits
+from web.serving.server import Server
+
+__all__ = ["Limits", "Server"]

@@ -1,0 +1,282 @@
+"""One client: its bytes become requests, and answers become bytes. All of it happens on the event loop's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NoReturn
+
+import httptools
+
+from web.serving.application import Answer, Request, refusal
+from web.serving.head import Fields, Head, RefusedRequest, read_head
+
+if TYPE_CHECKING:
+    from web.serving.clients import Clients
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
+_EARLY = 64 * 1024  # bytes of further requests; where more come, the client has to wait
+
+
+class Phase(Enum):
+    """What is waited for."""
+
+    WAITING = auto()  # the first byte of a request
+    HEAD = auto()  # the rest of its head
+    BODY = auto()  # the rest of its body
+    ANSWERING = auto()  # the application
+    SENDING = auto()  # the client, to take the answer
+    LINGERING = auto()  # the client, to stop sending: an answer is lost where its reader is cut off while it sends
+
+
+class Connection(asyncio.Protocol):
+    """A client's connection, from its beginning to its end.
+
+    `deadline` is when what is waited for must be there, by the loop's clock; the application has none. The methods
+    whose names begin with `on_` are the parser's callbacks.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._limits = clients.limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport
+        self._client = ("", 0)
+        self.phase = Phase.WAITING
+        self.deadline = 0.0
+        self.lost = False
+        self._received = 0  # bytes since the last request that came to its end
+        self._early = bytearray()
+        self._ready: deque[Request] = deque()
+        self._refusal: Answer | None = None  # for what came behind those that are ready
+        self._deaf = False  # what comes is no request any more
+        self._silent = False  # nothing comes any more
+        self._ends = False  # behind the answer
+        self._unsent = 0
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=0)  # so that `resume_writing` says that everything is sent
+        peer = transport.get_extra_info("peername")
+        self._client = (str(peer[0]), int(peer[1])) if peer else ("", 0)
+        self._enter(Phase.WAITING, self._limits.head_seconds)
+        self._clients.entered(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it. What the application is doing for it is done all the same."""
+        self.lost = True
+        self._clients.left(self, self._unsent)
+        self._unsent = 0
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still wait for an answer."""
+        self._deaf = self._silent = True
+        if self.phase not in (Phase.ANSWERING, Phase.SENDING):
+            self._transport.close()
+        return True  # the transport stays open
+
+    def end(self) -> None:
+        """Cut it off; the kernel too forgets what it holds for the client."""
+        wire = self._transport.get_extra_info("socket")
+        if wire is not None:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
+
+    def deadline_passed(self) -> None:
+        """Whoever has begun a request is told that it took too long."""
+        if self.phase in (Phase.HEAD, Phase.BODY):
+            self._transport.write(refusal(408).content)
+            self._transport.close()
+            self._enter(Phase.LINGERING, self._limits.linger_seconds)
+        else:
+            self.end()
+
+    def stop(self) -> None:
+        """The server stops: what has been asked is answered, and nothing more."""
+        self._ends = True
+        if self.phase is Phase.WAITING:
+            self._transport.close()
+        elif self.phase in (Phase.HEAD, Phase.BODY):
+            now = self._clients.now()
+            self.deadline = min(self.deadline, now + self._limits.begun_seconds)
+
+    def _enter(self, phase: Phase, seconds: float | None) -> None:
+        self.phase = phase
+        self.deadline = self._clients.now() + seconds if seconds is not None else float("inf")
+        self._clients.moved(self)
+
+    # Receiving
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the request that is waited for; what comes early is kept until its turn."""
+        if self._deaf:
+            return
+        if self.phase in (Phase.ANSWERING, Phase.SENDING):
+            self._early += data
+            if len(self._early) > _EARLY:
+                self._transport.pause_reading()
+            return
+        self._feed(data)
+        self._go_on()
+
+    def _feed(self, data: bytes) -> None:
+        if self.phase is Phase.WAITING:
+            self._enter(Phase.HEAD, self._limits.head_seconds)
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._deaf = True  # no other protocol is spoken here; what was asked is answered
+        except httptools.HttpParserError:  # of the callbacks too, which say themselves what is wrong
+            if not self._deaf:
+                self._refuse(400)
+        # The parser keeps a field until it is whole, and passes what stands beside the data of chunks over.
+        if self.phase is Phase.HEAD and self._received > self._limits.line + self._limits.head:
+            self._refuse(431)
+        elif self.phase is Phase.BODY and self._received > 4 * (self._limits.head + self._limits.body):
+            self._refuse(413)
+
+    def _refuse(self, status: int) -> None:
+        if not self._deaf:
+            self._deaf = True
+            self._refusal = refusal(status)
+
+    def _give_up(self, status: int | None) -> NoReturn:
+        """From within a callback: nothing behind this is read."""
+        if status is not None:
+            self._refuse(status)
+        self._deaf = True
+        raise RefusedRequest(status or 0)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        if len(self._ready) > self._limits.ahead:
+            self._give_up(400)
+        self._target = b""
+        self._fields: Fields = []
+        self._fields_size = 0
+        self._head: Head | None = None
+        self._body: list[bytes] = []
+        self._body_size = 0
+
+    def on_url(self, part: bytes) -> None:
+        """A part of the target."""
+        self._target += part
+        if len(self._target) > self._limits.line:
+            self._give_up(414)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field; behind the head it is one that follows a body in chunks, and nobody asks for those."""
+        self._fields_size += len(name) + len(value) + len(": \r\n")
+        if self._fields_size > self._limits.head or len(self._fields) >= self._limits.fields:
+            self._give_up(431)
+        self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        parser = self._parser
+        try:
+            self._head = read_head(
+                parser.get_method(), self._target, parser.get_http_version(), self._fields,
+                parser.should_keep_alive(), self._limits,
+            )  # fmt: skip
+        except RefusedRequest as refused:
+            self._give_up(refused.status)
+        self._fields = []
+        self._fields_size = 0
+        if (self._head.length or 0) > self._limits.body:
+            self._body_is_too_long(self._head, self._head.length)
+        if self._head.length != 0:
+            self._enter(Phase.BODY, self._limits.body_seconds)
+            if self._head.awaits_continue and not self._ready:
+                self._transport.write(_CONTINUE)
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        assert self._head is not None
+        self._body_size += len(part)
+        if self._body_size > self._limits.body:
+            self._body_is_too_long(self._head, self._body_size)
+        self._body.append(part)
+
+    def _body_is_too_long(self, head: Head, length: int | None) -> NoReturn:
+        """The application says so; what follows is not read."""
+        self._body = []
+        self._ready.append(Request(head, b"", self._client, too_long=length))
+        self._give_up(None)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        assert self._head is not None
+        self._ready.append(Request(self._head, b"".join(self._body), self._client))
+        self._body = []
+        self._received = 0
+        self.phase = Phase.WAITING  # until `_go_on`
+
+    # Answering
+
+    def _go_on(self) -> None:
+        """Have the next request answered; where there is none, wait for one."""
+        if self._transport.is_closing():
+            return
+        if self._ready:
+            self._enter(Phase.ANSWERING, None)
+            self._clients.ask(self, self._ready.popleft())
+        elif self._refusal is not None:
+            self._send(self._refusal)
+        elif self._deaf:
+            self._transport.close()
+        elif self.phase not in (Phase.HEAD, Phase.BODY):
+            self._enter(Phase.WAITING, self._limits.idle_seconds)
+
+    def answered(self, answer: Answer) -> None:
+        """The application has answered."""
+        if not self.lost:
+            self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        self._ends = self._ends or answer.last
+        self._transport.write(answer.content)
+        self._unsent = self._transport.get_write_buffer_size()
+        if self._unsent:
+            self._enter(Phase.SENDING, self._limits.sending_seconds(self._unsent))
+            self._clients.must_send(self._unsent)
+        else:
+            self._sent()
+
+    def resume_writing(self) -> None:
+        """The client has taken everything, as far as the kernel knows."""
+        if self.phase is Phase.SENDING:
+            self._clients.must_send(-self._unsent)
+            self._unsent = 0
+            self._sent()
+
+    def _sent(self) -> None:
+        if self._ends:
+            self._part()
+            return
+        self._enter(Phase.WAITING, self._limits.idle_seconds)
+        self._transport.resume_reading()
+        if self._early and not self._ready:
+            data, self._early = bytes(self._early), bytearray()
+            self._feed(data)
+        self._go_on()
+
+    def _part(self) -> None:
+        """Close the connection, so that whoever is still sending can read the answer first."""
+        if self._silent or not (self._deaf or self._early):
+            self._transport.close()
+            return
+        self._deaf = True
+        self._early = bytearray()
+        self._enter(Phase.LINGERING, self._limits.linger_seconds)
+        self._transport.write_eof()
+        self._transport.resume_reading()

@@ -1,0 +1,37 @@
+"""How much a client may send, and how long it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes are bytes, times are seconds.
+
+    `body` is to be the application's own limit: a longer body is not received, and the application is asked with its
+    length and without it, to say so in its own words.
+    """
+
+    line: int = 4094  # the first line of a request
+    head: int = 32 * KIB  # all fields of a request together, and those behind a body in chunks
+    fields: int = 100
+    body: int = 64 * KIB
+    ahead: int = 16  # further requests that came before the answer to the first
+    connections: int = 2000
+    unsent: int = 64 * KIB * KIB  # of all answers that wait for their readers
+
+    head_seconds: float = 20.0  # from the first byte of a request, or from the beginning of the connection
+    body_seconds: float = 60.0  # from the end of the head
+    idle_seconds: float = 15.0  # between two requests
+    send_seconds: float = 60.0  # for an answer, and a second more for each `slowest` bytes of it
+    slowest: int = 8 * KIB  # a second
+    linger_seconds: float = 5.0  # for what a client goes on sending behind the answer that refuses it
+    grace_seconds: float = 30.0  # for what is being answered when the server stops
+    begun_seconds: float = 3.0  # for requests of which a part had come by then
+
+    def sending_seconds(self, size: int) -> float:
+        """How long a client may take to receive so many bytes."""
+        return self.send_seconds + size / self.slowest
