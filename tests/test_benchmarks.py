@@ -34,6 +34,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             marks=pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"),
         ),
         ("patience", ["--rounds", "1", "--requests", "40", "--states", "10"], "the environments are silent"),
+        ("slow_clients", ["--number", "60", "--requests", "20", "--rounds", "1"], "among 60 stalled clients"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "", "--work", "start"], "a start with a mail (SQLite): "),
