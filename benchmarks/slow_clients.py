@@ -36,17 +36,35 @@ from web.serving import Limits
 LONG = "/bootstrap/static/css/bootstrap.min.css"
 _MOST_SLOWER = 3
 _MOST_MEGABYTES = 256
+_LOOK = 0.5  # seconds
+_BUSY = 20.0  # percent of a core
+_LONGEST_BEGIN = 20.0  # seconds
+
+
+def server_of(address: str) -> psutil.Process:
+    """The process that answers there."""
+    port = urlsplit(address).port
+    (server,) = (
+        process
+        for process in psutil.Process().children()
+        if any(one.laddr.port == port for one in process.net_connections("tcp") if not one.raddr)
+    )
+    return server
 
 
 @contextmanager
-def stalled(port: int, number: int) -> Iterator[None]:
-    """While this lasts, so many connections stand there."""
-    command = [sys.executable, "-m", "tests.web.stalled", str(port), LONG, "--number", str(number)]
+def stalled(address: str, number: int) -> Iterator[None]:
+    """While this lasts, so many connections stand there, and the slow readers among them have been answered once."""
+    port = str(urlsplit(address).port)
+    command = [sys.executable, "-m", "tests.web.stalled", port, LONG, "--number", str(number)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "all there\n"
+        server, end = server_of(address), time.monotonic() + _LONGEST_BEGIN
+        while server.cpu_percent(_LOOK) > _BUSY and time.monotonic() < end:
+            pass
         yield
     finally:
         process.stdin.close()
@@ -72,7 +90,6 @@ def p99(address: str, page: Page, number: int) -> float:
 
 def beside_stalled(address: str, pages: tuple[Page, ...], number: int, requests: int, rounds: int) -> Iterator[Figure]:
     """Each page with and without them, by turns."""
-    port = urlsplit(address).port or 80
     alone: dict[str, list[float]] = {page.name: [] for page in pages}
     beside: dict[str, list[float]] = {page.name: [] for page in pages}
     for page in pages:
@@ -80,7 +97,7 @@ def beside_stalled(address: str, pages: tuple[Page, ...], number: int, requests:
     for _ in range(rounds):
         for page in pages:
             alone[page.name].append(p99(address, page, requests))
-        with stalled(port, number):
+        with stalled(address, number):
             for page in pages:
                 beside[page.name].append(p99(address, page, requests))
     for page in pages:
@@ -114,11 +131,7 @@ async def send_bodies(address: str, number: int) -> None:
 
 def memory_for_bodies(address: str, number: int) -> Figure:
     """The memory of the server at its highest, against what it was before."""
-    (server,) = (
-        process
-        for process in psutil.Process().children()
-        if any(one.laddr.port == urlsplit(address).port for one in process.net_connections("tcp") if not one.raddr)
-    )
+    server = server_of(address)
     before = server.memory_info().rss
     asyncio.run(send_bodies(address, number))
     highest = next(

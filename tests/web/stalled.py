@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from threading import Event, Thread
 
 _RECEIVES = 4096  # bytes that the kernel takes for a slow reader
@@ -59,7 +60,7 @@ class Stalled:
     def run(self) -> None:
         """Open all, then go on until `stop`."""
         missing = deque(self.kinds[n % len(self.kinds)] for n in range(self.number))
-        due: deque[tuple[float, socket.socket]] = deque()
+        due: list[tuple[float, int, socket.socket]] = []  # a heap
         with selectors.EpollSelector() as selector:
             while not self._stop.is_set():
                 for _ in range(min(_OPENED_AT_ONCE, len(missing))):
@@ -68,7 +69,9 @@ class Stalled:
                         break
                     selector.register(wire, selectors.EVENT_READ)
                     self._open[wire] = missing.popleft()
-                    due.append((time.monotonic() + self.pause, wire))
+                    # Each at a moment of its own: they know nothing of each other.
+                    first = self.pause * (len(self._open) % self.number) / self.number
+                    heappush(due, (time.monotonic() + first, id(wire), wire))
                 if not missing:
                     self._all_there.set()
                 for key, _ in selector.select(0.01):
@@ -80,10 +83,10 @@ class Stalled:
                         missing.append(self._forget(selector, wire))
                 now = time.monotonic()
                 while due and due[0][0] <= now:
-                    _, wire = due.popleft()
+                    _, _, wire = heappop(due)
                     if wire in self._open:
                         if self._goes_on(wire):
-                            due.append((now + self.pause, wire))
+                            heappush(due, (now + self.pause, id(wire), wire))
                         else:
                             missing.append(self._forget(selector, wire))
         for wire in self._open:

@@ -7,11 +7,12 @@ The rules of this folder:
   take their answer, cost a socket and some memory each, and never a thread.
 - Everything that a client can make long has an end: bytes by `Limits`, and seconds counted from the beginning of what
   is waited for, so that a byte now and then prolongs nothing.
-- Memory is bounded by the number of connections times what one of them may send, plus `Limits.unsent` for answers.
-  Where there are too many connections, or too much to send, the one that has waited longest for its client goes.
-- Nobody asks the application what is no request: framing and fields are read by llhttp (the parser of Node.js, through
-  httptools), strictly; what it leaves open is decided in `head`. A request that is refused is answered and not logged,
-  because its sender decides how often that happens.
+- Memory is bounded: for each connection by what one of them may send (a body, and 64 KiB each of requests that are
+  ready and of bytes that came early), for all answers together by `Limits.unsent`. Where there are too many
+  connections, or too much to send, the one that has waited longest for its client goes.
+- Nobody asks the application what is no request: framing and fields are read by llhttp (the parser of Node.js, by way
+  of httptools), strictly; what it leaves open is decided in `head`. A request that is refused is answered and not
+  logged, because its sender decides how often that happens.
 
 `limits` has the figures, `head` reads the head of a request, `application` asks the WSGI application, `connection` is
 one client, `clients` are all of them, `server` listens, starts and stops. Why no other server: docs/decisions/007.

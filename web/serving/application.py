@@ -89,7 +89,7 @@ class Application:
                 if hasattr(parts, "close"):
                     parts.close()
             return _put_together(said, b"".join(said.written) + body, request)
-        except Exception:
+        except BaseException:  # the thread must live on
             log.exception("error while answering %s", request.head.method)  # without the path: it may be a secret
             return refusal(500)
 

@@ -13,6 +13,7 @@ from web.serving.limits import Limits
 Asked = tuple[Connection, Request]
 
 _PAUSE = 0.5  # seconds between two looks at the deadlines
+_AT_ONCE = 64 * 1024  # bytes that are taken from a client in one step
 _UNFINISHED = (Phase.WAITING, Phase.HEAD, Phase.BODY, Phase.LINGERING)
 
 
@@ -30,6 +31,7 @@ class Clients:
         self._unsent = 0
         self._stopping = False
         self._nobody = asyncio.Event()
+        self.buffer = bytearray(_AT_ONCE)
         self.now = self._loop.time
 
     def __len__(self) -> int:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
-_EARLY = 64 * 1024  # bytes of further requests; where more come, the client has to wait
 
 
 class Phase(Enum):
@@ -33,7 +32,7 @@ class Phase(Enum):
     LINGERING = auto()  # the client, to stop sending: an answer is lost where its reader is cut off while it sends
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """A client's connection, from its beginning to its end.
 
     `deadline` is when what is waited for must be there, by the loop's clock; the application has none. The methods
@@ -73,6 +72,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it. What the application is doing for it is done all the same."""
         self.lost = True
+        self._leave()
+
+    def _leave(self) -> None:
         self._clients.left(self, self._unsent)
         self._unsent = 0
 
@@ -89,6 +91,7 @@ class Connection(asyncio.Protocol):
         if wire is not None:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
+        self._leave()
 
     def deadline_passed(self) -> None:
         """Whoever has begun a request is told that it took too long."""
@@ -96,6 +99,8 @@ class Connection(asyncio.Protocol):
             self._transport.write(refusal(408).content)
             self._transport.close()
             self._enter(Phase.LINGERING, self._limits.linger_seconds)
+        elif self.phase is Phase.WAITING:
+            self._transport.close()
         else:
             self.end()
 
@@ -115,17 +120,21 @@ class Connection(asyncio.Protocol):
 
     # Receiving
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the request that is waited for; what comes early is kept until its turn."""
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """One for all clients, because what comes is taken out of it at once."""
+        return self._clients.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes of the request that is waited for. What comes before its turn is kept, and the client then waits."""
         if self._deaf:
             return
+        data = bytes(memoryview(self._clients.buffer)[:nbytes])
         if self.phase in (Phase.ANSWERING, Phase.SENDING):
             self._early += data
-            if len(self._early) > _EARLY:
-                self._transport.pause_reading()
-            return
-        self._feed(data)
-        self._go_on()
+            self._transport.pause_reading()
+        else:
+            self._feed(data)
+            self._go_on()
 
     def _feed(self, data: bytes) -> None:
         if self.phase is Phase.WAITING:

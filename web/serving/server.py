@@ -23,6 +23,7 @@ from web.serving.limits import Limits
 log = logging.getLogger("tetsuzuki.http")
 
 _BACKLOG = 1024  # connections that the kernel holds until they are taken
+_LEAST_GRACE = 0.5  # seconds for a thread to see that nothing more comes
 _OTHER_FILES = 256  # that the process has open beside its connections
 
 
@@ -62,7 +63,7 @@ class Server:
         for _ in self._answering:
             self._asked.put(None)
         for thread in self._answering:  # for those too whose clients have gone: what they write is to be whole
-            thread.join(max(0.0, end - monotonic()))
+            thread.join(max(_LEAST_GRACE, end - monotonic()))
         if late := sum(thread.is_alive() for thread in self._answering):
             log.warning("stopped while %d requests were still being answered", late)
 
