@@ -226,7 +226,7 @@ def test_the_setting_wires_it_and_sends_when_the_site_is_closed(
 def test_a_server_that_is_told_to_stop_sends_its_last_spans_first(
     collector: Collector, sqlite_url: str, tmp_path: Path
 ) -> None:
-    """`tetsuzuki serve` forks; the thread that sends must live in the process that answers."""
+    """By a thread of the process that answers."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     environ = {
