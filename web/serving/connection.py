@@ -110,8 +110,9 @@ class Connection(asyncio.BufferedProtocol):
         if self.phase is Phase.WAITING:
             self._transport.close()
         elif self.phase in (Phase.HEAD, Phase.BODY):
-            now = self._clients.now()
-            self.deadline = min(self.deadline, now + self._limits.begun_seconds)
+            self.deadline = min(self.deadline, self._clients.now() + self._limits.begun_seconds)
+        elif self.phase is Phase.SENDING:
+            self.deadline = min(self.deadline, self._clients.now() + self._limits.taken_seconds)
 
     def _enter(self, phase: Phase, seconds: float | None) -> None:
         self.phase = phase

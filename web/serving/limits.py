@@ -31,6 +31,7 @@ class Limits:
     linger_seconds: float = 5.0  # for what a client goes on sending behind the answer that refuses it
     grace_seconds: float = 30.0  # for what is being answered when the server stops
     begun_seconds: float = 3.0  # for requests of which a part had come by then
+    taken_seconds: float = 10.0  # for answers of which a part had been taken by then
 
     def sending_seconds(self, size: int) -> float:
         """How long a client may take to receive so many bytes."""
