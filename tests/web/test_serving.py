@@ -9,7 +9,7 @@ import pytest
 
 from tests.waiting import until
 from tests.web.requests_on_the_wire import MALFORMED, REFUSALS, UNUSUAL, exchanged, statuses
-from tests.web.sockets import CLOSE, HEAD, Caller, Recorder, body_of, get, served
+from tests.web.sockets import CLOSE, HEAD, LONG, Caller, Recorder, body_of, get, served
 
 
 @pytest.fixture
@@ -201,3 +201,21 @@ def test_what_follows_a_last_request_is_not_answered(app: Recorder) -> None:
     with served(app) as address:
         assert statuses(exchanged(address, HEAD + CLOSE + b"GET /more HTTP/1.1\r\nHost: {host}\r\n\r\n")) == [200]
     assert [asked["PATH_INFO"] for asked in app.asked] == ["/"]
+
+
+def test_long_answer_arrives_whole_and_the_connection_lives_on(app: Recorder) -> None:
+    """The kernel takes a part of it at once, and the rest when its reader has made room."""
+    with served(app) as address, Caller(address, receives=65536) as caller:
+        caller.say(b"GET /long HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        until(lambda: app.asked, "the request")
+        caller.say(b"GET /again HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        heard = caller.hear(b"/again")
+        caller.say(b"GET /last HTTP/1.1\r\nHost: {host}\r\n" + CLOSE)
+        caller.hear(b"/last")
+    assert heard.count(b"x" * 1024) == LONG // 1024
+    assert statuses(heard) == [200, 200]
+
+
+def test_long_last_answer_arrives_whole(app: Recorder) -> None:
+    with served(app) as address:
+        assert body_of(get(address, "/long")) == b"x" * LONG
