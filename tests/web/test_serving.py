@@ -197,6 +197,20 @@ def test_what_comes_while_the_application_answers_has_its_turn(app: Recorder) ->
     assert app.bodies == [b"", b"hello"]
 
 
+def test_body_whose_request_came_with_another_one_is_read_to_its_end(app: Recorder) -> None:
+    """It is longer than a head may be, and its client asks whether to send it."""
+    body = b"z" * 60_000
+    head = b"POST /next HTTP/1.1\r\nHost: {host}\r\nContent-Length: 60000\r\nExpect: 100-continue\r\n\r\n"
+    with served(app) as address, Caller(address) as caller:
+        caller.say(b"GET /first HTTP/1.1\r\nHost: {host}\r\n\r\n" + head)
+        heard = caller.hear(b"100 Continue\r\n\r\n")
+        for part in range(0, len(body), 6_000):
+            caller.say(body[part : part + 6_000])
+        heard += caller.hear(b"/next")
+    assert statuses(heard) == [200, 200]
+    assert app.bodies == [b"", body]
+
+
 def test_what_follows_a_last_request_is_not_answered(app: Recorder) -> None:
     with served(app) as address:
         assert statuses(exchanged(address, HEAD + CLOSE + b"GET /more HTTP/1.1\r\nHost: {host}\r\n\r\n")) == [200]

@@ -48,6 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         self.phase = Phase.WAITING
         self.deadline = 0.0
         self.lost = False
+        self._reading = Phase.WAITING  # what the parser waits for: the same, but while there is an answer to be given
         self._received = 0  # bytes since the last request that came to its end
         self._early = bytearray()
         self._ready: deque[Request] = deque()
@@ -138,8 +139,6 @@ class Connection(asyncio.BufferedProtocol):
             self._go_on()
 
     def _feed(self, data: bytes) -> None:
-        if self.phase is Phase.WAITING:
-            self._enter(Phase.HEAD, self._limits.head_seconds)
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -149,9 +148,9 @@ class Connection(asyncio.BufferedProtocol):
             if not self._deaf:
                 self._refuse(400)
         # The parser keeps a field until it is whole, and passes what stands beside the data of chunks over.
-        if self.phase is Phase.HEAD and self._received > self._limits.line + self._limits.head:
+        if self._reading is Phase.HEAD and self._received > self._limits.line + self._limits.head:
             self._refuse(431)
-        elif self.phase is Phase.BODY and self._received > 4 * (self._limits.head + self._limits.body):
+        elif self._reading is Phase.BODY and self._received > 4 * (self._limits.head + self._limits.body):
             self._refuse(413)
 
     def _refuse(self, status: int) -> None:
@@ -170,6 +169,7 @@ class Connection(asyncio.BufferedProtocol):
         """The first byte of a request."""
         if len(self._ready) > self._limits.ahead:
             self._give_up(400)
+        self._reading = Phase.HEAD
         self._target = b""
         self._fields: Fields = []
         self._fields_size = 0
@@ -204,10 +204,7 @@ class Connection(asyncio.BufferedProtocol):
         self._fields_size = 0
         if (self._head.length or 0) > self._limits.body:
             self._body_is_too_long(self._head, self._head.length)
-        if self._head.length != 0:
-            self._enter(Phase.BODY, self._limits.body_seconds)
-            if self._head.awaits_continue and not self._ready:
-                self._transport.write(_CONTINUE)
+        self._reading = Phase.BODY
 
     def on_body(self, part: bytes) -> None:
         """A part of the body."""
@@ -229,7 +226,7 @@ class Connection(asyncio.BufferedProtocol):
         self._ready.append(Request(self._head, b"".join(self._body), self._client))
         self._body = []
         self._received = 0
-        self.phase = Phase.WAITING  # until `_go_on`
+        self._reading = Phase.WAITING
 
     # Answering
 
@@ -244,8 +241,18 @@ class Connection(asyncio.BufferedProtocol):
             self._send(self._refusal)
         elif self._deaf:
             self._transport.close()
-        elif self.phase not in (Phase.HEAD, Phase.BODY):
-            self._enter(Phase.WAITING, self._limits.idle_seconds)
+        elif self.phase is not self._reading:
+            self._wait_for_the_rest()
+
+    def _wait_for_the_rest(self) -> None:
+        seconds = {
+            Phase.WAITING: self._limits.idle_seconds,
+            Phase.HEAD: self._limits.head_seconds,
+            Phase.BODY: self._limits.body_seconds,
+        }
+        self._enter(self._reading, seconds[self._reading])
+        if self._reading is Phase.BODY and self._head is not None and self._head.awaits_continue and not self._body:
+            self._transport.write(_CONTINUE)
 
     def answered(self, answer: Answer) -> None:
         """The application has answered."""
@@ -273,7 +280,6 @@ class Connection(asyncio.BufferedProtocol):
         if self._ends:
             self._part()
             return
-        self._enter(Phase.WAITING, self._limits.idle_seconds)
         self._transport.resume_reading()
         if self._early and not self._ready:
             data, self._early = bytes(self._early), bytearray()
