@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+HISTORY, LINKS, REQUESTS = "tetsuzuki history", "tetsuzuki links", "tetsuzuki requests"  # the engine's purposes
+
 _SALT = b"tetsuzuki fingerprint"
 _SHOWN = 8  # characters of a fingerprint that people read: 32 bits tell a handful of keys apart
 

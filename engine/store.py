@@ -135,7 +135,7 @@ def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
         if not path:
             raise ConfigurationError("DATABASE_URL: sqlite:/// needs a path, as in sqlite:///var/tetsuzuki.db")
         if path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with suppress(OSError):  # SQLite says it better
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds what is personal
         from engine.sqlite import SqliteDatabase

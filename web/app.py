@@ -155,6 +155,9 @@ def create_app(site: Site) -> Flask:
     app = Pages("web", static_folder="static", template_folder="templates")
     app.secret_key = settings.secret_key
     app.config.update(
+        SECRET_KEY_FALLBACKS=list(settings.old_secret_keys),
+        # Flask-WTF knows no fallbacks; itsdangerous takes several keys, the newest last.
+        WTF_CSRF_SECRET_KEY=[*reversed(settings.old_secret_keys), settings.secret_key],
         SESSION_COOKIE_NAME=cookies.SESSION.name(secure),
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,

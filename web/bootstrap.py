@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from socket import gethostname
@@ -19,6 +19,8 @@ from engine.definition import Workflow
 from engine.delivery import Mailer
 from engine.dispatch import Dispatcher
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
+from engine.keyring import Keyring
+from engine.known_keys import watch
 from engine.mail import Renderer
 from engine.migrate import migrate
 from engine.observe import Both, forget_traces
@@ -30,6 +32,7 @@ from engine.store import Clock, SiteDatabase, open_database
 from engine.text import Text
 from web.metrics import Metrics
 from web.settings import KEYS, Settings
+from web.unlocking import unlock
 from workflows import hookspecs, troubles
 from workflows.access import Access
 from workflows.breakers import PLACES, Breakers
@@ -37,7 +40,7 @@ from workflows.catalogue import Catalogue, Organisation
 from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
 from workflows.notices.channels import Distribution
 from workflows.passwords import Hasher
-from workflows.registry import MIGRATIONS, WORKFLOWS, effect_handlers
+from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS, effect_handlers
 from workflows.services import ReviewPolicy, Services
 from workflows.staff import Staff
 from workflows.throttle import Throttles
@@ -156,15 +159,16 @@ def build(
     meanwhile: Callable[[], object] = lambda: None,
     times: Times | None = None,
     breakers: Breakers | None = None,
+    looks: bool = False,
 ) -> Site:
     """Open the database, bring it up to date, check every definition, load the plugins.
 
     `meanwhile` is called between steps, and again and again while another process migrates; what it raises ends all.
     `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat leaves timers and
     outbox to other processes, which needs a database that they share. `times` and `breakers` replace how long plugins
-    are waited for. Raises ConfigurationError, InvalidDefinition, DefinitionChanged. A plugin that cannot be loaded is
-    in `plugins.failures` and stops nothing; a wrong setting of a plugin, or one that names nothing that a plugin adds,
-    is a SettingsError.
+    are waited for. With `looks` no secret key is made or written down. Raises ConfigurationError, WrongSecretKey,
+    InvalidDefinition, DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing; a
+    wrong setting of a plugin, or one that names nothing that a plugin adds, is a SettingsError.
     """
     meanwhile()
     organisation = organisation_of(settings)
@@ -176,17 +180,19 @@ def build(
     meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)
     now = clock or db.now
+    check_definitions(workflows, frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()}))
+    migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
+    keyring = unlock(db, settings, now, looks=looks)
+    settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
+    release(db, workflows)
+    meanwhile()
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     breakers = breakers or Breakers(places=max(1, min(PLACES, settings.threads // 2)))
     breakers.told = Teller(worker, now)
-    services = _services(settings, organisation, catalogue, plugins, now, breakers, times or _times(plugins))
+    services = _services(settings, keyring, organisation, catalogue, plugins, now, breakers, times or _times(plugins))
     handlers = {**effect_handlers(services), **plugins.effect_handlers()}
-    check_definitions(workflows, frozenset({"mail", *handlers}))
-    migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
-    release(db, workflows)
-    meanwhile()
     options: dict[str, Any] = {"lease": _lease(plugins.mailers().values()), **(engine_options or {})}
-    engine = Engine(db, workflows, secret=settings.secret_key, clock=clock, worker=worker, site=services, **options)
+    engine = Engine(db, workflows, secret=keyring, clock=clock, worker=worker, site=services, **options)
     renderer = Renderer(
         base_url=settings.base_url,
         sender=organisation.mail_from,
@@ -202,9 +208,9 @@ def build(
     engine.render = renderer.preview
     dispatcher = Dispatcher(engine, renderer, mailers=plugins.mailers(), mailer=_mailer(settings), handlers=handlers)
     hasher = Hasher(*settings.password_cost)
-    throttles = Throttles(settings.secret_key, now)
+    throttles = Throttles(keyring, now)
     access = Access(
-        settings.secret_key,
+        keyring,
         hasher,
         catalogue,
         throttles,
@@ -212,12 +218,17 @@ def build(
         organisation=organisation,
         zone=ZoneInfo(settings.timezone),
     )
-    staff = Staff(settings.secret_key, hasher, services.vault, throttles, now, organisation=organisation)
+    staff = Staff(keyring, hasher, services.vault, throttles, now, organisation=organisation)
     metrics = Metrics(engine, db, breakers) if settings.metrics_token is not None else None
     tracing = _tracing(engine) if settings.tracing else None
     engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
-    chores: list[Callable[[], object]] = [access.purge, staff.purge, Keeper(engine)]
-    chores.append(lambda: forget_troubles(now()))
+    chores: list[Callable[[], object]] = [
+        partial(watch, db, keyring, now),
+        access.purge,
+        staff.purge,
+        Keeper(engine),
+        lambda: forget_troubles(now()),
+    ]
     if tracing is not None:
         chores.append(partial(forget_traces, engine))
     heartbeat = _heartbeat(db, engine, dispatcher, tuple(chores), works)
@@ -267,6 +278,7 @@ def _times(plugins: Plugins) -> Times:
 
 def _services(
     settings: Settings,
+    keyring: Keyring,
     organisation: Organisation,
     catalogue: Catalogue,
     plugins: Plugins,
@@ -284,7 +296,7 @@ def _services(
         organisation=organisation,
         calendar=BusinessCalendar.from_settings(settings.calendar, ZoneInfo(settings.timezone)),
         review=ReviewPolicy.from_settings(settings.review),
-        vault=Vault(settings.secret_key),
+        vault=Vault(keyring),
         clock=clock,
         billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,
         disk_usage=GuardedUsage(source, breakers.make(troubles.USAGE, settings.disk_usage)) if source else None,

@@ -73,7 +73,8 @@ def language(text: str) -> str:
 
 
 def _applications() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.secret_key or "", salt="applications of this browser")
+    keys = [*reversed(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key or ""]  # newest last
+    return URLSafeTimedSerializer(keys, salt="applications of this browser")
 
 
 def applied_here() -> tuple[int, ...]:

@@ -1,11 +1,11 @@
 """Is this process fit to be sent requests? What `/readyz` says.
 
 A check that fails takes the process out of the load balancer, so only what makes its answers wrong or impossible does:
-a database that is away, read-only or full, tables of another version, a definition that is missing, no mailer, or
-another plugin's part that a setting names and that is not there. A plugin that is not configured or failed to load is
-shown and never fails: all that it does not add works. Nor does it fail that timers or mails are late, or that incidents
-are open: every web process would go at once, although each of them answers, and nobody's mail would be sooner for it.
-Alerts on `/metrics` are for that.
+a database that is away, read-only or full, tables of another version, another secret key than the database's, a
+definition that is missing, no mailer, or another plugin's part that a setting names and that is not there. A plugin
+that is not configured or failed to load is shown and never fails: all that it does not add works. Nor does it fail that
+timers or mails are late, or that incidents are open: every web process would go at once, although each of them answers,
+and nobody's mail would be sooner for it. Alerts on `/metrics` are for that.
 
 Strangers may read it, so it names checks and numbers and no address, path or message of a library: those are in the
 log, once for each change.
@@ -19,6 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from engine.backlog import Backlog, backlog
+from engine.known_keys import known, wrong
 from engine.migrate import pending
 from engine.runtime import Engine
 from web import conditions
@@ -51,6 +52,7 @@ class Readiness:
         self._glance = Glance(site.db, self._ask)
         self._thorough: tuple[float, tuple[Check, ...]] | None = None
         self._last = ""
+        self._wrong_key = ""
 
     def checks(self) -> tuple[Check, ...]:
         """All of them, in at most a few seconds, whatever the database does."""
@@ -87,7 +89,8 @@ class Readiness:
         now = monotonic()
         if self._thorough is None or self._thorough[0] < now - _THOROUGH_EVERY:
             storage = conditions.storage(self._site.settings)
-            self._thorough = (now, (self._migrations(), _definitions(self._site.engine), storage))
+            fixed = self._migrations(), self._secret_key(), _definitions(self._site.engine), storage
+            self._thorough = (now, fixed)
         return (Check("database", "ok"), *self._thorough[1], *_late(waiting), _incidents(waiting))
 
     def _migrations(self) -> Check:
@@ -95,6 +98,15 @@ class Readiness:
         if steps:
             return Check("migrations", "failed", f"not applied: {', '.join(steps)}; run tetsuzuki migrate")
         return Check("migrations", "ok")
+
+    def _secret_key(self) -> Check:
+        reason = wrong(known(self._site.db), self._site.engine.keyring)
+        if reason and reason != self._wrong_key:
+            log.error("%s", reason)
+        self._wrong_key = reason
+        if reason:
+            return Check("secret_key", "failed", "this process has not the database's key; see tetsuzuki doctor")
+        return Check("secret_key", "ok")
 
 
 def _definitions(engine: Engine) -> Check:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -25,6 +24,7 @@ from engine.config_tables import NOT_A_KEY, Checked, Key, Tables, keys, read_key
 from engine.configuration import NOTHING, Place, Problem, Reading, Value, Wrong, one_line
 from engine.definition import Secret
 from engine.errors import ConfigurationError, SettingsError
+from engine.keyring import Keyring
 from engine.kinds import (
     as_path,
     checked_secret,
@@ -40,13 +40,13 @@ from engine.kinds import (
     writable,
     zone,
 )
+from web import secret_keys
 from workflows.catalogue import Catalogue, Organisation
 from workflows.services import ReviewPolicy
 
 PREFIX = "TETSUZUKI_"
 DEFAULT_FILE = "tetsuzuki.toml"
 LOG_FORMATS = ("text", "json")
-_SHORTEST_KEY = 32
 _SHORTEST_TOKEN = 16
 _MOST_BYTES = 1_000_000  # of a file
 _NEARLY = 0.87  # how like a variable's name must be to be taken for a misspelt one (difflib's ratio)
@@ -103,7 +103,6 @@ def _cost(given: Any) -> tuple[int, int, int]:
     return passes, memory, lanes
 
 
-_SECRET_KEY = secret(f"at least {_SHORTEST_KEY} characters", rf"[\s\S]{{{_SHORTEST_KEY},}}")
 _TOKEN = secret(
     f"{_SHORTEST_TOKEN} or more letters, digits and -._~+/=, without spaces",
     rf"[A-Za-z0-9._~+/=-]{{{_SHORTEST_TOKEN},}}",  # what a header can carry (RFC 6750 §2.1)
@@ -121,9 +120,11 @@ class Settings:
     register. `trusted_proxies` is how many reverse proxies stand in front, whose X-Forwarded headers are believed.
     `tracing` sends OpenTelemetry spans, where OTEL_… in the environment says. `metrics_token` opens `/metrics`;
     without one there is no such page. `sources` says of each key that was set in which file or variable it stands.
+    `secret_key` seals and signs, `old_secret_keys` (newest first) verify what was sealed before; it is empty where a
+    single machine has none yet, which `build` then makes (`web.unlocking`).
     """
 
-    secret_key: Annotated[bytes, _SECRET_KEY] = field(repr=False)
+    secret_key: Annotated[bytes, secret_keys.KIND] = field(repr=False)
     database_url: Annotated[str, checked_secret("sqlite:///path or postgresql://user@host/name", _database_url)] = (
         field(default="sqlite:///var/tetsuzuki.db", repr=False)
     )
@@ -151,7 +152,13 @@ class Settings:
         field(default_factory=dict)
     )
     demo: bool = field(default=False, metadata=NOT_A_KEY)
+    old_secret_keys: tuple[bytes, ...] = field(default=(), repr=False, metadata=NOT_A_KEY)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False, metadata=NOT_A_KEY)
+
+    @property
+    def keyring(self) -> Keyring | None:
+        """The secret keys, newest first; None where there is none yet."""
+        return Keyring((self.secret_key, *self.old_secret_keys)) if self.secret_key else None
 
     def place(self, key: str) -> Place:
         """Where a key of the top level stands."""
@@ -183,7 +190,8 @@ def read(environ: Mapping[str, str] | None = None, file: Path | None = None, **o
         values["base_url"] = values["base_url"].rstrip("/")
     reading.check()
     var = Path(values.get("var", Settings.var))
-    values["secret_key"] = _secret_key(values.get("secret_key"), str(values.get("database_url", "sqlite:")), var)
+    found = _secret_keys(values.get("secret_key"), str(values.get("database_url", "sqlite:")), var)
+    values["secret_key"], values["old_secret_keys"] = (found[0] if found else b""), found[1:]
     return Settings(**values, sources={name: source for name, source in sources.items() if name not in overrides})
 
 
@@ -261,43 +269,13 @@ def _unreadable(path: Path, why: str) -> SettingsError:
     return SettingsError([Problem(Place(one_line(str(path))), f": expected a TOML file in UTF-8 ({why})")])
 
 
-def _secret_key(given: Any, database_url: str, var: Path) -> bytes:
-    """The given key; else, on a single machine, the one in `var/secret.key`, made on the first start."""
-    if isinstance(given, bytes):
-        return given
+def _secret_keys(given: Any, database_url: str, var: Path) -> tuple[bytes, ...]:
+    """The given keys, newest first; else, on a single machine, those of `var/secret.key`; none where there is none."""
     if given:
-        if len(given) < _SHORTEST_KEY:
-            raise ConfigurationError(f"SECRET_KEY: at least {_SHORTEST_KEY} characters, got {len(given)}")
-        return str(given).encode()
+        return (given,) if isinstance(given, bytes) else tuple(given)
     if database_url.startswith(("postgresql:", "postgres:")):
         raise ConfigurationError(
             "SECRET_KEY: several machines need the same key: set TETSUZUKI_SECRET_KEY, "
             'for instance to what `python -c "import secrets; print(secrets.token_hex(32))"` prints'
         )
-    path = var / "secret.key"
-    var.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        _write_key(path)
-    key = path.read_text().strip().encode()
-    if len(key) < _SHORTEST_KEY:
-        raise ConfigurationError(f"{path}: at least {_SHORTEST_KEY} characters, got {len(key)}")
-    return key
-
-
-def _write_key(path: Path) -> None:
-    """A new key, there as a whole or not at all; of several that start at once the first one's stays."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    return secret_keys.from_file(var)

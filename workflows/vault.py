@@ -39,11 +39,27 @@ class Vault:
 
     def open(self, sealed: str, purpose: str) -> Secret:
         """The text again. Raises Unreadable where it was changed, or sealed with another secret or purpose."""
-        try:
-            raw = urlsafe_b64decode(sealed)
-        except ValueError as error:
-            raise Unreadable from error
         for aead in self._aeads:
             with suppress(InvalidTag, ValueError):
-                return Secret(aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode()).decode())
+                return _opened(aead, sealed, purpose)
         raise Unreadable
+
+    def opens(self, sealed: str, purpose: str) -> bool:
+        """Whether any of the secrets opens it."""
+        try:
+            self.open(sealed, purpose)
+        except Unreadable:
+            return False
+        return True
+
+    def is_newest(self, sealed: str, purpose: str) -> bool:
+        """Whether it was sealed with the newest secret."""
+        with suppress(InvalidTag, ValueError):
+            _opened(self._aeads[0], sealed, purpose)
+            return True
+        return False
+
+
+def _opened(aead: AESGCM, sealed: str, purpose: str) -> Secret:
+    raw = urlsafe_b64decode(sealed)
+    return Secret(aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode()).decode())

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from engine.errors import ConfigurationError, SettingsError
+from engine.keyring import Keyring
+from web import secret_keys
 from web.settings import PREFIX, Settings, read
 
 KEY = "k" * 32
@@ -188,15 +190,77 @@ def test_a_secret_is_not_in_the_repr(tmp_path: Path) -> None:
 # -- SECRET_KEY --------------------------------------------------------------------------------------------------------
 
 
+def test_reading_the_settings_never_makes_a_secret_key(tmp_path: Path) -> None:
+    found = settings(tmp_path)
+    assert (found.secret_key, found.keyring) == (b"", None)
+    assert not (tmp_path / "var").exists()
+
+
 def test_the_secret_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    first = settings(tmp_path).secret_key
+    first = secret_keys.make(tmp_path / "var")
     path = tmp_path / "var" / "secret.key"
-    assert len(first) >= 32
-    assert path.read_text() == first.decode()
+    assert len(first[0]) >= 32
+    assert path.read_text() == first[0].decode()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert settings(tmp_path).secret_key == first
-    other = read({"TETSUZUKI_VAR": str(tmp_path / "other")}).secret_key
-    assert other != first
+    assert secret_keys.make(tmp_path / "var") == (settings(tmp_path).secret_key,) == first
+    assert secret_keys.make(tmp_path / "other") != first
+    assert [found.name for found in path.parent.iterdir()] == ["secret.key"]
+
+
+def test_a_new_key_is_put_above_the_others_and_only_its_owner_may_read_them(tmp_path: Path) -> None:
+    (old,) = secret_keys.make(tmp_path / "var")
+    secret_keys.put_first(tmp_path / "var")
+    found = settings(tmp_path)
+    assert found.secret_key != old
+    assert found.old_secret_keys == (old,)
+    path = tmp_path / "var" / "secret.key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [found.name for found in path.parent.iterdir()] == ["secret.key"]
+
+
+OLD = "o" * 32
+
+
+@pytest.mark.parametrize("between", [",", " ", ", ", "\n", " ,\t"])
+def test_several_keys_from_the_environment_are_parted_by_commas_or_spaces(tmp_path: Path, between: str) -> None:
+    found = settings(tmp_path, SECRET_KEY=f"{KEY}{between}{OLD}")
+    assert (found.secret_key, found.old_secret_keys) == (KEY.encode(), (OLD.encode(),))
+    assert found.keyring == Keyring((KEY.encode(), OLD.encode()))
+
+
+def test_several_keys_in_the_file_are_a_list_whose_texts_are_never_parted(tmp_path: Path) -> None:
+    found = settings(tmp_path, f'secret_key = ["{KEY},{OLD}", "{OLD} {OLD}"]')
+    assert (found.secret_key, found.old_secret_keys) == (f"{KEY},{OLD}".encode(), (f"{OLD} {OLD}".encode(),))
+    assert settings(tmp_path, f'secret_key = "{KEY},{OLD}"').secret_key == f"{KEY},{OLD}".encode()
+
+
+def test_a_passphrase_with_spaces_commas_or_line_breaks_is_one_key(tmp_path: Path) -> None:
+    phrase = "a long passphrase, of words that somebody chose, and of spaces"
+    found = settings(tmp_path, SECRET_KEY=phrase)
+    assert (found.secret_key, found.old_secret_keys) == (phrase.encode(), ())
+    (tmp_path / "var").mkdir()
+    for text, keys in (
+        (f"{phrase}\n{OLD}\n\n", (phrase, OLD)),
+        (f"{OLD}\nand a shorter end\n", (f"{OLD}\nand a shorter end",)),
+        (f"  {KEY} \n", (KEY,)),
+    ):
+        (tmp_path / "var" / "secret.key").write_text(text)
+        assert secret_keys.from_file(tmp_path / "var") == tuple(key.encode() for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("[]", "an empty list"),
+        (f'["{KEY}", "short"]', "key 2 of 2: at least 32 characters, got 5"),
+        (f'["{KEY}", 7]', "a text in quotes, or a list of them"),
+        ("7", "a text in quotes, or a list of them"),
+    ],
+)
+def test_a_wrong_list_of_keys_is_said_and_none_is_shown(tmp_path: Path, value: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as found:
+        settings(tmp_path, f"secret_key = {value}")
+    assert KEY not in str(found.value)
 
 
 def test_a_secret_key_that_is_given_is_used_and_none_is_made(tmp_path: Path) -> None:

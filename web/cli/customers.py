@@ -68,6 +68,6 @@ def export_file(file: object) -> None:
 
     from workflows.customers import export_customers
 
-    with opened_site():
+    with opened_site(looks=True):
         rows = export_customers(cast(BinaryIO, file))
     click.echo(f"{rows} contracts", err=True)

@@ -19,7 +19,7 @@ def list_incidents() -> None:
     """Open incidents, oldest first: name, since when, what failed and why."""
     from engine.incidents import incidents as open_incidents
 
-    with opened_site() as site:
+    with opened_site(looks=True) as site:
         found = open_incidents(site.engine)
     for one in found:
         to = f" to {one.recipient}" if one.recipient else ""

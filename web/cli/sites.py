@@ -14,11 +14,11 @@ from web.settings import read
 
 
 @contextmanager
-def opened_site(**overrides: Any) -> Iterator[Site]:
-    """The site, as the settings say; closed at the end."""
+def opened_site(*, looks: bool = False, **overrides: Any) -> Iterator[Site]:
+    """The site, as the settings say; closed at the end. A command that only `looks` makes no secret key."""
     settings = read(**overrides)
     set_up_logs(settings.log_format)
-    site = build(settings)
+    site = build(settings, looks=looks)
     try:
         yield site
     finally:

@@ -50,7 +50,7 @@ def deactivate(email: str) -> None:
 @staff.command("list", epilog="Example: tetsuzuki staff list")
 def list_staff() -> None:
     """Everybody who is or was on the staff: number, since when, address, name, and whether they can log in."""
-    with opened_site() as site:
+    with opened_site(looks=True) as site:
         members = site.staff.members()
     for member in members:
         standing = "active" if member.totp_secret else "waits for set-up"

@@ -110,7 +110,7 @@ def readme(name: str) -> None:
 @click.argument("instance", type=_INSTANCE)
 def history(instance: int) -> None:
     """What happened to one instance: when, what, by whom, and how late a timer was."""
-    with opened_site() as site:
+    with opened_site(looks=True) as site:
         sight = site.engine.look(instance)
         entries = site.engine.history(instance)
     click.echo(f"{sight.instance.workflow} v{sight.instance.version}, {sight.instance.subject}: {sight.state.name}")

@@ -7,7 +7,6 @@ errand, open in another tab, cannot be sent for the customer of this one, and on
 
 from __future__ import annotations
 
-import hmac
 import re
 import secrets
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from web import cookies
 from web.answers import form_again
 from web.current import remote, site
 from web.forms import AccountForm, IdentifyForm
+from web.keys import mark
 from web.pages import terms
 from web.users import open_to_all
 from workflows import inputs
@@ -145,13 +145,7 @@ def set_account() -> str | Response:
         session[_PENDING] = {"token": site().access.hold(given), "key": key}
         return redirect(url_for("apply.confirm"), 303)
     hashed = site().hasher.hash(given.password)
-    return _apply(applicant, given.user_name, given.email, hashed, key, form, agreed, _mark(key, given.password))
-
-
-def _mark(key: str, password: str) -> str:
-    """Tells the password of a form that is sent twice from one that was changed in between."""
-    secret = site().settings.secret_key
-    return hmac.digest(secret, f"{key}\0{password}".encode("utf-8", "surrogatepass"), "sha256").hex()
+    return _apply(applicant, given.user_name, given.email, hashed, key, form, agreed, mark(f"{key}\0{given.password}"))
 
 
 def _checked(form: AccountForm, customer: Customer) -> PendingInput | tuple[Refusal, ...]:

@@ -6,7 +6,6 @@ The answer to who forgot a password is the same page after the same work, whethe
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -21,7 +20,7 @@ from web import cookies
 from web.answers import form_again
 from web.current import remote, site
 from web.forms.own import ChangePasswordForm, ForgottenForm, PasswordForm
-from web.keys import SENT_BEFORE, key_of, new_key
+from web.keys import SENT_BEFORE, key_of, mark, new_key
 from web.pages.link import Page
 from web.users import needs, open_to_all, this_user
 from workflows.password_change import PasswordChangeInput
@@ -70,7 +69,7 @@ def set_own() -> str | AnyResponse:
     # Whether it was right is for the rule to say: the second of two clicks finds the password changed, and its key
     # finds the first one's outcome.
     given = PasswordChangeInput(
-        verified, site().hasher.hash(wanted), Secret(here.token), _mark(key, f"{current}\0{wanted}")
+        verified, site().hasher.hash(wanted), Secret(here.token), mark(f"{key}\0{current}\0{wanted}")
     )
     number = str(here.account.id)
     try:
@@ -81,11 +80,6 @@ def set_own() -> str | AnyResponse:
         return form_again(_change_page(form, new_key()), refusals)
     flash(str(_("パスワードを変更しました。ほかの画面からはログアウトされています。")))
     return redirect(url_for("password.change"), 303)
-
-
-def _mark(key: str, text: str) -> str:
-    """Tells a form that is sent twice from one that was changed in between, without keeping what was typed."""
-    return hmac.digest(site().settings.secret_key, f"{key}\0{text}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def _change_page(form: ChangePasswordForm, key: str) -> str:

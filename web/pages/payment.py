@@ -6,7 +6,6 @@ an hour: nothing of it is kept here before somebody has said yes.
 
 from __future__ import annotations
 
-import hmac
 import json
 import secrets
 from collections.abc import Sequence
@@ -38,6 +37,7 @@ from web.current import PROCEDURE_GONE, site, today
 from web.forms import Form
 from web.forms.payment import ConfirmForm, method_form
 from web.guard import POLICY
+from web.keys import mark
 from web.users import needs, this_user
 from workflows import payment_calls
 from workflows.payment_method_change import PageOpened, PaymentMethodInput, context_of, effective_date, facts_of
@@ -154,7 +154,7 @@ def start(contract: int, method: str) -> AnyResponse:
         label=details.label,
         sealed=Secret(site().services.vault.seal(details.secret, SEALED_FOR) if details.secret else ""),
         effective_on=_date(confirmed.effective_on.data or ""),
-        mark=_mark(details.secret),
+        mark=mark(f"payment\0{details.secret}"),
     )
     try:
         outcome = site().engine.start(WORKFLOW, f"contract:{contract}", _actor(), given, key=key or None)
@@ -441,11 +441,6 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         return date.min
-
-
-def _mark(secret: str) -> str:
-    """Tells the contents of two requests apart without keeping either."""
-    return hmac.digest(site().settings.secret_key, f"payment\0{secret}".encode(), "sha256").hex()
 
 
 def _actor() -> Actor:

@@ -1,0 +1,131 @@
+"""Where the secret keys are written: in the setting, in the environment, or in `var/secret.key`.
+
+Several stand newest first. In the file of settings they are a list; in the environment they are parted by commas or
+spaces, in `var/secret.key` by line breaks. A text is taken for several keys only where each part is long enough to be
+one: a passphrase with spaces in it stays what it is. What stands in a list is never parted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.configuration import Nothing, Place, Reading, SecretValue, Wrong
+from engine.errors import ConfigurationError
+from engine.kinds import clean
+
+SHORTEST_KEY = 32  # characters
+_LONGEST_KEY = 4000
+
+_IN_A_FILE = re.compile(r"\s*\n\s*")
+_IN_THE_ENVIRONMENT = re.compile(r"[\s,]+")
+
+
+def key_file(var: Path) -> Path:
+    """Where a single machine keeps its keys, unless a setting has them."""
+    return var / "secret.key"
+
+
+def _parts(text: str, between: re.Pattern[str]) -> tuple[str, ...]:
+    found = tuple(part for part in between.split(text) if part)
+    return found if len(found) > 1 and all(len(part) >= SHORTEST_KEY for part in found) else (text,)
+
+
+def _parse(given: Any) -> tuple[bytes, ...]:
+    keys = given if isinstance(given, list) else [given]
+    if not keys:
+        raise Wrong("it is an empty list")
+    for place, key in enumerate(keys, start=1):
+        which = f"key {place} of {len(keys)}: " if len(keys) > 1 else ""
+        if not isinstance(key, str):
+            raise Wrong(f"{which}given a value of type {type(key).__name__}")
+        if len(clean(key, _LONGEST_KEY, lines=True)) < SHORTEST_KEY:
+            raise Wrong(f"{which}it has {len(key)} characters")
+    return tuple(key.encode() for key in keys)
+
+
+@dataclass(frozen=True)
+class _Keys(SecretValue[tuple[bytes, ...]]):
+    """What the setting takes: a key, or several, as the top of this file says."""
+
+    def read(self, given: Any, place: Place, reading: Reading) -> tuple[bytes, ...] | Nothing:
+        """See `Kind.read`."""
+        if isinstance(given, list):
+            reading.secrets.extend(key for key in given if isinstance(key, str) and key)
+        elif isinstance(given, Mapping) and reading.environ.get(str(given.get("env"))) and set(given) == {"env"}:
+            return self.read_text(reading.environ[str(given["env"])], place, reading)
+        return SecretValue.read(self, given, place, reading)
+
+    def read_text(self, text: str, place: Place, reading: Reading) -> tuple[bytes, ...] | Nothing:
+        """See `Kind.read_text`."""
+        parts = _parts(text, _IN_THE_ENVIRONMENT)
+        return self.read(list(parts) if len(parts) > 1 else text, place, reading)
+
+
+KIND = _Keys(f"at least {SHORTEST_KEY} characters, or a list of such texts with the newest first", _parse)
+
+
+def checked(keys: Sequence[str], source: str) -> tuple[bytes, ...]:
+    """Keys as bytes, newest first. Raises ConfigurationError that says which one is too short, and shows none."""
+    for place, key in enumerate(keys, start=1):
+        if len(key) < SHORTEST_KEY:
+            which = f"key {place} of {len(keys)}: " if len(keys) > 1 else ""
+            raise ConfigurationError(f"{source}: {which}at least {SHORTEST_KEY} characters, got {len(key)}")
+    return tuple(key.encode() for key in keys)
+
+
+def from_file(var: Path) -> tuple[bytes, ...]:
+    """The keys of `var/secret.key`; none where there is no such file. Nothing is ever made here."""
+    path = key_file(var)
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: expected text in UTF-8") from error
+    return checked(_parts(text, _IN_A_FILE), str(path))
+
+
+def make(var: Path) -> tuple[bytes, ...]:
+    """A first key in `var/secret.key`; where several start at once, or one is there, that one stays."""
+    var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = key_file(var)
+    draft = _draft(path, secrets.token_hex(32))
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
+    _settle(path.parent)
+    return from_file(var)
+
+
+def put_first(var: Path) -> None:
+    """A new key above those of `var/secret.key`, which is there as a whole at every moment."""
+    path = key_file(var)
+    before = path.read_text(encoding="utf-8").strip()
+    os.replace(_draft(path, f"{secrets.token_hex(32)}\n{before}"), path)
+    _settle(path.parent)
+
+
+def _draft(path: Path, text: str) -> Path:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
+
+def _settle(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
