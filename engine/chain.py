@@ -22,6 +22,8 @@ ToText = Callable[[datetime], str]
 """How the tables write a time."""
 
 MIGRATE_EVENT = "migrate"
+BASE_EVENT = "key.lost"  # its entry says what the history was when nobody could verify it any more
+DIGEST = "digest"  # under which it says so
 
 AS_BEFORE = ""  # for `timers`: an entry that sets none and ends none
 LINK = "link generation"  # the key under which history names a renewed link
@@ -90,14 +92,39 @@ class Entry:
         return (self.at - self.due_at).total_seconds() if self.due_at is not None else None
 
 
-def faults(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], to_text: ToText) -> list[str]:
-    """What does not fit in a chain, as sentences; empty where all is well. `to_text` writes a time as the tables do.
+@dataclass(frozen=True, slots=True)
+class Unverifiable:
+    """The first `entries` of a history, which no key verifies any more: theirs was given up at `at`, for `reason`.
 
-    Each entry may be sealed with any of the keys: a chain goes on with a new one where the old one left off.
+    They have not changed since then.
     """
-    found: list[str] = []
-    before, state = b"", ""
+
+    entries: int
+    at: datetime
+    reason: str
+
+    def __str__(self) -> str:
+        return f"entries 1 to {self.entries} are unverifiable: their key was lost on {self.at:%Y-%m-%d} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What verifying a history found: sentences, empty where all is well, and what cannot be verified."""
+
+    faults: tuple[str, ...]
+    unverifiable: Unverifiable | None = None
+
+
+def verified(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], to_text: ToText) -> Finding:
+    """Verify a history. `to_text` writes a time as the tables do.
+
+    Each entry may be sealed with any of the keys: a chain goes on with a new one where the old one left off. What
+    stands before a base is not held against its seals, which nobody can verify, but must be what the base says.
+    """
     versions = _versions(instance, entries)
+    based = base_of(keys, instance, entries, to_text)
+    found: list[str] = []
+    before, state, unsealed = b"", "", 0
     for place, entry in enumerate(entries, start=1):
         if entry.seq != place:
             found.append(f"entry {place} is missing: entry {entry.seq} stands in its place")
@@ -105,7 +132,10 @@ def faults(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], 
         if entry.source != state:
             found.append(f"entry {place} begins in {entry.source!r}, the one before ended in {state!r}")
         if not is_genuine(keys, instance, versions[place - 1], entry, before, to_text):
-            found.append(f"entry {place} ({entry.event}) was changed, or SECRET_KEY is another one")
+            if place <= based:
+                unsealed += 1
+            else:
+                found.append(f"entry {place} ({entry.event}) was changed, or SECRET_KEY is another one")
         before, state = entry.mac, entry.target
     if not found:
         if not entries:
@@ -118,7 +148,46 @@ def faults(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], 
             found.append(f"the link's generation is {instance.generation}, history says {_generation(entries)}")
         elif instance.state != state:
             found.append(f"history ends in {state!r}, the instance says {instance.state!r}")
-    return found
+    lost = Unverifiable(based, entries[based].at, _reason(entries[based])) if unsealed else None
+    return Finding(tuple(found), lost)
+
+
+def base_of(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], to_text: ToText) -> int:
+    """How many entries stand before the last genuine base; 0 where there is none.
+
+    A base is an entry that says what the history was when its key was lost, by the digest of all of it (`digests`).
+    """
+    for place in range(len(entries) - 1, 0, -1):
+        entry = entries[place]
+        if (
+            entry.event == BASE_EVENT
+            and is_genuine(keys, instance, _versions(instance, entries)[place], entry, entries[place - 1].mac, to_text)
+            and _said(entry).get(DIGEST) == digests(instance, entries, to_text)[place - 1].hex()
+        ):
+            return place
+    return 0
+
+
+def seals(key: bytes, instance: Instance, entries: Sequence[Entry], based: int, to_text: ToText) -> list[bytes]:
+    """The seals that a verified history has under one key. Those of the first `based` entries stay as they are."""
+    versions = _versions(instance, entries)
+    made = [entry.mac for entry in entries[:based]]
+    for place in range(based, len(entries)):
+        before = made[-1] if made else b""
+        made.append(seal_of(key, instance, versions[place], entries[place], before, to_text))
+    return made
+
+
+def _said(entry: Entry) -> dict[str, object]:
+    """What an entry's data says; nothing where it is no object."""
+    with suppress(ValueError):
+        found = json.loads(entry.data)
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _reason(entry: Entry) -> str:
+    return str(_said(entry).get("reason", ""))
 
 
 def is_genuine(

@@ -37,7 +37,7 @@ from engine.store import INSTANCE, Row, Unit, from_db, instance_of, to_db
 if TYPE_CHECKING:
     from engine.runtime import Engine
 
-CHANGES, REMOVAL, RESTORE = "changes", "removal", "restore"
+CHANGES, REMOVAL, RESTORE, LOSS = "changes", "removal", "restore", "key loss"
 EVERY = timedelta(minutes=10)  # from one look to the next
 
 ITEMS_AT_ONCE = 1000  # in one checkpoint; more go into the next one
@@ -222,6 +222,42 @@ def note_restore(engine: Engine, unit: Unit, actor: Actor, reason: str, now: dat
     return _append(engine, unit, _newest(unit), RESTORE, now, {"by": str(actor), "reason": reason}, [])
 
 
+def note_loss(engine: Engine, actor: Actor, reason: str) -> None:
+    """Write down that the key is lost which sealed the checkpoints so far. Its digest covers theirs, so that none of
+    them can change from now on."""
+    with engine.store.begin() as unit:
+        unit.take_turns(_TURN)
+        newest = _newest(unit)
+        if newest is not None and any(faults_of_chain(engine, checkpoints(unit))):
+            said = {"by": str(actor), "reason": reason}
+            _append(engine, unit, newest, LOSS, engine.store.now(), said, [])
+            engine.store.commit(unit)
+
+
+def seal_anew(engine: Engine) -> list[str]:
+    """Seal every checkpoint with the newest key, where it verifies with one of the keys. What is wrong with the others,
+    which stay as they are; those before a loss are not asked about."""
+    last, before, wrong = 0, b"", list[str]()
+    while True:
+        with engine.store.begin() as unit:
+            unit.take_turns(_TURN)
+            rows = unit.rows(_ALL, (last,))
+            if not rows:
+                break
+            for row in rows:
+                found = _checkpoint(row, unit.rows(_ITEMS, (row[0],)))
+                if found.kind == LOSS and _is_sealed(engine.history_keys, found):
+                    wrong.clear()
+                if found.counted(before) != found.digest or not _is_sealed(engine.history_keys, found):
+                    wrong.append(f"{found} was changed, or SECRET_KEY is another one")
+                elif not _is_sealed(engine.history_keys[:1], found):
+                    mac = mac_of(engine.history_keys[0], found.digest)
+                    unit.write("UPDATE checkpoint SET mac = ? WHERE number = ?", (mac, found.number))
+                last, before = found.number, found.digest
+            engine.store.commit(unit)
+    return wrong
+
+
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -245,18 +281,20 @@ def removals(unit: Unit) -> dict[int, Checkpoint]:
 
 
 def faults_of_chain(engine: Engine, found: Iterable[Checkpoint]) -> Iterator[str]:
-    """What does not fit in a chain of checkpoints, as sentences."""
+    """What does not fit in a chain of checkpoints, as sentences. The seals of those before a loss are not asked for."""
     before, expected = b"", 1
+    unsealed: list[str] = []
     for checkpoint in found:
         if checkpoint.number != expected:
             yield f"{checkpoint}: the one before it is missing"
         elif checkpoint.counted(before) != checkpoint.digest:
             yield f"{checkpoint} was changed"
-        elif not any(
-            hmac.compare_digest(mac_of(key, checkpoint.digest), checkpoint.mac) for key in engine.history_keys
-        ):
-            yield f"{checkpoint} was changed, or SECRET_KEY is another one"
+        elif not _is_sealed(engine.history_keys, checkpoint):
+            unsealed.append(f"{checkpoint} was changed, or SECRET_KEY is another one")
+        elif checkpoint.kind == LOSS:
+            unsealed.clear()
         before, expected = checkpoint.digest, checkpoint.number + 1
+    yield from unsealed
 
 
 def faults_of_instance(unit: Unit, number: int, found: Instance | None, entries: Sequence[chain.Entry]) -> list[str]:

@@ -55,7 +55,7 @@ from engine.errors import (
     UnknownWorkflow,
 )
 from engine.histories import entries_of
-from engine.keyring import Keyring, derive
+from engine.keyring import HISTORY, LINKS, REQUESTS, Keyring, derive
 from engine.observe import DUE, Observer
 from engine.outcomes import Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
 from engine.requests import RequestKeys, without_secrets
@@ -143,11 +143,11 @@ class Engine:
         self.on_commit: Callable[[Committed], None] | None = None
         self.observer: Observer | None = None
         self.keyring = Keyring.of(secret)
-        self.history_keys = self.keyring.derived("tetsuzuki history")
-        self._link_keys = self.keyring.derived("tetsuzuki links")
+        self.history_keys = self.keyring.derived(HISTORY)
+        self._link_keys = self.keyring.derived(LINKS)
         self._history_key, self._link_key = self.history_keys[0], self._link_keys[0]
-        self._effect_key = derive(self.keyring.oldest, "tetsuzuki links")
-        self._keys = RequestKeys(self.keyring.derived("tetsuzuki requests"))
+        self._effect_key = derive(self.keyring.oldest, LINKS)
+        self._keys = RequestKeys(self.keyring.derived(REQUESTS))
 
     # -- what it knows ------------------------------------------------------------------------------------------------
 
@@ -186,6 +186,9 @@ class Engine:
 
     def effect_key(self, instance: int, seq: int, position: int) -> str:
         """An effect's idempotency key: the same on every attempt, and never that of another one (I5).
+
+        That of a row without a nonce is derived from the oldest secret key: a payment that is tried again after another
+        key was put first must not be a second payment.
 
         Raises UnknownEffect.
         """
@@ -472,7 +475,12 @@ class Engine:
 
     def verify(self, instance: int) -> list[str]:
         """What is wrong with an instance's history; empty where its chain holds (I8). Raises UnknownInstance."""
-        return verification.faults(self, instance)
+        return list(self.verified(instance).faults)
+
+    def verified(self, instance: int) -> chain.Finding:
+        """What is wrong with an instance's history, and which part of it no key verifies any more. Raises
+        UnknownInstance."""
+        return verification.finding(self, instance)
 
     def find(self, workflow: str, subject: str) -> tuple[int, ...]:
         """The instances of a workflow about a subject, newest first."""

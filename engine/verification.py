@@ -30,11 +30,22 @@ _NUMBERS = " UNION ".join(
 def faults(engine: Engine, number: int) -> list[str]:
     """What is wrong with one instance, as sentences; empty where all holds. Raises UnknownInstance where nothing tells
     that there ever was one."""
+    return list(finding(engine, number).faults)
+
+
+def finding(engine: Engine, number: int) -> chain.Finding:
+    """As `faults`, and what of its history no key verifies any more."""
     with engine.store.snapshot() as unit:
-        return _faults(engine, unit, number)
+        found = _finding(engine, unit, number)
+    return found if isinstance(found, chain.Finding) else chain.Finding(tuple(found))
 
 
 def all_faults(engine: Engine) -> Iterator[tuple[int, list[str]]]:
+    """As `all_findings`, the faults alone."""
+    return ((number, list(found.faults)) for number, found in all_findings(engine))
+
+
+def all_findings(engine: Engine) -> Iterator[tuple[int, chain.Finding]]:
     """Every instance of which anything is left, with what is wrong with it; at the end the checkpoints, as number 0."""
     last = 0
     while True:
@@ -45,15 +56,15 @@ def all_faults(engine: Engine) -> Iterator[tuple[int, list[str]]]:
             break
         for number in numbers:
             try:
-                yield number, faults(engine, number)
+                yield number, finding(engine, number)
             except UnknownInstance:  # it was removed meanwhile
                 continue
         last = numbers[-1]
     with engine.store.snapshot() as unit:
-        yield 0, list(checkpoints.faults_of_chain(engine, checkpoints.checkpoints(unit)))
+        yield 0, chain.Finding(tuple(checkpoints.faults_of_chain(engine, checkpoints.checkpoints(unit))))
 
 
-def _faults(engine: Engine, unit: Unit, number: int) -> list[str]:
+def _finding(engine: Engine, unit: Unit, number: int) -> chain.Finding | list[str]:
     try:
         rows = unit.rows(INSTANCE, (number,))
         found = instance_of(rows[0]) if rows else None
@@ -64,8 +75,9 @@ def _faults(engine: Engine, unit: Unit, number: int) -> list[str]:
         listed = checkpoints.faults_of_instance(unit, number, found, entries)
         if found is not None:
             there = {event: to_db(from_db(due)) for event, due in timers}
-            chained = chain.faults(engine.history_keys, found, entries, to_db)
-            return [*chained, *listed] or chain.faults_of_timers(entries, there)
+            chained = chain.verified(engine.history_keys, found, entries, to_db)
+            wrong = (*chained.faults, *listed) or tuple(chain.faults_of_timers(entries, there))
+            return chain.Finding(wrong, chained.unverifiable)
         left = [what for what, some in (("its history", entries), ("timers of it", timers)) if some]
         if left:
             return [f"its row is gone, {' and '.join(left)} still there", *listed]

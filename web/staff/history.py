@@ -15,6 +15,7 @@ from workflows.staff import names_of
 _TITLES: Mapping[str, Text] = {
     "start": _("お申し込み"),
     "migrate": _("定義の版を変更"),
+    "key.lost": _("署名鍵の喪失（これより前の履歴は検証できません）"),
     "incident.retry": _("インシデントを再試行"),
     "incident.skip": _("インシデントの送信を取りやめ"),
     "incident.amend": _("宛先を訂正して再試行"),

@@ -1,0 +1,321 @@
+"""Histories sealed anew with a new key, and histories whose key is gone."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+
+import pytest
+
+from engine import checkpoints
+from engine.errors import StaleForm
+from engine.key_loss import base_anew
+from engine.keyring import Keyring, fingerprint
+from engine.known_keys import LOST, WrongSecretKey, admit, finish_loss, give_up, known
+from engine.rotation import dependence, rotate, waiting
+from engine.runtime import Engine
+from tests.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
+
+NEW = b"a newer secret of the tests, as long as the one before"
+
+
+def with_keys(office: Office, *secrets: bytes) -> Engine:
+    """Another process on the same database, with these keys."""
+    ring = admit(office.db, Keyring(secrets), now=office.clock)
+    return Engine(office.db, (REVIEW,), secret=ring, clock=office.clock)
+
+
+@pytest.fixture
+def numbers(office: Office) -> list[int]:
+    """Procedures of every kind, sealed with the first key."""
+    with_keys(office, SECRET)
+    found = [office.invited(f"Paper {n}") for n in range(3)]
+    office.engine.fire(found[0], "decide", REVIEWER, Verdict(5))
+    office.engine.fire(found[1], "resend", AUTHOR)
+    return [*found, *(office.submit(f"More {n}") for n in range(4))]
+
+
+def seals(office: Office) -> list[tuple[bytes, ...]]:
+    return [tuple(map(bytes, row)) for row in office.sql("SELECT mac FROM history ORDER BY instance_id, seq")]
+
+
+# -- a new key ---------------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_sealed_anew_and_verifies_without_the_old_key(office: Office, numbers: list[int]) -> None:
+    both = with_keys(office, NEW, SECRET)
+    both.fire(numbers[2], "decide", REVIEWER, Verdict(5))  # which the new key has sealed already
+    entries = {number: [entry.event for entry in both.history(number)] for number in numbers}
+    rotated = rotate(both)
+    assert (rotated.histories, rotated.anew, rotated.broken, rotated.late) == (len(numbers), len(numbers), {}, [])
+    alone = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)
+    for number in numbers:
+        assert alone.verify(number) == []
+        assert [entry.event for entry in alone.history(number)] == entries[number]
+    assert [office.engine.verify(number) == [] for number in numbers] == [False] * len(numbers)
+
+
+def test_doing_it_again_changes_nothing(office: Office, numbers: list[int]) -> None:
+    both = with_keys(office, NEW, SECRET)
+    rotate(both)
+    before = seals(office)
+    assert rotate(both).anew == 0
+    assert seals(office) == before
+
+
+def test_a_history_that_does_not_verify_stays_as_it_is_and_is_listed(office: Office, numbers: list[int]) -> None:
+    office.sql("UPDATE history SET actor = 'author:8' WHERE instance_id = ? AND seq = 1", numbers[0])
+    before = office.sql("SELECT mac FROM history WHERE instance_id = ? ORDER BY seq", numbers[0])
+    both = with_keys(office, NEW, SECRET)
+    rotated = rotate(both)
+    assert list(rotated.broken) == [numbers[0]]
+    assert rotated.anew == len(numbers) - 1
+    assert office.sql("SELECT mac FROM history WHERE instance_id = ? ORDER BY seq", numbers[0]) == before
+    assert [fault[:7] for fault in both.verify(numbers[0])] == ["entry 1"]
+
+
+def test_interrupted_it_goes_on_where_it_was(office: Office, numbers: list[int]) -> None:
+    both = with_keys(office, NEW, SECRET)
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        assert total == len(numbers)
+        if done >= 4:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        rotate(both, stop, at_once=2)
+    assert dependence(both).older == len(numbers) - 4
+    for number in numbers:
+        assert both.verify(number) == []
+    seen: list[int] = []
+    assert rotate(both, lambda done, total: seen.append(done), at_once=2).anew == len(numbers) - 4
+    assert seen == [6, 7]
+    assert dependence(both).older == 0
+
+
+def test_a_form_that_was_open_meanwhile_is_still_good(office: Office, numbers: list[int]) -> None:
+    both = with_keys(office, NEW, SECRET)
+    seen = both.look(numbers[2]).instance.seq
+    rotate(both)
+    both.fire(numbers[2], "withdraw", AUTHOR, seen=seen)
+    with pytest.raises(StaleForm):
+        both.fire(numbers[3], "withdraw", AUTHOR, seen=seen)
+
+
+def test_what_an_old_process_seals_meanwhile_is_caught_up_with(office: Office, numbers: list[int]) -> None:
+    both = with_keys(office, NEW, SECRET)
+    late = iter([numbers[2]])
+
+    def meanwhile(done: int, total: int) -> None:
+        for number in late:
+            office.engine.fire(number, "withdraw", AUTHOR)
+
+    assert rotate(both, meanwhile).late == []
+    assert dependence(both).older == 0
+    assert Engine(office.db, (REVIEW,), secret=NEW).verify(numbers[2]) == []
+
+
+def test_the_site_works_while_everything_is_sealed_anew(office: Office) -> None:
+    with_keys(office, SECRET)
+    numbers = [office.invited(f"Paper {n}") for n in range(60)]
+    both = with_keys(office, NEW, SECRET)
+    failed: list[Exception] = []
+
+    def work() -> None:
+        for number in numbers:
+            try:
+                both.fire(number, "withdraw", AUTHOR)
+            except Exception as error:
+                failed.append(error)
+        office.db.give_back()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    rotated = rotate(both)
+    thread.join()
+    assert (failed, rotated.broken, rotated.late) == ([], {}, [])
+    alone = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)
+    assert [number for number in numbers if alone.verify(number)] == []
+    assert {office.state(number) for number in numbers} == {"withdrawn"}
+
+
+def test_mailed_links_are_waited_for_until_the_last_of_their_timers(office: Office, numbers: list[int]) -> None:
+    both = with_keys(office, NEW, SECRET)
+    rotate(both)
+    left = waiting(both, office.clock.now + timedelta(seconds=1))
+    timers = office.sql("SELECT MAX(due_at) FROM timer")
+    assert left.links == len(numbers) - 1  # one has ended
+    assert left.until is not None
+    assert str(timers[0][0])[:19] == f"{left.until:%Y-%m-%d %H:%M:%S}"
+    assert waiting(both, office.clock.now - timedelta(days=1)).links == 0
+
+
+# -- a key that is gone ------------------------------------------------------------------------------------------------
+
+
+def lose(office: Office) -> Engine:
+    """The first key is gone, and given up."""
+    engine = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)
+    for key in give_up(office.db, engine.keyring, "the disk died", office.clock()):
+        base_anew(engine, key, OPERATOR)
+    finish_loss(office.db, office.clock())
+    return with_keys(office, NEW)
+
+
+def test_histories_of_a_lost_key_go_on_and_are_never_shown_as_well(office: Office, numbers: list[int]) -> None:
+    engine = lose(office)
+    assert [(key.state, key.reason) for key in known(office.db) if key.state == LOST] == [(LOST, "the disk died")]
+    for number in numbers:
+        found = engine.verified(number)
+        assert found.faults == ()
+        assert found.unverifiable is not None
+        assert found.unverifiable.entries == len(engine.history(number)) - 1
+        assert f"lost on {office.clock.now:%Y-%m-%d} (the disk died)" in str(found.unverifiable)
+    engine.fire(numbers[2], "decide", REVIEWER, Verdict(5))
+    found = engine.verified(numbers[2])
+    assert (found.faults, found.unverifiable is None) == ((), False)
+    fresh = engine.start("review", "paper:new", AUTHOR, Submission("A new one")).instance
+    assert engine.verified(fresh).unverifiable is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE history SET actor = 'author:8' WHERE instance_id = ? AND seq = 1",
+        "UPDATE history SET at = '2020-01-01 00:00:00.000000' WHERE instance_id = ? AND seq = 1",
+        "UPDATE history SET data = '{}' WHERE instance_id = ? AND event = 'key.lost'",
+        "UPDATE history SET actor = 'operator:other' WHERE instance_id = ? AND event = 'key.lost'",
+    ],
+)
+def test_what_is_changed_after_the_loss_shows(office: Office, numbers: list[int], change: str) -> None:
+    engine = lose(office)
+    office.sql(change, numbers[0])
+    assert engine.verified(numbers[0]).faults != ()
+
+
+def test_only_a_key_of_the_site_can_give_a_history_a_new_base(office: Office, numbers: list[int]) -> None:
+    office.sql("UPDATE history SET actor = 'author:8' WHERE instance_id = ? AND seq = 1", numbers[0])
+    forger = Engine(office.db, (REVIEW,), secret=b"a secret that somebody made up to forge with", clock=office.clock)
+    for key in give_up(office.db, forger.keyring, "none", office.clock()):
+        base_anew(forger, key, OPERATOR)
+    faults = [fault.split(" (")[0] for fault in office.engine.verify(numbers[0])]
+    assert faults == ["entry 1", f"entry {len(office.engine.history(numbers[0]))}"]
+
+
+def test_a_lost_key_that_is_found_again_verifies_again(office: Office, numbers: list[int]) -> None:
+    lose(office)
+    found = with_keys(office, NEW, SECRET)
+    for number in numbers:
+        verdict = found.verified(number)
+        assert (verdict.faults, verdict.unverifiable) == ((), None)
+
+
+def test_giving_up_is_resumed_and_nobody_starts_before_it_is_done(office: Office, numbers: list[int]) -> None:
+    engine = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done >= 4:
+            raise Interrupted
+
+    (lost,) = give_up(office.db, engine.keyring, "the disk died", office.clock())
+    with pytest.raises(Interrupted):
+        base_anew(engine, lost, OPERATOR, stop, at_once=2)
+    with pytest.raises(WrongSecretKey, match="was interrupted"):
+        with_keys(office, NEW)
+    (again,) = give_up(office.db, engine.keyring, "another reason", office.clock())
+    assert again.reason == "the disk died"
+    assert base_anew(engine, again, OPERATOR) == len(numbers)
+    finish_loss(office.db, office.clock())
+    assert all(engine.verified(number).faults == () for number in numbers)
+    assert [entry.event for entry in engine.history(numbers[0])].count("key.lost") == 1
+
+
+def test_a_rotation_after_a_loss_keeps_what_was_said_of_it(office: Office, numbers: list[int]) -> None:
+    lose(office)
+    third = b"a third secret of the tests, after the second was retired"
+    rotated = rotate(with_keys(office, third, NEW))
+    assert (rotated.anew, rotated.broken) == (len(numbers), {})
+    alone = Engine(office.db, (REVIEW,), secret=third)
+    for number in numbers:
+        found = alone.verified(number)
+        assert found.faults == ()
+        assert found.unverifiable is not None
+    assert fingerprint(third) in [key.fingerprint for key in known(office.db)]
+
+
+# -- checkpoints -------------------------------------------------------------------------------------------------------
+
+
+def faults_of_checkpoints(engine: Engine) -> list[str]:
+    with engine.store.snapshot() as unit:
+        return list(checkpoints.faults_of_chain(engine, checkpoints.checkpoints(unit)))
+
+
+def test_checkpoints_are_sealed_anew_and_what_was_exported_still_fits(office: Office, numbers: list[int]) -> None:
+    assert checkpoints.write(office.engine) == 1
+    kept = list(checkpoints.imported(checkpoints.exported(office.engine)))
+    both = with_keys(office, NEW, SECRET)
+    office.clock.forward(minutes=1)
+    both.fire(numbers[2], "withdraw", AUTHOR)
+    assert checkpoints.write(both) == 1
+    assert rotate(both).checkpoints == []
+    alone = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)
+    assert faults_of_checkpoints(alone) == []
+    assert [number for number in numbers if alone.verify(number)] == []
+    assert list(checkpoints.against(both, kept)) == []
+
+
+def test_a_checkpoint_that_was_changed_is_not_sealed_anew(office: Office, numbers: list[int]) -> None:
+    checkpoints.write(office.engine)
+    office.sql("UPDATE checkpoint_item SET seq = seq + 1 WHERE instance_id = ?", numbers[0])
+    both = with_keys(office, NEW, SECRET)
+    assert [fault[:12] for fault in rotate(both).checkpoints] == ["checkpoint 1"]
+    assert faults_of_checkpoints(both) != []
+
+
+def test_checkpoints_of_a_lost_key_count_from_then_on_and_cannot_change(office: Office, numbers: list[int]) -> None:
+    checkpoints.write(office.engine)
+    engine = lose(office)
+    assert faults_of_checkpoints(engine) == []
+    assert [number for number in numbers if engine.verify(number)] == []
+    third = b"a third secret of the tests, after the second was retired"
+    assert rotate(with_keys(office, third, NEW)).checkpoints == []
+    assert faults_of_checkpoints(Engine(office.db, (REVIEW,), secret=third)) == []
+    office.sql("UPDATE checkpoint_item SET seq = seq + 1 WHERE instance_id = ?", numbers[0])
+    assert faults_of_checkpoints(Engine(office.db, (REVIEW,), secret=third)) != []
+
+
+# -- a process that is killed ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("moment", "kept"), [("before", 2), ("after", 4)])
+@pytest.mark.parametrize("what", ["rotate", "lose"])
+def test_killed_in_the_middle_nothing_is_half_done_and_it_goes_on(
+    office: Office, numbers: list[int], database_url: str, what: str, moment: str, kept: int
+) -> None:
+    child = [sys.executable, "-m", "tests.engine.rotation_child", database_url, what, moment, "2"]
+    ended = subprocess.run(child, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    if what == "rotate":
+        both = with_keys(office, NEW, SECRET)
+        assert [number for number in numbers if both.verify(number)] == []
+        assert dependence(both).older == len(numbers) - kept
+        assert rotate(both).anew == len(numbers) - kept
+    else:
+        both = Engine(office.db, (REVIEW,), secret=(NEW, SECRET), clock=office.clock)
+        assert [number for number in numbers if both.verify(number)] == []
+        assert dependence(Engine(office.db, (REVIEW,), secret=NEW)).broken == len(numbers) - kept
+        lose(office)
+    alone = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)
+    assert [number for number in numbers if alone.verify(number)] == []
+    events = [[entry.event for entry in alone.history(number)].count("key.lost") for number in numbers]
+    assert events == [int(what == "lose")] * len(numbers)
