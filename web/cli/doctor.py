@@ -63,6 +63,15 @@ def fault(text: str) -> Finding:
 Check = Callable[["Site"], Iterator[Finding]]
 
 
+def secret_keys(site: Site) -> Iterator[Finding]:
+    """Which keys are to be replaced, and what is worth knowing of the others."""
+    from web.cli.secret import state_of_keys
+
+    wrong, told = state_of_keys(site)
+    yield from map(note, told)
+    yield from map(fault, wrong)
+
+
 def plugins(site: Site) -> Iterator[Finding]:
     """Whether every plugin is at work, and what settings name is there."""
     for text in conditions.plugins(site).inside:
@@ -151,6 +160,7 @@ def stuck_instances(site: Site) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
+    secret_keys,
     plugins,
     address,
     storage,
@@ -176,7 +186,7 @@ def doctor(mail: str | None) -> None:
     unwritable = [one for one in _found(conditions.storage(read())) if one.kind == "fault"]
     if unwritable:  # the site cannot even be opened then, because it notes which definitions run
         _tell(unwritable)
-    with opened_site() as site:
+    with opened_site(looks=True) as site:
         _tell((*findings(site), *(send_test_mail(site, mail) if mail is not None else ())))
 
 
