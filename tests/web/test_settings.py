@@ -251,10 +251,10 @@ def test_a_passphrase_with_spaces_commas_or_line_breaks_is_one_key(tmp_path: Pat
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("[]", "an empty list"),
-        (f'["{KEY}", "short"]', "key 2 of 2: at least 32 characters, got 5"),
-        (f'["{KEY}", 7]', "a text in quotes, or a list of them"),
-        ("7", "a text in quotes, or a list of them"),
+        ("[]", "it is an empty list"),
+        (f'["{KEY}", "short"]', "key 2 of 2: it has 5 characters"),
+        (f'["{KEY}", 7]', "key 2 of 2: given a value of type int"),
+        ("7", "expected at least 32 characters, or a list of such texts with the newest first"),
     ],
 )
 def test_a_wrong_list_of_keys_is_said_and_none_is_shown(tmp_path: Path, value: str, said: str) -> None:

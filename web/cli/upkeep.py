@@ -11,10 +11,13 @@ def migrate() -> None:
     from engine.migrate import migrate as apply
     from engine.store import open_database
     from web.settings import read
+    from web.unlocking import unlock
     from workflows.registry import MIGRATIONS
 
-    db = open_database(read().database_url)
+    settings = read()
+    db = open_database(settings.database_url)
     applied = apply(db, MIGRATIONS)
+    unlock(db, settings, db.now)
     db.close()
     for name in applied:
         click.echo(f"applied {name}")
