@@ -134,6 +134,6 @@ class ConfigurationError(EngineError):
 class SettingsError(ConfigurationError):
     """Settings are wrong."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem] = ()) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__("\n".join(map(str, self.problems)) or None)

@@ -10,12 +10,27 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP, SMTPUTF8, Policy
 from email.utils import format_datetime
+from typing import cast
 
 from engine.delivery import Failed, Message
+
+
+class _OnOneLine(MessageIDHeader):
+    """A Message-ID as it is, however long: folded it begins behind a line break, which some readers take for a part of
+    it, and what a mail is known by must be the same to everybody (RFC 5322 §3.6.4; the limit is §2.1.1's 998)."""
+
+    def fold(self, *, policy: Policy[EmailMessage]) -> str:
+        """The header's one line."""
+        return f"Message-ID: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("message-id", cast("type[BaseHeader]", _OnOneLine))  # the registry adds that base
+_SMTP, _SMTPUTF8 = SMTP.clone(header_factory=_HEADERS), SMTPUTF8.clone(header_factory=_HEADERS)
 
 # `name <address>` or the address alone. The name may be quoted; nothing else of RFC 5322's grammar (comments, routes,
 # groups) is of use in settings and records, and parsers disagree about it.
@@ -70,7 +85,7 @@ def _compose(message: Message, date: datetime) -> Mime:
         raise _Unsendable("Message-ID: expected id@host")
     utf8 = any(not mailbox.username.isascii() for mailbox in (sender, *to, *cc))
 
-    mail = EmailMessage(policy=SMTPUTF8 if utf8 else SMTP)
+    mail = EmailMessage(policy=_SMTPUTF8 if utf8 else _SMTP)
     mail["From"] = sender
     mail["To"] = to
     if cc:

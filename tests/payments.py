@@ -115,9 +115,10 @@ def paying_site(
         "var": folder / "var",
         "password_cost": CHEAP,
         "mailer": "memory",
-        "billing": "books",
-        "plugins": plugins,
+        "plugins": plugins if books is not None else {**plugins, "ledger": {"enabled": False}},
     }
+    if books is not None:
+        options["billing"] = "books"
     settings = Settings(secret_key=SECRET, **(options | changes))
     clock.now = APRIL
     return build(settings, clock=clock, plugins=plugins_of(settings, extra=[("extra", Extra)]))

@@ -77,4 +77,6 @@ def parsable(url: str) -> None:
     try:
         parse(url)
     except ConfigurationError as error:
-        raise Wrong(str(error).removeprefix("url: ")) from None
+        # What is expected is said anyway, by the kind of the setting.
+        words = str(error).removeprefix("url: ").removesuffix(f"expected {FORMS}").removesuffix("; ")
+        raise Wrong(words) from None

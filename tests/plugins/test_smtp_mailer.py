@@ -59,6 +59,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 # What arrives
 
 
+def test_a_message_id_stands_on_one_line_however_long(server: MailServer) -> None:
+    long = f"notice-0123456789ab.12.{'0123456789abcdef' * 2}@support.a-company-with-a-long-name.example.co.jp"
+    assert isinstance(mailer(server.url).send(replace(MESSAGE, message_id=long), "k1"), Accepted)
+    made = compose(replace(MESSAGE, message_id=long), NOON)
+    assert isinstance(made, Mime)
+    assert made.content.count(f"\r\nMessage-ID: <{long}>\r\n".encode()) == 1
+    assert server.messages[0].mail["Message-ID"] == f"<{long}>"
+
+
 def test_accepted_mail_arrives_whole(server: MailServer) -> None:
     assert mailer(server.url).send(MESSAGE, "k1") == Accepted("2.0.0 OK: queued as 1")
     (got,) = server.messages

@@ -147,9 +147,10 @@ class Product:
 
     def _environ(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TETSUZUKI_")}
+        if self.mail.port:  # where it runs: a demo has its own mailbox
+            inherited["TETSUZUKI_SMTP_URL"] = self.mail.url
         return inherited | {
             "TETSUZUKI_DATABASE_URL": self._database_url,
-            "TETSUZUKI_SMTP_URL": self.mail.url,
             "TETSUZUKI_BASE_URL": self.address,
             "TETSUZUKI_PASSWORD_COST": "1,8,1",
             "TETSUZUKI_SECRET_KEY": SECRET.decode(),
