@@ -87,7 +87,8 @@ bench-large: $(VENV)/dev
 	@for name in $(LARGE_BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --large --write || exit 1; done
 
 soak: $(VENV)/dev browser
-	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -n $(JOBS) -q -s tests/trials tests/stories tests/engine/test_stateful.py tests/web/test_fuzz.py
+	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -n $(JOBS) -q -s tests/trials tests/stories tests/shipping \
+		tests/engine/test_stateful.py tests/web/test_fuzz.py tests/workflows/test_guessable.py
 
 screenshots: $(VENV)/dev browser
 	$(BIN)/python -m tests.stories.pictures $(PAGE)

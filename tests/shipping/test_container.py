@@ -18,6 +18,7 @@ from release.source import ROOT, setting
 from tests.shipping.dockerfile import Image, build, context, instructions
 from tests.shipping.documented import section
 from tests.shipping.throw_away_root import in_a_root
+from tests.trials.scale import in_full
 from tests.waiting import until
 from web.cli.skeleton import write_package
 
@@ -60,7 +61,7 @@ def test_a_build_gets_the_product_and_no_secret(tmp_path: Path) -> None:
 
 
 @in_a_root
-@pytest.mark.parametrize("service", ["pages", "worker"])
+@pytest.mark.parametrize("service", ["pages", pytest.param("worker", marks=in_full)])
 def test_a_service_of_compose_gets_healthy_without_writing_a_file_and_ends_on_sigterm(
     service: str, image: Image, postgres_url: str, tmp_path: Path
 ) -> None:
@@ -116,6 +117,7 @@ def test_the_images_have_full_versions_and_the_python_of_the_tests() -> None:
 
 
 @in_a_root
+@in_full
 def test_an_image_with_a_plugin_is_built_as_the_readme_says(image: Image, tmp_path: Path) -> None:
     (dockerfile,) = re.findall(r"```dockerfile\n(.*?)```", section("A plugin"), re.DOTALL)
     write_package("convenience_store", "payment_method", tmp_path)

@@ -13,6 +13,7 @@ from release.source import ROOT
 from tests.shipping.dockerfile import Image
 from tests.shipping.documented import commands
 from tests.shipping.throw_away_root import Root, in_a_root
+from tests.trials.scale import in_full
 
 UNITS = sorted(path.name for path in (ROOT / "systemd").iterdir())
 
@@ -44,6 +45,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit: str, machine: Root) -> No
 
 @in_a_root
 @with_systemd
+@in_full
 def test_the_installed_service_answers_with_what_its_unit_lets_it_write(machine: Root, tmp_path: Path) -> None:
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
