@@ -20,6 +20,14 @@ def entry_of(row: Row) -> chain.Entry:
     return chain.Entry(seq, event, source, target, actor, from_db(at), due_at, data, bytes(mac), timers)
 
 
+def legible(rows: Sequence[Row]) -> tuple[chain.Entry, ...] | str:
+    """The entries of rows of `HISTORY`; where somebody wrote what is none into them, why they cannot be read."""
+    try:
+        return tuple(map(entry_of, rows))
+    except (ValueError, TypeError) as error:
+        return f"it cannot be read: {type(error).__name__}: {error}"
+
+
 def entries_of(unit: Unit, instance: int) -> tuple[chain.Entry, ...]:
     """Every entry of an instance, oldest first."""
     return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance,)))

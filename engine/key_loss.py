@@ -3,15 +3,18 @@
 What it had sealed can never be verified again. Each history that verifies with none of the keys that are left gets an
 entry of its own, sealed with the newest: that its key was lost, when and why, and a digest of what the history was at
 that moment. From there on it verifies; what stands before is shown as unverifiable, and never as well. Whatever
-somebody changed between the loss and this moment is kept as it is found: nobody can tell.
+somebody changed between the loss and this moment is kept as it is found: nobody can tell. A history of which entries
+are missing, or cannot be read, is broken whatever the key: it stays as it is, and `verify` goes on to say so.
 
 It goes on where it was interrupted. Every process that still runs with the lost key must be stopped before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine import chain, checkpoints
-from engine.definition import Actor
+from engine.definition import Actor, Instance
 from engine.known_keys import KnownKey, write_progress
 from engine.rotation import AT_ONCE, Progress, count, locked
 from engine.runtime import Engine
@@ -37,7 +40,9 @@ def base_anew(
                 break
             now = engine.store.now()
             for instance, entries in histories:
-                if chain.verified(engine.history_keys, instance, entries, to_db).faults and entries:
+                if isinstance(entries, str) or not _is_whole(instance, entries):
+                    continue
+                if chain.verified(engine.history_keys, instance, entries, to_db).faults:
                     digest = chain.digests(instance, entries, to_db)[-1].hex()
                     said = {chain.DIGEST: digest, "reason": lost.reason}
                     engine.note(unit, instance, chain.BASE_EVENT, actor, said, now)
@@ -49,3 +54,8 @@ def base_anew(
         progress(seen, max(total, seen))
     checkpoints.note_loss(engine, actor, lost.reason)
     return based
+
+
+def _is_whole(instance: Instance, entries: Sequence[chain.Entry]) -> bool:
+    """Whether no entry is missing, so that another one can follow."""
+    return [entry.seq for entry in entries] == [*range(1, instance.seq + 1)] and bool(entries)

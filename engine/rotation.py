@@ -17,7 +17,7 @@ from datetime import datetime
 
 from engine import chain, checkpoints
 from engine.definition import Instance
-from engine.histories import HISTORY, entry_of
+from engine.histories import HISTORY, legible
 from engine.keyring import fingerprint
 from engine.known_keys import known, write_progress
 from engine.runtime import Engine
@@ -35,7 +35,8 @@ _LINKED = (
 _OPEN_EFFECTS = "SELECT COUNT(*) FROM outbox WHERE state IN ('waiting', 'leased', 'incident') AND length(nonce) = 0"
 _DERIVED = "SELECT COUNT(*) FROM instance WHERE workflow = ? AND version = ? AND state = ? AND length(nonce) = 0"
 
-History = tuple[Instance, tuple[chain.Entry, ...]]
+History = tuple[Instance, tuple[chain.Entry, ...] | str]
+"""An instance with its entries, or why they cannot be read."""
 Progress = Callable[[int, int], None]
 """Called with how many instances are done, and of how many."""
 
@@ -80,9 +81,7 @@ def locked(unit: Unit, after: int, limit: int) -> list[History]:
 def _with_entries(unit: Unit, rows: Sequence[Row]) -> list[History]:
     found = [instance_of(row) for row in rows]
     answers = unit.rows_of([(HISTORY, (instance.id,)) for instance in found])
-    return [
-        (instance, tuple(entry_of(row) for row in entries)) for instance, entries in zip(found, answers, strict=True)
-    ]
+    return [(instance, legible(entries)) for instance, entries in zip(found, answers, strict=True)]
 
 
 def rotate(engine: Engine, progress: Progress = lambda done, total: None, *, at_once: int = AT_ONCE) -> Rotated:
@@ -111,8 +110,11 @@ def rotate(engine: Engine, progress: Progress = lambda done, total: None, *, at_
 
 
 def _seal_anew(
-    engine: Engine, unit: Unit, instance: Instance, entries: Sequence[chain.Entry], rotated: Rotated
+    engine: Engine, unit: Unit, instance: Instance, entries: Sequence[chain.Entry] | str, rotated: Rotated
 ) -> None:
+    if isinstance(entries, str):
+        rotated.broken[instance.id] = (entries,)
+        return
     found = chain.verified(engine.history_keys, instance, entries, to_db)
     if found.faults:
         rotated.broken[instance.id] = found.faults
@@ -144,6 +146,8 @@ def _of_older_keys(engine: Engine) -> list[int]:
     """The instances whose last entry is not of the newest key."""
     found = []
     for instance, entries in walked(engine):
+        if isinstance(entries, str):
+            continue
         before = entries[-2].mac if len(entries) > 1 else b""
         keys = engine.history_keys[:1]
         if entries and not chain.is_genuine(keys, instance, instance.version, entries[-1], before, to_db):
@@ -169,15 +173,22 @@ def dependence(engine: Engine, progress: Progress = lambda done, total: None) ->
     found, total = Dependence(), count(engine)
     for instance, entries in walked(engine):
         found.histories += 1
-        verdict = chain.verified(engine.history_keys, instance, entries, to_db)
-        if verdict.faults:
+        if isinstance(entries, str):
             found.broken += 1
-        elif chain.seals(engine.history_keys[0], instance, entries, _based(verdict), to_db)[-1] != instance.head:
-            found.older += 1
-        found.unverifiable += verdict.unverifiable is not None
+        else:
+            _count(engine, found, instance, entries)
         if found.histories % AT_ONCE == 0:
             progress(found.histories, max(total, found.histories))
     return found
+
+
+def _count(engine: Engine, found: Dependence, instance: Instance, entries: Sequence[chain.Entry]) -> None:
+    verdict = chain.verified(engine.history_keys, instance, entries, to_db)
+    if verdict.faults:
+        found.broken += 1
+    elif chain.seals(engine.history_keys[0], instance, entries, _based(verdict), to_db)[-1] != instance.head:
+        found.older += 1
+    found.unverifiable += verdict.unverifiable is not None
 
 
 def _based(verdict: chain.Finding) -> int:

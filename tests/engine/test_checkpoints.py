@@ -278,3 +278,10 @@ def test_what_has_no_history_and_what_stands_far_off_keeps_nobody_from_being_lis
         listed = {item.instance for one in checkpoints.checkpoints(unit) for item in one.items}
     assert {2**40, third} <= listed
     assert broken not in listed
+
+
+def test_what_lost_its_last_entries_is_not_listed_again_and_again(office: Office) -> None:
+    number = office.invited("One")
+    office.sql("DELETE FROM history WHERE instance_id = ? AND seq = 2", number)
+    assert checkpoints.write(office.engine) == 0
+    assert found(office)[number][0].endswith("the tail is missing")

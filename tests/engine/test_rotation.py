@@ -252,6 +252,43 @@ def test_a_rotation_after_a_loss_keeps_what_was_said_of_it(office: Office, numbe
     assert fingerprint(third) in [key.fingerprint for key in known(office.db)]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE instance SET seq = seq - 1 WHERE id = ?",
+        "UPDATE instance SET seq = seq + 1 WHERE id = ?",
+        "DELETE FROM history WHERE instance_id = ? AND seq = 1",
+        "DELETE FROM history WHERE instance_id = ?",
+    ],
+)
+def test_a_history_with_entries_missing_stays_broken_and_keeps_no_other_from_going_on(
+    office: Office, numbers: list[int], change: str
+) -> None:
+    office.sql(change, numbers[1])
+    engine = lose(office)
+    assert [number for number in numbers if engine.verify(number)] == [numbers[1]]
+
+
+def test_a_history_that_cannot_be_read_keeps_no_other_from_a_new_key(sqlite_office: Office) -> None:
+    office = sqlite_office  # PostgreSQL takes nothing into a column of times that is none
+    with_keys(office, SECRET)
+    first, second, third = (office.invited(f"Paper {n}") for n in range(3))
+    office.sql("UPDATE history SET at = 'yesterday' WHERE instance_id = ? AND seq = 2", second)
+    both = with_keys(office, NEW, SECRET)
+    found = dependence(both)
+    assert (found.histories, found.older, found.broken) == (3, 2, 1)
+    rotated = rotate(both)
+    assert (rotated.anew, [*rotated.broken], rotated.late) == (2, [second], [])
+    assert checkpoints.write(both) == 1
+    office.sql("DELETE FROM secret_key")
+    with_keys(office, NEW)
+    third_key = b"a third secret of the tests, after the second was lost"
+    alone = Engine(office.db, (REVIEW,), secret=third_key, clock=office.clock)
+    for key in give_up(office.db, alone.keyring, "the disk died", office.clock()):
+        assert base_anew(alone, key, OPERATOR) == 2
+    assert [number for number in (first, second, third) if alone.verify(number)] == [second]
+
+
 # -- checkpoints -------------------------------------------------------------------------------------------------------
 
 
