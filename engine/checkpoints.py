@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,10 @@ _COLUMNS = "number, kind, at, said, digest, mac"
 _NEWEST = f"SELECT {_COLUMNS} FROM checkpoint ORDER BY number DESC LIMIT 1"
 _ALL = f"SELECT {_COLUMNS} FROM checkpoint WHERE number > ? ORDER BY number LIMIT 100"
 _ITEMS = "SELECT instance_id, seq, digest FROM checkpoint_item WHERE number = ? ORDER BY instance_id"
+_REMOVALS = (
+    "SELECT c.number, c.kind, c.at, c.said, c.digest, c.mac, (SELECT b.digest FROM checkpoint b WHERE b.number = "
+    f"c.number - 1) FROM checkpoint c WHERE c.kind IN ('{REMOVAL}', '{LOSS}') ORDER BY c.number"
+)
 _FOLLOWING = "SELECT MIN(id) FROM instance WHERE id > ?"
 _GONE_ON = (
     "SELECT i.id FROM instance i WHERE i.id > ? AND i.id <= ? AND i.seq > COALESCE("
@@ -278,18 +282,28 @@ def checkpoints(unit: Unit) -> Iterator[Checkpoint]:
         last = rows[-1][0]
 
 
-def removals(unit: Unit) -> dict[int, Checkpoint]:
-    """The instances that were removed on purpose, by their numbers."""
-    rows = unit.rows(f"SELECT {_COLUMNS} FROM checkpoint WHERE kind = '{REMOVAL}' ORDER BY number")
-    found = {}
-    for checkpoint in map(_checkpoint, rows):
-        if (removed := checkpoint.removes) is not None:
-            found[removed] = checkpoint
+def removals(engine: Engine, unit: Unit) -> dict[int, Checkpoint]:
+    """The instances that were removed on purpose, by their numbers: as checkpoints say that are what they were, and
+    sealed. Those before a loss need no seal, as in `faults_of_chain`."""
+    found: dict[int, Checkpoint] = {}
+    unsealed: dict[int, Checkpoint] = {}
+    for row in unit.rows(_REMOVALS):
+        checkpoint = _checkpoint(row[:-1])
+        if checkpoint.counted(bytes(row[-1] or b"")) != checkpoint.digest:
+            continue
+        sealed = _is_sealed(engine.history_keys, checkpoint)
+        if sealed and checkpoint.kind == LOSS:
+            found.update(unsealed)
+        elif (removed := checkpoint.removes) is not None:
+            (found if sealed else unsealed)[removed] = checkpoint
     return found
 
 
-def faults_of_chain(engine: Engine, found: Iterable[Checkpoint]) -> Iterator[str]:
-    """What does not fit in a chain of checkpoints, as sentences. The seals of those before a loss are not asked for."""
+def faults_of_chain(
+    engine: Engine, found: Iterable[Checkpoint], known: Mapping[int, bytes] | None = None
+) -> Iterator[str]:
+    """What does not fit in a chain of checkpoints, as sentences. The seals of those before a loss are not asked for,
+    nor are those of which `known` has the digest by their number."""
     before, expected = b"", 1
     unsealed: list[str] = []
     for checkpoint in found:
@@ -297,6 +311,8 @@ def faults_of_chain(engine: Engine, found: Iterable[Checkpoint]) -> Iterator[str
             yield f"{checkpoint}: the one before it is missing"
         elif checkpoint.counted(before) != checkpoint.digest:
             yield f"{checkpoint} was changed"
+        elif known is not None and known.get(checkpoint.number) == checkpoint.digest:
+            pass
         elif not _is_sealed(engine.history_keys, checkpoint):
             unsealed.append(f"{checkpoint} was changed, or SECRET_KEY is another one")
         elif checkpoint.kind == LOSS:
@@ -386,12 +402,17 @@ def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
 
 
 def against(engine: Engine, kept: Sequence[Checkpoint], progress: Callable[[int], object] = int) -> Iterator[str]:
-    """What is no longer as checkpoints say that were kept elsewhere, as sentences. `progress` hears of each one."""
-    yield from (f"the file: {fault}" for fault in faults_of_chain(engine, kept))
+    """What is no longer as checkpoints say that were kept elsewhere, as sentences. `progress` hears of each one.
+
+    Seals in the file are of the keys of its time. They are asked for where the database does not have the same
+    checkpoint: what it has is sealed anew with each key, and so good for the file's.
+    """
     with engine.store.snapshot() as unit:
         here = {row[0]: _checkpoint(row) for row in unit.rows(f"SELECT {_COLUMNS} FROM checkpoint")}
+        same = {number: one.digest for number, one in here.items()}
+        yield from (f"the file: {fault}" for fault in faults_of_chain(engine, kept, same))
         yield from _rewound(kept, here)
-        gone = removals(unit)
+        gone = removals(engine, unit)
         for checkpoint in kept:
             progress(checkpoint.number)
             for item in checkpoint.items:

@@ -61,7 +61,16 @@ def all_findings(engine: Engine) -> Iterator[tuple[int, chain.Finding]]:
                 continue
         last = numbers[-1]
     with engine.store.snapshot() as unit:
-        yield 0, chain.Finding(tuple(checkpoints.faults_of_chain(engine, checkpoints.checkpoints(unit))))
+        yield 0, chain.Finding(tuple(_of_checkpoints(engine, unit)))
+
+
+def _of_checkpoints(engine: Engine, unit: Unit) -> Iterator[str]:
+    try:
+        yield from checkpoints.faults_of_chain(engine, checkpoints.checkpoints(unit))
+    except DatabaseAway:
+        raise
+    except Exception as error:  # whatever somebody wrote there
+        yield f"checkpoints cannot be read: {type(error).__name__}: {error}"
 
 
 def _finding(engine: Engine, unit: Unit, number: int) -> chain.Finding | list[str]:
@@ -70,7 +79,7 @@ def _finding(engine: Engine, unit: Unit, number: int) -> chain.Finding | list[st
         found = instance_of(rows[0]) if rows else None
         entries = entries_of(unit, number)
         timers = unit.rows("SELECT event, due_at FROM timer WHERE instance_id = ?", (number,))
-        if found is None and number in checkpoints.removals(unit):
+        if found is None and number in checkpoints.removals(engine, unit):
             return [] if not entries and not timers else ["it was removed on purpose, and not all of it is gone"]
         listed = checkpoints.faults_of_instance(unit, number, found, entries)
         if found is not None:

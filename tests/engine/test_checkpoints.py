@@ -9,6 +9,7 @@ import pytest
 from engine import checkpoints
 from engine.checkpoints import CHANGES, REMOVAL, NotCheckpoints, exported, imported
 from engine.errors import EventNotPossible, UnknownInstance
+from engine.runtime import Engine
 from engine.verification import all_faults
 from tests.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, Office, Verdict
 
@@ -285,3 +286,36 @@ def test_what_lost_its_last_entries_is_not_listed_again_and_again(office: Office
     office.sql("DELETE FROM history WHERE instance_id = ? AND seq = 2", number)
     assert checkpoints.write(office.engine) == 0
     assert found(office)[number][0].endswith("the tail is missing")
+
+
+FORGER = b"a secret that somebody made up to forge with"
+
+
+def test_a_removal_counts_where_the_site_sealed_it(office: Office) -> None:
+    number = decided(office, "One")
+    written(office)
+    kept = list(imported(exported(office.engine)))
+    checkpoints.remove(Engine(office.db, (REVIEW,), secret=FORGER, clock=office.clock), number, OPERATOR, "no reason")
+    gone = "it is gone: checkpoint 1 of 2026-04-01 09:02:00 UTC knew its entry 3"
+    assert office.engine.verify(number) == [gone]
+    assert gone in "".join(checkpoints.against(office.engine, kept))
+
+
+@pytest.mark.parametrize("said", ["", "{}", '{"instance": 0}'])
+def test_a_removal_that_was_changed_counts_for_nothing_and_stops_nobody(office: Office, said: str) -> None:
+    number = decided(office, "One")
+    written(office)
+    kept = list(imported(exported(office.engine)))
+    checkpoints.remove(office.engine, number, OPERATOR, "kept for ten years")
+    office.sql("UPDATE checkpoint SET said = ? WHERE kind = ?", said, REMOVAL)
+    assert "it is gone" in office.engine.verify(number)[0]
+    assert "it is gone" in "".join(checkpoints.against(office.engine, kept))
+    assert set(found(office)) == {0, number}
+
+
+def test_checkpoints_that_cannot_be_read_are_told_of(sqlite_office: Office) -> None:
+    office = sqlite_office
+    office.invited("One")
+    written(office)
+    office.sql("UPDATE checkpoint SET at = 'yesterday'")
+    assert found(office)[0][0].startswith("checkpoints cannot be read: ValueError")
