@@ -23,6 +23,8 @@ from engine.store import Unit, storable, to_db
 if TYPE_CHECKING:
     from engine.runtime import Engine
 
+LONGEST_WAIT = timedelta(hours=1)  # from one try of a timer whose rule is broken to the next
+
 log = logging.getLogger("tetsuzuki.engine")
 
 
@@ -97,7 +99,7 @@ def _write_down(engine: Engine, number: int, moment: datetime, error: Exception)
             if not due:
                 return
             timer = min(due, key=lambda t: (t.due_at, t.event))
-            wait = timedelta(minutes=min(2 ** min(timer.failures, 6), 60))
+            wait = min(timedelta(minutes=2 ** min(timer.failures, 6)), LONGEST_WAIT)
             unit.write(
                 "UPDATE timer SET wake_at = ? WHERE instance_id = ? AND due_at <= ?",
                 (to_db(moment + wait), number, to_db(moment)),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from engine import chain, checkpoints
+from engine.due import LONGEST_WAIT
 from engine.errors import DatabaseAway, UnknownInstance
 from engine.histories import entries_of
-from engine.store import INSTANCE, Unit, from_db, instance_of, to_db
+from engine.store import INSTANCE, Row, Unit, from_db, instance_of, to_db
 
 if TYPE_CHECKING:
     from engine.runtime import Engine
@@ -64,6 +65,17 @@ def all_findings(engine: Engine) -> Iterator[tuple[int, chain.Finding]]:
         yield 0, chain.Finding(tuple(_of_checkpoints(engine, unit)))
 
 
+def _asleep(engine: Engine, timers: Iterable[Row]) -> list[str]:
+    """The timers that nobody would look at when they are due. `wake_at` is no part of a seal: it is put off where a
+    timer could not fire, and then never for longer than from one try to the next."""
+    latest = engine.store.now() + LONGEST_WAIT
+    return [
+        f"the timer {event!r} is due at {to_db(from_db(due))}, and put off until {to_db(from_db(wake))}"
+        for event, due, wake in timers
+        if from_db(wake) > max(from_db(due), latest)
+    ]
+
+
 def _of_checkpoints(engine: Engine, unit: Unit) -> Iterator[str]:
     try:
         yield from checkpoints.faults_of_chain(engine, checkpoints.checkpoints(unit))
@@ -78,14 +90,15 @@ def _finding(engine: Engine, unit: Unit, number: int) -> chain.Finding | list[st
         rows = unit.rows(INSTANCE, (number,))
         found = instance_of(rows[0]) if rows else None
         entries = entries_of(unit, number)
-        timers = unit.rows("SELECT event, due_at FROM timer WHERE instance_id = ?", (number,))
+        timers = unit.rows("SELECT event, due_at, wake_at FROM timer WHERE instance_id = ?", (number,))
         if found is None and number in checkpoints.removals(engine, unit):
             return [] if not entries and not timers else ["it was removed on purpose, and not all of it is gone"]
         listed = checkpoints.faults_of_instance(unit, number, found, entries)
         if found is not None:
-            there = {event: to_db(from_db(due)) for event, due in timers}
+            there = {event: to_db(from_db(due)) for event, due, _ in timers}
             chained = chain.verified(engine.history_keys, found, entries, to_db)
-            wrong = (*chained.faults, *listed) or tuple(chain.faults_of_timers(entries, there))
+            moved = chain.faults_of_timers(entries, there) + _asleep(engine, timers)
+            wrong = (*chained.faults, *listed) or tuple(moved)
             return chain.Finding(wrong, chained.unverifiable)
         left = [what for what, some in (("its history", entries), ("timers of it", timers)) if some]
         if left:

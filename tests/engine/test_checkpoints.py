@@ -109,6 +109,10 @@ def test_i8_what_cannot_even_be_read_shows_and_stops_nobody(sqlite_office: Offic
             "INSERT INTO timer VALUES (?, 'remind', '2026-04-02 09:00:00.000000', '2026-04-02 09:00:00.000000', 0, '')",
             "the timer 'remind' is due at 2026-04-02 09:00:00.000000, history says no time",
         ),
+        (
+            "UPDATE timer SET wake_at = '2030-01-01 00:00:00.000000' WHERE instance_id = ? AND event = 'lapse'",
+            "the timer 'lapse' is due at 2026-04-04 09:00:00.000000, and put off until 2030-01-01 00:00:00.000000",
+        ),
     ],
 )
 def test_i8_a_timer_that_was_moved_removed_or_added_shows(office: Office, statement: str, fault: str) -> None:
