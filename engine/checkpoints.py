@@ -52,6 +52,7 @@ _REMOVALS = (
     "SELECT c.number, c.kind, c.at, c.said, c.digest, c.mac, (SELECT b.digest FROM checkpoint b WHERE b.number = "
     f"c.number - 1) FROM checkpoint c WHERE c.kind IN ('{REMOVAL}', '{LOSS}') ORDER BY c.number"
 )
+_UNDER_WAY = "SELECT COUNT(*) FROM outbox WHERE instance_id = ? AND state IN ('waiting', 'leased', 'incident')"
 _FOLLOWING = "SELECT MIN(id) FROM instance WHERE id > ?"
 _GONE_ON = (
     "SELECT i.id FROM instance i WHERE i.id > ? AND i.id <= ? AND i.seq > COALESCE("
@@ -211,7 +212,8 @@ def remove(engine: Engine, number: int, actor: Actor, reason: str) -> None:
     """Remove an instance that has come to its end, with its history and all that the engine keeps of it.
 
     What the procedure wrote into other records stays. That it was removed, by whom and why is kept for ever: `reason`
-    must name no person. Raises UnknownInstance, EventNotPossible where it has not ended.
+    must name no person. Raises UnknownInstance, EventNotPossible where it has not ended, or where a mail or a booking
+    of it is still under way or an incident: with its row it would be lost.
     """
     with engine.store.begin() as unit:
         unit.take_turns(_TURN)
@@ -220,6 +222,10 @@ def remove(engine: Engine, number: int, actor: Actor, reason: str) -> None:
         found, _timers, now = opened
         if not engine.workflow(found).by_name[found.state].final:
             raise EventNotPossible(f"Procedure {number} has not ended: it is in {found.state!r}.")
+        if under_way := unit.rows(_UNDER_WAY, (number,))[0][0]:
+            raise EventNotPossible(
+                f"Procedure {number} has {under_way} effects that were not delivered: wait, or settle the incident."
+            )
         said = {"instance": number, "workflow": found.workflow, "by": str(actor), "reason": reason}
         _append(engine, unit, _newest(unit), REMOVAL, now, said, [])
         for table in ("timer", "outbox", "trace", "request", "history"):

@@ -8,7 +8,9 @@ import pytest
 
 from engine import checkpoints
 from engine.checkpoints import CHANGES, REMOVAL, NotCheckpoints, exported, imported
+from engine.delivery import Failed
 from engine.errors import EventNotPossible, UnknownInstance
+from engine.incidents import skip
 from engine.runtime import Engine
 from engine.verification import all_faults
 from tests.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, Office, Verdict
@@ -323,3 +325,19 @@ def test_checkpoints_that_cannot_be_read_are_told_of(sqlite_office: Office) -> N
     written(office)
     office.sql("UPDATE checkpoint SET at = 'yesterday'")
     assert found(office)[0][0].startswith("checkpoints cannot be read: ValueError")
+
+
+def test_what_is_still_to_be_delivered_keeps_an_instance(office: Office) -> None:
+    number = office.submit("One")
+    office.clock.forward(hours=25)
+    office.engine.run_due()
+    office.engine.fire(number, "withdraw", AUTHOR)
+    office.letters.answer = Failed("refused")
+    for state in ("waiting", "incident"):
+        assert ("reminder", state) in {(row[2], row[3]) for row in office.outbox(number)}
+        with pytest.raises(EventNotPossible, match="has 1 effects that were not delivered"):
+            checkpoints.remove(office.engine, number, OPERATOR, "kept for ten years")
+        office.dispatcher.drain()
+    skip(office.engine, f"{number}.2.0", OPERATOR, "nobody waits for it")
+    checkpoints.remove(office.engine, number, OPERATOR, "kept for ten years")
+    assert found(office) == {}
