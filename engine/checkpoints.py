@@ -276,6 +276,14 @@ def seal_anew(engine: Engine) -> list[str]:
     return wrong
 
 
+def of_older_keys(engine: Engine) -> int:
+    """How many checkpoints an older key than the newest has sealed."""
+    with engine.store.reading() as unit:
+        rows = unit.rows("SELECT digest, mac FROM checkpoint")
+    older = engine.history_keys[1:]
+    return sum(any(mac_of(key, bytes(digest)) == bytes(mac) for key in older) for digest, mac in rows)
+
+
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 

@@ -61,6 +61,10 @@ class KnownKey:
     histories: int
     sealing_at: datetime | None
 
+    def is_sealing(self, now: datetime) -> bool:
+        """Whether a process said a moment ago that it seals with this key."""
+        return self.sealing_at is not None and now - self.sealing_at < SIGN_OF_LIFE
+
     def __str__(self) -> str:
         return f"{short(self.fingerprint)} (since {self.since:%Y-%m-%d %H:%M} UTC)"
 
@@ -236,14 +240,7 @@ def watch(db: SiteDatabase, keyring: Keyring, now: Clock) -> None:
 def still_sealing(db: SiteDatabase, keyring: Keyring, now: datetime) -> tuple[KnownKey, ...]:
     """The keys in use, other than the newest, with which a process said a moment ago that it seals."""
     newest = fingerprint(keyring.newest)
-    return tuple(
-        key
-        for key in known(db)
-        if key.state == IN_USE
-        and key.fingerprint != newest
-        and key.sealing_at is not None
-        and now - key.sealing_at < SIGN_OF_LIFE
-    )
+    return tuple(key for key in known(db) if key.state == IN_USE and key.fingerprint != newest and key.is_sealing(now))
 
 
 def give_up(db: SiteDatabase, keyring: Keyring, reason: str, now: datetime) -> tuple[KnownKey, ...]:

@@ -15,9 +15,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from engine import checkpoints
 from engine.definition import Actor, Secret
 from engine.keyring import fingerprint, short
 from engine.known_keys import known, watch
+from engine.rotation import rotate
 from tests.old_sites import REVISIONS, restore
 from web import secret_keys
 from web.bootstrap import Site, build
@@ -308,6 +310,36 @@ def test_rotating_lists_what_does_not_verify_and_ends_with_1(run: Run, keys: Cal
     assert run("workflow", "verify", "--all").code == 1
 
 
+def test_a_rotation_that_was_interrupted_is_to_be_ended(run: Run, keys: Callable[[str], None]) -> None:
+    keys(FIRST)
+    fill(run)
+    assert run("workflow", "checkpoint").code == 0
+    keys(f"{SECOND},{FIRST}")
+    site = build(read())
+    checkpoints.write(site.engine)
+    for reach in (rotate, lambda engine: sealed.seal_anew(site.services.vault)):
+        said = run("secret", "show")
+        assert said.out.splitlines()[-1] == "next: tetsuzuki secret rotate"
+        reach(site.engine)
+    said = run("secret", "show")
+    assert "checkpoints: 0 need an old key" in said.out
+    assert said.out.splitlines()[-1] == "next: tetsuzuki secret rotate"  # the old key is not retired yet
+    site.close()
+    assert run("secret", "rotate").code == 0
+    assert "next: tetsuzuki secret rotate" not in run("secret", "show").out
+
+
+def test_checkpoints_of_an_old_key_are_counted(run: Run, keys: Callable[[str], None]) -> None:
+    keys(FIRST)
+    fill(run)
+    assert run("workflow", "checkpoint").code == 0
+    keys(f"{SECOND},{FIRST}")
+    assert run("migrate").code == 0
+    assert "checkpoints: 1 need an old key" in run("secret", "show").out
+    assert run("secret", "rotate").code == 0
+    assert "checkpoints: 0 need an old key" in run("secret", "show").out
+
+
 def test_a_single_machine_draws_its_new_key_itself(run: Run) -> None:
     fill(run)
     old = KEY_FILE.read_text()
@@ -340,7 +372,14 @@ def test_what_ends_is_said_before_and_nothing_happens_without_a_yes(run: Run) ->
     KEY_FILE.unlink()
     said = run(*LOSS, typed="n\n")
     assert said.code == 1
-    for part in ("1 of 1 can no longer be verified", "mailed links", "sessions", "payment data", "staff reset"):
+    for part in (
+        "1 of 1 can no longer be verified",
+        "mailed links",
+        "sessions",
+        "payment data",
+        "0 procedures and effects",
+        "staff reset",
+    ):
         assert part in said.out
     assert not KEY_FILE.exists()
     assert run(*LOSS).code == 1
@@ -393,6 +432,21 @@ def test_a_key_that_was_lost_before_anybody_wrote_it_down_is_given_up_without_a_
     assert Mandate.select().where(Mandate.sealed != "").count() == 0
     assert secret_keys.from_file(Path("var")) != ()
     assert run("doctor").err == ""
+
+
+def test_nothing_is_given_up_while_a_process_seals_with_the_key(run: Run, keys: Callable[[str], None]) -> None:
+    keys(FIRST)
+    number = fill(run)
+    site = build(read())
+    watch(site.db, site.engine.keyring, site.clock)
+    keys(SECOND)
+    said = run(*LOSS, "--yes")
+    assert said.code == 1
+    assert f"a process sealed with the key {short(fingerprint(FIRST.encode()))} until" in said.err
+    assert site.engine.verify(number) == []
+    site.db.execute_sql("UPDATE secret_key SET sealing_at = '2026-01-01 00:00:00.000000'")
+    site.close()
+    assert run(*LOSS, "--yes").code == 0
 
 
 def test_nothing_is_given_up_while_the_key_is_there(run: Run) -> None:

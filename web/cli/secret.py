@@ -55,6 +55,7 @@ def show() -> None:
 
     Keys are named by their fingerprints. Every history is verified, which takes a while where there are many.
     """
+    from engine import checkpoints
     from engine.known_keys import IN_USE, known
     from engine.rotation import dependence, waiting
     from workflows import sealed
@@ -70,16 +71,18 @@ def show() -> None:
             f"{found.unverifiable} are unverifiable before a loss"
         )
         older = sealed.older(site.services.vault)
-        for what, number in older.items():
-            click.echo(f"{what}: {number} need an old key")
         newest = next((key for key in keys if key.fingerprint == site.engine.keyring.fingerprints()[0]), None)
         since = newest.finished_at if newest is not None and newest.finished_at is not None else site.clock()
+        older["checkpoints"] = checkpoints.of_older_keys(site.engine)
+        for what, number in older.items():
+            click.echo(f"{what}: {number} need an old key")
         several = len(site.engine.keyring.secrets) > 1 or sum(key.state == IN_USE for key in keys) > 1
         if several:
             left = waiting(site.engine, since)
             for line in _waiting(left):
                 click.echo(line)
-            click.echo(_next(found.older + sum(older.values()), left))
+            to_retire = sum(key.state == IN_USE for key in keys) > 1
+            click.echo(_next(to_retire or found.older > 0 or any(older.values()), left))
 
 
 def _keys(keys: tuple[KnownKey, ...], keyring: Keyring) -> Iterator[str]:
@@ -103,8 +106,8 @@ def _waiting(left: Waiting) -> Iterator[str]:
     yield f"idempotency keys: {left.derived} procedures and effects under way have one derived from the oldest key"
 
 
-def _next(older: int, left: Waiting) -> str:
-    if older:
+def _next(to_rotate: bool, left: Waiting) -> str:
+    if to_rotate:
         return "next: tetsuzuki secret rotate"
     if left.links or left.derived:
         return "next: nothing is sealed with an old key any more; keep it until those procedures have ended"
@@ -200,6 +203,8 @@ The key {lost} is given up for good. What ends with it:
   staff          {staff} cannot log in until `tetsuzuki staff reset`: their authenticators are gone{names}
   payment data   {payment} stored entries (account numbers and the like) are gone. Where a request still needs one, it
                  becomes an incident (forgotten)
+  payments       {derived} procedures and effects under way have an idempotency key that is derived from it. Where one
+                 of them is tried again, a provider may take it for something new
   repeats        a form that was sent before and is sent again is refused rather than recognised
 
 Stop every process that still runs with that key first. If the key may yet be found, do not go on.
@@ -232,6 +237,7 @@ def accept_loss(reason: str, yes: bool) -> None:
     with _unchecked(settings.database_url) as db:
         keyring = settings.keyring or Keyring((secrets.token_bytes(32),))
         lost = _lost(db, keyring)
+        _nobody_seals(db, keyring)
         engine = Engine(db, WORKFLOWS, secret=keyring)
         click.echo(_what_ends(engine, lost, sealed.unreadable(Vault(keyring))))
         if not yes:
@@ -281,16 +287,35 @@ def _lost(db: SiteDatabase, keyring: Keyring) -> str:
     return ", ".join("without a name" if key.fingerprint == UNNAMED else short(key.fingerprint) for key in gone)
 
 
+def _nobody_seals(db: SiteDatabase, keyring: Keyring) -> None:
+    """Raises ConfigurationError where a process still seals with a key that is to be given up: what it adds behind the
+    entry of the loss could never be verified."""
+    from engine.errors import ConfigurationError
+    from engine.keyring import short
+    from engine.known_keys import known
+
+    given = keyring.fingerprints()
+    for key in known(db):
+        if key.fingerprint not in given and key.is_sealing(db.now()):
+            assert key.sealing_at is not None
+            raise ConfigurationError(
+                f"a process sealed with the key {short(key.fingerprint)} until {key.sealing_at:%H:%M:%S} UTC: the key "
+                "is there. Where that process is stopped, run this again three minutes later"
+            )
+
+
 def _what_ends(engine: Engine, lost: str, gone: Forgotten) -> str:
     from engine.rotation import dependence, waiting
 
     with _progress("verified") as progress:
         found = dependence(engine, progress)
+    left = waiting(engine, engine.store.now())
     return _ENDS.format(
         lost=lost,
         histories=found.broken,
         total=found.histories,
-        links=waiting(engine, engine.store.now()).links,
+        links=left.links,
+        derived=left.derived,
         staff=f"{len(gone.staff)} members",
         names=f" ({', '.join(gone.staff)})" if gone.staff else "",
         payment=gone.payment_data,
