@@ -211,18 +211,19 @@ def write_progress(unit: Unit, mark: str, done: int, histories: int) -> None:
     unit.write("UPDATE secret_key SET done = ?, histories = ? WHERE fingerprint = ?", (done, histories, mark))
 
 
-def finish_rotation(db: SiteDatabase, mark: str, now: datetime) -> None:
-    """Everything is sealed with this key: the others that are in use are retired."""
+def finish_rotation(db: SiteDatabase, keyring: Keyring, now: datetime) -> None:
+    """Everything is sealed with the newest of these keys: the others are retired. One that another process has begun to
+    use meanwhile is not: nothing that it sealed was looked at."""
+    newest, *older = keyring.fingerprints()
     with db.exclusive():
-        mark_of = db.param
-        db.execute_sql(
-            f"UPDATE secret_key SET finished_at = {mark_of} WHERE fingerprint = {mark_of}", (to_db(now), mark)
-        )
-        db.execute_sql(
-            f"UPDATE secret_key SET state = '{RETIRED}', ended_at = {mark_of} "
-            f"WHERE state = '{IN_USE}' AND fingerprint <> {mark_of}",
-            (to_db(now), mark),
-        )
+        mark = db.param
+        db.execute_sql(f"UPDATE secret_key SET finished_at = {mark} WHERE fingerprint = {mark}", (to_db(now), newest))
+        for one in older:
+            db.execute_sql(
+                f"UPDATE secret_key SET state = '{RETIRED}', ended_at = {mark} "
+                f"WHERE state = '{IN_USE}' AND fingerprint = {mark}",
+                (to_db(now), one),
+            )
 
 
 def watch(db: SiteDatabase, keyring: Keyring, now: Clock) -> None:

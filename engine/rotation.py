@@ -5,8 +5,8 @@ is sealed anew: one that does not verify stays as it is, for whoever must look i
 database, in the same transaction; whoever was interrupted goes on there. Nothing but seals changes: no entry is added,
 and a form that somebody has open stays good.
 
-A process that still seals with an older key may add to a history behind us. So at the end every history's last entry is
-looked at once more, until all of them are of the newest key.
+A process that still seals with an older key may add to a history behind us. So at the end every history is verified
+once more, until all of them are of the newest key.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _seal_anew(
 def _catch_up(engine: Engine, rotated: Rotated) -> None:
     """Seal anew what another process has sealed with an older key meanwhile, unless it goes on and on."""
     for _ in range(_MOST_ROUNDS):
-        rotated.late = [number for number in _of_older_keys(engine) if number not in rotated.broken]
+        rotated.late = _of_older_keys(engine, rotated)
         if not rotated.late:
             return
         for number in rotated.late:
@@ -142,17 +142,25 @@ def _catch_up(engine: Engine, rotated: Rotated) -> None:
                 engine.store.commit(unit)
 
 
-def _of_older_keys(engine: Engine) -> list[int]:
-    """The instances whose last entry is not of the newest key."""
+def _of_older_keys(engine: Engine, rotated: Rotated) -> list[int]:
+    """The instances with an entry that is not of the newest key. Those that do not verify are listed as such, those
+    among them that whoever was interrupted has seen."""
     found = []
     for instance, entries in walked(engine):
         if isinstance(entries, str):
+            rotated.broken[instance.id] = (entries,)
             continue
-        before = entries[-2].mac if len(entries) > 1 else b""
-        keys = engine.history_keys[:1]
-        if entries and not chain.is_genuine(keys, instance, instance.version, entries[-1], before, to_db):
+        verdict = chain.verified(engine.history_keys, instance, entries, to_db)
+        if verdict.faults:
+            rotated.broken[instance.id] = verdict.faults
+        elif not _is_of_newest(engine, instance, entries, verdict):
             found.append(instance.id)
     return found
+
+
+def _is_of_newest(engine: Engine, instance: Instance, entries: Sequence[chain.Entry], verdict: chain.Finding) -> bool:
+    """Whether the newest key has sealed all of a history that verifies, but for what is of a lost key."""
+    return chain.seals(engine.history_keys[0], instance, entries, _based(verdict), to_db)[-1] == instance.head
 
 
 def walked(engine: Engine) -> Iterator[History]:
@@ -186,7 +194,7 @@ def _count(engine: Engine, found: Dependence, instance: Instance, entries: Seque
     verdict = chain.verified(engine.history_keys, instance, entries, to_db)
     if verdict.faults:
         found.broken += 1
-    elif chain.seals(engine.history_keys[0], instance, entries, _based(verdict), to_db)[-1] != instance.head:
+    elif not _is_of_newest(engine, instance, entries, verdict):
         found.older += 1
     found.unverifiable += verdict.unverifiable is not None
 

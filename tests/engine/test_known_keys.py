@@ -98,7 +98,7 @@ def test_a_key_is_in_use_once_it_stood_first_and_nobody_goes_without_it(office: 
 def test_an_old_key_may_go_once_everything_is_sealed_anew_and_is_in_use_again_if_it_comes_first(office: Office) -> None:
     let_in(office, SECRET)
     let_in(office, NEW, SECRET)
-    finish_rotation(office.db, fingerprint(NEW), office.clock())
+    finish_rotation(office.db, Keyring((NEW, SECRET)), office.clock())
     assert standing(office) == {fingerprint(SECRET): RETIRED, fingerprint(NEW): IN_USE}
     let_in(office, NEW)
     assert let_in(office, NEW, SECRET).oldest == SECRET
@@ -152,7 +152,7 @@ def test_a_process_whose_key_was_replaced_behind_it_says_so(office: Office, capl
     assert told() == []
     let_in(office, NEW, SECRET)
     assert [said[:20] for said in told()] == ["restart this process"]
-    finish_rotation(office.db, fingerprint(NEW), office.clock())
+    finish_rotation(office.db, Keyring((NEW, SECRET)), office.clock())
     assert [said[:20] for said in told()] == ["restart this process"]
 
 
@@ -164,3 +164,12 @@ def test_a_process_that_ended_is_not_waited_for(office: Office) -> None:
     assert [key.fingerprint for key in still_sealing(office.db, both, office.clock())] == [fingerprint(SECRET)]
     office.clock.forward(seconds=60)
     assert still_sealing(office.db, both, office.clock()) == ()
+
+
+def test_a_key_that_came_into_use_meanwhile_is_not_retired_by_who_does_not_have_it(office: Office) -> None:
+    let_in(office, SECRET)
+    let_in(office, NEW, SECRET)
+    third = b"a third secret, which another machine has put in front"
+    let_in(office, third, NEW, SECRET)
+    finish_rotation(office.db, Keyring((NEW, SECRET)), office.clock())
+    assert standing(office) == {fingerprint(SECRET): RETIRED, fingerprint(NEW): IN_USE, fingerprint(third): IN_USE}

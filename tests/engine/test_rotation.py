@@ -99,6 +99,38 @@ def test_interrupted_it_goes_on_where_it_was(office: Office, numbers: list[int])
     assert dependence(both).older == 0
 
 
+def test_what_does_not_verify_is_listed_by_who_goes_on_after_an_interruption(
+    office: Office, numbers: list[int]
+) -> None:
+    both = with_keys(office, NEW, SECRET)
+    office.sql("UPDATE history SET actor = 'author:8' WHERE instance_id = ? AND seq = 1", numbers[2])
+    both.fire(numbers[2], "withdraw", AUTHOR)  # its last entry is of the new key
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        rotate(both, stop, at_once=4)
+    assert [*rotate(both).broken] == [numbers[2]]
+
+
+def test_what_an_old_process_put_under_an_entry_of_the_new_key_is_caught_up_with(
+    office: Office, numbers: list[int]
+) -> None:
+    both = with_keys(office, NEW, SECRET)
+
+    def meanwhile(done: int, total: int) -> None:
+        if done == len(numbers):
+            office.engine.fire(numbers[3], "resend", AUTHOR)
+            both.fire(numbers[3], "withdraw", AUTHOR)
+
+    assert rotate(both, meanwhile).late == []
+    assert Engine(office.db, (REVIEW,), secret=NEW).verify(numbers[3]) == []
+
+
 def test_a_form_that_was_open_meanwhile_is_still_good(office: Office, numbers: list[int]) -> None:
     both = with_keys(office, NEW, SECRET)
     seen = both.look(numbers[2]).instance.seq

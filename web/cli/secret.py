@@ -148,7 +148,7 @@ def rotate() -> None:
     where it was when it is run again. Links mailed before work until they end, so keep the old key until `secret show`
     says that nothing needs it.
     """
-    from engine.keyring import fingerprint, short
+    from engine.keyring import short
     from engine.known_keys import finish_rotation, still_sealing
     from engine.rotation import rotate as seal_histories
     from workflows import sealed
@@ -159,7 +159,7 @@ def rotate() -> None:
         anew, unreadable = sealed.seal_anew(site.services.vault)
         stale = still_sealing(site.db, site.engine.keyring, site.clock())
         if not done.late and not stale:
-            finish_rotation(site.db, fingerprint(site.engine.keyring.newest), site.clock())
+            finish_rotation(site.db, site.engine.keyring, site.clock())
     for number, faults in sorted(done.broken.items())[:_MOST_SHOWN]:
         for fault in faults:
             click.echo(f"instance {number}: {fault}")
