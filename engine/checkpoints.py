@@ -393,6 +393,7 @@ class NotCheckpoints(ValueError):
 
 def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
     """What `exported` wrote. Raises NotCheckpoints with the number of the line."""
+    number = 0
     for number, line in enumerate(lines, start=1):
         try:
             read = json.loads(line)
@@ -413,6 +414,10 @@ def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
             raise NotCheckpoints(
                 f"line {number}: expected what `tetsuzuki workflow checkpoint --export` writes ({error})"
             ) from error
+    if number == 0:
+        raise NotCheckpoints(
+            "line 1: expected what `tetsuzuki workflow checkpoint --export` writes (the file is empty)"
+        )
 
 
 def against(engine: Engine, kept: Sequence[Checkpoint], progress: Callable[[int], object] = int) -> Iterator[str]:

@@ -222,9 +222,11 @@ def test_an_export_that_somebody_wrote_who_has_no_key_counts_for_nothing(office:
     )
 
 
-@pytest.mark.parametrize("lines", [["{}"], ["no JSON"], ['{"format": "tetsuzuki checkpoints", "version": 1}', "{}"]])
+@pytest.mark.parametrize(
+    "lines", [[], ["{}"], ["no JSON"], ['{"format": "tetsuzuki checkpoints", "version": 1}', "{}"]]
+)
 def test_a_file_that_is_no_export_is_named_with_its_line(lines: list[str]) -> None:
-    with pytest.raises(NotCheckpoints, match=f"line {len(lines)}: expected what"):
+    with pytest.raises(NotCheckpoints, match=f"line {max(len(lines), 1)}: expected what"):
         list(imported(lines))
 
 

@@ -24,7 +24,7 @@ def test_checkpoints_are_exported_and_show_what_is_gone(run: Run, site: Site, tm
 
 
 def test_a_file_that_is_no_export_is_named(run: Run, tmp_path: Path) -> None:  # noqa: F811
-    for content in (b"what is this?", b"\xff\xfe", b"{}"):
+    for content in (b"", b"what is this?", b"\xff\xfe", b"{}"):
         (tmp_path / "kept.jsonl").write_bytes(content)
         said = run("workflow", "verify", "--against", "kept.jsonl")
         assert said.code == 1
