@@ -85,6 +85,7 @@ _DRAWS = "+"  # stands behind the name of a worker that knows nonces, in the lea
 _MAILED_WITHOUT_NONCE = (
     "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND leased_by <> '' AND leased_by NOT LIKE ?"
 )
+_LAST_RESTORE = "SELECT digest FROM checkpoint WHERE kind = 'restore' ORDER BY number DESC LIMIT 1"
 _EFFECT_NONCE = "SELECT nonce FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
 _MOST_TIMERS_AT_ONCE = 1000  # a definition whose timers go round in circles must not hold the lock for ever
 
@@ -203,9 +204,16 @@ class Engine:
         return links.effect_key(self._effect_key, claim.instance, claim.seq, claim.position, claim.nonce)
 
     def instance_key(self, instance: int) -> str:
-        """An idempotency key for what is done once for an instance, outside of its effects. Raises UnknownInstance."""
-        found, _, _ = self._read(instance)
-        return links.effect_key(self._effect_key, instance, 0, 0, found.nonce)
+        """An idempotency key for what is done once for an instance, outside of its effects. Raises UnknownInstance.
+
+        It is another one from each restore on: what was begun with it in the lost time must not be the answer to what
+        the customer does again.
+        """
+        with self.store.reading() as unit:
+            found, _, _ = self.store.read(unit, instance)
+            restored = unit.rows(_LAST_RESTORE)
+        key = links.effect_key(self._effect_key, instance, 0, 0, found.nonce)
+        return f"{key}.{bytes(restored[0][0]).hex()[:16]}" if restored else key
 
     # -- doing --------------------------------------------------------------------------------------------------------
 

@@ -136,6 +136,13 @@ def test_what_happened_after_the_backup_opens_repeats_and_answers_nothing_on_the
     for link in lost.links:
         for purpose in ("account_invitation", "account_creation"):
             assert restored.engine.opened_link(purpose, link) is None
+    with restored.engine.store.begin() as unit:
+        checkpoints.note_restore(restored.engine, unit, admin, "a disk died", clock.now)
+        restored.engine.store.commit(unit)
+    keys = {restored.engine.instance_key(number) for number in found.numbers}
+    assert len(keys) == len(found.numbers)
+    assert not keys & lost.of_instances
+    assert keys == {restored.engine.instance_key(number) for number in found.numbers}
     for number, link in zip(found.numbers, lost.links, strict=True):
         with pytest.raises(Forbidden):
             restored.engine.fire(number, "activate", Actor("visitor", proof=link))
@@ -151,6 +158,7 @@ class _Life:
     links: list[str]
     message_ids: set[str]
     keys: set[str]
+    of_instances: set[str]
 
 
 def _invite(site: Site, customer: int, admin: Actor, email: str) -> int:
@@ -173,6 +181,7 @@ def _live_on(site: Site, customer: int, admin: Actor, invited: int, name: str) -
         [site.engine.link(site.engine.look(number).instance) for number in numbers],
         {message.message_id for message in mailer.sent[already:]},
         {site.engine.instance_key(number) for number in numbers[1:]},
+        {site.engine.instance_key(number) for number in numbers},
     )
 
 
