@@ -31,6 +31,7 @@ from engine.errors import ConfigurationError, SettingsError
 T = TypeVar("T")
 
 _LONGEST = 60  # characters of a value that are shown
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,39}")  # as people name them
 _BARE = re.compile(r"[A-Za-z0-9_-]+")  # a key that TOML takes without quotes
 
 
@@ -170,7 +171,9 @@ class SecretValue(Value[T]):
                 return self._refuse(given, place, reading, 'a table must be {env = "NAME"}')
             if not reading.environ.get(name):
                 state = "empty" if name in reading.environ else "not set"
-                return self._refuse(given, place, reading, f"environment variable {one_line(name)} is {state}")
+                # Somebody may have written the secret itself there.
+                which = f"environment variable {name}" if _VARIABLE.fullmatch(name) else "that environment variable"
+                return self._refuse(given, place, reading, f"{which} is {state}")
             given = reading.environ[name]
         if isinstance(given, str) and given:
             reading.secrets.append(given)

@@ -332,3 +332,11 @@ def test_what_the_caller_says_wins_over_both(tmp_path: Path) -> None:
     given: dict[str, Any] = {"demo": True, "base_url": "http://127.0.0.1:9000/", "secret_key": b"x" * 32}
     found = read({"TETSUZUKI_BASE_URL": "https://support.example.jp"}, **given)
     assert (found.demo, found.base_url) == (True, "http://127.0.0.1:9000")
+
+
+def test_a_secret_that_was_pasted_for_the_name_of_a_variable_is_not_shown(tmp_path: Path) -> None:
+    for pasted in ("0123456789abcdef" * 4, "hunter2", "A" * 64):
+        with pytest.raises(ConfigurationError) as found:
+            settings(tmp_path, f'secret_key = {{env = "{pasted}"}}')
+        assert pasted not in str(found.value)
+        assert "that environment variable is not set" in str(found.value)
