@@ -275,7 +275,7 @@ def _secret_keys(given: Any, database_url: str, var: Path) -> tuple[bytes, ...]:
         return (given,) if isinstance(given, bytes) else tuple(given)
     if database_url.startswith(("postgresql:", "postgres:")):
         raise ConfigurationError(
-            "SECRET_KEY: several machines need the same key: set TETSUZUKI_SECRET_KEY, "
+            "secret_key: several machines need the same key: set TETSUZUKI_SECRET_KEY, "
             'for instance to what `python -c "import secrets; print(secrets.token_hex(32))"` prints'
         )
     return secret_keys.from_file(var)

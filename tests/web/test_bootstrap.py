@@ -118,6 +118,11 @@ def test_a_plugin_that_nobody_configured_is_named_and_survived(sqlite_url: str, 
             "instead of smtp://)",
         ),
         (
+            {"smtp_url": Secret("mail.example.jp")},
+            "settings: smtp_url (not shown): expected smtp://host:port, smtp+starttls://user:secret@host:port or "
+            "smtps://user:secret@host:port",
+        ),
+        (
             {"plugins": {"ledger": {"prices": {"desknet-neo": {"users": [{"from": 1, "month": 1}]}}}}},
             'settings: plugins.ledger: prices.desknet-neo: there is no such product; did you mean "desknets-neo"?',
         ),

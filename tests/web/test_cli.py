@@ -510,7 +510,7 @@ def test_migrating_twice_says_so(run: Run) -> None:
         ),
         (
             {"TETSUZUKI_DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/x", "TETSUZUKI_SECRET_KEY": "k" * 32},
-            "the database of DATABASE_URL cannot be used: connection failed",
+            "database_url: the database cannot be used: connection failed",
         ),
     ],
 )
@@ -522,6 +522,7 @@ def test_what_is_wrong_with_the_settings_is_said_in_one_line(run: Run, environme
         assert found.code == 1
         assert found.err.startswith("tetsuzuki: ")
         assert said in found.err
+        assert found.err.count("\n") == 1
         assert "hunter2" not in found.err
 
 

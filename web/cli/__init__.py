@@ -60,6 +60,7 @@ def tetsuzuki() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; the process ends with its code."""
+    from engine.configuration import one_line
     from engine.errors import EngineError
     from engine.text import reading_in
 
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except Exception as error:
             if not _is_unusable_database(error):
                 raise
-            _fail(f"the database of DATABASE_URL cannot be used: {error}")
+            _fail(f"database_url: the database cannot be used: {one_line(str(error))}")
 
 
 def _fail(message: str) -> None:
