@@ -619,3 +619,19 @@ def test_serve_says_that_its_address_is_taken(run: Run) -> None:
             said = run(command, "--port", port)
             assert said.code == 1
             assert f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port" in said.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("restored",),
+        ("workflow", "remove", "1"),
+        ("workflow", "migrate", "1", "--to", "1"),
+        ("secret", "accept-loss"),
+    ],
+)
+def test_a_reason_that_is_kept_for_ever_says_something(run: Run, command: tuple[str, ...]) -> None:
+    for blank in ("", "　 "):
+        said = run(*command, "--reason", blank)
+        assert said.code == 2
+        assert "expected words that say why" in said.err

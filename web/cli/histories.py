@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli.sites import opened_site, operator
+from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.chain import Finding
@@ -114,7 +114,7 @@ def checkpoint(file: Path | None) -> None:
 
 @click.command(epilog='Example: tetsuzuki workflow remove 42 --reason "kept for ten years"')
 @click.argument("instance", type=_INSTANCE)
-@click.option("--reason", required=True, help="Kept for ever: name no person.")
+@click.option("--reason", type=REASON, required=True, help="Kept for ever: name no person.")
 def remove(instance: int, reason: str) -> None:
     """Remove an instance that has come to its end, with its history. That it was removed stays, as a checkpoint."""
     from engine import checkpoints

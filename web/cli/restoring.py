@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from web.cli.sites import opened_site, operator
+from web.cli.sites import REASON, opened_site, operator
 
 
 @click.command(epilog='Example: tetsuzuki restored --reason "disk failure, backup of 3 May 02:00"')
-@click.option("--reason", required=True, help="Kept for ever: name no person.")
+@click.option("--reason", type=REASON, required=True, help="Kept for ever: name no person.")
 def restored(reason: str) -> None:
     """Say that the database was restored from a backup, before the site is started again.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli.sites import opened_site, operator
+from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.keyring import Keyring
@@ -214,7 +214,7 @@ Stop every process that still runs with that key first. If the key may yet be fo
 @secret.command(
     "accept-loss", epilog='Example: tetsuzuki secret accept-loss --reason "disk of the key server died, no copy"'
 )
-@click.option("--reason", required=True, help="Goes into histories for ever: name no person.")
+@click.option("--reason", type=REASON, required=True, help="Goes into histories for ever: name no person.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def accept_loss(reason: str, yes: bool) -> None:
     """Go on without a secret key that is gone for good. Says first what ends, and asks.

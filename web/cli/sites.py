@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import click
+
 from engine.definition import Actor
 from web.bootstrap import Site, build
 from web.logs import set_up_logs
@@ -28,3 +30,18 @@ def opened_site(*, looks: bool = False, **overrides: Any) -> Iterator[Site]:
 def operator() -> Actor:
     """Who runs the command, as history names them: the system's user."""
     return Actor("operator", getpass.getuser())
+
+
+class _Reason(click.ParamType):
+    """Words that say why; a reason without a visible character would be kept for ever and say nothing."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        words = str(value).strip()
+        if not words:
+            self.fail("expected words that say why", param, ctx)
+        return words
+
+
+REASON = _Reason()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from web.cli import histories
-from web.cli.sites import opened_site, operator
+from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.definition import Workflow
@@ -128,7 +128,7 @@ def history(instance: int) -> None:
 @click.argument("instance", type=_INSTANCE)
 @click.option("--to", "version", type=click.IntRange(1, 2**31 - 1), required=True, help="The version to move to.")
 @click.option("--state", help="Where it lands; its present state unless named.")
-@click.option("--reason", required=True, help="Goes into history for ever: name no person.")
+@click.option("--reason", type=REASON, required=True, help="Goes into history for ever: name no person.")
 def migrate(instance: int, version: int, state: str | None, reason: str) -> None:
     """Move one instance to another version of its workflow, on purpose."""
     with opened_site() as site:
