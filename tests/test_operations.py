@@ -30,6 +30,10 @@ def test_the_example_file_starts_a_site_with_every_bundled_plugin(tmp_path: Path
         site.close()
 
 
+def test_the_example_file_holds_no_secret_key_for_whoever_copies_it() -> None:
+    assert re.search(r"^secret_key", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE) is None
+
+
 def test_the_example_and_the_manual_name_every_setting() -> None:
     example = EXAMPLE.read_text(encoding="utf-8")
     for name in KEYS:
