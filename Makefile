@@ -1,4 +1,4 @@
-# make run    the site with demo data on http://127.0.0.1:8000
+# make run    the site with demo data on http://127.0.0.1:8000; PORT=8080 takes another port
 # make test   every test; some six minutes on two quiet cores
 # make check  style, types, import arrows, coverage
 # make bench  the figures that we promise, each beside its floor, into benchmarks/RESULTS.md
@@ -9,6 +9,7 @@
 # make lock   pin the dependencies anew
 
 PYTHON ?= python3
+PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -48,7 +49,7 @@ $(VENV)/dev: requirements/dev.txt requirements/run.txt setup.cfg pyproject.toml 
 	@touch $@
 
 run: $(VENV)/run
-	@$(BIN)/tetsuzuki demo
+	@$(BIN)/tetsuzuki demo --port $(PORT)
 
 # $(call apt,its name,its Debian packages,what it is for): install it where that is possible, else say what is skipped.
 define apt
