@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import pytest
@@ -26,9 +27,10 @@ from tests.conftest import SiteMaker
 from tests.smtp_server import MailServer
 from tests.waiting import PATIENCE, until
 from tests.web.wire import free_port
+from web.app import create_app
 from web.bootstrap import Site, build
 from web.cli import main, tetsuzuki
-from web.cli.serving import warn
+from web.cli.serving import address_of, warn
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from web.settings import read
 from web.stopping import heeded
@@ -635,3 +637,17 @@ def test_a_reason_that_is_kept_for_ever_says_something(run: Run, command: tuple[
         said = run(*command, "--reason", blank)
         assert said.code == 2
         assert "expected words that say why" in said.err
+
+
+@pytest.mark.parametrize(
+    ("host", "opened"),
+    [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("localhost", "localhost")],
+)
+def test_a_demo_answers_at_the_address_that_it_tells(
+    host: str, opened: str, make_site: SiteMaker, sqlite_url: str
+) -> None:
+    address = address_of(host, 8480)
+    parts = urlsplit(address)
+    assert (parts.hostname, parts.port) == (opened, 8480)
+    app = create_app(make_site(sqlite_url, base_url=address, demo=True))
+    assert app.test_client().get("/", base_url=address).status_code == 200

@@ -53,6 +53,13 @@ def _check_port(host: str, port: int, option: str = "--port") -> None:
             ) from error
 
 
+def address_of(host: str, port: int) -> str:
+    """Where a site is opened that listens there: IPv6 stands in brackets (RFC 3986 §3.2.2)."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here; nobody can open these as they are
+    open_at = everywhere.get(host, host)
+    return f"http://[{open_at}]:{port}" if ":" in open_at else f"http://{open_at}:{port}"
+
+
 def warn(site: Site) -> None:
     """Log what works in part only: plugins that are not at work, and an address that others can listen to."""
     for failure in site.plugins.failures:
@@ -80,7 +87,7 @@ def demo(host: str, port: int, var: Path) -> None:
     from web.server import run
 
     _check_port(host, port)
-    address = f"http://{host}:{port}"
+    address = address_of(host, port)
     settings = demo_settings(var, address)
     set_up_logs(settings.log_format, logging.WARNING)
     with heeded() as stop:

@@ -32,7 +32,7 @@ def operator() -> Actor:
     return Actor("operator", getpass.getuser())
 
 
-class _Reason(click.ParamType):
+class _Reason(click.ParamType[str]):
     """Words that say why; a reason without a visible character would be kept for ever and say nothing."""
 
     name = "text"
