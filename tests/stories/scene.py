@@ -217,9 +217,13 @@ def demo(folder: Path) -> Iterator[tuple[Product, Scene]]:
     product = Product(folder, f"sqlite:///{var / 'tetsuzuki.db'}")
     scene = _staged(var, product.address)
     process = product.start("demo", "--port", str(product.port), "--var", str(var))
+
+    def ready() -> bool:
+        assert process.poll() is None, product.log.read_text()
+        return "Try first" in product.log.read_text() and product.answers()
+
     try:
-        eventually("the demo", lambda: "Try first" in product.log.read_text() or None)
-        eventually("an answer", product.answers)
+        eventually("the demo", ready)
         yield product, scene
     finally:
         end(process)
