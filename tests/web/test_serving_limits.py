@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -286,3 +286,38 @@ def test_as_many_files_as_connections_are_asked_for(soft: int, hard: int, then: 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == then
     assert (said in done.stdout) if said else done.stdout == f"{then}\n"
+
+
+_CROWDED = """
+import logging, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+from web.serving import Server
+server = Server(lambda environ, start: [start("200 OK", []), b"x"][1:], "127.0.0.1", 0, threads=1)
+print(server.port, flush=True)
+sys.stdin.readline()
+server.start()
+sys.stdin.readline()
+server.stop()
+"""
+
+
+def test_any_number_of_clients_that_come_at_once_leaves_files_for_others() -> None:
+    """They wait in the kernel already when the server begins, more than the process may have files."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _CROWDED], cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as child, ExitStack() as crowd:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        address = ("127.0.0.1", int(child.stdout.readline()))
+        for _ in range(400):
+            crowd.enter_context(socket.create_connection(address, timeout=20))
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert statuses(get(address)) == [200]
+        child.stdin.write("\n")
+        child.stdin.close()
+        said = child.stdout.read().splitlines()
+        assert child.wait(60) == 0
+    assert [line for line in said if "files may be open" not in line] == []

@@ -23,6 +23,7 @@ from web.serving.limits import Limits
 log = logging.getLogger("tetsuzuki.http")
 
 _BACKLOG = 1024  # connections that the kernel holds until they are taken
+_TAKEN_AT_ONCE = 16  # before those that are too many go: each is an open file until then
 _LEAST_GRACE = 0.5  # seconds for a thread to see that nothing more comes
 _OTHER_FILES = 256  # that the process has open beside its connections
 
@@ -80,8 +81,9 @@ class Server:
     async def _serve(self) -> None:
         clients = Clients(replace(self._limits, connections=_files_for(self._limits.connections)), self._asked)
         server = await self._loop.create_server(
-            partial(Connection, clients), sock=self._listening, backlog=_BACKLOG, start_serving=True
+            partial(Connection, clients), sock=self._listening, backlog=_TAKEN_AT_ONCE, start_serving=True
         )
+        self._listening.listen(_BACKLOG)  # asyncio has but one number for what it takes and what the kernel holds
         watch = asyncio.create_task(clients.watch())
         told = asyncio.create_task(self._told_to_stop.wait())
         self._ready.set()
