@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 
 import pytest
 
@@ -195,6 +197,27 @@ def test_what_comes_while_the_application_answers_has_its_turn(app: Recorder) ->
         heard = caller.hear(b"/next")
     assert heard.index(b"/slow") < heard.index(b"/next")
     assert app.bodies == [b"", b"hello"]
+
+
+def test_client_waits_with_what_it_sends_until_what_it_sent_before_had_its_turn(app: Recorder) -> None:
+    """Were it received with each answer, it would soon be more requests than anybody may send ahead."""
+    first = b"GET /slow HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    more = b"GET /more HTTP/1.1\r\nHost: {host}\r\n\r\n" * 16
+    long = b"POST /long-one HTTP/1.1\r\nHost: any\r\nContent-Length: 30000\r\n\r\n" + b"z" * 30_000
+    app.go_on.clear()
+    with served(app) as address, Caller(address) as caller:
+        caller.say(first + more)
+        until(lambda: app.asked, "the request")
+        rest = long * 60 + b"GET /last HTTP/1.1\r\nHost: any\r\n" + CLOSE
+        with suppress(BlockingIOError):
+            while rest:  # as much as the kernel takes
+                rest = rest[caller.wire.send(rest, socket.MSG_DONTWAIT) :]
+        sender = Thread(target=caller.say, args=(rest,), daemon=True)
+        sender.start()
+        app.go_on.set()
+        heard = b"".join(iter(lambda: caller.wire.recv(65536), b""))
+        sender.join(20)
+    assert statuses(heard) == [200] * (1 + 16 + 60 + 1)
 
 
 def test_body_whose_request_came_with_another_one_is_read_to_its_end(app: Recorder) -> None:

@@ -280,10 +280,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._ends:
             self._part()
             return
-        self._transport.resume_reading()
-        if self._early and not self._ready:
+        if not self._ready:  # not before: with every answer more would come than had its turn
+            self._transport.resume_reading()
             data, self._early = bytes(self._early), bytearray()
-            self._feed(data)
+            if data:
+                self._feed(data)
         self._go_on()
 
     def _part(self) -> None:
