@@ -150,7 +150,9 @@ def test_client_that_asks_first_is_told_to_send_its_body(common: tuple[Recorder,
 def test_other_protocols_are_not_spoken(common: tuple[Recorder, tuple[str, int]]) -> None:
     app, address = common
     upgrade = HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello"
-    assert statuses(exchanged(address, upgrade)) == [200]
+    answer = exchanged(address, upgrade)
+    assert statuses(answer) == [200]
+    assert b"\r\nConnection: close\r\n" in answer  # so that nobody sends another request into its end
     before = len(app.asked)
     assert statuses(exchanged(address, b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n")) == [400]
     assert len(app.asked) == before

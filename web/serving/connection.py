@@ -196,7 +196,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             self._head = read_head(
                 parser.get_method(), self._target, parser.get_http_version(), self._fields,
-                parser.should_keep_alive(), self._limits,
+                parser.should_keep_alive() and not parser.should_upgrade(), self._limits,
             )  # fmt: skip
         except RefusedRequest as refused:
             self._give_up(refused.status)
