@@ -21,6 +21,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Condition, Lock
@@ -118,7 +119,7 @@ class Breaker:
     def begun(self, call: Callable[[], T]) -> Future[T]:
         """`call`, under way. Whoever begins it says what came of it, by `answered` or `failed`. Raises NotNow."""
         self._enter()
-        return bounded.begun(call, self._leave)
+        return self._started(call)
 
     def also_begun(self, call: Callable[[], T]) -> Future[T] | None:
         """A further call of somebody for whom one is under way; None where there is no place or the breaker is open."""
@@ -126,7 +127,16 @@ class Breaker:
             if self._open_until is not None or self._under_way >= self._places:
                 return None
             self._under_way += 1
-        return bounded.begun(call, self._leave)
+        with suppress(NotNow):
+            return self._started(call)
+        return None
+
+    def _started(self, call: Callable[[], T]) -> Future[T]:
+        try:
+            return bounded.begun(call, self._leave)
+        except RuntimeError as error:  # the machine gives no more threads
+            self.failed(str(error))
+            raise NotNow(f"{self._kind} {self._name}: {error}") from error
 
     def answered(self) -> None:
         """The plugin does not hang: it answered, be it with an error."""

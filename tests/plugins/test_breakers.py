@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
-from threading import Event
+from threading import Event, stack_size
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import pytest
@@ -171,6 +172,23 @@ def test_who_finds_no_place_waits_for_one(plugin: Plugin) -> None:
     plugin.recover()
     asking.result(60)
     assert (first.result(), second) == ("answer", ["answer"])
+
+
+def test_a_try_for_which_the_machine_has_no_thread_is_not_the_last_one(plugin: Plugin, time: Time) -> None:
+    breaker = Breaker("billing", "odd", clock=time)
+    opened(breaker, plugin)  # no thread is free: they hang
+    plugin.hanging = False
+    time.rest()
+    idle = [thread for thread in enumerate_threads() if thread.name == "plugin"]
+    until(lambda: sum(thread.is_alive() for thread in idle) == FAILURES, "the end of threads of before")
+    before = stack_size(1 << 46)  # more than there is
+    try:
+        with pytest.raises(NotNow, match="can't start new thread"):
+            breaker.within(LONG, plugin)
+    finally:
+        stack_size(before)
+    time.rest()
+    assert breaker.within(LONG, plugin) == "answer"
 
 
 def test_what_raises_at_once_costs_nobody_anything_and_opens_nothing() -> None:
