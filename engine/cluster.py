@@ -147,9 +147,11 @@ class Cluster:
                     for kind, when in wanted.items():
                         self._wake(app, kind, when)
                     trouble.is_over()
-                except _AWAY as error:
+                except Exception as error:
                     for kind, when in wanted.items():
                         self._wanted.ask(kind, when)
+                    if not isinstance(error, _AWAY):
+                        log.exception("workers could not be woken; it is tried again")
                     if self._stopping.wait(trouble.told(error)):
                         return  # the rows are there; who works will sweep
                 finally:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import timedelta
-from threading import Event
+from datetime import UTC, datetime, timedelta
+from threading import Event, current_thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,11 +32,17 @@ VISITOR = Actor("visitor")
 
 @contextmanager
 def member(
-    url: str, workflow: Workflow, ping: Ping | None = None, *, works: bool = True, chores: Any = ()
+    url: str,
+    workflow: Workflow,
+    ping: Ping | None = None,
+    *,
+    works: bool = True,
+    chores: Any = (),
+    clock: Callable[[], datetime] | None = None,
 ) -> Iterator[tuple[Engine, Cluster]]:
     """One process of a site; `works=False` is one of pages alone."""
     db = open_database(url)
-    engine = Engine(db, [workflow], secret=b"x" * 32, worker=f"w{id(db)}")
+    engine = Engine(db, [workflow], secret=b"x" * 32, worker=f"w{id(db)}", clock=clock)
     renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
     dispatcher = Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": ping} if ping else {})
     heartbeat = Cluster(engine, dispatcher, threads=2, works=works, chores=chores)
@@ -124,6 +130,29 @@ def test_a_timer_fires_when_it_is_due_and_an_earlier_one_before_it(postgres_url:
                 entry = pages.history(number)[1]
                 assert entry.late is not None
                 assert entry.late >= 0
+
+
+def test_a_fault_while_others_are_woken_keeps_nobody_asleep(
+    postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where all connections were held for half a minute (playhouse's MaxConnectionsExceeded is a ValueError)."""
+    failed = Event()
+
+    def clock() -> datetime:
+        if current_thread().name == "cluster_wake_workers" and not failed.is_set():
+            failed.set()
+            raise ValueError("Max connections exceeded, timed out attempting to connect.")
+        return datetime.now(UTC)
+
+    quick = limited(timedelta(milliseconds=700))
+    with swept_once_at_most(postgres_url, quick), member(postgres_url, quick, works=False, clock=clock) as (pages, _):
+        for n in range(2):
+            number = pages.start("limited", f"x:{n}", VISITOR).instance
+            until(lambda number=number: len(pages.history(number)) == 2, "the timer")
+    assert failed.is_set()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "workers could not be woken; it is tried again"
+    ]
 
 
 def test_what_became_due_while_nothing_ran_is_caught_up(postgres_url: str) -> None:
