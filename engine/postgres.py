@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 import peewee as pw
 import psycopg
+from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
 from psycopg.pq.abc import PGresult
@@ -96,11 +97,22 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         """A connection, new or from the pool, on which nothing depends on the server's defaults or waits for ever."""
         connection = super()._connect()
         if connection not in self._set_up:
-            # After a rollback psycopg deallocates every prepared statement, the wire's too, if it prepared one itself.
-            connection.prepare_threshold = None
-            connection.execute(_SET_UP)
+            try:
+                # After a rollback psycopg deallocates every prepared statement, the wire's too, if it prepared one.
+                connection.prepare_threshold = None
+                connection.execute(_SET_UP)
+            except BaseException:
+                self._close(connection, close_conn=True)  # its place is free again
+                raise
             self._set_up.add(connection)
         return connection
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """See `pw.Database.connect`. That all connections are held is told as any other reason why there is none."""
+        try:
+            return bool(super().connect(reuse_if_open))
+        except MaxConnectionsExceeded as error:
+            raise pw.OperationalError(str(error)) from error
 
     def prepare(self) -> list[str]:
         """See `SiteDatabase.prepare`: the jobs of `cluster`. Raises ConfigurationError where they cannot be had."""
