@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from engine.errors import ConfigurationError
 from web.app import create_app
 from web.bootstrap import Site
 from web.serving import Server
@@ -16,7 +17,11 @@ def run(site: Site, host: str, port: int, stop: Stop) -> None:
     """Serve until told to stop; then finish what is being answered and delivered."""
     stop.check()
     site.close_database()  # of this thread: each that answers opens its own
-    server = Server(create_app(site), host, port, threads=site.settings.threads)
+    try:
+        server = Server(create_app(site), host, port, threads=site.settings.threads)
+    except OSError as error:  # it was free when the command looked; the site is built since
+        site.close()
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
     site.heartbeat.start()
     try:
         server.start()

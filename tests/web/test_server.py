@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from flask import Flask
 
 from engine import links
+from engine.errors import ConfigurationError
 from engine.testing import MemoryMailer
 from tests.conftest import SiteMaker
 from tests.waiting import until
@@ -22,7 +24,9 @@ from tests.web.requests_on_the_wire import MALFORMED, REFUSALS, exchanged, statu
 from tests.web.stalled import Stalled, kinds
 from tests.web.wire import free_port
 from web.app import create_app
+from web.server import run
 from web.serving import Server
+from web.stopping import heeded
 
 THREADS = 4
 STALLED = 24
@@ -106,6 +110,14 @@ def test_proxies_are_heard_where_the_setting_says_so(
         request = b"GET / HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n" + said + b"\r\n"
         assert statuses(exchanged(address, request)) == [200]
     assert heard == [("https", "192.0.2.7") if secure else ("http", "127.0.0.1")]
+
+
+def test_an_address_that_was_taken_meanwhile_is_told_in_a_line(make_site: SiteMaker, sqlite_url: str) -> None:
+    site = make_site(sqlite_url, mailer=MemoryMailer())
+    with socket.create_server(("127.0.0.1", 0)) as taken, heeded() as stop:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
+            run(site, "127.0.0.1", port, stop)
 
 
 def test_clients_that_stall_stop_neither_the_pages_nor_the_end(tmp_path: Path) -> None:
