@@ -157,6 +157,17 @@ def test_answers_that_nobody_takes_are_bounded(app: Recorder) -> None:
             reader.wire.close()
 
 
+def test_as_many_readers_go_as_are_too_many(app: Recorder) -> None:
+    """The first of them has less to read than the second is too long."""
+    with served(app, unsent=10 << 20) as address, Caller(address, 65536) as small, Caller(address, 65536) as large:
+        small.say(b"GET /long HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        assert small.wire.recv(1)
+        assert not small.cut_off()
+        large.say(b"GET /longer HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        until(small.cut_off, "the end of the first")
+        until(large.cut_off, "the end of the second")
+
+
 def test_every_one_of_many_maximal_bodies_is_answered(app: Recorder) -> None:
     """More clients than threads, all of whose bodies are there before the first is answered."""
     body = b"y" * 65536

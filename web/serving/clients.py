@@ -65,9 +65,9 @@ class Clients:
                 self._sending[client] = None
 
     def must_send(self, size: int) -> None:
-        """So many bytes more wait for their reader. Where they are too many, who has read longest goes."""
+        """So many bytes more wait for their reader. Where they are too many, those who have read longest go."""
         self._unsent += size
-        if self._unsent > self.limits.unsent and self._sending:
+        while self._unsent > self.limits.unsent and self._sending:
             next(iter(self._sending)).end()
 
     def ask(self, client: Connection, request: Request) -> None:
