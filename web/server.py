@@ -14,7 +14,10 @@ log = logging.getLogger("tetsuzuki.http")
 
 
 def run(site: Site, host: str, port: int, stop: Stop) -> None:
-    """Serve until told to stop; then finish what is being answered and delivered."""
+    """Serve until told to stop; then finish what is being answered and delivered.
+
+    Raises SystemExit with 1 where the server ended by itself, so that whoever looks after the process starts it anew.
+    """
     stop.check()
     site.close_database()  # of this thread: each that answers opens its own
     try:
@@ -33,3 +36,5 @@ def run(site: Site, host: str, port: int, stop: Stop) -> None:
     finally:
         site.heartbeat.stop()
         site.close()
+    if server.failed:
+        raise SystemExit(1)

@@ -36,6 +36,7 @@ PLACES = 8
 FAILURES = 5
 REST = timedelta(seconds=30)
 PATIENCE = timedelta(seconds=1)  # that somebody waits for a place
+SLOW = timedelta(seconds=3)
 _LATE = 0.5  # of its time: what raises later has cost its caller time and brought nothing
 
 log = logging.getLogger("tetsuzuki.plugins")
@@ -92,8 +93,11 @@ class Breaker:
         """How it stands now."""
         return Standing(self._kind, self._name, self._open_until is not None, self._reason, self._under_way)
 
-    def within(self, time: timedelta, call: Callable[[], T]) -> T:
+    def within(self, time: timedelta, call: Callable[[], T], nothing: tuple[type, ...] = ()) -> T:
         """What `call` answers; what it raises is raised here.
+
+        An answer of one of the types `nothing` says that there is none: after half of `time`, or `SLOW` where that is
+        less, it is a failure, as an error is, for a plugin may have a timeout of its own.
 
         Raises NotNow at once, or after `patience`, where nobody was asked; TooSlow where it takes longer than `time`.
         """
@@ -107,14 +111,21 @@ class Breaker:
                 if isinstance(error, TimeoutError):
                     raise TooSlow(f"{self._kind} {self._name}: no answer in {seconds:g} s") from error
                 raise
-            took = self._clock() - began
-            if took > seconds * _LATE:
-                self.failed(f"{type(error).__name__} after {took:.1f} s")
-            else:
-                self.answered()
+            self._heard(type(error), began, seconds)
             raise
-        self.answered()
+        if isinstance(answer, nothing):
+            self._heard(type(answer), began, seconds)
+        else:
+            self.answered()
         return answer
+
+    def _heard(self, what: type, began: float, seconds: float) -> None:
+        """Nothing that is of use: at once from a plugin that answers, later from one that hangs."""
+        took = self._clock() - began
+        if took > min(seconds * _LATE, SLOW.total_seconds()):
+            self.failed(f"{what.__name__} after {took:.1f} s")
+        else:
+            self.answered()
 
     def begun(self, call: Callable[[], T]) -> Future[T]:
         """`call`, under way. Whoever begins it says what came of it, by `answered` or `failed`. Raises NotNow."""

@@ -26,6 +26,7 @@ from workflows.payments import (
     NotAvailable,
     PaymentContext,
     PaymentMethod,
+    Pending,
     Report,
     Way,
 )
@@ -53,7 +54,7 @@ class GuardedBilling:
 
     def quote(self, change: Change) -> Quote | Unavailable:
         """See `BillingBackend.quote`."""
-        return self._breaker.within(self._times.price, lambda: self._backend.quote(change))
+        return self._breaker.within(self._times.price, lambda: self._backend.quote(change), (Unavailable,))
 
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
         """See `BillingBackend.apply`."""
@@ -97,7 +98,9 @@ class GuardedMethod:
 
     def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
         """See `PaymentMethod.begin`."""
-        return self._breaker.within(self._times.asked, lambda: self.plugin.begin(context, mandate, data, key))
+        return self._breaker.within(
+            self._times.asked, lambda: self.plugin.begin(context, mandate, data, key), (Pending,)
+        )
 
     def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
         """See `PaymentMethod.handle_return`."""
@@ -135,7 +138,7 @@ class GuardedChannel:
     ) -> Outcome:
         """See `NoticeChannel.deliver`."""
         return self._breaker.within(
-            self._times.delivery, lambda: self._channel.deliver(notice, revision, recipient, key)
+            self._times.delivery, lambda: self._channel.deliver(notice, revision, recipient, key), (Deferred,)
         )
 
     def preview(

@@ -29,7 +29,7 @@ from web.bootstrap import Site, build, plugins_of
 from web.cli.doctor import silent_plugins
 from web.settings import Settings
 from workflows.billing import Applied, BillingBackend, Unavailable
-from workflows.breakers import FAILURES, REST, Breaker, Breakers, NotNow, Standing, TooSlow
+from workflows.breakers import FAILURES, REST, SLOW, Breaker, Breakers, NotNow, Standing, TooSlow
 from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Patient, Times
 from workflows.notices.channels import NoticeChannel
 from workflows.payments import PaymentMethod
@@ -216,6 +216,26 @@ def test_what_raises_when_its_time_is_over_has_hung(time: Time) -> None:
     assert breaker.standing.reason == "ConnectionError after 9.0 s"
     with pytest.raises(NotNow):
         breaker.within(LONG, gives_up)
+
+
+def test_an_answer_that_there_is_none_counts_where_it_took_its_time(time: Time) -> None:
+    """A plugin may have a timeout of its own, which ends before ours does."""
+    breaker = Breaker("billing", "odd", clock=time)
+
+    def answers(took: float) -> None:
+        time.now += took
+
+    def ask(took: float) -> None:
+        breaker.within(timedelta(seconds=15), lambda: answers(took), (type(None),))
+
+    for _time in range(3 * FAILURES):
+        ask(1)
+    assert not breaker.standing.is_open
+    for _time in range(FAILURES):
+        ask(SLOW.total_seconds() + 1)
+    assert breaker.standing.reason == "NoneType after 4.0 s"
+    with pytest.raises(NotNow):
+        ask(0)
 
 
 def test_it_tells_when_it_opens_at_each_try_and_when_it_closes(plugin: Plugin, time: Time) -> None:

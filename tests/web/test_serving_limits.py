@@ -332,3 +332,26 @@ def test_any_number_of_clients_that_come_at_once_leaves_files_for_others() -> No
         said = child.stdout.read().splitlines()
         assert child.wait(60) == 0
     assert [line for line in said if "files may be open" not in line] == []
+
+
+_BROKEN = """
+import signal, socket, sys
+from threading import Event
+from web.serving import Limits, Server
+
+told = Event()
+signal.signal(signal.SIGTERM, lambda *_: told.set())
+server = Server(lambda environ, start: [], "127.0.0.1", 0, threads=1, limits=Limits(head_seconds=1j))  # no time
+server.start()
+with socket.create_connection(("127.0.0.1", server.port)):
+    while not told.wait(0.1):
+        pass
+    server.stop()
+sys.exit(3 if server.failed else 0)
+"""
+
+
+def test_a_server_that_breaks_tells_its_process_to_end_and_that_it_failed() -> None:
+    ended = subprocess.run([sys.executable, "-c", _BROKEN], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 3, ended.stderr
+    assert "the server ended by itself" in ended.stderr

@@ -45,6 +45,7 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._told_to_stop = asyncio.Event()
         self._ready = Event()
+        self.failed = False  # whether it ended by itself
         self._waiting = Thread(target=self._run, name=name, daemon=True)
         # Daemons: one that the application does not give back within the grace must not hold up the end.
         self._answering = [Thread(target=self._answer, name=f"{name}-{n}", daemon=True) for n in range(threads)]
@@ -73,6 +74,7 @@ class Server:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._serve())
         except BaseException:
+            self.failed = True
             log.exception("the server ended by itself, and this process with it")
             os.kill(os.getpid(), signal.SIGTERM)
         finally:
