@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import builds, instructions, report, side_by_side
+from tests.trials.scale import in_full
 
 _INSTRUCTIONS = ("--only", "sqlite", "--runs", "1")
 _SIDE_BY_SIDE = ("machine_step", "--turns", "1", "--give=--steps 50 --rounds 1")
@@ -31,16 +32,22 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         ("population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page"),
         pytest.param(
             *("web_pages", ["--seconds", "1", "--rounds", "1"], "application → mail queued"),
-            marks=pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"),
+            marks=[
+                in_full,  # three quarters of a minute: it hashes passwords at their real cost
+                pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"),
+            ],
         ),
         ("patience", ["--rounds", "1", "--requests", "40", "--states", "10"], "the environments are silent"),
         ("slow_clients", ["--number", "60", "--requests", "20", "--rounds", "1"], "among 60 stalled clients"),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "", "--work", "start"], "a start with a mail (SQLite): "),
-            marks=pytest.mark.skipif(
-                shutil.which("vgdb") is None, reason="Valgrind is not installed: apt-get install valgrind"
-            ),
+            marks=[
+                in_full,
+                pytest.mark.skipif(
+                    shutil.which("vgdb") is None, reason="Valgrind is not installed: apt-get install valgrind"
+                ),
+            ],
         ),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "HEAD", "--why", "start"], "bytecodes, "),
@@ -50,7 +57,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             *("side_by_side", [*_SIDE_BY_SIDE, "--against", "HEAD"], "memory of the benchmark's process"),
             marks=_NEEDS_CHECKOUT,
         ),
-        ("input_costs", ["--every", "200", "--examples", "5"], "ways to ask"),
+        ("input_costs", ["--every", "1000", "--examples", "5"], "ways to ask"),
     ],
 )
 def test_benchmark_runs_at_small_size(module: str, arguments: list[str], said: str) -> None:
