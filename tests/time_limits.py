@@ -7,9 +7,9 @@ begin of the test's setup to the end of its teardown, and works in two steps.
    fails, its report holds the stacks of all threads, and the run goes on. The signal is repeated, because one exception
    ends one wait, and the clean-up behind it may wait again.
 2. A main thread that does not come back (it is in C, or its clean-up hangs) is ended after a tenth of the limit more,
-   with its process: the stacks of all threads go to standard error as it was before pytest captured it, also from a
-   worker of xdist. There the controller says "worker crashed while running" and the test's name, starts another worker,
-   and the run goes on; without xdist the run ends there, with exit code 1.
+   or three seconds, with its process: the stacks of all threads go to standard error as it was before pytest captured
+   it, also from a worker of xdist. There the controller says "worker crashed while running" and the test's name, starts
+   another worker, and the run goes on; without xdist the run ends there, with exit code 1.
 
 Collecting the tests has the same limit, and so has the interpreter's exit, where a thread that does not end would hold
 the process for ever.
@@ -33,6 +33,7 @@ from _pytest.outcomes import OutcomeException
 
 from tests.trials.scale import LEAST, part
 
+_LEAST_GRACE = 3.0  # seconds: a busy machine takes its time to write all stacks
 _FRAMES = 25  # of each stack: what is deeper is the test runner's own
 _limit_at = pytest.StashKey[float]()
 _stderr = pytest.StashKey[int]()
@@ -83,8 +84,9 @@ def _limited(config: pytest.Config, limit: float, until: float, what: str) -> It
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise TimeLimitExceeded(f"{what} did not end within {limit:g} s; all stacks:\n\n{_stacks()}")
 
-    grace = limit / 10
-    left = max(until - monotonic(), grace)
+    tenth = limit / 10
+    grace = max(tenth, _LEAST_GRACE)
+    left = max(until - monotonic(), tenth)
     before = signal.signal(signal.SIGALRM, interrupt)
     faulthandler.dump_traceback_later(left + grace, exit=True, file=config.stash[_stderr])
     signal.setitimer(signal.ITIMER_REAL, left, grace / 4)
