@@ -1,5 +1,5 @@
 # make run    the site with demo data on http://127.0.0.1:8000; PORT=8080 takes another port
-# make test   every test; some six minutes on two quiet cores
+# make test   every test; nine to ten minutes on two quiet cores
 # make check  style, types, import arrows, coverage
 # make bench  the figures that we promise, each beside its floor, into benchmarks/RESULTS.md
 # make bench-large  those that need millions of rows; an hour, and 20 GB for a while
