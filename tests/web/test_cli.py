@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from engine.definition import Actor, Secret
 from engine.delivery import Failed
@@ -26,10 +21,11 @@ from engine.testing import MemoryMailer
 from tests.conftest import SiteMaker
 from tests.smtp_server import MailServer
 from tests.waiting import PATIENCE, until
+from tests.web.commands import Run, commands_in
 from tests.web.wire import free_port
 from web.app import create_app
 from web.bootstrap import Site, build
-from web.cli import main, tetsuzuki
+from web.cli import tetsuzuki
 from web.cli.serving import address_of, warn
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from web.settings import read
@@ -38,42 +34,13 @@ from workflows.account_creation import ApplicationInput
 from workflows.records import Customer
 from workflows.registry import WORKFLOWS
 
-
-@dataclass(frozen=True)
-class Said:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-    content: bytes
-
-
-Run = Callable[..., Said]
-
 _LONG_AGO = "UPDATE timer SET due_at = '2020-01-01 00:00:00.000000', wake_at = '2020-01-01 00:00:00.000000'"
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Run a command in a folder and an environment of its own. Nothing but an exit may come out of it."""
-    for name in [name for name in os.environ if name.startswith("TETSUZUKI_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TETSUZUKI_SMTP_URL", "smtp://127.0.0.1:1")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def invoke(*arguments: str, env: dict[str, str] | None = None) -> Said:
-        ended = CliRunner().invoke(click.Command("tetsuzuki", callback=partial(main, arguments)), env=env)
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exc_info
-        assert "Traceback" not in ended.output
-        return Said(ended.exit_code, ended.stdout, ended.stderr, ended.stdout_bytes)
-
-    yield invoke
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with commands_in(tmp_path, monkeypatch, TETSUZUKI_SMTP_URL="smtp://127.0.0.1:1") as run:
+        yield run
 
 
 @pytest.fixture

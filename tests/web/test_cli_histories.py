@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.web.test_cli import _LONG_AGO, Run, apply, run, site  # noqa: F401  (two of them are fixtures)
+from tests.web.commands import Run
+from tests.web.test_cli import _LONG_AGO, apply, run, site  # noqa: F401  (two of them are fixtures)
 from web.bootstrap import Site
 
 

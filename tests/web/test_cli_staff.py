@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pyotp
 import pytest
-from click.testing import CliRunner
 
+from tests.web.commands import Run, Said, commands_in
 from web.bootstrap import Site, build
-from web.cli import main
 from web.demo.staff import PASSWORD, enrol_demo_staff
 from web.settings import read
 from workflows.records import StaffMember
 from workflows.staff import StaffLoggedIn
 
 
-@dataclass(frozen=True)
-class Said:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Run a command in a folder and an environment of its own."""
-    for name in [name for name in os.environ if name.startswith("TETSUZUKI_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TETSUZUKI_BASE_URL", "https://support.example.jp")
-    monkeypatch.setenv("TETSUZUKI_PASSWORD_COST", "1,8,1")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def invoke(*arguments: str, env: dict[str, str] | None = None) -> Said:
-        ended = CliRunner().invoke(click.Command("tetsuzuki", callback=partial(main, arguments)), env=env)
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exc_info
-        return Said(ended.exit_code, ended.stdout, ended.stderr)
-
-    yield invoke
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with commands_in(
+        tmp_path, monkeypatch, TETSUZUKI_BASE_URL="https://support.example.jp", TETSUZUKI_PASSWORD_COST="1,8,1"
+    ) as run:
+        yield run
 
 
 @pytest.fixture

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from engine import checkpoints
 from engine.definition import Actor, Secret
@@ -21,9 +16,10 @@ from engine.keyring import fingerprint, short
 from engine.known_keys import known, watch
 from engine.rotation import rotate
 from tests.old_sites import REVISIONS, restore
+from tests.web.commands import Run, commands_in
 from web import secret_keys
 from web.bootstrap import Site, build
-from web.cli import main, tetsuzuki
+from web.cli import tetsuzuki
 from web.demo.content import CUSTOMERS
 from web.settings import read
 from workflows import sealed
@@ -34,39 +30,10 @@ KEY, NEW, OTHER = (f"{name} key of the tests, of more than 32 characters" for na
 KEY_FILE = Path("var/secret.key")
 
 
-@dataclass(frozen=True)
-class Said:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Run a command in a folder and an environment of its own."""
-    for name in [name for name in os.environ if name.startswith("TETSUZUKI_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TETSUZUKI_SMTP_URL", "smtp://127.0.0.1:1")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def invoke(*arguments: str, env: dict[str, str] | None = None, typed: str = "") -> Said:
-        command = click.Command("tetsuzuki", callback=partial(main, arguments))
-        ended = CliRunner().invoke(command, env=env, input=typed)
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exc_info
-        assert "Traceback" not in ended.output
-        return Said(ended.exit_code, ended.stdout, ended.stderr)
-
-    yield invoke
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with commands_in(tmp_path, monkeypatch, TETSUZUKI_SMTP_URL="smtp://127.0.0.1:1") as run:
+        yield run
 
 
 def apply(site: Site, email: str = "hanako@mihon.example") -> int:
