@@ -79,13 +79,6 @@ class Upgrade:
     mailer: MemoryMailer
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'old.db'}"
-    return str(request.getfixturevalue("empty_postgres_url"))
-
-
 @pytest.fixture
 def upgrade(checkout: Path, empty_url: str, make_site: SiteMaker) -> Iterator[Upgrade]:
     held = restore(checkout.name, empty_url)
