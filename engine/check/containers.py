@@ -1,0 +1,48 @@
+"""A comma that was forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from engine.check.problems import Problem
+from engine.definition import Start, State, Transition, Workflow
+
+_TUPLES: Mapping[type, tuple[str, ...]] = {
+    Workflow: ("states", "transitions"),
+    Start: ("guards", "writes", "effects", "conflicts", "keep"),
+    State: ("timers",),
+    Transition: ("sources", "guards", "writes", "effects", "conflicts", "keep"),
+}
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list | set | frozenset) else (value,)
+
+
+def check_containers(workflow: Workflow) -> Iterator[Problem]:
+    """Python takes `("requested")` for a string and would walk through its letters: say so instead."""
+    for part in (workflow, workflow.start, *_as_tuple(workflow.states), *_as_tuple(workflow.transitions)):
+        for name in _TUPLES[type(part)]:
+            value = getattr(part, name)
+            if not isinstance(value, tuple):
+                message = (
+                    f'"{name}" of a {type(part).__name__} must be a tuple, not a {type(value).__name__}; '
+                    "a tuple of one is written with a comma: (one,)"
+                )
+                yield Problem(part.where, "NOT_A_TUPLE", message)
+
+
+def with_tuples(workflow: Workflow) -> Workflow:
+    """The workflow as it was meant, so that everything else can be checked too."""
+
+    def repaired(part: Any) -> Any:
+        return replace(part, **{name: _as_tuple(getattr(part, name)) for name in _TUPLES[type(part)]})
+
+    return replace(
+        workflow,
+        start=repaired(workflow.start),
+        states=tuple(map(repaired, _as_tuple(workflow.states))),
+        transitions=tuple(map(repaired, _as_tuple(workflow.transitions))),
+    )

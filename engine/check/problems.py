@@ -1,0 +1,30 @@
+"""One problem of a definition, and the place where it was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.definition import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. `code` is stable and made for machines; `message` says what was expected instead."""
+
+    where: Location
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{place(self.where)}: {self.code} {self.message}"
+
+
+def place(where: Location) -> Location:
+    """The same place as seen from the current folder, where it lies below it."""
+    path = Path(where.file)
+    return Location(str(path.relative_to(Path.cwd())), where.line) if path.is_relative_to(Path.cwd()) else where
+
+
+def position(problem: Problem) -> tuple[str, int]:
+    return problem.where.file, problem.where.line
