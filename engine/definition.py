@@ -163,6 +163,7 @@ class Permission:
 
 SYSTEM = Permission("system", _("システム（自動処理）"), lambda attempt: attempt.actor.kind == "system")
 ANYONE = Permission("anyone", _("どなたでも"), lambda attempt: True)
+OPERATOR = Permission("operator", _("運用者"), lambda attempt: attempt.actor.kind == "operator")
 
 
 HOLDER = "holder"
@@ -366,7 +367,9 @@ class Workflow:
     """A procedure: its states, what leads from one to the next, and what follows from it.
 
     `folder` holds `mail/`; it is the definition's own unless named. `link` is the path under which its mailed link is
-    opened ("a" gives `/a/…`). `mail_context` gives the templates what they show.
+    opened ("a" gives `/a/…`). `mail_context` gives the templates what they show. `operators` may pause, resume and
+    migrate its instances; they are the engine's own where it names none. Who they are is no part of the digest of a
+    release: it changes nothing of what an instance does.
     """
 
     name: str
@@ -379,6 +382,7 @@ class Workflow:
     mail_context: Callable[[Instance, Records], Mapping[str, Any]] | None = None
     link: str = ""
     folder: Path | None = None
+    operators: Permission | None = None
     where: Location = _written()
 
     def __repr__(self) -> str:

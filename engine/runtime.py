@@ -27,6 +27,7 @@ import peewee as pw
 from engine import chain, links, machine, verification
 from engine.definition import (
     HOLDER,
+    OPERATOR,
     SYSTEM_ACTOR,
     Actor,
     Attempt,
@@ -34,6 +35,7 @@ from engine.definition import (
     Effect,
     Guard,
     Instance,
+    Permission,
     Refusal,
     Start,
     Transition,
@@ -111,7 +113,7 @@ class Engine:
     verifies (`keyring`). `clock` replaces the database's time.
     `worker` names this process in leases. `lease` is how long a delivery may take before another worker may try: more
     than twice the time that the slowest plugin allows itself. `site` is what rules may know of the site, as
-    `Attempt.site`.
+    `Attempt.site`. `operators` may act on instances of whatever workflow names no operators of its own (`operators`).
     `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
     and must not raise. `observer` watches what is done (`engine.observe`).
     """
@@ -129,6 +131,7 @@ class Engine:
         lease: timedelta = timedelta(minutes=4),
         render: Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message] | None = None,
         site: Any = None,
+        operators: Permission = OPERATOR,
     ) -> None:
         self.db = db
         self.store = db.store(clock)
@@ -140,6 +143,7 @@ class Engine:
         self.lease = lease
         self.render = render
         self.site = site
+        self.operators = operators
         self.hands_over = False
         self.on_commit: Callable[[Committed], None] | None = None
         self.observer: Observer | None = None

@@ -40,6 +40,7 @@ from workflows.catalogue import Catalogue, Organisation
 from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
 from workflows.notices.channels import Distribution
 from workflows.passwords import Hasher
+from workflows.permissions import OPERATORS
 from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS, effect_handlers
 from workflows.services import ReviewPolicy, Services
 from workflows.staff import Staff
@@ -192,7 +193,9 @@ def build(
     services = _services(settings, keyring, organisation, catalogue, plugins, now, breakers, times or _times(plugins))
     handlers = {**effect_handlers(services), **plugins.effect_handlers()}
     options: dict[str, Any] = {"lease": _lease(plugins.mailers().values()), **(engine_options or {})}
-    engine = Engine(db, workflows, secret=keyring, clock=clock, worker=worker, site=services, **options)
+    engine = Engine(
+        db, workflows, secret=keyring, clock=clock, worker=worker, site=services, operators=OPERATORS, **options
+    )
     renderer = Renderer(
         base_url=settings.base_url,
         sender=organisation.mail_from,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.definition import Attempt, Permission, Records
+from engine.definition import OPERATOR, Attempt, Permission, Records
 from engine.text import Text, _
 from workflows.records import Account, Contract, StaffMember
 
@@ -64,6 +64,11 @@ def _staff(attempt: Attempt) -> bool:
     return member is not None and bool(member.active)
 
 
+def _operator_or_staff(attempt: Attempt) -> bool:
+    return OPERATOR.holds(attempt) or _staff(attempt)
+
+
+OPERATORS = Permission("operators", _("運用者または担当者（スタッフ）"), _operator_or_staff)
 STAFF = Permission("staff", _("担当者（スタッフ）"), _staff)
 ACCOUNT_EDITOR = Permission("account_editor", _("手続きができるアカウント"), lambda a: _account_with(EDITOR, a))
 ACCOUNT_ADMIN = Permission("account_admin", _("管理のアカウント"), lambda a: _account_with(ADMIN, a))

@@ -1,0 +1,45 @@
+"""Who may act on what runs: the engine's operators, or those that a workflow names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.definition import OPERATOR, Actor, Permission
+from engine.errors import Forbidden
+from engine.operators import nowhere, operators_of, require_operator
+from engine.runtime import Engine
+from engine.store import open_database
+from engine.testing import Clock
+from engine.text import _
+from tests.reviews import REVIEW, REVIEW_2, SECRET
+
+CHIEF = Permission("chief", _("The chief"), lambda attempt: attempt.actor.kind == "chief")
+ROOT, BOSS = Actor("operator", "root"), Actor("chief", "1")
+
+
+def may(engine: Engine, version: int, actor: Actor) -> bool:
+    with engine.store.begin() as unit:
+        try:
+            require_operator(engine, unit, nowhere("review", version), actor, "pause", engine.store.now())
+        except Forbidden:
+            return False
+    return True
+
+
+def test_a_workflow_may_name_its_own_operators(sqlite_url: str, clock: Clock) -> None:
+    engine = Engine(open_database(sqlite_url), (REVIEW, replace(REVIEW_2, operators=CHIEF)), secret=SECRET, clock=clock)
+    assert operators_of(engine, "review", 1) is OPERATOR
+    assert [may(engine, 1, actor) for actor in (ROOT, BOSS)] == [True, False]
+    assert [may(engine, 2, actor) for actor in (ROOT, BOSS)] == [False, True]
+
+
+@pytest.mark.parametrize("workflow", ["review", "gone", ""])
+def test_a_version_that_is_not_loaded_is_judged_by_the_newest_or_by_the_engine(
+    sqlite_url: str, clock: Clock, workflow: str
+) -> None:
+    engine = Engine(
+        open_database(sqlite_url), (replace(REVIEW, operators=CHIEF),), secret=SECRET, clock=clock, operators=OPERATOR
+    )
+    assert operators_of(engine, workflow, 7) is (CHIEF if workflow == "review" else OPERATOR)
