@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine.rules import needs_input as needs_input
+from engine.rules import rule_name as rule_name
 from engine.text import Text, _
 
 _OWN_FRAMES = (__file__, "<string>")

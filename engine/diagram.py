@@ -17,6 +17,7 @@ from threading import Lock
 
 from engine.definition import Start, Timer, Transition, Workflow
 from engine.errors import ConfigurationError, EngineError
+from engine.rules import rule_name
 from engine.text import Text
 
 FONT = "Noto Sans CJK JP, sans-serif"
@@ -176,7 +177,7 @@ def _title(title: Text | None, name: str, language: str) -> str:
 
 
 def _guards(part: Start | Transition) -> tuple[str, ...]:
-    return tuple(_clean(getattr(guard, "__name__", repr(guard))) for guard in part.guards)
+    return tuple(_clean(rule_name(guard)) for guard in part.guards)
 
 
 def _timer(workflow: Workflow, state: str, event: str) -> str:
@@ -186,7 +187,7 @@ def _timer(workflow: Workflow, state: str, event: str) -> str:
 
 def lasting(timer: Timer) -> str:
     """How long a timer waits: `24h`, or the name of the rule that says when."""
-    return _clean(timer.at.__name__) if timer.at is not None else duration(timer.after or timedelta(0))
+    return _clean(rule_name(timer.at)) if timer.at is not None else duration(timer.after or timedelta(0))
 
 
 def duration(after: timedelta) -> str:

@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from transitions import EventData, Machine
 
 from engine.definition import Permission, Refusal, Transition, Workflow
+from engine.rules import rule_name
 from engine.text import _
 
 Verdicts = Mapping[str, Refusal | None]
@@ -47,7 +48,7 @@ def permission_verdict(permission: Permission) -> str:
 
 def conditions(transition: Transition) -> tuple[str, ...]:
     """The verdicts that a transition needs, in the order in which they are asked."""
-    return (permission_verdict(transition.allow), *(guard.__name__ for guard in transition.guards))
+    return (permission_verdict(transition.allow), *map(rule_name, transition.guards))
 
 
 class _Model:

@@ -12,6 +12,7 @@ import peewee as pw
 from engine.chain import canonical
 from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.errors import DefinitionChanged
+from engine.rules import rule_name
 from engine.store import transaction
 
 
@@ -22,15 +23,15 @@ def _effect(effect: Effect) -> list[Any]:
 
 def _timer(timer: Timer) -> list[Any]:
     if timer.at is not None:
-        return [timer.event, timer.at.__name__]
+        return [timer.event, rule_name(timer.at)]
     return [timer.event, (timer.after or timedelta(0)).total_seconds()]
 
 
 def _way(way: Start | Transition) -> dict[str, Any]:
     return {
         "allow": way.allow.name,
-        "guards": [guard.__name__ for guard in way.guards],
-        "writes": [write.__name__ for write in way.writes],
+        "guards": [rule_name(guard) for guard in way.guards],
+        "writes": [rule_name(write) for write in way.writes],
         "effects": [_effect(effect) for effect in way.effects],
         "conflicts": [[conflict.index, conflict.refusal.code] for conflict in way.conflicts],
         "keep": list(way.keep),

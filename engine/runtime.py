@@ -33,7 +33,6 @@ from engine.definition import (
     Attempt,
     Conflict,
     Effect,
-    Guard,
     Instance,
     Permission,
     Refusal,
@@ -61,6 +60,8 @@ from engine.keyring import HISTORY, LINKS, REQUESTS, Keyring, derive
 from engine.observe import DUE, Observer
 from engine.outcomes import Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
 from engine.requests import RequestKeys, without_secrets
+from engine.rules import asks_for_input, rule_name
+from engine.rules import needs_input as needs_input  # where it was before
 from engine.store import (
     INSTANCE,
     Due,
@@ -90,12 +91,6 @@ _MAILED_WITHOUT_NONCE = (
 _LAST_RESTORE = "SELECT digest FROM checkpoint WHERE kind = 'restore' ORDER BY number DESC LIMIT 1"
 _EFFECT_NONCE = "SELECT nonce FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
 _MOST_TIMERS_AT_ONCE = 1000  # a definition whose timers go round in circles must not hold the lock for ever
-
-
-def needs_input(guard: Guard) -> Guard:
-    """Mark a guard that can only be asked when the event's data is there: it is left out while somebody looks."""
-    guard.needs_input = True  # type: ignore[attr-defined]
-    return guard
 
 
 @lru_cache(maxsize=4096)
@@ -438,7 +433,7 @@ class Engine:
                     reasons += [
                         refusal
                         for guard in transition.guards
-                        if not hasattr(guard, "needs_input") and (refusal := guard(attempt)) is not None
+                        if not asks_for_input(guard) and (refusal := guard(attempt)) is not None
                     ]
                     explanations.append(
                         Explanation(event, transition.title, transition.target, transition.allow.title, tuple(reasons))
@@ -601,7 +596,7 @@ class Engine:
                 continue
             passed = True
             for guard in transition.guards:
-                name = guard.__name__
+                name = rule_name(guard)
                 if name not in verdicts:
                     verdicts[name] = guard(attempt)
                 passed = passed and verdicts[name] is None

@@ -14,6 +14,7 @@ from flask_babel import format_date
 from engine import definition
 from engine.definition import SYSTEM_ACTOR, Actor, Refusal
 from engine.outcomes import Offer
+from engine.rules import asks_for_input
 from engine.text import Text, _
 from web.current import PROCEDURE_GONE, local_time, site, today
 from web.quotes import in_short, quote_of
@@ -279,7 +280,7 @@ def offers(number: int) -> list[Offer]:
         offer
         for offer in engine.allowed(number, actor())
         if offer.title is not None
-        and not any(hasattr(g, "needs_input") for way in ways[sight.state.name, offer.event] for g in way.guards)
+        and not any(asks_for_input(g) for way in ways[sight.state.name, offer.event] for g in way.guards)
     ]
 
 

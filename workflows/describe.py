@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.diagram import duration, lasting, mermaid
+from engine.rules import rule_name, written_function
 from engine.text import LANGUAGES, Text
 
 _NOTHING = "–"
@@ -76,8 +77,8 @@ def _ways(workflow: Workflow) -> Iterator[Sequence[str]]:
 def _details(way: Start | Transition) -> tuple[str, str, str, str]:
     return (
         _title(way.allow.title),
-        _names(guard.__name__ for guard in way.guards),
-        _names(write.__name__ for write in way.writes),
+        _names(map(rule_name, way.guards)),
+        _names(map(rule_name, way.writes)),
         _names(effect.name for effect in way.effects) + _renewal(way),
     )
 
@@ -93,11 +94,11 @@ def _rules(workflow: Workflow) -> list[Sequence[str]]:
     for way in ways:
         used.update(dict.fromkeys((*way.guards, *way.writes)))
     used.update((timer.at, None) for state in workflow.states for timer in state.timers if timer.at is not None)
-    return [(f"`{rule.__name__}`", _first_paragraph(rule)) for rule in used]
+    return [(f"`{rule_name(rule)}`", _first_paragraph(rule)) for rule in used]
 
 
 def _first_paragraph(rule: Callable[[Any], object]) -> str:
-    return " ".join((inspect.getdoc(rule) or "").split("\n\n")[0].split())
+    return " ".join((inspect.getdoc(written_function(rule)) or "").split("\n\n")[0].split())
 
 
 def _effect(effect: Effect) -> Sequence[str]:

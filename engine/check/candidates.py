@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.check.graph import LAMBDA, guard_name
 from engine.check.problems import Problem, place
 from engine.definition import ANYONE, Transition, Workflow
+from engine.rules import is_lambda, rule_name
 
 
 def _guard_keys(transition: Transition) -> frozenset[str | int]:
-    """Guards as the machine tells them apart, by name; those without a usable one by identity."""
-    names = ((guard, guard_name(guard)) for guard in transition.guards)
-    return frozenset(id(guard) if name is None or name == LAMBDA else name for guard, name in names)
+    """Guards as the machine tells them apart, by name; lambdas, which share one, by identity."""
+    return frozenset(id(guard) if is_lambda(guard) else rule_name(guard) for guard in transition.guards)
 
 
 def check_candidates(workflow: Workflow) -> Iterator[Problem]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from engine.definition import ANYONE, SYSTEM, Effect, Guard, Start, State, Transition, Workflow
-
-LAMBDA = "<lambda>"
+from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Transition, Workflow
 
 
 class Graph:
@@ -44,11 +42,6 @@ def open_to_system(transition: Transition) -> bool:
 def asked(workflow: Workflow) -> tuple[Start | Transition, ...]:
     """Everything that has a permission and guards."""
     return (workflow.start, *workflow.transitions)
-
-
-def guard_name(guard: Guard) -> str | None:
-    name = getattr(guard, "__name__", None)
-    return name if isinstance(name, str) else None
 
 
 def entered_with(workflow: Workflow) -> Iterator[tuple[Effect, str]]:

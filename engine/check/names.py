@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.check.graph import LAMBDA, Graph, asked, guard_name
+from engine.check.graph import Graph, asked
 from engine.check.problems import Problem, place
 from engine.definition import Guard, Location, Permission, Workflow
+from engine.rules import is_lambda, is_nameable, rule_name, same_rule, written_function
 
 _LISTED = 20
 
@@ -48,19 +49,26 @@ def check_verdict_names(workflow: Workflow) -> Iterator[Problem]:
             message = f'two different permissions are named "{part.allow.name}"; verdicts go by name, so rename one'
             yield Problem(part.where, "PERMISSION_NAME_CLASH", message)
         for guard in part.guards:
-            name = guard_name(guard)
-            if name is None:
-                message = f'guard "{guard!r}" has no __name__; verdicts go by name, so write it with def'
-                yield Problem(part.where, "GUARD_WITHOUT_NAME", message)
-                continue
+            name = rule_name(guard)
             known = guards.setdefault(name, [])
-            if guard in known:
+            if any(same_rule(guard, other) for other in known):
                 continue
             known.append(guard)
-            if name == LAMBDA:
+            if is_lambda(guard):
                 message = "a guard is a lambda, and all lambdas share one name; verdicts go by name, so use def"
                 yield Problem(part.where, "GUARD_NAME_CLASH", message)
+            elif not is_nameable(guard):
+                message = (
+                    f'guard "{guard!r}" has bound what has no text of its own; verdicts go by name, so bind texts, '
+                    "numbers and frozen dataclasses, or write it with def"
+                )
+                yield Problem(part.where, "GUARD_WITHOUT_NAME", message)
             elif len(known) > 1:
-                first, second = (f'"{other.__module__}.{other.__qualname__}"' for other in (known[0], guard))
+                first, second = (f'"{_full_name(other)}"' for other in (known[0], guard))
                 message = f'guards {first} and {second} share the name "{name}"; verdicts go by name, so rename one'
                 yield Problem(part.where, "GUARD_NAME_CLASH", message)
+
+
+def _full_name(guard: Guard) -> str:
+    written = written_function(guard)
+    return f"{getattr(written, '__module__', '?')}.{getattr(written, '__qualname__', rule_name(guard))}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.check.graph import guard_name, open_to_system
+from engine.check.graph import open_to_system
 from engine.check.problems import Problem, place
 from engine.definition import Location, Workflow
+from engine.rules import rule_name
 
 
 def check_timers(workflow: Workflow) -> Iterator[Problem]:
@@ -43,6 +44,6 @@ def check_timers(workflow: Workflow) -> Iterator[Problem]:
                 message = f'{what} is always refused: its event is for "{holder}"; expected a transition for the system'
                 yield Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
             elif permitted[-1].guards:
-                guards = ", ".join(f'"{guard_name(guard) or repr(guard)}"' for guard in permitted[-1].guards)
+                guards = ", ".join(f'"{rule_name(guard)}"' for guard in permitted[-1].guards)
                 message = f"{what} may be refused by guard {guards}; expected a last transition without guards"
                 yield Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)

@@ -264,9 +264,10 @@ def test_guard_of_the_start_that_is_a_lambda(find: Find) -> None:
 
 
 def test_guard_without_a_name(find: Find) -> None:
+    guard = partial(address_is_free, iter(()))
     workflow = minimal(
         transitions=(
-            Transition("shut", ("open",), "closed", SYSTEM, guards=(partial(address_is_free),)),  # <<
+            Transition("shut", ("open",), "closed", SYSTEM, guards=(guard,)),  # <<
         )
     )
     expect(find(workflow), test_guard_without_a_name, "GUARD_WITHOUT_NAME")

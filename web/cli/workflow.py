@@ -47,6 +47,7 @@ def list_workflows() -> None:
 def show(name: str, language: str) -> None:
     """A workflow's states, transitions, guards and timers."""
     from engine.diagram import lasting
+    from engine.rules import rule_name
     from engine.text import reading_in
 
     found = _named(name)
@@ -59,7 +60,7 @@ def show(name: str, language: str) -> None:
                 click.echo(f"  ⏱ {lasting(timer)}: {timer.event}")
             for event in found.events[state.name]:
                 for way in found.outgoing[state.name, event]:
-                    guards = f" [{', '.join(guard.__name__ for guard in way.guards)}]" if way.guards else ""
+                    guards = f" [{', '.join(map(rule_name, way.guards))}]" if way.guards else ""
                     click.echo(f"  {event} → {way.target}{guards}  ({way.allow.title})")
 
 

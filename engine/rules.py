@@ -1,0 +1,137 @@
+"""What a rule is called: a guard, a write, the time of a timer, or any other function that a definition names.
+
+Verdicts, release digests, diagrams and READMEs go by these names, so a name must say all that tells two rules apart and
+must be the same in every process. A function's is its own. A `functools.partial` adds what it has bound, and an object
+that is called adds the fields of its dataclass: `younger_than(60)`, `BusinessDays(days=2)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from pathlib import PurePath
+from types import FunctionType, MethodType
+from typing import Any, TypeVar
+
+_LAMBDA = "<lambda>"
+_DEEPEST = 5  # levels of what holds what in a bound value; more is an object graph and no value
+
+_Rule = TypeVar("_Rule", bound=Callable[..., Any])
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def rule_name(rule: Any) -> str:
+    """The name of a rule, the same in every process.
+
+    What has a `__name__` keeps it: a function, a method, an object that was given one. Where something is bound that
+    has no text of its own (`is_nameable`), the name is that of its class.
+    """
+    if type(rule) is FunctionType:  # as nearly always; a transition asks this while others wait
+        return rule.__name__
+    try:
+        return _value(rule)
+    except _Unsayable:
+        return rule_name(rule.func) if isinstance(rule, partial) else type(rule).__name__
+
+
+def same_rule(one: Any, other: Any) -> bool:
+    """Whether two rules do the same: the same function, or partials of it that have bound the same."""
+    if isinstance(one, partial) and isinstance(other, partial):
+        return (
+            same_rule(one.func, other.func)
+            and len(one.args) == len(other.args)
+            and all(map(_same_value, one.args, other.args))
+            and one.keywords.keys() == other.keywords.keys()
+            and all(_same_value(value, other.keywords[name]) for name, value in one.keywords.items())
+        )
+    return one is other or (type(one) is type(other) and bool(one == other))
+
+
+def is_nameable(rule: Any) -> bool:
+    """Whether the name of a rule says all that tells it apart: not where it has bound an object that only its address
+    in memory tells from others."""
+    try:
+        _value(rule)
+    except _Unsayable:
+        return False
+    return True
+
+
+def is_lambda(rule: Any) -> bool:
+    """Whether a rule, or the function behind a partial, is a lambda: all of them share one name."""
+    return getattr(written_function(rule), "__name__", None) == _LAMBDA
+
+
+def written_function(rule: Any) -> Any:
+    """The function that somebody wrote, behind whatever was bound to it; for a called object its `__call__`."""
+    while isinstance(rule, partial):
+        rule = rule.func
+    if isinstance(rule, FunctionType | MethodType | type):
+        return rule
+    return getattr(type(rule), "__call__", rule)  # noqa: B004  (the function, not whether there is one)
+
+
+def needs_input(guard: _Rule) -> _Rule:
+    """Mark a guard that can only be asked when the event's data is there: it is left out while somebody looks."""
+    marked: Any = guard.__func__ if isinstance(guard, MethodType) else guard
+    marked.needs_input = True
+    return guard
+
+
+def asks_for_input(guard: Any) -> bool:
+    """Whether a guard, or the function behind a partial, was marked by `needs_input`."""
+    if hasattr(guard, "needs_input"):
+        return True
+    return isinstance(guard, partial) and asks_for_input(guard.func)
+
+
+def _same_value(one: Any, other: Any) -> bool:
+    return same_rule(one, other) if callable(one) else type(one) is type(other) and bool(one == other)
+
+
+def _says_only_its_address(kind: Any) -> bool:
+    return kind.__repr__ is object.__repr__
+
+
+class _Unsayable(Exception):
+    """A value of which nothing but its place in memory tells it from others."""
+
+
+def _value(value: Any, depth: int = 0) -> str:
+    """A value as it stands in a name: what would write it, the same in every process. Raises _Unsayable."""
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, str | int | float | bytes | None | Decimal | date | time | datetime | timedelta | PurePath):
+        return repr(value)
+    if depth == _DEEPEST:
+        raise _Unsayable
+    inner = partial(_value, depth=depth + 1)
+    if isinstance(value, tuple | list):
+        inside = ", ".join(map(inner, value))
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' if len(value) == 1 else ''})"
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(map(inner, value))) + "}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(sorted(f"{inner(key)}: {inner(value[key])}" for key in value)) + "}"
+    if isinstance(getattr(value, "__name__", None), str):
+        return str(value.__name__)
+    if isinstance(value, partial):
+        bound = [inner(one) for one in value.args]
+        bound += [f"{name}={inner(value.keywords[name])}" for name in sorted(value.keywords)]
+        return f"{inner(value.func)}({', '.join(bound)})"
+    if is_dataclass(value):
+        held = {one.name: getattr(value, one.name) for one in fields(value) if one.compare}
+    elif hasattr(value, "__dict__") and _says_only_its_address(type(value)):
+        held = dict(sorted(vars(value).items()))
+    else:
+        said = repr(value)
+        if _ADDRESS.search(said):
+            raise _Unsayable
+        return said
+    shown = ", ".join(f"{name}={inner(one)}" for name, one in held.items())
+    return f"{type(value).__name__}({shown})" if shown else type(value).__name__

@@ -1,0 +1,233 @@
+"""A rule has one name, in verdicts, digests, diagrams and READMEs; one that is bound to values says them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial, update_wrapper
+from typing import Any
+
+import pytest
+
+from engine import machine
+from engine.check import check
+from engine.definition import ANYONE, SYSTEM, Attempt, Refusal, Start, State, Timer, Transition, Workflow, needs_input
+from engine.diagram import dot, lasting, mermaid
+from engine.errors import Refused
+from engine.migrate import ENGINE_MIGRATIONS, migrate
+from engine.release import digest
+from engine.rules import asks_for_input, is_nameable, rule_name, same_rule
+from engine.runtime import Engine
+from engine.store import open_database
+from engine.testing import Clock
+from engine.text import Text, _
+from tests.reviews import SECRET, VISITOR
+from workflows.describe import readme
+
+
+def at_most(most: int, attempt: Attempt) -> Refusal | None:
+    """No more than so many."""
+    return Refusal("too_many", Text("at most %(most)s", (("most", most),))) if attempt.data["how_many"] > most else None
+
+
+def note(words: str, attempt: Attempt) -> None:
+    """Writes words down."""
+    attempt.memo["words"] = words
+
+
+def later(days: int, attempt: Attempt) -> datetime:
+    return attempt.at + timedelta(days=days)
+
+
+@dataclass(frozen=True)
+class Longer:
+    """No shorter than so much."""
+
+    than: int
+
+    def __call__(self, attempt: Attempt) -> Refusal | None:
+        return None
+
+    def holds(self, attempt: Attempt) -> Refusal | None:
+        return None
+
+
+class Counted:
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def __call__(self, attempt: Attempt) -> Refusal | None:
+        return None
+
+
+class Silent:
+    """Holds what only its address tells from others."""
+
+    def __init__(self) -> None:
+        self.held = iter([])
+
+    def __call__(self, attempt: Attempt) -> Refusal | None:
+        return None
+
+
+NOTE_DONE = partial(note, "done")
+IN_THREE_DAYS = partial(later, 3)
+
+
+def reviewed(guard: Any, *, write: Any = NOTE_DONE, at: Any = IN_THREE_DAYS) -> Workflow:
+    return Workflow(
+        "reviewed",
+        1,
+        Start("open", guards=()),
+        (
+            State("open", _("Open"), timers=(Timer("lapse", at=at),)),
+            State("closed", _("Closed"), final=True),
+        ),
+        (
+            Transition("close", ("open",), "closed", ANYONE, _("Close"), guards=(guard,), writes=(write,)),
+            Transition("lapse", ("open",), "closed", SYSTEM),
+        ),
+        title=_("Reviewed"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        (at_most, "at_most"),
+        (partial(at_most, 3), "at_most(3)"),
+        (partial(partial(at_most), 3), "at_most(3)"),
+        (partial(at_most, most=3, least=Decimal("1.00")), "at_most(least=Decimal('1.00'), most=3)"),
+        (partial(note, ["a", {"b": (1,)}, {3, 2}]), "note(['a', {'b': (1,)}, {2, 3}])"),
+        (partial(at_most, later), "at_most(later)"),
+        (Longer(3), "Longer(than=3)"),
+        (partial(Longer(3), 1), "Longer(than=3)(1)"),
+        (Longer(3).holds, "holds"),
+        (Counted(4), "Counted(most=4)"),
+        (partial(later, timedelta(days=2)), "later(datetime.timedelta(days=2))"),
+    ],
+)
+def test_a_rule_is_called_by_its_function_and_what_it_has_bound(rule: Any, name: str) -> None:
+    assert rule_name(rule) == name
+    assert is_nameable(rule)
+
+
+def test_an_object_that_was_given_a_name_keeps_it_as_released_definitions_know_it() -> None:
+    assert rule_name(update_wrapper(partial(at_most, 3), at_most)) == "at_most"
+
+
+def test_the_name_is_the_same_in_every_process() -> None:
+    piped: dict[str, Any] = {"capture_output": True, "text": True, "check": True}
+    asked = (
+        "from functools import partial; from tests.engine.test_rules import at_most, Counted; "
+        "from engine.rules import rule_name; "
+        "print(rule_name(partial(at_most, frozenset({'a', 'b', 'c', 'd'}), b={'y': Counted(1), 'x': at_most})))"
+    )
+    found = {
+        subprocess.run([sys.executable, "-c", asked], env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."}, **piped).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert found == {"at_most({'a', 'b', 'c', 'd'}, b={'x': at_most, 'y': Counted(most=1)})\n"}
+
+
+def test_two_partials_are_one_rule_where_they_have_bound_the_same() -> None:
+    assert same_rule(partial(at_most, 3), partial(at_most, 3))
+    assert not same_rule(partial(at_most, 3), partial(at_most, 4))
+    assert not same_rule(partial(at_most, 1), partial(at_most, True))
+    assert not same_rule(partial(at_most, 3), partial(at_most, most=3))
+    assert not same_rule(partial(at_most, 3), at_most)
+
+
+def test_digest_tells_partials_apart_and_the_same_ones_not() -> None:
+    three = digest(reviewed(partial(at_most, 3)))
+    assert digest(reviewed(partial(at_most, 3))) == three
+    others = (
+        reviewed(partial(at_most, 4)),
+        reviewed(partial(at_most, 3), write=partial(note, "gone")),
+        reviewed(partial(at_most, 3), at=partial(later, 4)),
+    )
+    assert len({three, *map(digest, others)}) == 4
+
+
+def test_diagram_and_readme_name_what_a_partial_has_bound() -> None:
+    workflow = reviewed(partial(at_most, 3))
+    assert "at_most(3)" in mermaid(workflow)
+    assert "at_most(3)" in dot(workflow)
+    assert lasting(workflow.states[0].timers[0]) == "later(3)"
+    page = readme(workflow)
+    assert "| `at_most(3)` | No more than so many. |" in page
+    assert "| `note('done')` | Writes words down. |" in page
+    assert "| `Longer(than=3)` | No shorter than so much. |" not in readme(workflow)
+
+
+@pytest.mark.parametrize("rule", [partial(at_most, 3), Longer(3), Counted(3), Longer(3).holds])
+def test_check_has_nothing_against_a_rule_that_is_no_function(rule: Callable[[Attempt], Any]) -> None:
+    assert check(reviewed(rule), languages=("ja",)) == []
+
+
+def twice(first: Any, second: Any) -> Workflow:
+    workflow = reviewed(first)
+    more = Transition("end", ("open",), "closed", ANYONE, _("End"), guards=(second,))
+    return replace(workflow, transitions=(*workflow.transitions, more))
+
+
+def test_equal_partials_share_a_name_and_different_methods_may_not() -> None:
+    assert check(twice(partial(at_most, 3), partial(at_most, 3)), languages=("ja",)) == []
+    assert check(twice(partial(at_most, 3), partial(at_most, 4)), languages=("ja",)) == []
+    clash = check(twice(Longer(3).holds, Longer(4).holds), languages=("ja",))
+    assert [problem.code for problem in clash] == ["GUARD_NAME_CLASH"]
+
+
+@pytest.mark.parametrize("rule", [Silent(), partial(at_most, iter([])), partial(at_most, [[[[[[]]]]]])])
+def test_what_only_its_address_tells_from_others_has_no_name(rule: Any) -> None:
+    assert [problem.code for problem in check(reviewed(rule), languages=("ja",))] == ["GUARD_WITHOUT_NAME"]
+    assert "0x" not in rule_name(rule)
+
+
+def test_a_mark_on_the_function_holds_for_what_is_made_of_it() -> None:
+    @needs_input
+    def typed(attempt: Attempt) -> Refusal | None:
+        return None
+
+    class Typed:
+        def __call__(self, attempt: Attempt) -> Refusal | None:
+            return None
+
+        def method(self, attempt: Attempt) -> Refusal | None:
+            return None
+
+    assert asks_for_input(typed)
+    assert asks_for_input(partial(typed))
+    assert asks_for_input(partial(partial(typed), 3))
+    assert asks_for_input(needs_input(partial(at_most, 3)))
+    assert asks_for_input(needs_input(Typed()))
+    assert asks_for_input(needs_input(Typed().method))
+    assert not asks_for_input(partial(at_most, 3))
+
+
+def test_verdicts_of_two_partials_are_two(sqlite_url: str) -> None:
+    """One refuses, the other does not: the second way is taken."""
+    workflow = reviewed(partial(at_most, 3))
+    workflow = replace(
+        workflow,
+        states=(*workflow.states, State("many", _("Many"), final=True)),
+        transitions=(
+            workflow.transitions[0],
+            Transition("close", ("open",), "many", ANYONE, _("Close"), guards=(partial(at_most, 10),)),
+            workflow.transitions[1],
+        ),
+    )
+    assert machine.conditions(workflow.transitions[1]) == ("may anyone", "at_most(10)")
+    db = open_database(sqlite_url)
+    migrate(db, (ENGINE_MIGRATIONS,))
+    engine = Engine(db, [workflow], secret=SECRET, clock=Clock(datetime(2026, 4, 1, tzinfo=UTC)))
+    number = engine.start("reviewed", "paper:1", VISITOR).instance
+    with pytest.raises(Refused) as refused:
+        engine.fire(number, "close", VISITOR, {"how_many": 11})
+    assert [str(refusal.message) for refusal in refused.value.refusals] == ["at most 3", "at most 10"]
+    assert engine.fire(number, "close", VISITOR, {"how_many": 5}).target == "many"
+    db.close()
