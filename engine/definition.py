@@ -21,6 +21,7 @@ from engine.rules import rule_name as rule_name
 from engine.text import Text, _
 
 _OWN_FRAMES = (__file__, "<string>")
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,9 @@ class Retry:
     """When an effect is tried again: after `first`, then `factor` times longer each time up to `most`.
 
     Each wait is shortened or lengthened by up to `jitter` of itself, so that what failed together does not come back
-    together. After `deadline` from the first attempt's due time the effect becomes an incident.
+    together. After `deadline` from the first try the effect becomes an incident. It begins with the first try and not
+    with the commit: an effect that nobody could try, because no worker ran or another effect of its channel stood
+    before it, has lost nothing of it.
     """
 
     first: timedelta = timedelta(minutes=1)
@@ -218,6 +221,11 @@ class Retry:
         exponent = min(attempts - 1, 64)
         seconds = min(self.first.total_seconds() * self.factor**exponent, self.most.total_seconds())
         return timedelta(seconds=seconds * (1 + self.jitter * (2 * chance - 1)))
+
+    @property
+    def patience(self) -> int:
+        """`deadline` as the outbox holds it, in microseconds."""
+        return self.deadline // _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ A row is claimed before it is delivered: its lease is a time until which nobody 
 when it is claimed, so that a worker that died counts as a try. A row waits for the earlier ones of its instance and
 channel, an incident among them included. Delivering happens outside any transaction; what came of it is written in
 one.
+
+A row's deadline is set by its first claim: what nobody could try has lost none of its time, however long no worker ran
+or an incident stood before it. No row is given up untried (`Claim.may_be_late`).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -29,7 +33,8 @@ from engine.store import Row, Unit, from_db, storable, to_db
 log = logging.getLogger("tetsuzuki.dispatch")
 
 _COLUMNS = (
-    "instance_id, seq, position, name, language, figures, generation, attempts, claims, delivered, deadline_at, nonce"
+    "instance_id, seq, position, name, language, figures, generation, attempts, claims, delivered, deadline_at, nonce, "
+    "error, patience"
 )
 _UNBLOCKED = """
     o.state IN ('waiting', 'leased') AND NOT EXISTS (
@@ -44,8 +49,14 @@ _CLAIM = f"""
     WHERE (instance_id, seq, position) IN (SELECT instance_id, seq, position FROM due)
     RETURNING {_COLUMNS}
 """
+_BEGIN = "UPDATE outbox SET deadline_at = ? WHERE instance_id = ? AND seq = ? AND position = ?"
+_VERSION_OF = "SELECT workflow, version FROM instance WHERE id = ?"
 _IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
 _NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} ORDER BY o.due_at LIMIT 1"
+
+
+class _Late(Failed):
+    """Its time had passed when it was claimed once more: that claim was no try."""
 
 
 class Dispatcher:
@@ -164,8 +175,9 @@ class Dispatcher:
                     return effect, Accepted(), None
                 if self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
                     return None
-                if sight.now >= claim.deadline_at:
-                    return effect, Failed("deadline", f"not delivered in time, {claim.attempts} tries"), None
+                if claim.may_be_late and sight.now >= claim.deadline_at:
+                    last = claim.said or "nobody wrote down what came of it"
+                    return effect, _Late("deadline", f"{_tries(claim.attempts - 1)}; the last: {last}"), None
                 return effect, *self._ready(claim, effect, workflow, found, unit)
         except NobodyLeft:
             return None
@@ -226,21 +238,39 @@ class Dispatcher:
         with store.begin() as unit:
             sql = _CLAIM % ("FOR UPDATE OF o SKIP LOCKED" if unit.lock_suffix else "")
             rows = unit.rows(sql, (to_db(now), to_db(now + self.engine.lease), self.engine.worker))
+            claim = self._begun(unit, rows[0], now) if rows else None
             store.commit(unit)
-        return _claim(rows[0]) if rows else None
+        return claim
+
+    def _begun(self, unit: Unit, row: Row, now: datetime) -> Claim:
+        """A claim of a claimed row, whose deadline begins where this is its first try."""
+        claim = _claim(row)
+        if claim.attempts > 1:
+            return claim
+        patience = timedelta(microseconds=row[13]) or self._declared_patience(unit, claim)
+        claim = replace(claim, deadline_at=now + patience)
+        unit.write(_BEGIN, (to_db(claim.deadline_at), claim.instance, claim.seq, claim.position))
+        return claim
+
+    def _declared_patience(self, unit: Unit, claim: Claim) -> timedelta:
+        """What the definition says: a worker of a version before this one wrote the row, and no patience into it."""
+        workflow = self.engine.workflows.get(unit.rows(_VERSION_OF, (claim.instance,))[0])
+        effect = workflow.effects.get(claim.name) if workflow is not None else None
+        return effect.retry.deadline if effect is not None else Retry().deadline
 
     def _postpone(
         self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed, *, delivered: bool = False
     ) -> None:
         now = self.engine.store.now()
         if isinstance(outcome, Failed):
-            self._settle(claim, "incident", f"{outcome.code}: {outcome.reason}", now)
+            error = f"{outcome.code}: {outcome.reason}"
+            self._settle(claim, "incident", error, now, untried=isinstance(outcome, _Late))
             return
         retry = effect.retry if effect is not None else Retry()
         wait = retry.wait(claim.attempts, self.engine.chance())
         due = now + max(wait, outcome.after or timedelta(0))
         if due > claim.deadline_at:
-            error = f"deadline: {claim.attempts} tries; the last: {outcome.reason}"
+            error = f"deadline: {_tries(claim.attempts)}; the last: {outcome.reason}"
             self._settle(claim, "incident", error, now, delivered=delivered)
         else:
             self._settle(claim, "waiting", outcome.reason, due, delivered=delivered)
@@ -282,6 +312,10 @@ def _tell(what: str, claim: Claim, error: Exception) -> None:
         log.exception(what, _ref(claim))
 
 
+def _tries(count: int) -> str:
+    return f"{count} tries" if count != 1 else "1 try"
+
+
 def _ref(claim: Claim) -> str:
     return f"{claim.instance}.{claim.seq}.{claim.position}"
 
@@ -300,4 +334,5 @@ def _claim(row: Row) -> Claim:
         delivered=bool(row[9]),
         deadline_at=from_db(row[10]),
         nonce=bytes(row[11]),
+        said=row[12],
     )

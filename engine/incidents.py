@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from engine import chain, links
-from engine.definition import Actor, Instance
+from engine.definition import Actor, Instance, Retry
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.runtime import Engine, opened
 from engine.store import Unit, Violation, from_db, to_db
@@ -57,7 +57,7 @@ def incidents(engine: Engine) -> list[Incident]:
 
 
 def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
-    """Try again at once, with a deadline counted from now. Raises UnknownEffect, EventNotPossible."""
+    """Try again at once, with a deadline that counts from the next try on. Raises UnknownEffect, EventNotPossible."""
     _act(engine, ref, actor, "incident.retry", reason, _again(engine))
 
 
@@ -121,11 +121,11 @@ def _again(engine: Engine) -> Callable[[Unit, Instance, tuple[int, int] | str, d
             "SELECT name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?", (found.id, *place)
         )[0][0]
         effect = engine.workflow(found).effects.get(name)
-        patience = effect.retry.deadline if effect is not None else timedelta(0)
+        retry = effect.retry if effect is not None else Retry()
         unit.write(
-            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ? "
+            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ?, patience = ? "
             "WHERE instance_id = ? AND seq = ? AND position = ?",
-            (to_db(now), to_db(now + patience), found.id, *place),
+            (to_db(now), to_db(now + retry.deadline), retry.patience, found.id, *place),
         )
 
     return again

@@ -71,7 +71,11 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An outbox row whose lease a worker holds."""
+    """An outbox row whose lease a worker holds.
+
+    `attempts` counts this try. `said` is what came of the one before: empty where this is the first, and where the
+    worker of the one before was gone before it could write that down.
+    """
 
     instance: int
     seq: int
@@ -85,6 +89,16 @@ class Claim:
     delivered: bool
     deadline_at: datetime
     nonce: bytes
+    said: str = ""
+
+    @property
+    def may_be_late(self) -> bool:
+        """Whether its deadline may end it untried: not before it was tried once and somebody heard what came of that.
+
+        Of a lease that ran out nobody knows whether its worker did try. A second such one is enough: an effect at
+        which every worker dies must end.
+        """
+        return self.attempts > 2 or bool(self.said)
 
 
 @dataclass(slots=True)

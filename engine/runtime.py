@@ -769,8 +769,8 @@ class Engine:
             nonce = self.draw(links.NONCE)
             unit.write(
                 "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, "
-                "state, attempts, claims, delivered, due_at, deadline_at, leased_by, error, nonce) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, '', ?)",
+                "state, attempts, claims, delivered, due_at, deadline_at, patience, leased_by, error, nonce) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, '', ?)",
                 (
                     found.id,
                     found.seq,
@@ -786,6 +786,7 @@ class Engine:
                     1 if leased else 0,
                     to_db(now + self.lease) if leased else to_db(now),
                     to_db(deadline_at),
+                    effect.retry.patience,
                     self.worker if leased else "",
                     nonce,
                 ),

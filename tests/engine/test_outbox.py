@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
+from engine.definition import SYSTEM, Actor, Attempt, Effect, Retry, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.dispatch import Dispatcher
 from engine.errors import UnknownEffect
 from engine.incidents import amend, incidents, retry, skip
 from engine.mail import Renderer
 from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database
+from engine.store import SiteDatabase, from_db, open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.reviews import REVIEW, REVIEW_2, Office, open_office
@@ -185,6 +185,167 @@ def test_nobody_to_wake_is_no_reason_to_call_a_committed_start_a_failure(db: Sit
 
     dispatcher.engine.on_commit = raising
     assert dispatcher.engine.start("told", "x:1", VISITOR).seq == 1
+
+
+# -- the deadline of an effect counts from its first try ---------------------------------------------------------------
+
+LATER = Deferred("busy")
+PINGS = Workflow(
+    name="pings",
+    version=1,
+    title=_("期限切れ"),
+    start=Start("open", effects=(Effect("ping", "first"), Effect("ping", "second"), Effect("ping", "third"))),
+    states=(
+        State("open", _("期限切れ"), timers=(Timer("expire", timedelta(days=90)),)),
+        State("over", _("期限切れ"), final=True),
+    ),
+    transitions=(Transition("expire", ("open",), "over", allow=SYSTEM),),
+)
+
+
+def column(db: SiteDatabase, name: str) -> list[Any]:
+    rows = db.execute_sql(f"SELECT {name} FROM outbox ORDER BY instance_id, seq, position").fetchall()
+    return [row[0] for row in rows]
+
+
+def try_for(dispatcher: Dispatcher, clock: Clock, **time: float) -> None:
+    """Deliver what is due, each as soon as it is, for that long."""
+    until = clock.now + timedelta(**time)
+    while True:
+        dispatcher.drain()
+        due = dispatcher.next_due()
+        if due is None or due > until:
+            clock.now = until
+            return
+        clock.now = max(clock.now, due)
+
+
+def test_i5_effects_that_nobody_could_try_for_days_are_tried_and_keep_their_whole_time(
+    db: SiteDatabase, clock: Clock
+) -> None:
+    handler = Handler(lambda delivery: LATER)
+    dispatcher = office(db, clock, handler, told())
+    for n in range(3):
+        dispatcher.engine.start("told", f"x:{n}", VISITOR)
+    began = clock.forward(hours=96)
+    assert dispatcher.drain() == 3
+    assert len(handler.keys) == 3
+    assert incidents(dispatcher.engine) == []
+    assert [from_db(at) for at in column(db, "deadline_at")] == [began + timedelta(hours=72)] * 3
+    try_for(dispatcher, clock, hours=71)
+    assert incidents(dispatcher.engine) == []
+    try_for(dispatcher, clock, hours=1)
+    found = incidents(dispatcher.engine)
+    assert [one.error for one in found] == [f"deadline: {one.attempts} tries; the last: busy" for one in found]
+    assert sum(one.attempts for one in found) == len(handler.keys)
+
+
+def test_i5_what_waited_behind_an_incident_has_its_whole_time_once_it_may_be_tried(
+    db: SiteDatabase, clock: Clock
+) -> None:
+    handler = Handler(lambda delivery: Failed("no", "not this one") if delivery.name == "first" else LATER)
+    dispatcher = office(db, clock, handler, PINGS)
+    dispatcher.engine.start("pings", "x:1", VISITOR)
+    dispatcher.drain()
+    clock.forward(days=10)
+    assert dispatcher.drain() == 0
+    skip(dispatcher.engine, incidents(dispatcher.engine)[0].ref, OPERATOR, "not needed")
+    try_for(dispatcher, clock, hours=71)
+    assert incidents(dispatcher.engine) == []
+    handler.answer = lambda delivery: Accepted()
+    try_for(dispatcher, clock, hours=1)
+    assert column(db, "state") == ["skipped", "done", "done"]
+
+
+def test_i5_a_lease_that_was_handed_over_to_a_process_that_died_is_no_try(db: SiteDatabase, clock: Clock) -> None:
+    handler = Handler()
+    dispatcher = office(db, clock, handler, told())
+    dispatcher.engine.hands_over = True  # and nobody takes it over: the process is gone
+    number = dispatcher.engine.start("told", "x:1", VISITOR).instance
+    clock.forward(hours=96)
+    dispatcher.drain()
+    assert len(handler.keys) == 1
+    assert dispatcher.engine.look(number).state.name == "told"
+
+
+def test_i5_an_effect_at_which_every_worker_dies_ends_as_an_incident(db: SiteDatabase, clock: Clock) -> None:
+    dispatcher = office(db, clock, Handler(), told())
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    tries = 0
+    while (claim := dispatcher.next_claim()) is not None and clock.now < claim.deadline_at:
+        tries += 1  # and the worker is gone
+        clock.forward(hours=24)
+    assert claim is not None
+    dispatcher.deliver(claim)
+    (incident,) = incidents(dispatcher.engine)
+    assert (incident.attempts, tries) == (3, 3)
+    assert incident.error == "deadline: 3 tries; the last: nobody wrote down what came of it"
+
+
+def test_i5_what_a_claim_finds_too_late_was_tried_before_and_is_not_counted_as_a_try(
+    db: SiteDatabase, clock: Clock
+) -> None:
+    handler = Handler(lambda delivery: LATER)
+    dispatcher = office(db, clock, handler, told())
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    dispatcher.drain()
+    clock.forward(hours=96)
+    dispatcher.drain()
+    (incident,) = incidents(dispatcher.engine)
+    assert (incident.attempts, len(handler.keys)) == (1, 1)
+    assert incident.error == "deadline: 1 try; the last: busy"
+
+
+@pytest.mark.parametrize("deadline", [timedelta(0), timedelta(microseconds=1), timedelta(seconds=30)])
+def test_i5_no_deadline_is_too_short_for_one_try(db: SiteDatabase, clock: Clock, deadline: timedelta) -> None:
+    handler = Handler(lambda delivery: LATER)
+    hasty = Effect("ping", "ping", done="told", retry=Retry(deadline=deadline))
+    dispatcher = office(db, clock, handler, replace(told(), start=Start("open", effects=(hasty,))))
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    clock.forward(hours=1)
+    dispatcher.drain()
+    assert len(handler.keys) == 1
+    assert [one.attempts for one in incidents(dispatcher.engine)] == [1]
+
+
+def test_i5_an_operators_retry_counts_from_the_next_try(db: SiteDatabase, clock: Clock) -> None:
+    handler = Handler(lambda delivery: Failed("no"))
+    dispatcher = office(db, clock, handler, told())
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    dispatcher.drain()
+    retry(dispatcher.engine, incidents(dispatcher.engine)[0].ref, OPERATOR, "mended")
+    handler.answer = lambda delivery: LATER
+    clock.forward(hours=96)  # nobody is there
+    try_for(dispatcher, clock, hours=71)
+    assert incidents(dispatcher.engine) == []
+    try_for(dispatcher, clock, hours=1)
+    assert len(incidents(dispatcher.engine)) == 1
+
+
+def test_i5_effect_of_a_process_that_knew_no_patience_is_tried_as_long_as_its_definition_says(
+    db: SiteDatabase, clock: Clock
+) -> None:
+    handler = Handler(lambda delivery: LATER)
+    patient = Effect("ping", "ping", done="told", retry=Retry(deadline=timedelta(days=7)))
+    dispatcher = office(db, clock, handler, replace(told(), start=Start("open", effects=(patient,))))
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    db.execute_sql("UPDATE outbox SET patience = 0")
+    began = clock.forward(days=20)
+    dispatcher.drain()
+    assert [from_db(at) for at in column(db, "deadline_at")] == [began + timedelta(days=7)]
+    assert incidents(dispatcher.engine) == []
+
+
+def test_i5_leases_that_are_given_back_leave_the_deadline_to_the_first_try(db: SiteDatabase, clock: Clock) -> None:
+    handler = Handler(lambda delivery: LATER)
+    dispatcher = office(db, clock, handler, told())
+    dispatcher.engine.hands_over = True
+    dispatcher.engine.on_commit = lambda committed: dispatcher.take_over(committed.handed_over or [])
+    dispatcher.engine.start("told", "x:1", VISITOR)
+    dispatcher.give_back()
+    began = clock.forward(hours=96)
+    dispatcher.drain()
+    assert [from_db(at) for at in column(db, "deadline_at")] == [began + timedelta(hours=72)]
 
 
 # -- an operator's acts and the timers that are due --------------------------------------------------------------------

@@ -29,7 +29,6 @@ from tests.trials.scale import trials
 AFTER = {"submitted": {"remind": 24, "lapse": 72}, "reminded": {"lapse": 48}, "in_review": {"lapse": 72}}
 LEADS = {"remind": "reminded", "lapse": "lapsed", "resend": "submitted", "withdraw": "withdrawn"}
 WHO = {"resend": "author", "withdraw": "author", "decide": "reviewer", "accept": "holder"}
-DEADLINE = timedelta(hours=72)
 PUBLISHING = ("accept", "cite", "decide")
 EVENTS = ("accept", "cite", "decide", "resend", "withdraw", "invited", "remind", "lapse", "nonsense")
 
@@ -85,7 +84,7 @@ class Model:
             self.settle(now)
             self.enter("in_review", now)
         self.invitation = False
-        while self.letters and now < self.letters[0] + DEADLINE:  # one that is late stays, and those behind it
+        while self.letters:  # however late: the deadline of each counts from its first try
             self.letters.pop(0)
             self.settle(now)
 

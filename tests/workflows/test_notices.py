@@ -367,6 +367,21 @@ def test_who_cannot_be_reached_now_is_tried_for_a_day_and_the_others_at_once(
     assert incidents(any_site.engine) == []
 
 
+def test_who_could_not_be_told_while_the_site_stood_still_has_all_the_time_from_the_first_try(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
+) -> None:
+    customer(1, NEO)
+    any_site.engine.fire(begin(any_site, staff), "publish", staff, PublishInput(notify=True))
+    clock.forward(hours=96)  # and no worker runs
+    mailer.answer = lambda message: Deferred("450 later")
+    any_site.dispatcher.drain()
+    assert failures(Notice.get()) == []
+    mailer.answer = None
+    clock.forward(hours=1)
+    deliver_everything(any_site, clock)
+    assert [mail.to[0] for mail in mailer.sent] == ["keiyaku1@customer.example"]
+
+
 def test_a_mail_server_that_is_away_is_not_hammered_and_everybody_is_mailed_when_it_is_back(
     any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
 ) -> None:

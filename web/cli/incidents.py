@@ -34,7 +34,7 @@ def list_incidents() -> None:
 @click.argument("ref")
 @_reason
 def retry(ref: str, reason: str) -> None:
-    """Try again, with a new deadline."""
+    """Try again, with a new deadline that counts from that try."""
     from engine.incidents import retry as act
 
     with opened_site() as site:

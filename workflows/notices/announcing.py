@@ -171,18 +171,20 @@ class Announcer:
     def _write_down(self, row: NoticeDelivery, outcome: Outcome) -> None:
         now = self._services.clock()
         attempts = row.attempts + 1
+        # As with effects, the time to give up counts from the first try: what nobody could try has lost none of it.
+        give_up_at = row.give_up_at if row.attempts else now + GIVE_UP_AFTER
         state, due, error = SENT, now, ""
         if isinstance(outcome, Failed):
             state, error = FAILED, f"{outcome.code}: {outcome.reason}"
         elif isinstance(outcome, Deferred):
             state, error = WAITING, outcome.reason
             due = now + max(_WAITS.wait(attempts, 0.5), outcome.after or timedelta(0))
-            if due > row.give_up_at:
+            if due > give_up_at:
                 state, error = FAILED, f"deadline: {attempts} tries; the last: {outcome.reason}"
         with transaction():
-            NoticeDelivery.update(state=state, attempts=attempts, due_at=due, error=storable(error, 500)).where(
-                NoticeDelivery.id == row.id, NoticeDelivery.state == WAITING
-            ).execute()
+            NoticeDelivery.update(
+                state=state, attempts=attempts, due_at=due, give_up_at=give_up_at, error=storable(error, 500)
+            ).where(NoticeDelivery.id == row.id, NoticeDelivery.state == WAITING).execute()
 
     def _answer(self, notice: Notice, number: int, *, away: bool) -> Outcome:
         row: Any = (
