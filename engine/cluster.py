@@ -307,7 +307,8 @@ class Cluster:
     def _sweep_often(self) -> None:
         while not self._stopping.wait(SWEEP.total_seconds()):
             self._look_at_all()
-            do_chores(self._chores)
+            with self.engine.db.bound():
+                do_chores(self._chores)
             self._give_back()
 
     def _look_at_all(self) -> None:

@@ -117,10 +117,11 @@ class Dispatcher:
     def deliver(self, claim: Claim) -> Outcome | None:
         """Deliver one claimed effect and write down what came of it. None where it had lost its point."""
         tried = Tried(claim)
-        if self.engine.observer is None:
-            return self._deliver(claim, tried)
-        with self.engine.observer.delivering(tried):
-            return self._deliver(claim, tried)
+        with self.engine.db.bound():  # a handler may look at records
+            if self.engine.observer is None:
+                return self._deliver(claim, tried)
+            with self.engine.observer.delivering(tried):
+                return self._deliver(claim, tried)
 
     def _deliver(self, claim: Claim, tried: Tried) -> Outcome | None:
         prepared = self._prepare(claim)

@@ -23,6 +23,7 @@ from playhouse.postgres_ext import PooledPsycopg3Database
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
 from psycopg.pq.abc import PGresult
 
+from engine.current import entered, left
 from engine.definition import Instance
 from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown, UnknownInstance
 from engine.sets import Sets
@@ -388,7 +389,12 @@ class PostgresStore:
     @contextmanager
     def reading(self) -> Iterator[_PostgresUnit]:
         """Plain statements, each with a snapshot of its own: nothing is locked."""
-        yield _PostgresUnit(self._connection())
+        unit = _PostgresUnit(self._connection())
+        entered(self.db)
+        try:
+            yield unit
+        finally:
+            left(self.db)
 
     @contextmanager
     def snapshot(self) -> Iterator[_PostgresUnit]:
@@ -396,9 +402,11 @@ class PostgresStore:
         connection = self._connection()
         unit = _PostgresUnit(connection)
         unit.held.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))
+        entered(self.db)
         try:
             yield unit
         finally:
+            left(self.db)
             unit.held.clear()
             with suppress(psycopg.Error):
                 connection.rollback()

@@ -205,7 +205,8 @@ class Heartbeat:
         self._drain_outbox()
         self._planned(_TIMERS)
         self._wake(_TIMERS, datetime.now(UTC))
-        do_chores(self._chores)
+        with self.engine.db.bound():
+            do_chores(self._chores)
         self._give_back()
 
 

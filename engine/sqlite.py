@@ -444,8 +444,9 @@ class SqliteStore:
     def reading(self) -> Iterator[SqliteUnit]:
         """A snapshot: WAL readers wait for nobody."""
         connection = self.db.connection()
-        if connection.in_transaction:
-            yield SqliteUnit(connection)
+        if connection.in_transaction:  # that of a unit, a look or `atomic` around it
+            with self.db.bound():
+                yield SqliteUnit(connection)
             return
         connection.execute("BEGIN")
         self.db.push_transaction(self.db.manual)

@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 
 import peewee as pw
 
+from engine.current import CurrentDatabase, bound_here, entered, left
 from engine.definition import Conflict, Instance
 from engine.errors import ConfigurationError
 from engine.plans import bind, plans
@@ -38,7 +39,7 @@ Clock = Callable[[], datetime]
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-database = pw.DatabaseProxy()
+database = CurrentDatabase()
 
 LONGEST_WAIT = 30.0  # seconds that anybody waits for a lock of the database before it is Busy
 
@@ -95,9 +96,33 @@ class Record(pw.Model):
 
 
 class SiteDatabase(pw.Database):
-    """A peewee database that knows when a thread has done with it for now."""
+    """A peewee database that knows when a thread has done with it for now, and for which records it counts."""
 
     is_shared = False  # whether processes on several machines may work on it at once
+
+    @contextmanager
+    def bound(self) -> Iterator[None]:
+        """Records are in this database inside the block, where no transaction on another one is open in it.
+
+        For a process that has opened several, outside of their transactions; see `current`.
+        """
+        token = bound_here.set(self)
+        entered(self)
+        try:
+            yield
+        finally:
+            left(self)
+            bound_here.reset(token)
+
+    def push_transaction(self, transaction: Any) -> None:
+        """See `pw.Database.push_transaction`. Records are in this database until the transaction ends."""
+        entered(self)
+        super().push_transaction(transaction)
+
+    def pop_transaction(self) -> Any:
+        """See `pw.Database.pop_transaction`."""
+        left(self)
+        return super().pop_transaction()
 
     def prepare(self) -> list[str]:
         """Make what this kind of database needs beside the tables of `migrate`, under its lock; what was made."""
@@ -126,7 +151,7 @@ class SiteDatabase(pw.Database):
 
 
 def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
-    """Open `sqlite:///path` or `postgresql://…` and make it the one that all records use.
+    """Open `sqlite:///path` or `postgresql://…`; records are in it where nothing else says so (see `current`).
 
     Raises ConfigurationError when the URL is of neither form or its driver is not installed.
     """
@@ -160,7 +185,8 @@ def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """A write transaction for records: all or nothing, in fair order on SQLite; a part of one that is open already."""
+    """A write transaction for records, on the database that counts here (`current`): all or nothing, in fair order on
+    SQLite; a part of one that is open already."""
     current = database.obj
     if current.transaction_depth():
         with current.savepoint():  # `atomic` refuses to be inside a unit

@@ -54,6 +54,7 @@ from web.templating import PageEnvironment
 from web.users import check_access, know_users, staff_member, user
 
 if TYPE_CHECKING:
+    from engine.store import SiteDatabase
     from web.bootstrap import Site
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -100,6 +101,18 @@ class InReadersLanguage:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         chosen = parse_cookie(environ.get("HTTP_COOKIE")).get(self._cookie, "")  # which need not be UTF-8
         with reading_in(cookies.language(chosen)):
+            return self._app(environ, start_response)
+
+
+class OnItsDatabase:
+    """Answers each request from the site's own database, also where the process has opened another one since."""
+
+    def __init__(self, app: Wsgi, db: SiteDatabase) -> None:
+        self._app = app
+        self._db = db
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with self._db.bound():
             return self._app(environ, start_response)
 
 
@@ -220,7 +233,8 @@ def create_app(site: Site) -> Flask:
             "support": {"centre": Text(organisation.support_centre), "hours": Text(organisation.hours)},
         }
 
-    app.wsgi_app = InReadersLanguage(app.wsgi_app, cookies.LANGUAGE.name(secure))  # type: ignore[method-assign]
+    inside = OnItsDatabase(app.wsgi_app, site.db)
+    app.wsgi_app = InReadersLanguage(inside, cookies.LANGUAGE.name(secure))  # type: ignore[method-assign]
     if settings.trusted_proxies > 0:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

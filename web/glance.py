@@ -59,7 +59,8 @@ class Glance(Generic[T]):
         answer: T | None = None
         failed: Exception | None = None
         try:
-            answer = self._ask()
+            with self._db.bound():
+                answer = self._ask()
         except Exception as error:
             failed = error
         finally:

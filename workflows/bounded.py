@@ -14,14 +14,16 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TypeVar
 
-from engine.store import database
+from engine.store import SiteDatabase, database
 
 T = TypeVar("T")
+Call = Callable[[], SiteDatabase | None]
+"""A call to make, which tells the database that it may have used."""
 
 _REST = 1.0  # seconds that a thread waits for its next call: to start one costs more than most calls
 
 _lock = Lock()
-_idle: list[SimpleQueue[Callable[[], None]]] = []  # threads without a call, by where they wait for it
+_idle: list[SimpleQueue[Call]] = []  # threads without a call, by where they wait for it
 
 
 def _begin_anew() -> None:
@@ -42,7 +44,7 @@ def begun(call: Callable[[], T], over: Callable[[], None]) -> Future[T]:
     future: Future[T] = Future()
     context = copy_context()
 
-    def run() -> None:
+    def run() -> SiteDatabase | None:
         answer: T | None = None
         failed: BaseException | None = None
         try:
@@ -56,6 +58,7 @@ def begun(call: Callable[[], T], over: Callable[[], None]) -> Future[T]:
             future.set_exception(failed)
         else:
             future.set_result(answer)  # type: ignore[arg-type]
+        return context.run(_its_database)
 
     with _lock:
         idle = _idle.pop() if _idle else None
@@ -70,13 +73,20 @@ def begun(call: Callable[[], T], over: Callable[[], None]) -> Future[T]:
     return future
 
 
-def _work(run: Callable[[], None]) -> None:
+def _its_database() -> SiteDatabase | None:
+    found: SiteDatabase | None = database.obj
+    return found
+
+
+def _work(run: Call) -> None:
     """Make one call after another; end when none has come for a while."""
-    inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    inbox: SimpleQueue[Call] = SimpleQueue()
+    used: set[SiteDatabase] = set()
     while True:
-        run()
-        if database.obj is not None:
-            database.obj.give_back()  # the thread's own connection
+        db = run()
+        if db is not None:
+            db.give_back()  # the thread's own connection
+            used.add(db)
         with _lock:
             _idle.append(inbox)
         try:
@@ -87,5 +97,6 @@ def _work(run: Callable[[], None]) -> None:
                     _idle.remove(inbox)
                     break
             run = inbox.get()  # it was given at the last moment
-    if database.obj is not None and not database.obj.is_closed():
-        database.obj.close()
+    for db in used:
+        if not db.is_closed():
+            db.close()
