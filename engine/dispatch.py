@@ -23,7 +23,7 @@ from jinja2 import TemplateError
 
 from engine.definition import Effect, Instance, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
-from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, UnknownWorkflow
+from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, RuleError, UnknownWorkflow
 from engine.mail import NoRecipient, Renderer
 from engine.observe import Tried
 from engine.outcomes import Claim
@@ -206,6 +206,8 @@ class Dispatcher:
                 return Failed("no_recipient", str(error)), None
             except TemplateError as error:
                 return Failed("render", f"{type(error).__name__}: {error}"), None
+            except RuleError as error:
+                return Failed("rule", str(error)), None
             return Accepted(), lambda: mailer.send(message, key)
         handler = self.handlers.get(effect.kind)
         if handler is None:

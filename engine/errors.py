@@ -13,7 +13,7 @@ from engine.text import Text
 
 if TYPE_CHECKING:
     from engine.configuration import Problem
-    from engine.definition import Refusal
+    from engine.definition import Location, Refusal
 
 
 class EngineError(Exception):
@@ -113,6 +113,26 @@ class OutcomeUnknown(EngineError):
     """The connection to the database was lost while saving. Please check whether it was saved before you repeat it."""
 
     status = 503
+
+
+class RuleError(EngineError):
+    """A rule of this procedure is broken. Nothing was changed; the staff can read the reason in the log.
+
+    Rules are what a definition is given as functions: permissions, guards, timer rules, figures, languages, contexts
+    and addresses. `rule` names the one that is broken, and `where` the part of the definition that asks it. `state` is
+    the state in which the rule was asked, empty for a start.
+    """
+
+    status = 500
+
+    def __init__(self, fault: str, *, workflow: str, version: int, state: str, rule: str, where: Location) -> None:
+        self.workflow, self.version, self.state, self.rule, self.where = workflow, version, state, rule, where
+        place = f"state {state!r}" if state else "the start"
+        super().__init__(f"workflow {workflow!r} version {version}, {place}, {rule} (written at {where}): {fault}")
+
+
+class UndeclaredConflict(RuleError):
+    """A unique index was violated that the definition does not declare. Nothing was changed."""
 
 
 class InvalidDefinition(EngineError):

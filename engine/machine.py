@@ -7,30 +7,33 @@ Rules of this file:
 - the semantics are those of `transitions.Machine`, which does the deciding: one compiled machine per definition.
 
 Because of these rules an answer may be remembered: `step` asks the machine once for each combination of state, event
-and verdicts.
+and verdicts. The memory knows verdicts by their names and whether each holds. It knows no refusal: the reasons are
+always those of the question, with the parameters of its texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from itertools import repeat
+from operator import is_
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from transitions import EventData, Machine
 
 from engine.definition import Permission, Refusal, Transition, Workflow
-from engine.rules import rule_name
+from engine.rules import asks_for_input, rule_name
 from engine.text import _
 
 Verdicts = Mapping[str, Refusal | None]
 
 NO_PERMISSION = Refusal("forbidden", _("この操作を行う権限がありません。"))
+_NO_VERDICT = ""  # what is missing does not hold
+_NONE = repeat(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """The outcome: the transition that was taken and where it leads, or None and the reasons why not.
 
     No transition and no reason means that the event does not lead out of the state at all.
@@ -70,8 +73,31 @@ def _take(transition: Transition, event: EventData) -> None:
     model.taken = transition
 
 
-class _Compiled:
-    """A definition as a `transitions.Machine` without a model, and the answers that it gave."""
+Answer = Step | list[str]
+"""What is remembered: a step that depends on no refusal, or the names of the verdicts that speak against it."""
+
+
+class Candidate:
+    """A transition as it is asked: the name of its permission's verdict, and its guards with theirs.
+
+    Each guard says whether it needs the event's data.
+    """
+
+    __slots__ = ("guards", "permission", "transition")
+
+    def __init__(self, transition: Transition) -> None:
+        self.transition = transition
+        self.permission, *names = conditions(transition)
+        self.guards = tuple(
+            (name, guard, asks_for_input(guard)) for name, guard in zip(names, transition.guards, strict=True)
+        )
+
+
+class Compiled:
+    """A definition as a `transitions.Machine` without a model, and the answers that it gave.
+
+    `candidates` are the transitions by (source, event), in the order in which they are tried.
+    """
 
     def __init__(self, workflow: Workflow) -> None:
         self.machine = Machine(
@@ -91,10 +117,43 @@ class _Compiled:
                     conditions=[partial(_passed, name) for name in conditions(transition)],
                     after=partial(_take, transition),
                 )
-        self.answers: dict[tuple[Any, ...], Step] = {}
+        made = {id(transition): Candidate(transition) for transition in workflow.transitions}
+        self.candidates: Mapping[tuple[str, str], tuple[Candidate, ...]] = {
+            place: tuple(made[id(transition)] for transition in written) for place, written in workflow.outgoing.items()
+        }
+        self.answers: dict[tuple[Any, ...], Answer] = {}
+
+    def step(self, state: str, event: str, verdicts: Verdicts) -> Step:
+        """See `step`."""
+        question = (state, event, *verdicts, *map(is_, verdicts.values(), _NONE))
+        answer = self.answers.get(question)
+        if answer is None:
+            if len(self.answers) > 4096:  # anybody may ask for verdicts that no definition knows: no memory without end
+                self.answers.clear()
+            answer = self.answers[question] = self._ask(state, event, verdicts)
+        if isinstance(answer, Step):
+            return answer
+        if len(answer) == 1:
+            return Step(None, state, (_reason(verdicts, answer[0]),))
+        return Step(None, state, each_once(_reason(verdicts, name) for name in answer))
+
+    def _ask(self, state: str, event: str, verdicts: Verdicts) -> Answer:
+        model = _Model(state)
+        known = self.machine.events.get(event)
+        if known is not None and known.trigger(model, verdicts=verdicts):
+            return Step(model.taken, model.state)
+        return _against(self.candidates.get((state, event), ()), verdicts) or Step(None, state)
 
 
-_compiled: WeakKeyDictionary[Workflow, _Compiled] = WeakKeyDictionary()
+_compiled: WeakKeyDictionary[Workflow, Compiled] = WeakKeyDictionary()
+
+
+def compiled(workflow: Workflow) -> Compiled:
+    """A definition as it is asked; compiled once."""
+    found = _compiled.get(workflow)
+    if found is None:
+        found = _compiled[workflow] = Compiled(workflow)
+    return found
 
 
 def step(workflow: Workflow, state: str, event: str, verdicts: Verdicts) -> Step:
@@ -102,35 +161,22 @@ def step(workflow: Workflow, state: str, event: str, verdicts: Verdicts) -> Step
 
     A verdict is None where the condition holds and the `Refusal` where it does not; one that is missing does not hold.
     """
-    compiled = _compiled.get(workflow)
-    if compiled is None:
-        compiled = _compiled[workflow] = _Compiled(workflow)
-    question = (state, event, *verdicts.items())
-    answer = compiled.answers.get(question)
-    if answer is None:
-        if len(compiled.answers) > 4096:  # refusals may carry figures: do not remember without end
-            compiled.answers.clear()
-        answer = compiled.answers[question] = _ask(compiled.machine, workflow, state, event, verdicts)
-    return answer
+    return compiled(workflow).step(state, event, verdicts)
 
 
-def _ask(machine: Machine, workflow: Workflow, state: str, event: str, verdicts: Verdicts) -> Step:
-    model = _Model(state)
-    known = machine.events.get(event)
-    if known is not None and known.trigger(model, verdicts=verdicts):
-        return Step(model.taken, model.state)
-    return Step(None, state, _reasons(workflow.outgoing.get((state, event), ()), verdicts))
+def _reason(verdicts: Verdicts, name: str) -> Refusal:
+    return verdicts.get(name) or NO_PERMISSION
 
 
-def _reasons(candidates: tuple[Transition, ...], verdicts: Verdicts) -> tuple[Refusal, ...]:
-    """Each reason once: guards' refusals where the actor is permitted at all, else that they are not."""
-    permitted = [t for t in candidates if verdicts.get(permission_verdict(t.allow), NO_PERMISSION) is None]
-    found: dict[Refusal, None] = {}
-    for transition in permitted:
-        for name in conditions(transition):
-            refusal = verdicts.get(name, NO_PERMISSION)
-            if refusal is not None:
-                found[refusal] = None
-    if not permitted and candidates:
-        found[NO_PERMISSION] = None
-    return tuple(found)
+def _against(candidates: tuple[Candidate, ...], verdicts: Verdicts) -> list[str]:
+    """Each verdict once: those of guards where the actor is permitted at all, else that they are not."""
+    permitted = [each for each in candidates if verdicts.get(each.permission, NO_PERMISSION) is None]
+    if not permitted:
+        return [_NO_VERDICT] if candidates else []
+    asked = dict.fromkeys(name for candidate in permitted for name, _guard, _needs in candidate.guards)
+    return [name for name in asked if verdicts.get(name, NO_PERMISSION) is not None]
+
+
+def each_once(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """Refusals without those that read the same. Equal is not the same: a balance of 1 is not one of 1.00."""
+    return tuple({repr(refusal): refusal for refusal in refusals}.values())

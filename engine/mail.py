@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from engine import answers
 from engine.definition import HOLDER, Address, Effect, Instance, Nobody, Records, SiteAddress, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, NobodyLeft
@@ -69,16 +70,16 @@ class Renderer:
         language: str = "",
         hide_link: bool = False,
     ) -> Message:
-        """The message, ready to send. Raises NoRecipient, NobodyLeft where they were removed on purpose, and Jinja's
-        errors where a template is wrong."""
-        address = self._address(workflow, effect.to, instance, records)
+        """The message, ready to send. Raises NoRecipient, NobodyLeft where they were removed on purpose, RuleError, and
+        Jinja's errors where a template is wrong."""
+        address = self._address(workflow, effect, effect.to, instance, records)
         if isinstance(address, Nobody):
             raise NobodyLeft
         if address is None:
             raise NoRecipient(f"There is no address for {effect.to!r} of {instance.subject} any more.")
-        copy = self._address(workflow, effect.cc, instance, records) if effect.cc else None
+        copy = self._address(workflow, effect, effect.cc, instance, records) if effect.cc else None
         chosen = language or address.language
-        context = dict(workflow.mail_context(instance, records)) if workflow.mail_context else {}
+        context = answers.context(workflow, instance, records)
         if workflow.link:
             role = effect.link or HOLDER
             context["url"] = self.url(workflow, HIDDEN_LINK if hide_link else self.link(instance, role))
@@ -98,8 +99,10 @@ class Renderer:
             cc=(copy.email,) if isinstance(copy, Address) and copy.email != address.email else (),
         )
 
-    def _address(self, workflow: Workflow, role: str, instance: Instance, records: Records) -> Address | Nobody | None:
-        found = workflow.recipients[role].address(instance, records)
+    def _address(
+        self, workflow: Workflow, effect: Effect, role: str, instance: Instance, records: Records
+    ) -> Address | Nobody | None:
+        found = answers.address(workflow, effect, role, instance, records)
         if isinstance(found, SiteAddress):
             return Address(str(self.site[found.name]), found.language)
         return found

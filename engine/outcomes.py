@@ -35,27 +35,45 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Something that the actor may do now."""
+    """Something that the actor may do now: the transition that the event would take. One an event.
+
+    `needs_input` says that a guard wants to see the event's data first, and may refuse it.
+    """
 
     event: str
     title: Text | None
     target: str
+    needs_input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the actor may do now; and each reason why they may not do what their permission would let them do."""
+
+    offers: tuple[Offer, ...]
+    refusals: tuple[Refusal, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One way out of the state: `reasons` is empty where it is open. `who` says who could."""
+    """One way out of the state: `reasons` is empty where nothing speaks against it. `who` says who could.
+
+    `behind` says that the event does not come to it: another way of the same event is open, or cannot be asked.
+    `needs_input` is as in `Offer`. To who lacks the permission, that is the only reason that is told.
+    """
 
     event: str
     title: Text | None
     target: str
     who: Text
     reasons: tuple[Refusal, ...]
+    behind: bool = False
+    needs_input: bool = False
 
     @property
     def allowed(self) -> bool:
         """Whether the actor may do it now."""
-        return not self.reasons
+        return not self.reasons and not self.behind
 
 
 @dataclass(frozen=True, slots=True)

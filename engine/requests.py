@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -19,21 +19,24 @@ from engine.outcomes import Outcome
 from engine.store import Unit, from_db
 
 
-def without_secrets(value: Any) -> Any:
-    """Data as canonical JSON can say it; in place of each `Secret` nothing (I11)."""
+def without_secrets(value: Any, text_of: Callable[[Any], str] = str) -> Any:
+    """Data as canonical JSON can say it; in place of each `Secret` nothing (I11).
+
+    `text_of` makes a text of what is neither plain, nor a mapping, a dataclass or a sequence of values.
+    """
     if isinstance(value, Secret):
         return None
     if is_dataclass(value) and not isinstance(value, type):
-        return {part.name: without_secrets(getattr(value, part.name)) for part in fields(value)}
+        return {part.name: without_secrets(getattr(value, part.name), text_of) for part in fields(value)}
     if isinstance(value, Mapping):
-        return {str(name): without_secrets(part) for name, part in value.items()}
+        return {str(name): without_secrets(part, text_of) for name, part in value.items()}
     if isinstance(value, str | int | float | bool) or value is None:
         return value
     if isinstance(value, set | frozenset):
-        return sorted((without_secrets(part) for part in value), key=repr)
+        return sorted((without_secrets(part, text_of) for part in value), key=repr)
     if isinstance(value, Iterable):
-        return [without_secrets(part) for part in value]
-    return str(value)
+        return [without_secrets(part, text_of) for part in value]
+    return text_of(value)
 
 
 class RequestKeys:

@@ -24,7 +24,7 @@ from typing import Any
 
 import peewee as pw
 
-from engine import chain, links, machine, verification
+from engine import answers, chain, deciding, links, machine, verification
 from engine.definition import (
     HOLDER,
     OPERATOR,
@@ -35,7 +35,6 @@ from engine.definition import (
     Effect,
     Instance,
     Permission,
-    Refusal,
     Start,
     Transition,
     Workflow,
@@ -58,9 +57,8 @@ from engine.errors import (
 from engine.histories import entries_of
 from engine.keyring import HISTORY, LINKS, REQUESTS, Keyring, derive
 from engine.observe import DUE, Observer
-from engine.outcomes import Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
+from engine.outcomes import Choices, Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
 from engine.requests import RequestKeys, without_secrets
-from engine.rules import asks_for_input, rule_name
 from engine.rules import needs_input as needs_input  # where it was before
 from engine.store import (
     INSTANCE,
@@ -241,11 +239,7 @@ class Engine:
             )
             committed.about = instance
             attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self.site)
-            if not start.allow.holds(attempt):
-                raise Forbidden
-            refusals = [refusal for guard in start.guards if (refusal := guard(attempt)) is not None]
-            if refusals:
-                raise Refused(refusals)
+            deciding.admit(definition, attempt)
             self._write(start.writes, attempt)
             outcome = self._record(unit, definition, attempt, start, start.state, [], None, committed)
             if key is not None:
@@ -410,35 +404,26 @@ class Engine:
             return None
 
     def allowed(self, instance: int, actor: Actor) -> tuple[Offer, ...]:
-        """What `actor` may do now: the same questions that `fire` asks, so that offered and enforced never differ."""
-        return tuple(
-            Offer(explanation.event, explanation.title, explanation.target)
-            for explanation in self.explain(instance, actor)
-            if explanation.allowed
-        )
+        """What `actor` may do now: the transition that `fire` would take, once an event."""
+        return deciding.offers(self.explain(instance, actor))
+
+    def choices(self, instance: int, actor: Actor) -> Choices:
+        """What `actor` may do now, and why not what they may do at other times; of what others may do, nothing."""
+        return deciding.choices(self.explain(instance, actor))
 
     def explain(self, instance: int, actor: Actor) -> tuple[Explanation, ...]:
-        """Every transition out of the current state: open, or each reason why not, and who could."""
+        """Every transition out of the current state, as `fire` would come to it, and who could.
+
+        A rule that is broken closes its own event alone, and is logged.
+        """
         with self.store.reading() as unit:
             sight, found = self.sight(unit, instance)
-            workflow = self.workflow(found)
-            explanations = []
-            for event in workflow.events[found.state]:
-                attempt = Attempt(found, event, actor, None, sight.now, sight.now, unit, site=self.site)
-                attempt.link = self._role_of(actor.proof, found, unit)
-                for transition in workflow.outgoing[found.state, event]:
-                    reasons = []
-                    if not transition.allow.holds(attempt):
-                        reasons.append(machine.NO_PERMISSION)
-                    reasons += [
-                        refusal
-                        for guard in transition.guards
-                        if not asks_for_input(guard) and (refusal := guard(attempt)) is not None
-                    ]
-                    explanations.append(
-                        Explanation(event, transition.title, transition.target, transition.allow.title, tuple(reasons))
-                    )
-            return tuple(explanations)
+            role = self._role_of(actor.proof, found, unit)
+
+            def attempt_of(event: str) -> Attempt:
+                return Attempt(found, event, actor, None, sight.now, sight.now, unit, role, self.site)
+
+            return tuple(deciding.explained(self.workflow(found), found.state, attempt_of))
 
     def preview(self, instance: int, event: str, actor: Actor, data: Any = None) -> Preview:
         """What `event` would do, by the same code, rolled back: next state, mails with their texts, timers.
@@ -567,7 +552,7 @@ class Engine:
         workflow = self.workflow(found)
         if attempt.actor.proof:
             attempt.link = self._role_of(attempt.actor.proof, found, unit)
-        step = machine.step(workflow, found.state, attempt.event, self._verdicts(workflow, attempt))
+        step = deciding.decide(workflow, attempt)
         transition = step.transition
         if transition is None:
             if not step.refusals:
@@ -584,25 +569,6 @@ class Engine:
                 write(attempt)
         except pw.IntegrityError as error:
             raise self.db.violation_of(error) from error
-
-    def _verdicts(self, workflow: Workflow, attempt: Attempt) -> dict[str, Refusal | None]:
-        """Ask permissions and guards in the order of the candidates, until one of them has all it needs."""
-        verdicts: dict[str, Refusal | None] = {}
-        for transition in workflow.outgoing.get((attempt.instance.state, attempt.event), ()):
-            permission = machine.permission_verdict(transition.allow)
-            if permission not in verdicts:
-                verdicts[permission] = None if transition.allow.holds(attempt) else machine.NO_PERMISSION
-            if verdicts[permission] is not None:
-                continue
-            passed = True
-            for guard in transition.guards:
-                name = rule_name(guard)
-                if name not in verdicts:
-                    verdicts[name] = guard(attempt)
-                passed = passed and verdicts[name] is None
-            if passed:
-                break
-        return verdicts
 
     def _role_of(self, proof: str, found: Instance, unit: Unit) -> str:
         """Whose link `proof` is, among those that this instance mails; empty where it is none of them.
@@ -655,7 +621,7 @@ class Engine:
         wanted: dict[str, datetime] = {}
         times: dict[str, str] = {}
         for timer in workflow.by_name[target].timers:
-            wanted[timer.event] = due = timer.due(attempt)
+            wanted[timer.event] = due = answers.due(workflow, target, timer, attempt)
             times[timer.event] = to_db(due)
         self._enter(
             unit,
@@ -761,8 +727,8 @@ class Engine:
         taken: set[str] = set()
         for position, effect in enumerate(effects):
             recipient = workflow.recipients.get(effect.to)
-            language = recipient.language(attempt) if recipient is not None else ""
-            figures = chain.canonical(without_secrets(effect.figures(attempt))) if effect.figures is not None else "{}"
+            language = answers.language(workflow, effect, recipient, attempt) if recipient is not None else ""
+            figures = answers.figures(workflow, effect, attempt) if effect.figures is not None else "{}"
             leased = self.hands_over and found.seq == 1 and effect.channel not in taken
             taken.add(effect.channel)
             deadline_at = now + effect.retry.deadline
@@ -882,11 +848,14 @@ class Engine:
                 break
             overdue = True
             attempt = Attempt(found, due.event, SYSTEM_ACTOR, None, now, due.due_at, unit, site=self.site)
-            step = machine.step(workflow, found.state, due.event, self._verdicts(workflow, attempt))
+            step = deciding.decide(workflow, attempt)
             if step.transition is None:
                 break
             found.state = step.target
-            timers = [Due(timer.event, timer.due(attempt)) for timer in workflow.by_name[step.target].timers]
+            timers = [
+                Due(timer.event, answers.due(workflow, step.target, timer, attempt))
+                for timer in workflow.by_name[step.target].timers
+            ]
         return Sight(stored, workflow.by_name[found.state], overdue, now), found
 
     @staticmethod
