@@ -14,7 +14,6 @@ from flask_babel import format_date
 from engine import definition
 from engine.definition import SYSTEM_ACTOR, Actor, Refusal
 from engine.outcomes import Offer
-from engine.rules import asks_for_input
 from engine.text import Text, _
 from web.current import PROCEDURE_GONE, local_time, site, today
 from web.quotes import in_short, quote_of
@@ -273,15 +272,8 @@ def offers(number: int) -> list[Offer]:
 
     What it would take only together with something that was filled in has its place on the procedure's own page.
     """
-    engine = site().engine
-    sight = engine.look(number)
-    ways = engine.workflow(sight.instance).outgoing
-    return [
-        offer
-        for offer in engine.allowed(number, actor())
-        if offer.title is not None
-        and not any(asks_for_input(g) for way in ways[sight.state.name, offer.event] for g in way.guards)
-    ]
+    found = site().engine.allowed(number, actor())
+    return [offer for offer in found if offer.title is not None and not offer.needs_input]
 
 
 def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:

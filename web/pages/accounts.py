@@ -17,8 +17,7 @@ from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict, UnknownInstance
-from engine.machine import NO_PERMISSION
-from engine.outcomes import Explanation, Outcome, Sight
+from engine.outcomes import Offer, Outcome, Sight
 from engine.text import Text, _, current_language
 from web.answers import form_again
 from web.current import local_time, site
@@ -82,7 +81,7 @@ class Invited:
     invited_at: str
     valid_until: str
     generation: int
-    ways: tuple[Explanation, ...]
+    ways: tuple[Offer, ...]
     reasons: tuple[Refusal, ...]
 
 
@@ -155,7 +154,7 @@ def _shown(invitation: Invitation, sight: Sight) -> Invited:
     until = None
     with suppress(UnknownInstance):  # where its history is gone
         until = link_valid_until(engine.history(invitation.instance))
-    ways = [way for way in engine.explain(invitation.instance, _actor()) if NO_PERMISSION not in way.reasons]
+    choices = engine.choices(invitation.instance, _actor())
     return Invited(
         id=invitation.instance,
         name=invitation.user_name,
@@ -165,8 +164,8 @@ def _shown(invitation: Invitation, sight: Sight) -> Invited:
         invited_at=local_time(invitation.created_at),
         valid_until=local_time(until) if until is not None else "",
         generation=sight.instance.generation,
-        ways=tuple(way for way in ways if way.allowed),
-        reasons=tuple(dict.fromkeys(reason for way in ways for reason in way.reasons)),
+        ways=choices.offers,
+        reasons=choices.refusals,
     )
 
 

@@ -16,8 +16,7 @@ from werkzeug import Response as AnyResponse
 
 from engine.definition import HOLDER, Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm, TransitionConflict
-from engine.machine import NO_PERMISSION
-from engine.outcomes import Explanation, Offer
+from engine.outcomes import Offer
 from engine.text import Text, _
 from web.current import local_time, site
 from web.users import open_to_all
@@ -216,18 +215,15 @@ def _press(errand: Errand, ref: str) -> AnyResponse:
 def _page(errand: Errand, number: int, role: str, ref: str, refused: Sequence[Refusal] = ()) -> Response:
     engine = site().engine
     page = errand.pages[role].get(engine.look(number).state.name, _CLOSED)
-    ways: list[Explanation] = [
-        way for way in engine.explain(number, Actor("link", proof=ref)) if NO_PERMISSION not in way.reasons
-    ]
-    refusals = dict.fromkeys(refused or [reason for way in ways for reason in way.reasons])
+    choices = engine.choices(number, Actor("link", proof=ref))
     change: AddressChange | None = AddressChange.get_or_none(AddressChange.instance == number)
     address = "" if change is None else change.new if role == HOLDER else masked(change.new)
     text = render_template(
         "address_link/page.html",
         errand=errand.name,
         page=page,
-        offers=[way for way in ways if way.allowed],
-        refusals=refusals,
+        offers=choices.offers,
+        refusals=refused or choices.refusals,
         address=address,
     )
     return make_response(text, 422 if refused else page.status)

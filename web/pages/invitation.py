@@ -13,7 +13,6 @@ from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
-from engine.machine import NO_PERMISSION
 from engine.text import current_language
 from web.answers import form_again
 from web.current import site
@@ -104,14 +103,14 @@ def _page(instance: int, ref: str, form: PasswordForm) -> Response:
     invitation = Invitation.get_or_none(Invitation.instance == instance)
     if invitation is None:
         return _plain(_UNKNOWN)
-    ways = [way for way in engine.explain(instance, Actor("link", proof=ref)) if NO_PERMISSION not in way.reasons]
+    choices = engine.choices(instance, Actor("link", proof=ref))
     return _plain(
         Page("invitation/password.html"),
         form=form,
         invitation=invitation,
         customer=invitation.customer,
-        offers=[way for way in ways if way.allowed],
-        refusals=tuple(dict.fromkeys(reason for way in ways for reason in way.reasons)),
+        offers=choices.offers,
+        refusals=choices.refusals,
     )
 
 

@@ -13,7 +13,6 @@ from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
-from engine.machine import NO_PERMISSION
 from web import cookies
 from web.current import site
 from web.users import open_to_all
@@ -72,11 +71,11 @@ def press(ref: str) -> AnyResponse:
 def _page(instance: int, ref: str, refused: Sequence[Refusal] = (), *, done_here: bool = False) -> Response:
     engine = site().engine
     page = PAGES.get(engine.look(instance).state.name, _OFFER)
-    ways = [way for way in engine.explain(instance, Actor("link", proof=ref)) if NO_PERMISSION not in way.reasons]
-    refusals = dict.fromkeys(refused or [reason for way in ways for reason in way.reasons])
+    choices = engine.choices(instance, Actor("link", proof=ref))
+    refusals = refused or choices.refusals
     text = render_template(
         page.template,
-        offers=[way for way in ways if way.allowed],
+        offers=choices.offers,
         refusals=refusals,
         # In the browser that applied, the page's script presses the button. A refusal would only come again.
         at_once=instance in cookies.applied_here() and not refusals,

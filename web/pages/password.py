@@ -6,7 +6,7 @@ The answer to who forgot a password is the same page after the same work, whethe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, session, url_for
@@ -14,7 +14,6 @@ from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal, Secret
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict
-from engine.machine import NO_PERMISSION
 from engine.text import _
 from web import cookies
 from web.answers import form_again
@@ -211,13 +210,12 @@ def _page(
 ) -> Response:
     engine = site().engine
     page = PAGES.get(engine.look(instance).state.name, _OFFER)
-    ways = [way for way in engine.explain(instance, Actor("link", proof=ref)) if NO_PERMISSION not in way.reasons]
-    refusals: Sequence[Refusal] = list(dict.fromkeys(reason for way in ways for reason in way.reasons))
+    choices = engine.choices(instance, Actor("link", proof=ref))
     text = render_template(
         page.template,
         form=form,
-        offers=[way for way in ways if way.allowed],
-        refusals=refusals,
+        offers=choices.offers,
+        refusals=choices.refusals,
         account=_account(instance),
         done_here=done_here,
     )

@@ -139,8 +139,9 @@ def _option(
     ways: list[Explanation],
     actor: Actor,
 ) -> Option:
-    title = event_title(workflow, state, event)
-    if not any(way.allowed for way in ways):
+    taken = next((way for way in ways if way.allowed), None)
+    title = taken.title if taken is not None and taken.title is not None else event_title(workflow, state, event)
+    if taken is None:
         reasons = {refusal.code: refusal for way in ways for refusal in way.reasons}
         return Option(event, title, tuple(reasons.values()))
     # What a decision asks for shows in the refusals of a preview without it.
