@@ -42,36 +42,41 @@ _LONGEST_LANGUAGE = 8  # characters that the outbox has for one
 _canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
 
 
-def wrong(workflow: Workflow, state: str, rule: object, where: Location, fault: str) -> RuleError:
-    """The error of a rule that is asked at `where` of a definition. `state` is empty for a start."""
+def wrong(instance: Instance, rule: object, where: Location, fault: str) -> RuleError:
+    """The error of a rule that is asked at `where` of a definition, about an instance as it is at that moment."""
     return RuleError(
-        fault, workflow=workflow.name, version=workflow.version, state=state, rule=rule_name(rule), where=where
+        fault,
+        workflow=instance.workflow,
+        version=instance.version,
+        state=instance.state,
+        rule=rule_name(rule),
+        where=where,
     )
 
 
-def note(error: Exception, workflow: Workflow, state: str, rule: object, where: Location) -> None:
+def note(error: Exception, instance: Instance, rule: object, where: Location) -> None:
     """Have an error that a rule raised tell where the rule is asked. What the engine raises says so by itself."""
     if not isinstance(error, EngineError):
-        place = f"state {state!r}" if state else "the start"
+        place = f"state {instance.state!r}" if instance.state else "the start"
         error.add_note(
-            f"raised by {rule_name(rule)}, workflow {workflow.name!r} version {workflow.version}, {place} "
+            f"raised by {rule_name(rule)}, workflow {instance.workflow!r} version {instance.version}, {place} "
             f"(written at {where})"
         )
 
 
-def permission(workflow: Workflow, way: Start | Transition, attempt: Attempt, answer: object) -> bool:
+def permission(way: Start | Transition, attempt: Attempt, answer: object) -> bool:
     """What a permission answered: whether the actor has it. Raises RuleError."""
     if answer is True or answer is False:
         return answer
     fault = f"the permission {way.allow.name!r} answered {_shown(answer)}; expected True or False"
-    raise wrong(workflow, attempt.instance.state, way.allow.holds, way.where, fault)
+    raise wrong(attempt.instance, way.allow.holds, way.where, fault)
 
 
-def refusal(workflow: Workflow, way: Start | Transition, guard: Guard, attempt: Attempt, answer: object) -> Refusal:
+def refusal(way: Start | Transition, guard: Guard, attempt: Attempt, answer: object) -> Refusal:
     """What a guard answered that is not None: a refusal whose text can be shown. Raises RuleError."""
 
     def fail(fault: str) -> NoReturn:
-        raise wrong(workflow, attempt.instance.state, guard, way.where, f"the guard answered {fault}")
+        raise wrong(attempt.instance, guard, way.where, f"the guard answered {fault}")
 
     if not isinstance(answer, Refusal):
         fail(f"{_shown(answer)}; expected None or a Refusal")
@@ -87,15 +92,15 @@ def refusal(workflow: Workflow, way: Start | Transition, guard: Guard, attempt: 
     return answer
 
 
-def due(workflow: Workflow, state: str, timer: Timer, attempt: Attempt) -> datetime:
-    """When a timer of `state` fires, where `attempt` entered it; aware, in UTC. Raises RuleError."""
+def due(timer: Timer, attempt: Attempt) -> datetime:
+    """When a timer of the state that `attempt` has entered fires; aware, in UTC. Raises RuleError."""
     rule = timer.at
     if rule is None:
         return timer.due(attempt)
     try:
         answer = rule(attempt)
     except Exception as error:
-        note(error, workflow, state, rule, timer.where)
+        note(error, attempt.instance, rule, timer.where)
         raise
     fault = ""
     if not isinstance(answer, datetime):
@@ -108,10 +113,10 @@ def due(workflow: Workflow, state: str, timer: Timer, attempt: Attempt) -> datet
         except OverflowError:
             fault = f"the time {answer.isoformat(' ')}, which UTC does not reach"
     fault = f"the rule of timer {timer.event!r} answered {fault}; expected an aware datetime"
-    raise wrong(workflow, state, rule, timer.where, fault)
+    raise wrong(attempt.instance, rule, timer.where, fault)
 
 
-def figures(workflow: Workflow, effect: Effect, attempt: Attempt) -> str:
+def figures(effect: Effect, attempt: Attempt) -> str:
     """What an effect freezes, as canonical JSON without secrets. Raises RuleError."""
     rule = effect.figures
     if rule is None:
@@ -119,7 +124,7 @@ def figures(workflow: Workflow, effect: Effect, attempt: Attempt) -> str:
     try:
         answer = rule(attempt)
     except Exception as error:
-        note(error, workflow, attempt.instance.state, rule, effect.where)
+        note(error, attempt.instance, rule, effect.where)
         raise
     if not isinstance(answer, Mapping):
         fault = f"{_shown(answer)}; expected a mapping"
@@ -132,7 +137,7 @@ def figures(workflow: Workflow, effect: Effect, attempt: Attempt) -> str:
         else:
             return text
     fault = f"the figures of effect {effect.name!r} answered {fault}"
-    raise wrong(workflow, attempt.instance.state, rule, effect.where, fault)
+    raise wrong(attempt.instance, rule, effect.where, fault)
 
 
 def _text_of(value: object) -> str:
@@ -142,17 +147,17 @@ def _text_of(value: object) -> str:
     return str(value)
 
 
-def language(workflow: Workflow, effect: Effect, recipient: Recipient, attempt: Attempt) -> str:
+def language(effect: Effect, recipient: Recipient, attempt: Attempt) -> str:
     """The language in which a mail is written. Raises RuleError."""
     try:
         answer = recipient.language(attempt)
     except Exception as error:
-        note(error, workflow, attempt.instance.state, recipient.language, effect.where)
+        note(error, attempt.instance, recipient.language, effect.where)
         raise
     if isinstance(answer, str) and len(answer) <= _LONGEST_LANGUAGE:
         return answer
     fault = f"the language of recipient {effect.to!r} answered {_shown(answer)}; expected a code such as 'ja'"
-    raise wrong(workflow, attempt.instance.state, recipient.language, effect.where, fault)
+    raise wrong(attempt.instance, recipient.language, effect.where, fault)
 
 
 def address(
@@ -166,7 +171,7 @@ def address(
     if isinstance(answer, Address) and isinstance(answer.email, str) and isinstance(answer.language, str):
         return answer
     fault = f"the address of recipient {role!r} answered {_shown(answer)}; expected an Address, NOBODY or None"
-    raise wrong(workflow, instance.state, rule, effect.where, fault)
+    raise wrong(instance, rule, effect.where, fault)
 
 
 def context(workflow: Workflow, instance: Instance, records: Records) -> dict[str, Any]:
@@ -177,7 +182,7 @@ def context(workflow: Workflow, instance: Instance, records: Records) -> dict[st
     answer = rule(instance, records)
     if not isinstance(answer, Mapping):
         fault = f"the context of its mails answered {_shown(answer)}; expected a mapping"
-        raise wrong(workflow, instance.state, rule, workflow.where, fault)
+        raise wrong(instance, rule, workflow.where, fault)
     return dict(answer)
 
 

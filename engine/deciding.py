@@ -38,7 +38,7 @@ def decide(workflow: Workflow, attempt: Attempt) -> Step:
     definition = compiled(workflow)
     state, event = attempt.instance.state, attempt.event
     verdicts: Verdicts = {}
-    _ask(workflow, definition.candidates.get((state, event), ()), attempt, verdicts, False)
+    _ask(definition.candidates.get((state, event), ()), attempt, verdicts, False)
     return definition.step(state, event, verdicts)
 
 
@@ -48,22 +48,20 @@ def admit(workflow: Workflow, attempt: Attempt) -> None:
     rule: Any = start.allow.holds
     refusals = []
     try:
-        if not answers.permission(workflow, start, attempt, rule(attempt)):
+        if not answers.permission(start, attempt, rule(attempt)):
             raise Forbidden
         for rule in start.guards:
             answer = rule(attempt)
             if answer is not None:
-                refusals.append(answers.refusal(workflow, start, rule, attempt, answer))
+                refusals.append(answers.refusal(start, rule, attempt, answer))
     except Exception as error:
-        answers.note(error, workflow, "", rule, start.where)
+        answers.note(error, attempt.instance, rule, start.where)
         raise
     if refusals:
         raise Refused(refusals)
 
 
-def _ask(
-    workflow: Workflow, candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, looking: bool
-) -> None:
+def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, looking: bool) -> None:
     """Ask permissions and guards in the order of the candidates, until one of them has all it needs."""
     rule: Any = None
     for candidate in candidates:
@@ -73,7 +71,7 @@ def _ask(
                 rule = transition.allow.holds
                 may = rule(attempt)
                 if may is not True:
-                    may = answers.permission(workflow, transition, attempt, may)
+                    may = answers.permission(transition, attempt, may)
                 verdicts[candidate.permission] = None if may else NO_PERMISSION
             if verdicts[candidate.permission] is not None:
                 continue
@@ -82,11 +80,11 @@ def _ask(
                 if name not in verdicts:
                     answer = None if looking and needs_input else rule(attempt)
                     if answer is not None:
-                        answer = answers.refusal(workflow, transition, rule, attempt, answer)
+                        answer = answers.refusal(transition, rule, attempt, answer)
                     verdicts[name] = answer
                 passed = passed and verdicts[name] is None
         except Exception as error:
-            answers.note(error, workflow, attempt.instance.state, rule, transition.where)
+            answers.note(error, attempt.instance, rule, transition.where)
             raise
         if passed:
             return
@@ -104,14 +102,14 @@ def explained(workflow: Workflow, state: str, attempt_of: Callable[[str], Attemp
         verdicts: Verdicts = {}
         sound = True
         try:
-            _ask(workflow, candidates, attempt, verdicts, True)
+            _ask(candidates, attempt, verdicts, True)
         except (Busy, DatabaseAway, OutcomeUnknown):
             raise
         except Exception:
             sound = False
             log.exception("%s, instance %s: %r is not offered", workflow, attempt.instance.id, event)
         taken = definition.step(state, event, verdicts).transition if sound else None
-        yield from _explain(workflow, event, candidates, attempt, verdicts, taken)
+        yield from _explain(event, candidates, attempt, verdicts, taken)
 
 
 def offers(explanations: Iterable[Explanation]) -> tuple[Offer, ...]:
@@ -128,7 +126,7 @@ def choices(explanations: Sequence[Explanation]) -> Choices:
 
 
 def _explain(
-    workflow: Workflow, event: str, candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, taken: object
+    event: str, candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, taken: object
 ) -> Iterator[Explanation]:
     """One event's transitions: closed each for its reasons, or open, or behind the one that is taken."""
     decided = False
@@ -138,9 +136,7 @@ def _explain(
         reasons: tuple[Refusal, ...] = ()
         behind = decided
         forbidden = (
-            verdicts[candidate.permission]
-            if candidate.permission in verdicts
-            else _forbidden(workflow, candidate, attempt)
+            verdicts[candidate.permission] if candidate.permission in verdicts else _forbidden(candidate, attempt)
         )
         if forbidden is not None:
             reasons, behind = (forbidden,), False
@@ -165,12 +161,12 @@ def _explain(
         )
 
 
-def _forbidden(workflow: Workflow, candidate: Candidate, attempt: Attempt) -> Refusal | None:
+def _forbidden(candidate: Candidate, attempt: Attempt) -> Refusal | None:
     """Why the actor may not do what nobody asked about, because it is behind, or could not ask."""
     transition = candidate.transition
     try:
         answer = transition.allow.holds(attempt)
-        return None if answers.permission(workflow, transition, attempt, answer) else NO_PERMISSION
+        return None if answers.permission(transition, attempt, answer) else NO_PERMISSION
     except (Busy, DatabaseAway, OutcomeUnknown):
         raise
     except Exception:  # it was logged, or comes to nothing

@@ -621,7 +621,7 @@ class Engine:
         wanted: dict[str, datetime] = {}
         times: dict[str, str] = {}
         for timer in workflow.by_name[target].timers:
-            wanted[timer.event] = due = answers.due(workflow, target, timer, attempt)
+            wanted[timer.event] = due = answers.due(timer, attempt)
             times[timer.event] = to_db(due)
         self._enter(
             unit,
@@ -727,8 +727,8 @@ class Engine:
         taken: set[str] = set()
         for position, effect in enumerate(effects):
             recipient = workflow.recipients.get(effect.to)
-            language = answers.language(workflow, effect, recipient, attempt) if recipient is not None else ""
-            figures = answers.figures(workflow, effect, attempt) if effect.figures is not None else "{}"
+            language = answers.language(effect, recipient, attempt) if recipient is not None else ""
+            figures = answers.figures(effect, attempt) if effect.figures is not None else "{}"
             leased = self.hands_over and found.seq == 1 and effect.channel not in taken
             taken.add(effect.channel)
             deadline_at = now + effect.retry.deadline
@@ -852,10 +852,7 @@ class Engine:
             if step.transition is None:
                 break
             found.state = step.target
-            timers = [
-                Due(timer.event, answers.due(workflow, step.target, timer, attempt))
-                for timer in workflow.by_name[step.target].timers
-            ]
+            timers = [Due(timer.event, answers.due(timer, attempt)) for timer in workflow.by_name[step.target].timers]
         return Sight(stored, workflow.by_name[found.state], overdue, now), found
 
     @staticmethod
