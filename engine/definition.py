@@ -178,6 +178,14 @@ def link_holder(role: str, title: Text) -> Permission:
     return Permission(name, title, lambda attempt: attempt.link == role)
 
 
+def link_role(permission: Permission) -> str | None:
+    """The role of the mailed link that a permission of `link_holder` asks for; None for any other permission."""
+    if permission.name == "link_holder":
+        return HOLDER
+    prefix, _colon, role = permission.name.partition(":")
+    return role if prefix == "link_holder" and role else None
+
+
 LINK_HOLDER = link_holder(HOLDER, _("メールのURLを開いた方"))
 
 
