@@ -723,7 +723,10 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     assert (drawn.status_code, drawn.mimetype) == (200, "image/svg+xml")
     assert "審査中" in drawn.text
     assert drawn.headers["Content-Security-Policy"]
-    site.db.execute_sql("UPDATE instance SET version = 7 WHERE id = ?", (asked,))
+    site.db.execute_sql("UPDATE instance SET state = 'gone' WHERE id = ?", (asked,))
+    staffed.open("/staff/workflows")
+    assert f'tetsuzuki workflow migrate {asked} --to 1 --state STATE --reason "…"' in staffed.text
+    site.db.execute_sql("UPDATE instance SET state = 'in_review', version = 7 WHERE id = ?", (asked,))
     staffed.open("/staff/workflows/contract_change")
     assert "no definition of its version is loaded" in staffed.text
     staffed.open(f"/staff/requests/{asked}")

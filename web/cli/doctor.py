@@ -152,11 +152,12 @@ def open_incidents(site: Site) -> Iterator[Finding]:
 
 
 def stuck_instances(site: Site) -> Iterator[Finding]:
-    """Whether an instance stands where nothing can move it."""
+    """Whether an instance stands where nothing can move it, or has lost what should."""
     from engine.sweep import stuck
+    from web.cures import advice
 
     for one in stuck(site.engine):
-        yield fault(f"instance {one.instance} ({one.workflow}, {one.state}) is stuck: {one.why}")
+        yield fault(f"instance {one.instance} ({one.workflow}, {one.state}) is stuck: {one.why}; {advice(one)}")
 
 
 CHECKS: tuple[Check, ...] = (

@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow list|show|check|diagram|readme|history|migrate`; the rest of it is in `histories`."""
+"""`tetsuzuki workflow list|show|check|diagram|readme|history|migrate`; the rest is in `histories` and `cures`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli import histories
+from web.cli import cures, histories
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
@@ -137,5 +137,5 @@ def migrate(instance: int, version: int, state: str | None, reason: str) -> None
     click.echo(f"instance {instance} runs on version {version}, in {outcome.target}")
 
 
-for command in histories.COMMANDS:
+for command in (*histories.COMMANDS, cures.cure):
     workflow.add_command(command)

@@ -19,6 +19,8 @@ _TITLES: Mapping[str, Text] = {
     "incident.retry": _("インシデントを再試行"),
     "incident.skip": _("インシデントの送信を取りやめ"),
     "incident.amend": _("宛先を訂正して再試行"),
+    "cure.timers": _("失われたタイマーを復元"),
+    "cure.link": _("新しいURLをメールで再送"),
 }
 
 

@@ -18,8 +18,9 @@ from engine.definition import Workflow
 from engine.diagram import mermaid, svg
 from engine.errors import EngineError
 from engine.overview import Population, census, censuses
-from engine.sweep import stuck
+from engine.sweep import AT_A_GLANCE, Stuck, stuck
 from engine.text import Text, _, current_language
+from web.cures import command
 from web.current import site
 from web.staff.area import LARGEST, pages
 from web.staff.history import state_title
@@ -50,7 +51,12 @@ def workflows() -> str:
     for name, counts in censuses(site().engine, sorted(newest)).items():
         still_open = [one for one in counts if not _is_final(name, one)]
         rows.append((name, newest[name].title or name, newest[name].version, _number(still_open), _number(counts)))
-    return render_template("staff/workflows.html", rows=rows, stuck=stuck(site().engine))
+    return render_template("staff/workflows.html", rows=rows, stuck=_stuck())
+
+
+def _stuck() -> list[tuple[Stuck, str]]:
+    """What is stuck among those that began first, each with the command that cures it."""
+    return [(one, command(one)) for one in stuck(site().engine, most=AT_A_GLANCE)]
 
 
 def _number(counts: Sequence[Population]) -> Text | str:
@@ -86,7 +92,7 @@ def workflow(name: str) -> str:
         lines=lines,
         drawn=can_draw(),
         source=mermaid(found, current_language()),
-        stuck=[one for one in stuck(site().engine) if one.workflow == name],
+        stuck=[(one, command) for one, command in _stuck() if one.workflow == name],
     )
 
 

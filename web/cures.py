@@ -1,0 +1,31 @@
+"""What helps a procedure that is stuck, as the command that an operator gives."""
+
+from __future__ import annotations
+
+from engine.sweep import Stuck
+
+_REASON = '--reason "…"'
+
+
+def command(one: Stuck) -> str:
+    """The command that cures it; empty where no command does, because the software that is deployed lacks something."""
+    match one.cure:
+        case "timers":
+            return f"tetsuzuki workflow cure timers {one.instance} {_REASON}"
+        case "link":
+            mail = f" --mail {one.what}" if one.what else ""
+            return f"tetsuzuki workflow cure link {one.instance}{mail} {_REASON}"
+        case "move":
+            return f"tetsuzuki workflow migrate {one.instance} --to {one.version} --state STATE {_REASON}"
+    return ""
+
+
+def advice(one: Stuck) -> str:
+    """What to do, in English, as `doctor` says it."""
+    given = command(one)
+    if given:
+        return f"to cure it: {given}"
+    return (
+        "deploy the software that has this version, or move it: "
+        f"tetsuzuki workflow migrate {one.instance} --to VERSION --state STATE {_REASON}"
+    )
