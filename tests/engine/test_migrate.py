@@ -14,8 +14,8 @@ import pytest
 
 from engine.migrate import alone, migrate, pending
 from engine.store import Record, open_database
-from tests.conftest import Postgres
 from tests.dumps import dump
+from tests.postgres import Postgres
 from tests.waiting import PATIENCE
 from workflows.records import RECORDS
 from workflows.registry import MIGRATIONS

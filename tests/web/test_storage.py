@@ -22,7 +22,8 @@ import pytest
 
 from engine.storage import FULL, Storage, look
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import Postgres, SiteMaker
+from tests.conftest import SiteMaker
+from tests.postgres import Postgres
 from web.app import create_app
 from web.readiness import Readiness
 

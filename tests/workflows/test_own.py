@@ -714,7 +714,9 @@ def test_an_import_that_writes_the_address_at_the_same_moment_is_seen(
         finally:
             site.db.close()
 
-    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"  # pg_stat_activity stands still inside a transaction
+    # Of this database; pg_stat_activity, which would name it, stands still inside a transaction.
+    here = "SELECT pid FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    waits = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN ({here})"
     with transaction():  # as an import does it
         Customer.update(contractor_email="imported@mihon.example").where(Customer.id == of.id).execute()
         confirming = threading.Thread(target=confirm)
