@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from operator import is_
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -93,11 +94,23 @@ class Site:
             self.db.close_all()
 
 
+_sound: tuple[tuple[Workflow, ...], frozenset[str]] = ((), frozenset())
+
+
 def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> None:
-    """Raises InvalidDefinition with every problem, a line each."""
-    problems = check_all(workflows, kinds=kinds)
+    """Raises InvalidDefinition with every problem, a line each.
+
+    Definitions do not change: the very ones that were sound last are not looked through again in this process, which
+    builds another site, as tests do all the time.
+    """
+    global _sound
+    given = tuple(workflows)
+    if kinds == _sound[1] and len(given) == len(_sound[0]) and all(map(is_, given, _sound[0])):
+        return
+    problems = check_all(given, kinds=kinds)
     if problems:
         raise InvalidDefinition("\n".join(str(problem) for problem in problems))
+    _sound = (given, kinds)
 
 
 def organisation_of(settings: Settings) -> Organisation:

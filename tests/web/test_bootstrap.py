@@ -13,7 +13,7 @@ from engine.errors import ConfigurationError, DefinitionChanged, InvalidDefiniti
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.testing import MemoryMailer
-from web.bootstrap import Site, build, plugins_of, require_mailer
+from web.bootstrap import Site, build, check_definitions, plugins_of, require_mailer
 from web.settings import Settings
 from workflows.account_creation import ACCOUNT_CREATION
 
@@ -39,6 +39,19 @@ def test_site_refuses_to_start_on_an_invalid_definition_and_names_every_problem(
     for code in ("UNKNOWN_STATE", "UNKNOWN_RECIPIENT", "MISSING_MAIL_TEMPLATE"):
         assert code in said
     assert f"{Path(__file__).name}:" in said
+
+
+def test_what_was_sound_once_vouches_for_no_other_definitions_and_no_other_effects() -> None:
+    kinds = frozenset({"mail"})
+    check_definitions([ACCOUNT_CREATION], kinds)
+    check_definitions([ACCOUNT_CREATION], kinds)
+    other = replace(ACCOUNT_CREATION, title=None, folder=ACCOUNT_CREATION.home)
+    for wrong in ([other], [ACCOUNT_CREATION, other], [other]):
+        with pytest.raises(InvalidDefinition, match="title"):
+            check_definitions(wrong, kinds)
+    with pytest.raises(InvalidDefinition, match="mail"):
+        check_definitions([ACCOUNT_CREATION], frozenset())
+    check_definitions([ACCOUNT_CREATION], kinds)
 
 
 def test_site_refuses_to_start_when_a_released_definition_was_changed(sqlite_url: str, tmp_path: Path) -> None:
