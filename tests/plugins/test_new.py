@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from engine.errors import ConfigurationError
+from tests.shipping.once import once
 from tests.waiting import PATIENCE, until
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
 from tests.web.wire import Wire, WiredBrowser, free_port
@@ -54,33 +57,63 @@ def run(arguments: Sequence[str], folder: Path, installed: Path) -> subprocess.C
     )
 
 
-def make_and_install(shape: str, into: Path, site: Path, installed: Path) -> Path:
-    """`plugins new` and `pip install`; the package's folder."""
-    made = run(["-m", "web", "plugins", "new", NAME, "--shape", shape, "--into", str(into)], site, installed)
+@dataclass(frozen=True)
+class Made:
+    """What the commands made in `folder`: the package's own folder, one for a site with settings for it, and the
+    packages that are installed beside the site."""
+
+    folder: Path
+
+    @property
+    def package(self) -> Path:
+        return self.folder / "tetsuzuki-convenience-store"
+
+    @property
+    def site(self) -> Path:
+        return self.folder / "site"
+
+    @property
+    def installed(self) -> Path:
+        return self.folder / "installed"
+
+    def another_site(self, folder: Path) -> Path:
+        """A folder for another site with the same settings."""
+        folder.mkdir()
+        (folder / "tetsuzuki.toml").write_bytes((self.site / "tetsuzuki.toml").read_bytes())
+        return folder
+
+
+def make_and_install(shape: str, into: Path) -> None:
+    """`plugins new` and `pip install`."""
+    of = Made(into)
+    of.site.mkdir()
+    made = run(["-m", "web", "plugins", "new", NAME, "--shape", shape, "--into", str(into)], of.site, of.installed)
     assert made.returncode == 0, made.stderr
-    folder = into / "tetsuzuki-convenience-store"
     pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    said = run([*pip, "--target", str(installed), "."], folder, installed)
+    said = run([*pip, "--target", str(of.installed), "."], of.package, of.installed)
     assert said.returncode == 0, said.stderr
     settings = (SKELETONS / f"{shape}.settings.txt").read_text().replace("$name", NAME)
-    (site / "tetsuzuki.toml").write_text(settings)
-    return folder
+    (of.site / "tetsuzuki.toml").write_text(settings)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_new_plugin_is_installed_passes_its_contract_and_is_found(shape: str, tmp_path: Path) -> None:
-    site, installed = tmp_path / "site", tmp_path / "installed"
-    site.mkdir()
-    folder = make_and_install(shape, tmp_path, site, installed)
+@pytest.fixture
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A new plugin of the shape that the test asks for, or one that brings a payment method; made once a run."""
+    shape = getattr(request, "param", "payment_method")
+    return Made(once(tmp_path_factory, f"new_{shape}", lambda folder: make_and_install(shape, folder)))
+
+
+@pytest.mark.parametrize(("made", "shape"), [(shape, shape) for shape in SHAPES], indirect=["made"], ids=SHAPES)
+def test_a_new_plugin_is_installed_passes_its_contract_and_is_found(made: Made, shape: str, tmp_path: Path) -> None:
     # As it was installed, without what lies beside the tests.
-    (folder / f"tetsuzuki_{NAME}").rename(folder / "source")
-    tested = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], folder, installed)
+    shutil.copytree(made.package / "tests", tmp_path / "tests")
+    tested = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], tmp_path, made.installed)
     assert tested.returncode == 0, tested.stdout
     assert " passed" in tested.stdout
 
-    checked = run(["-m", "web", "plugins", "check"], site, installed)
+    checked = run(["-m", "web", "plugins", "check"], made.site, made.installed)
     assert checked.returncode == 0, checked.stderr
-    listed = run(["-m", "web", "plugins", "list"], site, installed)
+    listed = run(["-m", "web", "plugins", "list"], made.site, made.installed)
     assert f"{NAME}  enabled  (tetsuzuki-convenience-store 0.1.0)" in listed.stdout
     assert f"    adds {ADDS[shape]}: {NAME}\n" in listed.stdout
 
@@ -135,13 +168,11 @@ def somebody_with_an_account(folder: Path) -> int:
     return int(number)
 
 
-def test_a_new_payment_method_is_chosen_by_a_customer_under_its_own_title(tmp_path: Path) -> None:
+def test_a_new_payment_method_is_chosen_by_a_customer_under_its_own_title(made: Made, tmp_path: Path) -> None:
     """It is nobody's but the plugin's: neither catalogue nor settings name it. From its page to the mail and back."""
-    site, installed = tmp_path / "site", tmp_path / "installed"
-    site.mkdir()
-    make_and_install("payment_method", tmp_path, site, installed)
+    site = made.another_site(tmp_path / "site")
     contract = somebody_with_an_account(site)
-    with served_demo(site, installed) as address:
+    with served_demo(site, made.installed) as address:
         hanako = WiredBrowser(address)
         hanako.log_in()
         hanako.open("/registration/payment")
@@ -171,20 +202,18 @@ def test_a_new_payment_method_is_chosen_by_a_customer_under_its_own_title(tmp_pa
         assert "コンビニ払い" not in hanako.text
 
 
-def test_a_new_method_may_be_in_the_customers_file_too(tmp_path: Path) -> None:
-    site, installed = tmp_path / "site", tmp_path / "installed"
-    site.mkdir()
-    make_and_install("payment_method", tmp_path, site, installed)
+def test_a_new_method_may_be_in_the_customers_file_too(made: Made, tmp_path: Path) -> None:
+    site = made.another_site(tmp_path / "site")
     (site / "customers.csv").write_text(
         "customer_number,company,channel,contractor_name,contractor_email,product,subdomain,term,payment_method,users,"
         "started_on\nA01234567,株式会社みほん,direct,見本 花子,h@x.example,desknets-neo,mihon,monthly,"
         f"{NAME},10,{date(2026, 4, 1)}\n",
         encoding="utf-8",
     )
-    taken = run(["-m", "web", "customers", "import", "customers.csv"], site, installed)
+    taken = run(["-m", "web", "customers", "import", "customers.csv"], site, made.installed)
     assert taken.returncode == 0, taken.stderr
     (site / "tetsuzuki.toml").write_text(f"[plugins.{NAME}]\nenabled = false\n")
-    refused = run(["-m", "web", "customers", "import", "customers.csv"], site, installed)
+    refused = run(["-m", "web", "customers", "import", "customers.csv"], site, made.installed)
     assert refused.returncode == 1
     assert NAME in refused.stderr
 
