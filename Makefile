@@ -4,6 +4,7 @@
 # make bench  the figures that we promise, each beside its floor, into benchmarks/RESULTS.md
 # make bench-large  those that need millions of rows; an hour, and 20 GB for a while
 # make soak   the long trials, and every story in both languages on both devices; under an hour
+# make mutation  change the engine at 200 random places, one at a time, and see which changes no test notices; an hour
 # make screenshots  pictures of every page into screenshots/, and those of the README into docs/pictures/
 # make dist   wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
 # make lock   pin the dependencies anew
@@ -21,7 +22,7 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 3 ] && echo 4 || ec
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
-.PHONY: run test check bench bench-large soak screenshots dist lock browser wrk valgrind clean
+.PHONY: run test check bench bench-large soak mutation screenshots dist lock browser wrk valgrind clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -90,6 +91,9 @@ bench-large: $(VENV)/dev
 soak: $(VENV)/dev browser
 	TETSUZUKI_TRIALS=1 $(BIN)/python -m pytest -n $(JOBS) -q -s tests/trials tests/stories tests/shipping \
 		tests/engine/test_stateful.py tests/web/test_fuzz.py tests/workflows/test_guessable.py tests/test_benchmarks.py
+
+mutation: $(VENV)/dev
+	$(BIN)/python -m tests.mutation $(MUTATION)
 
 screenshots: $(VENV)/dev browser
 	$(BIN)/python -m tests.stories.pictures $(PAGE)
