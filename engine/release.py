@@ -7,13 +7,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-import peewee as pw
-
 from engine.chain import canonical
 from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.errors import DefinitionChanged
 from engine.rules import rule_name
-from engine.store import transaction
+from engine.store import SiteDatabase, transaction
 
 
 def _effect(effect: Effect) -> list[Any]:
@@ -60,9 +58,9 @@ def digest(workflow: Workflow) -> str:
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
-def release(db: pw.Database, workflows: Iterable[Workflow]) -> None:
+def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
     """Write down what runs here for the first time. Raises DefinitionChanged where a version says something else."""
-    with transaction():
+    with db.bound(), transaction():
         mark = db.param
         for workflow in workflows:
             made = digest(workflow)

@@ -37,9 +37,11 @@ from engine.definition import (
 )
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.dispatch import Dispatcher
+from engine.errors import DefinitionChanged
 from engine.mail import Renderer
 from engine.plans import plans
 from engine.prepared import prepared
+from engine.release import release
 from engine.runtime import Engine
 from engine.scheduler import do_chores
 from engine.store import Record, SiteDatabase, database, open_database, transaction
@@ -348,6 +350,17 @@ def test_a_transaction_that_fails_leaves_its_database(pair: Pair) -> None:
         first.engine.store.run(lambda unit: 1 / 0)
     assert shop_here() == "second"
     assert first.lines() == []
+
+
+def test_definitions_are_released_in_a_transaction_of_their_own_database(pair: Pair) -> None:
+    first, second = pair
+    release(first.db, [SELLING])
+    changed = replace(SELLING, transitions=SELLING.transitions[:3])
+    with pytest.raises(DefinitionChanged):
+        release(first.db, [replace(SELLING, version=2), changed])
+    known = [[row[0] for row in one.db.execute_sql("SELECT version FROM definition").fetchall()] for one in pair]
+    assert known == [[1], []]
+    assert second.db.transaction_depth() == 0
 
 
 def test_who_opened_nothing_is_told_so() -> None:
