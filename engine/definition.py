@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.rules import needs_input as needs_input
 from engine.rules import rule_name as rule_name
 from engine.text import Text, _
+
+if TYPE_CHECKING:
+    from engine.migration import Migration
 
 _OWN_FRAMES = (__file__, "<string>")
 _MICROSECOND = timedelta(microseconds=1)
@@ -387,7 +390,8 @@ class Workflow:
     `folder` holds `mail/`; it is the definition's own unless named. `link` is the path under which its mailed link is
     opened ("a" gives `/a/…`). `mail_context` gives the templates what they show. `operators` may pause, resume and
     migrate its instances; they are the engine's own where it names none. Who they are is no part of the digest of a
-    release: it changes nothing of what an instance does.
+    release: it changes nothing of what an instance does. No more is `migrates`, which says how instances of other
+    versions move to this one (`engine.migration`).
     """
 
     name: str
@@ -401,6 +405,7 @@ class Workflow:
     link: str = ""
     folder: Path | None = None
     operators: Permission | None = None
+    migrates: tuple[Migration, ...] = ()
     where: Location = _written()
 
     def __repr__(self) -> str:

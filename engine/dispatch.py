@@ -53,6 +53,10 @@ _BEGIN = "UPDATE outbox SET deadline_at = ? WHERE instance_id = ? AND seq = ? AN
 _VERSION_OF = "SELECT workflow, version FROM instance WHERE id = ?"
 _IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
 _NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} ORDER BY o.due_at LIMIT 1"
+_NAME = (
+    "SELECT name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ? "
+    "AND state = 'leased' AND leased_by = ? AND claims = ?"
+)
 
 
 class _Late(Failed):
@@ -169,9 +173,15 @@ class Dispatcher:
             with engine.store.snapshot() as unit:
                 sight, found = engine.sight(unit, claim.instance)
                 workflow = engine.workflow(found)
-                effect = workflow.effects.get(claim.name)
+                name = claim.name
+                if name not in workflow.effects or engine.has_versions(workflow):
+                    row = unit.rows(_NAME, (*_place(claim), engine.worker, claim.claims))
+                    if not row:  # it was cancelled since it was claimed, or somebody else has it
+                        return None
+                    name = row[0][0]  # a migration may have given it another one
+                effect = workflow.effects.get(name)
                 if effect is None:
-                    return None, Failed("unknown_effect", f"{workflow!r} declares no effect {claim.name!r}"), None
+                    return None, Failed("unknown_effect", f"{workflow!r} declares no effect {name!r}"), None
                 if claim.delivered:
                     return effect, Accepted(), None
                 if self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
@@ -319,8 +329,12 @@ def _tries(count: int) -> str:
     return f"{count} tries" if count != 1 else "1 try"
 
 
+def _place(claim: Claim) -> tuple[int, int, int]:
+    return claim.instance, claim.seq, claim.position
+
+
 def _ref(claim: Claim) -> str:
-    return f"{claim.instance}.{claim.seq}.{claim.position}"
+    return ".".join(map(str, _place(claim)))
 
 
 def _claim(row: Row) -> Claim:

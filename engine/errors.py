@@ -57,6 +57,14 @@ class EventNotPossible(EngineError):
     status = 409
 
 
+class CannotMove(EventNotPossible):
+    """This procedure cannot be moved to that version."""
+
+
+class NeedsChoice(CannotMove):
+    """Somebody must say in which state this procedure goes on."""
+
+
 class TransitionConflict(EngineError):
     """Somebody else was faster: the procedure changed at the same moment."""
 
@@ -137,6 +145,12 @@ class UndeclaredConflict(RuleError):
 
 class InvalidDefinition(EngineError):
     """A workflow definition is invalid."""
+
+
+class InvalidMapping(EngineError):
+    """A migration's mapping does not fit the definitions."""
+
+    status = 422
 
 
 class DefinitionChanged(EngineError):

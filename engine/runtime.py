@@ -24,7 +24,7 @@ from typing import Any
 
 import peewee as pw
 
-from engine import answers, chain, deciding, links, machine, verification
+from engine import answers, chain, deciding, links, machine, migration, move, verification
 from engine.definition import (
     HOLDER,
     OPERATOR,
@@ -46,6 +46,7 @@ from engine.errors import (
     EngineError,
     EventNotPossible,
     Forbidden,
+    InvalidMapping,
     NobodyLeft,
     Refused,
     StaleForm,
@@ -56,6 +57,7 @@ from engine.errors import (
 )
 from engine.histories import entries_of
 from engine.keyring import HISTORY, LINKS, REQUESTS, Keyring, derive
+from engine.migration import Migration
 from engine.observe import DUE, Observer
 from engine.outcomes import Choices, Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
 from engine.requests import RequestKeys, without_secrets
@@ -81,7 +83,7 @@ _CANCEL = (
     "UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? "
     "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
 )
-_EFFECT_STATE = "SELECT state, generation FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
+_EFFECT_STATE = "SELECT state, generation, name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
 _DRAWS = "+"  # stands behind the name of a worker that knows nonces, in the leases that it takes
 _MAILED_WITHOUT_NONCE = (
     "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND leased_by <> '' AND leased_by NOT LIKE ?"
@@ -158,6 +160,12 @@ class Engine:
                 f"instance {instance.id} runs on it."
             )
         return found
+
+    def has_versions(self, workflow: Workflow) -> bool:
+        """Whether instances of a workflow may have been moved to this version from another one."""
+        return workflow.version != 1 or any(
+            name == workflow.name and version != workflow.version for name, version in self.workflows
+        )
 
     def link(self, instance: Instance, role: str = HOLDER) -> str:
         """The text of an instance's current mailed link. It is a secret: show it to the mail's reader alone."""
@@ -309,31 +317,36 @@ class Engine:
             found = unit.rows("SELECT wake_at FROM timer ORDER BY wake_at LIMIT 1")
         return from_db(found[0][0]) if found else None
 
-    def migrate(self, instance: int, version: int, actor: Actor, reason: str, state: str | None = None) -> Outcome:
+    def migrate(
+        self,
+        instance: int,
+        version: int,
+        actor: Actor,
+        reason: str,
+        state: str | None = None,
+        *,
+        mapping: Migration | None = None,
+    ) -> Outcome:
         """Move an instance to another version of its workflow, on purpose (I7).
 
-        It lands in `state`, or in the state of its old name; its timers begin anew. `reason` goes into history, so it
-        must hold nothing personal. Raises UnknownWorkflow, EventNotPossible where the state does not exist there.
+        `mapping` says what becomes of its state, timers and effects (`engine.migration`). Without one it lands in the
+        state of its old name, its timers begin anew, and effects keep their names. `state`, where it is given, is where
+        it lands. `reason` goes into history, so it must hold nothing personal.
+
+        A rule that is broken in the old version keeps nobody from leaving it. Raises UnknownWorkflow, Forbidden (it is
+        for operators), CannotMove (an EventNotPossible), InvalidMapping.
         """
 
-        def act(unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> Outcome:
-            target = self.workflows.get((found.workflow, version))
-            if target is None:
-                raise UnknownWorkflow(f"No definition of workflow {found.workflow!r} version {version} is loaded.")
-            landing = state or found.state
-            if landing not in target.by_name:
-                raise EventNotPossible(f"Workflow {found.workflow!r} version {version} has no state {landing!r}.")
-            unit.write("UPDATE instance SET version = ? WHERE id = ?", (version, found.id))
-            data = {"from": found.version, "to": version, "reason": reason}
-            found.version = version
-            attempt = Attempt(found, MIGRATE_EVENT, actor, data, now, now, unit, site=self.site)
-            way = Start(landing, keep=("from", "to", "reason"))
-            return self._record(unit, target, attempt, way, landing, timers, None, committed)
+        def mapped(found: Instance) -> Migration:
+            if mapping is None:
+                return move.simple(found, version, state)
+            if mapping.to_version != version:
+                raise InvalidMapping(f"{mapping.where}: the mapping leads to version {mapping.to_version}.")
+            return mapping if state is None else mapping.with_states({found.state: state})
 
-        # Timers of a version that is no longer loaded cannot fire: they end with the migration.
-        return self._transact(
-            instance, act, Committed(), settle=lambda found: (found.workflow, found.version) in self.workflows
-        )
+        if mapping is not None:
+            migration.ensure(mapping, self.workflows)
+        return move.migrate(self, instance, mapped, actor, reason)[0]
 
     def note(
         self, unit: Unit, found: Instance, event: str, actor: Actor, data: Mapping[str, Any], now: datetime
@@ -369,14 +382,15 @@ class Engine:
             committed.about = found
             if not unit.also:
                 raise UnknownEffect(f"There is no effect {'.'.join(map(str, place))}.")
-            state, current = unit.also[0]
+            state, current, name = unit.also[0]
             if state in ("done", "skipped") or generation not in (None, current):
                 unit.unchanged = True
                 return
             if self.settle(unit, found, timers, now, committed):
                 state = unit.rows(_EFFECT_STATE, place)[0][0]
-            if fire and state != "cancelled" and effect.done in self.workflow(found).events[found.state]:
-                attempt = Attempt(found, effect.done or "", SYSTEM_ACTOR, None, now, now, unit, site=self.site)
+            done = self._awaited(found, name, effect) if fire and state != "cancelled" else None
+            if done is not None:
+                attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, site=self.site)
                 attempt.completes = own
                 self._apply(unit, attempt, timers, None, committed)
             else:
@@ -388,6 +402,13 @@ class Engine:
             with self.observer.watching(effect.done or "", committed):
                 self.store.run(finish)
         self.tell(committed)
+
+    def _awaited(self, found: Instance, name: str, effect: Effect) -> str | None:
+        """The `done` event of an effect, where somebody waits for it: as the version says on which the instance is
+        now, which may be another one than when the effect was claimed."""
+        workflow = self.workflow(found)
+        done = workflow.effects.get(name, effect).done
+        return done if done in workflow.events[found.state] else None
 
     # -- looking ------------------------------------------------------------------------------------------------------
 

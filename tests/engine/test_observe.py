@@ -88,7 +88,7 @@ def test_each_durable_step_is_told_once_and_nothing_else(office: Office) -> None
         office.engine.fire(second, "decide", REVIEWER, Verdict(5))
     office.clock.forward(hours=1)
     assert office.engine.run_due() == 0
-    office.engine.migrate(second, 2, AUTHOR, "on purpose")
+    office.engine.migrate(second, 2, OPERATOR, "on purpose")
     office.clock.forward(hours=300)
     assert office.engine.run_due() == 1
     assert sorted(notes.steps) == stored(office)
