@@ -14,6 +14,7 @@ from engine.check.containers import check_containers, with_tuples
 from engine.check.effects import check_done, check_effects
 from engine.check.graph import Graph
 from engine.check.mails import check_mails
+from engine.check.migrations import check_migrations
 from engine.check.names import check_names, check_verdict_names
 from engine.check.paths import check_paths, check_stuck
 from engine.check.problems import Problem, place, position
@@ -74,4 +75,8 @@ def check_all(
                 "a changed definition needs a version of its own"
             )
             problems.append(Problem(workflow.where, "DUPLICATE_WORKFLOW", message))
+    if any(workflow.migrates for workflow in first.values()):
+        whole = {key: with_tuples(workflow) for key, workflow in first.items()}
+        for workflow in whole.values():
+            problems += check_migrations(workflow, whole)
     return sorted(problems, key=position)

@@ -10,7 +10,7 @@ from engine.check.problems import Problem
 from engine.definition import Start, State, Transition, Workflow
 
 _TUPLES: Mapping[type, tuple[str, ...]] = {
-    Workflow: ("states", "transitions"),
+    Workflow: ("states", "transitions", "migrates"),
     Start: ("guards", "writes", "effects", "conflicts", "keep"),
     State: ("timers",),
     Transition: ("sources", "guards", "writes", "effects", "conflicts", "keep"),
@@ -45,4 +45,5 @@ def with_tuples(workflow: Workflow) -> Workflow:
         start=repaired(workflow.start),
         states=tuple(map(repaired, _as_tuple(workflow.states))),
         transitions=tuple(map(repaired, _as_tuple(workflow.transitions))),
+        migrates=_as_tuple(workflow.migrates),
     )
