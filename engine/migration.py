@@ -101,13 +101,32 @@ class Migration:
         return rule.get(state) if isinstance(rule, Mapping) else rule
 
     def with_states(self, states: Mapping[str, str | Choice]) -> Migration:
-        """The same, where an operator has chosen."""
-        return replace(self, states={**self.states, **states}, where=self.where)
+        """The same, where an operator has chosen. Raises InvalidMapping for what is not among a choice."""
+        for old, new in states.items():
+            choice = self.states.get(old)
+            if isinstance(choice, Choice) and isinstance(new, str) and new not in choice.among:
+                raise InvalidMapping(f"{self.where}: state {old!r} becomes one of {_listed(choice.among)}, not {new!r}")
+        return replace(self, states={**self.states, **states})
 
 
 def carried(workflow: Workflow, version: int) -> Migration | None:
     """The way that a definition itself names from another version of it to this one."""
     return next((one for one in workflow.migrates if version in one.from_versions), None)
+
+
+def ways(workflow: Workflow, versions: Iterable[int]) -> list[Migration]:
+    """The ways from these versions to a definition: those that it carries, and one without a word for the others."""
+    found: dict[int, Migration] = {}
+    plain = []
+    for version in versions:
+        way = carried(workflow, version)
+        if way is None:
+            plain.append(version)
+        else:
+            before = found.get(id(way), replace(way, from_versions=()))
+            found[id(way)] = replace(before, from_versions=(*before.from_versions, version))
+    bare = [Migration(workflow.name, tuple(plain), workflow.version, where=workflow.where)] if plain else []
+    return [*found.values(), *bare]
 
 
 def problems(mapping: Migration, workflows: Loaded) -> list[str]:

@@ -27,6 +27,7 @@ from engine.errors import (
     Busy,
     CannotMove,
     DatabaseAway,
+    InvalidMapping,
     NeedsChoice,
     OutcomeUnknown,
     UnknownInstance,
@@ -46,6 +47,9 @@ log = logging.getLogger("tetsuzuki.engine")
 
 UNABLE = (Busy, DatabaseAway, OutcomeUnknown, UnknownInstance)
 """What keeps a migration from being tried at all."""
+
+Mapped = Callable[[Instance], Migration]
+"""What counts for an instance as it is found, under its lock."""
 
 _EFFECT = "seq, position, name, kind, recipient, language, state, delivered, error"
 OPEN_EFFECTS = (
@@ -140,10 +144,21 @@ class Move:
             yield f"{event}: ends, {self.landing} has no such timer"
 
 
-def simple(found: Instance, version: int, state: str | None) -> Migration:
-    """What counts where no mapping is given: timers begin anew; the state is `state`, where that is given."""
-    states = {} if state is None else {found.state: state}
-    return Migration(found.workflow, (found.version,), version, states, otherwise=ANEW)
+def as_asked(version: int, state: str | None, mapping: Migration | None) -> Mapped:
+    """What counts for an instance that is to go to a version: `mapping`, and `state`, where one is given.
+
+    Without a mapping it keeps its state's name, timers begin anew and effects keep their names. Raises InvalidMapping.
+    """
+
+    def mapped(found: Instance) -> Migration:
+        states = {} if state is None else {found.state: state}
+        if mapping is None:
+            return Migration(found.workflow, (found.version,), version, states, otherwise=ANEW)
+        if mapping.to_version != version:
+            raise InvalidMapping(f"{mapping.where}: the mapping leads to version {mapping.to_version}, not {version}.")
+        return mapping.with_states(states) if states else mapping
+
+    return mapped
 
 
 def move_of(
@@ -302,9 +317,6 @@ def _goes_on(engine: Engine, unit: Unit, move: Move, found: Instance) -> bool:
 
 
 # -- doing -------------------------------------------------------------------------------------------------------------
-
-Mapped = Callable[[Instance], Migration]
-"""What counts for an instance as it is found, under its lock."""
 
 
 def migrate(engine: Engine, number: int, mapped: Mapped, actor: Actor, reason: str) -> tuple[Outcome, Move]:

@@ -108,13 +108,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What would become, or became, of all that were asked for.
+    """What would become, or became, of the `asked` instances that were asked for, and which of the rest have ended.
 
     `timers` counts what becomes of timers, and `effects` of effects that are under way, in words. `notes` is what else
     changes for those that move.
     """
 
     mapping: Migration
+    asked: int
     groups: tuple[Group, ...]
     timers: Mapping[str, int] = field(default_factory=dict)
     effects: Mapping[str, int] = field(default_factory=dict)
@@ -128,6 +129,12 @@ class Result:
     def open(self) -> int:
         """How many did not move though they should: they need a choice, or cannot."""
         return self.count(Verdict.NEEDS_A_CHOICE, Verdict.CANNOT)
+
+
+def standing(engine: Engine, workflow: str) -> tuple[int, ...]:
+    """The versions of a workflow on which there are instances."""
+    with engine.store.reading() as unit:
+        return tuple(sorted({version for name, version, _ in occupied(unit) if name == workflow}))
 
 
 def plan(
@@ -287,6 +294,7 @@ class _Rollout:
             groups += self._ended()
         return Result(
             self.mapping,
+            sum(tally.counts.values()),
             tuple(groups),
             dict(sorted(tally.timers.items())),
             dict(sorted(tally.effects.items())),

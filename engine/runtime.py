@@ -46,7 +46,6 @@ from engine.errors import (
     EngineError,
     EventNotPossible,
     Forbidden,
-    InvalidMapping,
     NobodyLeft,
     Refused,
     StaleForm,
@@ -337,16 +336,9 @@ class Engine:
         for operators), CannotMove (an EventNotPossible), InvalidMapping.
         """
 
-        def mapped(found: Instance) -> Migration:
-            if mapping is None:
-                return move.simple(found, version, state)
-            if mapping.to_version != version:
-                raise InvalidMapping(f"{mapping.where}: the mapping leads to version {mapping.to_version}.")
-            return mapping if state is None else mapping.with_states({found.state: state})
-
         if mapping is not None:
             migration.ensure(mapping, self.workflows)
-        return move.migrate(self, instance, mapped, actor, reason)[0]
+        return move.migrate(self, instance, move.as_asked(version, state, mapping), actor, reason)[0]
 
     def note(
         self, unit: Unit, found: Instance, event: str, actor: Actor, data: Mapping[str, Any], now: datetime

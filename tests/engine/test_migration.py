@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ConfigurationError
-from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, carried, problems, read
+from engine.errors import ConfigurationError, InvalidMapping
+from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, carried, problems, read, ways
 from tests.parcels import MAPPING, PARCEL, PARCEL_2
 
 LOADED = {("parcel", 1): PARCEL, ("parcel", 2): PARCEL_2}
@@ -82,6 +82,22 @@ def test_a_definition_carries_the_ways_that_lead_to_it() -> None:
     definition = replace(PARCEL_2, migrates=(MAPPING,))
     assert carried(definition, 1) is MAPPING
     assert carried(definition, 3) is None
+
+
+def test_versions_that_share_a_way_go_it_together_and_the_others_without_a_word() -> None:
+    other = replace(MAPPING, from_versions=(5,))
+    definition = replace(PARCEL_2, migrates=(replace(MAPPING, from_versions=(1, 3, 4)), other))
+    found = ways(definition, (1, 5, 3, 7))
+    assert [one.from_versions for one in found] == [(1, 3), (5,), (7,)]
+    assert [bool(one.states) for one in found] == [True, True, False]
+    assert found[-1].where == definition.where
+    assert ways(definition, ()) == []
+
+
+def test_what_an_operator_chooses_is_one_of_a_choice() -> None:
+    assert MAPPING.with_states({"shelved": "checked"}).states["shelved"] == "checked"
+    with pytest.raises(InvalidMapping, match="'shelved' becomes one of 'checked', 'labelled', not 'sent'"):
+        MAPPING.with_states({"shelved": "sent"})
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.toml", FILE), ("a.json", JSON)])

@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow list|show|check|diagram|readme|history|migrate`; the rest is in `histories` and `cures`."""
+"""`tetsuzuki workflow list|show|check|diagram|readme|history`; the rest is in `histories`, `cures`, `migrations`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli import cures, histories
-from web.cli.sites import REASON, opened_site, operator
+from web.cli import cures, histories, migrations
+from web.cli.sites import opened_site
 
 if TYPE_CHECKING:
     from engine.definition import Workflow
@@ -125,17 +125,5 @@ def history(instance: int) -> None:
         )
 
 
-@workflow.command(epilog='Example: tetsuzuki workflow migrate 42 --to 2 --reason "new review step"')
-@click.argument("instance", type=_INSTANCE)
-@click.option("--to", "version", type=click.IntRange(1, 2**31 - 1), required=True, help="The version to move to.")
-@click.option("--state", help="Where it lands; its present state unless named.")
-@click.option("--reason", type=REASON, required=True, help="Goes into history for ever: name no person.")
-def migrate(instance: int, version: int, state: str | None, reason: str) -> None:
-    """Move one instance to another version of its workflow, on purpose."""
-    with opened_site() as site:
-        outcome = site.engine.migrate(instance, version, operator(), reason, state)
-    click.echo(f"instance {instance} runs on version {version}, in {outcome.target}")
-
-
-for command in (*histories.COMMANDS, cures.cure):
+for command in (*histories.COMMANDS, cures.cure, migrations.migrate):
     workflow.add_command(command)
