@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from engine.rules import needs_input as needs_input
 from engine.rules import rule_name as rule_name
@@ -22,6 +22,7 @@ from engine.text import Text, _
 
 if TYPE_CHECKING:
     from engine.migration import Migration
+    from engine.resends import Resent
 
 _OWN_FRAMES = (__file__, "<string>")
 _MICROSECOND = timedelta(microseconds=1)
@@ -51,11 +52,15 @@ def _written() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a guard said no. `field` names the input that it concerns, where there is one."""
+    """Why a guard said no. `field` names the input that it concerns, where there is one.
+
+    `until` is when it will say so no longer, where that is known; `message` has it in words.
+    """
 
     code: str
     message: Text
     field: str | None = None
+    until: datetime | None = None
 
 
 class Secret(str):
@@ -152,6 +157,7 @@ class Attempt:
     site: Any = None  # what the assembled site lets rules know: its configuration, never anything that does I/O
     memo: dict[str, Any] = field(default_factory=dict)
     completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
+    resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.resends`
 
 
 Guard = Callable[[Attempt], Refusal | None]
@@ -362,11 +368,45 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Resend:
+    """How a transition sends its mail once more, and how often it may.
+
+    `link` says what becomes of the mailed link and of the deadlines, the timers of the state that is entered:
+
+    - "rotate": the old link is dead, a new one is mailed, and the deadlines begin anew;
+    - "reuse": the same link is mailed again, and each deadline that was running runs on;
+    - "extend": the same link is mailed again, and the deadlines begin anew.
+
+    `most` is how often an instance takes the transition at all. `not_sooner` is the least time from the mail before it,
+    the first one included: from when that was accepted, where an effect's `done` says so, else from when it was
+    written; one that was given up counts for nothing. Both are asked like a guard, behind the transition's own, by who
+    looks and by who fires; the refusal (`resend_too_soon`, `resend_too_often`) says when, or that it is over.
+
+    `corrects` names the recipient whose address may be corrected on the way: where the data of the event has an
+    `email`, and it is not the present address, the recipient's `amend` writes it. Then the link is rotated whatever
+    `link` says, and no mail that waits goes to the address before, all in the same commit. The address gets into no
+    history; a unique index that it may meet is declared in the transition's `conflicts`, as ever.
+    """
+
+    link: Literal["rotate", "reuse", "extend"] = "rotate"
+    most: int | None = None
+    not_sooner: timedelta | None = None
+    corrects: str = ""
+    where: Location = _written()
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it may be refused."""
+        return self.most is not None or self.not_sooner is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """`event` leads from each of `sources` to `target`, where `allow` and every guard agree.
 
     Several transitions may share event and source: they are tried in order, and all but the last must have guards.
-    `title` is what the button says; only events of the system need none.
+    `title` is what the button says; only events of the system need none. `renew_link` kills the mailed link; a
+    transition that mails one once more says so with `resend`.
     """
 
     event: str
@@ -380,6 +420,7 @@ class Transition:
     conflicts: tuple[Conflict, ...] = ()
     keep: tuple[str, ...] = ()
     renew_link: bool = False
+    resend: Resend | None = None
     where: Location = _written()
 
 

@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 from transitions import EventData, Machine
 
 from engine.definition import Permission, Refusal, Transition, Workflow
+from engine.resends import guards_of
 from engine.rules import asks_for_input, rule_name
 from engine.text import _
 
@@ -51,7 +52,7 @@ def permission_verdict(permission: Permission) -> str:
 
 def conditions(transition: Transition) -> tuple[str, ...]:
     """The verdicts that a transition needs, in the order in which they are asked."""
-    return (permission_verdict(transition.allow), *map(rule_name, transition.guards))
+    return (permission_verdict(transition.allow), *map(rule_name, guards_of(transition)))
 
 
 class _Model:
@@ -89,7 +90,7 @@ class Candidate:
         self.transition = transition
         self.permission, *names = conditions(transition)
         self.guards = tuple(
-            (name, guard, asks_for_input(guard)) for name, guard in zip(names, transition.guards, strict=True)
+            (name, guard, asks_for_input(guard)) for name, guard in zip(names, guards_of(transition), strict=True)
         )
 
 

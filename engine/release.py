@@ -36,6 +36,15 @@ def _way(way: Start | Transition) -> dict[str, Any]:
     }
 
 
+def _resend(transition: Transition) -> dict[str, Any]:
+    """Only where there is one: it came later than the first releases."""
+    resend = transition.resend
+    if resend is None:
+        return {}
+    soonest = resend.not_sooner.total_seconds() if resend.not_sooner is not None else None
+    return {"resend": [resend.link, resend.most, soonest, resend.corrects]}
+
+
 def digest(workflow: Workflow) -> str:
     """What a definition means, as SHA-256; its titles and its place in a file do not count."""
     content = {
@@ -50,6 +59,7 @@ def digest(workflow: Workflow) -> str:
                 "sources": list(transition.sources),
                 "target": transition.target,
                 "renew_link": transition.renew_link,
+                **_resend(transition),
                 **_way(transition),
             }
             for transition in workflow.transitions

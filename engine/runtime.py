@@ -24,7 +24,7 @@ from typing import Any
 
 import peewee as pw
 
-from engine import answers, chain, deciding, links, machine, migration, move, verification
+from engine import answers, chain, deciding, links, machine, migration, move, resends, verification
 from engine.definition import (
     HOLDER,
     OPERATOR,
@@ -573,6 +573,8 @@ class Engine:
             if step.refusals == (machine.NO_PERMISSION,):
                 raise Forbidden
             raise Refused(step.refusals)
+        if transition.resend is not None:
+            resends.begin(self, unit, workflow, transition, attempt)
         self._write(transition.writes, attempt)
         return self._record(unit, workflow, attempt, transition, step.target, timers, due_at, committed)
 
@@ -627,14 +629,18 @@ class Engine:
             self._complete_and_cancel(unit, found.id, attempt.completes, lost)
         elif lost:
             unit.write(_CANCEL.format(", ".join("?" * len(lost))), (found.id, *lost))
-        if isinstance(way, Transition) and way.renew_link:
+        resent = attempt.resent
+        if isinstance(way, Transition) and (way.renew_link or (resent is not None and resent.rotates)):
             self.renew_link(unit, found)
             data = chain.canonical({**json.loads(data), chain.LINK: found.generation})
+        if resent is not None and resent.corrected:
+            data = chain.canonical({**json.loads(data), resends.CORRECTED: resent.corrected})
         found.state = target
         wanted: dict[str, datetime] = {}
         times: dict[str, str] = {}
         for timer in workflow.by_name[target].timers:
-            wanted[timer.event] = due = answers.due(timer, attempt)
+            due = resent.due(timer.event, timers) if resent is not None else None
+            wanted[timer.event] = due = due or answers.due(timer, attempt)
             times[timer.event] = to_db(due)
         self._enter(
             unit,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -91,7 +92,7 @@ class Text:
         """The text in `language` ("ja" or "en"); the msgid itself where there is no translation."""
         text = catalogue.find(self.msgid, language) or self.msgid
         if self.params:
-            values = {k: v.render(language) if isinstance(v, Text) else v for k, v in self.params}
+            values = {k: v.render(language) if isinstance(v, Text | Moment) else v for k, v in self.params}
             return text % values
         return text
 
@@ -100,6 +101,24 @@ class Text:
 
     def __html__(self) -> str:
         return escape(str(self)) if self.params else catalogue.html(self.msgid, _language.get())
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time that fills a text, to the minute: as its readers write it, on the clocks of `zone`. In UTC, where no zone
+    is known, it says so."""
+
+    at: datetime
+    zone: tzinfo = UTC
+
+    def render(self, language: str) -> str:
+        """As in 2026/04/01 18:05 or 1 Apr 2026, 18:05."""
+        at = self.at.astimezone(self.zone)
+        day = f"{at:%Y/%m/%d}" if language == "ja" else f"{at.day} {_MONTHS[at.month - 1]} {at.year},"
+        return f"{day} {at:%H:%M}" + (" UTC" if self.zone is UTC else "")
 
 
 def _(msgid: str, **params: Any) -> Text:

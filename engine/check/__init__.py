@@ -18,6 +18,7 @@ from engine.check.migrations import check_migrations
 from engine.check.names import check_names, check_verdict_names
 from engine.check.paths import check_paths, check_stuck
 from engine.check.problems import Problem, place, position
+from engine.check.resends import check_resends
 from engine.check.timers import check_timers
 from engine.check.titles import check_titles
 from engine.definition import Workflow
@@ -46,6 +47,7 @@ def check(
     problems += check_verdict_names(workflow)
     problems += check_candidates(workflow)
     problems += check_timers(workflow)
+    problems += check_resends(workflow, graph)
     problems += check_paths(workflow, graph)
     problems += check_stuck(workflow, graph)
     problems += check_effects(workflow, kinds)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from engine.check.problems import Problem, place
 from engine.definition import ANYONE, Transition, Workflow
+from engine.resends import guards_of
 from engine.rules import is_lambda, rule_name
 
 
 def _guard_keys(transition: Transition) -> frozenset[str | int]:
     """Guards as the machine tells them apart, by name; lambdas, which share one, by identity."""
-    return frozenset(id(guard) if is_lambda(guard) else rule_name(guard) for guard in transition.guards)
+    return frozenset(id(guard) if is_lambda(guard) else rule_name(guard) for guard in guards_of(transition))
 
 
 def check_candidates(workflow: Workflow) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from engine.check.graph import open_to_system
 from engine.check.problems import Problem, place
 from engine.definition import Location, Workflow
+from engine.resends import guards_of
 from engine.rules import rule_name
 
 
@@ -43,7 +44,7 @@ def check_timers(workflow: Workflow) -> Iterator[Problem]:
                 holder = candidates[-1].allow.name
                 message = f'{what} is always refused: its event is for "{holder}"; expected a transition for the system'
                 yield Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
-            elif permitted[-1].guards:
-                guards = ", ".join(f'"{rule_name(guard)}"' for guard in permitted[-1].guards)
+            elif refusing := guards_of(permitted[-1]):
+                guards = ", ".join(f'"{rule_name(guard)}"' for guard in refusing)
                 message = f"{what} may be refused by guard {guards}; expected a last transition without guards"
                 yield Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
