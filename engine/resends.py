@@ -93,6 +93,11 @@ def guards_of(transition: Transition) -> tuple[Guard, ...]:
     return (*transition.guards, Limit(transition, resend))
 
 
+def may_correct(workflow: Workflow, state: str, event: str) -> bool:
+    """Whether an event out of a state may correct an address, for pages that then ask for one."""
+    return any(way.resend is not None and way.resend.corrects for way in workflow.outgoing.get((state, event), ()))
+
+
 def _too_often(most: int) -> Refusal:
     if most == 1:
         return Refusal("resend_too_often", _("メールの再送信は1回までです。これ以上は再送信できません。"))

@@ -11,6 +11,7 @@ from flask import Flask
 
 from engine.definition import Actor
 from engine.incidents import incidents, retry
+from engine.links import instance_of
 from engine.sweep import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SECRET, SiteMaker
@@ -20,6 +21,7 @@ from tests.web.members import Member
 from web.app import create_app
 from web.bootstrap import Site
 from workflows import records
+from workflows.account_invitation import ShownInput
 
 
 @dataclass
@@ -77,6 +79,17 @@ def test_mailed_links_open(old: Old) -> None:
     applicant.press("アカウント作成を完了する")
     assert old.site.engine.look(13).state.name == "activated", applicant.text
     assert Browser(old.app).open(f"/staff/setup/{old.held.set_up}").status_code == 200
+
+
+def test_invitations_are_sent_again_as_their_first_version_says(old: Old) -> None:
+    engine, number = old.site.engine, instance_of(old.held.links["account_invitation"])
+    assert number is not None
+    admin = Actor("account", str(records.Account.get(records.Account.email == old.held.accounts["admin"]).id))
+    for _time in range(12):
+        engine.fire(number, "resend", admin, ShownInput(engine.look(number).instance.generation))
+    assert engine.look(number).instance.version == 1
+    old.site.dispatcher.drain()
+    assert engine.verify(number) == []
 
 
 def test_links_end_when_they_would_have(old: Old) -> None:

@@ -77,14 +77,36 @@ def _ways(workflow: Workflow) -> Iterator[Sequence[str]]:
 def _details(way: Start | Transition) -> tuple[str, str, str, str]:
     return (
         _title(way.allow.title),
-        _names(map(rule_name, way.guards)),
+        ", ".join(part for part in (_names(map(rule_name, way.guards)), *_limits(way)) if part),
         _names(map(rule_name, way.writes)),
         _names(effect.name for effect in way.effects) + _renewal(way),
     )
 
 
+def _limits(way: Start | Transition) -> Iterator[str]:
+    resend = way.resend if isinstance(way, Transition) else None
+    if resend is None:
+        return
+    if resend.not_sooner is not None:
+        yield f"{duration(resend.not_sooner)} after the mail before"
+    if resend.most is not None:
+        yield f"{resend.most} times at most"
+
+
+_LINKS = {
+    "rotate": " with a new link, which kills the old one",
+    "reuse": " with the same link, whose deadlines run on",
+    "extend": " with the same link, whose deadlines begin anew",
+}
+
+
 def _renewal(way: Start | Transition) -> str:
-    return " with a new link, which kills the old one" if isinstance(way, Transition) and way.renew_link else ""
+    if not isinstance(way, Transition):
+        return ""
+    if way.resend is None:
+        return _LINKS["rotate"] if way.renew_link else ""
+    corrected = f"; another address of `{way.resend.corrects}` may be given" if way.resend.corrects else ""
+    return _LINKS[way.resend.link] + corrected
 
 
 def _rules(workflow: Workflow) -> list[Sequence[str]]:

@@ -9,7 +9,7 @@ from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.migrate import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
-from workflows.account_invitation import ACCOUNT_INVITATION
+from workflows.account_invitation import ACCOUNT_INVITATION, ACCOUNT_INVITATION_1
 from workflows.account_profile_change import ACCOUNT_PROFILE_CHANGE
 from workflows.account_removal import ACCOUNT_REMOVAL
 from workflows.account_role_change import ACCOUNT_ROLE_CHANGE
@@ -29,6 +29,7 @@ from workflows.services import Services
 
 WORKFLOWS: tuple[Workflow, ...] = (
     ACCOUNT_CREATION,
+    ACCOUNT_INVITATION_1,
     ACCOUNT_INVITATION,
     ACCOUNT_ROLE_CHANGE,
     ACCOUNT_REMOVAL,

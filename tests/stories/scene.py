@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 from playwright.sync_api import Page
 
+from engine.definition import Actor
 from engine.delivery import Failed
 from engine.incidents import incidents
 from engine.testing import MemoryMailer
@@ -31,6 +33,7 @@ from web.bootstrap import Site, build
 from web.demo import accounts, staff
 from web.demo.content import demo_settings, fill
 from web.demo.staff import demo_log_in
+from workflows.account_invitation import InvitationInput
 from workflows.breakers import Standing
 from workflows.records import Account, ChangeRequest, Contract, Customer
 from workflows.troubles import Teller
@@ -161,6 +164,7 @@ PAGES: tuple[Shot, ...] = (
     Shot("own.show", "own", "/registration/account", "customer"),
     Shot("accounts.show", "accounts", "/registration/accounts", "customer"),
     Shot("accounts.add", "accounts-add", "/registration/accounts/add", "customer"),
+    Shot("accounts.address", "accounts-address", "address", "customer"),
     Shot("accounts.role", "accounts-role", "role", "customer"),
     Shot("accounts.confirm_removal", "accounts-delete", "delete", "customer"),
     Shot("notices.show", "notices", "/notices", "customer"),
@@ -239,12 +243,16 @@ def _staged(var: Path, address: str) -> Scene:
         fill(site)
     finally:
         site.close()
-    site = build(outside, plugins=plugins_with(outside, lost))
+    # An hour ago, so that a mail of then can be sent again.
+    site = build(outside, plugins=plugins_with(outside, lost), clock=lambda: datetime.now(UTC) - timedelta(hours=1))
     try:
         _apply(Member(_at(address, site)), _OTHER_SUBDOMAIN, _OTHER_NUMBER, "nobody@minato-sekkei.example")
         site.dispatcher.drain()
         (incident,) = incidents(site.engine)
         scene.paths["incident"] = f"/staff/incidents/{incident.ref}"
+        lost.answer = None
+        scene.paths["address"] = f"/registration/accounts/invitations/{_invited(site)}/address"
+        site.dispatcher.drain()
     finally:
         site.close()
     site = build(settings)
@@ -262,6 +270,14 @@ def _staged(var: Path, address: str) -> Scene:
     finally:
         site.close()
     return scene
+
+
+def _invited(site: Site) -> int:
+    """An invitation of the customer's, by their only administrator."""
+    owner = Account.get(Account.email == accounts.EMAIL)
+    data = InvitationInput("桜井 南", "minamii@demo-bussan.example", "viewer")
+    subject, actor = f"customer:{owner.customer_id}", Actor("account", str(owner.id))
+    return site.engine.start("account_invitation", subject, actor, data).instance
 
 
 def _at(address: str, site: Site) -> Flask:

@@ -13,6 +13,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.definition import Actor
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.dumps import dump
@@ -22,6 +23,7 @@ from web.bootstrap import Site
 from web.current import terms_of_use
 from workflows import inputs
 from workflows.access import INVITE_ADDRESS
+from workflows.account_invitation import InvitationInput
 from workflows.permissions import ADMIN, EDITOR, ROLES, VIEWER
 from workflows.records import Account, Application, Contract, Customer, Invitation
 
@@ -120,11 +122,13 @@ def test_manual_from_the_invitation_to_the_log_in(
     assert "パスワード設定済み" in line.get_text()
 
 
-def test_both_databases_serve_the_same_pages(any_site: Site, mailer: MemoryMailer) -> None:
+def test_both_databases_serve_the_same_pages(any_site: Site, clock: Clock, mailer: MemoryMailer) -> None:
     account(any_site, add_customer(), EMAIL)
     app = create_app(any_site)
     browser = logged_in(app, EMAIL)
     invite(browser)
+    clock.forward(minutes=5)
+    browser.open(LIST)
     browser.press("メール再送信")
     other = Browser(app)
     other.open(mailed(any_site, mailer))
@@ -383,11 +387,17 @@ def test_address_in_full_width_is_the_same_address(hanako: Browser) -> None:
     assert "すでに申込メールを送信しています" in hanako.text
 
 
-def test_nobody_can_flood_a_mailbox_with_invitations(site: Site, mailer: MemoryMailer, hanako: Browser) -> None:
+def test_nobody_can_flood_a_mailbox_with_invitations(
+    site: Site, clock: Clock, mailer: MemoryMailer, hanako: Browser
+) -> None:
+    """Neither by ［メール再送信］, nor by inviting the same address again and again."""
     invite(hanako)
     for _ in range(INVITE_ADDRESS.burst - 1):
-        hanako.press("メール再送信")
+        hanako.press("取り消す")
+        invite(hanako)
         assert hanako.response.status_code == 200
+    clock.forward(minutes=5)
+    hanako.open(LIST)
     hanako.press("メール再送信")
     assert hanako.response.status_code == 429
     assert "分後に、もう一度お試しください" in hanako.text
@@ -397,6 +407,94 @@ def test_nobody_can_flood_a_mailbox_with_invitations(site: Site, mailer: MemoryM
     assert hanako.response.status_code == 429  # a new invitation of the same address is the same mailbox
     site.dispatcher.drain()
     assert len(mailer.tried) <= INVITE_ADDRESS.burst
+
+
+def test_list_says_from_when_a_mail_can_be_sent_again(
+    site: Site, app: Flask, clock: Clock, mailer: MemoryMailer, hanako: Browser
+) -> None:
+    invite(hanako)
+    site.dispatcher.drain()
+    hanako.open(LIST)
+    line = row(hanako, INVITED["email"])
+    assert "メールは2026/04/01 18:05以降に再送信できます。" in line.get_text()
+    assert "メール再送信" not in [button.get_text() for button in line.find_all("button")]
+    assert "宛先の訂正" not in line.get_text()
+    number = Invitation.get().instance
+    assert hanako.open(f"{LIST}/invitations/{number}/address").status_code == 422
+    clock.forward(minutes=5)
+    hanako.open(LIST)
+    line = row(hanako, INVITED["email"])
+    assert "以降に再送信できます" not in line.get_text()
+    assert "メール再送信" in [button.get_text() for button in line.find_all("button")]
+    target, data = hanako.filled("メール再送信")
+    hanako.press("メール再送信")
+    again = hanako.client.post(target, data={**data, "request_key": "", "generation": "1"})
+    assert again.status_code == 422
+    assert "18:10以降に再送信できます" in again.get_data(as_text=True)
+
+
+def _to_the_correction(site: Site, clock: Clock, browser: Browser) -> None:
+    """Open the page on which the address of the one invitation is corrected."""
+    site.dispatcher.drain()
+    clock.forward(minutes=5)
+    browser.open(LIST)
+    browser.open(browser.page.find("a", string="宛先の訂正")["href"])
+    assert browser.title == "宛先の訂正"
+
+
+def test_mail_goes_to_the_corrected_address_and_the_old_link_is_dead(
+    site: Site, app: Flask, clock: Clock, mailer: MemoryMailer, hanako: Browser
+) -> None:
+    invite(hanako, email="jirro@customer.example")
+    old = mailed(site, mailer)
+    _to_the_correction(site, clock, hanako)
+    assert hanako.page.find("input", {"name": "email"})["value"] == "jirro@customer.example"
+    hanako.press("再送信する", email="ｊｉｒｏ@customer.example")
+    assert hanako.path == LIST
+    assert f"{INVITED['email']} 宛に申込メールを再送信します。" in hanako.text
+    assert row(hanako, INVITED["email"]) is not None
+    jiro = Browser(app)
+    assert jiro.open(old).status_code == 404
+    jiro.open(mailed(site, mailer))
+    assert mailer.sent[-1].to == (INVITED["email"],)
+    choose(jiro)
+    assert jiro.title == "アカウント追加が完了しました"
+
+
+def test_address_of_an_invitation_of_the_first_version_is_not_corrected(
+    site: Site, clock: Clock, customer: Customer, mailer: MemoryMailer, hanako: Browser
+) -> None:
+    invited = InvitationInput("次郎", INVITED["email"], EDITOR)
+    actor = Actor("account", str(Account.get(Account.email == EMAIL).id))
+    started = site.engine.start("account_invitation", f"customer:{customer.id}", actor, invited, version=1)
+    clock.forward(minutes=5)
+    hanako.open(LIST)
+    assert "宛先の訂正" not in hanako.text
+    token = hanako.page.find("input", attrs={"name": "csrf_token"})["value"]
+    data = {"csrf_token": token, "generation": "0", "email": "other@customer.example"}
+    posted = hanako.client.post(f"{LIST}/invitations/{started.instance}/address", data=data)
+    assert posted.status_code == 409
+    hanako.press("メール再送信")
+    site.dispatcher.drain()
+    assert [mail.to for mail in mailer.sent] == [(INVITED["email"],)]
+
+
+def test_wrong_corrections_are_told_beside_the_address(
+    site: Site, app: Flask, clock: Clock, mailer: MemoryMailer, hanako: Browser
+) -> None:
+    invite(hanako, email="jirro@customer.example")
+    _to_the_correction(site, clock, hanako)
+    sent = len(mailer.sent)
+    for typed, said in (
+        ("", "メールアドレスをご入力ください。"),
+        ("not an address", "メールアドレス"),
+        (EMAIL, "すでに作成されています"),
+    ):
+        hanako.press("再送信する", email=typed)
+        assert hanako.title == "宛先の訂正"
+        assert said in hanako.text
+    site.dispatcher.drain()
+    assert len(mailer.sent) == sent
 
 
 def test_refusals_use_no_allowance_up(hanako: Browser) -> None:
@@ -471,11 +569,12 @@ def test_nobody_acts_on_their_own_account(admin: Account, hanako: Browser) -> No
 @pytest.mark.parametrize("deed", ["role", "delete", "resend", "withdraw"])
 @pytest.mark.parametrize("before", ["role", "delete", "resend", "withdraw"])
 def test_second_of_two_browsers_is_told(
-    site: Site, app: Flask, customer: Customer, hanako: Browser, before: str, deed: str
+    site: Site, app: Flask, clock: Clock, customer: Customer, hanako: Browser, before: str, deed: str
 ) -> None:
     account(site, customer, SECOND)
     target = account(site, customer, "goro@customer.example", VIEWER)
     invite(hanako)
+    clock.forward(minutes=5)
     taro = logged_in(app, SECOND)
     ways: dict[str, tuple[str, str, dict[str, str]]] = {
         "role": (f"{LIST}/{target.id}/role", "変更する", {"role": EDITOR}),
@@ -527,14 +626,18 @@ def test_ids_of_another_customer_are_not_there(site: Site, app: Flask, admin: Ac
     before = dump(site.db)
 
     def answers(account_id: int, instance: int) -> list[tuple[int, str]]:
-        posted = {"csrf_token": token, "role": VIEWER, "generation": "0", "event": "withdraw"}
-        paths = (f"{LIST}/{account_id}/role", f"{LIST}/{account_id}/delete")
+        posted = {"csrf_token": token, "role": VIEWER, "generation": "0", "event": "withdraw", "email": "x@y.example"}
+        paths = (
+            f"{LIST}/{account_id}/role",
+            f"{LIST}/{account_id}/delete",
+            f"{LIST}/invitations/{instance}/address",
+        )
         got = [browser.client.get(path) for path in paths]
         got += [browser.client.post(path, data=posted) for path in (*paths, f"{LIST}/invitations/{instance}")]
         return [(one.status_code, re.sub(r'value="[^"]*"', "", one.text)) for one in got]
 
     theirs, nobodys = answers(admin.id, invitation.instance), answers(99999, 99999)
-    assert [status for status, _text in theirs] == [404] * 5
+    assert [status for status, _text in theirs] == [404] * 7
     assert [text for _status, text in theirs] == [text for _status, text in nobodys]
     assert dump(site.db) == before
     for path in (f"{LIST}/{'9' * 40}/role", f"{LIST}/0/delete", f"{LIST}/x/delete"):
@@ -543,7 +646,7 @@ def test_ids_of_another_customer_are_not_there(site: Site, app: Flask, admin: Ac
 
 def test_lesser_roles_and_strangers_come_no_further(site: Site, app: Flask, customer: Customer, admin: Account) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("accounts.")]
-    assert len(rules) == 8
+    assert len(rules) == 10
     account(site, customer, SECOND, EDITOR)
     account(site, customer, "goro@customer.example", VIEWER)
     people: list[tuple[Browser, tuple[int, ...]]] = [

@@ -224,7 +224,10 @@ ADDRESSES: Mapping[str, Address] = {
     "payment.download": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", "direct_debit")),
     "payment.open_page": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", "credit_card")),
     "payment.returned": Address(Whose.CUSTOMER, _payments),
-    "accounts.press": Address(Whose.CUSTOMER, lambda w: [{"number": w.invitation}]),
+    **{
+        f"accounts.{name}": Address(Whose.CUSTOMER, lambda w: [{"number": w.invitation}])
+        for name in ("press", "address", "correct")
+    },
     **{
         f"accounts.{name}": Address(Whose.CUSTOMER, _accounts)
         for name in ("role", "change_role", "confirm_removal", "remove")
@@ -383,6 +386,7 @@ def _mailed_links(world: World) -> None:
         "contractor_email_change": engine.start("contractor_email_change", customer, actor(admin), email).instance,
     }
     settle(site)
+    world.clock.forward(minutes=5)  # the invitation can be sent again
     for purpose, number in numbers.items():
         instance = engine.look(number).instance
         world.links[purpose] = engine.link(instance)

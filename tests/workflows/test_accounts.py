@@ -190,22 +190,27 @@ def test_resending_kills_the_old_link_and_begins_24_new_hours(
     assert any_site.engine.verify(number) == []
 
 
-def test_a_mail_that_still_waits_is_not_sent_after_its_link_died(any_site: Site, mailer: MemoryMailer) -> None:
+def test_a_mail_that_still_waits_is_not_sent_after_its_link_died(
+    any_site: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
     admin = account(customer(), "hanako")
     number = invite(any_site, admin)
+    clock.forward(minutes=5)
     any_site.engine.fire(number, "resend", acting(admin), shown(any_site, number))
     any_site.dispatcher.drain()
     assert len(mailer.tried) == 1
+    clock.forward(minutes=5)
     any_site.engine.fire(number, "resend", acting(admin), shown(any_site, number))
     any_site.engine.fire(number, "withdraw", acting(admin), shown(any_site, number))
     any_site.dispatcher.drain()
     assert len(mailer.tried) == 1
 
 
-def test_of_two_administrators_at_once_the_second_is_told(any_site: Site) -> None:
+def test_of_two_administrators_at_once_the_second_is_told(any_site: Site, clock: Clock) -> None:
     of = customer()
     one, other = account(of, "hanako"), account(of, "taro")
     number = invite(any_site, one)
+    clock.forward(minutes=5)
     seen = shown(any_site, number)
     any_site.engine.fire(number, "resend", acting(one), seen)
     for event in ("resend", "withdraw"):
@@ -254,7 +259,7 @@ def test_an_address_is_invited_once_and_not_where_it_has_an_account(any_site: Si
 
 @pytest.mark.parametrize("first", ["application", "invitation"])
 def test_of_an_application_and_an_invitation_the_first_that_is_completed_gets_the_address(
-    any_site: Site, first: str
+    any_site: Site, clock: Clock, first: str
 ) -> None:
     of = customer()
     admin = account(of, "hanako")
@@ -262,6 +267,7 @@ def test_of_an_application_and_an_invitation_the_first_that_is_completed_gets_th
         "account_creation", f"customer:{of.id}", Actor("visitor"), ApplicationInput(of.id, NAME, EMAIL, HASH)
     ).instance
     invited = invite(any_site, admin)
+    clock.forward(minutes=5)
     ways: dict[str, Callable[[], Any]] = {
         "application": lambda: any_site.engine.fire(applied, "activate", holder(any_site, applied)),
         "invitation": lambda: activate(any_site, invited),
@@ -307,7 +313,7 @@ def test_a_wrong_address_is_amended_and_the_first_link_is_dead(any_site: Site, m
     assert Account.select().where(Account.email == EMAIL).exists()
 
 
-def test_i11_no_step_of_an_invitation_leaves_a_usable_link_in_the_database(any_site: Site) -> None:
+def test_i11_no_step_of_an_invitation_leaves_a_usable_link_in_the_database(any_site: Site, clock: Clock) -> None:
     admin = account(customer(), "hanako")
     number = invite(any_site, admin)
     texts = []
@@ -320,11 +326,80 @@ def test_i11_no_step_of_an_invitation_leaves_a_usable_link_in_the_database(any_s
     look()
     any_site.dispatcher.drain()
     look()
+    clock.forward(minutes=5)
     any_site.engine.fire(number, "resend", acting(admin), shown(any_site, number))
     look()
     any_site.dispatcher.drain()
     activate(any_site, number)
     look()
+
+
+def test_g40_a_mail_is_sent_again_once_the_one_before_had_time_to_arrive(
+    any_site: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
+    admin = account(customer(), "hanako")
+    number = invite(any_site, admin)
+    clock.forward(hours=1)
+    any_site.dispatcher.drain()  # accepted an hour late
+    resend = partial(any_site.engine.fire, number, "resend", acting(admin))
+    with pytest.raises(Refused) as refused:
+        resend(shown(any_site, number))
+    (said,) = refused.value.refusals
+    assert (said.code, said.until) == ("resend_too_soon", clock.now + timedelta(minutes=5))
+    assert str(said.message) == "メールは2026/04/01 19:05以降に再送信できます。"
+    assert [offer.event for offer in any_site.engine.allowed(number, acting(admin))] == ["withdraw"]
+    clock.forward(minutes=5)
+    for _time in range(10):
+        resend(shown(any_site, number))
+        clock.forward(hours=25)
+    assert refusal(lambda: resend(shown(any_site, number))) == "resend_too_often"
+    assert [offer.event for offer in any_site.engine.allowed(number, acting(admin))] == ["withdraw"]
+
+
+def test_a_wrong_address_is_corrected_while_the_mail_is_sent_again(
+    any_site: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
+    admin = account(customer(), "hanako")
+    number = invite(any_site, admin, "jirro@mihon.example")
+    any_site.dispatcher.drain()
+    old = holder(any_site, number)
+    clock.forward(minutes=5)
+    corrected = ShownInput(0, EMAIL)
+    any_site.engine.fire(number, "resend", acting(admin), corrected)
+    assert any_site.engine.open_link("account_invitation", old.proof) is None
+    any_site.dispatcher.drain()
+    assert [mail.to for mail in mailer.sent] == [("jirro@mihon.example",), (EMAIL,)]
+    activate(any_site, number)
+    assert [one.email for one in Account.select().where(Account.user_name == NAME)] == [EMAIL]
+    assert "mihon.example" not in repr(any_site.engine.history(number))
+    assert any_site.engine.verify(number) == []
+
+
+def test_an_address_that_is_invited_or_has_an_account_is_no_correction(any_site: Site, clock: Clock) -> None:
+    admin = account(customer(), "hanako")
+    number = invite(any_site, admin, "jirro@mihon.example")
+    invite(any_site, admin)
+    old = holder(any_site, number)
+    clock.forward(minutes=5)
+    for email, code in ((EMAIL, "already_invited"), (admin.email, "address_taken")):
+        corrected = ShownInput(0, email)
+        assert refusal(partial(any_site.engine.fire, number, "resend", acting(admin), corrected)) == code
+    assert any_site.engine.open_link("account_invitation", old.proof) == number
+    assert Invitation.get(Invitation.instance == number).email == "jirro@mihon.example"
+
+
+def test_an_invitation_of_the_first_version_goes_on_as_it_began(
+    any_site: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
+    admin = account(customer(), "hanako")
+    given = InvitationInput(NAME, EMAIL, EDITOR)
+    subject = f"customer:{admin.customer_id}"
+    number = any_site.engine.start("account_invitation", subject, acting(admin), given, version=1).instance
+    for _time in range(12):
+        any_site.engine.fire(number, "resend", acting(admin), shown(any_site, number))
+    any_site.dispatcher.drain()
+    assert len(mailer.sent) == 1
+    activate(any_site, number)
 
 
 # 権限の変更
@@ -508,7 +583,9 @@ def test_a_mail_about_a_role_has_lost_its_point_once_the_account_is_deleted(
 
 
 @pytest.mark.parametrize("how", ["deleted", "demoted"])
-def test_who_is_no_administrator_any_more_comes_not_back_by_their_own_invitation(any_site: Site, how: str) -> None:
+def test_who_is_no_administrator_any_more_comes_not_back_by_their_own_invitation(
+    any_site: Site, clock: Clock, how: str
+) -> None:
     of = customer()
     admin, other = account(of, "hanako"), account(of, "taro")
     number = invite(any_site, other, role=ADMIN)
@@ -517,6 +594,7 @@ def test_who_is_no_administrator_any_more_comes_not_back_by_their_own_invitation
     else:
         change_role(any_site, admin, other, VIEWER)
     assert refusal(lambda: activate(any_site, number)) == "inviter_gone"
+    clock.forward(minutes=5)
     any_site.engine.fire(number, "resend", acting(admin), shown(any_site, number))  # now in the name of `admin`
     activate(any_site, number)
     assert Account.get(Account.email == EMAIL).role == ADMIN

@@ -42,6 +42,18 @@ class InvitationForm(Form):
     role = _role_field()
 
 
+class CorrectionForm(Form):
+    """宛先の訂正: another address for an invitation. `generation` is that of the link that the page knew."""
+
+    request_key = HiddenField()
+    generation = HiddenField()
+    email = StringField(
+        _("メールアドレス"),
+        validators=[InputRequired(_("メールアドレスをご入力ください。"))],
+        render_kw={"inputmode": "email", "autocomplete": "off", **EXACT},
+    )
+
+
 class RoleForm(Form):
     """権限の変更. `shown` is the mark of the account as the page showed it."""
 

@@ -18,10 +18,11 @@ from werkzeug import Response as AnyResponse
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict, UnknownInstance
 from engine.outcomes import Offer, Outcome, Sight
+from engine.resends import may_correct
 from engine.text import Text, _, current_language
 from web.answers import form_again
 from web.current import local_time, site
-from web.forms.accounts import InvitationForm, RemovalForm, RoleForm
+from web.forms.accounts import CorrectionForm, InvitationForm, RemovalForm, RoleForm
 from web.users import needs, this_user
 from workflows import inputs
 from workflows.account_invitation import InvitationInput, ShownInput
@@ -83,6 +84,7 @@ class Invited:
     generation: int
     ways: tuple[Offer, ...]
     reasons: tuple[Refusal, ...]
+    may_be_corrected: bool
 
 
 def _actor() -> Actor:
@@ -166,6 +168,9 @@ def _shown(invitation: Invitation, sight: Sight) -> Invited:
         generation=sight.instance.generation,
         ways=choices.offers,
         reasons=choices.refusals,
+        may_be_corrected=any(
+            may_correct(engine.workflow(sight.instance), sight.state.name, offer.event) for offer in choices.offers
+        ),
     )
 
 
@@ -227,32 +232,108 @@ def _add_page(form: InvitationForm, key: str | None = None) -> str:
 @needs(ADMIN)
 def press(number: int) -> AnyResponse:
     """［メール再送信］ (G40), or the end of an invitation."""
-    engine, access, customer = site().engine, site().access, this_user().account.customer_id
-    try:
-        found = engine.look(number).instance
-    except UnknownInstance:
-        return _not_here()
-    if (found.workflow, found.subject) != (INVITATION, f"customer:{customer}"):
+    if not _is_ours(number):
         return _not_here()
     event = request.form.get("event", "")
-    invitation = Invitation.get_or_none(Invitation.instance == number)
-    mailed_to = invitation.email if invitation is not None and event in _SENDS_MAIL else None
+    refused = _press(
+        number, event, ShownInput(_count(request.form.get("generation", ""))), _key(request.form.get("request_key"))
+    )
+    if refused is not None:
+        return _list_again(*refused)
+    flash(str(_DONE[event]))
+    return redirect(url_for("accounts.show"), 303)
+
+
+@pages.get(f"/invitations/{_NUMBER}/address")
+@needs(ADMIN)
+def address(number: int) -> str | Response:
+    """To whom the mail of an invitation should have gone."""
+    invitation = _invitation(number)
+    if invitation is None:
+        return _not_here()
+    found = site().engine.look_if_there(number)
+    if found is None:
+        return _not_here()
+    shown = _shown(invitation, found)
+    if not shown.may_be_corrected:
+        return _list_again(shown.reasons or (CHANGED_MEANWHILE,), 422)
+    form = CorrectionForm()
+    form.email.data, form.generation.data = shown.email, str(shown.generation)
+    return _address_page(form, shown.name, shown.email)
+
+
+@pages.post(f"/invitations/{_NUMBER}/address")
+@needs(ADMIN)
+def correct(number: int) -> AnyResponse:
+    """［再送信する］: the mail goes to the address as it is now typed, and the URL that was mailed before is dead."""
+    invitation = _invitation(number)
+    found = site().engine.look_if_there(number)
+    if invitation is None or found is None:
+        return _not_here()
+    if not may_correct(site().engine.workflow(found.instance), found.state.name, "resend"):
+        return _list_again((CHANGED_MEANWHILE,), 409)
+    form, name, before = CorrectionForm(), invitation.user_name, invitation.email or ""
+    if not form.validate():
+        return form_again(_address_page(form, name, before, form.request_key.data))
+    email = inputs.email(form.email.data)
+    if isinstance(email, Refusal):
+        form.refuse((email,))
+        return form_again(_address_page(form, name, before, form.request_key.data), (email,))
+    shown = ShownInput(_count(form.generation.data or ""), email)
+    refused = _press(number, "resend", shown, _key(form.request_key.data))
+    if refused is not None and all(refusal.field for refusal in refused[0]):
+        form.refuse(refused[0])
+        return form_again(_address_page(form, name, before), refused[0])
+    if refused is not None:
+        return _list_again(*refused)
+    flash(str(_("%(email)s 宛に申込メールを再送信します。以前のメールのURLは無効になりました。", email=email)))
+    return redirect(url_for("accounts.show"), 303)
+
+
+def _address_page(form: CorrectionForm, name: str, email: str, key: str | None = None) -> str:
+    form.request_key.data = _key(key)
+    return render_template("accounts/address.html", form=form, name=name, email=email)
+
+
+def _is_ours(number: int) -> bool:
+    """Whether it is an invitation of the reader's customer, even one that is over and of which nothing is left."""
+    try:
+        found = site().engine.look(number).instance
+    except UnknownInstance:
+        return False
+    return (found.workflow, found.subject) == (INVITATION, f"customer:{this_user().account.customer_id}")
+
+
+def _invitation(number: int) -> Invitation | None:
+    """An invitation of the reader's customer."""
+    mine = (Invitation.instance == number) & (Invitation.customer == this_user().account.customer_id)
+    found: Invitation | None = Invitation.get_or_none(mine)
+    return found
+
+
+def _press(number: int, event: str, shown: ShownInput, key: str) -> tuple[tuple[Refusal, ...], int] | None:
+    """Fire an event of an invitation; None where it is done, else why not, and the status that says so.
+
+    Each mail counts for the mailbox that it goes to.
+    """
+    access, invitation = site().access, _invitation(number)
+    customer = this_user().account.customer_id
+    known = invitation.email if invitation is not None else None
+    mailed_to = shown.email or known if event in _SENDS_MAIL else None
     too_many = access.admit_invitation(customer, mailed_to) if mailed_to else None
     if too_many is not None:
-        return _list_again((too_many,), 429)
+        return (too_many,), 429
     outcome: Outcome | None = None
     try:
-        shown = ShownInput(_count(request.form.get("generation", "")))
-        outcome = engine.fire(number, event, _actor(), shown, key=_key(request.form.get("request_key")))
+        outcome = site().engine.fire(number, event, _actor(), shown, key=key)
     except Refused as error:
-        return _list_again(error.refusals, 422)
+        return error.refusals, 422
     except (EventNotPossible, TransitionConflict, KeyReused):
-        return _list_again((CHANGED_MEANWHILE,), 409)
+        return (CHANGED_MEANWHILE,), 409
     finally:
         if mailed_to and (outcome is None or outcome.repeated):
             access.forget_invitation(customer, mailed_to)
-    flash(str(_DONE[event]))
-    return redirect(url_for("accounts.show"), 303)
+    return None
 
 
 def _count(text: str) -> int:

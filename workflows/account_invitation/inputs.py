@@ -19,9 +19,13 @@ class InvitationInput:
 
 @dataclass(frozen=True, slots=True)
 class ShownInput:
-    """What the administrator's page showed: which of the mailed links, counted from 0, was the current one."""
+    """What the administrator's page showed: which of the mailed links, counted from 0, was the current one.
+
+    ［メール再送信］ corrects the address where `email` is another one than the invitation's.
+    """
 
     generation: int
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)

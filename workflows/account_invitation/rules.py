@@ -85,6 +85,12 @@ def page_showed_this_link(attempt: Attempt) -> Refusal | None:
     return None if attempt.data.generation == attempt.instance.generation else CHANGED_MEANWHILE
 
 
+@needs_input
+def corrected_address_has_no_account(attempt: Attempt) -> Refusal | None:
+    """An address that is corrected must be as free as one that is invited."""
+    return address_has_no_account(attempt) if attempt.data.email else None
+
+
 def keep_invitation(attempt: Attempt) -> None:
     """Keep who is invited until there is an account, or nobody waits for one any more."""
     given = attempt.data

@@ -1,12 +1,13 @@
 """アカウント追加, as the manual tells it (G37–G42): invited, mailed, completed by choosing a password.
 
-An invitation whose link is void is not over: ［メール再送信］ sends another link, and the old one is dead (G40). Only
-one that nobody has renewed for a month is forgotten.
+An invitation whose link is void is not over: ［メール再送信］ sends another link, and the old one is dead (G40). It is
+open once the mail before has had time to arrive, and ten times: who has not come by then is invited anew. A wrong
+address can be corrected on the way. Only an invitation that nobody has renewed for a month is forgotten.
 """
 
 from datetime import timedelta
 
-from engine.definition import LINK_HOLDER, SYSTEM, Mail, Start, State, Timer, Transition, Workflow
+from engine.definition import LINK_HOLDER, SYSTEM, Mail, Resend, Start, State, Timer, Transition, Workflow
 from engine.text import _
 from workflows.account_invitation import rules
 from workflows.permissions import ACCOUNT_ADMIN
@@ -16,7 +17,7 @@ _INVITATION = Mail("account_invitation", to="invited", done="sent", link=True)
 
 ACCOUNT_INVITATION = Workflow(
     name="account_invitation",
-    version=1,
+    version=2,
     title=_("アカウント追加"),
     link="i",
     recipients=rules.RECIPIENTS,
@@ -57,10 +58,11 @@ ACCOUNT_INVITATION = Workflow(
             "requested",
             allow=ACCOUNT_ADMIN,
             title=_("メール再送信"),
-            guards=(rules.address_is_still_free, rules.page_showed_this_link),
+            guards=(rules.address_is_still_free, rules.page_showed_this_link, rules.corrected_address_has_no_account),
             writes=(rules.invite_in_own_name,),
+            conflicts=(rules.ONE_INVITATION_PER_ADDRESS,),
             effects=(_INVITATION,),
-            renew_link=True,
+            resend=Resend(most=10, not_sooner=timedelta(minutes=5), corrects="invited"),
         ),
         Transition(
             "withdraw",

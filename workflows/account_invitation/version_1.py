@@ -1,0 +1,76 @@
+"""アカウント追加 as it was released first: ［メール再送信］ as often and as soon as somebody likes.
+
+Invitations that began on it end on it.
+"""
+
+from datetime import timedelta
+
+from engine.definition import LINK_HOLDER, SYSTEM, Mail, Start, State, Timer, Transition, Workflow
+from engine.text import _
+from workflows.account_invitation import rules
+from workflows.permissions import ACCOUNT_ADMIN
+
+_OPEN = ("requested", "emailed", "expired")
+_INVITATION = Mail("account_invitation", to="invited", done="sent", link=True)
+
+ACCOUNT_INVITATION_1 = Workflow(
+    name="account_invitation",
+    version=1,
+    title=_("アカウント追加"),
+    link="i",
+    recipients=rules.RECIPIENTS,
+    mail_context=rules.mail_context,
+    start=Start(
+        "requested",
+        allow=ACCOUNT_ADMIN,
+        guards=(rules.role_is_known, rules.address_has_no_account),
+        writes=(rules.keep_invitation,),
+        conflicts=(rules.ONE_INVITATION_PER_ADDRESS,),
+        effects=(_INVITATION,),
+        keep=("role",),
+    ),
+    states=(
+        State("requested", _("申込メール送信待ち"), timers=(Timer("expire", after=timedelta(hours=72)),)),
+        State("emailed", _("パスワード未設定"), timers=(Timer("expire", after=rules.LINK_LIFE),)),
+        State("expired", _("URLの有効期限切れ"), timers=(Timer("lapse", after=timedelta(days=30)),)),
+        State("activated", _("パスワード設定済み"), final=True),
+        State("withdrawn", _("取り消し"), final=True),
+        State("lapsed", _("失効"), final=True),
+    ),
+    transitions=(
+        Transition("sent", ("requested",), "emailed", allow=SYSTEM),
+        Transition(
+            "activate",
+            ("requested", "emailed"),
+            "activated",
+            allow=LINK_HOLDER,
+            title=_("設定する"),
+            guards=(rules.roles_stand_still, rules.inviter_is_still_admin, rules.address_is_still_free),
+            writes=(rules.create_account, rules.turn_into_account),
+            conflicts=(rules.ONE_ACCOUNT_PER_ADDRESS,),
+            effects=(Mail("account_created", to="contractor"),),
+        ),
+        Transition(
+            "resend",
+            _OPEN,
+            "requested",
+            allow=ACCOUNT_ADMIN,
+            title=_("メール再送信"),
+            guards=(rules.address_is_still_free, rules.page_showed_this_link),
+            writes=(rules.invite_in_own_name,),
+            effects=(_INVITATION,),
+            renew_link=True,
+        ),
+        Transition(
+            "withdraw",
+            _OPEN,
+            "withdrawn",
+            allow=ACCOUNT_ADMIN,
+            title=_("取り消す"),
+            guards=(rules.page_showed_this_link,),
+            writes=(rules.forget_invitation,),
+        ),
+        Transition("expire", ("requested", "emailed"), "expired", allow=SYSTEM),
+        Transition("lapse", ("expired",), "lapsed", allow=SYSTEM, writes=(rules.forget_invitation,)),
+    ),
+)
