@@ -56,12 +56,15 @@ def wrong(instance: Instance, rule: object, where: Location, fault: str) -> Rule
 
 def note(error: Exception, instance: Instance, rule: object, where: Location) -> None:
     """Have an error that a rule raised tell where the rule is asked. What the engine raises says so by itself."""
-    if not isinstance(error, EngineError):
-        place = f"state {instance.state!r}" if instance.state else "the start"
-        error.add_note(
-            f"raised by {rule_name(rule)}, workflow {instance.workflow!r} version {instance.version}, {place} "
-            f"(written at {where})"
-        )
+    if isinstance(error, EngineError):
+        return
+    place = f"state {instance.state!r}" if instance.state else "the start"
+    said = (
+        f"raised by {rule_name(rule)}, workflow {instance.workflow!r} version {instance.version}, {place} "
+        f"(written at {where})"
+    )
+    if said not in getattr(error, "__notes__", ()):
+        error.add_note(said)
 
 
 def permission(way: Start | Transition, attempt: Attempt, answer: object) -> bool:

@@ -2,8 +2,8 @@
 
 A row is claimed before it is delivered: its lease is a time until which nobody else touches it, and the try is counted
 when it is claimed, so that a worker that died counts as a try. A row waits for the earlier ones of its instance and
-channel, an incident among them included. Delivering happens outside any transaction; what came of it is written in
-one.
+channel, an incident among them included, unless that one was delivered and only its event could not be fired.
+Delivering happens outside any transaction; what came of it is written in one.
 
 A row's deadline is set by its first claim: what nobody could try has lost none of its time, however long no worker ran
 or an incident stood before it. No row is given up untried (`Claim.may_be_late`).
@@ -39,7 +39,8 @@ _COLUMNS = (
 _UNBLOCKED = """
     o.state IN ('waiting', 'leased') AND NOT EXISTS (
         SELECT 1 FROM outbox e WHERE e.instance_id = o.instance_id AND e.kind = o.kind AND e.recipient = o.recipient
-        AND e.state IN ('waiting', 'leased', 'incident') AND (e.seq, e.position) < (o.seq, o.position))
+        AND e.state IN ('waiting', 'leased', 'incident')
+        AND NOT (e.state = 'incident' AND e.delivered = 1) AND (e.seq, e.position) < (o.seq, o.position))
 """
 _CLAIM = f"""
     WITH due AS MATERIALIZED (

@@ -29,6 +29,11 @@ class EngineError(Exception):
     def __str__(self) -> str:
         return str(self.message)
 
+    @property
+    def in_full(self) -> str:
+        """What an operator reads of it."""
+        return f"{type(self).__name__}: {self}"
+
 
 class Refused(EngineError):
     """A rule of the procedure does not allow this now."""
@@ -38,6 +43,11 @@ class Refused(EngineError):
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         self.refusals = tuple(refusals)
         super().__init__(self.refusals[0].message if self.refusals else None)
+
+    @property
+    def in_full(self) -> str:
+        """Every reason, each with its code."""
+        return "; ".join(f"{refusal.code}: {refusal.message}" for refusal in self.refusals)
 
     @property
     def refusal(self) -> Refusal:

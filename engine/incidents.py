@@ -20,7 +20,10 @@ from engine.store import Unit, Violation, from_db, to_db
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that waits for an operator. `ref` names it in the commands, as in `42.1.0` or `42.expire`."""
+    """Something that waits for an operator. `ref` names it in the commands, as in `42.1.0` or `42.expire`.
+
+    `delivered` says that the effect was delivered, and only its event could not be fired: nothing delivers it again.
+    """
 
     ref: str
     instance: int
@@ -32,6 +35,7 @@ class Incident:
     attempts: int
     since: datetime
     error: str
+    delivered: bool = False
 
 
 def incidents(engine: Engine) -> list[Incident]:
@@ -39,14 +43,15 @@ def incidents(engine: Engine) -> list[Incident]:
     with engine.store.reading() as unit:
         effects = unit.rows(
             "SELECT o.instance_id, o.seq, o.position, i.subject, i.workflow, i.state, o.name, o.recipient, o.attempts, "
-            "o.due_at, o.error FROM outbox o JOIN instance i ON i.id = o.instance_id WHERE o.state = 'incident'"
+            "o.due_at, o.error, o.delivered FROM outbox o JOIN instance i ON i.id = o.instance_id "
+            "WHERE o.state = 'incident'"
         )
         timers = unit.rows(
             "SELECT t.instance_id, t.event, i.subject, i.workflow, i.state, t.failures, t.due_at, t.error "
             "FROM timer t JOIN instance i ON i.id = t.instance_id WHERE t.failures > 0"
         )
     found = [
-        Incident(f"{r[0]}.{r[1]}.{r[2]}", r[0], r[3], r[4], r[5], r[6], r[7], r[8], from_db(r[9]), r[10])
+        Incident(f"{r[0]}.{r[1]}.{r[2]}", r[0], r[3], r[4], r[5], r[6], r[7], r[8], from_db(r[9]), r[10], bool(r[11]))
         for r in effects
     ]
     found += [
@@ -57,7 +62,10 @@ def incidents(engine: Engine) -> list[Incident]:
 
 
 def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
-    """Try again at once, with a deadline that counts from the next try on. Raises UnknownEffect, EventNotPossible."""
+    """Try again at once, with a deadline that counts from the next try on. Raises UnknownEffect, EventNotPossible.
+
+    What was delivered is not delivered again: its event is fired again.
+    """
     _act(engine, ref, actor, "incident.retry", reason, _again(engine))
 
 
@@ -77,8 +85,8 @@ def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
 def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> None:
     """Correct the recipient's address in its record, then retry. A mail that carries a link gets a new one.
 
-    Raises EventNotPossible where the workflow does not let this recipient be amended, and Refused where a unique index
-    of the workflow holds the address already.
+    Raises EventNotPossible where the workflow does not let this recipient be amended, or where it was delivered, and
+    Refused where a unique index of the workflow holds the address already.
     """
     again = _again(engine)
 
@@ -87,7 +95,7 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
             []
             if isinstance(place, str)
             else unit.rows(
-                "SELECT name, recipient FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?",
+                "SELECT name, recipient, delivered FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?",
                 (found.id, *place),
             )
         )
@@ -95,13 +103,14 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
         recipient = workflow.recipients.get(row[0][1]) if row else None
         if recipient is None or recipient.amend is None:
             raise EventNotPossible("The address of this recipient cannot be amended here.")
+        if row[0][2]:
+            raise EventNotPossible("It was delivered: retry fires its event again, skip gives that up.")
         recipient.amend(found, unit, address)
         if workflow.effects[row[0][0]].link:
             # Whoever has the mail that went to the wrong address must not hold a working link.
             engine.renew_link(unit, found)
             unit.write(
-                "UPDATE outbox SET generation = ?, nonce = ?, delivered = 0 "
-                "WHERE instance_id = ? AND seq = ? AND position = ?",
+                "UPDATE outbox SET generation = ?, nonce = ? WHERE instance_id = ? AND seq = ? AND position = ?",
                 (found.generation, engine.draw(links.NONCE), found.id, *place),
             )
         again(unit, found, place, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.definition import Instance, Refusal, State
+from engine.definition import Instance, Refusal, Start, State, Transition
 from engine.delivery import Message
 from engine.text import Text
 
@@ -125,7 +125,8 @@ class Committed:
 
     `handed_over` are effects whose lease this process took in the commit that made them, so that they need not be
     claimed by a commit of their own. `about` is the instance, once it is opened, where the commit is about one alone;
-    `steps` are kept for an observer, each with the name of its workflow.
+    `steps` are kept for an observer, each with the name of its workflow. `way` is the last transition that was taken:
+    what the COMMIT is refused for is its doing.
     """
 
     effects: int = 0
@@ -133,7 +134,8 @@ class Committed:
     handed_over: list[Claim] | None = None
     about: Instance | None = None
     steps: list[tuple[str, Outcome]] | None = None
+    way: Start | Transition | None = None
 
     def begin_again(self) -> None:
         """Nothing of it was kept."""
-        self.effects, self.next_due, self.handed_over, self.steps = 0, None, None, None
+        self.effects, self.next_due, self.handed_over, self.steps, self.way = 0, None, None, None, None

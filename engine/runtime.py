@@ -24,21 +24,19 @@ from typing import Any
 
 import peewee as pw
 
-from engine import answers, chain, deciding, links, machine, migration, move, resends, verification
+from engine import answers, chain, conflicts, deciding, links, machine, migration, move, resends, verification
 from engine.definition import (
     HOLDER,
     OPERATOR,
     SYSTEM_ACTOR,
     Actor,
     Attempt,
-    Conflict,
     Effect,
     Instance,
     Permission,
     Start,
     Transition,
     Workflow,
-    Write,
 )
 from engine.delivery import Message
 from engine.due import fire_due
@@ -48,8 +46,8 @@ from engine.errors import (
     Forbidden,
     NobodyLeft,
     Refused,
+    RuleError,
     StaleForm,
-    TransitionConflict,
     UnknownEffect,
     UnknownInstance,
     UnknownWorkflow,
@@ -71,6 +69,7 @@ from engine.store import (
     Violation,
     from_db,
     instance_of,
+    storable,
     to_db,
 )
 
@@ -83,6 +82,10 @@ _CANCEL = (
     "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
 )
 _EFFECT_STATE = "SELECT state, generation, name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
+_REFUSED_AFTER_DELIVERY = (
+    "UPDATE outbox SET state = 'incident', delivered = 1, error = ?, due_at = ? "
+    "WHERE instance_id = ? AND seq = ? AND position = ?"
+)
 _DRAWS = "+"  # stands behind the name of a worker that knows nonces, in the leases that it takes
 _MAILED_WITHOUT_NONCE = (
     "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND leased_by <> '' AND leased_by NOT LIKE ?"
@@ -247,22 +250,24 @@ class Engine:
             committed.about = instance
             attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self.site)
             deciding.admit(definition, attempt)
-            self._write(start.writes, attempt)
+            self._write(start, attempt)
             outcome = self._record(unit, definition, attempt, start, start.state, [], None, committed)
             if key is not None:
                 self._keys.use(unit, actor, key, START_EVENT, about, data, outcome)
             return outcome
 
         if self.observer is None:
-            return self._begin(begin, start, committed)
+            return self._begin(begin, definition, committed)
         with self.observer.watching(START_EVENT, committed, workflow):
-            return self._begin(begin, start, committed)
+            return self._begin(begin, definition, committed)
 
-    def _begin(self, begin: Callable[[Unit], Outcome], start: Start, committed: Committed) -> Outcome:
+    def _begin(self, begin: Callable[[Unit], Outcome], definition: Workflow, committed: Committed) -> Outcome:
         try:
             outcome = self.store.run(begin)
         except Violation as violation:
-            raise self._refusal_of(violation, start.conflicts) from violation
+            found = committed.about
+            assert found is not None
+            raise conflicts.meaning(violation, definition, definition.start, found, "") from violation
         self.tell(committed)
         return outcome
 
@@ -353,22 +358,27 @@ class Engine:
     ) -> None:
         """Write down that an effect was delivered and fire its `done` event, in one commit (I5).
 
-        Doing it twice changes nothing. Where the instance has moved on, or a rule refuses the event, the delivery is
-        written down all the same. `generation` is the link's that was delivered: where a newer one was issued since,
-        what arrived is worth nothing, and nothing is written.
+        Doing it twice changes nothing. Where the instance has moved on, so that nobody waits for the event, the
+        delivery alone is written down. Where the event is refused, or one of its rules is broken, the effect becomes an
+        incident that was delivered: nothing delivers it again, whatever is done about it. `generation` is the link's
+        that was delivered: where a newer one was issued since, what arrived is worth nothing, and nothing is written.
         """
         place = (instance, seq, position)
         try:
-            self._complete(place, effect, generation, fire=True)
-        except (Refused, Forbidden, EventNotPossible) as error:
-            log.error("instance %s: %r was refused after its effect was delivered: %s", instance, effect.done, error)
-            self._complete(place, effect, generation, fire=False)
+            self._complete(place, effect, generation)
+        except (Refused, Forbidden, EventNotPossible, RuleError) as error:
+            why = f"delivered, but its event {effect.done!r} was refused: {error.in_full}"
+            log.error("effect %s is an incident: %s", ".".join(map(str, place)), why, exc_info=error)
+            self._complete(place, effect, generation, why)
 
-    def _complete(self, place: tuple[int, int, int], effect: Effect, generation: int | None, *, fire: bool) -> None:
+    def _complete(self, place: tuple[int, int, int], effect: Effect, generation: int | None, refused: str = "") -> None:
+        """As `complete`; where the event was `refused` already, the incident. Raises what the event is refused for."""
         committed = Committed()
         own = (place[1], place[2])
+        source = ""
 
         def finish(unit: Unit) -> None:
+            nonlocal source
             committed.begin_again()
             found, timers, now = self._open(unit, place[0], (_EFFECT_STATE, place))
             committed.about = found
@@ -380,19 +390,27 @@ class Engine:
                 return
             if self.settle(unit, found, timers, now, committed):
                 state = unit.rows(_EFFECT_STATE, place)[0][0]
-            done = self._awaited(found, name, effect) if fire and state != "cancelled" else None
-            if done is not None:
+            source = found.state
+            done = self._awaited(found, name, effect) if state != "cancelled" else None
+            if done is None:
+                self._complete_and_cancel(unit, found.id, own, ())
+            elif refused:
+                unit.write(_REFUSED_AFTER_DELIVERY, (storable(refused), to_db(now), *place))
+            else:
                 attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, site=self.site)
                 attempt.completes = own
                 self._apply(unit, attempt, timers, None, committed)
-            else:
-                self._complete_and_cancel(unit, found.id, own, ())
 
-        if self.observer is None:
-            self.store.run(finish)
-        else:
-            with self.observer.watching(effect.done or "", committed):
+        try:
+            if self.observer is None:
                 self.store.run(finish)
+            else:
+                with self.observer.watching(effect.done or "", committed):
+                    self.store.run(finish)
+        except Violation as violation:
+            found = committed.about
+            assert found is not None
+            raise conflicts.meaning(violation, self.workflow(found), committed.way, found, source) from violation
         self.tell(committed)
 
     def _awaited(self, found: Instance, name: str, effect: Effect) -> str | None:
@@ -447,22 +465,23 @@ class Engine:
             found, timers, now = self._open(unit, instance)
             self.settle(unit, found, timers, now, Committed())
             attempt = Attempt(found, event, actor, data, now, now, unit, site=self.site)
+            workflow = self.workflow(found)
             source, before = found.state, found.seq
+            would = Committed()
             try:
-                self._apply(unit, attempt, timers, None, Committed())
+                self._apply(unit, attempt, timers, None, would)
                 written = unit.rows(
                     "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position",
                     (found.id, before),
                 )
             except Violation as violation:
-                raise self._refusal_of(violation, self._conflicts(found, source, event)) from violation
-            workflow = self.workflow(found)
+                raise conflicts.meaning(violation, workflow, would.way, found, source) from violation
             effects = [(workflow.effects[name], language) for name, language in written]
             mails = []
             if self.render is not None:
                 for effect, language in effects:
                     if effect.kind == "mail":
-                        figures = dict(effect.figures(attempt)) if effect.figures else {}
+                        figures = json.loads(answers.figures(effect, attempt))
                         with suppress(NobodyLeft):  # it will be cancelled
                             mails.append(self.render(workflow, effect, found, unit, figures, language))
             return Preview(
@@ -533,7 +552,7 @@ class Engine:
             if settled:
                 self.settle_alone(number, None)
             found, _, _ = self._read(number)
-            raise self._refusal_of(violation, self._conflicts(found, source, None)) from violation
+            raise conflicts.meaning(violation, self.workflow(found), committed.way, found, source) from violation
         self.tell(committed)
         return outcome
 
@@ -573,17 +592,30 @@ class Engine:
             if step.refusals == (machine.NO_PERMISSION,):
                 raise Forbidden
             raise Refused(step.refusals)
-        if transition.resend is not None:
-            resends.begin(self, unit, workflow, transition, attempt)
-        self._write(transition.writes, attempt)
-        return self._record(unit, workflow, attempt, transition, step.target, timers, due_at, committed)
-
-    def _write(self, writes: Iterable[Write], attempt: Attempt) -> None:
+        source = found.state
+        committed.way = transition
         try:
-            for write in writes:
+            if transition.resend is not None:
+                resends.begin(self, unit, workflow, transition, attempt)
+            self._write(transition, attempt)
+            outcome = self._record(unit, workflow, attempt, transition, step.target, timers, due_at, committed)
+            if due_at is not None and transition.writes and not unit.owner:
+                unit.flush()  # an index that a timer violates is no refusal of what comes after it
+        except Violation as violation:
+            raise conflicts.meaning(violation, workflow, transition, found, source) from violation
+        return outcome
+
+    def _write(self, way: Start | Transition, attempt: Attempt) -> None:
+        write: Any = None
+        try:
+            for write in way.writes:
                 write(attempt)
         except pw.IntegrityError as error:
             raise self.db.violation_of(error) from error
+        except Exception as error:
+            if not isinstance(error, Violation):
+                answers.note(error, attempt.instance, write, way.where)
+            raise
 
     def _role_of(self, proof: str, found: Instance, unit: Unit) -> str:
         """Whose link `proof` is, among those that this instance mails; empty where it is none of them.
@@ -881,32 +913,10 @@ class Engine:
             raise UnknownInstance(f"There is no procedure {number}.")
         return found
 
-    def _conflicts(self, found: Instance, source: str, event: str | None) -> tuple[Conflict, ...]:
-        """The unique indexes that an event out of `source` may meet."""
-        workflow = self.workflow(found)
-        return tuple(
-            conflict
-            for (state, name), transitions in workflow.outgoing.items()
-            if state == source and event in (None, name)
-            for transition in transitions
-            for conflict in transition.conflicts
-        )
-
-    def refusal_of(self, violation: Violation, instance: int) -> Exception:
+    def refusal_of(self, violation: Violation, instance: int) -> EngineError:
         """What a violated index means to an instance, by any of its workflow's declared conflicts."""
-        workflow = self.workflow(self._read(instance)[0])
-        ways: tuple[Start | Transition, ...] = (workflow.start, *workflow.transitions)
-        return self._refusal_of(violation, (conflict for way in ways for conflict in way.conflicts))
-
-    @staticmethod
-    def _refusal_of(violation: Violation, conflicts: Iterable[Conflict]) -> Exception:
-        """What a violated index means: a declared refusal, a lost race (I2), or an error of a rule."""
-        for conflict in conflicts:
-            if violation.of(conflict):
-                return Refused([conflict.refusal])
-        if violation.table in ("history", "instance"):
-            return TransitionConflict()
-        return violation
+        found, _, _ = self._read(instance)
+        return conflicts.meaning(violation, self.workflow(found), None, found, found.state)
 
     def tell(self, committed: Committed) -> None:
         """Wake whoever has something to do after a commit, and tell the observer of it."""

@@ -222,6 +222,11 @@ class Violation(Exception):
         self.table, self.names = table, names
         super().__init__(detail)
 
+    @property
+    def index(self) -> str:
+        """The name of the index; where the database told columns only, as an index over them is called here."""
+        return self.names[0] if self.names[0].startswith(f"{self.table}_") else "_".join((self.table, *self.names))
+
     def of(self, conflict: Conflict) -> bool:
         """Whether it is this index."""
         return self.table == conflict.table and self.names in ((conflict.index,), conflict.columns)
@@ -242,6 +247,9 @@ class Unit(ABC):
     @abstractmethod
     def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Several reads at once."""
+
+    def flush(self) -> None:  # noqa: B027  (on SQLite nothing is held back)
+        """Send what was held back. Raises Violation."""
 
     def take_turns(self, name: bytes) -> None:  # noqa: B027  (on SQLite writers take turns anyway)
         """Let whoever takes turns under the same name wait until this transaction ends."""

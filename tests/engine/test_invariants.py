@@ -35,12 +35,13 @@ from engine.errors import (
     Refused,
     StaleForm,
     TransitionConflict,
+    UndeclaredConflict,
     UnknownInstance,
     UnknownWorkflow,
 )
 from engine.incidents import amend, incidents, retry, skip
 from engine.release import digest, release
-from engine.store import Violation, to_db
+from engine.store import to_db
 from engine.sweep import stuck
 from engine.testing import Clock
 from engine.text import _
@@ -147,7 +148,7 @@ def test_i1_a_violated_index_leaves_nothing(database_url: str, clock: Clock) -> 
     first, second = office.submit("Same"), office.submit("Same")
     office.engine.fire(first, "cite", VISITOR)
     before = dump(office.db)
-    with pytest.raises(Violation):
+    with pytest.raises(UndeclaredConflict, match="unique index publication_title"):
         office.engine.fire(second, "cite", VISITOR, key="once")
     assert dump(office.db) == before
     office.close()

@@ -1,0 +1,362 @@
+"""What is offered is what `fire` does: one walk decides for both, and says no more than the actor may know."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import deciding, machine
+from engine.definition import (
+    ANYONE,
+    Actor,
+    Attempt,
+    Guard,
+    Instance,
+    Permission,
+    Refusal,
+    Start,
+    State,
+    Transition,
+    Workflow,
+)
+from engine.errors import DatabaseAway, EventNotPossible, Forbidden, Refused, RuleError
+from engine.machine import NO_PERMISSION, step
+from engine.rules import needs_input
+from engine.runtime import Engine
+from engine.store import SiteDatabase, open_database
+from engine.testing import Clock
+from engine.text import Text, _
+from tests.reviews import AUTHOR, REVIEWER, TITLE_TAKEN, VISITOR, Office
+from tests.trials.scale import trials
+
+CLERK = Actor("clerk", "1")
+KINDS = ("clerk", "customer")
+EVENTS = ("decide", "leave", "note")
+NO_ROOM = Refusal("no_room", _("There is no room."))
+
+
+def _kind(kind: str) -> Permission:
+    return Permission(kind, Text(kind), lambda attempt: attempt.actor.kind == kind)
+
+
+MAY = {kind: _kind(kind) for kind in KINDS}
+
+
+class Says:
+    """A rule that answers what it is told to, and counts how often it was asked."""
+
+    def __init__(self, name: str, answer: Any = None) -> None:
+        self.__name__ = name
+        self.answer = answer
+        self.asked = 0
+
+    def __call__(self, attempt: Attempt) -> Any:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def paths(*transitions: Transition, **more: Any) -> Workflow:
+    states = tuple(State(name, Text(name), final=name != "open") for name in ("open", "left", "right", "over"))
+    return Workflow("paths", 1, Start("open"), states, transitions, title=Text("Paths"), **more)
+
+
+def to(target: str, *guards: Any, event: str = "decide", allow: Permission = MAY["clerk"]) -> Transition:
+    return Transition(event, ("open",), target, allow, title=Text(f"To {target}"), guards=guards)
+
+
+class Desk:
+    """An engine on a database, with one instance of a definition."""
+
+    def __init__(self, db: SiteDatabase, workflow: Workflow) -> None:
+        self.engine = Engine(db, [workflow], secret=b"x" * 32, clock=Clock())
+        self.number = self.engine.start(workflow.name, "a:1", CLERK).instance
+
+    def offered(self, actor: Actor = CLERK) -> list[tuple[str, str, str]]:
+        return [(o.event, str(o.title), o.target) for o in self.engine.allowed(self.number, actor)]
+
+    def fire(self, event: str = "decide", actor: Actor = CLERK, data: Any = None) -> str:
+        return self.engine.fire(self.number, event, actor, data).target
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[SiteDatabase]:
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+    getattr(opened, "close_all", opened.close)()
+
+
+# -- offered and done --------------------------------------------------------------------------------------------------
+
+
+def test_of_two_ways_whose_guards_both_pass_the_one_is_offered_that_fire_takes(db: SiteDatabase) -> None:
+    desk = Desk(db, paths(to("left", Says("is_fine")), to("right", Says("is_fine_too")), to("over")))
+    assert desk.offered() == [("decide", "To left", "left")]
+    explained = desk.engine.explain(desk.number, CLERK)
+    assert [(one.target, one.allowed, one.behind, one.reasons) for one in explained] == [
+        ("left", True, False, ()),
+        ("right", False, True, ()),
+        ("over", False, True, ()),
+    ]
+    assert desk.fire() == "left"
+
+
+def test_a_way_that_a_guard_closes_leaves_the_one_behind_it_and_its_reason_is_no_reason_against_the_event(
+    db: SiteDatabase,
+) -> None:
+    desk = Desk(db, paths(to("left", Says("has_room", NO_ROOM)), to("right")))
+    assert desk.offered() == [("decide", "To right", "right")]
+    assert [one.reasons for one in desk.engine.explain(desk.number, CLERK)] == [(NO_ROOM,), ()]
+    choices = desk.engine.choices(desk.number, CLERK)
+    assert ([offer.target for offer in choices.offers], choices.refusals) == (["right"], ())
+    assert desk.fire() == "right"
+
+
+def test_a_way_whose_guards_need_input_counts_as_open_and_those_behind_it_are_not_offered(office: Office) -> None:
+    number = office.invited()
+    (offer,) = [one for one in office.engine.allowed(number, REVIEWER) if one.event == "decide"]
+    assert (offer.target, offer.needs_input) == ("approved", True)
+    long = office.invited("Long", pages=101)
+    (offer,) = [one for one in office.engine.allowed(long, REVIEWER) if one.event == "decide"]
+    assert offer.target == "rejected"
+    assert [one.needs_input for one in office.engine.allowed(number, VISITOR)] == [False]
+
+
+def test_who_has_no_permission_makes_no_guard_speak(db: SiteDatabase) -> None:
+    theirs = Says("has_room", NO_ROOM)
+    desk = Desk(db, paths(to("left", theirs, allow=MAY["customer"]), to("right")))
+    first, second = desk.engine.explain(desk.number, CLERK)
+    assert (first.reasons, str(first.who), second.allowed) == ((NO_PERMISSION,), "customer", True)
+    assert theirs.asked == 0
+    assert desk.fire() == "right"
+    assert theirs.asked == 0
+
+
+def test_behind_an_open_way_what_the_actor_may_not_do_is_still_told_apart(db: SiteDatabase) -> None:
+    desk = Desk(db, paths(to("left"), to("right", allow=MAY["customer"])))
+    assert [one.reasons for one in desk.engine.explain(desk.number, CLERK)] == [(), (NO_PERMISSION,)]
+
+
+def test_a_guard_that_raises_closes_its_own_event_alone(db: SiteDatabase, caplog: pytest.LogCaptureFixture) -> None:
+    broken = Says("is_broken", ZeroDivisionError("of a rule"))
+    desk = Desk(db, paths(to("left", broken), to("right"), to("over", event="leave"), to("over", event="note")))
+    with caplog.at_level(logging.ERROR, "tetsuzuki.engine"):
+        assert [event for event, _title, _target in desk.offered()] == ["leave", "note"]
+    first, second, *_rest = desk.engine.explain(desk.number, CLERK)
+    assert (first.reasons, second.allowed, second.behind) == ((deciding.RULE_IS_BROKEN,), False, True)
+    assert desk.engine.choices(desk.number, CLERK).refusals == (deciding.RULE_IS_BROKEN,)
+    assert "is_broken" in caplog.text
+    assert "test_deciding.py" in caplog.text
+    with pytest.raises(ZeroDivisionError) as raised:
+        desk.fire()
+    (said,) = raised.value.__notes__
+    assert "is_broken, workflow 'paths' version 1, state 'open'" in said
+    assert desk.engine.look(desk.number).instance.seq == 1
+    assert broken.asked == 4  # three looks and a press
+
+
+def test_a_permission_that_raises_closes_its_own_event_alone(db: SiteDatabase) -> None:
+    broken = Permission("broken", Text("Broken"), Says("holds", ZeroDivisionError()))
+    desk = Desk(db, paths(to("left", allow=broken), to("right"), to("over", event="leave")))
+    assert [event for event, _title, _target in desk.offered()] == ["leave"]
+    with pytest.raises(ZeroDivisionError):
+        desk.fire()
+
+
+def test_that_the_database_is_away_is_no_broken_rule(db: SiteDatabase) -> None:
+    desk = Desk(db, paths(to("left", Says("asks_the_database", DatabaseAway()))))
+    with pytest.raises(DatabaseAway):
+        desk.offered()
+
+
+@pytest.mark.parametrize("answer", [True, False, 0, "no", NO_PERMISSION.message, [NO_ROOM]])
+def test_a_guard_that_answers_anything_but_none_or_a_refusal_is_an_error_with_its_line(
+    db: SiteDatabase, answer: Any
+) -> None:
+    way = to("left", Says("is_wrong", answer))
+    desk = Desk(db, paths(way, to("over", event="leave")))
+    assert [event for event, _title, _target in desk.offered()] == ["leave"]
+    with pytest.raises(RuleError, match="expected None or a Refusal") as raised:
+        desk.fire()
+    error = raised.value
+    assert (error.workflow, error.version, error.state, error.rule) == ("paths", 1, "open", "is_wrong")
+    assert error.where == way.where
+    assert str(way.where) in str(error)
+    assert desk.engine.look(desk.number).instance.seq == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Refusal("no", "plain text"),  # type: ignore[arg-type]
+        Refusal("no", Text("%(sum)s too little", (("sum", [1]),))),
+        Refusal("no", Text("%(sum)s of %(most)s", (("sum", 1),))),
+        Refusal("no", Text("%(sum)d too little", (("sum", "much"),))),
+        Refusal(7, Text("no")),  # type: ignore[arg-type]
+        Refusal("no", Text("no"), field=["a"]),  # type: ignore[arg-type]
+    ],
+)
+def test_a_refusal_that_nobody_could_be_shown_is_an_error_with_its_line(sqlite_url: str, wrong: Refusal) -> None:
+    db = open_database(sqlite_url)
+    desk = Desk(db, paths(to("left", Says("is_wrong", wrong))))
+    assert desk.offered() == []
+    with pytest.raises(RuleError, match=r"is_wrong \(written at .*test_deciding\.py:\d+\): the guard answered"):
+        desk.fire()
+    db.close()
+
+
+@pytest.mark.parametrize("answer", [None, 1, "yes", NO_ROOM])
+def test_a_permission_that_answers_no_bool_lets_nobody_in(sqlite_url: str, answer: Any) -> None:
+    db = open_database(sqlite_url)
+    permission = Permission("loose", Text("Loose"), Says("holds", answer))
+    desk = Desk(db, paths(to("left", allow=permission)))
+    assert desk.offered() == []
+    with pytest.raises(RuleError, match=r"the permission 'loose' answered .*; expected True or False"):
+        desk.fire()
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (Start("open", guards=(Says("is_wrong", True),)), "the guard answered True"),  # type: ignore[arg-type]
+        (
+            Start("open", allow=Permission("loose", Text("Loose"), Says("holds", 1))),
+            "the permission 'loose' answered 1",
+        ),
+    ],
+)
+def test_a_wrong_answer_at_the_start_starts_nothing(db: SiteDatabase, start: Start, said: str) -> None:
+    engine = Engine(db, [replace(paths(to("left")), start=start)], secret=b"x" * 32)
+    with pytest.raises(RuleError, match=f"version 1, the start, .*{said}"):
+        engine.start("paths", "a:1", CLERK)
+    assert engine.find("paths", "a:1") == ()
+
+
+# -- the memory of steps -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, Decimal("1.00")), (1, True), (0.5, Decimal("0.50")), ([1], [2])])
+def test_a_step_never_says_what_another_parameter_said(first: Any, second: Any) -> None:
+    workflow = paths(to("left", Says("has_enough"), allow=ANYONE))
+    for value in (first, second, first):
+        refusal = Refusal("too_little", Text("balance %(sum)s", (("sum", value),)))
+        said = step(workflow, "open", "decide", {"may anyone": None, "has_enough": refusal})
+        assert [str(reason.message) for reason in said.refusals] == [f"balance {value}"]
+
+
+def test_two_reasons_that_are_equal_and_read_differently_are_both_told() -> None:
+    workflow = paths(to("left", Says("has_enough"), Says("has_more"), allow=ANYONE))
+    one, other = (Refusal("no", Text("balance %(sum)s", (("sum", sum_),))) for sum_ in (1, Decimal("1.00")))
+    assert one == other
+    said = step(workflow, "open", "decide", {"may anyone": None, "has_enough": one, "has_more": other})
+    assert [str(reason.message) for reason in said.refusals] == ["balance 1", "balance 1.00"]
+
+
+def test_the_memory_of_steps_does_not_grow_with_what_refusals_say() -> None:
+    workflow = paths(to("left", Says("has_enough"), allow=ANYONE))
+    for number in range(100):
+        refusal = Refusal("no", Text("balance %(sum)s", (("sum", number),)))
+        step(workflow, "open", "decide", {"may anyone": None, "has_enough": refusal})
+    assert len(machine.compiled(workflow).answers) == 1
+
+
+# -- ten thousand states -----------------------------------------------------------------------------------------------
+
+
+def _says(name: str, answer: Refusal | None) -> Guard:
+    def guard(attempt: Attempt) -> Refusal | None:
+        return answer
+
+    guard.__name__ = name
+    return guard
+
+
+def _sees(name: str) -> Guard:
+    """A guard that is asked only of who brings data, and refuses the data that names it."""
+
+    def guard(attempt: Attempt) -> Refusal | None:
+        assert attempt.data is not None, "asked of who only looks"
+        return NO_ROOM if name in attempt.data else None
+
+    guard.__name__ = name
+    return needs_input(guard)
+
+
+GUARDS = (
+    *(_says(f"agrees_{n}", None) for n in range(3)),
+    *(_says(f"refuses_{n}", replace(NO_ROOM, code=f"no_{n}")) for n in range(2)),
+    *(_sees(f"sees_{n}") for n in range(2)),
+)
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> Workflow:
+    """Up to eight ways out of one state, by three events, for two kinds of people."""
+    way = st.builds(
+        lambda event, target, kind, guards: to(target, *guards, event=event, allow=MAY[kind]),
+        st.sampled_from(EVENTS),
+        st.sampled_from(("left", "right", "over")),
+        st.sampled_from(KINDS),
+        st.lists(st.sampled_from(GUARDS), max_size=3, unique_by=lambda guard: guard.__name__),
+    )
+    return paths(*draw(st.lists(way, min_size=1, max_size=8)))
+
+
+@settings(max_examples=trials(10_000))
+@given(definitions(), st.sampled_from(KINDS), st.sets(st.sampled_from(("sees_0", "sees_1"))))
+def test_what_is_offered_is_what_fire_does(workflow: Workflow, kind: str, unfit: set[str]) -> None:
+    found = Instance(1, "paths", 1, "a:1", "open", 1, 0, b"")
+
+    def attempt_of(event: str, data: Any = None) -> Attempt:
+        now = Clock().now
+        return Attempt(found, event, Actor(kind), data, now, now, SimpleNamespace())  # type: ignore[arg-type]
+
+    explained = list(deciding.explained(workflow, "open", attempt_of))
+    offers = {offer.event: offer for offer in deciding.offers(explained)}
+    assert len(offers) == len(deciding.offers(explained))
+    for event in EVENTS:
+        offer = offers.get(event)
+        fit = deciding.decide(workflow, attempt_of(event, frozenset()))
+        taken = deciding.decide(workflow, attempt_of(event, frozenset(unfit))).transition
+        if offer is None:
+            assert fit.transition is taken is None
+            continue
+        assert fit.transition is not None
+        assert (fit.transition.title, fit.transition.target) == (offer.title, offer.target)
+        if taken is not fit.transition:
+            assert offer.needs_input
+            assert any(guard.__name__ in unfit for guard in fit.transition.guards)
+    told = {reason for one in explained for reason in one.reasons if str(one.who) != kind}
+    assert told <= {NO_PERMISSION}
+
+
+def test_who_fires_what_is_not_offered_is_refused(office: Office) -> None:
+    """The same through a whole engine: every event of every state, by everybody."""
+    numbers = [office.submit("Short"), office.submit("Long", pages=101), office.invited("Read"), office.invited("Read")]
+    office.engine.fire(numbers[2], "cite", VISITOR)
+    for number in numbers:
+        for actor in (AUTHOR, VISITOR, Actor("nobody", "9")):
+            offered = {offer.event: offer.target for offer in office.engine.allowed(number, actor)}
+            for event in ("accept", "cite", "decide", "invited", "lapse", "remind", "resend", "withdraw", "nonsense"):
+                assert _would(office, number, event, actor) == offered.get(event)
+
+
+def _would(office: Office, number: int, event: str, actor: Actor) -> str | None:
+    """Where `event` would lead; None where it would be refused by anything but a unique index."""
+    try:
+        return office.engine.preview(number, event, actor).target
+    except (Forbidden, EventNotPossible):
+        return None
+    except Refused as refused:
+        return None if refused.refusal != TITLE_TAKEN else "approved"
