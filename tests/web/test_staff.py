@@ -703,6 +703,23 @@ def test_broken_timer_can_only_be_retried(site: Site, staffed: Browser, asked: i
     assert incidents(site.engine) == []
 
 
+def test_what_was_delivered_is_not_offered_to_be_delivered_again(
+    site: Site, mailer: MemoryMailer, staffed: Browser, failed: str
+) -> None:
+    site.db.execute_sql("UPDATE outbox SET delivered = 1, error = 'delivered, but …' WHERE state = 'incident'")
+    staffed.open("/staff/incidents")
+    assert "完了しています。ただし、手続きを進めることができませんでした。" in staffed.text
+    staffed.open(f"/staff/incidents/{failed}")
+    assert "完了しています。ただし、手続きを進めることができませんでした。" in staffed.text
+    assert [button["value"] for button in staffed.page.select("main button")] == ["retry", "skip"]
+    form = of_form(staffed, "retry") | {"reason": "x", "address": EMAIL}
+    assert staffed.client.post(staffed.path, data=form | {"act": "amend"}).status_code == 422
+    mailer.answer = None
+    staffed.press("手続きをもう一度進める", reason="復旧した")
+    site.dispatcher.drain()
+    assert (mailer.sent, incidents(site.engine)) == ([], [])
+
+
 # Workflows
 
 

@@ -23,9 +23,10 @@ def list_incidents() -> None:
         found = open_incidents(site.engine)
     for one in found:
         to = f" to {one.recipient}" if one.recipient else ""
+        done = ", delivered" if one.delivered else ""
         click.echo(
             f"{one.ref}  {one.since:%Y-%m-%d %H:%M} UTC  {one.workflow} ({one.subject}, {one.state}): "
-            f"{one.what}{to}, {one.attempts} tries\n    {one.error}"
+            f"{one.what}{to}, {one.attempts} tries{done}\n    {one.error}"
         )
     click.echo(f"{len(found)} open incidents" if found else "no open incidents", err=True)
 
@@ -34,7 +35,7 @@ def list_incidents() -> None:
 @click.argument("ref")
 @_reason
 def retry(ref: str, reason: str) -> None:
-    """Try again, with a new deadline that counts from that try."""
+    """Try again, with a new deadline that counts from that try. What was delivered is not delivered again."""
     from engine.incidents import retry as act
 
     with opened_site() as site:

@@ -46,6 +46,16 @@ SKIP = Act(
     _("取りやめる"),
     _("別の方法でお伝えした場合などに使います。この処理は二度と実行されません。後に続く処理は進みます。"),
 )
+RETRY_EVENT = Act(
+    "retry",
+    _("手続きをもう一度進める"),
+    _("原因が解消したときに使います。処理は完了しているため再度実行せず、手続きだけを進めます。"),
+)
+SKIP_EVENT = Act(
+    "skip",
+    _("手続きを進めずに終える"),
+    _("別の方法で対応した場合などに使います。処理は完了したままで、手続きは今の状態に留まります。"),
+)
 AMEND = Act(
     "amend",
     _("宛先を訂正して試す"),
@@ -69,6 +79,7 @@ class Shown:
     since: str
     age: str
     error: str
+    delivered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +172,12 @@ def _is_timer(found: Incident) -> bool:
 
 
 def _acts(found: Incident) -> tuple[Act, ...]:
-    """What can be done about it at all: a timer cannot be skipped, and only some addresses can be corrected here."""
+    """What can be done about it at all: a timer cannot be skipped, only some addresses can be corrected here, and what
+    was delivered is not delivered again."""
     if _is_timer(found):
         return (RETRY,)
+    if found.delivered:
+        return (RETRY_EVENT, SKIP_EVENT)
     definition = site().engine.workflows.get(_pin(found))
     recipient = definition.recipients.get(found.recipient) if definition is not None else None
     return (RETRY, AMEND, SKIP) if recipient is not None and recipient.amend is not None else (RETRY, SKIP)
@@ -198,6 +212,7 @@ def _shown(found: Incident) -> Shown:
         local_time(found.since),
         age(found.since, max(site().clock(), found.since)),
         found.error,
+        found.delivered,
     )
 
 
