@@ -24,6 +24,7 @@ from engine.definition import (
     Instance,
     Location,
     Nobody,
+    Permission,
     Recipient,
     Records,
     Refusal,
@@ -35,7 +36,7 @@ from engine.definition import (
 )
 from engine.errors import EngineError, RuleError
 from engine.requests import without_secrets
-from engine.rules import rule_name
+from engine.rules import rule_name, written_function
 from engine.text import Text
 
 _LONGEST_LANGUAGE = 8  # characters that the outbox has for one
@@ -67,12 +68,20 @@ def note(error: Exception, instance: Instance, rule: object, where: Location) ->
         error.add_note(said)
 
 
-def permission(way: Start | Transition, attempt: Attempt, answer: object) -> bool:
-    """What a permission answered: whether the actor has it. Raises RuleError."""
+def permission(allow: Permission, where: Location | None, attempt: Attempt, answer: object) -> bool:
+    """What a permission answered: whether the actor has it. Raises RuleError.
+
+    `where` is None where no definition asks it; the error then tells where the permission's function is written.
+    """
     if answer is True or answer is False:
         return answer
-    fault = f"the permission {way.allow.name!r} answered {_shown(answer)}; expected True or False"
-    raise wrong(attempt.instance, way.allow.holds, way.where, fault)
+    fault = f"the permission {allow.name!r} answered {_shown(answer)}; expected True or False"
+    raise wrong(attempt.instance, allow.holds, where or _place_of(allow.holds), fault)
+
+
+def _place_of(rule: object) -> Location:
+    code = getattr(written_function(rule), "__code__", None)
+    return Location(code.co_filename, code.co_firstlineno) if code is not None else Location("?", 0)
 
 
 def refusal(way: Start | Transition, guard: Guard, attempt: Attempt, answer: object) -> Refusal:

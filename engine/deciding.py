@@ -48,7 +48,7 @@ def admit(workflow: Workflow, attempt: Attempt) -> None:
     rule: Any = start.allow.holds
     refusals = []
     try:
-        if not answers.permission(start, attempt, rule(attempt)):
+        if not answers.permission(start.allow, start.where, attempt, rule(attempt)):
             raise Forbidden
         for rule in start.guards:
             answer = rule(attempt)
@@ -71,7 +71,7 @@ def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, 
                 rule = transition.allow.holds
                 may = rule(attempt)
                 if may is not True:
-                    may = answers.permission(transition, attempt, may)
+                    may = answers.permission(transition.allow, transition.where, attempt, may)
                 verdicts[candidate.permission] = None if may else NO_PERMISSION
             if verdicts[candidate.permission] is not None:
                 continue
@@ -166,7 +166,7 @@ def _forbidden(candidate: Candidate, attempt: Attempt) -> Refusal | None:
     transition = candidate.transition
     try:
         answer = transition.allow.holds(attempt)
-        return None if answers.permission(transition, attempt, answer) else NO_PERMISSION
+        return None if answers.permission(transition.allow, transition.where, attempt, answer) else NO_PERMISSION
     except (Busy, DatabaseAway, OutcomeUnknown):
         raise
     except Exception:  # it was logged, or comes to nothing

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine import answers
 from engine.definition import Actor, Attempt, Instance, Permission
 from engine.errors import Forbidden
 from engine.store import Unit
@@ -24,12 +25,13 @@ def operators_of(engine: Engine, workflow: str, version: int) -> Permission:
 
 
 def require_operator(engine: Engine, unit: Unit, found: Instance, actor: Actor, event: str, now: datetime) -> None:
-    """Raises Forbidden where `actor` may not do `event` ("pause", "resume", "migrate") to this instance.
+    """Raises RuleError, and Forbidden where `actor` may not do `event` ("pause", "resume", "migrate") to this instance.
 
     For what is about no single instance, `found` is one with the number 0 (`nowhere`).
     """
     attempt = Attempt(found, event, actor, None, now, now, unit, site=engine.site)
-    if not operators_of(engine, found.workflow, found.version).holds(attempt):
+    allow = operators_of(engine, found.workflow, found.version)
+    if not answers.permission(allow, None, attempt, allow.holds(attempt)):
         raise Forbidden
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.definition import OPERATOR, Actor, Permission
-from engine.errors import Forbidden
+from engine.definition import OPERATOR, Actor, Attempt, Permission
+from engine.errors import Forbidden, RuleError
 from engine.operators import nowhere, operators_of, require_operator
 from engine.runtime import Engine
 from engine.store import open_database
@@ -43,3 +43,18 @@ def test_a_version_that_is_not_loaded_is_judged_by_the_newest_or_by_the_engine(
         open_database(sqlite_url), (replace(REVIEW, operators=CHIEF),), secret=SECRET, clock=clock, operators=OPERATOR
     )
     assert operators_of(engine, workflow, 7) is (CHIEF if workflow == "review" else OPERATOR)
+
+
+@pytest.mark.parametrize("answer", [1, "yes", None])
+def test_a_permission_of_operators_that_answers_no_bool_lets_nobody_in(
+    sqlite_url: str, clock: Clock, answer: object
+) -> None:
+    def holds(attempt: Attempt) -> bool:
+        return answer  # type: ignore[return-value]
+
+    loose = Permission("loose", _("The chief"), holds)
+    engine = Engine(open_database(sqlite_url), (REVIEW,), secret=SECRET, clock=clock, operators=loose)
+    with pytest.raises(
+        RuleError, match=r"holds \(written at .*test_operators\.py:\d+\): the permission 'loose' answered"
+    ):
+        may(engine, 1, BOSS)

@@ -74,9 +74,10 @@ def offers(instance: int) -> dict[str, Text]:
 def history(instance: int, workflow: Workflow) -> Iterator[Done]:
     """What was done, newest first."""
     names = {f"staff:{member.id}": member.name for member in StaffMember.select()}
-    titles = {transition.event: transition.title for transition in workflow.transitions}
+    titles = {way.event: way.title for way in workflow.transitions}
+    exact = {(way.event, way.target): way.title for way in workflow.transitions}
     for entry in reversed(site().engine.history(instance)):
-        title = titles.get(entry.event) or _("作成") if entry.event == "start" else titles.get(entry.event)
+        title = _("作成") if entry.event == "start" else exact.get((entry.event, entry.target), titles.get(entry.event))
         if title is None:  # of the system's own events, the state that they led to
             state = workflow.by_name.get(entry.target)
             title = state.title if state is not None and state.title is not None else Text(entry.event)

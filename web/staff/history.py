@@ -61,9 +61,13 @@ def state_title(workflow: Workflow | None, state: str) -> Text | str:
     return known.title if known is not None and known.title is not None else state
 
 
-def event_title(workflow: Workflow | None, state: str, event: str) -> Text | str:
-    """What people call an event out of a state: its button, or where nobody presses it the state that it leads to."""
+def event_title(workflow: Workflow | None, state: str, event: str, target: str = "") -> Text | str:
+    """What people call an event out of a state: its button, or where nobody presses it the state that it leads to.
+
+    `target` says where it led, of several ways of the event.
+    """
     ways = workflow.outgoing.get((state, event), ()) if workflow is not None else ()
+    ways = tuple(way for way in ways if way.target == target) or ways
     pressed = next((way.title for way in ways if way.title is not None), None)
     if pressed is not None or not ways:
         return pressed if pressed is not None else event
@@ -82,7 +86,7 @@ def _event_title(entry: Entry, workflow: Workflow | None) -> Text | str:
         return _TITLES[entry.event]
     if entry.actor == str(SYSTEM_ACTOR) and entry.source != entry.target:
         return _("自動処理")  # where it led to stands beside it
-    return event_title(workflow, entry.source, entry.event)
+    return event_title(workflow, entry.source, entry.event, entry.target)
 
 
 def _reason(entry: Entry) -> str:
