@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, files_of, is_another_program, mutants_of
-from tests.mutation.trials import Tree, Verdict, reach_of, verdicts
+from tests.mutation.trials import Tree, Verdict, copied, folder, reach_of, verdicts
 
 FLOOR = 0.9
 _HERE = Path(__file__).resolve().parents[2]
@@ -33,16 +33,18 @@ _TESTS = ("tests/engine", "tests/workflows/test_account_creation*.py", "tests/wo
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the sample that is asked for; 0 where enough of it was noticed."""
     given = _parsed(arguments)
-    tree = Tree(given.root, tuple(given.sources or _SOURCES), _tests(given.root, given.tests))
-    found = sample(tree, given.only or list(tree.sources), given.count, given.seed)
-    _say(f"{len(found)} mutants, seed {given.seed}")
-    reach = reach_of(tree, given.kept, _say)
-    done: list[Verdict] = []
-    for verdict in verdicts(tree, found, reach, given.jobs):
-        done.append(verdict)
-        told = f"killed by {verdict.killed}" if verdict.killed else f"SURVIVED {verdict.asked} tests"
-        _say(f"{len(done):4d}  {verdict.mutant}: {told}")
-    return report(tree.root, done, given.seed, _say)
+    with folder() as inside:
+        root = copied(given.root, inside / "tree")  # whoever edits meanwhile changes nothing
+        tree = Tree(root, tuple(given.sources or _SOURCES), _tests(root, given.tests))
+        found = sample(tree, given.only or list(tree.sources), given.count, given.seed)
+        _say(f"{len(found)} mutants, seed {given.seed}")
+        reach = reach_of(tree, given.kept, given.jobs, _say)
+        done: list[Verdict] = []
+        for verdict in verdicts(tree, found, reach, given.jobs):
+            done.append(verdict)
+            told = f"killed by {verdict.killed}" if verdict.killed else f"SURVIVED {verdict.asked} tests"
+            _say(f"{len(done):4d}  {verdict.mutant}: {told}")
+        return report(root, done, given.seed, _say)
 
 
 def sample(tree: Tree, only: Sequence[str], count: int, seed: int) -> list[Mutant]:

@@ -50,7 +50,10 @@ _LOGGERS = frozenset({"log", "logger", "logging"})
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change of `path`: the bytes from `start` to `end` become `text`. Lines count from 1."""
+    """One change of `path`: the bytes from `start` to `end` become `text`. Lines count from 1.
+
+    `at_import` says that it runs while the module is imported, and not when a function is called.
+    """
 
     path: Path
     what: str
@@ -59,6 +62,7 @@ class Mutant:
     start: int
     end: int
     text: str
+    at_import: bool = False
 
     def applied(self, source: bytes) -> bytes:
         """The changed file."""
@@ -97,6 +101,7 @@ class _Finder(ast.NodeVisitor):
     def __init__(self, path: Path, source: bytes) -> None:
         self.path = path
         self.found: list[Mutant] = []
+        self._depth = 0  # of functions
         self._lines = [0]
         for line in source.split(b"\n"):
             self._lines.append(self._lines[-1] + len(line) + 1)
@@ -108,7 +113,8 @@ class _Finder(ast.NodeVisitor):
         assert node.end_col_offset is not None
         start = self._lines[node.lineno - 1] + node.col_offset
         end = self._lines[node.end_lineno - 1] + node.end_col_offset
-        self.found.append(Mutant(self.path, what, node.lineno, node.end_lineno, start, end, text))
+        lines = node.lineno, node.end_lineno
+        self.found.append(Mutant(self.path, what, *lines, start, end, text, not self._depth))
 
     def _become(self, node: ast.expr, other: ast.expr, what: str) -> None:
         self._mutate(node, f"({ast.unparse(other)})", what)
@@ -121,7 +127,10 @@ class _Finder(ast.NodeVisitor):
                 self.visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self._visit_all([*node.args.defaults, *node.args.kw_defaults, *node.body])
+        self._visit_all([*node.args.defaults, *node.args.kw_defaults])
+        self._depth += 1
+        self._visit_all(node.body)
+        self._depth -= 1
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         if not any(isinstance(base, ast.Name) and base.id in ("Protocol", "TypedDict") for base in node.bases):

@@ -1,9 +1,8 @@
 """Which tests run a line, and whether one of them notices a mutant there.
 
-A trial runs in a copy of the tree, so that whoever edits meanwhile changes nothing. Only the tests that run the
-mutant's lines are asked, the quick ones first, until one fails. Which tests run which line is found out once for a
-state of the tree, by coverage with one context a test, and kept. Lines that run while a module is imported belong to
-every test that runs anything of that module.
+A trial runs in a copy of the tree. Only the tests that run the mutant's lines are asked, the quick ones first, until
+one fails. Which tests run which line is found out once for a state of the tree, by coverage with one context a test,
+and kept. Lines that run while a module is imported belong to every test that runs anything of that module.
 """
 
 from __future__ import annotations
@@ -67,8 +66,8 @@ class Reach:
         """The tests that run a mutant's lines, the quickest first."""
         lines = self.lines.get(str(mutant.path), {})
         found = {test for line in range(mutant.line, mutant.last_line + 1) for test in lines.get(line, ())}
-        if not found:
-            found = {test for tests in lines.values() for test in tests} if 0 in lines else set()
+        if mutant.at_import:
+            found = {test for tests in lines.values() for test in tests}
         return sorted(found, key=lambda test: self.seconds[test])
 
 
@@ -105,6 +104,11 @@ def _stop_databases(under: Path) -> None:
             os.kill(int(file.read_text().splitlines()[0]), signal.SIGQUIT)
 
 
+def copied(root: Path, to: Path) -> Path:
+    """A copy of a tree without what tests make anew."""
+    return Path(shutil.copytree(root, to, ignore=_LEFT_OUT, symlinks=True))
+
+
 class Copy:
     """A copy of a tree, in which one thing runs at a time."""
 
@@ -112,7 +116,7 @@ class Copy:
         self.tree = tree
         self.root = inside / "tree"
         self.files = inside / "files"
-        shutil.copytree(tree.root, self.root, ignore=_LEFT_OUT, symlinks=True)
+        copied(tree.root, self.root)
         (self.files / "t").mkdir(parents=True)
         self._stamp = 2_000_000_000  # another time of change for each mutant, so that no compiled file is taken for it
 
@@ -160,45 +164,31 @@ class Copy:
         shutil.rmtree(self.files / "t", ignore_errors=True)
         (self.files / "t").mkdir(exist_ok=True)
 
-    def reach(self, say: Callable[[str], None]) -> Reach:
-        """Run all tests once, and see which line is run by which. Raises SystemExit where nothing can be tested."""
+    def reach(self, tests: Sequence[str]) -> Reach:
+        """Run tests once, and see which line is run by which. Raises SystemExit where they cannot be run."""
         settings, data, times = self.files / "coveragerc", self.files / "coverage", self.files / "times"
-        sources = "\n".join(f"    {source}*" for source in self.tree.sources)
+        sources = "\n".join(f"    {self.root / source}*" for source in self.tree.sources)
         settings.write_text(f"[run]\nconcurrency = thread\ninclude =\n{sources}\n")
-        arguments = [
-            "-p",
-            "pytest_cov",
-            "--cov",
-            f"--cov-config={settings}",
-            "--cov-context=test",
-            "--cov-report=",
-            *self.tree.tests,
-        ]
-        code = self.run(arguments, {"COVERAGE_FILE": str(data), "MUTATION_TIMES": str(times)})
+        arguments = ["-p", "pytest_cov", "--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]
+        code = self.run([*arguments, *tests], {"COVERAGE_FILE": str(data), "MUTATION_TIMES": str(times)})
         if code not in (_PASSED, _FAILED):
             raise SystemExit(f"the tests cannot be run:\n{self.said[-4000:]}")
         timed: dict[str, tuple[bool, float]] = json.loads(times.read_text())
-        failed = tuple(name for name, (well, _) in timed.items() if not well)
-        if failed:
-            say(f"{len(failed)} tests fail or are skipped without a mutant, and are left out: {', '.join(failed[:5])}")
-        return self._reach(data, {name: seconds for name, (well, seconds) in timed.items() if well}, failed)
-
-    def _reach(self, data: Path, seconds: Mapping[str, float], failed: tuple[str, ...]) -> Reach:
-        names = tuple(seconds)
-        number = {name: place for place, name in enumerate(names)}
+        seconds = {name: seconds for name, (well, seconds) in timed.items() if well}
+        number = {name: place for place, name in enumerate(seconds)}
         measured = coverage.CoverageData(str(data))
         measured.read()
         lines: dict[str, dict[int, tuple[int, ...]]] = {}
         for file in measured.measured_files():
             found = lines.setdefault(str(Path(file).relative_to(self.root)), {})
             for line, contexts in measured.contexts_by_lineno(file).items():
-                tests = {context.rpartition("|")[0] for context in contexts}
-                found[line] = tuple(sorted(number[test] for test in tests if test in number))
-                if "" in contexts:  # it also runs while the module is imported
-                    found[0] = ()
-                    if not found[line]:
-                        del found[line]
-        return Reach(names, tuple(seconds.values()), lines, failed)
+                names = {context.rpartition("|")[0] for context in contexts}
+                tests_there = tuple(sorted(number[name] for name in names if name in number))
+                if tests_there:
+                    found[line] = tests_there
+        return Reach(
+            tuple(seconds), tuple(seconds.values()), lines, tuple(name for name, (well, _) in timed.items() if not well)
+        )
 
     def verdict(self, mutant: Mutant, reach: Reach) -> Verdict:
         """Whether a test notices a mutant."""
@@ -240,7 +230,7 @@ def _who_noticed(times: Path) -> str | None:
     return next((name for name, (well, _) in timed.items() if not well), None)
 
 
-def reach_of(tree: Tree, kept: Path, say: Callable[[str], None]) -> Reach:
+def reach_of(tree: Tree, kept: Path, jobs: int, say: Callable[[str], None]) -> Reach:
     """Which tests run which line, from `kept` where this state of the tree was looked at before."""
     file = kept / f"{tree.digest()}.json"
     if file.is_file():
@@ -248,12 +238,40 @@ def reach_of(tree: Tree, kept: Path, say: Callable[[str], None]) -> Reach:
         lines = {path: {int(line): tuple(tests) for line, tests in of.items()} for path, of in found["lines"].items()}
         return Reach(tuple(found["names"]), tuple(found["seconds"]), lines, tuple(found["failed"]))
     say("running the tests once, to see which line is run by which")
-    with folder() as inside:
-        reach = Copy(tree, inside).reach(say)
+    reach = _measured(tree, jobs)
+    if reach.failed:
+        named = ", ".join(reach.failed[:5])
+        say(f"{len(reach.failed)} tests fail or are skipped without a mutant, and are left out: {named}")
     kept.mkdir(parents=True, exist_ok=True)
     parts = {"names": reach.names, "seconds": reach.seconds, "lines": reach.lines, "failed": reach.failed}
     file.write_text(json.dumps(parts))
     return reach
+
+
+def _measured(tree: Tree, jobs: int) -> Reach:
+    """The tests by files, some at once, each part in a copy of its own."""
+    files = [str(path) for path in files_of(tree.root, tree.tests) if path.name.startswith("test_")]
+    files.sort(key=lambda name: (tree.root / name).stat().st_size, reverse=True)
+    parts = [part for number in range(jobs) if (part := files[number::jobs])]
+    with folder() as inside, ThreadPoolExecutor(len(parts)) as pool:
+        copies = [Copy(tree, inside / str(number)) for number in range(len(parts))]
+        return _together(list(pool.map(Copy.reach, copies, parts)))
+
+
+def _together(parts: Sequence[Reach]) -> Reach:
+    names: list[str] = []
+    seconds: list[float] = []
+    lines: dict[str, dict[int, tuple[int, ...]]] = {}
+    for part in parts:
+        first = len(names)
+        names += part.names
+        seconds += part.seconds
+        for path, found in part.lines.items():
+            there = lines.setdefault(path, {})
+            for line, tests in found.items():
+                there[line] = (*there.get(line, ()), *(first + test for test in tests))
+    failed = tuple(name for part in parts for name in part.failed)
+    return Reach(tuple(names), tuple(seconds), lines, failed)
 
 
 def verdicts(tree: Tree, mutants: Sequence[Mutant], reach: Reach, jobs: int) -> Iterator[Verdict]:
