@@ -16,7 +16,7 @@ def smaller(one, other):
     yield found
 """
 ASKED = """
-from prices import smaller
+from shop.prices import smaller
 
 def test_smaller():
     assert [*smaller(1, 2), *smaller(2, 1), *smaller(3, 3)] == [1, 1, 3]
@@ -95,16 +95,16 @@ def test_a_change_stays_within_its_node_also_behind_japanese() -> None:
 def test_a_change_that_tests_notice_is_killed_and_one_that_makes_no_difference_survives(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree" / "prices.py").write_text(PRICES)
+    (tmp_path / "tree" / "shop").mkdir(parents=True)
+    (tmp_path / "tree" / "shop" / "prices.py").write_text(PRICES)
     (tmp_path / "tree" / "test_prices.py").write_text(ASKED)
     told = ["--root", str(tmp_path / "tree"), "--kept", str(tmp_path / "kept"), "--jobs", "2", "--seed", "7"]
-    assert main([*told, "--sources", "prices.py", "--tests", "test_*.py"]) == 1
+    assert main([*told, "--sources", "shop", "--tests", "test_*.py"]) == 1
     said = capsys.readouterr().out
     assert said.startswith("2 mutants, seed 7\n")
     assert "1 tests fail or are skipped without a mutant, and are left out: test_prices.py::test_that_fails" in said
-    assert "prices.py:3: LtE to Gt: killed by test_prices.py::test_smaller\n" in said
-    assert "prices.py:3: LtE to Lt: SURVIVED 1 tests\n" in said
+    assert "shop/prices.py:3: LtE to Gt: killed by test_prices.py::test_smaller\n" in said
+    assert "shop/prices.py:3: LtE to Lt: SURVIVED 1 tests\n" in said
     assert "-    found = (other, one)[one <= other]\n+    found = (other, one)[(one < other)]\n" in said
     assert said.endswith("\n2 mutants (seed 7): 1 killed (0 of them by time), 1 survived: 50.0%; expected 90%\n")
-    assert (tmp_path / "tree" / "prices.py").read_text() == PRICES
+    assert (tmp_path / "tree" / "shop" / "prices.py").read_text() == PRICES

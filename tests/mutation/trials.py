@@ -167,7 +167,7 @@ class Copy:
     def reach(self, tests: Sequence[str]) -> Reach:
         """Run tests once, and see which line is run by which. Raises SystemExit where they cannot be run."""
         settings, data, times = self.files / "coveragerc", self.files / "coverage", self.files / "times"
-        sources = "\n".join(f"    {self.root / source}*" for source in self.tree.sources)
+        sources = "\n".join(f"    {self.root / source}\n    {self.root / source}/**" for source in self.tree.sources)
         settings.write_text(f"[run]\nconcurrency = thread\ninclude =\n{sources}\n")
         arguments = ["-p", "pytest_cov", "--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]
         code = self.run([*arguments, *tests], {"COVERAGE_FILE": str(data), "MUTATION_TIMES": str(times)})
