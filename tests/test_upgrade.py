@@ -20,6 +20,7 @@ from engine.verification import all_faults
 from tests.conftest import SiteMaker
 from tests.old_sites import REVISIONS, Held, restore
 from tests.old_sites.make import environment, export
+from tests.waiting import PATIENCE
 from web.bootstrap import Site
 from workflows.account_creation import ApplicationInput
 
@@ -66,7 +67,7 @@ class OldProcess:
         """Let it end, and see that it does so well."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        assert self._process.wait(60) == 0
+        assert self._process.wait(PATIENCE) == 0
 
 
 @dataclass

@@ -14,6 +14,7 @@ import pytest
 from engine.errors import DatabaseAway
 from engine.postgres import PostgresDatabase
 from engine.store import open_database
+from tests.waiting import PATIENCE
 
 
 class Relay:
@@ -80,12 +81,12 @@ def test_who_finds_no_connection_is_told_that_the_database_is_away(postgres_url:
     def hold() -> None:
         db.connection()
         held.set()
-        go_on.wait(60)
+        go_on.wait(PATIENCE)
         db.close()
 
     holder = Thread(target=hold)
     holder.start()
-    held.wait(60)
+    held.wait(PATIENCE)
     with pytest.raises(DatabaseAway):
         db.store().now()
     go_on.set()

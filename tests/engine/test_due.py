@@ -15,6 +15,7 @@ from engine.runtime import Engine
 from engine.store import SiteDatabase, open_database, to_db
 from engine.testing import Clock
 from engine.text import _
+from tests.waiting import PATIENCE
 from workflows.records import Throttle
 
 SECRET = b"a secret of the tests, long enough for everybody"
@@ -165,7 +166,7 @@ def test_what_another_worker_holds_is_left_to_it(postgres_url: str, clock: Clock
         engine.store.open(unit, numbers[0])
         worker = Thread(target=lambda: moved.append(engine.run_due(limit=4)))
         worker.start()
-        worker.join(30)
+        worker.join(PATIENCE)
     assert moved == [4]
     assert [engine.look(n).instance.state == "open" for n in numbers] == [True, False, False, False, False]
     assert engine.run_due() == 1

@@ -195,7 +195,7 @@ class Slow:
 
     def committed(self, committed: Committed) -> None:
         self.held.set()
-        self.told.wait(20)
+        self.told.wait(PATIENCE)
 
     def effects_put(self, unit: Unit, found: Instance) -> None:
         """Nothing is wanted of them."""
@@ -211,7 +211,7 @@ def test_what_a_commit_hands_over_as_it_stops_is_given_back(sqlite_url: str) -> 
         engine.observer = slow
         starting = Thread(target=lambda: engine.start("notify", "x:1", VISITOR))
         starting.start()
-        assert slow.held.wait(20)
+        assert slow.held.wait(PATIENCE)
         heartbeat.stop()
         with engine.store.reading() as unit:
             assert unit.rows("SELECT state, attempts FROM outbox") == [("leased", 1)]

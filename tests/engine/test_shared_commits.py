@@ -148,7 +148,11 @@ def test_who_wants_the_lock_for_itself_gets_its_turn_in_between(queue: Queue) ->
         until(lambda: len(waiting) == 2, "the queue")
         after = queue.pool.submit(queue.store.run, queue.write("after"))
         until(lambda: len(waiting) == 3, "the queue")
-    assert (before.result(20), between.result(20), after.result(20)) == ("before", ["before"], "after")
+    assert (before.result(PATIENCE), between.result(PATIENCE), after.result(PATIENCE)) == (
+        "before",
+        ["before"],
+        "after",
+    )
     assert queue.texts() == ["before", "alone", "after"]
 
 
@@ -163,7 +167,7 @@ def test_work_is_done_in_the_language_of_who_asked(queue: Queue) -> None:
         for number, language in enumerate(("en", "ja", "en"), 1):
             futures.append(queue.pool.submit(asked_in, language))
             until(lambda number=number: len(waiting) == number, "the queue")  # type: ignore[misc]
-    assert [future.result(20) for future in futures] == ["en", "ja", "en"]
+    assert [future.result(PATIENCE) for future in futures] == ["en", "ja", "en"]
 
 
 def test_who_waits_too_long_is_told_and_its_work_is_never_done() -> None:

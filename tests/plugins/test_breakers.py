@@ -21,7 +21,7 @@ from engine.plugins import SiteFacts
 from engine.testing import Clock
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.browser import add_customer
 from tests.web.members import Member, add_account, member
 from web.app import create_app
@@ -65,7 +65,7 @@ class Plugin:
     def __call__(self) -> str:
         self.asked += 1
         if self.hanging:
-            self._let_go.wait(60)
+            self._let_go.wait(PATIENCE)
         return "answer"
 
     def recover(self) -> None:
@@ -170,7 +170,7 @@ def test_who_finds_no_place_waits_for_one(plugin: Plugin) -> None:
     second: list[str] = []
     asking = Breaker("test", "the one who waits").begun(lambda: second.append(breaker.within(LONG, plugin)))
     plugin.recover()
-    asking.result(60)
+    asking.result(PATIENCE)
     assert (first.result(), second) == ("answer", ["answer"])
 
 

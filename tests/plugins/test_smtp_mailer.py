@@ -24,7 +24,7 @@ from engine.testing import configured
 from plugins.smtp_mailer import SmtpMailer
 from plugins.smtp_mailer.server import parse
 from tests.smtp_server import Certificate, MailServer
-from tests.waiting import with_more_time
+from tests.waiting import PATIENCE, with_more_time
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 LINK = "https://support.example.jp/a/3k9x0q7m5v1z8c6b4n2l0j9h8"
@@ -547,7 +547,7 @@ def test_server_is_greeted_with_a_proper_name(base_url: str, hostname: str | Non
         thread.start()
         config = SmtpMailer.Config(Secret(f"smtp://127.0.0.1:{listening.getsockname()[1]}"), hostname=hostname)
         SmtpMailer(config, replace(SITE, base_url=base_url)).send(MESSAGE, "k")
-        thread.join(10)
+        thread.join(PATIENCE)
     assert heard == [f"ehlo {said}\r\n".encode()]
 
 
@@ -565,5 +565,5 @@ def test_many_threads_share_one_mailer(server: MailServer) -> None:
 def test_server_is_free_for_others_after_each_fault(server: MailServer) -> None:
     server.drop = "before 250"
     mailer(server.url).send(MESSAGE, "k")
-    with smtplib.SMTP(server.host, server.port, local_hostname="test", timeout=10) as session:
+    with smtplib.SMTP(server.host, server.port, local_hostname="test", timeout=PATIENCE) as session:
         assert session.noop()[0] == 250

@@ -16,7 +16,7 @@ from release.source import ROOT, setting, tracked
 from tests.shipping.documented import commands
 from tests.shipping.installed import Installed
 from tests.smtp_server import MailServer
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.browser import EMAIL, NUMBER, SUBDOMAIN
 from tests.web.wire import WiredBrowser, free_port
 
@@ -120,7 +120,7 @@ def everything_that_pages_load(hanako: WiredBrowser) -> None:
     files = [name for name in tracked() if name.startswith("web/static/")]
     assert len(files) >= 7
     for name in files:
-        with urlopen(f"{hanako.client.address}{name.removeprefix('web')}", timeout=30) as answer:
+        with urlopen(f"{hanako.client.address}{name.removeprefix('web')}", timeout=PATIENCE) as answer:
             assert answer.read() == (ROOT / name).read_bytes(), name
     named = {tag.get("href") or tag.get("src") for tag in hanako.page.select("link[href], script[src], img[src]")}
     loaded = {path for path in named if "/static/" in path}

@@ -334,7 +334,7 @@ def test_a_heartbeat_stops_while_a_timer_plans_the_next_one(sqlite_url: str) -> 
     stopping.join(0.2)  # by then it waits for the timer
     assert stopping.is_alive()
     engine.go_on.set()
-    stopping.join(60)
+    stopping.join(PATIENCE)
     assert not stopping.is_alive()
     bench.close()
 
@@ -410,7 +410,7 @@ def test_a_heartbeat_stops_although_a_thread_clears_the_call_to_stop(sqlite_url:
     assert work.reached.wait(PATIENCE)
     stopping = threading.Thread(target=heart.stop, daemon=True)
     stopping.start()
-    stopping.join(60)
+    stopping.join(PATIENCE)
     assert not stopping.is_alive()
     bench.close()
 

@@ -26,7 +26,7 @@ from tests.trials.scale import repeatable, say, seed, trials
 from tests.trials.test_cluster import left, mailed_twice
 from tests.trials.test_crash import Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
 from tests.trials.test_race import Bench
-from tests.waiting import ends, until
+from tests.waiting import PATIENCE, ends, until
 
 LANES = 4
 LONG_LEASE = 600.0  # seconds; nobody takes over what a stop has left behind, so it is found
@@ -156,7 +156,7 @@ def test_it_stops_in_the_middle_of_work(
                     until(lambda: not site.db.execute_sql(mine).fetchall(), "the last lease to be given back")
             assert other.process.stdin is not None
             other.process.stdin.close()
-            assert other.process.wait(60) == 0
+            assert other.process.wait(PATIENCE) == 0
         if kind == "postgresql":
             rest = left(url)
             assert (rest.leased, rest.doing, rest.workers) == (0, 0, 0)

@@ -27,7 +27,7 @@ from tests.trials.crash_child import CUSTOMERS, SECRET, Request
 from tests.trials.scale import repeatable, say, seed, trials
 from tests.trials.test_cluster import left, mailed_twice
 from tests.trials.test_crash import Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.wire import free_port
 from workflows.account_creation import ACCOUNT_CREATION
 
@@ -67,7 +67,7 @@ class Told:
         heeded = self.heeds()
         self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(60)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGABRT)  # faulthandler says where each thread is
             time.sleep(1)
@@ -143,7 +143,7 @@ class Stage:
         began = time.monotonic()
         told = self.begin(command)
         try:
-            until(told.is_at_work, f"{command} to be at work", 60)
+            until(told.is_at_work, f"{command} to be at work")
         finally:
             took = time.monotonic() - began
             told.stop()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
+from tests.waiting import PATIENCE
 from tests.web.requests_on_the_wire import exchanged
 from web.serving import Limits, Server
 
@@ -32,7 +33,7 @@ class Recorder:
         self.asked.append(environ)
         self.bodies.append(environ["wsgi.input"].read())
         if path == "/slow":
-            self.go_on.wait(20)
+            self.go_on.wait(PATIENCE)
         if path == "/broken":
             raise RuntimeError("a fault of the application")
         if path == "/late":
@@ -77,7 +78,7 @@ class Caller:
         self.wire = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receives is not None:
             self.wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
-        self.wire.settimeout(20)
+        self.wire.settimeout(PATIENCE)
         self.wire.connect(address)
         self._host = b"%s:%d" % (address[0].encode(), address[1])
 

@@ -19,7 +19,7 @@ from engine import links
 from engine.errors import ConfigurationError
 from engine.testing import MemoryMailer
 from tests.conftest import SiteMaker
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.requests_on_the_wire import MALFORMED, REFUSALS, exchanged, statuses
 from tests.web.stalled import Stalled, kinds
 from tests.web.wire import free_port
@@ -135,7 +135,7 @@ def test_clients_that_stall_stop_neither_the_pages_nor_the_end(tmp_path: Path) -
     process = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
 
     def status(path: str) -> int:
-        connection = HTTPConnection(*address, timeout=20)
+        connection = HTTPConnection(*address, timeout=PATIENCE)
         with suppress(OSError):
             connection.request("GET", path)
             with connection.getresponse() as answer:

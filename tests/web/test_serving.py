@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.requests_on_the_wire import MALFORMED, REFUSALS, UNUSUAL, exchanged, statuses
 from tests.web.sockets import CLOSE, HEAD, LONG, Caller, Recorder, body_of, get, served
 
@@ -218,7 +218,7 @@ def test_client_waits_with_what_it_sends_until_what_it_sent_before_had_its_turn(
         sender.start()
         app.go_on.set()
         heard = b"".join(iter(lambda: caller.wire.recv(65536), b""))
-        sender.join(20)
+        sender.join(PATIENCE)
     assert statuses(heard) == [200] * (1 + 16 + 60 + 1)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.waiting import until
+from tests.waiting import PATIENCE, until, with_more_time
 from tests.web.requests_on_the_wire import exchanged, statuses
 from tests.web.sockets import CLOSE, LONGER, Caller, Recorder, get, served
 from tests.web.stalled import Kind, Stalled
@@ -77,37 +77,44 @@ def test_more_stalled_clients_than_threads_hold_nobody_up(app: Recorder, kind: K
             assert statuses(get(address)) == [200]
 
 
-SHORT = {"head_seconds": 0.2, "body_seconds": 0.2, "send_seconds": 0.2, "slowest": 1 << 30}
+def short(seconds: float) -> dict[str, float]:
+    return {"head_seconds": seconds, "body_seconds": seconds, "send_seconds": seconds, "slowest": 1 << 30}
 
 
 @pytest.mark.parametrize("place", range(3), ids=["idle", "slow headers", "slow bodies"])
 def test_who_goes_on_sending_slowly_is_cut_off_all_the_same(app: Recorder, place: int) -> None:
     """Time counts from the beginning: a byte now and then prolongs nothing."""
     kind = kinds_of("/")[place]
-    with served(app, **SHORT) as address, Caller(address) as caller:
-        caller.say(kind.begins)
-        caller.wire.settimeout(0.02)
-        heard = b""
 
-        def ended() -> bool:
-            nonlocal heard
-            try:
-                caller.wire.send(kind.goes_on)
-                piece = caller.wire.recv(4096)
-            except TimeoutError:
-                return False
-            except ConnectionError:
-                return True
-            heard += piece
-            return not piece
+    def heard_within(seconds: float) -> list[int]:
+        with served(app, **short(seconds)) as address, Caller(address) as caller:
+            caller.say(kind.begins)
+            caller.wire.settimeout(0.02)
+            heard = b""
 
-        until(ended, "the end of the connection")
-    assert statuses(heard) == ([408] if kind.begins else [])
+            def ended() -> bool:
+                nonlocal heard
+                try:
+                    caller.wire.send(kind.goes_on)
+                    piece = caller.wire.recv(4096)
+                except TimeoutError:
+                    return False
+                except ConnectionError:
+                    return True
+                heard += piece
+                return not piece
+
+            until(ended, "the end of the connection")
+        return statuses(heard)
+
+    told = [408] if kind.begins else []
+    # On a busy machine the time may be over before the first byte was sent, or the answer be lost in a reset.
+    assert with_more_time(heard_within, lambda heard: heard == told) == told
     assert app.asked == []
 
 
 def test_who_goes_on_reading_slowly_is_cut_off_all_the_same(app: Recorder) -> None:
-    with served(app, **SHORT) as address, Caller(address) as caller:
+    with served(app, **short(0.2)) as address, Caller(address) as caller:
         caller.say(b"GET /long HTTP/1.1\r\nHost: {host}\r\n\r\n")
 
         def cut_off() -> bool:
@@ -208,7 +215,7 @@ def test_stop_answers_what_was_asked_and_takes_nothing_more(app: Recorder) -> No
         assert asking.hear(b"/slow")
         assert queued.hear(b"/queued")
         assert begun.hear(b"/begun")
-        stopping.join(20)
+        stopping.join(PATIENCE)
         assert not stopping.is_alive()
     assert [asked["PATH_INFO"] for asked in app.asked] == ["/slow", "/queued", "/begun"]
 
@@ -231,7 +238,7 @@ def test_stop_waits_for_a_request_whose_client_has_gone(app: Recorder) -> None:
     stopping = Thread(target=server.stop)
     stopping.start()
     app.go_on.set()
-    stopping.join(20)
+    stopping.join(PATIENCE)
     assert not stopping.is_alive()
     assert done.is_set()
 
@@ -267,7 +274,7 @@ def test_address_that_is_taken_is_told_at_once() -> None:
 def test_ipv6_is_served(app: Recorder) -> None:
     server = Server(app, "::1", 0, threads=1)
     server.start()
-    with socket.create_connection(("::1", server.port), timeout=20) as wire:
+    with socket.create_connection(("::1", server.port), timeout=PATIENCE) as wire:
         wire.sendall(b"GET / HTTP/1.1\r\nHost: [::1]\r\n" + CLOSE)
         assert b" 200 OK" in wire.recv(4096)
     server.stop()
@@ -323,14 +330,14 @@ def test_any_number_of_clients_that_come_at_once_leaves_files_for_others() -> No
         assert child.stdout is not None
         address = ("127.0.0.1", int(child.stdout.readline()))
         for _ in range(400):
-            crowd.enter_context(socket.create_connection(address, timeout=20))
+            crowd.enter_context(socket.create_connection(address, timeout=PATIENCE))
         child.stdin.write("\n")
         child.stdin.flush()
         assert statuses(get(address)) == [200]
         child.stdin.write("\n")
         child.stdin.close()
         said = child.stdout.read().splitlines()
-        assert child.wait(60) == 0
+        assert child.wait(PATIENCE) == 0
     assert [line for line in said if "files may be open" not in line] == []
 
 

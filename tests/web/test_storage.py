@@ -24,6 +24,7 @@ from engine.storage import FULL, Storage, look
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.postgres import Postgres
+from tests.waiting import PATIENCE
 from web.app import create_app
 from web.readiness import Readiness
 
@@ -39,7 +40,9 @@ class Mounts:
 
     def _mount(self, *arguments: str, at: Path) -> Path:
         at.mkdir(exist_ok=True)
-        done = subprocess.run(["mount", *arguments, str(at)], capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(
+            ["mount", *arguments, str(at)], capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
         if done.returncode:
             pytest.skip(f"mounting needs root: {done.stderr.strip()}")
         self._made.append(at)
@@ -58,7 +61,7 @@ class Mounts:
 
     def undo(self) -> None:
         for at in self._made:
-            subprocess.run(["umount", "-l", str(at)], check=False, timeout=20)
+            subprocess.run(["umount", "-l", str(at)], check=False, timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -87,7 +90,13 @@ def doctor(url: str, folder: Path) -> subprocess.CompletedProcess[str]:
     }
     command = [sys.executable, "-m", "web", "doctor"]
     return subprocess.run(
-        command, cwd=Path(__file__).parents[2], env=environ, capture_output=True, text=True, check=False, timeout=100
+        command,
+        cwd=Path(__file__).parents[2],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 
@@ -182,14 +191,14 @@ def test_a_disk_that_becomes_read_only_is_not_ready(
     site = make_site(f"sqlite:///{disk / 'site.db'}", clock=clock, mailer=mailer)
     client = create_app(site).test_client()
     assert client.get("/readyz").status_code == 200
-    subprocess.run(["mount", "--bind", str(disk), str(disk)], check=True, timeout=20)
-    subprocess.run(["mount", "-o", "remount,ro,bind", str(disk)], check=True, timeout=20)
+    subprocess.run(["mount", "--bind", str(disk), str(disk)], check=True, timeout=PATIENCE)
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(disk)], check=True, timeout=PATIENCE)
     try:
         answer = create_app(site).test_client().get("/readyz")  # another process, which has not looked yet
         assert answer.status_code == 503
         assert json.loads(answer.text)["checks"]["storage"]["detail"] == "the database is read-only"
     finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True, timeout=20)
+        subprocess.run(["umount", "-l", str(disk)], check=True, timeout=PATIENCE)
         site.close()
 
 

@@ -12,6 +12,7 @@ from urllib.request import HTTPCookieProcessor, build_opener
 
 from bs4 import BeautifulSoup
 
+from tests.waiting import PATIENCE
 from tests.web.browser import Browser
 
 
@@ -36,7 +37,7 @@ class Wire:
 
     def _answer(self, path: str, data: bytes | None) -> Any:
         try:
-            response = self._opener.open(urljoin(self.address, path), data, timeout=30)
+            response = self._opener.open(urljoin(self.address, path), data, timeout=PATIENCE)
         except HTTPError as error:
             response = error
         with response:
