@@ -18,7 +18,7 @@ DOWNLOAD := $(BIN)/python -m pip --disable-pip-version-check download --quiet
 BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work migrations machine_step instructions web_pages population \
 	start_up patience input_costs slow_clients
 LARGE_BENCHMARKS := mass_expiry due_work
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 3 ] && echo 4 || echo $$((n + 1)))
+JOBS ?= 4
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
