@@ -319,11 +319,8 @@ def test_a_wrong_answer_in_a_delivery_is_an_incident_at_once(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (
-            TAKEN,
-            "delivered, but its event 'told' was refused: title_taken: A paper of this title was published before.",
-        ),
-        (True, "delivered, but its event 'told' was refused: RuleError: workflow 'asked' version 1, state 'waiting'"),
+        (TAKEN, "title_taken: A paper of this title was published before."),
+        (True, "RuleError: workflow 'asked' version 1, state 'waiting', the_rule (written at "),
     ],
 )
 def test_a_done_that_is_refused_is_an_incident_of_what_was_delivered(desk: Desk, answer: Any, said: str) -> None:
