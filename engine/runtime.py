@@ -655,7 +655,8 @@ class Engine:
         data = "{}"
         if way.keep and attempt.data is not None:
             values = without_secrets(attempt.data)
-            data = chain.canonical({name: values[name] for name in way.keep if name in values})
+            if isinstance(values, dict):
+                data = chain.canonical({name: values[name] for name in way.keep if name in values})
         lost = _pointless(workflow, source, target) if source in workflow.events else ()
         if attempt.completes is not None:
             self._complete_and_cancel(unit, found.id, attempt.completes, lost)
