@@ -25,6 +25,7 @@ from typing import Any
 import peewee as pw
 
 from engine import answers, chain, conflicts, deciding, links, machine, migration, move, resends, verification
+from engine.check.structure import refuse_unsound
 from engine.definition import (
     HOLDER,
     OPERATOR,
@@ -113,6 +114,8 @@ class Engine:
     `Attempt.site`. `operators` may act on instances of whatever workflow names no operators of its own (`operators`).
     `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
     and must not raise. `observer` watches what is done (`engine.observe`).
+
+    Raises InvalidDefinition where a definition, or two of them together, could not run: see `engine.check.structure`.
     """
 
     def __init__(
@@ -132,6 +135,8 @@ class Engine:
     ) -> None:
         self.db = db
         self.store = db.store(clock)
+        workflows = tuple(workflows)
+        refuse_unsound(workflows)
         self.workflows = {(workflow.name, workflow.version): workflow for workflow in workflows}
         self.newest = {name: self.workflows[name, version] for name, version in sorted(self.workflows)}
         self.chance = chance

@@ -2,7 +2,7 @@
 
 A definition is a graph, and most of what can be wrong with it can be seen without running it: an event that leads
 nowhere, a timer that a guard can refuse, a state that nothing ends (I6). What only follows from another problem is not
-reported again: a state that is not declared is one problem, not one more for everything behind it.
+reported again: a name that is misspelt is one problem, not one more for everything behind it (see `Graph`).
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 
 from engine.check.candidates import check_candidates
-from engine.check.containers import check_containers, with_tuples
-from engine.check.effects import check_done, check_effects
-from engine.check.graph import Graph
+from engine.check.effects import check_done, check_kinds, check_loops
+from engine.check.indexes import missing_indexes
+from engine.check.mailed_links import check_links
 from engine.check.mails import check_mails
 from engine.check.migrations import check_migrations
-from engine.check.names import check_names, check_verdict_names
-from engine.check.paths import check_paths, check_stuck
-from engine.check.problems import Problem, place, position
+from engine.check.names import check_events
+from engine.check.paths import check_done_refused, check_paths, check_stuck
+from engine.check.problems import Problem, position
 from engine.check.resends import check_resends
+from engine.check.structure import contradictions, definition_problems, refuse_unsound
 from engine.check.timers import check_timers
 from engine.check.titles import check_titles
 from engine.definition import Workflow
 from engine.text import LANGUAGES, Catalogue, catalogue
 
-__all__ = ["Problem", "check", "check_all"]
+__all__ = ["Problem", "check", "check_all", "missing_indexes", "refuse_unsound"]
 
 
 def check(
@@ -37,23 +38,28 @@ def check(
     """Every problem of one definition, in order of file and line; an empty list means that it is valid.
 
     `kinds` are the effect kinds that something can deliver; `languages` those in which mails are sent and titles shown.
+    Where a part is none, as a text in the place of a guard, only such problems are reported: what the rest means can
+    be said as soon as every part is one.
     """
     languages = tuple(languages)
-    problems = list(check_containers(workflow))
-    if problems:
-        workflow = with_tuples(workflow)
-    graph = Graph(workflow)
-    problems += check_names(workflow, graph)
-    problems += check_verdict_names(workflow)
-    problems += check_candidates(workflow)
-    problems += check_timers(workflow)
-    problems += check_resends(workflow, graph)
-    problems += check_paths(workflow, graph)
-    problems += check_stuck(workflow, graph)
-    problems += check_effects(workflow, kinds)
-    problems += check_done(workflow, graph)
-    problems += check_mails(workflow, languages)
-    problems += check_titles(workflow, languages, translations)
+    structure = definition_problems(workflow, kinds)
+    problems = list(structure.problems)
+    if structure.graph is not None:
+        workflow, graph = structure.graph.workflow, structure.graph
+        problems += check_events(workflow, graph)
+        problems += check_candidates(workflow)
+        problems += check_timers(workflow, graph)
+        problems += check_resends(workflow, graph)
+        problems += check_loops(workflow)
+        problems += check_kinds(workflow, kinds)
+        if graph.is_readable:
+            problems += check_paths(workflow, graph)
+            problems += check_stuck(workflow, graph)
+            problems += check_done(workflow, graph)
+            problems += check_done_refused(workflow, graph)
+            problems += check_links(workflow, graph)
+        problems += check_mails(workflow, languages)
+        problems += check_titles(workflow, languages, translations)
     return sorted(problems, key=position)
 
 
@@ -65,20 +71,13 @@ def check_all(
     translations: Catalogue = catalogue,
 ) -> list[Problem]:
     """Every problem of every definition, and of the definitions among each other."""
-    languages = tuple(languages)
-    problems: list[Problem] = []
-    first: dict[tuple[str, int], Workflow] = {}
+    workflows, languages = tuple(workflows), tuple(languages)
+    problems = contradictions(workflows)
     for workflow in workflows:
         problems += check(workflow, kinds=kinds, languages=languages, translations=translations)
-        other = first.setdefault((workflow.name, workflow.version), workflow)
-        if other is not workflow:
-            message = (
-                f'workflow "{workflow.name}" version {workflow.version} is already defined at {place(other.where)}; '
-                "a changed definition needs a version of its own"
-            )
-            problems.append(Problem(workflow.where, "DUPLICATE_WORKFLOW", message))
-    if any(workflow.migrates for workflow in first.values()):
-        whole = {key: with_tuples(workflow) for key, workflow in first.items()}
+    if any(workflow.migrates for workflow in workflows):
+        graphs = [graph for workflow in workflows if (graph := definition_problems(workflow).graph) is not None]
+        whole = {(graph.workflow.name, graph.workflow.version): graph.workflow for graph in graphs}
         for workflow in whole.values():
             problems += check_migrations(workflow, whole)
     return sorted(problems, key=position)

@@ -18,13 +18,15 @@ _TUPLES: Mapping[type, tuple[str, ...]] = {
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
     return tuple(value) if isinstance(value, tuple | list | set | frozenset) else (value,)
 
 
 def check_containers(workflow: Workflow) -> Iterator[Problem]:
     """Python takes `("requested")` for a string and would walk through its letters: say so instead."""
     for part in (workflow, workflow.start, *_as_tuple(workflow.states), *_as_tuple(workflow.transitions)):
-        for name in _TUPLES[type(part)]:
+        for name in _TUPLES.get(type(part), ()):
             value = getattr(part, name)
             if not isinstance(value, tuple):
                 message = (
@@ -38,7 +40,8 @@ def with_tuples(workflow: Workflow) -> Workflow:
     """The workflow as it was meant, so that everything else can be checked too."""
 
     def repaired(part: Any) -> Any:
-        return replace(part, **{name: _as_tuple(getattr(part, name)) for name in _TUPLES[type(part)]})
+        names = _TUPLES.get(type(part), ())
+        return replace(part, **{name: _as_tuple(getattr(part, name)) for name in names}) if names else part
 
     return replace(
         workflow,

@@ -3,24 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
 
 from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Transition, Workflow
 
+MOST_UNKNOWN = 50  # names of states that are not declared; with more, nothing is said of paths
+
 
 class Graph:
-    """The declared states and what leads from one to the next."""
+    """The declared states and what leads from one to the next.
+
+    What only follows from a name that is not declared is not reported again. So there are two readings: `generous`
+    lets such a name mean every state, for whoever says that there is no way; in `workflow` as it was written it means
+    none, for whoever says that there is one.
+    """
 
     def __init__(self, workflow: Workflow) -> None:
+        self.workflow = workflow
         self.states: dict[str, State] = {}
         for state in workflow.states:
             self.states.setdefault(state.name, state)
+        self.unknown = self._unknown()
         self.next: dict[str, list[str]] = {name: [] for name in self.states}
         self.previous: dict[str, list[str]] = {name: [] for name in self.states}
-        for transition in workflow.transitions:
+        for transition in self.generous.transitions:
             for source in transition.sources:
-                if source in self.states and transition.target in self.states:
-                    self.next[source].append(transition.target)
-                    self.previous[transition.target].append(source)
+                self.next[source].append(transition.target)
+                self.previous[transition.target].append(source)
+
+    def _unknown(self) -> dict[str, list[tuple[str, Start | Transition]]]:
+        """The names of states that are not declared, each with what is said of it and where, in order of writing."""
+        found: dict[str, list[tuple[str, Start | Transition]]] = {}
+        start = self.workflow.start
+        if start.state not in self.states:
+            found[start.state] = [("the workflow starts in state", start)]
+        for transition in self.workflow.transitions:
+            event = transition.event
+            for source in dict.fromkeys(transition.sources):
+                if source not in self.states:
+                    found.setdefault(source, []).append((f'transition "{event}" leads out of state', transition))
+            if transition.target not in self.states:
+                found.setdefault(transition.target, []).append((f'transition "{event}" leads to state', transition))
+        return found
+
+    @cached_property
+    def is_readable(self) -> bool:
+        """Whether so much is declared that something can be said of paths."""
+        return len(self.unknown) <= MOST_UNKNOWN
+
+    @cached_property
+    def generous(self) -> Workflow:
+        """The definition in which a name that is not declared means every state."""
+        if not self.unknown:
+            return self.workflow
+        inner = tuple(name for name, state in self.states.items() if not state.final) if self.is_readable else ()
+        everywhere = tuple(self.states) if self.is_readable else ()
+        transitions = []
+        for transition in self.workflow.transitions:
+            known = tuple(source for source in transition.sources if source in self.states)
+            sources = known if len(known) == len(transition.sources) else tuple(dict.fromkeys((*known, *inner)))
+            targets = (transition.target,) if transition.target in self.states else everywhere
+            if targets != (transition.target,) or sources != transition.sources:
+                transitions += [replace(transition, sources=sources, target=target) for target in targets]
+            else:
+                transitions.append(transition)
+        return replace(self.workflow, transitions=tuple(transitions))
+
+    @cached_property
+    def begin(self) -> tuple[str, ...]:
+        """Where an instance may begin."""
+        start = self.workflow.start.state
+        return (start,) if start in self.states else tuple(self.states)
+
+    @cached_property
+    def handled(self) -> frozenset[str]:
+        """The events that some transition has."""
+        return frozenset(transition.event for transition in self.workflow.transitions)
+
+    def entered(self) -> Iterator[tuple[Effect, str]]:
+        """Every effect with each state that may be entered when it is made."""
+        for effect in self.workflow.start.effects:
+            for name in self.begin:
+                yield effect, name
+        for transition in self.generous.transitions:
+            for effect in transition.effects:
+                yield effect, transition.target
 
 
 def reach(begin: Iterable[str], edges: Mapping[str, list[str]]) -> set[str]:
@@ -42,15 +110,6 @@ def open_to_system(transition: Transition) -> bool:
 def asked(workflow: Workflow) -> tuple[Start | Transition, ...]:
     """Everything that has a permission and guards."""
     return (workflow.start, *workflow.transitions)
-
-
-def entered_with(workflow: Workflow) -> Iterator[tuple[Effect, str]]:
-    """Every effect with the state that is entered when it is made."""
-    for effect in workflow.start.effects:
-        yield effect, workflow.start.state
-    for transition in workflow.transitions:
-        for effect in transition.effects:
-            yield effect, transition.target
 
 
 def written_effects(workflow: Workflow) -> list[Effect]:

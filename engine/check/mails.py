@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, TemplateSyntaxError
 
 from engine.check.graph import written_effects
+from engine.check.names import nearest
 from engine.check.problems import Problem
 from engine.definition import Location, Workflow
 
@@ -18,16 +19,24 @@ _TEMPLATES = Environment(autoescape=True)
 
 
 def check_mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Problem]:
+    """Each file that is missing is a problem; where none of a mail's is there, its name is."""
     mails = {effect.name: effect for effect in reversed(written_effects(workflow)) if effect.kind == "mail"}
     for effect in mails.values():
-        for language in languages:
-            for suffix in ("txt", "html"):
-                path = workflow.home / "mail" / f"{effect.name}.{language}.{suffix}"
-                if path.is_file():
-                    yield from _template(path)
-                else:
-                    message = f'mail "{effect.name}" has no template "{path.name}"; expected the file {path}'
-                    yield Problem(effect.where, "MISSING_MAIL_TEMPLATE", message)
+        folder = workflow.home / "mail"
+        names = [f"{effect.name}.{language}.{suffix}" for language in languages for suffix in ("txt", "html")]
+        there = [folder / name for name in names if (folder / name).is_file()]
+        for path in there:
+            yield from _template(path)
+        if names and not there:
+            known = {path.name.split(".")[0] for path in folder.glob("*.txt")}
+            message = f'mail "{effect.name}" has no template{nearest(effect.name, sorted(known))}'
+            message += f"; expected {folder / names[0]} and {len(names) - 1} more"
+            yield Problem(effect.where, "MISSING_MAIL_TEMPLATE", message)
+            continue
+        for name in names:
+            if folder / name not in there:
+                message = f'mail "{effect.name}" has no template "{name}"; expected the file {folder / name}'
+                yield Problem(effect.where, "MISSING_MAIL_TEMPLATE", message)
 
 
 def _template(path: Path) -> Iterator[Problem]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 
-from engine.check.graph import Graph, asked
+from engine.check.graph import Graph, asked, written_effects
 from engine.check.problems import Problem, place
 from engine.definition import Guard, Location, Permission, Workflow
 from engine.rules import is_lambda, is_nameable, rule_name, same_rule, written_function
@@ -13,31 +14,74 @@ _LISTED = 20
 
 
 def check_names(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    declared = ", ".join(f'"{name}"' for name in list(graph.states)[:_LISTED]) or "none"
-    if len(graph.states) > _LISTED:
-        declared += ", …"
-
-    def unknown(where: Location, what: str, name: str) -> Problem:
-        return Problem(where, "UNKNOWN_STATE", f'{what} "{name}", which is not declared; declared are {declared}')
-
+    """States that are declared twice or not at all: each name is one problem, however often it is used."""
     for state in workflow.states:
         first = graph.states[state.name]
         if first is not state:
             yield Problem(
                 state.where, "DUPLICATE_STATE", f'state "{state.name}" is already declared at {place(first.where)}'
             )
-    if workflow.start.state not in graph.states:
-        yield unknown(workflow.start.where, "the workflow starts in state", workflow.start.state)
     for transition in workflow.transitions:
-        event = transition.event
         if not transition.sources:
-            message = f'transition "{event}" has no source and can never be taken; name the states that it leads out of'
+            message = (
+                f'transition "{transition.event}" has no source and can never be taken; '
+                "name the states that it leads out of"
+            )
             yield Problem(transition.where, "NO_SOURCE", message)
-        for source in dict.fromkeys(transition.sources):
-            if source not in graph.states:
-                yield unknown(transition.where, f'transition "{event}" leads out of state', source)
-        if transition.target not in graph.states:
-            yield unknown(transition.where, f'transition "{event}" leads to state', transition.target)
+    used = {workflow.start.state} | {
+        name for transition in workflow.transitions for name in (*transition.sources, transition.target)
+    }
+    unused = [name for name in graph.states if name not in used]
+    for name, uses in graph.unknown.items():
+        meant = get_close_matches(name, unused, 1)
+        if meant:  # the declaration is what was misspelt: everything else agrees
+            unused.remove(meant[0])
+            message = (
+                f'state "{meant[0]}" is named nowhere else, and "{name}" ({place(uses[0][1].where)}) is not declared: '
+                "one of the two is misspelt"
+            )
+            yield Problem(graph.states[meant[0]].where, "UNKNOWN_STATE", message)
+            continue
+        what, part = uses[0]
+        message = f'{what} "{name}", which is not declared{nearest(name, graph.states)}'
+        if len(uses) > 1:
+            message += f"; so does what stands at {', '.join(str(place(other.where)) for _, other in uses[1:_LISTED])}"
+        yield Problem(part.where, "UNKNOWN_STATE", message)
+
+
+def check_events(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
+    """Events that timers and effects fire and no transition has: each name is one problem."""
+    fired: dict[str, list[tuple[Location, str, str]]] = {}
+    for effect in written_effects(workflow):
+        if effect.done is not None and effect.done not in graph.handled:
+            what = f'effect "{effect.name}" fires "{effect.done}" when done'
+            fired.setdefault(effect.done, []).append((effect.where, "UNKNOWN_EVENT", what))
+    for state in workflow.states:
+        if state.final:
+            continue
+        for timer in state.timers:
+            if timer.event not in graph.handled:
+                what = f'timer "{timer.event}" of state "{state.name}" fires an event that does not lead out of it'
+                fired.setdefault(timer.event, []).append((timer.where, "TIMER_EVENT_UNHANDLED", what))
+    for event, uses in fired.items():
+        where, code, what = min(uses, key=lambda use: (use[0].file, use[0].line))
+        message = f'{what}: no transition has the event "{event}"{nearest(event, graph.handled)}'
+        yield Problem(where, code, message)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What was probably meant, or all that there is."""
+    known = list(known)
+    meant = get_close_matches(name, known, 1)
+    if meant:
+        return f'; did you mean "{meant[0]}"? Declared are {listed(known)}'
+    return f"; declared are {listed(known)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a sentence holds them, not all of very many."""
+    names = list(names)
+    return (", ".join(f'"{name}"' for name in names[:_LISTED]) or "none") + (", …" if len(names) > _LISTED else "")
 
 
 def check_verdict_names(workflow: Workflow) -> Iterator[Problem]:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.check.graph import Graph, entered_with, reach
+from engine.check.graph import Graph, open_to_system, reach
 from engine.check.problems import Problem
-from engine.definition import SYSTEM, Transition, Workflow
+from engine.definition import SYSTEM, Effect, Transition, Workflow
+from engine.resends import guards_of
+from engine.rules import rule_name
 
 
 def check_paths(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
+    """States without a path from the start or to an end."""
     final = {name for name, state in graph.states.items() if state.final}
-    leaving = {source for transition in workflow.transitions for source in transition.sources}
-    begins = workflow.start.state in graph.states
-    reachable = reach((workflow.start.state,), graph.next)
+    leaving = {source for transition in graph.generous.transitions for source in transition.sources}
+    reachable = reach(graph.begin, graph.next)
     ending = reach(final, graph.previous)
     if not final:
         message = f'workflow "{workflow.name}" has no final state; expected at least one with final=True'
         yield Problem(workflow.where, "NO_FINAL_STATE", message)
     for name, state in graph.states.items():
-        if begins and name not in reachable:
+        if name not in reachable:
             message = f'no path leads from the start "{workflow.start.state}" to state "{name}"'
             yield Problem(state.where, "UNREACHABLE_STATE", message)
         if name not in final and name not in leaving:
@@ -39,30 +41,70 @@ def check_paths(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 def check_stuck(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
     """What only the system may end, a timer of the state or an effect that can be pending there must end (I6)."""
-    pending: dict[str, set[str]] = {}
-    for effect, entered in entered_with(workflow):
-        if effect.done is not None:
-            pending.setdefault(effect.done, set()).add(entered)
-    reached: dict[str, set[str]] = {}
+    for name in graph.states:
+        ways = ways_out(graph.generous, name)
+        if graph.states[name].final or not ways or any(w.allow != SYSTEM for leaving in ways.values() for w in leaving):
+            continue
+        if any(timer.event in ways or timer.event not in graph.handled for timer in graph.states[name].timers):
+            continue
+        if any(effect.done in ways or effect.done not in graph.handled for effect in pending_effects(graph, name)):
+            continue
+        events = ", ".join(f'"{event}"' for event in ways)
+        message = (
+            f'state "{name}" is left by the system alone ({events}), and nothing fires that; '
+            "expected a timer of the state, an effect with done, or an event for a person"
+        )
+        yield Problem(graph.states[name].where, "STUCK_STATE", message)
+
+
+def check_done_refused(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
+    """An effect is delivered once: where a guard or an index refuses its `done`, something else must end the state."""
+    reported: set[int] = set()
     for name, state in graph.states.items():
-        ways: dict[str, list[Transition]] = {}
-        for event in workflow.events[name]:
-            leaving = [transition for transition in workflow.outgoing[name, event] if transition.target != name]
-            if leaving:
-                ways[event] = leaving
-        if state.final or not ways:
+        ways = ways_out(graph.generous, name)
+        if state.final or any(w.allow != SYSTEM for leaving in ways.values() for w in leaving):
             continue
-        if any(transition.allow != SYSTEM for leaving in ways.values() for transition in leaving):
+        if any(timer.event in ways or timer.event not in graph.handled for timer in state.timers):
             continue
-        if any(timer.event in ways for timer in state.timers):
+        waiting = pending_effects(graph, name)
+        sure = [effect for effect in waiting if effect.done not in graph.handled or not _refusals(graph, name, effect)]
+        if sure:
             continue
-        for event in ways:
-            if event in pending and event not in reached:
-                reached[event] = reach(pending[event], graph.next)
-        if not any(name in reached.get(event, ()) for event in ways):
-            events = ", ".join(f'"{event}"' for event in ways)
-            message = (
-                f'state "{name}" is left by the system alone ({events}), and nothing fires that; '
-                "expected a timer of the state, an effect with done, or an event for a person"
-            )
-            yield Problem(state.where, "STUCK_STATE", message)
+        for effect in waiting:
+            if effect.done in ways and id(effect) not in reported:
+                reported.add(id(effect))
+                message = (
+                    f'effect "{effect.name}" fires "{effect.done}" when done, which {_refusals(graph, name, effect)} '
+                    f'may refuse in state "{name}", and nothing else leads out of it; expected a last transition that '
+                    "nothing can refuse, a timer, or an event for a person"
+                )
+                yield Problem(effect.where, "DONE_MAY_BE_REFUSED", message)
+
+
+def _refusals(graph: Graph, state: str, effect: Effect) -> str:
+    """What may refuse the `done` of an effect in every way that it could take; empty where it leads out for sure."""
+    candidates = graph.generous.outgoing.get((state, effect.done or ""), ())
+    permitted = [way for way in candidates if open_to_system(way)]
+    if not permitted or any(not guards_of(way) and not way.conflicts and way.target != state for way in permitted):
+        return "" if permitted else "its permission"
+    guards = [f'guard "{rule_name(guard)}"' for guard in guards_of(permitted[-1])]
+    indexes = [f'the unique index "{conflict.index}"' for conflict in permitted[-1].conflicts]
+    return " or ".join(guards + indexes) or "that it leads back"
+
+
+def ways_out(workflow: Workflow, state: str) -> dict[str, list[Transition]]:
+    """The transitions that lead from a state to another one, by event."""
+    ways: dict[str, list[Transition]] = {}
+    for event in workflow.events[state]:
+        leaving = [transition for transition in workflow.outgoing[state, event] if transition.target != state]
+        if leaving:
+            ways[event] = leaving
+    return ways
+
+
+def pending_effects(graph: Graph, state: str) -> list[Effect]:
+    """The effects with `done` that may still be under way in a state."""
+    before = reach((state,), graph.previous)
+    return list(
+        {id(effect): effect for effect, entered in graph.entered() if effect.done and entered in before}.values()
+    )

@@ -65,6 +65,8 @@ def _corrections(workflow: Workflow, transition: Transition, resend: Resend, wha
     if not role:
         return
     recipient = workflow.recipients.get(role)
+    if recipient is None and any(role == effect.to for effect in workflow.all_effects()):
+        return  # a mail goes there too, see `check_effects`
     if recipient is None:
         recipients = ", ".join(f'"{name}"' for name in sorted(workflow.recipients)) or "none"
         message = f'{what} corrects the address of "{role}", which is not a recipient; recipients are {recipients}'

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.check.graph import open_to_system
+from engine.check.graph import Graph, open_to_system
 from engine.check.problems import Problem, place
-from engine.definition import Location, Workflow
+from engine.definition import Location, State, Timer, Transition, Workflow
 from engine.resends import guards_of
-from engine.rules import rule_name
+from engine.rules import rule_name, same_rule
 
 
-def check_timers(workflow: Workflow) -> Iterator[Problem]:
-    """A due timer wins (I3), so nothing may be able to say no to it."""
+def check_timers(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
+    """A due timer wins (I3), so nothing may be able to say no to it, and nothing may always come before it."""
     for state in workflow.states:
         first: dict[str, Location] = {}
         for timer in state.timers:
@@ -35,16 +35,69 @@ def check_timers(workflow: Workflow) -> Iterator[Problem]:
                 message = f"{what} would end a final state; remove the timer, or final=True from the state"
                 yield Problem(timer.where, "FINAL_HAS_EXIT", message)
                 continue
-            candidates = workflow.outgoing.get((state.name, timer.event), ())
-            permitted = [transition for transition in candidates if open_to_system(transition)]
-            if not candidates:
-                message = f'{what} fires an event that does not lead out of it; expected a transition "{timer.event}"'
-                yield Problem(timer.where, "TIMER_EVENT_UNHANDLED", message + f' from "{state.name}"')
-            elif not permitted:
-                holder = candidates[-1].allow.name
-                message = f'{what} is always refused: its event is for "{holder}"; expected a transition for the system'
-                yield Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
-            elif refusing := guards_of(permitted[-1]):
-                guards = ", ".join(f'"{rule_name(guard)}"' for guard in refusing)
-                message = f"{what} may be refused by guard {guards}; expected a last transition without guards"
-                yield Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
+            refused = _refused(workflow, graph, state, timer)
+            if refused is not None:
+                yield refused
+                continue
+            earlier = next((other for other in state.timers if _precedes(workflow, state, other, timer)), None)
+            if earlier is not None:
+                message = (
+                    f'{what} never fires: timer "{earlier.event}" at {place(earlier.where)} is due no later and always '
+                    "leads out of the state; remove one of them, or make this one the earlier"
+                )
+                yield Problem(timer.where, "TIMER_NEVER_FIRES", message)
+
+
+def _refused(workflow: Workflow, graph: Graph, state: State, timer: Timer) -> Problem | None:
+    """What may say no to a timer whose event some transition has."""
+    what = f'timer "{timer.event}" of state "{state.name}"'
+    if timer.event not in graph.handled:
+        return None  # which is a problem of its own, see `check_events`
+    generous = graph.generous.outgoing.get((state.name, timer.event), ())
+    last = next((way for way in generous if open_to_system(way) and not guards_of(way)), None)
+    if last is not None and not last.conflicts:
+        return None
+    if last is not None:
+        indexes = ", ".join(f'"{conflict.index}"' for conflict in last.conflicts)
+        message = f"{what} may be refused by the unique index {indexes}; expected a last transition that meets none"
+        return Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
+    candidates = workflow.outgoing.get((state.name, timer.event), ())
+    permitted = [transition for transition in candidates if open_to_system(transition)]
+    if not candidates:
+        message = f'{what} fires an event that does not lead out of it; expected a transition "{timer.event}"'
+        return Problem(timer.where, "TIMER_EVENT_UNHANDLED", message + f' from "{state.name}"')
+    if not permitted:
+        holder = candidates[-1].allow.name
+        message = f'{what} is always refused: its event is for "{holder}"; expected a transition for the system'
+        return Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
+    guards = ", ".join(f'"{rule_name(guard)}"' for guard in guards_of(permitted[-1]))
+    message = f"{what} may be refused by guard {guards}; expected a last transition without guards"
+    return Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
+
+
+def _precedes(workflow: Workflow, state: State, earlier: Timer, later: Timer) -> bool:
+    """Whether `earlier` is always due before `later`, or with it and written first, and always ends the state."""
+    if earlier is later or earlier.event == later.event:
+        return False
+    if earlier.after is not None and later.after is not None and earlier.at is None and later.at is None:
+        difference = (later.after - earlier.after).total_seconds()
+    elif earlier.at is not None and later.at is not None and same_rule(earlier.at, later.at):
+        difference = 0.0
+    else:
+        return False
+    order = state.timers.index(earlier) < state.timers.index(later)
+    return (difference > 0 or (difference == 0 and order)) and _always_leaves(
+        state, workflow.outgoing.get((state.name, earlier.event), ())
+    )
+
+
+def _always_leaves(state: State, candidates: tuple[Transition, ...]) -> bool:
+    """Whether the system, which tries these in order, leaves the state by one of them whatever guards say."""
+    for transition in candidates:
+        if not open_to_system(transition):
+            continue
+        if transition.target == state.name:
+            return False
+        if not guards_of(transition):
+            return True
+    return False
