@@ -41,7 +41,7 @@ WRONG_TYPE, NOT_CALLABLE, BAD_NAME, BAD_VERSION = "WRONG_TYPE", "NOT_CALLABLE", 
 SHAPELESS = frozenset({WRONG_TYPE, NOT_CALLABLE, BAD_NAME})
 
 RESERVED_EVENTS = frozenset({"start", "migrate", "key.lost"})
-RESERVED_PREFIXES = ("incident.", "timer.", "pause.", "key.")
+RESERVED_PREFIXES = ("incident.", "timer.", "pause.", "key.", "cure.")
 
 _NAME, _KIND, _VERSION = 64, 32, 2**31 - 1  # what the columns hold, see migration 0001
 _LONGEST = timedelta(days=36525)
