@@ -67,30 +67,27 @@ def _called_with(arguments: int) -> _Field:
 
 
 _RULE, _TEXT = _called_with(1), _one(str, expected="a text")
-_TITLE = _one(Text, type(None), expected='_("…") or None')
 _FLAG = _one(bool, expected="True or False")
 _RECIPIENT = _one(Recipient, expected="a Recipient")
 _DELAY = _one(timedelta, expected="a timedelta")
 
-# What a field of one value takes; those of tuples are in `_MEMBERS`.
+# What a field of one value takes; those of tuples are in `_MEMBERS`; titles belong to `titles`.
 _FIELDS: Mapping[type, Mapping[str, _Field]] = {
     Workflow: {
         "name": _TEXT,
         "version": _Field(lambda value: type(value) is int, "a whole number"),
         "start": _one(Start, expected="a Start"),
-        "title": _TITLE,
         "recipients": _one(Mapping, expected="a mapping of names to recipients"),
         "mail_context": _called_with(2),
         "link": _TEXT,
         "operators": _one(Permission, expected="a Permission"),
     },
     Start: {"state": _TEXT, "allow": _one(Permission, expected="a Permission")},
-    State: {"name": _TEXT, "title": _TITLE, "final": _FLAG},
+    State: {"name": _TEXT, "final": _FLAG},
     Transition: {
         "event": _TEXT,
         "target": _TEXT,
         "allow": _one(Permission, expected="a Permission"),
-        "title": _TITLE,
         "renew_link": _FLAG,
         "resend": _one(Resend, expected="a Resend"),
     },
@@ -105,7 +102,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "retry": _one(Retry, expected="a Retry"),
         "figures": _RULE,
     },
-    Permission: {"name": _TEXT, "title": _one(Text, expected='_("…")'), "holds": _RULE},
+    Permission: {"name": _TEXT, "holds": _RULE},
     Conflict: {
         "table": _TEXT,
         "columns": _one(tuple, expected="a tuple"),

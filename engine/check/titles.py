@@ -14,18 +14,22 @@ _JAPANESE = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u
 
 
 def check_titles(workflow: Workflow, languages: tuple[str, ...], translations: Catalogue) -> Iterator[Problem]:
-    titles: list[tuple[Location, str, Text | None]] = [(workflow.where, f'workflow "{workflow.name}"', workflow.title)]
+    titles: list[tuple[Location, str, object]] = [(workflow.where, f'workflow "{workflow.name}"', workflow.title)]
     titles += [(state.where, f'state "{state.name}"', state.title) for state in workflow.states]
     titles += [
         (t.where, f'transition "{t.event}"', t.title) for t in workflow.transitions if t.title or t.allow != SYSTEM
     ]
     for where, what, title in titles:
-        if title is None or not title.msgid.strip():
+        if isinstance(title, Text | None) and (title is None or not title.msgid.strip()):
             yield Problem(where, "MISSING_TITLE", f'{what} has no title; expected title=_("…"), which people will read')
     for part in asked(workflow):
         titles.append((part.where, f'permission "{part.allow.name}"', part.allow.title))
     seen: set[tuple[str, str]] = set()
-    for where, what, title in titles:
+    for where, what, title in dict.fromkeys(titles):
+        if not isinstance(title, Text | None):
+            yield Problem(
+                where, "WRONG_TYPE", f'title of {what} is {title!r}; expected _("…"), which can be translated'
+            )
         for text in _texts(title):
             for language in languages:
                 if language == DEFAULT_LANGUAGE or (text, language) in seen or not _JAPANESE.search(text):

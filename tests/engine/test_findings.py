@@ -335,11 +335,8 @@ TEXT: Any = "text"
         minimal(transitions=(Transition("go", ("open",), NONE, ANYONE, _("Go")),)),
         minimal(transitions=(Transition(NONE, ("open",), "closed", ANYONE, _("Go")),)),
         minimal(transitions=(Transition("go", (NONE,), "closed", ANYONE, _("Go")),)),
-        minimal(transitions=(Transition("go", ("open",), "closed", ANYONE, TEXT),)),
-        minimal(transitions=(Transition("go", ("open",), "closed", Permission("p", TEXT, address_is_free), _("Go")),)),
         minimal(transitions=(NONE,)),
         minimal(states=(TEXT,)),
-        minimal(states=(State("more", TEXT, final=True),)),
         replace(minimal(), start=TEXT),
         minimal(start=Start(NONE)),
         minimal(start=Start("open", allow=NONE)),
@@ -353,7 +350,6 @@ TEXT: Any = "text"
         minimal(mail_context=TEXT),
         replace(minimal(), version=TEXT),
         replace(minimal(), version=True),
-        replace(minimal(), title=TEXT),
         replace(minimal(), states=(State("open", _("O"), timers=(Timer("close", 5),)), minimal().states[1])),  # type: ignore[arg-type]
         replace(minimal(), states=(State("open", _("O"), timers=(Timer("close", at=TEXT),)), minimal().states[1])),
         replace(minimal(), states=(State("open", _("O"), final=NONE), minimal().states[1])),
@@ -364,6 +360,24 @@ def test_a_part_that_is_none_is_one_problem_and_nothing_runs_on_it(wrong: Workfl
     assert [problem.code in ("WRONG_TYPE", "NOT_CALLABLE") for problem in found] == [True], found
     with pytest.raises(InvalidDefinition, match=r"WRONG_TYPE|NOT_CALLABLE"):
         Engine(open_database(sqlite_url), [wrong], secret=SECRET)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        minimal(transitions=(Transition("go", ("open",), "closed", ANYONE, TEXT),)),
+        minimal(transitions=(way("go", "open", "closed", Permission("p", TEXT, address_is_free)),)),
+        minimal(
+            states=(State("more", TEXT),), transitions=(way("a", "open", "more"), way("b", "more", "closed", ANYONE))
+        ),
+        replace(minimal(), title=TEXT),
+    ],
+)
+def test_a_title_that_cannot_be_translated_is_a_problem_of_the_definition_and_none_of_an_engine(
+    wrong: Workflow, sqlite_url: str
+) -> None:
+    assert codes(wrong) == ["WRONG_TYPE"]
+    Engine(open_database(sqlite_url), [wrong], secret=SECRET)
 
 
 @pytest.mark.parametrize("version", [0, -1, 2**31])
