@@ -7,22 +7,14 @@ from collections.abc import Iterator
 from engine.check.graph import Graph, asked
 from engine.check.names import listed
 from engine.check.problems import Problem
-from engine.definition import HOLDER, LINK_HOLDER, Effect, Permission, Start, Transition, Workflow
-
-
-def role_of(permission: Permission) -> str | None:
-    """The role whose mailed link a permission asks for, see `link_holder`; None where it asks for none."""
-    if permission.name == LINK_HOLDER.name:
-        return HOLDER
-    kind, _colon, role = permission.name.partition(":")
-    return role if kind == LINK_HOLDER.name and role else None
+from engine.definition import Effect, Start, Transition, Workflow, link_role
 
 
 def check_links(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
     """Whoever may act by a mailed link must have been mailed one: each role is one problem."""
     wanted: dict[str, list[Start | Transition]] = {}
     for way in asked(workflow):
-        role = role_of(way.allow)
+        role = link_role(way.allow)
         if role is not None:
             wanted.setdefault(role, []).append(way)
     if not wanted:

@@ -25,11 +25,11 @@ def check_titles(workflow: Workflow, languages: tuple[str, ...], translations: C
     for part in asked(workflow):
         titles.append((part.where, f'permission "{part.allow.name}"', part.allow.title))
     seen: set[tuple[str, str]] = set()
-    for where, what, title in dict.fromkeys(titles):
-        if not isinstance(title, Text | None):
-            yield Problem(
-                where, "WRONG_TYPE", f'title of {what} is {title!r}; expected _("…"), which can be translated'
-            )
+    told: set[str] = set()
+    for where, what, title in titles:
+        if not isinstance(title, Text | None) and what not in told:
+            told.add(what)
+            yield Problem(where, "WRONG_TYPE", f'title of {what} is {title!r}; expected _("…"), a translated text')
         for text in _texts(title):
             for language in languages:
                 if language == DEFAULT_LANGUAGE or (text, language) in seen or not _JAPANESE.search(text):
