@@ -126,6 +126,16 @@ class BusinessCalendar:
             day = self.first_working_day(day + timedelta(days=1))
         return self._at(day, self.closes)
 
+    def after_opening_hours(self, now: datetime, hours: timedelta) -> datetime:
+        """When somebody has answered for `hours` since `now` (aware), nights and days off left out. Aware, in UTC."""
+        begin, left = self.next_opening(now), hours
+        while True:
+            end = self._at(begin.astimezone(self.zone).date(), self.closes)
+            if left <= end - begin:
+                return begin + left
+            left -= end - begin
+            begin = self.next_opening(end)
+
     def midnight(self, day: date) -> datetime:
         """When `day` begins where the company is. Aware, in UTC."""
         return self._at(day, time(0, 0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from engine.text import Text, _
 if TYPE_CHECKING:
     from engine.migration import Migration
     from engine.resends import Resent
+    from engine.waits import Wait
 
 _OWN_FRAMES = (__file__, "<string>")
 _MICROSECOND = timedelta(microseconds=1)
@@ -344,12 +345,13 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is true between two events."""
+    """What is true between two events. `wait` says what happens while it waits for a person, see `engine.waits`."""
 
     name: str
     title: Text | None = None
     timers: tuple[Timer, ...] = ()
     final: bool = False
+    wait: Wait | None = None
     where: Location = _written()
 
 
@@ -424,6 +426,25 @@ class Transition:
     where: Location = _written()
 
 
+def _with_waits(
+    states: tuple[State, ...], transitions: tuple[Transition, ...]
+) -> tuple[tuple[State, ...], tuple[Transition, ...]]:
+    """States and transitions with the parts that waits mean; those that are there already stay as they are."""
+    found, ways = list(states), list(transitions)
+    for position, state in enumerate(states):
+        wait: Any = getattr(state, "wait", None)
+        if not hasattr(wait, "parts") or state.final or not isinstance(state.timers, tuple):
+            continue  # none, or what `check` reports
+        timers = list(state.timers)
+        for timer, transition in wait.parts(state.name):
+            if timer not in timers:
+                timers.append(timer)
+            if transition not in ways:
+                ways.append(transition)
+        found[position] = replace(state, timers=tuple(timers))
+    return tuple(found), tuple(ways)
+
+
 @dataclass(frozen=True, eq=False)
 class Workflow:
     """A procedure: its states, what leads from one to the next, and what follows from it.
@@ -448,6 +469,13 @@ class Workflow:
     operators: Permission | None = None
     migrates: tuple[Migration, ...] = ()
     where: Location = _written()
+
+    def __post_init__(self) -> None:
+        """Write out what states say of their waits: from here on it is timers and transitions like any other."""
+        if isinstance(self.states, tuple) and isinstance(self.transitions, tuple):
+            states, transitions = _with_waits(self.states, self.transitions)
+            object.__setattr__(self, "states", states)
+            object.__setattr__(self, "transitions", transitions)
 
     def __repr__(self) -> str:
         return f"<Workflow {self.name} v{self.version}>"

@@ -22,6 +22,7 @@ from engine.check.resends import check_resends
 from engine.check.structure import contradictions, definition_problems, refuse_unsound
 from engine.check.timers import check_timers
 from engine.check.titles import check_titles
+from engine.check.waits import check_endless_waits, check_waits
 from engine.definition import Workflow
 from engine.text import LANGUAGES, Catalogue, catalogue
 
@@ -34,10 +35,13 @@ def check(
     kinds: Set[str] = frozenset({"mail"}),
     languages: Iterable[str] = LANGUAGES,
     translations: Catalogue = catalogue,
+    strict: bool = False,
 ) -> list[Problem]:
     """Every problem of one definition, in order of file and line; an empty list means that it is valid.
 
     `kinds` are the effect kinds that something can deliver; `languages` those in which mails are sent and titles shown.
+    With `strict` a state that waits for a person must say what happens while nobody comes (`engine.waits`).
+
     Where a part is none, as a text in the place of a guard, only such problems are reported: what the rest means can
     be said as soon as every part is one.
     """
@@ -51,6 +55,7 @@ def check(
         problems += check_timers(workflow, graph)
         problems += check_resends(workflow, graph)
         problems += check_loops(workflow)
+        problems += check_waits(workflow)
         problems += check_kinds(workflow, kinds)
         if graph.is_readable:
             problems += check_paths(workflow, graph)
@@ -58,6 +63,8 @@ def check(
             problems += check_done(workflow, graph)
             problems += check_done_refused(workflow, graph)
             problems += check_links(workflow, graph)
+            if strict:
+                problems += check_endless_waits(workflow, graph)
         problems += check_mails(workflow, languages)
         problems += check_titles(workflow, languages, translations)
     return sorted(problems, key=position)
@@ -69,12 +76,13 @@ def check_all(
     kinds: Set[str] = frozenset({"mail"}),
     languages: Iterable[str] = LANGUAGES,
     translations: Catalogue = catalogue,
+    strict: bool = False,
 ) -> list[Problem]:
     """Every problem of every definition, and of the definitions among each other."""
     workflows, languages = tuple(workflows), tuple(languages)
     problems = contradictions(workflows)
     for workflow in workflows:
-        problems += check(workflow, kinds=kinds, languages=languages, translations=translations)
+        problems += check(workflow, kinds=kinds, languages=languages, translations=translations, strict=strict)
     if any(workflow.migrates for workflow in workflows):
         graphs = [graph for workflow in workflows if (graph := definition_problems(workflow).graph) is not None]
         whole = {(graph.workflow.name, graph.workflow.version): graph.workflow for graph in graphs}

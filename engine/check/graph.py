@@ -68,7 +68,8 @@ class Graph:
                 transitions += [replace(transition, sources=sources, target=target) for target in targets]
             else:
                 transitions.append(transition)
-        return replace(self.workflow, transitions=tuple(transitions))
+        states = tuple(replace(state, wait=None) for state in self.workflow.states)  # it is written out already
+        return replace(self.workflow, states=states, transitions=tuple(transitions))
 
     @cached_property
     def begin(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from engine.definition import (
 from engine.migration import Migration
 from engine.rules import rule_name
 from engine.text import Text
+from engine.waits import Escalate, GiveUp, Remind, Wait
 
 WRONG_TYPE, NOT_CALLABLE, BAD_NAME, BAD_VERSION = "WRONG_TYPE", "NOT_CALLABLE", "BAD_NAME", "BAD_VERSION"
 
@@ -83,7 +84,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "operators": _one(Permission, expected="a Permission"),
     },
     Start: {"state": _TEXT, "allow": _one(Permission, expected="a Permission")},
-    State: {"name": _TEXT, "final": _FLAG},
+    State: {"name": _TEXT, "final": _FLAG, "wait": _one(Wait, expected="a Wait")},
     Transition: {
         "event": _TEXT,
         "target": _TEXT,
@@ -92,6 +93,12 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "resend": _one(Resend, expected="a Resend"),
     },
     Timer: {"event": _TEXT, "after": _DELAY, "at": _RULE},
+    Wait: {
+        "remind": _one(Remind, expected="a Remind"),
+        "escalate": _one(Escalate, expected="an Escalate"),
+        "give_up": _one(GiveUp, expected="a GiveUp"),
+        "forever": _TEXT,
+    },
     Effect: {
         "kind": _TEXT,
         "name": _TEXT,
@@ -118,7 +125,10 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "deadline": _DELAY,
     },
 }
-_OPTIONAL = frozenset({"mail_context", "operators", "resend", "after", "at", "done", "figures", "amend"})
+_OPTIONAL = frozenset(
+    ("mail_context", "operators", "resend", "after", "at", "done", "figures", "amend")
+    + ("wait", "remind", "escalate", "give_up")
+)
 
 _MEMBERS: Mapping[type, Mapping[str, _Field]] = {
     Workflow: {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from engine.check.graph import Graph, open_to_system
 from engine.check.problems import Problem, place
 from engine.definition import Location, State, Timer, Transition, Workflow
 from engine.resends import guards_of
 from engine.rules import rule_name, same_rule
+from engine.waits import BusinessDays, BusinessHours
 
 
 def check_timers(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
@@ -79,16 +81,24 @@ def _precedes(workflow: Workflow, state: State, earlier: Timer, later: Timer) ->
     """Whether `earlier` is always due before `later`, or with it and written first, and always ends the state."""
     if earlier is later or earlier.event == later.event:
         return False
-    if earlier.after is not None and later.after is not None and earlier.at is None and later.at is None:
-        difference = (later.after - earlier.after).total_seconds()
-    elif earlier.at is not None and later.at is not None and same_rule(earlier.at, later.at):
-        difference = 0.0
-    else:
+    difference = _difference(earlier, later)
+    if difference is None or difference < 0:
         return False
-    order = state.timers.index(earlier) < state.timers.index(later)
-    return (difference > 0 or (difference == 0 and order)) and _always_leaves(
-        state, workflow.outgoing.get((state.name, earlier.event), ())
-    )
+    if difference == 0 and state.timers.index(earlier) > state.timers.index(later):
+        return False
+    return _always_leaves(state, workflow.outgoing.get((state.name, earlier.event), ()))
+
+
+def _difference(earlier: Timer, later: Timer) -> float | None:
+    """By how much one timer is due after the other whenever the state is entered; None where nobody can tell."""
+    one, other = earlier.at or earlier.after, later.at or later.after
+    if isinstance(one, timedelta) and isinstance(other, timedelta):
+        return (other - one).total_seconds()
+    if isinstance(one, BusinessDays) and isinstance(other, BusinessDays):
+        return other.days - one.days
+    if isinstance(one, BusinessHours) and isinstance(other, BusinessHours):
+        return other.hours - one.hours
+    return 0.0 if one is not None and same_rule(one, other) else None
 
 
 def _always_leaves(state: State, candidates: tuple[Transition, ...]) -> bool:
