@@ -13,7 +13,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from engine.calendar import BusinessCalendar
-from engine.check import check_all
+from engine.check import check_all, missing_indexes
 from engine.checkpoints import Keeper
 from engine.configuration import Problem, nearest, shown_value
 from engine.definition import Workflow
@@ -113,6 +113,13 @@ def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> N
     _sound = (given, kinds)
 
 
+def check_indexes(db: SiteDatabase, workflows: Sequence[Workflow]) -> None:
+    """Raises InvalidDefinition where a rule over several rows would be held by nothing, a line for each index."""
+    problems = missing_indexes(db, workflows)
+    if problems:
+        raise InvalidDefinition("\n".join(str(problem) for problem in problems))
+
+
 def organisation_of(settings: Settings) -> Organisation:
     """Who runs the site: `[organisation]`, and the two values that have a setting of their own."""
     return Organisation.from_settings(
@@ -196,6 +203,8 @@ def build(
     now = clock or db.now
     check_definitions(workflows, frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()}))
     migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
+    if not looks:  # who only looks must be able to say what is missing
+        check_indexes(db, workflows)
     keyring = unlock(db, settings, now, looks=looks)
     settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
     release(db, workflows)

@@ -209,6 +209,23 @@ def test_the_shipped_workflows_are_well(run: Run) -> None:
     assert (said.code, said.out, said.err) == (0, "", f"{len(WORKFLOWS)} workflows are well\n")
 
 
+def test_strict_names_each_wait_for_a_person_of_which_nothing_is_said(run: Run) -> None:
+    said = run("workflow", "check", "--strict")
+    assert said.code == 1
+    assert {line.split(": ")[1].split()[0] for line in said.out.splitlines()} == {"ENDLESS_WAIT"}
+    assert re.search(r"workflows/notices/workflow\.py:\d+: ENDLESS_WAIT state \"draft\"", said.out)
+
+
+def test_a_rule_that_no_index_holds_stops_the_start_and_the_doctor_names_it(run: Run, site: Site) -> None:
+    site.db.execute_sql("DROP INDEX change_request_slot")
+    missing = 'the database has no unique index "change_request_slot" on "change_request" (slot)'
+    assert f"✗ {missing}" in run("doctor").out
+    said = run("staff", "add", "hanako@mihon.example", "花子")
+    assert said.code == 1
+    assert missing in said.err
+    assert "Traceback" not in said.err
+
+
 def test_a_workflow_is_drawn_in_every_text_format(run: Run, tmp_path: Path) -> None:
     assert run("workflow", "diagram", "account_creation", "--format", "mermaid").out.startswith("stateDiagram-v2\n")
     dot = run("workflow", "diagram", "account_creation", "--format", "dot", "--language", "en").out

@@ -160,6 +160,14 @@ def stuck_instances(site: Site) -> Iterator[Finding]:
         yield fault(f"instance {one.instance} ({one.workflow}, {one.state}) is stuck: {one.why}; {advice(one)}")
 
 
+def unheld_rules(site: Site) -> Iterator[Finding]:
+    """Whether every rule over several rows has the unique index that holds it."""
+    from engine.check import missing_indexes
+
+    for problem in missing_indexes(site.db, site.engine.workflows.values()):
+        yield fault(problem.message)
+
+
 CHECKS: tuple[Check, ...] = (
     secret_keys,
     plugins,
@@ -170,6 +178,7 @@ CHECKS: tuple[Check, ...] = (
     silent_plugins,
     open_incidents,
     stuck_instances,
+    unheld_rules,
 )
 
 

@@ -12,6 +12,9 @@ from web.cli import cures, histories, migrations
 from web.cli.sites import opened_site
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.check import Problem
     from engine.definition import Workflow
 
 _INSTANCE = click.IntRange(1, 2**63 - 1)
@@ -64,20 +67,49 @@ def show(name: str, language: str) -> None:
                     click.echo(f"  {event} → {way.target}{guards}  ({way.allow.title})")
 
 
-@workflow.command(epilog="Example: tetsuzuki workflow check")
-def check() -> None:
-    """Report every problem of every definition as `file:line: CODE message`."""
+@workflow.command(epilog="Example: tetsuzuki workflow check --strict")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Also report a wait for a person of which nothing is said: no reminder, no escalation, no end, and no reason.",
+)
+def check(strict: bool) -> None:
+    """Report every problem of every definition as `file:line: CODE message`.
+
+    Unique indexes are looked for in an empty database that the migrations make; the site's own is not touched. Ends
+    with 1 where anything is wrong.
+    """
     from engine.check import check_all
     from web.bootstrap import plugins_of
     from web.settings import read
     from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
-    problems = check_all(WORKFLOWS, kinds=frozenset({"mail", *EFFECT_KINDS, *plugins_of(read()).effect_handlers()}))
+    plugins = plugins_of(read())
+    kinds = frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()})
+    problems = [*check_all(WORKFLOWS, kinds=kinds, strict=strict), *_without_index(plugins.migrations())]
     for problem in problems:
         click.echo(str(problem))
     if problems:
         sys.exit(1)
     click.echo(f"{len(WORKFLOWS)} workflows are well", err=True)
+
+
+def _without_index(more: Sequence[Path]) -> list[Problem]:
+    """The conflicts whose unique index no migration makes, ours or those of plugins."""
+    from tempfile import TemporaryDirectory
+
+    from engine.check import missing_indexes
+    from engine.migrate import migrate
+    from engine.store import open_database
+    from workflows.registry import MIGRATIONS, WORKFLOWS
+
+    with TemporaryDirectory(prefix="tetsuzuki-check-") as folder:
+        db = open_database(f"sqlite:///{folder}/empty.db")
+        try:
+            migrate(db, (*MIGRATIONS, *more))
+            return missing_indexes(db, WORKFLOWS)
+        finally:
+            db.close()
 
 
 @workflow.command(epilog="Example: tetsuzuki workflow diagram account_creation --format svg > account_creation.svg")
