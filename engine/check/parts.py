@@ -67,6 +67,10 @@ def _called_with(arguments: int) -> _Field:
     return _Field(callable, "a function", arguments)
 
 
+def _maybe(field: _Field) -> _Field:
+    return _Field(lambda value: value is None or field.holds(value), f"{field.expected} or None", field.arguments)
+
+
 _RULE, _TEXT = _called_with(1), _one(str, expected="a text")
 _FLAG = _one(bool, expected="True or False")
 _RECIPIENT = _one(Recipient, expected="a Recipient")
@@ -79,24 +83,24 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "version": _Field(lambda value: type(value) is int, "a whole number"),
         "start": _one(Start, expected="a Start"),
         "recipients": _one(Mapping, expected="a mapping of names to recipients"),
-        "mail_context": _called_with(2),
+        "mail_context": _maybe(_called_with(2)),
         "link": _TEXT,
-        "operators": _one(Permission, expected="a Permission"),
+        "operators": _maybe(_one(Permission, expected="a Permission")),
     },
     Start: {"state": _TEXT, "allow": _one(Permission, expected="a Permission")},
-    State: {"name": _TEXT, "final": _FLAG, "wait": _one(Wait, expected="a Wait")},
+    State: {"name": _TEXT, "final": _FLAG, "wait": _maybe(_one(Wait, expected="a Wait"))},
     Transition: {
         "event": _TEXT,
         "target": _TEXT,
         "allow": _one(Permission, expected="a Permission"),
         "renew_link": _FLAG,
-        "resend": _one(Resend, expected="a Resend"),
+        "resend": _maybe(_one(Resend, expected="a Resend")),
     },
-    Timer: {"event": _TEXT, "after": _DELAY, "at": _RULE},
+    Timer: {"event": _TEXT, "after": _maybe(_DELAY), "at": _maybe(_RULE)},
     Wait: {
-        "remind": _one(Remind, expected="a Remind"),
-        "escalate": _one(Escalate, expected="an Escalate"),
-        "give_up": _one(GiveUp, expected="a GiveUp"),
+        "remind": _maybe(_one(Remind, expected="a Remind")),
+        "escalate": _maybe(_one(Escalate, expected="an Escalate")),
+        "give_up": _maybe(_one(GiveUp, expected="a GiveUp")),
         "forever": _TEXT,
     },
     Effect: {
@@ -105,9 +109,9 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "to": _TEXT,
         "cc": _TEXT,
         "link": _TEXT,
-        "done": _TEXT,
+        "done": _maybe(_TEXT),
         "retry": _one(Retry, expected="a Retry"),
-        "figures": _RULE,
+        "figures": _maybe(_RULE),
     },
     Permission: {"name": _TEXT, "holds": _RULE},
     Conflict: {
@@ -116,7 +120,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "refusal": _one(Refusal, expected="a Refusal"),
     },
     Refusal: {"code": _TEXT, "message": _one(Text, expected='_("…")')},
-    Recipient: {"language": _RULE, "address": _called_with(2), "amend": _called_with(3)},
+    Recipient: {"language": _RULE, "address": _called_with(2), "amend": _maybe(_called_with(3))},
     Retry: {
         "first": _DELAY,
         "factor": _Field(lambda value: type(value) in (int, float), "a number"),
@@ -125,10 +129,6 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "deadline": _DELAY,
     },
 }
-_OPTIONAL = frozenset(
-    ("mail_context", "operators", "resend", "after", "at", "done", "figures", "amend")
-    + ("wait", "remind", "escalate", "give_up")
-)
 
 _MEMBERS: Mapping[type, Mapping[str, _Field]] = {
     Workflow: {
@@ -171,8 +171,6 @@ def check_parts(workflow: Workflow) -> Iterator[Problem]:
         what = _called(part, what)
         for name, field in _FIELDS.get(kind, {}).items():
             value = getattr(part, name)
-            if value is None and name in _OPTIONAL:
-                continue
             yield from _wrong(where, f'"{name}" of {what}', value, field)
             if _kind(value) in _FIELDS:
                 waiting.append((value, where, f"{what}: {name}"))
@@ -206,7 +204,7 @@ def _wrong(where: Location, what: str, value: Any, field: _Field, *, guard: bool
     if not field.holds(value):
         code = NOT_CALLABLE if field.arguments else WRONG_TYPE
         yield Problem(where, code, f"{what} is {_shown(value)}; expected {field.expected}")
-    elif field.arguments:
+    elif field.arguments and value is not None:
         fault = _call_fault(value, field.arguments)
         if fault is None and guard and isinstance(value, type):
             fault = "is a class, whose call never answers None or a Refusal"

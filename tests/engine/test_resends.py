@@ -623,7 +623,8 @@ def test_check_names_deadlines_that_begin_anew_behind_a_resend_that_lets_them_ru
         replace(way, renew_link=False, resend=Resend("reuse")) if way.event == "resend" else way
         for way in REVIEW.transitions
     )
-    assert problems(replace(REVIEW, transitions=resent)) == ["RESEND_RESTARTS_DEADLINES"]
+    found = problems(replace(REVIEW, transitions=resent))
+    assert [code for code in found if code.startswith("RESEND")] == ["RESEND_RESTARTS_DEADLINES"]
 
 
 def test_a_policy_is_part_of_what_was_released_and_its_absence_is_not() -> None:
