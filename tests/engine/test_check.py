@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -785,3 +786,17 @@ def test_of_a_large_definition_every_problem_is_found(find: Find) -> None:
     workflow = replace(workflow, transitions=tuple(t for t in workflow.transitions if not t.event.startswith("late")))
     problems = find(workflow, kinds={"parcel"})
     assert [p.code for p in problems] == ["TIMER_EVENT_UNHANDLED"] * 500
+
+
+def test_every_code_is_explained_and_no_other_one() -> None:
+    """A problem is looked up by its code."""
+    root = Path(__file__).parent.parent.parent
+    written = {
+        code
+        for path in (root / "engine" / "check").glob("*.py")
+        for code in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', path.read_text())
+    }
+    table = (root / "docs" / "definitions.md").read_text().partition("## Codes")[2]
+    explained = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", table))
+    assert written - explained == set()
+    assert explained - written == set()
