@@ -352,11 +352,11 @@ def _read(unit: Unit, some: Sequence[_Listed]) -> dict[int, _Present]:
 # -- counting ----------------------------------------------------------------------------------------------------------
 
 
-class _Left(EngineError):
+class _Left(Exception):
     """It is no longer among those that were asked for."""
 
 
-class _Ended(EngineError):
+class _Ended(Exception):
     """It has ended."""
 
 

@@ -81,7 +81,9 @@ def test_every_error_says_itself_in_both_languages() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EngineError)]
     assert len(kinds) > 10
     for kind in kinds:
-        said = kind([]) if kind is errors.Refused else kind()
-        assert said.message.render("en") == (kind.__doc__ or "").split("\n")[0]
-        assert catalogue.find(said.message.msgid, "ja") is not None, f"{kind.__name__}: add it to engine/locale/ja.po"
+        sentence = (kind.__doc__ or "").split("\n")[0]
+        assert catalogue.find(sentence, "ja") is not None, f"{kind.__name__}: add it to engine/locale/ja.po"
+        if not issubclass(kind, errors.RuleError):  # which says what is wrong with which rule
+            said = kind([]) if kind is errors.Refused else kind()
+            assert said.message.render("en") == sentence
         assert 400 <= kind.status < 600
