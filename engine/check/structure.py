@@ -50,6 +50,8 @@ def contradictions(workflows: Sequence[Workflow]) -> list[Problem]:
     problems: list[Problem] = []
     first: dict[tuple[str, int], Workflow] = {}
     for workflow in workflows:
+        if not isinstance(workflow.name, str) or not isinstance(workflow.version, int):
+            continue  # it has neither, see `check_parts`
         other = first.setdefault((workflow.name, workflow.version), workflow)
         if other is not workflow:
             message = (

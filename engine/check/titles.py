@@ -20,14 +20,14 @@ def check_titles(workflow: Workflow, languages: tuple[str, ...], translations: C
         (t.where, f'transition "{t.event}"', t.title) for t in workflow.transitions if t.title or t.allow != SYSTEM
     ]
     for where, what, title in titles:
-        if isinstance(title, Text | None) and (title is None or not title.msgid.strip()):
+        if title is None or (isinstance(title, Text) and _can_be_read(title) and not title.msgid.strip()):
             yield Problem(where, "MISSING_TITLE", f'{what} has no title; expected title=_("…"), which people will read')
     for part in asked(workflow):
         titles.append((part.where, f'permission "{part.allow.name}"', part.allow.title))
     seen: set[tuple[str, str]] = set()
     told: set[str] = set()
     for where, what, title in titles:
-        if not isinstance(title, Text | None) and what not in told:
+        if title is not None and not _can_be_read(title) and what not in told:
             told.add(what)
             yield Problem(where, "WRONG_TYPE", f'title of {what} is {title!r}; expected _("…"), a translated text')
         for text in _texts(title):
@@ -40,9 +40,19 @@ def check_titles(workflow: Workflow, languages: tuple[str, ...], translations: C
                     yield Problem(where, "MISSING_TRANSLATION", message)
 
 
+def _can_be_read(title: object) -> bool:
+    """Whether it is a text, with texts or values that fill it under their names."""
+    return (
+        isinstance(title, Text)
+        and isinstance(title.msgid, str)
+        and isinstance(title.params, tuple)
+        and all(isinstance(param, tuple) and len(param) == 2 for param in title.params)
+    )
+
+
 def _texts(title: object) -> Iterator[str]:
     """What must be translated: the text itself and the texts that fill it."""
-    if isinstance(title, Text):
+    if isinstance(title, Text) and _can_be_read(title):
         yield title.msgid
         for _, value in title.params:
             yield from _texts(value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf, nan
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.check import check, check_all, missing_indexes, structure
 from engine.definition import (
@@ -36,11 +39,15 @@ from engine.errors import InvalidDefinition
 from engine.runtime import Engine
 from engine.store import SiteDatabase, open_database
 from engine.text import _
+from engine.waits import Wait
 from tests.engine.test_check import APPLICANT, DAY, STAFF, address_is_free, mail_folder, minimal
 from tests.reviews import REVIEW, SECRET, VISITOR, Office
-from workflows.registry import WORKFLOWS
+from tests.trials.scale import trials
+from workflows.login_address_change import LOGIN_ADDRESS_CHANGE
+from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
 TAKEN = Conflict("paper", ("title",), Refusal("taken", _("Taken")))
+KINDS = frozenset({"mail", *EFFECT_KINDS})
 SEND = Effect("parcel", "send", done="sent")
 
 
@@ -473,3 +480,36 @@ def test_our_own_conflicts_have_their_indexes(database_url: str) -> None:
     db = open_database(database_url)
     assert missing_indexes(db, WORKFLOWS) == []
     db.close()
+
+
+# --- anything -------------------------------------------------------------------------------------------------------
+
+JUNK: tuple[Any, ...] = (
+    None, 0, -1, True, "", "x", " ", b"x", nan, (), (None,), ("x",), [], ["x"], {}, {"x": None}, object(), object, len,
+    lambda: None, timedelta(0), timedelta.max, _("x"), SEND, ANYONE, Retry(), TAKEN, Wait(), Start("open"), print,
+)  # fmt: skip
+WHOLE = LOGIN_ADDRESS_CHANGE
+
+
+def spoilt(part: Any, draw: Any) -> Any:
+    """The part with one of its fields, or a field of something that it holds, replaced by junk."""
+    if isinstance(part, tuple) and part and draw(st.booleans()):
+        position = draw(st.integers(0, len(part) - 1))
+        return (*part[:position], spoilt(part[position], draw), *part[position + 1 :])
+    if is_dataclass(part) and not isinstance(part, type) and draw(st.integers(0, 4)):
+        field = draw(st.sampled_from([one.name for one in fields(part) if one.name != "where"]))
+        return replace(part, **{field: spoilt(getattr(part, field), draw)})
+    return draw(st.sampled_from(JUNK))
+
+
+@given(st.data())
+@settings(max_examples=trials(2_000))
+def test_no_definition_is_so_wrong_that_checking_it_fails(data: st.DataObject) -> None:
+    """Not even a raised error of a program: problems are what comes back, and InvalidDefinition what an engine says."""
+    field = data.draw(st.sampled_from([one.name for one in fields(WHOLE) if one.name not in ("where", "folder")]))
+    wrong = replace(WHOLE, **{field: spoilt(getattr(WHOLE, field), data.draw)})
+    found = check(wrong, kinds=KINDS, languages=("ja",), strict=True)
+    if found:
+        assert all(str(problem) for problem in found)
+    with suppress(InvalidDefinition):
+        structure.refuse_unsound([wrong])
