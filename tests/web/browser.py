@@ -27,9 +27,11 @@ PASSWORD = "浅い川も深く渡れ 7"
 class Browser:
     """Without JavaScript: what works here works for everybody."""
 
+    _markup = ""
+    _read: tuple[str, BeautifulSoup] | None = None
+
     def __init__(self, app: Flask) -> None:
         self.client: FlaskClient = app.test_client()
-        self.page = BeautifulSoup("", "html.parser")
         self.response = TestResponse((), "200", {}, None)  # type: ignore[arg-type]
         self.path = "/"
 
@@ -56,8 +58,15 @@ class Browser:
         self.response = response
         self.path = response.request.path
         xml = response.mimetype.endswith("xml") and not response.mimetype.startswith("application/xhtml")
-        self.page = BeautifulSoup("" if xml else response.get_data(as_text=True), "html.parser")
+        self._markup = "" if xml else response.get_data(as_text=True)
         return response
+
+    @property
+    def page(self) -> BeautifulSoup:
+        """What is shown. It is read once somebody looks at it: that takes longer than to make it."""
+        if self._read is None or self._read[0] is not self._markup:
+            self._read = self._markup, BeautifulSoup(self._markup, "html.parser")
+        return self._read[1]
 
     @property
     def title(self) -> str:

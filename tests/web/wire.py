@@ -10,8 +10,6 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, build_opener
 
-from bs4 import BeautifulSoup
-
 from tests.waiting import PATIENCE
 from tests.web.browser import Browser
 
@@ -52,4 +50,4 @@ class WiredBrowser(Browser):
 
     def __init__(self, address: str) -> None:
         self.client = Wire(address)  # type: ignore[assignment]
-        self.page, self.path = BeautifulSoup("", "html.parser"), "/"
+        self.path = "/"
