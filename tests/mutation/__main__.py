@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"{len(found)} mutants, seed {given.seed}")
         reach = reach_of(tree, given.kept, given.jobs, _say)
         done: list[Verdict] = []
-        for verdict in verdicts(tree, found, reach, given.jobs):
+        for verdict in verdicts(tree, found, reach, given.jobs, given.patience):
             done.append(verdict)
             told = f"killed by {verdict.killed}" if verdict.killed else f"SURVIVED {verdict.asked} tests"
             _say(f"{len(done):4d}  {verdict.mutant}: {told}")
@@ -58,9 +58,11 @@ def sample(tree: Tree, only: Sequence[str], count: int, seed: int) -> list[Mutan
 
 def report(root: Path, done: Sequence[Verdict], seed: int, say: Callable[[str], None]) -> int:
     """Say what survived and how many were noticed; 1 where they are too few."""
-    survivors = [verdict for verdict in done if verdict.survived]
+    survivors = sorted((one for one in done if one.survived), key=lambda one: (one.mutant.path, one.mutant.start))
     for verdict in survivors:
         asked = f"{verdict.asked} tests run it" if verdict.asked else "no test runs it"
+        if verdict.left:
+            asked = f"of {verdict.asked + verdict.left} tests that run it {verdict.asked} were asked"
         say(f"\nSURVIVED ({asked}): {verdict.mutant.what}")
         say(verdict.mutant.diff((root / verdict.mutant.path).read_bytes()))
     killed = len(done) - len(survivors)
@@ -81,6 +83,9 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--only", action="append", metavar="PATH", help="a file or folder; may be given again")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants that are tried at once")
+    parser.add_argument(
+        "--patience", type=float, default=120.0, help="seconds of tests that each may take (default 120)"
+    )
     parser.add_argument("--tests", action="append", metavar="PATH", help="the tests that are asked, by file or folder")
     parser.add_argument("--root", type=Path, default=_HERE, help="the tree that is tried (default: this one)")
     parser.add_argument("--sources", action="append", metavar="PATH", help="what is mutated, in another tree")

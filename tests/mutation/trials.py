@@ -15,9 +15,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import mkdtemp
@@ -62,22 +63,30 @@ class Reach:
     lines: Mapping[str, Mapping[int, tuple[int, ...]]]
     failed: tuple[str, ...] = ()
 
-    def tests_of(self, mutant: Mutant) -> list[int]:
-        """The tests that run a mutant's lines, the quickest first."""
+    def tests_of(self, mutant: Mutant, patience: float) -> tuple[list[int], int]:
+        """The tests that run a mutant's lines, the quickest first, as many as take `patience` seconds together; and
+        how many more there are."""
         lines = self.lines.get(str(mutant.path), {})
         found = {test for line in range(mutant.line, mutant.last_line + 1) for test in lines.get(line, ())}
         if mutant.at_import:
             found = {test for tests in lines.values() for test in tests}
-        return sorted(found, key=lambda test: self.seconds[test])
+        ordered = sorted(found, key=lambda test: self.seconds[test])
+        together = accumulate(self.seconds[test] for test in ordered)
+        asked = sum(seconds <= patience for seconds in together)
+        return ordered[:asked], len(ordered) - asked
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a mutant. `killed` is the test that noticed it, "time" where it did not end, or None."""
+    """What came of a mutant. `killed` is the test that noticed it, "time" where it did not end, or None.
+
+    `asked` tests were asked, until one noticed; `left` more run its lines, and there was no patience for them.
+    """
 
     mutant: Mutant
     killed: str | None
     asked: int
+    left: int
 
     @property
     def survived(self) -> bool:
@@ -190,11 +199,11 @@ class Copy:
             tuple(seconds), tuple(seconds.values()), lines, tuple(name for name, (well, _) in timed.items() if not well)
         )
 
-    def verdict(self, mutant: Mutant, reach: Reach) -> Verdict:
+    def verdict(self, mutant: Mutant, reach: Reach, patience: float) -> Verdict:
         """Whether a test notices a mutant."""
-        tests = reach.tests_of(mutant)
+        tests, left = reach.tests_of(mutant, patience)
         if not tests:
-            return Verdict(mutant, None, 0)
+            return Verdict(mutant, None, 0, left)
         path = self.root / mutant.path
         source = path.read_bytes()
         before = path.stat().st_mtime
@@ -216,10 +225,10 @@ class Copy:
             path.write_bytes(source)
             os.utime(path, (before, before))
         if code is None:
-            return Verdict(mutant, "time", len(tests))
+            return Verdict(mutant, "time", len(tests), left)
         if code in (_PASSED, _NO_TESTS):
-            return Verdict(mutant, None, len(tests))
-        return Verdict(mutant, _who_noticed(times) or "before any test", len(tests))
+            return Verdict(mutant, None, len(tests), left)
+        return Verdict(mutant, _who_noticed(times) or "before any test", len(tests), left)
 
 
 def _who_noticed(times: Path) -> str | None:
@@ -274,8 +283,8 @@ def _together(parts: Sequence[Reach]) -> Reach:
     return Reach(tuple(names), tuple(seconds), lines, failed)
 
 
-def verdicts(tree: Tree, mutants: Sequence[Mutant], reach: Reach, jobs: int) -> Iterator[Verdict]:
-    """Try mutants, several at once; each as it is done."""
+def verdicts(tree: Tree, mutants: Sequence[Mutant], reach: Reach, jobs: int, patience: float) -> Iterator[Verdict]:
+    """Try mutants, several at once; each as it is done. Each may take tests of `patience` seconds."""
     with folder() as inside:
         free: SimpleQueue[Copy] = SimpleQueue()
         for number in range(jobs):
@@ -284,9 +293,10 @@ def verdicts(tree: Tree, mutants: Sequence[Mutant], reach: Reach, jobs: int) -> 
         def tried(mutant: Mutant) -> Verdict:
             copy = free.get()
             try:
-                return copy.verdict(mutant, reach)
+                return copy.verdict(mutant, reach, patience)
             finally:
                 free.put(copy)
 
         with ThreadPoolExecutor(jobs) as pool:
-            yield from pool.map(tried, mutants)
+            for future in as_completed([pool.submit(tried, mutant) for mutant in mutants]):
+                yield future.result()
