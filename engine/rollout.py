@@ -12,6 +12,7 @@ asked for.
 from __future__ import annotations
 
 import logging
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -403,5 +404,5 @@ class _Tally:
             key = (*key[:-1], "for another reason")
         self.counts[key] += 1
         examples = self.examples.setdefault(key, [])
-        if len(examples) < EXAMPLES:
-            examples.append(before.number)
+        insort(examples, before.number)  # those with a timer that is due are judged behind the others
+        del examples[EXAMPLES:]
