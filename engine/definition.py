@@ -159,6 +159,8 @@ class Attempt:
     memo: dict[str, Any] = field(default_factory=dict)
     completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
     resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.resends`
+    occurrences: int = 1  # how many times of a timer this one stands for (`Timer.missed`)
+    since: datetime | None = None  # the first of them, where they are several
 
 
 Guard = Callable[[Attempt], Refusal | None]
@@ -199,16 +201,31 @@ def link_role(permission: Permission) -> str | None:
 LINK_HOLDER = link_holder(HOLDER, _("メールのURLを開いた方"))
 
 
+ALL_TIMERS = ("*",)
+"""For `Transition.restarts`: all timers of the state."""
+
+Missed = Literal["once", "each", "skip"]
+WhilePaused = Literal["runs", "stands"]
+
+
 @dataclass(frozen=True, slots=True)
 class Timer:
     """Fires `event` when its state has lasted `after`, or at the time that `at` answers when the state is entered.
 
     `at` sees the attempt that entered the state, after its writes; a time that has passed is due at once.
+
+    `missed` counts where the event leads back into the state, so that the timer has a next time: what becomes of times
+    that went by while nothing ran. "once" fires once for all of them, as of the latest; "each" fires for each; "skip"
+    fires for none. The times after those stay where they were. See docs/time.md.
+
+    `while_paused` says whether its time goes on while its instance is paused, or stands still.
     """
 
     event: str
     after: timedelta | None = None
     at: Callable[[Attempt], datetime] | None = None
+    missed: Missed = "once"
+    while_paused: WhilePaused = "runs"
     where: Location = _written()
 
     def due(self, attempt: Attempt) -> datetime:
@@ -409,6 +426,9 @@ class Transition:
     Several transitions may share event and source: they are tried in order, and all but the last must have guards.
     `title` is what the button says; only events of the system need none. `renew_link` kills the mailed link; a
     transition that mails one once more says so with `resend`.
+
+    Where it leads back into its own state, the state's timers run on, except the one that fired it. `restarts` names
+    those that begin anew all the same; `ALL_TIMERS` are all of them.
     """
 
     event: str
@@ -423,6 +443,7 @@ class Transition:
     keep: tuple[str, ...] = ()
     renew_link: bool = False
     resend: Resend | None = None
+    restarts: tuple[str, ...] = ()
     where: Location = _written()
 
 
@@ -454,6 +475,9 @@ class Workflow:
     migrate its instances; they are the engine's own where it names none. Who they are is no part of the digest of a
     release: it changes nothing of what an instance does. No more is `migrates`, which says how instances of other
     versions move to this one (`engine.migration`).
+
+    `restarts_timers` is for versions that were released when every transition back into its own state began all timers
+    anew, and rely on it. It is no part of the digest: the table `definition` holds it beside the digest.
     """
 
     name: str
@@ -468,6 +492,7 @@ class Workflow:
     folder: Path | None = None
     operators: Permission | None = None
     migrates: tuple[Migration, ...] = ()
+    restarts_timers: bool = False
     where: Location = _written()
 
     def __post_init__(self) -> None:
@@ -501,6 +526,11 @@ class Workflow:
         for source, event in self.outgoing:
             found[source] = (*found.get(source, ()), event)
         return found
+
+    @cached_property
+    def timers(self) -> Mapping[str, Mapping[str, Timer]]:
+        """Timers by state and event, in order of writing."""
+        return {state.name: {timer.event: timer for timer in state.timers} for state in self.states}
 
     @cached_property
     def link_roles(self) -> tuple[str, ...]:

@@ -1,24 +1,32 @@
-"""Due timers, fired many in one commit.
+"""Due timers, fired many in one commit, and those of one instance, fired in as many commits as it takes.
 
 A timer that is due is an event like any other: the same guards, writes, history and effects. What is shared is the
 transaction, because a commit costs more than a transition: a batch of instances is locked (those that another worker
 holds are left to it), each settles what is due, and one COMMIT keeps all. On SQLite a batch is short, so that whoever
 writes meanwhile waits for milliseconds; on PostgreSQL its writes travel as sets (`engine.sets`).
 
-Where anything in a batch fails, nothing of it is kept, and each of its instances is done in a transaction of its own: a
-broken rule costs its own timer and no other.
+A broken rule costs its own timer and no other. Where anything in a batch fails, nothing of it is kept, and it is done
+again with a savepoint around each instance: what fails is rolled back to it, its timer is written down with the reason
+and put off, and the COMMIT keeps that with the others. Instances of which a timer is known to be broken have their
+savepoint from the first. Of one instance, what fired before the broken timer is kept; those behind it wait for it,
+except where it only leads back into its state, because then they fire whether or not it does.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from engine.errors import Busy, DatabaseAway, OutcomeUnknown
+from engine import timetable
+from engine.definition import Instance
+from engine.errors import Busy, CatchingUp, DatabaseAway, TimerBroken
 from engine.observe import DUE
 from engine.outcomes import Committed
-from engine.store import Unit, storable, to_db
+from engine.settling import MOST_PIECES, PASSING
+from engine.store import Due, Unit, storable, to_db
 
 if TYPE_CHECKING:
     from engine.runtime import Engine
@@ -28,86 +36,264 @@ LONGEST_WAIT = timedelta(hours=1)  # from one try of a timer whose rule is broke
 log = logging.getLogger("tetsuzuki.engine")
 
 
-def fire_due(engine: Engine, now: datetime | None, limit: int) -> int:
-    """Fire what is due at `now` (the database's time unless given) of at most `limit` instances; how many moved."""
+def fire_due(engine: Engine, now: datetime | None, limit: int, stopped: Callable[[], bool] = lambda: False) -> int:
+    """Fire what is due at `now` (the database's time unless given) of at most `limit` instances; how many moved.
+
+    It ends there, or where fewer are due than it asked for, however many of those before could not fire; or where
+    `stopped` says so, which is asked between batches.
+    """
     moment = now or engine.store.now()
     moved = 0
-    while moved < limit:
+    while moved < limit and not stopped():
         most = min(engine.store.at_once, limit - moved)
-        numbers: list[int] = []
+        batch = _Batch(engine, now, moment, most)
         try:
-            fired = _together(engine, now, moment, most, numbers)
+            batch.fire()
         except (Busy, DatabaseAway):
             log.warning("due timers: the database is busy or away; they stay due")
             break
-        except Exception as error:
-            if not numbers:
-                raise
-            log.info("due timers of %d instances are fired one by one: %s", len(numbers), type(error).__name__)
-            fired = sum(_alone(engine, number, now, moment) for number in numbers)
-        moved += fired
-        if fired == 0 or len(numbers) < most:
+        moved += batch.moved
+        if batch.timers < most or not batch.moved + batch.put_off:
             break
     return moved
 
 
-def _together(engine: Engine, now: datetime | None, moment: datetime, most: int, numbers: list[int]) -> int:
-    """Fire a batch in one commit; `numbers` are the instances that it took."""
-    committed = Committed()
+@dataclass(slots=True)
+class _Batch:
+    """Some instances of which timers are due. `timers` are those, as many as there were or were wanted."""
 
-    def settle(unit: Unit) -> int:
-        committed.begin_again()
-        del numbers[:]
-        fired = 0
-        opened, time = engine.store.open_due(unit, moment, most)
-        numbers.extend(found.id for found, _ in opened)
-        for found, timers in opened:
-            unit.owner = found.id
-            fired += engine.settle(unit, found, timers, now or time, committed)
-        unit.unchanged = not fired
-        return fired
+    engine: Engine
+    now: datetime | None
+    moment: datetime
+    most: int
+    timers: int = 0
+    moved: int = 0
+    put_off: int = 0
+    numbers: list[int] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)  # what must be done alone
 
-    if engine.observer is None:
-        fired: int = engine.store.run(settle, many=True)
-    else:
-        with engine.observer.watching(DUE, committed, DUE):
-            fired = engine.store.run(settle, many=True)
-    engine.tell(committed)
-    return fired
+    def fire(self) -> None:
+        """Fire them together, as far as they can be. Raises Busy, DatabaseAway."""
+        try:
+            self._together(apart=False)
+        except (Busy, DatabaseAway):
+            raise
+        except Exception as error:
+            if not self.numbers:
+                raise
+            log.info("due timers of %d instances are fired apart: %s", len(self.numbers), type(error).__name__)
+            try:
+                self._together(apart=True)
+            except (Busy, DatabaseAway):
+                raise
+            except Exception:
+                self.moved = self.put_off = 0
+                self.left = list(self.numbers)
+        for number in self.left:
+            self._alone(number)
+
+    def _together(self, *, apart: bool) -> None:
+        engine, committed = self.engine, Committed()
+
+        def settle(unit: Unit) -> None:
+            committed.begin_again()
+            self.moved = self.put_off = 0
+            self.numbers, self.left = [], []
+            opened, time = engine.store.open_due(unit, self.moment, self.most)
+            self.numbers.extend(found.id for found, _ in opened)
+            self.timers = sum(timer.due_at <= self.moment for _, timers in opened for timer in timers)
+            for found, timers in opened:
+                unit.owner = found.id
+                if apart or any(timer.failures for timer in timers):
+                    self._apart(unit, found, timers, self.now or time, committed)
+                else:
+                    self.moved += engine.settle(unit, found, timers, self.now or time, committed) > 0
+            unit.unchanged = not self.moved + self.put_off
+
+        if engine.observer is None:
+            engine.store.run(settle, many=True)
+        else:
+            with engine.observer.watching(DUE, committed, DUE):
+                engine.store.run(settle, many=True)
+        engine.tell(committed)
+
+    def _apart(self, unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> None:
+        """Settle one instance behind a savepoint; what cannot be told apart so is left to be done alone."""
+        without = set[str]()
+        while True:
+            own, trial = Committed(), replace(found)
+            unit.begin_part()
+            try:
+                fired = self.engine.settle(unit, trial, list(timers), now, own, without=without)
+                unit.end_part()
+            except PASSING:
+                raise
+            except TimerBroken as broken:
+                unit.undo_part()
+                if broken.kept:
+                    self.left.append(found.id)
+                    return
+                log.error("%s", broken, exc_info=broken.__cause__)
+                self.put_off += 1
+                if not _write_down(self.engine, unit, found, timers, broken.event, broken.why, self.moment):
+                    return
+                without.add(broken.event)
+            except Exception:
+                unit.undo_part()
+                self.left.append(found.id)
+                return
+            else:
+                self.moved += fired > 0
+                committed.add(own)
+                return
+
+    def _alone(self, number: int) -> None:
+        try:
+            caught = catch_up(self.engine, number, self.now)
+        except (*PASSING, CatchingUp) as error:
+            log.warning("timers of instance %s stay due: %s", number, error)
+            return
+        self.moved += caught.moved
+        self.put_off += caught.broken is not None
 
 
-def _alone(engine: Engine, number: int, now: datetime | None, moment: datetime) -> int:
-    try:
-        return engine.settle_alone(number, now)
-    except (Busy, DatabaseAway, OutcomeUnknown):
-        log.warning("timer of instance %s: the database is busy or away; it stays due", number)
-    except Exception as error:
-        log.exception("timer of instance %s failed", number)
-        _write_down(engine, number, moment, error)
-    return 0
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """What became of one instance's due timers: whether any fired, and which is due and cannot."""
+
+    moved: bool
+    broken: TimerBroken | None = None
 
 
-def _write_down(engine: Engine, number: int, moment: datetime, error: Exception) -> None:
-    """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.
+def catch_up(engine: Engine, number: int, now: datetime | None, *, counts: bool = True) -> CaughtUp:
+    """Fire one instance's due timers in commits of their own, until nothing is due that can fire.
 
-    The earliest is to blame: those behind it were not tried. Nothing is raised: other instances' timers must fire.
+    A timer that cannot is written down, with its reason, and put off. With `counts` unset, which is for who came by for
+    something else, only where that is news. Nothing is done where another worker holds the instance.
+
+    Raises Busy, DatabaseAway, OutcomeUnknown; CatchingUp after MOST_PIECES commits.
     """
+    moved, broken, without = False, None, set[str]()
+    most = piece_size = engine.piece
+    for _ in range(MOST_PIECES):
+        piece = _Piece(engine, number, now, most, without)
+        try:
+            piece.fire()
+        except PASSING:
+            raise
+        except TimerBroken as error:
+            if error.kept:
+                most = error.kept
+                continue
+            broken = error
+        except Exception as error:  # with the COMMIT: by fewer and fewer, to know whose fault it is
+            if most > 1:
+                most = piece_size = max(1, most // 8)
+                continue
+            broken = TimerBroken(number, piece.event, 0, f"{type(error).__name__}: {error}")
+            broken.__cause__ = error
+        else:
+            moved = moved or piece.fired > 0
+            if piece.state_left:
+                without, broken = set(), None
+            if piece.fired < most:
+                return CaughtUp(moved, broken)
+            most = piece_size
+            continue
+        log.error("%s", broken, exc_info=broken.__cause__)
+        if not _put_off(engine, number, broken, now, counts=counts):
+            return CaughtUp(moved, broken)
+        without.add(broken.event)
+    raise CatchingUp
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One commit of one instance's timers: how many `fired`, or which `event` was tried."""
+
+    engine: Engine
+    number: int
+    now: datetime | None
+    most: int
+    without: Collection[str]
+    fired: int = 0
+    event: str = ""
+    state_left: bool = False
+
+    def fire(self) -> None:
+        engine, committed = self.engine, Committed()
+
+        def settle(unit: Unit) -> None:
+            committed.begin_again()
+            self.fired, self.event, self.state_left = 0, "", False
+            opened = engine.store.open(unit, self.number, skip_locked=True)
+            if opened is not None:
+                found, timers, time = opened
+                committed.about, state = found, found.state
+                due = [timer for timer in timers if timer.event not in self.without]
+                self.event = first_of(engine, found, due)
+                self.fired = engine.settle(unit, found, timers, self.now or time, committed, self.most, self.without)
+                self.state_left = found.state != state
+            unit.unchanged = not self.fired
+
+        if engine.observer is None:
+            engine.store.run(settle)
+        else:
+            with engine.observer.watching(DUE, committed):
+                engine.store.run(settle)
+        engine.tell(committed)
+
+
+def first_of(engine: Engine, found: Instance, timers: list[Due]) -> str:
+    """The event of the timer that comes first; empty where there is none."""
+    workflow = engine.workflows.get((found.workflow, found.version))
+    if workflow is None:
+        first = min(timers, key=lambda timer: (timer.due_at, timer.event), default=None)
+    else:
+        first = timetable.earliest(workflow, found.state, timers)
+    return first.event if first is not None else ""
+
+
+def _put_off(engine: Engine, number: int, broken: TimerBroken, now: datetime | None, *, counts: bool) -> bool:
+    """As `_write_down`, in a commit of its own. Nothing is raised: other instances' timers must fire."""
     try:
         with engine.store.begin() as unit:
             opened = engine.store.open(unit, number, skip_locked=True)
-            due = [timer for timer in opened[1] if timer.due_at <= moment] if opened is not None else []
-            if not due:
-                return
-            timer = min(due, key=lambda t: (t.due_at, t.event))
-            wait = min(timedelta(minutes=2 ** min(timer.failures, 6)), LONGEST_WAIT)
-            unit.write(
-                "UPDATE timer SET wake_at = ? WHERE instance_id = ? AND due_at <= ?",
-                (to_db(moment + wait), number, to_db(moment)),
-            )
-            unit.write(
-                "UPDATE timer SET failures = failures + 1, error = ? WHERE instance_id = ? AND event = ?",
-                (storable(f"{type(error).__name__}: {error}"), number, timer.event),
-            )
+            if opened is None:
+                return False
+            found, timers, time = opened
+            if not counts and any(timer.failures for timer in timers if timer.event == broken.event):
+                return _is_harmless(engine, found, broken.event)
+            harmless = _write_down(engine, unit, found, timers, broken.event, broken.why, now or time)
             engine.store.commit(unit)
+            return harmless
     except Exception:
         log.exception("timer of instance %s: its failure could not be written down", number)
+        return False
+
+
+def _write_down(
+    engine: Engine, unit: Unit, found: Instance, timers: list[Due], event: str, why: str, moment: datetime
+) -> bool:
+    """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.
+
+    Whether the others of its state go on without it; those that are due and do not are put off as well.
+    """
+    harmless = _is_harmless(engine, found, event)
+    failures = max((timer.failures for timer in timers if timer.event == event), default=0)
+    wake = to_db(moment + min(timedelta(minutes=2 ** min(failures, 6)), LONGEST_WAIT))
+    for timer in timers:
+        if timer.event == event or (timer.due_at <= moment and not harmless):
+            unit.write(
+                "UPDATE timer SET wake_at = ? WHERE instance_id = ? AND event = ?", (wake, found.id, timer.event)
+            )
+    unit.write(
+        "UPDATE timer SET failures = ?, error = ? WHERE instance_id = ? AND event = ?",
+        (failures + 1, storable(why), found.id, event),
+    )
+    return harmless
+
+
+def _is_harmless(engine: Engine, found: Instance, event: str) -> bool:
+    workflow = engine.workflows.get((found.workflow, found.version))
+    return workflow is not None and timetable.holds_up_nobody(workflow, found.state, event)

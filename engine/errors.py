@@ -153,6 +153,29 @@ class UndeclaredConflict(RuleError):
     """A unique index was violated that the definition does not declare. Nothing was changed."""
 
 
+class TimerBroken(EngineError):
+    """An automatic step of this procedure has failed. Staff have been told; please try again later.
+
+    The timer `event` of `instance` is due and cannot fire: `__cause__` says why. `kept` timers before it could.
+    """
+
+    status = 503
+
+    def __init__(self, instance: int = 0, event: str = "", kept: int = 0, why: str = "") -> None:
+        self.instance, self.event, self.kept, self.why = instance, event, kept, why
+        super().__init__(f"instance {instance}: the timer {event!r} cannot fire: {why}" if why else None)
+
+
+class CatchingUp(EngineError):
+    """This procedure is catching up with what was due. Please try again in a moment."""
+
+    status = 503
+
+
+class TimerStandsStill(EngineError):
+    """A timer leads back to where it was without time going by."""
+
+
 class InvalidDefinition(EngineError):
     """A workflow definition is invalid."""
 

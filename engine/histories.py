@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from engine import chain
 from engine.store import INSTANCE, Row, Unit, from_db, instance_of, to_db
@@ -31,6 +33,19 @@ def legible(rows: Sequence[Row]) -> tuple[chain.Entry, ...] | str:
 def entries_of(unit: Unit, instance: int) -> tuple[chain.Entry, ...]:
     """Every entry of an instance, oldest first."""
     return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance,)))
+
+
+_SEALED_TIMES = (
+    "SELECT timers FROM history WHERE instance_id = ? AND (timers IS NULL OR timers <> '') ORDER BY seq DESC LIMIT 1"
+)
+
+
+def sealed_times(unit: Unit, instance: int) -> dict[str, datetime] | None:
+    """The due times that history says stand, by event; None where it is from before they were sealed."""
+    rows = unit.rows(_SEALED_TIMES, (instance,))
+    if not rows or rows[0][0] is None:
+        return None
+    return {event: from_db(due) for event, due in json.loads(rows[0][0]).items()}
 
 
 def ends_with_a_seal_of(keys: Sequence[bytes], unit: Unit, instance: int) -> bool:

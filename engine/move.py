@@ -30,6 +30,7 @@ from engine.errors import (
     InvalidMapping,
     NeedsChoice,
     OutcomeUnknown,
+    TimerBroken,
     UnknownInstance,
     UnknownWorkflow,
 )
@@ -38,6 +39,7 @@ from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migr
 from engine.operators import require_operator
 from engine.outcomes import Committed, Outcome
 from engine.rules import rule_name
+from engine.settling import MOST_PIECES
 from engine.store import Due, Row, Unit, from_db, storable, to_db
 
 if TYPE_CHECKING:
@@ -333,7 +335,9 @@ def migrate(engine: Engine, number: int, mapped: Mapped, actor: Actor, reason: s
 
     reached: list[bool] = []
     try:
-        outcome = engine._transact(number, act, Committed(), settle=lambda found: is_loaded(engine, found))
+        outcome = engine._transact(
+            number, act, Committed(), settle=lambda found: is_loaded(engine, found), insists=True
+        )
     except UNABLE:
         raise
     except Exception:
@@ -351,21 +355,25 @@ def is_loaded(engine: Engine, found: Instance) -> bool:
 
 def rehearsed(engine: Engine, number: int, mapped: Mapped, actor: Actor) -> Move:
     """What `migrate` would do, by the same steps; nothing of it is kept. For an instance with a timer that is due."""
-    for settles in (True, False):
+    most = MOST_PIECES * engine.piece
+    for settles in (True, True, False):
         with engine.store.begin() as unit:  # never committed
             found, timers, now = engine._open(unit, number)
-            if settles and is_loaded(engine, found):
+            if settles and most and is_loaded(engine, found):
                 try:
-                    engine.settle(unit, found, timers, now, Committed())
+                    engine.settle(unit, found, timers, now, Committed(), most)
                 except UNABLE:
                     raise
+                except TimerBroken as broken:  # what can fire before it is kept by who migrates
+                    most = broken.kept
+                    continue
                 except Exception as error:
                     log.info("instance %s: what is due cannot be applied: %s", number, type(error).__name__)
                     continue
             mapping = mapped(found)
             effects = [open_effect(row) for row in unit.rows(OPEN_EFFECTS, (found.id,))]
             return move_of(engine, unit, mapping, found, timers, effects, actor, now)
-    raise AssertionError("the second turn returns")
+    raise AssertionError("the last turn returns")
 
 
 def _carry_out(

@@ -25,12 +25,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An instance as it is now: `state` is after the timers that are due, whether or not anything has fired them."""
+    """An instance as it is now: `state` is after the timers that are due, whether or not anything has fired them.
+
+    `broken` is the event of a timer that is due and cannot fire, where there is one: nobody can fire anything then.
+    """
 
     instance: Instance
     state: State
     overdue: bool
     now: datetime
+    broken: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +143,13 @@ class Committed:
     def begin_again(self) -> None:
         """Nothing of it was kept."""
         self.effects, self.next_due, self.handed_over, self.steps, self.way = 0, None, None, None, None
+
+    def add(self, part: Committed) -> None:
+        """What `part` left is of this commit too."""
+        self.effects += part.effects
+        if part.next_due is not None and (self.next_due is None or part.next_due < self.next_due):
+            self.next_due = part.next_due
+        if part.handed_over:
+            self.handed_over = [*(self.handed_over or ()), *part.handed_over]
+        if part.steps:
+            self.steps = [*(self.steps or ()), *part.steps]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +10,20 @@ from typing import Any
 
 from engine.definition import Transition
 from engine.runtime import Engine
+from engine.settling import SINCE, SKIP_EVENT
 from engine.store import Unit, from_db
 
 COUNTED = 10_000  # instances of one state that are counted; a page must not cost more with a million of them
 
 # Since when: the last entry that led into another state. A reminder, or what an operator noted, begins nothing anew.
+# The first time of a timer that left the state as it was, whether it fired or was skipped: that is what was due.
+_REMINDED = (
+    "(SELECT r.{} FROM history r WHERE r.instance_id = i.id AND r.source = r.target "
+    "AND (r.due_at IS NOT NULL OR r.event = ?) "
+    "AND r.seq > (SELECT MAX(e.seq) FROM history e WHERE e.instance_id = i.id AND e.source <> e.target) "
+    "ORDER BY r.seq LIMIT 1)"
+)
+
 _SINCE = "(SELECT MAX(h.at) FROM history h WHERE h.instance_id = i.id AND h.source <> h.target)"
 
 
@@ -86,16 +96,19 @@ def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Sta
         rows = unit.rows(
             "SELECT i.id, i.workflow, i.version, i.subject, i.state, i.seq, "
             f"{_SINCE}, (SELECT MIN(t.due_at) FROM timer t WHERE t.instance_id = i.id), "
-            # A timer that fired and left the state as it was: its time is what was due.
-            "(SELECT MIN(r.due_at) FROM history r WHERE r.instance_id = i.id AND r.source = r.target "
-            "AND r.seq > (SELECT MAX(e.seq) FROM history e WHERE e.instance_id = i.id AND e.source <> e.target)) "
-            f"FROM instance i WHERE {condition}",
-            params,
+            f"{_REMINDED.format('due_at')}, {_REMINDED.format('data')} FROM instance i WHERE {condition}",
+            (*(SKIP_EVENT,) * 2, *params),
         )
     return [
-        Standing(number, workflow, version, subject, state, seq, _first(since), _first(timer, reminded))
-        for number, workflow, version, subject, state, seq, since, timer, reminded in rows
+        Standing(number, workflow, version, subject, state, seq, _first(since), _first(timer, _missed(said), reminded))
+        for number, workflow, version, subject, state, seq, since, timer, reminded, said in rows
     ]
+
+
+def _missed(data: str | None) -> str | None:
+    """The first of several times for which an entry stands."""
+    found: str | None = json.loads(data).get(SINCE) if data else None
+    return found
 
 
 def _first(*times: Any) -> datetime | None:

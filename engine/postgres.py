@@ -239,6 +239,16 @@ class _PostgresUnit(Unit):
     def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
         return self.send([*self.take_held(), (sql, params)])[-1].command_tuples or 0
 
+    def begin_part(self) -> None:
+        self.send([*self.take_held(), ("SAVEPOINT part", ())])
+
+    def end_part(self) -> None:
+        self.send([*self.take_held(), ("RELEASE SAVEPOINT part", ())])
+
+    def undo_part(self) -> None:
+        self.forget_held()
+        self.send([("ROLLBACK TO SAVEPOINT part", ()), ("RELEASE SAVEPOINT part", ())])
+
 
 class _UnitOfMany(_PostgresUnit):
     """A unit about many instances, whose writes travel as sets."""

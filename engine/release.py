@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,20 @@ from engine.chain import canonical
 from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.errors import DefinitionChanged
 from engine.rules import rule_name
-from engine.store import SiteDatabase, transaction
+from engine.store import SiteDatabase, Unit, transaction
+
+RESTARTED, KEPT = 0, 1  # `timer_rules`: what a transition back into its own state makes of the other timers there
+_TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = ?"
+
+
+def keeps_timers(unit: Unit, workflow: Workflow) -> bool:
+    """Whether timers run on where a transition leads back into its own state.
+
+    Not so in a version that this database released before there was a choice, nor in one that says so itself: there
+    all of them begin anew.
+    """
+    rows = unit.rows(_TIMER_RULES, (workflow.name, workflow.version))
+    return bool(rows[0][0] == KEPT) if rows else not workflow.restarts_timers
 
 
 def _effect(effect: Effect) -> list[Any]:
@@ -20,9 +34,13 @@ def _effect(effect: Effect) -> list[Any]:
 
 
 def _timer(timer: Timer) -> list[Any]:
-    if timer.at is not None:
-        return [timer.event, rule_name(timer.at)]
-    return [timer.event, (timer.after or timedelta(0)).total_seconds()]
+    time = rule_name(timer.at) if timer.at is not None else (timer.after or timedelta(0)).total_seconds()
+    chosen = {"missed": timer.missed, "while_paused": timer.while_paused}
+    more = {name: value for name, value in chosen.items() if value != _TIMER_DEFAULTS[name]}
+    return [timer.event, time, *([more] if more else ())]
+
+
+_TIMER_DEFAULTS = {part.name: part.default for part in fields(Timer)}
 
 
 def _way(way: Start | Transition) -> dict[str, Any]:
@@ -60,6 +78,7 @@ def digest(workflow: Workflow) -> str:
                 "target": transition.target,
                 "renew_link": transition.renew_link,
                 **_resend(transition),
+                **({"restarts": list(transition.restarts)} if transition.restarts else {}),
                 **_way(transition),
             }
             for transition in workflow.transitions
@@ -75,9 +94,9 @@ def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
         for workflow in workflows:
             made = digest(workflow)
             db.execute_sql(
-                f"INSERT INTO definition (name, version, digest) VALUES ({mark}, {mark}, {mark}) "
+                f"INSERT INTO definition (name, version, digest, timer_rules) VALUES ({mark}, {mark}, {mark}, {mark}) "
                 "ON CONFLICT DO NOTHING",
-                (workflow.name, workflow.version, made),
+                (workflow.name, workflow.version, made, RESTARTED if workflow.restarts_timers else KEPT),
             )
             released = db.execute_sql(
                 f"SELECT digest FROM definition WHERE name = {mark} AND version = {mark}",

@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,7 +24,20 @@ from typing import Any
 
 import peewee as pw
 
-from engine import answers, chain, conflicts, deciding, links, machine, migration, move, resends, verification
+from engine import (
+    answers,
+    chain,
+    conflicts,
+    deciding,
+    links,
+    machine,
+    migration,
+    move,
+    resends,
+    settling,
+    timetable,
+    verification,
+)
 from engine.check.structure import refuse_unsound
 from engine.definition import (
     HOLDER,
@@ -40,8 +53,9 @@ from engine.definition import (
     Workflow,
 )
 from engine.delivery import Message
-from engine.due import fire_due
+from engine.due import catch_up, fire_due
 from engine.errors import (
+    CatchingUp,
     EngineError,
     EventNotPossible,
     Forbidden,
@@ -49,17 +63,20 @@ from engine.errors import (
     Refused,
     RuleError,
     StaleForm,
+    TimerBroken,
     UnknownEffect,
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.histories import entries_of
+from engine.histories import entries_of, sealed_times
 from engine.keyring import HISTORY, LINKS, REQUESTS, Keyring, derive
 from engine.migration import Migration
-from engine.observe import DUE, Observer
+from engine.observe import Observer
 from engine.outcomes import Choices, Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
+from engine.release import keeps_timers
 from engine.requests import RequestKeys, without_secrets
 from engine.rules import needs_input as needs_input  # where it was before
+from engine.settling import MOST_PIECES, OCCURRENCES, PIECE, SINCE
 from engine.store import (
     INSTANCE,
     Due,
@@ -93,7 +110,6 @@ _MAILED_WITHOUT_NONCE = (
 )
 _LAST_RESTORE = "SELECT digest FROM checkpoint WHERE kind = 'restore' ORDER BY number DESC LIMIT 1"
 _EFFECT_NONCE = "SELECT nonce FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
-_MOST_TIMERS_AT_ONCE = 1000  # a definition whose timers go round in circles must not hold the lock for ever
 
 
 @lru_cache(maxsize=4096)
@@ -155,6 +171,8 @@ class Engine:
         self._history_key, self._link_key = self.history_keys[0], self._link_keys[0]
         self._effect_key = derive(self.keyring.oldest, LINKS)
         self._keys = RequestKeys(self.keyring.derived(REQUESTS))
+        self._keeps_timers: dict[Workflow, bool] = {}
+        self.piece = PIECE
 
     # -- what it knows ------------------------------------------------------------------------------------------------
 
@@ -382,7 +400,7 @@ class Engine:
         own = (place[1], place[2])
         source = ""
 
-        def finish(unit: Unit) -> None:
+        def finish(unit: Unit) -> bool:
             nonlocal source
             committed.begin_again()
             found, timers, now = self._open(unit, place[0], (_EFFECT_STATE, place))
@@ -392,8 +410,10 @@ class Engine:
             state, current, name = unit.also[0]
             if state in ("done", "skipped") or generation not in (None, current):
                 unit.unchanged = True
-                return
+                return True
             if self.settle(unit, found, timers, now, committed):
+                if timetable.is_due(timers, now):
+                    return False
                 state = unit.rows(_EFFECT_STATE, place)[0][0]
             source = found.state
             done = self._awaited(found, name, effect) if state != "cancelled" else None
@@ -405,18 +425,29 @@ class Engine:
                 attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, site=self.site)
                 attempt.completes = own
                 self._apply(unit, attempt, timers, None, committed)
+            return True
+
+        def finish_in_pieces() -> None:
+            for _ in range(MOST_PIECES):
+                done = self.store.run(finish)
+                self.tell(committed)
+                if done:
+                    return
+            raise CatchingUp
 
         try:
             if self.observer is None:
-                self.store.run(finish)
+                finish_in_pieces()
             else:
                 with self.observer.watching(effect.done or "", committed):
-                    self.store.run(finish)
+                    finish_in_pieces()
+        except TimerBroken:
+            catch_up(self, place[0], None, counts=False)
+            raise
         except Violation as violation:
             found = committed.about
             assert found is not None
             raise conflicts.meaning(violation, self.workflow(found), committed.way, found, source) from violation
-        self.tell(committed)
 
     def _awaited(self, found: Instance, name: str, effect: Effect) -> str | None:
         """The `done` event of an effect, where somebody waits for it: as the version says on which the instance is
@@ -459,7 +490,8 @@ class Engine:
             def attempt_of(event: str) -> Attempt:
                 return Attempt(found, event, actor, None, sight.now, sight.now, unit, role, self.site)
 
-            return tuple(deciding.explained(self.workflow(found), found.state, attempt_of))
+            explained = deciding.explained(self.workflow(found), found.state, attempt_of)
+            return tuple(map(settling.closed, explained) if sight.broken else explained)
 
     def preview(self, instance: int, event: str, actor: Actor, data: Any = None) -> Preview:
         """What `event` would do, by the same code, rolled back: next state, mails with their texts, timers.
@@ -468,7 +500,9 @@ class Engine:
         """
         with self.store.begin() as unit:
             found, timers, now = self._open(unit, instance)
-            self.settle(unit, found, timers, now, Committed())
+            self.settle(unit, found, timers, now, Committed(), MOST_PIECES * self.piece)
+            if timetable.is_due(timers, now):
+                raise CatchingUp
             attempt = Attempt(found, event, actor, data, now, now, unit, site=self.site)
             workflow = self.workflow(found)
             source, before = found.state, found.seq
@@ -529,12 +563,18 @@ class Engine:
         before: Callable[[Unit], Outcome | None] | None = None,
         *,
         settle: Callable[[Instance], bool] = lambda found: True,
+        insists: bool = False,
     ) -> Outcome:
-        """Open, settle what is due, act, commit. Where the act is refused, what was settled is done again alone."""
+        """Open, settle what is due, act, commit. Where the act is refused, what was settled is done again alone.
+
+        Where more is due than fits into one commit, that is committed first, and it is opened again. `insists` acts
+        even where a timer cannot fire, or where what is due does not come to an end.
+        """
         settled = False
         source = ""
+        settles, forced = True, False
 
-        def work(unit: Unit) -> Outcome:
+        def work(unit: Unit) -> Outcome | None:
             nonlocal settled, source
             committed.begin_again()
             settled = False
@@ -543,23 +583,51 @@ class Engine:
             if before is not None and (repeated := before(unit)):
                 unit.unchanged = True
                 return repeated
-            settled = settle(found) and self.settle(unit, found, timers, now, committed)
+            if timers and settles and settle(found):
+                settled = self.settle(unit, found, timers, now, committed) > 0
+                if settled and timetable.is_due(timers, now):
+                    return None
             source = found.state
             return act(unit, found, timers, now, committed)
 
-        try:
-            outcome = self.store.run(work)
-        except (Refused, Forbidden, EventNotPossible, StaleForm):
-            if settled:
-                self.settle_alone(number, None)
-            raise
-        except Violation as violation:
-            if settled:
-                self.settle_alone(number, None)
-            found, _, _ = self._read(number)
-            raise conflicts.meaning(violation, self.workflow(found), committed.way, found, source) from violation
-        self.tell(committed)
-        return outcome
+        for pieces in range(MOST_PIECES + 1):
+            settles = pieces < MOST_PIECES and not forced
+            if not settles and not insists:
+                break
+            try:
+                outcome = self.store.run(work)
+            except TimerBroken:
+                if catch_up(self, number, None, counts=False).broken is not None:
+                    if not insists:
+                        raise
+                    forced = True
+                continue
+            except (Refused, Forbidden, EventNotPossible, StaleForm):
+                if settled:
+                    self._keep_settled(number)
+                raise
+            except Violation as violation:
+                if settled:
+                    try:
+                        self._keep_settled(number)
+                    except TimerBroken:
+                        if not insists:
+                            raise
+                        forced = True
+                        continue
+                found, _, _ = self._read(number)
+                raise conflicts.meaning(violation, self.workflow(found), committed.way, found, source) from violation
+            self.tell(committed)
+            if outcome is not None:
+                return outcome
+        raise CatchingUp
+
+    def _keep_settled(self, number: int) -> None:
+        """Do alone what timers did in a transaction of which nothing was kept. Raises TimerBroken where one cannot: a
+        database that answers writes with the COMMIT says so late."""
+        broken = catch_up(self, number, None, counts=False).broken
+        if broken is not None:
+            raise broken
 
     def _open(self, unit: Unit, number: int, also: Statement | None = None) -> Opened:
         opened = self.store.open(unit, number, also=also)
@@ -570,16 +638,27 @@ class Engine:
         with self.store.reading() as unit:
             return self.store.read(unit, number)
 
-    def settle(self, unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> bool:
-        """Apply the timers that are due (I3). `found` and `timers` are brought up to date in place."""
-        fired = 0
-        while timers and (timer := min(timers, key=lambda t: (t.due_at, t.event))).due_at <= now:
-            attempt = Attempt(found, timer.event, SYSTEM_ACTOR, None, now, timer.due_at, unit, site=self.site)
-            self._apply(unit, attempt, timers, timer.due_at, committed)
-            fired += 1
-            if fired > _MOST_TIMERS_AT_ONCE:
-                raise EngineError(f"instance {found.id}: more than {_MOST_TIMERS_AT_ONCE} timers were due at once")
-        return fired > 0
+    def settle(
+        self,
+        unit: Unit,
+        found: Instance,
+        timers: list[Due],
+        now: datetime,
+        committed: Committed,
+        most: int = 0,
+        without: Collection[str] = (),
+    ) -> int:
+        """Fire the timers that are due (I3), at most `most` (`piece`); how many. See `settling.settle`."""
+        if not timetable.is_due(timers, now):
+            return 0
+        return settling.settle(self, unit, found, timers, now, committed, most or self.piece, without)
+
+    def keeps_timers(self, unit: Unit, workflow: Workflow) -> bool:
+        """See `release.keeps_timers`; asked for once in a process."""
+        known = self._keeps_timers.get(workflow)
+        if known is None:
+            known = self._keeps_timers[workflow] = keeps_timers(unit, workflow)
+        return known
 
     def _apply(
         self, unit: Unit, attempt: Attempt, timers: list[Due], due_at: datetime | None, committed: Committed
@@ -673,13 +752,23 @@ class Engine:
             data = chain.canonical({**json.loads(data), chain.LINK: found.generation})
         if resent is not None and resent.corrected:
             data = chain.canonical({**json.loads(data), resends.CORRECTED: resent.corrected})
+        if attempt.since is not None:
+            several = {OCCURRENCES: attempt.occurrences, SINCE: to_db(attempt.since)}
+            data = chain.canonical({**json.loads(data), **several})
         found.state = target
         wanted: dict[str, datetime] = {}
-        times: dict[str, str] = {}
-        for timer in workflow.by_name[target].timers:
-            due = resent.due(timer.event, timers) if resent is not None else None
-            wanted[timer.event] = due = due or answers.due(timer, attempt)
-            times[timer.event] = to_db(due)
+        kept: Sequence[str] = ()
+        if source == target and isinstance(way, Transition) and workflow.timers[target]:
+            alone = due_at is not None and len(workflow.timers[target]) == 1
+            keeps = resent.runs_on if resent is not None else alone or self.keeps_timers(unit, workflow)
+            wanted, kept = timetable.after_return(
+                workflow, way, attempt, timers, due_at is not None, keeps, lambda: sealed_times(unit, found.id)
+            )
+        else:
+            for timer in workflow.by_name[target].timers:
+                due = resent.due(timer.event, timers) if resent is not None else None
+                wanted[timer.event] = due or answers.due(timer, attempt)
+        times = {event: to_db(due) for event, due in wanted.items()}
         self._enter(
             unit,
             found,
@@ -690,10 +779,10 @@ class Engine:
             now,
             due_at,
             data,
-            chain.timers_text(times) if times else "{}",
+            chain.AS_BEFORE if kept and len(kept) == len(timers) == len(times) else chain.timers_text(times),
         )
         if times or timers:
-            self._set_timers(unit, found.id, wanted, times, timers, committed)
+            self._set_timers(unit, found.id, wanted, times, timers, committed, kept)
         if way.effects:
             self._put_effects(unit, workflow, attempt, way.effects, committed)
         outcome = Outcome(found.id, found.seq, attempt.event, source, target, now)
@@ -753,13 +842,17 @@ class Engine:
         times: Mapping[str, str],
         timers: list[Due],
         committed: Committed,
+        kept: Sequence[str] = (),
     ) -> None:
-        """The timers of the state that was entered; those of the one before are gone."""
+        """The timers of the state that was entered; those of the one before are gone, `kept` ones are as they were."""
         if any(timer.event not in wanted for timer in timers):
             unit.write("DELETE FROM timer WHERE instance_id = ?", (number,))
             timers.clear()
+            kept = ()
         known = {timer.event for timer in timers}
         for event, due in times.items():
+            if event in kept:
+                continue
             if event in known:
                 unit.write(
                     "UPDATE timer SET due_at = ?, wake_at = ?, failures = 0, error = '' "
@@ -774,7 +867,8 @@ class Engine:
                 )
             if committed.next_due is None or wanted[event] < committed.next_due:
                 committed.next_due = wanted[event]
-        timers[:] = [Due(event, due) for event, due in wanted.items()]
+        before = {timer.event: timer for timer in timers}
+        timers[:] = [before[event] if event in kept else Due(event, due) for event, due in wanted.items()]
 
     def _put_effects(
         self, unit: Unit, workflow: Workflow, attempt: Attempt, effects: Sequence[Effect], committed: Committed
@@ -870,47 +964,16 @@ class Engine:
     # -- the rest -----------------------------------------------------------------------------------------------------
 
     def settle_alone(self, number: int, now: datetime | None) -> int:
-        """Fire one instance's due timers. 0 where another worker has it or has done it."""
-        committed = Committed()
-
-        def settle(unit: Unit) -> int:
-            committed.begin_again()
-            opened = self.store.open(unit, number, skip_locked=True)
-            if opened is not None:
-                committed.about = opened[0]
-                if self.settle(unit, opened[0], opened[1], now or opened[2], committed):
-                    return 1
-            unit.unchanged = True
-            return 0
-
-        if self.observer is None:
-            moved = self.store.run(settle)
-        else:
-            with self.observer.watching(DUE, committed):
-                moved = self.store.run(settle)
-        self.tell(committed)
-        return moved
+        """Fire one instance's due timers, and write down which one cannot. 0 where nothing fired."""
+        return int(catch_up(self, number, now, counts=False).moved)
 
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
         """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
         stored, timers, now = self.store.read(unit, number)
         found = replace(stored)
         workflow = self.workflow(found)
-        overdue = False
-        for _ in range(_MOST_TIMERS_AT_ONCE):
-            due = min(
-                (timer for timer in timers if timer.due_at <= now), key=lambda t: (t.due_at, t.event), default=None
-            )
-            if due is None:
-                break
-            overdue = True
-            attempt = Attempt(found, due.event, SYSTEM_ACTOR, None, now, due.due_at, unit, site=self.site)
-            step = deciding.decide(workflow, attempt)
-            if step.transition is None:
-                break
-            found.state = step.target
-            timers = [Due(timer.event, answers.due(timer, attempt)) for timer in workflow.by_name[step.target].timers]
-        return Sight(stored, workflow.by_name[found.state], overdue, now), found
+        walked = settling.walk(self, unit, found, timers, now)
+        return Sight(stored, workflow.by_name[found.state], walked.overdue, now, walked.broken), found
 
     @staticmethod
     def _entries(unit: Unit, number: int) -> tuple[chain.Entry, ...]:
@@ -937,21 +1000,16 @@ class Engine:
 
 @contextmanager
 def opened(engine: Engine, number: int) -> Iterator[tuple[Unit, Instance, datetime, Committed]]:
-    """An instance locked in a transaction, for the engine's own modules; its due timers are applied first (I3).
+    """An instance locked in a transaction, for the engine's own modules; its due timers were applied before (I3).
 
-    Where whoever opened it is refused, what the timers did is done again alone and kept. A timer whose rule is known to
-    be broken is not tried here: its own retries do that, and what an operator does about it must remain possible.
+    They are kept, whatever becomes of the act. A timer whose rule is known to be broken is not tried here: its own
+    retries do that, and what an operator does about it must remain possible.
     """
-    settled = False
-    try:
+    for pieces in range(MOST_PIECES):
         with engine.store.begin() as unit:
             found, timers, now = engine._open(unit, number)
-            committed = Committed(about=found)
-            sound = not any(timer.failures for timer in timers)
-            if sound and (found.workflow, found.version) in engine.workflows:
-                settled = engine.settle(unit, found, timers, now, committed)
-            yield unit, found, now, committed
-    except (EventNotPossible, UnknownEffect):
-        if settled:
-            engine.settle_alone(number, None)
-        raise
+            sound = (found.workflow, found.version) in engine.workflows and not any(timer.failures for timer in timers)
+            if pieces == MOST_PIECES - 1 or not sound or not timetable.is_due(timers, now):
+                yield unit, found, now, Committed(about=found)
+                return
+        catch_up(engine, number, None)

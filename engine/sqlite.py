@@ -231,6 +231,16 @@ class SqliteUnit(Unit):
         except sqlite3.Error as error:
             raise _error(error) from error
 
+    def begin_part(self) -> None:
+        self.write("SAVEPOINT part")
+
+    def end_part(self) -> None:
+        self.write("RELEASE part")
+
+    def undo_part(self) -> None:
+        self.write("ROLLBACK TO part")
+        self.write("RELEASE part")
+
 
 def _error(error: sqlite3.Error) -> Exception:
     if isinstance(error, sqlite3.IntegrityError):

@@ -262,6 +262,18 @@ class Unit(ABC):
     def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Write now and tell how many rows it was."""
 
+    @abstractmethod
+    def begin_part(self) -> None:
+        """Begin something that can be undone while the rest of the transaction is kept; one at a time."""
+
+    @abstractmethod
+    def end_part(self) -> None:
+        """Keep it. What is wrong with its writes is raised here at the latest."""
+
+    @abstractmethod
+    def undo_part(self) -> None:
+        """Undo it and end it, whatever went wrong since it began."""
+
     def get(self, model: Any, **equal: Any) -> Any | None:
         """See `Records.get`."""
         plan = plans.select(model, tuple(equal))

@@ -17,6 +17,7 @@ ANNOUNCE_AGAIN = Effect("notice", "announcement_again", retry=_IN_BATCHES, figur
 NOTICE = Workflow(
     name="notice",
     version=1,
+    restarts_timers=True,  # an update moves its closing time
     title=_("お知らせ"),
     start=Start(
         "draft",
