@@ -243,7 +243,7 @@ class Cluster:
         with self._at_work("timers could not be fired"):
             before = None
             while True:
-                fired = self.engine.run_due(limit=AT_ONCE)
+                fired = self.engine.run_due(limit=AT_ONCE, stopped=self._stopping.is_set)
                 if fired == AT_ONCE:
                     self._wanted.ask(TIMERS)  # there is more, for whoever is free
                 if self._stopping.is_set():

@@ -133,9 +133,8 @@ class _Batch:
                 if broken.kept:
                     self.left.append(found.id)
                     return
-                log.error("%s", broken, exc_info=broken.__cause__)
                 self.put_off += 1
-                if not _write_down(self.engine, unit, found, timers, broken.event, broken.why, self.moment):
+                if not _write_down(self.engine, unit, found, timers, broken, self.moment):
                     return
                 without.add(broken.event)
             except Exception:
@@ -200,7 +199,6 @@ def catch_up(engine: Engine, number: int, now: datetime | None, *, counts: bool 
                 return CaughtUp(moved, broken)
             most = piece_size
             continue
-        log.error("%s", broken, exc_info=broken.__cause__)
         if not _put_off(engine, number, broken, now, counts=counts):
             return CaughtUp(moved, broken)
         without.add(broken.event)
@@ -264,7 +262,7 @@ def _put_off(engine: Engine, number: int, broken: TimerBroken, now: datetime | N
             found, timers, time = opened
             if not counts and any(timer.failures for timer in timers if timer.event == broken.event):
                 return _is_harmless(engine, found, broken.event)
-            harmless = _write_down(engine, unit, found, timers, broken.event, broken.why, now or time)
+            harmless = _write_down(engine, unit, found, timers, broken, now or time)
             engine.store.commit(unit)
             return harmless
     except Exception:
@@ -273,14 +271,17 @@ def _put_off(engine: Engine, number: int, broken: TimerBroken, now: datetime | N
 
 
 def _write_down(
-    engine: Engine, unit: Unit, found: Instance, timers: list[Due], event: str, why: str, moment: datetime
+    engine: Engine, unit: Unit, found: Instance, timers: list[Due], broken: TimerBroken, moment: datetime
 ) -> bool:
     """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.
 
     Whether the others of its state go on without it; those that are due and do not are put off as well.
     """
+    event = broken.event
     harmless = _is_harmless(engine, found, event)
     failures = max((timer.failures for timer in timers if timer.event == event), default=0)
+    # With its traceback once: thousands may be tried again and again.
+    log.error("%s", broken, exc_info=None if failures else broken.__cause__)
     wake = to_db(moment + min(timedelta(minutes=2 ** min(failures, 6)), LONGEST_WAIT))
     for timer in timers:
         if timer.event == event or (timer.due_at <= moment and not harmless):
@@ -289,7 +290,7 @@ def _write_down(
             )
     unit.write(
         "UPDATE timer SET failures = ?, error = ? WHERE instance_id = ? AND event = ?",
-        (failures + 1, storable(why), found.id, event),
+        (failures + 1, storable(broken.why), found.id, event),
     )
     return harmless
 

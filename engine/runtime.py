@@ -329,14 +329,16 @@ class Engine:
         with self.observer.watching(event, committed):
             return self._transact(instance, act, committed, before)
 
-    def run_due(self, now: datetime | None = None, limit: int = 100) -> int:
+    def run_due(
+        self, now: datetime | None = None, limit: int = 100, stopped: Callable[[], bool] = lambda: False
+    ) -> int:
         """Fire the timers that are due at `now` (the database's time unless given), at most `limit` instances.
 
         They share commits, see `due`; one that another worker holds is left to it. A timer that cannot fire, because a
         rule is broken, is written down with its reason and tried again later, and never stops the others. Returns how
-        many instances moved.
+        many instances moved. Those that could not do not count; `stopped` is asked between commits whether to go on.
         """
-        return fire_due(self, now, limit)
+        return fire_due(self, now, limit, stopped)
 
     def next_due(self) -> datetime | None:
         """When the next timer wants to fire; None where none is set."""

@@ -140,7 +140,7 @@ class Heartbeat:
         self._planned(_TIMERS)
         try:
             moved = False
-            while self.engine.run_due(limit=AT_ONCE) and not self._stopping.is_set():
+            while self.engine.run_due(limit=AT_ONCE, stopped=self._stopping.is_set) and not self._stopping.is_set():
                 moved = True
             self._wake_in(_TIMERS, self.engine.next_due(), moved)
         except Exception:

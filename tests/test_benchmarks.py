@@ -27,6 +27,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
         ("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client"),
         ("mass_expiry", ["--number", "300"], "300 expired exactly once"),
+        ("broken_timers", ["--number", "600"], "the latest of the sound ones"),
         ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
         ("migrations", ["--number", "100"], "80 move, 10 need a choice"),
         ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),

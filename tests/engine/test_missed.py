@@ -425,7 +425,6 @@ def test_a_look_counts_to_where_firing_ends(sqlite_db: SiteDatabase, workflow: W
         assert {timer.event: timer.due_at for timer in timers} == {timer.event: timer.due_at for timer in there}
         assert all(timer.due_at > now for timer in there)
         assert engine.verify(number) == []
-    engine.migrate(number, 1, OPERATOR, "out of the way")
 
 
 @pytest.fixture
