@@ -20,6 +20,7 @@ from engine.check.paths import check_done_refused, check_paths, check_stuck
 from engine.check.problems import Problem, position
 from engine.check.resends import check_resends
 from engine.check.structure import contradictions, definition_problems, refuse_unsound
+from engine.check.time import check_time
 from engine.check.timers import check_timers
 from engine.check.titles import check_titles
 from engine.check.waits import check_endless_waits, check_waits
@@ -53,6 +54,7 @@ def check(
         problems += check_events(workflow, graph)
         problems += check_candidates(workflow)
         problems += check_timers(workflow, graph)
+        problems += check_time(workflow)
         problems += check_resends(workflow, graph)
         problems += check_loops(workflow)
         problems += check_waits(workflow)

@@ -13,7 +13,7 @@ _TUPLES: Mapping[type, tuple[str, ...]] = {
     Workflow: ("states", "transitions", "migrates"),
     Start: ("guards", "writes", "effects", "conflicts", "keep"),
     State: ("timers",),
-    Transition: ("sources", "guards", "writes", "effects", "conflicts", "keep"),
+    Transition: ("sources", "guards", "writes", "effects", "conflicts", "keep", "restarts"),
 }
 
 
