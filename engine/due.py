@@ -74,21 +74,19 @@ class _Batch:
 
     def fire(self) -> None:
         """Fire them together, as far as they can be. Raises Busy, DatabaseAway."""
-        try:
-            self._together(apart=False)
-        except (Busy, DatabaseAway):
-            raise
-        except Exception as error:
-            if not self.numbers:
-                raise
-            log.info("due timers of %d instances are fired apart: %s", len(self.numbers), type(error).__name__)
+        for apart in (False, True):
             try:
-                self._together(apart=True)
+                self._together(apart=apart)
+                break
             except (Busy, DatabaseAway):
                 raise
-            except Exception:
-                self.moved = self.put_off = 0
-                self.left = list(self.numbers)
+            except Exception as error:
+                if not self.numbers:
+                    raise
+                log.info("due timers of %d instances are fired apart: %s", len(self.numbers), type(error).__name__)
+        else:
+            self.moved = self.put_off = 0
+            self.left = list(self.numbers)
         for number in self.left:
             self._alone(number)
 

@@ -3,7 +3,8 @@
 `due_at` is data; APScheduler only wakes. It holds two dates, when the next timer is due and when the next effect is to
 be tried, and moves them forward when a commit says so; a sweep every minute is the safety net. It may be late, be
 stopped or die: then nothing is lost, because due rows stay due, and nothing wrong is shown, because the engine applies
-due timers before it answers (I3). Several heartbeats on one database share the work.
+due timers before it answers (I3). Several heartbeats on one database share the work. Where the machine's clock is set
+back, the sweep, which is then planned for too late, is missed by the monotonic clock, and all is planned anew.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
+from time import monotonic
 
 import peewee as pw
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -65,6 +67,7 @@ class Heartbeat:
         self._thread_count = threads
         self._threads: list[Thread] = []
         self._pause = _SHORTEST_PAUSE
+        self._swept = monotonic()
         self._executors = {"default": ThreadPoolExecutor(1), _TIMERS: ThreadPoolExecutor(1)}
         self._scheduler = _Scheduler(
             timezone=UTC,
@@ -76,7 +79,8 @@ class Heartbeat:
         """Begin; what became due while nothing ran is caught up at once."""
         self.engine.hands_over = True
         self.engine.on_commit = self._committed
-        self._scheduler.add_job(self._sweep, "interval", seconds=SWEEP.total_seconds(), id="sweep")
+        self._swept = monotonic()
+        self._sweep_every_so_often()
         self._scheduler.start()
         # Made here and not before: a server may have forked since, and a thread does not survive that.
         self._threads = [self._deliverer(number) for number in range(self._thread_count)]
@@ -99,6 +103,24 @@ class Heartbeat:
             thread.join()
         self._give_back_leases()
         self._give_back()
+
+    def _sweep_every_so_often(self) -> None:
+        self._scheduler.add_job(
+            self._sweep, "interval", seconds=SWEEP.total_seconds(), id="sweep", replace_existing=True
+        )
+
+    def _mend_clock(self) -> None:
+        """Plan anew where the sweep has not come: APScheduler goes by this machine's clock, and that was set back."""
+        with self._lock:
+            late = timedelta(seconds=monotonic() - self._swept)
+            if late < SWEEP * 2 or not self._scheduler.running:
+                return
+            self._swept = monotonic()
+            self._wakes.clear()
+        log.warning("the clock was set back: what was planned by it is planned anew")
+        self._sweep_every_so_often()
+        self._wake(_TIMERS, datetime.now(UTC))
+        self._work.set()
 
     def _give_back_leases(self) -> None:
         try:
@@ -178,7 +200,8 @@ class Heartbeat:
 
     def _deliver(self) -> None:
         while True:
-            self._work.wait()
+            self._work.wait(SWEEP.total_seconds())
+            self._mend_clock()
             self._work.clear()
             if self._stopping.is_set():  # asked after clearing: what was cleared may have been the call to stop
                 self._work.set()  # for the other threads
@@ -197,6 +220,7 @@ class Heartbeat:
                 self._give_back()
 
     def _sweep(self) -> None:
+        self._swept = monotonic()
         for number, thread in enumerate(self._threads):
             if not thread.is_alive() and not self._stopping.is_set():
                 log.error("thread %s had died", thread.name)
