@@ -12,8 +12,8 @@ A module stays together where it can, with what its tests share. A run without w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from itertools import chain, groupby, islice, zip_longest
+from collections.abc import Sequence
+from itertools import chain, cycle, groupby, islice
 from typing import TypeVar
 
 import pytest
@@ -40,19 +40,17 @@ LONG = (
 )
 
 
-def in_turns(kinds: Sequence[Sequence[Sequence[T]]]) -> Iterator[Sequence[T]]:
-    """The first module of each kind, the second of each kind, and so on."""
-    return (module for turn in zip_longest(*kinds) for module in turn if module is not None)
-
-
 def spread(long: Sequence[Sequence[Sequence[T]]], quick: Sequence[T], workers: int) -> list[T]:
-    """All tests, so ordered that each of as many equal parts as there are workers begins with long modules.
+    """All tests, so ordered that each of as many equal parts as there are workers begins with long modules, each part
+    with those of another kind.
 
     `long` has the modules of each kind, and `quick` the tests of all others.
     """
-    shares: list[list[T]] = [[] for _ in range(workers)]
-    for number, module in enumerate(in_turns(long)):
-        shares[number % workers].extend(module)
+    hands: list[list[list[T]]] = [[[] for _ in long] for _ in range(workers)]  # of each worker, by kind
+    modules = ((kind, module) for kind, found in enumerate(long) for module in found)
+    for number, (kind, module) in enumerate(modules):
+        hands[number % workers][kind].extend(module)
+    shares = [[*chain(*hand[first:], *hand[:first])] for hand, first in zip(hands, cycle(range(len(long))))]
     left, rest = len(quick) + sum(map(len, shares)), iter(quick)
     for number, share in enumerate(shares):
         size = left // (workers - number)  # as worksteal divides them

@@ -34,6 +34,7 @@ def test_every_worker_begins_with_long_modules_and_ends_with_quick_tests(workers
     ordered = spread(long, quick, workers)
     everything = [test for kind in long for one in kind for test in one] + quick
     assert sorted(ordered) == sorted(everything)
+    assert len({part[0][0] for part in parts(ordered, workers)}) == min(workers, 3)  # each with another kind
     for part in parts(ordered, workers):
         firsts = [test.startswith("quick") for test in part]
         assert firsts == sorted(firsts)

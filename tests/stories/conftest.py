@@ -44,6 +44,7 @@ import web  # noqa: F401  (brings its translations along)
 from engine.text import Text
 from tests.conftest import SECRET
 from tests.postgres import Postgres
+from tests.shipping.once import once
 from tests.smtp_server import MailServer, Received
 from tests.waiting import PATIENCE
 from tests.web.wire import free_port
@@ -265,12 +266,18 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def served(folder: Path, database_url: str) -> Iterator[Product]:
-    """The product with its customers, from the first start to the end; its log must hold no error and no link."""
+def served(folder: Path, database_url: str, imported: Path | None = None) -> Iterator[Product]:
+    """The product with its customers, from the first start to the end; its log must hold no error and no link.
+
+    They are imported, unless `imported` is a file of SQLite that has them.
+    """
     product = Product(folder, database_url)
     with product.mail:
         try:
-            product.import_customers()
+            if imported is None:
+                product.import_customers()
+            else:
+                shutil.copy(imported, database_url.removeprefix("sqlite:///"))
             product.serve()
             yield product
         finally:
@@ -284,8 +291,13 @@ def served(folder: Path, database_url: str) -> Iterator[Product]:
 @pytest.fixture(scope="module")
 def product(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """On one machine: SQLite. Without a browser there is nobody to start it for."""
+
+    def import_customers(into: Path) -> None:
+        Product(into, f"sqlite:///{into / 'tetsuzuki.db'}").import_customers()
+
+    imported = once(tmp_path_factory, "customers", import_customers) / "tetsuzuki.db"
     folder = tmp_path_factory.mktemp("product")
-    with served(folder, f"sqlite:///{folder / 'tetsuzuki.db'}") as running:
+    with served(folder, f"sqlite:///{folder / 'tetsuzuki.db'}", imported) as running:
         yield running
 
 
