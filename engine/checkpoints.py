@@ -228,7 +228,7 @@ def remove(engine: Engine, number: int, actor: Actor, reason: str) -> None:
             )
         said = {"instance": number, "workflow": found.workflow, "by": str(actor), "reason": reason}
         _append(engine, unit, _newest(unit), REMOVAL, now, said, [])
-        for table in ("timer", "outbox", "trace", "request", "history"):
+        for table in ("timer", "outbox", "trace", "request", "pause", "history"):
             unit.write(f"DELETE FROM {table} WHERE instance_id = ?", (number,))
         unit.write("DELETE FROM instance WHERE id = ?", (number,))
         engine.store.commit(unit)

@@ -20,7 +20,7 @@ from typing import Any
 from engine import answers
 from engine.definition import Attempt, Refusal, Workflow
 from engine.errors import Busy, DatabaseAway, Forbidden, OutcomeUnknown, Refused
-from engine.machine import NO_PERMISSION, Candidate, Step, compiled, each_once
+from engine.machine import NO_PERMISSION, PAUSED, Candidate, Step, compiled, each_once
 from engine.outcomes import Choices, Explanation, Offer
 from engine.text import _
 
@@ -110,6 +110,20 @@ def explained(workflow: Workflow, state: str, attempt_of: Callable[[str], Attemp
             log.exception("%s, instance %s: %r is not offered", workflow, attempt.instance.id, event)
         taken = definition.step(state, event, verdicts).transition if sound else None
         yield from _explain(event, candidates, attempt, verdicts, taken)
+
+
+def halted(workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt]) -> Iterator[Explanation]:
+    """Every transition out of `state` of a paused instance: closed, to who has the permission because of the pause.
+
+    Guards are not asked. Raises as `explained`.
+    """
+    definition = compiled(workflow)
+    for event in workflow.events[state]:
+        attempt = attempt_of(event)
+        for candidate in definition.candidates[state, event]:
+            way = candidate.transition
+            reasons = (_forbidden(candidate, attempt) or PAUSED,)
+            yield Explanation(event, way.title, way.target, way.allow.title, reasons)
 
 
 def offers(explanations: Iterable[Explanation]) -> tuple[Offer, ...]:

@@ -95,7 +95,8 @@ SYSTEM_ACTOR = Actor("system")
 class Instance:
     """One running procedure as the database knows it. `head` is the HMAC of its last history entry (I8).
 
-    `nonce` was drawn at random (see `links`); it is empty where the instance began before there was one.
+    `nonce` was drawn at random (see `links`); it is empty where the instance began before there was one. Nothing steps
+    an instance while it is `paused`, by itself or with its version (see `pauses`).
     """
 
     id: int
@@ -107,6 +108,7 @@ class Instance:
     generation: int
     head: bytes
     nonce: bytes = b""
+    paused: bool = False
 
 
 class Records(Protocol):
@@ -218,7 +220,9 @@ class Timer:
     that went by while nothing ran. "once" fires once for all of them, as of the latest; "each" fires for each; "skip"
     fires for none. The times after those stay where they were. See docs/time.md.
 
-    `while_paused` says whether its time goes on while its instance is paused, or stands still.
+    `while_paused` says what a pause of its instance or version means to it: a timer that "runs" keeps its time, and
+    fires on resuming where that has come; for one that "stands" the time of the pause does not count, and its time is
+    put off by as much.
     """
 
     event: str

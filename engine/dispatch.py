@@ -21,6 +21,7 @@ from time import monotonic
 
 from jinja2 import TemplateError
 
+from engine import pauses
 from engine.definition import Effect, Instance, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
 from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, RuleError, UnknownWorkflow
@@ -28,7 +29,7 @@ from engine.mail import NoRecipient, Renderer
 from engine.observe import Tried
 from engine.outcomes import Claim
 from engine.runtime import Engine
-from engine.store import Row, Unit, from_db, storable, to_db
+from engine.store import NEVER, Row, Unit, from_db, storable, to_db
 
 log = logging.getLogger("tetsuzuki.dispatch")
 
@@ -53,11 +54,19 @@ _CLAIM = f"""
 _BEGIN = "UPDATE outbox SET deadline_at = ? WHERE instance_id = ? AND seq = ? AND position = ?"
 _VERSION_OF = "SELECT workflow, version FROM instance WHERE id = ?"
 _IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
-_NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} ORDER BY o.due_at LIMIT 1"
+_NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} AND o.due_at < '{NEVER}' ORDER BY o.due_at LIMIT 1"
 _NAME = (
     "SELECT name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ? "
     "AND state = 'leased' AND leased_by = ? AND claims = ?"
 )
+
+
+class _Halted(Exception):
+    """What the effect belongs to is paused."""
+
+    def __init__(self, scope: pauses.Scope) -> None:
+        super().__init__(str(scope))
+        self.scope = scope
 
 
 class _Late(Failed):
@@ -105,7 +114,7 @@ class Dispatcher:
         return self._from_handover() or self._claim()
 
     def next_due(self) -> datetime | None:
-        """When the next effect wants to be tried; None where nothing waits."""
+        """When the next effect wants to be tried; None where nothing waits, or all that does is paused."""
         with self.engine.store.reading() as unit:
             found = unit.rows(_NEXT_DUE)
         return from_db(found[0][0]) if found else None
@@ -120,7 +129,7 @@ class Dispatcher:
             self._settle(claim, "waiting", "", self.engine.store.now(), untried=True)
 
     def deliver(self, claim: Claim) -> Outcome | None:
-        """Deliver one claimed effect and write down what came of it. None where it had lost its point."""
+        """Deliver one claimed effect and write down what came of it. None where it had lost its point, or is paused."""
         tried = Tried(claim)
         with self.engine.db.bound():  # a handler may look at records
             if self.engine.observer is None:
@@ -129,7 +138,12 @@ class Dispatcher:
                 return self._deliver(claim, tried)
 
     def _deliver(self, claim: Claim, tried: Tried) -> Outcome | None:
-        prepared = self._prepare(claim)
+        try:
+            prepared = self._prepare(claim)
+        except _Halted as halted:
+            tried.paused = True
+            pauses.give_back(self.engine, claim, halted.scope)
+            return None
         if prepared is None:
             self._settle(claim, "cancelled", "", self.engine.store.now())
             return None
@@ -164,6 +178,8 @@ class Dispatcher:
     def _prepare(self, claim: Claim) -> tuple[Effect | None, Outcome, Callable[[], Outcome] | None] | None:
         """All that needs the database, before the plugin is called without it. None where the effect lost its point.
 
+        Raises _Halted where it is paused: a delivery that was prepared before the pause counts as under way.
+
         Whatever goes wrong becomes an outcome: an effect that cannot even be prepared must become an incident in the
         end, and never stand in the way of others. All is read as of one moment: somebody may move the instance
         meanwhile, and what the text needs may be gone with it.
@@ -181,16 +197,21 @@ class Dispatcher:
                         return None
                     name = row[0][0]  # a migration may have given it another one
                 effect = workflow.effects.get(name)
+                if (found.paused or unit.channels_paused) and (scope := pauses.halting(unit, found, effect)):
+                    raise _Halted(scope)
                 if effect is None:
                     return None, Failed("unknown_effect", f"{workflow!r} declares no effect {name!r}"), None
                 if claim.delivered:
                     return effect, Accepted(), None
                 if self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
                     return None
-                if claim.may_be_late and sight.now >= claim.deadline_at:
+                late = claim.may_be_late and sight.now >= claim.deadline_at
+                if late and self._is_out_of_patience(unit, claim, effect, found, sight.now):
                     last = claim.said or "nobody wrote down what came of it"
                     return effect, _Late("deadline", f"{_tries(claim.attempts - 1)}; the last: {last}"), None
                 return effect, *self._ready(claim, effect, workflow, found, unit)
+        except _Halted:
+            raise
         except NobodyLeft:
             return None
         except UnknownWorkflow as error:
@@ -198,6 +219,13 @@ class Dispatcher:
         except Exception as error:
             _tell("effect %s cannot be prepared", claim, error)
             return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
+
+    @staticmethod
+    def _is_out_of_patience(unit: Unit, claim: Claim, effect: Effect, found: Instance, when: datetime) -> bool:
+        """Whether by `when`, which is not before its deadline, it has been open for longer than its patience lasts; for
+        how long it was paused since then does not count."""
+        begun = claim.deadline_at - effect.retry.deadline
+        return when >= claim.deadline_at + pauses.time_paused(unit, found, effect, begun, when)
 
     def _ready(
         self, claim: Claim, effect: Effect, workflow: Workflow, found: Instance, unit: Unit
@@ -283,11 +311,16 @@ class Dispatcher:
         retry = effect.retry if effect is not None else Retry()
         wait = retry.wait(claim.attempts, self.engine.chance())
         due = now + max(wait, outcome.after or timedelta(0))
-        if due > claim.deadline_at:
+        if due > claim.deadline_at and (effect is None or not self._has_patience_until(due, claim, effect)):
             error = f"deadline: {_tries(claim.attempts)}; the last: {outcome.reason}"
             self._settle(claim, "incident", error, now, delivered=delivered)
         else:
             self._settle(claim, "waiting", outcome.reason, due, delivered=delivered)
+
+    def _has_patience_until(self, due: datetime, claim: Claim, effect: Effect) -> bool:
+        with self.engine.store.reading() as unit:
+            found = self.engine.store.read(unit, claim.instance)[0]
+            return not self._is_out_of_patience(unit, claim, effect, found, due)
 
     def _settle(
         self, claim: Claim, state: str, error: str, due: datetime, *, delivered: bool = False, untried: bool = False

@@ -26,11 +26,12 @@ from engine.errors import Busy, CatchingUp, DatabaseAway, TimerBroken
 from engine.observe import DUE
 from engine.outcomes import Committed
 from engine.settling import MOST_PIECES, PASSING
-from engine.store import Due, Unit, storable, to_db
+from engine.store import NEVER, Due, Unit, storable, to_db
 
 if TYPE_CHECKING:
     from engine.runtime import Engine
 
+_PUT_OFF = "UPDATE timer SET wake_at = ? WHERE instance_id = ?"
 LONGEST_WAIT = timedelta(hours=1)  # from one try of a timer whose rule is broken to the next
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -102,7 +103,10 @@ class _Batch:
             self.timers = sum(timer.due_at <= self.moment for _, timers in opened for timer in timers)
             for found, timers in opened:
                 unit.owner = found.id
-                if apart or any(timer.failures for timer in timers):
+                if found.paused:
+                    unit.write(_PUT_OFF, (NEVER, found.id))
+                    self.put_off += 1
+                elif apart or any(timer.failures for timer in timers):
                     self._apart(unit, found, timers, self.now or time, committed)
                 else:
                     self.moved += engine.settle(unit, found, timers, self.now or time, committed) > 0

@@ -75,6 +75,12 @@ class NeedsChoice(CannotMove):
     """Somebody must say in which state this procedure goes on."""
 
 
+class Paused(EngineError):
+    """This procedure is halted for now. Nothing was changed; please try again once it has been resumed."""
+
+    status = 409
+
+
 class TransitionConflict(EngineError):
     """Somebody else was faster: the procedure changed at the same moment."""
 

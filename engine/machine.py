@@ -30,6 +30,7 @@ from engine.text import _
 Verdicts = Mapping[str, Refusal | None]
 
 NO_PERMISSION = Refusal("forbidden", _("この操作を行う権限がありません。"))
+PAUSED = Refusal("paused", _("このお手続きは、ただいま一時停止しています。再開するまでお待ちください。"))
 _NO_VERDICT = ""  # what is missing does not hold
 _NONE = repeat(None)
 

@@ -29,11 +29,13 @@ DUE = "due"  # what stands for the event where timers fire: which ones is not kn
 
 @dataclass(slots=True)
 class Tried:
-    """One try to deliver. `effect` is known once the try is prepared; `outcome` stays None where it lost its point."""
+    """One try to deliver. `effect` is known once the try is prepared; `outcome` stays None where it lost its point, or
+    is `paused`."""
 
     claim: Claim
     effect: Effect | None = None
     outcome: Delivered | None = None
+    paused: bool = False
 
 
 class Observer(Protocol):

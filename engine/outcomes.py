@@ -28,6 +28,7 @@ class Sight:
     """An instance as it is now: `state` is after the timers that are due, whether or not anything has fired them.
 
     `broken` is the event of a timer that is due and cannot fire, where there is one: nobody can fire anything then.
+    While it is `paused`, by itself or with its version, it stays where it is, whatever is due.
     """
 
     instance: Instance
@@ -35,6 +36,7 @@ class Sight:
     overdue: bool
     now: datetime
     broken: str = ""
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,12 @@ from engine.definition import Instance
 from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown, UnknownInstance
 from engine.sets import Sets
 from engine.store import (
-    INSTANCE,
+    A_CHANNEL_IS_PAUSED,
+    COLUMNS,
     INSTANCE_AND_TIMERS,
+    IS_PAUSED,
     LONGEST_WAIT,
+    VERSION_IS_PAUSED,
     Clock,
     Due,
     Opened,
@@ -44,30 +47,42 @@ from engine.store import (
     from_db,
     instance_of,
     to_db,
+    version_target,
 )
 from engine.wire import wire_of
 
-_LOCK = INSTANCE + " FOR UPDATE"
+# Who steps an instance holds the lock of its version together with others, until the end of the transaction; who pauses
+# or resumes the version holds it alone. So whether it is paused is known once the next statement is answered.
+_HOLD_VERSION = "pg_advisory_xact_lock_shared(hashtextextended(i.workflow, i.version))"
+_HOLD_VERSION_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(?, ?))"
+_LOCK = f"SELECT {COLUMNS}, {_HOLD_VERSION} FROM instance i WHERE i.id = ? FOR UPDATE"
 _LOCK_OR_SKIP = _LOCK + " SKIP LOCKED"
 _TIMERS_AND_CLOCK = (
-    "SELECT clock_timestamp() AT TIME ZONE 'UTC', t.event, t.due_at, t.failures "
-    "FROM (SELECT 1) one LEFT JOIN timer t ON t.instance_id = ?"
+    f"SELECT clock_timestamp() AT TIME ZONE 'UTC', t.event, t.due_at, t.failures, {IS_PAUSED} "
+    "FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?"
 )
 _INSTANCE_TIMERS_CLOCK = INSTANCE_AND_TIMERS.replace(
-    " FROM instance", ", clock_timestamp() AT TIME ZONE 'UTC' FROM instance"
+    " FROM instance", f", clock_timestamp() AT TIME ZONE 'UTC', {A_CHANNEL_IS_PAUSED} FROM instance"
 )
 _DUE = (
-    INSTANCE.replace(" FROM instance i WHERE i.id = ?", "")
-    + " FROM timer t JOIN instance i ON i.id = t.instance_id WHERE t.wake_at <= ? ORDER BY t.wake_at LIMIT ? "
-    "FOR UPDATE OF i SKIP LOCKED"
+    f"SELECT {COLUMNS}, {_HOLD_VERSION} FROM timer t JOIN instance i ON i.id = t.instance_id "
+    "WHERE t.wake_at <= ? ORDER BY t.wake_at LIMIT ? FOR UPDATE OF i SKIP LOCKED"
 )
 _TIMERS_OF = "SELECT t.instance_id, t.event, t.due_at, t.failures FROM timer t WHERE t.instance_id = ANY(?)"
+_PAUSED_OF = f"SELECT i.id FROM instance i WHERE i.id = ANY(?) AND {IS_PAUSED}"
 _CLOCK = "SELECT clock_timestamp() AT TIME ZONE 'UTC'"
 _TYPES = (
     "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
     "WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
 )
-_NEW = "SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC'"
+# A statement sees what was there when it began, and this one may have waited for the lock since then. A pause that it
+# does not see has drawn a number, which no transaction hides: then the last column says so, and it is asked again.
+_NEW = f"""
+    WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextended(?, ?)))
+    SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC', {VERSION_IS_PAUSED},
+    pg_sequence_last_value('pause_number_seq') IS DISTINCT FROM (SELECT MAX(number) FROM pause) FROM held
+"""
+_VERSION = f"SELECT {VERSION_IS_PAUSED}"
 
 _SET_UP = f"""
     SET client_encoding = 'UTF8';
@@ -233,6 +248,9 @@ class _PostgresUnit(Unit):
         number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
         self.write("SELECT pg_advisory_xact_lock(?)", (number,))
 
+    def stop_steps(self, workflow: str, version: int) -> None:
+        self.rows(_HOLD_VERSION_ALONE, (workflow, version))
+
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
         self.held.append((sql, params))
 
@@ -356,15 +374,21 @@ class PostgresStore:
     ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
         """See `Store.open_due`: timers and clock are read after the locks are held."""
         opened = {row[0]: (instance_of(row), list[Due]()) for row in unit.rows(_DUE, (to_db(moment), limit))}
-        timed, clock = unit.rows_of([(_TIMERS_OF, (list(opened),)), (_CLOCK, ())])
+        numbers = list(opened)
+        timed, paused, clock = unit.rows_of([(_TIMERS_OF, (numbers,)), (_PAUSED_OF, (numbers,)), (_CLOCK, ())])
         for number, event, due_at, failures in timed:
             opened[number][1].append(Due(event, from_db(due_at), failures))
+        for (number,) in paused:
+            opened[number][0].paused = True
         return list(opened.values()), self.clock() if self.clock is not None else from_db(clock[0][0])
 
-    def open_new(self, unit: _PostgresUnit) -> tuple[int, datetime]:
+    def open_new(self, unit: _PostgresUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
         """See `Store.open_new`; a sequence never gives a number twice."""
-        number, now = unit.rows(_NEW)[0]
-        return number, self.clock() if self.clock is not None else from_db(now)
+        target = version_target(workflow, version)
+        number, now, paused, unsure = unit.rows(_NEW, (workflow, version, target))[0]
+        if unsure:
+            paused = unit.rows(_VERSION, (target,))[0][0]
+        return number, self.clock() if self.clock is not None else from_db(now), paused
 
     def open(
         self, unit: _PostgresUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
@@ -377,15 +401,18 @@ class PostgresStore:
         rows = unit.wire.rows
         if also is not None:
             unit.also = rows(answers.pop())
-        found = rows(answers[-2])
-        if not found:
+        locked = rows(answers[-2])
+        if not locked:
             if skip_locked:
                 return None
             raise UnknownInstance(f"There is no procedure {instance}.")
         timed = rows(answers[-1])
         timers = [Due(row[1], from_db(row[2]), row[3]) for row in timed if row[1] is not None]
         now = self.clock() if self.clock is not None else from_db(timed[0][0])
-        return instance_of(found[0]), timers, now
+        found = instance_of(locked[0])
+        if timed[0][4]:
+            found.paused = True
+        return found, timers, now
 
     def commit(self, unit: _PostgresUnit) -> None:
         """See `Store.commit`: what was held back and the COMMIT are one round trip."""
@@ -427,4 +454,6 @@ class PostgresStore:
         if not rows:
             raise UnknownInstance(f"There is no procedure {instance}.")
         timers = [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
-        return instance_of(rows[0]), timers, self.clock() if self.clock is not None else from_db(rows[0][12])
+        found = instance_of(rows[0])
+        _, found.paused, now, unit.channels_paused = rows[0][11:]
+        return found, timers, self.clock() if self.clock is not None else from_db(now)

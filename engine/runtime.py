@@ -60,6 +60,7 @@ from engine.errors import (
     EventNotPossible,
     Forbidden,
     NobodyLeft,
+    Paused,
     Refused,
     RuleError,
     StaleForm,
@@ -79,6 +80,7 @@ from engine.rules import needs_input as needs_input  # where it was before
 from engine.settling import MOST_PIECES, OCCURRENCES, PIECE, SINCE
 from engine.store import (
     INSTANCE,
+    NEVER,
     Due,
     Opened,
     SiteDatabase,
@@ -98,6 +100,11 @@ MIGRATE_EVENT = chain.MIGRATE_EVENT
 _CANCEL = (
     "UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? "
     "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
+)
+# Its `done` is fired after resuming, which makes it due; until then nobody needs to look at it.
+_DELIVERED_WHILE_PAUSED = (
+    f"UPDATE outbox SET state = 'waiting', delivered = 1, error = '', due_at = '{NEVER}' "
+    "WHERE instance_id = ? AND seq = ? AND position = ?"
 )
 _EFFECT_STATE = "SELECT state, generation, name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
 _REFUSED_AFTER_DELIVERY = (
@@ -252,7 +259,7 @@ class Engine:
     ) -> Outcome:
         """Begin a procedure about `subject`, on its newest version unless `version` names one.
 
-        Raises Refused, Forbidden, KeyReused (I10), UnknownWorkflow, Busy.
+        Raises Refused, Forbidden, Paused, KeyReused (I10), UnknownWorkflow, Busy.
         """
         definition = self.workflows.get((workflow, version)) if version else self.newest.get(workflow)
         if definition is None:
@@ -263,10 +270,12 @@ class Engine:
 
         def begin(unit: Unit) -> Outcome:
             committed.begin_again()
-            number, now = self.store.open_new(unit)
+            number, now, paused = self.store.open_new(unit, definition.name, definition.version)
             if key is not None and (repeated := self._keys.repeated(unit, actor, key, START_EVENT, about, data)):
                 unit.unchanged = True
                 return repeated
+            if paused:
+                raise Paused
             instance = Instance(
                 number, definition.name, definition.version, subject, "", 0, 0, b"", self.draw(2 * links.NONCE)
             )
@@ -307,11 +316,13 @@ class Engine:
         """Fire `event`: committed when this returns, or nothing but due timers has changed.
 
         `key` makes a repeat answer with the first outcome (I10); `seen` is the `seq` that the actor's page showed.
-        Raises Refused, Forbidden, EventNotPossible, TransitionConflict (I2), StaleForm, KeyReused, UnknownInstance,
-        Busy.
+        Raises Refused, Forbidden, EventNotPossible, Paused, TransitionConflict (I2), StaleForm, KeyReused,
+        UnknownInstance, Busy.
         """
 
         def act(unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> Outcome:
+            if found.paused:
+                raise Paused
             if seen is not None and seen != found.seq:
                 raise StaleForm
             attempt = Attempt(found, event, actor, data, now, now, unit, site=self.site)
@@ -341,9 +352,9 @@ class Engine:
         return fire_due(self, now, limit, stopped)
 
     def next_due(self) -> datetime | None:
-        """When the next timer wants to fire; None where none is set."""
+        """When the next timer wants to fire; None where none is set, or all are paused."""
         with self.store.reading() as unit:
-            found = unit.rows("SELECT wake_at FROM timer ORDER BY wake_at LIMIT 1")
+            found = unit.rows(f"SELECT wake_at FROM timer WHERE wake_at < '{NEVER}' ORDER BY wake_at LIMIT 1")
         return from_db(found[0][0]) if found else None
 
     def migrate(
@@ -371,12 +382,21 @@ class Engine:
         return move.migrate(self, instance, move.as_asked(version, state, mapping), actor, reason)[0]
 
     def note(
-        self, unit: Unit, found: Instance, event: str, actor: Actor, data: Mapping[str, Any], now: datetime
+        self,
+        unit: Unit,
+        found: Instance,
+        event: str,
+        actor: Actor,
+        data: Mapping[str, Any],
+        now: datetime,
+        timers: str = chain.AS_BEFORE,
     ) -> None:
-        """Write an entry that changes no state into history, inside an open unit: what an operator did and why."""
-        self._enter(
-            unit, found, event, found.state, found.state, str(actor), now, None, chain.canonical(data), chain.AS_BEFORE
-        )
+        """Write an entry that changes no state into history, inside an open unit: what an operator did and why.
+
+        `timers` are the due times of all its timers (`chain.timers_text`) where the act has changed one.
+        """
+        state = found.state
+        self._enter(unit, found, event, state, state, str(actor), now, None, chain.canonical(data), timers)
 
     def complete(
         self, instance: int, seq: int, position: int, effect: Effect, *, generation: int | None = None
@@ -385,8 +405,9 @@ class Engine:
 
         Doing it twice changes nothing. Where the instance has moved on, so that nobody waits for the event, the
         delivery alone is written down. Where the event is refused, or one of its rules is broken, the effect becomes an
-        incident that was delivered: nothing delivers it again, whatever is done about it. `generation` is the link's
-        that was delivered: where a newer one was issued since, what arrived is worth nothing, and nothing is written.
+        incident that was delivered: nothing delivers it again, whatever is done about it. While the instance is paused
+        the delivery is written down, and the event is fired after it was resumed. `generation` is the link's that was
+        delivered: where a newer one was issued since, what arrived is worth nothing, and nothing is written.
         """
         place = (instance, seq, position)
         try:
@@ -419,7 +440,9 @@ class Engine:
                 state = unit.rows(_EFFECT_STATE, place)[0][0]
             source = found.state
             done = self._awaited(found, name, effect) if state != "cancelled" else None
-            if done is None:
+            if found.paused and done is not None:
+                unit.write(_DELIVERED_WHILE_PAUSED, place)
+            elif done is None:
                 self._complete_and_cancel(unit, found.id, own, ())
             elif refused:
                 unit.write(_REFUSED_AFTER_DELIVERY, (storable(refused), to_db(now), *place))
@@ -492,6 +515,8 @@ class Engine:
             def attempt_of(event: str) -> Attempt:
                 return Attempt(found, event, actor, None, sight.now, sight.now, unit, role, self.site)
 
+            if found.paused:
+                return tuple(deciding.halted(self.workflow(found), found.state, attempt_of))
             explained = deciding.explained(self.workflow(found), found.state, attempt_of)
             return tuple(map(settling.closed, explained) if sight.broken else explained)
 
@@ -502,6 +527,8 @@ class Engine:
         """
         with self.store.begin() as unit:
             found, timers, now = self._open(unit, instance)
+            if found.paused:
+                raise Paused
             self.settle(unit, found, timers, now, Committed(), MOST_PIECES * self.piece)
             if timetable.is_due(timers, now):
                 raise CatchingUp
@@ -650,8 +677,9 @@ class Engine:
         most: int = 0,
         without: Collection[str] = (),
     ) -> int:
-        """Fire the timers that are due (I3), at most `most` (`piece`); how many. See `settling.settle`."""
-        if not timetable.is_due(timers, now):
+        """Fire the timers that are due (I3), at most `most` (`piece`); how many: none while it is paused. See
+        `settling.settle`."""
+        if found.paused or not timetable.is_due(timers, now):
             return 0
         return settling.settle(self, unit, found, timers, now, committed, most or self.piece, without)
 
@@ -974,8 +1002,9 @@ class Engine:
         stored, timers, now = self.store.read(unit, number)
         found = replace(stored)
         workflow = self.workflow(found)
-        walked = settling.walk(self, unit, found, timers, now)
-        return Sight(stored, workflow.by_name[found.state], walked.overdue, now, walked.broken), found
+        walked = settling.walk(self, unit, found, timers, now) if not found.paused else settling.Walked(overdue=False)
+        state = workflow.by_name[found.state]
+        return Sight(stored, state, walked.overdue, now, walked.broken, found.paused), found
 
     @staticmethod
     def _entries(unit: Unit, number: int) -> tuple[chain.Entry, ...]:
@@ -1011,7 +1040,8 @@ def opened(engine: Engine, number: int) -> Iterator[tuple[Unit, Instance, dateti
         with engine.store.begin() as unit:
             found, timers, now = engine._open(unit, number)
             sound = (found.workflow, found.version) in engine.workflows and not any(timer.failures for timer in timers)
-            if pieces == MOST_PIECES - 1 or not sound or not timetable.is_due(timers, now):
+            settles = sound and not found.paused and pieces < MOST_PIECES - 1
+            if not settles or not timetable.is_due(timers, now):
                 yield unit, found, now, Committed(about=found)
                 return
         catch_up(engine, number, None)

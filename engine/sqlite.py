@@ -25,8 +25,10 @@ import peewee as pw
 from engine.definition import Instance
 from engine.errors import Busy, DatabaseAway, UnknownInstance
 from engine.store import (
+    A_CHANNEL_IS_PAUSED,
     INSTANCE_AND_TIMERS,
     LONGEST_WAIT,
+    VERSION_IS_PAUSED,
     Clock,
     Due,
     Opened,
@@ -39,6 +41,7 @@ from engine.store import (
     from_db,
     instance_of,
     to_db,
+    version_target,
 )
 
 T = TypeVar("T")
@@ -194,6 +197,8 @@ class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
         return found if isinstance(found, Violation) else error
 
 
+_NEW = f"SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'instance'), {VERSION_IS_PAUSED}"
+_READ = INSTANCE_AND_TIMERS.replace(" FROM instance i", f", {A_CHANNEL_IS_PAUSED} FROM instance i")
 _DUE = INSTANCE_AND_TIMERS.replace(
     " FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?",
     " FROM (SELECT instance_id FROM timer WHERE wake_at <= ? ORDER BY wake_at LIMIT ?) d "
@@ -204,7 +209,10 @@ _DUE = INSTANCE_AND_TIMERS.replace(
 def _unjoin(rows: list[Row], instance: int) -> tuple[Instance, list[Due]]:
     if not rows:
         raise UnknownInstance(f"There is no procedure {instance}.")
-    return instance_of(rows[0]), [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
+    found = instance_of(rows[0])
+    if rows[0][12]:
+        found.paused = True
+    return found, [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
 
 
 class SqliteUnit(Unit):
@@ -338,10 +346,10 @@ class SqliteStore:
         """See `Store.begin`. Raises Busy when another process held the database for half a minute."""
         return _Transaction(self.db)
 
-    def open_new(self, unit: SqliteUnit) -> tuple[int, datetime]:
+    def open_new(self, unit: SqliteUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
         """Ids never come back, even where rows were erased: a link of old must not fit a new instance."""
-        found = unit.rows("SELECT seq FROM sqlite_sequence WHERE name = 'instance'")
-        return (found[0][0] if found else 0) + 1, self.now()
+        last, paused = unit.rows(_NEW, (version_target(workflow, version),))[0]
+        return (last or 0) + 1, self.now(), bool(paused)
 
     def open(
         self, unit: SqliteUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
@@ -372,6 +380,7 @@ class SqliteStore:
             found = opened.get(row[0])
             if found is None:
                 found = opened[row[0]] = instance_of(row), []
+                found[0].paused = bool(row[12])
             if (row[0], row[9]) not in known:
                 known.add((row[0], row[9]))
                 found[1].append(Due(row[9], from_db(row[10]), row[11]))
@@ -470,4 +479,6 @@ class SqliteStore:
 
     def read(self, unit: SqliteUnit, instance: int) -> Opened:
         """See `Store.read`."""
-        return *_unjoin(unit.rows(INSTANCE_AND_TIMERS, (instance,)), instance), self.now()
+        rows = unit.rows(_READ, (instance,))
+        unit.channels_paused = bool(rows and rows[0][13])
+        return *_unjoin(rows, instance), self.now()

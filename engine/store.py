@@ -41,6 +41,7 @@ Row = tuple[Any, ...]
 
 database = CurrentDatabase()
 
+NEVER = "9999-12-31 00:00:00.000000"  # when what is paused is to be looked at: its resuming brings that forward
 LONGEST_WAIT = 30.0  # seconds that anybody waits for a lock of the database before it is Busy
 
 
@@ -238,6 +239,7 @@ class Unit(ABC):
     lock_suffix = ""
     owner = 0  # the instance whose statements follow, in a unit about many
     also: Sequence[Row] = ()
+    channels_paused = False  # whether some channel was, when an instance was read
     unchanged = False  # work that sets it has written nothing that is to be kept
 
     @abstractmethod
@@ -250,6 +252,9 @@ class Unit(ABC):
 
     def flush(self) -> None:  # noqa: B027  (on SQLite nothing is held back)
         """Send what was held back. Raises Violation."""
+
+    def stop_steps(self, workflow: str, version: int) -> None:  # noqa: B027  (on SQLite nobody else writes anyway)
+        """Wait until nobody steps an instance of this version, and let nobody until this transaction ends."""
 
     def take_turns(self, name: bytes) -> None:  # noqa: B027  (on SQLite writers take turns anyway)
         """Let whoever takes turns under the same name wait until this transaction ends."""
@@ -338,13 +343,15 @@ class Store(Protocol):
         `many` says that it is about many instances: `unit.owner` names the one whose statements follow, and statements
         of different ones may be sent together and in another order (see `sets`)."""
 
-    def open_new(self, unit: Any) -> tuple[int, datetime]:
-        """The id of a new instance, and the time."""
+    def open_new(self, unit: Any, workflow: str, version: int) -> tuple[int, datetime, bool]:
+        """The id of a new instance, the time, and whether its version is paused: none is begun after that."""
 
     def open(
         self, unit: Any, instance: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
-        """Lock and read an instance with its timers, then the clock.
+        """Lock and read an instance with its timers and whether it is paused, then the clock.
+
+        From then on nobody pauses it, nor its version, until the unit ends: no step is after a pause.
 
         None only with `skip_locked`, where somebody else holds it or it is gone.
 
@@ -368,10 +375,17 @@ class Store(Protocol):
         """An instance with its timers, unlocked, and the time."""
 
 
-_COLUMNS = "i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, i.nonce"
-INSTANCE = f"SELECT {_COLUMNS} FROM instance i WHERE i.id = ?"
+COLUMNS = "i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, i.nonce"
+INSTANCE = f"SELECT {COLUMNS} FROM instance i WHERE i.id = ?"
+# By the names of what may be paused, so that it is one look into an index however much is paused.
+IS_PAUSED = (
+    "EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.target IN "
+    "('instance ' || i.id, 'workflow ' || i.workflow || ' ' || i.version))"
+)
+VERSION_IS_PAUSED = "EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.target = ?)"
+A_CHANNEL_IS_PAUSED = "EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.scope = 'channel')"
 INSTANCE_AND_TIMERS = (
-    f"SELECT {_COLUMNS}, t.event, t.due_at, t.failures "
+    f"SELECT {COLUMNS}, t.event, t.due_at, t.failures, {IS_PAUSED} "
     "FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?"
 )
 
@@ -379,3 +393,8 @@ INSTANCE_AND_TIMERS = (
 def instance_of(row: Row) -> Instance:
     """An instance of the columns of `INSTANCE`."""
     return Instance(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), bytes(row[8]))
+
+
+def version_target(workflow: str, version: int) -> str:
+    """The name of a version among what may be paused, as `IS_PAUSED` makes it."""
+    return f"workflow {workflow} {version}"

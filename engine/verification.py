@@ -9,12 +9,13 @@ from engine import chain, checkpoints
 from engine.due import LONGEST_WAIT
 from engine.errors import DatabaseAway, UnknownInstance
 from engine.histories import entries_of
-from engine.store import INSTANCE, Row, Unit, from_db, instance_of, to_db
+from engine.store import INSTANCE, IS_PAUSED, NEVER, Row, Unit, from_db, instance_of, to_db
 
 if TYPE_CHECKING:
     from engine.runtime import Engine
 
 _STEP = 1000
+_PAUSED = f"SELECT 1 FROM instance i WHERE i.id = ? AND {IS_PAUSED}"
 # Whatever is left of an instance: where its row was removed, its history or its timers still tell of it.
 _NUMBERS = " UNION ".join(
     f"SELECT n FROM (SELECT DISTINCT {column} AS n FROM {table} WHERE {column} > ? ORDER BY {column} LIMIT ?) {table}_"
@@ -65,14 +66,15 @@ def all_findings(engine: Engine) -> Iterator[tuple[int, chain.Finding]]:
         yield 0, chain.Finding(tuple(_of_checkpoints(engine, unit)))
 
 
-def _asleep(engine: Engine, timers: Iterable[Row]) -> list[str]:
+def _asleep(engine: Engine, unit: Unit, number: int, timers: Iterable[Row]) -> list[str]:
     """The timers that nobody would look at when they are due. `wake_at` is no part of a seal: it is put off where a
-    timer could not fire, and then never for longer than from one try to the next."""
+    timer could not fire, and then never for longer than from one try to the next, or while the instance is paused."""
     latest = engine.store.now() + LONGEST_WAIT
     return [
         f"the timer {event!r} is due at {to_db(from_db(due))}, and put off until {to_db(from_db(wake))}"
         for event, due, wake in timers
         if from_db(wake) > max(from_db(due), latest)
+        and not (to_db(from_db(wake)) == NEVER and unit.rows(_PAUSED, (number,)))
     ]
 
 
@@ -97,7 +99,7 @@ def _finding(engine: Engine, unit: Unit, number: int) -> chain.Finding | list[st
         if found is not None:
             there = {event: to_db(from_db(due)) for event, due, _ in timers}
             chained = chain.verified(engine.history_keys, found, entries, to_db)
-            moved = chain.faults_of_timers(entries, there) + _asleep(engine, timers)
+            moved = chain.faults_of_timers(entries, there) + _asleep(engine, unit, number, timers)
             wrong = (*chained.faults, *listed) or tuple(moved)
             return chain.Finding(wrong, chained.unverifiable)
         left = [what for what, some in (("its history", entries), ("timers of it", timers)) if some]

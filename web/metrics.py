@@ -150,7 +150,7 @@ class Metrics:
     def delivered(self, tried: Tried, failed: bool, took: float) -> None:
         """A try to deliver ended, after `took` seconds; `failed` where what came of it could not be written down."""
         kind = tried.effect.kind if tried.effect is not None else UNKNOWN
-        outcome = "error" if failed else _OUTCOMES[type(tried.outcome)]
+        outcome = "error" if failed else "paused" if tried.paused else _OUTCOMES[type(tried.outcome)]
         self._deliveries.labels(kind, outcome).inc()
         self._delivery_seconds.labels(kind).observe(took)
 

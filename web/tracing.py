@@ -119,7 +119,8 @@ class Tracing:
                 raise
             if tried.effect is not None:
                 span.set_attribute("tetsuzuki.kind", tried.effect.kind)
-            outcome = type(tried.outcome).__name__.lower() if tried.outcome is not None else "cancelled"
+            lost = "paused" if tried.paused else "cancelled"
+            outcome = type(tried.outcome).__name__.lower() if tried.outcome is not None else lost
             span.set_attribute("tetsuzuki.outcome", outcome)
             if outcome == "failed":
                 span.set_status(StatusCode.ERROR)
