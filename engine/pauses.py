@@ -83,6 +83,7 @@ class OneChannel:
 
 Scope = OneInstance | OneVersion | OneChannel
 """What a pause is about. Its text names it, as in "workflow review 1"."""
+KINDS = (OneInstance.kind, OneVersion.kind, OneChannel.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,14 +310,6 @@ def what_resumes(engine: Engine, scope: Scope, most: int = 20) -> Resuming:
         effect_count,
         standing,
     )
-
-
-def counts(unit: Unit) -> Mapping[str, int]:
-    """How many pauses last, by what they are about: "instance", "workflow", "channel". Each counted up to COUNTED."""
-    found = dict.fromkeys((OneInstance.kind, OneVersion.kind, OneChannel.kind), 0)
-    for name in found:
-        found[name] = unit.rows(COUNT, (name,))[0][0]
-    return found
 
 
 def open_pause(unit: Unit, scope: Scope) -> Pause | None:

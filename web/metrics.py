@@ -255,6 +255,13 @@ class _Waiting(Collector):
         )
         incidents.add_metric(("effect",), waiting.effect_incidents)
         incidents.add_metric(("timer",), waiting.timer_incidents)
+        paused = GaugeMetricFamily(
+            "tetsuzuki_paused",
+            "What an operator has paused, by what it is: instances, versions of workflows, channels; up to 10,000.",
+            labels=("of",),
+        )
+        for kind, count in waiting.pauses.items():
+            paused.add_metric((kind,), count)
         return [
             up,
             GaugeMetricFamily(
@@ -272,4 +279,5 @@ class _Waiting(Collector):
                 waiting.outbox_lag.total_seconds(),
             ),
             incidents,
+            paused,
         ]

@@ -91,7 +91,7 @@ class Readiness:
             storage = conditions.storage(self._site.settings)
             fixed = self._migrations(), self._secret_key(), _definitions(self._site.engine), storage
             self._thorough = (now, fixed)
-        return (Check("database", "ok"), *self._thorough[1], *_late(waiting), _incidents(waiting))
+        return (Check("database", "ok"), *self._thorough[1], *_late(waiting), _incidents(waiting), _paused(waiting))
 
     def _migrations(self) -> Check:
         steps = pending(self._site.db, (*MIGRATIONS, *self._site.plugins.migrations()))
@@ -128,6 +128,12 @@ def _late(waiting: Backlog) -> tuple[Check, ...]:
         said = f"the oldest {what} that is due has waited for {lag.total_seconds():.0f} s" if late else ""
         found.append(Check(name, "warning" if late else "ok", said))
     return tuple(found)
+
+
+def _paused(waiting: Backlog) -> Check:
+    """A warning: somebody wanted it so, and may have forgotten it."""
+    said = ", ".join(f"{count} of kind {kind}" for kind, count in waiting.pauses.items() if count)
+    return Check("paused", "warning" if said else "ok", f"{said}; see tetsuzuki pauses" if said else "")
 
 
 def _incidents(waiting: Backlog) -> Check:

@@ -67,7 +67,7 @@ def test_what_waits_is_told_apart(office: Office) -> None:
     office.engine.fire(first, "resend", AUTHOR)
     office.clock.forward(hours=1)
     waiting = backlog(office.engine)
-    assert waiting.outbox == {"due": 2, "later": 0, "leased": 0, "blocked": 0}
+    assert waiting.outbox == {"due": 2, "later": 0, "leased": 0, "blocked": 0, "paused": 0}
     assert timedelta(minutes=59) < waiting.outbox_lag <= timedelta(hours=1)
     office.sql("UPDATE outbox SET state = 'incident' WHERE name = 'invitation' AND state = 'waiting'")
     office.letters.answer = Accepted()

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import machine
+from engine.backlog import backlog
 from engine.definition import Actor, Timer, Workflow
 from engine.delivery import Accepted, Deferred, Message, Outcome
 from engine.errors import EventNotPossible, Forbidden, Paused, StaleForm, UnknownInstance, UnknownWorkflow
@@ -23,7 +24,6 @@ from engine.pauses import (
     OneVersion,
     Scope,
     channels,
-    counts,
     covered,
     pause,
     paused,
@@ -178,8 +178,7 @@ def test_the_table_keeps_who_paused_when_and_why(office: Office) -> None:
     assert ended == replace(made, ended_at=since, ended_by="operator:eve", ended_reason="out")
     assert [one.scope for one in paused(office.engine)] == [VERSION]
     assert pauses(office.engine)[1] == ended
-    with office.engine.store.reading() as unit:
-        assert counts(unit) == {"instance": 0, "workflow": 1, "channel": 0}
+    assert backlog(office.engine).pauses == {"instance": 0, "workflow": 1, "channel": 0}
     pause(office.engine, MAILS, OPERATOR, "again")
     assert len(pauses(office.engine)) == 3
 
@@ -413,6 +412,8 @@ def test_effects_of_what_is_paused_wait_and_go_out_on_resuming(office: Office, s
     assert office.dispatcher.drain() == 0
     assert office.dispatcher.next_due() is None
     assert office.mailer.tried == []
+    waiting = backlog(office.engine)
+    assert (waiting.outbox["paused"], waiting.outbox["later"], waiting.outbox_lag) == (1, 0, timedelta(0))
     foreseen = what_resumes(office.engine, scope(number))
     assert [(one.instance, one.name, one.recipient) for one in foreseen.effects] == [(number, "invitation", "reviewer")]
     assert (foreseen.effect_count, foreseen.timer_count) == (1, 0)
