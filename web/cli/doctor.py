@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from web.bootstrap import Site
 
 LONGEST_WAIT = timedelta(minutes=2)
+_MOST_PAUSES = 20  # that are named each
 _LATE = 120.0  # seconds: twice the sweep that would have caught up
 
 Kind = Literal["note", "warning", "fault"]
@@ -151,6 +152,17 @@ def open_incidents(site: Site) -> Iterator[Finding]:
         yield fault(f"{len(found)} open incidents: tetsuzuki incidents list")
 
 
+def pauses(site: Site) -> Iterator[Finding]:
+    """What an operator has paused: wanted, and easily forgotten."""
+    from engine.pauses import paused
+
+    found = paused(site.engine, most=_MOST_PAUSES + 1)
+    for one in found[:_MOST_PAUSES]:
+        yield warning(f"{one.scope} is paused since {one.since:%Y-%m-%d %H:%M} UTC by {one.actor}: {one.reason}")
+    if len(found) > _MOST_PAUSES:
+        yield warning("and more is paused: tetsuzuki pauses")
+
+
 def stuck_instances(site: Site) -> Iterator[Finding]:
     """Whether an instance stands where nothing can move it, or has lost what should."""
     from engine.sweep import stuck
@@ -177,6 +189,7 @@ CHECKS: tuple[Check, ...] = (
     workers,
     silent_plugins,
     open_incidents,
+    pauses,
     stuck_instances,
     unheld_rules,
 )

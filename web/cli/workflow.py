@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow list|show|check|diagram|readme|history`; the rest is in `histories`, `cures`, `migrations`."""
+"""`tetsuzuki workflow list|show|check|diagram|readme|history`; others: `histories`, `cures`, `migrations`, `pauses`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli import cures, histories, migrations
+from web.cli import cures, histories, migrations, pauses
 from web.cli.sites import opened_site
 
 if TYPE_CHECKING:
@@ -157,5 +157,5 @@ def history(instance: int) -> None:
         )
 
 
-for command in (*histories.COMMANDS, cures.cure, migrations.migrate):
+for command in (*histories.COMMANDS, cures.cure, migrations.migrate, *pauses.COMMANDS):
     workflow.add_command(command)
