@@ -10,7 +10,7 @@ from flask_wtf.csrf import CSRFError
 from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from engine.errors import EngineError, Refused
+from engine.errors import EngineError, Paused, Refused
 from engine.text import Text, _
 
 log = logging.getLogger("tetsuzuki.web")
@@ -51,6 +51,7 @@ EXPLANATIONS = {
         _("何も変更されていません。お手数ですが、少し時間をおいて、もう一度お試しください。"),
     ),
 }
+_PAUSED = _("このお手続きは、ただいま一時停止しています")
 _FORM_EXPIRED = Explanation(
     _("画面の有効期限が切れました"),
     _("前の画面に戻り、再読み込みしてからもう一度送信してください。"),
@@ -95,6 +96,8 @@ def explain_errors(app: Flask) -> None:
             log.error("%s while answering %s", type(error).__name__, request.endpoint, exc_info=error)
             return error_page(500)
         title = EXPLANATIONS.get(error.status, EXPLANATIONS[422]).title
+        if isinstance(error, Paused):
+            title = _PAUSED
         return error_page(error.status, Explanation(title, _advice(error)), retry_after=retry_after)
 
     @app.errorhandler(OperationalError)

@@ -23,6 +23,7 @@ from playwright.sync_api import Page
 from engine.definition import Actor
 from engine.delivery import Failed
 from engine.incidents import incidents
+from engine.pauses import OneChannel, pause
 from engine.testing import MemoryMailer
 from tests.conftest import SECRET, plugins_with
 from tests.stories.conftest import Product, end, eventually
@@ -189,6 +190,8 @@ PAGES: tuple[Shot, ...] = (
     Shot("staff_faq.new", "staff-faq-new", "/staff/faq/new", "staff"),
     Shot("staff_faq.read", "staff-faq-entry", "/staff/faq/de0000000001", "staff"),
     Shot("staff.workflows", "staff-workflows", "/staff/workflows", "staff"),
+    Shot("staff.pauses", "staff-pauses", "/staff/workflows/pauses", "staff"),
+    Shot("staff.pause", "staff-pause", "pause", "staff"),
     Shot("staff.workflow", "staff-workflow", "/staff/workflows/contract_change", "staff"),
 )
 
@@ -266,6 +269,7 @@ def _staged(var: Path, address: str) -> Scene:
             site.engine.run_due()
             site.dispatcher.drain()
         _mails(site, scene)
+        _paused(site, app, scene)
         Teller("host-a:1", site.clock)(Standing("disk_usage", "http_usage", True, "no answer in 2 s", 8))
     finally:
         site.close()
@@ -411,6 +415,14 @@ _DRAFT = {
     "title_ja": "新しいオプションのご案内",
     "body_ja": "新しいオプションをご利用いただけるようになりました。",
 }
+
+
+def _paused(site: Site, app: Flask, scene: Scene) -> None:
+    """A channel that was paused, and a mail that waits for it."""
+    channel = OneChannel("mail", "applicant")
+    made = pause(site.engine, channel, Actor("operator", "root"), "メールサーバーの移設のため")
+    scene.paths["pause"] = f"/staff/workflows/pauses/{made.number}"
+    _apply(Member(app), "sample", "A01234567", "saburo@sample-shoji.example")
 
 
 def _mails(site: Site, scene: Scene) -> None:

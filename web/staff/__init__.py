@@ -4,7 +4,7 @@ Views parse, call and show, as everywhere. Whatever a member of staff does is an
 name, `staff:<id>`, so that history says who it was.
 """
 
-from web.staff import customers, entrance, incidents, requests, workflows
+from web.staff import customers, entrance, incidents, pauses, requests, workflows
 from web.staff.area import menu, pages
 
-__all__ = ["customers", "entrance", "incidents", "menu", "pages", "requests", "workflows"]
+__all__ = ["customers", "entrance", "incidents", "menu", "pages", "pauses", "requests", "workflows"]

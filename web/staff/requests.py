@@ -14,6 +14,7 @@ from werkzeug import Response
 from engine.definition import Refusal, Workflow
 from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, TransitionConflict
 from engine.overview import Standing, places, standing, standing_in
+from engine.pauses import pauses_of
 from engine.text import Text, _
 from web.current import local_time, site
 from web.staff import decisions, money
@@ -161,6 +162,7 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
         books=money.books(asked) if any(option.question is not None for option in options) else None,
         elsewhere=elsewhere,
         lines=lines(instance, workflow),
+        pauses=pauses_of(engine, instance),
         seen=where.seq,
         new_key=lambda: secrets.token_hex(16),
         pressed=event,

@@ -18,15 +18,18 @@ from engine.definition import Workflow
 from engine.diagram import mermaid, svg
 from engine.errors import EngineError
 from engine.overview import Population, census, censuses
+from engine.pauses import paused
 from engine.sweep import AT_A_GLANCE, Stuck, stuck
 from engine.text import Text, _, current_language
 from web.cures import command
 from web.current import site
 from web.staff.area import LARGEST, pages
 from web.staff.history import state_title
+from web.staff.pauses import scope_title
 from web.staff.requests import age
 from web.users import staff_only
 
+_PAUSES_NAMED = 20
 _LONGEST_DRAWING = 32  # definitions kept: every one, in both languages
 
 
@@ -51,7 +54,8 @@ def workflows() -> str:
     for name, counts in censuses(site().engine, sorted(newest)).items():
         still_open = [one for one in counts if not _is_final(name, one)]
         rows.append((name, newest[name].title or name, newest[name].version, _number(still_open), _number(counts)))
-    return render_template("staff/workflows.html", rows=rows, stuck=_stuck())
+    halted = [scope_title(one.scope) for one in paused(site().engine, _PAUSES_NAMED)]
+    return render_template("staff/workflows.html", rows=rows, paused=halted, stuck=_stuck())
 
 
 def _stuck() -> list[tuple[Stuck, str]]:

@@ -1,0 +1,238 @@
+"""Pauses: what is halted, since when and why; halting something, and letting it go on after seeing what will fire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import flash, make_response, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine import pauses as engine_pauses
+from engine.definition import Refusal
+from engine.errors import EventNotPossible, Forbidden, UnknownInstance
+from engine.operators import nowhere, require_operator
+from engine.pauses import OneChannel, OneInstance, OneVersion, Pause, Resuming, Scope
+from engine.text import Text, _
+from web.current import local_time, site
+from web.staff.area import LARGEST, actor, pages
+from web.staff.history import event_title
+from web.staff.requests import age
+from web.users import staff_only
+from workflows.staff import names_of
+
+_LONGEST_REASON = 1000
+_MOST = 20  # timers and effects that a page names each
+_MOST_LISTED = 500
+_REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
+_REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
+_NOTHING_CHOSEN = Refusal("nothing_chosen", _("一時停止するものをお選びください。"), "what")
+_NO_INSTANCE = Refusal("no_instance", _("この受付番号の手続きはありません。"), "what")
+_NOT_NOW = Refusal("not_now", _("すでに一時停止しているか、手続きが終了しているため、一時停止できません。"), "what")
+_ENDED_BY_OTHERS = _("この一時停止は、すでに終了しています。")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A pause as pages show it."""
+
+    number: int
+    what: Text | str
+    since: str
+    age: str
+    who: Text | str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fires:
+    """A timer that fires on resuming."""
+
+    instance: int
+    title: Text | str
+    due: str
+
+
+@pages.get("/workflows/pauses")
+@staff_only
+def pauses() -> str:
+    """What is paused, and a form to pause more; `instance` names one that somebody came from."""
+    given = request.args.get("instance", "")
+    return _list(f"instance {given}" if given else "")
+
+
+@pages.post("/workflows/pauses")
+@staff_only
+def begin_pause() -> str | Response:
+    """Pause what was chosen, in the name of who pressed it."""
+    what, number, reason = request.form.get("what", ""), request.form.get("instance", "").strip(), _reason()
+    scope = _one_instance(number) if what == "instance" else _choices().get(what, (None, ""))[0]
+    refusals = list(_wrong_reason(reason))
+    if scope is None:
+        refusals.insert(0, _NO_INSTANCE if what == "instance" else _NOTHING_CHOSEN)
+    if refusals or scope is None:
+        return make_response(_list(what, number, reason, refusals), 422)
+    try:
+        engine_pauses.pause(site().engine, scope, actor(), reason)
+    except UnknownInstance:
+        return make_response(_list(what, number, reason, [_NO_INSTANCE]), 422)
+    except EventNotPossible:
+        return make_response(_list(what, number, reason, [_NOT_NOW]), 409)
+    flash(str(_("一時停止しました。")))
+    return redirect(url_for("staff.pauses"), 303)
+
+
+@pages.get(f"/workflows/pauses/<int(max={LARGEST}):number>")
+@staff_only
+def pause(number: int) -> str | Response:
+    """One pause, and what will fire when it ends."""
+    found = _find(number)
+    return _gone() if found is None else _page(found)
+
+
+@pages.post(f"/workflows/pauses/<int(max={LARGEST}):number>")
+@staff_only
+def end_pause(number: int) -> str | Response:
+    """Resume, in the name of who pressed it. Somebody else's act before it is told."""
+    found = _find(number)
+    if found is None:
+        return _gone()
+    reason = _reason()
+    refusals = _wrong_reason(reason)
+    if refusals:
+        return make_response(_page(found, reason, refusals), 422)
+    try:
+        engine_pauses.resume(site().engine, found.scope, actor(), reason)
+    except EventNotPossible:
+        return _gone()
+    flash(str(_("再開しました。")))
+    return redirect(url_for("staff.pauses"), 303)
+
+
+def _reason() -> str:
+    return request.form.get("reason", "").replace("\0", "").strip()
+
+
+def _wrong_reason(reason: str) -> Sequence[Refusal]:
+    if reason and len(reason) <= _LONGEST_REASON:
+        return ()
+    return (_REASON_LONG if reason else _REASON_MISSING,)
+
+
+def _one_instance(number: str) -> Scope | None:
+    known = number.isascii() and number.isdecimal() and 0 < len(number) <= 18
+    return OneInstance(int(number)) if known else None
+
+
+def _choices() -> Mapping[str, tuple[Scope, Text | str]]:
+    """What may be chosen from a list, by name, with what it is called."""
+    engine = site().engine
+    versions = [OneVersion(name, version) for name, version in sorted(engine.workflows)]
+    scopes: list[Scope] = [*versions, *engine_pauses.channels(engine)]
+    return {str(scope): (scope, scope_title(scope)) for scope in scopes}
+
+
+def scope_title(scope: Scope) -> Text | str:
+    """What a pause is about, in words."""
+    engine = site().engine
+    if isinstance(scope, OneInstance):
+        return _("手続き %(number)s", number=scope.number)
+    if isinstance(scope, OneVersion):
+        definition = engine.workflows.get((scope.workflow, scope.version))
+        title = definition.title if definition is not None and definition.title is not None else scope.workflow
+        return _("%(title)s（版%(version)s）", title=title, version=scope.version)
+    name = str(scope).removeprefix("channel ")
+    if scope.effects != "mail":
+        return _("処理「%(name)s」", name=name)
+    if not scope.recipient:
+        return _("すべてのメール")
+    return _("メール（宛先 %(recipient)s）", recipient=scope.recipient)
+
+
+def _may(scope: Scope | None) -> bool:
+    """Whether who is logged in may pause and resume this; for a form without a choice, anything at all."""
+    engine = site().engine
+    about = nowhere(scope.workflow, scope.version) if isinstance(scope, OneVersion) else nowhere()
+    with engine.store.reading() as unit:
+        if isinstance(scope, OneInstance):
+            about = engine.store.read(unit, scope.number)[0]
+        try:
+            require_operator(engine, unit, about, actor(), engine_pauses.RESUME_EVENT, engine.store.now())
+        except Forbidden:
+            return False
+    return True
+
+
+def _find(number: int) -> Pause | None:
+    return next((one for one in engine_pauses.paused(site().engine) if one.number == number), None)
+
+
+def _gone() -> Response:
+    flash(str(_ENDED_BY_OTHERS), "care")
+    return redirect(url_for("staff.pauses"), 303)
+
+
+def _shown(found: Sequence[Pause]) -> list[Shown]:
+    now, names = site().clock(), names_of({one.actor for one in found})
+    return [
+        Shown(
+            one.number,
+            scope_title(one.scope),
+            local_time(one.since),
+            age(one.since, max(now, one.since)),
+            names[one.actor],
+            one.reason,
+        )
+        for one in found
+    ]
+
+
+def _you() -> Text | str:
+    return names_of({str(actor())})[str(actor())]
+
+
+def _list(what: str = "", number: str = "", reason: str = "", refusals: Sequence[Refusal] = ()) -> str:
+    if what.startswith("instance "):
+        what, number = "instance", what.removeprefix("instance ")
+    return render_template(
+        "staff/pauses.html",
+        pauses=_shown(engine_pauses.paused(site().engine, _MOST_LISTED)),
+        versions=[(name, title) for name, (scope, title) in _choices().items() if isinstance(scope, OneVersion)],
+        channels=[(name, title) for name, (scope, title) in _choices().items() if isinstance(scope, OneChannel)],
+        may=_may(None),
+        what=what,
+        number=number,
+        reason=reason,
+        refusals=refusals,
+        you=_you(),
+    )
+
+
+def _page(found: Pause, reason: str = "", refusals: Sequence[Refusal] = ()) -> str | Response:
+    try:
+        foreseen = engine_pauses.what_resumes(site().engine, found.scope, _MOST)
+    except EventNotPossible:
+        return _gone()
+    return render_template(
+        "staff/pause.html",
+        pause=_shown([found])[0],
+        instance=found.scope.number if isinstance(found.scope, OneInstance) else None,
+        foreseen=foreseen,
+        timers=_fires(foreseen),
+        may=_may(found.scope),
+        reason=reason,
+        refusals=refusals,
+        you=_you(),
+    )
+
+
+def _fires(foreseen: Resuming) -> list[Fires]:
+    engine = site().engine
+    found = []
+    for timer in foreseen.timers:
+        with engine.store.reading() as unit:
+            instance = engine.store.read(unit, timer.instance)[0]
+        definition = engine.workflows.get((instance.workflow, instance.version))
+        title = event_title(definition, instance.state, timer.event)
+        found.append(Fires(timer.instance, title, local_time(timer.due_at)))
+    return found
