@@ -15,8 +15,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DOWNLOAD := $(BIN)/python -m pip --disable-pip-version-check download --quiet
-BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work broken_timers migrations machine_step instructions \
-	web_pages population start_up patience input_costs slow_clients
+BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work broken_timers paused_timers migrations machine_step \
+	instructions web_pages population start_up patience input_costs slow_clients
 LARGE_BENCHMARKS := mass_expiry due_work
 JOBS ?= 4
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \

@@ -410,7 +410,9 @@ _BEGIN = (
 )
 _END = "UPDATE pause SET ended_at = ?, ended_by = ?, ended_reason = ? WHERE number = ?"
 COUNT = f"SELECT COUNT(*) FROM (SELECT 1 FROM pause WHERE scope = ? AND ended_at IS NULL LIMIT {COUNTED}) p"
-_OF_VERSION = "(SELECT i.id FROM instance i WHERE i.workflow = ? AND i.version = ?)"
+# Asked of each row by its key. As a join PostgreSQL plans it by what it last learned of the tables, and what is put off
+# has changed since: then every instance of the version is held against every row that is put off.
+_OF_VERSION = "(SELECT 1 FROM instance v WHERE v.id = {} AND v.workflow = ? AND v.version = ?) = 1"
 # The last entry that says when the timers of an instance are due; what was written down before that was sealed, too.
 _SET_AT = (
     "(SELECT h.at FROM history h WHERE h.instance_id = i.id AND (h.timers IS NULL OR h.timers <> '') "
@@ -477,7 +479,7 @@ def _effects_in(scope: Scope) -> tuple[str, tuple[Any, ...]]:
         case OneInstance(number):
             return "o.instance_id = ?", (number,)
         case OneVersion(workflow, version):
-            return f"o.instance_id IN {_OF_VERSION}", (workflow, version)
+            return _OF_VERSION.format("o.instance_id"), (workflow, version)
         case OneChannel(effects, ""):
             return "o.kind = ?", (effects,)
         case OneChannel(effects, recipient):
@@ -488,7 +490,7 @@ def _timers_in(scope: OneInstance | OneVersion) -> tuple[str, tuple[Any, ...]]:
     """The condition on rows `t` of the timers."""
     if isinstance(scope, OneInstance):
         return "t.instance_id = ?", (scope.number,)
-    return f"t.instance_id IN {_OF_VERSION}", (scope.workflow, scope.version)
+    return _OF_VERSION.format("t.instance_id"), (scope.workflow, scope.version)
 
 
 def _put_off_rows(unit: Unit, scope: Scope, until: str) -> bool:

@@ -29,6 +29,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         ("mass_expiry", ["--number", "300"], "300 expired exactly once"),
         ("broken_timers", ["--number", "600"], "the latest of the sound ones"),
         ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
+        ("paused_timers", ["--number", "500"], "among 500 paused ones"),
         ("migrations", ["--number", "100"], "80 move, 10 need a choice"),
         ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),
         ("population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page"),
