@@ -286,6 +286,7 @@ def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> d
         "confirmed": quotes.from_json(record.quote).replaced,
         "ahead": ahead_of(record),
         "steps": timeline(record),
+        "paused": site().engine.look(record.instance).paused,
         "offers": offers(shown.number),
         "press": url_for("contracts.press", instance=shown.number),
         "seen": shown.seen,

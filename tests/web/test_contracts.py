@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from engine.definition import Actor
+from engine.pauses import OneInstance, pause
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.web.browser import SUBDOMAIN, add_customer
@@ -419,3 +420,15 @@ def test_both_databases_show_the_same(make_site: SiteMaker, database_url: str, c
     hanako.open(f"/contracts/requests/{number}")
     hanako.press("取り下げる")
     assert "取り下げ済み" in hanako.main
+
+
+def test_page_of_a_request_says_that_it_is_paused_and_offers_nothing(
+    site: Site, hanako: Member, account: Account
+) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    hanako.open(f"/contracts/requests/{number}")
+    assert len(hanako.buttons) == 1
+    pause(site.engine, OneInstance(number), Actor("operator", "root"), "x")
+    hanako.open(f"/contracts/requests/{number}")
+    assert "このお手続きは、ただいま一時停止しています" in hanako.main
+    assert hanako.buttons == []
