@@ -17,7 +17,6 @@ from engine.definition import SYSTEM_ACTOR, Attempt, Instance, Refusal, Transiti
 from engine.errors import (
     Busy,
     DatabaseAway,
-    EngineError,
     EventNotPossible,
     OutcomeUnknown,
     TimerBroken,
@@ -84,8 +83,7 @@ def settle(
         except PASSING:
             raise
         except Exception as error:
-            why = error.in_full if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
-            raise TimerBroken(found.id, event, kept, why) from error
+            raise TimerBroken(found.id, event, kept, f"{type(error).__name__}: {error}") from error
     return circle.fired
 
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
+from engine.definition import ALL_TIMERS, HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.diagram import duration, lasting, mermaid
 from engine.rules import rule_name, written_function
 from engine.text import LANGUAGES, Text
@@ -64,14 +64,22 @@ def _states(workflow: Workflow) -> Iterator[Sequence[str]]:
 
 
 def _lasting(timer: Timer) -> str:
-    return f"at `{lasting(timer)}`" if timer.at is not None else f"after {lasting(timer)}"
+    when = f"at `{lasting(timer)}`" if timer.at is not None else f"after {lasting(timer)}"
+    chosen = {"each": " (each that is missed)", "skip": " (none that is missed)"}.get(timer.missed, "")
+    return when + chosen + (" (stands while paused)" if timer.while_paused == "stands" else "")
 
 
 def _ways(workflow: Workflow) -> Iterator[Sequence[str]]:
     yield "start", "", f"`{workflow.start.state}`", *_details(workflow.start)
     for transition in workflow.transitions:
         event = f"`{transition.event}`" + (f" {_title(transition.title)}" if transition.title else "")
+        if transition.restarts:
+            event += f", restarts {_restarted(transition)}"
         yield event, _names(transition.sources), f"`{transition.target}`", *_details(transition)
+
+
+def _restarted(transition: Transition) -> str:
+    return "all timers" if transition.restarts == ALL_TIMERS else _names(transition.restarts)
 
 
 def _details(way: Start | Transition) -> tuple[str, str, str, str]:

@@ -18,6 +18,7 @@ _TITLES: Mapping[str, Text] = {
     "pause": _("一時停止"),
     "resume": _("再開"),
     "key.lost": _("署名鍵の喪失（これより前の履歴は検証できません）"),
+    "timer.skip": _("過ぎた通知を省略"),
     "incident.retry": _("インシデントを再試行"),
     "incident.skip": _("インシデントの送信を取りやめ"),
     "incident.amend": _("宛先を訂正して再試行"),
