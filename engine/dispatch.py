@@ -47,10 +47,18 @@ _CLAIM = f"""
     WITH due AS MATERIALIZED (
         SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ?
         ORDER BY o.due_at LIMIT 1 %s)
-    UPDATE outbox SET state = 'leased', attempts = attempts + 1, claims = claims + 1, due_at = ?, leased_by = ?
+    UPDATE outbox SET state = 'leased', attempts = attempts + 1, claims = claims + 1, due_at = ?, leased_by = ?,
+    deadline_at = CASE WHEN attempts > 0 OR patience = 0 THEN deadline_at ELSE %s END
     WHERE (instance_id, seq, position) IN (SELECT instance_id, seq, position FROM due)
     RETURNING {_COLUMNS}
 """
+# The time of the first claim, given as seconds and what is behind their point, and the patience: whole seconds more.
+_SECONDS = "((patience + 999999) / 1000000)"
+_CLAIM_ONE = _CLAIM % ("", f"datetime(?, '+' || {_SECONDS} || ' seconds') || ?")
+_CLAIM_ONE_OF_MANY = _CLAIM % (
+    "FOR UPDATE OF o SKIP LOCKED",
+    f"CAST(CAST(? AS text) || CAST(? AS text) AS timestamp) + {_SECONDS} * INTERVAL '1 second'",
+)
 _BEGIN = "UPDATE outbox SET deadline_at = ? WHERE instance_id = ? AND seq = ? AND position = ?"
 _VERSION_OF = "SELECT workflow, version FROM instance WHERE id = ?"
 _IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
@@ -278,27 +286,22 @@ class Dispatcher:
             if not unit.rows(_IS_DUE, (to_db(now),)):
                 return None
         with store.begin() as unit:
-            sql = _CLAIM % ("FOR UPDATE OF o SKIP LOCKED" if unit.lock_suffix else "")
-            rows = unit.rows(sql, (to_db(now), to_db(now + self.engine.lease), self.engine.worker))
-            claim = self._begun(unit, rows[0], now) if rows else None
+            sql, time = _CLAIM_ONE_OF_MANY if unit.lock_suffix else _CLAIM_ONE, to_db(now)
+            rows = unit.rows(sql, (time, to_db(now + self.engine.lease), self.engine.worker, time[:19], time[19:]))
+            claim = _claim(rows[0]) if rows else None
+            if claim is not None and claim.attempts == 1 and not rows[0][13]:
+                claim = self._begun(unit, claim, now)
             store.commit(unit)
         return claim
 
-    def _begun(self, unit: Unit, row: Row, now: datetime) -> Claim:
-        """A claim of a claimed row, whose deadline begins where this is its first try."""
-        claim = _claim(row)
-        if claim.attempts > 1:
-            return claim
-        patience = timedelta(microseconds=row[13]) or self._declared_patience(unit, claim)
-        claim = replace(claim, deadline_at=now + patience)
-        unit.write(_BEGIN, (to_db(claim.deadline_at), claim.instance, claim.seq, claim.position))
-        return claim
-
-    def _declared_patience(self, unit: Unit, claim: Claim) -> timedelta:
-        """What the definition says: a worker of a version before this one wrote the row, and no patience into it."""
+    def _begun(self, unit: Unit, claim: Claim, now: datetime) -> Claim:
+        """A first claim with the deadline that its definition says: a worker of a version before this one wrote the
+        row, and no patience into it."""
         workflow = self.engine.workflows.get(unit.rows(_VERSION_OF, (claim.instance,))[0])
         effect = workflow.effects.get(claim.name) if workflow is not None else None
-        return effect.retry.deadline if effect is not None else Retry().deadline
+        deadline_at = now + (effect.retry if effect is not None else Retry()).deadline
+        unit.write(_BEGIN, (to_db(deadline_at), claim.instance, claim.seq, claim.position))
+        return replace(claim, deadline_at=deadline_at)
 
     def _postpone(
         self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed, *, delivered: bool = False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 import pytest
@@ -294,6 +295,25 @@ def test_i5_what_a_claim_finds_too_late_was_tried_before_and_is_not_counted_as_a
     (incident,) = incidents(dispatcher.engine)
     assert (incident.attempts, len(handler.keys)) == (1, 1)
     assert incident.error == "deadline: 1 try; the last: busy"
+
+
+@pytest.mark.parametrize(
+    "patience", [timedelta(microseconds=1), timedelta(seconds=30), timedelta(hours=72, microseconds=1), timedelta(999)]
+)
+def test_i5_deadline_is_the_patience_in_whole_seconds_after_the_first_claim(
+    db: SiteDatabase, clock: Clock, patience: timedelta
+) -> None:
+    """Each database adds them up by itself."""
+    patient = Effect("ping", "ping", done="told", retry=Retry(deadline=patience))
+    dispatcher = office(db, clock, Handler(), replace(told(), start=Start("open", effects=(patient,))))
+    for moment in ("2026-12-31T23:59:59.999999", "2028-02-28T23:59:30.000000", "2028-03-01T00:00:00.000001"):
+        clock.now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        dispatcher.engine.start("told", f"x:{moment}", VISITOR)
+        clock.forward(days=1)
+        claim = dispatcher.next_claim()
+        assert claim is not None
+        assert claim.deadline_at == clock.now + timedelta(seconds=ceil(patience.total_seconds()))
+        dispatcher.deliver(claim)
 
 
 @pytest.mark.parametrize("deadline", [timedelta(0), timedelta(microseconds=1), timedelta(seconds=30)])
