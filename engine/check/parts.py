@@ -96,6 +96,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "renew_link": _FLAG,
         "resend": _maybe(_one(Resend, expected="a Resend")),
     },
+    Resend: {"corrects": _TEXT},
     Timer: {"event": _TEXT, "after": _maybe(_DELAY), "at": _maybe(_RULE)},
     Wait: {
         "remind": _maybe(_one(Remind, expected="a Remind")),

@@ -6,21 +6,31 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from engine.check.graph import Graph, reach
+from engine.check.names import nearest
 from engine.check.problems import Problem
 from engine.definition import Resend, Transition, Workflow
 
 _LINKS = ("rotate", "reuse", "extend")
 
 
+def check_policies(workflow: Workflow) -> Iterator[Problem]:
+    """What no engine could run with: values that mean nothing, and addresses that nobody can correct."""
+    for transition, resend, what in _resends(workflow):
+        yield from _nonsense(resend, what)
+        yield from _corrections(workflow, transition, resend, what)
+
+
 def check_resends(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """What is wrong with each `resend`; of one that says nonsense nothing else is reported."""
+    """What cannot be meant; of a policy that says nonsense it is not asked."""
+    for transition, resend, what in _resends(workflow):
+        if not any(_nonsense(resend, what)):
+            yield from _traps(workflow, graph, transition, resend, what)
+
+
+def _resends(workflow: Workflow) -> Iterator[tuple[Transition, Resend, str]]:
     for transition in workflow.transitions:
-        resend = transition.resend
-        if resend is None:
-            continue
-        what = f'the resend of transition "{transition.event}"'
-        nonsense = list(_nonsense(resend, what))
-        yield from nonsense or _traps(workflow, graph, transition, resend, what)
+        if transition.resend is not None:
+            yield transition, transition.resend, f'the resend of transition "{transition.event}"'
 
 
 def _nonsense(resend: Resend, what: str) -> Iterator[Problem]:
@@ -48,7 +58,6 @@ def _traps(workflow: Workflow, graph: Graph, transition: Transition, resend: Res
     if resend.link == "rotate" and not mailed and any(effect.link for effect in workflow.all_effects()):
         message = f'{what} kills the mailed link and mails no new one; expected a mail with link=True, or link="reuse"'
         yield Problem(resend.where, "RESEND_WITHOUT_LINK", message)
-    yield from _corrections(workflow, transition, resend, what)
     if resend.link != "reuse" and resend.most is None and _comes_back(graph, transition):
         alive = "a new link each time" if resend.link == "rotate" else "the same link with deadlines that begin anew"
         message = (
@@ -61,20 +70,19 @@ def _traps(workflow: Workflow, graph: Graph, transition: Transition, resend: Res
 
 
 def _corrections(workflow: Workflow, transition: Transition, resend: Resend, what: str) -> Iterator[Problem]:
-    role = resend.corrects
-    if not role:
-        return
+    role, mailed = resend.corrects, {effect.to for effect in transition.effects}
     recipient = workflow.recipients.get(role)
-    if recipient is None and any(role == effect.to for effect in workflow.all_effects()):
-        return  # a mail goes there too, see `check_effects`
+    if not role or (recipient is None and any(effect.to == role for effect in workflow.all_effects())):
+        return  # the mail is reported
     if recipient is None:
-        recipients = ", ".join(f'"{name}"' for name in sorted(workflow.recipients)) or "none"
-        message = f'{what} corrects the address of "{role}", which is not a recipient; recipients are {recipients}'
+        message = (
+            f'{what} corrects the address of "{role}", which is not a recipient{nearest(role, workflow.recipients)}'
+        )
         yield Problem(resend.where, "UNKNOWN_RECIPIENT", message)
     elif recipient.amend is None:
         message = f'{what} corrects the address of "{role}", whose Recipient has no amend; expected one that writes it'
         yield Problem(resend.where, "RESEND_CANNOT_CORRECT", message)
-    elif all(effect.to != role for effect in transition.effects):
+    elif mailed and mailed <= workflow.recipients.keys() and role not in mailed:
         message = f'{what} corrects the address of "{role}", and mails nothing to it; expected a mail to "{role}"'
         yield Problem(resend.where, "RESEND_CANNOT_CORRECT", message)
 

@@ -36,7 +36,7 @@ from engine.definition import (
     Workflow,
 )
 from engine.delivery import Deferred, Failed, Outcome
-from engine.errors import EventNotPossible, Forbidden, Refused
+from engine.errors import EventNotPossible, Forbidden, InvalidDefinition, Refused
 from engine.incidents import incidents
 from engine.release import digest
 from engine.testing import Clock
@@ -578,6 +578,7 @@ def problems(workflow: Workflow) -> list[str]:
         (Resend(most=1, not_sooner=timedelta(hours=-1)), "RESEND_LIMIT_WRONG"),
         (Resend(most=1, not_sooner=60), "RESEND_LIMIT_WRONG"),  # type: ignore[arg-type]
         (Resend(most=1, corrects="reviever"), "UNKNOWN_RECIPIENT"),
+        (Resend(most=1, corrects=["reviewer"]), "WRONG_TYPE"),  # type: ignore[arg-type]
         (Resend(), "LINK_KEPT_ALIVE"),
         (Resend("extend", not_sooner=DAY), "LINK_KEPT_ALIVE"),
         (Resend(most=1), None),
@@ -606,6 +607,21 @@ def test_check_names_what_a_resend_cannot_do() -> None:
     mute = replace(plain, recipients={"reviewer": silent, "author": REVIEW.recipients["reviewer"]})
     assert problems(changed(mute, resend=Resend(most=1, corrects="reviewer"))) == ["RESEND_CANNOT_CORRECT"]
     assert problems(changed(mute, resend=Resend(most=1, corrects="author"))) == ["RESEND_CANNOT_CORRECT"]
+
+
+def test_one_misspelt_recipient_is_one_problem() -> None:
+    plain = invitation("invited", Resend(most=1, corrects="reviewer"))
+    misspelt = replace(plain, recipients={"reviever": REVIEW.recipients["reviewer"]})
+    assert problems(misspelt) == ["UNKNOWN_RECIPIENT"]
+    mail = replace(INVITED, to="reviever")
+    start = replace(plain.start, effects=(mail,))
+    assert problems(replace(changed(plain, effects=(mail,)), start=start)) == ["UNKNOWN_RECIPIENT"]
+
+
+@pytest.mark.parametrize("resend", [Resend("rotates", most=1), Resend(most=0), Resend(corrects="x")])  # type: ignore[arg-type]
+def test_no_engine_begins_with_a_policy_that_means_nothing(open_with: Callable[..., Office], resend: Resend) -> None:
+    with pytest.raises(InvalidDefinition):
+        open_with(invitation("invited", resend))
 
 
 def test_check_names_a_timer_that_a_limit_may_refuse() -> None:
