@@ -37,11 +37,13 @@ _WRITTEN = (
     "AND (o.delivered = 1 OR o.state IN ('waiting', 'leased', 'done') OR (o.state = 'cancelled' AND o.attempts > 0)))"
 )
 _ACCEPTED = "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND h.event IN ({})"
-_OPEN = "state IN ('waiting', 'leased', 'incident')"
-_SUPERSEDE = f"UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? AND {_OPEN} AND name IN ({{}})"
-_CANCEL_MAILS_TO = (
-    f"UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? AND {_OPEN} AND kind = 'mail' AND recipient = ?"
+# What was given up stays told from what was stopped on its way, which may have arrived (`_WRITTEN`).
+_END = (
+    "UPDATE outbox SET state = CASE WHEN state = 'incident' THEN 'skipped' ELSE 'cancelled' END "
+    "WHERE instance_id = ? AND state IN ('waiting', 'leased', 'incident') AND "
 )
+_SUPERSEDE = _END + "name IN ({})"
+_END_MAILS_TO = _END + "kind = 'mail' AND recipient = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _last(unit: Unit, number: int, transition: Transition) -> datetime | None:
 
 
 def begin(engine: Engine, unit: Unit, workflow: Workflow, transition: Transition, attempt: Attempt) -> None:
-    """Before the writes: correct the address, and cancel the mails that the new one takes the place of.
+    """Before the writes: correct the address, and end the mails that the new one takes the place of.
 
     What is left to be done with the link and the deadlines is in `attempt.resent`.
     """
@@ -145,7 +147,7 @@ def begin(engine: Engine, unit: Unit, workflow: Workflow, transition: Transition
         # A mail that still waits, or was given up, would be the same mail twice or stand before the new one.
         unit.write(_SUPERSEDE.format(", ".join("?" * len(names))), (number, *names))
     if corrected:
-        unit.write(_CANCEL_MAILS_TO, (number, corrected))
+        unit.write(_END_MAILS_TO, (number, corrected))
     rotates = resend.link == "rotate" or bool(corrected)
     attempt.resent = Resent(rotates, resend.link == "reuse" and not rotates, corrected)
 
