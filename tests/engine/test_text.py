@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import pytest
 from markupsafe import escape
 
 from engine import errors
-from engine.text import Catalogue, Text, _, catalogue, current_language, reading_in
+from engine.text import Catalogue, Moment, Text, _, catalogue, current_language, reading_in
+from web.current import _written_time
 
 PO = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\n'
 
@@ -87,3 +91,12 @@ def test_every_error_says_itself_in_both_languages() -> None:
             said = kind([]) if kind is errors.Refused else kind()
             assert said.message.render("en") == sentence
         assert 400 <= kind.status < 600
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_time_in_a_text_is_written_as_pages_write_it(language: str) -> None:
+    for month in range(1, 13):
+        at = datetime(2026, month, 9, 20, 5, tzinfo=UTC)
+        assert Moment(at, ZoneInfo("Asia/Tokyo")).render(language) == _written_time(at, language, "Asia/Tokyo")
+    assert Moment(at).render(language).endswith("20:05 UTC")
+    assert str(_("from %(when)s", when=Moment(at))) == "from 2026/12/09 20:05 UTC"
