@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 
+from engine.definition import Attempt, Refusal
 from engine.store import database
 from engine.testing import Clock, MemoryMailer
 from tests.web.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path
@@ -262,6 +266,32 @@ def test_link_completes_by_itself_only_in_the_browser_that_applied(
     elsewhere.client.set_cookie("applied", "WzFd.forged.signature")
     elsewhere.open(path)
     assert elsewhere.page.find("form", attrs={"data-at-once": True}) is None
+
+
+def test_a_rule_that_answers_nonsense_is_told_to_the_log_and_to_nobody_else(
+    site: Site, mailer: MemoryMailer, browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    def address_is_free(attempt: Attempt) -> Refusal | None:
+        return True  # type: ignore[return-value]
+
+    browser.apply()
+    path = mailed_path(site, mailer)
+    browser.open(path)
+    action, data = browser.filled("アカウント作成を完了する")
+    sound = site.engine.newest["account_creation"]
+    ways = (replace(way, guards=(address_is_free,)) if way.event == "activate" else way for way in sound.transitions)
+    site.engine.workflows[sound.name, sound.version] = replace(sound, transitions=tuple(ways))
+    with caplog.at_level(logging.ERROR):
+        assert browser.open(path).status_code == 200
+        assert "ただいまこの操作は行えません" in browser.text
+        assert browser.page.select("main button") == []
+        pressed = browser.client.post(action, data=data)
+    assert pressed.status_code == 500
+    assert "エラーが発生しました" in pressed.text
+    assert "Traceback" not in pressed.text
+    assert "address_is_free" not in pressed.text
+    assert "address_is_free (written at " in caplog.text
+    assert Account.select().count() == 0
 
 
 def test_second_press_says_already_complete(site: Site, mailer: MemoryMailer, browser: Browser) -> None:
