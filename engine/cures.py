@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from engine import chain
+from engine import answers, chain
 from engine.definition import SYSTEM_ACTOR, Actor, Attempt, Effect, Instance, Workflow
 from engine.errors import EventNotPossible
 from engine.histories import entries_of
@@ -75,7 +75,7 @@ def _lost(engine: Engine, unit: Unit, found: Instance, timers: Sequence[Due], no
     state = workflow.by_name.get(found.state)
     if state is None:
         raise EventNotPossible(f"The definition of instance {found.id} has no state {found.state!r}.")
-    return {timer.event: timer.due(attempt) for timer in state.timers if timer.event not in there}
+    return {timer.event: answers.due(timer, attempt) for timer in state.timers if timer.event not in there}
 
 
 def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: str = "") -> str:

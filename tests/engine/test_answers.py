@@ -29,7 +29,7 @@ from engine.definition import (
 )
 from engine.delivery import Accepted, Delivery
 from engine.dispatch import Dispatcher
-from engine.errors import EventNotPossible, Refused, RuleError, TransitionConflict, UndeclaredConflict
+from engine.errors import EventNotPossible, Refused, RuleError, TimerBroken, TransitionConflict, UndeclaredConflict
 from engine.incidents import amend, incidents, retry, skip
 from engine.mail import Renderer
 from engine.runtime import Engine
@@ -425,11 +425,53 @@ def test_a_due_timer_that_meets_a_unique_index_is_an_incident_with_its_refusal(
     clock.forward(hours=101)
     desk.engine.run_due()
     (incident,) = incidents(desk.engine)
-    assert (incident.ref, incident.error) == (f"{number}.lapse", f"Refused: {TAKEN.message}")
+    assert (incident.ref, incident.error) == (f"{number}.lapse", f"title_taken: {TAKEN.message}")
     Publication.delete().execute()
     retry(desk.engine, incident.ref, OPERATOR, "the title is free")
     desk.engine.run_due()
     assert desk.state(number) == "lapsed"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_whoever_comes_by_is_told_that_the_timer_is_broken_and_not_what_it_met(
+    db: SiteDatabase, clock: Clock, tmp_path: Path, declared: bool
+) -> None:
+    """The index is the timer's and not theirs: also where their own event declares the same."""
+    desk = Desk(db, clock, tmp_path, publishes=("lapse", "go"), conflicts=(ONE_TITLE,) if declared else ())
+    desk.publish()
+    number = desk.start()
+    clock.forward(hours=101)
+    for attempt in (desk.engine.fire, desk.engine.preview):
+        with pytest.raises(TimerBroken) as raised:
+            attempt(number, "go", VISITOR)
+        assert raised.value.event == "lapse"
+        assert isinstance(raised.value.__cause__, Refused if declared else UndeclaredConflict)
+    assert desk.state(number) == "open"
+    assert desk.engine.allowed(number, VISITOR) == ()
+    Publication.delete().execute()
+    retry(desk.engine, f"{number}.lapse", OPERATOR, "the title is free")
+    with pytest.raises(EventNotPossible):
+        desk.engine.fire(number, "go", VISITOR)
+    assert desk.state(number) == "lapsed"
+
+
+def test_what_was_delivered_beside_a_broken_timer_is_not_delivered_again(
+    db: SiteDatabase, clock: Clock, tmp_path: Path
+) -> None:
+    desk = Desk(db, clock, tmp_path, publishes=("wake",))
+    desk.publish()
+    number = desk.go()
+    clock.forward(hours=101)
+    desk.engine.run_due()
+    desk.drain()
+    assert (desk.state(number), len(desk.pings)) == ("waiting", 1)
+    assert {desk.outbox(number, name) for name in ("ping", "hello")} == {("waiting", 1)}
+    Publication.delete().execute()
+    retry(desk.engine, f"{number}.wake", OPERATOR, "the title is free")
+    desk.engine.run_due()
+    clock.forward(hours=1)
+    desk.drain()
+    assert (desk.state(number), len(desk.pings), len(desk.mailer.sent)) == ("lapsed", 1, 1)
 
 
 def test_a_timer_that_meets_an_index_that_nobody_declared_names_it(
