@@ -245,6 +245,19 @@ def test_jobs_of_a_worker_that_died_are_done_again(postgres_url: str) -> None:
             until(lambda: condition(engine.db).workers == 2, "the living one")
 
 
+def test_an_outage_is_told_once_at_its_begin_and_its_end_and_pauses_double(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tetsuzuki")
+    trouble = cluster._Trouble("no job can be deferred")
+    trouble.is_over()
+    for _time in range(2):
+        pauses = [trouble.told(OSError("cut off")) for _try in range(7)]
+        assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+        trouble.is_over()
+        trouble.is_over()
+    begin = "no job can be deferred until the database is back: cut off"
+    assert [record.getMessage() for record in caplog.records] == [begin, "the database is back"] * 2
+
+
 def test_it_works_on_when_the_database_threw_everybody_out(postgres_url: str, caplog: pytest.LogCaptureFixture) -> None:
     ping = Ping()
     with (

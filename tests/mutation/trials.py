@@ -67,9 +67,12 @@ class Reach:
         """The tests that run a mutant's lines, the quickest first, as many as take `patience` seconds together; and
         how many more there are."""
         lines = self.lines.get(str(mutant.path), {})
-        found = {test for line in range(mutant.line, mutant.last_line + 1) for test in lines.get(line, ())}
         if mutant.at_import:
             found = {test for tests in lines.values() for test in tests}
+        else:
+            found = {test for line in range(mutant.line, mutant.last_line + 1) for test in lines.get(line, ())}
+        own = f"/test_{mutant.path.stem}.py::"  # what is kept from one test to the next runs in the first one alone
+        found |= {test for test, name in enumerate(self.names) if own in f"/{name}"}
         ordered = sorted(found, key=lambda test: self.seconds[test])
         together = accumulate(self.seconds[test] for test in ordered)
         asked = sum(seconds <= patience for seconds in together)
