@@ -765,6 +765,14 @@ def test_i7_a_released_definition_that_was_changed_is_refused(office: Office) ->
             release(office.db, (REVIEW_2, changed))
 
 
+def test_i7_a_digest_is_the_same_in_every_release() -> None:
+    """It stands in databases: one that came out otherwise would call each released definition a changed one."""
+    assert [digest(workflow) for workflow in (REVIEW, REVIEW_2)] == [
+        "e07b65bbd8a5ce5bfe11f15ab3d44307dbd47c59e06f14a699596e1031167642",
+        "d055d1ccb99bf9fc2a6b2d965d3d158e3bef8c614d57e780132a1bdba2195d70",
+    ]
+
+
 # -- I8: history cannot be edited unseen -------------------------------------------------------------------------------
 
 

@@ -9,10 +9,12 @@ import pytest
 from engine.keyring import Keyring, fingerprint, short
 from engine.known_keys import (
     IN_USE,
+    LOST,
     RETIRED,
     WrongSecretKey,
     admit,
     finish_rotation,
+    give_up,
     known,
     still_sealing,
     watch,
@@ -173,3 +175,15 @@ def test_a_key_that_came_into_use_meanwhile_is_not_retired_by_who_does_not_have_
     let_in(office, third, NEW, SECRET)
     finish_rotation(office.db, Keyring((NEW, SECRET)), office.clock())
     assert standing(office) == {fingerprint(SECRET): RETIRED, fingerprint(NEW): IN_USE, fingerprint(third): IN_USE}
+
+
+def test_a_key_in_use_stays_as_it_was_when_another_one_is_given_up(office: Office) -> None:
+    let_in(office, SECRET)
+    let_in(office, NEW, SECRET)
+    before = {key.fingerprint: key for key in known(office.db)}
+    office.clock.forward(days=1)
+    give_up(office.db, Keyring((NEW,)), "the safe burned", office.clock.now)
+    after = {key.fingerprint: key for key in known(office.db)}
+    assert after[fingerprint(NEW)] == before[fingerprint(NEW)]
+    lost = after[fingerprint(SECRET)]
+    assert (lost.state, lost.reason, lost.ended_at) == (LOST, "the safe burned", office.clock.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
+from engine.definition import NOBODY
 from engine.delivery import Failed, Message
+from engine.errors import NobodyLeft
 from engine.mail import NoRecipient
 from engine.mime import Mime, compose
 from tests.reviews import AUTHOR, REVIEW, Office, Paper, open_office
@@ -81,6 +84,51 @@ def test_a_line_end_in_an_address_is_refused() -> None:
     assert isinstance(compose(mail, NOW), Failed)
 
 
+def test_a_mail_without_a_recipient_or_with_half_a_character_is_refused() -> None:
+    sound = Message("a@b.jp", "office@example.jp", ("x@example.jp",), "s", "t", "h")
+    assert isinstance(compose(sound, NOW), Mime)
+    for wrong in (
+        replace(sound, to=()),
+        replace(sound, text="half: \ud83d"),
+        replace(sound, html="half: \ud83d"),
+        replace(sound, message_id="no id"),
+        replace(sound, message_id="日本@b.jp"),
+    ):
+        assert isinstance(compose(wrong, NOW), Failed)
+
+
+def test_headers_are_ascii_unless_an_address_is_not() -> None:
+    mail = Message("a@b.jp", "見本 <office@example.jp>", ("x@example.jp",), "お知らせ", "本文", "<p>本文</p>")
+    plain, other = compose(mail, NOW), compose(replace(mail, to=("見本@example.jp",)), NOW)
+    assert isinstance(plain, Mime)
+    assert isinstance(other, Mime)
+    assert plain.content.isascii()
+    assert "Subject: お知らせ".encode() in other.content
+
+
+def test_lines_of_blocks_leave_no_gap_and_the_last_line_ends(sqlite_office: Office, tmp_path: Path) -> None:
+    (tmp_path / "mail").mkdir()
+    for suffix in ("txt", "html"):
+        source = "Subject: x\n\n{% if paper %}\n  a\n  {% endif %}\nb\n"
+        (tmp_path / "mail" / f"invitation.en.{suffix}").write_text(source)
+    number = sqlite_office.submit("a")
+    with sqlite_office.engine.store.reading() as unit:
+        _, found = sqlite_office.engine.sight(unit, number)
+        workflow = replace(REVIEW, folder=tmp_path)
+        mail = sqlite_office.dispatcher.renderer.preview(workflow, REVIEW.effects["invitation"], found, unit, {}, "en")
+    assert mail.text == "  a\nb\n"
+
+
+def test_a_recipient_who_was_removed_on_purpose_is_nobody(sqlite_office: Office) -> None:
+    number = sqlite_office.submit("a")
+    gone = replace(REVIEW.recipients["reviewer"], address=lambda instance, records: NOBODY)
+    workflow = replace(REVIEW, recipients={"reviewer": gone})
+    with sqlite_office.engine.store.reading() as unit:
+        _, found = sqlite_office.engine.sight(unit, number)
+        with pytest.raises(NobodyLeft):
+            sqlite_office.dispatcher.renderer.preview(workflow, REVIEW.effects["invitation"], found, unit, {}, "en")
+
+
 def test_a_recipient_who_is_gone_is_no_recipient(sqlite_office: Office) -> None:
     number = sqlite_office.submit("a")
     Paper.delete().execute()
@@ -93,8 +141,6 @@ def test_a_recipient_who_is_gone_is_no_recipient(sqlite_office: Office) -> None:
 def test_a_template_that_asks_for_what_is_not_there_fails_instead_of_sending_a_gap(
     sqlite_office: Office, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
     (tmp_path / "mail").mkdir()
     for suffix in ("txt", "html"):
         (tmp_path / "mail" / f"invitation.en.{suffix}").write_text("Subject: x\n\n{{ paper.colour }}\n")

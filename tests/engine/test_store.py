@@ -473,3 +473,18 @@ def test_sqlite_is_durable_keeps_foreign_keys_and_makes_its_folder(tmp_path: Pat
 def test_a_database_that_is_not_ours_gets_no_store() -> None:
     with pytest.raises(ConfigurationError, match="expected a database from open_database"):
         SiteDatabase("x").store()
+
+
+def test_what_peewee_reports_of_a_unique_index_is_its_violation_and_anything_else_stays(office: Office) -> None:
+    Publication.create(title="On locks", at=NOON)
+    for _time in range(2):
+        with pytest.raises(pw.IntegrityError) as caught, office.db.atomic():
+            Publication.create(title="On locks", at=NOON)
+        found = office.db.violation_of(caught.value)
+        assert isinstance(found, Violation)
+        assert found.of(ONE_TITLE)
+    with pytest.raises(pw.IntegrityError) as caught, office.db.atomic():
+        Publication.insert(title=None, at=NOON).execute()
+    assert office.db.violation_of(caught.value) is caught.value
+    bare = pw.IntegrityError("of nobody")
+    assert office.db.violation_of(bare) is bare
