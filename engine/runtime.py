@@ -413,11 +413,13 @@ class Engine:
         try:
             self._complete(place, effect, generation)
         except (Refused, Forbidden, EventNotPossible, RuleError) as error:
-            why = f"delivered, but its event {effect.done!r} was refused: {error.in_full}"
-            log.error("effect %s is an incident: %s", ".".join(map(str, place)), why, exc_info=error)
-            self._complete(place, effect, generation, why)
+            ref = ".".join(map(str, place))
+            log.error("effect %s was delivered, and its event refused: %s", ref, error.in_full, exc_info=error)
+            self._complete(place, effect, generation, error)
 
-    def _complete(self, place: tuple[int, int, int], effect: Effect, generation: int | None, refused: str = "") -> None:
+    def _complete(
+        self, place: tuple[int, int, int], effect: Effect, generation: int | None, refused: EngineError | None = None
+    ) -> None:
         """As `complete`; where the event was `refused` already, the incident. Raises what the event is refused for."""
         committed = Committed()
         own = (place[1], place[2])
@@ -444,8 +446,9 @@ class Engine:
                 unit.write(_DELIVERED_WHILE_PAUSED, place)
             elif done is None:
                 self._complete_and_cancel(unit, found.id, own, ())
-            elif refused:
-                unit.write(_REFUSED_AFTER_DELIVERY, (storable(refused), to_db(now), *place))
+            elif refused is not None:
+                why = f"delivered, but its event {done!r} was refused: {refused.in_full}"
+                unit.write(_REFUSED_AFTER_DELIVERY, (storable(why), to_db(now), *place))
             else:
                 attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, site=self.site)
                 attempt.completes = own

@@ -368,6 +368,26 @@ def test_what_was_delivered_while_it_was_cancelled_is_written_down_as_done(post:
     assert post.outbox(number) == {"label": "done", "hello": "cancelled"}
 
 
+def test_an_event_that_the_new_version_refuses_is_an_incident_that_names_it(small_post: Post) -> None:
+    def no(attempt: Attempt) -> Refusal | None:
+        return Refusal("no", _("No."))
+
+    stuck_on = Transition("stuck_on", ("boxed",), "labelled", allow=SYSTEM, guards=(no,))
+    post = small_post.with_versions(PARCEL, replace(PARCEL_2, transitions=(stuck_on, *PARCEL_2.transitions[1:])))
+    number = post.begin()
+
+    def answer(delivery: Any) -> Any:
+        post.engine.migrate(number, 2, OPERATOR, "why", mapping=MAPPING)
+        return Accepted()
+
+    post.machines.answer = answer
+    claim = post.dispatcher.next_claim()
+    assert claim is not None
+    post.dispatcher.deliver(claim)
+    (incident,) = incidents(post.engine)
+    assert (incident.what, incident.error) == ("sticker", "delivered, but its event 'stuck_on' was refused: no: No.")
+
+
 @pytest.mark.parametrize("outcome", [Deferred("later"), Failed("550", "no")], ids=["deferred", "failed"])
 def test_what_fails_after_it_was_moved_is_tried_again_under_its_new_name(post: Post, outcome: Any) -> None:
     number = post.begin()
