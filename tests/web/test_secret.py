@@ -88,6 +88,7 @@ LOOKING = (
     ("workflow", "history", "1"),
     ("workflow", "verify", "--all"),
     ("workflow", "verify", "1"),
+    ("workflow", "migrate", "account_creation", "--to", "1", "--dry-run"),
     ("secret", "show"),
     ("secret", "new"),
 )
@@ -103,6 +104,9 @@ ACTING = (
     ("staff", "reset", "hanako@example.co.jp"),
     ("staff", "deactivate", "hanako@example.co.jp"),
     ("workflow", "migrate", "1", "--to", "1", "--reason", "x"),
+    ("workflow", "migrate", "account_creation", "--to", "1", "--reason", "x"),
+    ("workflow", "cure", "timers", "1", "--reason", "x"),
+    ("workflow", "cure", "link", "1", "--reason", "x"),
     ("workflow", "checkpoint"),
     ("workflow", "remove", "1", "--reason", "x"),
     ("restored", "--reason", "x"),
