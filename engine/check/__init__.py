@@ -56,7 +56,7 @@ def check(
         problems += check_timers(workflow, graph)
         problems += check_time(workflow)
         problems += check_resends(workflow, graph)
-        problems += check_loops(workflow)
+        problems += check_loops(workflow, graph)
         problems += check_waits(workflow)
         problems += check_kinds(workflow, kinds)
         if graph.is_readable:

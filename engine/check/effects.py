@@ -77,8 +77,10 @@ def check_done(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
             yield Problem(effect.where, "DONE_NEVER_POSSIBLE", message)
 
 
-def check_loops(workflow: Workflow) -> Iterator[Problem]:
+def check_loops(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
     """Effects whose `done` makes them again, with nothing between that takes time and no guard that could say no."""
+    if graph.unknown:
+        return  # a way that is misspelt may lead out of the loop
     certain = _certain_ways(workflow)
     makers = {id(way): way for way in certain.values() if any(effect.done is not None for effect in way.effects)}
     after = {

@@ -86,6 +86,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "mail_context": _maybe(_called_with(2)),
         "link": _TEXT,
         "operators": _maybe(_one(Permission, expected="a Permission")),
+        "restarts_timers": _FLAG,
     },
     Start: {"state": _TEXT, "allow": _one(Permission, expected="a Permission")},
     State: {"name": _TEXT, "final": _FLAG, "wait": _maybe(_one(Wait, expected="a Wait"))},
@@ -97,7 +98,13 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "resend": _maybe(_one(Resend, expected="a Resend")),
     },
     Resend: {"corrects": _TEXT},
-    Timer: {"event": _TEXT, "after": _maybe(_DELAY), "at": _maybe(_RULE)},
+    Timer: {
+        "event": _TEXT,
+        "after": _maybe(_DELAY),
+        "at": _maybe(_RULE),
+        "missed": _TEXT,
+        "while_paused": _TEXT,
+    },
     Wait: {
         "remind": _maybe(_one(Remind, expected="a Remind")),
         "escalate": _maybe(_one(Escalate, expected="an Escalate")),
@@ -138,7 +145,7 @@ _MEMBERS: Mapping[type, Mapping[str, _Field]] = {
         "migrates": _one(Migration, expected="a Migration"),
     },
     State: {"timers": _one(Timer, expected="a Timer")},
-    Transition: {"sources": _TEXT},
+    Transition: {"sources": _TEXT, "restarts": _TEXT},
     Conflict: {"columns": _TEXT},
 }
 _WAY: Mapping[str, _Field] = {

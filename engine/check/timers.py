@@ -41,7 +41,7 @@ def check_timers(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
             if refused is not None:
                 yield refused
                 continue
-            earlier = next((other for other in state.timers if _precedes(workflow, state, other, timer)), None)
+            earlier = next((other for other in state.timers if _precedes(graph, state, other, timer)), None)
             if earlier is not None:
                 message = (
                     f'{what} never fires: timer "{earlier.event}" at {place(earlier.where)} is due no later and always '
@@ -77,16 +77,17 @@ def _refused(workflow: Workflow, graph: Graph, state: State, timer: Timer) -> Pr
     return Problem(timer.where, "TIMER_MAY_BE_REFUSED", message)
 
 
-def _precedes(workflow: Workflow, state: State, earlier: Timer, later: Timer) -> bool:
+def _precedes(graph: Graph, state: State, earlier: Timer, later: Timer) -> bool:
     """Whether `earlier` is always due before `later`, or with it and written first, and always ends the state."""
-    if earlier is later or earlier.event == later.event:
+    if earlier is later or earlier.event == later.event or graph.unknown:  # a way that is misspelt may be one of these
         return False
     difference = _difference(earlier, later)
     if difference is None or difference < 0:
         return False
     if difference == 0 and state.timers.index(earlier) > state.timers.index(later):
         return False
-    return _always_leaves(state, workflow.outgoing.get((state.name, earlier.event), ()))
+    ways = graph.workflow.outgoing.get((state.name, earlier.event), ())
+    return _always_leaves(state, ways)
 
 
 def _difference(earlier: Timer, later: Timer) -> float | None:

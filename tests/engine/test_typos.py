@@ -87,6 +87,31 @@ def small(**changed: object) -> Workflow:
     )
 
 
+def test_each_name_of_a_state_that_comes_back_to_itself_is_one_problem() -> None:
+    """With `restarts` and a wait, of which our own definitions have none."""
+    workflow = small()
+    workflow = replace(
+        workflow,
+        states=(
+            replace(
+                workflow.states[0],
+                timers=(Timer("expire", DAY), Timer("nudge", DAY / 4), Timer("poke", DAY / 3)),
+            ),
+            workflow.states[1],
+        ),
+        transitions=(
+            *workflow.transitions,
+            Transition("nudge", ("open",), "open", SYSTEM),
+            Transition("poke", ("open",), "open", SYSTEM, restarts=("nudge",)),
+        ),
+    )
+    assert check(workflow, languages=("ja",)) == []
+    for misspell in (without_a_letter, another_word):
+        for what, wrong in typos(workflow, misspell):
+            found = check(wrong, languages=("ja",))
+            assert len(found) == 1, (what, [str(problem) for problem in found])
+
+
 def test_a_misspelt_declaration_is_reported_where_it_is() -> None:
     workflow = small()
     wrong = replace(workflow, states=(replace(workflow.states[0], name="opne"), workflow.states[1]))

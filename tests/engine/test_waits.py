@@ -117,6 +117,37 @@ def test_a_changed_copy_of_a_definition_has_each_part_once() -> None:
     assert digest(replace(workflow, version=1)) == digest(BY_HAND)
 
 
+def test_a_reminder_comes_back_on_its_working_days_and_delays_nobody(engine: Engine, clock: Clock) -> None:
+    number = engine.start("deciding", "paper:1", VISITOR).instance
+    happened = []
+    for _half_day in range(2 * 16):
+        clock.forward(hours=12)
+        engine.run_due()
+    for entry in engine.history(number)[1:]:
+        assert entry.due_at is not None
+        happened.append((entry.event, entry.due_at.astimezone(TOKYO).day, entry.due_at.astimezone(TOKYO).hour))
+    assert happened == [
+        ("remind", 9, 17),
+        ("remind", 14, 17),  # Monday was a holiday
+        ("escalate", 15, 17),
+        ("remind", 16, 17),
+        ("remind", 20, 17),
+        ("give_up", 21, 17),
+    ]
+    assert engine.look(number).state.name == "lapsed"
+    assert engine.verify(number) == []
+
+
+def test_what_was_missed_is_one_reminder_and_the_wait_ends_in_time(engine: Engine, clock: Clock) -> None:
+    number = engine.start("deciding", "paper:1", VISITOR).instance
+    clock.forward(days=60)
+    engine.run_due()
+    entries = engine.history(number)[1:]
+    assert [entry.event for entry in entries] == ["escalate", "remind", "give_up"]
+    assert entries[-1].due_at == japan(21, 17, 30)
+    assert engine.verify(number) == []
+
+
 def test_a_decision_ends_the_wait(engine: Engine, clock: Clock) -> None:
     number = engine.start("deciding", "paper:1", VISITOR).instance
     clock.forward(days=3)

@@ -49,6 +49,9 @@ def typos(workflow: Workflow, misspell: Callable[[str], str]) -> Iterator[tuple[
         for place, source in enumerate(transition.sources):
             sources = _in_tuple(transition.sources, place, misspell(source))
             yield f"source {source} of {what}", with_transition(replace(transition, sources=sources))
+        for place, name in enumerate(transition.restarts):
+            restarts = _in_tuple(transition.restarts, place, misspell(name))
+            yield f"restarts {name} of {what}", with_transition(replace(transition, restarts=restarts))
         yield f"target of {what}", with_transition(replace(transition, target=misspell(transition.target)))
     for effect in {id(effect): effect for effect in workflow.all_effects()}.values():
         for field in ("to", "cc", "link", "done", "name", "kind"):
