@@ -7,6 +7,7 @@ that is called adds the fields of its dataclass: `younger_than(60)`, `BusinessDa
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -74,6 +75,14 @@ def written_function(rule: Any) -> Any:
     if isinstance(rule, FunctionType | MethodType | type):
         return rule
     return getattr(type(rule), "__call__", rule)  # noqa: B004  (the function, not whether there is one)
+
+
+def rule_doc(rule: Any) -> str:
+    """The docstring of a rule: that of the function behind it, or of the class of an object that is called."""
+    written = written_function(rule)
+    if isinstance(written, FunctionType) and not isinstance(rule, FunctionType | partial) and not written.__doc__:
+        written = type(rule)
+    return inspect.getdoc(written) or ""
 
 
 def needs_input(guard: _Rule) -> _Rule:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from engine.definition import ALL_TIMERS, HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.diagram import duration, lasting, mermaid
-from engine.rules import rule_name, written_function
+from engine.rules import rule_doc, rule_name
 from engine.text import LANGUAGES, Text
 
 _NOTHING = "–"
@@ -128,7 +127,7 @@ def _rules(workflow: Workflow) -> list[Sequence[str]]:
 
 
 def _first_paragraph(rule: Callable[[Any], object]) -> str:
-    return " ".join((inspect.getdoc(written_function(rule)) or "").split("\n\n")[0].split())
+    return " ".join((rule_doc(rule)).split("\n\n")[0].split())
 
 
 def _effect(effect: Effect) -> Sequence[str]:

@@ -197,7 +197,8 @@ def check_parts(workflow: Workflow) -> Iterator[Problem]:
 
 
 def _kind(part: Any) -> type:
-    return next((kind for kind in _FIELDS if isinstance(part, kind)), object)
+    kind = type(part)
+    return kind if kind in _FIELDS else next((kind for kind in _FIELDS if isinstance(part, kind)), object)
 
 
 def _called(part: Any, what: str) -> str:
