@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from engine import chain
@@ -46,6 +46,12 @@ def sealed_times(unit: Unit, instance: int) -> dict[str, datetime] | None:
     if not rows or rows[0][0] is None:
         return None
     return {event: from_db(due) for event, due in json.loads(rows[0][0]).items()}
+
+
+def as_sealed(unit: Unit, instance: int, events: Collection[str]) -> dict[str, str]:
+    """The due times under which timers stand in history: so one that somebody moved is not sealed where it is now."""
+    sealed = sealed_times(unit, instance) or {}
+    return {event: to_db(due) for event, due in sealed.items() if event in events}
 
 
 def ends_with_a_seal_of(keys: Sequence[bytes], unit: Unit, instance: int) -> bool:

@@ -69,7 +69,7 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.histories import entries_of, sealed_times
+from engine.histories import as_sealed, entries_of, sealed_times
 from engine.keyring import HISTORY, LINKS, REQUESTS, Keyring, derive
 from engine.migration import Migration
 from engine.observe import Observer
@@ -802,6 +802,12 @@ class Engine:
                 due = resent.due(timer.event, timers) if resent is not None else None
                 wanted[timer.event] = due or answers.due(timer, attempt)
         times = {event: to_db(due) for event, due in wanted.items()}
+        if not kept:
+            said = chain.timers_text(times) if times else "{}"
+        elif len(kept) == len(timers) == len(times):
+            said = chain.AS_BEFORE
+        else:
+            said = chain.timers_text(times | as_sealed(unit, found.id, kept))
         self._enter(
             unit,
             found,
@@ -812,7 +818,7 @@ class Engine:
             now,
             due_at,
             data,
-            chain.AS_BEFORE if kept and len(kept) == len(timers) == len(times) else chain.timers_text(times),
+            said,
         )
         if times or timers:
             self._set_timers(unit, found.id, wanted, times, timers, committed, kept)
@@ -900,7 +906,7 @@ class Engine:
                 )
             if committed.next_due is None or wanted[event] < committed.next_due:
                 committed.next_due = wanted[event]
-        before = {timer.event: timer for timer in timers}
+        before = {timer.event: timer for timer in timers} if kept else {}
         timers[:] = [before[event] if event in kept else Due(event, due) for event, due in wanted.items()]
 
     def _put_effects(
@@ -1005,9 +1011,10 @@ class Engine:
         stored, timers, now = self.store.read(unit, number)
         found = replace(stored)
         workflow = self.workflow(found)
-        walked = settling.walk(self, unit, found, timers, now) if not found.paused else settling.Walked(overdue=False)
-        state = workflow.by_name[found.state]
-        return Sight(stored, state, walked.overdue, now, walked.broken, found.paused), found
+        if found.paused or not timetable.is_due(timers, now):
+            return Sight(stored, workflow.by_name[found.state], False, now, "", found.paused), found
+        broken = settling.walk(self, unit, found, timers, now)
+        return Sight(stored, workflow.by_name[found.state], True, now, broken), found
 
     @staticmethod
     def _entries(unit: Unit, number: int) -> tuple[chain.Entry, ...]:

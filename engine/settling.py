@@ -8,7 +8,7 @@ raises TimerBroken, which says how many could before it, and whoever opened the 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -87,23 +87,16 @@ def settle(
     return circle.fired
 
 
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """Where the due timers lead. `broken` is the event of one that is due and cannot fire; empty where all can."""
-
-    overdue: bool
-    broken: str = ""
-
-
-def walk(engine: Engine, unit: Unit, found: Instance, timers: list[Due], now: datetime) -> Walked:
+def walk(engine: Engine, unit: Unit, found: Instance, timers: list[Due], now: datetime) -> str:
     """Walk through what is due as `settle` would, and write nothing; only `found.state` and `timers` change.
 
-    A timer that could not fire when it was last tried counts as broken until it is tried again.
+    The event of a timer that is due and cannot fire, or nothing. One that could not when it was last tried counts as
+    such until it is tried again.
     """
     workflow = engine.workflow(found)
     circle = Circle()
     before = found.state, list(timers)
-    overdue, broken, without = False, "", set[str]()
+    broken, without = "", set[str]()
     while True:
         event = ""
         try:
@@ -111,7 +104,7 @@ def walk(engine: Engine, unit: Unit, found: Instance, timers: list[Due], now: da
             first = timetable.earliest(workflow, found.state, due)
             if first is None or first.due_at > now:
                 break
-            overdue, event = True, first.event
+            event = first.event
             occurrence = _next(engine, unit, found, due, now, looking=True)
             assert occurrence is not None
             event = occurrence.timer.event
@@ -121,7 +114,7 @@ def walk(engine: Engine, unit: Unit, found: Instance, timers: list[Due], now: da
                 before = found.state, list(timers)
             if circle.closes:
                 found.state, timers[:] = before
-                return Walked(overdue, circle.event)
+                return circle.event
             if occurrence.moves_to is not None:
                 _move(timers, event, occurrence.moves_to)
                 continue
@@ -137,10 +130,10 @@ def walk(engine: Engine, unit: Unit, found: Instance, timers: list[Due], now: da
             raise
         except Exception:
             if not timetable.holds_up_nobody(workflow, found.state, event):
-                return Walked(overdue, event)
+                return event
             broken = broken or event
             without.add(event)
-    return Walked(overdue, broken)
+    return broken
 
 
 def closed(explanation: Explanation) -> Explanation:
