@@ -40,7 +40,8 @@ from engine.operators import require_operator
 from engine.outcomes import Committed, Outcome
 from engine.rules import rule_name
 from engine.settling import MOST_PIECES
-from engine.store import Due, Row, Unit, from_db, storable, to_db
+from engine.store import NEVER, Due, Row, Unit, from_db, storable, to_db, version_target
+from engine.timetable import put_off_by
 
 if TYPE_CHECKING:
     from engine.runtime import Engine
@@ -65,6 +66,11 @@ ENTERED = (
     f"AND h.event <> '{chain.MIGRATE_EVENT}' ORDER BY h.seq DESC LIMIT 1"
 )
 _ENTERED = ENTERED.format("?")
+# Since when it is paused, and when its timers were set last.
+_HALTED = (
+    "SELECT MIN(p.since), (SELECT h.at FROM history h WHERE h.instance_id = ? AND (h.timers IS NULL OR h.timers <> '') "
+    "ORDER BY h.seq DESC LIMIT 1) FROM pause p WHERE p.ended_at IS NULL AND p.target IN (?, ?)"
+)
 _LACKING = ("unknown_effect: ", "no_definition: ")
 """How the error of an incident begins that a migration takes the cause away of."""
 
@@ -190,7 +196,7 @@ def move_of(
     data = {"from": found.version, "to": target.version}
     attempt = Attempt(there, chain.MIGRATE_EVENT, actor, data, now, now, unit, site=engine.site)
     fates = tuple(_fate(mapping, target, landing, one, attempt) for one in effects)
-    clockwork = tuple(_timed(unit, mapping, landing, timer, timers, attempt) for timer in landing.timers)
+    clockwork = tuple(_timed(engine, unit, mapping, found, landing, timer, timers, attempt) for timer in landing.timers)
     has = {timer.event for timer in landing.timers}
     ended = tuple(timer.event for timer in timers if timer.event not in has)
     for event in ended:
@@ -255,7 +261,14 @@ def is_final(engine: Engine, workflow: str, version: int, state: str) -> bool:
 
 
 def _timed(
-    unit: Unit, mapping: Migration, landing: State, timer: Timer, running: Sequence[Due], attempt: Attempt
+    engine: Engine,
+    unit: Unit,
+    mapping: Migration,
+    found: Instance,
+    landing: State,
+    timer: Timer,
+    running: Sequence[Due],
+    attempt: Attempt,
 ) -> Clockwork:
     rule = mapping.timer(timer.event, landing.name)
     if rule is CANCEL:
@@ -263,7 +276,7 @@ def _timed(
     if rule is KEEP:
         for one in running:
             if one.event == timer.event:
-                return Clockwork(timer.event, rule, one.due_at)
+                return Clockwork(timer.event, rule, _kept(engine, unit, found, one, attempt.now))
         rule = ANEW
     at = attempt.now if rule is ANEW else _entered(unit, attempt.instance)
     try:
@@ -271,6 +284,18 @@ def _timed(
     except Exception as error:
         raise CannotMove(f"The rule of the timer {timer.event!r} at {timer.where} failed: {_said(error)}") from error
     return Clockwork(timer.event, rule, due)
+
+
+def _kept(engine: Engine, unit: Unit, found: Instance, timer: Due, now: datetime) -> datetime:
+    """When a timer that keeps its time is due. For one that stands while it is paused the pause does not count up to
+    now; what is left of the pause is counted by whoever resumes, if it is still paused then."""
+    source = engine.workflows.get((found.workflow, found.version))
+    before = source.timers.get(found.state, {}).get(timer.event) if source is not None else None
+    if not found.paused or before is None or before.while_paused != "stands":
+        return timer.due_at
+    targets = (f"instance {found.id}", version_target(found.workflow, found.version))
+    since, set_at = unit.rows(_HALTED, (found.id, *targets))[0]
+    return put_off_by(timer.due_at, max(from_db(time) for time in (since, set_at) if time is not None), now)
 
 
 def _entered(unit: Unit, found: Instance) -> datetime:
@@ -434,6 +459,12 @@ def _carry_on(unit: Unit, number: int, fate: Fate, now: datetime, committed: Com
             "UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? "
             "WHERE instance_id = ? AND seq = ? AND position = ?",
             (*now_, effect.retry.patience, *place),
+        )
+    if row.state == "waiting":  # what was paused may not be so in the new version; else it is put off again
+        unit.write(
+            "UPDATE outbox SET attempts = 0, due_at = ? "
+            f"WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'waiting' AND due_at = '{NEVER}'",
+            (to_db(now), *place),
         )
     if row.lacks_its_definition:
         unit.write(

@@ -38,6 +38,7 @@ from engine.operators import nowhere, require_operator
 from engine.outcomes import Claim, Committed
 from engine.runtime import Engine, opened
 from engine.store import COLUMNS, NEVER, Row, Unit, from_db, instance_of, to_db, version_target
+from engine.timetable import put_off_by
 
 log = logging.getLogger("tetsuzuki.engine")
 
@@ -562,11 +563,6 @@ def _restart_standing(
             )
         noted.add(found.id)
     return frozenset(noted)
-
-
-def put_off_by(due: datetime, begun: datetime, now: datetime) -> datetime:
-    """When a standing timer is due that was halted from `begun` to `now`; one that was due by then does not move."""
-    return due + max(now - begun, timedelta(0)) if due > begun else due
 
 
 def _standing_instances(

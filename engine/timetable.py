@@ -175,6 +175,11 @@ def after_return(
     return wanted, kept
 
 
+def put_off_by(due: datetime, begun: datetime, now: datetime) -> datetime:
+    """When a standing timer is due that was halted from `begun` to `now`; one that was due by then does not move."""
+    return due + max(now - begun, timedelta(0)) if due > begun else due
+
+
 def told(workflow: Workflow, state: str, event: str) -> str:
     """A timer as an operator finds it."""
     timer = workflow.timers.get(state, {}).get(event)
