@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.definition import Attempt, Timer
-from engine.errors import Busy, InvalidMapping
+from engine.errors import Busy, EventNotPossible, InvalidMapping
 from engine.migration import ANEW, CANCEL, Choice, Migration
 from engine.outcomes import Committed
 from engine.rollout import Result, Verdict, Where, carry_out, plan
@@ -254,6 +255,44 @@ def test_what_stands_in_the_way_of_all_ends_the_run_and_keeps_what_was_moved(sma
     assert [small_post.place(number)[0] for number in numbers] == [2, 1, 1]
     carry_out(small_post.engine, MAPPING, OPERATOR, "why")
     assert [small_post.place(number)[0] for number in numbers] == [2, 2, 2]
+
+
+def test_two_who_move_the_same_at_once_move_each_once(post: Post) -> None:
+    numbers = [post.begin(f"parcel:{n}") for n in range(30)]
+    others = post.with_versions(PARCEL, PARCEL_2, worker="two")
+
+    def run(one: Post) -> Result:
+        try:
+            return carry_out(one.engine, MAPPING, OPERATOR, "why")
+        finally:
+            one.db.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(run, (post, others)))
+    assert sum(result.count(Verdict.MOVES) for result in results) == len(numbers)
+    assert {tuple(entry.event for entry in post.engine.history(number)) for number in numbers} == {("start", "migrate")}
+    assert all(result.open == 0 for result in results)
+
+
+def test_who_fires_from_other_threads_meets_each_before_or_after_its_move(post: Post) -> None:
+    numbers = [post.begin(f"parcel:{n}") for n in range(20)]
+
+    def shelve(number: int) -> str:
+        try:
+            return post.engine.fire(number, "shelve", VISITOR).target
+        except EventNotPossible:
+            return "too late"
+        finally:
+            post.db.give_back()
+
+    with ThreadPoolExecutor(3) as pool:
+        fired = pool.map(shelve, numbers)
+        found = carry_out(post.engine, CHECKED, OPERATOR, "why")
+        came = list(fired)
+    assert found.count(Verdict.MOVES) == len(numbers)
+    assert [post.place(number) for number in numbers] == [
+        (2, "boxed" if what == "too late" else "checked") for what in came
+    ]
 
 
 def test_progress_is_told(small_post: Post) -> None:
