@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from engine.delivery import Accepted
 from engine.errors import PluginError
 from engine.hookspecs import hookimpl
-from engine.plugins import Plugins, SiteFacts, load
+from engine.plugins import Plugins, SiteFacts, _origin, load
 
 SITE = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 
@@ -99,3 +100,7 @@ def test_a_hook_that_does_not_register_or_is_not_there_is_an_error() -> None:
             plugins.registered(hook)
         with pytest.raises(PluginError, match=f"there is no hook '{hook}'"):
             plugins.collect(hook)
+
+
+def test_an_entry_point_without_a_distribution_is_of_an_unknown_one() -> None:
+    assert _origin(EntryPoint("our_own", "nowhere:Plugin", "tetsuzuki.plugins")) == ("unknown", "unknown")

@@ -488,3 +488,12 @@ def test_what_peewee_reports_of_a_unique_index_is_its_violation_and_anything_els
     assert office.db.violation_of(caught.value) is caught.value
     bare = pw.IntegrityError("of nobody")
     assert office.db.violation_of(bare) is bare
+
+
+def test_a_list_of_texts_comes_to_postgresql_as_it_is(postgres_url: str) -> None:
+    office = open_office(postgres_url)
+    texts = ["a", None, "NULL", "", '"', "\\", "a,b", "{}", " 𠮷 "]
+    with office.engine.store.reading() as unit:
+        assert [row[0] for row in unit.rows("SELECT unnest(?::text[])", (texts,))] == texts
+        assert [row[0] for row in unit.rows("SELECT unnest(?::bigint[])", ([1, None, -3],))] == [1, None, -3]
+    office.close()

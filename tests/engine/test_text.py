@@ -100,3 +100,15 @@ def test_a_time_in_a_text_is_written_as_pages_write_it(language: str) -> None:
         assert Moment(at, ZoneInfo("Asia/Tokyo")).render(language) == _written_time(at, language, "Asia/Tokyo")
     assert Moment(at).render(language).endswith("20:05 UTC")
     assert str(_("from %(when)s", when=Moment(at))) == "from 2026/12/09 20:05 UTC"
+
+
+def test_a_text_of_a_page_is_translated_and_escaped_once(tmp_path: Path) -> None:
+    (tmp_path / "en.po").write_text('msgid ""\nmsgstr ""\n\nmsgid "a & b"\nmsgstr "<A> & B"\n')
+    found = Catalogue()
+    found.add(tmp_path)
+    assert [found.html("a & b", language) for language in ("en", "ja", "en")] == [
+        "&lt;A&gt; &amp; B",
+        "a &amp; b",
+        "&lt;A&gt; &amp; B",
+    ]
+    assert found.html("a & b", "en") is found.html("a & b", "en")
