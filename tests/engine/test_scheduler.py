@@ -226,6 +226,24 @@ def test_a_heartbeat_that_never_began_stops(sqlite_url: str) -> None:
         Heartbeat(engine, heartbeat.dispatcher).stop()
 
 
+def test_a_sweep_replaces_a_thread_that_died_and_none_once_it_is_to_stop(sqlite_url: str) -> None:
+    with at_work(sqlite_url, NOTIFY, Ping()) as (_engine, heartbeat):
+        without_sweep(heartbeat)
+        dead = Thread(target=int)
+        dead.start()
+        dead.join()
+        alive, heartbeat._threads[0] = heartbeat._threads[0], dead
+        heartbeat._sweep()
+        assert heartbeat._threads[0].is_alive()
+        heartbeat._threads.append(alive)  # it is waited for, too
+        second = heartbeat._threads[1]
+        heartbeat._threads[1] = dead
+        heartbeat._stopping.set()
+        heartbeat._sweep()
+        assert heartbeat._threads[1] is dead
+        heartbeat._threads[1] = second
+
+
 def test_two_heartbeats_share_the_work(database_url: str) -> None:
     first, second = Ping(), Ping()
     with at_work(database_url, NOTIFY, first) as (engine, _one):
