@@ -42,6 +42,9 @@ def entered(db: SiteDatabase) -> None:
 def left(db: SiteDatabase) -> None:
     """What was opened last on it in this thread has ended. What began since on another one goes on."""
     databases = open_here.databases
+    if databases and databases[-1] is db:  # as nearly always
+        databases.pop()
+        return
     for place in range(len(databases) - 1, -1, -1):
         if databases[place] is db:
             del databases[place]

@@ -162,6 +162,7 @@ class Engine:
         refuse_unsound(workflows)
         self.workflows = {(workflow.name, workflow.version): workflow for workflow in workflows}
         self.newest = {name: self.workflows[name, version] for name, version in sorted(self.workflows)}
+        self._in_versions = {name for name, version in self.workflows if version != self.newest[name].version}
         self.chance = chance
         self.draw = draw
         self.worker = worker + _DRAWS
@@ -195,9 +196,7 @@ class Engine:
 
     def has_versions(self, workflow: Workflow) -> bool:
         """Whether instances of a workflow may have been moved to this version from another one."""
-        return workflow.version != 1 or any(
-            name == workflow.name and version != workflow.version for name, version in self.workflows
-        )
+        return workflow.version != 1 or workflow.name in self._in_versions
 
     def link(self, instance: Instance, role: str = HOLDER) -> str:
         """The text of an instance's current mailed link. It is a secret: show it to the mail's reader alone."""
