@@ -301,5 +301,8 @@ def verdicts(tree: Tree, mutants: Sequence[Mutant], reach: Reach, jobs: int, pat
                 free.put(copy)
 
         with ThreadPoolExecutor(jobs) as pool:
-            for future in as_completed([pool.submit(tried, mutant) for mutant in mutants]):
-                yield future.result()
+            try:
+                for future in as_completed([pool.submit(tried, mutant) for mutant in mutants]):
+                    yield future.result()
+            finally:  # where it was stopped, those under way are the last ones
+                pool.shutdown(cancel_futures=True)
