@@ -603,7 +603,7 @@ class Engine:
         """
         settled = False
         source = ""
-        settles, forced = True, False
+        settles = True
 
         def work(unit: Unit) -> Outcome | None:
             nonlocal settled, source
@@ -621,18 +621,16 @@ class Engine:
             source = found.state
             return act(unit, found, timers, now, committed)
 
-        for pieces in range(MOST_PIECES + 1):
-            settles = pieces < MOST_PIECES and not forced
-            if not settles and not insists:
-                break
+        pieces = 0
+        while settles or insists:
+            outcome = None
             try:
                 outcome = self.store.run(work)
             except TimerBroken:
                 if catch_up(self, number, None, counts=False).broken is not None:
                     if not insists:
                         raise
-                    forced = True
-                continue
+                    settles = False
             except (Refused, Forbidden, EventNotPossible, StaleForm):
                 if settled:
                     self._keep_settled(number)
@@ -644,13 +642,16 @@ class Engine:
                     except TimerBroken:
                         if not insists:
                             raise
-                        forced = True
+                        settles = False
                         continue
                 found, _, _ = self._read(number)
                 raise conflicts.meaning(violation, self.workflow(found), committed.way, found, source) from violation
-            self.tell(committed)
+            else:
+                self.tell(committed)
             if outcome is not None:
                 return outcome
+            pieces += 1
+            settles = settles and pieces < MOST_PIECES
         raise CatchingUp
 
     def _keep_settled(self, number: int) -> None:
@@ -789,6 +790,7 @@ class Engine:
             data = chain.canonical({**json.loads(data), **several})
         found.state = target
         wanted: dict[str, datetime] = {}
+        times: dict[str, str] = {}
         kept: Sequence[str] = ()
         if source == target and isinstance(way, Transition) and workflow.timers[target]:
             alone = due_at is not None and len(workflow.timers[target]) == 1
@@ -796,29 +798,18 @@ class Engine:
             wanted, kept = timetable.after_return(
                 workflow, way, attempt, timers, due_at is not None, keeps, lambda: sealed_times(unit, found.id)
             )
+            times = {event: to_db(due) for event, due in wanted.items()}
+            if kept and len(kept) == len(timers) == len(times):
+                said = chain.AS_BEFORE
+            else:
+                said = chain.timers_text(times | as_sealed(unit, found.id, kept) if kept else times)
         else:
             for timer in workflow.by_name[target].timers:
                 due = resent.due(timer.event, timers) if resent is not None else None
-                wanted[timer.event] = due or answers.due(timer, attempt)
-        times = {event: to_db(due) for event, due in wanted.items()}
-        if not kept:
+                wanted[timer.event] = due = due or answers.due(timer, attempt)
+                times[timer.event] = to_db(due)
             said = chain.timers_text(times) if times else "{}"
-        elif len(kept) == len(timers) == len(times):
-            said = chain.AS_BEFORE
-        else:
-            said = chain.timers_text(times | as_sealed(unit, found.id, kept))
-        self._enter(
-            unit,
-            found,
-            attempt.event,
-            source,
-            target,
-            str(attempt.actor),
-            now,
-            due_at,
-            data,
-            said,
-        )
+        self._enter(unit, found, attempt.event, source, target, str(attempt.actor), now, due_at, data, said)
         if times or timers:
             self._set_timers(unit, found.id, wanted, times, timers, committed, kept)
         if way.effects:

@@ -17,6 +17,7 @@ from engine.definition import SYSTEM_ACTOR, Attempt, Instance, Refusal, Transiti
 from engine.errors import (
     Busy,
     DatabaseAway,
+    EngineError,
     EventNotPossible,
     OutcomeUnknown,
     TimerBroken,
@@ -83,7 +84,8 @@ def settle(
         except PASSING:
             raise
         except Exception as error:
-            raise TimerBroken(found.id, event, kept, f"{type(error).__name__}: {error}") from error
+            why = error.in_full if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+            raise TimerBroken(found.id, event, kept, why) from error
     return circle.fired
 
 
