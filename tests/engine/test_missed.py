@@ -30,6 +30,7 @@ from engine.definition import (
 )
 from engine.errors import EventNotPossible, Refused, StaleForm
 from engine.incidents import incidents
+from engine.overview import standing
 from engine.runtime import Engine
 from engine.settling import SKIP_EVENT
 from engine.store import Due, SiteDatabase, open_database
@@ -147,6 +148,18 @@ def test_skip_fires_none_of_several_and_says_so_once_under_the_seal(
     assert engine.verify(number) == []
     db.execute_sql("UPDATE timer SET due_at = '2026-05-01 00:00:00.000000'")
     assert "the timer 'remind' is due at 2026-05-01" in engine.verify(number)[0]
+
+
+@pytest.mark.parametrize("missed", ["once", "each", "skip"])
+def test_what_was_due_first_is_known_after_several_were_one(engine_of: EngineOf, clock: Clock, missed: Missed) -> None:
+    """Staff see since when something is overdue, not when they were told."""
+    engine = engine_of(reminding(missed=missed))
+    number = begin(engine)
+    begun = clock.now
+    for _again in range(2):
+        clock.forward(hours=48)
+        engine.run_due()
+    assert standing(engine, [number])[number].due == begun + HOUR
 
 
 @pytest.mark.parametrize("missed", ["once", "each", "skip"])
