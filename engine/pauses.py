@@ -42,7 +42,7 @@ from engine.timetable import put_off_by
 
 log = logging.getLogger("tetsuzuki.engine")
 
-PAUSE_EVENT, RESUME_EVENT = "pause", "resume"
+PAUSE_EVENT, RESUME_EVENT = "pause.begin", "pause.end"
 COUNTED = 10_000  # pauses of one kind that are counted
 _AT_ONCE = 5_000  # rows that one commit puts off
 

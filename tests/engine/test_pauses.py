@@ -162,9 +162,9 @@ def test_a_pause_of_an_instance_and_its_end_stand_in_its_history(office: Office)
     office.clock.forward(hours=1)
     resume(office.engine, OneInstance(number), OPERATOR, "out")
     halt, go_on = office.engine.history(number)[-2:]
-    assert (halt.event, halt.actor, halt.source, halt.target) == ("pause", "operator:root", "in_review", "in_review")
+    assert (halt.event, halt.actor, halt.source, halt.target) == ("pause.begin", "operator:root", "in_review", "in_review")
     assert halt.data == '{"reason":"the printer burns"}'
-    assert (go_on.event, go_on.actor) == ("resume", "operator:root")
+    assert (go_on.event, go_on.actor) == ("pause.end", "operator:root")
     assert go_on.data == f'{{"paused":"instance {number}","reason":"out"}}'
     assert office.engine.verify(number) == []
 
@@ -289,7 +289,7 @@ def test_a_timer_that_stands_is_put_off_by_the_length_of_the_pause_under_the_sea
     assert foreseen.standing == foreseen.timer_count
     resume(office.engine, scope(number), OPERATOR, WHY)
     entry = office.engine.history(number)[-1]
-    assert entry.event == "resume"
+    assert entry.event == "pause.end"
     assert entry.timers == '{"lapse":"2026-04-05 15:00:00.000000","remind":"2026-04-02 09:00:00.000000"}'
     assert office.sql("SELECT event, failures FROM timer WHERE instance_id = ? ORDER BY event", number) == [
         ("lapse", 0),

@@ -45,8 +45,8 @@ def test_an_instance_is_paused_looked_at_and_resumed(run: Run, site: Site) -> No
     assert run("workflow", "history", str(number)).out == before
     assert run("workflow", "resume", str(number), "--reason", "done").out == f"instance {number} is resumed\n"
     told = run("workflow", "history", str(number)).out
-    assert "pause  by operator:" in told
-    assert "resume  by operator:" in told
+    assert "pause.begin  by operator:" in told
+    assert "pause.end  by operator:" in told
     assert run("pauses").err == "nothing is paused\n"
     assert ": a call, until " in run("pauses", "--all").out
 

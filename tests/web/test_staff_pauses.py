@@ -39,7 +39,7 @@ def test_a_procedure_is_paused_and_resumed_by_staff_after_they_saw_what_will_fir
     assert NAME in row.text
     assert "電話で確認中" in row.text
     entry = site.engine.history(asked)[-1]
-    assert (entry.event, entry.actor) == ("pause", f"staff:{StaffMember.get().id}")
+    assert (entry.event, entry.actor) == ("pause.begin", f"staff:{StaffMember.get().id}")
     staffed.open(f"/staff/requests/{asked}")
     assert "この手続きは一時停止しています" in staffed.text
     assert staffed.page.find("button", attrs={"value": "accept"}) is None
@@ -54,7 +54,7 @@ def test_a_procedure_is_paused_and_resumed_by_staff_after_they_saw_what_will_fir
     assert staffed.response.status_code == 422
     staffed.press("再開する", reason="確認できた")
     assert paused(site.engine) == []
-    assert site.engine.history(asked)[-1].event == "resume"
+    assert site.engine.history(asked)[-1].event == "pause.end"
     assert site.engine.run_due() == 1
     staffed.open(f"/staff/requests/{asked}")
     assert [line for line in staffed.page.select(".timeline li") if "確認できた" in line.text]

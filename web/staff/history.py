@@ -15,8 +15,8 @@ from workflows.staff import names_of
 _TITLES: Mapping[str, Text] = {
     "start": _("お申し込み"),
     "migrate": _("定義の版を変更"),
-    "pause": _("一時停止"),
-    "resume": _("再開"),
+    "pause.begin": _("一時停止"),
+    "pause.end": _("再開"),
     "key.lost": _("署名鍵の喪失（これより前の履歴は検証できません）"),
     "timer.skip": _("過ぎた通知を省略"),
     "incident.retry": _("インシデントを再試行"),
