@@ -13,7 +13,7 @@ A record class is one, whatever database its rows are in; so each query asks her
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from threading import local
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +42,29 @@ def entered(db: SiteDatabase) -> None:
 def left(db: SiteDatabase) -> None:
     """What was opened last on it in this thread has ended. What began since on another one goes on."""
     databases = open_here.databases
-    if databases and databases[-1] is db:  # as nearly always
-        databases.pop()
-        return
     for place in range(len(databases) - 1, -1, -1):
         if databases[place] is db:
             del databases[place]
             return
+
+
+class Bound:
+    """Records are in one database inside the `with` block; see `SiteDatabase.bound`."""
+
+    __slots__ = ("_db", "_token")
+
+    def __init__(self, db: SiteDatabase) -> None:
+        self._db = db
+        self._token: Token[SiteDatabase | None] | None = None
+
+    def __enter__(self) -> None:
+        self._token = bound_here.set(self._db)
+        open_here.databases.append(self._db)
+
+    def __exit__(self, *_raised: object) -> None:
+        left(self._db)
+        if self._token is not None:
+            bound_here.reset(self._token)
 
 
 class CurrentDatabase(pw.DatabaseProxy):

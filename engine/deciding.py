@@ -38,8 +38,12 @@ def decide(workflow: Workflow, attempt: Attempt) -> Step:
     definition = compiled(workflow)
     state, event = attempt.instance.state, attempt.event
     verdicts: Verdicts = {}
-    _ask(definition.candidates.get((state, event), ()), attempt, verdicts, False)
-    return definition.step(state, event, verdicts)
+    taken = _ask(definition.candidates.get((state, event), ()), attempt, verdicts, False)
+    if taken is None:
+        return definition.step(state, event, verdicts)
+    if taken.step is None:
+        taken.step = definition.step(state, event, verdicts)
+    return taken.step
 
 
 def admit(workflow: Workflow, attempt: Attempt) -> None:
@@ -48,7 +52,8 @@ def admit(workflow: Workflow, attempt: Attempt) -> None:
     rule: Any = start.allow.holds
     refusals = []
     try:
-        if not answers.permission(start.allow, start.where, attempt, rule(attempt)):
+        may = rule(attempt)
+        if may is not True and not answers.permission(start.allow, start.where, attempt, may):
             raise Forbidden
         for rule in start.guards:
             answer = rule(attempt)
@@ -61,33 +66,36 @@ def admit(workflow: Workflow, attempt: Attempt) -> None:
         raise Refused(refusals)
 
 
-def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, looking: bool) -> None:
-    """Ask permissions and guards in the order of the candidates, until one of them has all it needs."""
+def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, looking: bool) -> Candidate | None:
+    """Ask permissions and guards in the order of the candidates, until one of them has all it needs: that one."""
     rule: Any = None
     for candidate in candidates:
-        transition = candidate.transition
         try:
-            if candidate.permission not in verdicts:
-                rule = transition.allow.holds
+            permission = candidate.permission
+            if permission not in verdicts:
+                rule = candidate.holds
                 may = rule(attempt)
                 if may is not True:
+                    transition = candidate.transition
                     may = answers.permission(transition.allow, transition.where, attempt, may)
-                verdicts[candidate.permission] = None if may else NO_PERMISSION
-            if verdicts[candidate.permission] is not None:
+                verdicts[permission] = None if may else NO_PERMISSION
+            if verdicts[permission] is not None:
                 continue
             passed = True
             for name, rule, needs_input in candidate.guards:
                 if name not in verdicts:
                     answer = None if looking and needs_input else rule(attempt)
                     if answer is not None:
-                        answer = answers.refusal(transition, rule, attempt, answer)
+                        answer = answers.refusal(candidate.transition, rule, attempt, answer)
                     verdicts[name] = answer
-                passed = passed and verdicts[name] is None
+                if verdicts[name] is not None:
+                    passed = False
         except Exception as error:
-            answers.note(error, attempt.instance, rule, transition.where)
+            answers.note(error, attempt.instance, rule, candidate.transition.where)
             raise
         if passed:
-            return
+            return candidate
+    return None
 
 
 def explained(workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt]) -> Iterator[Explanation]:

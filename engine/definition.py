@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from engine.waits import Wait
 
 _OWN_FRAMES = (__file__, "<string>")
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +108,21 @@ class Instance:
     head: bytes
     nonce: bytes = b""
     paused: bool = False
+
+    def copy(self) -> Instance:
+        """One that may be walked on without the other; `dataclasses.replace` costs five times as much on each look."""
+        return Instance(
+            self.id,
+            self.workflow,
+            self.version,
+            self.subject,
+            self.state,
+            self.seq,
+            self.generation,
+            self.head,
+            self.nonce,
+            self.paused,
+        )
 
 
 class Records(Protocol):
@@ -264,7 +278,8 @@ class Retry:
     @property
     def patience(self) -> int:
         """`deadline` as the outbox holds it, in microseconds."""
-        return self.deadline // _MICROSECOND
+        deadline = self.deadline
+        return (deadline.days * 86_400 + deadline.seconds) * 1_000_000 + deadline.microseconds
 
 
 @dataclass(frozen=True, slots=True)

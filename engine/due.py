@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -123,7 +123,7 @@ class _Batch:
         """Settle one instance behind a savepoint; what cannot be told apart so is left to be done alone."""
         without = set[str]()
         while True:
-            own, trial = Committed(), replace(found)
+            own, trial = Committed(), found.copy()
             unit.begin_part()
             try:
                 fired = self.engine.settle(unit, trial, list(timers), now, own, without=without)

@@ -82,13 +82,16 @@ Answer = Step | list[str]
 class Candidate:
     """A transition as it is asked: the name of its permission's verdict, and its guards with theirs.
 
-    Each guard says whether it needs the event's data.
+    Each guard says whether it needs the event's data. `step` is what the machine answered where this one is taken: it
+    is the same whatever came before.
     """
 
-    __slots__ = ("guards", "permission", "transition")
+    __slots__ = ("guards", "holds", "permission", "step", "transition")
 
     def __init__(self, transition: Transition) -> None:
         self.transition = transition
+        self.holds = transition.allow.holds
+        self.step: Step | None = None
         self.permission, *names = conditions(transition)
         self.guards = tuple(
             (name, guard, asks_for_input(guard)) for name, guard in zip(names, guards_of(transition), strict=True)

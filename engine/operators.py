@@ -25,7 +25,7 @@ def operators_of(engine: Engine, workflow: str, version: int) -> Permission:
 
 
 def require_operator(engine: Engine, unit: Unit, found: Instance, actor: Actor, event: str, now: datetime) -> None:
-    """Raises RuleError, and Forbidden where `actor` may not do `event` ("pause.begin", "pause.end", "migrate") to this instance.
+    """Raises RuleError, and Forbidden where `actor` may not do `event` (such as "migrate") to this instance.
 
     For what is about no single instance, `found` is one with the number 0 (`nowhere`).
     """

@@ -17,7 +17,6 @@ import os
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -999,7 +998,7 @@ class Engine:
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
         """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
         stored, timers, now = self.store.read(unit, number)
-        found = replace(stored)
+        found = stored.copy()
         workflow = self.workflow(found)
         if found.paused or not timetable.is_due(timers, now):
             return Sight(stored, workflow.by_name[found.state], False, now, "", found.paused), found

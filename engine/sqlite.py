@@ -41,7 +41,6 @@ from engine.store import (
     from_db,
     instance_of,
     to_db,
-    version_target,
 )
 
 T = TypeVar("T")
@@ -348,7 +347,7 @@ class SqliteStore:
 
     def open_new(self, unit: SqliteUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
         """Ids never come back, even where rows were erased: a link of old must not fit a new instance."""
-        last, paused = unit.rows(_NEW, (version_target(workflow, version),))[0]
+        last, paused = unit.rows(_NEW, (f"workflow {workflow} {version}",))[0]  # as `version_target`
         return (last or 0) + 1, self.now(), bool(paused)
 
     def open(

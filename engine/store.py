@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 
 import peewee as pw
 
-from engine.current import CurrentDatabase, bound_here, entered, left
+from engine.current import Bound, CurrentDatabase, left, open_here
 from engine.definition import Conflict, Instance
 from engine.errors import ConfigurationError
 from engine.plans import bind, plans
@@ -96,34 +96,34 @@ class Record(pw.Model):
         legacy_table_names = False
 
 
+_push, _pop = pw.Database.push_transaction, pw.Database.pop_transaction
+
+
 class SiteDatabase(pw.Database):
     """A peewee database that knows when a thread has done with it for now, and for which records it counts."""
 
     is_shared = False  # whether processes on several machines may work on it at once
 
-    @contextmanager
-    def bound(self) -> Iterator[None]:
-        """Records are in this database inside the block, where no transaction on another one is open in it.
+    def bound(self) -> Bound:
+        """Records are in this database inside the `with` block, where no transaction on another one is open in it.
 
         For a process that has opened several, outside of their transactions; see `current`.
         """
-        token = bound_here.set(self)
-        entered(self)
-        try:
-            yield
-        finally:
-            left(self)
-            bound_here.reset(token)
+        return Bound(self)
 
     def push_transaction(self, transaction: Any) -> None:
         """See `pw.Database.push_transaction`. Records are in this database until the transaction ends."""
-        entered(self)
-        super().push_transaction(transaction)
+        open_here.databases.append(self)
+        _push(self, transaction)
 
     def pop_transaction(self) -> Any:
         """See `pw.Database.pop_transaction`."""
-        left(self)
-        return super().pop_transaction()
+        databases = open_here.databases
+        if databases and databases[-1] is self:  # as nearly always
+            del databases[-1]
+        else:
+            left(self)
+        return _pop(self)
 
     def prepare(self) -> list[str]:
         """Make what this kind of database needs beside the tables of `migrate`, under its lock; what was made."""
@@ -377,10 +377,12 @@ class Store(Protocol):
 
 COLUMNS = "i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, i.nonce"
 INSTANCE = f"SELECT {COLUMNS} FROM instance i WHERE i.id = ?"
-# By the names of what may be paused, so that it is one look into an index however much is paused.
+# By the names of what may be paused, so that it is one look into an index however much is paused; and not even their
+# names are made where nothing is.
 IS_PAUSED = (
-    "EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.target IN "
-    "('instance ' || i.id, 'workflow ' || i.workflow || ' ' || i.version))"
+    "CASE WHEN EXISTS (SELECT 1 FROM pause WHERE ended_at IS NULL) THEN EXISTS (SELECT 1 FROM pause p WHERE "
+    "p.ended_at IS NULL AND p.target IN ('instance ' || i.id, 'workflow ' || i.workflow || ' ' || i.version)) "
+    "ELSE FALSE END"
 )
 VERSION_IS_PAUSED = "EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.target = ?)"
 A_CHANNEL_IS_PAUSED = "EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.scope = 'channel')"
