@@ -21,6 +21,7 @@ from werkzeug.routing import Rule
 from engine.definition import Actor, Secret
 from engine.delivery import Failed
 from engine.incidents import incidents
+from engine.pauses import OneInstance, pause, paused
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.payments import TYPED, asked
@@ -243,6 +244,8 @@ ADDRESSES: Mapping[str, Address] = {
     "staff.decide": Address(Whose.SITE, lambda w: _numbers(w, "instance", *_ALL_REQUESTS)),
     "staff.incident": Address(Whose.SITE, lambda w: _incidents(w)),
     "staff.act_on_incident": Address(Whose.SITE, lambda w: _incidents(w)),
+    "staff.pause": Address(Whose.SITE, lambda w: _pauses(w)),
+    "staff.end_pause": Address(Whose.SITE, lambda w: _pauses(w)),
     "staff.workflow": Address(Whose.SITE, lambda w: [{"name": name} for name, _version in w.site.engine.workflows]),
     "staff.diagram": Address(
         Whose.SITE,
@@ -262,6 +265,10 @@ ADDRESSES: Mapping[str, Address] = {
 
 def _incidents(world: World) -> list[Values]:
     return [{"ref": one.ref} for one in incidents(world.site.engine)]
+
+
+def _pauses(world: World) -> list[Values]:
+    return [{"number": one.number} for one in paused(world.site.engine)]
 
 
 def _mails(world: World) -> list[str]:
@@ -289,6 +296,7 @@ def make_world(make_site: SiteMaker, url: str, clock: Clock) -> World:
     _requests(world)
     _mailed_links(world)
     _incident(world)
+    _pause(world)
     settle(site)
     return world
 
@@ -405,6 +413,14 @@ def _incident(world: World) -> None:
     settle(world.site)
     dispatcher.mailers = working
     assert incidents(engine)
+
+
+def _pause(world: World) -> None:
+    """A procedure of the customer's that staff halted: nothing else that is under way waits for it."""
+    editor = world.accounts["editor"]
+    halted = world.site.engine.start("password_reset", f"account:{editor.id}", Actor("visitor")).instance
+    settle(world.site)
+    pause(world.site.engine, OneInstance(halted), world.staff, "見本 編集子様のお電話を待つため")
 
 
 # Who comes
