@@ -347,8 +347,10 @@ class BusyEngine(Engine):
         self.firing = threading.Event()
         self.go_on = threading.Event()
 
-    def run_due(self, now: datetime | None = None, limit: int = 100) -> int:
-        moved = super().run_due(now, limit)
+    def run_due(
+        self, now: datetime | None = None, limit: int = 100, stopped: Callable[[], bool] = lambda: False
+    ) -> int:
+        moved = super().run_due(now, limit, stopped)
         if not self.firing.is_set():
             self.firing.set()
             self.go_on.wait(PATIENCE)
