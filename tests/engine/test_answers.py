@@ -425,7 +425,7 @@ def test_a_due_timer_that_meets_a_unique_index_is_an_incident_with_its_refusal(
     clock.forward(hours=101)
     desk.engine.run_due()
     (incident,) = incidents(desk.engine)
-    assert (incident.ref, incident.error) == (f"{number}.lapse", f"Refused: {TAKEN.message}")
+    assert (incident.ref, incident.error) == (f"{number}.lapse", f"title_taken: {TAKEN.message}")
     Publication.delete().execute()
     retry(desk.engine, incident.ref, OPERATOR, "the title is free")
     desk.engine.run_due()
