@@ -1033,14 +1033,19 @@ def opened(engine: Engine, number: int) -> Iterator[tuple[Unit, Instance, dateti
     """An instance locked in a transaction, for the engine's own modules; its due timers were applied before (I3).
 
     They are kept, whatever becomes of the act. A timer whose rule is known to be broken is not tried here: its own
-    retries do that, and what an operator does about it must remain possible.
+    retries do that, and what an operator does about it must remain possible. So must a pause where what is due does not
+    come to an end.
     """
+    endless = False
     for pieces in range(MOST_PIECES):
         with engine.store.begin() as unit:
             found, timers, now = engine._open(unit, number)
             sound = (found.workflow, found.version) in engine.workflows and not any(timer.failures for timer in timers)
-            settles = sound and not found.paused and pieces < MOST_PIECES - 1
+            settles = sound and not found.paused and not endless and pieces < MOST_PIECES - 1
             if not settles or not timetable.is_due(timers, now):
                 yield unit, found, now, Committed(about=found)
                 return
-        catch_up(engine, number, None)
+        try:
+            catch_up(engine, number, None)
+        except CatchingUp:
+            endless = True

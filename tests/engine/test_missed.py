@@ -28,9 +28,10 @@ from engine.definition import (
     Transition,
     Workflow,
 )
-from engine.errors import EventNotPossible, Refused, StaleForm
+from engine.errors import CatchingUp, EventNotPossible, Refused, StaleForm
 from engine.incidents import incidents
 from engine.overview import standing
+from engine.pauses import OneInstance, pause
 from engine.runtime import Engine
 from engine.settling import SKIP_EVENT
 from engine.store import Due, SiteDatabase, open_database
@@ -330,6 +331,19 @@ def test_after_several_pieces_a_refusal_keeps_what_fired_and_a_stale_form_is_one
         assert hours(engine, number) == list(range(1, 14))
         assert engine.verify(number) == []
     assert engine.fire(shown, "leave", VISITOR, seen=14).seq == 15
+
+
+def test_an_operator_gets_in_though_more_is_due_than_somebody_waits_for(engine_of: EngineOf, clock: Clock) -> None:
+    engine = engine_of(reminding(missed="each"))
+    engine.piece = 1
+    number = begin(engine)
+    clock.forward(hours=settling.MOST_PIECES * 2 + 50)
+    with pytest.raises(CatchingUp):
+        engine.fire(number, "leave", VISITOR)
+    pause(engine, OneInstance(number), OPERATOR, "it sends too many")
+    assert engine.look(number).paused
+    assert hours(engine, number) == list(range(1, settling.MOST_PIECES * 2 + 1))
+    assert engine.verify(number) == []
 
 
 def test_what_a_piece_kept_is_there_after_a_crash_and_taken_up_again(in_pieces: EngineOf, clock: Clock) -> None:
