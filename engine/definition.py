@@ -272,7 +272,10 @@ class Retry:
     def wait(self, attempts: int, chance: float) -> timedelta:
         """How long after the `attempts`-th failure (from 1); `chance` in [0, 1) places it within the jitter."""
         exponent = min(attempts - 1, 64)
-        seconds = min(self.first.total_seconds() * self.factor**exponent, self.most.total_seconds())
+        try:
+            seconds = min(self.first.total_seconds() * self.factor**exponent, self.most.total_seconds())
+        except OverflowError:  # a factor of hundreds of thousands
+            seconds = self.most.total_seconds()
         return timedelta(seconds=seconds * (1 + self.jitter * (2 * chance - 1)))
 
     @property

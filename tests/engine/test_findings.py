@@ -236,6 +236,12 @@ def test_a_retry_that_means_nothing(retry: Retry, sqlite_url: str) -> None:
         Engine(open_database(sqlite_url), [workflow], secret=SECRET)
 
 
+def test_a_wait_is_the_longest_one_however_steep_the_factor_is() -> None:
+    """A float cannot hold the 64th power of a million, and a wait that raised would leave its effect leased."""
+    retry = Retry(factor=1e6, jitter=0)
+    assert [retry.wait(tries, 0.5) for tries in (1, 2, 53, 1000)] == [timedelta(minutes=1), *[timedelta(hours=1)] * 3]
+
+
 @pytest.mark.parametrize("retry", [Retry(), Retry(SECOND, 1, SECOND, 0, SECOND), Retry(jitter=0.99)], ids=str)
 def test_a_retry_that_means_something(retry: Retry) -> None:
     assert codes(minimal(start=Start("open", effects=(Effect("parcel", "send", retry=retry),)))) == []
