@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from engine.check.problems import Problem
-from engine.definition import Start, State, Transition, Workflow
+from engine.definition import Effect, Start, State, Transition, Workflow
+from engine.waits import Escalate, GiveUp, Remind, Wait
 
 _TUPLES: Mapping[type, tuple[str, ...]] = {
     Workflow: ("states", "transitions", "migrates"),
@@ -41,7 +42,10 @@ def with_tuples(workflow: Workflow) -> Workflow:
 
     def repaired(part: Any) -> Any:
         names = _TUPLES.get(type(part), ())
-        return replace(part, **{name: _as_tuple(getattr(part, name)) for name in names}) if names else part
+        made = replace(part, **{name: _as_tuple(getattr(part, name)) for name in names}) if names else part
+        if isinstance(part, State) and isinstance(part.wait, Wait):  # whose parts are written out once more
+            made = replace(made, wait=_wait_with_tuples(part.wait))
+        return made
 
     return replace(
         workflow,
@@ -50,3 +54,13 @@ def with_tuples(workflow: Workflow) -> Workflow:
         transitions=tuple(map(repaired, _as_tuple(workflow.transitions))),
         migrates=_as_tuple(workflow.migrates),
     )
+
+
+def _wait_with_tuples(wait: Wait) -> Wait:
+    def repaired(act: Any) -> Any:
+        if not isinstance(act, Remind | Escalate | GiveUp):
+            return act
+        effects = act.effects if isinstance(act.effects, Effect) else _as_tuple(act.effects)
+        return replace(act, effects=effects, writes=_as_tuple(act.writes))
+
+    return replace(wait, remind=repaired(wait.remind), escalate=repaired(wait.escalate), give_up=repaired(wait.give_up))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from engine.check.graph import asked
@@ -45,7 +46,7 @@ RESERVED_EVENTS = frozenset({"start", "migrate", "key.lost"})
 RESERVED_PREFIXES = ("incident.", "timer.", "pause.", "key.", "cure.")
 
 _NAME, _KIND, _VERSION = 64, 32, 2**31 - 1  # what the columns hold, see migration 0001
-_LONGEST = timedelta(days=36525)
+LONGEST = timedelta(days=36525)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SECRET_WORDS = frozenset({"password", "passwd", "passphrase", "secret", "token", "otp", "cvc", "cvv"})
 
@@ -85,6 +86,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "recipients": _one(Mapping, expected="a mapping of names to recipients"),
         "mail_context": _maybe(_called_with(2)),
         "link": _TEXT,
+        "folder": _maybe(_one(Path, expected="a Path")),
         "operators": _maybe(_one(Permission, expected="a Permission")),
         "restarts_timers": _FLAG,
     },
@@ -299,7 +301,7 @@ def check_figures(workflow: Workflow) -> Iterator[Problem]:
             yield Problem(effect.where, "BAD_RETRY", f'effect "{effect.name}" is retried {"; ".join(faults)}')
     for state in workflow.states:
         for timer in state.timers:
-            if timer.after is not None and timer.after > _LONGEST:
+            if timer.after is not None and timer.after > LONGEST:
                 message = f'timer "{timer.event}" of state "{state.name}" fires after {timer.after.days} days'
                 yield Problem(timer.where, "TIMER_TOO_LONG", f"{message}; expected a hundred years at most")
 
@@ -314,7 +316,7 @@ def _retry_faults(retry: Retry) -> Iterator[str]:
         yield f"with factor={retry.factor}; expected a number of 1 or more"
     if not 0 <= retry.jitter < 1:
         yield f"with jitter={retry.jitter}; expected a share of the wait, from 0 to less than 1"
-    if not nothing < retry.deadline <= _LONGEST:
+    if not nothing < retry.deadline <= LONGEST:
         yield f"with deadline={retry.deadline}; expected a time longer than none and no longer than a hundred years"
-    elif retry.most > _LONGEST:
+    elif retry.most > LONGEST:
         yield f"with most={retry.most}; expected a hundred years at most"

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from engine.check.graph import Graph, reach
 from engine.check.names import nearest
+from engine.check.parts import LONGEST
 from engine.check.problems import Problem
 from engine.definition import Resend, Transition, Workflow
 
@@ -42,8 +43,11 @@ def _nonsense(resend: Resend, what: str) -> Iterator[Problem]:
         message = f"{what} has most={most!r}; expected a whole number from 1 on, or none at all"
         yield Problem(resend.where, "RESEND_LIMIT_WRONG", message)
     soonest = resend.not_sooner
-    if soonest is not None and (not isinstance(soonest, timedelta) or soonest <= timedelta(0)):
-        message = f"{what} has not_sooner={soonest!r}; expected a timedelta longer than none, or none at all"
+    if soonest is not None and not (isinstance(soonest, timedelta) and timedelta(0) < soonest <= LONGEST):
+        message = (
+            f"{what} has not_sooner={soonest!r}; expected a timedelta longer than none and no longer than a hundred "
+            "years, or none at all"
+        )
         yield Problem(resend.where, "RESEND_LIMIT_WRONG", message)
 
 

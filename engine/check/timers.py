@@ -94,7 +94,7 @@ def _difference(earlier: Timer, later: Timer) -> float | None:
     """By how much one timer is due after the other whenever the state is entered; None where nobody can tell."""
     one, other = earlier.at or earlier.after, later.at or later.after
     if isinstance(one, timedelta) and isinstance(other, timedelta):
-        return (other - one).total_seconds()
+        return other.total_seconds() - one.total_seconds()  # as timedeltas two that are nonsense cannot be subtracted
     if isinstance(one, BusinessDays) and isinstance(other, BusinessDays):
         return other.days - one.days
     if isinstance(one, BusinessHours) and isinstance(other, BusinessHours):

@@ -39,7 +39,7 @@ from engine.errors import InvalidDefinition
 from engine.runtime import Engine
 from engine.store import SiteDatabase, open_database
 from engine.text import _
-from engine.waits import Wait
+from engine.waits import GiveUp, Remind, Wait
 from tests.engine.test_check import APPLICANT, DAY, STAFF, address_is_free, mail_folder, minimal
 from tests.reviews import REVIEW, SECRET, VISITOR, Office
 from tests.trials.scale import trials
@@ -61,6 +61,14 @@ def state(name: str, *timers: Timer) -> State:
 
 def way(event: str, source: str, target: str, allow: Permission = SYSTEM, **more: Any) -> Transition:
     return Transition(event, (source,), target, allow, None if allow is SYSTEM else _(event.title()), **more)
+
+
+def waiting(wait: Wait) -> Workflow:
+    """open → held → closed by a person, and what happens while nobody comes."""
+    return minimal(
+        states=(State("held", _("Held"), wait=wait),),
+        transitions=(way("hold", "open", "held", ANYONE), way("go", "held", "closed", ANYONE)),
+    )
 
 
 # --- an effect's `done` ---------------------------------------------------------------------------------------------
@@ -233,6 +241,21 @@ def test_a_retry_that_means_nothing(retry: Retry, sqlite_url: str) -> None:
     workflow = minimal(start=Start("open", effects=(Effect("parcel", "send", retry=retry),)))
     assert codes(workflow) == ["BAD_RETRY"]
     with pytest.raises(InvalidDefinition, match="BAD_RETRY"):
+        Engine(open_database(sqlite_url), [workflow], secret=SECRET)
+
+
+@pytest.mark.parametrize(
+    ("workflow", "code"),
+    [
+        (replace(minimal(), folder="mails"), "WRONG_TYPE"),  # type: ignore[arg-type]
+        (waiting(Wait(remind=Remind(DAY, None))), "NOT_A_TUPLE"),  # type: ignore[arg-type]
+        (waiting(Wait(give_up=GiveUp(DAY, [], to="closed"))), "NOT_A_TUPLE"),  # type: ignore[arg-type]
+        (waiting(Wait(remind=Remind(DAY, ()), give_up=GiveUp(timedelta.max, to="closed"))), "TIMER_TOO_LONG"),
+    ],
+)
+def test_what_is_of_no_use_is_one_problem_and_no_traceback(workflow: Workflow, code: str, sqlite_url: str) -> None:
+    assert codes(workflow) == [code]
+    with pytest.raises(InvalidDefinition, match=code):
         Engine(open_database(sqlite_url), [workflow], secret=SECRET)
 
 

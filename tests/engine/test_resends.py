@@ -585,6 +585,7 @@ def problems(workflow: Workflow) -> list[str]:
         (Resend(most=1.5), "RESEND_LIMIT_WRONG"),  # type: ignore[arg-type]
         (Resend(most=1, not_sooner=timedelta(0)), "RESEND_LIMIT_WRONG"),
         (Resend(most=1, not_sooner=timedelta(hours=-1)), "RESEND_LIMIT_WRONG"),
+        (Resend(most=1, not_sooner=timedelta.max), "RESEND_LIMIT_WRONG"),
         (Resend(most=1, not_sooner=60), "RESEND_LIMIT_WRONG"),  # type: ignore[arg-type]
         (Resend(most=1, corrects="reviever"), "UNKNOWN_RECIPIENT"),
         (Resend(most=1, corrects=["reviewer"]), "WRONG_TYPE"),  # type: ignore[arg-type]
