@@ -175,7 +175,7 @@ def catch_up(engine: Engine, number: int, now: datetime | None, *, counts: bool 
     Raises Busy, DatabaseAway, OutcomeUnknown; CatchingUp after MOST_PIECES commits.
     """
     moved, broken, without = False, None, set[str]()
-    most = piece_size = engine.piece
+    most = usual = 0
     for _ in range(MOST_PIECES):
         piece = _Piece(engine, number, now, most, without)
         try:
@@ -188,8 +188,8 @@ def catch_up(engine: Engine, number: int, now: datetime | None, *, counts: bool 
                 continue
             broken = error
         except Exception as error:  # with the COMMIT: by fewer and fewer, to know whose fault it is
-            if most > 1:
-                most = piece_size = max(1, most // 8)
+            if most != 1:
+                most = usual = max(1, (most or engine.piece) // 8)
                 continue
             broken = TimerBroken(number, piece.event, 0, f"{type(error).__name__}: {error}")
             broken.__cause__ = error
@@ -197,9 +197,9 @@ def catch_up(engine: Engine, number: int, now: datetime | None, *, counts: bool 
             moved = moved or piece.fired > 0
             if piece.state_left:
                 without, broken = set(), None
-            if piece.fired < most:
+            if piece.fired < (most or engine.piece):
                 return CaughtUp(moved, broken)
-            most = piece_size
+            most = usual
             continue
         if not _put_off(engine, number, broken, now, counts=counts):
             return CaughtUp(moved, broken)

@@ -679,11 +679,11 @@ class Engine:
         most: int = 0,
         without: Collection[str] = (),
     ) -> int:
-        """Fire the timers that are due (I3), at most `most` (`piece`); how many: none while it is paused. See
+        """Fire the timers that are due (I3), at most `most`, or a `piece`; how many: none while it is paused. See
         `settling.settle`."""
         if found.paused or not timetable.is_due(timers, now):
             return 0
-        return settling.settle(self, unit, found, timers, now, committed, most or self.piece, without)
+        return settling.settle(self, unit, found, timers, now, committed, most, without)
 
     def keeps_timers(self, unit: Unit, workflow: Workflow) -> bool:
         """See `release.keeps_timers`; asked for once in a process."""

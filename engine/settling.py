@@ -56,12 +56,13 @@ def settle(
 ) -> int:
     """Fire what is due, at most `most`; how many fired. `found` and `timers` are brought up to date in place.
 
-    Timers of the present state that `without` names are left out. Raises TimerBroken.
+    With 0 it is a piece, and what fires as of one moment is kept together: of timers that go round in a circle nothing
+    must be kept. Timers of the present state that `without` names are left out. Raises TimerBroken.
     """
     workflow = engine.workflow(found)
     circle = Circle()
     state = found.state
-    while circle.fired < most:
+    while not most or circle.fired < most:
         kept = circle.fired
         event = ""
         try:
@@ -69,7 +70,7 @@ def settle(
             first = timetable.earliest(workflow, found.state, due)
             event = first.event if first is not None else ""
             occurrence = _next(engine, unit, found, due, now)
-            if occurrence is None:
+            if occurrence is None or (not most and circle.fired >= engine.piece and occurrence.at != circle.at):
                 break
             event = occurrence.timer.event
             circle.begins(found.state, occurrence)

@@ -286,6 +286,22 @@ def test_timers_that_go_round_without_time_are_an_incident_that_says_where(
     assert engine.verify(number) == []
 
 
+def test_nothing_of_a_circle_is_kept_where_a_piece_ends_in_it(db: SiteDatabase, clock: Clock) -> None:
+    workflow = round_and_round(2)
+    begun = State("begin", timers=(Timer("tick", HOUR, missed="each"), Timer("enter", 5.5 * HOUR)))
+    tick = Transition("tick", ("begin",), "begin", SYSTEM)
+    workflow = replace(workflow, states=(begun, *workflow.states[1:]), transitions=(tick, *workflow.transitions))
+    engine = Engine(db, [workflow], secret=SECRET, clock=clock)
+    engine.piece = 7
+    (number,) = begin(engine, "s")
+    clock.forward(hours=9)
+    with pytest.raises(TimerBroken):
+        engine.fire(number, "leave", VISITOR)
+    assert events(engine, number) == ["tick"] * 5
+    (incident,) = incidents(engine)
+    assert (incident.state, incident.error.partition(":")[0]) == ("begin", "TimerStandsStill")
+
+
 def test_timers_that_go_round_and_then_lead_on_are_none(db: SiteDatabase, clock: Clock) -> None:
     engine = Engine(db, [round_and_round(2, leaves_after=60)], secret=SECRET, clock=clock)
     (number,) = begin(engine, "s")
