@@ -336,7 +336,7 @@ def _goes_on(engine: Engine, unit: Unit, move: Move, found: Instance) -> bool:
     mails = {name for one in versions for role in ways.roles for name in carriers(one, role)}
     return bool(mails) and bool(
         unit.rows(
-            "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND state = 'done' "
+            "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND (state = 'done' OR delivered = 1) "
             f"AND name IN ({', '.join('?' * len(mails))}) LIMIT 1",
             (found.id, found.generation, *sorted(mails)),
         )

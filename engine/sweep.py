@@ -134,7 +134,7 @@ class _Place:
         if links:
             condition += (
                 f" AND NOT EXISTS (SELECT 1 FROM outbox o WHERE {_O_OF_STEP} AND o.generation = i.generation "
-                f"AND o.state = 'done' AND o.name IN ({', '.join('?' * len(links))}))"
+                f"AND (o.state = 'done' OR o.delivered = 1) AND o.name IN ({', '.join('?' * len(links))}))"
             )
             params += [after, last, *links]
         rows = self.unit.rows(f"SELECT i.id {_IN_STEP} AND {condition} ORDER BY i.id LIMIT ?", (*params, self.limit))

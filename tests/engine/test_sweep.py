@@ -17,9 +17,11 @@ from engine.definition import (
     ANYONE,
     LINK_HOLDER,
     SYSTEM,
+    Attempt,
     Effect,
     Mail,
     Permission,
+    Refusal,
     Start,
     State,
     Timer,
@@ -247,6 +249,26 @@ def test_a_link_mailed_by_an_older_version_counts(desk: Desk) -> None:
     office.dispatcher.drain()
     office.engine.migrate(number, 2, OPERATOR, "new rules")
     assert stuck(office.engine) == []
+
+
+def test_a_link_that_arrived_counts_though_the_event_after_it_was_refused(desk: Desk) -> None:
+    def never(attempt: Attempt) -> Refusal | None:
+        return Refusal("no", _("Not today"))
+
+    office = desk.with_(
+        workflow(
+            replace(way("sent", "open", "asked", SYSTEM), guards=(never,)),
+            way("go", "open", "asked", ANYONE),
+            way("accept", "asked", "closed", LINK_HOLDER),
+            start=Start("open", effects=(Mail("invitation", to="reviewer", link=True, done="sent"),)),
+        )
+    )
+    number = begun(office)
+    paper(office, number, "a@example.jp")
+    office.dispatcher.drain()
+    office.engine.fire(number, "go", VISITOR)  # nobody waits for "sent" there
+    assert stuck(office.engine) == []
+    assert office.engine.migrate(number, 1, OPERATOR, "it may stay").target == "asked"
 
 
 def test_where_no_mail_of_the_state_brings_the_link_the_instance_must_move(desk: Desk) -> None:
