@@ -19,7 +19,7 @@ from engine.histories import entries_of
 from engine.operators import require_operator
 from engine.outcomes import Committed
 from engine.runtime import START_EVENT, Engine, opened
-from engine.store import Due, Unit, from_db, to_db
+from engine.store import Due, Unit, from_db, storable, to_db
 from engine.sweep import mails_of_links
 
 TIMERS_EVENT = "cure.timers"
@@ -132,4 +132,4 @@ def _as_before(
 def _given(reason: str) -> str:
     if not reason.strip():
         raise EventNotPossible("A reason is needed: it is written into history.")
-    return reason.strip()
+    return storable(reason.strip(), len(reason))

@@ -15,7 +15,7 @@ from engine import chain, links
 from engine.definition import Actor, Instance, Retry
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.runtime import Engine, opened
-from engine.store import Unit, Violation, from_db, to_db
+from engine.store import Unit, Violation, from_db, storable, to_db
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def _act(
         raise EventNotPossible("A reason is needed: it is written into history.")
     number, place = _parse(ref)
     try:
-        _act_within(engine, ref, number, place, actor, event, reason.strip(), act)
+        _act_within(engine, ref, number, place, actor, event, storable(reason.strip(), len(reason)), act)
     except Violation as violation:
         raise engine.refusal_of(violation, number) from violation
 

@@ -413,7 +413,7 @@ def _carry_out(
     committed: Committed,
 ) -> Outcome:
     source, target = found.state, move.target
-    data: dict[str, Any] = {"from": found.version, "to": target.version, "reason": reason}
+    data: dict[str, Any] = {"from": found.version, "to": target.version, "reason": storable(reason, len(reason))}
     told = {f"{fate.row.seq}.{fate.row.position}": str(fate) for fate in move.effects if fate.tells}
     if told:
         data["effects"] = told

@@ -37,7 +37,7 @@ from engine.errors import EventNotPossible, UnknownWorkflow
 from engine.operators import nowhere, require_operator
 from engine.outcomes import Claim, Committed
 from engine.runtime import Engine, opened
-from engine.store import COLUMNS, NEVER, Row, Unit, from_db, instance_of, to_db, version_target
+from engine.store import COLUMNS, NEVER, Row, Unit, from_db, instance_of, storable, to_db, version_target
 from engine.timetable import put_off_by
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -214,7 +214,7 @@ def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
 def _given(reason: str) -> str:
     if not reason.strip():
         raise EventNotPossible("A reason is needed: it is kept with the pause.")
-    return reason.strip()
+    return storable(reason.strip(), len(reason))
 
 
 def _lock_instance(engine: Engine, unit: Unit, scope: OneInstance) -> tuple[Instance, datetime]:

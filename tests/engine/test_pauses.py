@@ -82,6 +82,17 @@ def test_what_is_paused_is_not_stepped_until_it_is_resumed(office: Office, scope
     assert office.engine.verify(number) == []
 
 
+@pytest.mark.parametrize("reason", ["a\0b", "a\ud800b"])
+def test_a_reason_that_no_database_can_hold_is_kept_as_far_as_it_can_be_read(office: Office, reason: str) -> None:
+    """A terminal of another encoding gives such texts."""
+    number = office.invited()
+    for scope in (OneInstance(number), VERSION):
+        pause(office.engine, scope, OPERATOR, reason)
+        assert resume(office.engine, scope, OPERATOR, reason).reason in ("a\ufffdb", "a?b")
+    office.engine.migrate(number, 1, OPERATOR, reason)
+    assert office.engine.verify(number) == []
+
+
 @pytest.mark.parametrize("scope", HALTS)
 def test_looking_says_that_it_is_paused(office: Office, scope: Callable[[int], Scope]) -> None:
     number = office.invited()
@@ -162,7 +173,12 @@ def test_a_pause_of_an_instance_and_its_end_stand_in_its_history(office: Office)
     office.clock.forward(hours=1)
     resume(office.engine, OneInstance(number), OPERATOR, "out")
     halt, go_on = office.engine.history(number)[-2:]
-    assert (halt.event, halt.actor, halt.source, halt.target) == ("pause.begin", "operator:root", "in_review", "in_review")
+    assert (halt.event, halt.actor, halt.source, halt.target) == (
+        "pause.begin",
+        "operator:root",
+        "in_review",
+        "in_review",
+    )
     assert halt.data == '{"reason":"the printer burns"}'
     assert (go_on.event, go_on.actor) == ("pause.end", "operator:root")
     assert go_on.data == f'{{"paused":"instance {number}","reason":"out"}}'
