@@ -81,7 +81,10 @@ def test_a_dry_run_names_twenty_and_counts_the_rest(run: Run, site: Site) -> Non
         (("pause", "42", "--channel", "mail", "--reason", "x"), "name an instance (42), or a workflow"),
         (("pause", "42", "--reason", "x"), "no procedure 42"),
         (("pause", "notice", "--version", "9", "--reason", "x"), "No definition of workflow 'notice' version 9"),
-        (("pause", "nonsense", "--reason", "x"), "No definition of workflow 'nonsense'"),
+        (
+            ("pause", "nonsense", "--reason", "x"),
+            "tetsuzuki: There is no workflow 'nonsense'; there are account_creation, ",
+        ),
         (("pause", "--channel", "fax", "--reason", "x"), "No workflow has an effect of channel fax; there are "),
         (("pause", "notice", "--reason", " "), "expected words that say why"),
         (("resume", "notice"), "say why with --reason, or look first with --dry-run"),

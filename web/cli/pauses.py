@@ -18,6 +18,7 @@ _MOST_LISTED = 1000
 
 def _scope(site: Site, what: str, version: int | None, channel: str) -> Scope:
     """What the arguments name. Raises click.UsageError where they name nothing, or two things."""
+    from engine.errors import UnknownWorkflow
     from engine.pauses import OneChannel, OneInstance, OneVersion
 
     if bool(what) == bool(channel):
@@ -28,9 +29,14 @@ def _scope(site: Site, what: str, version: int | None, channel: str) -> Scope:
     if what.isascii() and what.isdecimal() and len(what) <= 18:
         return OneInstance(int(what))
     loaded = sorted(number for name, number in site.engine.workflows if name == what)
-    if version is None and len(loaded) > 1:
+    if version is not None:
+        return OneVersion(what, version)
+    if not loaded:
+        names = ", ".join(sorted({name for name, _version in site.engine.workflows}))
+        raise UnknownWorkflow(f"There is no workflow {what!r}; there are {names}.")
+    if len(loaded) > 1:
         raise click.UsageError(f"{what} has versions {', '.join(map(str, loaded))}: say which one with --version")
-    return OneVersion(what, version if version is not None else loaded[0] if loaded else 0)
+    return OneVersion(what, loaded[0])
 
 
 def _naming(command: Any) -> Any:
