@@ -30,13 +30,13 @@ _OWN_FRAMES = (__file__, "<string>")
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where something was written."""
+    """Where something was written. `line` is 0 where there are no lines, as in the options of a command."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 def _caller() -> Location:

@@ -129,9 +129,10 @@ def ways(workflow: Workflow, versions: Iterable[int]) -> list[Migration]:
     return [*found.values(), *bare]
 
 
-def problems(mapping: Migration, workflows: Loaded) -> list[str]:
+def problems(mapping: Migration, workflows: Loaded, standing: Iterable[str] = ()) -> list[str]:
     """What a mapping says of states, timers and effects that are not there, a sentence each.
 
+    `standing` are states in which instances are: one that no definition has any more may be led on all the same.
     Nothing is said of a version that is not loaded. Raises nothing.
     """
     target = workflows.get((mapping.workflow, mapping.to_version))
@@ -141,17 +142,20 @@ def problems(mapping: Migration, workflows: Loaded) -> list[str]:
     sources = [workflow for workflow in loaded if workflow is not None]
     found = [] if mapping.from_versions else ["it names no version to come from"]
     complete = len(sources) == len(loaded)
-    found += _of_states(mapping, target, sources, complete)
+    found += _of_states(mapping, target, sources, complete, set(standing))
     found += _of_timers(mapping, target, sources)
     found += _of_effects(mapping, target, sources, complete)
     return found
 
 
-def ensure(mapping: Migration, workflows: Loaded) -> None:
-    """Raise InvalidMapping with every problem of a mapping, UnknownWorkflow where its version is not loaded."""
+def ensure(mapping: Migration, workflows: Loaded, standing: Iterable[str] = ()) -> None:
+    """Raise InvalidMapping with every problem of a mapping, UnknownWorkflow where its version is not loaded.
+
+    `standing`: see `problems`.
+    """
     if (mapping.workflow, mapping.to_version) not in workflows:
         raise UnknownWorkflow(f"No definition of workflow {mapping.workflow!r} version {mapping.to_version} is loaded.")
-    if found := problems(mapping, workflows):
+    if found := problems(mapping, workflows, standing):
         raise InvalidMapping("\n".join(f"{mapping.where}: {problem}" for problem in found))
 
 
@@ -160,8 +164,10 @@ def _versions(mapping: Migration) -> str:
     return f"version {some}" if len(mapping.from_versions) == 1 else f"versions {some}"
 
 
-def _of_states(mapping: Migration, target: Workflow, sources: Sequence[Workflow], complete: bool) -> Iterator[str]:
-    known = {state.name for source in sources for state in source.states}
+def _of_states(
+    mapping: Migration, target: Workflow, sources: Sequence[Workflow], complete: bool, standing: set[str]
+) -> Iterator[str]:
+    known = standing | {state.name for source in sources for state in source.states}
     for old, new in mapping.states.items():
         if complete and old not in known:
             yield f"state {old!r}: {_versions(mapping)} has none of this name, only {_listed(known)}"

@@ -35,7 +35,7 @@ from engine.errors import (
     UnknownWorkflow,
 )
 from engine.exits import carriers, exits
-from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, TimerRule
+from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Loaded, Migration, TimerRule, ensure
 from engine.operators import require_operator
 from engine.outcomes import Committed, Outcome
 from engine.rules import rule_name
@@ -152,13 +152,16 @@ class Move:
             yield f"{event}: ends, {self.landing} has no such timer"
 
 
-def as_asked(version: int, state: str | None, mapping: Migration | None) -> Mapped:
+def as_asked(workflows: Loaded, version: int, state: str | None, mapping: Migration | None) -> Mapped:
     """What counts for an instance that is to go to a version: `mapping`, and `state`, where one is given.
 
-    Without a mapping it keeps its state's name, timers begin anew and effects keep their names. Raises InvalidMapping.
+    Without a mapping it keeps its state's name, timers begin anew and effects keep their names. Raises InvalidMapping,
+    UnknownWorkflow.
     """
 
     def mapped(found: Instance) -> Migration:
+        if mapping is not None:
+            ensure(mapping, workflows, (found.state,))
         states = {} if state is None else {found.state: state}
         if mapping is None:
             return Migration(found.workflow, (found.version,), version, states, otherwise=ANEW)

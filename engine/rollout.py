@@ -132,17 +132,30 @@ class Result:
         return self.count(Verdict.NEEDS_A_CHOICE, Verdict.CANNOT)
 
 
-def standing(engine: Engine, workflow: str) -> tuple[int, ...]:
-    """The versions of a workflow on which there are instances."""
+def standing(engine: Engine, workflow: str) -> dict[int, frozenset[str]]:
+    """The versions of a workflow on which there are instances, and in which states they are."""
+    found: dict[int, frozenset[str]] = {}
     with engine.store.reading() as unit:
-        return tuple(sorted({version for name, version, _ in occupied(unit) if name == workflow}))
+        for name, version, state in occupied(unit):
+            if name == workflow:
+                found[version] = found.get(version, frozenset()) | {state}
+    return found
+
+
+def _ensure(engine: Engine, mapping: Migration) -> None:
+    places = standing(engine, mapping.workflow)
+    migration.ensure(
+        mapping,
+        engine.workflows,
+        {state for version in mapping.from_versions for state in places.get(version, ())},
+    )
 
 
 def plan(
     engine: Engine, mapping: Migration, actor: Actor, where: Where = EVERYWHERE, progress: Progress | None = None
 ) -> Result:
     """What `carry_out` would do now. Writes nothing. Raises InvalidMapping, UnknownWorkflow."""
-    migration.ensure(mapping, engine.workflows)
+    _ensure(engine, mapping)
     return _Rollout(engine, mapping, actor, where, progress).plan()
 
 
@@ -159,7 +172,7 @@ def carry_out(
     Done again after an interruption it goes on where it was. Raises InvalidMapping, UnknownWorkflow; and Busy or
     DatabaseAway where the database is away: what was moved before is moved.
     """
-    migration.ensure(mapping, engine.workflows)
+    _ensure(engine, mapping)
     return _Rollout(engine, mapping, actor, where, progress).carry_out(reason)
 
 

@@ -30,7 +30,6 @@ from engine import (
     deciding,
     links,
     machine,
-    migration,
     move,
     resends,
     settling,
@@ -374,10 +373,8 @@ class Engine:
         A rule that is broken in the old version keeps nobody from leaving it. Raises UnknownWorkflow, Forbidden (it is
         for operators), CannotMove (an EventNotPossible), InvalidMapping.
         """
-
-        if mapping is not None:
-            migration.ensure(mapping, self.workflows)
-        return move.migrate(self, instance, move.as_asked(version, state, mapping), actor, reason)[0]
+        mapped = move.as_asked(self.workflows, version, state, mapping)
+        return move.migrate(self, instance, mapped, actor, reason)[0]
 
     def note(
         self,

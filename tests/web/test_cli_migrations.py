@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from tests.web.commands import Run, commands_in
 from web.bootstrap import Site, build
 from web.settings import read
 from workflows.account_creation import ApplicationInput
-from workflows.records import Customer
+from workflows.account_invitation import InvitationInput
+from workflows.records import Account, Customer
 
 
 @pytest.fixture
@@ -41,6 +43,23 @@ def applied(site: Site, count: int, version: int = 9) -> list[int]:
         numbers.append(site.engine.start("account_creation", subject, Actor("visitor"), data).instance)
     site.db.execute_sql("UPDATE instance SET version = ?", (version,))
     return numbers
+
+
+def invited(site: Site) -> int:
+    """An invitation of the version of today."""
+    customer = Customer.create(
+        number="A00000001", company="X", channel="direct", contractor_name="X", contractor_email="x@mihon.example"
+    )
+    admin = Account.create(
+        customer=customer,
+        email="a@mihon.example",
+        user_name="X",
+        role="admin",
+        password_hash="x",
+        created_at=datetime(2026, 4, 1, tzinfo=UTC),
+    )
+    data, actor = InvitationInput("見本 花子", "h@mihon.example", "viewer"), Actor("account", str(admin.id))
+    return site.engine.start("account_invitation", f"customer:{customer.id}", actor, data).instance
 
 
 def versions(site: Site) -> list[int]:
@@ -153,7 +172,22 @@ def test_one_instance_is_foretold_and_moved_by_a_mapping(run: Run, site: Site) -
         (
             ("account_creation", "--to", "1", "--from", "9", "--map", "a=b", "--effect", "c=d", "--dry-run"),
             1,
-            "effect 'c' → 'd': version 1 has no effect 'd', only 'account_created', ",
+            "tetsuzuki: the options: effect 'c' → 'd': version 1 has no effect 'd', only 'account_created', ",
+        ),
+        (
+            ("account_invitation", "--to", "2", "--timer", "expire=never", "--dry-run"),
+            1,
+            "--timer expire: expected one of keep, recompute, anew, cancel, got 'never'",
+        ),
+        (
+            ("account_invitation", "--to", "2", "--map", "a=emailed", "--dry-run"),
+            1,
+            "tetsuzuki: the options: state 'a': version 1 has none of this name, only 'activated', ",
+        ),
+        (
+            ("account_invitation", "--to", "2", "--state", "emialed", "--dry-run"),
+            1,
+            "--state emialed: version 1 has none of this name, only activated, emailed, ",
         ),
         (("account_creation", "--to", "1", "--mapping", "none.toml", "--dry-run"), 1, "none.toml: cannot be read"),
     ],
@@ -174,3 +208,34 @@ def test_a_file_about_something_else_is_refused(run: Run, site: Site, tmp_path: 
     file.write_text('workflow = "account_creation"\nfrom = 9\nto = 1\n')
     found = run(*MANY, "--mapping", str(file), "--from", "8", "--dry-run")
     assert "it says nothing of version 8" in found.err
+
+
+def test_a_mapping_that_makes_no_sense_is_foretold_for_one_as_it_is_refused(
+    run: Run, site: Site, tmp_path: Path
+) -> None:
+    (number,) = applied(site, 1, version=1)
+    one = ("workflow", "migrate", str(number), "--to", "1", "--map", "nothing=nowhere")
+    file = tmp_path / "mapping.toml"
+    file.write_text(
+        'workflow = "account_creation"\nfrom = 1\nto = 1\n[effects]\naccount_creation = "account_created"\n'
+    )
+    for options, where in (((), "the options"), (("--mapping", str(file)), f"{file}:1 and the options")):
+        foretold, done = run(*one, *options, "--dry-run"), run(*one, *options, "--reason", "why")
+        assert (foretold.code, foretold.err) == (done.code, done.err)
+        assert foretold.code == 1
+        assert f"tetsuzuki: {where}: state 'nothing' → 'nowhere': version 1 has no state" in foretold.err
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_state_that_no_definition_has_is_led_on_as_the_dry_run_advises(run: Run, site: Site, many: bool) -> None:
+    invited(site)
+    site.db.execute_sql("UPDATE instance SET state = 'of_before', version = 1")
+    what = ("account_invitation", "--state", "of_before") if many else ("1",)
+    asked = ("workflow", "migrate", *what, "--to", "2")
+    advised = run(*asked, "--dry-run")
+    assert advised.code == 1
+    assert "version 2 has no state 'of_before'." in advised.out + advised.err
+    led = run(*asked, "--map", "of_before=requested", "--dry-run")
+    assert (led.code, " → requested" in led.out or ", in requested" in led.out) == (0, True)
+    assert run(*asked, "--map", "of_before=requested", "--reason", "why").code == 0
+    assert versions(site) == [2]

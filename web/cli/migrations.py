@@ -16,6 +16,7 @@ import click
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
+    from engine.definition import Location
     from engine.migration import Migration
     from engine.move import Move
     from engine.rollout import Group, Result
@@ -160,7 +161,7 @@ def _one(number: int, asked: _Asked, reason: str | None) -> None:
             click.echo(f"instance {number} runs on version {asked.to}, in {outcome.target}")
             return
 
-        mapped = move.as_asked(asked.to, state, mapping)
+        mapped = move.as_asked(engine.workflows, asked.to, state, mapping)
         foretold = move.rehearsed(engine, number, mapped, operator())
     click.echo(f"instance {number} would run on version {asked.to}, in {foretold.landing}")
     _say_move(foretold)
@@ -189,8 +190,11 @@ def _many(name: str, asked: _Asked, reason: str | None) -> None:
 
     with opened_site(looks=reason is None) as site:
         engine = site.engine
-        versions = asked.versions or tuple(one for one in rollout.standing(engine, name) if one != asked.to)
+        places = rollout.standing(engine, name)
+        # Where none is left to move, the versions that are loaded tell whether the options make sense.
+        versions = asked.versions or _others(places, asked.to) or _others(_states(engine, name), asked.to)
         mappings = _mappings(engine, name, versions, asked, plainly=True)
+        _states_exist(asked, versions, places, _states(engine, name))
         results = []
         where = rollout.Where(asked.states, **asked.where)
         for mapping in mappings:
@@ -201,6 +205,33 @@ def _many(name: str, asked: _Asked, reason: str | None) -> None:
     for result in results:
         _say(result, would=reason is None)
     _sum_up(results, would=reason is None)
+
+
+def _others(versions: Iterable[int], to: int) -> tuple[int, ...]:
+    return tuple(sorted(version for version in versions if version != to))
+
+
+def _states(engine: Engine, name: str) -> dict[int, frozenset[str]]:
+    """The states that the loaded versions of a workflow have."""
+    return {version: frozenset(one.by_name) for (called, version), one in engine.workflows.items() if called == name}
+
+
+def _states_exist(
+    asked: _Asked, versions: tuple[int, ...], places: Mapping[int, frozenset[str]], loaded: Mapping[int, frozenset[str]]
+) -> None:
+    """Raise ConfigurationError for a state by which is asked and that no version has, so that a typing error is not
+    taken for an answer. Nothing is known of a version that is not loaded but where instances stand."""
+    from engine.errors import ConfigurationError
+
+    if not all(version in loaded for version in versions):
+        return
+    known = {state for version in versions for at in (places, loaded) for state in at.get(version, ())}
+    for state in asked.states:
+        if known and state not in known:
+            raise ConfigurationError(
+                f"--state {state}: version {', '.join(map(str, versions))} has none of this name, "
+                f"only {', '.join(sorted(known))}"
+            )
 
 
 def _progress(done: int, of: int) -> None:
@@ -293,4 +324,15 @@ def _with_options(mapping: Migration, asked: _Asked) -> Migration:
     effects: dict[str, str | Cancel] = {**mapping.effects, **dict(asked.effects)}
     effects.update({name: Cancel(why) for name, why in asked.cancels})
     otherwise = mapping.otherwise if asked.otherwise is None else rule_of(asked.otherwise, "--timers")
-    return replace(mapping.with_states(dict(asked.maps)), timers=timers, effects=effects, otherwise=otherwise)
+    mapped = mapping.with_states(dict(asked.maps))
+    return replace(mapped, timers=timers, effects=effects, otherwise=otherwise, where=_where(mapping, asked))
+
+
+def _where(mapping: Migration, asked: _Asked) -> Location:
+    """Where a mapping was written that options have a part in."""
+    from engine.definition import Location
+
+    if not (asked.maps or asked.timers or asked.otherwise or asked.effects or asked.cancels):
+        return mapping.where
+    says = mapping.states or mapping.timers or mapping.effects
+    return Location(f"{mapping.where} and the options" if says else "the options", 0)
