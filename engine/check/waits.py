@@ -9,9 +9,10 @@ from engine.check.graph import Graph
 from engine.check.paths import pending_effects, ways_out
 from engine.check.problems import Problem
 from engine.definition import SYSTEM, State, Workflow
-from engine.waits import BusinessDays, BusinessHours
+from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind
 
 _MOST_DAYS = 3650
+_MOST_HOURS = 24 * _MOST_DAYS
 
 
 def check_waits(workflow: Workflow) -> Iterator[Problem]:
@@ -36,8 +37,20 @@ def check_waits(workflow: Workflow) -> Iterator[Problem]:
                 message = f"{what} counts {delay.days!r} business days; expected a whole number from 1 to {_MOST_DAYS}"
                 yield Problem(act.where, "BAD_WAIT", message)
             elif isinstance(delay, BusinessHours) and not _is_some_time(delay.hours):
-                message = f"{what} counts {delay.hours!r} business hours; expected a number above 0"
+                message = (
+                    f"{what} counts {delay.hours!r} business hours; expected a number above 0, up to {_MOST_HOURS}"
+                )
                 yield Problem(act.where, "BAD_WAIT", message)
+            if isinstance(act, GiveUp) and act.to == state.name:
+                message = f"{what} is given up and begins again; expected another state"
+                yield Problem(act.where, "BAD_WAIT", message)
+            elif isinstance(act, Remind | Escalate) and not (act.effects or act.writes or _leads_on(act)):
+                message = f'{what} makes nothing at "{act.event}"; expected an effect, such as a mail'
+                yield Problem(act.where, "BAD_WAIT", message)
+
+
+def _leads_on(act: Remind | Escalate) -> bool:
+    return isinstance(act, Escalate) and bool(act.to)
 
 
 def _is_some_time(hours: object) -> bool:
@@ -45,7 +58,7 @@ def _is_some_time(hours: object) -> bool:
         isinstance(hours, int | float)
         and not isinstance(hours, bool)
         and math.isfinite(hours)
-        and 0 < hours <= 24 * _MOST_DAYS
+        and 0 < hours <= _MOST_HOURS
     )
 
 

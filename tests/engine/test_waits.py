@@ -294,10 +294,18 @@ def test_an_event_of_anybody_is_a_wait_for_a_person() -> None:
         Wait(remind=Remind(BusinessDays(1.5), LETTER)),  # type: ignore[arg-type]
         Wait(remind=Remind(BusinessHours(0), LETTER)),
         Wait(remind=Remind(BusinessHours(float("nan")), LETTER)),
+        Wait(remind=Remind(BusinessDays(1), ())),
+        Wait(escalate=Escalate(BusinessDays(1))),
+        Wait(give_up=GiveUp(BusinessDays(1), LETTER, to="in_review")),
     ],
 )
 def test_a_wait_that_means_nothing_is_one_problem(wait: Wait) -> None:
     assert codes(waiting(wait)) == ["BAD_WAIT"]
+
+
+def test_too_many_hours_are_told_how_many_there_may_be() -> None:
+    (problem,) = check(waiting(Wait(remind=Remind(BusinessHours(10**6), LETTER))), kinds=KINDS, languages=("ja",))
+    assert "counts 1000000 business hours; expected a number above 0, up to 87600" in problem.message
 
 
 @pytest.mark.parametrize(
