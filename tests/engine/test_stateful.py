@@ -50,7 +50,9 @@ class Model:
 
     def enter(self, target: str, at: datetime) -> None:
         self.invitation = target == "submitted" or (self.invitation and target == "reminded")
-        self.state, self.entered, self.entries = target, at, self.entries + 1
+        if target != self.state:  # timers run on where the state is kept
+            self.state, self.entered = target, at
+        self.entries += 1
 
     def settle(self, now: datetime) -> bool:
         before = self.entries
