@@ -207,14 +207,18 @@ def test_a_form_that_never_comes_is_asked_for_and_then_lapses(site: Site, clock:
     assert ask(site, of, account(of, email="b@mihon.example"), "credit_card", effective_on=date(2026, 6, 1)) > number
 
 
-def test_a_scheduler_that_was_off_makes_up_for_it_in_order(site: Site, clock: Clock) -> None:
+def test_a_scheduler_that_was_off_reminds_once_before_it_lapses(site: Site, clock: Clock, mailer: MemoryMailer) -> None:
     of = contract()
     number = ask(site, of, account(of), "direct_debit", TYPED)
+    asked = clock.now
     clock.forward(days=61)
     assert state(site, number) == "lapsed"  # before anything has fired
     work(site)
-    events = [entry.event for entry in site.engine.history(number)]
-    assert events == ["start", "triage", "remind", "remind", "lapse"]
+    history = site.engine.history(number)
+    assert [entry.event for entry in history] == ["start", "triage", "remind", "lapse"]
+    assert json.loads(history[2].data)["occurrences"] == 2
+    assert [entry.due_at - asked for entry in history[2:]] == [timedelta(days=40), timedelta(days=60)]
+    assert subjects(mailer).count("【再送】口座振替依頼書をご返送ください") == 1
 
 
 def test_a_card_is_confirmed_by_the_webhook(
