@@ -16,6 +16,7 @@ from engine.check.names import check_names, check_verdict_names
 from engine.check.parts import SHAPELESS, check_figures, check_parts, check_spelling
 from engine.check.problems import Problem, place, position
 from engine.check.resends import check_policies
+from engine.check.time import check_choices
 from engine.definition import Workflow
 from engine.errors import InvalidDefinition
 
@@ -44,6 +45,7 @@ def definition_problems(workflow: Workflow, kinds: Set[str] | None = None) -> St
     problems += check_verdict_names(workflow)
     problems += check_effects(workflow, graph, kinds)
     problems += check_policies(workflow)
+    problems += check_choices(workflow)
     return Structure(tuple(problems), graph)
 
 

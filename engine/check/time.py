@@ -15,31 +15,41 @@ from engine.timetable import Leads, leads
 
 _LATE = datetime(9000, 1, 1, tzinfo=UTC)  # later than whatever a rule compares its time with
 
+_CHOICES = (("missed", get_args(Missed)), ("while_paused", get_args(WhilePaused)))
+
 
 def check_time(workflow: Workflow) -> Iterator[Problem]:
     """What can be proved of timers without running them; each state and event is declared, or was reported."""
     for state in workflow.states:
         for timer in state.timers:
-            yield from _choices(workflow, state, timer)
+            yield from _never_missed(workflow, state, timer)
         yield from _never(workflow, state)
     for transition in workflow.transitions:
         yield from _restarts(workflow, transition)
     yield from _circles(workflow)
 
 
-def _choices(workflow: Workflow, state: State, timer: Timer) -> Iterator[Problem]:
-    what = f'timer "{timer.event}" of state "{state.name}"'
-    for name, expected in (("missed", get_args(Missed)), ("while_paused", get_args(WhilePaused))):
-        if getattr(timer, name) not in expected:
-            known = ", ".join(f'"{choice}"' for choice in expected)
-            message = f"{what} has {name}={getattr(timer, name)!r}; expected one of {known}"
-            yield Problem(timer.where, "TIMER_UNKNOWN_CHOICE", message)
-            return
+def check_choices(workflow: Workflow) -> Iterator[Problem]:
+    """Choices of timers that there are not: an engine would take another one in silence."""
+    for state in workflow.states:
+        for timer in state.timers:
+            for name, expected in _CHOICES:
+                if getattr(timer, name) not in expected:
+                    known = ", ".join(f'"{choice}"' for choice in expected)
+                    message = (
+                        f'timer "{timer.event}" of state "{state.name}" has {name}={getattr(timer, name)!r}; '
+                        f"expected one of {known}"
+                    )
+                    yield Problem(timer.where, "TIMER_UNKNOWN_CHOICE", message)
+
+
+def _never_missed(workflow: Workflow, state: State, timer: Timer) -> Iterator[Problem]:
+    choices = [choice for choice in get_args(Missed) if choice != "once"]
     handled = (state.name, timer.event) in workflow.outgoing
-    if timer.missed != "once" and handled and leads(workflow, state.name, timer.event) is Leads.OUT:
+    if timer.missed in choices and handled and leads(workflow, state.name, timer.event) is Leads.OUT:
         message = (
-            f'{what} has missed="{timer.missed}", and its event leads out of the state, so that it has no second time; '
-            "leave it out"
+            f'timer "{timer.event}" of state "{state.name}" has missed="{timer.missed}", and its event leads out of '
+            "the state, so that it has no second time; leave it out"
         )
         yield Problem(timer.where, "TIMER_NEVER_MISSED", message)
 

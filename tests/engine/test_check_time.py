@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.check.time import check_time
+from engine.check.structure import refuse_unsound
+from engine.check.time import check_choices, check_time
 from engine.definition import (
     ALL_TIMERS,
     ANYONE,
@@ -24,6 +25,7 @@ from engine.definition import (
     Transition,
     Workflow,
 )
+from engine.errors import InvalidDefinition
 from engine.text import _
 from workflows.registry import WORKFLOWS
 
@@ -119,9 +121,12 @@ def test_restarts_names_timers_of_the_state_that_it_leads_back_into() -> None:
 def test_choices_are_those_that_there_are() -> None:
     for wrong in ({"missed": "twice"}, {"while_paused": "sleeps"}):
         timer = Timer("remind", 12 * HOUR, **wrong)  # type: ignore[arg-type]
-        (problem,) = check_time(offer(timer))
+        assert problems(offer(timer)) == []
+        (problem,) = check_choices(offer(timer))
         assert problem.code == "TIMER_UNKNOWN_CHOICE"
         assert "expected one of " in problem.message
+        with pytest.raises(InvalidDefinition, match="TIMER_UNKNOWN_CHOICE"):  # it would take the other one in silence
+            refuse_unsound([offer(timer)])
     assert problems(offer(Timer("remind", 12 * HOUR, missed="skip"), Timer("expire", HOUR))) == []
     assert problems(offer(Timer("remind", 12 * HOUR), Timer("expire", HOUR, missed="skip"))) == ["TIMER_NEVER_MISSED"]
 
