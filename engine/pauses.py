@@ -32,6 +32,7 @@ from itertools import groupby
 from typing import Any
 
 from engine import chain
+from engine.configuration import one_line
 from engine.definition import Actor, Effect, Instance, Workflow
 from engine.errors import EventNotPossible, UnknownWorkflow
 from engine.operators import nowhere, require_operator
@@ -156,7 +157,7 @@ def pause(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
             made = _begin(unit, scope, actor, reason, now)
             engine.store.commit(unit)
         put_off(engine, scope, NEVER)
-    log.warning("%s is paused by %s: %s", scope, actor, reason)
+    log.warning("%s is paused by %s: %s", scope, actor, one_line(reason))  # no reason makes a line of its own
     return made
 
 
@@ -206,13 +207,13 @@ def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
         return Pause(lasting.number, scope, lasting.since, lasting.actor, lasting.reason, now, str(actor), reason)
 
     ended: Pause = engine.store.run(work, many=True)
-    log.warning("%s is resumed by %s: %s", scope, actor, reason)
+    log.warning("%s is resumed by %s: %s", scope, actor, one_line(reason))
     engine.tell(committed)
     return ended
 
 
 def _given(reason: str) -> str:
-    if not reason.strip():
+    if not one_line(reason):
         raise EventNotPossible("A reason is needed: it is kept with the pause.")
     return storable(reason.strip(), len(reason))
 

@@ -87,6 +87,7 @@ def test_a_dry_run_names_twenty_and_counts_the_rest(run: Run, site: Site) -> Non
         ),
         (("pause", "--channel", "fax", "--reason", "x"), "No workflow has an effect of channel fax; there are "),
         (("pause", "notice", "--reason", " "), "expected words that say why"),
+        (("pause", "notice", "--reason", "\u200b"), "expected words that say why"),
         (("resume", "notice"), "say why with --reason, or look first with --dry-run"),
         (("resume", "notice", "--reason", "x"), "There is no pause of workflow notice 1."),
         (("resume", "notice", "--dry-run"), "There is no pause of workflow notice 1."),
@@ -104,3 +105,12 @@ def test_incidents_of_what_is_paused_are_still_settled(run: Run, site: Site) -> 
     number = apply(site, MemoryMailer(fails))
     run("workflow", "pause", str(number), "--reason", "x")
     assert run("incidents", "skip", f"{number}.1.0", "--reason", "by phone").code == 0
+
+
+def test_a_reason_of_several_lines_makes_one_in_the_log_and_in_lists(run: Run) -> None:
+    reason = "a\n2026-04-01 channel mail is resumed by operator:root\x1b[31m"
+    said = run("workflow", "pause", "notice", "--reason", reason)
+    flat = "is paused by operator:root: a 2026-04-01 channel mail is resumed by operator:root [31m"
+    assert said.code == 0
+    assert any(flat.partition(": ")[2] in line and "is paused by" in line for line in said.err.splitlines())
+    assert len(run("pauses").out.splitlines()) == 1

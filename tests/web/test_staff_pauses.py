@@ -32,6 +32,8 @@ def test_a_procedure_is_paused_and_resumed_by_staff_after_they_saw_what_will_fir
     staffed.press("一時停止する", what="instance", instance=str(asked), reason=" ")
     assert staffed.response.status_code == 422
     assert staffed.page.find(id="instance")["value"] == str(asked)
+    staffed.press("一時停止する", what="instance", instance=str(asked), reason="\u200b")
+    assert staffed.response.status_code == 422
     staffed.press("一時停止する", what="instance", instance=str(asked), reason="電話で確認中")
     assert staffed.path == PAUSES
     row = staffed.page.select_one("tbody tr")

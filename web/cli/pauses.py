@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.configuration import one_line
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
@@ -120,8 +121,10 @@ def _more(count: int, shown: int) -> None:
 
 
 def _line(one: Pause) -> str:
-    ended = f", until {one.ended_at:%Y-%m-%d %H:%M} by {one.ended_by}: {one.ended_reason}" if one.ended_at else ""
-    return f"{one.scope}: since {one.since:%Y-%m-%d %H:%M} UTC by {one.actor}: {one.reason}{ended}"
+    ended = (
+        f", until {one.ended_at:%Y-%m-%d %H:%M} by {one.ended_by}: {one_line(one.ended_reason)}" if one.ended_at else ""
+    )
+    return f"{one.scope}: since {one.since:%Y-%m-%d %H:%M} UTC by {one.actor}: {one_line(one.reason)}{ended}"
 
 
 @click.command(epilog="Example: tetsuzuki pauses --all")

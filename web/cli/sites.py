@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from engine.configuration import one_line
 from engine.definition import Actor
 from web.bootstrap import Site, build
 from web.logs import set_up_logs
@@ -39,7 +40,7 @@ class _Reason(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         words = str(value).strip()
-        if not words:
+        if not one_line(words):
             self.fail("expected words that say why", param, ctx)
         return words
 

@@ -9,6 +9,7 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from werkzeug import Response
 
 from engine import pauses as engine_pauses
+from engine.configuration import one_line
 from engine.definition import Refusal
 from engine.errors import EventNotPossible, Forbidden, UnknownInstance
 from engine.operators import nowhere, require_operator
@@ -114,9 +115,9 @@ def _reason() -> str:
 
 
 def _wrong_reason(reason: str) -> Sequence[Refusal]:
-    if reason and len(reason) <= _LONGEST_REASON:
-        return ()
-    return (_REASON_LONG if reason else _REASON_MISSING,)
+    if not one_line(reason):  # nothing, or nothing that can be seen
+        return (_REASON_MISSING,)
+    return (_REASON_LONG,) if len(reason) > _LONGEST_REASON else ()
 
 
 def _one_instance(number: str) -> Scope | None:
