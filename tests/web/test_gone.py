@@ -19,7 +19,15 @@ LISTS = (
     "/registration/payment",
     "/registration",
 )
-STAFF_LISTS = ("/staff/", "/staff/workflows", "/staff/notices", "/staff/faq", "/staff/incidents", "/staff/customers")
+STAFF_LISTS = (
+    "/staff/",
+    "/staff/workflows",
+    "/staff/workflows/pauses",
+    "/staff/notices",
+    "/staff/faq",
+    "/staff/incidents",
+    "/staff/customers",
+)
 
 
 @pytest.fixture
