@@ -26,7 +26,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
     [
         ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
         ("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client"),
-        ("mass_expiry", ["--number", "300"], "300 expired exactly once"),
+        pytest.param("mass_expiry", ["--number", "300"], "300 expired exactly once", marks=in_full),
         ("broken_timers", ["--number", "600"], "the latest of the sound ones"),
         ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
         ("paused_timers", ["--number", "500"], "among 500 paused ones"),
@@ -60,7 +60,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             *("side_by_side", [*_SIDE_BY_SIDE, "--against", "HEAD"], "memory of the benchmark's process"),
             marks=_NEEDS_CHECKOUT,
         ),
-        ("input_costs", ["--every", "1000", "--examples", "5"], "ways to ask"),
+        pytest.param("input_costs", ["--every", "1000", "--examples", "5"], "ways to ask", marks=in_full),
     ],
 )
 def test_benchmark_runs_at_small_size(module: str, arguments: list[str], said: str) -> None:
