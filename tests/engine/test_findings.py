@@ -39,7 +39,7 @@ from engine.errors import InvalidDefinition
 from engine.runtime import Engine
 from engine.store import SiteDatabase, open_database
 from engine.text import _
-from engine.waits import GiveUp, Remind, Wait
+from engine.waits import Escalate, GiveUp, Remind, Wait
 from tests.engine.test_check import APPLICANT, DAY, STAFF, address_is_free, mail_folder, minimal
 from tests.reviews import REVIEW, SECRET, VISITOR, Office
 from tests.trials.scale import trials
@@ -49,6 +49,7 @@ from workflows.registry import EFFECT_KINDS, WORKFLOWS
 TAKEN = Conflict("paper", ("title",), Refusal("taken", _("Taken")))
 KINDS = frozenset({"mail", *EFFECT_KINDS})
 SEND = Effect("parcel", "send", done="sent")
+TOLD = Effect("parcel", "tell")
 
 
 def codes(workflow: Workflow) -> list[str]:
@@ -248,9 +249,10 @@ def test_a_retry_that_means_nothing(retry: Retry, sqlite_url: str) -> None:
     ("workflow", "code"),
     [
         (replace(minimal(), folder="mails"), "WRONG_TYPE"),  # type: ignore[arg-type]
-        (waiting(Wait(remind=Remind(DAY, None))), "NOT_A_TUPLE"),  # type: ignore[arg-type]
+        (waiting(Wait(remind=Remind(DAY, [TOLD]))), "NOT_A_TUPLE"),  # type: ignore[arg-type]
+        (waiting(Wait(escalate=Escalate(DAY, None, to="closed"))), "NOT_A_TUPLE"),  # type: ignore[arg-type]
         (waiting(Wait(give_up=GiveUp(DAY, [], to="closed"))), "NOT_A_TUPLE"),  # type: ignore[arg-type]
-        (waiting(Wait(remind=Remind(DAY, ()), give_up=GiveUp(timedelta.max, to="closed"))), "TIMER_TOO_LONG"),
+        (waiting(Wait(remind=Remind(DAY, TOLD), give_up=GiveUp(timedelta.max, to="closed"))), "TIMER_TOO_LONG"),
     ],
 )
 def test_what_is_of_no_use_is_one_problem_and_no_traceback(workflow: Workflow, code: str, sqlite_url: str) -> None:
