@@ -31,6 +31,7 @@ from tests.waiting import PATIENCE, ends, until
 LANES = 4
 LONG_LEASE = 600.0  # seconds; nobody takes over what a stop has left behind, so it is found
 KINDS = ("sqlite", "postgresql")
+STOPS = 1000  # of each sort, over both databases
 
 
 def heart_of(engine: Engine, dispatcher: Dispatcher) -> Any:
@@ -62,7 +63,7 @@ def test_it_stops_at_any_moment_after_its_start(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    chosen, url, count = seed(), new_database(kind), trials(1000)
+    chosen, url, count = seed(), new_database(kind), trials(STOPS // len(KINDS))
     before = threads()
 
     def lane(number: int) -> list[float]:
@@ -134,7 +135,7 @@ def test_it_stops_in_the_middle_of_work(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Users apply, mails leave, timers fire, and another process does the same: each mail is sent once all the same."""
-    chosen, url, count = seed(), new_database(kind), trials(1000)
+    chosen, url, count = seed(), new_database(kind), trials(STOPS // len(KINDS))
     rng = random.Random(chosen)
     logging.getLogger("transitions").setLevel(logging.ERROR)  # it warns of every event that comes too late
     began = time.monotonic()
