@@ -32,7 +32,9 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         ("paused_timers", ["--number", "500"], "among 500 paused ones"),
         ("migrations", ["--number", "100"], "80 move, 10 need a choice"),
         ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),
-        ("population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page"),
+        pytest.param(
+            "population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page", marks=in_full
+        ),
         pytest.param(
             *("web_pages", ["--seconds", "1", "--rounds", "1"], "application → mail queued"),
             marks=[
@@ -40,8 +42,18 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
                 pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"),
             ],
         ),
-        ("patience", ["--rounds", "1", "--requests", "40", "--states", "10"], "the environments are silent"),
-        ("slow_clients", ["--number", "60", "--requests", "20", "--rounds", "1"], "among 60 stalled clients"),
+        pytest.param(
+            "patience",
+            ["--rounds", "1", "--requests", "40", "--states", "10"],
+            "the environments are silent",
+            marks=in_full,
+        ),
+        pytest.param(
+            "slow_clients",
+            ["--number", "60", "--requests", "20", "--rounds", "1"],
+            "among 60 stalled clients",
+            marks=in_full,
+        ),
         ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "", "--work", "start"], "a start with a mail (SQLite): "),

@@ -18,6 +18,7 @@ from bs4 import BeautifulSoup
 
 from engine.errors import ConfigurationError
 from tests.shipping.once import once
+from tests.trials.scale import in_full
 from tests.waiting import PATIENCE, until
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
 from tests.web.wire import Wire, WiredBrowser, free_port
@@ -103,7 +104,18 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Made(once(tmp_path_factory, f"new_{shape}", lambda folder: make_and_install(shape, folder)))
 
 
-@pytest.mark.parametrize(("made", "shape"), [(shape, shape) for shape in SHAPES], indirect=["made"], ids=SHAPES)
+OFTEN = (
+    "mailer",
+    "payment_method",
+    "effect_handler",
+)  # one of each kind of kit; each of the others takes eight seconds
+
+
+@pytest.mark.parametrize(
+    ("made", "shape"),
+    [pytest.param(shape, shape, id=shape, marks=() if shape in OFTEN else in_full) for shape in SHAPES],
+    indirect=["made"],
+)
 def test_a_new_plugin_is_installed_passes_its_contract_and_is_found(made: Made, shape: str, tmp_path: Path) -> None:
     # As it was installed, without what lies beside the tests.
     shutil.copytree(made.package / "tests", tmp_path / "tests")
