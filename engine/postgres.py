@@ -47,7 +47,6 @@ from engine.store import (
     from_db,
     instance_of,
     to_db,
-    version_target,
 )
 from engine.wire import wire_of
 
@@ -76,11 +75,13 @@ _TYPES = (
     "WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
 )
 # A statement sees what was there when it began, and this one may have waited for the lock since then. A pause that it
-# does not see has drawn a number, which no transaction hides: then the last column says so, and it is asked again.
+# does not see has drawn a number, which no transaction hides: then whether the version is paused is NULL, and it is
+# asked again.
 _NEW = f"""
     WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextended(?, ?)))
-    SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC', {VERSION_IS_PAUSED},
-    pg_sequence_last_value('pause_number_seq') IS DISTINCT FROM (SELECT MAX(number) FROM pause) FROM held
+    SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC', CASE
+    WHEN pg_sequence_last_value('pause_number_seq') IS DISTINCT FROM (SELECT MAX(number) FROM pause) THEN NULL
+    ELSE {VERSION_IS_PAUSED} END FROM held
 """
 _VERSION = f"SELECT {VERSION_IS_PAUSED}"
 
@@ -384,9 +385,9 @@ class PostgresStore:
 
     def open_new(self, unit: _PostgresUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
         """See `Store.open_new`; a sequence never gives a number twice."""
-        target = version_target(workflow, version)
-        number, now, paused, unsure = unit.rows(_NEW, (workflow, version, target))[0]
-        if unsure:
+        target = f"workflow {workflow} {version}"  # as `version_target`
+        number, now, paused = unit.rows(_NEW, (workflow, version, target))[0]
+        if paused is None:
             paused = unit.rows(_VERSION, (target,))[0][0]
         return number, self.clock() if self.clock is not None else from_db(now), paused
 
