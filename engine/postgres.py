@@ -47,6 +47,7 @@ from engine.store import (
     from_db,
     instance_of,
     to_db,
+    version_target,
 )
 from engine.wire import wire_of
 
@@ -77,11 +78,13 @@ _TYPES = (
 # A statement sees what was there when it began, and this one may have waited for the lock since then. A pause that it
 # does not see has drawn a number, which no transaction hides: then whether the version is paused is NULL, and it is
 # asked again.
-_NEW = f"""
-    WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextended(?, ?)))
+_NEW = """
+    WITH named AS MATERIALIZED (SELECT ?::text AS workflow, ?::integer AS version),
+    held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextended(workflow, version)) FROM named)
     SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC', CASE
     WHEN pg_sequence_last_value('pause_number_seq') IS DISTINCT FROM (SELECT MAX(number) FROM pause) THEN NULL
-    ELSE {VERSION_IS_PAUSED} END FROM held
+    ELSE EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL
+    AND p.target = (SELECT 'workflow ' || workflow || ' ' || version FROM named)) END FROM held
 """
 _VERSION = f"SELECT {VERSION_IS_PAUSED}"
 
@@ -385,10 +388,9 @@ class PostgresStore:
 
     def open_new(self, unit: _PostgresUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
         """See `Store.open_new`; a sequence never gives a number twice."""
-        target = f"workflow {workflow} {version}"  # as `version_target`
-        number, now, paused = unit.rows(_NEW, (workflow, version, target))[0]
+        number, now, paused = unit.rows(_NEW, (workflow, version))[0]
         if paused is None:
-            paused = unit.rows(_VERSION, (target,))[0][0]
+            paused = unit.rows(_VERSION, (version_target(workflow, version),))[0][0]
         return number, self.clock() if self.clock is not None else from_db(now), paused
 
     def open(
