@@ -27,6 +27,7 @@ from engine.definition import (
     Permission,
     Recipient,
     Refusal,
+    Resend,
     Retry,
     Start,
     State,
@@ -194,18 +195,26 @@ def test_a_link_that_is_mailed_only_afterwards(tmp_path: Path) -> None:
     assert [(p.code, p.where) for p in found] == [("LINK_NEVER_MAILED", ways[0].where)]
 
 
-def test_a_link_that_another_one_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "dies"),
+    [
+        ({"renew_link": True}, True),
+        ({"resend": Resend("rotate", most=1)}, True),
+        ({"resend": Resend("reuse", most=1)}, False),
+    ],
+)
+def test_a_link_that_another_one_replaced(tmp_path: Path, how: dict[str, Any], dies: bool) -> None:
     """Links of all roles die together: after a new one for the holder, who stops has none."""
     stop = link_holder("stop", _("Who stops"))
     ways = (
-        way("renew", "open", "renewed", ANYONE, renew_link=True, effects=(Mail("hello", to="applicant", link=True),)),
+        way("renew", "open", "renewed", ANYONE, effects=(Mail("hello", to="applicant", link=True),), **how),
         way("confirm", "renewed", "closed", LINK_HOLDER),
         way("stop", "renewed", "closed", stop),
     )
     start = Start("open", effects=(Mail("hello_stop", to="applicant", link="stop"),))
     mail_folder(tmp_path, "hello_stop")
     found = check(linked(tmp_path, start=start, states=(state("renewed"),), transitions=ways), languages=("ja",))
-    assert [(p.code, p.where) for p in found] == [("LINK_NEVER_MAILED", ways[2].where)]
+    assert [(p.code, p.where) for p in found] == ([("LINK_NEVER_MAILED", ways[2].where)] if dies else [])
 
 
 def test_a_start_for_link_holders(tmp_path: Path) -> None:
