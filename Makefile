@@ -19,6 +19,8 @@ BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work broken_timers pa
 	instructions web_pages population start_up patience input_costs slow_clients
 LARGE_BENCHMARKS := mass_expiry due_work
 JOBS ?= 4
+# Whoever asked Python to keep no compiled modules did not mean a run that starts some hundred processes of them.
+export PYTHONDONTWRITEBYTECODE :=
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 

@@ -23,7 +23,7 @@ from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
 from workflows.registry import MIGRATIONS
 
-pytest_plugins = ["tests.time_limits", "tests.postgres", "tests.order"]
+pytest_plugins = ["tests.time_limits", "tests.postgres", "tests.order", "tests.compiled"]
 
 SECRET = b"a secret of the tests, long enough for everybody"
 CHEAP = (1, 8, 1)  # the lowest cost of Argon2id; the production default is asserted elsewhere
