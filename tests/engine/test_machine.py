@@ -215,3 +215,29 @@ def test_who_has_no_permission_learns_nothing_of_the_guards() -> None:
 def test_an_event_that_does_not_lead_out_of_the_state_has_no_reason() -> None:
     assert step(REASONS, "b", "go", {"may anyone": None}) == machine.Step(None, "b", ())
     assert step(REASONS, "a", "nonsense", {}) == machine.Step(None, "a", ())
+
+
+def test_conditions_are_the_permission_then_the_guards_in_order_of_writing() -> None:
+    assert conditions(REASONS.transitions[2]) == ("may anyone", "guard_0", "grade_is_high")
+    assert conditions(REASONS.transitions[3]) == ("may system",)
+
+
+def test_a_definition_is_compiled_once_into_the_ways_that_are_asked_in_order() -> None:
+    found = machine.compiled(REASONS)
+    assert machine.compiled(REASONS) is found
+    assert {place: [one.transition for one in ways] for place, ways in found.candidates.items()} == {
+        ("a", "go"): list(REASONS.transitions[:3]),
+        ("a", "stop"): [REASONS.transitions[3]],
+    }
+    third = found.candidates["a", "go"][2]
+    assert third.guards == (("guard_0", GUARDS[0], False), ("grade_is_high", grade_is_high, True))
+    assert (third.permission, third.holds) == ("may anyone", ANYONE.holds)
+
+
+def test_reasons_that_read_the_same_are_told_once_in_the_order_in_which_they_came() -> None:
+    one, two, three = REFUSALS
+    assert machine.each_once([two, one, two, three, one]) == (two, one, three)
+    assert machine.each_once([]) == ()
+    assert decide(_may_reviewer=NO_PERMISSION, is_short=one, grade_is_high=two).refusals == (NO_PERMISSION,)
+    alike = {"may anyone": None, "is_short": one, "guard_0": one, "grade_is_high": two}
+    assert step(REASONS, "a", "go", alike).refusals == (one, two)
