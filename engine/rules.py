@@ -79,8 +79,10 @@ def written_function(rule: Any) -> Any:
 
 def rule_doc(rule: Any) -> str:
     """The docstring of a rule: that of the function behind it, or of the class of an object that is called."""
+    while isinstance(rule, partial):
+        rule = rule.func
     written = written_function(rule)
-    if isinstance(written, FunctionType) and not isinstance(rule, FunctionType | partial) and not written.__doc__:
+    if isinstance(written, FunctionType) and written is not rule and not written.__doc__:
         written = type(rule)
     return inspect.getdoc(written) or ""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import partial, update_wrapper
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from engine.diagram import dot, lasting, mermaid
 from engine.errors import Refused
 from engine.migrate import ENGINE_MIGRATIONS, migrate
 from engine.release import digest
-from engine.rules import asks_for_input, is_nameable, rule_name, same_rule
+from engine.rules import asks_for_input, is_lambda, is_nameable, rule_doc, rule_name, same_rule, written_function
 from engine.runtime import Engine
 from engine.store import open_database
 from engine.testing import Clock
@@ -74,6 +76,41 @@ class Silent:
         return None
 
 
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Always:
+    """Holds nothing."""
+
+    def __call__(self, attempt: Attempt) -> Refusal | None:
+        """Agrees."""
+        return None
+
+
+@dataclass(frozen=True)
+class Cached:
+    most: int
+    seen: dict[int, int] = field(default_factory=dict, compare=False)
+
+    def __call__(self, attempt: Attempt) -> Refusal | None:
+        return None
+
+
+class Said:
+    """Says itself what it is."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+
+    def __repr__(self) -> str:
+        return self._said
+
+    def __call__(self, attempt: Attempt) -> Refusal | None:
+        return None
+
+
 NOTE_DONE = partial(note, "done")
 IN_THREE_DAYS = partial(later, 3)
 
@@ -109,6 +146,15 @@ def reviewed(guard: Any, *, write: Any = NOTE_DONE, at: Any = IN_THREE_DAYS) -> 
         (Longer(3).holds, "holds"),
         (Counted(4), "Counted(most=4)"),
         (partial(later, timedelta(days=2)), "later(datetime.timedelta(days=2))"),
+        (partial(note, Colour.RED, b"x", None, 2.5, True), "note(Colour.RED, b'x', None, 2.5, True)"),
+        (partial(note, (), (1,), (1, 2), [], [1]), "note((), (1,), (1, 2), [], [1])"),
+        (partial(note, PurePosixPath("a")), "note(PurePosixPath('a'))"),
+        (partial(note, [[[[]]]]), "note([[[[]]]])"),
+        (partial(note, {"b": 1, "a": 2}, set()), "note({'a': 2, 'b': 1}, {})"),
+        (Always(), "Always"),
+        (Cached(3, {1: 1}), "Cached(most=3)"),
+        (Said("at most three"), "at most three"),
+        (int, "int"),
     ],
 )
 def test_a_rule_is_called_by_its_function_and_what_it_has_bound(rule: Any, name: str) -> None:
@@ -118,6 +164,49 @@ def test_a_rule_is_called_by_its_function_and_what_it_has_bound(rule: Any, name:
 
 def test_an_object_that_was_given_a_name_keeps_it_as_released_definitions_know_it() -> None:
     assert rule_name(update_wrapper(partial(at_most, 3), at_most)) == "at_most"
+
+
+def test_a_rule_without_a_name_of_its_own_is_called_by_what_somebody_wrote() -> None:
+    nameless = (
+        (Silent(), "Silent"),
+        (partial(at_most, iter([])), "at_most"),
+        (partial(partial(Longer(3).holds, iter([])), 1), "holds"),
+        (partial(Silent(), 1), "Silent"),
+        (partial(note, [[[[[]]]]]), "note"),  # deeper than a value is
+        (Said("<Said at 0x7f00>"), "Said"),
+    )
+    for rule, name in nameless:
+        assert (rule_name(rule), is_nameable(rule)) == (name, False)
+
+
+def test_what_was_written_is_found_behind_whatever_was_bound_to_it() -> None:
+    assert written_function(at_most) is at_most
+    assert written_function(partial(partial(at_most, 3), 4)) is at_most
+    assert written_function(Longer) is Longer
+    assert written_function(Longer(3)) is Longer.__call__
+    assert written_function(Longer(3).holds).__func__ is Longer.holds
+    assert is_lambda(lambda: 1)
+    assert is_lambda(partial(partial(lambda one: one, 1)))
+    assert not is_lambda(at_most)
+    assert not is_lambda(Longer(3))
+
+
+def test_a_rule_is_described_by_its_function_or_where_that_says_nothing_by_its_class() -> None:
+    described = {
+        at_most: "No more than so many.",
+        partial(at_most, 3): "No more than so many.",
+        Longer(3): "No shorter than so much.",
+        partial(partial(Longer(3), 1), 2): "No shorter than so much.",  # and not as Python describes any call
+        Longer: "No shorter than so much.",
+        Always(): "Agrees.",
+        partial(Always(), 1): "Agrees.",
+        later: "",
+        partial(later, 3): "",
+        Longer(3).holds: "",
+        Counted(3): "",
+        partial(Counted(3), 1): "",
+    }
+    assert {rule: rule_doc(rule) for rule in described} == described
 
 
 def test_the_name_is_the_same_in_every_process() -> None:
@@ -140,6 +229,19 @@ def test_two_partials_are_one_rule_where_they_have_bound_the_same() -> None:
     assert not same_rule(partial(at_most, 1), partial(at_most, True))
     assert not same_rule(partial(at_most, 3), partial(at_most, most=3))
     assert not same_rule(partial(at_most, 3), at_most)
+    assert not same_rule(at_most, partial(at_most, 3))
+    assert same_rule(at_most, at_most)
+    assert not same_rule(at_most, note)
+    assert not same_rule(partial(at_most, 3), partial(note, 3))
+    assert not same_rule(partial(at_most, 3), partial(at_most, 3, 4))
+    assert same_rule(partial(at_most, most=3, least=1), partial(at_most, least=1, most=3))
+    assert not same_rule(partial(at_most, most=3, least=1), partial(at_most, most=3, least=2))
+    assert not same_rule(partial(at_most, most=3), partial(at_most, most=True))
+    assert same_rule(partial(at_most, partial(later, 3)), partial(at_most, partial(later, 3)))
+    assert not same_rule(partial(at_most, partial(later, 3)), partial(at_most, partial(later, 4)))
+    assert same_rule(Longer(3), Longer(3))
+    assert not same_rule(Longer(3), Longer(4))
+    assert not same_rule(Longer(3), Counted(3))
 
 
 def test_digest_tells_partials_apart_and_the_same_ones_not() -> None:
