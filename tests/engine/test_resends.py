@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,10 @@ from engine.definition import (
 from engine.delivery import Deferred, Failed, Outcome
 from engine.errors import EventNotPossible, Forbidden, InvalidDefinition, Refused
 from engine.incidents import incidents
+from engine.machine import conditions
 from engine.release import digest
+from engine.resends import CORRECTED, Limit, Resent, guards_of, may_correct
+from engine.store import Due
 from engine.testing import Clock
 from engine.text import _
 from tests.reviews import (
@@ -144,6 +148,67 @@ def generation(office: Office, number: int) -> int:
     return office.engine.look(number).instance.generation
 
 
+# -- what a policy says by itself --------------------------------------------------------------------------------------
+
+
+def test_deadlines_that_run_on_are_found_by_their_event() -> None:
+    timers = [Due("close", datetime(2026, 4, 2, tzinfo=UTC)), Due("remind", datetime(2026, 4, 1, tzinfo=UTC))]
+    assert Resent(rotates=False, runs_on=True).due("remind", timers) == timers[1].due_at
+    assert Resent(rotates=False, runs_on=True).due("lapse", timers) is None
+    assert Resent(rotates=False, runs_on=False).due("remind", timers) is None
+
+
+def test_a_limit_is_a_guard_behind_those_that_are_written_and_its_name_tells_its_answers_apart() -> None:
+    (way,) = (way for way in REVIEW.transitions if way.event == "resend")
+    limits = (
+        (Resend(most=2), "resend resend (invitation), 2, None"),
+        (Resend(not_sooner=MINUTES), "resend resend (invitation), None, 0:10:00"),
+        (Resend(most=1, not_sooner=MINUTES), "resend resend (invitation), 1, 0:10:00"),
+    )
+    for resend, name in limits:
+        limited = replace(way, guards=(keep_paper,), resend=resend)  # type: ignore[arg-type]
+        assert guards_of(limited) == (keep_paper, Limit(limited, resend))
+        assert conditions(limited)[-1] == name
+    for unlimited in (None, Resend(), Resend("reuse", corrects="reviewer")):
+        assert guards_of(replace(way, resend=unlimited)) == ()
+    two = replace(way, resend=Resend(most=2), effects=(INVITED, Effect("letter", "copy")))
+    assert conditions(two)[-1] == "resend resend (invitation, copy), 2, None"
+
+
+def test_an_address_is_asked_for_where_some_way_of_the_event_may_correct_one() -> None:
+    workflow = invitation("invited", Resend(corrects="reviewer"))
+    assert may_correct(workflow, "open", "again")
+    assert not may_correct(workflow, "open", "answer")
+    assert not may_correct(workflow, "closed", "again")
+    assert not may_correct(invitation("invited", Resend(most=3)), "open", "again")
+    closed = replace(workflow.transitions[0], resend=None)
+    assert may_correct(replace(workflow, transitions=(closed, *workflow.transitions)), "open", "again")
+
+
+def test_what_a_resend_did_is_in_the_entry_the_outbox_and_the_link(sqlite_url: str, clock: Clock) -> None:
+    """An address that is corrected has its link rotated whatever the policy says, and its deadlines begin anew."""
+    for link, corrected, rotates, runs_on in (
+        ("rotate", False, True, False),
+        ("reuse", False, False, True),
+        ("extend", False, False, False),
+        ("reuse", True, True, False),
+        ("extend", True, True, False),
+    ):
+        office = open_office(sqlite_url, clock, invitation("invited", Resend(link, corrects="reviewer")))  # type: ignore[arg-type]
+        number, due_at = begin(office, "invited"), clock.now + DAY
+        clock.forward(hours=1)
+        outcome = again(office, number, "right@example.jp" if corrected else "wrong@example.jp")
+        assert (outcome.seq, outcome.source, outcome.target) == (2, "open", "open")
+        entry = office.engine.history(number)[-1]
+        said = {chain.LINK: 1} if rotates else {}
+        assert json.loads(entry.data) == {**said, **({CORRECTED: "reviewer"} if corrected else {})}
+        assert generation(office, number) == int(rotates)
+        assert due(office, number) == {"close": due_at if runs_on else clock.now + DAY}
+        assert office.outbox(number) == [(1, 0, "invitation", "cancelled", 0), (2, 0, "invitation", "waiting", 0)]
+        assert office.engine.verify(number) == []
+        office.close()
+
+
 # -- the link and the deadlines ----------------------------------------------------------------------------------------
 
 
@@ -227,6 +292,8 @@ def test_a_time_within_a_minute_is_told_as_the_next_one(open_with: Callable[...,
     refusal = refused(lambda: again(office, number))
     assert refusal.until == clock.now + timedelta(seconds=90)
     assert "09:02 UTC" in str(refusal.message)  # where the site has no time zone
+    clock.forward(seconds=29, microseconds=999_999)
+    assert "09:02 UTC" in str(refused(lambda: again(office, number)).message)
 
 
 def test_resend_is_refused_after_so_many_times(open_with: Callable[..., Office], clock: Clock) -> None:
@@ -238,7 +305,7 @@ def test_resend_is_refused_after_so_many_times(open_with: Callable[..., Office],
             clock.forward(hours=1)
         refusal = refused(lambda number=number: again(office, number))  # type: ignore[misc]
         assert (refusal.code, refusal.until) == ("resend_too_often", None)
-        assert str(most) in refusal.message.render("ja")
+        assert refusal.message.render("ja") == f"メールの再送信は{most}回までです。これ以上は再送信できません。"
         assert refusal.message.render("en") != refusal.message.render("ja")
         assert office.engine.allowed(number, AUTHOR) == ()
 
