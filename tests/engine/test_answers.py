@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from engine import answers
 from engine.definition import (
     ANYONE,
+    NOBODY,
     SYSTEM,
     Actor,
     Address,
     Attempt,
     Conflict,
     Effect,
+    Instance,
+    Location,
     Mail,
+    Permission,
     Recipient,
     Refusal,
+    Secret,
+    SiteAddress,
     Start,
     State,
     Timer,
@@ -35,7 +44,7 @@ from engine.mail import Renderer
 from engine.runtime import Engine
 from engine.store import SiteDatabase, open_database
 from engine.testing import Clock, MemoryMailer
-from engine.text import _
+from engine.text import Text, _
 from tests.reviews import Publication
 
 VISITOR, OPERATOR = Actor("visitor"), Actor("operator", "root")
@@ -192,6 +201,165 @@ def db(database_url: str) -> Iterator[SiteDatabase]:
 @pytest.fixture
 def desk(db: SiteDatabase, clock: Clock, tmp_path: Path) -> Desk:
     return Desk(db, clock, tmp_path)
+
+
+# -- each answer by itself ---------------------------------------------------------------------------------------------
+
+NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
+
+
+def attempt(state: str = "open") -> Attempt:
+    found = Instance(7, "asked", 2, "a:1", state, 1, 0, b"")
+    return Attempt(found, "go", VISITOR, None, NOW, NOW, SimpleNamespace())  # type: ignore[arg-type]
+
+
+def fault(call: Callable[[], object]) -> str:
+    """What is wrong, with who asked it where."""
+    with pytest.raises(RuleError) as raised:
+        call()
+    error = raised.value
+    assert (error.workflow, error.version, error.state) == ("asked", 2, "open")
+    said = f"workflow 'asked' version 2, state 'open', {error.rule} (written at {error.where}): "
+    assert str(error).startswith(said)
+    return str(error).removeprefix(said)
+
+
+def named(answer: Any) -> Permission:
+    return Permission("reader", _("Readers"), answer)
+
+
+def test_a_permission_answers_yes_or_no_and_nothing_that_is_merely_true() -> None:
+    where = Location("a.py", 3)
+    assert answers.permission(named(bool), where, attempt(), True) is True
+    assert answers.permission(named(bool), where, attempt(), False) is False
+    for answer, shown in ((None, "None"), (1, "1"), (0.5, "0.5"), ("yes", "a str"), ([], "a list"), (int, repr(int))):
+        said = fault(lambda answer=answer: answers.permission(named(bool), where, attempt(), answer))  # type: ignore[misc]
+        assert said == f"the permission 'reader' answered {shown}; expected True or False"
+    for rule, place in (
+        (publish, Location(__file__, publish.__code__.co_firstlineno)),
+        (partial(publish), Location(__file__, publish.__code__.co_firstlineno)),
+        (len, Location("?", 0)),
+    ):
+        with pytest.raises(RuleError) as raised:
+            answers.permission(named(rule), None, attempt(), None)
+        assert raised.value.where == place
+
+
+def test_a_refusal_has_texts_that_can_be_shown() -> None:
+    way = Transition("go", ("open",), "open", ANYONE)
+
+    def answered(answer: object) -> str:
+        return fault(lambda: answers.refusal(way, publish, attempt(), answer))  # type: ignore[arg-type]
+
+    assert answers.refusal(way, publish, attempt(), TAKEN) is TAKEN  # type: ignore[arg-type]
+    in_a_field = replace(TAKEN, field="title")
+    assert answers.refusal(way, publish, attempt(), in_a_field) is in_a_field  # type: ignore[arg-type]
+    text: Any = TAKEN.message
+    wrong: Any = "plain"
+    assert answered("no") == "the guard answered a str; expected None or a Refusal"
+    assert answered(Refusal(7, text)) == (  # type: ignore[arg-type]
+        "the guard answered a Refusal with code 7 and field None; expected texts"
+    )
+    assert answered(Refusal("no", text, field=3)) == (  # type: ignore[arg-type]
+        "the guard answered a Refusal with code a str and field 3; expected texts"
+    )
+    assert answered(Refusal("no", wrong)) == (
+        "the guard answered the Refusal 'no' with message a str; expected a Text, as _() makes it"
+    )
+    assert answered(Refusal("no", Text("%(sum)s", (("more", 1),)))) == (
+        "the guard answered the Refusal 'no' with a message that cannot be shown: KeyError: 'sum'"
+    )
+    assert "TypeError: unhashable type" in answered(Refusal("no", Text("%(sum)s", (("sum", [1]),))))
+
+
+def test_a_timer_is_due_at_what_its_rule_answers_and_not_before_it_was_entered() -> None:
+    def due(answer: Any) -> datetime:
+        return answers.due(Timer("wake", at=lambda attempt: answer), attempt())
+
+    assert due(NOW + HOUR) == NOW + HOUR
+    assert due(NOW - HOUR) == NOW
+    tokyo = due(datetime(2026, 4, 9, 9, tzinfo=timezone(9 * HOUR)))
+    assert (tokyo, tokyo.tzinfo) == (datetime(2026, 4, 9, tzinfo=UTC), UTC)
+    assert answers.due(Timer("wake", HOUR), attempt()) == NOW + HOUR
+    said = "the rule of timer 'wake' answered {}; expected an aware datetime"
+    assert fault(lambda: due(datetime(2026, 4, 2, 9, 30))) == said.format("the naive time 2026-04-02 09:30:00")
+    assert fault(lambda: due("noon")) == said.format("a str")
+    last = datetime.max.replace(tzinfo=timezone(-HOUR))
+    assert fault(lambda: due(last)) == said.format(f"the time {last.isoformat(' ')}, which UTC does not reach")
+
+
+def test_figures_are_canonical_and_hold_no_secrets() -> None:
+    class Plain:
+        pass
+
+    def figures(answer: Any) -> str:
+        return answers.figures(Effect("post", "p", figures=lambda attempt: answer), attempt())
+
+    assert answers.figures(Effect("post", "p"), attempt()) == "{}"
+    assert figures({"b": 1.5, "a": ["日本", None, True], "pin": Secret("1234"), "day": date(2026, 4, 1)}) == (
+        '{"a":["日本",null,true],"b":1.5,"day":"2026-04-01","pin":null}'
+    )
+    said = "the figures of effect 'p' answered "
+    assert fault(lambda: figures([1])) == f"{said}a list; expected a mapping"
+    assert fault(lambda: figures({"sum": Plain()})) == f"{said}what JSON cannot say: TypeError: Plain is no figure"
+    assert fault(lambda: figures({"sum": len})) == (
+        f"{said}what JSON cannot say: TypeError: builtin_function_or_method is no figure"
+    )
+    assert fault(lambda: figures({"sum": float("inf")})).startswith(f"{said}what JSON cannot say: ValueError: ")
+
+
+def test_a_language_has_at_most_eight_characters() -> None:
+    def language(answer: Any) -> str:
+        reader = Recipient(lambda attempt: answer, lambda instance, records: None)
+        return answers.language(Mail("hello", to="reader"), reader, attempt())
+
+    assert language("ja") == "ja"
+    assert language("zh-Hantx") == "zh-Hantx"
+    said = "the language of recipient 'reader' answered {}; expected a code such as 'ja'"
+    assert fault(lambda: language("zh-Hant-x")) == said.format("a str")
+    assert fault(lambda: language(None)) == said.format("None")
+
+
+def test_an_address_is_one_or_nobody_and_a_context_is_a_mapping_of_its_own() -> None:
+    mail, nothing = Mail("hello", to="reader"), SimpleNamespace()
+    where: Any = {"at": None, "figures": None, "language": None, "told": None}
+
+    def asked(*, address: Any = None, context: Any = None) -> Workflow:
+        rules = {**where, "address": lambda *given: address, "context": lambda *given: context}
+        return workflow(Path(), publishes=(), conflicts=(), **rules)
+
+    def address(answer: Any) -> Any:
+        return answers.address(asked(address=answer), mail, "reader", attempt().instance, nothing)  # type: ignore[arg-type]
+
+    for right in (None, NOBODY, SiteAddress("office"), Address("a@example.jp", "en")):
+        assert address(right) is right
+    for wrong, shown in ((Address(None), "a Address"), (Address("a", 1), "a Address"), ("a@example.jp", "a str")):  # type: ignore[arg-type]
+        assert fault(lambda wrong=wrong: address(wrong)) == (  # type: ignore[misc]
+            f"the address of recipient 'reader' answered {shown}; expected an Address, NOBODY or None"
+        )
+
+    def context(answer: Any) -> dict[str, Any]:
+        return answers.context(asked(context=answer), attempt().instance, nothing)  # type: ignore[arg-type]
+
+    given = {"paper": 1}
+    assert context(given) == given
+    assert context(given) is not given
+    assert fault(lambda: context([("paper", 1)])) == "the context of its mails answered a list; expected a mapping"
+    assert answers.context(replace(asked(), mail_context=None), attempt().instance, nothing) == {}  # type: ignore[arg-type]
+
+
+def test_what_a_rule_raises_is_noted_once_with_its_place_and_what_the_engine_raises_is_not() -> None:
+    where, error = Location("a.py", 3), ZeroDivisionError()
+    for _again in range(2):
+        answers.note(error, attempt().instance, publish, where)
+    answers.note(error, attempt("").instance, publish, where)
+    assert error.__notes__ == [
+        "raised by publish, workflow 'asked' version 2, state 'open' (written at a.py:3)",
+        "raised by publish, workflow 'asked' version 2, the start (written at a.py:3)",
+    ]
+    known = EventNotPossible()
+    answers.note(known, attempt().instance, publish, where)
+    assert not hasattr(known, "__notes__")
 
 
 # -- in an event -------------------------------------------------------------------------------------------------------

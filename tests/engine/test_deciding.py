@@ -27,8 +27,9 @@ from engine.definition import (
     Transition,
     Workflow,
 )
-from engine.errors import DatabaseAway, EventNotPossible, Forbidden, Refused, RuleError
+from engine.errors import Busy, DatabaseAway, EventNotPossible, Forbidden, OutcomeUnknown, Refused, RuleError
 from engine.machine import NO_PERMISSION, step
+from engine.outcomes import Explanation, Offer
 from engine.rules import needs_input
 from engine.runtime import Engine
 from engine.store import SiteDatabase, open_database
@@ -245,6 +246,134 @@ def test_a_wrong_answer_at_the_start_starts_nothing(db: SiteDatabase, start: Sta
     with pytest.raises(RuleError, match=f"version 1, the start, .*{said}"):
         engine.start("paths", "a:1", CLERK)
     assert engine.find("paths", "a:1") == ()
+
+
+# -- without a database ------------------------------------------------------------------------------------------------
+
+
+def looking(workflow: Workflow, actor: Actor = CLERK) -> list[Explanation]:
+    return list(deciding.explained(workflow, "open", lambda event: asked(event, actor)))
+
+
+def asked(event: str, actor: Actor = CLERK, data: Any = None) -> Attempt:
+    found, now = Instance(7, "paths", 1, "a:1", "open", 1, 0, b""), Clock().now
+    return Attempt(found, event, actor, data, now, now, SimpleNamespace())  # type: ignore[arg-type]
+
+
+def explanation(event: str, target: str, who: str, *reasons: Refusal, **more: bool) -> Explanation:
+    return Explanation(event, Text(f"To {target}"), target, Text(who), reasons, **more)
+
+
+def test_each_way_of_an_event_is_explained_closed_or_open_or_behind() -> None:
+    late = Refusal("late", Text("Too late."))
+    sees = needs_input(Says("sees_0", NO_ROOM))
+    workflow = paths(
+        to("left", Says("theirs", NO_ROOM), allow=MAY["customer"]),
+        to("right", Says("has_room", NO_ROOM), Says("is_early", late), Says("has_space", NO_ROOM)),
+        to("over", Says("is_fine"), sees),
+        to("left"),
+        to("left", event="leave"),
+        to("over", Says("is_early", late), event="note"),
+    )
+    explained = looking(workflow)
+    assert explained == [
+        explanation("decide", "left", "customer", NO_PERMISSION),
+        explanation("decide", "right", "clerk", NO_ROOM, late),
+        explanation("decide", "over", "clerk", needs_input=True),
+        explanation("decide", "left", "clerk", behind=True),
+        explanation("leave", "left", "clerk"),
+        explanation("note", "over", "clerk", late),
+    ]
+    assert sees.asked == 0
+    found = deciding.choices(explained)
+    assert found.offers == (
+        Offer("decide", Text("To over"), "over", needs_input=True),
+        Offer("leave", Text("To left"), "left"),
+    )
+    assert found.refusals == (late,)
+    assert deciding.offers(explained) == found.offers
+    assert deciding.choices(looking(workflow, Actor("customer"))).refusals == (NO_ROOM,)
+
+
+def test_a_rule_that_is_broken_hides_what_is_behind_it_from_all_who_may_and_tells_others_nothing() -> None:
+    broken = deciding.RULE_IS_BROKEN
+    breaks = Says("breaks", ZeroDivisionError())
+    by_rule = paths(
+        to("left", Says("has_room", NO_ROOM)), to("right", breaks), to("over"), to("left", allow=MAY["customer"])
+    )
+    assert looking(by_rule) == [
+        explanation("decide", "left", "clerk", NO_ROOM),
+        explanation("decide", "right", "clerk", broken),
+        explanation("decide", "over", "clerk", behind=True),
+        explanation("decide", "left", "customer", NO_PERMISSION),
+    ]
+    nobody = Permission("broken", Text("broken"), Says("holds", ZeroDivisionError()))
+    by_permission = paths(to("left", allow=MAY["customer"]), to("right", allow=nobody), to("over"))
+    assert looking(by_permission) == [
+        explanation("decide", "left", "customer", NO_PERMISSION),
+        explanation("decide", "right", "broken", broken),
+        explanation("decide", "over", "clerk", behind=True),
+    ]
+    unread = Permission("unread", Text("unread"), Says("holds", "yes"))
+    behind = paths(to("left"), to("right", allow=unread))
+    assert looking(behind) == [explanation("decide", "left", "clerk"), explanation("decide", "right", "unread", broken)]
+
+
+@pytest.mark.parametrize("away", [DatabaseAway(), Busy(), OutcomeUnknown()])
+def test_what_passes_is_no_broken_rule_wherever_it_was_asked(away: Exception) -> None:
+    nobody = Permission("away", Text("away"), Says("holds", away))
+    for workflow in (paths(to("left", Says("asks", away))), paths(to("left"), to("right", allow=nobody))):
+        with pytest.raises(type(away)):
+            looking(workflow)
+
+
+def test_of_a_paused_instance_nothing_is_open_and_no_guard_is_asked() -> None:
+    guard = Says("has_room")
+    workflow = paths(to("left", guard), to("right", allow=MAY["customer"]), to("over", event="leave"))
+    assert list(deciding.halted(workflow, "open", asked)) == [
+        explanation("decide", "left", "clerk", machine.PAUSED),
+        explanation("decide", "right", "customer", NO_PERMISSION),
+        explanation("leave", "over", "clerk", machine.PAUSED),
+    ]
+    assert guard.asked == 0
+
+
+def test_each_permission_and_guard_is_asked_once_an_event_and_none_behind_the_way_that_is_taken() -> None:
+    may, refuses, agrees, behind = Says("holds", True), Says("refuses", NO_ROOM), Says("agrees"), Says("behind")
+    clerk = Permission("counted", Text("counted"), may)
+    workflow = paths(
+        to("left", agrees, refuses, allow=clerk),
+        to("right", refuses, agrees, allow=clerk),
+        to("over", agrees, allow=clerk),
+        to("left", behind, allow=clerk),
+    )
+    decided = deciding.decide(workflow, asked("decide"))
+    assert (decided.transition, decided.target, decided.refusals) == (workflow.transitions[2], "over", ())
+    assert [rule.asked for rule in (may, refuses, agrees, behind)] == [1, 1, 1, 0]
+    assert deciding.decide(workflow, asked("nonsense")) == machine.Step(None, "open")
+
+
+def test_who_begins_hears_of_all_guards_that_refuse_and_of_none_without_the_permission() -> None:
+    late = Refusal("late", Text("Too late."))
+    one, two, three = Says("one", NO_ROOM), Says("two"), Says("three", late)
+
+    def begin(actor: Actor) -> None:
+        start = Start("open", allow=MAY["clerk"], guards=(one, two, three))
+        deciding.admit(replace(paths(to("left")), start=start), asked("start", actor))
+
+    with pytest.raises(Refused) as refused:
+        begin(CLERK)
+    assert refused.value.refusals == (NO_ROOM, late)
+    with pytest.raises(Forbidden):
+        begin(Actor("customer"))
+    assert [rule.asked for rule in (one, two, three)] == [1, 1, 1]
+    one.answer = three.answer = None
+    begin(CLERK)
+    two.answer = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError) as raised:
+        begin(CLERK)
+    assert "raised by two, workflow 'paths' version 1" in raised.value.__notes__[0]
+    assert [rule.asked for rule in (one, two, three)] == [3, 3, 2]
 
 
 # -- the memory of steps -----------------------------------------------------------------------------------------------
