@@ -9,10 +9,26 @@ from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM, Actor, Attempt, Effect, Refusal, Start, State, Timer, Transition, Workflow
+from engine.definition import (
+    SYSTEM,
+    Actor,
+    Attempt,
+    Effect,
+    Instance,
+    Refusal,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
+from engine.due import CaughtUp, catch_up, first_of
+from engine.errors import DatabaseAway, TransitionConflict
 from engine.incidents import incidents
+from engine.outcomes import Committed
+from engine.pauses import OneInstance, pause, resume
 from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database, to_db
+from engine.store import NEVER, Due, SiteDatabase, open_database, to_db
 from engine.testing import Clock
 from engine.text import _
 from tests.waiting import PATIENCE
@@ -31,6 +47,10 @@ def may_break(attempt: Attempt) -> None:
     """A rule that is broken for some, before or after it has written."""
     if attempt.instance.subject == "broken:early":
         raise ZeroDivisionError("early")
+    if attempt.instance.subject == "away":
+        raise DatabaseAway
+    if attempt.instance.subject == "meets":
+        raise TransitionConflict
     attempt.records.insert(Throttle, bucket=f"{attempt.instance.id}.{attempt.instance.seq}", full_at=attempt.at)
     if attempt.instance.subject == "broken:read":
         attempt.records.exists(Throttle, bucket="x")
@@ -223,3 +243,184 @@ def test_what_is_due_is_opened_once_with_all_its_timers(db: SiteDatabase, clock:
     both = ["close", "remind"]
     assert opened(100) == {first: both, second: both, third: both}
     assert opened(2) == {first: both, second: both}
+
+
+# -- on one kind of database: what is written, counted and told --------------------------------------------------------
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str, clock: Clock) -> Iterator[Engine]:
+    db = open_database(sqlite_url)
+    yield engine_on(db, clock)
+    db.close()
+
+
+def timers(engine: Engine, number: int) -> dict[str, tuple[Any, ...]]:
+    """Each timer's due time, when it wakes, and how often it has failed with what."""
+    sql = "SELECT event, due_at, wake_at, failures, error FROM timer WHERE instance_id = ? ORDER BY event"
+    with engine.store.reading() as unit:
+        return {event: tuple(more) for event, *more in unit.rows(sql, (number,))}
+
+
+def test_a_broken_timer_is_tried_again_after_one_two_four_minutes_and_at_last_every_hour(
+    sqlite_engine: Engine, clock: Clock
+) -> None:
+    engine = sqlite_engine
+    (number,) = start(engine, ["broken:early"])
+    begun = clock.now
+    untouched = (to_db(begun + timedelta(hours=9)), to_db(begun + timedelta(hours=9)), 0, "")
+    clock.forward(hours=1)
+    for failures, minutes in enumerate((1, 2, 4, 8, 16, 32, 60, 60, 60), 1):
+        assert engine.run_due() == 0
+        wakes = clock.now + timedelta(minutes=minutes)
+        tried = (to_db(begun + timedelta(hours=1)), to_db(wakes), failures, "ZeroDivisionError: early")
+        assert timers(engine, number) == {"close": untouched, "remind": tried}
+        clock.now = wakes - timedelta(microseconds=1)
+        assert engine.run_due() == 0
+        assert timers(engine, number)["remind"] == tried  # it was not tried
+        clock.forward(microseconds=1)
+    assert engine.next_due() == clock.now
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_is_due_beside_a_broken_way_out_is_put_off_with_it_and_what_is_not_due_stays(
+    sqlite_engine: Engine, clock: Clock, alone: bool
+) -> None:
+    engine = sqlite_engine
+    for early in (timedelta(0), timedelta(microseconds=1)):
+        (number,) = start(engine, ["broken:early"])
+        remind, close = (to_db(clock.now + timedelta(hours=hours)) for hours in (1, 9))
+        clock.now += timedelta(hours=9) - early
+        assert (engine.settle_alone(number, None) if alone else engine.run_due()) == 0
+        wakes = to_db(clock.now + timedelta(minutes=1))
+        assert timers(engine, number) == {
+            "close": (close, close if early else wakes, 0, ""),
+            "remind": (remind, wakes, 1, "ZeroDivisionError: early"),
+        }
+        engine.migrate(number, 1, Actor("operator", "root"), "out of the way", "closed")
+
+
+def test_a_paused_one_is_put_off_until_it_is_resumed_and_counts_for_nothing(
+    sqlite_engine: Engine, clock: Clock
+) -> None:
+    engine, operator = sqlite_engine, Actor("operator", "root")
+    halted, sound = start(engine, ["customer:1", "customer:2"])
+    pause(engine, OneInstance(halted), operator, "for a while")
+    with engine.store.begin() as unit:  # as where its version was paused and a timer was set meanwhile
+        unit.write("UPDATE timer SET wake_at = due_at WHERE instance_id = ?", (halted,))
+        engine.store.commit(unit)
+    clock.forward(hours=1)
+    assert engine.run_due() == 1
+    assert [wake for _due, wake, *_more in timers(engine, halted).values()] == [NEVER, NEVER]
+    assert (len(engine.history(halted)), len(engine.history(sound))) == (2, 2)
+    resume(engine, OneInstance(halted), operator, "go on")
+    assert engine.run_due() == 1
+
+
+def test_no_more_instances_are_fired_than_were_asked_for_and_none_after_a_stop(
+    sqlite_engine: Engine, clock: Clock
+) -> None:
+    engine = sqlite_engine
+    engine.store.at_once = 2
+    start(engine, [f"customer:{n}" for n in range(12)])
+    clock.forward(hours=1)
+    assert engine.run_due(limit=0) == 0
+    assert engine.run_due(limit=3) == 3
+    assert engine.run_due(stopped=lambda: True) == 0
+    answers = iter([False, False, True])
+    assert engine.run_due(stopped=lambda: next(answers)) == 4
+    assert engine.run_due(now=clock.now - timedelta(microseconds=1)) == 0
+    assert engine.run_due(limit=4) == 4
+    assert engine.run_due() == 1
+    assert engine.run_due() == 0
+
+
+def test_each_commit_of_a_batch_says_what_is_to_be_done_after_it(sqlite_engine: Engine, clock: Clock) -> None:
+    engine = sqlite_engine
+    engine.store.at_once = 3
+    numbers = start(engine, ["customer:1", "broken:early", "customer:2", "customer:3"])
+    clock.forward(hours=1)
+    heard: list[tuple[int, Any]] = []
+
+    def hear(committed: Committed) -> None:
+        heard.append((committed.effects, committed.next_due))
+
+    engine.on_commit = hear
+    assert engine.run_due() == 3
+    assert heard == [(0, clock.now + timedelta(hours=2))] * 2
+    assert [engine.look(number).instance.seq for number in numbers] == [2, 1, 2, 2]
+    heard.clear()
+    clock.forward(hours=2)
+    assert engine.run_due() == 3
+    assert heard == [(2, None), (1, None)]
+
+
+def test_that_the_database_is_away_ends_a_round_and_blames_no_timer(sqlite_engine: Engine, clock: Clock) -> None:
+    engine = sqlite_engine
+    sound, away = start(engine, ["customer:1", "away"])
+    before = timers(engine, away)
+    clock.forward(hours=1)
+    engine.store.at_once = 1
+    assert engine.run_due() == 1  # the one before it in a commit of its own
+    assert timers(engine, away) == before
+    with pytest.raises(DatabaseAway):
+        engine.settle_alone(away, None)
+    assert timers(engine, away) == before
+    assert engine.look(sound).instance.state != "open"
+
+
+def test_who_was_met_by_another_leaves_its_timer_due_and_the_others_fire(
+    sqlite_engine: Engine, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = sqlite_engine
+    first, meets, last = start(engine, ["customer:1", "meets", "customer:2"])
+    before = timers(engine, meets)
+    clock.forward(hours=1)
+    assert engine.run_due() == 2
+    assert timers(engine, meets) == before
+    assert all(engine.look(number).instance.state != "open" for number in (first, last))
+    assert f"timers of instance {meets} stay due" in caplog.text
+    assert incidents(engine) == []
+
+
+def test_catching_up_says_whether_anything_fired_and_what_cannot(sqlite_engine: Engine, clock: Clock) -> None:
+    engine = sqlite_engine
+    sound, broken = start(engine, ["customer:1", "broken:read"])
+    assert catch_up(engine, sound, None) == CaughtUp(moved=False)
+    assert catch_up(engine, sound, clock.now + timedelta(hours=1)) == CaughtUp(moved=True)
+    assert len(engine.history(sound)) == 2
+    clock.forward(hours=1)
+    for counts, failures in ((False, 1), (False, 1), (True, 2), (False, 2)):  # somebody who comes by is only news once
+        found = catch_up(engine, broken, None, counts=counts)
+        assert (found.moved, found.broken is not None and found.broken.event) == (False, "remind")
+        assert timers(engine, broken)["remind"][2] == failures
+    assert found.broken is not None
+    assert (found.broken.instance, found.broken.kept) == (broken, 0)
+    assert found.broken.why == "ZeroDivisionError: after a read"
+
+
+def test_the_first_timer_is_known_also_of_a_definition_that_is_not_loaded(sqlite_engine: Engine, clock: Clock) -> None:
+    at = clock.now
+    found = Instance(1, "running", 1, "s", "open", 1, 0, b"")
+    gone = Instance(1, "running", 9, "s", "open", 1, 0, b"")
+    both = [Due("close", at), Due("remind", at)]
+    assert first_of(sqlite_engine, found, both) == "remind"  # as they were written
+    assert first_of(sqlite_engine, gone, both) == "close"  # as they are called
+    assert first_of(sqlite_engine, gone, [Due("a", at + timedelta(hours=1)), Due("b", at)]) == "b"
+    assert first_of(sqlite_engine, found, []) == first_of(sqlite_engine, gone, []) == ""
+
+
+def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_timer(
+    sqlite_engine: Engine, clock: Clock
+) -> None:
+    engine = sqlite_engine
+    gone, _other = start(engine, ["customer:1", "customer:2"])
+    engine.db.execute_sql(f"UPDATE instance SET version = 9 WHERE id = {gone}")
+    clock.forward(hours=1)
+    assert engine.run_due() == 1
+    found = timers(engine, gone)
+    assert (found["remind"][2], found["close"][2]) == (1, 0)
+    assert found["remind"][3] == (
+        f"UnknownWorkflow: No definition of workflow 'running' version 9 is loaded; instance {gone} runs on it."
+    )
+    assert found["remind"][1] == to_db(clock.now + timedelta(minutes=1))
