@@ -23,7 +23,7 @@ from engine.definition import (
     Workflow,
 )
 from engine.due import CaughtUp, catch_up, first_of
-from engine.errors import DatabaseAway, TransitionConflict
+from engine.errors import DatabaseAway, TransitionConflict, UnknownWorkflow
 from engine.incidents import incidents
 from engine.outcomes import Committed
 from engine.pauses import OneInstance, pause, resume
@@ -424,3 +424,7 @@ def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_
         f"UnknownWorkflow: No definition of workflow 'running' version 9 is loaded; instance {gone} runs on it."
     )
     assert found["remind"][1] == to_db(clock.now + timedelta(minutes=1))
+    broken = catch_up(engine, gone, None).broken
+    assert broken is not None
+    assert (broken.instance, broken.event, broken.kept) == (gone, "remind", 0)
+    assert isinstance(broken.__cause__, UnknownWorkflow)

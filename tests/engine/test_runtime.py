@@ -61,6 +61,7 @@ from tests.reviews import (
 )
 
 HOUR = timedelta(hours=1)
+CHECKPOINT = "INSERT INTO checkpoint (kind, digest, at, said, mac) VALUES (?, ?, '', '', '')"
 PATIENCE = 259_200_000_000  # microseconds: the 72 hours of a `Retry`
 
 
@@ -326,6 +327,16 @@ def test_a_delivery_is_written_down_once_and_fires_what_is_still_waited_for(sqli
     assert [mail.subject for mail in office.mailer.sent] == ["Please review renewed"]
 
 
+def test_an_instances_key_is_another_one_from_each_restore_on(sqlite_office: Office) -> None:
+    office, engine = sqlite_office, sqlite_office.engine
+    engine.draw = nonces()
+    number = office.submit()
+    assert engine.instance_key(number) == f"{number}.0.0.{'01' * 16}"
+    for kind, digest, shown in (("nightly", "aa", ""), ("restore", "bb", ".bb"), ("restore", "cc", ".cc")):
+        office.sql(CHECKPOINT, kind, bytes.fromhex(digest * 32))
+        assert engine.instance_key(number) == f"{number}.0.0.{'01' * 16}" + (f".{digest * 8}" if shown else "")
+
+
 # -- a definition of its own -------------------------------------------------------------------------------------------
 
 GUEST = link_holder("guest", Text("Guest"))
@@ -427,6 +438,50 @@ def test_what_nobody_waits_for_any_more_is_cancelled_whoever_moved_on(engine: En
         "third": "waiting",
         "fourth": "done",
     }
+
+
+def test_a_delivery_that_a_due_timer_made_worthless_moves_nothing(db: SiteDatabase, clock: Clock) -> None:
+    """The timer renews the link that the mail carries: the event is still possible, and nobody waits for that mail."""
+    workflow = Workflow(
+        "renewing",
+        1,
+        Start("open", effects=(Effect("letter", "offer", done="arrived", link="guest"),)),
+        (State("open", timers=(Timer("renew", HOUR),)), State("renewed"), State("there", final=True)),
+        (
+            Transition("renew", ("open",), "renewed", SYSTEM, renew_link=True),
+            Transition("arrived", ("open", "renewed"), "there", SYSTEM),
+        ),
+    )
+    engine = Engine(db, [workflow], secret=SECRET, clock=clock)
+    number = engine.start("renewing", "r", VISITOR).instance
+    clock.forward(hours=1)
+    engine.complete(number, 1, 0, workflow.effects["offer"], generation=0)
+    assert [entry.event for entry in engine.history(number)] == ["start", "renew"]
+    assert [state for _name, state, *_more in effects(db)] == ["done"]
+
+
+def test_a_delivery_on_an_instance_with_much_to_catch_up_tells_of_each_commit_once(
+    db: SiteDatabase, clock: Clock
+) -> None:
+    letter = Effect("letter", "notice")
+    workflow = Workflow(
+        "nagging",
+        1,
+        Start("open", effects=(Effect("letter", "offer", done="arrived"),)),
+        (State("open", timers=(Timer("nag", HOUR, missed="each"),)), State("there", final=True)),
+        (
+            Transition("nag", ("open",), "open", SYSTEM, effects=(letter,)),
+            Transition("arrived", ("open",), "there", SYSTEM, effects=(letter,)),
+        ),
+    )
+    engine = Engine(db, [workflow], secret=SECRET, clock=clock)
+    engine.piece = 2
+    number = engine.start("nagging", "n", VISITOR).instance
+    heard = Heard(engine)
+    clock.forward(hours=5)
+    engine.complete(number, 1, 0, workflow.effects["offer"])
+    assert [effects for effects, _next_due, _handed in heard.again()] == [2, 2, 2]
+    assert [entry.event for entry in engine.history(number)] == ["start", *["nag"] * 5, "arrived"]
 
 
 def test_history_keeps_what_was_named_of_what_was_given_and_nothing_of_what_is_no_record(engine: Engine) -> None:

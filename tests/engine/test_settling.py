@@ -327,6 +327,24 @@ def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun,
             settling.settle(engine, unit, found, timers, now, Committed(), 0, ())
 
 
+def test_a_rule_of_later_times_that_breaks_is_its_own_timers_fault(begun: Begun, rules: Rules, clock: Clock) -> None:
+    def breaks_later(attempt: Attempt) -> datetime:
+        if attempt.event == "start":
+            return after(1)
+        raise ZeroDivisionError("no next time")
+
+    engine, number = begun(rules.workflow(Timer("remind", at=breaks_later), Timer("nudge", 4 * HOUR)))
+    clock.now = after(2)
+    with engine.store.begin() as unit:
+        found, timers, now = engine.store.read(unit, number)
+        with pytest.raises(TimerBroken) as raised:
+            settling.settle(engine, unit, found, timers, now, Committed(), 0, ())
+    assert (raised.value.event, raised.value.kept) == ("remind", 0)
+    assert raised.value.why == "ZeroDivisionError: no next time"
+    clock.now = after(5)
+    assert walked(engine, number) == ("open", {"remind": 1, "nudge": 8}, "remind")
+
+
 @pytest.mark.parametrize("link", ["reuse", "extend"])
 def test_a_timer_that_sends_once_more_lets_deadlines_run_on_in_a_look_as_in_firing(
     begun: Begun, clock: Clock, link: str
