@@ -300,19 +300,20 @@ def test_what_is_due_beside_a_broken_way_out_is_put_off_with_it_and_what_is_not_
         engine.migrate(number, 1, Actor("operator", "root"), "out of the way", "closed")
 
 
+@pytest.mark.parametrize("others", [[], ["customer:2"]])
 def test_a_paused_one_is_put_off_until_it_is_resumed_and_counts_for_nothing(
-    sqlite_engine: Engine, clock: Clock
+    sqlite_engine: Engine, clock: Clock, others: list[str]
 ) -> None:
     engine, operator = sqlite_engine, Actor("operator", "root")
-    halted, sound = start(engine, ["customer:1", "customer:2"])
+    halted, *sound = start(engine, ["customer:1", *others])
     pause(engine, OneInstance(halted), operator, "for a while")
     with engine.store.begin() as unit:  # as where its version was paused and a timer was set meanwhile
         unit.write("UPDATE timer SET wake_at = due_at WHERE instance_id = ?", (halted,))
         engine.store.commit(unit)
     clock.forward(hours=1)
-    assert engine.run_due() == 1
+    assert engine.run_due() == len(others)
     assert [wake for _due, wake, *_more in timers(engine, halted).values()] == [NEVER, NEVER]
-    assert (len(engine.history(halted)), len(engine.history(sound))) == (2, 2)
+    assert [len(engine.history(number)) for number in (halted, *sound)] == [2] * (1 + len(others))
     resume(engine, OneInstance(halted), operator, "go on")
     assert engine.run_due() == 1
 
