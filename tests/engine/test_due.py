@@ -23,7 +23,7 @@ from engine.definition import (
     Workflow,
 )
 from engine.due import CaughtUp, catch_up, first_of
-from engine.errors import DatabaseAway, TransitionConflict, UnknownWorkflow
+from engine.errors import CatchingUp, DatabaseAway, TransitionConflict, UnknownWorkflow
 from engine.incidents import incidents
 from engine.outcomes import Committed
 from engine.pauses import OneInstance, pause, resume
@@ -31,6 +31,7 @@ from engine.runtime import Engine
 from engine.store import NEVER, Due, SiteDatabase, open_database, to_db
 from engine.testing import Clock
 from engine.text import _
+from tests.engine.test_observe import Notes
 from tests.waiting import PATIENCE
 from workflows.records import Throttle
 
@@ -415,6 +416,7 @@ def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_
     sqlite_engine: Engine, clock: Clock
 ) -> None:
     engine = sqlite_engine
+    engine.store.at_once = 1  # and the one behind it is come to
     gone, _other = start(engine, ["customer:1", "customer:2"])
     engine.db.execute_sql(f"UPDATE instance SET version = 9 WHERE id = {gone}")
     clock.forward(hours=1)
@@ -429,3 +431,41 @@ def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_
     assert broken is not None
     assert (broken.instance, broken.event, broken.kept) == (gone, "remind", 0)
     assert isinstance(broken.__cause__, UnknownWorkflow)
+
+
+def test_who_watches_hears_of_each_commit_of_due_timers_and_what_fired_in_it(
+    sqlite_engine: Engine, clock: Clock
+) -> None:
+    engine = sqlite_engine
+    notes = Notes()
+    engine.observer = notes
+    first, second = start(engine, ["customer:1", "broken:read"])
+    third = start(engine, ["customer:2"])[0]
+    notes.steps.clear()
+    notes.ended.clear()
+    clock.forward(hours=1)
+    assert engine.settle_alone(first, None) == 1
+    assert engine.run_due() == 1
+    assert engine.settle_alone(second, None) == 0
+    targets = [engine.look(number).instance.state for number in (first, third)]
+    assert notes.steps == [("remind", target) for target in targets]
+    assert notes.ended == [
+        ("due", "running", ""),
+        ("due", "due", "TimerBroken"),  # all together, then each apart
+        ("due", "due", ""),
+        ("due", "running", "TimerBroken"),
+    ]
+
+
+def test_who_asks_for_more_than_can_be_committed_at_once_is_told_and_what_fired_is_kept(
+    sqlite_engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.due.MOST_PIECES", 2)
+    engine = sqlite_engine
+    engine.piece = 1
+    (number,) = start(engine, ["customer:1"])
+    clock.forward(hours=3)
+    with pytest.raises(CatchingUp):
+        engine.settle_alone(number, None)
+    assert [entry.event for entry in engine.history(number)] == ["start", "remind", "close"]
+    assert engine.settle_alone(number, None) == 0
