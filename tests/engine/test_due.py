@@ -427,6 +427,7 @@ def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_
         f"UnknownWorkflow: No definition of workflow 'running' version 9 is loaded; instance {gone} runs on it."
     )
     assert found["remind"][1] == to_db(clock.now + timedelta(minutes=1))
+    engine.piece = 5  # which is tried one by one at once
     broken = catch_up(engine, gone, None).broken
     assert broken is not None
     assert (broken.instance, broken.event, broken.kept) == (gone, "remind", 0)

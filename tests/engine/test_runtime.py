@@ -35,6 +35,7 @@ from engine.errors import (
     Paused,
     Refused,
     StaleForm,
+    TimerBroken,
     UnknownEffect,
     UnknownInstance,
     UnknownWorkflow,
@@ -670,6 +671,39 @@ def test_more_than_can_be_committed_while_somebody_waits_is_told_to_who_only_pre
         engine.fire(number, "end", VISITOR)
     assert engine.history(number)[-1].seq == 7  # three commits of two, which are kept
     assert engine.fire(number, "end", VISITOR).seq == 9
+
+
+def test_who_is_refused_is_told_of_a_timer_that_cannot_be_done_alone_after_it_could_be_done_before(
+    db: SiteDatabase, clock: Clock
+) -> None:
+    """What was settled before a refusal is done again in a commit of its own; a rule may answer otherwise then."""
+    tried: list[str] = []
+
+    def only_once(attempt: Attempt) -> None:
+        tried.append(attempt.event)
+        if len(tried) == 2:
+            raise ZeroDivisionError("the second time")
+
+    workflow = Workflow(
+        "moody",
+        1,
+        Start("open"),
+        (State("open", timers=(Timer("tick", HOUR),)), State("ticked"), State("over", final=True)),
+        (
+            Transition("tick", ("open",), "ticked", SYSTEM, writes=(only_once,)),
+            Transition("go", ("ticked",), "over", ANYONE, guards=(may_not,)),
+        ),
+    )
+    engine = Engine(db, [workflow], secret=SECRET, clock=clock)
+    number = engine.start("moody", "m", VISITOR).instance
+    clock.forward(hours=1)
+    with pytest.raises(TimerBroken) as raised:
+        engine.fire(number, "go", VISITOR, "no")
+    assert (raised.value.event, raised.value.why) == ("tick", "ZeroDivisionError: the second time")
+    assert (tried, len(engine.history(number))) == (["tick", "tick"], 1)
+    with pytest.raises(Refused):
+        engine.fire(number, "go", VISITOR, "no")
+    assert [entry.event for entry in engine.history(number)] == ["start", "tick"]
 
 
 def test_review_is_unchanged_by_what_is_asked_of_it(sqlite_office: Office) -> None:
