@@ -292,6 +292,7 @@ def test_as_many_fire_as_are_asked_for_and_those_that_are_left_out_do_not(
     assert settle(0) == settle(9) == (5, "gone", {})
     assert settle(1, ("remind",)) == (1, "ended", {"forget": 5, "end": 8})
     assert settle(9, ("end",)) == (5, "open", {"remind": 6, "end": 3})
+    assert settle(9, ("forget",)) == (5, "gone", {})  # which is of a state that was not yet entered
     assert settle(0, ("remind", "end")) == (0, "open", {"remind": 1, "end": 3})
     engine.piece = 2
     assert settle(0) == (2, "open", {"remind": 3, "end": 3})
