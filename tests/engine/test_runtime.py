@@ -231,6 +231,13 @@ def test_each_event_of_a_procedure_writes_its_rows_answers_and_wakes_who_has_som
         ("invited", "in_review"),
         ("decide", "rejected"),
     ]
+    assert notes.ended == [
+        ("start", "review", ""),
+        ("resend", "review", ""),
+        ("due", "due", ""),
+        ("invited", "review", ""),
+        ("decide", "review", ""),
+    ]
     assert engine.verify(number) == []
 
 
@@ -704,6 +711,24 @@ def test_who_is_refused_is_told_of_a_timer_that_cannot_be_done_alone_after_it_co
     with pytest.raises(Refused):
         engine.fire(number, "go", VISITOR, "no")
     assert [entry.event for entry in engine.history(number)] == ["start", "tick"]
+
+
+def test_a_timer_that_stands_before_a_delivery_is_written_down_for_its_own_instance(
+    db: SiteDatabase, clock: Clock
+) -> None:
+    def breaks(attempt: Attempt) -> None:
+        raise ZeroDivisionError
+
+    ways = tuple(replace(way, writes=(breaks,)) if way.event == "soon" else way for way in ORDER.transitions)
+    engine = Engine(db, [replace(ORDER, transitions=ways)], secret=SECRET, clock=clock)
+    first, second = (engine.start("order", subject, VISITOR).instance for subject in "ab")
+    clock.forward(hours=2)
+    for _again in range(2):
+        with pytest.raises(TimerBroken):
+            engine.complete(second, 1, 0, ORDER.effects["first"])
+    failed = db.execute_sql("SELECT instance_id, event, failures FROM timer WHERE failures > 0").fetchall()
+    assert list(failed) == [(second, "soon", 1)]
+    assert [len(engine.history(number)) for number in (first, second)] == [1, 1]
 
 
 def test_review_is_unchanged_by_what_is_asked_of_it(sqlite_office: Office) -> None:

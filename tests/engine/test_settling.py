@@ -24,6 +24,7 @@ from engine.definition import (
     Transition,
     Workflow,
 )
+from engine.due import CaughtUp, catch_up
 from engine.errors import DatabaseAway, TimerBroken
 from engine.machine import NO_PERMISSION
 from engine.outcomes import Committed, Explanation
@@ -344,6 +345,17 @@ def test_a_rule_of_later_times_that_breaks_is_its_own_timers_fault(begun: Begun,
     assert raised.value.why == "ZeroDivisionError: no next time"
     clock.now = after(5)
     assert walked(engine, number) == ("open", {"remind": 1, "nudge": 8}, "remind")
+
+
+def test_a_broken_reminder_is_news_only_while_its_state_lasts(begun: Begun, rules: Rules, clock: Clock) -> None:
+    engine, number = begun(rules.workflow())
+    rules.broken = {"remind"}
+    clock.now = after(9.5)
+    found = catch_up(engine, number, None)
+    assert (found.moved, found.broken is not None and found.broken.event) == (True, "remind")
+    clock.now = after(10.5)
+    assert catch_up(engine, number, None) == CaughtUp(moved=True)
+    assert [entry.event for entry in engine.history(number)] == ["start", "timer.skip", "end"]
 
 
 @pytest.mark.parametrize("link", ["reuse", "extend"])
