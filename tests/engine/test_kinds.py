@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine import kinds
-from engine.configuration import Value
+from engine.configuration import Place, Reading, Value
 from engine.definition import Secret
 from engine.kinds import PLAIN, Wrong, as_path, host_and_port, is_loopback
 
@@ -53,7 +54,29 @@ CASES: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "day": (kinds.day(), [date(2026, 12, 29)], ["2026-13-01", "2026-2-1", 20260201, datetime(2026, 1, 1)]),
     "time_of_day": (kinds.time_of_day(), [time(9, 0)], ["24:00", "9:60", "9", "9:5", 900]),
     "secret": (kinds.secret(), ["a", "a\nb", "x" * 4000], ["", "x" * 4001, 1, True, {}, []]),
-    "path": (kinds.path(), [Path("a")], ["", "a\0b", 1, "x" * 4001]),
+    "path": (kinds.path(), [Path("a"), Path("x" * 4001)], ["", "a\0b", 1, "x" * 4001]),
+    "text of most": (kinds.text(), ["x" * 10_000], ["x" * 10_001]),
+    "line of most": (kinds.line(), ["x" * 200], ["x" * 201]),
+    "matching of most": (kinds.matching("x+", "x"), ["x" * 200], ["x" * 201]),
+    "address of most": (kinds.mail_address(named=True), [f"{'n' * 240} <a@b.example>"], [f"{'n' * 241} <a@b.example>"]),
+    "web address of most": (kinds.web_address(), [f"http://a/{'x' * 1991}"], [f"http://a/{'x' * 1992}"]),
+    "pattern of most": (kinds.pattern(), ["x" * 500], ["x" * 501]),
+    "secret of a pattern": (kinds.secret(pattern="[a-z]+"), ["abc"], ["abc\n", "ABC"]),
+    "hosts": (
+        kinds.web_address(),
+        ["http://a", "http://_dmarc.a-b.example", "http://[fe80::1]:1", "http://a:65535"],
+        [
+            "http://-a",
+            "http://a-",
+            "http://a..b:x",
+            "http://a:65536",
+            "http://日本.example",
+            "http://a\tb",
+            "http:///x",
+        ],
+    ),
+    "day of text": (kinds.day(), [], ["2026-02-29", "2026-02-280", "x2026-02-28", None]),
+    "whole of bounds": (kinds.whole(0, 0), [0], [1, -1, False]),
 }
 
 
@@ -157,3 +180,153 @@ def test_plain_types_have_kinds_of_their_own() -> None:
             plain[kind].parse(given)
     with pytest.raises(Wrong):
         table.parse([])
+
+
+EXPECTED = {
+    "a text": kinds.text(),
+    "words": kinds.text("words"),
+    "a text of one line, up to 200 characters": kinds.line(),
+    "a title": kinds.line(9, "a title"),
+    "a letter": kinds.matching("[a-z]", "a letter"),
+    "a whole number from 2 to 4": kinds.whole(2, 4),
+    "days from 2 to 4": kinds.whole(2, 4, "days"),
+    "seconds above 0 and up to 0.5": kinds.seconds(0.5),
+    "true or false": kinds.switch(),
+    "one of a, b": kinds.one_of(("a", "b")),
+    "one of x": kinds.one_of(lambda: iter("x")),
+    "a letter of many": kinds.one_of(("a", "b"), "a letter of many"),
+    "a list of some of a, b": kinds.several_of(iter("ab")),
+    "a mail address like support@example.jp": kinds.mail_address(),
+    "an address like https://www.example.jp/page": kinds.web_address(),
+    "http(s)://host, as in https://support.example.jp": kinds.origin(),
+    "a time zone like Asia/Tokyo": kinds.zone(),
+    "a regular expression like A[0-9]{8}": kinds.pattern(),
+    "a day like 2026-12-29": kinds.day(),
+    'a time like "9:00"': kinds.time_of_day(),
+    "a file that can be read": kinds.file(),
+    "a folder that can be written": kinds.folder(),
+    "a path": kinds.path(),
+    'a text or {env = "NAME"}': kinds.secret(),
+    "a key": kinds.checked_secret("a key", str),
+}
+
+
+def test_each_kind_says_what_it_expects() -> None:
+    assert {said: kind.expected for said, kind in EXPECTED.items()} == {said: said for said in EXPECTED}
+    assert [kind.expected for _type, kind in PLAIN] == [
+        "a text",
+        "true or false",
+        "a whole number",
+        "a number",
+        "a path",
+        'a text or {env = "NAME"}',
+        "a list of texts",
+        "a table",
+        "a list of tables",
+    ]
+
+
+def why(kind: Any, given: Any) -> str:
+    """What is said of a value that is refused."""
+    with pytest.raises(Wrong) as refused:
+        kind.parse(given)
+    return str(refused.value)
+
+
+def test_what_is_refused_says_why_where_what_is_expected_does_not() -> None:
+    for kind, given, said in (
+        (kinds.text(), "", "it is empty"),
+        (kinds.text(), " \n", "it is blank"),
+        (kinds.line(3), "abcd", "it has 4 characters"),
+        (kinds.line(), "a\nb", "it contains the character U+000A"),
+        (kinds.text(), "a\u2029b", "it contains the character U+2029"),
+        (kinds.line(), 7, ""),
+        (kinds.web_address(), "http://a b", "it contains a space"),
+        (kinds.origin(), "http://a/b", "it has a path, and must be the root of its host"),
+        (kinds.origin(), "http://a?b", ""),
+        (kinds.pattern(), "(", "missing ), unterminated subpattern at position 0"),
+        (kinds.day(), "2026-13-01", "month must be in 1..12"),
+        (kinds.day(), "2026-1-1", ""),
+        (kinds.secret(), 7, "given a value of type int"),
+        (kinds.secret(pattern="a"), "b", ""),
+    ):
+        assert why(kind, given) == said
+
+
+def test_names_that_come_to_be_later_are_known_then() -> None:
+    names = ["a"]
+    kind = kinds.one_of(lambda: names, "a name")
+    with pytest.raises(Wrong):
+        kind.parse("b")
+    names.append("b")
+    assert kind.parse("b") == "b"
+    assert kind.names is not None
+    assert list(kind.names()) == ["a", "b"]
+    zones = kinds.zone().names
+    assert zones is not None
+    assert "Asia/Tokyo" in zones()
+
+
+def test_times_of_a_day_have_a_first_and_a_last() -> None:
+    parse = kinds.time_of_day().parse
+    assert [parse(given) for given in ("0:00", "00:01", "9:59", "23:59")] == [
+        time(0, 0),
+        time(0, 1),
+        time(9, 59),
+        time(23, 59),
+    ]
+
+
+def test_the_parts_of_an_address_are_its_host_and_port() -> None:
+    parts = host_and_port("http://User.Example:8080/x")
+    assert (parts.scheme, parts.hostname, parts.port, parts.path) == ("http", "user.example", 8080, "/x")
+    assert kinds.origin().parse("http://a.example:8080//") == "http://a.example:8080"
+    for given in ("ftp://a", "http://user@a", "http://a:0", "http://[::1", 7):
+        with pytest.raises(Wrong):
+            host_and_port(given)
+
+
+def test_a_file_is_a_regular_one_that_is_not_empty_and_begins_as_it_should(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+    assert kinds.file().parse(tmp_path / "one") == tmp_path / "one"
+    assert why(kinds.file(), tmp_path / "pipe") == "it is no regular file"
+    assert why(kinds.file(), tmp_path) == "it is a folder"
+    assert why(kinds.file(), tmp_path / "gone") == "No such file or directory"
+    assert why(kinds.file(b"xy"), tmp_path / "one") == "it begins otherwise"
+    assert why(kinds.file(b"\0"), tmp_path / "one") == "it begins otherwise"
+
+
+def test_a_folder_that_cannot_be_written_is_named_unless_it_is_the_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = os.access
+
+    def access(path: Any, mode: int) -> bool:
+        """As for somebody else than root, who may do everything."""
+        return allowed(path, mode) and not (Path(path) == tmp_path / "shut" and mode & os.W_OK and mode & os.X_OK)
+
+    monkeypatch.setattr(os, "access", access)
+    (tmp_path / "shut").mkdir()
+    assert why(kinds.folder(), tmp_path / "shut") == "it is not writable"
+    assert why(kinds.folder(), tmp_path / "shut" / "a" / "b") == f"{tmp_path / 'shut'} is not writable"
+    assert kinds.folder().parse(tmp_path / "open") == tmp_path / "open"
+    assert not (tmp_path / "open").exists()
+    (tmp_path / "file").touch()
+    assert why(kinds.folder(), tmp_path / "file") == "file is no folder"
+    assert why(kinds.folder(), tmp_path / ("x" * 300)) == "File name too long"
+
+
+def test_plain_lists_and_tables_have_entries_of_their_kind() -> None:
+    plain: dict[Any, Any] = dict(PLAIN)
+    for kind, value, made in (
+        (tuple[str, ...], ["a", "b\nc"], ("a", "b\nc")),
+        (tuple[Mapping[str, Any], ...], [{"a": 1}], ({"a": 1},)),
+        (Secret, "a", Secret("a")),
+        (Path, "a/b", Path("a/b")),
+    ):
+        assert plain[kind].read(value, Place("x"), Reading({})) == made
+    assert plain[int].convert("7") == 7
+    assert plain[bool].convert("true") is True
+    given = {"a": 1}
+    assert plain[Mapping[str, Any]].parse(given) is not given
