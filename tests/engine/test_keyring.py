@@ -28,6 +28,10 @@ def test_a_keyring_is_one_key_or_several_and_never_none() -> None:
     ring = Keyring.of((NEW, SECRET))
     assert (ring.newest, ring.oldest) == (NEW, SECRET)
     assert ring.derived("a purpose") == tuple(hmac.digest(key, b"a purpose", "sha256") for key in (NEW, SECRET))
+    assert Keyring((NEW, SECRET, NEW)).secrets == (NEW, SECRET)
+    assert Keyring((NEW, SECRET), oldest=NEW).oldest == NEW
+    assert Keyring.of(ring) is ring
+    assert ring.fingerprints() == (fingerprint(NEW), fingerprint(SECRET))
     for given in ((), (b"",), (SECRET, b"")):
         with pytest.raises(ValueError, match="at least one"):
             Keyring.of(given)
