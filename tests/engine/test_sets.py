@@ -10,10 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.postgres import PostgresStore
-from engine.sets import Sets, shape_of
+from engine.sets import Sets, Shape, shape_of
 from engine.store import open_database
 
-TYPES = {"instance": {"id": "bigint", "state": "text", "seq": "integer", "head": "bytea"}, "note": {"a": "integer"}}
+TYPES = {
+    "instance": {"id": "bigint", "state": "text", "seq": "integer", "head": "bytea"},
+    "note": {"a": "integer"},
+    "timer": {"instance_id": "bigint", "event": "text", "due_at": "timestamp", "wake_at": "timestamp"},
+    "throttle": {"bucket": "text", "full_at": "timestamp"},
+}
 
 INSERT_TIMER = "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, ?, ?, ?, 0, '')"
 DELETE_TIMERS = "DELETE FROM timer WHERE instance_id = ?"
@@ -73,6 +78,14 @@ def test_a_lone_statement_stays_as_it_is() -> None:
         "INSERT INTO a (b) VALUES (?) ON CONFLICT DO NOTHING",
         "INSERT INTO a (b) VALUES (now())",
         "INSERT INTO a (b, c) VALUES (?)",
+        "INSERT INTO a (b) VALUES ('?')",
+        "UPDATE a SET b = ? WHERE c = 1",
+        "UPDATE a SET b = '?' WHERE c = ?",
+        "DELETE FROM a WHERE b = ? AND c = '?'",
+        "DELETE FROM a WHERE b = ? AND c = '{x}'",
+        "DELETE FROM a WHERE b = ? AND c IN (?, 1)",
+        "DELETE FROM a WHERE b = ? RETURNING c",
+        "UPDATE a SET b = ?, lower(c) = 'x' WHERE d = ?",
     ],
 )
 def test_what_has_another_shape_is_left_alone(sql: str) -> None:
@@ -85,6 +98,105 @@ def test_every_statement_of_a_transition_has_a_shape() -> None:
 
     for sql in (INSERT_TIMER, DELETE_TIMERS, POSTPONE, CANCEL, PUT, THROTTLE, RENEW, FORGET, _CANCEL.format("?")):
         assert shape_of(sql) is not None, sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "shape"),
+    [
+        (
+            INSERT_TIMER,
+            Shape(
+                "timer",
+                ("instance_id", "event", "due_at", "wake_at"),
+                (),
+                'INSERT INTO "timer" ("instance_id", "event", "due_at", "wake_at", "failures", "error") '
+                "SELECT v.p0, v.p1, v.p2, v.p3, 0, '' FROM {from_}",
+            ),
+        ),
+        (
+            POSTPONE,
+            Shape(
+                "timer",
+                ("due_at", "wake_at", "instance_id", "event"),
+                (2, 3),
+                'UPDATE "timer" AS o SET "due_at" = v.p0, "wake_at" = v.p1, "failures" = failures + 1 FROM {from_} '
+                'WHERE o."instance_id" = v.p2 AND o."event" = v.p3',
+            ),
+        ),
+        (
+            CANCEL,
+            Shape(
+                "outbox",
+                ("instance_id", "name", "name"),
+                (0, 1, 2),
+                'UPDATE "outbox" AS o SET "state" = \'cancelled\' FROM {from_} WHERE o."instance_id" = v.p0 '
+                "AND o.state IN ('waiting', 'leased', 'incident') AND o.\"name\" IN (v.p1, v.p2)",
+            ),
+        ),
+        (
+            "UPDATE a SET b = ?, c = ? WHERE d IN (?, ?) AND e = ? AND f = 1 AND g = 'x'",
+            Shape(
+                "a",
+                ("b", "c", "d", "d", "e"),
+                (2, 3, 4),
+                'UPDATE "a" AS o SET "b" = v.p0, "c" = v.p1 FROM {from_} '
+                'WHERE o."d" IN (v.p2, v.p3) AND o."e" = v.p4 AND o.f = 1 AND o.g = \'x\'',
+            ),
+        ),
+        (
+            FORGET,
+            Shape("throttle", ("bucket",), (0,), 'DELETE FROM "throttle" AS o USING {from_} WHERE o."bucket" = v.p0'),
+        ),
+    ],
+)
+def test_a_text_is_taken_apart_into_its_columns_and_the_places_that_name_its_row(sql: str, shape: Shape) -> None:
+    assert shape_of(sql) == shape
+
+
+def test_a_set_has_an_array_of_its_columns_type_for_each_value() -> None:
+    shape = shape_of(THROTTLE)
+    assert shape is not None
+    assert shape.sql(TYPES["throttle"]) == (
+        'INSERT INTO "throttle" ("bucket", "full_at") SELECT v.p0, v.p1 '
+        "FROM unnest(?::text[], ?::timestamp[]) AS v(p0, p1)"
+    )
+
+
+def test_of_the_engines_own_tables_many_texts_are_gathered_at_once() -> None:
+    """Each of their rows belongs to one instance, so that only the order within an instance counts."""
+    of_each = ((DELETE_TIMERS, ()), (INSERT_TIMER, ("x", T0, T1)))
+    written = [(n, sql, (n, *more)) for n in (1, 2) for sql, more in of_each]
+    assert [given for _sql, given in grouped(*written)] == [[[1, 2]], [[1, 2], ["x", "x"], [T0, T0], [T1, T1]]]
+
+
+def test_of_another_table_one_text_is_gathered_at_a_time() -> None:
+    written = [(1, FORGET, ("a",)), (2, FORGET, ("b",)), (1, THROTTLE, ("a", T0)), (2, FORGET, ("c",))]
+    assert [given for _sql, given in grouped(*written)] == [[["a", "b"]], ("a", T0), ("c",)]
+    written = [(1, FORGET, ("a",)), (1, DELETE_TIMERS, (1,)), (2, FORGET, ("b",)), (2, DELETE_TIMERS, (2,))]
+    assert [given for _sql, given in grouped(*written)] == [[["a", "b"]], [[1, 2]]]
+
+
+def test_what_one_instance_writes_keeps_its_order() -> None:
+    insert, delete = (INSERT_TIMER, (1, "x", T0, T0)), (DELETE_TIMERS, (1,))
+    assert grouped((1, *delete), (1, *insert), (1, *delete)) == [delete, insert, delete]
+    other = (DELETE_TIMERS, (2,))
+    assert [given for _sql, given in grouped((1, *delete), (1, *insert), (2, *other), (2, *other))] == [
+        [[1, 2]],
+        (1, "x", T0, T0),
+        (2,),
+    ]
+
+
+def test_alike_rows_are_put_in_as_often_as_they_were_written() -> None:
+    found = grouped((1, THROTTLE, ("a", T0)), (2, THROTTLE, ("a", T0)))
+    assert [given for _sql, given in found] == [[["a", "a"], [T0, T0]]]
+
+
+def test_what_has_another_shape_comes_after_what_was_gathered_before_it_and_alone() -> None:
+    forget = [(1, FORGET, ("a",)), (2, FORGET, ("b",))]
+    found = grouped(*forget, (3, RAISE, (T0, "a")), forget[0], (3, RAISE, (T1, "a")))
+    assert [given for _sql, given in found] == [[["a", "b"]], (T0, "a"), ("a",), (T1, "a")]
+    assert grouped() == []
 
 
 ORDERS = [  # of three owners about one row of a table that they share, where the order decides
