@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import sys
 import threading
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -12,21 +14,25 @@ import peewee as pw
 import psycopg
 import pytest
 
-from engine.errors import Busy, ConfigurationError, EventNotPossible
+from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
+from engine.pauses import OneInstance, OneVersion, pause
+from engine.postgres import PostgresDatabase
 from engine.sqlite import FairLock, SqliteDatabase
 from engine.store import (
+    Due,
     Record,
     SiteDatabase,
     UtcField,
     Violation,
     from_db,
     open_database,
+    storable,
     to_db,
     transaction,
 )
 from engine.testing import Clock
 from tests.dumps import dump
-from tests.reviews import AUTHOR, ONE_TITLE, Office, Publication, open_office
+from tests.reviews import AUTHOR, ONE_TITLE, OPERATOR, Office, Publication, open_office
 from tests.waiting import PATIENCE, until
 
 NOON = datetime(2026, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -497,3 +503,276 @@ def test_a_list_of_texts_comes_to_postgresql_as_it_is(postgres_url: str) -> None
         assert [row[0] for row in unit.rows("SELECT unnest(?::text[])", (texts,))] == texts
         assert [row[0] for row in unit.rows("SELECT unnest(?::bigint[])", ([1, None, -3],))] == [1, None, -3]
     office.close()
+
+
+# -- what the engine reads ---------------------------------------------------------------------------------------------
+
+
+def test_an_instance_comes_with_its_timers_its_pause_and_the_time(shelf: Office) -> None:
+    store, start = shelf.engine.store, shelf.clock.now
+    number, other = shelf.submit(), shelf.submit("Other")
+    shelf.sql("UPDATE timer SET failures = 2 WHERE instance_id = ? AND event = 'lapse'", number)
+    now = shelf.clock.forward(hours=1)
+    expected = {
+        "remind": Due("remind", start + timedelta(hours=24)),
+        "lapse": Due("lapse", start + timedelta(hours=72), 2),
+    }
+
+    def seen(instance: int) -> tuple[bool, bool]:
+        """Whether it is paused, for who opens it and for who reads it, after both have seen the same."""
+        with store.begin() as unit:
+            opened = store.open(unit, instance, also=("SELECT ?", ("also",)))
+            assert opened is not None
+            assert list(map(tuple, unit.also)) == [("also",)]
+        with store.reading() as unit:
+            read = store.read(unit, instance)
+        for found, timers, moment in (opened, read):
+            assert {timer.event: timer for timer in timers} == expected
+            assert len(timers) == 2
+            assert moment == now
+            assert (found.id, found.workflow, found.version) == (instance, "review", 1)
+            assert (found.state, found.seq) == ("submitted", 1)
+            assert {type(part) for part in (found.head, found.nonce)} == {bytes}
+        assert opened[0] == read[0]
+        return opened[0].paused, read[0].paused
+
+    assert seen(number) == (False, False)
+    pause(shelf.engine, OneInstance(number), OPERATOR, "looked at")
+    shelf.sql("UPDATE timer SET failures = 2 WHERE instance_id = ? AND event = 'lapse'", other)
+    with store.reading() as unit:
+        assert store.read(unit, number)[0].paused is True
+    assert seen(other) == (False, False)
+    pause(shelf.engine, OneVersion("review", 1), OPERATOR, "looked at")
+    assert seen(other) == (True, True)
+
+
+def test_an_instance_that_is_not_there_is_named_unless_it_may_be_gone(shelf: Office) -> None:
+    store = shelf.engine.store
+    said = "^There is no procedure 77\\.$"
+    with store.begin() as unit:
+        assert store.open(unit, 77, skip_locked=True) is None
+        with pytest.raises(UnknownInstance, match=said):
+            store.open(unit, 77)
+    with store.reading() as unit, pytest.raises(UnknownInstance, match=said):
+        store.read(unit, 77)
+
+
+def test_whether_a_channel_is_paused_is_known_with_every_instance_that_is_read(shelf: Office) -> None:
+    from engine.pauses import channels
+
+    store, number = shelf.engine.store, shelf.submit()
+
+    def is_paused() -> bool:
+        with store.reading() as unit:
+            store.read(unit, number)
+            return unit.channels_paused
+
+    assert is_paused() is False
+    pause(shelf.engine, OneVersion("review", 1), OPERATOR, "looked at")
+    assert is_paused() is False
+    pause(shelf.engine, channels(shelf.engine)[0], OPERATOR, "looked at")
+    assert is_paused() is True
+
+
+def test_numbers_go_up_by_one_and_come_with_the_time_and_whether_the_version_is_paused(shelf: Office) -> None:
+    store = shelf.engine.store
+
+    def new(version: int) -> tuple[int, datetime, bool]:
+        with store.begin() as unit:
+            number, now, paused = store.open_new(unit, "review", version)
+            assert type(paused) is bool
+            return number, now, paused
+
+    first = new(2)[0]
+    assert first == 1
+    if isinstance(shelf.db, SqliteDatabase):
+        assert shelf.submit() == first  # what was asked for and not used is free
+    else:
+        assert shelf.submit() == first + 1
+    number, now, paused = new(2)
+    assert number == shelf.submit() - (not isinstance(shelf.db, SqliteDatabase))
+    assert (now, paused) == (shelf.clock.now, False)
+    pause(shelf.engine, OneVersion("review", 2), OPERATOR, "looked at")
+    assert [new(version)[2] for version in (1, 2, 3)] == [False, True, False]
+    if isinstance(shelf.db, PostgresDatabase):
+        shelf.sql("SELECT nextval('pause_number_seq')")  # somebody pauses something, and has not committed it
+        assert [new(version)[2] for version in (1, 2, 3)] == [False, True, False]
+    assert shelf.db.store().clock is None
+    with shelf.db.store().begin() as unit:
+        assert abs(shelf.db.store().open_new(unit, "review", 1)[1] - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_what_is_due_comes_the_longest_overdue_first_each_with_all_its_timers(shelf: Office) -> None:
+    store, start = shelf.engine.store, shelf.clock.now
+    numbers = []
+    for title in ("One", "Two", "Three"):
+        numbers.append(shelf.submit(title))
+        shelf.clock.forward(hours=1)
+    pause(shelf.engine, OneInstance(numbers[1]), OPERATOR, "looked at")
+    shelf.sql("UPDATE timer SET wake_at = due_at, failures = 1 WHERE instance_id = ?", numbers[1])
+
+    def due(moment: datetime, limit: int = 10) -> list[tuple[int, bool, list[tuple[str, datetime, int]]]]:
+        with store.begin() as unit:
+            opened, now = store.open_due(unit, moment, limit)
+        assert now == shelf.clock.now
+        return [
+            (found.id, found.paused, sorted((timer.event, timer.due_at, timer.failures) for timer in timers))
+            for found, timers in opened
+        ]
+
+    def timers(place: int, failures: int = 0) -> list[tuple[str, datetime, int]]:
+        begun = start + timedelta(hours=place)
+        return [("lapse", begun + timedelta(hours=72), failures), ("remind", begun + timedelta(hours=24), failures)]
+
+    first = start + timedelta(hours=24)
+    assert due(first - timedelta.resolution) == []
+    assert due(first) == [(numbers[0], False, timers(0))]
+    every = [(numbers[0], False, timers(0)), (numbers[1], True, timers(1, 1)), (numbers[2], False, timers(2))]
+    assert due(start + timedelta(hours=26)) == every
+    assert due(start + timedelta(hours=26), 2) == every[:2]
+    assert due(start + timedelta(days=9)) == every  # where both timers are due, too
+
+
+def test_a_look_from_one_moment_does_not_see_what_is_committed_meanwhile(shelf: Office) -> None:
+    keep(shelf, name="a")
+    store = shelf.engine.store
+
+    def more() -> None:
+        keep(shelf, name="b")
+        shelf.db.close()
+
+    with store.snapshot() as unit:
+        assert unit.rows("SELECT name FROM specimen") == [("a",)]
+        assert Specimen.select().count() == 1
+        writer = threading.Thread(target=more)
+        writer.start()
+        writer.join()
+        assert unit.rows_of([("SELECT name FROM specimen", ()), ("SELECT 1", ())]) == [[("a",)], [(1,)]]
+    with store.snapshot() as unit:
+        assert unit.rows("SELECT name FROM specimen ORDER BY name") == [("a",), ("b",)]
+    keep(shelf, name="c")
+
+
+# -- parts, rows, texts ------------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_undone_while_what_was_before_and_after_it_is_kept(shelf: Office) -> None:
+    store = shelf.engine.store
+    with store.begin() as unit:
+        unit.insert(Specimen, name="before")
+        unit.begin_part()
+        unit.insert(Specimen, name="undone")
+        unit.undo_part()
+        unit.begin_part()
+        unit.insert(Specimen, name="kept")
+        unit.end_part()
+        unit.begin_part()
+        unit.insert(Specimen, name="undone too")
+        with pytest.raises(Violation):
+            unit.changed("INSERT INTO specimen (name, note, size, good) SELECT name, note, size, good FROM specimen")
+        unit.undo_part()
+        unit.insert(Specimen, name="after")
+        store.commit(unit)
+    assert [row.name for row in Specimen.select().order_by(Specimen.id)] == ["before", "kept", "after"]
+
+
+def test_whether_a_row_is_there_is_asked_by_every_column_that_is_named(shelf: Office) -> None:
+    keep(shelf, name="a", at=NOON)
+    with shelf.engine.store.begin() as unit:
+        asked = ({"name": "a"}, {"name": "b"}, {"at": NOON}, {"name": "a", "size": 8}, {"name": "a", "size": 7})
+        found = [unit.exists(Specimen, **equal) for equal in asked]
+        assert found == [True, False, True, False, True]
+        assert {type(one) for one in found} == {bool}
+        unit.hold(Specimen, name="nobody")
+        unit.insert(Specimen, name="b")
+        assert unit.exists(Specimen, name="b")
+
+
+def test_work_that_changed_nothing_is_not_kept_and_answers(shelf: Office) -> None:
+    def look(unit: Any, *, unchanged: bool) -> int:
+        unit.insert(Specimen, name="a")
+        unit.unchanged = unchanged
+        return int(unit.rows("SELECT count(*) FROM specimen")[0][0])
+
+    store = shelf.engine.store
+    assert store.run(lambda unit: look(unit, unchanged=True)) == 1
+    assert Specimen.select().count() == 0
+    assert store.run(lambda unit: look(unit, unchanged=False)) == 1
+    assert Specimen.select().count() == 1
+    with pytest.raises(Violation):
+        store.run(lambda unit: unit.insert(Specimen, name="a"))
+    assert Specimen.select().count() == 1
+
+
+def test_a_time_is_written_as_utc_again_and_again() -> None:
+    tokyo = datetime(2026, 4, 1, 9, tzinfo=timezone(timedelta(hours=9)))
+    for _time in range(2):
+        assert to_db(tokyo) == "2026-04-01 00:00:00.000000"
+        assert to_db(NOON) == "2026-04-01 12:00:00.123456"
+        assert to_db(NOON) == "2026-04-01 12:00:00.123456"
+    field = Specimen.at
+    assert (field.db_value(None), field.python_value(None)) == (None, None)
+    assert field.python_value(field.db_value(tokyo)) == tokyo
+    said = "at: expected an aware time, got the naive datetime.datetime(2026, 4, 1, 0, 0)"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        field.db_value(datetime(2026, 4, 1))
+
+
+def test_a_text_for_both_databases_has_no_nul_no_halves_and_no_row_behind_it() -> None:
+    assert storable("日本\nsecond line") == "日本\nsecond line"
+    assert storable("duplicate key\nDETAIL:  Key (email)=(a@example.jp) already exists.") == "duplicate key"
+    assert storable("a\0b\ud800c") == "a\ufffdb?c"
+    assert (len(storable("x" * 1001)), storable("abc", 2)) == (1000, "ab")
+
+
+def test_a_violation_is_of_the_index_that_it_names_or_whose_columns_it_names() -> None:
+    by_columns, by_name = (
+        Violation("publication", ("title",), "x"),
+        Violation("publication", ("publication_title",), "x"),
+    )
+    assert by_columns.index == by_name.index == "publication_title"
+    assert Violation("a", ("b", "c"), "x").index == "a_b_c"
+    assert by_columns.of(ONE_TITLE)
+    assert by_name.of(ONE_TITLE)
+    for other in (
+        Violation("paper", ("title",), "x"),
+        Violation("publication", ("title", "at"), "x"),
+        Violation("publication", ("publication_at",), "x"),
+    ):
+        assert not other.of(ONE_TITLE)
+
+
+# -- opening, each kind ------------------------------------------------------------------------------------------------
+
+
+def test_a_new_sqlite_database_is_its_owners_alone(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/a/site.db")
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "a", tmp_path / "a" / "site.db")]
+    assert modes == [0o700, 0o600]
+    assert (db.is_shared, db.prepare()) == (False, [])
+    assert abs(db.now() - datetime.now(UTC)) < timedelta(minutes=1)
+    db.close()
+
+
+def test_a_database_in_memory_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    db = open_database("sqlite:///:memory:")
+    assert db.execute_sql("SELECT 1").fetchone() == (1,)
+    db.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_postgresql_is_opened_under_both_names_with_a_pool_of_a_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme in ("postgresql", "postgres"):
+        db = open_database(f"{scheme}://nobody@127.0.0.1:1/nothing")
+        assert isinstance(db, PostgresDatabase)
+        assert (db.is_shared, db._max_connections, db._stale_timeout, db._wait_timeout) == (True, 32, 600, 30)
+    db = open_database("postgresql://nobody@127.0.0.1:1/nothing", pool=3)
+    assert isinstance(db, PostgresDatabase)
+    assert db._max_connections == 3
+    monkeypatch.setitem(sys.modules, "engine.cluster", None)
+    with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsu"):
+        db.prepare()
+    monkeypatch.setitem(sys.modules, "engine.postgres", None)
+    with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: PostgreSQL needs its driver: pip install tetsuzuki"):
+        open_database("postgresql://nobody@127.0.0.1:1/nothing")
