@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import peewee as pw
 import pytest
 
-from engine.migrate import alone, migrate, pending
+from engine.migrate import ENGINE_MIGRATIONS, alone, migrate, pending
 from engine.store import Record, open_database
 from tests.dumps import dump
 from tests.postgres import Postgres
@@ -89,6 +90,53 @@ def test_who_waits_for_another_ones_migration_can_be_told_to_stop(database_url: 
     assert migrate(other, MIGRATIONS, stop_at_the_third_look) == []
     _close(one)
     _close(other)
+
+
+def _is_free(db: pw.Database) -> bool:
+    """Whether somebody else could migrate, as processes of every release ask for it."""
+    if isinstance(db, pw.SqliteDatabase):
+        with Path(f"{db.database}.migrate-lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+    if not db.execute_sql("SELECT pg_try_advisory_lock(7380214915)").fetchone()[0]:
+        return False
+    db.execute_sql("SELECT pg_advisory_unlock(7380214915)")
+    return True
+
+
+def test_who_migrates_is_alone_until_it_is_done_or_has_failed(database_url: str) -> None:
+    one, other = open_database(database_url), open_database(database_url)
+    looks: list[int] = []
+
+    def fail() -> None:
+        with alone(one, lambda: looks.append(1)):
+            assert not _is_free(other)
+            raise ToldToStop
+
+    for _time in range(2):
+        assert _is_free(other)
+        with pytest.raises(ToldToStop):
+            fail()
+    assert _is_free(other)
+    assert looks == []  # nobody was waited for
+    _close(one)
+    _close(other)
+
+
+def test_what_is_pending_is_told_in_the_order_in_which_it_is_applied(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/new.db")
+    steps = sorted(path.stem for path in ENGINE_MIGRATIONS.glob("[0-9]*.py"))
+    assert pending(db, (ENGINE_MIGRATIONS,)) == steps
+    assert migrate(db, ()) == []
+    assert migrate(db, (ENGINE_MIGRATIONS,)) == steps
+    assert pending(db, (ENGINE_MIGRATIONS,)) == []
+    assert "migration_engine" in db.get_tables()
+    db.execute_sql("DELETE FROM migration_engine WHERE name = ?", (steps[-1],))
+    assert pending(db, (ENGINE_MIGRATIONS,)) == steps[-1:]
+    db.close()
 
 
 def _columns(db: pw.Database, table: str) -> dict[str, tuple[Any, ...]]:

@@ -108,3 +108,53 @@ def test_each_database_has_its_own_text(database_url: str, tmp_path: Any) -> Non
         assert called.first("somebody else") is None
         db.close()
         getattr(db, "close_all", db.close)()
+
+
+def test_a_query_is_built_once_for_its_shape_and_a_kind_of_database(db: SiteDatabase, tmp_path: Any) -> None:
+    built: list[tuple[str, Any]] = []
+
+    @prepared
+    def by_name(*names: Any, order: str = "id") -> Any:
+        """What it says."""
+        built.append((order, len(names)))
+        query = Owner.select().order_by(getattr(Owner, order))
+        for name in names:
+            query = query.orwhere(Owner.name == name)
+        return query
+
+    assert (by_name.__name__, by_name.__doc__) == ("by_name", "What it says.")
+    for name in "ba":
+        Owner.create(name=name)
+    for _time in range(2):
+        assert [one.name for one in by_name("a")] == ["a"]
+        assert [one.name for one in by_name("b")] == ["b"]
+        assert [one.name for one in by_name("a", "b")] == ["b", "a"]
+        assert [one.name for one in by_name("a", "b", order="name")] == ["a", "b"]
+        assert by_name.first("c") is None
+        first = by_name.first("a", "b", order="name")
+        assert first is not None
+        assert first.name == "a"
+    assert built == [("id", 1), ("id", 2), ("name", 2)]
+    elsewhere = open_database(f"sqlite:///{tmp_path}/elsewhere.db")
+    elsewhere.create_tables([Owner])
+    assert by_name("a") == []
+    kinds = 1 if type(elsewhere) is type(db) else 2
+    assert built.count(("id", 1)) == kinds
+    elsewhere.close()
+
+
+def test_times_are_taken_as_moments_by_columns_and_where_no_column_is(db: SiteDatabase) -> None:
+    tokyo = NOON.astimezone(ZoneInfo("Asia/Tokyo"))
+
+    @prepared
+    def texts(at: datetime, text: str) -> Any:
+        return Owner.select(pw.Value("x")).where(pw.fn.LOWER(at) == pw.fn.LOWER(text))
+
+    Owner.create(name="a")
+    if isinstance(db, pw.SqliteDatabase):
+        assert len(texts(tokyo, "2026-04-01 12:00:00.000000")) == 1
+        said = r"expected an aware time, got the naive datetime\.datetime\(2026, 4, 1, 12, 0\)"
+        with pytest.raises(ValueError, match=said):
+            texts(NOON.replace(tzinfo=None), "x")
+    with pytest.raises(ValueError, match="at: expected an aware time, got the naive"):
+        things(1, 0, NOON.replace(tzinfo=None))
