@@ -67,6 +67,7 @@ def test_the_other_statements_name_their_rows_by_equality(plans: RecordPlans) ->
     touch = plans.touch(Order, ("shop", "at"))
     assert touch.sql == 'SELECT 1 FROM "shop_order" WHERE "shop_id" = ? AND "at" = ?'
     assert converted(touch) == (1,)
+    assert converted(plans.select(Order, ("id", "day"))) == (1,)
     select = plans.select(Order, ("id",))
     columns = '"id", "shop_id", "note", "paid", "day", "at"'
     assert select.sql == f'SELECT {columns} FROM "shop_order" WHERE "id" = ? LIMIT 1'

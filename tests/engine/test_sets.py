@@ -169,6 +169,14 @@ def test_of_the_engines_own_tables_many_texts_are_gathered_at_once() -> None:
     assert [given for _sql, given in grouped(*written)] == [[[1, 2]], [[1, 2], ["x", "x"], [T0, T0], [T1, T1]]]
 
 
+@pytest.mark.parametrize("table", ["instance", "history", "timer", "outbox", "note"])
+def test_which_tables_are_the_engines_own(table: str) -> None:
+    change, delete = f"UPDATE {table} SET a = ? WHERE id = ?", f"DELETE FROM {table} WHERE id = ?"
+    written = [(1, change, (7, 1)), (1, delete, (1,)), (2, change, (8, 2)), (2, delete, (2,))]
+    found = list(Sets(lambda table: {"a": "integer", "id": "bigint"}).of(written))
+    assert len(found) == (4 if table == "note" else 2)
+
+
 def test_of_another_table_one_text_is_gathered_at_a_time() -> None:
     written = [(1, FORGET, ("a",)), (2, FORGET, ("b",)), (1, THROTTLE, ("a", T0)), (2, FORGET, ("c",))]
     assert [given for _sql, given in grouped(*written)] == [[["a", "b"]], ("a", T0), ("c",)]

@@ -82,6 +82,27 @@ def test_who_gives_up_waiting_has_no_place_in_the_queue() -> None:
     lock.release()
 
 
+class NeverFree(FairLock):
+    """A lock that somebody holds for longer than anybody waits."""
+
+    def acquire(self, timeout: float = -1) -> bool:
+        assert timeout == 30.0
+        return False
+
+
+def test_who_waited_for_half_a_minute_is_told_that_the_database_is_busy(sqlite_url: str) -> None:
+    lock = NeverFree()
+    with pytest.raises(Busy), lock:
+        raise AssertionError
+    db = open_database(sqlite_url)
+    assert isinstance(db, SqliteDatabase)
+    db.writer = lock
+    with pytest.raises(Busy), db.store().begin():
+        raise AssertionError
+    assert db.transaction_depth() == 0
+    db.close()
+
+
 def test_who_gets_its_turn_at_the_last_moment_has_it() -> None:
     class LateGate:
         """Opened after the time was up, before anybody could be told so."""
