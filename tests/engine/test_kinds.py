@@ -135,7 +135,7 @@ TYPES = {int: "int", bool: "bool", dict: "table", list: "list"}
 
 
 def test_this_machine_is_known_by_name_and_by_address() -> None:
-    assert [host for host in HOSTS if is_loopback(host)] == HOSTS[:5]
+    assert [is_loopback(host) for host in HOSTS] == [True] * 5 + [False] * 4
 
 
 HOSTS = ["localhost", "shop.localhost", "127.0.0.1", "127.1.2.3", "::1", "localhost.example", "10.0.0.1", "::2", "x"]
