@@ -65,7 +65,7 @@ def check_events(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
                 fired.setdefault(timer.event, []).append((timer.where, "TIMER_EVENT_UNHANDLED", what))
     for event, uses in fired.items():
         where, code, what = min(uses, key=lambda use: (use[0].file, use[0].line))
-        message = f'{what}: no transition has the event "{event}"{nearest(event, graph.handled)}'
+        message = f'{what}: no transition has the event "{event}"{nearest(event, sorted(graph.handled))}'
         yield Problem(where, code, message)
 
 
