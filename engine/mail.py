@@ -89,7 +89,7 @@ class Renderer:
             subject, _, text = templates.get_template(f"{effect.name}.{chosen}.txt").render(context).partition("\n")
             html = templates.get_template(f"{effect.name}.{chosen}.html").render(context)
         return Message(
-            message_id=f"{key}@{self.sender.rpartition('@')[2]}",
+            message_id=f"{key}@{self.sender.rpartition('@')[2].rstrip('>')}",
             sender=self.sender,
             to=(address.email,),
             subject=subject.removeprefix("Subject:").strip(),

@@ -74,7 +74,7 @@ class NoticeEmail:
             text = _templates.get_template("notice.ja.txt").render(context)
             html = _templates.get_template("notice.ja.html").render(context)
         return Message(
-            message_id=f"{key}@{recipient.sender.rpartition('@')[2]}",
+            message_id=f"{key}@{recipient.sender.rpartition('@')[2].rstrip('>')}",
             sender=recipient.sender,
             to=(recipient.address,),
             subject=subject,

@@ -6,14 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
 
-from engine.definition import NOBODY
+from engine.definition import NOBODY, Address, Recipient, SiteAddress
 from engine.delivery import Failed, Message
 from engine.errors import NobodyLeft
-from engine.mail import NoRecipient
+from engine.mail import NoRecipient, Renderer
 from engine.mime import Mime, compose
 from tests.reviews import AUTHOR, REVIEW, Office, Paper, open_office
 
@@ -158,3 +159,78 @@ def test_a_preview_shows_an_ellipsis_for_the_token(sqlite_office: Office) -> Non
     (mail,) = sqlite_office.engine.preview(number, "resend", AUTHOR).mails
     assert mail.text == "https://example.jp/r/…\n"
     assert 'href="https://example.jp/r/…"' in mail.html
+
+
+def sent_to(office: Office, folder: Path, **changed: Any) -> Message:
+    """The invitation to review, with parts of the effect, the recipients or the renderer changed."""
+    (folder / "mail").mkdir(exist_ok=True)
+    for language in ("ja", "en"):
+        for suffix in ("txt", "html"):
+            source = "Subject:  Hello {{ site.name }} {{ figures.n }} \n\n\n{{ url }}\n{{ paper.title }}\n"
+            (folder / "mail" / f"invitation.{language}.{suffix}").write_text(source)
+    number = office.engine.find("review", "paper:a")[0]
+    recipients = {**REVIEW.recipients, **changed.pop("recipients", {})}
+    workflow = replace(REVIEW, folder=folder, recipients=recipients, link=changed.pop("link_path", REVIEW.link))
+    effect = replace(REVIEW.effects["invitation"], **changed)
+    site = {"name": "the office", "staff": "staff@example.jp"}
+    renderer = Renderer(
+        base_url="https://example.jp//", sender="The office <office@b.jp>", site=site, link=lambda found, role: role
+    )
+    with office.engine.store.reading() as unit:
+        _, found = office.engine.sight(unit, number)
+        return renderer.message(workflow, effect, found, unit, {"n": 7}, key="1.1.0.abc")
+
+
+def to(answer: Any) -> Recipient:
+    return Recipient(lambda attempt: "en", lambda instance, records: answer)
+
+
+def test_the_whole_of_a_mail(sqlite_office: Office, tmp_path: Path) -> None:
+    sqlite_office.submit("a")
+    body = "https://example.jp/r/holder\na\n"
+    assert sent_to(sqlite_office, tmp_path) == Message(
+        message_id="1.1.0.abc@b.jp",
+        sender="The office <office@b.jp>",
+        to=("author@example.jp",),
+        subject="Hello the office 7",
+        text=body,
+        html=f"Subject:  Hello the office 7 \n\n\n{body}",
+        language="en",
+        cc=(),
+    )
+
+
+def test_a_mail_carries_the_link_of_its_role(sqlite_office: Office, tmp_path: Path) -> None:
+    sqlite_office.submit("a")
+    assert "/r/stop\n" in sent_to(sqlite_office, tmp_path, link="stop").text
+    assert "/r/holder\n" in sent_to(sqlite_office, tmp_path, link="").text
+    with pytest.raises(UndefinedError, match="url"):
+        sent_to(sqlite_office, tmp_path, link_path="")
+
+
+def test_the_site_has_addresses_of_its_own(sqlite_office: Office, tmp_path: Path) -> None:
+    sqlite_office.submit("a")
+    mail = sent_to(sqlite_office, tmp_path, recipients={"reviewer": to(SiteAddress("staff"))})
+    assert (mail.to, mail.language) == (("staff@example.jp",), "ja")
+    mail = sent_to(sqlite_office, tmp_path, recipients={"reviewer": to(SiteAddress("staff", "en"))})
+    assert (mail.to, mail.language) == (("staff@example.jp",), "en")
+
+
+def test_a_copy_goes_to_another_address_and_never_holds_the_mail_back(sqlite_office: Office, tmp_path: Path) -> None:
+    sqlite_office.submit("a")
+    for answer, copied in (
+        (Address("boss@example.jp"), ("boss@example.jp",)),
+        (SiteAddress("staff"), ("staff@example.jp",)),
+        (Address("author@example.jp"), ()),
+        (NOBODY, ()),
+        (None, ()),
+    ):
+        mail = sent_to(sqlite_office, tmp_path, cc="boss", recipients={"boss": to(answer)})
+        assert (mail.to, mail.cc, mail.language) == (("author@example.jp",), copied, "en")
+
+
+def test_a_mail_to_nobody_says_whose_address_is_missing(sqlite_office: Office, tmp_path: Path) -> None:
+    sqlite_office.submit("a")
+    with pytest.raises(NoRecipient) as raised:
+        sent_to(sqlite_office, tmp_path, recipients={"reviewer": to(None)})
+    assert str(raised.value) == "There is no address for 'reviewer' of paper:a any more."
