@@ -119,3 +119,77 @@ def test_a_calendar_without_working_days_says_so() -> None:
     closed = frozenset(date(2026, 1, 1) + timedelta(days=n) for n in range(800))
     with pytest.raises(ConfigurationError, match="no working day within a year from 2026-11-22"):
         BusinessCalendar(closed=closed).first_working_day(date(2026, 11, 22))
+
+
+def test_settings_that_are_left_out_are_those_of_a_japanese_company() -> None:
+    assert (
+        BusinessCalendar.from_settings({}, TOKYO)
+        == CALENDAR
+        == BusinessCalendar(ZoneInfo("Asia/Tokyo"), "JP", frozenset(), time(9, 0), time(17, 30))
+    )
+    given = {"country": "DE", "holidays": ["2026-12-30"], "opens": "08:15", "closes": "16:45"}
+    zone = ZoneInfo("Europe/Berlin")
+    assert BusinessCalendar.from_settings(given, zone) == BusinessCalendar(
+        zone, "DE", frozenset({date(2026, 12, 30)}), time(8, 15), time(16, 45)
+    )
+
+
+def test_a_company_opens_before_it_closes() -> None:
+    BusinessCalendar(opens=time(9, 0), closes=time(9, 1))
+    with pytest.raises(ConfigurationError, match=r"opens \(09:00\) must be before closes \(09:00\)"):
+        BusinessCalendar(opens=time(9, 0), closes=time(9, 0))
+
+
+def test_a_country_without_holidays_of_banks_has_its_public_ones() -> None:
+    calendar = BusinessCalendar(ZoneInfo("Europe/Paris"), "FR")
+    assert [calendar.is_working_day(date(2026, 7, day)) for day in (13, 14)] == [True, False]
+
+
+@pytest.mark.parametrize(("days", "fits"), [(365, True), (366, False)])
+def test_a_company_that_is_closed_for_a_year_on_end_is_a_mistake(days: int, fits: bool) -> None:
+    first = date(2026, 4, 1)  # a Wednesday; the day behind a closure of 365 days is a Thursday
+    closed = {first + timedelta(days=n) for n in range(days)}
+    calendar = BusinessCalendar(closed=frozenset({date(2025, 1, 6), *closed}))
+    if fits:
+        calendar.check_closures()
+        assert calendar.first_working_day(first) == date(2027, 4, 1)
+        return
+    with pytest.raises(ConfigurationError) as raised:
+        calendar.check_closures()
+    assert str(raised.value) == "[calendar]: no working day within a year from 2026-04-01"
+
+
+def test_settings_that_close_a_company_for_ever_are_named() -> None:
+    every_day = [date(2026, 1, 1) + timedelta(days=n) for n in range(800)]
+    with pytest.raises(ConfigurationError, match="no working day within a year from 2026-01-01"):
+        BusinessCalendar.from_settings({"holidays": every_day}, TOKYO)
+
+
+def test_the_next_opening_is_today_before_it_opens_and_later_after_it_closed() -> None:
+    opening = CALENDAR.next_opening
+    assert opening(tokyo("2026-11-24 08:59")) == tokyo("2026-11-24 09:00")
+    assert opening(tokyo("2026-11-24 09:00")) == tokyo("2026-11-24 09:00")
+    assert opening(tokyo("2026-11-24 17:29:59")) == tokyo("2026-11-24 17:29:59")
+    assert opening(tokyo("2026-11-24 17:30")) == tokyo("2026-11-25 09:00")
+    assert opening(tokyo("2026-11-23 10:00")) == tokyo("2026-11-24 09:00")
+    assert {moment.tzinfo for moment in (opening(tokyo("2026-11-24 10:00")), opening(tokyo("2026-11-24 07:00")))} == {
+        UTC
+    }
+
+
+def test_working_days_count_from_the_day_that_counts() -> None:
+    after = CALENDAR.after_working_days
+    assert after(tokyo("2026-11-24 17:29"), 0) == tokyo("2026-11-24 17:30")
+    assert after(tokyo("2026-11-24 17:30"), 0) == tokyo("2026-11-25 17:30")
+    assert after(tokyo("2026-11-24 17:30"), 1) == tokyo("2026-11-26 17:30")
+    assert after(tokyo("2026-11-21 17:29"), 1) == tokyo("2026-11-25 17:30")
+    assert after(tokyo("2026-11-24 10:00"), 1).tzinfo is UTC
+
+
+def test_opening_hours_go_on_the_next_morning() -> None:
+    after = CALENDAR.after_opening_hours
+    assert after(tokyo("2026-11-24 10:00"), timedelta(0)) == tokyo("2026-11-24 10:00")
+    assert after(tokyo("2026-11-24 07:00"), timedelta(hours=1)) == tokyo("2026-11-24 10:00")
+    assert after(tokyo("2026-11-24 16:30"), timedelta(hours=1)) == tokyo("2026-11-24 17:30")
+    assert after(tokyo("2026-11-24 16:30"), timedelta(hours=1, minutes=1)) == tokyo("2026-11-25 09:01")
+    assert after(tokyo("2026-11-20 17:00"), timedelta(hours=9.5)) == tokyo("2026-11-25 09:30")

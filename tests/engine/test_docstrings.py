@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,3 +26,37 @@ def test_a_module_says_the_first_line_of_its_docstring_loaded_or_not(
     assert [description(name) for name in ("loud", "shy.inner")] == ["A loud one.", "An inner one."]
     assert [description(name) for name in ("shy", "broken", "silent", "nowhere", "shy.nowhere")] == [""] * 5
     assert not {"loud", "shy", "broken"} & set(sys.modules)
+
+
+def test_a_module_that_is_loaded_is_asked_itself_and_one_in_several_files_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outer" / "middle").mkdir(parents=True)
+    (tmp_path / "outer" / "__init__.py").write_text('"""The outer one."""\n')
+    (tmp_path / "outer" / "middle" / "__init__.py").write_text('"""\nThe middle one.\nMore.\n"""\n')
+    (tmp_path / "outer" / "middle" / "inner.py").write_text('"""  The inner one.  """\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    names = ("outer", "outer.middle", "outer.middle.inner", "outer.inner", "")
+    assert [description(name) for name in names] == [
+        "The outer one.",
+        "The middle one.",
+        "The inner one.",
+        "",
+        "",
+    ]
+    loaded = ModuleType("outer")
+    loaded.__doc__ = "\n Loaded and changed.\nMore."
+    monkeypatch.setitem(sys.modules, "outer", loaded)
+    assert description("outer") == "Loaded and changed."
+    loaded.__doc__ = None
+    assert description("outer") == ""
+    assert description("itertools") == (sys.modules["itertools"].__doc__ or "").split("\n")[0]
+
+
+def test_a_finder_that_finds_nothing_or_cannot_look_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "found.py").write_text('"""It is found."""\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [object(), *sys.meta_path])
+    assert description("found") == "It is found."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock, Thread
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from engine.definition import Instance
 from engine.delivery import Deferred
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, UnknownInstance
 from engine.incidents import incidents, retry
-from engine.observe import DUE, Tried, forget_traces, keep_trace, trace_of
+from engine.observe import DUE, Both, Tried, forget_traces, keep_trace, trace_of
 from engine.outcomes import Claim, Committed
 from engine.store import Unit
 from tests.reviews import AUTHOR, OPERATOR, REVIEWER, VISITOR, Office, Verdict
@@ -187,3 +188,65 @@ def test_nothing_is_kept_where_nobody_watches(office: Office) -> None:
     assert office.engine.observer is None
     office.invited()
     assert office.sql("SELECT 1 FROM trace") == []
+
+
+class Around:
+    """Writes down in which order it hears of what happens, into a list that it may share."""
+
+    def __init__(self, name: str, heard: list[tuple[object, ...]]) -> None:
+        self.name = name
+        self.heard = heard
+
+    @contextmanager
+    def _around(self, *what: object) -> Iterator[None]:
+        self.heard.append((self.name, "begin", *what))
+        yield
+        self.heard.append((self.name, "end", *what))
+
+    def watching(self, event: str, committed: Committed, workflow: str = "") -> AbstractContextManager[object]:
+        return self._around(event, committed, workflow)
+
+    def committed(self, committed: Committed) -> None:
+        self.heard.append((self.name, committed))
+
+    def effects_put(self, unit: Unit, found: Instance) -> None:
+        self.heard.append((self.name, unit, found))
+
+    def delivering(self, tried: Tried) -> AbstractContextManager[object]:
+        return self._around(tried)
+
+
+def test_of_two_observers_the_first_stands_around_the_second() -> None:
+    heard: list[tuple[object, ...]] = []
+    both = Both(Around("one", heard), Around("two", heard))
+    step: Any = object()
+    with both.watching("go", step, "review"):
+        heard.append(("work",))
+    assert heard == [
+        ("one", "begin", "go", step, "review"),
+        ("two", "begin", "go", step, "review"),
+        ("work",),
+        ("two", "end", "go", step, "review"),
+        ("one", "end", "go", step, "review"),
+    ]
+    heard.clear()
+    with both.watching("go", step):
+        pass
+    assert heard[0] == ("one", "begin", "go", step, "")
+    heard.clear()
+    tried = Tried(step)
+    assert (tried.effect, tried.outcome, tried.paused) == (None, None, False)
+    with both.delivering(tried):
+        heard.append(("work",))
+    assert heard == [
+        ("one", "begin", tried),
+        ("two", "begin", tried),
+        ("work",),
+        ("two", "end", tried),
+        ("one", "end", tried),
+    ]
+    heard.clear()
+    both.committed(step)
+    both.effects_put(step, step)
+    assert heard == [("one", step), ("two", step), ("one", step, step), ("two", step, step)]
+    assert DUE == "due"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.definition import OPERATOR, Actor, Attempt, Permission
+from engine.definition import OPERATOR, Actor, Attempt, Instance, Permission
 from engine.errors import Forbidden, RuleError
 from engine.operators import nowhere, operators_of, require_operator
 from engine.runtime import Engine
@@ -58,3 +58,32 @@ def test_a_permission_of_operators_that_answers_no_bool_lets_nobody_in(
         RuleError, match=r"holds \(written at .*test_operators\.py:\d+\): the permission 'loose' answered"
     ):
         may(engine, 1, BOSS)
+
+
+def test_what_an_operator_is_asked_about_where_it_is_no_instance() -> None:
+    assert nowhere("review", 2) == Instance(0, "review", 2, "", "", 0, 0, b"")
+    assert nowhere() == Instance(0, "", 0, "", "", 0, 0, b"")
+
+
+def test_a_permission_of_operators_sees_who_what_and_where(sqlite_url: str, clock: Clock) -> None:
+    seen: list[Attempt] = []
+
+    def holds(attempt: Attempt) -> bool:
+        seen.append(attempt)
+        return True
+
+    site = object()
+    engine = Engine(
+        open_database(sqlite_url),
+        (REVIEW,),
+        secret=SECRET,
+        clock=clock,
+        operators=Permission("seeing", _("The chief"), holds),
+        site=site,
+    )
+    found, now = nowhere("review", 1), engine.store.now()
+    with engine.store.begin() as unit:
+        require_operator(engine, unit, found, BOSS, "migrate", now)
+    (one,) = seen
+    assert (one.instance, one.event, one.actor, one.data, one.now, one.at) == (found, "migrate", BOSS, None, now, now)
+    assert (one.records, one.site) == (unit, site)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from engine.configuration import Place, Problem
 from engine.delivery import Accepted
-from engine.errors import PluginError
+from engine.errors import PluginError, SettingsError
 from engine.hookspecs import hookimpl
-from engine.plugins import Plugins, SiteFacts, _origin, load
+from engine.plugins import Failure, Listed, Plugins, SiteFacts, _Found, _origin, _reason, _without_secrets, load
 
 SITE = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 
@@ -104,3 +105,127 @@ def test_a_hook_that_does_not_register_or_is_not_there_is_an_error() -> None:
 
 def test_an_entry_point_without_a_distribution_is_of_an_unknown_one() -> None:
     assert _origin(EntryPoint("our_own", "nowhere:Plugin", "tetsuzuki.plugins")) == ("unknown", "unknown")
+
+
+def raised(error: BaseException) -> BaseException:
+    try:
+        raise error
+    except BaseException as caught:
+        return caught
+
+
+def test_a_reason_is_one_line_with_the_place_that_raised_it() -> None:
+    line = raised.__code__.co_firstlineno + 2
+    assert _reason(raised(ValueError("a\n  b"))) == f"ValueError: a b ({__file__}:{line})"
+    assert _reason(raised(ValueError())) == f"ValueError ({__file__}:{line})"
+    assert _reason(ValueError("never raised")) == "ValueError: never raised"
+    assert _reason(ValueError()) == "ValueError"
+    assert _reason(raised(PluginError("one of\n ours"))) == "one of ours"
+    problems = [Problem(Place("a.toml", key), ": it is wrong") for key in ("one", "two")]
+    assert _reason(raised(SettingsError(problems))) == "one: it is wrong; two: it is wrong"
+
+
+def test_the_longest_secret_is_taken_out_first() -> None:
+    one = _Found("owl", "owl", "dist", "1", Handler, secrets=("abc", "abcdef"))
+    assert _without_secrets(one, "abcdef, abc and ab") == "…, … and ab"
+    assert (one.enabled, one.order, one.hooks) == (True, 100, ())
+
+
+def test_a_failure_names_the_distribution_where_it_is_known() -> None:
+    assert str(Failure("owl", "it is late", "birds", "1.2")) == "plugin owl (birds 1.2): it is late"
+    assert (Failure("owl", "it is late").distribution, Failure("owl", "it is late").version) == ("", "")
+    assert (Listed("owl", "birds", "1.2", "An owl.", "enabled").reason, SITE.products) == ("", {})
+
+
+def test_an_object_that_the_site_gives_is_listed_as_its() -> None:
+    plugins = with_(our_one=plugin({"one": Handler()}))
+    (ours,) = [one for one in plugins.listed if one.name == "our_one"]
+    assert ours == Listed(
+        "our_one",
+        "given by the site",
+        "-",
+        (__doc__ or "").split("\n")[0],
+        "enabled",
+        "",
+        ("register_effect_handlers", "register_mailers"),
+        {"register_mailers": ("one",)},
+    )
+
+
+def test_several_faults_of_a_plugin_are_one_reason_and_its_state_is_failed() -> None:
+    plugins = with_(our_wrong=plugin([], {"mail": Handler(), "x": 5, "good": Handler()}))
+    (ours,) = [one for one in plugins.listed if one.name == "our_wrong"]
+    assert (ours.state, ours.adds) == ("failed", {"register_effect_handlers": ("good",)})
+    assert ours.reason == (
+        "register_effect_handlers claims 'mail', which is reserved; register_effect_handlers returned int for 'x'; it "
+        "takes an object with deliver(); register_mailers must return a mapping by name, not list"
+    )
+
+
+def test_what_raises_while_it_is_looked_at_fails_its_plugin() -> None:
+    class Shy(dict[str, Any]):
+        def items(self) -> Any:
+            raise SystemExit("no")
+
+    plugins = with_(our_shy=plugin(Shy()), our_sound=plugin({"sound": Handler()}))
+    assert "sound" in plugins.mailers()
+    assert reasons(plugins)["our_shy"].startswith("register_mailers returned what raised SystemExit: no (")
+
+
+def test_every_hook_is_asked_once_at_the_start_in_alphabetical_order() -> None:
+    asked.clear()
+    plugins = with_(our_one=plugin({"one": Handler()}))
+    assert asked == ["mailers"]
+    assert plugins.register_all() == ()
+    plugins.mailers()
+    assert asked == ["mailers"]
+    assert plugins.problems == ()
+
+
+def test_settings_of_no_plugin_are_a_problem_that_lists_what_there_is() -> None:
+    plugins = load({"zzz": {}, "our_on": {}}, SITE, extra=[("our_one", plugin())])
+    names = ", ".join(sorted(one.name for one in plugins.listed))
+    assert [str(problem) for problem in plugins.problems if "our" in str(problem)] == [
+        f"settings: plugins.zzz: there is no such plugin; installed are: {names}",
+        'settings: plugins.our_on: there is no such plugin; did you mean "our_one"?',
+    ]
+    assert [str(failure) for failure in plugins.failures if failure.plugin in ("zzz", "our_on")] == [
+        f"plugin zzz: unknown plugin; installed are: {names}",
+        'plugin our_on: unknown plugin; did you mean "our_one"?',
+    ]
+
+
+def test_a_name_that_is_claimed_twice_is_known_and_listed_once() -> None:
+    plugins = load({"our_one": {}}, SITE, extra=[("our_one", plugin()), ("our_one", plugin())])
+    assert plugins.problems == ()
+    assert [one.state for one in plugins.listed if one.name == "our_one"] == ["failed"]
+    assert reasons(plugins) == {
+        "our_one": "the name is claimed by given by the site - and given by the site -; none of them is loaded"
+    }
+
+
+def test_a_plugin_that_is_switched_off_is_asked_nothing_and_may_be_meant() -> None:
+    asked.clear()
+    plugins = load({"our_one": {"enabled": False}}, SITE, extra=[("our_one", plugin({"one": Handler()}))])
+    (ours,) = [one for one in plugins.listed if one.name == "our_one"]
+    assert (ours.state, ours.hooks, ours.adds, asked) == ("disabled", (), {}, [])
+    assert "our_one" in plugins.offers("register_mailers")
+    on = load({"our_one": {"enabled": True}}, SITE, extra=[("our_one", plugin({"one": Handler()}, {}))])
+    offered = on.offers("register_mailers")
+    assert "one" in offered
+    assert "our_one" not in offered
+    assert "our_one" in on.offers("register_effect_handlers")
+
+
+def test_migrations_of_plugins_are_their_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+
+    made: Any = plugin()
+
+    @hookimpl
+    def register_migrations(self: Any) -> dict[str, Path]:
+        return {"own": folder}
+
+    made.register_migrations = register_migrations
+    assert folder in with_(our_one=made).migrations()

@@ -11,7 +11,7 @@ import pytest
 from markupsafe import escape
 
 from engine import errors
-from engine.text import Catalogue, Moment, Text, _, catalogue, current_language, reading_in
+from engine.text import Catalogue, Moment, Text, _, as_html, catalogue, current_language, reading_in
 from web.current import _written_time
 
 PO = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\n'
@@ -112,3 +112,66 @@ def test_a_text_of_a_page_is_translated_and_escaped_once(tmp_path: Path) -> None
         "&lt;A&gt; &amp; B",
     ]
     assert found.html("a & b", "en") is found.html("a & b", "en")
+
+
+def test_an_area_may_have_a_catalogue_of_its_own_and_later_folders_win(tmp_path: Path) -> None:
+    for folder, files in (("first", {"en.po": "one", "area.en.po": "uno"}), ("second", {"b.en.po": "eins"})):
+        (tmp_path / folder).mkdir()
+        for number, (name, text) in enumerate(files.items()):
+            entries = f'msgid "一"\nmsgstr "{text}"\n\nmsgid "{folder}{number}"\nmsgstr "there"\n'
+            (tmp_path / folder / name).write_text(PO + entries)
+    (tmp_path / "second" / "ja.po").write_text(PO + 'msgid "one"\nmsgstr "一"\n')
+    (tmp_path / "second" / "fr.po").write_text(PO + 'msgid "one"\nmsgstr "un"\n')
+    found = Catalogue()
+    found.add(tmp_path / "first")
+    assert [found.find(text, "en") for text in ("first0", "first1", "second0")] == ["there", "there", None]
+    assert found.find("一", "en") == "one"
+    found.add(tmp_path / "second")
+    assert [found.find(text, "en") for text in ("first0", "first1", "second0")] == ["there"] * 3
+    assert found.find("一", "en") == "eins"
+    assert (found.find("one", "ja"), found.find("one", "fr")) == ("一", None)
+
+
+def test_a_folder_that_comes_later_changes_what_pages_show(tmp_path: Path) -> None:
+    found = Catalogue()
+    assert found.html("<a>", "en") == "&lt;a&gt;"
+    (tmp_path / "en.po").write_text(PO + 'msgid "<a>"\nmsgstr "<b>"\n')
+    found.add(tmp_path)
+    assert found.html("<a>", "en") == "&lt;b&gt;"
+    shown = found.html("<a>", "en")
+    found.add(tmp_path)  # which it has
+    assert found.html("<a>", "en") is shown
+
+
+def test_a_text_stands_in_a_page_as_its_reader_reads_it_with_what_fills_it_escaped() -> None:
+    plain = _("どなたでも")
+    assert (plain.__html__(), as_html("どなたでも")) == ("どなたでも", "どなたでも")
+    with reading_in("en"):
+        assert (plain.__html__(), as_html("どなたでも")) == ("Anybody", "Anybody")
+        assert plain.__html__() is catalogue.html("どなたでも", "en")
+    assert as_html("<b> %(name)s", name="<i>") == "&lt;b&gt; &lt;i&gt;"
+    assert as_html("100 %") == "100 %"
+    assert _("%(n)d %%", n=3).__html__() == "3 %"
+
+
+def test_a_text_is_filled_with_values_as_they_are() -> None:
+    assert _("%(n)03d %(what)s", n=7, what=[1]).render("en") == "007 [1]"
+    assert _("a", n=1).params == (("n", 1),)
+    assert _("a").params == ()
+
+
+def test_a_time_is_on_the_clocks_of_its_zone() -> None:
+    late = datetime(2026, 12, 31, 15, 4, tzinfo=UTC)
+    tokyo = Moment(late, ZoneInfo("Asia/Tokyo"))
+    assert [tokyo.render(language) for language in ("ja", "en")] == ["2027/01/01 00:04", "1 Jan 2027, 00:04"]
+    assert [Moment(late).render(language) for language in ("ja", "en")] == [
+        "2026/12/31 15:04 UTC",
+        "31 Dec 2026, 15:04 UTC",
+    ]
+
+
+def test_the_language_of_before_comes_back_also_after_an_error() -> None:
+    with reading_in("en"):
+        with pytest.raises(ValueError, match="x"), reading_in("ja"):
+            raise ValueError("x")
+        assert current_language() == "en"

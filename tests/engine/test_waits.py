@@ -339,3 +339,44 @@ def test_an_act_that_comes_after_the_wait_was_given_up_never_happens() -> None:
     assert codes(waiting(late)) == ["TIMER_NEVER_FIRES"]
     late = Wait(escalate=Escalate(BusinessDays(9), LETTER_UP), give_up=GiveUp(BusinessDays(2), to="lapsed"))
     assert codes(waiting(late)) == ["TIMER_NEVER_FIRES"]
+
+
+def test_an_act_of_a_wait_is_a_timer_and_a_transition_at_its_own_line() -> None:
+    note: Any = STAFF.holds
+    remind = Remind(timedelta(days=1), LETTER, event="nudge", writes=(note,))
+    escalate = Escalate(BusinessDays(2), (LETTER, LETTER_UP), event="raise")
+    give_up = GiveUp(timedelta(days=9), to="lapsed", event="drop")
+    assert list(Wait(remind, escalate, give_up).acts()) == [remind, escalate, give_up]
+    assert [
+        (timer, timer.where, way, way.where) for timer, way in Wait(remind, escalate, give_up).parts("in_review")
+    ] == [
+        (
+            Timer("nudge", timedelta(days=1)),
+            remind.where,
+            Transition("nudge", ("in_review",), "in_review", SYSTEM, effects=(LETTER,), writes=(note,)),
+            remind.where,
+        ),
+        (
+            Timer("raise", at=BusinessDays(2)),
+            escalate.where,
+            Transition("raise", ("in_review",), "in_review", SYSTEM, effects=(LETTER, LETTER_UP)),
+            escalate.where,
+        ),
+        (
+            Timer("drop", timedelta(days=9)),
+            give_up.where,
+            Transition("drop", ("in_review",), "lapsed", SYSTEM),
+            give_up.where,
+        ),
+    ]
+    assert (Remind(BusinessDays(1), ()).event, Remind(BusinessDays(1), ()).writes) == ("remind", ())
+    assert (Escalate(BusinessDays(1)).event, Escalate(BusinessDays(1)).effects) == ("escalate", ())
+    assert (GiveUp(BusinessDays(1), to="lapsed").event, GiveUp(BusinessDays(1), to="x").effects) == ("give_up", ())
+    assert (Wait().forever, list(Wait().acts())) == ("", [])
+
+
+def test_a_state_that_was_entered_at_closing_time_counts_for_that_day_and_a_moment_later_for_the_next() -> None:
+    moment = timedelta(microseconds=1)
+    assert due(BusinessDays(1), japan(7, 17, 30)) == japan(8, 17, 30)
+    assert due(BusinessDays(1), japan(7, 17, 30) + moment) == japan(9, 17, 30)
+    assert due(BusinessDays(0), japan(7, 17, 30)) == japan(7, 17, 30)

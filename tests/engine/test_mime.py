@@ -1,0 +1,145 @@
+"""What a mail server gets: the headers, the parts and the envelope of a mail, and what is refused with which words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+
+from engine.delivery import Failed, Message
+from engine.mime import Mime, compose, is_mailbox
+
+NOON = datetime(2026, 4, 1, 12, 0, tzinfo=timezone(timedelta(hours=9)))
+MAIL = Message(
+    message_id="1.1.0.abc@example.jp",
+    sender="見本 <office@example.jp>",
+    to=("Taro <taro@example.jp>", "jiro@example.jp", "taro@example.jp"),
+    subject="お知らせ\tです",
+    text="本文\n",
+    html="<p>本文</p>\n",
+    cc=("hanako@example.jp", "jiro@example.jp"),
+)
+
+
+def composed(message: Message) -> Mime:
+    made = compose(message, NOON)
+    assert isinstance(made, Mime)
+    return made
+
+
+def parsed(message: Message) -> EmailMessage:
+    found = message_from_bytes(composed(message).content, policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def refused(message: Message) -> str:
+    made = compose(message, NOON)
+    assert isinstance(made, Failed)
+    assert made.code == "unsendable"
+    return made.reason
+
+
+def test_a_mail_has_these_headers_and_no_others() -> None:
+    headers = dict(parsed(MAIL).items())
+    assert headers == {
+        "From": "見本 <office@example.jp>",
+        "To": "Taro <taro@example.jp>, jiro@example.jp, taro@example.jp",
+        "Cc": "hanako@example.jp, jiro@example.jp",
+        "Subject": "お知らせ です",
+        "Date": "Wed, 01 Apr 2026 12:00:00 +0900",
+        "Message-ID": "<1.1.0.abc@example.jp>",
+        "Auto-Submitted": "auto-generated",
+        "MIME-Version": "1.0",
+        "Content-Type": headers["Content-Type"],
+    }
+    assert "Cc" not in parsed(replace(MAIL, cc=()))
+
+
+def test_the_text_comes_before_the_html_both_in_base64() -> None:
+    mail = parsed(MAIL)
+    assert mail.get_content_type() == "multipart/alternative"
+    parts = [
+        (part.get_content_type(), part.get_content_charset(), part["Content-Transfer-Encoding"], part.get_content())
+        for part in mail.iter_parts()
+        if isinstance(part, EmailMessage)
+    ]
+    assert parts == [
+        ("text/plain", "utf-8", "base64", "本文\r\n"),
+        ("text/html", "utf-8", "base64", "<p>本文</p>\r\n"),
+    ]
+    plain = parsed(replace(MAIL, html=""))
+    assert (plain.get_content_type(), plain.get_content()) == ("text/plain", "本文\r\n")
+
+
+def test_the_envelope_names_each_recipient_once_those_from_to_first() -> None:
+    made = composed(MAIL)
+    assert made.sender == "office@example.jp"
+    assert made.primary == ("taro@example.jp", "jiro@example.jp")
+    assert made.recipients == ("taro@example.jp", "jiro@example.jp", "hanako@example.jp")
+    assert not made.utf8
+    assert b"\n" not in made.content.replace(b"\r\n", b"")
+
+
+@pytest.mark.parametrize("field", ["sender", "to", "cc"])
+def test_only_an_address_that_is_not_ascii_needs_smtputf8(field: str) -> None:
+    name = "見本@example.jp"
+    made = composed(replace(MAIL, **{field: name if field == "sender" else (name,)}))
+    assert made.utf8
+    assert name.encode() in made.content
+    assert composed(replace(MAIL, to=("見本 <taro@見本.jp>",))).recipients[0] == "taro@xn--8pvz87e.jp"
+
+
+def test_a_message_id_stands_in_angle_brackets_once_and_on_one_line() -> None:
+    for given in ("a@b.jp", "<a@b.jp>"):
+        assert b"\r\nMessage-ID: <a@b.jp>\r\n" in composed(replace(MAIL, message_id=given)).content
+    long = f"{'x' * 300}@b.jp"
+    assert f"\r\nMessage-ID: <{long}>\r\n".encode() in composed(replace(MAIL, message_id=long)).content
+    for wrong in ("", "a", "a b@c", "a@b@c", "a@見本.jp"):
+        assert refused(replace(MAIL, message_id=wrong)) == "Message-ID: expected id@host"
+
+
+def test_what_cannot_be_sent_is_said_with_its_header() -> None:
+    assert refused(replace(MAIL, to=())) == "To: there is no recipient"
+    control = "contains a line break or another control character"
+    for end in ("\n", "\r", "\0", "\x85", "\u2028", "\u2029", "\udfff"):
+        assert refused(replace(MAIL, subject=f"a{end}b")) == f"Subject: {control}"
+        assert refused(replace(MAIL, message_id=f"a@b{end}")) == f"Message-ID: {control}"
+        assert refused(replace(MAIL, sender=f"a{end}@b.jp")) == f"From: {control}"
+        assert refused(replace(MAIL, to=(f"a{end}@b.jp",))) == f"To: {control}"
+        assert refused(replace(MAIL, cc=(f"a{end}@b.jp",))) == f"Cc: {control}"
+    assert refused(replace(MAIL, text="\ud800")) == "the text contains a character that UTF-8 cannot encode"
+    assert refused(replace(MAIL, html="\ud800")) == "the HTML contains a character that UTF-8 cannot encode"
+    assert refused(replace(MAIL, to=("nobody",))) == "To: 'nobody' is not a mail address"
+    assert refused(replace(MAIL, to=("a@b@c.jp",))) == "To: 'a@b@c.jp' is not a mail address"
+    assert refused(replace(MAIL, to=("a <b@c.jp> d",))) == "To: 'a <b@c.jp> d' is not a mail address"
+    assert refused(replace(MAIL, to=("a@b_-.jp",))) == "To: 'a@b_-.jp' has no valid domain"
+    assert refused(replace(MAIL, to=(f"a@{'x' * 64}.jp",))) == f"To: 'a@{'x' * 64}.jp' has no valid domain"
+
+
+def test_a_mailbox_is_an_address_or_a_name_and_an_address() -> None:
+    for sound in (
+        "a@b.jp",
+        " a@b.jp ",
+        "A B <a@b.jp>",
+        '"A \\"B\\"" <a@b.jp>',
+        "a@[192.0.2.1]",
+        "a@[IPv6:2001:db8::1]",
+    ):
+        assert is_mailbox(sound) is True
+    for wrong in ("", "a", "@b.jp", "a@", "a b@c.jp", "<a@b.jp", "a@b..jp", "a@-b.jp", "a@[x]"):
+        assert is_mailbox(wrong) is False
+
+
+def test_a_quoted_name_is_read_without_its_quotes() -> None:
+    address = parsed(replace(MAIL, to=('"Yamada, \\"Taro\\"" <taro@example.jp>',)))["To"].addresses[0]
+    assert (address.display_name, address.addr_spec) == ('Yamada, "Taro"', "taro@example.jp")
+
+
+def test_the_date_of_a_mail_in_utc_says_so() -> None:
+    made = compose(MAIL, datetime(2026, 4, 1, 3, 0, tzinfo=UTC))
+    assert isinstance(made, Mime)
+    assert b"\r\nDate: Wed, 01 Apr 2026 03:00:00 +0000\r\n" in made.content
