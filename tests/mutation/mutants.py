@@ -5,7 +5,7 @@ condition that always holds or never, another number, nothing returned. It is wr
 node; the rest of the file stays as it is.
 
 Left out is what no test can see: docstrings, annotations and what else is there for types alone, log lines, the words
-of errors, asserts; and what f-strings hold, of which Python 3.11 does not know the place.
+of errors, asserts and the `strict` of `zip`; and what f-strings hold, of which Python 3.11 does not know the place.
 """
 
 from __future__ import annotations
@@ -247,7 +247,10 @@ class _Finder(ast.NodeVisitor):
         if isinstance(node.func, ast.Name) and node.func.id in _SWAPPED:
             other = _SWAPPED[node.func.id]
             self._mutate(node.func, other, f"{node.func.id} to {other}")
-        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "zip":
+            self._visit_all(node.args)  # `strict` states what was proved, like an assert
+        else:
+            self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
         value = node.value

@@ -52,6 +52,9 @@ def changes(source: str) -> list[str]:
         ("A | B", []),
         ("TypeVar('done')", []),
         ("log.error(1)", []),
+        ("zip(a, b, strict=True)", []),
+        ("zip(a, b + c)", ["Add to Sub: (b - c)"]),
+        ("call(strict=True)", ["True to False: False"]),
     ],
 )
 def test_each_kind_of_expression_changes_as_it_should(source: str, expected: list[str]) -> None:
