@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from engine.configuration import Place, Problem
+from engine.definition import Secret
 from engine.delivery import Accepted
-from engine.errors import PluginError, SettingsError
+from engine.errors import ConfigurationError, PluginError, SettingsError
 from engine.hookspecs import hookimpl
 from engine.plugins import Failure, Listed, Plugins, SiteFacts, _Found, _origin, _reason, _without_secrets, load
 
@@ -229,3 +230,159 @@ def test_migrations_of_plugins_are_their_folders(tmp_path: Path) -> None:
 
     made.register_migrations = register_migrations
     assert folder in with_(our_one=made).migrations()
+
+
+def loaded(settings: Any, made: Any, **more: Any) -> Plugins:
+    """The installed plugins and `our_one`, with these settings."""
+    return load(settings, SITE, extra=[("our_one", made)], **more)
+
+
+def with_speed(init: Any = None) -> Any:
+    """A plugin with a key that must be there, which does `init` while it is made."""
+
+    class Made:
+        @dataclass(frozen=True)
+        class Config:
+            speed: int
+            key: Secret | None = None
+
+        def __init__(self, config: Config, site: SiteFacts) -> None:
+            if init is not None:
+                init(config)
+
+        @hookimpl
+        def register_mailers(self) -> Any:
+            return {}
+
+    return Made
+
+
+def test_what_the_operator_wrote_wrong_is_a_problem_and_nothing_else_is() -> None:
+    missing = "plugins.our_one.speed is missing: expected a whole number"
+    bare = loaded({}, with_speed())
+    assert (bare.problems, reasons(bare)) == ((), {"our_one": f"not configured: {missing}"})
+    wrong = loaded({"our_one": {"sped": 3}}, with_speed())
+    said = 'plugins.our_one.sped: there is no such key; did you mean "speed"?'
+    assert [str(problem) for problem in wrong.problems] == [f"settings: {said}", f"settings: {missing}"]
+    assert reasons(wrong) == {"our_one": f"{said}; {missing}"}
+    moved = {"plugins.our_one.speed": Place("the environment", "SPEED")}
+    place = Place("a.toml", "plugins")
+    elsewhere = loaded({"our_one": {"speed": "x"}}, with_speed(), place=place, moved=moved)
+    assert [str(problem) for problem in elsewhere.problems] == ['the environment: SPEED = "x": expected a whole number']
+
+    def refuse(config: Any) -> None:
+        raise ConfigurationError(f"too fast with {config.key!s}")
+
+    def fall(config: Any) -> None:
+        raise ValueError("it fell")
+
+    settings = {"our_one": {"speed": 9, "key": {"env": "KEY"}}}
+    refused = loaded(settings, with_speed(refuse), environ={"KEY": "s3cr3t"})
+    assert [str(problem) for problem in refused.problems] == ["settings: plugins.our_one: too fast with …"]
+    fallen = loaded(settings, with_speed(fall), environ={"KEY": "s3cr3t"})
+    assert fallen.problems == ()
+    assert reasons(fallen)["our_one"].startswith("ValueError: it fell (")
+    for enabled, shown in (("no", '"no"'), (1, "1")):
+        unclear = loaded({"our_one": {"enabled": enabled}}, plugin())
+        assert [str(problem) for problem in unclear.problems] == [
+            f"settings: plugins.our_one.enabled = {shown}: expected true or false"
+        ]
+    table = loaded({"our_one": 3}, plugin())
+    assert [str(problem) for problem in table.problems] == ["settings: plugins.our_one = 3: expected a table of keys"]
+
+
+def changed(**attributes: Any) -> Any:
+    """A plugin with other attributes of its class."""
+    made: Any = plugin()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_a_class_that_is_no_plugin_says_what_one_has() -> None:
+    class Thawed:
+        pass
+
+    def why(made: Any) -> str:
+        return reasons(loaded({}, made))["our_one"]
+
+    assert why(changed(Config=None)) == "class Made has no nested dataclass Config"
+    assert why(changed(Config=Thawed)) == "class Made has no nested dataclass Config"
+    assert why(changed(Config=SITE)) == "class Made has no nested dataclass Config"
+    assert why(changed(Config=dataclass(Thawed))) == "Made.Config must be frozen: @dataclass(frozen=True)"
+    assert why(changed(order=True)) == "Made.order must be an int, not true"
+    assert why(changed(order="1")) == 'Made.order must be an int, not "1"'
+    enabled: Any = dataclass(frozen=True)(type("Config", (), {"__annotations__": {"enabled": "bool"}, "enabled": True}))
+    assert why(changed(Config=enabled)) == "Config declares 'enabled', which belongs to the loader"
+
+
+def test_a_plugin_implements_hooks_that_there_are_as_they_are() -> None:
+    hooks = "register_effect_handlers, register_mailers, register_migrations"
+
+    def silent(self: Any) -> None: ...
+
+    @hookimpl
+    def owls(self: Any) -> None: ...
+
+    @hookimpl
+    def register_mailer(self: Any) -> None: ...
+
+    @hookimpl(wrapper=True)
+    def wrapped(self: Any) -> Any:
+        return (yield)
+
+    @hookimpl(hookwrapper=True)
+    def wrapped_of_old(self: Any) -> Any:
+        yield
+
+    def why(**attributes: Any) -> str:
+        return reasons(loaded({}, changed(**attributes)))["our_one"]
+
+    quiet = {"register_mailers": silent, "register_effect_handlers": silent}
+    assert why(**quiet) == f"implements no hook: is @hookimpl missing? Hooks are: {hooks}"
+    assert why(owls=owls) == f"unknown hook 'owls'; hooks are: {hooks}"
+    assert why(register_mailer=register_mailer) == (
+        "unknown hook 'register_mailer'; did you mean \"register_mailers\"?"
+    )
+    for wrapper in (wrapped, wrapped_of_old):
+        assert why(register_mailers=wrapper) == (
+            "register_mailers is a wrapper; a plugin may not change what another one answers"
+        )
+
+
+def test_a_broken_plugin_leaves_no_trace_in_those_that_come_after_it() -> None:
+    asked.clear()
+    made = [("our_a", plugin()), ("our_b", changed(register_zzz=hookimpl(lambda self: None))), ("our_c", plugin())]
+    plugins = load({}, SITE, extra=made)
+    assert list(reasons(plugins)) == ["our_b"]
+    assert [name for name, _answer in plugins.collect("register_mailers") if name.startswith("our")] == [
+        "our_a",
+        "our_c",
+    ]
+    ours = {one.name: one.state for one in plugins.listed if one.name.startswith("our")}
+    assert ours == {"our_a": "enabled", "our_b": "failed", "our_c": "enabled"}
+
+
+def test_plugins_are_asked_and_listed_by_their_order_and_then_by_name() -> None:
+    orders = {"our_d": 100, "our_a": 100, "our_z": 5, "our_b": 200}
+    made = [(name, changed(order=order)) for name, order in orders.items()]
+    plugins = load({"our_b": {"enabled": False}}, SITE, extra=made)
+    assert [name for name, _answer in plugins.collect("register_mailers") if name in orders] == [
+        "our_z",
+        "our_a",
+        "our_d",
+    ]
+    assert [one.name for one in plugins.listed if one.name in orders] == ["our_z", "our_a", "our_b", "our_d"]
+
+
+class Torn:
+    """An entry point of an installation that was half removed."""
+
+    @property
+    def dist(self) -> Any:
+        raise KeyError("Name")
+
+
+def test_an_entry_point_of_a_half_removed_installation_is_of_an_unknown_one() -> None:
+    torn: Any = Torn()
+    assert _origin(torn) == ("unknown", "unknown")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Message
+from engine.errors import SettingsError
 from engine.mime import compose
-from engine.testing import Clock, EffectHandlerContract, MailerContract, MemoryMailer
+from engine.plugins import SiteFacts
+from engine.testing import Clock, EffectHandlerContract, MailerContract, MemoryMailer, configured
 from tests.reviews import Letters
 
 
@@ -141,3 +145,30 @@ def test_a_mailer_or_handler_that_breaks_a_promise_does_not_hold_the_contract() 
     mailing.made.longest = 5
     with pytest.raises(AssertionError):
         mailing.test_what_it_says_of_its_slowness_is_a_duration()
+
+
+class Owl:
+    """A plugin of a table of settings."""
+
+    @dataclass(frozen=True)
+    class Config:
+        speed: int
+        name: str = "owl"
+
+    def __init__(self, config: Config, site: SiteFacts, *, perch: str = "") -> None:
+        self.config = config
+        self.site = site
+        self.perch = perch
+
+
+def test_a_plugin_is_made_as_the_site_makes_it() -> None:
+    site = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
+    owl = configured(Owl, {"speed": 3}, site, perch="oak")
+    assert (owl.config, owl.site, owl.perch) == (Owl.Config(3), site, "oak")
+    with pytest.raises(SettingsError) as raised:
+        configured(Owl, {"sped": 3, "name": {"env": "NAME"}}, site)
+    assert str(raised.value).splitlines() == [
+        'settings: sped: there is no such key; did you mean "speed"?',
+        "settings: name = a table: expected a text; only secrets are taken from the environment",
+        "settings: speed is missing: expected a whole number",
+    ]

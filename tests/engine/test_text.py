@@ -175,3 +175,13 @@ def test_the_language_of_before_comes_back_also_after_an_error() -> None:
         with pytest.raises(ValueError, match="x"), reading_in("ja"):
             raise ValueError("x")
         assert current_language() == "en"
+
+
+def test_texts_of_pages_are_kept_up_to_ten_thousand() -> None:
+    found = Catalogue()
+    first = found.html("0", "ja")
+    for number in range(1, 10_000):
+        found.html(str(number), "ja")
+    assert found.html("0", "ja") is first
+    found.html("one too many", "ja")
+    assert found.html("0", "ja") is not first
