@@ -5,7 +5,8 @@ condition that always holds or never, another number, nothing returned. It is wr
 node; the rest of the file stays as it is.
 
 Left out is what no test can see: docstrings, annotations and what else is there for types alone, log lines, the words
-of errors, asserts and the `strict` of `zip`; and what f-strings hold, of which Python 3.11 does not know the place.
+of errors, asserts and the `strict` of `zip`; None for the False of a module's own `-> bool`, which is asked yes or no
+(that it becomes True is tried); and what f-strings hold, of which Python 3.11 does not know the place.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ class _Finder(ast.NodeVisitor):
         self.path = path
         self.found: list[Mutant] = []
         self._depth = 0  # of functions
+        self._says_yes_or_no = False  # whether the function is one of the module's own that answers a bool
         self._lines = [0]
         for line in source.split(b"\n"):
             self._lines.append(self._lines[-1] + len(line) + 1)
@@ -128,9 +130,11 @@ class _Finder(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self._visit_all([*node.args.defaults, *node.args.kw_defaults])
+        around, self._says_yes_or_no = self._says_yes_or_no, node.name.startswith("_") and _is_bool(node.returns)
         self._depth += 1
         self._visit_all(node.body)
         self._depth -= 1
+        self._says_yes_or_no = around
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         if not any(isinstance(base, ast.Name) and base.id in ("Protocol", "TypedDict") for base in node.bases):
@@ -165,7 +169,8 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Return(self, node: ast.Return) -> None:
         if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
-            self._mutate(node, "return None", "nothing returned")
+            if not (self._says_yes_or_no and isinstance(node.value, ast.Constant) and node.value.value is False):
+                self._mutate(node, "return None", "nothing returned")
             self.visit(node.value)
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -260,6 +265,10 @@ class _Finder(ast.NodeVisitor):
             self._mutate(node, repr(value + 1), f"{value!r} to {value + 1!r}")
         elif isinstance(value, str) and _WORD.match(value):
             self._mutate(node, repr(f"{value}_x"), f"{value!r} to {value + '_x'!r}")
+
+
+def _is_bool(annotation: ast.expr | None) -> bool:
+    return isinstance(annotation, ast.Name) and annotation.id == "bool"
 
 
 def _is_log(call: ast.Call) -> bool:
