@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.check import Problem, check, check_all
+from engine.check import Problem, check, check_all, missing_indexes
 from engine.check.containers import check_containers, with_tuples
 from engine.check.graph import MOST_UNKNOWN, Graph
 from engine.check.names import listed, nearest
@@ -37,6 +37,7 @@ from engine.definition import (
     Workflow,
     link_holder,
 )
+from engine.store import open_database
 from engine.text import Text, _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait
 from tests.engine.test_check import APPLICANT, DAY, STAFF, address_is_free, link_is_fresh, mail_folder, minimal
@@ -770,6 +771,8 @@ def test_an_unknown_recipient_or_kind_is_one_problem_that_names_all_who_meet_it(
         'UNKNOWN_EFFECT_KIND nothing delivers effect "fly" of kind "pigeon"; known kinds are "mail", "parcel"; of this '
         'kind are also "sit", "eat"'
     ]
+    assert said(shutting(*pigeons[:2]))[0].endswith('; of this kind are also "sit"')
+    assert said(shutting(*mails[:2], **known))[0].endswith('; so do "b"')
     assert said(shutting(pigeons[0])) == [
         'UNKNOWN_EFFECT_KIND nothing delivers effect "fly" of kind "pigeon"; known kinds are "mail", "parcel"'
     ]
@@ -783,6 +786,8 @@ def test_a_loop_of_effects_is_told_with_its_events_and_where_it_comes_back() -> 
     assert said(sending(again, end)) == [
         f'EFFECT_LOOP effect "send" is made again by its own "done": "sent" leads back to "held" {text}'
     ]
+    note = Effect("parcel", "note")
+    assert said(sending(replace(again, effects=(note, send)), end)) == said(sending(again, end))
     two = (way("sent", "held", "asking", effects=(ask,)), way("asked", "asking", "held", effects=(send,)))
     workflow = sending(*two, end)
     workflow = replace(workflow, states=(*workflow.states, state("asking")))
@@ -898,6 +903,7 @@ def test_strict_asks_of_states_that_a_person_leaves_and_of_no_others() -> None:
         return [one.split()[0] for one in found]
 
     assert strictly() == ["ENDLESS_WAIT"]
+    assert strictly(ways=(way("end", "held", "closed"),)) == ["ENDLESS_WAIT"]
     assert strictly(Timer("end", DAY), ways=(way("end", "held", "closed"),)) == []
     assert strictly(Timer("end", DAY), ways=(way("end", "held", "held"),)) == ["ENDLESS_WAIT"]
     assert strictly(Timer("end", DAY), ways=(way("end", "held", "held", effects=(LETTER,)),)) == []
@@ -1071,7 +1077,7 @@ def test_a_link_is_good_wherever_it_was_carried_and_dead_behind_a_newer_one(tmp_
         kept = tuple(one for one in states if one.name in used)
         return [one.split()[0] for one in said(linked(tmp_path, *effects, ways=ways, states=kept))]
 
-    assert found(*far) == []
+    assert found(*far) == found(*far[::-1]) == []
     assert found(on, confirm) == []
     assert found(replace(on, renew_link=True), confirm) == ["LINK_NEVER_MAILED"]
     again = Resend("reuse", most=1)
@@ -1216,6 +1222,34 @@ def test_deadlines_that_begin_anew_behind_the_mail_are_told(tmp_path: Path) -> N
         "another link=…"
     ]
     assert [one for one in emailed() if one.startswith("RESEND")] == []
+
+
+# --- indexes ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_index_goes_by_its_columns_on_sqlite_whatever_its_name(sqlite_url: str) -> None:
+    db = open_database(sqlite_url)
+    db.execute_sql("CREATE TABLE paper (id INTEGER PRIMARY KEY, title TEXT, year INTEGER)")
+    workflow = minimal(transitions=(way("a", "open", "closed", ANYONE, conflicts=(TAKEN,)),))
+
+    def missing(*statements: str) -> list[str]:
+        for statement in statements:
+            db.execute_sql(statement)
+        return [problem.message for problem in missing_indexes(db, [workflow])]
+
+    absent = [
+        'the database has no unique index "paper_title_year" on "paper" (title, year), which a conflict of workflow '
+        '"minimal" declares; expected a migration that makes it'
+    ]
+    assert missing() == absent
+    assert missing("CREATE INDEX plain ON paper (title, year)") == absent
+    assert missing("CREATE UNIQUE INDEX other ON paper (year, title)") == absent
+    assert missing("CREATE UNIQUE INDEX own ON paper (title, year)") == []
+    key = Conflict("paper", ("id",), TAKEN.refusal)
+    by_key = minimal(transitions=(way("a", "open", "closed", ANYONE, conflicts=(key,)),))
+    assert missing_indexes(db, [by_key]) == []
+    assert missing_indexes(db, [minimal()]) == []
+    db.close()
 
 
 # --- definitions among each other -----------------------------------------------------------------------------------
