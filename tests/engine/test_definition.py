@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from engine.definition import (
     ALL_TIMERS,
@@ -65,6 +67,11 @@ def test_a_part_knows_the_line_on_which_it_was_written() -> None:
     assert changed.where == state.where
     assert state == State("open")  # written elsewhere, and the same
     assert "where" not in repr(state)
+    for kind, known in ((Start, ("open",)), (State, ("open",)), (Timer, ("go",)), (Effect, ("mail", "hello"))):
+        values = [*known, *(None for one in fields(kind) if one.default is not MISSING)]
+        made: Any = kind
+        with pytest.raises(TypeError, match="positional argument"):  # no value too many can become its place
+            made(*values[: len(fields(kind)) - 1], Location("a.py", 1))
     assert str(Location("a.py", 7)) == "a.py:7"
     assert str(Location("options", 0)) == "options"
 

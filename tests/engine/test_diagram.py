@@ -488,3 +488,15 @@ def test_without_the_program_the_module_draws_or_says_why_not(monkeypatch: pytes
     with pytest.raises(ConfigurationError) as missing:
         svg(account_creation())
     assert str(missing.value) == f"Drawing needs Graphviz: {install}"
+
+
+def test_a_picture_is_japanese_unless_somebody_asks_for_another_language(install: Install) -> None:
+    install(ECHO)
+    workflow = replace(account_creation(), title=_("どなたでも"))
+    in_japanese, in_english = dot(workflow, "ja"), dot(workflow, "en")
+    assert ("どなたでも (" in in_japanese, "Anybody (" in in_english) == (True, True)
+    assert dot(workflow) == in_japanese
+    assert svg(workflow) == f"-Tsvg|{in_japanese}"
+    assert png(workflow) == f"-Tpng|{in_japanese}".encode()
+    titled = replace(workflow, states=tuple(replace(state, title=_("どなたでも")) for state in workflow.states))
+    assert mermaid(titled) == mermaid(titled, "ja") != mermaid(titled, "en")

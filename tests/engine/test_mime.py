@@ -96,8 +96,10 @@ def test_only_an_address_that_is_not_ascii_needs_smtputf8(field: str) -> None:
 def test_a_message_id_stands_in_angle_brackets_once_and_on_one_line() -> None:
     for given in ("a@b.jp", "<a@b.jp>"):
         assert b"\r\nMessage-ID: <a@b.jp>\r\n" in composed(replace(MAIL, message_id=given)).content
-    long = f"{'x' * 300}@b.jp"
-    assert f"\r\nMessage-ID: <{long}>\r\n".encode() in composed(replace(MAIL, message_id=long)).content
+    for length, to in ((60, "a@b.jp"), (300, "a@b.jp"), (60, "見本@b.jp")):
+        long = f"{'x' * length}@b.jp"
+        made = composed(replace(MAIL, message_id=long, to=(to,)))
+        assert f"\r\nMessage-ID: <{long}>\r\n".encode() in made.content
     for wrong in ("", "a", "a b@c", "a@b@c", "a@見本.jp"):
         assert refused(replace(MAIL, message_id=wrong)) == "Message-ID: expected id@host"
 
