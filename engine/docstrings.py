@@ -17,7 +17,7 @@ def description(module: str) -> str:
 def _docstring_on_disk(module: str) -> str | None:
     # importlib.util.find_spec would import the parent packages, which may be the plugin itself.
     path: Any = None
-    spec = None
+    spec: Any = None
     name = ""
     try:
         for part in module.split("."):
@@ -27,7 +27,7 @@ def _docstring_on_disk(module: str) -> str | None:
             if spec is None:
                 return None
             path = spec.submodule_search_locations
-        loader: Any = spec.loader if spec is not None else None
+        loader = spec.loader
         source = loader.get_source(name) if hasattr(loader, "get_source") else None
         return ast.get_docstring(ast.parse(source)) if source else None
     except Exception:  # a broken file has no description; what is wrong with it is the failure's reason
