@@ -6,9 +6,9 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from engine.backlog import EFFECT_INCIDENTS, OUTBOX, TIMER_INCIDENTS, TIMERS, backlog
+from engine.backlog import EFFECT_INCIDENTS, OUTBOX, TIMER_INCIDENTS, TIMERS, Backlog, backlog
 from engine.delivery import Accepted, Deferred, Failed
-from engine.store import to_db
+from engine.store import NEVER, to_db
 from tests.reviews import AUTHOR, Office
 
 
@@ -75,3 +75,56 @@ def test_what_waits_is_told_apart(office: Office) -> None:
     office.clock.forward(hours=100)
     assert backlog(office.engine).timers_due >= 1
     assert backlog(office.engine).timer_lag > timedelta(hours=50)
+
+
+def test_every_kind_of_work_is_counted_once(sqlite_office: Office) -> None:
+    office, now = sqlite_office, sqlite_office.clock.now
+    states = {
+        "due": ("waiting", -90),
+        "oldest": ("waiting", -100),
+        "just due": ("waiting", 0),
+        "later": ("waiting", 1),
+        "leased": ("leased", 60),
+        "run out": ("leased", -30),
+        "paused": ("waiting", None),
+        "incident": ("incident", -500),
+        "done": ("done", -900),
+    }
+    for title, (state, seconds) in states.items():
+        number = office.submit(title)
+        due = NEVER if seconds is None else to_db(now + timedelta(seconds=seconds))
+        office.sql("UPDATE outbox SET state = ?, due_at = ? WHERE instance_id = ?", state, due, number)
+    behind = office.submit("behind")
+    office.clock.forward(seconds=1)
+    for number in (behind, office.submit("behind another")):
+        office.engine.fire(number, "resend", AUTHOR)
+        office.sql("UPDATE outbox SET state = 'incident' WHERE instance_id = ? AND seq = 1", number)
+        office.sql(f"UPDATE outbox SET due_at = '{to_db(now)}' WHERE instance_id = ? AND seq = 2", number)
+    office.clock.now = now
+    office.sql(f"UPDATE timer SET wake_at = '{NEVER}'")
+    far = to_db(now + timedelta(days=1))
+    assert backlog(office.engine) == Backlog(
+        timers_due=0,
+        timer_lag=timedelta(0),
+        outbox={"due": 4, "later": 1, "leased": 1, "blocked": 2, "paused": 1},
+        outbox_lag=timedelta(seconds=100),
+        effect_incidents=3,
+        timer_incidents=0,
+        pauses={"instance": 0, "workflow": 0, "channel": 0},
+    )
+    office.sql("DELETE FROM outbox WHERE state <> 'leased'")
+    office.sql("UPDATE outbox SET due_at = ?", far)
+    for number, seconds in ((1, -7), (2, 0), (3, 1)):
+        at = to_db(now + timedelta(seconds=seconds))
+        office.sql(
+            "UPDATE timer SET wake_at = ?, failures = ? WHERE instance_id = ? AND event = 'lapse'", at, 1, number
+        )
+    assert backlog(office.engine) == Backlog(
+        timers_due=2,
+        timer_lag=timedelta(seconds=7),
+        outbox={"due": 0, "later": 0, "leased": 2, "blocked": 0, "paused": 0},
+        outbox_lag=timedelta(0),
+        effect_incidents=0,
+        timer_incidents=3,
+        pauses={"instance": 0, "workflow": 0, "channel": 0},
+    )

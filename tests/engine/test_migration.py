@@ -8,8 +8,22 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ConfigurationError, InvalidMapping
-from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, carried, problems, read, ways
+from engine.definition import Location
+from engine.errors import ConfigurationError, InvalidMapping, UnknownWorkflow
+from engine.migration import (
+    ANEW,
+    CANCEL,
+    KEEP,
+    RECOMPUTE,
+    Cancel,
+    Choice,
+    Migration,
+    carried,
+    ensure,
+    problems,
+    read,
+    ways,
+)
 from tests.parcels import MAPPING, PARCEL, PARCEL_2
 
 LOADED = {("parcel", 1): PARCEL, ("parcel", 2): PARCEL_2}
@@ -153,3 +167,157 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_every_rule_has_a_word() -> None:
     assert [rule.value for rule in (KEEP, RECOMPUTE, ANEW, CANCEL)] == ["keep", "recompute", "anew", "cancel"]
+
+
+# -- the whole of what is told -----------------------------------------------------------------------------------------
+
+PLAIN = Migration("parcel", (1,), 2)
+OF_1 = "'labelled', 'lost', 'packed', 'sent', 'shelved'"
+OF_2 = "'boxed', 'checked', 'labelled', 'lost', 'sent'"
+
+
+def test_all_that_is_wrong_with_a_mapping_is_told_in_its_own_order() -> None:
+    mapping = Migration(
+        "parcel",
+        (1,),
+        2,
+        states={"packd": "boxd", "sent": Choice(("lost", "checked")), "packed": Choice(("nowhere", "boxed"))},
+        timers={
+            "laps": CANCEL,
+            "lapse": {"nowhere": KEEP, "checked": CANCEL, "boxed": KEEP},
+            "set_aside": {"boxed": CANCEL},
+            "report": CANCEL,
+        },
+        effects={"labl": Cancel("gone"), "hello": "hello", "label": "sticker"},
+    )
+    assert problems(mapping, LOADED) == [
+        f"state 'packd': version 1 has none of this name, only {OF_1}",
+        f"state 'packd' → 'boxd': version 2 has no state 'boxd', only {OF_2}",
+        "state 'sent' → 'checked': what has ended stays ended, and 'checked' is not final",
+        f"state 'packed' → 'nowhere': version 2 has no state 'nowhere', only {OF_2}",
+        "timer 'laps': version 2 has none of this name, only 'lapse', 'report'",
+        "timer 'lapse': version 2 has no state 'nowhere'",
+        "timer 'lapse': state 'checked' of version 2 has no such timer",
+        "timer 'set_aside': version 2 has none of this name, only 'lapse', 'report'",
+        "effect 'labl': version 1 has none of this name, only 'hello', 'label'",
+        "effect 'hello' → 'hello': version 2 has no effect 'hello', only 'sticker'",
+    ]
+
+
+def test_several_versions_are_named_together_and_what_one_of_them_has_is_there() -> None:
+    third = replace(PARCEL, version=3, states=(*PARCEL.states, replace(PARCEL.states[1], name="weighed")))
+    loaded = {**LOADED, ("parcel", 3): third}
+    mapping = Migration("parcel", (1, 3), 2, states={"weighed": "checked", "weigh": "boxed"}, effects={"x": "sticker"})
+    assert problems(mapping, loaded) == [
+        f"state 'weigh': versions 1, 3 has none of this name, only {OF_1}, 'weighed'",
+        "effect 'x': versions 1, 3 has none of this name, only 'hello', 'label'",
+    ]
+    assert str(mapping) == "parcel 1, 3 → 2"
+
+
+def test_a_state_in_which_instances_stand_may_be_led_on_though_no_definition_has_it() -> None:
+    mapping = replace(PLAIN, states={"limbo": "boxed"})
+    assert problems(mapping, LOADED, ("limbo",)) == []
+    assert len(problems(mapping, LOADED, ("elsewhere",))) == 1
+
+
+def test_nothing_is_listed_as_none() -> None:
+    bare = replace(PARCEL_2, start=replace(PARCEL_2.start, effects=()), transitions=())
+    mapping = replace(PLAIN, effects={"label": "sticker"})
+    (problem,) = problems(mapping, {**LOADED, ("parcel", 2): bare})
+    assert problem == "effect 'label' → 'sticker': version 2 has no effect 'sticker', only none"
+
+
+def test_a_mapping_that_does_not_fit_is_refused_with_every_problem_at_its_place() -> None:
+    ensure(MAPPING, LOADED)
+    ensure(replace(MAPPING, states={**MAPPING.states, "limbo": "boxed"}), LOADED, ("limbo",))
+    wrong = replace(PLAIN, from_versions=(), timers={"laps": KEEP})
+    with pytest.raises(InvalidMapping) as raised:
+        ensure(wrong, LOADED)
+    assert str(raised.value) == (
+        f"{wrong.where}: it names no version to come from\n"
+        f"{wrong.where}: timer 'laps': version 2 has none of this name, only 'lapse', 'report'"
+    )
+    with pytest.raises(UnknownWorkflow, match="No definition of workflow 'parcel' version 7 is loaded"):
+        ensure(replace(PLAIN, to_version=7), LOADED)
+
+
+def test_what_an_operator_chooses_is_added_and_a_choice_may_be_narrowed() -> None:
+    narrower = Choice(("checked",))
+    chosen = MAPPING.with_states({"shelved": narrower, "packed": "anything", "limbo": "boxed"})
+    assert chosen.states == {"packed": "anything", "shelved": narrower, "limbo": "boxed"}
+    assert replace(chosen, states=MAPPING.states) == MAPPING
+
+
+def test_a_timer_that_is_named_for_some_states_goes_by_the_other_rule_elsewhere() -> None:
+    mapping = replace(PLAIN, timers={"lapse": {"boxed": CANCEL}, "report": ANEW}, otherwise=RECOMPUTE)
+    named = [mapping.named_timer(*of) for of in (("lapse", "boxed"), ("lapse", "x"), ("report", "x"), ("x", "boxed"))]
+    assert named == [CANCEL, None, ANEW, None]
+    assert mapping.timer("lapse", "x") == mapping.timer("x", "boxed") == RECOMPUTE
+    assert PLAIN.timer("lapse", "boxed") == KEEP
+
+
+@pytest.mark.parametrize(("number", "good"), [(0, False), (1, True), (2**31 - 1, True), (2**31, False), (-1, False)])
+def test_the_number_of_a_version_is_one_that_the_tables_hold(tmp_path: Path, number: int, *, good: bool) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(f'workflow = "parcel"\nfrom = [{number}, 7]\nto = 2\n')
+    if good:
+        assert read(path) == Migration("parcel", (number, 7), 2, where=Location(str(path), 1))
+    else:
+        with pytest.raises(ConfigurationError) as raised:
+            read(path)
+        assert str(raised.value) == f"{path}: from: expected the number of a version, from 1, got {number}"
+
+
+def test_what_is_wrong_in_a_file_is_told_as_it_stands_there(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.toml"
+    keys = "workflow, from, to, states, timers, effects, otherwise"
+    for content, said in (
+        (HEAD + "zeal = 1\nappeal = 2\n", f"appeal: expected one of the keys {keys}, got 'appeal'"),
+        ("from = 1\nto = 2\n", "workflow: expected to be given, got None"),
+        ('workflow = "parcel"\nfrom = 1\n', "to: expected to be given, got None"),
+        (HEAD.replace("parcel", " "), "workflow: expected a text, got ' '"),
+        (HEAD + '[states]\na = ""\n', "states.a: expected a text, got ''"),
+        (HEAD + '[states]\na = {choice = ["b", 1]}\n', "states.a: expected a text, got 1"),
+        (
+            HEAD + '[states]\na = {choice = ["b"], by = "c"}\n',
+            "states.a: expected a state, or {choice = [states]}, got {'choice': ['b'], 'by': 'c'}",
+        ),
+        (
+            HEAD + '[states]\na = {choice = "b"}\n',
+            "states.a: expected a state, or {choice = [states]}, got {'choice': 'b'}",
+        ),
+        (HEAD + '[effects]\na = {cancel = " "}\n', "effects.a: expected a text, got ' '"),
+        (HEAD + "[effects]\na = 1\n", "effects.a: expected a text, got 1"),
+        (
+            HEAD + '[effects]\na = {cancel = "b", c = 1}\n',
+            "effects.a: expected an effect, or {cancel = \"reason\"}, got {'cancel': 'b', 'c': 1}",
+        ),
+        (HEAD + "timers = 1\n", "timers: expected a table, got 1"),
+        (HEAD + "effects = 1\n", "effects: expected a table, got 1"),
+    ):
+        path.write_text(content)
+        with pytest.raises(ConfigurationError) as raised:
+            read(path)
+        assert str(raised.value) == f"{path}: {said}"
+
+
+def test_what_a_file_leaves_out_is_as_in_a_definition(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.json"
+    path.write_text('{"workflow": "parcel", "from": 1, "to": 2, "states": null}')
+    assert read(path) == Migration("parcel", (1,), 2, where=Location(str(path), 1))
+    path.write_text("[" * 100_000)
+    with pytest.raises(ConfigurationError, match=r"mapping\.json: expected JSON: "):
+        read(path)
+
+
+def test_ways_to_a_definition_are_its_own_and_one_without_a_word_for_the_rest() -> None:
+    first, second = replace(MAPPING, from_versions=(1, 3)), replace(MAPPING, from_versions=(5,), states={})
+    definition = replace(PARCEL_2, migrates=(first, second))
+    assert [carried(definition, version) for version in (1, 3, 5, 4)] == [first, first, second, None]
+    assert ways(definition, (3, 4, 5, 1, 6)) == [
+        replace(first, from_versions=(3, 1)),
+        second,
+        Migration("parcel", (4, 6), 2, where=definition.where),
+    ]
+    assert ways(definition, (5,)) == [second]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
-from engine.overview import Population, census, occupied, places, standing, standing_in
+from engine.overview import Population, Standing, census, censuses, occupied, places, standing, standing_in
+from engine.settling import SINCE, SKIP_EVENT
+from engine.store import to_db
 from engine.testing import Clock
 from tests.dumps import dump
 from tests.reviews import AUTHOR, REVIEWER, Office, Submission, Verdict, open_office
@@ -153,3 +156,100 @@ def test_finding_occupied_states_takes_no_more_steps_among_many_instances(sqlite
         steps.append(count[0])
     office.close()
     assert steps[1] <= 2 * steps[0] + 20
+
+
+# -- whole records -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_office(sqlite_url: str, clock: Clock) -> Iterator[Office]:
+    opened = open_office(sqlite_url, clock)
+    yield opened
+    opened.close()
+
+
+def test_where_instances_stand_is_told_whole_the_oldest_first(small_office: Office) -> None:
+    office, begun = small_office, small_office.clock.now
+    hour = timedelta(hours=1)
+    first, second = office.submit("One"), office.invited("Two")
+    office.clock.forward(hours=24)
+    office.engine.run_due()
+    third = office.submit("Three", version=2)
+    office.engine.fire(second, "withdraw", AUTHOR)
+    told = {
+        first: Standing(first, "review", 1, "paper:One", "in_review", 2, begun, begun + 72 * hour),
+        second: Standing(second, "review", 1, "paper:Two", "withdrawn", 3, begun + 24 * hour, None),
+        third: Standing(third, "review", 2, "paper:Three", "submitted", 1, begun + 24 * hour, begun + 48 * hour),
+    }
+    assert standing(office.engine, [third, first, second, second, 99]) == told
+    where = {("review", 2, "submitted"), ("review", 1, "in_review"), ("review", 1, "withdrawn")}
+    assert standing_in(office.engine, where) == list(told.values())
+    assert standing_in(office.engine, where, limit=2) == [told[first], told[second]]
+    assert standing_in(office.engine, {("review", 1, "submitted"), ("review", 2, "in_review")}) == []
+    office.sql("DELETE FROM history WHERE instance_id = ?", second)
+    assert standing(office.engine, [second])[second].since is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_the_median_of_an_even_number_is_the_older_of_the_two_in_the_middle(small_office: Office, count: int) -> None:
+    office, begun = small_office, small_office.clock.now
+    for hours in range(count):
+        office.submit(f"Paper {hours}")
+        office.clock.forward(hours=1)
+    found = census(office.engine, "review")
+    assert [one.version for one in found] == [2] * 8 + [1] * 7
+    assert found[8:] == [
+        Population(1, "submitted", count, begun, begun + timedelta(hours=(count - 1) // 2)),
+        *(Population(1, state.name, 0) for state in office.engine.workflows["review", 1].states[1:]),
+    ]
+
+
+@pytest.mark.parametrize(("count", "more"), [(1, False), (2, False), (3, True)])
+def test_a_count_that_stops_says_that_there_are_more(small_office: Office, count: int, *, more: bool) -> None:
+    office, begun = small_office, small_office.clock.now
+    for state in ("submitted", "rejected"):
+        for n in range(count):
+            office.sql("UPDATE instance SET state = ? WHERE id = ?", state, office.submit(f"Paper {state} {n}"))
+    found = {one.state: one for one in census(office.engine, "review", most=2) if one.version == 1}
+    shown = min(count, 2)
+    assert found["submitted"] == Population(1, "submitted", shown, begun, begun, more)
+    assert found["rejected"] == Population(1, "rejected", shown, more=more)
+
+
+def test_what_stands_where_no_definition_knows_it_is_told_last_and_in_order(small_office: Office) -> None:
+    office, begun = small_office, small_office.clock.now
+    for place in ((7, "limbo"), (1, "limbo"), (7, "abyss")):
+        office.sql("UPDATE instance SET version = ?, state = ? WHERE id = ?", *place, office.submit())
+    office.sql("DELETE FROM history WHERE instance_id = 3")
+    found = censuses(office.engine, ["review", "nothing"])
+    assert found["nothing"] == []
+    assert len(found["review"]) == 18
+    assert found["review"][-3:] == [
+        Population(1, "limbo", 1, begun, begun),
+        Population(7, "abyss", 1),
+        Population(7, "limbo", 1, begun, begun),
+    ]
+    office.sql("UPDATE instance SET workflow = 'other'")
+    assert len(census(office.engine, "review")) == 15
+    assert [one.state for one in census(office.engine, "other")] == ["limbo", "abyss", "limbo"]
+    with office.engine.store.reading() as unit:
+        assert occupied(unit) == [("other", 1, "limbo"), ("other", 7, "abyss"), ("other", 7, "limbo")]
+
+
+def test_a_time_that_was_skipped_is_what_was_due(small_office: Office) -> None:
+    """The reminder that nobody sent while nothing ran stands for the first of the times that passed."""
+    office, begun = small_office, small_office.clock.now
+    number = office.submit()
+    entry = (
+        "INSERT INTO history SELECT instance_id, 2, ?, 'submitted', 'submitted', actor, at, ?, ?, mac, '' FROM history"
+    )
+    for event, due, data, shown in (
+        ("timer.skipped", None, {"since": to_db(begun - timedelta(hours=3))}, timedelta(hours=-3)),
+        ("timer.skipped", to_db(begun + timedelta(hours=2)), {}, timedelta(hours=2)),
+        ("noted", None, {"since": to_db(begun)}, timedelta(hours=24)),
+    ):
+        name = SKIP_EVENT if event == "timer.skipped" else event
+        said = {SINCE if key == "since" else key: value for key, value in data.items()}
+        office.sql(entry, name, due, json.dumps(said))
+        assert standing(office.engine, [number])[number].due == begun + shown
+        office.sql("DELETE FROM history WHERE seq = 2")

@@ -10,13 +10,14 @@ from datetime import timedelta
 
 import pytest
 
-from engine import checkpoints
+from engine import checkpoints, rotation
 from engine.errors import StaleForm
 from engine.key_loss import base_anew
 from engine.keyring import Keyring, fingerprint
 from engine.known_keys import LOST, WrongSecretKey, admit, finish_loss, give_up, known
-from engine.rotation import dependence, rotate, waiting
+from engine.rotation import Dependence, Rotated, Waiting, count, dependence, rotate, waiting, walked
 from engine.runtime import Engine
+from engine.store import to_db
 from tests.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
 
 NEW = b"a newer secret of the tests, as long as the one before"
@@ -393,3 +394,158 @@ def test_killed_in_the_middle_nothing_is_half_done_and_it_goes_on(
     assert [number for number in numbers if alone.verify(number)] == []
     events = [[entry.event for entry in alone.history(number)].count("key.lost") for number in numbers]
     assert events == [int(what == "lose")] * len(numbers)
+
+
+# -- whole records -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def papers(sqlite_office: Office) -> list[int]:
+    """Five procedures on one SQLite file, sealed with the first key."""
+    with_keys(sqlite_office, SECRET)
+    return [sqlite_office.submit(f"Paper {n}") for n in range(5)]
+
+
+def spoil(office: Office, number: int) -> str:
+    """Change an entry; the fault that this is."""
+    office.sql("UPDATE history SET actor = 'author:8' WHERE instance_id = ? AND seq = 1", number)
+    return "entry 1 (start) was changed, or SECRET_KEY is another one"
+
+
+def test_what_came_of_it_is_told_whole_and_progress_after_each_part(sqlite_office: Office, papers: list[int]) -> None:
+    office = sqlite_office
+    fault = spoil(office, papers[1])
+    office.sql("UPDATE history SET at = 'yesterday' WHERE instance_id = ?", papers[3])
+    why = "it cannot be read: ValueError: Invalid isoformat string: 'yesterday+00:00'"
+    both = with_keys(office, NEW, SECRET)
+    told: list[tuple[int, int]] = []
+    rotated = rotate(both, lambda done, total: told.append((done, total)), at_once=2)
+    assert rotated == Rotated(5, 3, {papers[1]: (fault,), papers[3]: (why,)}, [], [])
+    assert told == [(2, 5), (4, 5), (5, 5)]
+    ((done, finished),) = office.sql("SELECT done, finished_at FROM secret_key WHERE fingerprint = ?", fingerprint(NEW))
+    assert (done, finished) == (papers[4], None)
+    assert rotate(both, lambda done, total: told.append((done, total))) == Rotated(
+        5, 0, {papers[1]: (fault,), papers[3]: (why,)}, [], []
+    )
+    assert told[3:] == []  # nothing was left to do
+    assert count(both) == 5
+
+
+def test_seals_alone_change_and_only_those_of_another_key(sqlite_office: Office, papers: list[int]) -> None:
+    office = sqlite_office
+    both = with_keys(office, NEW, SECRET)
+    both.fire(papers[0], "withdraw", AUTHOR)
+    fresh = both.start("review", "paper:new", AUTHOR, Submission("A new one")).instance
+    columns = "instance_id, seq, event, source, target, actor, at, due_at, data, timers"
+    before = (
+        office.sql(f"SELECT {columns} FROM history ORDER BY instance_id, seq"),
+        office.sql("SELECT id, workflow, version, subject, state, seq, generation FROM instance ORDER BY id"),
+    )
+    own = office.sql("SELECT mac FROM history WHERE instance_id = ?", fresh)
+    assert rotate(both).anew == 5
+    after = (
+        office.sql(f"SELECT {columns} FROM history ORDER BY instance_id, seq"),
+        office.sql("SELECT id, workflow, version, subject, state, seq, generation FROM instance ORDER BY id"),
+    )
+    assert after == before
+    assert office.sql("SELECT mac FROM history WHERE instance_id = ?", fresh) == own
+    heads = office.sql("SELECT i.id FROM instance i JOIN history h ON h.instance_id = i.id AND h.mac = i.head")
+    assert sorted(row[0] for row in heads) == [*papers, fresh]
+
+
+def test_who_begins_again_counts_what_was_done_before(sqlite_office: Office, papers: list[int]) -> None:
+    both = with_keys(sqlite_office, NEW, SECRET)
+
+    def stop(done: int, total: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        rotate(both, stop, at_once=3)
+    told: list[tuple[int, int]] = []
+    assert rotate(both, lambda done, total: told.append((done, total)), at_once=1) == Rotated(5, 2)
+    assert told == [(4, 5), (5, 5)]
+
+
+def test_progress_never_tells_more_than_all(sqlite_office: Office, papers: list[int]) -> None:
+    both = with_keys(sqlite_office, NEW, SECRET)
+    told: list[tuple[int, int]] = []
+
+    def more(done: int, total: int) -> None:
+        told.append((done, total))
+        if done == 2:
+            for n in range(2):
+                sqlite_office.submit(f"More {n}")
+
+    assert rotate(both, more, at_once=2).histories == 7
+    assert told == [(2, 5), (4, 5), (6, 6), (7, 7)]
+
+
+def test_a_process_that_goes_on_with_the_old_key_is_told_of_in_the_end(
+    sqlite_office: Office, papers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = sqlite_office
+    both = with_keys(office, NEW, SECRET)
+    looks: list[int] = []
+    of_older_keys = rotation._of_older_keys
+
+    def once_more(engine: Engine, rotated: Rotated) -> list[int]:
+        looks.append(len(looks))
+        office.engine.fire(papers[2], "resend", AUTHOR)
+        return of_older_keys(engine, rotated)
+
+    monkeypatch.setattr(rotation, "_of_older_keys", once_more)
+    rotated = rotate(both)
+    assert looks == [0, 1, 2]
+    assert (rotated.late, rotated.broken, rotated.anew) == ([papers[2]], {}, 5 + 3)
+    monkeypatch.setattr(rotation, "_of_older_keys", of_older_keys)
+    assert rotate(both).late == []
+    assert dependence(both).older == 0
+
+
+def test_which_histories_need_an_older_key_is_counted_whole(
+    sqlite_office: Office, papers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = sqlite_office
+    monkeypatch.setattr(rotation, "AT_ONCE", 2)
+    both = with_keys(office, NEW, SECRET)
+    spoil(office, papers[1])
+    office.sql("UPDATE history SET at = 'yesterday' WHERE instance_id = ?", papers[3])
+    both.start("review", "paper:new", AUTHOR, Submission("A new one"))
+    told: list[tuple[int, int]] = []
+    assert dependence(both, lambda done, total: told.append((done, total))) == Dependence(6, 3, 2, 0)
+    assert told == [(2, 6), (4, 6), (6, 6)]
+    assert dependence(office.engine) == Dependence(6, 0, 3, 0)  # which knows the first key alone
+    assert [instance.id for instance, _ in walked(both)] == [*papers, papers[4] + 1]
+    assert [isinstance(entries, str) for _, entries in walked(both)] == [False, False, False, True, False, False]
+
+
+def test_what_is_of_a_lost_key_is_counted_as_unverifiable(sqlite_office: Office, papers: list[int]) -> None:
+    office = sqlite_office
+    engine = lose(office)
+    assert dependence(engine) == Dependence(5, 0, 0, 5)
+    third = b"a third secret of the tests, after the second was retired"
+    later = with_keys(office, third, NEW)
+    assert dependence(later) == Dependence(5, 5, 0, 5)
+    before = office.sql("SELECT mac FROM history WHERE seq = 1 ORDER BY instance_id")
+    assert rotate(later).anew == 5
+    assert office.sql("SELECT mac FROM history WHERE seq = 1 ORDER BY instance_id") == before
+    assert dependence(Engine(office.db, (REVIEW,), secret=third)) == Dependence(5, 0, 0, 5)
+
+
+def test_what_still_needs_an_older_key_is_told_whole(sqlite_office: Office, papers: list[int]) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
+    office.engine.fire(papers[0], "withdraw", AUTHOR)
+    office.sql("DELETE FROM timer WHERE instance_id = ?", papers[1])
+    office.sql("UPDATE timer SET due_at = ? WHERE instance_id = ?", to_db(begun + timedelta(hours=80)), papers[2])
+    office.sql("UPDATE outbox SET nonce = x'' WHERE instance_id IN (?, ?)", papers[2], papers[3])
+    office.sql("UPDATE outbox SET state = 'incident' WHERE instance_id = ?", papers[3])
+    office.sql("UPDATE outbox SET state = 'done', nonce = x'' WHERE instance_id = ?", papers[4])
+    office.sql("UPDATE instance SET nonce = x'' WHERE id IN (?, ?)", papers[0], papers[4])
+    after = timedelta(microseconds=1)
+    until = begun + timedelta(hours=80)
+    assert waiting(office.engine, begun + after) == Waiting(4, until, 1, 3)  # and what has ended needs none
+    assert waiting(office.engine, begun) == Waiting(0, None, 0, 3)
+    office.sql("UPDATE timer SET due_at = ? WHERE instance_id = ?", to_db(begun), papers[2])
+    assert waiting(office.engine, begun + after).until == begun + timedelta(hours=72)
+    office.sql("DELETE FROM timer")
+    assert waiting(office.engine, begun + after) == Waiting(4, None, 4, 3)

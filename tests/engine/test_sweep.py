@@ -36,7 +36,7 @@ from engine.exits import exits
 from engine.incidents import skip
 from engine.runtime import Engine
 from engine.store import to_db
-from engine.sweep import Stuck, _Place, stuck
+from engine.sweep import Stuck, _Place, mails_of_links, stuck
 from engine.testing import Clock
 from engine.text import _
 from tests.reviews import AUTHOR, INVITATION, MAY_REVIEW, OPERATOR, REVIEW, VISITOR, Office, open_office
@@ -484,3 +484,115 @@ def test_the_sweep_reads_by_index_alone(office: Office) -> None:
     for sql, params in asked:
         plan = [str(row) for row in office.sql(f"{explain} {sql}", *params)]
         assert not [line for line in plan if re.search(r"\bSCAN [ihto]\b|Seq Scan", line)], plan
+
+
+# -- whole findings ----------------------------------------------------------------------------------------------------
+
+LOST = "its timer {!r} is lost: history says when it is due, and it is not there"
+
+
+def test_what_no_definition_knows_must_be_loaded_or_moved(sqlite_office: Office) -> None:
+    office = sqlite_office
+    numbers = [office.submit(f"Paper {n}") for n in range(4)]
+    for number, place in zip(numbers, ((7, "limbo"), (7, "submitted"), (1, "limbo"), (1, "rejected")), strict=True):
+        office.sql("UPDATE instance SET version = ?, state = ? WHERE id = ?", *place, number)
+    assert stuck(office.engine) == [
+        Stuck(numbers[2], "review", 1, "limbo", "its definition lacks the state", "move", ""),
+        Stuck(numbers[0], "review", 7, "limbo", "no definition of its version is loaded", "load", ""),
+        Stuck(numbers[1], "review", 7, "submitted", "no definition of its version is loaded", "load", ""),
+    ]
+    more = office.submit("More")
+    office.sql("UPDATE instance SET version = 7, state = 'limbo' WHERE id = ?", more)
+    assert [one.instance for one in stuck(office.engine, 1)] == [numbers[2], numbers[0], numbers[1]]
+    assert [one.instance for one in stuck(office.engine)] == [numbers[2], numbers[0], more, numbers[1]]
+
+
+def test_each_instance_is_told_once_with_the_first_of_its_timers(sqlite_office: Office) -> None:
+    office = sqlite_office
+    numbers = [office.submit(f"Paper {n}") for n in range(3)]
+    office.sql("DELETE FROM timer WHERE instance_id = ?", numbers[2])
+    office.sql("DELETE FROM timer WHERE instance_id = ? AND event = 'lapse'", numbers[0])
+    assert stuck(office.engine) == [
+        Stuck(numbers[0], "review", 1, "submitted", LOST.format("lapse"), "timers", "lapse"),
+        Stuck(numbers[2], "review", 1, "submitted", LOST.format("remind"), "timers", "remind"),
+    ]
+
+
+def test_names_of_timers_are_asked_for_as_they_are_written(sqlite_url: str, clock: Clock) -> None:
+    """An underscore is no sign for any other character."""
+    states = (State("open", timers=(Timer("x_y", DAY), Timer("xzy", DAY), Timer("close", DAY))),)
+    ways = [way(event, "open", "closed", SYSTEM) for event in ("x_y", "xzy", "close")]
+    office = open_office(sqlite_url, clock, workflow(*ways, states=states))
+    number = begun(office)
+    office.sql("UPDATE history SET timers = ?", '{"close":"1","xzy":"1"}')
+    office.sql("DELETE FROM timer WHERE event = 'x_y'")
+    assert stuck(office.engine) == []
+    office.sql("DELETE FROM timer WHERE event = 'xzy'")
+    assert found(office.engine) == [(number, "timers", "xzy")]
+    office.close()
+
+
+def test_what_is_mailed_or_broken_or_under_way_is_no_finding(sqlite_url: str, clock: Clock) -> None:
+    office = open_office(sqlite_url, clock, mailing(Mail("invitation", to="reviewer", link=True)))
+    number = begun(office)
+    for state, delivered, kept in (
+        ("waiting", 0, True),
+        ("leased", 0, True),
+        ("incident", 0, True),
+        ("done", 0, True),
+        ("skipped", 1, True),
+        ("skipped", 0, False),
+        ("cancelled", 0, False),
+    ):
+        office.sql("UPDATE outbox SET state = ?, delivered = ?", state, delivered)
+        assert (stuck(office.engine) == []) is kept, state
+    link = "no timer, no effect, no incident, and the link with which somebody could act was not mailed"
+    assert stuck(office.engine) == [Stuck(number, "review", 1, "open", link, "link", "invitation")]
+    office.sql("UPDATE outbox SET state = 'done', generation = 1")
+    assert len(stuck(office.engine)) == 1
+    office.sql("UPDATE outbox SET generation = 0, name = 'another'")
+    assert len(stuck(office.engine)) == 1
+    office.sql("INSERT INTO timer VALUES (?, 'accept', '2026-04-02 09:00:00.000000', '9999', 0, '')", number)
+    assert len(stuck(office.engine)) == 1  # no timer of this state
+    office.sql("UPDATE timer SET failures = 1")
+    assert stuck(office.engine) == []
+    office.close()
+
+
+def test_a_mail_brings_the_link_where_it_keeps_its_point() -> None:
+    kept, lost, other = (
+        Mail(name, to="reviewer", link=link, done=done)
+        for name, link, done in (("kept", True, "x"), ("lost", True, "sent"), ("other", False, "x"))
+    )
+    bare = Mail("bare", to="reviewer", link=True)
+    definition = workflow(
+        way("accept", "open", "closed", LINK_HOLDER),
+        way("x", "open", "open", SYSTEM),
+        way("go", "open", "away", ANYONE),
+        way("sent", "away", "closed", SYSTEM),
+        start=Start("open", effects=(kept, lost, other, bare)),
+    )
+    assert mails_of_links(definition, "open") == ["kept", "bare"]
+    assert mails_of_links(definition, "away") == []
+
+
+def test_no_more_are_asked_for_where_so_many_were_found(sqlite_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.sweep._STEP", 2)
+    office = sqlite_office
+    numbers = [office.submit(f"Paper {n}") for n in range(6)]
+    office.sql("DELETE FROM timer")
+    office.sql("UPDATE instance SET version = 2 WHERE id = ?", office.submit("Sound", version=2))
+    steps: list[tuple[int, int]] = []
+    asked = _Place._without_timer
+
+    def noting(place: _Place, event: str, after: int, last: int) -> list[int]:
+        steps.append((after, last))
+        return asked(place, event, after, last)
+
+    monkeypatch.setattr(_Place, "_without_timer", noting)
+    assert [one.instance for one in stuck(office.engine, 3, most=5)] == numbers[:3]
+    assert steps[:4] == [(0, numbers[1])] * 2 + [(numbers[1], numbers[3])] * 2
+    assert len(steps) == 4 + 2  # and those of the other version
+    steps.clear()
+    assert [one.instance for one in stuck(office.engine, most=5)] == numbers[:5]
+    assert steps[4:6] == [(numbers[3], numbers[4])] * 2
