@@ -17,26 +17,43 @@ from engine.definition import Actor, Timer, Workflow
 from engine.delivery import Accepted, Deferred, Message, Outcome
 from engine.errors import EventNotPossible, Forbidden, Paused, StaleForm, UnknownInstance, UnknownWorkflow
 from engine.incidents import incidents, retry
+from engine.outcomes import Committed
 from engine.pauses import (
     DueTimer,
     OneChannel,
     OneInstance,
     OneVersion,
+    Pause,
+    Resuming,
     Scope,
+    WaitingEffect,
     channels,
     covered,
+    give_back,
+    halting,
     pause,
     paused,
     pauses,
     pauses_of,
     resume,
+    time_paused,
     what_resumes,
 )
 from engine.release import digest
-from engine.store import NEVER
+from engine.store import NEVER, to_db
 from engine.sweep import stuck
 from engine.testing import Clock
-from tests.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, Office, Verdict, open_office
+from tests.reviews import (
+    AUTHOR,
+    INVITATION,
+    OPERATOR,
+    REMINDER,
+    REVIEW,
+    REVIEWER,
+    Office,
+    Verdict,
+    open_office,
+)
 
 WHY = "the printer burns"
 VERSION, MAILS, LETTERS = OneVersion("review", 1), OneChannel("mail", "reviewer"), OneChannel("letter")
@@ -589,3 +606,275 @@ def test_the_time_that_pauses_cover_counts_each_hour_once(spans: list[tuple[int,
     model = {hour for since, until in spans for hour in range(since, until) if begun <= hour < now}
     found = covered(((_at(since), _at(until)) for since, until in spans), _at(begun), _at(now))
     assert found == timedelta(hours=len(model))
+
+
+# -- whole records -----------------------------------------------------------------------------------------------------
+
+
+def waits(office: Office) -> list[tuple[Any, ...]]:
+    """Where timers and effects are looked at again."""
+    timers = office.sql("SELECT instance_id, event, due_at, wake_at FROM timer ORDER BY instance_id, event")
+    return timers + office.sql("SELECT instance_id, state, attempts, due_at FROM outbox ORDER BY instance_id, seq")
+
+
+def test_pauses_are_listed_whole_the_longest_or_the_newest_first(sqlite_office: Office) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
+    number = office.submit()
+    scopes = (OneInstance(number), VERSION, OneChannel("mail"), MAILS)
+    made = []
+    for hours, scope in enumerate(scopes):
+        made.append(pause(office.engine, scope, OPERATOR, f" {scope} "))
+        assert made[-1] == Pause(hours + 1, scope, begun + timedelta(hours=hours), "operator:root", str(scope))
+        office.clock.forward(hours=1)
+    assert [str(scope) for scope in scopes] == [
+        f"instance {number}",
+        "workflow review 1",
+        "channel mail",
+        "channel mail:reviewer",
+    ]
+    assert [scope.kind for scope in scopes] == ["instance", "workflow", "channel", "channel"]
+    assert paused(office.engine) == made
+    assert paused(office.engine, 2) == made[:2]
+    assert pauses_of(office.engine, number) == made[:2]
+    assert pauses_of(office.engine, number + 1) == []
+    eve = Actor("operator", "eve")
+    ended = resume(office.engine, VERSION, eve, " out ")
+    assert ended == replace(made[1], ended_at=office.clock.now, ended_by="operator:eve", ended_reason="out")
+    assert paused(office.engine) == [made[0], *made[2:]]
+    assert pauses(office.engine) == [made[3], made[2], ended, made[0]]
+    assert pauses(office.engine, 3) == [made[3], made[2], ended]
+    assert pauses_of(office.engine, number) == made[:1]
+    columns = "scope, target, instance_id, workflow, version, kind, recipient"
+    assert office.sql(f"SELECT {columns} FROM pause ORDER BY number") == [
+        ("instance", f"instance {number}", number, "", 0, "", ""),
+        ("workflow", "workflow review 1", 0, "review", 1, "", ""),
+        ("channel", "channel mail", 0, "", 0, "mail", ""),
+        ("channel", "channel mail:reviewer", 0, "", 0, "mail", "reviewer"),
+    ]
+
+
+def test_what_waits_is_put_off_and_brought_forward_for_what_is_named_alone(sqlite_office: Office) -> None:
+    office = sqlite_office
+    number, other = office.submit("One"), office.submit("Two")
+    elsewhere = office.submit("Three", version=2)
+    before = waits(office)
+    halted = {
+        OneInstance(number): ({number}, {number}),
+        VERSION: ({number, other}, {number, other}),
+        OneChannel("mail"): (set(), {number, other, elsewhere}),
+        MAILS: (set(), {number, other, elsewhere}),
+        LETTERS: (set(), set()),
+    }
+    for scope, (timers, effects) in halted.items():
+        pause(office.engine, scope, OPERATOR, WHY)
+        assert waits(office) == [
+            (*row[:3], NEVER) if row[0] in (timers if isinstance(row[2], str) else effects) else row for row in before
+        ]
+        resume(office.engine, scope, OPERATOR, WHY)
+        assert waits(office) == before
+    pause(office.engine, OneInstance(number), OPERATOR, WHY)
+    office.clock.forward(hours=1)
+    resume(office.engine, OneInstance(number), OPERATOR, WHY)
+    later = to_db(office.clock.now)
+    assert waits(office) == [(*row[:3], later) if row[:2] == (number, "waiting") else row for row in before]
+
+
+def test_who_resumes_wakes_whoever_fires_and_delivers(sqlite_office: Office) -> None:
+    office = sqlite_office
+    number = office.submit()
+    told: list[Committed] = []
+    office.engine.on_commit = told.append
+    for scope in (OneInstance(number), VERSION, MAILS):
+        pause(office.engine, scope, OPERATOR, WHY)
+        told.clear()
+        resume(office.engine, scope, OPERATOR, WHY)
+        assert [(one.effects, one.next_due) for one in told] == [(1, office.clock.now)]
+
+
+def test_an_instance_is_written_to_once_for_its_pause_and_once_for_its_end(sqlite_office: Office) -> None:
+    """Whether a timer of it stands or not."""
+    office = sqlite_office
+    number = office.invited()
+    office.engine.workflows["review", 1] = standing(REVIEW, "lapse")
+    for hours in (0, 5):
+        pause(office.engine, OneInstance(number), OPERATOR, WHY)
+        office.clock.forward(hours=hours)
+        resume(office.engine, OneInstance(number), OPERATOR, "out")
+    assert events(office, number) == ["start", "invited", *["pause.begin", "pause.end"] * 2]
+    quiet, moved = (office.engine.history(number)[place] for place in (3, 5))
+    due = to_db(office.clock.now - timedelta(hours=5) + timedelta(hours=77))
+    assert (quiet.timers, moved.timers) == ("", f'{{"lapse":"{due}"}}')
+    assert quiet.data == moved.data == f'{{"paused":"instance {number}","reason":"out"}}'
+    assert office.sql("SELECT event, due_at, wake_at FROM timer") == [("lapse", due, due)]
+    assert office.engine.verify(number) == []
+
+
+def test_the_end_of_a_versions_pause_is_noted_where_a_timer_stood_and_nowhere_else(sqlite_office: Office) -> None:
+    office = sqlite_office
+    stood, other = office.invited("One"), office.submit("Two")
+    office.engine.workflows["review", 1] = replace(
+        REVIEW,
+        states=tuple(
+            replace(state, timers=tuple(replace(timer, while_paused="stands") for timer in state.timers))
+            if state.name == "in_review"
+            else state
+            for state in REVIEW.states
+        ),
+    )
+    before = office.sql("SELECT * FROM timer WHERE instance_id = ? ORDER BY event", other)
+    pause(office.engine, VERSION, OPERATOR, WHY)
+    office.clock.forward(hours=5)
+    foreseen = what_resumes(office.engine, VERSION)
+    assert (foreseen.timers, foreseen.timer_count, foreseen.standing) == ((), 0, 1)
+    resume(office.engine, VERSION, OPERATOR, "out")
+    assert events(office, stood) == ["start", "invited", "pause.end"]
+    assert office.engine.history(stood)[-1].data == '{"paused":"workflow review 1","reason":"out"}'
+    assert events(office, other) == ["start"]
+    assert office.sql("SELECT * FROM timer WHERE instance_id = ? ORDER BY event", other) == before
+    assert [office.engine.verify(number) for number in (stood, other)] == [[], []]
+
+
+def test_what_resuming_sets_going_is_told_whole_and_in_order(sqlite_office: Office) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
+    one, two, three = (office.submit(title) for title in ("One", "Two", "Three"))
+    halted = office.submit("Halted itself")
+    elsewhere = office.submit("Elsewhere", version=2)
+    pause(office.engine, OneInstance(halted), OPERATOR, WHY)
+    made = pause(office.engine, VERSION, OPERATOR, WHY)
+    office.sql("UPDATE timer SET due_at = ? WHERE instance_id = ? AND event = 'lapse'", to_db(begun), three)
+    office.sql("UPDATE outbox SET delivered = 1 WHERE instance_id = ?", two)
+    office.sql("UPDATE outbox SET state = 'incident' WHERE instance_id = ?", three)
+    assert elsewhere
+    office.clock.now = begun + timedelta(hours=24)
+    at = office.clock.now
+    assert what_resumes(office.engine, VERSION) == Resuming(
+        made,
+        (DueTimer(three, "lapse", begun), *(DueTimer(number, "remind", at) for number in (one, two, three))),
+        4,
+        (
+            WaitingEffect(one, 1, 0, "invitation", "reviewer", False),
+            WaitingEffect(two, 1, 0, "invitation", "reviewer", True),
+        ),
+        2,
+        0,
+    )
+    few = what_resumes(office.engine, VERSION, most=1)
+    assert (few.timers, few.timer_count) == ((DueTimer(three, "lapse", begun),), 4)
+    assert ([one.instance for one in few.effects], few.effect_count) == ([one], 2)
+    office.clock.now = at - timedelta(microseconds=1)
+    assert what_resumes(office.engine, VERSION).timer_count == 1
+    mails = pause(office.engine, MAILS, OPERATOR, WHY)
+    assert what_resumes(office.engine, VERSION).effects == ()  # which the channel halts as well
+    found = what_resumes(office.engine, MAILS)
+    assert (found.pause, found.timers, found.timer_count, found.standing) == (mails, (), 0, 0)
+    assert [effect.instance for effect in found.effects] == [elsewhere]
+
+
+def test_a_timer_stands_from_when_it_was_set_during_the_pause(sqlite_office: Office) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
+    number = office.submit()
+    office.engine.workflows["review", 1] = standing(REVIEW, "lapse", "remind")
+    pause(office.engine, OneInstance(number), OPERATOR, WHY)
+    office.clock.forward(hours=10)
+    office.engine.migrate(number, 1, OPERATOR, "begin anew")
+    office.clock.forward(hours=1)
+    assert what_resumes(office.engine, OneInstance(number)).standing == 2
+    resume(office.engine, OneInstance(number), OPERATOR, "out")
+    rows = office.sql("SELECT event, due_at FROM timer ORDER BY event")
+    assert rows == [(event, to_db(begun + timedelta(hours=hours))) for event, hours in (("lapse", 83), ("remind", 35))]
+
+
+def test_what_is_put_off_at_once_is_done_in_pieces(sqlite_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = sqlite_office
+    monkeypatch.setattr("engine.pauses._AT_ONCE", 2)
+    for count in (1, 2, 3, 4):
+        office.submit(f"Paper {count}")
+        for scope, left in ((VERSION, 0), (MAILS, 2 * count)):
+            pause(office.engine, scope, OPERATOR, WHY)
+            assert office.sql(f"SELECT COUNT(*) FROM outbox WHERE due_at < '{NEVER}'") == [(0,)]
+            assert office.sql(f"SELECT COUNT(*) FROM timer WHERE wake_at < '{NEVER}'") == [(left,)]
+            resume(office.engine, scope, OPERATOR, WHY)
+
+
+def test_a_lease_of_what_is_halted_is_given_back_untried_and_so_is_what_is_due(sqlite_office: Office) -> None:
+    office = sqlite_office
+    numbers = [office.submit(f"Paper {n}") for n in range(3)]
+    claim = office.dispatcher.next_claim()
+    assert claim is not None
+    made = pause(office.engine, MAILS, OPERATOR, WHY)
+    now = to_db(office.clock.now)
+    office.sql("UPDATE outbox SET due_at = ? WHERE instance_id > ?", now, claim.instance)  # as though set since
+    far = to_db(office.clock.now + timedelta(hours=1))
+    office.sql("UPDATE outbox SET due_at = ? WHERE instance_id = ?", far, numbers[2])
+    give_back(office.engine, claim, made.scope)
+    rows = office.sql("SELECT state, attempts, due_at FROM outbox ORDER BY instance_id")
+    assert rows == [("waiting", 0, NEVER), ("waiting", 0, NEVER), ("waiting", 0, far)]
+    resume(office.engine, MAILS, OPERATOR, WHY)
+    claim = office.dispatcher.next_claim()
+    assert claim is not None
+    give_back(office.engine, claim, made.scope)  # it has ended meanwhile
+    assert office.sql("SELECT state, attempts, due_at FROM outbox ORDER BY instance_id")[0] == ("waiting", 0, now)
+    claim = office.dispatcher.next_claim()
+    assert claim is not None
+    office.sql("UPDATE outbox SET claims = claims + 1")
+    give_back(office.engine, claim, made.scope)  # somebody else has it
+    assert office.sql("SELECT state, attempts FROM outbox ORDER BY instance_id")[0] == ("leased", 1)
+
+
+def test_the_time_that_an_effect_was_halted_counts_whatever_halted_it(sqlite_office: Office) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
+    number, other = office.submit("One"), office.submit("Two")
+    hour = timedelta(hours=1)
+    for scope, hours in ((OneInstance(number), 1), (VERSION, 2), (OneChannel("mail"), 4), (MAILS, 8), (LETTERS, 16)):
+        pause(office.engine, scope, OPERATOR, WHY)
+        office.clock.forward(hours=hours)
+        resume(office.engine, scope, OPERATOR, WHY)
+    pause(office.engine, MAILS, OPERATOR, WHY)
+    now = office.clock.forward(hours=32)
+    with office.engine.store.reading() as unit:
+        mine, theirs = (office.engine.store.read(unit, one)[0] for one in (number, other))
+        for found, since, until, hours in (
+            (mine, begun, now, 47),
+            (theirs, begun, now, 46),
+            (mine, begun + hour, now, 46),
+            (mine, begun, begun + 2 * hour, 2),
+            (mine, begun, begun, 0),
+            (mine, begun + 15 * hour, begun + 31 * hour, 0),
+        ):
+            assert time_paused(unit, found, INVITATION, since, until) == hours * hour
+        assert halting(unit, mine, INVITATION) == halting(unit, theirs, INVITATION) == MAILS
+        assert halting(unit, mine, None) is None
+        assert halting(unit, mine, replace(INVITATION, to="author")) is None
+        assert halting(unit, mine, REMINDER) is None
+
+
+def test_channels_are_each_kind_and_each_kind_to_a_recipient(sqlite_office: Office) -> None:
+    assert channels(sqlite_office.engine) == (
+        OneChannel("letter"),
+        OneChannel("letter", "author"),
+        OneChannel("mail"),
+        OneChannel("mail", "reviewer"),
+    )
+
+
+def test_an_instance_of_a_version_that_is_gone_is_paused_and_resumed(sqlite_office: Office) -> None:
+    office = sqlite_office
+    number = office.submit()
+    office.sql("UPDATE instance SET version = 7")
+    pause(office.engine, OneInstance(number), OPERATOR, WHY)
+    office.clock.forward(hours=30)
+    found = what_resumes(office.engine, OneInstance(number))
+    assert ([timer.event for timer in found.timers], found.standing) == (["remind"], 0)
+    resume(office.engine, OneInstance(number), OPERATOR, WHY)
+    assert events(office, number) == ["start", "pause.begin", "pause.end"]
+
+
+def test_what_is_said_of_a_pause_makes_no_line_of_its_own(
+    sqlite_office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    pause(sqlite_office.engine, VERSION, OPERATOR, "a\nb")
+    resume(sqlite_office.engine, VERSION, OPERATOR, "c\nd")
+    assert [record.getMessage() for record in caplog.records] == [
+        "workflow review 1 is paused by operator:root: a b",
+        "workflow review 1 is resumed by operator:root: c d",
+    ]
