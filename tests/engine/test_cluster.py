@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Event, current_thread
+from threading import Event, Thread, current_thread
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
 
 from engine import cluster
 from engine.cluster import SCHEMA, Cluster, condition, install
 from engine.definition import Actor, Effect, Start, Workflow
 from engine.dispatch import Dispatcher
-from engine.errors import ConfigurationError, DatabaseAway
+from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown
 from engine.mail import Renderer
 from engine.migrate import migrate
+from engine.outcomes import Committed
 from engine.runtime import Engine
 from engine.store import open_database
 from tests.engine.test_scheduler import NOTIFY, Ping, limited
@@ -353,3 +357,372 @@ def test_without_the_library_the_site_says_what_to_install(postgres_url: str) ->
         check=True,
     )
     assert "pip install tetsuzuki[pg]" in said.stdout
+
+
+# -- what it wants and plans, without a database -----------------------------------------------------------------------
+
+NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+AT_ONCE_WANTED = datetime.min.replace(tzinfo=UTC)
+
+
+class Work:
+    """An engine and a dispatcher whose work is written down before; `said` is what was asked of them, in order."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.fired: list[int] = []
+        self.claims: list[str] = []
+        self.dues: list[datetime | None] = []
+        self.error: Exception | None = None
+        self.at_work: Callable[[], object] = lambda: None
+        self.store = self.db = self
+        self.database = "postgresql://nowhere"
+        self.on_commit: Any = None
+
+    def now(self) -> datetime:
+        return NOW
+
+    def run_due(self, *, limit: int, stopped: Callable[[], bool]) -> int:
+        self.said.append(f"run {limit}")
+        self.at_work()
+        if self.error is not None:
+            raise self.error
+        return self.fired.pop(0) if self.fired else 0
+
+    def next_due(self) -> datetime | None:
+        self.said.append("due?")
+        return self.dues.pop(0) if self.dues else None
+
+    def next_claim(self) -> str | None:
+        self.said.append("claim?")
+        if self.error is not None:
+            raise self.error
+        return self.claims.pop(0) if self.claims else None
+
+    def deliver(self, claim: str) -> None:
+        self.said.append(claim)
+        self.at_work()
+
+    def give_back(self) -> None:
+        self.said.append("back")
+
+    @contextmanager
+    def bound(self) -> Iterator[None]:
+        self.said.append("bound")
+        yield
+
+
+@pytest.fixture
+def alone() -> tuple[Any, Any]:
+    """A member that does nothing by itself, and its work."""
+    work: Any = Work()
+    return Cluster(work, work, threads=2), work
+
+
+def wanted(heartbeat: Any) -> dict[str, datetime]:
+    """What others are to be woken for, and then no more."""
+    found: dict[str, datetime]
+    found, heartbeat._wanted._wanted = heartbeat._wanted._wanted, {}
+    return found
+
+
+def test_the_earliest_moment_of_each_kind_is_wanted_and_taken_once() -> None:
+    asked = cluster._Wanted()
+    for kind, when in (("timers", NOW), ("timers", NOW + SECOND), ("outbox", NOW), ("outbox", NOW - SECOND)):
+        asked.ask(kind, when)
+    assert asked.take() == {"timers": NOW, "outbox": NOW - SECOND}
+    asked.ask("timers", NOW)
+    asked.ask("timers")
+    asked.close()
+    assert asked.take() == {"timers": AT_ONCE_WANTED}  # which is still to be told
+    assert asked.take() == {}
+
+
+def test_whoever_waits_for_what_is_wanted_hears_of_it_and_of_the_end() -> None:
+    asked = cluster._Wanted()
+    taken: list[dict[str, datetime]] = []
+    first = Thread(target=lambda: taken.append(asked.take()))
+    first.start()
+    asked.ask("timers", NOW)
+    first.join(PATIENCE)
+    second = Thread(target=lambda: taken.append(asked.take()))
+    second.start()
+    asked.close()
+    second.join(PATIENCE)
+    assert taken == [{"timers": NOW}, {}]
+
+
+def test_a_commit_wants_what_it_left(alone: tuple[Any, Any]) -> None:
+    heartbeat, _ = alone
+    for committed, left in (
+        (Committed(), {}),
+        (Committed(effects=1), {"outbox": AT_ONCE_WANTED}),
+        (Committed(next_due=NOW), {"timers": NOW}),
+        (Committed(effects=2, next_due=NOW), {"outbox": AT_ONCE_WANTED, "timers": NOW}),
+    ):
+        heartbeat._committed(committed)
+        assert wanted(heartbeat) == left
+
+
+class Jobs:
+    """Procrastinate's app, as far as waking needs it."""
+
+    def __init__(self) -> None:
+        self.deferred: list[tuple[Any, ...]] = []
+        self.there: set[str] = set()
+        self.taken = False
+        self.job_manager = self.connector = self
+
+    def list_jobs(self, queueing_lock: str, status: str) -> list[str]:
+        assert status == "todo"
+        return [lock for lock in self.there if lock == queueing_lock]
+
+    def configure_task(self, name: str, *, queue: str, queueing_lock: str, schedule_at: datetime | None) -> Any:
+        self._job = (name, queue, queueing_lock, schedule_at)
+        return self
+
+    def defer(self) -> None:
+        if self.taken:
+            raise AlreadyEnqueued
+        self.deferred.append(self._job)
+
+    def open(self, pool: str) -> None:
+        assert pool == "a pool"
+
+    def get_sync_connector(self) -> Any:
+        return self
+
+    def execute_query_one(self, sql: str) -> dict[str, datetime]:
+        return {"now": NOW + timedelta(hours=1)}  # the database's server has another clock than its transactions
+
+
+def test_one_job_is_deferred_for_all_that_want_it_at_a_time(alone: tuple[Any, Any]) -> None:
+    heartbeat, _ = alone
+    later = NOW + timedelta(hours=1)
+    for when, job in (
+        (cluster._NOW, ("timers", "timers", "timers", None)),
+        (NOW, ("timers", "timers", "timers", None)),
+        (NOW - SECOND, ("timers", "timers", "timers", None)),
+        (NOW + SECOND, ("timers", "timers", "timers at 09:00:01", later + SECOND)),
+        (NOW + 90 * SECOND, ("timers", "timers", "timers at 09:01:30", later + 90 * SECOND)),
+        (NOW + 91 * SECOND, None),  # a later sweep plans that
+    ):
+        jobs = Jobs()
+        heartbeat._wake(jobs, "timers", when)
+        assert jobs.deferred == ([job] if job else [])
+        if job:
+            jobs.there, jobs.deferred = {job[2]}, []
+            heartbeat._wake(jobs, "timers", when)
+            assert jobs.deferred == []
+            jobs.there, jobs.taken = {"another"}, True
+            heartbeat._wake(jobs, "timers", when)  # somebody else was quicker
+
+
+def test_timers_are_fired_until_none_is_due_or_another_worker_has_them(alone: tuple[Any, Any]) -> None:
+    heartbeat, work = alone
+    once = ["run 500", "due?"]
+    for fired, dues, rounds, left in (
+        ([], [None], 1, {}),
+        ([], [NOW + SECOND], 1, {"timers": NOW + SECOND}),
+        ([500], [None, None], 2, {"timers": AT_ONCE_WANTED}),
+        ([499], [None, None], 2, {}),
+        ([], [NOW, NOW], 2, {}),
+        ([], [NOW - SECOND, NOW, NOW], 3, {}),
+        ([0, 1], [NOW, NOW, NOW], 3, {}),
+    ):
+        work.fired, work.dues, work.said = list(fired), list(dues), []
+        heartbeat._fire_timers()
+        assert (work.said, wanted(heartbeat)) == (once * rounds + ["back"], left)
+
+
+def test_effects_are_delivered_until_none_is_due_or_another_worker_has_them(alone: tuple[Any, Any]) -> None:
+    heartbeat, work = alone
+    for claims, dues, said, left in (
+        ([], [None], ["claim?", "due?"], {}),
+        ([], [NOW + SECOND], ["claim?", "due?"], {"outbox": NOW + SECOND}),
+        ([], [NOW, NOW], ["claim?", "due?"] * 2, {}),
+        (["a", "b"], [None], ["claim?", "a", "claim?", "b", "claim?", "due?"], {"outbox": AT_ONCE_WANTED}),
+    ):
+        work.claims, work.dues, work.said = list(claims), list(dues), []
+        heartbeat._drain_outbox()
+        assert (work.said, wanted(heartbeat)) == ([*said, "back"], left)
+
+
+def test_others_are_woken_once_for_what_one_delivers(alone: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    heartbeat, work = alone
+    work.claims = ["a", "b", "c"]
+    asked: list[str] = []
+    monkeypatch.setattr(heartbeat._wanted, "ask", lambda kind, *when: asked.append(kind))
+    heartbeat._drain_outbox()
+    assert asked == ["outbox"]
+
+
+def test_who_is_told_to_stop_in_the_middle_of_work_wakes_somebody_for_the_rest(alone: tuple[Any, Any]) -> None:
+    heartbeat, work = alone
+    work.claims, work.at_work = ["a", "b"], lambda: (heartbeat._stopping.set(), wanted(heartbeat))
+    heartbeat._drain_outbox()
+    assert (work.said, wanted(heartbeat)) == (["claim?", "a", "back"], {"outbox": AT_ONCE_WANTED})
+    work.said, work.fired, work.claims = [], [500], []
+    heartbeat._fire_timers()
+    assert (work.said, wanted(heartbeat)) == (["run 500", "back"], {"timers": AT_ONCE_WANTED})
+    work.said, work.dues = [], [NOW]
+    heartbeat._drain_outbox()
+    assert (work.said, wanted(heartbeat)) == (["claim?", "due?", "back"], {})
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(Busy(), "WARNING"), (DatabaseAway(), "WARNING"), (OutcomeUnknown(), "WARNING"), (ValueError("x"), "ERROR")],
+)
+def test_what_goes_wrong_at_work_is_told_and_the_connection_given_back(
+    alone: tuple[Any, Any], caplog: pytest.LogCaptureFixture, error: Exception, level: str
+) -> None:
+    heartbeat, work = alone
+    work.error = error
+    heartbeat._fire_timers()
+    heartbeat._drain_outbox()
+    assert work.said == ["run 500", "back", "claim?", "back"]
+    assert [(one.levelname, bool(one.exc_info)) for one in caplog.records] == [(level, level == "ERROR")] * 2
+    assert [one.getMessage().partition(";")[0] for one in caplog.records] == [
+        "timers could not be fired",
+        "the outbox could not be drained",
+    ]
+
+
+def test_each_sweep_looks_at_all_and_does_the_chores(alone: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    heartbeat, work = alone
+    heartbeat._chores = (lambda: work.said.append("chore"),)
+    waits = [False, False, True]
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        return waits.pop(0)
+
+    monkeypatch.setattr(heartbeat._stopping, "wait", wait)
+    heartbeat._sweep_often()
+    assert waited == [60.0] * 3
+    assert work.said == ["bound", "chore", "back"] * 2
+    assert wanted(heartbeat) == {"timers": AT_ONCE_WANTED, "outbox": AT_ONCE_WANTED}
+
+
+@pytest.fixture
+def waking(monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """No database, and jobs that are written down."""
+    jobs = Jobs()
+
+    @contextmanager
+    def pool(conninfo: str, **_: Any) -> Iterator[str]:
+        assert conninfo == "postgresql://nowhere"
+        yield "a pool"
+
+    vars(pool)["check_connection"] = None
+    monkeypatch.setattr(cluster, "ConnectionPool", pool)
+    monkeypatch.setattr(cluster, "App", lambda connector: jobs)
+    return jobs
+
+
+def test_what_could_not_be_told_is_told_again_after_a_pause(
+    alone: tuple[Any, Any], waking: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    heartbeat, work = alone
+    caplog.set_level("INFO", "tetsuzuki")
+    errors: list[Exception] = [OSError("cut off"), ValueError("a fault"), OSError("cut off")]
+    waited: list[float] = []
+    woken: list[tuple[str, datetime]] = []
+
+    def wake(app: Any, kind: str, when: datetime) -> None:
+        if errors:
+            raise errors.pop(0)
+        woken.append((kind, when))
+
+    monkeypatch.setattr(heartbeat, "_wake", wake)
+    monkeypatch.setattr(heartbeat._stopping, "wait", lambda seconds: waited.append(seconds))
+    heartbeat._wanted.ask("timers", NOW)
+    heartbeat._wanted.ask("outbox")
+    heartbeat._wanted.close()
+    heartbeat._wake_workers()
+    assert woken == [("timers", NOW), ("outbox", AT_ONCE_WANTED)]
+    assert waited == [0.5, 1.0, 2.0]
+    assert work.said == ["back"] * 4
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("WARNING", "no job can be deferred until the database is back: cut off"),
+        ("ERROR", "workers could not be woken; it is tried again"),
+        ("INFO", "the database is back"),
+    ]
+    errors.append(OSError("cut off"))
+    monkeypatch.setattr(heartbeat._stopping, "wait", lambda seconds: True)
+    heartbeat._wanted.ask("timers", NOW)
+    heartbeat._wake_workers()  # it is told to stop
+    assert (len(woken), wanted(heartbeat)) == (2, {"timers": NOW})
+
+
+def test_taking_jobs_begins_anew_after_an_outage_or_a_fault(
+    alone: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    heartbeat, _ = alone
+    errors: list[Exception] = [OSError("cut off"), DatabaseAway(), ValueError("a fault")]
+    waited: list[float] = []
+
+    async def take(trouble: Any) -> None:
+        if errors:
+            raise errors.pop(0)
+        heartbeat._stopping.set()
+
+    monkeypatch.setattr(heartbeat, "_take_jobs", take)
+    monkeypatch.setattr(heartbeat._stopping, "wait", lambda seconds: waited.append(seconds))
+    heartbeat._work()
+    assert waited == [0.5, 1.0, 10.0]
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("WARNING", "no job can be taken until the database is back: cut off"),
+        ("ERROR", "taking jobs failed; it begins anew"),
+    ]
+    heartbeat._work()
+    assert len(waited) == 3
+
+
+def test_jobs_of_dead_workers_are_replaced_and_their_workers_forgotten_until_the_end(alone: tuple[Any, Any]) -> None:
+    heartbeat, _ = alone
+    said: list[Any] = []
+
+    class Stalled:
+        job_manager: Any
+
+        def __init__(self, end: Any) -> None:
+            self.job_manager = self
+            self.end = end
+
+        async def get_stalled_jobs(self, *, seconds_since_heartbeat: float) -> list[Any]:
+            said.append(seconds_since_heartbeat)
+            return [SimpleNamespace(id=7, task_name="timers"), SimpleNamespace(id=8, task_name="outbox")]
+
+        async def finish_job_by_id_async(self, number: int, status: Any, *, delete_job: bool) -> None:
+            said.append((number, status.value, delete_job))
+            if number == 7:
+                raise ProcrastinateException  # another worker was quicker
+
+        async def prune_stalled_workers(self, seconds: float) -> None:
+            said.append(f"pruned {seconds}")
+            self.end.set_result(None)
+
+    async def recover() -> None:
+        reached = asyncio.get_running_loop().create_future()
+        await heartbeat._recover_often(Stalled(reached), SimpleNamespace(reached=reached))
+
+    asyncio.run(recover())
+    assert said == [30.0, (7, "failed", True), (8, "failed", True), "pruned 30.0"]
+    assert wanted(heartbeat) == {"timers": AT_ONCE_WANTED, "outbox": AT_ONCE_WANTED}
+
+
+def test_a_process_that_does_not_work_only_wakes_others(alone: tuple[Any, Any], waking: Jobs) -> None:
+    _, work = alone
+    pages = Cluster(work, work, works=False)
+    pages.start()
+    assert [(thread.name, thread.daemon) for thread in pages._threads] == [("cluster_wake_workers", True)]
+    assert work.on_commit == pages._committed
+    work.on_commit(Committed(effects=1))
+    pages.stop()
+    assert work.on_commit is None
+    assert waking.deferred == [("outbox", "outbox", "outbox", None)]
+    assert not any(thread.is_alive() for thread in pages._threads)

@@ -9,15 +9,54 @@ from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM, Actor, Attempt, Effect, Permission, Refusal, Timer, Transition, Workflow
+from engine.definition import (
+    SYSTEM,
+    Actor,
+    Attempt,
+    Effect,
+    Permission,
+    Recipient,
+    Refusal,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.delivery import Accepted, Deferred, Failed
-from engine.errors import CannotMove, EventNotPossible, Forbidden, InvalidMapping, NeedsChoice, UnknownWorkflow
+from engine.errors import (
+    Busy,
+    CannotMove,
+    DatabaseAway,
+    EventNotPossible,
+    Forbidden,
+    InvalidMapping,
+    NeedsChoice,
+    OutcomeUnknown,
+    UnknownInstance,
+    UnknownWorkflow,
+)
 from engine.incidents import incidents, retry
 from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, TimerRule
+from engine.move import (
+    Clockwork,
+    Fate,
+    Move,
+    OpenEffect,
+    as_asked,
+    is_final,
+    is_loaded,
+    migrate,
+    open_effect,
+    rehearsed,
+)
+from engine.outcomes import Committed, Outcome
+from engine.pauses import OneInstance, OneVersion, pause, resume
+from engine.store import NEVER, to_db
 from engine.sweep import stuck
 from engine.testing import Clock
 from engine.text import _
 from tests.dumps import dump
+from tests.engine.test_scheduler import Slow
 from tests.parcels import HOUR, MAPPING, OPERATOR, PARCEL, PARCEL_2, VISITOR, Post, open_post, raising
 
 
@@ -508,3 +547,315 @@ def test_mailed_links_outlast_a_migration_and_events_are_those_of_the_new_versio
     assert small_post.engine.open_link("parcel", link) == number
     with pytest.raises(EventNotPossible):
         small_post.engine.fire(number, "shelve", VISITOR)
+
+
+# -- whole records -----------------------------------------------------------------------------------------------------
+
+
+def judged(post: Post, number: int, mapping: Migration = MAPPING) -> Move:
+    """What a migration would do now; nothing is written."""
+    before = dump(post.db)
+    found = rehearsed(post.engine, number, as_asked(post.engine.workflows, mapping.to_version, None, mapping), OPERATOR)
+    assert dump(post.db) == before
+    return found
+
+
+def test_all_that_a_migration_does_is_foretold_and_done(small_post: Post) -> None:
+    post = small_post
+    number, begun = post.begin(), post.clock.now
+    now = post.clock.forward(hours=1)
+    label = OpenEffect(1, 0, "label", "printer", "", "", "waiting", False, "")
+    hello = OpenEffect(1, 1, "hello", "letter", "", "", "waiting", False, "")
+    expected = Move(
+        PARCEL_2,
+        "boxed",
+        (Clockwork("lapse", KEEP, begun + 72 * HOUR), Clockwork("report", ANEW, now + 6 * HOUR)),
+        ("set_aside",),
+        (Fate(label, PARCEL_2.start.effects[0]), Fate(hello, None, "nobody is greeted any more")),
+    )
+    assert judged(post, number) == expected
+    assert list(expected.said_of_timers()) == [
+        "lapse in boxed: kept",
+        "report in boxed: begins now",
+        "set_aside: ends, boxed has no such timer",
+    ]
+    assert [(str(fate), fate.tells) for fate in expected.effects] == [
+        ("label → sticker", True),
+        ("hello: cancelled: nobody is greeted any more", True),
+    ]
+    told: list[Committed] = []
+    post.engine.on_commit = told.append
+    outcome, done = migrate(post.engine, number, as_asked(post.engine.workflows, 2, None, MAPPING), OPERATOR, "why")
+    assert done == expected
+    assert outcome == Outcome(number, 2, "migrate", "packed", "boxed", now)
+    assert [(one.effects, one.next_due) for one in told] == [(1, now + 6 * HOUR)]
+    entry = post.engine.history(number)[-1]
+    assert (entry.seq, entry.source, entry.target, entry.actor, entry.at, entry.due_at) == (
+        2,
+        "packed",
+        "boxed",
+        "operator:root",
+        now,
+        None,
+    )
+    assert json.loads(entry.data) == {
+        "from": 1,
+        "to": 2,
+        "reason": "why",
+        "effects": {"1.0": "label → sticker", "1.1": "hello: cancelled: nobody is greeted any more"},
+    }
+    assert json.loads(entry.timers or "") == {
+        "lapse": to_db(begun + 72 * HOUR),
+        "report": to_db(now + 6 * HOUR),
+    }
+    rows = post.sql(
+        "SELECT name, kind, recipient, language, state, error, attempts, patience FROM outbox ORDER BY position"
+    )
+    patience = PARCEL_2.start.effects[0].retry.patience
+    assert rows == [
+        ("sticker", "printer", "", "", "waiting", "", 0, patience),
+        ("hello", "letter", "", "", "cancelled", "nobody is greeted any more", 0, rows[1][7]),
+    ]
+    assert post.sql("SELECT event, due_at, wake_at FROM timer ORDER BY event") == [
+        (event, to_db(due), to_db(due)) for event, due in (("lapse", begun + 72 * HOUR), ("report", now + 6 * HOUR))
+    ]
+
+
+def test_an_effect_that_keeps_its_name_is_not_told_and_stays_as_it_is(small_post: Post) -> None:
+    same = replace(PARCEL_2, start=replace(PARCEL_2.start, effects=(*PARCEL_2.start.effects, *PARCEL.start.effects)))
+    ways = tuple(replace(way, event="labelled") if way.event == "stuck_on" else way for way in PARCEL_2.transitions)
+    same = replace(same, transitions=(*ways, *PARCEL_2.transitions[:1]))
+    post = small_post.with_versions(PARCEL, same)
+    number = post.begin()
+    due = to_db(post.clock.now + HOUR)
+    post.sql("UPDATE outbox SET due_at = ?, attempts = 2, error = 'busy'", due)
+    before = post.sql("SELECT * FROM outbox ORDER BY position")
+    post.clock.forward(minutes=1)
+    assert "effects" not in move(post, number, replace(MAPPING, effects={}))
+    assert post.sql("SELECT * FROM outbox ORDER BY position") == before
+    assert [fate.tells for fate in judged(post, post.begin("parcel:2"), replace(MAPPING, effects={})).effects] == [
+        False,
+        False,
+    ]
+
+
+def test_what_was_put_off_is_looked_at_again_and_what_only_lacked_its_definition_begins_anew(small_post: Post) -> None:
+    post = small_post
+    number = post.begin()
+    effects = {"label": "sticker", "hello": "sticker"}
+    new = PARCEL_2.start.effects[0].retry.patience
+    for state, error, delivered, kept in (
+        ("waiting", "", 0, False),  # which was put off
+        ("incident", "unknown_effect: x", 0, False),
+        ("incident", "no_definition: x", 0, False),
+        ("incident", "no_definition: x", 1, True),
+        ("incident", "550: unknown_effect: x", 0, True),
+        ("leased", "no_definition: x", 0, True),
+    ):
+        number = post.begin(f"parcel:{state}:{error}:{delivered}")
+        post.sql(
+            f"UPDATE outbox SET state = ?, error = ?, delivered = ?, attempts = 3, due_at = '{NEVER}' "
+            "WHERE instance_id = ?",
+            *(state, error, delivered, number),
+        )
+        migrate(
+            post.engine,
+            number,
+            as_asked(post.engine.workflows, 2, None, replace(MAPPING, effects=effects)),
+            OPERATOR,
+            "why",
+        )
+        rows = post.sql(
+            "SELECT name, state, error, attempts, due_at, patience FROM outbox WHERE instance_id = ?", number
+        )
+        now = to_db(post.clock.now)
+        expected = (state, error, 3, NEVER) if kept else ("waiting", "", 0, now)
+        assert rows == [("sticker", *expected, new)] * 2
+        assert post.engine.verify(number) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "delivered", "lacks"),
+    [
+        ("incident", "unknown_effect: x", False, True),
+        ("incident", "no_definition: x", False, True),
+        ("incident", "unknown_effect: x", True, False),
+        ("waiting", "unknown_effect: x", False, False),
+        ("incident", "550: no", False, False),
+    ],
+)
+def test_an_incident_lacks_its_definition_where_that_is_all_that_it_says(
+    state: str, error: str, *, delivered: bool, lacks: bool
+) -> None:
+    effect = open_effect((3, 1, "label", "printer", "x", "ja", state, int(delivered), error))
+    assert effect == OpenEffect(3, 1, "label", "printer", "x", "ja", state, delivered, error)
+    assert effect.lacks_its_definition is lacks
+    assert str(Fate(effect, None, "why")) == f"label: {'done' if delivered else 'cancelled'}: why"
+
+
+def test_what_was_delivered_is_done_and_what_was_not_is_cancelled_with_the_reason(small_post: Post) -> None:
+    post = small_post
+    number = post.begin()
+    for state, delivered, left in (
+        ("waiting", 0, "cancelled"),
+        ("leased", 0, "cancelled"),
+        ("incident", 0, "cancelled"),
+        ("waiting", 1, "done"),
+        ("skipped", 0, "skipped"),
+        ("done", 0, "done"),
+    ):
+        number = post.begin(f"parcel:{state}:{delivered}")
+        post.sql("UPDATE outbox SET state = ?, delivered = ? WHERE instance_id = ?", state, delivered, number)
+        move(post, number, replace(MAPPING, effects={"label": Cancel("no labels"), "hello": Cancel("no greetings")}))
+        rows = post.sql("SELECT state, error FROM outbox WHERE instance_id = ? ORDER BY position", number)
+        open_one = state in ("waiting", "leased", "incident")
+        assert rows == [(left, "no labels" if open_one else ""), (left, "no greetings" if open_one else "")]
+
+
+def test_what_is_asked_for_counts_for_the_instance_as_it_is_found(small_post: Post) -> None:
+    post = small_post
+    found = post.engine.look(post.begin()).instance
+    loaded = post.engine.workflows
+    bare = as_asked(loaded, 2, None, None)(found)
+    assert replace(bare, where=MAPPING.where) == replace(
+        Migration("parcel", (1,), 2, otherwise=ANEW), where=MAPPING.where
+    )
+    plain = as_asked(loaded, 2, "boxed", None)(found)
+    assert (plain.states, plain.otherwise, plain.to_version) == ({"packed": "boxed"}, ANEW, 2)
+    assert as_asked(loaded, 2, None, MAPPING)(found) is MAPPING
+    assert as_asked(loaded, 2, "checked", MAPPING)(found).states == {**MAPPING.states, "packed": "checked"}
+    with pytest.raises(InvalidMapping) as raised:
+        as_asked(loaded, 1, None, MAPPING)(found)
+    assert str(raised.value) == f"{MAPPING.where}: the mapping leads to version 2, not 1."
+    with pytest.raises(InvalidMapping, match="'packd': version 1 has none of this name"):
+        as_asked(loaded, 2, None, replace(MAPPING, states={"packd": "boxed"}))(found)
+    limbo = replace(MAPPING, states={"limbo": "boxed"})
+    assert as_asked(loaded, 2, None, limbo)(replace(found, state="limbo")) is limbo
+
+
+def test_whether_who_stands_in_a_state_has_ended_is_told_by_its_own_version_or_by_any_other(small_post: Post) -> None:
+    post = small_post.with_versions(PARCEL, replace(PARCEL_2, states=(*PARCEL_2.states, State("shelved", final=True))))
+    engine = post.engine
+    assert [is_final(engine, "parcel", 1, state) for state in ("sent", "packed", "shelved", "limbo")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [is_final(engine, "parcel", 7, state) for state in ("sent", "packed", "shelved")] == [True, False, True]
+    assert not is_final(engine, "letter", 1, "sent")
+    found = engine.look(post.begin()).instance
+    assert is_loaded(engine, found)
+    assert not is_loaded(engine, replace(found, version=7))
+    assert not is_loaded(engine, replace(found, workflow="letter"))
+
+
+def test_the_time_that_a_state_was_entered_is_that_of_the_last_event_that_led_there(small_post: Post) -> None:
+    """No matter what a migration, a reminder or a note did since; of a late timer its due time counts."""
+    post = small_post
+    number, begun = post.begin(), post.clock.now
+    post.clock.forward(hours=30)
+    post.engine.run_due()  # six hours late
+    post.clock.forward(hours=5)
+    anew = replace(MAPPING.with_states({"shelved": "labelled"}), otherwise=RECOMPUTE)
+    assert judged(post, number, anew).timers == (Clockwork("lapse", RECOMPUTE, begun + (24 + 48) * HOUR),)
+    post.sql("DELETE FROM history")
+    with pytest.raises(CannotMove, match=r"^Its history does not say since when it stands in its state: no timer "):
+        judged(post, number, anew)
+
+
+def test_what_is_due_is_applied_before_it_is_judged_and_nothing_of_it_is_kept(small_post: Post) -> None:
+    post = small_post
+    number = post.begin()
+    post.clock.forward(hours=100)
+    found = judged(post, number)
+    assert (found.landing, found.timers, found.ended, [str(fate) for fate in found.effects]) == (
+        "lost",
+        (),
+        (),
+        ["hello: cancelled: nobody is greeted any more"],
+    )
+    assert post.place(number) == (1, "packed")
+
+
+def test_a_timer_of_what_stands_is_put_off_by_the_pause_up_to_the_move(small_post: Post) -> None:
+    post = small_post.with_versions(
+        changed(PARCEL, "packed", Timer("lapse", 72 * HOUR, while_paused="stands")), PARCEL_2
+    )
+    number, begun = post.begin(), post.clock.now
+    post.clock.forward(hours=1)
+    pause(post.engine, OneInstance(number), OPERATOR, "why")
+    post.clock.forward(hours=2)
+    pause(post.engine, OneVersion("parcel", 1), OPERATOR, "why")
+    post.clock.forward(hours=4)
+    lapse = judged(post, number).timers[0]
+    assert lapse == Clockwork("lapse", KEEP, begun + (72 + 6) * HOUR)
+    for scope in (OneInstance(number), OneVersion("parcel", 1)):
+        resume(post.engine, scope, OPERATOR, "out")
+    due = begun + (72 + 6) * HOUR
+    assert post.timers(number)["lapse"] == due
+    pause(post.engine, OneVersion("parcel", 1), OPERATOR, "why")
+    post.clock.forward(hours=3)
+    assert judged(post, number).timers[0].due == due + 3 * HOUR
+    gone = post.with_versions(PARCEL_2)
+    assert judged(gone, number).timers[0].due == due
+
+
+def test_a_mail_goes_on_in_the_language_that_it_had_and_what_had_none_is_given_one(small_post: Post) -> None:
+    asked: list[str] = []
+
+    def language(attempt: Attempt) -> str:
+        asked.append(attempt.instance.state)
+        if attempt.instance.subject == "parcel:bad":
+            raise ValueError("no language")
+        return "en"
+
+    to_finder = replace(PARCEL_2.start.effects[0], to="finder")
+    named = replace(
+        PARCEL_2,
+        start=replace(PARCEL_2.start, effects=(to_finder,)),
+        recipients={"finder": Recipient(language, lambda found, records: None)},
+    )
+    post = small_post.with_versions(PARCEL, named)
+    spoken, silent, bad = (post.begin(f"parcel:{name}") for name in ("spoken", "silent", "bad"))
+    post.sql("UPDATE outbox SET language = 'ja' WHERE instance_id = ?", spoken)
+    for number, said in ((spoken, "ja"), (silent, "en")):
+        post.engine.migrate(number, 2, OPERATOR, "why", mapping=MAPPING)
+        rows = post.sql("SELECT recipient, language FROM outbox WHERE instance_id = ? AND name = 'sticker'", number)
+        assert rows == [("finder", said)]
+    assert asked == ["boxed"]
+    with pytest.raises(CannotMove, match=r"^The language of 'finder' cannot be told: "):
+        post.engine.migrate(bad, 2, OPERATOR, "why", mapping=MAPPING)
+
+
+def test_whoever_is_told_of_steps_hears_of_the_move(small_post: Post) -> None:
+    class Watching(Slow):
+        def committed(self, committed: Committed) -> None:
+            heard.append([(name, outcome.event, outcome.target) for name, outcome in committed.steps or ()])
+
+    heard: list[list[tuple[str, str, str]]] = []
+    post = small_post
+    number, other = post.begin(), post.begin("parcel:2")
+    move(post, number)
+    post.engine.observer = Watching()
+    post.clock.forward(hours=24)
+    post.engine.migrate(other, 2, OPERATOR, "why", mapping=MAPPING.with_states({"shelved": "checked"}))
+    assert heard == [[("parcel", "set_aside", "shelved"), ("parcel", "migrate", "checked")]]
+
+
+@pytest.mark.parametrize("error", [Busy, DatabaseAway, OutcomeUnknown])
+def test_what_keeps_a_migration_from_being_tried_is_told_as_it_is(
+    small_post: Post, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    tried: list[int] = []
+
+    def transact(*args: Any, **options: Any) -> None:
+        tried.append(1)
+        raise error
+
+    monkeypatch.setattr(small_post.engine, "_transact", transact)
+    with pytest.raises(error):
+        small_post.engine.migrate(small_post.begin(), 2, OPERATOR, "why", mapping=MAPPING)
+    assert tried == [1]
+    with pytest.raises(UnknownInstance):
+        judged(small_post, 999)

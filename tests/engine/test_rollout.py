@@ -10,11 +10,20 @@ from typing import Any
 
 import pytest
 
+from engine import move
 from engine.definition import Attempt, Timer
-from engine.errors import Busy, EventNotPossible, InvalidMapping
+from engine.errors import (
+    Busy,
+    CannotMove,
+    EventNotPossible,
+    InvalidMapping,
+    NeedsChoice,
+    UnknownInstance,
+)
 from engine.migration import ANEW, CANCEL, Choice, Migration
 from engine.outcomes import Committed
-from engine.rollout import Result, Verdict, Where, carry_out, plan
+from engine.rollout import Group, Result, Verdict, Where, carry_out, plan, standing
+from engine.store import to_db
 from engine.sweep import stuck
 from engine.testing import Clock
 from tests.dumps import dump
@@ -314,3 +323,193 @@ def test_a_mapping_without_any_word_moves_what_has_kept_its_name(small_post: Pos
         ("packed", Verdict.NEEDS_A_CHOICE),
         ("shelved", Verdict.NEEDS_A_CHOICE),
     ]
+
+
+# -- whole records -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_told_of_all_is_the_same_when_they_are_moved_and_whole(small_post: Post) -> None:
+    post = small_post
+    numbers = filled(post)
+    late = post.begin("parcel:late")
+    post.engine.fire(late, "shelve", VISITOR)
+    expected = Result(
+        MAPPING,
+        6,
+        (
+            Group(1, "labelled", Verdict.MOVES, "labelled", "", 1, (numbers[0],)),
+            Group(1, "packed", Verdict.MOVES, "boxed", "", 2, (numbers[1], numbers[2])),
+            Group(
+                1,
+                "shelved",
+                Verdict.NEEDS_A_CHOICE,
+                "",
+                "State 'shelved' becomes one of 'labelled', 'checked': say which.",
+                3,
+                (numbers[3], numbers[4], late),
+            ),
+            Group(1, "sent", Verdict.STAYS, "", "it has ended", 1, (numbers[5],)),
+        ),
+        {
+            "lapse in boxed: kept": 2,
+            "lapse in labelled: kept": 1,
+            "report in boxed: begins now": 2,
+            "set_aside: ends, boxed has no such timer": 2,
+        },
+        {"hello: cancelled: nobody is greeted any more": 3, "label → sticker": 2},
+        (),
+    )
+    foretold = plan(post.engine, MAPPING, OPERATOR)
+    assert foretold == expected
+    assert (list(foretold.timers), list(foretold.effects)) == (sorted(foretold.timers), sorted(foretold.effects))
+    assert [foretold.count(one) for one in Verdict] == [3, 3, 0, 1, 0]
+    assert (foretold.count(), foretold.count(Verdict.MOVES, Verdict.STAYS), foretold.open) == (0, 4, 3)
+    assert carry_out(post.engine, MAPPING, OPERATOR, "why") == expected
+    assert standing(post.engine, "parcel") == {1: frozenset({"shelved", "sent"}), 2: frozenset({"boxed", "labelled"})}
+    assert standing(post.engine, "letter") == {}
+
+
+def test_few_are_named_of_many_and_the_oldest_first(small_post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    post = small_post
+    numbers = [post.begin(f"parcel:{n}") for n in range(8)]
+    post.sql("UPDATE timer SET due_at = ? WHERE instance_id = ?", to_db(post.clock.now + HOUR), numbers[1])
+    post.clock.forward(hours=1)  # judged behind the others
+    for at_once in (1, 3, 250):
+        monkeypatch.setattr("engine.rollout._AT_ONCE", at_once)
+        told: list[tuple[int, int]] = []
+        packed = plan(post.engine, MAPPING, OPERATOR, progress=lambda done, of, told=told: told.append((done, of)))
+        assert told == [(min(n + at_once, 8), 8) for n in range(0, 8, at_once)]
+        assert [(one.count, one.examples) for one in packed.groups if one.landing == "boxed"] in (
+            [(8, tuple(numbers[:5]))],
+            [(7, (numbers[0], *numbers[2:6]))],
+        )
+    post.sql("UPDATE instance SET state = 'sent'")
+    ended = plan(post.engine, MAPPING, OPERATOR).groups
+    assert ended == (Group(1, "sent", Verdict.STAYS, "", "it has ended", 8, tuple(numbers[:5])),)
+    for most, count, more in ((7, 7, True), (8, 8, False)):
+        monkeypatch.setattr("engine.rollout._ENDED", most)
+        (group,) = plan(post.engine, MAPPING, OPERATOR).groups
+        assert (group.count, group.more) == (count, more)
+
+
+def test_what_has_ended_is_counted_as_what_was_asked_for_says(small_post: Post) -> None:
+    post = small_post
+    numbers = filled(post)
+    for where, count in (
+        (Where(states=("sent",)), 1),
+        (Where(states=("packed",)), 0),
+        (Where(subject="parcel:5"), 1),
+        (Where(subject="parcel:1"), 0),
+        (Where(subject="parcel:*"), 1),
+        (Where(older_than=timedelta(days=9)), 1),  # of which how long it has stood there says nothing
+        (Where(limit=0), 1),
+        (Where(ended=True), 0),
+    ):
+        found = plan(post.engine, CHECKED, OPERATOR, where)
+        assert found.count(Verdict.STAYS) == count, where
+        assert found.asked == sum(one.count for one in found.groups) - count
+    everything = plan(post.engine, CHECKED, OPERATOR, Where(ended=True))
+    assert said(everything)[-1] == ("shelved", "moves", "checked", 2)
+    assert ("sent", "moves", "sent", 1) in said(everything)
+    assert everything.asked == len(numbers)
+
+
+@pytest.mark.parametrize(
+    ("subject", "taken"),
+    [("a%*", ["a%b"]), ("a_*", ["a_b"]), ("a!*", ["a!b"]), ("a*", ["a%b", "a_b", "a!b", "axb"]), ("a%b", ["a%b"])],
+)
+def test_the_beginning_of_a_subject_is_taken_as_it_is_written(small_post: Post, subject: str, taken: list[str]) -> None:
+    names = ["a%b", "a_b", "a!b", "axb", "xa%b"]
+    numbers = {small_post.begin(name): name for name in names}
+    found = plan(small_post.engine, MAPPING, OPERATOR, Where(subject=subject))
+    assert [numbers[number] for one in found.groups for number in one.examples] == taken
+
+
+def test_how_long_it_has_stood_there_counts_to_the_microsecond(small_post: Post) -> None:
+    post = small_post
+    number = post.begin()
+    post.clock.forward(hours=2)
+    after = timedelta(microseconds=1)
+    for age, count in ((2 * HOUR, 1), (2 * HOUR - after, 1), (2 * HOUR + after, 0)):
+        assert plan(post.engine, MAPPING, OPERATOR, Where(older_than=age)).asked == count
+    assert Where().condition(post.clock.now) == ("", [])
+    assert [Where(states=states).takes("packed") for states in ((), ("packed",), ("sent",))] == [True, True, False]
+    assert number
+
+
+def test_those_that_are_on_the_new_version_already_are_not_asked_for(small_post: Post) -> None:
+    post = small_post
+    old, new, other = post.begin(), post.begin("parcel:2", version=2), post.begin("parcel:3")
+    post.sql("UPDATE instance SET version = 3 WHERE id = ?", other)
+    third = replace(PARCEL, version=3)
+    post = post.with_versions(PARCEL, PARCEL_2, third)
+    both = replace(MAPPING, from_versions=(1, 2))
+    assert plan(post.engine, both, OPERATOR).asked == 1
+    all_three = plan(post.engine, replace(MAPPING, from_versions=(3, 1)), OPERATOR)
+    assert [(one.version, one.examples) for one in all_three.groups] == [(1, (old,)), (3, (other,))]
+    carry_out(post.engine, both, OPERATOR, "why")
+    assert [post.place(number) for number in (old, new, other)] == [(2, "boxed"), (2, "boxed"), (3, "packed")]
+    assert [len(post.engine.history(number)) for number in (old, new)] == [2, 1]
+
+
+def test_what_becomes_of_one_is_counted_by_how_its_migration_ends(
+    small_post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each kind of ending, and the words of it."""
+    post = small_post
+    endings: dict[str, Exception | None] = {
+        "gone": UnknownInstance(),
+        "choice": NeedsChoice("say which"),
+        "cannot": CannotMove("no way"),
+        "fault": ValueError("a\0b"),
+        "moves": None,
+    }
+    numbers = {post.begin(name): name for name in endings}
+    target = move.move_of
+
+    def ending(*args: Any) -> move.Move:
+        error = endings[args[3].subject]
+        if error is not None:
+            raise error
+        return target(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(move, "move_of", ending)
+        found = plan(post.engine, MAPPING, OPERATOR)
+    told = {numbers[one.examples[0]]: (one.verdict, one.landing, one.why, one.count) for one in found.groups}
+    assert told == {
+        "gone": (Verdict.LEFT, "", "it is gone", 1),
+        "choice": (Verdict.NEEDS_A_CHOICE, "", "say which", 1),
+        "cannot": (Verdict.CANNOT, "", "no way", 1),
+        "fault": (Verdict.CANNOT, "", "ValueError: a\ufffdb", 1),
+        "moves": (Verdict.MOVES, "boxed", "", 1),
+    }
+    assert [bool(record.exc_info) for record in caplog.records] == [True]
+
+
+def test_links_are_noted_where_a_version_mailed_any_and_the_new_one_opens_none(small_post: Post) -> None:
+    label, hello = PARCEL.start.effects
+    mailed = replace(PARCEL, start=replace(PARCEL.start, effects=(replace(label, link="finder"), hello)))
+    for old, new, notes in (
+        (replace(PARCEL, link="p"), replace(PARCEL_2, link="q"), 0),  # nothing was mailed
+        (replace(mailed, link="p"), replace(PARCEL_2, link="p"), 1),
+        (replace(mailed, link="p"), replace(PARCEL_2, link="q"), 2),
+        (replace(mailed, link="p"), PARCEL_2, 1 if not PARCEL_2.link else 2),
+    ):
+        post = small_post.with_versions(old, new)
+        assert len(plan(post.engine, MAPPING, OPERATOR).notes) == notes
+    gone = small_post.with_versions(PARCEL, PARCEL_2)
+    assert plan(gone.engine, replace(MAPPING, from_versions=(0, 1)), OPERATOR).notes == (
+        "version 0 is not loaded: its due timers are not applied before, and which of its states are final is known "
+        "from other versions alone",
+    )
+
+
+def test_progress_is_told_after_every_hundredth_and_the_last(small_post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.rollout._EVERY", 2)
+    for count, expected in ((1, [(1, 1)]), (2, [(2, 2)]), (3, [(2, 3), (3, 3)])):
+        for n in range(count):
+            small_post.begin(f"parcel:{count}:{n}")
+        told: list[tuple[int, int]] = []
+        carry_out(small_post.engine, MAPPING, OPERATOR, "why", progress=lambda *of, told=told: told.append(of))
+        assert told == expected

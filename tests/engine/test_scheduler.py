@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import peewee as pw
 import pytest
+from apscheduler.jobstores.base import JobLookupError
 
 from engine import scheduler
 from engine.definition import SYSTEM, Actor, Effect, Instance, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
 from engine.dispatch import Dispatcher
-from engine.errors import DatabaseAway
+from engine.errors import Busy, DatabaseAway
 from engine.mail import Renderer
 from engine.observe import Tried
 from engine.outcomes import Committed
@@ -258,3 +260,329 @@ def test_two_heartbeats_share_the_work(database_url: str) -> None:
             beat.stop()
     keys = first.keys + second.keys
     assert len(keys) == len(set(keys)) == 40
+
+
+# -- what it plans, with a clock and a database of its own -------------------------------------------------------------
+
+NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+class Wall:
+    """The machine's clock, in place of `datetime` in the module."""
+
+    at = NOW
+
+    @classmethod
+    def now(cls, zone: object) -> datetime:
+        assert zone is UTC
+        return cls.at
+
+
+@dataclass
+class Work:
+    """An engine and a dispatcher whose work is written down before; `said` is what was asked of them, in order."""
+
+    fired: list[int] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
+    due: datetime | None = None
+    said: list[str] = field(default_factory=list)
+    at_end: Any = None
+    now: Any = lambda: NOW
+    error: Exception | None = None
+    hands_over: bool = False
+    on_commit: Any = None
+
+    @property
+    def store(self) -> Work:
+        return self
+
+    db = store
+
+    def run_due(self, *, limit: int, stopped: Any) -> int:
+        self.said.append(f"run {limit}")
+        if self.error is not None:
+            raise self.error
+        count = self.fired.pop(0) if self.fired else 0
+        if self.at_end is not None and not self.fired:
+            self.at_end()
+        return count
+
+    def next_due(self) -> datetime | None:
+        self.said.append("due?")
+        return self.due
+
+    def next_claim(self) -> str | None:
+        self.said.append("claim?")
+        if self.error is not None:
+            raise self.error
+        return self.claims.pop(0) if self.claims else None
+
+    def deliver(self, claim: str) -> None:
+        self.said.append(claim)
+
+    def take_over(self, claims: list[str]) -> None:
+        self.said.append(f"takes {claims}")
+
+    def give_back(self) -> None:
+        self.said.append("back")
+        if self.at_end is not None:
+            self.at_end()
+
+    @contextmanager
+    def bound(self) -> Iterator[None]:
+        self.said.append("bound")
+        yield
+
+
+@dataclass
+class Planned:
+    """In APScheduler's place: what was planned, by its name, and how often."""
+
+    running: bool = True
+    at: list[tuple[str, datetime | float]] = field(default_factory=list)
+
+    def add_job(self, act: Any, kind: str, *, id: str, run_date: Any = None, seconds: Any = None, **_: Any) -> None:
+        self.at.append((id, run_date if kind == "date" else seconds))
+
+
+@pytest.fixture
+def planning(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Planned]:
+    """A heartbeat that does nothing by itself, its work, and what it planned."""
+    monkeypatch.setattr(scheduler, "datetime", Wall)
+    monkeypatch.setattr(Wall, "at", NOW)
+    work: Any = Work()
+    heartbeat: Any = Heartbeat(work, work, threads=1)
+    heartbeat._scheduler = planned = Planned()
+    return heartbeat, work, planned
+
+
+def test_of_two_wake_ups_the_earlier_one_stays_unless_it_was_lost(
+    planning: tuple[Any, Any, Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat, _, planned = planning
+    for seconds in (10, 10, 11, 9):
+        heartbeat._wake("timers", NOW + seconds * SECOND)
+    assert planned.at == [("timers", NOW + 10 * SECOND), ("timers", NOW + 9 * SECOND)]
+    heartbeat._wake("outbox", NOW + 20 * SECOND)
+    assert planned.at[2:] == [("outbox", NOW + 20 * SECOND)]
+    monkeypatch.setattr(Wall, "at", NOW + 14 * SECOND - timedelta(microseconds=1))
+    heartbeat._wake("timers", NOW + 30 * SECOND)
+    assert len(planned.at) == 3
+    monkeypatch.setattr(Wall, "at", NOW + 14 * SECOND)  # five seconds after it should have come
+    heartbeat._wake("timers", NOW + 30 * SECOND)
+    assert planned.at[3:] == [("timers", NOW + 30 * SECOND)]
+    heartbeat._planned("timers")
+    heartbeat._planned("timers")
+    heartbeat._wake("timers", NOW + 99 * SECOND)
+    assert planned.at[4:] == [("timers", NOW + 99 * SECOND)]
+
+
+def test_what_is_due_and_does_not_move_is_asked_for_after_pauses_that_double(
+    planning: tuple[Any, Any, Planned],
+) -> None:
+    heartbeat, _, planned = planning
+
+    def waits(due: datetime | None, *, moved: bool) -> float | None:
+        planned.at.clear()
+        heartbeat._planned("timers")
+        heartbeat._wake_in("timers", due, moved)
+        return (planned.at[0][1] - NOW).total_seconds() if planned.at else None
+
+    assert waits(None, moved=False) is None
+    for _round in range(2):
+        for due in (NOW, NOW - SECOND, NOW - 99 * SECOND):
+            assert waits(due, moved=True) == 0.01
+        assert [waits(NOW - n * SECOND, moved=False) for n in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+        assert waits(NOW + 7 * SECOND, moved=False) == 7
+        assert waits(NOW, moved=False) == 60  # which moved nothing
+        assert waits(NOW + 7 * SECOND, moved=True) == 7
+    heartbeat._stopping.set()
+    assert waits(NOW + 7 * SECOND, moved=True) is None
+
+
+def test_timers_are_fired_until_none_is_left_and_the_next_one_is_planned(planning: tuple[Any, Any, Planned]) -> None:
+    heartbeat, work, planned = planning
+    heartbeat._wake("timers", NOW - SECOND)
+    work.fired, work.due = [500, 3], NOW + 5 * SECOND
+    heartbeat._fire_timers()
+    assert work.said == ["run 500"] * 3 + ["due?", "back"]
+    assert planned.at[1:] == [("timers", NOW + 5 * SECOND)]
+    work.said.clear()
+    work.fired, work.due = [1], NOW
+    heartbeat._planned("timers")
+    heartbeat._fire_timers()
+    assert planned.at[2:] == [("timers", NOW + timedelta(milliseconds=10))]
+    heartbeat._fire_timers()
+    assert planned.at[3:] == [("timers", NOW + SECOND)]  # in the hands of another worker
+
+
+def test_who_is_told_to_stop_fires_no_more_and_plans_nothing(planning: tuple[Any, Any, Planned]) -> None:
+    heartbeat, work, planned = planning
+    work.fired, work.due, work.at_end = [500], NOW, heartbeat._stopping.set
+    heartbeat._fire_timers()
+    assert (work.said, planned.at) == (["run 500", "due?", "back"], [])
+
+
+def test_a_fault_while_firing_is_told_and_the_connection_given_back(
+    planning: tuple[Any, Any, Planned], caplog: pytest.LogCaptureFixture
+) -> None:
+    heartbeat, work, planned = planning
+    work.error = ValueError("a fault")
+    heartbeat._fire_timers()
+    assert (work.said, planned.at) == (["run 500", "back"], [])
+
+    work.said.clear()
+    work.at_end = lambda: (heartbeat._stopping.set(), heartbeat._work.set())
+    heartbeat._work.set()
+    heartbeat._deliver()
+    assert work.said == ["claim?", "back"]
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        "timers could not be fired",
+        "the outbox could not be drained",
+    ]
+
+
+def test_effects_are_delivered_until_none_is_left_and_the_others_are_woken(planning: tuple[Any, Any, Planned]) -> None:
+    heartbeat, work, planned = planning
+    work.claims, work.due = ["one", "two"], NOW + 5 * SECOND
+    woken: list[bool] = []
+
+    def delivered(claim: str) -> None:
+        work.said.append(claim)
+        woken.append(heartbeat._work.is_set())
+        heartbeat._work.clear()
+
+    work.deliver = delivered
+    work.at_end = lambda: (heartbeat._stopping.set(), heartbeat._work.set())
+    heartbeat._work.set()
+    heartbeat._deliver()
+    assert work.said == ["claim?", "one", "claim?", "two", "claim?", "due?", "back"]
+    assert woken == [True, True]
+    assert planned.at == [("outbox", NOW + 5 * SECOND)]
+    assert heartbeat._work.is_set()  # for the other threads
+    work.said.clear()
+    heartbeat._deliver()
+    assert work.said == []
+
+
+def test_who_is_told_to_stop_claims_no_more(planning: tuple[Any, Any, Planned]) -> None:
+    heartbeat, work, planned = planning
+    work.claims = ["one", "two"]
+    work.deliver = lambda claim: (work.said.append(claim), heartbeat._stopping.set())
+    heartbeat._work.set()
+    heartbeat._deliver()
+    assert work.said == ["claim?", "one", "due?", "back"]
+    assert planned.at == []
+
+
+def test_where_the_sweep_does_not_come_all_is_planned_anew(
+    planning: tuple[Any, Any, Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat, _, planned = planning
+    tick = [heartbeat._swept]
+    monkeypatch.setattr(scheduler, "monotonic", lambda: tick[0])
+    heartbeat._wake("timers", NOW + SECOND)
+    tick[0] += 119.999
+    heartbeat._mend_clock()
+    assert len(planned.at) == 1
+    tick[0] += 0.002
+    planned.running = False
+    heartbeat._mend_clock()
+    assert len(planned.at) == 1
+    planned.running = True
+    heartbeat._mend_clock()
+    assert planned.at[1:] == [("sweep", 60.0), ("timers", NOW)]
+    assert heartbeat._work.is_set()
+    heartbeat._mend_clock()
+    assert len(planned.at) == 3
+    heartbeat._wake("timers", NOW)
+    assert len(planned.at) == 3
+
+
+def test_a_sweep_wakes_all_and_does_the_chores(
+    planning: tuple[Any, Any, Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat, work, planned = planning
+    heartbeat._chores = (lambda: work.said.append("chore"),)
+    heartbeat._wake("timers", NOW - 2 * SECOND)
+    tick = heartbeat._swept + 1000.0
+    monkeypatch.setattr(scheduler, "monotonic", lambda: tick)
+    heartbeat._sweep()
+    assert planned.at[1:] == [("timers", NOW)]
+    assert work.said == ["bound", "chore", "back"]
+    assert heartbeat._work.is_set()
+    heartbeat._mend_clock()  # the sweep has come
+    assert len(planned.at) == 2
+
+
+def test_a_commit_wakes_for_what_it_left_and_nothing_else(planning: tuple[Any, Any, Planned]) -> None:
+    heartbeat, work, planned = planning
+    heartbeat._committed(Committed())
+    assert (work.said, planned.at, heartbeat._work.is_set()) == ([], [], False)
+    heartbeat._committed(Committed(next_due=NOW + SECOND))
+    assert (work.said, planned.at, heartbeat._work.is_set()) == ([], [("timers", NOW + SECOND)], False)
+    claims: Any = ["one"]
+    heartbeat._committed(Committed(effects=1, handed_over=claims))
+    assert (work.said, len(planned.at), heartbeat._work.is_set()) == (["takes ['one']"], 1, True)
+    heartbeat._work.clear()
+    heartbeat._stopping.set()
+    heartbeat._committed(Committed(effects=1, next_due=NOW, handed_over=claims))
+    assert work.said[1:] == ["takes ['one']", "back"]
+    assert (len(planned.at), heartbeat._work.is_set()) == (1, False)
+
+
+def test_it_takes_leases_with_commits_from_its_start_to_its_end(sqlite_url: str) -> None:
+    with at_work(sqlite_url, NOTIFY, Ping()) as (engine, heartbeat):
+        assert (engine.hands_over, engine.on_commit) == (True, heartbeat._committed)
+        assert [(thread.name, thread.daemon) for thread in heartbeat._threads] == [
+            ("outbox-0", True),
+            ("outbox-1", True),
+        ]
+        assert [job.id for job in heartbeat._scheduler.get_jobs() if job.id == "sweep"] == ["sweep"]
+        threads = heartbeat._threads
+        with pytest.raises(JobLookupError):
+            heartbeat._scheduler.remove_job("nothing")
+    assert not engine.hands_over
+    assert not heartbeat._scheduler.running
+    assert not any(thread.is_alive() for thread in threads)
+    heartbeat._scheduler.remove_job("nothing")  # which has forgotten its jobs already
+
+
+def test_leases_that_cannot_be_given_back_are_told_of(
+    planning: tuple[Any, Any, Planned], caplog: pytest.LogCaptureFixture
+) -> None:
+    heartbeat, work, _ = planning
+
+    def away() -> None:
+        raise DatabaseAway
+
+    work.give_back = away
+    heartbeat._give_back_leases()
+    heartbeat._give_back()
+    assert [record.getMessage() for record in caplog.records] == [
+        "leases could not be given back; they run out by themselves",
+        "a connection could not be given back",
+    ]
+
+
+def test_what_the_driver_said_is_told_in_one_line() -> None:
+    outer = DatabaseAway()
+    outer.__cause__ = OSError("cut\n  off")
+    assert scheduler.words(outer) == "cut off"
+    assert scheduler.words(ValueError(" a  fault ")) == "a fault"
+    assert scheduler.words(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize("error", [Busy(), DatabaseAway(), pw.OperationalError("x"), pw.InterfaceError("x")])
+def test_a_chore_that_cannot_reach_the_database_leaves_the_others_theirs(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[int] = []
+
+    def away() -> None:
+        raise error
+
+    scheduler.do_chores((away, lambda: done.append(1), away, lambda: done.append(2)))
+    assert done == [1, 2]
+    assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)] * 2
