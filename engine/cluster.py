@@ -249,7 +249,7 @@ class Cluster:
                 if self._stopping.is_set():
                     return
                 due = self.engine.next_due()
-                if not fired and (due == before or self._is_planned(TIMERS, due)):
+                if not fired and (self._is_planned(TIMERS, due) or due == before):
                     return
                 before = due
 

@@ -525,6 +525,7 @@ def test_timers_are_fired_until_none_is_due_or_another_worker_has_them(alone: tu
     for fired, dues, rounds, left in (
         ([], [None], 1, {}),
         ([], [NOW + SECOND], 1, {"timers": NOW + SECOND}),
+        ([2], [NOW + SECOND] * 2, 2, {"timers": NOW + SECOND}),
         ([500], [None, None], 2, {"timers": AT_ONCE_WANTED}),
         ([499], [None, None], 2, {}),
         ([], [NOW, NOW], 2, {}),
