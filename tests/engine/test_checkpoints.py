@@ -697,3 +697,42 @@ def test_a_restore_of_before_the_difference_does_not_explain_it(sqlite_office: O
     found_now = list(checkpoints.against(office.engine, kept))
     assert len(found_now) == 2
     assert found_now[1].endswith("restored the database from a backup: time 1")
+
+
+def test_whoever_writes_a_checkpoint_takes_turns_with_the_others(
+    sqlite_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = sqlite_office
+    number = decided(office, "One")
+    turns: list[bytes] = []
+    with office.engine.store.reading() as unit:
+        monkeypatch.setattr(type(unit), "take_turns", lambda unit, name: turns.append(name))
+    new = with_keys(office, FORGER)
+
+    def note() -> None:
+        with office.engine.store.begin() as unit:
+            checkpoints.note_restore(office.engine, unit, OPERATOR, "x", office.clock.now)
+            office.engine.store.commit(unit)
+
+    for act in (
+        lambda: checkpoints.write(office.engine),
+        lambda: checkpoints.remove(office.engine, number, OPERATOR, "x"),
+        note,
+        lambda: checkpoints.note_loss(new, OPERATOR, "x"),
+    ):
+        act()
+        assert turns == [b"checkpoints"]
+        turns.clear()
+    checkpoints.seal_anew(office.engine)
+    assert set(turns) == {b"checkpoints"}
+
+
+def test_where_nothing_went_on_nobody_waits_for_a_writer(
+    sqlite_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = sqlite_office
+    office.invited("One")
+    checkpoints.write(office.engine)
+    with monkeypatch.context() as patch:
+        patch.setattr(office.engine.store, "begin", None)
+        assert checkpoints.write(office.engine) == 0

@@ -82,6 +82,16 @@ def test_a_claim_is_a_lease_and_a_try_and_has_all_that_the_row_says(office: Offi
     assert claimed(office) == replace(first, attempts=2, claims=2, delivered=True, said="busy")
 
 
+def test_where_nothing_is_due_nobody_waits_for_a_writer(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.submit()
+    office.sql("UPDATE outbox SET due_at = ?", to_db(office.clock.now + timedelta(microseconds=1)))
+    with monkeypatch.context() as patch:
+        patch.setattr(office.engine.store, "begin", None)
+        assert office.dispatcher.next_claim() is None
+    office.clock.forward(microseconds=1)
+    assert claimed(office).attempts == 1
+
+
 def test_an_effect_waits_for_the_earlier_ones_of_its_instance_and_channel_alone(opened: Any) -> None:
     letters = [Effect("letter", name, to=to) for name, to in (("a", "x"), ("b", "x"), ("c", "y"))]
     office = opened(starting_with(*letters))

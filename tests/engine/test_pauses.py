@@ -878,3 +878,11 @@ def test_what_is_said_of_a_pause_makes_no_line_of_its_own(
         "workflow review 1 is paused by operator:root: a b",
         "workflow review 1 is resumed by operator:root: c d",
     ]
+
+
+def test_the_pause_of_an_instance_whose_row_is_gone_is_looked_at(sqlite_office: Office) -> None:
+    office = sqlite_office
+    number = office.submit()
+    made = pause(office.engine, OneInstance(number), OPERATOR, WHY)
+    office.sql("DELETE FROM instance")
+    assert what_resumes(office.engine, OneInstance(number)) == Resuming(made, (), 0, (), 0, 0)
