@@ -186,7 +186,6 @@ def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
     committed = Committed()
 
     def work(unit: Unit) -> Pause:
-        committed.begin_again()
         if isinstance(scope, OneInstance):
             found, now = _lock_instance(engine, unit, scope)
         else:
