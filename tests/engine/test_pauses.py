@@ -35,6 +35,7 @@ from engine.pauses import (
     paused,
     pauses,
     pauses_of,
+    put_off,
     resume,
     time_paused,
     what_resumes,
@@ -886,3 +887,27 @@ def test_the_pause_of_an_instance_whose_row_is_gone_is_looked_at(sqlite_office: 
     made = pause(office.engine, OneInstance(number), OPERATOR, WHY)
     office.sql("DELETE FROM instance")
     assert what_resumes(office.engine, OneInstance(number)) == Resuming(made, (), 0, (), 0, 0)
+
+
+def test_whoever_pauses_resumes_or_puts_off_keeps_all_steps_of_it_waiting(
+    sqlite_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = sqlite_office
+    stopped: list[tuple[str, int]] = []
+    with office.engine.store.reading() as unit:
+        monkeypatch.setattr(type(unit), "stop_steps", lambda unit, *name: stopped.append(name))
+    for scope, name in (
+        (VERSION, ("review", 1)),
+        (MAILS, ("channel mail", 0)),
+        (OneChannel("mail"), ("channel mail", 0)),
+        (LETTERS, ("channel letter", 0)),
+    ):
+        office.submit(f"Paper {scope}")
+        for act, times in (
+            (lambda scope=scope: pause(office.engine, scope, OPERATOR, WHY), 2),  # the pause, and what is put off
+            (lambda scope=scope: put_off(office.engine, scope, NEVER), 1),
+            (lambda scope=scope: resume(office.engine, scope, OPERATOR, WHY), 1),
+        ):
+            stopped.clear()
+            act()
+            assert stopped == [name] * times
