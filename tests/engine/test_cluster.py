@@ -717,8 +717,9 @@ def test_jobs_of_dead_workers_are_replaced_and_their_workers_forgotten_until_the
 
 
 def test_a_process_that_does_not_work_only_wakes_others(alone: tuple[Any, Any], waking: Jobs) -> None:
-    _, work = alone
+    worker, work = alone
     pages = Cluster(work, work, works=False)
+    assert (worker.works, pages.works) == (True, False)
     pages.start()
     assert [(thread.name, thread.daemon) for thread in pages._threads] == [("cluster_wake_workers", True)]
     assert work.on_commit == pages._committed

@@ -484,6 +484,7 @@ def test_what_becomes_of_one_is_counted_by_how_its_migration_ends(
         "fault": (Verdict.CANNOT, "", "ValueError: a\ufffdb", 1),
         "moves": (Verdict.MOVES, "boxed", "", 1),
     }
+    assert list(told) == ["fault", "cannot", "gone", "moves", "choice"]  # by verdict, where they go, and why
     assert [bool(record.exc_info) for record in caplog.records] == [True]
 
 

@@ -466,6 +466,18 @@ def test_effects_are_delivered_until_none_is_left_and_the_others_are_woken(plann
     assert work.said == []
 
 
+def test_an_effect_that_is_due_and_in_the_hands_of_another_worker_is_asked_for_after_a_pause(
+    planning: tuple[Any, Any, Planned],
+) -> None:
+    heartbeat, work, planned = planning
+    work.due = NOW
+    work.at_end = lambda: (heartbeat._stopping.set(), heartbeat._work.set())
+    heartbeat._work.set()
+    heartbeat._deliver()
+    assert work.said == ["claim?", "due?", "back"]
+    assert planned.at == [("outbox", NOW + SECOND)]
+
+
 def test_who_is_told_to_stop_claims_no_more(planning: tuple[Any, Any, Planned]) -> None:
     heartbeat, work, planned = planning
     work.claims = ["one", "two"]
