@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,9 +15,12 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+import procrastinate
 import psycopg
 import pytest
 from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
+from procrastinate.jobs import DeleteJobCondition
+from procrastinate.testing import InMemoryConnector
 
 from engine import cluster
 from engine.cluster import SCHEMA, Cluster, condition, install
@@ -720,7 +724,11 @@ def test_a_process_that_does_not_work_only_wakes_others(alone: tuple[Any, Any], 
     worker, work = alone
     pages = Cluster(work, work, works=False)
     assert (worker.works, pages.works) == (True, False)
+    libraries = [logging.getLogger(name) for name in ("procrastinate", "psycopg", "psycopg.pool")]
+    for library in libraries:
+        library.setLevel(logging.NOTSET)
     pages.start()
+    assert [library.level for library in libraries] == [logging.CRITICAL] * 3  # what goes wrong is told once
     assert [(thread.name, thread.daemon) for thread in pages._threads] == [("cluster_wake_workers", True)]
     assert work.on_commit == pages._committed
     work.on_commit(Committed(effects=1))
@@ -728,3 +736,17 @@ def test_a_process_that_does_not_work_only_wakes_others(alone: tuple[Any, Any], 
     assert work.on_commit is None
     assert waking.deferred == [("outbox", "outbox", "outbox", None)]
     assert not any(thread.is_alive() for thread in pages._threads)
+
+
+def test_the_schema_is_named_for_the_version_whose_tables_it_holds() -> None:
+    major, minor = procrastinate.__version__.split(".")[:2]
+    assert f"procrastinate_{major}_{minor}" == SCHEMA
+
+
+def test_a_worker_takes_jobs_of_its_kind_and_leaves_none_behind() -> None:
+    worker = cluster._worker(procrastinate.App(connector=InMemoryConnector()), "outbox", 3)
+    assert (worker.queues, worker.worker_name, worker.concurrency) == (["outbox"], "outbox", 3)
+    assert not worker.install_signal_handlers  # who runs it decides when it stops
+    assert worker.delete_jobs == DeleteJobCondition.ALWAYS
+    assert worker.fetch_job_polling_interval == 1.0  # what becomes due at a moment is looked at no later than that
+    assert 2 * worker.update_heartbeat_interval < worker.stalled_worker_timeout == 30.0

@@ -497,8 +497,10 @@ def test_a_process_that_goes_on_with_the_old_key_is_told_of_in_the_end(
     rotated = rotate(both)
     assert looks == [0, 1, 2]
     assert (rotated.late, rotated.broken, rotated.anew) == ([papers[2]], {}, 5 + 3)
-    monkeypatch.setattr(rotation, "_of_older_keys", of_older_keys)
+    looks.clear()
+    monkeypatch.setattr(rotation, "_of_older_keys", lambda *of: looks.append(1) or of_older_keys(*of))
     assert rotate(both).late == []
+    assert looks == [1]  # nothing is late: nobody looks again
     assert dependence(both).older == 0
 
 

@@ -341,9 +341,31 @@ class Planned:
 
     running: bool = True
     at: list[tuple[str, datetime | float]] = field(default_factory=list)
+    acts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
-    def add_job(self, act: Any, kind: str, *, id: str, run_date: Any = None, seconds: Any = None, **_: Any) -> None:
+    def add_job(
+        self,
+        act: Any,
+        kind: str,
+        *,
+        id: str,
+        replace_existing: bool,
+        run_date: Any = None,
+        seconds: Any = None,
+        executor: str = "default",
+        max_instances: int = 1,
+    ) -> None:
+        assert replace_existing
+        assert max_instances == (1 if id == "sweep" else 1_000_000)  # dropped, a wake-up would hide every later one
         self.at.append((id, run_date if kind == "date" else seconds))
+        self.acts[id] = act.__name__, executor
+
+    def start(self) -> None:
+        self.said.append("start")
+
+    def shutdown(self, *, wait: bool) -> None:
+        self.said.append(f"shutdown {wait}")
 
 
 @pytest.fixture
@@ -355,6 +377,43 @@ def planning(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Planned]:
     heartbeat: Any = Heartbeat(work, work, threads=1)
     heartbeat._scheduler = planned = Planned()
     return heartbeat, work, planned
+
+
+def test_it_looks_at_all_when_it_begins_and_gives_all_back_when_it_ends(
+    planning: tuple[Any, Any, Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat, work, planned = planning
+    heartbeat._thread_count = 0
+    monkeypatch.setattr(scheduler, "monotonic", lambda: 7.0)
+    heartbeat.start()
+    assert (work.hands_over, work.on_commit, heartbeat._swept) == (True, heartbeat._committed, 7.0)
+    assert (planned.said, planned.at) == (["start"], [("sweep", 60.0), ("timers", NOW)])
+    assert heartbeat._work.is_set()
+    heartbeat._wake("outbox", NOW)
+    assert planned.acts == {
+        "sweep": ("_sweep", "default"),
+        "timers": ("_fire_timers", "timers"),  # which no slow delivery holds up
+        "outbox": ("_drain_outbox", "default"),
+    }
+    heartbeat._work.clear()
+    heartbeat.stop()
+    assert (work.hands_over, heartbeat._stopping.is_set(), heartbeat._work.is_set()) == (False, True, True)
+    assert planned.said[1:] == ["shutdown False"]
+    assert work.said == ["back", "back"]  # leases, and the connection
+    planned.running = False
+    heartbeat.stop()
+    assert len(planned.said) == 2
+
+
+def test_a_planned_look_at_the_outbox_wakes_who_delivers_and_is_planned_no_more(
+    planning: tuple[Any, Any, Planned],
+) -> None:
+    heartbeat, _, planned = planning
+    heartbeat._wake("outbox", NOW + SECOND)
+    heartbeat._drain_outbox()
+    assert heartbeat._work.is_set()
+    heartbeat._wake("outbox", NOW + 2 * SECOND)
+    assert len(planned.at) == 2
 
 
 def test_of_two_wake_ups_the_earlier_one_stays_unless_it_was_lost(
