@@ -523,7 +523,9 @@ def test_one_job_is_deferred_for_all_that_want_it_at_a_time(alone: tuple[Any, An
             heartbeat._wake(jobs, "timers", when)  # somebody else was quicker
 
 
-def test_timers_are_fired_until_none_is_due_or_another_worker_has_them(alone: tuple[Any, Any]) -> None:
+def test_timers_are_fired_until_none_is_due_or_another_worker_has_them(
+    alone: tuple[Any, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     heartbeat, work = alone
     once = ["run 500", "due?"]
     for fired, dues, rounds, left in (
@@ -538,10 +540,13 @@ def test_timers_are_fired_until_none_is_due_or_another_worker_has_them(alone: tu
     ):
         work.fired, work.dues, work.said = list(fired), list(dues), []
         heartbeat._fire_timers()
-        assert (work.said, wanted(heartbeat)) == (once * rounds + ["back"], left)
+        assert (work.said, wanted(heartbeat)) == ([*once * rounds, "back"], left)
+    assert caplog.records == []
 
 
-def test_effects_are_delivered_until_none_is_due_or_another_worker_has_them(alone: tuple[Any, Any]) -> None:
+def test_effects_are_delivered_until_none_is_due_or_another_worker_has_them(
+    alone: tuple[Any, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     heartbeat, work = alone
     for claims, dues, said, left in (
         ([], [None], ["claim?", "due?"], {}),
@@ -552,6 +557,7 @@ def test_effects_are_delivered_until_none_is_due_or_another_worker_has_them(alon
         work.claims, work.dues, work.said = list(claims), list(dues), []
         heartbeat._drain_outbox()
         assert (work.said, wanted(heartbeat)) == ([*said, "back"], left)
+    assert caplog.records == []
 
 
 def test_others_are_woken_once_for_what_one_delivers(alone: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:

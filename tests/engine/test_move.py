@@ -778,6 +778,25 @@ def test_what_is_due_is_applied_before_it_is_judged_and_nothing_of_it_is_kept(sm
     assert post.place(number) == (1, "packed")
 
 
+def test_what_cannot_be_applied_is_foretold_as_it_will_be_moved(small_post: Post) -> None:
+    """What fires before the timer that is broken counts; where its version is gone, nothing fires."""
+    lapse = Transition("lapse", ("packed", "labelled", "shelved"), "lost", allow=SYSTEM, writes=(raising,))
+    post = small_post.with_versions(replace(PARCEL, transitions=(*PARCEL.transitions[:-1], lapse)), PARCEL_2)
+    number, begun = post.begin(), post.clock.now
+    post.clock.forward(hours=100)
+    aside = MAPPING.with_states({"shelved": "labelled"})
+    expected = (Clockwork("lapse", KEEP, begun + 96 * HOUR),)
+    assert (judged(post, number, aside).landing, judged(post, number, aside).timers) == ("labelled", expected)
+    shelved = post.begin("parcel:2")
+    post.engine.fire(shelved, "shelve", VISITOR)
+    post.clock.forward(hours=80)
+    assert judged(post, shelved, aside).landing == "labelled"
+    gone = post.with_versions(PARCEL_2)
+    assert judged(gone, number).landing == "boxed"
+    move(post, number, aside)
+    assert (post.place(number), post.timers(number)) == ((2, "labelled"), {"lapse": begun + 96 * HOUR})
+
+
 def test_a_timer_of_what_stands_is_put_off_by_the_pause_up_to_the_move(small_post: Post) -> None:
     post = small_post.with_versions(
         changed(PARCEL, "packed", Timer("lapse", 72 * HOUR, while_paused="stands")), PARCEL_2
