@@ -113,6 +113,7 @@ def test_wrong_settings_are_named(settings: dict[str, object], said: str) -> Non
     with pytest.raises(ConfigurationError) as raised:
         BusinessCalendar.from_settings(settings, TOKYO)
     assert said in str(raised.value)
+    assert str(raised.value).startswith("settings: calendar")
 
 
 def test_a_calendar_without_working_days_says_so() -> None:

@@ -146,6 +146,7 @@ def test_who_may_do_what() -> None:
         SYSTEM, OPERATOR, ANYONE,
     )} == {"system": ["system"], "operator": ["operator"], "anyone": ["system", "operator", "visitor"]}  # fmt: skip
     stop = link_holder("stop", _("Who stops"))
+    assert link_holder(HOLDER, _("Who asks")).name == "link_holder"
     assert (LINK_HOLDER.name, stop.name, stop.title) == ("link_holder", "link_holder:stop", _("Who stops"))
     assert [stop.holds(attempt(actors["visitor"], link)) for link in ("stop", HOLDER, "")] == [True, False, False]
     assert [LINK_HOLDER.holds(attempt(actors["visitor"], link)) for link in ("stop", "holder", "")] == [

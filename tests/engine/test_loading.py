@@ -185,6 +185,7 @@ def test_name_of_two_distributions_loads_neither(installed: Installed) -> None:
     installed.add("raven")
     plugins = installed.load()
     assert reason(plugins, "pigeon") == "the name is claimed by one 1.2 and two 1.2; none of them is loaded"
+    assert [failure.distribution for failure in plugins.failures] == ["one"]
     assert set(plugins.mailers()) == {"raven"}
 
 

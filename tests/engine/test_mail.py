@@ -158,6 +158,7 @@ def test_a_preview_shows_an_ellipsis_for_the_token(sqlite_office: Office) -> Non
     number = sqlite_office.submit("a")
     (mail,) = sqlite_office.engine.preview(number, "resend", AUTHOR).mails
     assert mail.text == "https://example.jp/r/…\n"
+    assert mail.message_id == "preview@example.jp"
     assert 'href="https://example.jp/r/…"' in mail.html
 
 
