@@ -63,9 +63,12 @@ if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 else echo "Without $(1) the $(3) are skipped: install it (Debian: apt-get install $(2))"; fi
 endef
 
+# The shell without a window is the same browser for a page, and starts and draws for less; not every system has it.
 browser:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
-	$(call apt,Chromium,chromium fonts-noto-cjk,browser tests)
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || \
+	command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	$(call apt,Chromium,$$(apt-cache show chromium-headless-shell >/dev/null 2>&1 && echo chromium-headless-shell || \
+		echo chromium) fonts-noto-cjk,browser tests)
 
 wrk:
 	@command -v wrk >/dev/null || $(call apt,wrk,wrk,benchmarks of pages)

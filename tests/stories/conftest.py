@@ -488,7 +488,7 @@ Visit = Callable[..., Visitor]
 
 
 def _chromium() -> str | None:
-    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    found = map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"))
     return next((path for path in found if path), None)
 
 
