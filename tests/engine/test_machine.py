@@ -117,7 +117,9 @@ def test_the_same_question_has_the_same_answer_whatever_was_asked_meanwhile(
 
 def test_an_answer_is_remembered() -> None:
     verdicts = {permission_verdict(ANYONE): None, "is_short": None}
-    assert step(REVIEW, "submitted", "cite", verdicts) is step(REVIEW, "submitted", "cite", dict(verdicts))
+    first = step(REVIEW, "submitted", "cite", verdicts)
+    assert step(REVIEW, "reminded", "cite", verdicts) is not first
+    assert step(REVIEW, "submitted", "cite", dict(verdicts)) is first
 
 
 def test_definitions_do_not_share_answers() -> None:
