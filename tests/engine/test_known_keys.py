@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import peewee as pw
+import psycopg
 import pytest
 
 from engine.keyring import Keyring, fingerprint, short
@@ -30,7 +32,7 @@ from engine.known_keys import (
     wrong,
 )
 from engine.runtime import Engine
-from tests.reviews import AUTHOR, REVIEW, SECRET, Office, Submission
+from tests.reviews import AUTHOR, REVIEW, SECRET, Office, Submission, open_office
 
 NEW = b"a newer secret of the tests, as long as the one before"
 OTHER = b"a secret that this site has never had, of the same length"
@@ -373,3 +375,21 @@ def test_the_log_says_why_a_process_is_to_be_restarted(sqlite_office: Office, ca
     reason = wrong(known(sqlite_office.db), ring)
     assert reason != ""
     assert record.getMessage() == f"restart this process: it seals with a key that was replaced. {reason}"
+
+
+def test_on_postgresql_whoever_writes_keys_down_is_alone_under_one_number_in_every_release(postgres_url: str) -> None:
+    office = open_office(postgres_url)
+    office.db.execute_sql("SET lock_timeout = '20ms'")
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(7380214916)")
+        for write in (
+            lambda: let_in(office, SECRET),
+            lambda: give_up(office.db, Keyring((SECRET,)), "the safe burned", office.clock.now),
+        ):
+            with pytest.raises(pw.OperationalError, match="lock timeout"):
+                write()
+        assert known(office.db) == ()
+        other.execute("SELECT pg_advisory_unlock(7380214916)")
+        let_in(office, SECRET)
+    assert len(known(office.db)) == 1
+    office.close()

@@ -19,6 +19,8 @@ from engine.pauses import OneInstance, OneVersion, pause
 from engine.postgres import PostgresDatabase
 from engine.sqlite import FairLock, SqliteDatabase
 from engine.store import (
+    LONGEST_WAIT,
+    NEVER,
     Due,
     Record,
     SiteDatabase,
@@ -324,6 +326,13 @@ def test_the_databases_own_time_is_aware_and_in_utc(shelf: Office) -> None:
 
 
 # -- locks -------------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_waits_longer_for_a_lock_than_half_a_minute_and_never_is_after_every_time() -> None:
+    assert LONGEST_WAIT == 30.0
+    assert to_db(datetime(9999, 12, 30, 23, 59, 59, 999999, tzinfo=UTC)) < NEVER
+    assert from_db(NEVER) == datetime(9999, 12, 31, tzinfo=UTC)
+    assert SiteDatabase.is_shared is False
 
 
 def test_a_fair_lock_is_handed_over_in_the_order_of_asking() -> None:
