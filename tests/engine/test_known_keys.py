@@ -28,6 +28,7 @@ from engine.known_keys import (
     still_sealing,
     unfinished,
     watch,
+    write_down,
     write_progress,
     wrong,
 )
@@ -375,6 +376,14 @@ def test_the_log_says_why_a_process_is_to_be_restarted(sqlite_office: Office, ca
     reason = wrong(known(sqlite_office.db), ring)
     assert reason != ""
     assert record.getMessage() == f"restart this process: it seals with a key that was replaced. {reason}"
+
+
+def test_who_finds_another_key_written_down_meanwhile_is_refused_and_writes_nothing(sqlite_office: Office) -> None:
+    let_in(sqlite_office, SECRET)
+    before = known(sqlite_office.db)
+    with pytest.raises(WrongSecretKey):
+        write_down(sqlite_office.db, Keyring((OTHER,)), sqlite_office.clock.now)
+    assert known(sqlite_office.db) == before
 
 
 def test_on_postgresql_whoever_writes_keys_down_is_alone_under_one_number_in_every_release(postgres_url: str) -> None:

@@ -242,6 +242,22 @@ def test_where_it_is_gone_while_each_has_a_savepoint_nobody_is_told_so_either(db
     assert texts(db) == ["afterwards"]
 
 
+def test_who_was_refused_hears_of_that_also_where_the_commit_of_the_others_fails(db: SqliteDatabase) -> None:
+    def refuse(unit: SqliteUnit) -> None:
+        raise ZeroDivisionError
+
+    def break_the_commit(unit: SqliteUnit) -> None:
+        unit.write("PRAGMA defer_foreign_keys = ON")
+        unit.write("INSERT INTO note (text, parent) VALUES ('orphan', 'nobody')")
+
+    others = [Work(break_the_commit), Work(refuse)]
+    db.writer._waiting.extend(others)
+    with pytest.raises(ZeroDivisionError):
+        db.store().run(refuse)
+    assert [type(work.error) for work in others] == [DatabaseAway, ZeroDivisionError]
+    assert texts(db) == []
+
+
 def test_who_is_stopped_while_it_leads_stops_and_the_others_are_told(db: SqliteDatabase) -> None:
     def stop(unit: SqliteUnit) -> None:
         writes("stopped")(unit)
@@ -256,6 +272,13 @@ def test_who_is_stopped_while_it_leads_stops_and_the_others_are_told(db: SqliteD
     assert not db.in_transaction()
     assert db.store().run(writes("afterwards")) == "afterwards"
     assert texts(db) == ["afterwards"]
+
+    def refuse(unit: SqliteUnit) -> None:
+        raise ZeroDivisionError
+
+    db.writer._waiting.append(Work(stop))
+    with pytest.raises(KeyboardInterrupt):  # it was meant for the thread, whatever became of its own work
+        db.store().run(refuse)
 
 
 def test_what_another_process_holds_is_busy_for_all_that_queue(db: SqliteDatabase) -> None:

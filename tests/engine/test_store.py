@@ -485,6 +485,14 @@ def test_sqlite_is_durable_keeps_foreign_keys_and_makes_its_folder(tmp_path: Pat
     assert (tmp_path / "a" / "b" / "site.db").exists()
 
 
+class TwoWords(Record):
+    """A record whose table nobody named."""
+
+
+def test_the_table_of_a_record_is_named_as_the_words_of_its_class() -> None:
+    assert TwoWords._meta.table_name == "two_words"
+
+
 def test_a_database_that_is_not_ours_gets_no_store() -> None:
     with pytest.raises(ConfigurationError, match="expected a database from open_database"):
         SiteDatabase("x").store()
