@@ -52,7 +52,8 @@ def export(revision: str, checkout: Path) -> Path:
     (checkout / "tests" / "old_sites").mkdir(exist_ok=True)
     (checkout / "tests" / "old_sites" / "__init__.py").touch()
     for file in ("fill.py", "child.py"):
-        shutil.copy(HERE / file, checkout / "tests" / "old_sites" / file)
+        own = HERE / revision / file  # with the imports of that commit
+        shutil.copy(own if own.exists() else HERE / file, checkout / "tests" / "old_sites" / file)
     return checkout
 
 
