@@ -5,7 +5,8 @@ those is tried, written down as an incident, and tried again after 1, 2, 4 and 8
 
 The clock is simulated and the work is real: it goes on by as many seconds as the work takes, and where nothing is due
 it jumps to the next due time. So **lateness** is what it would be on a site that does nothing else: from a timer's due
-time to the end of the COMMIT that holds its transition. What waking up costs (`scheduler`, `cluster`) is not in it.
+time to the end of the COMMIT that holds its transition. What waking up costs (`one_machine`, `several_machines`) is not
+in it.
 
 The rows are made by the benchmark, and their chains are not sealed.
 
@@ -24,13 +25,13 @@ from benchmarks import filling
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_most, options, percentile, tell
 from engine.definition import SYSTEM, Attempt, Instance, Start, State, Timer, Transition, Workflow
-from engine.incidents import incidents
-from engine.migrate import migrate
-from engine.observe import Tried
+from engine.operations.incidents import incidents
 from engine.outcomes import Committed
-from engine.runtime import Engine
-from engine.scheduler import AT_ONCE
-from engine.store import SiteDatabase, Unit, open_database, to_db
+from engine.runtime.engine import Engine
+from engine.runtime.observer import Tried
+from engine.store.base import SiteDatabase, Unit, open_database, to_db
+from engine.store.schema import migrate
+from engine.workers.one_machine import AT_ONCE
 from workflows.registry import MIGRATIONS
 
 _BEGIN = datetime(2026, 4, 1, tzinfo=UTC)

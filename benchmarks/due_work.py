@@ -33,9 +33,9 @@ from benchmarks.durable_flow import executing
 from benchmarks.filling import closed
 from benchmarks.report import Figure, Report, at_most, median_ratio, options, spread, tell
 from engine.definition import SYSTEM, SYSTEM_ACTOR, Start, State, Timer, Transition, Workflow
-from engine.migrate import migrate
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database, to_db
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, open_database, to_db
+from engine.store.schema import migrate
 from workflows.registry import MIGRATIONS
 
 LARGE = 10_000_000
@@ -136,9 +136,9 @@ _ROWS = (
 def _statement(lite: bool) -> str:
     """The query with which the engine finds what is due."""
     if lite:
-        from engine.sqlite import _DUE
+        from engine.store.sqlite import _DUE
     else:
-        from engine.postgres import _DUE
+        from engine.store.postgres import _DUE
     return _DUE
 
 

@@ -41,10 +41,10 @@ from transitions import Machine
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_least, options, spread, tell
 from engine.definition import Actor, Secret
-from engine.mail import Renderer
-from engine.migrate import migrate
-from engine.runtime import Engine
-from engine.store import Record, open_database, to_db
+from engine.outbox.renderer import Renderer
+from engine.runtime.engine import Engine
+from engine.store.base import Record, open_database, to_db
+from engine.store.schema import migrate
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
 from workflows.catalogue import Organisation
 from workflows.records import Account, Application, Customer
@@ -89,7 +89,7 @@ class Subject:
 
     def activate_database(self) -> None:
         """Make this subject's database the one that records use."""
-        from engine.store import database
+        from engine.store.base import database
 
         database.initialize(self.db)
 
@@ -133,7 +133,7 @@ class OurEngine(Subject):
         yield
 
     def proof(self, instance: int) -> str:
-        from engine import links
+        from engine.runtime import links
 
         return links.link(self.engine._link_key, "account_creation", instance, 0, bytes(2 * links.NONCE))
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import peewee as pw
 
-from engine import chain
 from engine.definition import Instance
-from engine.migrate import migrate
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database, to_db
+from engine.runtime import history
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, open_database, to_db
+from engine.store.schema import migrate
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.records import Customer
 from workflows.registry import MIGRATIONS
@@ -95,7 +95,7 @@ def _sealed(engine: Engine, number: int, workflow: str, customer: int, at: str) 
         (1, "start", "", "requested", "visitor:0123456789abcdef"),
         (2, "sent", "requested", "emailed", "system"),
     ):
-        mac = chain.seal(engine._history_key, found, seq, event, source, target, actor, at, None, "{}", before)
+        mac = history.seal(engine._history_key, found, seq, event, source, target, actor, at, None, "{}", before)
         entries.append((number, seq, event, source, target, actor, at, None, "{}", mac))
         before = mac
     return (number, workflow, 1, found.subject, "emailed", 2, 0, before), entries

@@ -20,9 +20,9 @@ from functools import partial
 from transitions import Machine
 
 from benchmarks.report import Figure, Report, at_most, median_ratio, options, spread, tell
-from engine import machine
-from engine.check import check
+from engine.authoring.check import check
 from engine.definition import ANYONE, SYSTEM, Attempt, Refusal, Start, State, Timer, Transition, Workflow
+from engine.runtime import machine
 from engine.text import _
 from workflows.account_creation import ACCOUNT_CREATION
 

@@ -38,7 +38,6 @@ from benchmarks import filling
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_least, at_most, options, percentile, tell
 from benchmarks.serving import serving
-from engine import links
 from engine.definition import (
     SYSTEM,
     Address,
@@ -53,8 +52,9 @@ from engine.definition import (
     Transition,
     Workflow,
 )
-from engine.runtime import Engine
-from engine.store import open_database, to_db
+from engine.runtime import links
+from engine.runtime.engine import Engine
+from engine.store.base import open_database, to_db
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.records import Customer
 

@@ -18,11 +18,11 @@ from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.filling import analyze, closed
 from benchmarks.report import Figure, Report, at_most, options, tell
 from engine.definition import ANYONE, SYSTEM, Actor, Effect, Start, State, Timer, Transition, Workflow
-from engine.migrate import ENGINE_MIGRATIONS, migrate
 from engine.migration import Cancel, Choice, Migration
-from engine.rollout import Result, Verdict, carry_out, plan
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database
+from engine.operations.rollout import Result, Verdict, carry_out, plan
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, open_database
+from engine.store.schema import ENGINE_MIGRATIONS, migrate
 
 PROMISED = 60  # seconds for a dry run of 10,000
 _DAY = timedelta(days=1)

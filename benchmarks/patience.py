@@ -25,9 +25,10 @@ from threading import Event, Thread
 
 from benchmarks.machine_step import large
 from benchmarks.report import Figure, Report, at_most, options, spread, tell
-from engine.check import check
+from engine.authoring.check import check
+from engine.authoring.diagram import svg
 from engine.definition import ANYONE, Start, State, Transition, Workflow
-from engine.diagram import svg
+from engine.plugins.breakers import Breaker
 from engine.testing import Clock
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET
@@ -38,7 +39,6 @@ from tests.web.test_contracts import closed_requests
 from web.app import create_app
 from web.bootstrap import Site, build
 from web.settings import Settings
-from workflows.breakers import Breaker
 from workflows.usage import NO_ANSWER, Environment, GuardedUsage, UsageUnavailable, measured
 
 

@@ -24,9 +24,9 @@ from benchmarks.due_work import SWING, empty, fill
 from benchmarks.filling import closed
 from benchmarks.report import Figure, Report, at_most, options, tell
 from engine.definition import Actor, Start, State, Timer
-from engine.pauses import OneVersion, pause, resume, what_resumes
-from engine.runtime import Engine
-from engine.store import SiteDatabase
+from engine.operations.pauses import OneVersion, pause, resume, what_resumes
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase
 
 _DAY = timedelta(days=1)
 SOUND = replace(SWING, name="sound")

@@ -28,7 +28,7 @@ import peewee as pw
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.filling import HISTORY, INSTANCE, analyze, load
 from benchmarks.report import Figure, Report, at_most, options, tell
-from engine.store import database, to_db
+from engine.store.base import database, to_db
 from engine.testing import Clock
 from tests.conftest import CHEAP, SECRET
 from tests.web.members import member

@@ -47,7 +47,7 @@ from flask.sessions import SecureCookieSessionInterface
 from benchmarks import filling
 from benchmarks.report import Figure, Report, at_least, median_ratio, options, spread, tell
 from benchmarks.serving import answering, serving
-from engine.store import open_database
+from engine.store.base import open_database
 from tests.conftest import CHEAP
 from tests.smtp_server import MailServer
 from tests.web.browser import EMAIL, PASSWORD, Browser, add_customer
@@ -366,7 +366,7 @@ _PARTS = {
     "templates": ("jinja2", "markupsafe", "templates"),
     "forms": ("wtforms", "flask_wtf"),
     "sessions and signatures": ("itsdangerous", "flask_login", "sessions.py", "hmac.py", "hashlib.py"),
-    "database": ("peewee.py", "sqlite3", "sqlite.py", "prepared.py", "store.py"),
+    "database": ("peewee.py", "sqlite3", "/engine/store/"),
     "Flask": ("flask", "werkzeug", "blinker"),
     "engine": ("/engine/",),
     "the site's own code": ("/web/", "/workflows/", "/plugins/"),

@@ -22,7 +22,7 @@ from engine.text import Text, _
 
 if TYPE_CHECKING:
     from engine.migration import Migration
-    from engine.resends import Resent
+    from engine.runtime.resends import Resent
     from engine.waits import Wait
 
 _OWN_FRAMES = (__file__, "<string>")
@@ -174,7 +174,7 @@ class Attempt:
     site: Any = None  # what the assembled site lets rules know: its configuration, never anything that does I/O
     memo: dict[str, Any] = field(default_factory=dict)
     completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
-    resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.resends`
+    resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.runtime.resends`
     occurrences: int = 1  # how many times of a timer this one stands for (`Timer.missed`)
     since: datetime | None = None  # the first of them, where they are several
 

@@ -1,8 +1,8 @@
 """The site's secret keys, and what is derived from them for each purpose.
 
 Several keys may be in use at once: the first seals and signs whatever is new, and all of them verify. So a key is
-replaced without a break: the new one is put first, what the old one sealed is sealed anew (`rotation`), and the old one
-goes when nothing depends on it any more.
+replaced without a break: the new one is put first, what the old one sealed is sealed anew (`key_rotation`), and the old
+one goes when nothing depends on it any more.
 
 A key itself is used for nothing: each purpose has a key of its own, HMAC-SHA256 of the purpose's name under the site's
 key. Who knows the key of one purpose knows nothing about another's.

@@ -1,4 +1,4 @@
-"""What a migration says: how the instances of some versions go on in another one. Data; `move` carries it out.
+"""What a migration says: how the instances of some versions go on in another one. Data; `version_move` carries it out.
 
 A definition may carry the ways that lead to it (`Workflow.migrates`); an operator may give one as a file, in TOML or
 JSON:

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
 
-from engine.config_tables import read_keys
 from engine.configuration import Place, Reading
+from engine.configuration.tables import read_keys
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Message, Outcome
 from engine.plugins import SiteFacts
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from engine.calendar import BusinessCalendar
+from engine.business_time import BusinessCalendar
 from engine.definition import SYSTEM, Attempt, Effect, Location, Timer, Transition, Write, _written
 
 Delay = timedelta | Callable[[Attempt], datetime]

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from engine.migrate import migrate
-from engine.plugins import Plugins, SiteFacts
-from engine.store import open_database
+from engine.plugins import SiteFacts
+from engine.plugins.loading import Plugins
+from engine.store.base import open_database
+from engine.store.schema import migrate
 from engine.testing import Clock, MemoryMailer
 from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings

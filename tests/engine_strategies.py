@@ -22,7 +22,7 @@ from engine.definition import (
     Transition,
     Workflow,
 )
-from engine.machine import permission_verdict
+from engine.runtime.machine import permission_verdict
 from engine.text import Text
 
 PERMISSIONS = (SYSTEM, LINK_HOLDER, ANYONE, Permission("staff", Text("Staff"), lambda attempt: True))

@@ -14,11 +14,11 @@ import peewee as pw
 
 from engine.definition import ANYONE, SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Delivery, Outcome
-from engine.dispatch import Dispatcher
-from engine.mail import Renderer
 from engine.migration import Cancel, Choice, Migration
-from engine.runtime import Engine
-from engine.store import SiteDatabase, from_db, open_database
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, from_db, open_database
 from engine.testing import Clock
 from engine.text import _
 

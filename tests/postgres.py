@@ -19,8 +19,8 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from engine.migrate import migrate
-from engine.store import open_database
+from engine.store.base import open_database
+from engine.store.schema import migrate
 from tests.waiting import PATIENCE
 from workflows.registry import MIGRATIONS
 

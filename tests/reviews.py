@@ -38,10 +38,10 @@ from engine.definition import (
     Workflow,
 )
 from engine.delivery import Accepted, Delivery, Outcome
-from engine.dispatch import Dispatcher
-from engine.mail import Renderer
-from engine.runtime import Engine, needs_input
-from engine.store import Record, UtcField, open_database
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.runtime.engine import Engine, needs_input
+from engine.store.base import Record, UtcField, open_database
 from engine.testing import Clock, MemoryMailer
 from engine.text import _
 

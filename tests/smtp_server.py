@@ -27,7 +27,7 @@ from typing import Any, Literal, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from engine.ending import all_ended
+from engine.workers.ending import all_ended
 from tests.waiting import PATIENCE
 
 Drop = Literal["", "before banner", "after RCPT", "before 250", "after 250"]

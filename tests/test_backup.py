@@ -15,11 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
-from engine import checkpoints
 from engine.definition import Actor, Secret
 from engine.errors import Forbidden
+from engine.runtime import checkpoints
+from engine.runtime.verification import all_faults
 from engine.testing import Clock, MemoryMailer
-from engine.verification import all_faults
 from tests.conftest import SiteMaker
 from tests.old_sites import REVISIONS, restore
 from tests.postgres import program

@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 
 from engine.definition import Actor
-from engine.incidents import incidents, retry
-from engine.links import instance_of
-from engine.sweep import stuck
+from engine.operations.incidents import incidents, retry
+from engine.operations.stuck import stuck
+from engine.runtime.links import instance_of
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SECRET, SiteMaker
 from tests.old_sites import REVISIONS, Held, restore

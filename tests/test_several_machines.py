@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from engine.store import open_database
+from engine.store.base import open_database
 from tests.smtp_server import MailServer
 from tests.waiting import PATIENCE, until
 from tests.web.browser import add_customer

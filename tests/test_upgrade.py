@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from engine.definition import Actor, Secret
+from engine.runtime.verification import all_faults
 from engine.testing import Clock, MemoryMailer
-from engine.verification import all_faults
 from tests.conftest import SiteMaker
 from tests.old_sites import REVISIONS, Held, restore
 from tests.old_sites.make import environment, export

@@ -54,7 +54,7 @@ from web.templating import PageEnvironment
 from web.users import check_access, know_users, staff_member, user
 
 if TYPE_CHECKING:
-    from engine.store import SiteDatabase
+    from engine.store.base import SiteDatabase
     from web.bootstrap import Site
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -12,31 +12,32 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from engine.calendar import BusinessCalendar
-from engine.check import check_all, missing_indexes
-from engine.checkpoints import Keeper
+from engine.authoring.check import check_all, missing_indexes
+from engine.authoring.release import release
+from engine.business_time import BusinessCalendar
 from engine.configuration import Problem, nearest, shown_value
 from engine.definition import Workflow
 from engine.delivery import Mailer
-from engine.dispatch import Dispatcher
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
 from engine.keyring import Keyring
-from engine.known_keys import watch
-from engine.mail import Renderer
-from engine.migrate import migrate
-from engine.observe import Both, forget_traces
-from engine.plugins import Plugins, SiteFacts, load
-from engine.release import release
-from engine.runtime import Engine
-from engine.scheduler import Heartbeat
-from engine.store import Clock, SiteDatabase, open_database
+from engine.operations.known_keys import watch
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.plugins import SiteFacts
+from engine.plugins.breakers import PLACES, Breakers
+from engine.plugins.loading import Plugins, load
+from engine.runtime.checkpoints import Keeper
+from engine.runtime.engine import Engine
+from engine.runtime.observer import Both, forget_traces
+from engine.store.base import Clock, SiteDatabase, open_database
+from engine.store.schema import migrate
 from engine.text import Text
+from engine.workers.one_machine import Heartbeat
 from web.metrics import Metrics
 from web.settings import KEYS, Settings
 from web.unlocking import unlock
 from workflows import hookspecs, troubles
 from workflows.access import Access
-from workflows.breakers import PLACES, Breakers
 from workflows.catalogue import Catalogue, Organisation
 from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
 from workflows.notices.channels import Distribution
@@ -51,7 +52,7 @@ from workflows.usage import GuardedUsage
 from workflows.vault import Vault
 
 if TYPE_CHECKING:
-    from engine.cluster import Cluster
+    from engine.workers.several_machines import Cluster
     from web.tracing import Tracing
 
 
@@ -281,7 +282,7 @@ def _heartbeat(
     db: SiteDatabase, engine: Engine, dispatcher: Dispatcher, chores: tuple[Callable[[], object], ...], works: bool
 ) -> Heartbeat | Cluster:
     if db.is_shared:
-        from engine.cluster import Cluster
+        from engine.workers.several_machines import Cluster
 
         return Cluster(engine, dispatcher, chores=chores, works=works)
     if not works:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from engine.configuration import shown_value
-from engine.kinds import is_loopback
-from engine.storage import look
+from engine.configuration.kinds import is_loopback
+from engine.operations.storage import look
 
 if TYPE_CHECKING:
     from web.bootstrap import Site

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.sweep import Stuck
+from engine.operations.stuck import Stuck
 
 _REASON = '--reason "…"'
 

@@ -11,7 +11,7 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import Generic, TypeVar
 
-from engine.store import SiteDatabase
+from engine.store.base import SiteDatabase
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-_LINK = re.compile(r"(/[a-z]+/)[0-9a-z]{26,38}(?![0-9a-z])")  # as engine.links makes them
+_LINK = re.compile(r"(/[a-z]+/)[0-9a-z]{26,38}(?![0-9a-z])")  # as engine.runtime.links makes them
 _ROW = re.compile(r"\n?DETAIL: .*")  # where PostgreSQL shows the row: it may be personal
 
 

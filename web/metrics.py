@@ -20,18 +20,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from engine.backlog import Backlog, backlog
 from engine.delivery import Accepted, Deferred, Failed
 from engine.errors import EngineError
-from engine.observe import DUE, Tried
-from engine.runtime import MIGRATE_EVENT, START_EVENT, Engine
+from engine.operations.backlog import Backlog, backlog
+from engine.runtime.engine import MIGRATE_EVENT, START_EVENT, Engine
+from engine.runtime.observer import DUE, Tried
 from web.glance import Glance, NoAnswer
 
 if TYPE_CHECKING:
     from engine.definition import Instance
     from engine.outcomes import Committed
-    from engine.store import SiteDatabase, Unit
-    from workflows.breakers import Breakers
+    from engine.plugins.breakers import Breakers
+    from engine.store.base import SiteDatabase, Unit
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 UNKNOWN = "unknown"
@@ -49,7 +49,8 @@ _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """The figures of one site in one process: an observer of its engine (`engine.observe`), and what pages add."""
+    """The figures of one site in one process: an observer of its engine (`engine.runtime.observer`), and what pages
+    add."""
 
     def __init__(self, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
         self.registry = CollectorRegistry()
@@ -209,7 +210,7 @@ class _Plugins(Collector):
         self._breakers = breakers
 
     def collect(self) -> Iterable[Metric]:
-        """See `workflows.breakers`."""
+        """See `engine.plugins.breakers`."""
         is_open = GaugeMetricFamily(
             "tetsuzuki_plugin_breaker_open",
             "1 while this process does not ask a plugin, because it did not answer; otherwise 0.",
@@ -237,7 +238,7 @@ class _Waiting(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """See `engine.backlog`."""
+        """See `engine.operations.backlog`."""
         up = GaugeMetricFamily("tetsuzuki_database_up", "Whether the database answers this process.")
         try:
             waiting = self._glance.answer()

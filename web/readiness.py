@@ -18,10 +18,10 @@ from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from engine.backlog import Backlog, backlog
-from engine.known_keys import known, wrong
-from engine.migrate import pending
-from engine.runtime import Engine
+from engine.operations.backlog import Backlog, backlog
+from engine.operations.known_keys import known, wrong
+from engine.runtime.engine import Engine
+from engine.store.schema import pending
 from web import conditions
 from web.conditions import Check
 from web.glance import Glance, NoAnswer

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.configuration import Nothing, Place, Reading, SecretValue, Wrong
+from engine.configuration.kinds import clean
 from engine.errors import ConfigurationError
-from engine.kinds import clean
 
 SHORTEST_KEY = 32  # characters
 _LONGEST_KEY = 4000

@@ -19,13 +19,9 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from engine.calendar import BusinessCalendar
-from engine.config_tables import NOT_A_KEY, Checked, Key, Tables, keys, read_keys
+from engine.business_time import BusinessCalendar
 from engine.configuration import NOTHING, Place, Problem, Reading, Value, Wrong, one_line
-from engine.definition import Secret
-from engine.errors import ConfigurationError, SettingsError
-from engine.keyring import Keyring
-from engine.kinds import (
+from engine.configuration.kinds import (
     as_path,
     checked_secret,
     file,
@@ -40,6 +36,10 @@ from engine.kinds import (
     writable,
     zone,
 )
+from engine.configuration.tables import NOT_A_KEY, Checked, Key, Tables, keys, read_keys
+from engine.definition import Secret
+from engine.errors import ConfigurationError, SettingsError
+from engine.keyring import Keyring
 from web import secret_keys
 from workflows.catalogue import Catalogue, Organisation
 from workflows.services import ReviewPolicy

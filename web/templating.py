@@ -3,7 +3,8 @@
 - A template's globals are a dict of its own rather than a ChainMap over the environment's, which is copied for each
   rendering in Python. Ours are all there before the first template is loaded.
 - A plain function is called as it is. Jinja first asks in four ways whether it wants the context.
-- A template is compiled once in a process, however many apps it makes, as those of mails are (`engine/mail.py`).
+- A template is compiled once in a process, however many apps it makes, as those of mails are
+  (`engine/outbox/renderer.py`).
 """
 
 from __future__ import annotations

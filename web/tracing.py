@@ -2,8 +2,8 @@
 
 A request is a span, the transaction of each event in it another, and so is each try to deliver one of its effects:
 that one's parent is the transaction that put the effect into the outbox, although it ended days ago in another
-process (`engine.observe` keeps the W3C traceparent with the effect). Where spans go, and which share of them, is said
-by OpenTelemetry's own environment: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on.
+process (`engine.runtime.observer` keeps the W3C traceparent with the effect). Where spans go, and which share of them,
+is said by OpenTelemetry's own environment: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on.
 
 Names and attributes are words of the code and numbers of instances. A path may be a mailed link, which is a secret,
 and an address is personal: neither is in a span.
@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigurationError, EngineError
-from engine.observe import Tried, keep_trace, trace_of
+from engine.runtime.observer import Tried, keep_trace, trace_of
 from web.observed import endpoint_of
 
 try:
@@ -34,8 +34,8 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from engine.definition import Instance
     from engine.outcomes import Committed
-    from engine.runtime import Engine
-    from engine.store import Unit
+    from engine.runtime.engine import Engine
+    from engine.store.base import Unit
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -52,7 +52,7 @@ def provider() -> TracerProvider:
 
 
 class Tracing:
-    """An observer of one engine (`engine.observe`), and what stands around its pages."""
+    """An observer of one engine (`engine.runtime.observer`), and what stands around its pages."""
 
     def __init__(self, engine: Engine, spans: TracerProvider) -> None:
         self._engine = engine

@@ -6,8 +6,8 @@ import secrets
 from typing import TYPE_CHECKING
 
 from engine.keyring import Keyring
-from engine.known_keys import WrongSecretKey, admit, known, proves_right, wrong
-from engine.store import Clock, SiteDatabase
+from engine.operations.known_keys import WrongSecretKey, admit, known, proves_right, wrong
+from engine.store.base import Clock, SiteDatabase
 from web import secret_keys
 from workflows import sealed
 

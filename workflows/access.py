@@ -27,8 +27,8 @@ from zoneinfo import ZoneInfo
 
 from engine.definition import Refusal, Secret
 from engine.keyring import Keyring
-from engine.prepared import prepared
-from engine.store import Clock, transaction
+from engine.store.base import Clock, transaction
+from engine.store.prepared import prepared
 from engine.text import _
 from workflows import inputs
 from workflows.catalogue import Catalogue, Organisation

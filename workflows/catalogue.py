@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from engine.config_tables import Table
 from engine.configuration import Named, Place, Value, Wrong, read_one
+from engine.configuration.kinds import clean, line, mail_address, matching, pattern, web_address, whole
+from engine.configuration.tables import Table
 from engine.errors import ConfigurationError
-from engine.kinds import clean, line, mail_address, matching, pattern, web_address, whole
 from engine.text import Text, _
 from workflows import patterns
 

@@ -28,7 +28,7 @@ import peewee as pw
 
 from engine.definition import Refusal
 from engine.errors import EngineError, TransitionConflict
-from engine.store import database, transaction
+from engine.store.base import database, transaction
 from engine.text import Text, _
 from workflows import inputs
 from workflows.catalogue import BILLING_MODES, CHANNELS, CUSTOMER_NUMBER_PATTERN, DEFAULT_CATALOGUE, Catalogue

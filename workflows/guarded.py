@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from engine.definition import Refusal, Secret
 from engine.delivery import Deferred, Delivery, EffectHandler, Message, Outcome
+from engine.plugins.breakers import Breaker, NotNow, TooSlow
 from engine.text import Text
 from workflows.billing import Applied, BillingBackend, Booking, Change, Invoice, Queued, Quote, Rejected, Unavailable
-from workflows.breakers import Breaker, NotNow, TooSlow
 from workflows.notices.channels import NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
 from workflows.payments import (
     Begun,

@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 from engine.definition import Refusal, Secret
 from engine.errors import EngineError
+from engine.plugins.breakers import NotNow, TooSlow
 from engine.text import Text, _
-from workflows.breakers import NotNow, TooSlow
 from workflows.guarded import GuardedMethod
 from workflows.payments import (
     Active,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from engine.plugins.breakers import NotNow, TooSlow
 from engine.text import Text, _
 from workflows.billing import Amount, BillingBackend, Change, Line, Quote, Tax, Unavailable
-from workflows.breakers import NotNow, TooSlow
 
 log = logging.getLogger("tetsuzuki.billing")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import peewee as pw
 
-from engine.links import drawn
-from engine.prepared import prepared
-from engine.store import Record, UtcField
+from engine.runtime.links import drawn
+from engine.store.base import Record, UtcField
+from engine.store.prepared import prepared
 
 
 class Customer(Record):

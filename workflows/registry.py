@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.definition import Workflow
 from engine.delivery import EffectHandler
-from engine.migrate import ENGINE_MIGRATIONS
+from engine.store.schema import ENGINE_MIGRATIONS
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.account_invitation import ACCOUNT_INVITATION, ACCOUNT_INVITATION_1
 from workflows.account_profile_change import ACCOUNT_PROFILE_CHANGE

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.store import transaction
+from engine.store.base import transaction
 from workflows.records import PendingApplication, Session, StaffMember, StaffSession, StaffSetUp
 from workflows.staff import TOTP_PERIOD
 

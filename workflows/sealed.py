@@ -12,7 +12,7 @@ from typing import Any
 import peewee as pw
 
 from engine.keyring import Keyring
-from engine.store import transaction
+from engine.store.base import transaction
 from workflows.payment_method_change.effects import SEALED_FOR
 from workflows.records import Mandate, StaffMember, StaffSetUp
 from workflows.staff import TOTP_PURPOSE

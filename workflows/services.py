@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
-from engine.calendar import BusinessCalendar
-from engine.config_tables import Table
+from engine.business_time import BusinessCalendar
 from engine.configuration import Place, read_one
-from engine.kinds import several_of, whole
+from engine.configuration.kinds import several_of, whole
+from engine.configuration.tables import Table
+from engine.plugins.breakers import Breakers
 from workflows.billing import BillingBackend
-from workflows.breakers import Breakers
 from workflows.catalogue import Catalogue, Organisation
 from workflows.notices.channels import Distribution
 from workflows.payments import PaymentMethod

@@ -34,7 +34,7 @@ import pyotp
 from engine.definition import Refusal, Secret
 from engine.errors import EngineError
 from engine.keyring import Keyring
-from engine.store import Clock, transaction
+from engine.store.base import Clock, transaction
 from engine.text import Text, _
 from workflows import inputs
 from workflows.catalogue import Organisation

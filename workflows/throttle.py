@@ -27,8 +27,8 @@ from typing import Any
 
 from engine.definition import Refusal
 from engine.keyring import Keyring
-from engine.prepared import prepared
-from engine.store import Clock, database, transaction
+from engine.store.base import Clock, database, transaction
+from engine.store.prepared import prepared
 from engine.text import _
 from workflows.records import Throttle
 

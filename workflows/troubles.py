@@ -16,9 +16,9 @@ from typing import Any
 import peewee as pw
 
 from engine.errors import EngineError
-from engine.store import Clock, Record, UtcField, storable, transaction
+from engine.plugins.breakers import Standing
+from engine.store.base import Clock, Record, UtcField, storable, transaction
 from engine.text import Text, _
-from workflows.breakers import Standing
 
 TOLD_LATELY = timedelta(hours=1)
 

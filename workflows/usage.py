@@ -12,8 +12,8 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Protocol
 
+from engine.plugins.breakers import Breaker, NotNow
 from engine.text import Text, _
-from workflows.breakers import Breaker, NotNow
 
 GIGABYTE = 1 << 30  # bytes, as disk quotas are counted
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
+from engine.configuration.kinds import line
 from engine.definition import Refusal, Secret
 from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
-from engine.kinds import line
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from workflows.payments import (

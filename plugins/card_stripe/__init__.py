@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from engine.configuration import Items
+from engine.configuration.kinds import origin, seconds, secret, whole
 from engine.definition import Refusal, Secret
 from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
-from engine.kinds import origin, seconds, secret, whole
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from workflows.payments import (

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Annotated
 
+from engine.configuration.kinds import whole
 from engine.hookspecs import hookimpl
-from engine.kinds import whole
 from engine.plugins import SiteFacts
 from workflows.usage import GIGABYTE, DiskUsage, Environment, Usage, UsageUnavailable
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Annotated
 
+from engine.configuration.kinds import whole
 from engine.delivery import Accepted, Deferred, Failed, Mailer, Message, Outcome
 from engine.hookspecs import hookimpl
-from engine.kinds import whole
 from engine.mime import compose
 from engine.plugins import SiteFacts
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+from engine.configuration.kinds import line, whole
 from engine.definition import Refusal, Secret
 from engine.hookspecs import hookimpl
-from engine.kinds import line, whole
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from plugins.direct_debit import accounts

@@ -22,13 +22,13 @@ from urllib.parse import quote
 import peewee as pw
 
 from engine.configuration import Value, Wrong
+from engine.configuration.kinds import clean, host_and_port, matching, seconds, secret, whole
 from engine.definition import Secret
 from engine.errors import EngineError
 from engine.hookspecs import hookimpl
-from engine.kinds import clean, host_and_port, matching, seconds, secret, whole
 from engine.plugins import SiteFacts
-from engine.prepared import prepared
-from engine.store import Record, UtcField, database, transaction
+from engine.store.base import Record, UtcField, database, transaction
+from engine.store.prepared import prepared
 from plugins.http_usage.answer import NoFigure, ask
 from workflows.usage import NO_ANSWER, DiskUsage, Environment, Usage, UsageUnavailable
 

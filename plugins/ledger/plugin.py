@@ -11,7 +11,7 @@ import peewee as pw
 
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
-from engine.store import Record, transaction
+from engine.store.base import Record, transaction
 from plugins.ledger import quoting
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList, check_names
 from workflows.billing import (

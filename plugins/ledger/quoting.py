@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 
-from engine.chain import canonical
+from engine.runtime.history import canonical
 from engine.text import _
 from plugins.ledger.prices import PriceList, ProductPrices
 from workflows.billing import Amount, Change, Line, Period, Quote, Tax, Terms, Unavailable

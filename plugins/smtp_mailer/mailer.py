@@ -23,11 +23,11 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from engine.configuration import Value, Wrong
+from engine.configuration.kinds import checked_secret, clean, file, seconds
 from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Failed, Mailer, Message, Outcome
 from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
-from engine.kinds import checked_secret, clean, file, seconds
 from engine.mime import Mime, compose
 from engine.plugins import SiteFacts
 from plugins.smtp_mailer.server import FORMS, Server, parsable, parse

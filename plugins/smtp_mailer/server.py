@@ -8,9 +8,9 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from engine.configuration import Wrong
+from engine.configuration.kinds import is_loopback
 from engine.definition import Secret
 from engine.errors import ConfigurationError
-from engine.kinds import is_loopback
 
 Security = Literal["none", "starttls", "tls"]
 

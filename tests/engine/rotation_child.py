@@ -11,12 +11,12 @@ import signal
 import sys
 from typing import Any
 
-from engine.key_loss import base_anew
 from engine.keyring import Keyring
-from engine.known_keys import admit, give_up
-from engine.rotation import rotate
-from engine.runtime import Engine
-from engine.store import open_database
+from engine.operations.key_loss import base_anew
+from engine.operations.key_rotation import rotate
+from engine.operations.known_keys import admit, give_up
+from engine.runtime.engine import Engine
+from engine.store.base import open_database
 from tests.reviews import OPERATOR, REVIEW, SECRET
 
 NEW = b"a newer secret of the tests, as long as the one before"

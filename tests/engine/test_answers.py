@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from engine import answers
 from engine.definition import (
     ANYONE,
     NOBODY,
@@ -37,12 +36,13 @@ from engine.definition import (
     Workflow,
 )
 from engine.delivery import Accepted, Delivery
-from engine.dispatch import Dispatcher
 from engine.errors import EventNotPossible, Refused, RuleError, TimerBroken, TransitionConflict, UndeclaredConflict
-from engine.incidents import amend, incidents, retry, skip
-from engine.mail import Renderer
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database
+from engine.operations.incidents import amend, incidents, retry, skip
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.runtime import answers
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, open_database
 from engine.testing import Clock, MemoryMailer
 from engine.text import Text, _
 from tests.reviews import Publication

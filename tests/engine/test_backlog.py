@@ -6,9 +6,9 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from engine.backlog import EFFECT_INCIDENTS, OUTBOX, TIMER_INCIDENTS, TIMERS, Backlog, backlog
 from engine.delivery import Accepted, Deferred, Failed
-from engine.store import NEVER, to_db
+from engine.operations.backlog import EFFECT_INCIDENTS, OUTBOX, TIMER_INCIDENTS, TIMERS, Backlog, backlog
+from engine.store.base import NEVER, to_db
 from tests.reviews import AUTHOR, Office
 
 

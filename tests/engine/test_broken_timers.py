@@ -1,4 +1,5 @@
-"""A timer that cannot fire costs itself and no other, is an incident, and holds up nobody for ever (engine.due)."""
+"""A timer that cannot fire costs itself and no other, is an incident, and holds up nobody for ever
+(engine.runtime.run_due)."""
 
 from __future__ import annotations
 
@@ -22,9 +23,9 @@ from engine.definition import (
     Workflow,
 )
 from engine.errors import EventNotPossible, TimerBroken
-from engine.incidents import incidents, retry
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database
+from engine.operations.incidents import incidents, retry
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import _
 from workflows.records import Throttle

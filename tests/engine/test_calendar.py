@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.calendar import BusinessCalendar
+from engine.business_time import BusinessCalendar
 from engine.errors import ConfigurationError
 
 TOKYO = ZoneInfo("Asia/Tokyo")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import chain
-from engine.chain import Entry
 from engine.definition import Instance
-from engine.store import to_db
+from engine.runtime import history as chain
+from engine.runtime.history import Entry
+from engine.store.base import to_db
 
 TEXTS = st.text(max_size=12) | st.sampled_from(['"', "\\", "\n", "\u2028", "日本", "\x00", "a\x7f", "😀"])
 

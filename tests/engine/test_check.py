@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from engine.check import Problem, check, check_all
+from engine.authoring.check import Problem, check, check_all
 from engine.definition import (
     ANYONE,
     LINK_HOLDER,
@@ -793,7 +793,7 @@ def test_every_code_is_explained_and_no_other_one() -> None:
     root = Path(__file__).parent.parent.parent
     written = {
         code
-        for path in (root / "engine" / "check").glob("*.py")
+        for path in (root / "engine" / "authoring" / "check").glob("*.py")
         for code in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', path.read_text())
     }
     table = (root / "docs" / "definitions.md").read_text().partition("## Codes")[2]

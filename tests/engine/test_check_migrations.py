@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.check import check_all
+from engine.authoring.check import check_all
 from engine.definition import Workflow
 from engine.migration import Cancel, Migration
 from tests.parcels import MAPPING, PARCEL, PARCEL_2

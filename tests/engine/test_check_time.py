@@ -1,4 +1,4 @@
-"""What `check` proves of timers (engine.check.time): each problem once, with what to write instead."""
+"""What `check` proves of timers (engine.authoring.check.time): each problem once, with what to write instead."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.check.structure import refuse_unsound
-from engine.check.time import check_choices, check_time
+from engine.authoring.check.structure import refuse_unsound
+from engine.authoring.check.time import check_choices, check_time
 from engine.definition import (
     ALL_TIMERS,
     ANYONE,

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from engine import checkpoints
-from engine.checkpoints import CHANGES, REMOVAL, NotCheckpoints, exported, imported
 from engine.delivery import Failed
 from engine.errors import EventNotPossible, UnknownInstance
-from engine.incidents import skip
-from engine.runtime import Engine
-from engine.verification import all_faults
+from engine.operations.incidents import skip
+from engine.runtime import checkpoints
+from engine.runtime.checkpoints import CHANGES, REMOVAL, NotCheckpoints, exported, imported
+from engine.runtime.engine import Engine
+from engine.runtime.verification import all_faults
 from tests.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
 
 
@@ -136,16 +136,16 @@ def test_a_history_from_before_due_times_were_sealed_holds(office: Office) -> No
     """What an older version writes, before and meanwhile: entries that say nothing of timers."""
     from dataclasses import replace
 
-    from engine import chain
-    from engine.histories import entries_of
-    from engine.store import to_db
+    from engine.runtime import history
+    from engine.runtime.history_rows import entries_of
+    from engine.store.base import to_db
 
     number = office.invited()
     with office.engine.store.reading() as unit:
         instance, entries = office.engine.look(number).instance, entries_of(unit, number)
     before = b""
     for entry in entries:
-        before = chain.seal_of(office.engine.history_keys[0], instance, 1, replace(entry, timers=None), before, to_db)
+        before = history.seal_of(office.engine.history_keys[0], instance, 1, replace(entry, timers=None), before, to_db)
         office.sql(
             "UPDATE history SET timers = NULL, mac = ? WHERE instance_id = ? AND seq = ?", before, number, entry.seq
         )

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import scheduler
-from engine.incidents import incidents, retry
-from engine.store import to_db
+from engine.operations.incidents import incidents, retry
+from engine.store.base import to_db
 from engine.testing import Clock
+from engine.workers import one_machine
 from tests.engine.test_broken_timers import Rules
 from tests.engine.test_broken_timers import begin as begin_paper
 from tests.engine.test_missed import OPERATOR, EngineOf, begin, db, due_in, engine_of, hours, reminding
@@ -103,7 +103,7 @@ def sqlite_office_url(sqlite_url: str) -> str:
 
 def test_the_heartbeat_sweeps_on_where_its_clock_was_set_back(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it had planned is then an hour away, as after a clock that was set back by an hour."""
-    monkeypatch.setattr(scheduler, "SWEEP", timedelta(milliseconds=100))
+    monkeypatch.setattr(one_machine, "SWEEP", timedelta(milliseconds=100))
     swept = Event()
     with at_work(sqlite_url, NOTIFY, chores=(swept.set,)) as (_engine, heartbeat):
         heartbeat._scheduler.modify_job("sweep", next_run_time=datetime.now(UTC) + HOUR)

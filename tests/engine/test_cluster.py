@@ -22,16 +22,16 @@ from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
 from procrastinate.jobs import DeleteJobCondition
 from procrastinate.testing import InMemoryConnector
 
-from engine import cluster
-from engine.cluster import SCHEMA, Cluster, condition, install
 from engine.definition import Actor, Effect, Start, Workflow
-from engine.dispatch import Dispatcher
 from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown
-from engine.mail import Renderer
-from engine.migrate import migrate
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
 from engine.outcomes import Committed
-from engine.runtime import Engine
-from engine.store import open_database
+from engine.runtime.engine import Engine
+from engine.store.base import open_database
+from engine.store.schema import migrate
+from engine.workers import several_machines
+from engine.workers.several_machines import SCHEMA, Cluster, condition, install
 from tests.engine.test_scheduler import NOTIFY, Ping, limited
 from tests.waiting import PATIENCE, until
 
@@ -255,7 +255,7 @@ def test_jobs_of_a_worker_that_died_are_done_again(postgres_url: str) -> None:
 
 def test_an_outage_is_told_once_at_its_begin_and_its_end_and_pauses_double(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "tetsuzuki")
-    trouble = cluster._Trouble("no job can be deferred")
+    trouble = several_machines._Trouble("no job can be deferred")
     trouble.is_over()
     for _time in range(2):
         pauses = [trouble.told(OSError("cut off")) for _try in range(7)]
@@ -288,7 +288,7 @@ def test_it_works_on_when_the_database_threw_everybody_out(postgres_url: str, ca
 def test_chores_are_done_by_workers_alone(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(cluster, "SWEEP", timedelta(milliseconds=50))
+    monkeypatch.setattr(several_machines, "SWEEP", timedelta(milliseconds=50))
     done, never = Event(), Event()
 
     def fails() -> None:
@@ -350,7 +350,7 @@ def test_without_the_library_the_site_says_what_to_install(postgres_url: str) ->
             sys.executable,
             "-c",
             "import sys; sys.modules['procrastinate'] = None\n"
-            "from engine.store import open_database\n"
+            "from engine.store.base import open_database\n"
             "from engine.errors import ConfigurationError\n"
             "try:\n    open_database(sys.argv[1]).prepare()\n"
             "except ConfigurationError as error:\n    print(error)",
@@ -432,7 +432,7 @@ def wanted(heartbeat: Any) -> dict[str, datetime]:
 
 
 def test_the_earliest_moment_of_each_kind_is_wanted_and_taken_once() -> None:
-    asked = cluster._Wanted()
+    asked = several_machines._Wanted()
     for kind, when in (("timers", NOW), ("timers", NOW + SECOND), ("outbox", NOW), ("outbox", NOW - SECOND)):
         asked.ask(kind, when)
     assert asked.take() == {"timers": NOW, "outbox": NOW - SECOND}
@@ -444,7 +444,7 @@ def test_the_earliest_moment_of_each_kind_is_wanted_and_taken_once() -> None:
 
 
 def test_whoever_waits_for_what_is_wanted_hears_of_it_and_of_the_end() -> None:
-    asked = cluster._Wanted()
+    asked = several_machines._Wanted()
     taken: list[dict[str, datetime]] = []
     first = Thread(target=lambda: taken.append(asked.take()))
     first.start()
@@ -505,7 +505,7 @@ def test_one_job_is_deferred_for_all_that_want_it_at_a_time(alone: tuple[Any, An
     heartbeat, _ = alone
     later = NOW + timedelta(hours=1)
     for when, job in (
-        (cluster._NOW, ("timers", "timers", "timers", None)),
+        (several_machines._NOW, ("timers", "timers", "timers", None)),
         (NOW, ("timers", "timers", "timers", None)),
         (NOW - SECOND, ("timers", "timers", "timers", None)),
         (NOW + SECOND, ("timers", "timers", "timers at 09:00:01", later + SECOND)),
@@ -629,8 +629,8 @@ def waking(monkeypatch: pytest.MonkeyPatch) -> Jobs:
         yield "a pool"
 
     vars(pool)["check_connection"] = None
-    monkeypatch.setattr(cluster, "ConnectionPool", pool)
-    monkeypatch.setattr(cluster, "App", lambda connector: jobs)
+    monkeypatch.setattr(several_machines, "ConnectionPool", pool)
+    monkeypatch.setattr(several_machines, "App", lambda connector: jobs)
     return jobs
 
 
@@ -750,7 +750,7 @@ def test_the_schema_is_named_for_the_version_whose_tables_it_holds() -> None:
 
 
 def test_a_worker_takes_jobs_of_its_kind_and_leaves_none_behind() -> None:
-    worker = cluster._worker(procrastinate.App(connector=InMemoryConnector()), "outbox", 3)
+    worker = several_machines._worker(procrastinate.App(connector=InMemoryConnector()), "outbox", 3)
     assert (worker.queues, worker.worker_name, worker.concurrency) == (["outbox"], "outbox", 3)
     assert not worker.install_signal_handlers  # who runs it decides when it stops
     assert worker.delete_jobs == DeleteJobCondition.ALWAYS

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Optional, Union
 
 import pytest
 
-from engine.config_tables import NOT_A_KEY, Checked, Table, Tables, keys, kind_of, read_keys
 from engine.configuration import NOTHING, Kind, Nothing, Place, Reading
+from engine.configuration.kinds import PLAIN, line, whole
+from engine.configuration.tables import NOT_A_KEY, Checked, Table, Tables, keys, kind_of, read_keys
 from engine.definition import Secret
 from engine.errors import ConfigurationError
-from engine.kinds import PLAIN, line, whole
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config_tables import Table, keys
 from engine.configuration import (
     NOTHING,
     Items,
@@ -26,9 +25,10 @@ from engine.configuration import (
     shown_value,
     unknown_key,
 )
+from engine.configuration.kinds import line, one_of, secret, text, whole
+from engine.configuration.tables import Table, keys
 from engine.definition import Secret
 from engine.errors import ConfigurationError, SettingsError
-from engine.kinds import line, one_of, secret, text, whole
 
 TOML = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.times() | st.datetimes(),

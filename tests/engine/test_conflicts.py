@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.conflicts import meaning
 from engine.definition import ANYONE, Conflict, Instance, Refusal, Start, State, Transition, Workflow
 from engine.errors import EngineError, Refused, TransitionConflict, UndeclaredConflict
-from engine.store import Violation
+from engine.runtime.conflicts import meaning
+from engine.store.base import Violation
 from engine.text import Text
 
 

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from engine.errors import DatabaseAway
-from engine.postgres import PostgresDatabase
-from engine.store import open_database
+from engine.store.base import open_database
+from engine.store.postgres import PostgresDatabase
 from tests.waiting import PATIENCE
 
 

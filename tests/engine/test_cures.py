@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine import chain
-from engine.cures import mail_link, restore_timers
 from engine.definition import ANYONE, LINK_HOLDER, Effect, Mail, Start, State, Transition, Workflow
 from engine.errors import EventNotPossible, UnknownWorkflow
+from engine.operations.cures import mail_link, restore_timers
 from engine.outcomes import Committed
-from engine.store import to_db
+from engine.runtime import history
+from engine.store.base import to_db
 from engine.testing import Clock
 from engine.text import _
 from tests.reviews import AUTHOR, OPERATOR, REVIEW, REVIEW_2, Office, open_office
@@ -91,7 +91,7 @@ def unseal(office: Office, number: int) -> None:
     """Make the history one of before due times were sealed."""
     instance, before = office.engine.look(number).instance, b""
     for entry in office.engine.history(number):
-        before = chain.seal_of(
+        before = history.seal_of(
             office.engine.history_keys[0], instance, instance.version, replace(entry, timers=None), before, to_db
         )
         office.sql(

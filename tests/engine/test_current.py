@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
-from engine.current import Bound, CurrentDatabase, bound_here, entered, left, open_here
+from engine.store.current_database import Bound, CurrentDatabase, bound_here, entered, left, open_here
 
 ONE: Any = "one"
 TWO: Any = "two"

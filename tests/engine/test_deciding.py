@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import deciding, machine
 from engine.definition import (
     ANYONE,
     Actor,
@@ -28,11 +27,12 @@ from engine.definition import (
     Workflow,
 )
 from engine.errors import Busy, DatabaseAway, EventNotPossible, Forbidden, OutcomeUnknown, Refused, RuleError
-from engine.machine import NO_PERMISSION, step
 from engine.outcomes import Explanation, Offer
 from engine.rules import needs_input
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database
+from engine.runtime import deciding, machine
+from engine.runtime.engine import Engine
+from engine.runtime.machine import NO_PERMISSION, step
+from engine.store.base import SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import Text, _
 from tests.reviews import AUTHOR, REVIEWER, TITLE_TAKEN, VISITOR, Office

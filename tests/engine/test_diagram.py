@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.authoring.diagram import MANY_ARROWS, dot, duration, lasting, mermaid, png, svg
 from engine.definition import ANYONE, LINK_HOLDER, SYSTEM, Attempt, Refusal, Start, State, Timer, Transition, Workflow
-from engine.diagram import MANY_ARROWS, dot, duration, lasting, mermaid, png, svg
 from engine.errors import ConfigurationError, EngineError
 from engine.text import Text, _
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from jinja2 import TemplateError
 
-from engine import dispatch
 from engine.definition import Effect, Instance, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
 from engine.errors import DatabaseAway, RuleError
-from engine.observe import Tried
+from engine.operations.pauses import OneChannel, pause
+from engine.outbox import dispatcher
 from engine.outcomes import Claim, Committed
-from engine.pauses import OneChannel, pause
-from engine.store import NEVER, Unit, to_db
+from engine.runtime.observer import Tried
+from engine.store.base import NEVER, Unit, to_db
 from engine.testing import Clock
 from tests.reviews import AUTHOR, INVITATION, OPERATOR, REVIEW, Office, open_office
 
@@ -157,7 +157,7 @@ def test_what_was_handed_over_comes_first_until_half_of_its_lease_is_over(
         office.submit(f"Paper {n}")
     first, second, third = claimed(office), claimed(office), claimed(office)
     at = [100.0]
-    monkeypatch.setattr(dispatch, "monotonic", lambda: at[0])
+    monkeypatch.setattr(dispatcher, "monotonic", lambda: at[0])
     office.dispatcher.take_over([first, second])
     half = office.engine.lease.total_seconds() / 2
     assert office.dispatcher.next_claim() == first

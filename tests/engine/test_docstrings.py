@@ -8,14 +8,14 @@ from types import ModuleType
 
 import pytest
 
-from engine import docstrings
-from engine.docstrings import description
+from engine.plugins import docstrings
+from engine.plugins.docstrings import description
 
 
 def test_a_module_says_the_first_line_of_its_docstring_loaded_or_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert description("engine.docstrings") == (docstrings.__doc__ or "").split("\n")[0]
+    assert description("engine.plugins.docstrings") == (docstrings.__doc__ or "").split("\n")[0]
     (tmp_path / "shy").mkdir()
     (tmp_path / "shy" / "__init__.py").write_text("raise SystemExit('it must not run')\n")
     (tmp_path / "shy" / "inner.py").write_text('"""An inner one.\n\nMore.\n"""\n')

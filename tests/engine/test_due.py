@@ -1,4 +1,4 @@
-"""Due timers are fired many in one commit, and each as if it were alone (engine.due; I1, I3, I8, I9)."""
+"""Due timers are fired many in one commit, and each as if it were alone (engine.runtime.run_due; I1, I3, I8, I9)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from engine.definition import (
     Transition,
     Workflow,
 )
-from engine.due import CaughtUp, catch_up, first_of
 from engine.errors import CatchingUp, DatabaseAway, TransitionConflict, UnknownWorkflow
-from engine.incidents import incidents
+from engine.operations.incidents import incidents
+from engine.operations.pauses import OneInstance, pause, resume
 from engine.outcomes import Committed
-from engine.pauses import OneInstance, pause, resume
-from engine.runtime import Engine
-from engine.store import NEVER, Due, SiteDatabase, open_database, to_db
+from engine.runtime.engine import Engine
+from engine.runtime.run_due import CaughtUp, catch_up, first_of
+from engine.store.base import NEVER, Due, SiteDatabase, open_database, to_db
 from engine.testing import Clock
 from engine.text import _
 from tests.engine.test_observe import Notes
@@ -461,7 +461,7 @@ def test_who_watches_hears_of_each_commit_of_due_timers_and_what_fired_in_it(
 def test_who_asks_for_more_than_can_be_committed_at_once_is_told_and_what_fired_is_kept(
     sqlite_engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.due.MOST_PIECES", 2)
+    monkeypatch.setattr("engine.runtime.run_due.MOST_PIECES", 2)
     engine = sqlite_engine
     engine.piece = 1
     (number,) = start(engine, ["customer:1"])

@@ -1,4 +1,4 @@
-"""Tasks end although a cancellation of them was lost, as `engine.ending` says that one may be."""
+"""Tasks end although a cancellation of them was lost, as `engine.workers.ending` says that one may be."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from engine.ending import End, all_ended, leaving_no_task
+from engine.workers.ending import End, all_ended, leaving_no_task
 from tests.waiting import ends
 
 

@@ -18,7 +18,7 @@ from engine.definition import (
     Workflow,
     link_holder,
 )
-from engine.exits import Exits, carriers, exits
+from engine.runtime.exits import Exits, carriers, exits
 from engine.text import Text
 
 HOUR = timedelta(hours=1)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.check import check, check_all, missing_indexes, structure
+from engine.authoring.check import check, check_all, missing_indexes, structure
 from engine.definition import (
     ANYONE,
     LINK_HOLDER,
@@ -37,8 +37,8 @@ from engine.definition import (
     link_holder,
 )
 from engine.errors import InvalidDefinition
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, open_database
 from engine.text import _
 from engine.waits import Escalate, GiveUp, Remind, Wait
 from tests.engine.test_check import APPLICANT, DAY, STAFF, address_is_free, mail_folder, minimal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from engine.histories import as_sealed, ends_with_a_seal_of, entries_of, entry_of, legible, sealed_times
-from engine.store import to_db
+from engine.runtime.history_rows import as_sealed, ends_with_a_seal_of, entries_of, entry_of, legible, sealed_times
+from engine.store.base import to_db
 from tests.reviews import AUTHOR, Office
 
 

@@ -13,9 +13,9 @@ import pytest
 from engine.definition import Retry
 from engine.delivery import Accepted, Failed
 from engine.errors import EventNotPossible, UnknownEffect, UnknownInstance
-from engine.incidents import Incident, amend, incidents, retry, skip
+from engine.operations.incidents import Incident, amend, incidents, retry, skip
 from engine.outcomes import Committed
-from engine.store import NEVER, to_db
+from engine.store.base import NEVER, to_db
 from engine.testing import Clock
 from tests.reviews import INVITATION, OPERATOR, REVIEW, Office, open_office
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.chain import LINK
+from engine.authoring.release import digest, release
 from engine.definition import (
     ANYONE,
     SYSTEM_ACTOR,
@@ -39,10 +39,10 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.incidents import amend, incidents, retry, skip
-from engine.release import digest, release
-from engine.store import to_db
-from engine.sweep import stuck
+from engine.operations.incidents import amend, incidents, retry, skip
+from engine.operations.stuck import stuck
+from engine.runtime.history import LINK
+from engine.store.base import to_db
 from engine.testing import Clock
 from engine.text import _
 from tests.dumps import dump, dump_bytes

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine.authoring.release import KEPT, RESTARTED, digest, release
 from engine.definition import (
     ALL_TIMERS,
     ANYONE,
@@ -21,9 +22,8 @@ from engine.definition import (
     Transition,
     Workflow,
 )
-from engine.release import KEPT, RESTARTED, digest, release
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import _
 

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from engine import chain
-from engine.key_loss import base_anew
 from engine.keyring import Keyring
-from engine.known_keys import admit, give_up, known
-from engine.runtime import Engine
-from engine.store import to_db
+from engine.operations.key_loss import base_anew
+from engine.operations.known_keys import admit, give_up, known
+from engine.runtime import history
+from engine.runtime.engine import Engine
+from engine.store.base import to_db
 from tests.reviews import AUTHOR, OPERATOR, REVIEW, SECRET, Office, Submission
 
 NEW = b"a newer secret of the tests, as long as the one before"
@@ -27,7 +27,7 @@ def test_every_history_that_no_key_is_left_for_gets_a_base_and_no_other_does(sql
     old = [office.submit(f"Paper {n}") for n in range(5)]
     before = {number: office.engine.history(number) for number in old}
     digests = {
-        number: chain.digests(office.engine.look(number).instance, entries, to_db)[-1].hex()
+        number: history.digests(office.engine.look(number).instance, entries, to_db)[-1].hex()
         for number, entries in before.items()
     }
     engine = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from engine.keyring import Keyring, fingerprint, short
-from engine.known_keys import (
+from engine.operations.known_keys import (
     IN_USE,
     LOST,
     RETIRED,
@@ -32,7 +32,7 @@ from engine.known_keys import (
     write_progress,
     wrong,
 )
-from engine.runtime import Engine
+from engine.runtime.engine import Engine
 from tests.reviews import AUTHOR, REVIEW, SECRET, Office, Submission, open_office
 
 NEW = b"a newer secret of the tests, as long as the one before"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.links import (
+from engine.runtime.links import (
     TOKEN_LENGTH,
     _digits,
     base36,

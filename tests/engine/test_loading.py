@@ -17,7 +17,8 @@ from engine.definition import Secret
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import PluginError
 from engine.hookspecs import hookimpl, hookspec
-from engine.plugins import Failure, Listed, Plugins, SiteFacts, load
+from engine.plugins import SiteFacts
+from engine.plugins.loading import Failure, Listed, Plugins, load
 from workflows import hookspecs
 
 BODY = '''

@@ -13,10 +13,10 @@ import transitions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import machine
-from engine.check import check
+from engine.authoring.check import check
 from engine.definition import ANYONE, LINK_HOLDER, SYSTEM, Refusal, Start, State, Transition, Workflow
-from engine.machine import NO_PERMISSION, conditions, permission_verdict, step
+from engine.runtime import machine
+from engine.runtime.machine import NO_PERMISSION, conditions, permission_verdict, step
 from engine.text import Text
 from tests.engine_strategies import (
     EVENTS,

@@ -14,8 +14,8 @@ from jinja2 import UndefinedError
 from engine.definition import NOBODY, Address, Recipient, SiteAddress
 from engine.delivery import Failed, Message
 from engine.errors import NobodyLeft
-from engine.mail import NoRecipient, Renderer
 from engine.mime import Mime, compose
+from engine.outbox.renderer import NoRecipient, Renderer
 from tests.reviews import AUTHOR, REVIEW, Office, Paper, open_office
 
 NOW = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)

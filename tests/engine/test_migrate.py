@@ -13,8 +13,8 @@ from typing import Any
 import peewee as pw
 import pytest
 
-from engine.migrate import ENGINE_MIGRATIONS, alone, migrate, pending
-from engine.store import Record, open_database
+from engine.store.base import Record, open_database
+from engine.store.schema import ENGINE_MIGRATIONS, alone, migrate, pending
 from tests.dumps import dump
 from tests.postgres import Postgres
 from tests.waiting import PATIENCE

@@ -1,4 +1,5 @@
-"""Times of a timer that went by while nothing ran: fired once, each, or skipped; never for ever (engine.timetable)."""
+"""Times of a timer that went by while nothing ran: fired once, each, or skipped; never for ever
+(engine.runtime.timetable)."""
 
 from __future__ import annotations
 
@@ -11,8 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import settling, timetable
-from engine.chain import Entry
 from engine.definition import (
     ALL_TIMERS,
     ANYONE,
@@ -29,12 +28,14 @@ from engine.definition import (
     Workflow,
 )
 from engine.errors import CatchingUp, EventNotPossible, Refused, StaleForm
-from engine.incidents import incidents
-from engine.overview import standing
-from engine.pauses import OneInstance, pause
-from engine.runtime import Engine
-from engine.settling import SKIP_EVENT
-from engine.store import Due, SiteDatabase, open_database
+from engine.operations.census import standing
+from engine.operations.incidents import incidents
+from engine.operations.pauses import OneInstance, pause
+from engine.runtime import due_timers, timetable
+from engine.runtime.due_timers import SKIP_EVENT
+from engine.runtime.engine import Engine
+from engine.runtime.history import Entry
+from engine.store.base import Due, SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.trials.scale import trials
@@ -337,12 +338,12 @@ def test_an_operator_gets_in_though_more_is_due_than_somebody_waits_for(engine_o
     engine = engine_of(reminding(missed="each"))
     engine.piece = 1
     number = begin(engine)
-    clock.forward(hours=settling.MOST_PIECES * 2 + 50)
+    clock.forward(hours=due_timers.MOST_PIECES * 2 + 50)
     with pytest.raises(CatchingUp):
         engine.fire(number, "leave", VISITOR)
     pause(engine, OneInstance(number), OPERATOR, "it sends too many")
     assert engine.look(number).paused
-    assert hours(engine, number) == list(range(1, settling.MOST_PIECES * 2 + 1))
+    assert hours(engine, number) == list(range(1, due_timers.MOST_PIECES * 2 + 1))
     assert engine.verify(number) == []
 
 
@@ -443,7 +444,7 @@ def test_a_look_counts_to_where_firing_ends(sqlite_db: SiteDatabase, workflow: W
         entries = len(engine.history(number))
         with engine.store.reading() as unit:
             found, timers, now = engine.store.read(unit, number)
-            settling.walk(engine, unit, found, timers, now)
+            due_timers.walk(engine, unit, found, timers, now)
         assert len(engine.history(number)) == entries
         engine.settle_alone(number, None)
         with engine.store.reading() as unit:

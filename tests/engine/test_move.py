@@ -35,9 +35,12 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.incidents import incidents, retry
 from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, TimerRule
-from engine.move import (
+from engine.operations.incidents import incidents, retry
+from engine.operations.pauses import OneInstance, OneVersion, pause, resume
+from engine.operations.stuck import stuck
+from engine.outcomes import Committed, Outcome
+from engine.runtime.version_move import (
     Clockwork,
     Fate,
     Move,
@@ -49,10 +52,7 @@ from engine.move import (
     open_effect,
     rehearsed,
 )
-from engine.outcomes import Committed, Outcome
-from engine.pauses import OneInstance, OneVersion, pause, resume
-from engine.store import NEVER, to_db
-from engine.sweep import stuck
+from engine.store.base import NEVER, to_db
 from engine.testing import Clock
 from engine.text import _
 from tests.dumps import dump

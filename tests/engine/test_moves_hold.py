@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from engine.definition import ANYONE, SYSTEM, Actor, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.dispatch import Dispatcher
 from engine.errors import EventNotPossible, InvalidMapping
-from engine.incidents import incidents, retry
-from engine.mail import Renderer
 from engine.migration import Cancel, Choice, Migration, TimerRule, problems
+from engine.operations.incidents import incidents, retry
+from engine.operations.rollout import Result, Verdict, Where, carry_out, plan
+from engine.operations.stuck import stuck
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
 from engine.outcomes import Claim
-from engine.rollout import Result, Verdict, Where, carry_out, plan
-from engine.runtime import Engine
-from engine.store import SiteDatabase, open_database
-from engine.sweep import stuck
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.dumps import dump

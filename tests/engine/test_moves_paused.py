@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from engine.delivery import Accepted, Deferred
-from engine.incidents import incidents
-from engine.pauses import OneInstance, OneVersion, pause, resume
+from engine.operations.incidents import incidents
+from engine.operations.pauses import OneInstance, OneVersion, pause, resume
 from engine.testing import Clock
 from tests.parcels import HOUR, MAPPING, OPERATOR, PARCEL, PARCEL_2, Post, open_post
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine import links
 from engine.definition import Actor
 from engine.errors import Forbidden
 from engine.keyring import derive
+from engine.runtime import links
 from tests.reviews import SECRET, Office
 
 LINK_KEY = derive(SECRET, "tetsuzuki links")

@@ -12,10 +12,10 @@ import pytest
 from engine.definition import Instance
 from engine.delivery import Deferred
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, UnknownInstance
-from engine.incidents import incidents, retry
-from engine.observe import DUE, Both, Tried, forget_traces, keep_trace, trace_of
+from engine.operations.incidents import incidents, retry
 from engine.outcomes import Claim, Committed
-from engine.store import Unit
+from engine.runtime.observer import DUE, Both, Tried, forget_traces, keep_trace, trace_of
+from engine.store.base import Unit
 from tests.reviews import AUTHOR, OPERATOR, REVIEWER, VISITOR, Office, Verdict
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from engine.definition import OPERATOR, Actor, Attempt, Instance, Permission
 from engine.errors import Forbidden, RuleError
-from engine.operators import nowhere, operators_of, require_operator
-from engine.runtime import Engine
-from engine.store import open_database
+from engine.runtime.engine import Engine
+from engine.runtime.operators import nowhere, operators_of, require_operator
+from engine.store.base import open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.reviews import REVIEW, REVIEW_2, SECRET

@@ -12,12 +12,12 @@ import pytest
 
 from engine.definition import SYSTEM, Actor, Attempt, Effect, Retry, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.dispatch import Dispatcher
 from engine.errors import UnknownEffect
-from engine.incidents import amend, incidents, retry, skip
-from engine.mail import Renderer
-from engine.runtime import Engine
-from engine.store import SiteDatabase, from_db, open_database
+from engine.operations.incidents import amend, incidents, retry, skip
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.runtime.engine import Engine
+from engine.store.base import SiteDatabase, from_db, open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.reviews import REVIEW, REVIEW_2, Office, open_office

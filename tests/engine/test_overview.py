@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from engine.overview import Population, Standing, census, censuses, occupied, places, standing, standing_in
-from engine.settling import SINCE, SKIP_EVENT
-from engine.store import to_db
+from engine.operations.census import Population, Standing, census, censuses, occupied, places, standing, standing_in
+from engine.runtime.due_timers import SINCE, SKIP_EVENT
+from engine.store.base import to_db
 from engine.testing import Clock
 from tests.dumps import dump
 from tests.reviews import AUTHOR, REVIEWER, Office, Submission, Verdict, open_office

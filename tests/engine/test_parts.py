@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.check import check
-from engine.check.parts import LONGEST
+from engine.authoring.check import check
+from engine.authoring.check.parts import LONGEST
 from engine.definition import (
     ANYONE,
     Attempt,

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import machine
-from engine.backlog import backlog
+from engine.authoring.release import digest
 from engine.definition import Actor, Timer, Workflow
 from engine.delivery import Accepted, Deferred, Message, Outcome
 from engine.errors import EventNotPossible, Forbidden, Paused, StaleForm, UnknownInstance, UnknownWorkflow
-from engine.incidents import incidents, retry
-from engine.outcomes import Committed
-from engine.pauses import (
+from engine.operations.backlog import backlog
+from engine.operations.incidents import incidents, retry
+from engine.operations.pauses import (
     DueTimer,
     OneChannel,
     OneInstance,
@@ -40,9 +39,10 @@ from engine.pauses import (
     time_paused,
     what_resumes,
 )
-from engine.release import digest
-from engine.store import NEVER, to_db
-from engine.sweep import stuck
+from engine.operations.stuck import stuck
+from engine.outcomes import Committed
+from engine.runtime import machine
+from engine.store.base import NEVER, to_db
 from engine.testing import Clock
 from tests.reviews import (
     AUTHOR,
@@ -787,7 +787,7 @@ def test_a_timer_stands_from_when_it_was_set_during_the_pause(sqlite_office: Off
 
 def test_what_is_put_off_at_once_is_done_in_pieces(sqlite_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office = sqlite_office
-    monkeypatch.setattr("engine.pauses._AT_ONCE", 2)
+    monkeypatch.setattr("engine.operations.pauses._AT_ONCE", 2)
     for count in (1, 2, 3, 4):
         office.submit(f"Paper {count}")
         for scope, left in ((VERSION, 0), (MAILS, 2 * count)):

@@ -8,9 +8,9 @@ from typing import Any
 import peewee as pw
 import pytest
 
-from engine.plans import Plan, RecordPlans, bind
-from engine.sets import shape_of
-from engine.store import Record, UtcField
+from engine.store.base import Record, UtcField
+from engine.store.batches import shape_of
+from engine.store.statements import Plan, RecordPlans, bind
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 

@@ -14,7 +14,8 @@ from engine.definition import Secret
 from engine.delivery import Accepted
 from engine.errors import ConfigurationError, PluginError, SettingsError
 from engine.hookspecs import hookimpl
-from engine.plugins import Failure, Listed, Plugins, SiteFacts, _Found, _origin, _reason, _without_secrets, load
+from engine.plugins import SiteFacts
+from engine.plugins.loading import Failure, Listed, Plugins, _Found, _origin, _reason, _without_secrets, load
 
 SITE = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 

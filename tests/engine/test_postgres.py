@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from engine.errors import Busy, DatabaseAway, OutcomeUnknown
-from engine.postgres import PostgresDatabase, PostgresStore
-from engine.store import Violation, open_database
+from engine.store.base import Violation, open_database
+from engine.store.postgres import PostgresDatabase, PostgresStore
 from engine.testing import Clock
 from tests.waiting import PATIENCE, until
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from engine.check import Problem, check, check_all, missing_indexes
-from engine.check.containers import check_containers, with_tuples
-from engine.check.graph import MOST_UNKNOWN, Graph
-from engine.check.names import listed, nearest
-from engine.check.problems import place
-from engine.check.structure import contradictions
-from engine.check.time import check_choices, check_time
+from engine.authoring.check import Problem, check, check_all, missing_indexes
+from engine.authoring.check.containers import check_containers, with_tuples
+from engine.authoring.check.graph import MOST_UNKNOWN, Graph
+from engine.authoring.check.names import listed, nearest
+from engine.authoring.check.problems import place
+from engine.authoring.check.structure import contradictions
+from engine.authoring.check.time import check_choices, check_time
 from engine.definition import (
     ALL_TIMERS,
     ANYONE,
@@ -37,7 +37,7 @@ from engine.definition import (
     Workflow,
     link_holder,
 )
-from engine.store import open_database
+from engine.store.base import open_database
 from engine.text import Text, _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait
 from tests.engine.test_check import APPLICANT, DAY, STAFF, address_is_free, link_is_fresh, mail_folder, minimal

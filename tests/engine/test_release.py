@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.authoring.release import digest, keeps_timers, release
 from engine.definition import (
     ANYONE,
     SYSTEM,
@@ -26,8 +27,7 @@ from engine.definition import (
     Workflow,
 )
 from engine.errors import DefinitionChanged
-from engine.release import digest, keeps_timers, release
-from engine.store import open_database
+from engine.store.base import open_database
 from engine.testing import Clock
 from engine.text import _
 

@@ -13,7 +13,7 @@ import pytest
 from engine.definition import Secret
 from engine.errors import KeyReused
 from engine.outcomes import Outcome
-from engine.requests import RequestKeys, without_secrets
+from engine.runtime.request_keys import RequestKeys, without_secrets
 from tests.reviews import AUTHOR, REVIEWER, VISITOR, Office
 
 

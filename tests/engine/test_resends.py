@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine import chain
-from engine.check import check
+from engine.authoring.check import check
+from engine.authoring.release import digest
 from engine.definition import (
     ANYONE,
     LINK_HOLDER,
@@ -38,11 +38,11 @@ from engine.definition import (
 )
 from engine.delivery import Deferred, Failed, Outcome
 from engine.errors import EventNotPossible, Forbidden, InvalidDefinition, Refused
-from engine.incidents import incidents
-from engine.machine import conditions
-from engine.release import digest
-from engine.resends import CORRECTED, Limit, Resent, guards_of, may_correct
-from engine.store import Due
+from engine.operations.incidents import incidents
+from engine.runtime import history
+from engine.runtime.machine import conditions
+from engine.runtime.resends import CORRECTED, Limit, Resent, guards_of, may_correct
+from engine.store.base import Due
 from engine.testing import Clock
 from engine.text import _
 from tests.reviews import (
@@ -200,7 +200,7 @@ def test_what_a_resend_did_is_in_the_entry_the_outbox_and_the_link(sqlite_url: s
         outcome = again(office, number, "right@example.jp" if corrected else "wrong@example.jp")
         assert (outcome.seq, outcome.source, outcome.target) == (2, "open", "open")
         entry = office.engine.history(number)[-1]
-        said = {chain.LINK: 1} if rotates else {}
+        said = {history.LINK: 1} if rotates else {}
         assert json.loads(entry.data) == {**said, **({CORRECTED: "reviewer"} if corrected else {})}
         assert generation(office, number) == int(rotates)
         assert due(office, number) == {"close": due_at if runs_on else clock.now + DAY}
@@ -430,7 +430,7 @@ def test_an_address_is_corrected_in_the_commit_in_which_the_old_link_dies(
     assert [mail.to for mail in office.mailer.sent] == [("wrong@example.jp",), ("right@example.jp",)]
     assert old.proof not in office.mailer.sent[1].text
     entry = office.engine.history(number)[-1]
-    assert entry.data == chain.canonical({"corrected address": "reviewer", chain.LINK: 1})
+    assert entry.data == history.canonical({"corrected address": "reviewer", history.LINK: 1})
     assert "example.jp" not in "".join(entry.data for entry in office.engine.history(number))
     assert office.engine.verify(number) == []
     assert office.engine.fire(number, "answer", office.holder(number)).target == "closed"

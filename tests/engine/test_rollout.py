@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from engine import move
 from engine.definition import Attempt, Timer
 from engine.errors import (
     Busy,
@@ -21,10 +20,11 @@ from engine.errors import (
     UnknownInstance,
 )
 from engine.migration import ANEW, CANCEL, Choice, Migration
+from engine.operations.rollout import Group, Result, Verdict, Where, carry_out, plan, standing
+from engine.operations.stuck import stuck
 from engine.outcomes import Committed
-from engine.rollout import Group, Result, Verdict, Where, carry_out, plan, standing
-from engine.store import to_db
-from engine.sweep import stuck
+from engine.runtime import version_move
+from engine.store.base import to_db
 from engine.testing import Clock
 from tests.dumps import dump
 from tests.parcels import HOUR, MAPPING, OPERATOR, PARCEL, PARCEL_2, VISITOR, Post, open_post
@@ -375,7 +375,7 @@ def test_few_are_named_of_many_and_the_oldest_first(small_post: Post, monkeypatc
     post.sql("UPDATE timer SET due_at = ? WHERE instance_id = ?", to_db(post.clock.now + HOUR), numbers[1])
     post.clock.forward(hours=1)  # judged behind the others
     for at_once in (1, 3, 250):
-        monkeypatch.setattr("engine.rollout._AT_ONCE", at_once)
+        monkeypatch.setattr("engine.operations.rollout._AT_ONCE", at_once)
         told: list[tuple[int, int]] = []
         packed = plan(post.engine, MAPPING, OPERATOR, progress=lambda done, of, told=told: told.append((done, of)))
         assert told == [(min(n + at_once, 8), 8) for n in range(0, 8, at_once)]
@@ -387,7 +387,7 @@ def test_few_are_named_of_many_and_the_oldest_first(small_post: Post, monkeypatc
     ended = plan(post.engine, MAPPING, OPERATOR).groups
     assert ended == (Group(1, "sent", Verdict.STAYS, "", "it has ended", 8, tuple(numbers[:5])),)
     for most, count, more in ((7, 7, True), (8, 8, False)):
-        monkeypatch.setattr("engine.rollout._ENDED", most)
+        monkeypatch.setattr("engine.operations.rollout._ENDED", most)
         (group,) = plan(post.engine, MAPPING, OPERATOR).groups
         assert (group.count, group.more) == (count, more)
 
@@ -465,16 +465,16 @@ def test_what_becomes_of_one_is_counted_by_how_its_migration_ends(
         "moves": None,
     }
     numbers = {post.begin(name): name for name in endings}
-    target = move.move_of
+    target = version_move.move_of
 
-    def ending(*args: Any) -> move.Move:
+    def ending(*args: Any) -> version_move.Move:
         error = endings[args[3].subject]
         if error is not None:
             raise error
         return target(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(move, "move_of", ending)
+        patch.setattr(version_move, "move_of", ending)
         found = plan(post.engine, MAPPING, OPERATOR)
     told = {numbers[one.examples[0]]: (one.verdict, one.landing, one.why, one.count) for one in found.groups}
     assert told == {
@@ -507,7 +507,7 @@ def test_links_are_noted_where_a_version_mailed_any_and_the_new_one_opens_none(s
 
 
 def test_progress_is_told_after_every_hundredth_and_the_last(small_post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.rollout._EVERY", 2)
+    monkeypatch.setattr("engine.operations.rollout._EVERY", 2)
     for count, expected in ((1, [(1, 1)]), (2, [(2, 2)]), (3, [(2, 3), (3, 3)])):
         for n in range(count):
             small_post.begin(f"parcel:{count}:{n}")

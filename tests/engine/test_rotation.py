@@ -10,14 +10,15 @@ from datetime import timedelta
 
 import pytest
 
-from engine import checkpoints, rotation
 from engine.errors import StaleForm
-from engine.key_loss import base_anew
 from engine.keyring import Keyring, fingerprint
-from engine.known_keys import LOST, WrongSecretKey, admit, finish_loss, give_up, known
-from engine.rotation import Dependence, Rotated, Waiting, count, dependence, rotate, waiting, walked
-from engine.runtime import Engine
-from engine.store import to_db
+from engine.operations import key_rotation
+from engine.operations.key_loss import base_anew
+from engine.operations.key_rotation import Dependence, Rotated, Waiting, count, dependence, rotate, waiting, walked
+from engine.operations.known_keys import LOST, WrongSecretKey, admit, finish_loss, give_up, known
+from engine.runtime import checkpoints
+from engine.runtime.engine import Engine
+from engine.store.base import to_db
 from tests.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
 
 NEW = b"a newer secret of the tests, as long as the one before"
@@ -486,19 +487,19 @@ def test_a_process_that_goes_on_with_the_old_key_is_told_of_in_the_end(
     office = sqlite_office
     both = with_keys(office, NEW, SECRET)
     looks: list[int] = []
-    of_older_keys = rotation._of_older_keys
+    of_older_keys = key_rotation._of_older_keys
 
     def once_more(engine: Engine, rotated: Rotated) -> list[int]:
         looks.append(len(looks))
         office.engine.fire(papers[2], "resend", AUTHOR)
         return of_older_keys(engine, rotated)
 
-    monkeypatch.setattr(rotation, "_of_older_keys", once_more)
+    monkeypatch.setattr(key_rotation, "_of_older_keys", once_more)
     rotated = rotate(both)
     assert looks == [0, 1, 2]
     assert (rotated.late, rotated.broken, rotated.anew) == ([papers[2]], {}, 5 + 3)
     looks.clear()
-    monkeypatch.setattr(rotation, "_of_older_keys", lambda *of: looks.append(1) or of_older_keys(*of))
+    monkeypatch.setattr(key_rotation, "_of_older_keys", lambda *of: looks.append(1) or of_older_keys(*of))
     assert rotate(both).late == []
     assert looks == [1]  # nothing is late: nobody looks again
     assert dependence(both).older == 0
@@ -508,7 +509,7 @@ def test_which_histories_need_an_older_key_is_counted_whole(
     sqlite_office: Office, papers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office = sqlite_office
-    monkeypatch.setattr(rotation, "AT_ONCE", 2)
+    monkeypatch.setattr(key_rotation, "AT_ONCE", 2)
     both = with_keys(office, NEW, SECRET)
     spoil(office, papers[1])
     office.sql("UPDATE history SET at = 'yesterday' WHERE instance_id = ?", papers[3])

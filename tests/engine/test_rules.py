@@ -15,20 +15,20 @@ from typing import Any
 
 import pytest
 
-from engine import machine
-from engine.check import check
+from engine.authoring.check import check
+from engine.authoring.diagram import dot, lasting, mermaid
+from engine.authoring.readme import readme
+from engine.authoring.release import digest
 from engine.definition import ANYONE, SYSTEM, Attempt, Refusal, Start, State, Timer, Transition, Workflow, needs_input
-from engine.diagram import dot, lasting, mermaid
 from engine.errors import Refused
-from engine.migrate import ENGINE_MIGRATIONS, migrate
-from engine.release import digest
 from engine.rules import asks_for_input, is_lambda, is_nameable, rule_doc, rule_name, same_rule, written_function
-from engine.runtime import Engine
-from engine.store import open_database
+from engine.runtime import machine
+from engine.runtime.engine import Engine
+from engine.store.base import open_database
+from engine.store.schema import ENGINE_MIGRATIONS, migrate
 from engine.testing import Clock
 from engine.text import Text, _
 from tests.reviews import SECRET, VISITOR
-from workflows.describe import readme
 
 
 def at_most(most: int, attempt: Attempt) -> Refusal | None:

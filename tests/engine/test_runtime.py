@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from engine import links
 from engine.definition import (
     ANYONE,
     SYSTEM,
@@ -40,10 +39,11 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
+from engine.operations.pauses import OneInstance, pause, resume
 from engine.outcomes import Claim, Committed, Outcome, Preview
-from engine.pauses import OneInstance, pause, resume
-from engine.runtime import Engine
-from engine.store import NEVER, SiteDatabase, open_database
+from engine.runtime import links
+from engine.runtime.engine import Engine
+from engine.store.base import NEVER, SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import Text, _
 from tests.engine.test_observe import watched
@@ -657,7 +657,7 @@ def test_an_entry_says_which_times_it_set_and_which_it_left(engine: Engine) -> N
 def test_more_than_can_be_committed_while_somebody_waits_is_told_to_who_only_previews(
     db: SiteDatabase, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.runtime.MOST_PIECES", 3)
+    monkeypatch.setattr("engine.runtime.engine.MOST_PIECES", 3)
     nagging = Workflow(
         "nagging",
         1,

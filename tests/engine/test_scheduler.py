@@ -14,18 +14,18 @@ import peewee as pw
 import pytest
 from apscheduler.jobstores.base import JobLookupError
 
-from engine import scheduler
 from engine.definition import SYSTEM, Actor, Effect, Instance, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
-from engine.dispatch import Dispatcher
 from engine.errors import Busy, DatabaseAway
-from engine.mail import Renderer
-from engine.observe import Tried
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
 from engine.outcomes import Committed
-from engine.runtime import Engine
-from engine.scheduler import Heartbeat
-from engine.store import Unit, open_database
+from engine.runtime.engine import Engine
+from engine.runtime.observer import Tried
+from engine.store.base import Unit, open_database
 from engine.text import _
+from engine.workers import one_machine
+from engine.workers.one_machine import Heartbeat
 from tests.waiting import PATIENCE, until
 
 VISITOR = Actor("visitor")
@@ -100,7 +100,7 @@ def without_sweep(heartbeat: Heartbeat) -> None:
 def test_each_sweep_does_the_chores_and_one_that_fails_holds_up_no_other(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(scheduler, "SWEEP", timedelta(milliseconds=50))
+    monkeypatch.setattr(one_machine, "SWEEP", timedelta(milliseconds=50))
     done = Event()
 
     def fails() -> None:
@@ -371,7 +371,7 @@ class Planned:
 @pytest.fixture
 def planning(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Planned]:
     """A heartbeat that does nothing by itself, its work, and what it planned."""
-    monkeypatch.setattr(scheduler, "datetime", Wall)
+    monkeypatch.setattr(one_machine, "datetime", Wall)
     monkeypatch.setattr(Wall, "at", NOW)
     work: Any = Work()
     heartbeat: Any = Heartbeat(work, work, threads=1)
@@ -384,7 +384,7 @@ def test_it_looks_at_all_when_it_begins_and_gives_all_back_when_it_ends(
 ) -> None:
     heartbeat, work, planned = planning
     heartbeat._thread_count = 0
-    monkeypatch.setattr(scheduler, "monotonic", lambda: 7.0)
+    monkeypatch.setattr(one_machine, "monotonic", lambda: 7.0)
     heartbeat.start()
     assert (work.hands_over, work.on_commit, heartbeat._swept) == (True, heartbeat._committed, 7.0)
     assert (planned.said, planned.at) == (["start"], [("sweep", 60.0), ("timers", NOW)])
@@ -552,7 +552,7 @@ def test_where_the_sweep_does_not_come_all_is_planned_anew(
 ) -> None:
     heartbeat, _, planned = planning
     tick = [heartbeat._swept]
-    monkeypatch.setattr(scheduler, "monotonic", lambda: tick[0])
+    monkeypatch.setattr(one_machine, "monotonic", lambda: tick[0])
     heartbeat._wake("timers", NOW + SECOND)
     tick[0] += 119.999
     heartbeat._mend_clock()
@@ -578,7 +578,7 @@ def test_a_sweep_wakes_all_and_does_the_chores(
     heartbeat._chores = (lambda: work.said.append("chore"),)
     heartbeat._wake("timers", NOW - 2 * SECOND)
     tick = heartbeat._swept + 1000.0
-    monkeypatch.setattr(scheduler, "monotonic", lambda: tick)
+    monkeypatch.setattr(one_machine, "monotonic", lambda: tick)
     heartbeat._sweep()
     assert planned.at[1:] == [("timers", NOW)]
     assert work.said == ["bound", "chore", "back"]
@@ -640,9 +640,9 @@ def test_leases_that_cannot_be_given_back_are_told_of(
 def test_what_the_driver_said_is_told_in_one_line() -> None:
     outer = DatabaseAway()
     outer.__cause__ = OSError("cut\n  off")
-    assert scheduler.words(outer) == "cut off"
-    assert scheduler.words(ValueError(" a  fault ")) == "a fault"
-    assert scheduler.words(ValueError()) == "ValueError"
+    assert one_machine.words(outer) == "cut off"
+    assert one_machine.words(ValueError(" a  fault ")) == "a fault"
+    assert one_machine.words(ValueError()) == "ValueError"
 
 
 @pytest.mark.parametrize("error", [Busy(), DatabaseAway(), pw.OperationalError("x"), pw.InterfaceError("x")])
@@ -654,6 +654,6 @@ def test_a_chore_that_cannot_reach_the_database_leaves_the_others_theirs(
     def away() -> None:
         raise error
 
-    scheduler.do_chores((away, lambda: done.append(1), away, lambda: done.append(2)))
+    one_machine.do_chores((away, lambda: done.append(1), away, lambda: done.append(2)))
     assert done == [1, 2]
     assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)] * 2

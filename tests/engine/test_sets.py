@@ -1,4 +1,4 @@
-"""Statements of many instances as sets: the same rows as one by one, whatever their order (engine.sets)."""
+"""Statements of many instances as sets: the same rows as one by one, whatever their order (engine.store.batches)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.postgres import PostgresStore
-from engine.sets import Sets, Shape, shape_of
-from engine.store import open_database
+from engine.store.base import open_database
+from engine.store.batches import Sets, Shape, shape_of
+from engine.store.postgres import PostgresStore
 
 TYPES = {
     "instance": {"id": "bigint", "state": "text", "seq": "integer", "head": "bytea"},
@@ -94,7 +94,7 @@ def test_what_has_another_shape_is_left_alone(sql: str) -> None:
 
 def test_every_statement_of_a_transition_has_a_shape() -> None:
     """Otherwise batches would silently go one by one."""
-    from engine.runtime import _CANCEL
+    from engine.runtime.engine import _CANCEL
 
     for sql in (INSERT_TIMER, DELETE_TIMERS, POSTPONE, CANCEL, PUT, THROTTLE, RENEW, FORGET, _CANCEL.format("?")):
         assert shape_of(sql) is not None, sql

@@ -1,4 +1,4 @@
-"""What is due is fired, or walked through by who only looks, to the same end (engine.settling, I3, I4)."""
+"""What is due is fired, or walked through by who only looks, to the same end (engine.runtime.due_timers, I3, I4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine import settling
 from engine.definition import (
     ANYONE,
     SYSTEM,
@@ -24,12 +23,13 @@ from engine.definition import (
     Transition,
     Workflow,
 )
-from engine.due import CaughtUp, catch_up
 from engine.errors import DatabaseAway, TimerBroken
-from engine.machine import NO_PERMISSION
 from engine.outcomes import Committed, Explanation
-from engine.runtime import Engine
-from engine.store import Due, SiteDatabase, open_database
+from engine.runtime import due_timers
+from engine.runtime.engine import Engine
+from engine.runtime.machine import NO_PERMISSION
+from engine.runtime.run_due import CaughtUp, catch_up
+from engine.store.base import Due, SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import Text, _
 
@@ -111,7 +111,7 @@ def walked(engine: Engine, number: int) -> tuple[str, dict[str, float], str]:
     """The state and the hours of its timers to which a look comes, and which timer it calls broken."""
     with engine.store.reading() as unit:
         found, timers, now = engine.store.read(unit, number)
-        broken = settling.walk(engine, unit, found, timers, now)
+        broken = due_timers.walk(engine, unit, found, timers, now)
     return found.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}, broken
 
 
@@ -268,7 +268,7 @@ def test_a_circle_leaves_a_look_where_it_began_and_names_its_first_timer(begun: 
     with engine.store.begin() as unit:
         found, timers, now = engine.store.read(unit, number)
         with pytest.raises(TimerBroken) as raised:
-            settling.settle(engine, unit, found, timers, now, Committed(), 0, ())
+            due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
     assert (raised.value.event, raised.value.kept, raised.value.instance) == ("enter", 1, number)
     assert raised.value.why.startswith('TimerStandsStill: timer "enter" of state "begin" of workflow "swing" version 1')
 
@@ -282,7 +282,7 @@ def test_as_many_fire_as_are_asked_for_and_those_that_are_left_out_do_not(
     def settle(most: int, without: tuple[str, ...] = ()) -> tuple[int, str, dict[str, float]]:
         with engine.store.begin() as unit:
             found, timers, now = engine.store.read(unit, number)
-            fired = settling.settle(engine, unit, found, timers, now, Committed(), most, without)
+            fired = due_timers.settle(engine, unit, found, timers, now, Committed(), most, without)
             assert found.seq == 1 + fired
             return fired, found.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}
 
@@ -308,7 +308,7 @@ def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun,
         with engine.store.begin() as unit:
             found, timers, now = engine.store.read(unit, number)
             with pytest.raises(TimerBroken) as raised:
-                settling.settle(engine, unit, found, timers, now, Committed(), 0, ())
+                due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
         return raised.value
 
     clock.now = after(11)
@@ -326,7 +326,7 @@ def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun,
     with engine.store.begin() as unit:
         found, timers, now = engine.store.read(unit, number)
         with pytest.raises(DatabaseAway):
-            settling.settle(engine, unit, found, timers, now, Committed(), 0, ())
+            due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
 
 
 def test_a_rule_of_later_times_that_breaks_is_its_own_timers_fault(begun: Begun, rules: Rules, clock: Clock) -> None:
@@ -340,7 +340,7 @@ def test_a_rule_of_later_times_that_breaks_is_its_own_timers_fault(begun: Begun,
     with engine.store.begin() as unit:
         found, timers, now = engine.store.read(unit, number)
         with pytest.raises(TimerBroken) as raised:
-            settling.settle(engine, unit, found, timers, now, Committed(), 0, ())
+            due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
     assert (raised.value.event, raised.value.kept) == ("remind", 0)
     assert raised.value.why == "ZeroDivisionError: no next time"
     clock.now = after(5)
@@ -398,10 +398,10 @@ def test_a_timer_that_sends_once_more_lets_deadlines_run_on_in_a_look_as_in_firi
 def test_a_way_is_closed_by_a_broken_timer_to_who_has_the_permission() -> None:
     no = Refusal("no", Text("no"))
     way = Explanation("go", Text("Go"), "over", Text("All"), ())
-    assert settling.closed(way) == replace(way, reasons=(settling.TIMER_BROKEN,))
-    assert settling.closed(replace(way, reasons=(no,))).reasons == (no, settling.TIMER_BROKEN)
+    assert due_timers.closed(way) == replace(way, reasons=(due_timers.TIMER_BROKEN,))
+    assert due_timers.closed(replace(way, reasons=(no,))).reasons == (no, due_timers.TIMER_BROKEN)
     forbidden = replace(way, reasons=(NO_PERMISSION,))
-    assert settling.closed(forbidden) is forbidden
+    assert due_timers.closed(forbidden) is forbidden
 
 
 def test_a_timer_of_another_version_fires_as_an_event_that_is_not_possible(
@@ -415,6 +415,6 @@ def test_a_timer_of_another_version_fires_as_an_event_that_is_not_possible(
         found, timers, now = engine.store.read(unit, number)
         assert Due("unknown", after(1)) in timers
         with pytest.raises(TimerBroken) as raised:
-            settling.settle(engine, unit, found, timers, now, Committed(), 0, ())
+            due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
     assert (raised.value.event, raised.value.kept) == ("unknown", 0)
     assert raised.value.why.startswith("EventNotPossible: ")

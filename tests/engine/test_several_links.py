@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.check import check
+from engine.authoring.check import check
+from engine.authoring.release import digest
 from engine.definition import (
     LINK_HOLDER,
     SYSTEM,
@@ -25,12 +26,11 @@ from engine.definition import (
     Workflow,
     link_holder,
 )
-from engine.dispatch import Dispatcher
 from engine.errors import Forbidden
-from engine.mail import Renderer
-from engine.release import digest
-from engine.runtime import Engine
-from engine.store import open_database
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.runtime.engine import Engine
+from engine.store.base import open_database
 from engine.testing import Clock, MemoryMailer
 from engine.text import _
 

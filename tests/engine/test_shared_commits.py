@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from engine.errors import Busy, DatabaseAway, Refused
-from engine.sqlite import FairLock, SqliteDatabase, SqliteUnit
-from engine.store import open_database
+from engine.store.base import open_database
+from engine.store.sqlite import FairLock, SqliteDatabase, SqliteUnit
 from engine.text import current_language, reading_in
 from tests.reviews import Office
 from tests.waiting import PATIENCE, until

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from engine.errors import Busy, DatabaseAway
-from engine.sqlite import FairLock, SqliteDatabase, SqliteUnit, Turn, Work, _error, _shared, violation
-from engine.store import Violation, open_database
+from engine.store.base import Violation, open_database
+from engine.store.sqlite import FairLock, SqliteDatabase, SqliteUnit, Turn, Work, _error, _shared, violation
 from tests.waiting import PATIENCE, until
 
 AWAY = "The database is not available. Nothing was changed; please try again in a moment."

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from engine.definition import Actor
 from engine.errors import EngineError, EventNotPossible, Forbidden, KeyReused, Refused, StaleForm
 from engine.outcomes import Outcome
-from engine.store import from_db
+from engine.store.base import from_db
 from tests.reviews import AUTHOR, REVIEWER, VISITOR, Office, Verdict, open_office
 from tests.trials.scale import trials
 

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from engine.storage import FULL, LITTLE, OK, Storage, _of_sqlite, look
+from engine.operations.storage import FULL, LITTLE, OK, Storage, _of_sqlite, look
 
 
 def test_a_database_with_room_is_well_and_one_that_is_not_made_yet_too(database_url: str, tmp_path: Path) -> None:

@@ -15,10 +15,8 @@ import psycopg
 import pytest
 
 from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
-from engine.pauses import OneInstance, OneVersion, pause
-from engine.postgres import PostgresDatabase
-from engine.sqlite import FairLock, SqliteDatabase
-from engine.store import (
+from engine.operations.pauses import OneInstance, OneVersion, pause
+from engine.store.base import (
     LONGEST_WAIT,
     NEVER,
     Due,
@@ -32,6 +30,8 @@ from engine.store import (
     to_db,
     transaction,
 )
+from engine.store.postgres import PostgresDatabase
+from engine.store.sqlite import FairLock, SqliteDatabase
 from engine.testing import Clock
 from tests.dumps import dump
 from tests.reviews import AUTHOR, ONE_TITLE, OPERATOR, Office, Publication, open_office
@@ -575,7 +575,7 @@ def test_an_instance_that_is_not_there_is_named_unless_it_may_be_gone(shelf: Off
 
 
 def test_whether_a_channel_is_paused_is_known_with_every_instance_that_is_read(shelf: Office) -> None:
-    from engine.pauses import channels
+    from engine.operations.pauses import channels
 
     store, number = shelf.engine.store, shelf.submit()
 
@@ -787,9 +787,9 @@ def test_postgresql_is_opened_under_both_names_with_a_pool_of_a_bounded_size(mon
     db = open_database("postgresql://nobody@127.0.0.1:1/nothing", pool=3)
     assert isinstance(db, PostgresDatabase)
     assert db._max_connections == 3
-    monkeypatch.setitem(sys.modules, "engine.cluster", None)
+    monkeypatch.setitem(sys.modules, "engine.workers.several_machines", None)
     with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsu"):
         db.prepare()
-    monkeypatch.setitem(sys.modules, "engine.postgres", None)
+    monkeypatch.setitem(sys.modules, "engine.store.postgres", None)
     with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: PostgreSQL needs its driver: pip install tetsuzuki"):
         open_database("postgresql://nobody@127.0.0.1:1/nothing")

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from engine import chain
-from engine.cures import mail_link, restore_timers
 from engine.definition import (
     ANYONE,
     LINK_HOLDER,
@@ -32,11 +30,13 @@ from engine.definition import (
 )
 from engine.delivery import Failed
 from engine.errors import EventNotPossible, Forbidden
-from engine.exits import exits
-from engine.incidents import skip
-from engine.runtime import Engine
-from engine.store import to_db
-from engine.sweep import Stuck, _Place, mails_of_links, stuck
+from engine.operations.cures import mail_link, restore_timers
+from engine.operations.incidents import skip
+from engine.operations.stuck import Stuck, _Place, mails_of_links, stuck
+from engine.runtime import history
+from engine.runtime.engine import Engine
+from engine.runtime.exits import exits
+from engine.store.base import to_db
 from engine.testing import Clock
 from engine.text import _
 from tests.reviews import AUTHOR, INVITATION, MAY_REVIEW, OPERATOR, REVIEW, VISITOR, Office, open_office
@@ -398,7 +398,7 @@ def unseal(office: Office, number: int) -> None:
     before = b""
     for entry in engine.history(number):
         old = replace(entry, timers=None)
-        before = chain.seal_of(engine.history_keys[0], instance, instance.version, old, before, to_db)
+        before = history.seal_of(engine.history_keys[0], instance, instance.version, old, before, to_db)
         office.sql(
             "UPDATE history SET timers = NULL, mac = ? WHERE instance_id = ? AND seq = ?", before, number, entry.seq
         )
@@ -445,7 +445,7 @@ def test_cures_ask_for_a_reason_and_the_permission_of_operators(office: Office) 
 
 
 def test_at_most_so_many_of_each_state_are_told_and_looked_at(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.sweep._STEP", 2)
+    monkeypatch.setattr("engine.operations.stuck._STEP", 2)
     numbers = [office.submit(f"Paper {n}") for n in range(7)]
     assert stuck(office.engine) == []
     office.sql("DELETE FROM timer WHERE instance_id IN (?, ?, ?, ?)", *numbers[3:])
@@ -577,7 +577,7 @@ def test_a_mail_brings_the_link_where_it_keeps_its_point() -> None:
 
 
 def test_no_more_are_asked_for_where_so_many_were_found(sqlite_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.sweep._STEP", 2)
+    monkeypatch.setattr("engine.operations.stuck._STEP", 2)
     office = sqlite_office
     numbers = [office.submit(f"Paper {n}") for n in range(6)]
     office.sql("DELETE FROM timer")

@@ -25,7 +25,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from engine import incidents
 from engine.definition import (
     ANYONE,
     HOLDER,
@@ -43,10 +42,11 @@ from engine.definition import (
 from engine.delivery import Accepted, Failed
 from engine.errors import EngineError, EventNotPossible, Forbidden, Paused, Refused
 from engine.migration import Migration, TimerRule
+from engine.operations import incidents
+from engine.operations.pauses import OneInstance, pause, paused, resume
+from engine.operations.stuck import stuck
 from engine.outcomes import Claim
-from engine.pauses import OneInstance, pause, paused, resume
-from engine.store import from_db
-from engine.sweep import stuck
+from engine.store.base import from_db
 from engine.text import _
 from tests.reviews import OPERATOR, VISITOR, Office, open_office
 from tests.trials.scale import trials

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from engine import timetable
 from engine.definition import (
     ALL_TIMERS,
     SYSTEM,
@@ -24,8 +23,19 @@ from engine.definition import (
     Workflow,
 )
 from engine.errors import TimerStandsStill
-from engine.store import Due
-from engine.timetable import Circle, Leads, Occurrence, after_return, earliest, holds_up_nobody, is_due, leads, place
+from engine.runtime import timetable
+from engine.runtime.timetable import (
+    Circle,
+    Leads,
+    Occurrence,
+    after_return,
+    earliest,
+    holds_up_nobody,
+    is_due,
+    leads,
+    place,
+)
+from engine.store.base import Due
 
 BEGIN = datetime(2026, 4, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -17,6 +17,7 @@ from typing import Any
 import peewee as pw
 import pytest
 
+from engine.authoring.release import release
 from engine.definition import (
     ANYONE,
     SYSTEM,
@@ -36,16 +37,15 @@ from engine.definition import (
     Workflow,
 )
 from engine.delivery import Accepted, Delivery, Outcome
-from engine.dispatch import Dispatcher
 from engine.errors import DefinitionChanged
-from engine.mail import Renderer
-from engine.plans import plans
-from engine.prepared import prepared
-from engine.release import release
-from engine.runtime import Engine
-from engine.scheduler import do_chores
-from engine.store import Record, SiteDatabase, database, open_database, transaction
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.runtime.engine import Engine
+from engine.store.base import Record, SiteDatabase, database, open_database, transaction
+from engine.store.prepared import prepared
+from engine.store.statements import plans
 from engine.testing import Clock, MemoryMailer
+from engine.workers.one_machine import do_chores
 from tests.reviews import SECRET, VISITOR
 
 CLOSED = Refusal("closed", "The shop is closed.")  # type: ignore[arg-type]

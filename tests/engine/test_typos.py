@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.check import check
+from engine.authoring.check import check
 from engine.definition import (
     ANYONE,
     LINK_HOLDER,

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from engine import chain, checkpoints
-from engine.due import LONGEST_WAIT
 from engine.errors import DatabaseAway, UnknownInstance
-from engine.pauses import OneInstance, pause
-from engine.store import NEVER, to_db
-from engine.verification import all_faults, all_findings, faults, finding
+from engine.operations.pauses import OneInstance, pause
+from engine.runtime import checkpoints
+from engine.runtime import history as chain
+from engine.runtime.run_due import LONGEST_WAIT
+from engine.runtime.verification import all_faults, all_findings, faults, finding
+from engine.store.base import NEVER, to_db
 from tests.reviews import AUTHOR, OPERATOR, REVIEWER, Office, Verdict
 
 
@@ -39,7 +40,7 @@ def test_every_instance_of_which_anything_is_left_is_told_in_order_and_the_check
         numbers[6]: [],
     }
     for step in (1, 2, 3, 1000):
-        monkeypatch.setattr("engine.verification._STEP", step)
+        monkeypatch.setattr("engine.runtime.verification._STEP", step)
         found = list(all_faults(office.engine))
         assert found[:-1] == list(told.items())
         assert found[-1][0] == 0
@@ -135,6 +136,6 @@ def test_a_database_that_is_away_is_no_finding(sqlite_office: Office, monkeypatc
 
     for name in ("entries_of", "checkpoints.checkpoints"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"engine.verification.{name}", away)
+            patch.setattr(f"engine.runtime.verification.{name}", away)
             with pytest.raises(DatabaseAway):
                 list(all_faults(office.engine))

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.calendar import BusinessCalendar
-from engine.check import check, check_all
+from engine.authoring.check import check, check_all
+from engine.authoring.diagram import mermaid
+from engine.authoring.release import digest
+from engine.business_time import BusinessCalendar
 from engine.definition import ANYONE, SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
-from engine.diagram import mermaid
-from engine.release import digest
-from engine.runtime import Engine
-from engine.store import open_database
+from engine.runtime.engine import Engine
+from engine.store.base import open_database
 from engine.testing import Clock
 from engine.text import _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait

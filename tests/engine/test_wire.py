@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from engine.wire import Wire, _encode, _marks, wire_of
+from engine.store.pipeline import Wire, _encode, _marks, wire_of
 
 
 def test_values_are_sent_as_texts_and_bytes_as_they_are() -> None:

@@ -5,7 +5,7 @@ and of the two main workflows are asked whether they notice (`trials`). Survivor
 test, or a change that makes no difference. The run ends with 1 where fewer than nine of ten are noticed.
 
     python -m tests.mutation --count 200
-    python -m tests.mutation --seed 4711 --only engine/due.py --count 20
+    python -m tests.mutation --seed 4711 --only engine/runtime/run_due.py --count 20
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine.definition import Actor
-from engine.incidents import incidents
+from engine.operations.incidents import incidents
 from engine.testing import Clock
 from tests.conftest import CHEAP, SECRET
 from tests.web.browser import PASSWORD, SUBDOMAIN

@@ -17,11 +17,13 @@ import pytest
 from engine.definition import Actor, Effect, Secret, Start
 from engine.delivery import Accepted, Deferred, Failed, outcome_of
 from engine.hookspecs import hookimpl
-from engine.incidents import incidents
-from engine.plugins import Plugins, SiteFacts, load
-from engine.scheduler import Heartbeat
-from engine.store import open_database
+from engine.operations.incidents import incidents
+from engine.plugins import SiteFacts
+from engine.plugins.breakers import FAILURES, PLACES, Breaker
+from engine.plugins.loading import Plugins, load
+from engine.store.base import open_database
 from engine.testing import Clock
+from engine.workers.one_machine import Heartbeat
 from tests.conftest import CHEAP, SECRET
 from tests.engine.test_outbox import VISITOR, Handler, office, told
 from tests.engine.test_scheduler import without_sweep
@@ -35,7 +37,6 @@ from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
 from workflows import hookspecs, payment_calls, quotes
 from workflows.billing import Change, Terms
-from workflows.breakers import FAILURES, PLACES, Breaker
 from workflows.guarded import GuardedBilling, Times
 from workflows.notices.inputs import PublishInput
 from workflows.payment_method_change import PaymentMethodInput

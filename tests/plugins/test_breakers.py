@@ -18,6 +18,7 @@ import pytest
 from engine.delivery import Accepted, Deferred, Delivery
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
+from engine.plugins.breakers import FAILURES, REST, SLOW, Breaker, Breakers, NotNow, Standing, TooSlow
 from engine.testing import Clock
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET
@@ -29,7 +30,6 @@ from web.bootstrap import Site, build, plugins_of
 from web.cli.doctor import silent_plugins
 from web.settings import Settings
 from workflows.billing import Applied, BillingBackend, Unavailable
-from workflows.breakers import FAILURES, REST, SLOW, Breaker, Breakers, NotNow, Standing, TooSlow
 from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Patient, Times
 from workflows.notices.channels import NoticeChannel
 from workflows.payments import PaymentMethod
@@ -271,7 +271,7 @@ def test_a_process_ends_although_a_call_hangs() -> None:
     hanging = (
         "from datetime import timedelta\n"
         "from threading import Event\n"
-        "from workflows.breakers import Breaker, TooSlow\n"
+        "from engine.plugins.breakers import Breaker, TooSlow\n"
         "try:\n"
         "    Breaker('billing', 'odd').within(timedelta(milliseconds=10), Event().wait)\n"
         "except TooSlow:\n"
@@ -390,7 +390,7 @@ def test_a_billing_backend_that_hangs_is_told_everywhere_until_it_answers(
 
 
 def test_what_several_processes_tell_is_one_line_and_old_news_are_none(database_url: str, clock: Clock) -> None:
-    from engine.store import open_database
+    from engine.store.base import open_database
 
     db = open_database(database_url)
     one, two = Teller("host-a:1", clock), Teller("host-b:2", clock)
@@ -410,7 +410,7 @@ def test_what_several_processes_tell_is_one_line_and_old_news_are_none(database_
 
 
 def test_news_that_cannot_be_kept_cost_nobody_the_answer(sqlite_url: str, clock: Clock, caplog: Any) -> None:
-    from engine.store import open_database
+    from engine.store.base import open_database
 
     db = open_database(sqlite_url)
     db.execute_sql("DROP TABLE plugin_trouble")

@@ -21,9 +21,10 @@ import pytest
 
 from engine.definition import Secret
 from engine.delivery import Accepted, Delivery, Mailer, Outcome
-from engine.migrate import migrate
-from engine.plugins import SiteFacts, load
-from engine.store import database, open_database
+from engine.plugins import SiteFacts
+from engine.plugins.loading import load
+from engine.store.base import database, open_database
+from engine.store.schema import migrate
 from engine.testing import EffectHandlerContract, MailerContract, MemoryMailer
 from engine.text import _
 from plugins.demo_usage import DemoUsage

@@ -18,7 +18,8 @@ import pytest
 
 from engine import delivery, testing
 from engine.hookspecs import PROJECT
-from engine.plugins import SiteFacts, load
+from engine.plugins import SiteFacts
+from engine.plugins.loading import load
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
 from workflows import hookspecs as hookspecs_of_the_business
 from workflows import testing as testing_of_the_business

@@ -17,16 +17,17 @@ from hypothesis import strategies as st
 
 from engine.definition import Secret
 from engine.errors import ConfigurationError
-from engine.migrate import migrate
-from engine.plugins import SiteFacts, load
-from engine.store import database, open_database
+from engine.plugins import SiteFacts
+from engine.plugins.breakers import Breaker
+from engine.plugins.loading import load
+from engine.store.base import database, open_database
+from engine.store.schema import migrate
 from engine.testing import Clock, configured
 from plugins.demo_usage import DemoUsage
 from plugins.http_usage import HttpUsage
 from plugins.http_usage.answer import LONGEST_ANSWER, NoFigure, figure
 from tests.waiting import PATIENCE, with_more_time
 from workflows import hookspecs
-from workflows.breakers import Breaker
 from workflows.registry import MIGRATIONS
 from workflows.usage import (
     GIGABYTE,

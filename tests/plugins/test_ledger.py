@@ -20,9 +20,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.migrate import migrate
-from engine.plugins import SiteFacts, load
-from engine.store import open_database, transaction
+from engine.plugins import SiteFacts
+from engine.plugins.loading import load
+from engine.store.base import open_database, transaction
+from engine.store.schema import migrate
 from plugins.ledger import Ledger
 from plugins.ledger.plugin import LedgerBooking
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList

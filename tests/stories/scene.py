@@ -22,8 +22,9 @@ from playwright.sync_api import Page
 
 from engine.definition import Actor
 from engine.delivery import Failed
-from engine.incidents import incidents
-from engine.pauses import OneChannel, pause
+from engine.operations.incidents import incidents
+from engine.operations.pauses import OneChannel, pause
+from engine.plugins.breakers import Standing
 from engine.testing import MemoryMailer
 from tests.conftest import SECRET, plugins_with
 from tests.stories.conftest import Product, end, eventually
@@ -35,7 +36,6 @@ from web.demo import accounts, staff
 from web.demo.content import demo_settings, fill
 from web.demo.staff import demo_log_in
 from workflows.account_invitation import InvitationInput
-from workflows.breakers import Standing
 from workflows.records import Account, ChangeRequest, Contract, Customer
 from workflows.troubles import Teller
 

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Locator, expect
 
-from engine.store import to_db
+from engine.store.base import to_db
 from tests.smtp_server import Received
 from tests.stories.conftest import (
     ASP,

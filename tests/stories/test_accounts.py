@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Locator, expect
 
-from engine.store import to_db
+from engine.store.base import to_db
 from tests.smtp_server import Received
 from tests.stories.conftest import (
     SENDER,

@@ -36,10 +36,10 @@ from engine.delivery import Accepted, Mailer, Message
 from engine.delivery import Outcome as Delivered
 from engine.errors import Busy, DatabaseAway, EventNotPossible, OutcomeUnknown, Refused, TransitionConflict
 from engine.outcomes import Outcome
-from engine.postgres import PostgresStore
-from engine.runtime import Engine
-from engine.sqlite import SqliteStore
-from engine.store import Opened
+from engine.runtime.engine import Engine
+from engine.store.base import Opened
+from engine.store.postgres import PostgresStore
+from engine.store.sqlite import SqliteStore
 from web.bootstrap import Site, build
 from web.settings import Settings
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput

@@ -14,10 +14,10 @@ from typing import Any
 
 import peewee as pw
 
-from engine import links
-from engine.incidents import incidents
-from engine.store import from_db
-from engine.sweep import stuck
+from engine.operations.incidents import incidents
+from engine.operations.stuck import stuck
+from engine.runtime import links
+from engine.store.base import from_db
 from tests.smtp_server import MailServer, Received
 from tests.trials.crash_child import Request, perform
 from web.bootstrap import Site

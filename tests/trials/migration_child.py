@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.rollout import carry_out
+from engine.operations.rollout import carry_out
 from tests.parcels import MAPPING, OPERATOR, open_post
 
 

@@ -20,7 +20,12 @@ _nursery = get_context("forkserver")
 # What any of them imports, also late.
 _nursery.set_forkserver_preload(
     [
-        *("tests.trials.crash_child", "tests.trials.money_child", "tests.trials.race_child", "engine.cluster"),
+        *(
+            "tests.trials.crash_child",
+            "tests.trials.money_child",
+            "tests.trials.race_child",
+            "engine.workers.several_machines",
+        ),
         *("plugins.bank_transfer", "plugins.card_stripe", "plugins.demo_card", "plugins.demo_usage"),
         *("plugins.dev_mailbox", "plugins.direct_debit", "plugins.http_usage", "plugins.ledger"),
         *("plugins.notice_email", "plugins.notice_site", "plugins.smtp_mailer"),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from engine.definition import Actor
 from engine.errors import EventNotPossible, TransitionConflict
-from engine.migrate import migrate
-from engine.store import open_database
+from engine.store.base import open_database
+from engine.store.schema import migrate
 from tests.trials.crash_child import site_of
 from workflows.registry import MIGRATIONS
 

@@ -26,9 +26,9 @@ import psutil
 import psycopg
 import pytest
 
-from engine.cluster import SCHEMA
-from engine.migrate import migrate
-from engine.store import open_database
+from engine.store.base import open_database
+from engine.store.schema import migrate
+from engine.workers.several_machines import SCHEMA
 from tests.postgres import start
 from tests.smtp_server import MailServer
 from tests.trials.crash_child import PAGES, WORKER, Marks, Request

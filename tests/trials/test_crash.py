@@ -26,8 +26,8 @@ from typing import Any
 import pytest
 
 from engine.errors import EventNotPossible, Refused
-from engine.migrate import migrate, pending
-from engine.store import open_database
+from engine.store.base import open_database
+from engine.store.schema import migrate, pending
 from tests.smtp_server import MailServer, Received
 from tests.trials import crash_child, race_child
 from tests.trials.crash_child import CUSTOMERS, Life, Marks, Request, perform, site_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.rollout import Verdict, carry_out
+from engine.operations.rollout import Verdict, carry_out
 from tests.parcels import MAPPING, OPERATOR, Post, open_post
 from tests.trials import migration_child
 from tests.trials.newborn import Newborn

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from engine.definition import Actor, Secret
-from engine.incidents import incidents
+from engine.operations.incidents import incidents
 from plugins.ledger.plugin import LedgerBooking
 from tests.trials import money_child
 from tests.trials.money_child import (

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from engine import chain
 from engine.definition import (
     ANYONE,
     LINK_HOLDER,
@@ -33,9 +32,10 @@ from engine.definition import (
     Workflow,
 )
 from engine.errors import EventNotPossible, Forbidden, UnknownEffect
-from engine.incidents import Incident, amend, incidents, retry, skip
-from engine.store import from_db
-from engine.sweep import stuck
+from engine.operations.incidents import Incident, amend, incidents, retry, skip
+from engine.operations.stuck import stuck
+from engine.runtime import history
+from engine.store.base import from_db
 from engine.testing import Clock
 from engine.text import _
 from tests.smtp_server import MailServer, Received
@@ -505,7 +505,7 @@ def test_an_operator_amends_and_the_old_link_is_dead(post: Post) -> None:
     post.activate(number, new)
     assert Account.get().email == "right@example.jp"
     assert post.events(number)[1:3] == [
-        ("incident.amend", "staff:1", {"incident": ref, "reason": "typing error", chain.LINK: 1}),
+        ("incident.amend", "staff:1", {"incident": ref, "reason": "typing error", history.LINK: 1}),
         ("sent", "system", {}),
     ]
     assert "example.jp" not in json.dumps(post.events(number)), "what was amended stays out of history"

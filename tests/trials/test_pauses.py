@@ -16,10 +16,10 @@ import pytest
 
 from engine.definition import ANYONE, SYSTEM, Actor, Start, State, Timer, Transition, Workflow
 from engine.errors import EngineError, Paused
+from engine.operations.pauses import OneInstance, OneVersion, Pause, Scope, pause, resume
 from engine.outcomes import Outcome
-from engine.pauses import OneInstance, OneVersion, Pause, Scope, pause, resume
-from engine.runtime import Engine
-from engine.store import open_database
+from engine.runtime.engine import Engine
+from engine.store.base import open_database
 from engine.text import _
 from tests.trials.scale import say, seed, trials
 from tests.waiting import PATIENCE

@@ -20,16 +20,16 @@ import pytest
 
 from engine.definition import Actor, Secret
 from engine.delivery import Accepted, Failed
-from engine.dispatch import Dispatcher
 from engine.errors import EngineError, EventNotPossible, Refused, TransitionConflict, UnknownEffect
-from engine.incidents import incidents, retry, skip
-from engine.mail import Renderer
-from engine.migrate import pending
+from engine.operations.incidents import incidents, retry, skip
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
 from engine.outcomes import Outcome
-from engine.runtime import Engine
-from engine.scheduler import Heartbeat
-from engine.store import open_database
+from engine.runtime.engine import Engine
+from engine.store.base import open_database
+from engine.store.schema import pending
 from engine.testing import Clock, MemoryMailer
+from engine.workers.one_machine import Heartbeat
 from tests.engine.test_scheduler import without_sweep
 from tests.smtp_server import MailServer
 from tests.trials import race_child

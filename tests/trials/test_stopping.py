@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from engine.dispatch import Dispatcher
-from engine.runtime import Engine
-from engine.scheduler import Heartbeat
+from engine.outbox.dispatcher import Dispatcher
+from engine.runtime.engine import Engine
+from engine.workers.one_machine import Heartbeat
 from tests.smtp_server import MailServer
 from tests.trials.crash_child import Flows, Life
 from tests.trials.scale import repeatable, say, seed, trials
@@ -37,7 +37,7 @@ STOPS = 1000  # of each sort, over both databases
 def heart_of(engine: Engine, dispatcher: Dispatcher) -> Any:
     """What `web.bootstrap` would choose for the engine's database."""
     if engine.db.is_shared:
-        from engine.cluster import Cluster
+        from engine.workers.several_machines import Cluster
 
         return Cluster(engine, dispatcher)
     return Heartbeat(engine, dispatcher)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import peewee as pw
 
-from engine.incidents import Incident, incidents
-from engine.sweep import stuck
+from engine.operations.incidents import Incident, incidents
+from engine.operations.stuck import stuck
 from web.bootstrap import Site
 from workflows import inputs
 from workflows.permissions import ADMIN, ROLES

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from engine.definition import Attempt, Refusal
-from engine.store import database
+from engine.store.base import database
 from engine.testing import Clock, MemoryMailer
 from tests.web.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path
 from web.app import create_app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.definition import Actor
-from engine.sweep import Cure, Stuck
+from engine.operations.stuck import Cure, Stuck
 from tests.web.commands import Run
 from tests.web.test_cli import _LONG_AGO, apply, run, site  # noqa: F401  (two of them are fixtures)
 from web.bootstrap import Site

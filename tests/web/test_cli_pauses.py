@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import to_db
+from engine.store.base import to_db
 from tests.web.commands import Run, commands_in
 from tests.web.test_cli import apply, fails
 from web.bootstrap import Site, build

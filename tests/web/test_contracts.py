@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from engine.definition import Actor
-from engine.pauses import OneInstance, pause
+from engine.operations.pauses import OneInstance, pause
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.web.browser import SUBDOMAIN, add_customer

@@ -25,7 +25,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from engine.incidents import incidents
+from engine.operations.incidents import incidents
 from engine.testing import Clock
 from tests.conftest import SiteMaker
 from tests.dumps import dump

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.overview import census
+from engine.operations.census import census
 from engine.testing import Clock
 from tests.conftest import SiteMaker
 from tests.web.members import member

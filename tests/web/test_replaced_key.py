@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from engine.keyring import Keyring
-from engine.known_keys import admit
+from engine.operations.known_keys import admit
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SECRET, plugins_with
 from tests.payments import TYPED

@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
-from engine import checkpoints
 from engine.definition import Actor, Secret
 from engine.keyring import fingerprint, short
-from engine.known_keys import known, watch
-from engine.rotation import rotate
+from engine.operations.key_rotation import rotate
+from engine.operations.known_keys import known, watch
+from engine.runtime import checkpoints
 from tests.old_sites import REVISIONS, restore
 from tests.web.commands import Run, commands_in
 from web import secret_keys

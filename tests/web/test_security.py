@@ -16,7 +16,7 @@ from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
-from engine import links
+from engine.runtime import links
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.web.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path

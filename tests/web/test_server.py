@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from engine import links
 from engine.errors import ConfigurationError
+from engine.runtime import links
 from engine.testing import MemoryMailer
 from tests.conftest import SiteMaker
 from tests.waiting import PATIENCE, until

@@ -14,7 +14,8 @@ from flask import Flask
 
 from engine.definition import Actor
 from engine.delivery import Failed
-from engine.incidents import incidents
+from engine.operations.incidents import incidents
+from engine.plugins.breakers import Standing
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.dumps import dump
@@ -25,7 +26,6 @@ from web.bootstrap import Site
 from web.demo.staff import EMAIL as DEMO_EMAIL
 from web.demo.staff import enrol_demo_staff
 from web.users import access_of
-from workflows.breakers import Standing
 from workflows.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
 from workflows.troubles import Teller
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from engine.definition import Actor, Permission
-from engine.pauses import OneChannel, OneInstance, OneVersion, pause, paused
+from engine.operations.pauses import OneChannel, OneInstance, OneVersion, pause, paused
 from engine.testing import Clock, MemoryMailer
 from engine.text import _
 from tests.web import test_staff

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from engine.storage import FULL, Storage, look
+from engine.operations.storage import FULL, Storage, look
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.postgres import Postgres
@@ -152,7 +152,7 @@ def test_a_full_disk_is_not_ready_and_doctor_says_so(
 def test_a_commit_that_finds_no_room_is_told_even_where_the_disk_has_some(sqlite_url: str) -> None:
     """A quota, or a limit on the size of files: the write itself fails."""
     path = sqlite_url.removeprefix("sqlite:///")
-    code = "import sys; from engine.storage import look; print(look(sys.argv[1]).state)"
+    code = "import sys; from engine.operations.storage import look; print(look(sys.argv[1]).state)"
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))

@@ -23,7 +23,7 @@ from opentelemetry.trace import StatusCode
 from engine.definition import Actor
 from engine.delivery import Deferred
 from engine.errors import EventNotPossible
-from engine.observe import forget_traces
+from engine.runtime.observer import forget_traces
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.waiting import PATIENCE, until

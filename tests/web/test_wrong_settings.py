@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from engine.calendar import CalendarSettings
-from engine.config_tables import keys
+from engine.business_time import CalendarSettings
+from engine.configuration.tables import keys
 from engine.errors import SettingsError
 from web.bootstrap import build, plugins_of, problems_of
 from web.settings import KEYS, PREFIX, read

@@ -20,8 +20,8 @@ from werkzeug.routing import Rule
 
 from engine.definition import Actor, Secret
 from engine.delivery import Failed
-from engine.incidents import incidents
-from engine.pauses import OneInstance, pause, paused
+from engine.operations.incidents import incidents
+from engine.operations.pauses import OneInstance, pause, paused
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.payments import TYPED, asked

@@ -15,8 +15,8 @@ import pytest
 
 import workflows
 from engine.definition import Refusal
-from engine.migrate import migrate
-from engine.store import database, open_database
+from engine.store.base import database, open_database
+from engine.store.schema import migrate
 from engine.text import catalogue as translations
 from workflows import access as module
 from workflows.access import APPLY_ADDRESS, APPLY_CUSTOMER, Access, LoggedIn, PendingInput

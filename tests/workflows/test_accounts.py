@@ -14,8 +14,8 @@ import pytest
 from engine.definition import Actor, Secret
 from engine.delivery import Deferred, Failed
 from engine.errors import EngineError, EventNotPossible, Forbidden, Refused
-from engine.incidents import amend, incidents
-from engine.sweep import stuck
+from engine.operations.incidents import amend, incidents
+from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.dumps import dump, dump_bytes
 from web.bootstrap import Site

@@ -12,8 +12,8 @@ import pytest
 
 from engine.definition import Actor
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, StaleForm, TransitionConflict
-from engine.incidents import incidents, retry
-from engine.sweep import stuck
+from engine.operations.incidents import incidents, retry
+from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.dumps import dump

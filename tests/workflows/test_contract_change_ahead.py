@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from engine.definition import Actor
 from engine.errors import Refused
-from engine.incidents import incidents
-from engine.sweep import stuck
+from engine.operations.incidents import incidents
+from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.workflows.contract_scenes import (

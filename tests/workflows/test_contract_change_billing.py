@@ -14,7 +14,7 @@ from engine.definition import Actor
 from engine.delivery import Accepted, Deferred, Delivery, Failed
 from engine.errors import Refused
 from engine.hookspecs import hookimpl
-from engine.incidents import incidents, retry
+from engine.operations.incidents import incidents, retry
 from engine.plugins import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from plugins.ledger.quoting import amount, digest

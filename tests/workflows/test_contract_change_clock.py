@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import Refused
-from engine.incidents import incidents
-from engine.sweep import stuck
+from engine.operations.incidents import incidents
+from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.workflows.contract_scenes import (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.definition import SYSTEM_ACTOR, Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused
-from engine.sweep import stuck
+from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.dumps import dump

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import TransitionConflict
-from engine.store import database, open_database, transaction
+from engine.store.base import database, open_database, transaction
 from engine.text import reading_in
 from workflows.catalogue import Catalogue, Product
 from workflows.customers import (

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.authoring.readme import readme
 from engine.definition import Workflow
 from engine.errors import EngineError, Refused
 from engine.text import Catalogue, catalogue
-from workflows.describe import readme
 from workflows.registry import WORKFLOWS
 
 ROOT = Path(__file__).parents[2]

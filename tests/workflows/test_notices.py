@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from engine.definition import Actor, Refusal
 from engine.delivery import Accepted, Deferred, Failed, Outcome
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm
-from engine.incidents import incidents
-from engine.sweep import stuck
+from engine.operations.incidents import incidents
+from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import CHEAP, SECRET, SiteMaker
 from tests.smtp_server import MailServer, Received
@@ -550,7 +550,7 @@ def _worker(server: MailServer, database_url: str, folder: Path) -> subprocess.P
 
 def _worker_until_killed(server: MailServer, database_url: str, folder: Path, moment: str, after: int) -> None:
     """A worker that dies when it has handed over its `after`-th mail; its lease is ended, as time would."""
-    from engine.store import database
+    from engine.store.base import database
 
     worker: list[subprocess.Popen[bytes]] = []
     ready, dead = threading.Event(), threading.Event()

@@ -13,9 +13,9 @@ import pytest
 from engine.definition import SYSTEM_ACTOR, Actor, Secret
 from engine.delivery import Failed
 from engine.errors import EngineError, EventNotPossible, Forbidden, Refused
-from engine.incidents import incidents, retry
-from engine.store import transaction
-from engine.sweep import stuck
+from engine.operations.incidents import incidents, retry
+from engine.operations.stuck import stuck
+from engine.store.base import transaction
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.dumps import dump, dump_bytes

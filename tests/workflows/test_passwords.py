@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.definition import Refusal, Secret
-from engine.migrate import migrate
-from engine.store import open_database
+from engine.store.base import open_database
+from engine.store.schema import migrate
 from engine.testing import Clock
 from workflows import passwords
 from workflows.passwords import NEW_PASSWORD, Hasher, NewPasswords

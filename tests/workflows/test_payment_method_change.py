@@ -13,8 +13,8 @@ import pytest
 
 from engine.definition import Actor, Secret
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
-from engine.incidents import incidents, retry
-from engine.sweep import stuck
+from engine.operations.incidents import incidents, retry
+from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from plugins.ledger.plugin import LedgerBooking
 from tests.dumps import dump_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from engine.release import digest
+from engine.authoring.release import digest
 from workflows.registry import WORKFLOWS
 
 RELEASED = Path(__file__).parents[2] / "workflows" / "released.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.keyring import Keyring
-from engine.store import open_database
+from engine.store.base import open_database
 from tests.conftest import SECRET
 from workflows import sealed
 from workflows.payment_method_change.effects import SEALED_FOR

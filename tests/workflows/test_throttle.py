@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 import workflows
-from engine.migrate import migrate
-from engine.store import database, open_database
+from engine.store.base import database, open_database
+from engine.store.schema import migrate
 from tests.waiting import PATIENCE
 from workflows.records import Throttle
 from workflows.throttle import Limit, Throttles, network_of, too_many
@@ -218,7 +218,7 @@ def test_exactly_the_burst_passes_across_processes(url: str) -> None:
     program = f"""
 import sys
 from datetime import datetime, timedelta
-from engine.store import database, open_database
+from engine.store.base import database, open_database
 from workflows.throttle import Limit, Throttles
 open_database(sys.argv[1])
 now = datetime.fromisoformat({NOON.isoformat()!r})

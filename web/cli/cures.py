@@ -20,7 +20,7 @@ def cure() -> None:
 @_reason
 def timers(instance: int, reason: str) -> None:
     """Put back the timers that an instance lost, due when its history says."""
-    from engine.cures import restore_timers
+    from engine.operations.cures import restore_timers
 
     with opened_site() as site:
         restored = restore_timers(site.engine, instance, operator(), reason)
@@ -34,7 +34,7 @@ def timers(instance: int, reason: str) -> None:
 @_reason
 def link(instance: int, mail: str, reason: str) -> None:
     """Mail the link of an instance again, as a new one. The old one is dead."""
-    from engine.cures import mail_link
+    from engine.operations.cures import mail_link
 
     with opened_site() as site:
         sent = mail_link(site.engine, instance, operator(), reason, mail)

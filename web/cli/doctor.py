@@ -114,7 +114,7 @@ def workers(site: Site) -> Iterator[Finding]:
     """How the workers of a site on several machines are."""
     if not site.db.is_shared:
         return
-    from engine.cluster import STALLED, condition
+    from engine.workers.several_machines import STALLED, condition
 
     found = condition(site.db)
     yield note(
@@ -145,7 +145,7 @@ def silent_plugins(site: Site) -> Iterator[Finding]:
 
 def open_incidents(site: Site) -> Iterator[Finding]:
     """Whether somebody has to decide on what was given up."""
-    from engine.incidents import incidents
+    from engine.operations.incidents import incidents
 
     found = incidents(site.engine)
     if found:
@@ -154,7 +154,7 @@ def open_incidents(site: Site) -> Iterator[Finding]:
 
 def pauses(site: Site) -> Iterator[Finding]:
     """What an operator has paused: wanted, and easily forgotten."""
-    from engine.pauses import paused
+    from engine.operations.pauses import paused
 
     found = paused(site.engine, most=_MOST_PAUSES + 1)
     for one in found[:_MOST_PAUSES]:
@@ -165,7 +165,7 @@ def pauses(site: Site) -> Iterator[Finding]:
 
 def stuck_instances(site: Site) -> Iterator[Finding]:
     """Whether an instance stands where nothing can move it, or has lost what should."""
-    from engine.sweep import stuck
+    from engine.operations.stuck import stuck
     from web.cures import advice
 
     for one in stuck(site.engine):
@@ -174,7 +174,7 @@ def stuck_instances(site: Site) -> Iterator[Finding]:
 
 def unheld_rules(site: Site) -> Iterator[Finding]:
     """Whether every rule over several rows has the unique index that holds it."""
-    from engine.check import missing_indexes
+    from engine.authoring.check import missing_indexes
 
     for problem in missing_indexes(site.db, site.engine.workflows.values()):
         yield fault(problem.message)

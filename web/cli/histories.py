@@ -12,7 +12,7 @@ import click
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
-    from engine.chain import Finding
+    from engine.runtime.history import Finding
     from web.bootstrap import Site
 
 _INSTANCE = click.IntRange(1, 2**63 - 1)
@@ -53,7 +53,7 @@ def verify(instances: tuple[int, ...], everything: bool, against: Path | None) -
 
 def _verified(site: Site, instances: tuple[int, ...] | None) -> tuple[int, int, int]:
     """How many were verified, how many faults were found, and how many are of a lost key in part."""
-    from engine.verification import all_findings, finding
+    from engine.runtime.verification import all_findings, finding
 
     bad = count = unverifiable = 0
     found: Iterator[tuple[int, Finding]] = (
@@ -75,8 +75,8 @@ def _verified(site: Site, instances: tuple[int, ...] | None) -> tuple[int, int, 
 
 
 def _against(site: Site, file: Path) -> tuple[int, int]:
-    from engine.checkpoints import NotCheckpoints, against, imported
     from engine.errors import ConfigurationError
+    from engine.runtime.checkpoints import NotCheckpoints, against, imported
 
     try:
         with file.open(encoding="utf-8") as opened:
@@ -99,7 +99,7 @@ def _against(site: Site, file: Path) -> tuple[int, int]:
 )
 def checkpoint(file: Path | None) -> None:
     """Write down now where the histories stand. A running site does so by itself every ten minutes."""
-    from engine.checkpoints import exported, write
+    from engine.runtime.checkpoints import exported, write
 
     with opened_site() as site:
         written = write(site.engine)
@@ -117,7 +117,7 @@ def checkpoint(file: Path | None) -> None:
 @click.option("--reason", type=REASON, required=True, help="Kept for ever: name no person.")
 def remove(instance: int, reason: str) -> None:
     """Remove an instance that has come to its end, with its history. That it was removed stays, as a checkpoint."""
-    from engine import checkpoints
+    from engine.runtime import checkpoints
 
     with opened_site() as site:
         checkpoints.remove(site.engine, instance, operator(), reason)

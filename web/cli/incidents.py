@@ -17,7 +17,7 @@ def incidents() -> None:
 @incidents.command("list", epilog="Example: tetsuzuki incidents list")
 def list_incidents() -> None:
     """Open incidents, oldest first: name, since when, what failed and why."""
-    from engine.incidents import incidents as open_incidents
+    from engine.operations.incidents import incidents as open_incidents
 
     with opened_site(looks=True) as site:
         found = open_incidents(site.engine)
@@ -36,7 +36,7 @@ def list_incidents() -> None:
 @_reason
 def retry(ref: str, reason: str) -> None:
     """Try again, with a new deadline that counts from that try. What was delivered is not delivered again."""
-    from engine.incidents import retry as act
+    from engine.operations.incidents import retry as act
 
     with opened_site() as site:
         act(site.engine, ref, operator(), reason)
@@ -48,7 +48,7 @@ def retry(ref: str, reason: str) -> None:
 @_reason
 def skip(ref: str, reason: str) -> None:
     """Give the effect up for good; what waits behind it goes on."""
-    from engine.incidents import skip as act
+    from engine.operations.incidents import skip as act
 
     with opened_site() as site:
         act(site.engine, ref, operator(), reason)
@@ -63,7 +63,7 @@ def amend(ref: str, address: str, reason: str) -> None:
     """Correct the recipient's address and try again. A mailed link gets a new one; the old is dead."""
     from engine.definition import Refusal
     from engine.errors import ConfigurationError
-    from engine.incidents import amend as act
+    from engine.operations.incidents import amend as act
     from workflows import inputs
 
     checked = inputs.email(address)

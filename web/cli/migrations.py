@@ -18,9 +18,9 @@ from web.cli.sites import REASON, opened_site, operator
 if TYPE_CHECKING:
     from engine.definition import Location
     from engine.migration import Migration
-    from engine.move import Move
-    from engine.rollout import Group, Result
-    from engine.runtime import Engine
+    from engine.operations.rollout import Group, Result
+    from engine.runtime.engine import Engine
+    from engine.runtime.version_move import Move
 
 _VERSION = click.IntRange(1, 2**31 - 1)
 _MOST = 2**63 - 1
@@ -148,7 +148,7 @@ def migrate(
 
 
 def _one(number: int, asked: _Asked, reason: str | None) -> None:
-    from engine import move
+    from engine.runtime import version_move as move
 
     state = asked.states[0] if asked.states else None
     with opened_site(looks=reason is None) as site:
@@ -186,7 +186,7 @@ def _say_move(foretold: Move) -> None:
 
 
 def _many(name: str, asked: _Asked, reason: str | None) -> None:
-    from engine import rollout
+    from engine.operations import rollout
 
     with opened_site(looks=reason is None) as site:
         engine = site.engine
@@ -239,7 +239,7 @@ def _progress(done: int, of: int) -> None:
 
 
 def _say(result: Result, *, would: bool) -> None:
-    from engine.rollout import Verdict
+    from engine.operations.rollout import Verdict
 
     click.echo(str(result.mapping) + (" (dry run: nothing is written)" if would else ""))
     words = {
@@ -263,7 +263,7 @@ def _count(group: Group) -> str:
 
 
 def _details(group: Group) -> str:
-    from engine.rollout import Verdict
+    from engine.operations.rollout import Verdict
 
     if group.verdict is Verdict.MOVES:
         return f" → {group.landing}"
@@ -272,7 +272,7 @@ def _details(group: Group) -> str:
 
 
 def _sum_up(results: Iterable[Result], *, would: bool) -> None:
-    from engine.rollout import Verdict
+    from engine.operations.rollout import Verdict
 
     found = list(results)
     move, choose, cannot = (

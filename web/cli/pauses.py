@@ -10,7 +10,7 @@ from engine.configuration import one_line
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
-    from engine.pauses import Pause, Resuming, Scope
+    from engine.operations.pauses import Pause, Resuming, Scope
     from web.bootstrap import Site
 
 _SHOWN = 20  # timers and effects that a dry run names each
@@ -20,7 +20,7 @@ _MOST_LISTED = 1000
 def _scope(site: Site, what: str, version: int | None, channel: str) -> Scope:
     """What the arguments name. Raises click.UsageError where they name nothing, or two things."""
     from engine.errors import UnknownWorkflow
-    from engine.pauses import OneChannel, OneInstance, OneVersion
+    from engine.operations.pauses import OneChannel, OneInstance, OneVersion
 
     if bool(what) == bool(channel):
         raise click.UsageError("name an instance (42), or a workflow with --version, or a channel with --channel")
@@ -70,7 +70,7 @@ def pause(what: str, version: int | None, channel: str, reason: str) -> None:
     Nothing steps what is halted until it is resumed: people are told so, timers and effects wait. Operators may migrate
     it and settle its incidents.
     """
-    from engine import pauses as acts
+    from engine.operations import pauses as acts
 
     with opened_site() as site:
         made = acts.pause(site.engine, _scope(site, what, version, channel), operator(), reason)
@@ -87,7 +87,7 @@ Example: tetsuzuki workflow resume contract_change --version 1 --dry-run
 @click.option("--dry-run", is_flag=True, help="Only say what would fire.")
 def resume(what: str, version: int | None, channel: str, reason: str | None, dry_run: bool) -> None:
     """Let what was paused go on; what has come due meanwhile fires at once."""
-    from engine import pauses as acts
+    from engine.operations import pauses as acts
 
     if reason is None and not dry_run:
         raise click.UsageError("say why with --reason, or look first with --dry-run")
@@ -131,7 +131,7 @@ def _line(one: Pause) -> str:
 @click.option("--all", "everything", is_flag=True, help="Those that have ended, too; the newest first.")
 def pauses(everything: bool) -> None:
     """What is paused: since when, by whom and why. `workflow pause` and `workflow resume` change it."""
-    from engine import pauses as acts
+    from engine.operations import pauses as acts
 
     with opened_site(looks=True) as site:
         found = (acts.pauses if everything else acts.paused)(site.engine, _MOST_LISTED)

@@ -15,7 +15,7 @@ def restored(reason: str) -> None:
     Ends what the backup brings back although it had ended: sessions, one-time addresses and codes of staff. What began
     after the backup is unknown to the database and opens nothing. See docs/operations.md, "Backup and restore".
     """
-    from engine.checkpoints import note_restore
+    from engine.runtime.checkpoints import note_restore
     from workflows.restoring import end_what_was_open
 
     with opened_site() as site:

@@ -14,10 +14,10 @@ from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.keyring import Keyring
-    from engine.known_keys import KnownKey
-    from engine.rotation import Waiting
-    from engine.runtime import Engine
-    from engine.store import SiteDatabase
+    from engine.operations.key_rotation import Waiting
+    from engine.operations.known_keys import KnownKey
+    from engine.runtime.engine import Engine
+    from engine.store.base import SiteDatabase
     from web.bootstrap import Site
     from workflows.sealed import Forgotten
 
@@ -55,9 +55,9 @@ def show() -> None:
 
     Keys are named by their fingerprints. Every history is verified, which takes a while where there are many.
     """
-    from engine import checkpoints
-    from engine.known_keys import IN_USE, known
-    from engine.rotation import dependence, waiting
+    from engine.operations.key_rotation import dependence, waiting
+    from engine.operations.known_keys import IN_USE, known
+    from engine.runtime import checkpoints
     from workflows import sealed
 
     with opened_site(looks=True) as site:
@@ -149,8 +149,8 @@ def rotate() -> None:
     says that nothing needs it.
     """
     from engine.keyring import short
-    from engine.known_keys import finish_rotation, still_sealing
-    from engine.rotation import rotate as seal_histories
+    from engine.operations.key_rotation import rotate as seal_histories
+    from engine.operations.known_keys import finish_rotation, still_sealing
     from workflows import sealed
 
     with opened_site() as site:
@@ -221,10 +221,10 @@ def accept_loss(reason: str, yes: bool) -> None:
 
     Interrupted, it goes on where it was when it is run again.
     """
-    from engine import known_keys
-    from engine.key_loss import base_anew
     from engine.keyring import Keyring
-    from engine.runtime import Engine
+    from engine.operations import known_keys
+    from engine.operations.key_loss import base_anew
+    from engine.runtime.engine import Engine
     from web import secret_keys
     from web.settings import read
     from workflows import sealed
@@ -259,8 +259,8 @@ def accept_loss(reason: str, yes: bool) -> None:
 @contextmanager
 def _unchecked(database_url: str) -> Iterator[SiteDatabase]:
     """The database, for the one command that may open it without its key."""
-    from engine.migrate import migrate
-    from engine.store import open_database
+    from engine.store.base import open_database
+    from engine.store.schema import migrate
     from workflows.registry import MIGRATIONS
 
     db = open_database(database_url)
@@ -275,7 +275,7 @@ def _lost(db: SiteDatabase, keyring: Keyring) -> str:
     """Which keys are missing, in words. Raises ConfigurationError where none is."""
     from engine.errors import ConfigurationError
     from engine.keyring import short
-    from engine.known_keys import IN_USE, UNNAMED, known, proves_right, unfinished
+    from engine.operations.known_keys import IN_USE, UNNAMED, known, proves_right, unfinished
     from web.unlocking import PROOFS
 
     keys, given = known(db), keyring.fingerprints()
@@ -292,7 +292,7 @@ def _nobody_seals(db: SiteDatabase, keyring: Keyring) -> None:
     entry of the loss could never be verified."""
     from engine.errors import ConfigurationError
     from engine.keyring import short
-    from engine.known_keys import known
+    from engine.operations.known_keys import known
 
     given = keyring.fingerprints()
     for key in known(db):
@@ -305,7 +305,7 @@ def _nobody_seals(db: SiteDatabase, keyring: Keyring) -> None:
 
 
 def _what_ends(engine: Engine, lost: str, gone: Forgotten) -> str:
-    from engine.rotation import dependence, waiting
+    from engine.operations.key_rotation import dependence, waiting
 
     with _progress("verified") as progress:
         found = dependence(engine, progress)
@@ -325,7 +325,7 @@ def _what_ends(engine: Engine, lost: str, gone: Forgotten) -> str:
 def state_of_keys(site: Site) -> tuple[list[str], list[str]]:
     """What is wrong with the secret keys, and what is worth knowing of them."""
     from engine.keyring import short
-    from engine.known_keys import IN_USE, LOST, RETIRED, known
+    from engine.operations.known_keys import IN_USE, LOST, RETIRED, known
 
     keys, given = known(site.db), site.engine.keyring.fingerprints()
     told = [

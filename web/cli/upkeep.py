@@ -8,8 +8,8 @@ import click
 @click.command(epilog="Example: tetsuzuki migrate")
 def migrate() -> None:
     """Bring the database up to date. Safe when several start at once; doing it again changes nothing."""
-    from engine.migrate import migrate as apply
-    from engine.store import open_database
+    from engine.store.base import open_database
+    from engine.store.schema import migrate as apply
     from web.settings import read
     from web.unlocking import unlock
     from workflows.registry import MIGRATIONS

@@ -14,7 +14,7 @@ from web.cli.sites import opened_site
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.check import Problem
+    from engine.authoring.check import Problem
     from engine.definition import Workflow
 
 _INSTANCE = click.IntRange(1, 2**63 - 1)
@@ -49,7 +49,7 @@ def list_workflows() -> None:
 @click.option("--language", type=click.Choice(["ja", "en"]), default="ja", show_default=True)
 def show(name: str, language: str) -> None:
     """A workflow's states, transitions, guards and timers."""
-    from engine.diagram import lasting
+    from engine.authoring.diagram import lasting
     from engine.rules import rule_name
     from engine.text import reading_in
 
@@ -79,7 +79,7 @@ def check(strict: bool) -> None:
     Unique indexes are looked for in an empty database that the migrations make; the site's own is not touched. Ends
     with 1 where anything is wrong.
     """
-    from engine.check import check_all
+    from engine.authoring.check import check_all
     from web.bootstrap import plugins_of
     from web.settings import read
     from workflows.registry import EFFECT_KINDS, WORKFLOWS
@@ -98,9 +98,9 @@ def _without_index(more: Sequence[Path]) -> list[Problem]:
     """The conflicts whose unique index no migration makes, ours or those of plugins."""
     from tempfile import TemporaryDirectory
 
-    from engine.check import missing_indexes
-    from engine.migrate import migrate
-    from engine.store import open_database
+    from engine.authoring.check import missing_indexes
+    from engine.store.base import open_database
+    from engine.store.schema import migrate
     from workflows.registry import MIGRATIONS, WORKFLOWS
 
     with TemporaryDirectory(prefix="tetsuzuki-check-") as folder:
@@ -119,7 +119,7 @@ def _without_index(more: Sequence[Path]) -> list[Problem]:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file instead of standard output.")
 def diagram(name: str, form: str, language: str, output: Path | None) -> None:
     """A workflow as a picture."""
-    from engine import diagram as drawing
+    from engine.authoring import diagram as drawing
 
     found = _named(name)
     made = getattr(drawing, form)(found, language)
@@ -134,7 +134,7 @@ def diagram(name: str, form: str, language: str, output: Path | None) -> None:
 @click.argument("name")
 def readme(name: str) -> None:
     """A workflow's README, written from its definition."""
-    from workflows.describe import readme as describe
+    from engine.authoring.readme import readme as describe
 
     click.echo(describe(_named(name)), nl=False)
 

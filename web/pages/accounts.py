@@ -18,7 +18,7 @@ from werkzeug import Response as AnyResponse
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict, UnknownInstance
 from engine.outcomes import Offer, Outcome, Sight
-from engine.resends import may_correct
+from engine.runtime.resends import may_correct
 from engine.text import Text, _, current_language
 from web.answers import form_again
 from web.current import local_time, site

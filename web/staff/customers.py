@@ -14,7 +14,7 @@ from flask import abort, render_template, request
 from flask_babel import format_date
 
 from engine.definition import Refusal
-from engine.overview import standing
+from engine.operations.census import standing
 from engine.text import Text
 from web.current import local_time, site
 from web.staff.area import LARGEST, pages

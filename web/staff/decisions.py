@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine import machine
 from engine.definition import SYSTEM, Actor, Refusal, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, Refused
 from engine.outcomes import Explanation, Preview
+from engine.runtime import machine
 from engine.text import Text, _
 from web.current import local_time, site
 from web.staff.history import event_title, state_title

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.chain import Entry
 from engine.definition import SYSTEM_ACTOR, Workflow
+from engine.runtime.history import Entry
 from engine.text import Text, _
 from web.current import local_time, site
 from workflows.staff import names_of

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
 
-from engine import incidents as engine_incidents
 from engine.definition import Address, Refusal, SiteAddress
 from engine.errors import EventNotPossible, Refused, UnknownEffect, UnknownInstance
-from engine.incidents import Incident
+from engine.operations import incidents as engine_incidents
+from engine.operations.incidents import Incident
 from engine.text import Text, _
 from web.current import local_time, site
 from web.staff.area import actor, pages

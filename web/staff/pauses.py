@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
 
-from engine import pauses as engine_pauses
 from engine.configuration import one_line
 from engine.definition import Refusal
 from engine.errors import EventNotPossible, Forbidden, UnknownInstance
-from engine.operators import nowhere, require_operator
-from engine.pauses import OneChannel, OneInstance, OneVersion, Pause, Resuming, Scope
+from engine.operations import pauses as engine_pauses
+from engine.operations.pauses import OneChannel, OneInstance, OneVersion, Pause, Resuming, Scope
+from engine.runtime.operators import nowhere, require_operator
 from engine.text import Text, _
 from web.current import local_time, site
 from web.staff.area import LARGEST, actor, pages

@@ -13,8 +13,8 @@ from werkzeug import Response
 
 from engine.definition import Refusal, Workflow
 from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, TransitionConflict
-from engine.overview import Standing, places, standing, standing_in
-from engine.pauses import pauses_of
+from engine.operations.census import Standing, places, standing, standing_in
+from engine.operations.pauses import pauses_of
 from engine.text import Text, _
 from web.current import local_time, site
 from web.staff import decisions, money

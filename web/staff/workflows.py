@@ -14,12 +14,12 @@ from importlib.util import find_spec
 
 from flask import Response, abort, render_template
 
+from engine.authoring.diagram import mermaid, svg
 from engine.definition import Workflow
-from engine.diagram import mermaid, svg
 from engine.errors import EngineError
-from engine.overview import Population, census, censuses
-from engine.pauses import paused
-from engine.sweep import AT_A_GLANCE, Stuck, stuck
+from engine.operations.census import Population, census, censuses
+from engine.operations.pauses import paused
+from engine.operations.stuck import AT_A_GLANCE, Stuck, stuck
 from engine.text import Text, _, current_language
 from web.cures import command
 from web.current import site

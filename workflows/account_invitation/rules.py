@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.chain import Entry
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
+from engine.runtime.history import Entry
 from engine.text import _
 from workflows.permissions import ADMIN, ROLES, customer_of, reaches
 from workflows.records import Account, Customer, Invitation

@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.store import transaction
+from engine.store.base import transaction
 from workflows import quotes
 from workflows.billing import Applied, BillingBackend, Change, Queued, Quote, Rejected
 from workflows.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows import quotes
 from workflows.billing import Terms

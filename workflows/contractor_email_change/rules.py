@@ -7,7 +7,7 @@ changed here and does not overwrite it.
 from __future__ import annotations
 
 from engine.definition import Attempt, Instance, Refusal
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change
 from workflows.records import Customer

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from engine.definition import Attempt, Instance, Recipient, Records, Refusal, SiteAddress
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows import requests
 from workflows.customer_details_change.inputs import details_of, shown_digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.definition import Attempt, Refusal
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.records import FaqEntry
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.definition import Attempt, Conflict, Refusal
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change, login_slot
 from workflows.password_change.rules import NO_ACCOUNT, account_number

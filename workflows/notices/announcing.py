@@ -20,9 +20,9 @@ import peewee as pw
 
 from engine.definition import Retry
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome, outcome_of
-from engine.store import from_db, storable, transaction
+from engine.plugins.breakers import NotNow, TooSlow
+from engine.store.base import from_db, storable, transaction
 from engine.text import Text, _
-from workflows.breakers import NotNow, TooSlow
 from workflows.notices.board import KINDS, progress_of, titles_of
 from workflows.notices.channels import (
     CONTRACTORS,

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from engine.prepared import prepared
+from engine.store.prepared import prepared
 from engine.text import Text, _
 from workflows.records import Notice, NoticeRevision
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine.definition import Attempt, Refusal
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.notices.board import MAINTENANCE, OUTAGE, RESOLVED, STATUSES
 from workflows.records import Notice, NoticeDelivery, NoticeRevision

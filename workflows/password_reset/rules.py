@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from engine.definition import Attempt, Refusal
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.access import end_sessions
 from workflows.password_change.rules import NO_ACCOUNT, account_number

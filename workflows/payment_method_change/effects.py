@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.store import transaction
+from engine.store.base import transaction
 from workflows.billing import Applied, Change, Queued, Rejected
 from workflows.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
 from workflows.payment_calls import outcome, report_of

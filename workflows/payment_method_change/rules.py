@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
-from engine.runtime import needs_input
+from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.records import ChangeRequest, Contract, Customer, Mandate, PaymentEvent

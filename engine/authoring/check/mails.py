@@ -1,0 +1,68 @@
+"""Mail templates that are missing or cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, TemplateSyntaxError
+
+from engine.authoring.check.graph import written_effects
+from engine.authoring.check.names import nearest
+from engine.authoring.check.problems import Problem
+from engine.definition import Location, Workflow
+
+_SUBJECT = re.compile(r"Subject: *[^\s]")
+_TEMPLATES = Environment(autoescape=True)
+
+
+def check_mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Problem]:
+    """Each file that is missing is a problem; where none of a mail's is there, its name is."""
+    mails = {effect.name: effect for effect in reversed(written_effects(workflow)) if effect.kind == "mail"}
+    for effect in mails.values():
+        folder = workflow.home / "mail"
+        names = [f"{effect.name}.{language}.{suffix}" for language in languages for suffix in ("txt", "html")]
+        there = [folder / name for name in names if (folder / name).is_file()]
+        for path in there:
+            yield from _template(path)
+        if names and not there:
+            known = {path.name.split(".")[0] for path in folder.glob("*.txt")}
+            message = f'mail "{effect.name}" has no template{nearest(effect.name, sorted(known))}'
+            message += f"; expected {folder / names[0]} and {len(names) - 1} more"
+            yield Problem(effect.where, "MISSING_MAIL_TEMPLATE", message)
+            continue
+        for name in names:
+            if folder / name not in there:
+                message = f'mail "{effect.name}" has no template "{name}"; expected the file {folder / name}'
+                yield Problem(effect.where, "MISSING_MAIL_TEMPLATE", message)
+
+
+def _template(path: Path) -> Iterator[Problem]:
+    try:
+        source = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f'template "{path.name}" cannot be read as UTF-8: {error}'
+        yield Problem(Location(str(path), 1), "TEMPLATE_ERROR", message)
+        return
+    if path.suffix == ".txt" and not _SUBJECT.match(source):
+        begin = source.partition("\n")[0][:60]
+        message = f'template "{path.name}" begins with "{begin}"; expected a first line "Subject: …"'
+        yield Problem(Location(str(path), 1), "TEMPLATE_ERROR", message)
+    fault = _syntax_fault(source)
+    if fault is not None:
+        line, what = fault
+        yield Problem(
+            Location(str(path), line), "TEMPLATE_ERROR", f'template "{path.name}" is not valid Jinja2: {what}'
+        )
+
+
+@lru_cache(maxsize=1024)
+def _syntax_fault(source: str) -> tuple[int, str] | None:
+    """Line and message of what is wrong with a template's syntax. Remembered: most of a check's time goes here."""
+    try:
+        _TEMPLATES.parse(source)
+    except TemplateSyntaxError as error:
+        return error.lineno, error.message or ""
+    return None

@@ -1,0 +1,31 @@
+"""Do the ways that lead to a definition fit it, and the versions that they come from?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.authoring.check.problems import Problem
+from engine.definition import Workflow
+from engine.migration import Loaded, problems
+
+
+def check_migrations(workflow: Workflow, workflows: Loaded) -> Iterator[Problem]:
+    """Problems of `Workflow.migrates`; of versions that are not among `workflows` nothing is said."""
+    taken: dict[int, str] = {}
+    for mapping in workflow.migrates:
+        if (mapping.workflow, mapping.to_version) != (workflow.name, workflow.version):
+            message = (
+                f"the mapping leads to {mapping.workflow!r} version {mapping.to_version}; one that a definition "
+                f"carries leads to itself: {workflow.name!r} version {workflow.version}"
+            )
+            yield Problem(mapping.where, "MIGRATION_ELSEWHERE", message)
+            continue
+        for problem in problems(mapping, {**workflows, (workflow.name, workflow.version): workflow}):
+            yield Problem(mapping.where, "MIGRATION_UNFIT", f"the mapping {mapping}: {problem}")
+        for version in mapping.from_versions:
+            if version == workflow.version:
+                yield Problem(mapping.where, "MIGRATION_UNFIT", f"the mapping {mapping} leads from a version to itself")
+            elif version in taken:
+                message = f"two mappings lead from version {version}: the other one stands at {taken[version]}"
+                yield Problem(mapping.where, "MIGRATION_TWICE", message)
+            taken.setdefault(version, str(mapping.where))

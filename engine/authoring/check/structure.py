@@ -1,0 +1,82 @@
+"""What must hold before a definition may run at all, and what an engine refuses to begin with.
+
+It needs no file and no translation, and is found once for each definition: an engine that is made again asks nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from engine.authoring.check.containers import check_containers, with_tuples
+from engine.authoring.check.effects import check_effects
+from engine.authoring.check.graph import Graph
+from engine.authoring.check.names import check_names, check_verdict_names
+from engine.authoring.check.parts import SHAPELESS, check_figures, check_parts, check_spelling
+from engine.authoring.check.problems import Problem, place, position
+from engine.authoring.check.resends import check_policies
+from engine.authoring.check.time import check_choices
+from engine.definition import Workflow
+from engine.errors import InvalidDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What was found: the problems, and the graph where every part of it is one."""
+
+    problems: tuple[Problem, ...]
+    graph: Graph | None
+
+
+def definition_problems(workflow: Workflow, kinds: Set[str] | None = None) -> Structure:
+    """What is wrong with the parts of a definition and with the names by which they know each other."""
+    problems = list(check_containers(workflow))
+    if problems:
+        workflow = with_tuples(workflow)
+    problems += check_parts(workflow)
+    if not any(problem.code in SHAPELESS for problem in problems):
+        problems += check_spelling(workflow)
+    if any(problem.code in SHAPELESS for problem in problems):
+        return Structure(tuple(problems), None)
+    graph = Graph(workflow)
+    problems += check_figures(workflow)
+    problems += check_names(workflow, graph)
+    problems += check_verdict_names(workflow)
+    problems += check_effects(workflow, graph, kinds)
+    problems += check_policies(workflow)
+    problems += check_choices(workflow)
+    return Structure(tuple(problems), graph)
+
+
+def contradictions(workflows: Sequence[Workflow]) -> list[Problem]:
+    """What definitions say against each other."""
+    problems: list[Problem] = []
+    first: dict[tuple[str, int], Workflow] = {}
+    for workflow in workflows:
+        if not isinstance(workflow.name, str) or not isinstance(workflow.version, int):
+            continue  # it has neither, see `check_parts`
+        other = first.setdefault((workflow.name, workflow.version), workflow)
+        if other is not workflow:
+            message = (
+                f'workflow "{workflow.name}" version {workflow.version} is already defined at {place(other.where)}; '
+                "a changed definition needs a version of its own"
+            )
+            problems.append(Problem(workflow.where, "DUPLICATE_WORKFLOW", message))
+    return problems
+
+
+_found: WeakKeyDictionary[Workflow, tuple[Problem, ...]] = WeakKeyDictionary()
+
+
+def refuse_unsound(workflows: Sequence[Workflow]) -> None:
+    """Raises InvalidDefinition with every problem that no engine could run with, a line each."""
+    problems: list[Problem] = []
+    for workflow in workflows:
+        found = _found.get(workflow)
+        if found is None:
+            found = _found[workflow] = definition_problems(workflow).problems
+        problems += found
+    problems += contradictions(workflows)
+    if problems:
+        raise InvalidDefinition("\n".join(str(problem) for problem in sorted(problems, key=position)))

@@ -1,0 +1,58 @@
+"""Titles that are missing, or that have no translation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from engine.authoring.check.graph import asked
+from engine.authoring.check.problems import Problem
+from engine.definition import SYSTEM, Location, Workflow
+from engine.text import DEFAULT_LANGUAGE, Catalogue, Text
+
+_JAPANESE = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
+
+
+def check_titles(workflow: Workflow, languages: tuple[str, ...], translations: Catalogue) -> Iterator[Problem]:
+    titles: list[tuple[Location, str, object]] = [(workflow.where, f'workflow "{workflow.name}"', workflow.title)]
+    titles += [(state.where, f'state "{state.name}"', state.title) for state in workflow.states]
+    titles += [
+        (t.where, f'transition "{t.event}"', t.title) for t in workflow.transitions if t.title or t.allow != SYSTEM
+    ]
+    for where, what, title in titles:
+        if title is None or (isinstance(title, Text) and _can_be_read(title) and not title.msgid.strip()):
+            yield Problem(where, "MISSING_TITLE", f'{what} has no title; expected title=_("…"), which people will read')
+    for part in asked(workflow):
+        titles.append((part.where, f'permission "{part.allow.name}"', part.allow.title))
+    seen: set[tuple[str, str]] = set()
+    told: set[str] = set()
+    for where, what, title in titles:
+        if title is not None and not _can_be_read(title) and what not in told:
+            told.add(what)
+            yield Problem(where, "WRONG_TYPE", f'title of {what} is {title!r}; expected _("…"), a translated text')
+        for text in _texts(title):
+            for language in languages:
+                if language == DEFAULT_LANGUAGE or (text, language) in seen or not _JAPANESE.search(text):
+                    continue
+                seen.add((text, language))  # one missing translation is one problem, however often it is shown
+                if translations.find(text, language) is None:
+                    message = f'title "{text}" of {what} has no translation; expected one in "{language}.po"'
+                    yield Problem(where, "MISSING_TRANSLATION", message)
+
+
+def _can_be_read(title: object) -> bool:
+    """Whether it is a text, with texts or values that fill it under their names."""
+    return (
+        isinstance(title, Text)
+        and isinstance(title.msgid, str)
+        and isinstance(title.params, tuple)
+        and all(isinstance(param, tuple) and len(param) == 2 for param in title.params)
+    )
+
+
+def _texts(title: object) -> Iterator[str]:
+    """What must be translated: the text itself and the texts that fill it."""
+    if isinstance(title, Text) and _can_be_read(title):
+        yield title.msgid
+        for _, value in title.params:
+            yield from _texts(value)

@@ -1,0 +1,109 @@
+"""Released definitions do not change (I7): what runs is compared with what was released under the same version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
+from engine.errors import DefinitionChanged
+from engine.rules import rule_name
+from engine.runtime.history import canonical
+from engine.store.base import SiteDatabase, Unit, transaction
+
+RESTARTED, KEPT = 0, 1  # `timer_rules`: what a transition back into its own state makes of the other timers there
+_TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = ?"
+
+
+def keeps_timers(unit: Unit, workflow: Workflow) -> bool:
+    """Whether timers run on where a transition leads back into its own state.
+
+    Not so in a version that this database released before there was a choice, nor in one that says so itself: there
+    all of them begin anew.
+    """
+    rows = unit.rows(_TIMER_RULES, (workflow.name, workflow.version))
+    return bool(rows[0][0] == KEPT) if rows else not workflow.restarts_timers
+
+
+def _effect(effect: Effect) -> list[Any]:
+    link = effect.link if effect.link not in ("", HOLDER) else bool(effect.link)
+    return [effect.kind, effect.name, effect.to, effect.done or "", link, *([effect.cc] if effect.cc else ())]
+
+
+def _timer(timer: Timer) -> list[Any]:
+    time = rule_name(timer.at) if timer.at is not None else (timer.after or timedelta(0)).total_seconds()
+    chosen = {"missed": timer.missed, "while_paused": timer.while_paused}
+    more = {name: value for name, value in chosen.items() if value != _TIMER_DEFAULTS[name]}
+    return [timer.event, time, *([more] if more else ())]
+
+
+_TIMER_DEFAULTS = {part.name: part.default for part in fields(Timer)}
+
+
+def _way(way: Start | Transition) -> dict[str, Any]:
+    return {
+        "allow": way.allow.name,
+        "guards": [rule_name(guard) for guard in way.guards],
+        "writes": [rule_name(write) for write in way.writes],
+        "effects": [_effect(effect) for effect in way.effects],
+        "conflicts": [[conflict.index, conflict.refusal.code] for conflict in way.conflicts],
+        "keep": list(way.keep),
+    }
+
+
+def _resend(transition: Transition) -> dict[str, Any]:
+    """Only where there is one: it came later than the first releases."""
+    resend = transition.resend
+    if resend is None:
+        return {}
+    soonest = resend.not_sooner.total_seconds() if resend.not_sooner is not None else None
+    return {"resend": [resend.link, resend.most, soonest, resend.corrects]}
+
+
+def digest(workflow: Workflow) -> str:
+    """What a definition means, as SHA-256; its titles and its place in a file do not count."""
+    content = {
+        "name": workflow.name,
+        "version": workflow.version,
+        "link": workflow.link,
+        "start": {"state": workflow.start.state, **_way(workflow.start)},
+        "states": [[state.name, state.final, [_timer(timer) for timer in state.timers]] for state in workflow.states],
+        "transitions": [
+            {
+                "event": transition.event,
+                "sources": list(transition.sources),
+                "target": transition.target,
+                "renew_link": transition.renew_link,
+                **_resend(transition),
+                **({"restarts": list(transition.restarts)} if transition.restarts else {}),
+                **_way(transition),
+            }
+            for transition in workflow.transitions
+        ],
+    }
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
+    """Write down what runs here for the first time. Raises DefinitionChanged where a version says something else."""
+    with db.bound(), transaction():
+        mark = db.param
+        for workflow in workflows:
+            made = digest(workflow)
+            db.execute_sql(
+                f"INSERT INTO definition (name, version, digest, timer_rules) VALUES ({mark}, {mark}, {mark}, {mark}) "
+                "ON CONFLICT DO NOTHING",
+                (workflow.name, workflow.version, made, RESTARTED if workflow.restarts_timers else KEPT),
+            )
+            released = db.execute_sql(
+                f"SELECT digest FROM definition WHERE name = {mark} AND version = {mark}",
+                (workflow.name, workflow.version),
+            ).fetchone()[0]
+            if released != made:
+                raise DefinitionChanged(
+                    f"{workflow.where}: workflow {workflow.name!r} version {workflow.version} was changed after its "
+                    "release, and instances run on it: give the changed definition a new version and keep the old one."
+                )

@@ -1,0 +1,90 @@
+"""How far behind the work is: what is due and waits, since when, and what was given up. Looks only.
+
+It is asked every few seconds, so each question reads an index of open work from its beginning and counts up to `MOST`:
+it costs the same with a million instances, and a flood of work cannot make the asking a burden of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine.operations import pauses
+from engine.runtime.engine import Engine
+from engine.store.base import NEVER, from_db, to_db
+
+MOST = 10_000
+
+TIMERS = (
+    "SELECT COUNT(*), MIN(t.wake_at) FROM "
+    f"(SELECT wake_at FROM timer WHERE wake_at <= ? ORDER BY wake_at LIMIT {MOST}) t"
+)
+OUTBOX = f"""
+    SELECT o.state, o.blocked, o.due, o.halted, COUNT(*), MIN(o.due_at) FROM (
+        SELECT w.state, w.due_at, w.due_at <= ? AS due, w.due_at = '{NEVER}' AS halted, EXISTS (
+            SELECT 1 FROM outbox e WHERE e.instance_id = w.instance_id AND e.kind = w.kind
+            AND e.recipient = w.recipient AND e.state IN ('waiting', 'leased', 'incident')
+            AND (e.seq, e.position) < (w.seq, w.position)) AS blocked
+        FROM (SELECT instance_id, seq, position, kind, recipient, state, due_at FROM outbox
+              WHERE state IN ('waiting', 'leased') ORDER BY due_at LIMIT {MOST}) w) o
+    GROUP BY o.state, o.blocked, o.due, o.halted
+"""
+EFFECT_INCIDENTS = f"SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = 'incident' LIMIT {MOST}) o"
+TIMER_INCIDENTS = f"SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE failures > 0 LIMIT {MOST}) t"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Each count stops at `MOST`; a lag is zero where nothing is late.
+
+    `outbox` counts effects by `due` (to be tried now), `later` (deferred), `leased` (being tried), `paused` and
+    `blocked` (behind an earlier one of their instance and channel). `outbox_lag` is how long the oldest that is due has
+    been so. `pauses` counts what is paused, by "instance", "workflow" and "channel".
+    """
+
+    timers_due: int
+    timer_lag: timedelta
+    outbox: Mapping[str, int]
+    outbox_lag: timedelta
+    effect_incidents: int
+    timer_incidents: int
+    pauses: Mapping[str, int]
+
+
+def backlog(engine: Engine) -> Backlog:
+    """The work that waits now."""
+    now = engine.store.now()
+    with engine.store.reading() as unit:
+        timers, outbox, effects, broken, *paused = unit.rows_of(
+            [
+                (TIMERS, (to_db(now),)),
+                (OUTBOX, (to_db(now),)),
+                (EFFECT_INCIDENTS, ()),
+                (TIMER_INCIDENTS, ()),
+                *((pauses.COUNT, (kind,)) for kind in pauses.KINDS),
+            ]
+        )
+    depth = dict.fromkeys(("due", "later", "leased", "blocked", "paused"), 0)
+    oldest = now
+    for state, blocked, due, halted, count, due_at in outbox:
+        # A lease that ran out is work again: its worker died.
+        waiting = "leased" if state == "leased" else "paused" if halted else "later"
+        kind = "blocked" if blocked else "due" if due else waiting
+        depth[kind] += count
+        if kind == "due":
+            oldest = min(oldest, from_db(due_at))
+    return Backlog(
+        timers_due=timers[0][0],
+        timer_lag=_lag(timers[0][1], now),
+        outbox=depth,
+        outbox_lag=now - oldest,
+        effect_incidents=effects[0][0],
+        timer_incidents=broken[0][0],
+        pauses={kind: rows[0][0] for kind, rows in zip(pauses.KINDS, paused, strict=True)},
+    )
+
+
+def _lag(since: Any, now: datetime) -> timedelta:
+    return max(now - from_db(since), timedelta(0)) if since is not None else timedelta(0)

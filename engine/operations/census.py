@@ -1,0 +1,186 @@
+"""What runs: how many instances stand in which state, since when, and what they wait for. Looks only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.definition import Transition
+from engine.runtime.due_timers import SINCE, SKIP_EVENT
+from engine.runtime.engine import Engine
+from engine.store.base import Unit, from_db
+
+COUNTED = 10_000  # instances of one state that are counted; a page must not cost more with a million of them
+
+# Since when: the last entry that led into another state. A reminder, or what an operator noted, begins nothing anew.
+# The first time of a timer that left the state as it was, whether it fired or was skipped: that is what was due.
+_REMINDED = (
+    "(SELECT r.{} FROM history r WHERE r.instance_id = i.id AND r.source = r.target "
+    "AND (r.due_at IS NOT NULL OR r.event = ?) "
+    "AND r.seq > (SELECT MAX(e.seq) FROM history e WHERE e.instance_id = i.id AND e.source <> e.target) "
+    "ORDER BY r.seq LIMIT 1)"
+)
+
+_SINCE = "(SELECT MAX(h.at) FROM history h WHERE h.instance_id = i.id AND h.source <> h.target)"
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The instances of one state. `oldest` and `median` say since when; None where it is final, or nobody is there
+    whose history tells.
+
+    With `more` there are more than `count`, and `oldest` and `median` are of the first that came into being.
+    """
+
+    version: int
+    state: str
+    count: int
+    oldest: datetime | None = None
+    median: datetime | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an instance stands. `due` is the first time that its state had set, even where that has passed and only
+    led to a reminder; None where nothing is set. `since` is None where its history is gone."""
+
+    instance: int
+    workflow: str
+    version: int
+    subject: str
+    state: str
+    seq: int
+    since: datetime | None
+    due: datetime | None
+
+
+def places(engine: Engine, permission: str) -> frozenset[tuple[str, int, str]]:
+    """(workflow, version, state) of every state out of which somebody with this permission may lead."""
+    return frozenset(
+        (workflow.name, workflow.version, source)
+        for workflow in engine.workflows.values()
+        for transition in workflow.transitions
+        if _allows(transition, permission)
+        for source in transition.sources
+    )
+
+
+def _allows(transition: Transition, permission: str) -> bool:
+    return transition.allow.name == permission
+
+
+def standing_in(engine: Engine, where: Collection[tuple[str, int, str]], limit: int = 1000) -> list[Standing]:
+    """The instances in any of these (workflow, version, state), the oldest first, at most `limit`."""
+    if not where:
+        return []
+    wanted = sorted(where)
+    choice = " OR ".join("(i.workflow = ? AND i.version = ? AND i.state = ?)" for _ in wanted)
+    return _standing(engine, f"{choice} ORDER BY i.id LIMIT ?", [part for place in wanted for part in place] + [limit])
+
+
+def standing(engine: Engine, instances: Collection[int]) -> dict[int, Standing]:
+    """Where these instances stand, by their numbers."""
+    wanted = sorted(set(instances))
+    if not wanted:
+        return {}
+    marks = ", ".join("?" * len(wanted))
+    return {found.instance: found for found in _standing(engine, f"i.id IN ({marks})", wanted)}
+
+
+def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Standing]:
+    with engine.store.reading() as unit:
+        rows = unit.rows(
+            "SELECT i.id, i.workflow, i.version, i.subject, i.state, i.seq, "
+            f"{_SINCE}, (SELECT MIN(t.due_at) FROM timer t WHERE t.instance_id = i.id), "
+            f"{_REMINDED.format('due_at')}, {_REMINDED.format('data')} FROM instance i WHERE {condition}",
+            (*(SKIP_EVENT,) * 2, *params),
+        )
+    return [
+        Standing(number, workflow, version, subject, state, seq, _first(since), _first(timer, _missed(said), reminded))
+        for number, workflow, version, subject, state, seq, since, timer, reminded, said in rows
+    ]
+
+
+def _missed(data: str | None) -> str | None:
+    """The first of several times for which an entry stands."""
+    found: str | None = json.loads(data).get(SINCE) if data else None
+    return found
+
+
+def _first(*times: Any) -> datetime | None:
+    return min((from_db(time) for time in times if time is not None), default=None)
+
+
+def occupied(unit: Unit) -> list[tuple[str, int, str]]:
+    """(workflow, version, state) of every state in which an instance stands, in order.
+
+    From one to the next by the index, so that it takes as many steps as there are states, however many instances.
+    """
+    found: list[tuple[str, int, str]] = []
+    rows = unit.rows(_FIRST_PLACE)
+    while rows:
+        workflow, version, state = rows[0]
+        found.append((workflow, version, state))
+        rows = unit.rows(_NEXT_PLACE, (workflow, version, state, workflow, version, workflow))
+    return found
+
+
+_PLACE = "SELECT workflow, version, state FROM instance {} ORDER BY workflow, version, state LIMIT 1"
+_FIRST_PLACE = _PLACE.format("")
+# Another state, else another version, else another workflow. Of the short `(workflow, version, state) > (?, ?, ?)`
+# SQLite steps through every instance that stands at the place itself.
+_NEXT_PLACE = (
+    "SELECT * FROM ({}) a UNION ALL SELECT * FROM ({}) b UNION ALL SELECT * FROM ({}) c".format(
+        _PLACE.format("WHERE workflow = ? AND version = ? AND state > ?"),
+        _PLACE.format("WHERE workflow = ? AND version > ?"),
+        _PLACE.format("WHERE workflow > ?"),
+    )
+    + " ORDER BY 1, 2, 3 LIMIT 1"
+)
+_HERE = "FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? ORDER BY i.id LIMIT ?"
+_COUNT = f"SELECT COUNT(*) FROM (SELECT 1 {_HERE}) o"
+_AGES = f"SELECT {_SINCE} {_HERE}"
+
+
+def census(engine: Engine, workflow: str, most: int = COUNTED) -> list[Population]:
+    """How many instances of a workflow stand in which state, newest version first, in the order of its states.
+
+    States without instances are counted too; ages are told of those that are not final. Each count stops at `most`.
+    """
+    return censuses(engine, [workflow], most)[workflow]
+
+
+def censuses(engine: Engine, workflows: Collection[str], most: int = COUNTED) -> dict[str, list[Population]]:
+    """The census of each of these workflows, at one moment."""
+    with engine.store.snapshot() as unit:
+        there = set(occupied(unit))
+        return {
+            name: [
+                _population(engine, unit, place, most) if place in there else Population(place[1], place[2], 0)
+                for place in _places_of(engine, name, there)
+            ]
+            for name in workflows
+        }
+
+
+def _population(engine: Engine, unit: Unit, place: tuple[str, int, str], most: int) -> Population:
+    workflow, version, state = place
+    definition = engine.workflows.get((workflow, version))
+    if definition is not None and state in definition.by_name and definition.by_name[state].final:
+        count = unit.rows(_COUNT, (*place, most + 1))[0][0]
+        return Population(version, state, min(count, most), more=count > most)
+    rows = unit.rows(_AGES, (*place, most + 1))
+    ages = sorted(from_db(row[0]) for row in rows[:most] if row[0] is not None)  # of some the history may be gone
+    oldest, median = (ages[0], ages[(len(ages) - 1) // 2]) if ages else (None, None)
+    return Population(version, state, len(rows[:most]), oldest, median, more=len(rows) > most)
+
+
+def _places_of(engine: Engine, name: str, there: Collection[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
+    """Every state of the loaded definitions, and those of the tables that no definition knows."""
+    versions = sorted((version for found, version in engine.workflows if found == name), reverse=True)
+    known = [(name, v, state.name) for v in versions for state in engine.workflows[name, v].states]
+    return [*known, *sorted({place for place in there if place[0] == name} - set(known))]

@@ -1,0 +1,135 @@
+"""What an operator does about an instance that `stuck` found, each act in one commit and with an entry in history.
+
+An instance that must go on from another state is moved by `Engine.migrate`, into its own version or another one.
+An act needs the permission of operators (`operators`) and a reason, which is kept for ever: it must name no person.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from engine.definition import SYSTEM_ACTOR, Actor, Attempt, Effect, Instance, Workflow
+from engine.errors import EventNotPossible
+from engine.operations.stuck import mails_of_links
+from engine.outcomes import Committed
+from engine.runtime import answers, history
+from engine.runtime.engine import START_EVENT, Engine, opened
+from engine.runtime.history_rows import entries_of
+from engine.runtime.operators import require_operator
+from engine.store.base import Due, Unit, from_db, storable, to_db
+
+TIMERS_EVENT = "cure.timers"
+LINK_EVENT = "cure.link"
+
+
+def restore_timers(engine: Engine, instance: int, actor: Actor, reason: str) -> dict[str, datetime]:
+    """Put back the timers that an instance lost; when each is due.
+
+    The times are those under the seal of its history. Where they are not sealed yet, they are counted anew from when
+    the state was entered. What has passed fires at once. Raises EventNotPossible where no timer is lost or its time
+    cannot be known, Forbidden, UnknownInstance, UnknownWorkflow.
+    """
+    reason = _given(reason)
+    with engine.store.begin() as unit:
+        opened_now = engine.store.open(unit, instance)
+        assert opened_now is not None  # None only where locked rows are skipped
+        found, timers, now = opened_now
+        require_operator(engine, unit, found, actor, TIMERS_EVENT, now)
+        lost = _lost(engine, unit, found, timers, now)
+        if not lost:
+            raise EventNotPossible(f"Instance {instance} has lost no timer.")
+        for event, due in lost.items():
+            unit.write(
+                "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, ?, ?, ?, 0, '')",
+                (found.id, event, to_db(due), to_db(due)),
+            )
+        said = {"timers": {event: to_db(due) for event, due in lost.items()}, "reason": reason}
+        engine.note(unit, found, TIMERS_EVENT, actor, said, now)
+        engine.store.commit(unit)
+    engine.tell(Committed(about=found, next_due=min(lost.values())))
+    return lost
+
+
+def _lost(engine: Engine, unit: Unit, found: Instance, timers: Sequence[Due], now: datetime) -> dict[str, datetime]:
+    """The timers that are not there, and when they are due. Raises EventNotPossible where history does not verify."""
+    entries = entries_of(unit, found.id)
+    faults = history.verified(engine.history_keys, found, entries, to_db).faults
+    if faults:
+        raise EventNotPossible(f"The history of instance {found.id} does not verify: {faults[0]}.")
+    there = {timer.event for timer in timers}
+    said = history.due_times(entries)
+    if said is not None:
+        return {event: from_db(due) for event, due in said.items() if event not in there}
+    workflow = engine.workflow(found)
+    entered = next(
+        entry
+        for entry in reversed(entries)
+        if entry.event in (START_EVENT, history.MIGRATE_EVENT) or (entry.source, entry.event) in workflow.outgoing
+    )
+    at = entered.due_at or entered.at
+    attempt = Attempt(found, entered.event, SYSTEM_ACTOR, None, now, at, unit, site=engine.site)
+    state = workflow.by_name.get(found.state)
+    if state is None:
+        raise EventNotPossible(f"The definition of instance {found.id} has no state {found.state!r}.")
+    return {timer.event: answers.due(timer, attempt) for timer in state.timers if timer.event not in there}
+
+
+def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: str = "") -> str:
+    """Mail the link with which somebody can act again, as a new one: the old one is dead. The mail's name.
+
+    `mail` names the effect where several could bring it. Due timers are applied first (I3). What was mailed before
+    under this name lends its language and its figures. Raises EventNotPossible where no mail of this state brings such
+    a link, Forbidden, UnknownInstance, UnknownWorkflow.
+    """
+    reason = _given(reason)
+    with opened(engine, instance) as (unit, found, now, committed):
+        require_operator(engine, unit, found, actor, LINK_EVENT, now)
+        workflow = engine.workflow(found)
+        effect = _chosen(workflow, found, mail)
+        before = unit.rows(
+            "SELECT language, figures FROM outbox WHERE instance_id = ? AND name = ? ORDER BY seq DESC LIMIT 1",
+            (found.id, effect.name),
+        )
+        if before:
+            workflow, effect = _as_before(workflow, effect, before[0][0], json.loads(before[0][1]))
+        engine.renew_link(unit, found)
+        said = {"mail": effect.name, "reason": reason, history.LINK: found.generation}
+        engine.note(unit, found, LINK_EVENT, actor, said, now)
+        attempt = Attempt(found, LINK_EVENT, SYSTEM_ACTOR, None, now, now, unit, site=engine.site)
+        engine._put_effects(unit, workflow, attempt, (effect,), committed)
+        engine.store.commit(unit)
+    engine.tell(committed)
+    return effect.name
+
+
+def _chosen(workflow: Workflow, found: Instance, mail: str) -> Effect:
+    state = workflow.by_name.get(found.state)
+    names = mails_of_links(workflow, found.state) if state is not None and not state.final else []
+    if not names:
+        raise EventNotPossible(
+            f"No mail brings a link with which somebody could lead instance {found.id} out of {found.state!r}; "
+            "migrate it into a state that goes on."
+        )
+    if (mail and mail not in names) or (not mail and len(names) > 1):
+        raise EventNotPossible(f"Which mail? Expected one of {', '.join(names)}.")
+    return workflow.effects[mail or names[0]]
+
+
+def _as_before(
+    workflow: Workflow, effect: Effect, language: str, figures: Mapping[str, Any]
+) -> tuple[Workflow, Effect]:
+    """The effect with the language and the figures that it had: rules that give them may need the data of then."""
+    recipients = dict(workflow.recipients)
+    if effect.to in recipients:
+        recipients[effect.to] = replace(recipients[effect.to], language=lambda attempt: language)
+    return replace(workflow, recipients=recipients), replace(effect, figures=lambda attempt: figures)
+
+
+def _given(reason: str) -> str:
+    if not reason.strip():
+        raise EventNotPossible("A reason is needed: it is written into history.")
+    return storable(reason.strip(), len(reason))

@@ -1,0 +1,207 @@
+"""Effects and timers that the engine gave up on, and what an operator does about them (I5).
+
+Due timers are applied before an act, as before any event (I3): what has run out of time is not tried again. Each act
+needs a reason and is written into the instance's history with its actor. A reason is kept for ever: it must
+name no person. What was amended stays out of history; it is in the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.definition import Actor, Instance, Retry
+from engine.errors import EventNotPossible, UnknownEffect
+from engine.runtime import history, links
+from engine.runtime.engine import Engine, opened
+from engine.store.base import Unit, Violation, from_db, storable, to_db
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that waits for an operator. `ref` names it in the commands, as in `42.1.0` or `42.expire`.
+
+    `delivered` says that the effect was delivered, and only its event could not be fired: nothing delivers it again.
+    """
+
+    ref: str
+    instance: int
+    subject: str
+    workflow: str
+    state: str
+    what: str
+    recipient: str
+    attempts: int
+    since: datetime
+    error: str
+    delivered: bool = False
+
+
+def incidents(engine: Engine) -> list[Incident]:
+    """All open incidents, oldest first: effects that were given up, and timers whose rules are broken."""
+    with engine.store.reading() as unit:
+        effects = unit.rows(
+            "SELECT o.instance_id, o.seq, o.position, i.subject, i.workflow, i.state, o.name, o.recipient, o.attempts, "
+            "o.due_at, o.error, o.delivered FROM outbox o JOIN instance i ON i.id = o.instance_id "
+            "WHERE o.state = 'incident'"
+        )
+        timers = unit.rows(
+            "SELECT t.instance_id, t.event, i.subject, i.workflow, i.state, t.failures, t.due_at, t.error "
+            "FROM timer t JOIN instance i ON i.id = t.instance_id WHERE t.failures > 0"
+        )
+    found = [
+        Incident(f"{r[0]}.{r[1]}.{r[2]}", r[0], r[3], r[4], r[5], r[6], r[7], r[8], from_db(r[9]), r[10], bool(r[11]))
+        for r in effects
+    ]
+    found += [
+        Incident(f"{r[0]}.{r[1]}", r[0], r[2], r[3], r[4], f"timer {r[1]}", "", r[5], from_db(r[6]), r[7])
+        for r in timers
+    ]
+    return sorted(found, key=lambda incident: (incident.since, incident.ref))
+
+
+def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
+    """Try again at once, with a deadline that counts from the next try on. Raises UnknownEffect, EventNotPossible.
+
+    What was delivered is not delivered again: its event is fired again.
+    """
+    _act(engine, ref, actor, "incident.retry", reason, _again(engine))
+
+
+def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
+    """Give the effect up for good; what waits behind it in its channel goes on. Its `done` event is not fired."""
+
+    def give_up(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+        if isinstance(place, str):
+            raise EventNotPossible("A timer cannot be skipped: mend its rule, then retry.")
+        unit.write(
+            "UPDATE outbox SET state = 'skipped' WHERE instance_id = ? AND seq = ? AND position = ?", (found.id, *place)
+        )
+
+    _act(engine, ref, actor, "incident.skip", reason, give_up)
+
+
+def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> None:
+    """Correct the recipient's address in its record, then retry. A mail that carries a link gets a new one.
+
+    Raises EventNotPossible where the workflow does not let this recipient be amended, or where it was delivered, and
+    Refused where a unique index of the workflow holds the address already.
+    """
+    again = _again(engine)
+
+    def correct(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+        row = (
+            []
+            if isinstance(place, str)
+            else unit.rows(
+                "SELECT name, recipient, delivered FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?",
+                (found.id, *place),
+            )
+        )
+        workflow = engine.workflow(found)
+        recipient = workflow.recipients.get(row[0][1]) if row else None
+        if recipient is None or recipient.amend is None:
+            raise EventNotPossible("The address of this recipient cannot be amended here.")
+        if row[0][2]:
+            raise EventNotPossible("It was delivered: retry fires its event again, skip gives that up.")
+        recipient.amend(found, unit, address)
+        if workflow.effects[row[0][0]].link:
+            # Whoever has the mail that went to the wrong address must not hold a working link.
+            engine.renew_link(unit, found)
+            unit.write(
+                "UPDATE outbox SET generation = ?, nonce = ? WHERE instance_id = ? AND seq = ? AND position = ?",
+                (found.generation, engine.draw(links.NONCE), found.id, *place),
+            )
+        again(unit, found, place, now)
+
+    _act(engine, ref, actor, "incident.amend", reason, correct)
+
+
+def _again(engine: Engine) -> Callable[[Unit, Instance, tuple[int, int] | str, datetime], None]:
+    def again(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+        if isinstance(place, str):
+            unit.write(
+                "UPDATE timer SET wake_at = due_at, failures = 0, error = '' WHERE instance_id = ? AND event = ?",
+                (found.id, place),
+            )
+            return
+        name = unit.rows(
+            "SELECT name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?", (found.id, *place)
+        )[0][0]
+        effect = engine.workflow(found).effects.get(name)
+        retry = effect.retry if effect is not None else Retry()
+        unit.write(
+            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ?, patience = ? "
+            "WHERE instance_id = ? AND seq = ? AND position = ?",
+            (to_db(now), to_db(now + retry.deadline), retry.patience, found.id, *place),
+        )
+
+    return again
+
+
+def _act(
+    engine: Engine,
+    ref: str,
+    actor: Actor,
+    event: str,
+    reason: str,
+    act: Callable[[Unit, Instance, tuple[int, int] | str, datetime], None],
+) -> None:
+    if not reason.strip():
+        raise EventNotPossible("A reason is needed: it is written into history.")
+    number, place = _parse(ref)
+    try:
+        _act_within(engine, ref, number, place, actor, event, storable(reason.strip(), len(reason)), act)
+    except Violation as violation:
+        raise engine.refusal_of(violation, number) from violation
+
+
+def _act_within(
+    engine: Engine,
+    ref: str,
+    number: int,
+    place: tuple[int, int] | str,
+    actor: Actor,
+    event: str,
+    reason: str,
+    act: Callable[[Unit, Instance, tuple[int, int] | str, datetime], None],
+) -> None:
+    with opened(engine, number) as (unit, found, now, committed):
+        if isinstance(place, str):
+            open_one = unit.rows(
+                "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0", (number, place)
+            )
+        else:
+            open_one = unit.rows(
+                "SELECT 1 FROM outbox WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'incident'",
+                (number, *place),
+            )
+        if not open_one:
+            raise UnknownEffect(f"There is no open incident {ref}.")
+        before = found.generation
+        act(unit, found, place, now)
+        said: dict[str, object] = {"incident": ref, "reason": reason}
+        if found.generation != before:
+            said[history.LINK] = found.generation
+        engine.note(unit, found, event, actor, said, now)
+        engine.store.commit(unit)
+    committed.effects += 1
+    committed.next_due = now
+    engine.tell(committed)
+
+
+def _parse(ref: str) -> tuple[int, tuple[int, int] | str]:
+    head, _, rest = ref.partition(".")
+    numbers = rest.split(".")
+    if _is_number(head, 18):
+        if len(numbers) == 2 and all(_is_number(number, 9) for number in numbers):
+            return int(head), (int(numbers[0]), int(numbers[1]))
+        if rest.isidentifier():
+            return int(head), rest
+    raise UnknownEffect(f"There is no incident {ref!r}: expected a name from the list, as in 42.1.0 or 42.expire.")
+
+
+def _is_number(text: str, digits: int) -> bool:
+    """Whether it is a number that the tables can hold."""
+    return text.isascii() and text.isdecimal() and len(text) <= digits

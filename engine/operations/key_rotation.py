@@ -1,0 +1,238 @@
+"""Every history sealed anew with the newest key, while the site works, so that older keys can go.
+
+Instances are taken in the order of their numbers, some in a transaction, each locked. A history is verified before it
+is sealed anew: one that does not verify stays as it is, for whoever must look into it. How far it is stands in the
+database, in the same transaction; whoever was interrupted goes on there. Nothing but seals changes: no entry is added,
+and a form that somebody has open stays good.
+
+A process that still seals with an older key may add to a history behind us. So at the end every history is verified
+once more, until all of them are of the newest key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.definition import Instance
+from engine.keyring import fingerprint
+from engine.operations.known_keys import known, write_progress
+from engine.runtime import checkpoints, history
+from engine.runtime.engine import Engine
+from engine.runtime.history_rows import HISTORY, legible
+from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, to_db
+
+AT_ONCE = 50  # instances in one transaction: on SQLite whoever writes meanwhile waits for them
+_MOST_ROUNDS = 3  # after which somebody must stop the process that still seals with an older key
+_NEXT = INSTANCE.replace(" WHERE i.id = ?", " WHERE i.id > ? ORDER BY i.id LIMIT ?")
+_BEGUN_BEFORE = "EXISTS (SELECT 1 FROM history h WHERE h.instance_id = i.id AND h.seq = 1 AND h.at < ?)"
+_LINKED = (
+    "SELECT due_at, COUNT(*) FROM (SELECT (SELECT MAX(t.due_at) FROM timer t WHERE t.instance_id = i.id) AS due_at "
+    f"FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? AND {_BEGUN_BEFORE}) d GROUP BY due_at"
+)
+# Idempotency keys of before there were nonces are derived from the oldest secret key.
+_OPEN_EFFECTS = "SELECT COUNT(*) FROM outbox WHERE state IN ('waiting', 'leased', 'incident') AND length(nonce) = 0"
+_DERIVED = "SELECT COUNT(*) FROM instance WHERE workflow = ? AND version = ? AND state = ? AND length(nonce) = 0"
+
+History = tuple[Instance, tuple[history.Entry, ...] | str]
+"""An instance with its entries, or why they cannot be read."""
+Progress = Callable[[int, int], None]
+"""Called with how many instances are done, and of how many."""
+
+
+@dataclass(slots=True)
+class Rotated:
+    """What came of it: how many histories were looked at and sealed anew, and what is wrong with those that were not.
+
+    To those that are `late` some process still adds entries under an older key. `checkpoints` says what is wrong with
+    checkpoints that were not sealed anew.
+    """
+
+    histories: int = 0
+    anew: int = 0
+    broken: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    late: list[int] = field(default_factory=list)
+    checkpoints: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Dependence:
+    """Which histories need an older key, and which verify under no key."""
+
+    histories: int = 0
+    older: int = 0
+    broken: int = 0
+    unverifiable: int = 0
+
+
+def count(engine: Engine) -> int:
+    """How many instances there are."""
+    with engine.store.reading() as unit:
+        return int(unit.rows("SELECT COUNT(*) FROM instance")[0][0])
+
+
+def locked(unit: Unit, after: int, limit: int) -> list[History]:
+    """Lock and read the next instances behind the number `after`, with their histories."""
+    rows = unit.rows(_NEXT + unit.lock_suffix, (after, limit))
+    return _with_entries(unit, rows) if rows else []
+
+
+def _with_entries(unit: Unit, rows: Sequence[Row]) -> list[History]:
+    found = [instance_of(row) for row in rows]
+    answers = unit.rows_of([(HISTORY, (instance.id,)) for instance in found])
+    return [(instance, legible(entries)) for instance, entries in zip(found, answers, strict=True)]
+
+
+def rotate(engine: Engine, progress: Progress = lambda done, total: None, *, at_once: int = AT_ONCE) -> Rotated:
+    """Seal every history anew with the newest key, from where it was interrupted. Raises Busy, DatabaseAway."""
+    mark = fingerprint(engine.keyring.newest)
+    known_before = next(key for key in known(engine.db) if key.fingerprint == mark)
+    done = known_before.done if known_before.finished_at is None else 0
+    rotated, total = Rotated(), count(engine)
+    with engine.store.reading() as unit:
+        rotated.histories = int(unit.rows("SELECT COUNT(*) FROM instance WHERE id <= ?", (done,))[0][0])
+    while True:
+        with engine.store.begin() as unit:
+            histories = locked(unit, done, at_once)
+            if not histories:
+                break
+            for instance, entries in histories:
+                _seal_anew(engine, unit, instance, entries, rotated)
+            done = histories[-1][0].id
+            write_progress(unit, mark, done, 0)
+            engine.store.commit(unit)
+        rotated.histories += len(histories)
+        progress(rotated.histories, max(total, rotated.histories))
+    rotated.checkpoints = checkpoints.seal_anew(engine)
+    _catch_up(engine, rotated)
+    return rotated
+
+
+def _seal_anew(
+    engine: Engine, unit: Unit, instance: Instance, entries: Sequence[history.Entry] | str, rotated: Rotated
+) -> None:
+    if isinstance(entries, str):
+        rotated.broken[instance.id] = (entries,)
+        return
+    found = history.verified(engine.history_keys, instance, entries, to_db)
+    if found.faults:
+        rotated.broken[instance.id] = found.faults
+        return
+    seals = history.seals(engine.history_keys[0], instance, entries, _based(found), to_db)
+    if seals[-1] == instance.head:  # it covers all before it
+        return
+    for entry, seal in zip(entries, seals, strict=True):
+        if entry.mac != seal:
+            unit.write("UPDATE history SET mac = ? WHERE instance_id = ? AND seq = ?", (seal, instance.id, entry.seq))
+    unit.write("UPDATE instance SET head = ? WHERE id = ?", (seals[-1], instance.id))
+    rotated.anew += 1
+
+
+def _catch_up(engine: Engine, rotated: Rotated) -> None:
+    """Seal anew what another process has sealed with an older key meanwhile, unless it goes on and on."""
+    for _ in range(_MOST_ROUNDS):
+        rotated.late = _of_older_keys(engine, rotated)
+        if not rotated.late:
+            return
+        for number in rotated.late:
+            with engine.store.begin() as unit:
+                for instance, entries in locked(unit, number - 1, 1):
+                    _seal_anew(engine, unit, instance, entries, rotated)
+                engine.store.commit(unit)
+
+
+def _of_older_keys(engine: Engine, rotated: Rotated) -> list[int]:
+    """The instances with an entry that is not of the newest key. Those that do not verify are listed as such, those
+    among them that whoever was interrupted has seen."""
+    found = []
+    for instance, entries in walked(engine):
+        if isinstance(entries, str):
+            rotated.broken[instance.id] = (entries,)
+            continue
+        verdict = history.verified(engine.history_keys, instance, entries, to_db)
+        if verdict.faults:
+            rotated.broken[instance.id] = verdict.faults
+        elif not _is_of_newest(engine, instance, entries, verdict):
+            found.append(instance.id)
+    return found
+
+
+def _is_of_newest(
+    engine: Engine, instance: Instance, entries: Sequence[history.Entry], verdict: history.Finding
+) -> bool:
+    """Whether the newest key has sealed all of a history that verifies, but for what is of a lost key."""
+    return history.seals(engine.history_keys[0], instance, entries, _based(verdict), to_db)[-1] == instance.head
+
+
+def walked(engine: Engine) -> Iterator[History]:
+    """Every history, in the order of the numbers, some of one moment at a time; nothing is locked."""
+    last = 0
+    while True:
+        with engine.store.snapshot() as unit:
+            rows = unit.rows(_NEXT, (last, AT_ONCE))
+            found = _with_entries(unit, rows) if rows else []
+        if not found:
+            return
+        yield from found
+        last = found[-1][0].id
+
+
+def dependence(engine: Engine, progress: Progress = lambda done, total: None) -> Dependence:
+    """Which histories need which key, by verifying all of them."""
+    found, total = Dependence(), count(engine)
+    for instance, entries in walked(engine):
+        found.histories += 1
+        if isinstance(entries, str):
+            found.broken += 1
+        else:
+            _count(engine, found, instance, entries)
+        if found.histories % AT_ONCE == 0:
+            progress(found.histories, max(total, found.histories))
+    return found
+
+
+def _count(engine: Engine, found: Dependence, instance: Instance, entries: Sequence[history.Entry]) -> None:
+    verdict = history.verified(engine.history_keys, instance, entries, to_db)
+    if verdict.faults:
+        found.broken += 1
+    elif not _is_of_newest(engine, instance, entries, verdict):
+        found.older += 1
+    found.unverifiable += verdict.unverifiable is not None
+
+
+def _based(verdict: history.Finding) -> int:
+    return verdict.unverifiable.entries if verdict.unverifiable is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What was begun under an older key and may still need it: procedures whose mailed link works until `until` at the
+    latest, procedures with a link that no timer ends, and procedures and effects whose idempotency key is derived from
+    the oldest key, as all were before there were nonces."""
+
+    links: int
+    until: datetime | None
+    endless: int
+    derived: int
+
+
+def waiting(engine: Engine, since: datetime) -> Waiting:
+    """What was begun before `since`, when the newest key had sealed everything, and is still under way."""
+    links = endless = 0
+    places = [
+        (workflow, state.name) for workflow in engine.workflows.values() for state in workflow.states if not state.final
+    ]
+    until: datetime | None = None
+    with engine.store.reading() as unit:
+        derived = int(unit.rows(_OPEN_EFFECTS)[0][0])
+        for workflow, state in places:
+            place = (workflow.name, workflow.version, state)
+            derived += unit.rows(_DERIVED, place)[0][0]
+            for due, found in unit.rows(_LINKED, (*place, to_db(since))) if workflow.link_roles else ():
+                links += found
+                if due is None:
+                    endless += found
+                else:
+                    until = max(until or from_db(due), from_db(due))
+    return Waiting(links, until, endless, derived)

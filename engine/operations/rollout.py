@@ -1,0 +1,422 @@
+"""Many instances move to another version: what would become of each, and then one commit each (I7).
+
+`plan` looks and writes nothing; `carry_out` moves. Both ask `version_move.move_of` of each instance: without a lock, or
+under it. Where a timer of an instance is due, looking goes the whole way and turns back before the COMMIT, because what
+the timer leads to comes first.
+
+What was moved is on the new version and is not found again: whoever is interrupted begins again and goes on. Where
+somebody fires meanwhile, the instance moves by the state that it has then, or is counted as one that left what was
+asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import insort
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engine import migration
+from engine.definition import Actor, Instance
+from engine.errors import EngineError, NeedsChoice, UnknownInstance
+from engine.migration import Migration
+from engine.operations.census import occupied
+from engine.runtime import version_move
+from engine.store.base import INSTANCE, Due, Unit, from_db, instance_of, storable, to_db
+
+if TYPE_CHECKING:
+    from engine.runtime.engine import Engine
+
+log = logging.getLogger("tetsuzuki.engine")
+
+EXAMPLES = 5
+_AT_ONCE = 250  # instances that are read together
+_MOST = 2**62
+_EVERY = 100  # instances between two signs of progress
+_MOST_GROUPS = 200
+_ENDED = 10_000  # instances of a final state that are counted
+
+Progress = Callable[[int, int], object]
+"""Told how many of how many are done."""
+
+
+class Verdict(Enum):
+    """What becomes of an instance."""
+
+    MOVES = "moves"
+    NEEDS_A_CHOICE = "needs a choice"
+    CANNOT = "cannot"
+    STAYS = "stays"  # it has ended
+    LEFT = "left"  # somebody, or a timer, led it out of what was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which instances: all unless something is named.
+
+    `states` are those of the old versions; `older_than` says for how long at least it has stood in its state; `subject`
+    is a whole one, or with a `*` at its end how it begins; `limit` is how many, those that began first. `ended` takes
+    those that have ended, too, where the new version has a final state for them.
+    """
+
+    states: tuple[str, ...] = ()
+    older_than: timedelta | None = None
+    subject: str = ""
+    limit: int | None = None
+    ended: bool = False
+
+    def takes(self, state: str) -> bool:
+        """Whether it asks for instances of a state."""
+        return not self.states or state in self.states
+
+    def condition(self, now: datetime) -> tuple[str, list[str]]:
+        """What SQL has to ask of an instance `i`, beside its place, and the values of the marks."""
+        condition, values = "", []
+        if self.subject.endswith("*"):
+            begins = self.subject[:-1].replace("!", "!!").replace("%", "!%").replace("_", "!_")
+            condition, values = " AND i.subject LIKE ? ESCAPE '!'", [f"{begins}%"]
+        elif self.subject:
+            condition, values = " AND i.subject = ?", [self.subject]
+        if self.older_than is not None:
+            condition += f" AND ({version_move.ENTERED.format('i.id')}) <= ?"
+            values.append(to_db(now - self.older_than))
+        return condition, values
+
+
+EVERYWHERE = Where()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What becomes of the instances of one state: those that share verdict, new state and reason.
+
+    With `more` there are more of them than `count`.
+    """
+
+    version: int
+    state: str
+    verdict: Verdict
+    landing: str
+    why: str
+    count: int
+    examples: tuple[int, ...]
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What would become, or became, of the `asked` instances that were asked for, and which of the rest have ended.
+
+    `timers` counts what becomes of timers, and `effects` of effects that are under way, in words. `notes` is what else
+    changes for those that move.
+    """
+
+    mapping: Migration
+    asked: int
+    groups: tuple[Group, ...]
+    timers: Mapping[str, int] = field(default_factory=dict)
+    effects: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def count(self, *verdicts: Verdict) -> int:
+        """How many have one of these verdicts."""
+        return sum(group.count for group in self.groups if group.verdict in verdicts)
+
+    @property
+    def open(self) -> int:
+        """How many did not move though they should: they need a choice, or cannot."""
+        return self.count(Verdict.NEEDS_A_CHOICE, Verdict.CANNOT)
+
+
+def standing(engine: Engine, workflow: str) -> dict[int, frozenset[str]]:
+    """The versions of a workflow on which there are instances, and in which states they are."""
+    found: dict[int, frozenset[str]] = {}
+    with engine.store.reading() as unit:
+        for name, version, state in occupied(unit):
+            if name == workflow:
+                found[version] = found.get(version, frozenset()) | {state}
+    return found
+
+
+def _ensure(engine: Engine, mapping: Migration) -> None:
+    places = standing(engine, mapping.workflow)
+    migration.ensure(
+        mapping,
+        engine.workflows,
+        {state for version in mapping.from_versions for state in places.get(version, ())},
+    )
+
+
+def plan(
+    engine: Engine, mapping: Migration, actor: Actor, where: Where = EVERYWHERE, progress: Progress | None = None
+) -> Result:
+    """What `carry_out` would do now. Writes nothing. Raises InvalidMapping, UnknownWorkflow."""
+    _ensure(engine, mapping)
+    return _Rollout(engine, mapping, actor, where, progress).plan()
+
+
+def carry_out(
+    engine: Engine,
+    mapping: Migration,
+    actor: Actor,
+    reason: str,
+    where: Where = EVERYWHERE,
+    progress: Progress | None = None,
+) -> Result:
+    """Move them, one commit each. `reason` goes into each history, so it must hold nothing personal.
+
+    Done again after an interruption it goes on where it was. Raises InvalidMapping, UnknownWorkflow; and Busy or
+    DatabaseAway where the database is away: what was moved before is moved.
+    """
+    _ensure(engine, mapping)
+    return _Rollout(engine, mapping, actor, where, progress).carry_out(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """An instance as it was found."""
+
+    number: int
+    version: int
+    state: str
+
+
+@dataclass(slots=True)
+class _Present:
+    """An instance with its timers and effects, as they were at one moment."""
+
+    instance: Instance
+    timers: list[Due] = field(default_factory=list)
+    effects: list[version_move.OpenEffect] = field(default_factory=list)
+
+
+_INSTANCES = INSTANCE.replace("i.id = ?", "i.id IN ({})")
+_TIMERS = "SELECT instance_id, event, due_at, failures FROM timer WHERE instance_id IN ({})"
+_EFFECTS = version_move.OPEN_EFFECTS.replace("SELECT ", "SELECT instance_id, ").replace(
+    "instance_id = ?", "instance_id IN ({})"
+)
+_HERE = "SELECT i.id FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?{} ORDER BY i.id LIMIT ?"
+
+
+@dataclass(frozen=True)
+class _Rollout:
+    """A mapping, and those that were asked for."""
+
+    engine: Engine
+    mapping: Migration
+    actor: Actor
+    where: Where
+    progress: Progress | None
+
+    def plan(self) -> Result:
+        """Judge each; those with a timer that is due by rehearsing."""
+        listed, tally = self._listed(), _Tally()
+        for first in range(0, len(listed), _AT_ONCE):
+            some = listed[first : first + _AT_ONCE]
+            overdue = []
+            with self.engine.store.snapshot() as unit:
+                present, now = _read(unit, some), self.engine.store.now()
+                for before in some:
+                    found = present.get(before.number)
+                    if found is not None and any(timer.due_at <= now for timer in found.timers):
+                        overdue.append(before)
+                    else:
+                        tally.of(before, partial(self._judged, unit, before, found, now))
+            for before in overdue:
+                tally.of(before, partial(self._rehearsed, before))
+            self._tell(first + len(some), len(listed))
+        return self._result(tally)
+
+    def carry_out(self, reason: str) -> Result:
+        """Move each."""
+        listed, tally = self._listed(), _Tally()
+        for place, before in enumerate(listed, start=1):
+            tally.of(before, partial(self._moved, before, reason))
+            if place % _EVERY == 0 or place == len(listed):
+                self._tell(place, len(listed))
+        return self._result(tally)
+
+    def _tell(self, done: int, of: int) -> None:
+        if self.progress is not None:
+            self.progress(done, of)
+
+    # -- which they are
+
+    def _listed(self) -> list[_Listed]:
+        """Those that were asked for, in the order in which they began. All are listed first: no event that is fired
+        while they move leads one of them past the eye of whoever goes from state to state."""
+        found: list[_Listed] = []
+        most = _MOST if self.where.limit is None else self.where.limit
+        with self.engine.store.snapshot() as unit:
+            condition, values = self.where.condition(self.engine.store.now())
+            for version, state, ended in self._places(unit):
+                if not ended or self.where.ended:
+                    place = (self.mapping.workflow, version, state)
+                    rows = unit.rows(_HERE.format(condition), (*place, *values, most))
+                    found += [_Listed(row[0], version, state) for row in rows]
+        found.sort(key=lambda one: one.number)
+        return found[:most]
+
+    def _places(self, unit: Unit) -> list[tuple[int, str, bool]]:
+        """(version, state, whether it is final) of what was asked for and is occupied."""
+        mapping = self.mapping
+        versions = set(mapping.from_versions) - {mapping.to_version}
+        return [
+            (version, state, version_move.is_final(self.engine, workflow, version, state))
+            for workflow, version, state in occupied(unit)
+            if workflow == mapping.workflow and version in versions and self.where.takes(state)
+        ]
+
+    # -- what becomes of one
+
+    def _mapped(self, before: _Listed, found: Instance) -> Migration:
+        """The mapping, where the instance is still one of those that were asked for."""
+        if found.version != before.version:
+            raise _Left(f"it runs on version {found.version} now")
+        if found.state != before.state:
+            if not self.where.ended and version_move.is_final(self.engine, found.workflow, found.version, found.state):
+                raise _Ended(f"it has ended meanwhile, in {found.state!r}")
+            if self.where.older_than is not None or not self.where.takes(found.state):
+                raise _Left(f"it is in {found.state!r} now")
+        return self.mapping
+
+    def _judged(self, unit: Unit, before: _Listed, present: _Present | None, now: datetime) -> version_move.Move:
+        if present is None:
+            raise UnknownInstance
+        found = present.instance
+        mapping = self._mapped(before, found)
+        return version_move.move_of(self.engine, unit, mapping, found, present.timers, present.effects, self.actor, now)
+
+    def _rehearsed(self, before: _Listed) -> version_move.Move:
+        return version_move.rehearsed(self.engine, before.number, partial(self._mapped, before), self.actor)
+
+    def _moved(self, before: _Listed, reason: str) -> version_move.Move:
+        return version_move.migrate(self.engine, before.number, partial(self._mapped, before), self.actor, reason)[1]
+
+    # -- what to say of all
+
+    def _result(self, tally: _Tally) -> Result:
+        groups = [
+            Group(*key, count, tuple(tally.examples[key]))
+            for key, count in sorted(tally.counts.items(), key=lambda item: (*item[0][:2], *map(str, item[0][2:])))
+        ]
+        if not self.where.ended:
+            groups += self._ended()
+        return Result(
+            self.mapping,
+            sum(tally.counts.values()),
+            tuple(groups),
+            dict(sorted(tally.timers.items())),
+            dict(sorted(tally.effects.items())),
+            tuple(self._notes()),
+        )
+
+    def _ended(self) -> list[Group]:
+        """Those of final states, which stay; each count stops at some time."""
+        found = []
+        with self.engine.store.snapshot() as unit:
+            condition, values = replace(self.where, older_than=None).condition(self.engine.store.now())
+            for version, state, ended in self._places(unit):
+                if ended:
+                    place = (self.mapping.workflow, version, state)
+                    rows = unit.rows(_HERE.format(condition), (*place, *values, _ENDED + 1))
+                    if rows:
+                        some = tuple(row[0] for row in rows[:EXAMPLES])
+                        count, more = min(len(rows), _ENDED), len(rows) > _ENDED
+                        found.append(Group(version, state, Verdict.STAYS, "", "it has ended", count, some, more))
+        return found
+
+    def _notes(self) -> Iterator[str]:
+        """What changes for whoever holds a mailed link, and what cannot be told."""
+        workflow, to = self.mapping.workflow, self.mapping.to_version
+        target = self.engine.workflows[workflow, to]
+        for version in self.mapping.from_versions:
+            source = self.engine.workflows.get((workflow, version))
+            if source is None:
+                yield (
+                    f"version {version} is not loaded: its due timers are not applied before, and which of its states "
+                    "are final is known from other versions alone"
+                )
+                continue
+            mailed = {effect.link for effect in source.all_effects() if effect.link}
+            for role in sorted(mailed - set(target.link_roles)):
+                yield f"links that version {version} mailed to {role!r} open nothing in version {to}"
+            if mailed and target.link and source.link != target.link:
+                yield f"links of version {version} begin with /{source.link}/, and version {to} with /{target.link}/"
+
+
+def _read(unit: Unit, some: Sequence[_Listed]) -> dict[int, _Present]:
+    numbers = [one.number for one in some]
+    marks = ", ".join("?" * len(numbers))
+    instances, timers, effects = unit.rows_of([(sql.format(marks), numbers) for sql in (_INSTANCES, _TIMERS, _EFFECTS)])
+    found = {row[0]: _Present(instance_of(row)) for row in instances}
+    for number, event, due, failures in timers:
+        if number in found:
+            found[number].timers.append(Due(event, from_db(due), failures))
+    for number, *effect in effects:
+        if number in found:
+            found[number].effects.append(version_move.open_effect(tuple(effect)))
+    return found
+
+
+# -- counting ----------------------------------------------------------------------------------------------------------
+
+
+class _Left(Exception):
+    """It is no longer among those that were asked for."""
+
+
+class _Ended(Exception):
+    """It has ended."""
+
+
+_Key = tuple[int, str, Verdict, str, str]
+"""Version, state, verdict, new state and reason."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts what becomes of instances."""
+
+    counts: Counter[_Key] = field(default_factory=Counter)
+    examples: dict[_Key, list[int]] = field(default_factory=dict)
+    timers: Counter[str] = field(default_factory=Counter)
+    effects: Counter[str] = field(default_factory=Counter)
+
+    def of(self, before: _Listed, decide: Callable[[], version_move.Move]) -> None:
+        """Count one, by what its migration is or why it is none. Raises what keeps any migration from being tried."""
+        try:
+            found = decide()
+        except UnknownInstance:
+            self._count(before, Verdict.LEFT, "it is gone")
+        except version_move.UNABLE:
+            raise
+        except _Left as error:
+            self._count(before, Verdict.LEFT, str(error))
+        except _Ended as error:
+            self._count(before, Verdict.STAYS, str(error))
+        except NeedsChoice as error:
+            self._count(before, Verdict.NEEDS_A_CHOICE, str(error))
+        except EngineError as error:
+            self._count(before, Verdict.CANNOT, str(error))
+        except Exception as error:
+            log.exception("instance %s cannot be moved", before.number)
+            self._count(before, Verdict.CANNOT, storable(f"{type(error).__name__}: {error}"))
+        else:
+            self._count(before, Verdict.MOVES, landing=found.landing)
+            self.timers.update(found.said_of_timers())
+            self.effects.update(str(fate) for fate in found.effects)
+
+    def _count(self, before: _Listed, verdict: Verdict, why: str = "", landing: str = "") -> None:
+        key = (before.version, before.state, verdict, landing, why)
+        if key not in self.counts and len(self.counts) >= _MOST_GROUPS:  # a rule that fails with other words each time
+            key = (*key[:-1], "for another reason")
+        self.counts[key] += 1
+        examples = self.examples.setdefault(key, [])
+        insort(examples, before.number)  # those with a timer that is due are judged behind the others
+        del examples[EXAMPLES:]

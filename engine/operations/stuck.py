@@ -1,0 +1,189 @@
+"""Is anything stuck? (I6) Every instance that is not final waits for a timer, a person, an effect or an incident.
+
+A sweep asks the tables, for many instances at once, and the definitions (`exits`). It cannot ask guards, nor whether
+anybody has a permission: a person counts where the definition lets one act, and a guard that will never agree is not
+found. What it finds:
+
+- nothing will move the instance, or what people can do there leads round in circles;
+- a mailed link would let somebody act, and the present link neither was mailed nor will be;
+- a timer is lost: history says when it is due, and the timer is not there. It is found where a person could act, too.
+
+Each finding names its cure, which is an act of an operator: see `cures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.definition import Workflow
+from engine.operations.census import occupied
+from engine.runtime.engine import Engine
+from engine.runtime.exits import Exits, carriers, exits
+from engine.store.base import Unit
+
+Cure = Literal["load", "move", "timers", "link"]
+"""What helps: that the definition is loaded (a deployment), `Engine.migrate` into a state that goes on,
+`cures.restore_timers`, `cures.mail_link`."""
+
+AT_A_GLANCE = 10_000  # instances of one state that a page looks at; it must not cost more with a million of them
+_STEP = 10_000  # instances that are asked about in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """An instance that waits for what will not come. `what` is the timer's event or the mail that `cure` is about."""
+
+    instance: int
+    workflow: str
+    version: int
+    state: str
+    why: str
+    cure: Cure = "move"
+    what: str = ""
+
+
+def stuck(engine: Engine, limit: int = 100, *, most: int | None = None) -> list[Stuck]:
+    """The stuck instances, at most `limit` of each state; empty where I6 holds.
+
+    With `most`, only so many instances of each state are looked at, those that began first.
+    """
+    found: list[Stuck] = []
+    with engine.store.reading() as unit:
+        for place in occupied(unit):
+            found += _Place(engine, unit, place, limit, most).stuck()
+    return found
+
+
+class _Place:
+    """A state of a version, with the instances that stand in it."""
+
+    def __init__(self, engine: Engine, unit: Unit, place: tuple[str, int, str], limit: int, most: int | None) -> None:
+        self.engine = engine
+        self.unit = unit
+        self.place = place
+        self.limit = limit
+        self.most = most
+
+    def stuck(self) -> list[Stuck]:
+        name, version, state = self.place
+        workflow = self.engine.workflows.get((name, version))
+        if workflow is None:
+            return self._all("no definition of its version is loaded", "load")
+        if state not in workflow.by_name:
+            return self._all("its definition lacks the state", "move")
+        if workflow.by_name[state].final:
+            return []
+        ways = exits(workflow, state)
+        if not ways.ends:
+            return self._all("whatever is done here leads round: no way from here reaches an end", "move")
+        return self._some(workflow, ways)
+
+    def _all(self, why: str, cure: Cure) -> list[Stuck]:
+        rows = self.unit.rows(
+            "SELECT i.id FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? ORDER BY i.id LIMIT ?",
+            (*self.place, self.limit),
+        )
+        return [Stuck(row[0], *self.place, why, cure) for row in rows]
+
+    def _some(self, workflow: Workflow, ways: Exits) -> list[Stuck]:
+        """Those for which what the definition promises is not there."""
+        timers = [timer.event for timer in workflow.by_name[self.place[2]].timers]
+        found: dict[int, Stuck] = {}
+        for after, last in self._steps():
+            for event in timers:
+                for number in self._without_timer(event, after, last):
+                    why = f"its timer {event!r} is lost: history says when it is due, and it is not there"
+                    found.setdefault(number, Stuck(number, *self.place, why, "timers", event))
+            if not ways.persons:
+                for number in self._without_anything(workflow, ways, after, last):
+                    found.setdefault(number, self._unmoved(workflow, ways, number))
+            if len(found) >= self.limit:
+                break
+        return [found[number] for number in sorted(found)][: self.limit]
+
+    def _steps(self) -> Iterator[tuple[int, int]]:
+        """Ranges of numbers, each behind the first and up to the second, that hold some of the instances."""
+        after, left = 0, self.most
+        while left is None or left > 0:
+            count = _STEP if left is None else min(_STEP, left)
+            rows = self.unit.rows(_LAST_OF_STEP, (*self.place, after, count))
+            if rows[0][0] is None:
+                return
+            yield after, rows[0][0]
+            after = rows[0][0]
+            left = left - count if left is not None else None
+
+    def _without_timer(self, event: str, after: int, last: int) -> list[int]:
+        """Those whose history says that the timer stands. Histories of before due times were sealed say nothing: there
+        the definition counts."""
+        said = f'%"{_escaped(event)}":"%'
+        rows = self.unit.rows(_WITHOUT_TIMER, (*self.place, after, last, event, after, last, said, self.limit))
+        return [row[0] for row in rows]
+
+    def _without_anything(self, workflow: Workflow, ways: Exits, after: int, last: int) -> list[int]:
+        marks = ", ".join("?" * len(ways.timers)) or "''"
+        condition = (
+            f"NOT EXISTS (SELECT 1 FROM timer t WHERE {_T_OF_STEP} AND (t.event IN ({marks}) OR t.failures > 0)) "
+            f"AND NOT EXISTS (SELECT 1 FROM outbox o WHERE {_O_OF_STEP} "
+            "AND o.state IN ('waiting', 'leased', 'incident'))"
+        )
+        params: list[object] = [*self.place, after, last, after, last, *ways.timers, after, last]
+        links = self._carriers(workflow, ways)
+        if links:
+            condition += (
+                f" AND NOT EXISTS (SELECT 1 FROM outbox o WHERE {_O_OF_STEP} AND o.generation = i.generation "
+                f"AND (o.state = 'done' OR o.delivered = 1) AND o.name IN ({', '.join('?' * len(links))}))"
+            )
+            params += [after, last, *links]
+        rows = self.unit.rows(f"SELECT i.id {_IN_STEP} AND {condition} ORDER BY i.id LIMIT ?", (*params, self.limit))
+        return [row[0] for row in rows]
+
+    def _carriers(self, workflow: Workflow, ways: Exits) -> list[str]:
+        """What brings the links with which somebody could act, in whichever version it was mailed."""
+        versions = [other for (name, _), other in self.engine.workflows.items() if name == workflow.name]
+        return list(dict.fromkeys(name for other in versions for role in ways.roles for name in carriers(other, role)))
+
+    def _unmoved(self, workflow: Workflow, ways: Exits, number: int) -> Stuck:
+        if not ways.roles:
+            return Stuck(number, *self.place, "no timer, no effect, no incident, and no person could move it", "move")
+        why = "no timer, no effect, no incident, and the link with which somebody could act was not mailed"
+        mails = mails_of_links(workflow, self.place[2])
+        return Stuck(number, *self.place, why, "link" if mails else "move", mails[0] if len(mails) == 1 else "")
+
+
+def mails_of_links(workflow: Workflow, state: str) -> list[str]:
+    """The mails that would bring the links with which somebody could leave a state, and that keep their point there."""
+    roles, events = exits(workflow, state).roles, workflow.events[state]
+    return list(
+        dict.fromkeys(
+            effect.name
+            for effect in workflow.all_effects()
+            if effect.link in roles and (effect.done is None or effect.done in events)
+        )
+    )
+
+
+def _escaped(text: str) -> str:
+    """A text for LIKE, which has `!` for its escape."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+_IN_STEP = "FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? AND i.id > ? AND i.id <= ?"
+# The range once more, for PostgreSQL: else it reads the whole table for each step.
+_T_OF_STEP = "t.instance_id = i.id AND t.instance_id > ? AND t.instance_id <= ?"
+_O_OF_STEP = "o.instance_id = i.id AND o.instance_id > ? AND o.instance_id <= ?"
+_LAST_OF_STEP = (
+    "SELECT MAX(s.id) FROM (SELECT i.id FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? "
+    "AND i.id > ? ORDER BY i.id LIMIT ?) s"
+)
+_WITHOUT_TIMER = (
+    # First those without it, which are few: PostgreSQL would read the history of each.
+    f"WITH lost AS MATERIALIZED (SELECT i.id {_IN_STEP} "
+    f"AND NOT EXISTS (SELECT 1 FROM timer t WHERE t.event = ? AND {_T_OF_STEP})) "
+    # The due times that stand are those of the last entry that says any; NULL says nothing.
+    "SELECT l.id FROM lost l WHERE ((SELECT h.timers FROM history h WHERE h.instance_id = l.id "
+    "AND (h.timers IS NULL OR h.timers <> '') ORDER BY h.seq DESC LIMIT 1) LIKE ? ESCAPE '!') IS NOT FALSE "
+    "ORDER BY l.id LIMIT ?"
+)

@@ -1,0 +1,392 @@
+"""From an outbox row to one plugin, at least once, in order, until done or an incident (I5).
+
+A row is claimed before it is delivered: its lease is a time until which nobody else touches it, and the try is counted
+when it is claimed, so that a worker that died counts as a try. A row waits for the earlier ones of its instance and
+channel, an incident among them included, unless that one was delivered and only its event could not be fired.
+Delivering happens outside any transaction; what came of it is written in one.
+
+A row's deadline is set by its first claim: what nobody could try has lost none of its time, however long no worker ran
+or an incident stood before it. No row is given up untried (`Claim.may_be_late`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from time import monotonic
+
+from jinja2 import TemplateError
+
+from engine.definition import Effect, Instance, Retry, Workflow
+from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
+from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, RuleError, UnknownWorkflow
+from engine.operations import pauses
+from engine.outbox.renderer import NoRecipient, Renderer
+from engine.outcomes import Claim
+from engine.runtime.engine import Engine
+from engine.runtime.observer import Tried
+from engine.store.base import NEVER, Row, Unit, from_db, storable, to_db
+
+log = logging.getLogger("tetsuzuki.dispatch")
+
+_COLUMNS = (
+    "instance_id, seq, position, name, language, figures, generation, attempts, claims, delivered, deadline_at, nonce, "
+    "error, patience"
+)
+_UNBLOCKED = """
+    o.state IN ('waiting', 'leased') AND NOT EXISTS (
+        SELECT 1 FROM outbox e WHERE e.instance_id = o.instance_id AND e.kind = o.kind AND e.recipient = o.recipient
+        AND e.state IN ('waiting', 'leased', 'incident')
+        AND NOT (e.state = 'incident' AND e.delivered = 1) AND (e.seq, e.position) < (o.seq, o.position))
+"""
+_CLAIM = f"""
+    WITH due AS MATERIALIZED (
+        SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ?
+        ORDER BY o.due_at LIMIT 1 %s)
+    UPDATE outbox SET state = 'leased', attempts = attempts + 1, claims = claims + 1, due_at = ?, leased_by = ?,
+    deadline_at = CASE WHEN attempts > 0 OR patience = 0 THEN deadline_at ELSE %s END
+    WHERE (instance_id, seq, position) IN (SELECT instance_id, seq, position FROM due)
+    RETURNING {_COLUMNS}
+"""
+# The time of the first claim, given as seconds and what is behind their point, and the patience: whole seconds more.
+_SECONDS = "((patience + 999999) / 1000000)"
+_CLAIM_ONE = _CLAIM % ("", f"datetime(?, '+' || {_SECONDS} || ' seconds') || ?")
+_CLAIM_ONE_OF_MANY = _CLAIM % (
+    "FOR UPDATE OF o SKIP LOCKED",
+    f"CAST(CAST(? AS text) || CAST(? AS text) AS timestamp) + {_SECONDS} * INTERVAL '1 second'",
+)
+_BEGIN = "UPDATE outbox SET deadline_at = ? WHERE instance_id = ? AND seq = ? AND position = ?"
+_VERSION_OF = "SELECT workflow, version FROM instance WHERE id = ?"
+_IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
+_NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} AND o.due_at < '{NEVER}' ORDER BY o.due_at LIMIT 1"
+_NAME = (
+    "SELECT name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ? "
+    "AND state = 'leased' AND leased_by = ? AND claims = ?"
+)
+
+
+class _Halted(Exception):
+    """What the effect belongs to is paused."""
+
+    def __init__(self, scope: pauses.Scope) -> None:
+        super().__init__(str(scope))
+        self.scope = scope
+
+
+class _Late(Failed):
+    """Its time had passed when it was claimed once more: that claim was no try."""
+
+
+class Dispatcher:
+    """Delivers effects. Several threads and several processes may drain one outbox.
+
+    `mailer` names the one of `mailers` that sends this site's mails.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        renderer: Renderer,
+        *,
+        mailers: Mapping[str, Mailer],
+        mailer: str,
+        handlers: Mapping[str, EffectHandler] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.renderer = renderer
+        self.mailers = mailers
+        self.mailer = mailer
+        self.handlers = handlers or {}
+        self._handed_over: deque[tuple[float, Claim]] = deque()
+
+    def take_over(self, claims: list[Claim]) -> None:
+        """Accept effects whose lease was taken in the commit that made them."""
+        until = monotonic() + self.engine.lease.total_seconds() / 2
+        self._handed_over.extend((until, claim) for claim in claims)
+
+    def drain(self, limit: int = 100) -> int:
+        """Deliver what is due, at most `limit` effects. Returns how many were tried."""
+        for tried in range(limit):
+            claim = self.next_claim()
+            if claim is None:
+                return tried
+            self.deliver(claim)
+        return limit
+
+    def next_claim(self) -> Claim | None:
+        """The effect to deliver next, claimed for this worker; None where nothing is due."""
+        return self._from_handover() or self._claim()
+
+    def next_due(self) -> datetime | None:
+        """When the next effect wants to be tried; None where nothing waits, or all that does is paused."""
+        with self.engine.store.reading() as unit:
+            found = unit.rows(_NEXT_DUE)
+        return from_db(found[0][0]) if found else None
+
+    def give_back(self) -> None:
+        """Return the leases of effects that were taken over and not begun, as if they had never been claimed."""
+        while True:
+            try:
+                _, claim = self._handed_over.popleft()
+            except IndexError:  # asked so, because another thread may be at it
+                return
+            self._settle(claim, "waiting", "", self.engine.store.now(), untried=True)
+
+    def deliver(self, claim: Claim) -> Outcome | None:
+        """Deliver one claimed effect and write down what came of it. None where it had lost its point, or is paused."""
+        tried = Tried(claim)
+        with self.engine.db.bound():  # a handler may look at records
+            if self.engine.observer is None:
+                return self._deliver(claim, tried)
+            with self.engine.observer.delivering(tried):
+                return self._deliver(claim, tried)
+
+    def _deliver(self, claim: Claim, tried: Tried) -> Outcome | None:
+        try:
+            prepared = self._prepare(claim)
+        except _Halted as halted:
+            tried.paused = True
+            pauses.give_back(self.engine, claim, halted.scope)
+            return None
+        if prepared is None:
+            self._settle(claim, "cancelled", "", self.engine.store.now())
+            return None
+        effect, outcome, call = prepared
+        tried.effect = effect
+        if call is not None:
+            try:
+                outcome = outcome_of(call())
+            except (Exception, SystemExit) as error:
+                log.exception("effect %s: its plugin raised", _ref(claim))
+                outcome = Deferred(f"the plugin raised {type(error).__name__}")
+        tried.outcome = outcome
+        if isinstance(outcome, Accepted):
+            assert effect is not None
+            try:
+                self.engine.complete(
+                    claim.instance,
+                    claim.seq,
+                    claim.position,
+                    effect,
+                    generation=claim.generation if effect.link else None,
+                )
+            except Exception as error:
+                # It was delivered and must not be again: only the writing down is tried again.
+                _tell("effect %s was delivered, and could not be completed", claim, error)
+                reason = f"delivered, but not completed: {type(error).__name__}: {error}"
+                self._postpone(claim, effect, Deferred(reason), delivered=True)
+        else:
+            self._postpone(claim, effect, outcome)
+        return outcome
+
+    def _prepare(self, claim: Claim) -> tuple[Effect | None, Outcome, Callable[[], Outcome] | None] | None:
+        """All that needs the database, before the plugin is called without it. None where the effect lost its point.
+
+        Raises _Halted where it is paused: a delivery that was prepared before the pause counts as under way.
+
+        Whatever goes wrong becomes an outcome: an effect that cannot even be prepared must become an incident in the
+        end, and never stand in the way of others. All is read as of one moment: somebody may move the instance
+        meanwhile, and what the text needs may be gone with it.
+        """
+        engine = self.engine
+        effect: Effect | None = None
+        try:
+            with engine.store.snapshot() as unit:
+                sight, found = engine.sight(unit, claim.instance)
+                workflow = engine.workflow(found)
+                name = claim.name
+                if name not in workflow.effects or engine.has_versions(workflow):
+                    row = unit.rows(_NAME, (*_place(claim), engine.worker, claim.claims))
+                    if not row:  # it was cancelled since it was claimed, or somebody else has it
+                        return None
+                    name = row[0][0]  # a migration may have given it another one
+                effect = workflow.effects.get(name)
+                if (found.paused or unit.channels_paused) and (scope := pauses.halting(unit, found, effect)):
+                    raise _Halted(scope)
+                if effect is None:
+                    return None, Failed("unknown_effect", f"{workflow!r} declares no effect {name!r}"), None
+                if claim.delivered:
+                    return effect, Accepted(), None
+                if self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
+                    return None
+                late = claim.may_be_late and sight.now >= claim.deadline_at
+                if late and self._is_out_of_patience(unit, claim, effect, found, sight.now):
+                    last = claim.said or "nobody wrote down what came of it"
+                    return effect, _Late("deadline", f"{_tries(claim.attempts - 1)}; the last: {last}"), None
+                return effect, *self._ready(claim, effect, workflow, found, unit)
+        except _Halted:
+            raise
+        except NobodyLeft:
+            return None
+        except UnknownWorkflow as error:
+            return None, Failed("no_definition", str(error)), None
+        except Exception as error:
+            _tell("effect %s cannot be prepared", claim, error)
+            return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
+
+    @staticmethod
+    def _is_out_of_patience(unit: Unit, claim: Claim, effect: Effect, found: Instance, when: datetime) -> bool:
+        """Whether by `when`, which is not before its deadline, it has been open for longer than its patience lasts; for
+        how long it was paused since then does not count."""
+        begun = claim.deadline_at - effect.retry.deadline
+        return when >= claim.deadline_at + pauses.time_paused(unit, found, effect, begun, when)
+
+    def _ready(
+        self, claim: Claim, effect: Effect, workflow: Workflow, found: Instance, unit: Unit
+    ) -> tuple[Outcome, Callable[[], Outcome] | None]:
+        """The call that delivers, or the outcome where there is nothing to call."""
+        key = self.engine.key_of(claim)
+        figures = json.loads(claim.figures)
+        if effect.kind == "mail":
+            mailer = self.mailers.get(self.mailer)
+            if mailer is None:
+                return Failed("no_plugin", f"the mailer {self.mailer!r} is not loaded"), None
+            try:
+                message = self.renderer.message(
+                    workflow, effect, found, unit, figures, key=key, language=claim.language
+                )
+            except NoRecipient as error:
+                return Failed("no_recipient", str(error)), None
+            except TemplateError as error:
+                return Failed("render", f"{type(error).__name__}: {error}"), None
+            except RuleError as error:
+                return Failed("rule", str(error)), None
+            return Accepted(), lambda: mailer.send(message, key)
+        handler = self.handlers.get(effect.kind)
+        if handler is None:
+            return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
+        delivery = Delivery(effect.kind, effect.name, effect.to, found.subject, figures, claim.language, found.id)
+        return Accepted(), lambda: handler.deliver(delivery, key)
+
+    @staticmethod
+    def _has_lost_its_point(effect: Effect, claim: Claim, found: Instance, events: tuple[str, ...]) -> bool:
+        if effect.link and claim.generation != found.generation:
+            return True
+        return effect.done is not None and effect.done not in events
+
+    def _from_handover(self) -> Claim | None:
+        """The next effect whose lease came with its commit, unless it waited here until the lease is nearly over."""
+        while self._handed_over:
+            try:
+                until, claim = self._handed_over.popleft()
+            except IndexError:  # another thread was faster
+                break
+            if monotonic() < until:
+                return claim
+        return None
+
+    def _claim(self) -> Claim | None:
+        store = self.engine.store
+        now = store.now()
+        with store.reading() as unit:
+            if not unit.rows(_IS_DUE, (to_db(now),)):
+                return None
+        with store.begin() as unit:
+            sql, time = _CLAIM_ONE_OF_MANY if unit.lock_suffix else _CLAIM_ONE, to_db(now)
+            rows = unit.rows(sql, (time, to_db(now + self.engine.lease), self.engine.worker, time[:19], time[19:]))
+            claim = _claim(rows[0]) if rows else None
+            if claim is not None and claim.attempts == 1 and not rows[0][13]:
+                claim = self._begun(unit, claim, now)
+            store.commit(unit)
+        return claim
+
+    def _begun(self, unit: Unit, claim: Claim, now: datetime) -> Claim:
+        """A first claim with the deadline that its definition says: a worker of a version before this one wrote the
+        row, and no patience into it."""
+        workflow = self.engine.workflows.get(unit.rows(_VERSION_OF, (claim.instance,))[0])
+        effect = workflow.effects.get(claim.name) if workflow is not None else None
+        deadline_at = now + (effect.retry if effect is not None else Retry()).deadline
+        unit.write(_BEGIN, (to_db(deadline_at), claim.instance, claim.seq, claim.position))
+        return replace(claim, deadline_at=deadline_at)
+
+    def _postpone(
+        self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed, *, delivered: bool = False
+    ) -> None:
+        now = self.engine.store.now()
+        if isinstance(outcome, Failed):
+            error = f"{outcome.code}: {outcome.reason}"
+            self._settle(claim, "incident", error, now, untried=isinstance(outcome, _Late))
+            return
+        retry = effect.retry if effect is not None else Retry()
+        wait = retry.wait(claim.attempts, self.engine.chance())
+        due = now + max(wait, outcome.after or timedelta(0))
+        if due > claim.deadline_at and (effect is None or not self._has_patience_until(due, claim, effect)):
+            error = f"deadline: {_tries(claim.attempts)}; the last: {outcome.reason}"
+            self._settle(claim, "incident", error, now, delivered=delivered)
+        else:
+            self._settle(claim, "waiting", outcome.reason, due, delivered=delivered)
+
+    def _has_patience_until(self, due: datetime, claim: Claim, effect: Effect) -> bool:
+        with self.engine.store.reading() as unit:
+            found = self.engine.store.read(unit, claim.instance)[0]
+            return not self._is_out_of_patience(unit, claim, effect, found, due)
+
+    def _settle(
+        self, claim: Claim, state: str, error: str, due: datetime, *, delivered: bool = False, untried: bool = False
+    ) -> None:
+        """Write down what came of a try, unless somebody else has claimed or settled the row since."""
+        store = self.engine.store
+        if state == "incident":
+            log.error("effect %s is an incident: %s", _ref(claim), storable(error))
+        with store.begin() as unit:
+            unit.write(
+                "UPDATE outbox SET state = ?, error = ?, due_at = ?, attempts = attempts - ?, "
+                "delivered = CASE WHEN ? = 1 THEN 1 ELSE delivered END "
+                "WHERE instance_id = ? AND seq = ? AND position = ? "
+                "AND state = 'leased' AND leased_by = ? AND claims = ?",
+                (
+                    state,
+                    storable(error),
+                    to_db(due),
+                    int(untried),
+                    int(delivered),
+                    claim.instance,
+                    claim.seq,
+                    claim.position,
+                    self.engine.worker,
+                    claim.claims,
+                ),
+            )
+            store.commit(unit)
+
+
+def _tell(what: str, claim: Claim, error: Exception) -> None:
+    """A fault with its traceback; that the database is away is none."""
+    if isinstance(error, DatabaseAway | OutcomeUnknown):
+        log.warning(f"{what}: the database is away", _ref(claim))
+    else:
+        log.exception(what, _ref(claim))
+
+
+def _tries(count: int) -> str:
+    return f"{count} tries" if count != 1 else "1 try"
+
+
+def _place(claim: Claim) -> tuple[int, int, int]:
+    return claim.instance, claim.seq, claim.position
+
+
+def _ref(claim: Claim) -> str:
+    return ".".join(map(str, _place(claim)))
+
+
+def _claim(row: Row) -> Claim:
+    return Claim(
+        instance=row[0],
+        seq=row[1],
+        position=row[2],
+        name=row[3],
+        language=row[4],
+        figures=row[5],
+        generation=row[6],
+        attempts=row[7],
+        claims=row[8],
+        delivered=bool(row[9]),
+        deadline_at=from_db(row[10]),
+        nonce=bytes(row[11]),
+        said=row[12],
+    )

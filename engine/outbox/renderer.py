@@ -1,0 +1,122 @@
+"""Renders mails from the templates beside a definition.
+
+`mail/<name>.<language>.txt` begins with a line `Subject: …` and an empty one; `mail/<name>.<language>.html` is the
+same mail with looks. Both are Jinja templates and see what the workflow's `mail_context` gives them, `url` (the mailed
+link, a secret), `site` and the effect's frozen `figures`. Each attempt renders again, so no text with a link in it is
+ever stored (I11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from engine.definition import HOLDER, Address, Effect, Instance, Nobody, Records, SiteAddress, Workflow
+from engine.delivery import Message
+from engine.errors import EngineError, NobodyLeft
+from engine.runtime import answers
+from engine.text import reading_in
+
+HIDDEN_LINK = "…"
+
+
+class NoRecipient(EngineError):
+    """There is nobody to send this mail to."""
+
+
+@lru_cache(maxsize=64)
+def _templates(folder: Path) -> Environment:
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(["html"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+class Renderer:
+    """Turns an effect of kind "mail" into a message.
+
+    `link` gives the text of an instance's link for a role; `site` goes to templates.
+    """
+
+    def __init__(
+        self, *, base_url: str, sender: str, site: Mapping[str, Any], link: Callable[[Instance, str], str]
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.sender = sender
+        self.site = site
+        self.link = link
+
+    def url(self, workflow: Workflow, text: str) -> str:
+        """The whole address of a mailed link; built from BASE_URL and never from a request (G24)."""
+        return f"{self.base_url}/{workflow.link}/{text}"
+
+    def message(
+        self,
+        workflow: Workflow,
+        effect: Effect,
+        instance: Instance,
+        records: Records,
+        figures: Mapping[str, Any],
+        *,
+        key: str,
+        language: str = "",
+        hide_link: bool = False,
+    ) -> Message:
+        """The message, ready to send. Raises NoRecipient, NobodyLeft where they were removed on purpose, RuleError, and
+        Jinja's errors where a template is wrong."""
+        address = self._address(workflow, effect, effect.to, instance, records)
+        if isinstance(address, Nobody):
+            raise NobodyLeft
+        if address is None:
+            raise NoRecipient(f"There is no address for {effect.to!r} of {instance.subject} any more.")
+        copy = self._address(workflow, effect, effect.cc, instance, records) if effect.cc else None
+        chosen = language or address.language
+        context = answers.context(workflow, instance, records)
+        if workflow.link:
+            role = effect.link or HOLDER
+            context["url"] = self.url(workflow, HIDDEN_LINK if hide_link else self.link(instance, role))
+        context["site"], context["figures"] = self.site, figures
+        templates = _templates(workflow.home / "mail")
+        with reading_in(chosen):
+            subject, _, text = templates.get_template(f"{effect.name}.{chosen}.txt").render(context).partition("\n")
+            html = templates.get_template(f"{effect.name}.{chosen}.html").render(context)
+        return Message(
+            message_id=f"{key}@{self.sender.rpartition('@')[2].rstrip('>')}",
+            sender=self.sender,
+            to=(address.email,),
+            subject=subject.removeprefix("Subject:").strip(),
+            text=text.lstrip("\n"),
+            html=html,
+            language=chosen,
+            cc=(copy.email,) if isinstance(copy, Address) and copy.email != address.email else (),
+        )
+
+    def _address(
+        self, workflow: Workflow, effect: Effect, role: str, instance: Instance, records: Records
+    ) -> Address | Nobody | None:
+        found = answers.address(workflow, effect, role, instance, records)
+        if isinstance(found, SiteAddress):
+            return Address(str(self.site[found.name]), found.language)
+        return found
+
+    def preview(
+        self,
+        workflow: Workflow,
+        effect: Effect,
+        instance: Instance,
+        records: Records,
+        figures: Mapping[str, Any],
+        language: str,
+    ) -> Message:
+        """The message as somebody may look at it before it is real: its link is hidden (I11)."""
+        return self.message(
+            workflow, effect, instance, records, figures, key="preview", language=language, hide_link=True
+        )

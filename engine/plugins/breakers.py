@@ -1,0 +1,235 @@
+"""Circuit breakers: a plugin that hangs is asked a few times more, and then not at all for a while.
+
+Each plugin that somebody waits for has a breaker of its own, with a bounded pool (Nygard, "Release It!", "Circuit
+Breaker" and "Bulkheads").
+
+- **The pool.** `PLACES` calls may be under way, those that were left behind because they hang among them. Whoever
+  finds no place waits for one a moment; so most of the site's threads stay free for other pages.
+- **Closed** is how a breaker begins: every call is made. One that takes its time and brings nothing is a failure: it
+  has not ended when its time was over, or raised only then, or found no place. A call that raises at once is none: it
+  costs nobody anything, the log says what it raised, and a stranger who can make a plugin raise must not shut it for
+  others.
+- **Open**: after `FAILURES` failures in a row nobody is asked for `REST`, and each call answers `NotNow` at once.
+- **Half open**: after that one call is made. The breaker closes where it comes back, and is open for another `REST`
+  where it does not.
+
+Breakers are of one process: each learns for itself, and what it learns is told to `told` (see `troubles`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Condition, Lock
+from time import monotonic
+from typing import TypeVar
+
+from engine.plugins import bounded_calls
+
+T = TypeVar("T")
+
+PLACES = 8
+FAILURES = 5
+REST = timedelta(seconds=30)
+PATIENCE = timedelta(seconds=1)  # that somebody waits for a place
+SLOW = timedelta(seconds=3)
+_LATE = 0.5  # of its time: what raises later has cost its caller time and brought nothing
+
+log = logging.getLogger("tetsuzuki.plugins")
+
+
+class NotNow(Exception):
+    """Nobody was asked: the plugin has not answered for a while, or is busy with too many others."""
+
+
+class TooSlow(Exception):
+    """The call did not end in its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a breaker stands. `kind` is what the plugin is for, `name` the one that is registered; `reason` says why it
+    is open, or what failed last."""
+
+    kind: str
+    name: str
+    is_open: bool = False
+    reason: str = ""
+    under_way: int = 0
+
+
+class Breaker:
+    """One plugin's. Safe to use from several threads; `clock` tells seconds that never go back."""
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        *,
+        told: Callable[[Standing], None] | None = None,
+        clock: Callable[[], float] = monotonic,
+        places: int = PLACES,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._kind = kind
+        self._name = name
+        self._told = told
+        self._clock = clock
+        self._places = places
+        self._patience = patience.total_seconds()
+        self._changed = Condition(Lock())
+        self._under_way = 0
+        self._failures = 0
+        self._reason = ""
+        self._open_until: float | None = None  # None: it is closed
+        self._trying = False
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands now."""
+        return Standing(self._kind, self._name, self._open_until is not None, self._reason, self._under_way)
+
+    def within(self, time: timedelta, call: Callable[[], T], nothing: tuple[type, ...] = ()) -> T:
+        """What `call` answers; what it raises is raised here.
+
+        An answer of one of the types `nothing` says that there is none: after half of `time`, or `SLOW` where that is
+        less, it is a failure, as an error is, for a plugin may have a timeout of its own.
+
+        Raises NotNow at once, or after `patience`, where nobody was asked; TooSlow where it takes longer than `time`.
+        """
+        began, seconds = self._clock(), time.total_seconds()
+        future = self.begun(call)
+        try:
+            answer = future.result(seconds)
+        except BaseException as error:
+            if not future.done():
+                self.failed(f"no answer in {seconds:g} s")
+                if isinstance(error, TimeoutError):
+                    raise TooSlow(f"{self._kind} {self._name}: no answer in {seconds:g} s") from error
+                raise
+            self._heard(type(error), began, seconds)
+            raise
+        if isinstance(answer, nothing):
+            self._heard(type(answer), began, seconds)
+        else:
+            self.answered()
+        return answer
+
+    def _heard(self, what: type, began: float, seconds: float) -> None:
+        """Nothing that is of use: at once from a plugin that answers, later from one that hangs."""
+        took = self._clock() - began
+        if took > min(seconds * _LATE, SLOW.total_seconds()):
+            self.failed(f"{what.__name__} after {took:.1f} s")
+        else:
+            self.answered()
+
+    def begun(self, call: Callable[[], T]) -> Future[T]:
+        """`call`, under way. Whoever begins it says what came of it, by `answered` or `failed`. Raises NotNow."""
+        self._enter()
+        return self._started(call)
+
+    def also_begun(self, call: Callable[[], T]) -> Future[T] | None:
+        """A further call of somebody for whom one is under way; None where there is no place or the breaker is open."""
+        with self._changed:
+            if self._open_until is not None or self._under_way >= self._places:
+                return None
+            self._under_way += 1
+        with suppress(NotNow):
+            return self._started(call)
+        return None
+
+    def _started(self, call: Callable[[], T]) -> Future[T]:
+        try:
+            return bounded_calls.begun(call, self._leave)
+        except RuntimeError as error:  # the machine gives no more threads
+            self.failed(str(error))
+            raise NotNow(f"{self._kind} {self._name}: {error}") from error
+
+    def answered(self) -> None:
+        """The plugin does not hang: it answered, be it with an error."""
+        with self._changed:
+            was_open = self._open_until is not None
+            self._open_until, self._failures, self._reason, self._trying = None, 0, "", False
+            self._changed.notify_all()
+        if was_open:
+            log.warning("%s %s answers again", self._kind, self._name)
+            self._tell()
+
+    def failed(self, reason: str) -> None:
+        """A call took its time and brought nothing."""
+        with self._changed:
+            was_open = self._open_until is not None
+            self._failures += 1
+            self._reason, self._trying = reason, False
+            opens = was_open or self._failures >= FAILURES
+            if opens:
+                self._open_until = self._clock() + REST.total_seconds()
+            self._changed.notify_all()
+        if opens and not was_open:
+            log.error("%s %s is not asked any more for a while: %s", self._kind, self._name, reason)
+        if opens:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._told is not None:
+            self._told(self.standing)
+
+    def _enter(self) -> None:
+        with self._changed:
+            if self._open_until is None:
+                self._changed.wait_for(self._need_not_wait, self._patience)
+            full = self._under_way >= self._places
+            if self._open_until is not None:
+                if self._clock() < self._open_until or self._trying:
+                    raise NotNow(f"{self._kind} {self._name} is not asked for a while: {self._reason}")
+                self._trying = not full
+            if not full:
+                self._under_way += 1
+                return
+        reason = f"{self._places} calls have not ended"
+        self.failed(reason)
+        raise NotNow(f"{self._kind} {self._name}: {reason}")
+
+    def _need_not_wait(self) -> bool:
+        return self._under_way < self._places or self._open_until is not None
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify()
+
+
+class Breakers:
+    """Those of one process."""
+
+    def __init__(
+        self,
+        *,
+        told: Callable[[Standing], None] | None = None,
+        clock: Callable[[], float] = monotonic,
+        places: int = PLACES,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self.told = told
+        self._made: list[Breaker] = []
+        self._clock = clock
+        self._places = places
+        self._patience = patience
+
+    def make(self, kind: str, name: str) -> Breaker:
+        """The breaker of a plugin."""
+        made = Breaker(kind, name, told=self._tell, clock=self._clock, places=self._places, patience=self._patience)
+        self._made.append(made)
+        return made
+
+    def _tell(self, standing: Standing) -> None:
+        if self.told is not None:
+            self.told(standing)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How each of them stands."""
+        return tuple(breaker.standing for breaker in self._made)

@@ -1,0 +1,1 @@
+"""Runs definitions: one event is one transaction. `engine` is its door."""

@@ -1,0 +1,459 @@
+"""Checkpoints: where histories stood, written down apart from them (I8).
+
+A history's chain shows what was changed in it. It cannot show that its last entries were removed and its row set back
+to the entry before, or that row and history are gone. A checkpoint can: it lists each instance whose history went on
+since the checkpoint before, with the number of its last entry and the digest of all that led to it (`history.digests`).
+Checkpoints are a chain of their own: each one's digest covers the one before, and is sealed with the site's key.
+Exported and kept elsewhere (`tetsuzuki workflow checkpoint --export`), they show that the whole database is an older
+copy.
+
+What is removed or restored on purpose is a checkpoint of its own kind, with who and why: so a lawful removal is told
+from any other, and cannot be taken back unseen.
+
+Digests depend on no key. A history that is sealed anew with another key still fits the checkpoints of before; only the
+seals of the checkpoints themselves are renewed then.
+
+Nothing is written for it when an instance moves, for a transition must not become dearer by it. Every ten minutes
+(`Keeper`) all instances are looked through for those that have gone on since they were listed, by two indexes side by
+side and in pieces: a million of them take a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from engine.definition import Actor, Instance
+from engine.errors import EventNotPossible
+from engine.runtime import history
+from engine.runtime.history_rows import HISTORY, entries_of, legible
+from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, to_db
+
+if TYPE_CHECKING:
+    from engine.runtime.engine import Engine
+
+CHANGES, REMOVAL, RESTORE, LOSS = "changes", "removal", "restore", "key loss"
+EVERY = timedelta(minutes=10)  # from one look to the next
+
+ITEMS_AT_ONCE = 1000  # in one checkpoint; more go into the next one
+
+_PIECE = 20_000  # numbers of instances that one statement looks through
+_TURN = b"checkpoints"
+_COLUMNS = "number, kind, at, said, digest, mac"
+_NEWEST = f"SELECT {_COLUMNS} FROM checkpoint ORDER BY number DESC LIMIT 1"
+_ALL = f"SELECT {_COLUMNS} FROM checkpoint WHERE number > ? ORDER BY number LIMIT 100"
+_ITEMS = "SELECT instance_id, seq, digest FROM checkpoint_item WHERE number = ? ORDER BY instance_id"
+_REMOVALS = (
+    "SELECT c.number, c.kind, c.at, c.said, c.digest, c.mac, (SELECT b.digest FROM checkpoint b WHERE b.number = "
+    f"c.number - 1) FROM checkpoint c WHERE c.kind IN ('{REMOVAL}', '{LOSS}') ORDER BY c.number"
+)
+_UNDER_WAY = "SELECT COUNT(*) FROM outbox WHERE instance_id = ? AND state IN ('waiting', 'leased', 'incident')"
+_FOLLOWING = "SELECT MIN(id) FROM instance WHERE id > ?"
+_GONE_ON = (
+    "SELECT i.id FROM instance i WHERE i.id > ? AND i.id <= ? AND i.seq > COALESCE("
+    "(SELECT MAX(c.seq) FROM checkpoint_item c WHERE c.instance_id = i.id), 0) ORDER BY i.id LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Where the history of one instance stood: its last entry, and the digest of it and all before it."""
+
+    instance: int
+    seq: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One of them. `said` is canonical JSON: who and why, where that is to be said."""
+
+    number: int
+    kind: str
+    at: datetime
+    said: str
+    digest: bytes
+    mac: bytes
+    items: tuple[Item, ...] = ()
+
+    def counted(self, before: bytes) -> bytes:
+        """What its digest must be, behind the digest `before`."""
+        items = [[item.instance, item.seq, item.digest.hex()] for item in self.items]
+        fields = [self.number, self.kind, to_db(self.at), self.said, items, before.hex()]
+        return hashlib.sha256(history.canonical(fields).encode()).digest()
+
+    @property
+    def removes(self) -> int | None:
+        """The instance whose removal this is."""
+        return int(json.loads(self.said)["instance"]) if self.kind == REMOVAL else None
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.number} of {self.at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def mac_of(key: bytes, digest: bytes) -> bytes:
+    """The seal of a checkpoint, with the key of histories."""
+    return hmac.digest(key, b"checkpoint " + digest, "sha256")
+
+
+def _is_sealed(keys: Sequence[bytes], checkpoint: Checkpoint) -> bool:
+    return any(hmac.compare_digest(mac_of(key, checkpoint.digest), checkpoint.mac) for key in keys)
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+class Keeper:
+    """The chore of a process that works: writes checkpoints every ten minutes in which anything happened."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._looked_at: datetime | None = None
+
+    def __call__(self) -> int:
+        """Write what is to be listed, where nobody has for ten minutes. How many checkpoints it was."""
+        now = self._engine.store.now()
+        if self._looked_at is None or now - self._looked_at >= EVERY:
+            self._looked_at = now
+            with self._engine.store.reading() as unit:
+                newest = _newest(unit)
+            if newest is None or now - newest.at >= EVERY or newest.kind != CHANGES:
+                return write(self._engine)
+        return 0
+
+
+def write(engine: Engine, most: int = ITEMS_AT_ONCE) -> int:
+    """List every history that has gone on since it was listed, `most` in a checkpoint. How many checkpoints it took."""
+    written = first = 0
+    while True:
+        with engine.store.reading() as unit:
+            following = unit.rows(_FOLLOWING, (first,))[0][0]
+            if following is None:
+                return written
+            first, last = following - 1, following - 1 + _PIECE
+            found = unit.rows(_GONE_ON, (first, last, 1))
+        if found:
+            listed, last = _write_one(engine, first, last, most)
+            written += listed
+        first = last
+
+
+def _write_one(engine: Engine, first: int, last: int, most: int) -> tuple[bool, int]:
+    """List those above `first` up to `last`. Whether there was something to list, and up to which number it is done."""
+    store = engine.store
+    with store.begin() as unit:
+        unit.take_turns(_TURN)
+        numbers = [row[0] for row in unit.rows(_GONE_ON, (first, last, most))]  # somebody else may have listed some
+        items = [item for number in numbers for item in _item(unit, number)]
+        if items:
+            _append(engine, unit, _newest(unit), CHANGES, store.now(), {}, items)
+            store.commit(unit)
+    return bool(items), numbers[-1] if len(numbers) == most else last
+
+
+def _item(unit: Unit, number: int) -> Iterator[Item]:
+    """Where an instance stands. Nothing of one whose last entries are missing or cannot be read, which `verify` tells:
+    it would be listed again and again, as something else than it was.
+
+    On PostgreSQL entries may be newer than the row that was read before them. They are left for the next time: the
+    version that the row names is not theirs.
+    """
+    found = unit.rows(INSTANCE, (number,))
+    entries = legible(unit.rows(HISTORY, (number,))) if found else ""
+    if not isinstance(entries, str):
+        instance = instance_of(found[0])
+        known = entries[: instance.seq]
+        if known and known[-1].seq == len(known) == instance.seq:
+            yield Item(number, instance.seq, history.digests(instance, known, to_db)[-1])
+
+
+def _append(
+    engine: Engine,
+    unit: Unit,
+    newest: Checkpoint | None,
+    kind: str,
+    now: datetime,
+    said: dict[str, Any],
+    items: Sequence[Item],
+) -> Checkpoint:
+    number = newest.number + 1 if newest else 1
+    draft = Checkpoint(number, kind, now, history.canonical(said), b"", b"", tuple(items))
+    digest = draft.counted(newest.digest if newest else b"")
+    mac = mac_of(engine.history_keys[0], digest)
+    unit.write(
+        f"INSERT INTO checkpoint ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+        (draft.number, kind, to_db(now), draft.said, digest, mac),
+    )
+    for item in items:
+        unit.write(
+            "INSERT INTO checkpoint_item (number, instance_id, seq, digest) VALUES (?, ?, ?, ?)",
+            (draft.number, item.instance, item.seq, item.digest),
+        )
+    return draft
+
+
+def _newest(unit: Unit) -> Checkpoint | None:
+    rows = unit.rows(_NEWEST)
+    return _checkpoint(rows[0]) if rows else None
+
+
+def _checkpoint(row: Row, items: Iterable[Row] = ()) -> Checkpoint:
+    number, kind, at, said, digest, mac = row
+    listed = tuple(Item(item[0], item[1], bytes(item[2])) for item in items)
+    return Checkpoint(number, kind, from_db(at), said, bytes(digest), bytes(mac), listed)
+
+
+def remove(engine: Engine, number: int, actor: Actor, reason: str) -> None:
+    """Remove an instance that has come to its end, with its history and all that the engine keeps of it.
+
+    What the procedure wrote into other records stays. That it was removed, by whom and why is kept for ever: `reason`
+    must name no person. Raises UnknownInstance, EventNotPossible where it has not ended, or where a mail or a booking
+    of it is still under way or an incident: with its row it would be lost.
+    """
+    with engine.store.begin() as unit:
+        unit.take_turns(_TURN)
+        opened = engine.store.open(unit, number)
+        assert opened is not None
+        found, _timers, now = opened
+        if not engine.workflow(found).by_name[found.state].final:
+            raise EventNotPossible(f"Procedure {number} has not ended: it is in {found.state!r}.")
+        if under_way := unit.rows(_UNDER_WAY, (number,))[0][0]:
+            raise EventNotPossible(
+                f"Procedure {number} has {under_way} effects that were not delivered: wait, or settle the incident."
+            )
+        said = {"instance": number, "workflow": found.workflow, "by": str(actor), "reason": reason}
+        _append(engine, unit, _newest(unit), REMOVAL, now, said, [])
+        for table in ("timer", "outbox", "trace", "request", "pause", "history"):
+            unit.write(f"DELETE FROM {table} WHERE instance_id = ?", (number,))
+        unit.write("DELETE FROM instance WHERE id = ?", (number,))
+        engine.store.commit(unit)
+
+
+def note_restore(engine: Engine, unit: Unit, actor: Actor, reason: str, now: datetime) -> Checkpoint:
+    """Write down, inside an open unit, that the database was restored from a backup on purpose."""
+    unit.take_turns(_TURN)
+    return _append(engine, unit, _newest(unit), RESTORE, now, {"by": str(actor), "reason": reason}, [])
+
+
+def note_loss(engine: Engine, actor: Actor, reason: str) -> None:
+    """Write down that the key is lost which sealed the checkpoints so far. Its digest covers theirs, so that none of
+    them can change from now on."""
+    with engine.store.begin() as unit:
+        unit.take_turns(_TURN)
+        newest = _newest(unit)
+        if newest is not None and any(faults_of_chain(engine, checkpoints(unit))):
+            said = {"by": str(actor), "reason": reason}
+            _append(engine, unit, newest, LOSS, engine.store.now(), said, [])
+            engine.store.commit(unit)
+
+
+def seal_anew(engine: Engine) -> list[str]:
+    """Seal every checkpoint with the newest key, where it verifies with one of the keys. What is wrong with the others,
+    which stay as they are; those before a loss are not asked about."""
+    last, before, wrong = 0, b"", list[str]()
+    while True:
+        with engine.store.begin() as unit:
+            unit.take_turns(_TURN)
+            rows = unit.rows(_ALL, (last,))
+            if not rows:
+                break
+            for row in rows:
+                found = _checkpoint(row, unit.rows(_ITEMS, (row[0],)))
+                if found.kind == LOSS and _is_sealed(engine.history_keys, found):
+                    wrong.clear()
+                if found.counted(before) != found.digest or not _is_sealed(engine.history_keys, found):
+                    wrong.append(f"{found} was changed, or SECRET_KEY is another one")
+                elif not _is_sealed(engine.history_keys[:1], found):
+                    mac = mac_of(engine.history_keys[0], found.digest)
+                    unit.write("UPDATE checkpoint SET mac = ? WHERE number = ?", (mac, found.number))
+                last, before = found.number, found.digest
+            engine.store.commit(unit)
+    return wrong
+
+
+def of_older_keys(engine: Engine) -> int:
+    """How many checkpoints an older key than the newest has sealed."""
+    with engine.store.reading() as unit:
+        rows = unit.rows("SELECT digest, mac FROM checkpoint")
+    older = engine.history_keys[1:]
+    return sum(any(mac_of(key, bytes(digest)) == bytes(mac) for key in older) for digest, mac in rows)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def checkpoints(unit: Unit) -> Iterator[Checkpoint]:
+    """All of them with their items, oldest first."""
+    last = 0
+    while rows := unit.rows(_ALL, (last,)):
+        for row in rows:
+            yield _checkpoint(row, unit.rows(_ITEMS, (row[0],)))
+        last = rows[-1][0]
+
+
+def removals(engine: Engine, unit: Unit) -> dict[int, Checkpoint]:
+    """The instances that were removed on purpose, by their numbers: as checkpoints say that are what they were, and
+    sealed. Those before a loss need no seal, as in `faults_of_chain`."""
+    found: dict[int, Checkpoint] = {}
+    unsealed: dict[int, Checkpoint] = {}
+    for row in unit.rows(_REMOVALS):
+        checkpoint = _checkpoint(row[:-1])
+        if checkpoint.counted(bytes(row[-1] or b"")) != checkpoint.digest:
+            continue
+        sealed = _is_sealed(engine.history_keys, checkpoint)
+        if sealed and checkpoint.kind == LOSS:
+            found.update(unsealed)
+        elif (removed := checkpoint.removes) is not None:
+            (found if sealed else unsealed)[removed] = checkpoint
+    return found
+
+
+def faults_of_chain(
+    engine: Engine, found: Iterable[Checkpoint], known: Mapping[int, bytes] | None = None
+) -> Iterator[str]:
+    """What does not fit in a chain of checkpoints, as sentences. The seals of those before a loss are not asked for,
+    nor are those of which `known` has the digest by their number."""
+    before, expected = b"", 1
+    unsealed: list[str] = []
+    for checkpoint in found:
+        if checkpoint.number != expected:
+            yield f"{checkpoint}: the one before it is missing"
+        elif checkpoint.counted(before) != checkpoint.digest:
+            yield f"{checkpoint} was changed"
+        elif known is not None and known.get(checkpoint.number) == checkpoint.digest:
+            pass
+        elif not _is_sealed(engine.history_keys, checkpoint):
+            unsealed.append(f"{checkpoint} was changed, or SECRET_KEY is another one")
+        elif checkpoint.kind == LOSS:
+            unsealed.clear()
+        before, expected = checkpoint.digest, checkpoint.number + 1
+    yield from unsealed
+
+
+def faults_of_instance(unit: Unit, number: int, found: Instance | None, entries: Sequence[history.Entry]) -> list[str]:
+    """Where an instance is not as the checkpoints knew it: set back, changed, or gone. What was removed lawfully is
+    not asked about."""
+    rows = unit.rows(
+        "SELECT c.number, c.at, i.seq, i.digest FROM checkpoint_item i JOIN checkpoint c ON c.number = i.number "
+        "WHERE i.instance_id = ? ORDER BY c.number DESC",
+        (number,),
+    )
+    for checkpoint, at, seq, digest in rows:
+        known = f"checkpoint {checkpoint} of {from_db(at):%Y-%m-%d %H:%M:%S} UTC"
+        fault = _not_as_known(known, seq, bytes(digest), found, entries)
+        if fault:
+            return [fault]  # those before it say the same, or less
+    return []
+
+
+def _not_as_known(
+    known: str, seq: int, digest: bytes, found: Instance | None, entries: Sequence[history.Entry]
+) -> str | None:
+    if found is None:
+        return f"it is gone: {known} knew its entry {seq}"
+    if len(entries) < seq:
+        return f"it was set back: {known} knew its entry {seq}, the last one is now {len(entries)}"
+    if history.digests(found, entries, to_db)[seq - 1] != digest:
+        return f"its history is another one than {known} knew"
+    return None
+
+
+# -- elsewhere --------------------------------------------------------------------------------------------------------
+
+_HEADER = {"format": "tetsuzuki checkpoints", "version": 1}
+
+
+def exported(engine: Engine) -> Iterator[str]:
+    """Every checkpoint as a line of JSON, behind a line that says what this is."""
+    yield json.dumps(_HEADER)
+    with engine.store.snapshot() as unit:
+        for found in checkpoints(unit):
+            yield json.dumps(
+                {
+                    "number": found.number,
+                    "kind": found.kind,
+                    "at": to_db(found.at),
+                    "said": found.said,
+                    "items": [[item.instance, item.seq, item.digest.hex()] for item in found.items],
+                    "digest": found.digest.hex(),
+                    "mac": found.mac.hex(),
+                },
+                ensure_ascii=False,
+            )
+
+
+class NotCheckpoints(ValueError):
+    """A file holds no checkpoints; its message says where and what was expected."""
+
+
+def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
+    """What `exported` wrote. Raises NotCheckpoints with the number of the line."""
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            read = json.loads(line)
+            if number == 1:
+                if read != _HEADER:
+                    raise ValueError("not the first line of an export")
+                continue
+            yield Checkpoint(
+                int(read["number"]),
+                str(read["kind"]),
+                from_db(str(read["at"])),
+                str(read["said"]),
+                bytes.fromhex(read["digest"]),
+                bytes.fromhex(read["mac"]),
+                tuple(Item(int(i), int(seq), bytes.fromhex(digest)) for i, seq, digest in read["items"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotCheckpoints(
+                f"line {number}: expected what `tetsuzuki workflow checkpoint --export` writes ({error})"
+            ) from error
+    if number == 0:
+        raise NotCheckpoints(
+            "line 1: expected what `tetsuzuki workflow checkpoint --export` writes (the file is empty)"
+        )
+
+
+def against(engine: Engine, kept: Sequence[Checkpoint], progress: Callable[[int], object] = int) -> Iterator[str]:
+    """What is no longer as checkpoints say that were kept elsewhere, as sentences. `progress` hears of each one.
+
+    Seals in the file are of the keys of its time. They are asked for where the database does not have the same
+    checkpoint: what it has is sealed anew with each key, and so good for the file's.
+    """
+    with engine.store.snapshot() as unit:
+        here = {row[0]: _checkpoint(row) for row in unit.rows(f"SELECT {_COLUMNS} FROM checkpoint")}
+        same = {number: one.digest for number, one in here.items()}
+        yield from (f"the file: {fault}" for fault in faults_of_chain(engine, kept, same))
+        yield from _rewound(kept, here)
+        gone = removals(engine, unit)
+        for checkpoint in kept:
+            progress(checkpoint.number)
+            for item in checkpoint.items:
+                if item.instance in gone:
+                    continue
+                rows = unit.rows(INSTANCE, (item.instance,))
+                found = instance_of(rows[0]) if rows else None
+                fault = _not_as_known(str(checkpoint), item.seq, item.digest, found, entries_of(unit, item.instance))
+                if fault:
+                    yield f"instance {item.instance}: {fault}"
+
+
+def _rewound(kept: Sequence[Checkpoint], here: dict[int, Checkpoint]) -> Iterator[str]:
+    other = next((one for one in kept if one.number not in here or here[one.number].digest != one.digest), None)
+    if other is None:
+        return
+    if other.number in here:
+        yield f"the database has another {here[other.number]} than the file: since then they went different ways"
+    else:
+        last = here[max(here)] if here else "no checkpoint at all"
+        yield f"the database was set back: the file ends with {kept[-1]}, the database with {last}"
+    for one in here.values():
+        if one.kind == RESTORE and one.number >= other.number - 1:
+            said = json.loads(one.said)
+            yield f"{one} says that {said['by']} restored the database from a backup: {said['reason']}"

@@ -1,0 +1,65 @@
+"""Histories as the tables hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from engine.runtime import history
+from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, to_db
+
+HISTORY = (
+    "SELECT seq, event, source, target, actor, at, due_at, data, mac, timers FROM history "
+    "WHERE instance_id = ? ORDER BY seq"
+)
+
+
+def entry_of(row: Row) -> history.Entry:
+    """An entry of the columns of `HISTORY`."""
+    seq, event, source, target, actor, at, due, data, mac, timers = row
+    due_at = from_db(due) if due is not None else None
+    return history.Entry(seq, event, source, target, actor, from_db(at), due_at, data, bytes(mac), timers)
+
+
+def legible(rows: Sequence[Row]) -> tuple[history.Entry, ...] | str:
+    """The entries of rows of `HISTORY`; where somebody wrote what is none into them, why they cannot be read."""
+    try:
+        return tuple(map(entry_of, rows))
+    except (ValueError, TypeError) as error:
+        return f"it cannot be read: {type(error).__name__}: {error}"
+
+
+def entries_of(unit: Unit, instance: int) -> tuple[history.Entry, ...]:
+    """Every entry of an instance, oldest first."""
+    return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance,)))
+
+
+_SEALED_TIMES = (
+    "SELECT timers FROM history WHERE instance_id = ? AND (timers IS NULL OR timers <> '') ORDER BY seq DESC LIMIT 1"
+)
+
+
+def sealed_times(unit: Unit, instance: int) -> dict[str, datetime] | None:
+    """The due times that history says stand, by event; None where it is from before they were sealed."""
+    rows = unit.rows(_SEALED_TIMES, (instance,))
+    if not rows or rows[0][0] is None:
+        return None
+    return {event: from_db(due) for event, due in json.loads(rows[0][0]).items()}
+
+
+def as_sealed(unit: Unit, instance: int, events: Collection[str]) -> dict[str, str]:
+    """The due times under which timers stand in history: so one that somebody moved is not sealed where it is now."""
+    sealed = sealed_times(unit, instance) or {}
+    return {event: to_db(due) for event, due in sealed.items() if event in events}
+
+
+def ends_with_a_seal_of(keys: Sequence[bytes], unit: Unit, instance: int) -> bool:
+    """Whether the last entry of an instance was sealed with one of the history keys."""
+    found = unit.rows(INSTANCE, (instance,))
+    entries = entries_of(unit, instance)
+    if not found or not entries:
+        return False
+    before = entries[-2].mac if len(entries) > 1 else b""
+    known = instance_of(found[0])
+    return history.is_genuine(keys, known, known.version, entries[-1], before, to_db)

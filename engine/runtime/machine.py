@@ -1,0 +1,187 @@
+"""Decides what an event leads to. Pure: the same question always has the same answer.
+
+Rules of this file:
+- no I/O, no clock, no randomness, no database, no web;
+- nothing is kept of an instance: a state comes in, a state goes out;
+- whether guards hold is not found out here: the runtime evaluates them and hands their verdicts in by name;
+- the semantics are those of `transitions.Machine`, which does the deciding: one compiled machine per definition.
+
+Because of these rules an answer may be remembered: `step` asks the machine once for each combination of state, event
+and verdicts. The memory knows verdicts by their names and whether each holds. It knows no refusal: the reasons are
+always those of the question, with the parameters of its texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import repeat
+from operator import is_
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from transitions import EventData, Machine
+
+from engine.definition import Permission, Refusal, Transition, Workflow
+from engine.rules import asks_for_input, rule_name
+from engine.runtime.resends import guards_of
+from engine.text import _
+
+Verdicts = Mapping[str, Refusal | None]
+
+NO_PERMISSION = Refusal("forbidden", _("この操作を行う権限がありません。"))
+PAUSED = Refusal("paused", _("このお手続きは、ただいま一時停止しています。再開するまでお待ちください。"))
+_NO_VERDICT = ""  # what is missing does not hold
+_NONE = repeat(None)
+
+
+class Step(NamedTuple):
+    """The outcome: the transition that was taken and where it leads, or None and the reasons why not.
+
+    No transition and no reason means that the event does not lead out of the state at all.
+    """
+
+    transition: Transition | None
+    target: str
+    refusals: tuple[Refusal, ...] = ()
+
+
+def permission_verdict(permission: Permission) -> str:
+    """The name under which the runtime reports whether the actor has the permission."""
+    return f"may {permission.name}"
+
+
+def conditions(transition: Transition) -> tuple[str, ...]:
+    """The verdicts that a transition needs, in the order in which they are asked."""
+    return (permission_verdict(transition.allow), *map(rule_name, guards_of(transition)))
+
+
+class _Model:
+    """What the machine moves for the length of one step."""
+
+    __slots__ = ("state", "taken")
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self.taken: Transition | None = None
+
+
+def _passed(name: str, event: EventData) -> bool:
+    return event.kwargs["verdicts"].get(name, NO_PERMISSION) is None
+
+
+def _take(transition: Transition, event: EventData) -> None:
+    model: Any = event.model
+    model.taken = transition
+
+
+Answer = Step | list[str]
+"""What is remembered: a step that depends on no refusal, or the names of the verdicts that speak against it."""
+
+
+class Candidate:
+    """A transition as it is asked: the name of its permission's verdict, and its guards with theirs.
+
+    Each guard says whether it needs the event's data. `step` is what the machine answered where this one is taken: it
+    is the same whatever came before.
+    """
+
+    __slots__ = ("guards", "holds", "permission", "step", "transition")
+
+    def __init__(self, transition: Transition) -> None:
+        self.transition = transition
+        self.holds = transition.allow.holds
+        self.step: Step | None = None
+        self.permission, *names = conditions(transition)
+        self.guards = tuple(
+            (name, guard, asks_for_input(guard)) for name, guard in zip(names, guards_of(transition), strict=True)
+        )
+
+
+class Compiled:
+    """A definition as a `transitions.Machine` without a model, and the answers that it gave.
+
+    `candidates` are the transitions by (source, event), in the order in which they are tried.
+    """
+
+    def __init__(self, workflow: Workflow) -> None:
+        self.machine = Machine(
+            model=None,
+            states=[{"name": state.name, "final": state.final} for state in workflow.states],
+            initial=workflow.start.state,
+            auto_transitions=False,
+            send_event=True,
+            ignore_invalid_triggers=True,
+        )
+        for transition in workflow.transitions:
+            for source in transition.sources:
+                self.machine.add_transition(
+                    transition.event,
+                    source,
+                    transition.target,
+                    conditions=[partial(_passed, name) for name in conditions(transition)],
+                    after=partial(_take, transition),
+                )
+        made = {id(transition): Candidate(transition) for transition in workflow.transitions}
+        self.candidates: Mapping[tuple[str, str], tuple[Candidate, ...]] = {
+            place: tuple(made[id(transition)] for transition in written) for place, written in workflow.outgoing.items()
+        }
+        self.answers: dict[tuple[Any, ...], Answer] = {}
+
+    def step(self, state: str, event: str, verdicts: Verdicts) -> Step:
+        """See `step`."""
+        question = (state, event, *verdicts, *map(is_, verdicts.values(), _NONE))
+        answer = self.answers.get(question)
+        if answer is None:
+            if len(self.answers) > 4096:  # anybody may ask for verdicts that no definition knows: no memory without end
+                self.answers.clear()
+            answer = self.answers[question] = self._ask(state, event, verdicts)
+        if isinstance(answer, Step):
+            return answer
+        if len(answer) == 1:
+            return Step(None, state, (_reason(verdicts, answer[0]),))
+        return Step(None, state, each_once(_reason(verdicts, name) for name in answer))
+
+    def _ask(self, state: str, event: str, verdicts: Verdicts) -> Answer:
+        model = _Model(state)
+        known = self.machine.events.get(event)
+        if known is not None and known.trigger(model, verdicts=verdicts):
+            return Step(model.taken, model.state)
+        return _against(self.candidates.get((state, event), ()), verdicts) or Step(None, state)
+
+
+_compiled: WeakKeyDictionary[Workflow, Compiled] = WeakKeyDictionary()
+
+
+def compiled(workflow: Workflow) -> Compiled:
+    """A definition as it is asked; compiled once."""
+    found = _compiled.get(workflow)
+    if found is None:
+        found = _compiled[workflow] = Compiled(workflow)
+    return found
+
+
+def step(workflow: Workflow, state: str, event: str, verdicts: Verdicts) -> Step:
+    """What `event` leads to from `state`, given the verdicts on permissions and guards.
+
+    A verdict is None where the condition holds and the `Refusal` where it does not; one that is missing does not hold.
+    """
+    return compiled(workflow).step(state, event, verdicts)
+
+
+def _reason(verdicts: Verdicts, name: str) -> Refusal:
+    return verdicts.get(name) or NO_PERMISSION
+
+
+def _against(candidates: tuple[Candidate, ...], verdicts: Verdicts) -> list[str]:
+    """Each verdict once: those of guards where the actor is permitted at all, else that they are not."""
+    permitted = [each for each in candidates if verdicts.get(each.permission, NO_PERMISSION) is None]
+    if not permitted:
+        return [_NO_VERDICT] if candidates else []
+    asked = dict.fromkeys(name for candidate in permitted for name, _guard, _needs in candidate.guards)
+    return [name for name in asked if verdicts.get(name, NO_PERMISSION) is not None]
+
+
+def each_once(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """Refusals without those that read the same. Equal is not the same: a balance of 1 is not one of 1.00."""
+    return tuple({repr(refusal): refusal for refusal in refusals}.values())

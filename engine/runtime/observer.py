@@ -1,0 +1,109 @@
+"""Whoever watches an engine and its dispatcher at work: metrics and traces, which have no place in either.
+
+Without an observer each of these costs one comparison with None. With one, `watching` and `delivering` stand around
+the work, and `committed` hears of each commit once it is durable. An observer must be quick and must never raise: what
+it watches is already done.
+
+The trace of a delivery began where its effect was put into the outbox, perhaps days before and in another process. So
+the W3C `traceparent` of that moment is kept beside the effect, in the same commit, while somebody traces; and nothing
+is written or read where nobody does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from engine.definition import Effect, Instance
+from engine.delivery import Outcome as Delivered
+from engine.outcomes import Claim, Committed
+from engine.store.base import Unit
+
+if TYPE_CHECKING:
+    from engine.runtime.engine import Engine
+
+DUE = "due"  # what stands for the event where timers fire: which ones is not known before they do
+
+
+@dataclass(slots=True)
+class Tried:
+    """One try to deliver. `effect` is known once the try is prepared; `outcome` stays None where it lost its point, or
+    is `paused`."""
+
+    claim: Claim
+    effect: Effect | None = None
+    outcome: Delivered | None = None
+    paused: bool = False
+
+
+class Observer(Protocol):
+    """What an engine and a dispatcher tell. Called from many threads at once."""
+
+    def watching(self, event: str, committed: Committed, workflow: str = "") -> AbstractContextManager[object]:
+        """Around one transaction: left when it is durable, or with what it raised.
+
+        `committed.about` and `committed.steps` say more by then; `event` is what somebody asked for, known or not.
+        """
+
+    def committed(self, committed: Committed) -> None:
+        """A commit of at least one step is durable."""
+
+    def effects_put(self, unit: Unit, found: Instance) -> None:
+        """The step `found.seq` has put effects into the outbox, in this open transaction."""
+
+    def delivering(self, tried: Tried) -> AbstractContextManager[object]:
+        """Around one try to deliver, from preparing it to writing down what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Two observers as one; the first one stands around the second."""
+
+    first: Observer
+    second: Observer
+
+    @contextmanager
+    def watching(self, event: str, committed: Committed, workflow: str = "") -> Iterator[None]:
+        """See `Observer.watching`."""
+        with self.first.watching(event, committed, workflow), self.second.watching(event, committed, workflow):
+            yield
+
+    def committed(self, committed: Committed) -> None:
+        """See `Observer.committed`."""
+        self.first.committed(committed)
+        self.second.committed(committed)
+
+    def effects_put(self, unit: Unit, found: Instance) -> None:
+        """See `Observer.effects_put`."""
+        self.first.effects_put(unit, found)
+        self.second.effects_put(unit, found)
+
+    @contextmanager
+    def delivering(self, tried: Tried) -> Iterator[None]:
+        """See `Observer.delivering`."""
+        with self.first.delivering(tried), self.second.delivering(tried):
+            yield
+
+
+def keep_trace(unit: Unit, found: Instance, traceparent: str) -> None:
+    """Keep beside the effects of a step in which trace it was made."""
+    unit.write("INSERT INTO trace (instance_id, seq, traceparent) VALUES (?, ?, ?)", (found.id, found.seq, traceparent))
+
+
+def trace_of(engine: Engine, claim: Claim) -> str:
+    """The `traceparent` in which an effect was put into the outbox; empty where nobody traced then."""
+    with engine.store.reading() as unit:
+        rows = unit.rows("SELECT traceparent FROM trace WHERE instance_id = ? AND seq = ?", (claim.instance, claim.seq))
+    return str(rows[0][0]) if rows else ""
+
+
+def forget_traces(engine: Engine) -> None:
+    """Remove what no open effect needs any more."""
+    with engine.store.begin() as unit:
+        unit.write(
+            "DELETE FROM trace WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = trace.instance_id "
+            "AND o.seq = trace.seq AND o.state IN ('waiting', 'leased', 'incident'))"
+        )
+        engine.store.commit(unit)

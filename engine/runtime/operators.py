@@ -1,0 +1,40 @@
+"""Who may act on what runs, beside the ways of its definition: pause it, resume it, move it to another version.
+
+It is a permission like any other, asked inside the transaction of the act. A workflow may name its own
+(`Workflow.operators`); where it names none, or the act is about no workflow, `Engine(operators=)` counts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.definition import Actor, Attempt, Instance, Permission
+from engine.errors import Forbidden
+from engine.runtime import answers
+from engine.store.base import Unit
+
+if TYPE_CHECKING:
+    from engine.runtime.engine import Engine
+
+
+def operators_of(engine: Engine, workflow: str, version: int) -> Permission:
+    """Who may act on instances of this version; a version that is not loaded is judged by the newest that is."""
+    definition = engine.workflows.get((workflow, version)) or engine.newest.get(workflow)
+    return (definition.operators if definition is not None else None) or engine.operators
+
+
+def require_operator(engine: Engine, unit: Unit, found: Instance, actor: Actor, event: str, now: datetime) -> None:
+    """Raises RuleError, and Forbidden where `actor` may not do `event` (such as "migrate") to this instance.
+
+    For what is about no single instance, `found` is one with the number 0 (`nowhere`).
+    """
+    attempt = Attempt(found, event, actor, None, now, now, unit, site=engine.site)
+    allow = operators_of(engine, found.workflow, found.version)
+    if not answers.permission(allow, None, attempt, allow.holds(attempt)):
+        raise Forbidden
+
+
+def nowhere(workflow: str = "", version: int = 0) -> Instance:
+    """What an operator's permission is asked about where the act concerns a version, or no workflow at all."""
+    return Instance(0, workflow, version, "", "", 0, 0, b"")

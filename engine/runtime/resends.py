@@ -1,0 +1,176 @@
+"""Sending a mail once more: how often, how soon, with which link, and to which address (`definition.Resend`).
+
+How often a mail was sent is counted from the history of its instance, in the transaction of who fires and in the
+snapshot of who looks: there is no counter that could say something else. A transition without a `Resend` costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any, cast
+
+import peewee as pw
+
+from engine.definition import Address, Attempt, Guard, Refusal, Resend, Transition, Workflow
+from engine.errors import EventNotPossible
+from engine.store.base import Due, Unit, from_db
+from engine.text import Moment, _
+
+if TYPE_CHECKING:
+    from engine.runtime.engine import Engine
+
+CORRECTED = "corrected address"  # the key under which history names the recipient whose address was corrected
+
+_MINUTE = timedelta(minutes=1)
+
+# Each entry of the event that made an effect: a transition of the same event that sends nothing is no resend.
+_TIMES = (
+    "SELECT COUNT(*) FROM history h WHERE h.instance_id = ? AND h.event = ? AND EXISTS "
+    "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq)"
+)
+# The last entry that made one of these effects, unless it is known that nobody got it.
+_WRITTEN = (
+    "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND EXISTS "
+    "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq AND o.name IN ({}) "
+    "AND (o.delivered = 1 OR o.state IN ('waiting', 'leased', 'done') OR (o.state = 'cancelled' AND o.attempts > 0)))"
+)
+_ACCEPTED = "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND h.event IN ({})"
+# What was given up stays told from what was stopped on its way, which may have arrived (`_WRITTEN`).
+_END = (
+    "UPDATE outbox SET state = CASE WHEN state = 'incident' THEN 'skipped' ELSE 'cancelled' END "
+    "WHERE instance_id = ? AND state IN ('waiting', 'leased', 'incident') AND "
+)
+_SUPERSEDE = _END + "name IN ({})"
+_END_MAILS_TO = _END + "kind = 'mail' AND recipient = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """What sending once more does with the link and the deadlines. `corrected` is a recipient with another address."""
+
+    rotates: bool
+    runs_on: bool
+    corrected: str = ""
+
+    def due(self, event: str, timers: list[Due]) -> datetime | None:
+        """When a timer of this event was to fire already, where deadlines run on."""
+        return next((timer.due_at for timer in timers if timer.event == event), None) if self.runs_on else None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The guard that a limited `Resend` is, behind those that its transition names."""
+
+    transition: Transition
+    resend: Resend
+
+    @property
+    def __name__(self) -> str:
+        """The name of its verdict: another one for each other answer that it may give."""
+        names = ", ".join(effect.name for effect in self.transition.effects)
+        return f"resend {self.transition.event} ({names}), {self.resend.most}, {self.resend.not_sooner}"
+
+    def __call__(self, attempt: Attempt) -> Refusal | None:
+        """Why the mail may not be sent once more now; None where it may."""
+        unit, number = cast(Unit, attempt.records), attempt.instance.id
+        resend = self.resend
+        if resend.most is not None:
+            times = unit.rows(_TIMES, (number, self.transition.event))[0][0]
+            if times >= resend.most:
+                return _too_often(resend.most)
+        if resend.not_sooner is not None:
+            last = _last(unit, number, self.transition)
+            if last is not None and attempt.at < last + resend.not_sooner:
+                return _too_soon(last + resend.not_sooner, _zone(attempt))
+        return None
+
+
+def guards_of(transition: Transition) -> tuple[Guard, ...]:
+    """The guards of a transition, with the limit that its `resend` sets."""
+    resend = transition.resend
+    if resend is None or not resend.is_limited:
+        return transition.guards
+    return (*transition.guards, Limit(transition, resend))
+
+
+def may_correct(workflow: Workflow, state: str, event: str) -> bool:
+    """Whether an event out of a state may correct an address, for pages that then ask for one."""
+    return any(way.resend is not None and way.resend.corrects for way in workflow.outgoing.get((state, event), ()))
+
+
+def _too_often(most: int) -> Refusal:
+    if most == 1:
+        return Refusal("resend_too_often", _("メールの再送信は1回までです。これ以上は再送信できません。"))
+    return Refusal(
+        "resend_too_often",
+        _("メールの再送信は%(most)s回までです。これ以上は再送信できません。", most=most),
+    )
+
+
+def _too_soon(until: datetime, zone: tzinfo) -> Refusal:
+    # To the minute that has not begun before it is time.
+    shown = until + (-(until - datetime.min.replace(tzinfo=UTC))) % _MINUTE
+    when = Moment(shown, zone)
+    return Refusal("resend_too_soon", _("メールは%(when)s以降に再送信できます。", when=when), until=until)
+
+
+def _zone(attempt: Attempt) -> tzinfo:
+    """The time zone of the site's calendar; UTC where the site has none."""
+    zone = getattr(getattr(attempt.site, "calendar", None), "zone", None)
+    return zone if isinstance(zone, tzinfo) else UTC
+
+
+def _last(unit: Unit, number: int, transition: Transition) -> datetime | None:
+    """When the mail was sent last: accepted, where an event says so, else written."""
+    names = tuple(dict.fromkeys(effect.name for effect in transition.effects))
+    accepted = tuple(dict.fromkeys(effect.done for effect in transition.effects if effect.done))
+    asked = [(_WRITTEN.format(", ".join("?" * len(names))), (number, *names))] if names else []
+    if accepted:
+        asked.append((_ACCEPTED.format(", ".join("?" * len(accepted))), (number, *accepted)))
+    found = [rows[0][0] for rows in unit.rows_of(asked)]
+    return max((from_db(at) for at in found if at is not None), default=None)
+
+
+def begin(engine: Engine, unit: Unit, workflow: Workflow, transition: Transition, attempt: Attempt) -> None:
+    """Before the writes: correct the address, and end the mails that the new one takes the place of.
+
+    What is left to be done with the link and the deadlines is in `attempt.resent`.
+    """
+    resend = transition.resend
+    assert resend is not None  # whoever calls this has asked
+    number = attempt.instance.id
+    corrected = _correct(engine, unit, workflow, resend, attempt)
+    names = tuple(dict.fromkeys(effect.name for effect in transition.effects))
+    if names:
+        # A mail that still waits, or was given up, would be the same mail twice or stand before the new one.
+        unit.write(_SUPERSEDE.format(", ".join("?" * len(names))), (number, *names))
+    if corrected:
+        unit.write(_END_MAILS_TO, (number, corrected))
+    rotates = resend.link == "rotate" or bool(corrected)
+    attempt.resent = Resent(rotates, resend.link == "reuse" and not rotates, corrected)
+
+
+def _correct(engine: Engine, unit: Unit, workflow: Workflow, resend: Resend, attempt: Attempt) -> str:
+    """Write the address that the event's data gives; the recipient, or nothing where it is the present one."""
+    address = _given(attempt.data) if resend.corrects else ""
+    if not address:
+        return ""
+    recipient = workflow.recipients.get(resend.corrects)
+    amend = recipient.amend if recipient is not None else None
+    if recipient is None or amend is None:
+        raise EventNotPossible("The address of this recipient cannot be corrected here.")
+    present = recipient.address(attempt.instance, unit)
+    if isinstance(present, Address) and present.email == address:
+        return ""
+    try:
+        amend(attempt.instance, unit, address)
+    except pw.IntegrityError as error:
+        raise engine.db.violation_of(error) from error
+    return resend.corrects
+
+
+def _given(data: Any) -> str:
+    value = data.get("email") if isinstance(data, Mapping) else getattr(data, "email", None)
+    return value if isinstance(value, str) else ""

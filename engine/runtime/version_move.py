@@ -1,0 +1,478 @@
+"""One instance moves to another version of its workflow: what becomes of its state, its timers and its effects (I7).
+
+`move_of` decides, from what it is given and without writing anything; `migrate` asks it under the instance's lock and
+carries out what it said, in one commit; a dry run (`rollout`) asks the same and leaves it at that.
+
+- The state is the mapping's, else the one of the same name. What has ended stays ended.
+- Timers are kept, recomputed, begun anew or cancelled, and the entry in history seals which times they have.
+- Effects that wait, are in flight or are incidents take the name that the mapping gives them. One that the new version
+  lacks, or whose `done` event nobody waits for there, is cancelled, and history says why. What comes back from a
+  delivery that was in flight is completed by its new name (`Engine.complete`).
+
+Due timers are applied first, as before any event (I3). Where that is not possible, because a rule of the old version is
+broken or the old version is not loaded, the instance moves all the same: a migration is what mends it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from engine.definition import Actor, Attempt, Effect, Instance, State, Timer, Workflow
+from engine.errors import (
+    Busy,
+    CannotMove,
+    DatabaseAway,
+    InvalidMapping,
+    NeedsChoice,
+    OutcomeUnknown,
+    TimerBroken,
+    UnknownInstance,
+    UnknownWorkflow,
+)
+from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Loaded, Migration, TimerRule, ensure
+from engine.outcomes import Committed, Outcome
+from engine.rules import rule_name
+from engine.runtime import answers, history
+from engine.runtime.due_timers import MOST_PIECES
+from engine.runtime.exits import carriers, exits
+from engine.runtime.operators import require_operator
+from engine.runtime.timetable import put_off_by
+from engine.store.base import NEVER, Due, Row, Unit, from_db, storable, to_db, version_target
+
+if TYPE_CHECKING:
+    from engine.runtime.engine import Engine
+
+log = logging.getLogger("tetsuzuki.engine")
+
+UNABLE = (Busy, DatabaseAway, OutcomeUnknown, UnknownInstance)
+"""What keeps a migration from being tried at all."""
+
+Mapped = Callable[[Instance], Migration]
+"""What counts for an instance as it is found, under its lock."""
+
+_EFFECT = "seq, position, name, kind, recipient, language, state, delivered, error"
+OPEN_EFFECTS = (
+    f"SELECT {_EFFECT} FROM outbox WHERE instance_id = ? AND state IN ('waiting', 'leased', 'incident') "
+    "ORDER BY seq, position"
+)
+# Since when it stands in its state. A reminder, a note and a migration begin nothing anew; what a late timer did counts
+# from when it was due.
+ENTERED = (
+    "SELECT COALESCE(h.due_at, h.at) FROM history h WHERE h.instance_id = {} AND h.source <> h.target "
+    f"AND h.event <> '{history.MIGRATE_EVENT}' ORDER BY h.seq DESC LIMIT 1"
+)
+_ENTERED = ENTERED.format("?")
+# Since when it is paused, and when its timers were set last.
+_HALTED = (
+    "SELECT MIN(p.since), (SELECT h.at FROM history h WHERE h.instance_id = ? AND (h.timers IS NULL OR h.timers <> '') "
+    "ORDER BY h.seq DESC LIMIT 1) FROM pause p WHERE p.ended_at IS NULL AND p.target IN (?, ?)"
+)
+_LACKING = ("unknown_effect: ", "no_definition: ")
+"""How the error of an incident begins that a migration takes the cause away of."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEffect:
+    """An effect that is not done: a row of the outbox."""
+
+    seq: int
+    position: int
+    name: str
+    kind: str
+    recipient: str
+    language: str
+    state: str
+    delivered: bool
+    error: str
+
+    @property
+    def lacks_its_definition(self) -> bool:
+        """Whether it is an incident for no other reason than that no definition had it."""
+        return self.state == "incident" and not self.delivered and self.error.startswith(_LACKING)
+
+
+def open_effect(row: Row) -> OpenEffect:
+    """An effect of the columns of `OPEN_EFFECTS`."""
+    seq, position, name, kind, recipient, language, state, delivered, error = row
+    return OpenEffect(seq, position, name, kind, recipient, language, state, bool(delivered), error)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of an effect: it goes on as `effect`, or it is cancelled for the reason `why`."""
+
+    row: OpenEffect
+    effect: Effect | None
+    why: str = ""
+    language: str = ""
+
+    def __str__(self) -> str:
+        if self.effect is None:
+            return f"{self.row.name}: {'done' if self.row.delivered else 'cancelled'}: {self.why}"
+        return f"{self.row.name} → {self.effect.name}"
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything changes that history is to say."""
+        return self.effect is None or self.effect.name != self.row.name
+
+
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """A timer of the state where an instance lands: `due` is None where the mapping cancels it. `rule` says how it came
+    to its time, which is `ANEW` for one that did not run before."""
+
+    event: str
+    rule: TimerRule
+    due: datetime | None
+
+
+_BECOMES = {KEEP: "kept", RECOMPUTE: "recomputed", ANEW: "begins now", CANCEL: "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a migration does to an instance. `ended` are timers that ran and that the new state does not have."""
+
+    target: Workflow
+    landing: str
+    timers: tuple[Clockwork, ...]
+    ended: tuple[str, ...]
+    effects: tuple[Fate, ...]
+
+    def said_of_timers(self) -> Iterator[str]:
+        """What becomes of each timer, in words that are the same for all of which the same becomes."""
+        for timer in self.timers:
+            yield f"{timer.event} in {self.landing}: {_BECOMES[timer.rule]}"
+        for event in self.ended:
+            yield f"{event}: ends, {self.landing} has no such timer"
+
+
+def as_asked(workflows: Loaded, version: int, state: str | None, mapping: Migration | None) -> Mapped:
+    """What counts for an instance that is to go to a version: `mapping`, and `state`, where one is given.
+
+    Without a mapping it keeps its state's name, timers begin anew and effects keep their names. Raises InvalidMapping,
+    UnknownWorkflow.
+    """
+
+    def mapped(found: Instance) -> Migration:
+        if mapping is not None:
+            ensure(mapping, workflows, (found.state,))
+        states = {} if state is None else {found.state: state}
+        if mapping is None:
+            return Migration(found.workflow, (found.version,), version, states, otherwise=ANEW)
+        if mapping.to_version != version:
+            raise InvalidMapping(f"{mapping.where}: the mapping leads to version {mapping.to_version}, not {version}.")
+        return mapping.with_states(states) if states else mapping
+
+    return mapped
+
+
+def move_of(
+    engine: Engine,
+    unit: Unit,
+    mapping: Migration,
+    found: Instance,
+    timers: Sequence[Due],
+    effects: Sequence[OpenEffect],
+    actor: Actor,
+    now: datetime,
+) -> Move:
+    """What `mapping` makes of an instance as it is. Writes nothing.
+
+    Raises NeedsChoice where somebody must say in which state it lands, CannotMove with the reason, Forbidden where
+    `actor` is no operator of both versions, UnknownWorkflow.
+    """
+    target = engine.workflows.get((found.workflow, mapping.to_version))
+    if target is None:
+        raise UnknownWorkflow(f"No definition of workflow {found.workflow!r} version {mapping.to_version} is loaded.")
+    if found.workflow != mapping.workflow or found.version not in mapping.from_versions:
+        raise CannotMove(f"It runs on {found.workflow!r} version {found.version}: the mapping is {mapping}.")
+    for version in (found.version, target.version):
+        require_operator(engine, unit, replace(found, version=version), actor, history.MIGRATE_EVENT, now)
+    landing = _landing(engine, unit, mapping, target, found)
+    there = replace(found, version=target.version, state=landing.name)
+    data = {"from": found.version, "to": target.version}
+    attempt = Attempt(there, history.MIGRATE_EVENT, actor, data, now, now, unit, site=engine.site)
+    fates = tuple(_fate(mapping, target, landing, one, attempt) for one in effects)
+    clockwork = tuple(_timed(engine, unit, mapping, found, landing, timer, timers, attempt) for timer in landing.timers)
+    has = {timer.event for timer in landing.timers}
+    ended = tuple(timer.event for timer in timers if timer.event not in has)
+    for event in ended:
+        if not landing.final and mapping.named_timer(event, landing.name) in (KEEP, RECOMPUTE, ANEW):
+            raise CannotMove(
+                f"The mapping says what becomes of the timer {event!r}, and state {landing.name!r} of version "
+                f"{target.version} has no such timer."
+            )
+    move = Move(target, landing.name, clockwork, ended, fates)
+    if not landing.final and not _goes_on(engine, unit, move, found):
+        raise CannotMove(
+            f"Nothing would ever move it in state {landing.name!r} of version {target.version}: no timer runs there, "
+            "no effect is under way, and nobody can act who leads it on."
+        )
+    return move
+
+
+def _landing(engine: Engine, unit: Unit, mapping: Migration, target: Workflow, found: Instance) -> State:
+    chosen = mapping.states.get(found.state, found.state)
+    if isinstance(chosen, Choice):
+        chosen = _chosen(chosen, unit, found)
+    state = target.by_name.get(chosen)
+    if state is None:
+        message = f"Workflow {found.workflow!r} version {target.version} has no state {chosen!r}."
+        raise CannotMove(message) if found.state in mapping.states else NeedsChoice(message)
+    if is_final(engine, found.workflow, found.version, found.state):
+        if not state.final:
+            raise CannotMove(f"It has ended, in {found.state!r}, and {chosen!r} is not final: what has ended stays so.")
+    elif state.final and found.state not in mapping.states:
+        raise NeedsChoice(
+            f"State {chosen!r} is final in version {target.version}, and it has not ended: say that it is to end there."
+        )
+    return state
+
+
+def _chosen(choice: Choice, unit: Unit, found: Instance) -> str:
+    answer: Any = None
+    if choice.by is not None:
+        try:
+            answer = choice.by(found, unit)
+        except Exception as error:
+            raise CannotMove(
+                f"The rule {rule_name(choice.by)} of the choice for state {found.state!r} failed: {_said(error)}"
+            ) from error
+    if answer is None:
+        among = ", ".join(map(repr, choice.among))
+        raise NeedsChoice(f"State {found.state!r} becomes one of {among}: say which.")
+    if answer not in choice.among:
+        raise CannotMove(f"The rule {rule_name(choice.by)} chose {answer!r} for state {found.state!r}.")
+    return str(answer)
+
+
+def _said(error: Exception) -> str:
+    return storable(f"{type(error).__name__}: {error}")
+
+
+def is_final(engine: Engine, workflow: str, version: int, state: str) -> bool:
+    """Whether who stands in a state has ended. Of a version that is not loaded any other one may tell."""
+    own = engine.workflows.get((workflow, version))
+    known = [own] if own is not None else [one for one in engine.workflows.values() if one.name == workflow]
+    return any(state in one.by_name and one.by_name[state].final for one in known)
+
+
+def _timed(
+    engine: Engine,
+    unit: Unit,
+    mapping: Migration,
+    found: Instance,
+    landing: State,
+    timer: Timer,
+    running: Sequence[Due],
+    attempt: Attempt,
+) -> Clockwork:
+    rule = mapping.timer(timer.event, landing.name)
+    if rule is CANCEL:
+        return Clockwork(timer.event, rule, None)
+    if rule is KEEP:
+        for one in running:
+            if one.event == timer.event:
+                return Clockwork(timer.event, rule, _kept(engine, unit, found, one, attempt.now))
+        rule = ANEW
+    at = attempt.now if rule is ANEW else _entered(unit, attempt.instance)
+    try:
+        due = answers.due(timer, replace(attempt, at=at))
+    except Exception as error:
+        raise CannotMove(f"The rule of the timer {timer.event!r} at {timer.where} failed: {_said(error)}") from error
+    return Clockwork(timer.event, rule, due)
+
+
+def _kept(engine: Engine, unit: Unit, found: Instance, timer: Due, now: datetime) -> datetime:
+    """When a timer that keeps its time is due. For one that stands while it is paused the pause does not count up to
+    now; what is left of the pause is counted by whoever resumes, if it is still paused then."""
+    source = engine.workflows.get((found.workflow, found.version))
+    before = source.timers.get(found.state, {}).get(timer.event) if source is not None else None
+    if not found.paused or before is None or before.while_paused != "stands":
+        return timer.due_at
+    targets = (f"instance {found.id}", version_target(found.workflow, found.version))
+    since, set_at = unit.rows(_HALTED, (found.id, *targets))[0]
+    return put_off_by(timer.due_at, max(from_db(time) for time in (since, set_at) if time is not None), now)
+
+
+def _entered(unit: Unit, found: Instance) -> datetime:
+    rows = unit.rows(_ENTERED, (found.id,))
+    if not rows:
+        raise CannotMove("Its history does not say since when it stands in its state: no timer can be recomputed.")
+    return from_db(rows[0][0])
+
+
+def _fate(mapping: Migration, target: Workflow, landing: State, row: OpenEffect, attempt: Attempt) -> Fate:
+    new = mapping.effects.get(row.name, row.name)
+    if isinstance(new, Cancel):
+        return Fate(row, None, new.reason)
+    effect = target.effects.get(new)
+    if effect is None:
+        return Fate(row, None, f"version {target.version} has no effect {new!r}")
+    if effect.done is not None and effect.done not in target.events[landing.name]:
+        return Fate(row, None, f"nobody waits for {effect.done!r} in state {landing.name!r}")
+    language = row.language
+    recipient = target.recipients.get(effect.to)
+    if recipient is not None and not language:  # the one before went to nobody
+        try:
+            language = answers.language(effect, recipient, attempt)
+        except Exception as error:
+            raise CannotMove(f"The language of {effect.to!r} cannot be told: {_said(error)}") from error
+    return Fate(row, effect, language=language)
+
+
+def _goes_on(engine: Engine, unit: Unit, move: Move, found: Instance) -> bool:
+    """Whether anything is left that may move it on (I6), by the same ways out that the sweep counts."""
+    ways = exits(move.target, move.landing)
+    if ways.persons or any(timer.due is not None and timer.event in ways.timers for timer in move.timers):
+        return True
+    coming = [fate.effect for fate in move.effects if fate.effect is not None]
+    if ways.ends and any(effect.done is not None or effect.link in ways.roles for effect in coming):
+        return True
+    versions = [one for one in engine.workflows.values() if one.name == found.workflow]
+    mails = {name for one in versions for role in ways.roles for name in carriers(one, role)}
+    return bool(mails) and bool(
+        unit.rows(
+            "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND (state = 'done' OR delivered = 1) "
+            f"AND name IN ({', '.join('?' * len(mails))}) LIMIT 1",
+            (found.id, found.generation, *sorted(mails)),
+        )
+    )
+
+
+# -- doing -------------------------------------------------------------------------------------------------------------
+
+
+def migrate(engine: Engine, number: int, mapped: Mapped, actor: Actor, reason: str) -> tuple[Outcome, Move]:
+    """Move an instance in one commit. What `mapped` raises leaves it as it was."""
+    moves: list[Move] = []
+
+    def act(unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> Outcome:
+        reached.append(True)
+        mapping = mapped(found)
+        effects = [open_effect(row) for row in unit.rows(OPEN_EFFECTS, (found.id,))]
+        move = move_of(engine, unit, mapping, found, timers, effects, actor, now)
+        moves.append(move)
+        return _carry_out(engine, unit, found, move, actor, reason, timers, now, committed)
+
+    reached: list[bool] = []
+    try:
+        outcome = engine._transact(
+            number, act, Committed(), settle=lambda found: is_loaded(engine, found), insists=True
+        )
+    except UNABLE:
+        raise
+    except Exception:
+        if reached:
+            raise
+        # What is due cannot be applied, because a rule of the old version is broken: its timers end here.
+        outcome = engine._transact(number, act, Committed(), settle=lambda found: False)
+    return outcome, moves[-1]
+
+
+def is_loaded(engine: Engine, found: Instance) -> bool:
+    """Whether its definition is here: timers of one that is not cannot fire, and end with the migration."""
+    return (found.workflow, found.version) in engine.workflows
+
+
+def rehearsed(engine: Engine, number: int, mapped: Mapped, actor: Actor) -> Move:
+    """What `migrate` would do, by the same steps; nothing of it is kept. For an instance with a timer that is due."""
+    most = MOST_PIECES * engine.piece
+    for settles in (True, True, False):
+        with engine.store.begin() as unit:  # never committed
+            found, timers, now = engine._open(unit, number)
+            if settles and most and is_loaded(engine, found):
+                try:
+                    engine.settle(unit, found, timers, now, Committed(), most)
+                except UNABLE:
+                    raise
+                except TimerBroken as broken:  # what can fire before it is kept by who migrates
+                    most = broken.kept
+                    continue
+                except Exception as error:
+                    log.info("instance %s: what is due cannot be applied: %s", number, type(error).__name__)
+                    continue
+            mapping = mapped(found)
+            effects = [open_effect(row) for row in unit.rows(OPEN_EFFECTS, (found.id,))]
+            return move_of(engine, unit, mapping, found, timers, effects, actor, now)
+    raise AssertionError("the last turn returns")
+
+
+def _carry_out(
+    engine: Engine,
+    unit: Unit,
+    found: Instance,
+    move: Move,
+    actor: Actor,
+    reason: str,
+    timers: list[Due],
+    now: datetime,
+    committed: Committed,
+) -> Outcome:
+    source, target = found.state, move.target
+    data: dict[str, Any] = {"from": found.version, "to": target.version, "reason": storable(reason, len(reason))}
+    told = {f"{fate.row.seq}.{fate.row.position}": str(fate) for fate in move.effects if fate.tells}
+    if told:
+        data["effects"] = told
+    for fate in move.effects:
+        _carry_on(unit, found.id, fate, now, committed)
+    wanted = {timer.event: timer.due for timer in move.timers if timer.due is not None}
+    times = {event: to_db(due) for event, due in wanted.items()}
+    unit.write("UPDATE instance SET version = ? WHERE id = ?", (target.version, found.id))
+    found.version = target.version
+    engine._enter(
+        unit,
+        found,
+        history.MIGRATE_EVENT,
+        source,
+        move.landing,
+        str(actor),
+        now,
+        None,
+        history.canonical(data),
+        history.timers_text(times) if times else "{}",
+    )
+    engine._set_timers(unit, found.id, wanted, times, timers, committed)
+    outcome = Outcome(found.id, found.seq, history.MIGRATE_EVENT, source, move.landing, now)
+    if engine.observer is not None:
+        committed.steps = [*(committed.steps or ()), (found.workflow, outcome)]
+    return outcome
+
+
+def _carry_on(unit: Unit, number: int, fate: Fate, now: datetime, committed: Committed) -> None:
+    """Give an effect its new name, or end it; what was delivered already is done."""
+    row, effect = fate.row, fate.effect
+    place = (number, row.seq, row.position)
+    if effect is None:
+        unit.write(
+            "UPDATE outbox SET state = CASE WHEN delivered = 1 THEN 'done' ELSE 'cancelled' END, error = ? "
+            "WHERE instance_id = ? AND seq = ? AND position = ? AND state IN ('waiting', 'leased', 'incident')",
+            (storable(fate.why), *place),
+        )
+        return
+    now_ = (effect.name, effect.kind, effect.to, fate.language)
+    if now_ != (row.name, row.kind, row.recipient, row.language):
+        unit.write(
+            "UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? "
+            "WHERE instance_id = ? AND seq = ? AND position = ?",
+            (*now_, effect.retry.patience, *place),
+        )
+    if row.state == "waiting":  # what was paused may not be so in the new version; else it is put off again
+        unit.write(
+            "UPDATE outbox SET attempts = 0, due_at = ? "
+            f"WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'waiting' AND due_at = '{NEVER}'",
+            (to_db(now), *place),
+        )
+    if row.lacks_its_definition:
+        unit.write(
+            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, patience = ? "
+            "WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'incident'",
+            (to_db(now), effect.retry.patience, *place),
+        )
+    committed.effects += 1  # one that waited for another definition, or behind one that is cancelled now

@@ -1,0 +1,402 @@
+"""The engine's tables and the one transaction around them, on SQLite and on PostgreSQL with one behaviour (I9).
+
+A `Unit` is one open transaction. It is opened by what it is about (an instance that must be locked, or a new one), it
+reads at once and it may hold writes back, to send them together with the COMMIT:
+
+- on SQLite every statement runs where it is written; a fair lock stands before `BEGIN IMMEDIATE`, because SQLite's own
+  waiting lets one thread starve;
+- on PostgreSQL each round trip costs more than the statement in it. Opening is one round trip (BEGIN, lock, timers,
+  clock) and writing is one (all statements and the COMMIT), however many statements there are. Any read in between
+  sends the held-back writes first, so a read always sees the writes before it.
+
+Statements on the way of every transition are constant texts, which both drivers prepare once; peewee's query builder
+would cost more than the database does. Everything else may use peewee: records inside a unit's transaction are in it.
+
+Times are aware and in UTC in Python, and naive UTC in the tables, always with six decimals, so that they sort as text.
+The clock is read after the lock is held: by the database on PostgreSQL, so that several machines agree.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+from urllib.parse import urlsplit
+
+import peewee as pw
+
+from engine.definition import Conflict, Instance
+from engine.errors import ConfigurationError
+from engine.store.current_database import Bound, CurrentDatabase, left, open_here
+from engine.store.statements import bind, plans
+
+Clock = Callable[[], datetime]
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+database = CurrentDatabase()
+
+NEVER = "9999-12-31 00:00:00.000000"  # when what is paused is to be looked at: its resuming brings that forward
+LONGEST_WAIT = 30.0  # seconds that anybody waits for a lock of the database before it is Busy
+
+
+def to_db(moment: datetime) -> str:
+    """An aware time as both databases take it: naive UTC with six decimals."""
+    global _written
+    known, text = _written  # a transition writes the time of its transaction several times
+    if known is moment:
+        return text
+    text = _to_db(moment)
+    _written = moment, text
+    return text
+
+
+_written: tuple[datetime | None, str] = (None, "")
+
+
+def _to_db(moment: datetime) -> str:
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(" ", "microseconds")[:26]
+
+
+def from_db(value: Any) -> datetime:
+    """A time as either database gives it, aware in UTC."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value + "+00:00")
+    return cast(datetime, value).replace(tzinfo=UTC)
+
+
+class UtcField(pw.DateTimeField):
+    """An aware datetime in UTC; the column holds it naive."""
+
+    def db_value(self, value: datetime | None) -> str | None:
+        """Aware in, text out. A naive time is an error of the caller."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{self.name}: expected an aware time, got the naive {value!r}")
+        return to_db(value)
+
+    def python_value(self, value: Any) -> datetime | None:
+        """Naive in, aware out."""
+        return None if value is None else from_db(value)
+
+
+class Record(pw.Model):
+    """A table of the site."""
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+_push, _pop = pw.Database.push_transaction, pw.Database.pop_transaction
+
+
+class SiteDatabase(pw.Database):
+    """A peewee database that knows when a thread has done with it for now, and for which records it counts."""
+
+    is_shared = False  # whether processes on several machines may work on it at once
+
+    def bound(self) -> Bound:
+        """Records are in this database inside the `with` block, where no transaction on another one is open in it.
+
+        For a process that has opened several, outside of their transactions; see `current_database`.
+        """
+        return Bound(self)
+
+    def push_transaction(self, transaction: Any) -> None:
+        """See `pw.Database.push_transaction`. Records are in this database until the transaction ends."""
+        open_here.databases.append(self)
+        _push(self, transaction)
+
+    def pop_transaction(self) -> Any:
+        """See `pw.Database.pop_transaction`."""
+        databases = open_here.databases
+        if databases and databases[-1] is self:  # as nearly always
+            del databases[-1]
+        else:
+            left(self)
+        return _pop(self)
+
+    def prepare(self) -> list[str]:
+        """Make what this kind of database needs beside the tables of `migrate`, under its lock; what was made."""
+        return []
+
+    def now(self) -> datetime:
+        """The time for whatever is no part of a unit: this machine's, where no other machine can have another one."""
+        return datetime.now(UTC)
+
+    def give_back(self) -> None:
+        """The thread needs its connection no more until it asks again."""
+
+    def store(self, clock: Clock | None = None) -> Store:
+        """The store on this database. `clock` replaces its time."""
+        raise ConfigurationError(f"expected a database from open_database(), got {type(self).__name__}")
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """A write transaction for records."""
+        with self.atomic():
+            yield
+
+    def violation_of(self, error: pw.IntegrityError) -> Exception:
+        """What peewee reports of a unique index, as a Violation; anything else as it is."""
+        return error
+
+
+def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
+    """Open `sqlite:///path` or `postgresql://…`; records are in it where nothing else says so (see `current_database`).
+
+    Raises ConfigurationError when the URL is of neither form or its driver is not installed.
+    """
+    if url.startswith("sqlite:///"):
+        path = url.removeprefix("sqlite:///")
+        if not path:
+            raise ConfigurationError("DATABASE_URL: sqlite:/// needs a path, as in sqlite:///var/tetsuzuki.db")
+        if path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with suppress(OSError):  # SQLite says it better
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds what is personal
+        from engine.store.sqlite import SqliteDatabase
+
+        opened: SiteDatabase = SqliteDatabase(path)
+    elif urlsplit(url).scheme in ("postgresql", "postgres"):
+        try:
+            from engine.store.postgres import PostgresDatabase
+        except ImportError as error:
+            raise ConfigurationError(
+                f"DATABASE_URL: PostgreSQL needs its driver: pip install tetsuzuki[pg] ({error})"
+            ) from error
+        opened = PostgresDatabase(url, max_connections=pool, stale_timeout=600, timeout=30)
+    else:
+        raise ConfigurationError(
+            "DATABASE_URL: expected sqlite:///path or postgresql://user@host/name, "
+            f"got one that begins with {url.split(':', 1)[0]!r}"
+        )
+    database.initialize(opened)
+    return opened
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """A write transaction for records, on the database that counts here (`current_database`): all or nothing, in fair
+    order on SQLite; a part of one that is open already."""
+    current = database.obj
+    if current.transaction_depth():
+        with current.savepoint():  # `atomic` refuses to be inside a unit
+            yield
+    else:
+        with current.exclusive():
+            yield
+
+
+@dataclass(slots=True)
+class Due:
+    """A timer as the database knows it."""
+
+    event: str
+    due_at: datetime
+    failures: int = 0
+
+
+Opened = tuple[Instance, list[Due], datetime]
+Statement = tuple[str, Sequence[Any]]
+
+
+def storable(text: str, most: int = 1000) -> str:
+    """A text that both databases can hold, shortened; without the row that PostgreSQL shows behind DETAIL (I8)."""
+    readable = text.split("\nDETAIL", 1)[0].replace("\0", "�").encode("utf-8", "replace").decode()
+    return readable[:most]
+
+
+class Violation(Exception):
+    """A unique index was violated. `names` tells its index or its columns, as the database reported them."""
+
+    def __init__(self, table: str, names: tuple[str, ...], detail: str) -> None:
+        self.table, self.names = table, names
+        super().__init__(detail)
+
+    @property
+    def index(self) -> str:
+        """The name of the index; where the database told columns only, as an index over them is called here."""
+        return self.names[0] if self.names[0].startswith(f"{self.table}_") else "_".join((self.table, *self.names))
+
+    def of(self, conflict: Conflict) -> bool:
+        """Whether it is this index."""
+        return self.table == conflict.table and self.names in ((conflict.index,), conflict.columns)
+
+
+class Unit(ABC):
+    """One open transaction: `Records` for guards and writes, plain SQL for the engine. See the top of this file."""
+
+    lock_suffix = ""
+    owner = 0  # the instance whose statements follow, in a unit about many
+    also: Sequence[Row] = ()
+    channels_paused = False  # whether some channel was, when an instance was read
+    unchanged = False  # work that sets it has written nothing that is to be kept
+
+    @abstractmethod
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Read now, seeing every write before."""
+
+    @abstractmethod
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Several reads at once."""
+
+    def flush(self) -> None:  # noqa: B027  (on SQLite nothing is held back)
+        """Send what was held back. Raises Violation."""
+
+    def stop_steps(self, workflow: str, version: int) -> None:  # noqa: B027  (on SQLite nobody else writes anyway)
+        """Wait until nobody steps an instance of this version, and let nobody until this transaction ends."""
+
+    def take_turns(self, name: bytes) -> None:  # noqa: B027  (on SQLite writers take turns anyway)
+        """Let whoever takes turns under the same name wait until this transaction ends."""
+
+    @abstractmethod
+    def write(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Write now or together with what follows. Raises Violation, here or at commit, for a unique index."""
+
+    @abstractmethod
+    def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Write now and tell how many rows it was."""
+
+    @abstractmethod
+    def begin_part(self) -> None:
+        """Begin something that can be undone while the rest of the transaction is kept; one at a time."""
+
+    @abstractmethod
+    def end_part(self) -> None:
+        """Keep it. What is wrong with its writes is raised here at the latest."""
+
+    @abstractmethod
+    def undo_part(self) -> None:
+        """Undo it and end it, whatever went wrong since it began."""
+
+    def get(self, model: Any, **equal: Any) -> Any | None:
+        """See `Records.get`."""
+        plan = plans.select(model, tuple(equal))
+        found = self.rows(plan.sql, bind(list(equal.values()), plan))
+        return plans.row(model, found[0]) if found else None
+
+    def exists(self, model: Any, **equal: Any) -> bool:
+        """See `Records.exists`."""
+        plan = plans.touch(model, tuple(equal))
+        return bool(self.rows(f"SELECT EXISTS ({plan.sql})", bind(list(equal.values()), plan))[0][0])
+
+    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
+        """See `Records.get_each`."""
+        statements: list[Statement] = []
+        for model, equal in wanted:
+            plan = plans.select(model, tuple(equal))
+            statements.append((plan.sql, bind(list(equal.values()), plan)))
+        answers = self.rows_of(statements)
+        return [plans.row(model, rows[0]) if rows else None for (model, _), rows in zip(wanted, answers, strict=True)]
+
+    def hold(self, model: Any, **equal: Any) -> None:
+        """See `Records.hold`. On SQLite whoever writes holds everything."""
+        if self.lock_suffix:
+            plan = plans.touch(model, tuple(equal))
+            self.write(plan.sql + self.lock_suffix, bind(list(equal.values()), plan))
+
+    def insert(self, model: Any, **values: Any) -> None:
+        """See `Records.insert`."""
+        plan = plans.insert(model, tuple(values))
+        given = [*values.values(), *(default() if callable(default) else default for default in plan.defaults)]
+        self.write(plan.sql, bind(given, plan))
+
+    def update(self, model: Any, where: Mapping[str, Any], **values: Any) -> None:
+        """See `Records.update`."""
+        plan = plans.update(model, tuple(values), tuple(where))
+        self.write(plan.sql, bind([*values.values(), *where.values()], plan))
+
+    def delete(self, model: Any, **equal: Any) -> None:
+        """See `Records.delete`."""
+        plan = plans.delete(model, tuple(equal))
+        self.write(plan.sql, bind(list(equal.values()), plan))
+
+
+class Store(Protocol):
+    """What the runtime needs of a database. `clock` replaces the database's own time in tests."""
+
+    clock: Clock | None
+    at_once: int  # how many instances may share a transaction when timers are fired
+
+    def now(self) -> datetime:
+        """The time that decides: the database's on PostgreSQL, this machine's on SQLite, or the given clock's."""
+
+    def begin(self) -> Any:
+        """A context manager: an open write transaction as a `Unit`; rolled back unless `commit`ted."""
+
+    def run(self, call: Callable[[Any], T], *, many: bool = False) -> T:
+        """Call `call` with a unit in a write transaction and make it durable; nothing is kept where it raises or sets
+        `unit.unchanged`. Returns, or raises, what it does, once that is durable. It may run in another thread, with the
+        context variables of this one, and share its commit with others' work; and it may be called once more, when
+        nothing of the first time was kept.
+
+        `many` says that it is about many instances: `unit.owner` names the one whose statements follow, and statements
+        of different ones may be sent together and in another order (see `batches`)."""
+
+    def open_new(self, unit: Any, workflow: str, version: int) -> tuple[int, datetime, bool]:
+        """The id of a new instance, the time, and whether its version is paused: none is begun after that."""
+
+    def open(
+        self, unit: Any, instance: int, *, skip_locked: bool = False, also: Statement | None = None
+    ) -> Opened | None:
+        """Lock and read an instance with its timers and whether it is paused, then the clock.
+
+        From then on nobody pauses it, nor its version, until the unit ends: no step is after a pause.
+
+        None only with `skip_locked`, where somebody else holds it or it is gone.
+
+        `also` is read in the same breath, after the lock is held; its rows are in `unit.also`.
+        """
+
+    def open_due(self, unit: Any, moment: datetime, limit: int) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
+        """Lock and read at most `limit` instances that have a timer to wake for at `moment`, the longest overdue first,
+        with all their timers, then the clock. Those that somebody else holds are left out."""
+
+    def commit(self, unit: Any) -> None:
+        """Make the unit durable. Raises Violation, and nothing of it is kept."""
+
+    def reading(self) -> Any:
+        """A context manager: a `Unit` for looking only, which locks nothing and never waits for a writer."""
+
+    def snapshot(self) -> Any:
+        """`reading`, where everything that is read must be of one moment."""
+
+    def read(self, unit: Any, instance: int) -> Opened:
+        """An instance with its timers, unlocked, and the time."""
+
+
+COLUMNS = "i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, i.nonce"
+INSTANCE = f"SELECT {COLUMNS} FROM instance i WHERE i.id = ?"
+# By the names of what may be paused, so that it is one look into an index however much is paused; and not even their
+# names are made where nothing is.
+IS_PAUSED = (
+    "CASE WHEN EXISTS (SELECT 1 FROM pause WHERE ended_at IS NULL) THEN EXISTS (SELECT 1 FROM pause p WHERE "
+    "p.ended_at IS NULL AND p.target IN ('instance ' || i.id, 'workflow ' || i.workflow || ' ' || i.version)) "
+    "ELSE FALSE END"
+)
+VERSION_IS_PAUSED = "EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.target = ?)"
+A_CHANNEL_IS_PAUSED = "EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.scope = 'channel')"
+INSTANCE_AND_TIMERS = (
+    f"SELECT {COLUMNS}, t.event, t.due_at, t.failures, {IS_PAUSED} "
+    "FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?"
+)
+
+
+def instance_of(row: Row) -> Instance:
+    """An instance of the columns of `INSTANCE`."""
+    return Instance(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), bytes(row[8]))
+
+
+def version_target(workflow: str, version: int) -> str:
+    """The name of a version among what may be paused, as `IS_PAUSED` makes it."""
+    return f"workflow {workflow} {version}"

@@ -1,0 +1,92 @@
+"""Which database records are in, where a process has opened several.
+
+A record class is one, whatever database its rows are in; so each query asks here for the database of whoever runs it:
+
+1. that of the innermost transaction, look or `with engine.db.bound():` that is open in this thread. So a record's write
+   is in the database of its own transaction, however that was opened, and also where a guard of one engine asks another
+   engine on another database;
+2. else the one that was bound in the context of this thread (`contextvars`), where a thread was given the context of
+   the one that began it: a plugin's call that somebody waits for;
+3. else the one that was opened last. A process with one database never needs more. One with several must say which it
+   means, by 1 or 2.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from threading import local
+from typing import TYPE_CHECKING, Any
+
+import peewee as pw
+
+if TYPE_CHECKING:
+    from engine.store.base import SiteDatabase
+
+
+class _Open(local):
+    """The databases of what is open in a thread, the innermost last."""
+
+    def __init__(self) -> None:
+        self.databases: list[SiteDatabase] = []
+
+
+open_here = _Open()
+bound_here: ContextVar[SiteDatabase | None] = ContextVar("bound_here", default=None)
+
+
+def entered(db: SiteDatabase) -> None:
+    """A transaction or look was opened on it in this thread."""
+    open_here.databases.append(db)
+
+
+def left(db: SiteDatabase) -> None:
+    """What was opened last on it in this thread has ended. What began since on another one goes on."""
+    databases = open_here.databases
+    for place in range(len(databases) - 1, -1, -1):
+        if databases[place] is db:
+            del databases[place]
+            return
+
+
+class Bound:
+    """Records are in one database inside the `with` block; see `SiteDatabase.bound`."""
+
+    __slots__ = ("_db", "_token")
+
+    def __init__(self, db: SiteDatabase) -> None:
+        self._db = db
+        self._token: Token[SiteDatabase | None] | None = None
+
+    def __enter__(self) -> None:
+        self._token = bound_here.set(self._db)
+        open_here.databases.append(self._db)
+
+    def __exit__(self, *_raised: object) -> None:
+        left(self._db)
+        if self._token is not None:
+            bound_here.reset(self._token)
+
+
+class CurrentDatabase(pw.DatabaseProxy):
+    """What records have for a database. `obj` is the one that counts here and now; None before one was opened."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # peewee's would ask for a slot, and `obj` is none here
+
+    @property
+    def obj(self) -> Any:
+        """See the top of this file."""
+        databases = open_here.databases
+        if databases:
+            return databases[-1]
+        bound = bound_here.get()
+        return bound if bound is not None else _LAST.__get__(self)
+
+    @obj.setter
+    def obj(self, opened: SiteDatabase | None) -> None:
+        _LAST.__set__(self, opened)
+
+
+_LAST: Any = vars(pw.DatabaseProxy)["obj"]  # the slot in which peewee keeps it

@@ -1,0 +1,463 @@
+"""The store on PostgreSQL: few round trips, the database's clock, row locks. See the top of `base`.
+
+READ COMMITTED is enough, because every rule over several rows is held by a unique index or a lock on the row that
+they share. Statements travel through `pipeline`: sent together, answered together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import select
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+from weakref import WeakSet
+
+import peewee as pw
+import psycopg
+from playhouse.pool import MaxConnectionsExceeded
+from playhouse.postgres_ext import PooledPsycopg3Database
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
+from psycopg.pq.abc import PGresult
+
+from engine.definition import Instance
+from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown, UnknownInstance
+from engine.store.base import (
+    A_CHANNEL_IS_PAUSED,
+    COLUMNS,
+    INSTANCE_AND_TIMERS,
+    IS_PAUSED,
+    LONGEST_WAIT,
+    VERSION_IS_PAUSED,
+    Clock,
+    Due,
+    Opened,
+    Row,
+    SiteDatabase,
+    Statement,
+    Store,
+    T,
+    Unit,
+    Violation,
+    from_db,
+    instance_of,
+    to_db,
+    version_target,
+)
+from engine.store.batches import Sets
+from engine.store.current_database import entered, left
+from engine.store.pipeline import wire_of
+
+# Who steps an instance holds the lock of its version together with others, until the end of the transaction; who pauses
+# or resumes the version holds it alone. So whether it is paused is known once the next statement is answered.
+_HOLD_VERSION = "pg_advisory_xact_lock_shared(hashtextextended(i.workflow, i.version))"
+_HOLD_VERSION_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(?, ?))"
+_LOCK = f"SELECT {COLUMNS}, {_HOLD_VERSION} FROM instance i WHERE i.id = ? FOR UPDATE"
+_LOCK_OR_SKIP = _LOCK + " SKIP LOCKED"
+_TIMERS_AND_CLOCK = (
+    f"SELECT clock_timestamp() AT TIME ZONE 'UTC', t.event, t.due_at, t.failures, {IS_PAUSED} "
+    "FROM instance i LEFT JOIN timer t ON t.instance_id = i.id WHERE i.id = ?"
+)
+_INSTANCE_TIMERS_CLOCK = INSTANCE_AND_TIMERS.replace(
+    " FROM instance", f", clock_timestamp() AT TIME ZONE 'UTC', {A_CHANNEL_IS_PAUSED} FROM instance"
+)
+_DUE = (
+    f"SELECT {COLUMNS}, {_HOLD_VERSION} FROM timer t JOIN instance i ON i.id = t.instance_id "
+    "WHERE t.wake_at <= ? ORDER BY t.wake_at LIMIT ? FOR UPDATE OF i SKIP LOCKED"
+)
+_TIMERS_OF = "SELECT t.instance_id, t.event, t.due_at, t.failures FROM timer t WHERE t.instance_id = ANY(?)"
+_PAUSED_OF = f"SELECT i.id FROM instance i WHERE i.id = ANY(?) AND {IS_PAUSED}"
+_CLOCK = "SELECT clock_timestamp() AT TIME ZONE 'UTC'"
+_TYPES = (
+    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+    "WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
+)
+# A statement sees what was there when it began, and this one may have waited for the lock since then. A pause that it
+# does not see has drawn a number, which no transaction hides: then whether the version is paused is NULL, and it is
+# asked again.
+_NEW = """
+    WITH named AS MATERIALIZED (SELECT ?::text AS workflow, ?::integer AS version),
+    held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextended(workflow, version)) FROM named)
+    SELECT nextval('instance_id_seq'), clock_timestamp() AT TIME ZONE 'UTC', CASE
+    WHEN pg_sequence_last_value('pause_number_seq') IS DISTINCT FROM (SELECT MAX(number) FROM pause) THEN NULL
+    ELSE EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL
+    AND p.target = (SELECT 'workflow ' || workflow || ' ' || version FROM named)) END FROM held
+"""
+_VERSION = f"SELECT {VERSION_IS_PAUSED}"
+
+_SET_UP = f"""
+    SET client_encoding = 'UTF8';
+    SET default_transaction_isolation = 'read committed';
+    SET lock_timeout = '{LONGEST_WAIT:.0f}s';
+    SET idle_in_transaction_session_timeout = '120s';
+    SET tcp_user_timeout = '60s'
+"""
+
+
+_TIME_HOLDS = 60.0  # seconds; a crystal goes wrong by a few milliseconds in as many
+
+ColumnTypes = dict[str, dict[str, str]]
+
+
+class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
+    """A pool of connections. What peewee sends inside a unit's transaction sees the unit's writes."""
+
+    is_shared = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.local = threading.local()
+        self._set_up: WeakSet[Any] = WeakSet()
+        self._asked: tuple[float, datetime] | None = None  # the database's time, and when by the monotonic clock
+
+    def _connect(self) -> Any:
+        """A connection, new or from the pool, on which nothing depends on the server's defaults or waits for ever."""
+        connection = super()._connect()
+        if connection not in self._set_up:
+            try:
+                # After a rollback psycopg deallocates every prepared statement, the wire's too, if it prepared one.
+                connection.prepare_threshold = None
+                connection.execute(_SET_UP)
+            except BaseException:
+                self._close(connection, close_conn=True)  # its place is free again
+                raise
+            self._set_up.add(connection)
+        return connection
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """See `pw.Database.connect`. That all connections are held is told as any other reason why there is none."""
+        try:
+            return bool(super().connect(reuse_if_open))
+        except MaxConnectionsExceeded as error:
+            raise pw.OperationalError(str(error)) from error
+
+    def prepare(self) -> list[str]:
+        """See `SiteDatabase.prepare`: the jobs of `several_machines`. Raises ConfigurationError where they cannot be
+        had."""
+        try:
+            from engine.workers.several_machines import install
+        except ImportError as error:
+            raise ConfigurationError(
+                f"DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsuzuki[pg] ({error})"
+            ) from error
+        return install(self)
+
+    def now(self) -> datetime:
+        """The database's time, so that machines agree: asked once a minute, and carried on by the monotonic clock.
+
+        Raises DatabaseAway where it could never be asked yet.
+        """
+        asked = self._asked
+        if asked is None or (monotonic() - asked[0] > _TIME_HOLDS and getattr(self.local, "unit", None) is None):
+            try:
+                began = monotonic()
+                found = from_db(self.execute_sql(_CLOCK).fetchone()[0])
+                asked = self._asked = ((began + monotonic()) / 2, found)
+            except pw.DatabaseError as error:
+                if asked is None:
+                    raise DatabaseAway from error
+        return asked[1] + timedelta(seconds=monotonic() - asked[0])
+
+    def give_back(self) -> None:
+        """Return the thread's connection to the pool, which throws away those that broke."""
+        if not self.is_closed():
+            self.close()
+
+    def store(self, clock: Clock | None = None) -> Store:
+        """See `SiteDatabase.store`."""
+        return PostgresStore(self, clock)
+
+    def violation_of(self, error: pw.IntegrityError) -> Exception:
+        """See `SiteDatabase.violation_of`."""
+        cause = error.__cause__ or error.__context__
+        if not isinstance(cause, UniqueViolation):
+            return error
+        diagnosis = cause.diag
+        return Violation(
+            diagnosis.table_name or "", (diagnosis.constraint_name or "",), diagnosis.message_primary or ""
+        )
+
+    def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
+        """Send what an open unit holds back, then the statement. Raises DatabaseAway where the connection breaks."""
+        unit = getattr(self.local, "unit", None)
+        if unit is not None:
+            unit.flush()
+        else:
+            self.replace_broken()
+        try:
+            return super().execute_sql(sql, params, **options)
+        except pw.OperationalError as error:
+            if not self.is_closed() and self.connection().closed:
+                raise DatabaseAway from error
+            raise
+
+    def replace_broken(self) -> None:
+        """Forget the thread's connection where it broke: whoever noticed that was told, and the next one may go on."""
+        if not self.is_closed() and self.connection().closed and not self.transaction_depth():
+            self.close()
+
+    def _is_closed(self, connection: psycopg.Connection[Row]) -> bool:
+        """Whether one of the pool is dead: on an idle connection nothing comes of itself but the server's farewell."""
+        if connection.closed:
+            return True
+        waiting = select.poll()
+        waiting.register(connection.fileno(), select.POLLIN)
+        return bool(waiting.poll(0))
+
+
+class _PostgresUnit(Unit):
+    lock_suffix = " FOR NO KEY UPDATE"  # whoever only refers to the row need not wait
+
+    def __init__(self, connection: psycopg.Connection[Row]) -> None:
+        self.wire = wire_of(connection)
+        self.committed = False
+        self.held: list[Statement] = []
+
+    def send(self, statements: Sequence[Statement]) -> list[PGresult]:
+        """Send statements in one round trip; their answers. Raises Violation, Busy, DatabaseAway."""
+        try:
+            return self.wire.send(statements)
+        except UniqueViolation as error:
+            raise Violation(error.diag.table_name or "", (error.diag.constraint_name or "",), str(error)) from error
+        except (LockNotAvailable, QueryCanceled, DeadlockDetected, SerializationFailure) as error:
+            raise Busy from error
+        except psycopg.OperationalError as error:
+            raise DatabaseAway from error
+
+    def take_held(self) -> list[Statement]:
+        """What was held back, for who sends it."""
+        held, self.held = self.held, []
+        return held
+
+    def forget_held(self) -> None:
+        """It is not to be sent."""
+        self.held.clear()
+
+    def flush(self) -> None:
+        """Send what was held back."""
+        if self.held:
+            self.send(self.take_held())
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        return self.wire.rows(self.send([*self.take_held(), (sql, params)])[-1])
+
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        held = self.take_held()
+        answers = self.send([*held, *statements])
+        return [self.wire.rows(answer) for answer in answers[len(held) :]]
+
+    def take_turns(self, name: bytes) -> None:
+        number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
+        self.write("SELECT pg_advisory_xact_lock(?)", (number,))
+
+    def stop_steps(self, workflow: str, version: int) -> None:
+        self.rows(_HOLD_VERSION_ALONE, (workflow, version))
+
+    def write(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self.held.append((sql, params))
+
+    def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
+        return self.send([*self.take_held(), (sql, params)])[-1].command_tuples or 0
+
+    def begin_part(self) -> None:
+        self.send([*self.take_held(), ("SAVEPOINT part", ())])
+
+    def end_part(self) -> None:
+        self.send([*self.take_held(), ("RELEASE SAVEPOINT part", ())])
+
+    def undo_part(self) -> None:
+        self.forget_held()
+        self.send([("ROLLBACK TO SAVEPOINT part", ()), ("RELEASE SAVEPOINT part", ())])
+
+
+class _UnitOfMany(_PostgresUnit):
+    """A unit about many instances, whose writes travel as sets."""
+
+    def __init__(self, connection: psycopg.Connection[Row], types: ColumnTypes) -> None:
+        super().__init__(connection)
+        self.types = types
+        self.owned: list[tuple[int, str, Sequence[Any]]] = []
+
+    def write(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self.owned.append((self.owner, sql, params))
+
+    def forget_held(self) -> None:
+        """See `_PostgresUnit.forget_held`."""
+        super().forget_held()
+        self.owned.clear()
+
+    def flush(self) -> None:
+        """See `_PostgresUnit.flush`."""
+        if self.owned or self.held:
+            self.send(self.take_held())
+
+    def take_held(self) -> list[Statement]:
+        """See `_PostgresUnit.take_held`."""
+        owned, self.owned = self.owned, []
+        held = super().take_held()
+        return [*held, *Sets(self._types_of).of(owned)] if owned else held
+
+    def _types_of(self, table: str) -> dict[str, str]:
+        """The column types of a table; asked for once in a process."""
+        found = self.types.get(table)
+        if found is None:
+            answer = self.wire.rows(self.send([(_TYPES, (table,))])[0])
+            found = self.types[table] = dict(answer)
+        return found
+
+
+class PostgresStore:
+    """Several machines: row locks, SKIP LOCKED, the database's clock."""
+
+    at_once = 500  # nobody else waits for a batch but who wants one of its instances
+
+    def __init__(self, db: PostgresDatabase, clock: Clock | None = None) -> None:
+        self.db = db
+        self.clock = clock
+        self._types: ColumnTypes = {}
+
+    def now(self) -> datetime:
+        """The database's time, in UTC, or the given clock's."""
+        if self.clock is not None:
+            return self.clock()
+        self._connection()
+        return from_db(self.db.execute_sql(_CLOCK).fetchone()[0])
+
+    def _connection(self) -> Any:
+        """The thread's connection, a new one where it broke. Raises DatabaseAway."""
+        self.db.replace_broken()
+        try:
+            return self.db.connection()
+        except pw.OperationalError as error:
+            raise DatabaseAway from error
+
+    def begin(self) -> AbstractContextManager[_PostgresUnit]:
+        """See `Store.begin`. BEGIN itself travels with the first statement."""
+        return self._begin(_PostgresUnit)
+
+    @contextmanager
+    def _begin(self, make: Callable[[psycopg.Connection[Row]], _PostgresUnit]) -> Iterator[_PostgresUnit]:
+        db = self.db
+        if db.transaction_depth():
+            raise RuntimeError("the engine owns its transaction: do not call it inside another one")
+        connection = self._connection()
+        unit = make(connection)
+        unit.held.append(("BEGIN", ()))
+        db.push_transaction(db.manual_commit())
+        db.local.unit = unit
+        try:
+            yield unit
+        finally:
+            db.local.unit = None
+            db.pop_transaction()
+            if not unit.committed:
+                unit.forget_held()
+                with suppress(psycopg.Error):  # a broken connection has rolled back; the first error is the one to tell
+                    connection.rollback()
+
+    def run(self, call: Callable[[_PostgresUnit], T], *, many: bool = False) -> T:
+        """See `Store.run`. PostgreSQL shares flushes among connections by itself; here each commit is one's own."""
+        try:
+            with self._begin(self._unit_of_many if many else _PostgresUnit) as unit:
+                result = call(unit)
+                if not unit.unchanged:
+                    self.commit(unit)
+        except BaseException:
+            if many:
+                self._types.clear()  # a table that changed its columns is one of the reasons
+            raise
+        return result
+
+    def _unit_of_many(self, connection: psycopg.Connection[Row]) -> _UnitOfMany:
+        return _UnitOfMany(connection, self._types)
+
+    def open_due(
+        self, unit: _PostgresUnit, moment: datetime, limit: int
+    ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
+        """See `Store.open_due`: timers and clock are read after the locks are held."""
+        opened = {row[0]: (instance_of(row), list[Due]()) for row in unit.rows(_DUE, (to_db(moment), limit))}
+        numbers = list(opened)
+        timed, paused, clock = unit.rows_of([(_TIMERS_OF, (numbers,)), (_PAUSED_OF, (numbers,)), (_CLOCK, ())])
+        for number, event, due_at, failures in timed:
+            opened[number][1].append(Due(event, from_db(due_at), failures))
+        for (number,) in paused:
+            opened[number][0].paused = True
+        return list(opened.values()), self.clock() if self.clock is not None else from_db(clock[0][0])
+
+    def open_new(self, unit: _PostgresUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
+        """See `Store.open_new`; a sequence never gives a number twice."""
+        number, now, paused = unit.rows(_NEW, (workflow, version))[0]
+        if paused is None:
+            paused = unit.rows(_VERSION, (version_target(workflow, version),))[0][0]
+        return number, self.clock() if self.clock is not None else from_db(now), paused
+
+    def open(
+        self, unit: _PostgresUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
+    ) -> Opened | None:
+        """See `Store.open`: the clock and the timers are read by a statement of their own, after the lock is held."""
+        held = unit.take_held()
+        lock = _LOCK_OR_SKIP if skip_locked else _LOCK
+        statements = [*held, (lock, (instance,)), (_TIMERS_AND_CLOCK, (instance,))]
+        answers = unit.send(statements if also is None else [*statements, also])
+        rows = unit.wire.rows
+        if also is not None:
+            unit.also = rows(answers.pop())
+        locked = rows(answers[-2])
+        if not locked:
+            if skip_locked:
+                return None
+            raise UnknownInstance(f"There is no procedure {instance}.")
+        timed = rows(answers[-1])
+        timers = [Due(row[1], from_db(row[2]), row[3]) for row in timed if row[1] is not None]
+        now = self.clock() if self.clock is not None else from_db(timed[0][0])
+        found = instance_of(locked[0])
+        if timed[0][4]:
+            found.paused = True
+        return found, timers, now
+
+    def commit(self, unit: _PostgresUnit) -> None:
+        """See `Store.commit`: what was held back and the COMMIT are one round trip."""
+        held = unit.take_held()
+        try:
+            unit.send([*held, ("COMMIT", ())])
+        except DatabaseAway as error:
+            raise OutcomeUnknown from error
+        unit.committed = True
+
+    @contextmanager
+    def reading(self) -> Iterator[_PostgresUnit]:
+        """Plain statements, each with a snapshot of its own: nothing is locked."""
+        unit = _PostgresUnit(self._connection())
+        entered(self.db)
+        try:
+            yield unit
+        finally:
+            left(self.db)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[_PostgresUnit]:
+        """One snapshot for all that is read inside."""
+        connection = self._connection()
+        unit = _PostgresUnit(connection)
+        unit.held.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))
+        entered(self.db)
+        try:
+            yield unit
+        finally:
+            left(self.db)
+            unit.held.clear()
+            with suppress(psycopg.Error):
+                connection.rollback()
+
+    def read(self, unit: _PostgresUnit, instance: int) -> Opened:
+        """See `Store.read`."""
+        rows = unit.rows(_INSTANCE_TIMERS_CLOCK, (instance,))  # one statement, so that they fit together
+        if not rows:
+            raise UnknownInstance(f"There is no procedure {instance}.")
+        timers = [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
+        found = instance_of(rows[0])
+        _, found.paused, now, unit.channels_paused = rows[0][11:]
+        return found, timers, self.clock() if self.clock is not None else from_db(now)

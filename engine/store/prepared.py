@@ -1,0 +1,93 @@
+"""Queries that peewee builds once: for what every page asks, where building costs more than the database does.
+
+    @prepared
+    def running(customer: int, today: date) -> ModelSelect:
+        return Contract.select().where(Contract.customer == customer, Contract.ended_on >= today)
+
+    running(7, date(2026, 4, 1))   # a list of Contract
+
+What is given by position are the query's values: the function is called with a stand-in for each, once for each kind of
+database, and must treat them as values only (never as None, in a list, or in an `if`). What is given by name shapes the
+query, must be hashable, and has a query of its own for each. What an INSERT or UPDATE writes comes without its column's
+conversion: texts, numbers and aware times are what it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import update_wrapper
+from typing import Any, NamedTuple
+
+import peewee as pw
+
+from engine.store.base import database, to_db
+
+
+class _Value(NamedTuple):
+    """A parameter to come: which argument it is, and how its column takes it."""
+
+    place: int
+    convert: Callable[[Any], Any] | None
+
+
+class _Argument(pw.Node):
+    """Stands for an argument while the query is built."""
+
+    def __init__(self, place: int) -> None:
+        self._place = place
+
+    def __sql__(self, ctx: Any) -> Any:
+        return ctx.value(_Value(self._place, ctx.state.converter), False)
+
+
+class Prepared:
+    """A query by its arguments; see `prepared`. Safe to use from several threads."""
+
+    def __init__(self, build: Callable[..., Any]) -> None:
+        self._build = build
+        self._made: dict[Any, tuple[Any, str, list[Any]]] = {}
+        update_wrapper(self, build)
+
+    def __call__(self, *values: Any, **shape: Any) -> list[Any]:
+        """The rows of a SELECT, as peewee gives them. Raises what peewee raises."""
+        query, cursor = self._run(values, shape)
+        return list(query._get_cursor_wrapper(cursor))
+
+    def first(self, *values: Any, **shape: Any) -> Any | None:
+        """The first row of a SELECT, or None. It should have a limit."""
+        found = self(*values, **shape)
+        return found[0] if found else None
+
+    def write(self, *values: Any, **shape: Any) -> int:
+        """How many rows an INSERT, UPDATE or DELETE wrote; to be called in a transaction. Raises what peewee raises."""
+        _query, cursor = self._run(values, shape)
+        return int(cursor.rowcount)
+
+    def _run(self, values: tuple[Any, ...], shape: dict[str, Any]) -> tuple[Any, Any]:
+        db = database.obj
+        key = (type(db), len(values), *shape.items())
+        made = self._made.get(key)
+        if made is None:
+            query = self._build(*(_Argument(place) for place in range(len(values))), **shape)
+            sql, params = db.get_sql_context().sql(query).query()
+            made = self._made[key] = query, sql, params
+        query, sql, params = made
+        given = [_bound(param, values) if isinstance(param, _Value) else param for param in params]
+        return query, db.execute_sql(sql, given)
+
+
+def _bound(param: _Value, values: tuple[Any, ...]) -> Any:
+    value = values[param.place]
+    if param.convert is not None:
+        return param.convert(value)
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValueError(f"expected an aware time, got the naive {value!r}")
+    return to_db(value)
+
+
+def prepared(build: Callable[..., Any]) -> Prepared:
+    """Make a function that builds a query into one that runs it. See the top of this file."""
+    return Prepared(build)

@@ -1,0 +1,75 @@
+"""Bringing the tables up to date, by peewee's own runner; safe when two processes start at once.
+
+The runner takes no lock, so one is held around it: an advisory lock on PostgreSQL, a lock file beside the SQLite file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+from typing import IO
+
+import peewee as pw
+from playhouse.migrations import Runner
+
+from engine.store.base import SiteDatabase
+
+ENGINE_MIGRATIONS = Path(__file__).parents[1] / "migrations"
+_ADVISORY_LOCK = 7_380_214_915  # any number, but always this one
+_PAUSE = 0.05  # seconds between two looks at whether the one before is done
+
+
+@contextmanager
+def alone(db: pw.Database, meanwhile: Callable[[], object]) -> Iterator[None]:
+    """Hold the lock, however long somebody else needs it; it is asked for and not waited for, so that a stop is heeded.
+
+    A lock that is waited for ends with LONGEST_WAIT on PostgreSQL, and a migration may take longer.
+    """
+    if isinstance(db, pw.SqliteDatabase):
+        with Path(f"{db.database}.migrate-lock").open("w") as file:
+            _wait(lambda: _locks(file), meanwhile)
+            yield
+        return
+    _wait(
+        lambda: db.execute_sql("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_LOCK,)).fetchone()[0],
+        meanwhile,
+    )
+    try:
+        yield
+    finally:
+        db.execute_sql("SELECT pg_advisory_unlock(%s)", (_ADVISORY_LOCK,))
+
+
+def _wait(is_ours: Callable[[], bool], meanwhile: Callable[[], object]) -> None:
+    while not is_ours():
+        meanwhile()
+        sleep(_PAUSE)
+
+
+def _locks(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _runners(db: pw.Database, folders: Sequence[Path]) -> list[Runner]:
+    return [Runner(db, str(folder), table_name=f"migration_{folder.parent.name}") for folder in folders]
+
+
+def migrate(db: SiteDatabase, folders: Sequence[Path], meanwhile: Callable[[], object] = lambda: None) -> list[str]:
+    """Apply what is pending in each folder, in order. Returns the names of the applied steps.
+
+    `meanwhile` is called again and again while somebody else migrates; what it raises ends the wait.
+    """
+    with alone(db, meanwhile):
+        return [name for runner in _runners(db, folders) for name in runner.up()] + db.prepare()
+
+
+def pending(db: pw.Database, folders: Sequence[Path]) -> list[str]:
+    """The steps that this version of the software has and the database has not."""
+    return [step.name for runner in _runners(db, folders) for step in runner.status() if step.applied is None]
