@@ -18,8 +18,8 @@ from jinja2 import DictLoader
 from web.serving import Server
 from web.settings import Settings
 from web.stopping import heeded
-from workflows import passwords
-from workflows.passwords import Hasher
+from workflows.business.access import passwords
+from workflows.business.access.passwords import Hasher
 
 _TEXT = re.compile(r"(?<=>)[^<>{}]*\w[^<>{}]*(?=<)")  # what stands between two tags
 

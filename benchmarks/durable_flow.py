@@ -46,8 +46,8 @@ from engine.runtime.engine import Engine
 from engine.store.base import Record, open_database, to_db
 from engine.store.schema import migrate
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
-from workflows.catalogue import Organisation
-from workflows.records import Account, Application, Customer
+from workflows.business.catalogue import Organisation
+from workflows.business.records import Account, Application, Customer
 from workflows.registry import MIGRATIONS
 
 SECRET = b"a secret of the benchmark, long enough"

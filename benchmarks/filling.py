@@ -17,7 +17,7 @@ from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase, open_database, to_db
 from engine.store.schema import migrate
 from workflows.account_creation import ACCOUNT_CREATION
-from workflows.records import Customer
+from workflows.business.records import Customer
 from workflows.registry import MIGRATIONS
 
 SECRET = "a secret of the benchmark, long enough"

@@ -41,10 +41,10 @@ from web.bootstrap import Site, build
 from web.guard import STATIC
 from web.settings import Settings
 from web.users import STAFF, access_of
-from workflows import passwords
-from workflows.guessable import LONGEST
-from workflows.permissions import ROLES
-from workflows.records import Throttle
+from workflows.business.access import passwords
+from workflows.business.access.guessable import LONGEST
+from workflows.business.permissions import ROLES
+from workflows.business.records import Throttle
 
 MOST = 50.0  # ms of a password
 FELT = 50.0  # ms of a page

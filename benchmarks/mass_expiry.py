@@ -56,7 +56,7 @@ from engine.runtime import links
 from engine.runtime.engine import Engine
 from engine.store.base import open_database, to_db
 from workflows.account_creation import ACCOUNT_CREATION
-from workflows.records import Customer
+from workflows.business.records import Customer
 
 BATCH = 1000
 LARGE = 1_000_000

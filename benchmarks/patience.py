@@ -39,7 +39,7 @@ from tests.web.test_contracts import closed_requests
 from web.app import create_app
 from web.bootstrap import Site, build
 from web.settings import Settings
-from workflows.usage import NO_ANSWER, Environment, GuardedUsage, UsageUnavailable, measured
+from workflows.ports.disk_usage import NO_ANSWER, Environment, GuardedUsage, UsageUnavailable, measured
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from web.bootstrap import Site, build
 from web.guard import STATIC
 from web.settings import Settings
 from web.users import ANYONE, STAFF, access_of
-from workflows.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.records import Account, ChangeRequest, Contract, Customer
 
 FIRST = 1_000_000  # numbers of rows below it are the small site's own
 LIMIT = 3.0

@@ -56,8 +56,8 @@ from tests.web.wire import free_port
 from web.app import create_app
 from web.bootstrap import build
 from web.settings import read
-from workflows.access import PendingInput
-from workflows.records import Account, Contract, Customer
+from workflows.business.access.access import PendingInput
+from workflows.business.records import Account, Contract, Customer
 
 CONNECTIONS = 64
 HALF = 0.5

@@ -1,5 +1,5 @@
 """For tests, this project's and those of plugin authors: a clock that is set, a mailer that remembers, and contract
-tests for mailers and effect handlers. Those for payment methods, billing and so on are in `workflows.testing`.
+tests for mailers and effect handlers. Those for payment methods, billing and so on are in `workflows.ports.testing`.
 
     class TestMyMailer(MailerContract):
         def mailer(self):

@@ -17,11 +17,11 @@ from tests.conftest import CHEAP, SECRET
 from tests.stripe_server import StripeServer
 from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
-from workflows.billing import Applied, Booking, Change, Invoice, Queued, Quote, Rejected, Unavailable
+from workflows.business.records import Account, Contract, Customer, StaffMember
 from workflows.payment_method_change import PaymentMethodInput
-from workflows.payments import Details
-from workflows.records import Account, Contract, Customer, StaffMember
-from workflows.testing import context
+from workflows.ports.billing import Applied, Booking, Change, Invoice, Queued, Quote, Rejected, Unavailable
+from workflows.ports.payments import Details
+from workflows.ports.testing import context
 
 WEBHOOK_SECRET = "whsec_of_the_tests"
 API_KEY = "sk_test_of_the_tests"

@@ -31,8 +31,8 @@ from web.bootstrap import Site
 from workflows.account_creation import ApplicationInput
 from workflows.account_invitation import InvitationInput
 from workflows.account_invitation.inputs import ShownInput
-from workflows.records import Customer
-from workflows.restoring import end_what_was_open
+from workflows.business.access.restoring import end_what_was_open
+from workflows.business.records import Customer
 
 MANUAL = Path(__file__).parents[1] / "docs" / "operations.md"
 

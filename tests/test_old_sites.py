@@ -20,8 +20,8 @@ from tests.web.browser import Browser
 from tests.web.members import Member
 from web.app import create_app
 from web.bootstrap import Site
-from workflows import records
 from workflows.account_invitation import ShownInput
+from workflows.business import records
 
 
 @dataclass

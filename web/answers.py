@@ -8,7 +8,7 @@ from flask import Response, make_response
 
 from engine.definition import Refusal
 
-_TOO_MANY = "too_many"  # as workflows.throttle says it
+_TOO_MANY = "too_many"  # as workflows.business.access.throttle says it
 
 
 def form_again(page: str, refusals: Iterable[Refusal] = ()) -> Response:

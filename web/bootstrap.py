@@ -36,20 +36,20 @@ from engine.workers.one_machine import Heartbeat
 from web.metrics import Metrics
 from web.settings import KEYS, Settings
 from web.unlocking import unlock
-from workflows import hookspecs, troubles
-from workflows.access import Access
-from workflows.catalogue import Catalogue, Organisation
-from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
-from workflows.notices.channels import Distribution
-from workflows.passwords import Hasher
-from workflows.permissions import OPERATORS
+from workflows.business.access.access import Access
+from workflows.business.access.passwords import Hasher
+from workflows.business.access.staff import Staff
+from workflows.business.access.throttle import Throttles
+from workflows.business.access.vault import Vault
+from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.permissions import OPERATORS
+from workflows.ports import hookspecs, troubles
+from workflows.ports.disk_usage import GuardedUsage
+from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
+from workflows.ports.notice_channels import Distribution
+from workflows.ports.troubles import Teller, forget_troubles
 from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS, effect_handlers
 from workflows.services import ReviewPolicy, Services
-from workflows.staff import Staff
-from workflows.throttle import Throttles
-from workflows.troubles import Teller, forget_troubles
-from workflows.usage import GuardedUsage
-from workflows.vault import Vault
 
 if TYPE_CHECKING:
     from engine.workers.several_machines import Cluster

@@ -18,11 +18,11 @@ from engine.text import Text, _
 from web.current import PROCEDURE_GONE, local_time, site, today
 from web.quotes import in_short, quote_of
 from web.users import access_of, this_user
-from workflows import quotes
-from workflows.catalogue import Catalogue
+from workflows.business.catalogue import Catalogue
+from workflows.business.records import Account, ChangeRequest, Contract, ContractChange
+from workflows.business.shared.change_request import KINDS, Difference, differences, in_one_line, listed
 from workflows.contract_change.dates import next_renewal
-from workflows.records import Account, ChangeRequest, Contract, ContractChange
-from workflows.requests import KINDS, Difference, differences, in_one_line, listed
+from workflows.ports import quotes
 
 # How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
 # still on its way, or, once nothing follows it, like one that is simply over.

@@ -12,7 +12,7 @@ from babel.numbers import format_decimal
 from flask import current_app, request
 
 from engine.text import _, current_language
-from workflows.terms import TermsOfUse
+from workflows.business.documents.terms_of_use import TermsOfUse
 
 if TYPE_CHECKING:
     from web.bootstrap import Site

@@ -15,9 +15,9 @@ from xml.etree import ElementTree as ET
 from icalendar import Calendar, Event
 
 from engine.text import LANGUAGES, Text, current_language
-from workflows.notices.board import Shown, newest_change, titles_of
-from workflows.notices.prose import paragraphs
-from workflows.records import FaqEntry, NoticeRevision
+from workflows.business.prose import paragraphs
+from workflows.business.records import FaqEntry, NoticeRevision
+from workflows.notice.board import Shown, newest_change, titles_of
 
 ATOM = "http://www.w3.org/2005/Atom"
 XHTML = "http://www.w3.org/1999/xhtml"

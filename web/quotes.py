@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.text import Text, _
-from workflows import quotes
-from workflows.billing import Quote
-from workflows.records import ChangeRequest
+from workflows.business.records import ChangeRequest
+from workflows.ports import quotes
+from workflows.ports.billing import Quote
 
 
 def yen(amount: int) -> Text:

@@ -41,7 +41,7 @@ from engine.definition import Secret
 from engine.errors import ConfigurationError, SettingsError
 from engine.keyring import Keyring
 from web import secret_keys
-from workflows.catalogue import Catalogue, Organisation
+from workflows.business.catalogue import Catalogue, Organisation
 from workflows.services import ReviewPolicy
 
 PREFIX = "TETSUZUKI_"

@@ -9,7 +9,7 @@ from engine.keyring import Keyring
 from engine.operations.known_keys import WrongSecretKey, admit, known, proves_right, wrong
 from engine.store.base import Clock, SiteDatabase
 from web import secret_keys
-from workflows import sealed
+from workflows.business.access import sealed
 
 if TYPE_CHECKING:
     from web.settings import Settings

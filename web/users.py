@@ -18,11 +18,11 @@ from flask_login import LoginManager, UserMixin, current_user
 from web import cookies
 from web.current import site, today
 from web.guard import STATIC
-from workflows.permissions import ROLES, reaches
-from workflows.records import running_contracts
+from workflows.business.permissions import ROLES, reaches
+from workflows.business.records import running_contracts
 
 if TYPE_CHECKING:
-    from workflows.records import Account, Contract, StaffMember
+    from workflows.business.records import Account, Contract, StaffMember
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -18,13 +18,13 @@ from workflows.contract_change.billing_effect import BillingEffect
 from workflows.contractor_email_change import CONTRACTOR_EMAIL_CHANGE
 from workflows.customer_details_change import CUSTOMER_DETAILS_CHANGE
 from workflows.faq import FAQ_ENTRY
-from workflows.guarded import Patient
 from workflows.login_address_change import LOGIN_ADDRESS_CHANGE
-from workflows.notices import NOTICE
-from workflows.notices.announcing import Announcer
+from workflows.notice import NOTICE
+from workflows.notice.announcing import Announcer
 from workflows.password_change import PASSWORD_CHANGE
 from workflows.password_reset import PASSWORD_RESET
 from workflows.payment_method_change import PAYMENT_METHOD_CHANGE, PaymentEffects
+from workflows.ports.guarded import Patient
 from workflows.services import Services
 
 WORKFLOWS: tuple[Workflow, ...] = (

@@ -16,12 +16,12 @@ from engine.configuration import Place, read_one
 from engine.configuration.kinds import several_of, whole
 from engine.configuration.tables import Table
 from engine.plugins.breakers import Breakers
-from workflows.billing import BillingBackend
-from workflows.catalogue import Catalogue, Organisation
-from workflows.notices.channels import Distribution
-from workflows.payments import PaymentMethod
-from workflows.usage import GuardedUsage
-from workflows.vault import Vault
+from workflows.business.access.vault import Vault
+from workflows.business.catalogue import Catalogue, Organisation
+from workflows.ports.billing import BillingBackend
+from workflows.ports.disk_usage import GuardedUsage
+from workflows.ports.notice_channels import Distribution
+from workflows.ports.payments import PaymentMethod
 
 KINDS = ("users", "options", "term", "order", "payment_method", "details")
 

@@ -13,7 +13,7 @@ from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
-from workflows.payments import (
+from workflows.ports.payments import (
     Active,
     Begun,
     Details,

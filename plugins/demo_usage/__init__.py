@@ -15,7 +15,7 @@ from typing import Annotated
 from engine.configuration.kinds import whole
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
-from workflows.usage import GIGABYTE, DiskUsage, Environment, Usage, UsageUnavailable
+from workflows.ports.disk_usage import GIGABYTE, DiskUsage, Environment, Usage, UsageUnavailable
 
 NAME = "demo_usage"
 

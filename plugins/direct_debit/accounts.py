@@ -16,7 +16,7 @@ import jaconv
 
 from engine.definition import Refusal
 from engine.text import _
-from workflows.inputs import normalise
+from workflows.business.typed import normalise
 
 LONGEST_HOLDER = 30  # characters of the record's field, voicing marks counted by themselves
 _LONGEST_INPUT = 200

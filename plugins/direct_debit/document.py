@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plugins.direct_debit import accounts
-from workflows.payments import PaymentContext
-from workflows.pdf import FONT, built, markup, register_font
+from workflows.business.documents.pdf import FONT, built, markup, register_font
+from workflows.ports.payments import PaymentContext
 
 TITLE = "預金口座振替依頼書"
 

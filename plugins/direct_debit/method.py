@@ -16,7 +16,7 @@ from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from plugins.direct_debit import accounts
 from plugins.direct_debit.document import Account, Recipient, form_pdf
-from workflows.payments import (
+from workflows.ports.payments import (
     Begun,
     Details,
     Document,

@@ -22,7 +22,7 @@ from urllib.request import (
 )
 
 from engine.text import Text
-from workflows.usage import NO_ANSWER, UNREADABLE, Usage
+from workflows.ports.disk_usage import NO_ANSWER, UNREADABLE, Usage
 
 LONGEST_ANSWER = 64 * 1024  # bytes; a right one has a hundred
 MOST_BYTES = 1 << 60  # an exbibyte: no environment is that large, and every database can hold it

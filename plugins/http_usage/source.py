@@ -30,7 +30,7 @@ from engine.plugins import SiteFacts
 from engine.store.base import Record, UtcField, database, transaction
 from engine.store.prepared import prepared
 from plugins.http_usage.answer import NoFigure, ask
-from workflows.usage import NO_ANSWER, DiskUsage, Environment, Usage, UsageUnavailable
+from workflows.ports.disk_usage import NO_ANSWER, DiskUsage, Environment, Usage, UsageUnavailable
 
 NAME = "http_usage"
 _PLACES = frozenset({"subdomain", "product", "url"})

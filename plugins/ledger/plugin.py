@@ -14,7 +14,8 @@ from engine.plugins import SiteFacts
 from engine.store.base import Record, transaction
 from plugins.ledger import quoting
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList, check_names
-from workflows.billing import (
+from workflows.business.shared.change_request import to_json
+from workflows.ports.billing import (
     Applied,
     BillingBackend,
     Booking,
@@ -25,8 +26,7 @@ from workflows.billing import (
     Rejected,
     Unavailable,
 )
-from workflows.quotes import same_figures
-from workflows.requests import to_json
+from workflows.ports.quotes import same_figures
 
 NAME = "ledger"
 

@@ -16,8 +16,14 @@ from engine.delivery import Failed, Message, Outcome
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _, reading_in
-from workflows.notices.channels import CONTRACTORS, NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
-from workflows.notices.prose import paragraphs
+from workflows.business.prose import paragraphs
+from workflows.ports.notice_channels import (
+    CONTRACTORS,
+    NoticeChannel,
+    NoticeRecipient,
+    PublishedNotice,
+    PublishedRevision,
+)
 
 NAME = "email"
 

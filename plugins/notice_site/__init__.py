@@ -13,7 +13,7 @@ from engine.delivery import Accepted, Message, Outcome
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _
-from workflows.notices.channels import VISITORS, NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
+from workflows.ports.notice_channels import VISITORS, NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
 
 NAME = "site"
 

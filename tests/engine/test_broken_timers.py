@@ -28,7 +28,7 @@ from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase, open_database
 from engine.testing import Clock
 from engine.text import _
-from workflows.records import Throttle
+from workflows.business.records import Throttle
 
 SECRET = b"a secret of the tests, long enough for everybody"
 VISITOR = Actor("visitor")

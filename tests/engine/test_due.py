@@ -33,7 +33,7 @@ from engine.testing import Clock
 from engine.text import _
 from tests.engine.test_observe import Notes
 from tests.waiting import PATIENCE
-from workflows.records import Throttle
+from workflows.business.records import Throttle
 
 SECRET = b"a secret of the tests, long enough for everybody"
 VISITOR = Actor("visitor")

@@ -19,7 +19,7 @@ from engine.errors import PluginError
 from engine.hookspecs import hookimpl, hookspec
 from engine.plugins import SiteFacts
 from engine.plugins.loading import Failure, Listed, Plugins, load
-from workflows import hookspecs
+from workflows.ports import hookspecs
 
 BODY = '''
 """{description}

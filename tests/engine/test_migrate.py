@@ -18,7 +18,7 @@ from engine.store.schema import ENGINE_MIGRATIONS, alone, migrate, pending
 from tests.dumps import dump
 from tests.postgres import Postgres
 from tests.waiting import PATIENCE
-from workflows.records import RECORDS
+from workflows.business.records import RECORDS
 from workflows.registry import MIGRATIONS
 
 
@@ -187,7 +187,7 @@ def test_migrated_tables_are_those_that_the_records_describe(database_url: str, 
 
 
 def test_deleting_a_customer_deletes_what_is_the_customers(database_url: str) -> None:
-    from workflows.records import Account, Application, Contract, Customer, Session
+    from workflows.business.records import Account, Application, Contract, Customer, Session
 
     db = open_database(database_url)
     customer = Customer.create(

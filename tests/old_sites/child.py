@@ -18,7 +18,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.old_sites.fill import makes_sites
 from web.bootstrap import Site
 from workflows.account_creation import ApplicationInput
-from workflows.records import Customer
+from workflows.business.records import Customer
 
 
 class Child:

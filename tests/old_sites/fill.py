@@ -26,7 +26,7 @@ from tests.web.world import NUMBER, STAFF_EMAIL, World, make_world
 from web.bootstrap import Site, build
 from web.settings import Settings
 from workflows.account_invitation import InvitationInput
-from workflows.records import Account, ChangeRequest, Customer, StaffMember
+from workflows.business.records import Account, ChangeRequest, Customer, StaffMember
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 from engine.errors import ConfigurationError
 from engine.plugins import SiteFacts
 from plugins.bank_transfer import BankTransfer
-from workflows.testing import PaymentMethodContract, context
+from workflows.ports.testing import PaymentMethodContract, context
 
 ACCOUNT = {"bank": "みほん銀行", "branch": "本店", "number": "1234567", "holder": "カ）ネオ"}
 

@@ -35,14 +35,23 @@ from tests.workflows.test_notices import NEO
 from web.app import create_app
 from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
-from workflows import hookspecs, payment_calls, quotes
-from workflows.billing import Change, Terms
-from workflows.guarded import GuardedBilling, Times
-from workflows.notices.inputs import PublishInput
+from workflows.business.records import Account, Contract, Mandate, NoticeDelivery, StaffMember
+from workflows.notice.inputs import PublishInput
 from workflows.payment_method_change import PaymentMethodInput
-from workflows.payments import Details, NotAvailable, Redirect, Report
-from workflows.records import Account, Contract, Mandate, NoticeDelivery, StaffMember
-from workflows.usage import NO_ANSWER, NOT_NOW, UNREADABLE, Environment, GuardedUsage, Usage, UsageUnavailable, measured
+from workflows.ports import hookspecs, payment_calls, quotes
+from workflows.ports.billing import Change, Terms
+from workflows.ports.disk_usage import (
+    NO_ANSWER,
+    NOT_NOW,
+    UNREADABLE,
+    Environment,
+    GuardedUsage,
+    Usage,
+    UsageUnavailable,
+    measured,
+)
+from workflows.ports.guarded import GuardedBilling, Times
+from workflows.ports.payments import Details, NotAvailable, Redirect, Report
 
 HANGS = Event()  # never set while a test waits for it
 NEO_ENVIRONMENT = Environment("desknets-neo", "mihon", "https://mihon.dn-cloud.com/")
@@ -546,7 +555,7 @@ def test_a_page_of_a_provider_that_cannot_be_made_is_told_and_may_be_tried_again
 def test_an_event_that_cannot_be_read_is_to_be_sent_again(
     question: str, trouble: Any, site: Site, hanako: Browser
 ) -> None:
-    from workflows.payments import Event as ProviderEvent
+    from workflows.ports.payments import Event as ProviderEvent
 
     Odd.behaviour = {"verify_event": lambda *_: ProviderEvent("1", "x", {})} | {question: trouble}
     assert hanako.client.post("/webhooks/odd", data=b"{}").status_code == 503

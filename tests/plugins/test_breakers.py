@@ -29,12 +29,12 @@ from web.app import create_app
 from web.bootstrap import Site, build, plugins_of
 from web.cli.doctor import silent_plugins
 from web.settings import Settings
-from workflows.billing import Applied, BillingBackend, Unavailable
-from workflows.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Patient, Times
-from workflows.notices.channels import NoticeChannel
-from workflows.payments import PaymentMethod
-from workflows.records import Contract
-from workflows.troubles import TOLD_LATELY, Teller, forget_troubles, troubles
+from workflows.business.records import Contract
+from workflows.ports.billing import Applied, BillingBackend, Unavailable
+from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Patient, Times
+from workflows.ports.notice_channels import NoticeChannel
+from workflows.ports.payments import PaymentMethod
+from workflows.ports.troubles import TOLD_LATELY, Teller, forget_troubles, troubles
 
 SOON = timedelta(milliseconds=30)
 LONG = timedelta(seconds=60)

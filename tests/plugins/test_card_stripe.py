@@ -22,8 +22,8 @@ from tests.stories.conftest import eventually
 from tests.stripe_server import StripeServer
 from tests.waiting import PATIENCE
 from tests.web.wire import free_port
-from workflows.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
-from workflows.testing import PaymentMethodContract, context
+from workflows.ports.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
+from workflows.ports.testing import PaymentMethodContract, context
 
 KEY, WEBHOOK_SECRET = "sk_test_of_the_tests", "whsec_of_the_tests"
 NOTHING = Secret("")

@@ -37,18 +37,18 @@ from plugins.smtp_mailer import SmtpMailer
 from tests.plugins.test_bank_transfer import made as bank_transfer
 from tests.smtp_server import MailServer
 from tests.waiting import PATIENCE
-from workflows import hookspecs
-from workflows.billing import Applied, BillingBackend, Change, Quote
-from workflows.notices.channels import NoticeChannel
-from workflows.payments import Active, Begun, Details, PaymentMethod
-from workflows.registry import MIGRATIONS
-from workflows.testing import (
+from workflows.ports import hookspecs
+from workflows.ports.billing import Applied, BillingBackend, Change, Quote
+from workflows.ports.disk_usage import GIGABYTE, DiskUsage, Environment, Usage
+from workflows.ports.notice_channels import NoticeChannel
+from workflows.ports.payments import Active, Begun, Details, PaymentMethod
+from workflows.ports.testing import (
     BillingBackendContract,
     DiskUsageContract,
     NoticeChannelContract,
     PaymentMethodContract,
 )
-from workflows.usage import GIGABYTE, DiskUsage, Environment, Usage
+from workflows.registry import MIGRATIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -314,7 +314,7 @@ def test_the_kit_finds_a_method_that_tells_numbers_believes_anybody_and_begins_a
 
     class Chatty(type(bank_transfer())):  # type: ignore[misc]
         def form(self, context: Any) -> Any:
-            from workflows.payments import Field, Form
+            from workflows.ports.payments import Field, Form
 
             return Form((Field("number", _("口座番号")),))
 

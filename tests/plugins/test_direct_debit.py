@@ -17,8 +17,8 @@ from engine.errors import ConfigurationError
 from engine.plugins import SiteFacts
 from engine.testing import configured
 from plugins.direct_debit import DirectDebit, accounts
-from workflows.payments import Details, Document, MandateFacts, Rejected
-from workflows.testing import PaymentMethodContract, context
+from workflows.ports.payments import Details, Document, MandateFacts, Rejected
+from workflows.ports.testing import PaymentMethodContract, context
 
 NUMBER = "0123567"
 TYPED = {"bank": "みずほ銀行", "branch": "丸之内", "kind": "ordinary", "number": NUMBER, "holder": "カ）ミホンショウジ"}

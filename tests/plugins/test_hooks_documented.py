@@ -21,12 +21,12 @@ from engine.hookspecs import PROJECT
 from engine.plugins import SiteFacts
 from engine.plugins.loading import load
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
-from workflows import hookspecs as hookspecs_of_the_business
-from workflows import testing as testing_of_the_business
+from workflows.ports import hookspecs as hookspecs_of_the_business
+from workflows.ports import testing as testing_of_the_business
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
-HOMES = ("engine.hookspecs", "workflows.hookspecs")
+HOMES = ("engine.hookspecs", "workflows.ports.hookspecs")
 
 
 def hookspecs() -> dict[str, Callable[..., Any]]:

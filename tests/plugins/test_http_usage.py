@@ -27,9 +27,8 @@ from plugins.demo_usage import DemoUsage
 from plugins.http_usage import HttpUsage
 from plugins.http_usage.answer import LONGEST_ANSWER, NoFigure, figure
 from tests.waiting import PATIENCE, with_more_time
-from workflows import hookspecs
-from workflows.registry import MIGRATIONS
-from workflows.usage import (
+from workflows.ports import hookspecs
+from workflows.ports.disk_usage import (
     GIGABYTE,
     NO_ANSWER,
     UNREADABLE,
@@ -39,6 +38,7 @@ from workflows.usage import (
     UsageUnavailable,
     measured,
 )
+from workflows.registry import MIGRATIONS
 
 MEASURED = "2026-04-01T17:00:00+09:00"
 RIGHT = {"used": 3 * GIGABYTE, "limit": 10 * GIGABYTE, "measured_at": MEASURED}

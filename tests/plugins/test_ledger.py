@@ -28,10 +28,10 @@ from plugins.ledger import Ledger
 from plugins.ledger.plugin import LedgerBooking
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList
 from plugins.ledger.quoting import quote, whole_months_until_renewal
-from workflows import hookspecs, quotes
-from workflows.billing import Applied, Booking, Change, Quote, Rejected, Terms, Unavailable
-from workflows.catalogue import DEFAULT_CATALOGUE
+from workflows.business.catalogue import DEFAULT_CATALOGUE
 from workflows.contract_change import dates
+from workflows.ports import hookspecs, quotes
+from workflows.ports.billing import Applied, Booking, Change, Quote, Rejected, Terms, Unavailable
 
 ROOT = Path(__file__).parents[2]
 PRICES: dict[str, Any] = {

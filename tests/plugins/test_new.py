@@ -25,7 +25,7 @@ from tests.web.wire import Wire, WiredBrowser, free_port
 from web.bootstrap import build
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
 from web.settings import read
-from workflows.records import Account, Contract
+from workflows.business.records import Account, Contract
 
 NAME = "convenience_store"
 ADDS = {

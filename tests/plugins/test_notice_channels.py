@@ -23,9 +23,11 @@ from tests.conftest import CHEAP, SECRET
 from tests.workflows.test_notices import NEO, customer, deliver_everything, draft
 from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
-from workflows.catalogue import Organisation
-from workflows.notices.board import KINDS, STATUSES
-from workflows.notices.channels import (
+from workflows.business.catalogue import Organisation
+from workflows.business.records import NoticeDelivery, StaffMember
+from workflows.notice.board import KINDS, STATUSES
+from workflows.notice.inputs import PublishInput
+from workflows.ports.notice_channels import (
     CONTRACTORS,
     ONCE,
     VISITORS,
@@ -33,8 +35,6 @@ from workflows.notices.channels import (
     PublishedNotice,
     PublishedRevision,
 )
-from workflows.notices.inputs import PublishInput
-from workflows.records import NoticeDelivery, StaffMember
 
 FACTS = SiteFacts(Path("var"), "http://localhost", "aporder@desknets.com", False, "Asia/Tokyo")
 TOKYO = ZoneInfo("Asia/Tokyo")

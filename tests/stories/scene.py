@@ -36,8 +36,8 @@ from web.demo import accounts, staff
 from web.demo.content import demo_settings, fill
 from web.demo.staff import demo_log_in
 from workflows.account_invitation import InvitationInput
-from workflows.records import Account, ChangeRequest, Contract, Customer
-from workflows.troubles import Teller
+from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.ports.troubles import Teller
 
 _OTHER_NUMBER, _OTHER_SUBDOMAIN, _OTHER_EMAIL = "A02345678", "minato", "ichiro@minato-sekkei.example"
 _APPLICANT = "hanako@sample-shoji.example"

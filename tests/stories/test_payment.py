@@ -14,7 +14,7 @@ import plugins.direct_debit  # noqa: F401  (bring their translations along)
 from engine.store.base import to_db
 from tests.smtp_server import Received
 from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, end, eventually, of_all, served
-from workflows.passwords import Hasher
+from workflows.business.access.passwords import Hasher
 
 pytestmark = pytest.mark.browser
 

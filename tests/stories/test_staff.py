@@ -18,10 +18,10 @@ from tests.smtp_server import Received
 from tests.stories.conftest import DEVICES, Customer, Product, Visit, Visitor, eventually, of_all
 from web.bootstrap import build
 from web.settings import Settings
+from workflows.business.records import Account, Contract
+from workflows.business.records import Customer as CustomerRecord
+from workflows.business.shared.change_request import terms_of
 from workflows.contract_change import Proposal, propose
-from workflows.records import Account, Contract
-from workflows.records import Customer as CustomerRecord
-from workflows.requests import terms_of
 
 pytestmark = pytest.mark.browser
 

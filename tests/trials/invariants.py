@@ -22,7 +22,7 @@ from tests.smtp_server import MailServer, Received
 from tests.trials.crash_child import Request, perform
 from web.bootstrap import Site
 from workflows.account_creation import ACCOUNT_CREATION
-from workflows.records import Account, Application, Customer
+from workflows.business.records import Account, Application, Customer
 
 LOST = "an acknowledged transition is lost"
 NO_MAIL = "a mail never arrived"

@@ -28,7 +28,7 @@ from plugins.ledger.plugin import Ledger
 from tests.workflows.contract_scenes import LEDGER, jst
 from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
-from workflows.billing import Change, Quote
+from workflows.ports.billing import Change, Quote
 
 SECRET = b"the secret of a worker that is killed again and again"
 ASKED, DUE = jst(2026, 4, 10, 12, 0), jst(2026, 5, 1)

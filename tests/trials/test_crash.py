@@ -36,7 +36,7 @@ from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
 from tests.waiting import PATIENCE
 from web.bootstrap import Site
-from workflows.records import Customer
+from workflows.business.records import Customer
 from workflows.registry import MIGRATIONS
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have

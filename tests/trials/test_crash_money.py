@@ -41,11 +41,11 @@ from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
 from tests.workflows.contract_scenes import account, actor, changed, contract, customer, ordered
 from web.bootstrap import Site
-from workflows import quotes
+from workflows.business.records import ChangeRequest, Contract
+from workflows.business.shared.change_request import terms_from_json, terms_of
 from workflows.contract_change import Proposal, propose
 from workflows.payment_method_change import PaymentMethodInput
-from workflows.records import ChangeRequest, Contract
-from workflows.requests import terms_from_json, terms_of
+from workflows.ports import quotes
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
 

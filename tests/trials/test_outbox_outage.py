@@ -44,7 +44,7 @@ from tests.trials.scale import repeatable, seed, trials
 from web.bootstrap import Site, build
 from web.settings import Settings
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput, rules
-from workflows.records import Account, Customer
+from workflows.business.records import Account, Customer
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
 

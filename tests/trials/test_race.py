@@ -39,8 +39,8 @@ from tests.trials.scale import repeatable, say, seed, trials
 from tests.trials.test_crash import AT_ANY_MOMENT, Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
 from tests.waiting import PATIENCE, until
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
-from workflows.catalogue import Organisation
-from workflows.records import Account, Customer
+from workflows.business.catalogue import Organisation
+from workflows.business.records import Account, Customer
 from workflows.registry import MIGRATIONS
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from engine.testing import MemoryMailer
 from web.bootstrap import Site
-from workflows.records import Contract, Customer
+from workflows.business.records import Contract, Customer
 
 NUMBER = "A01234567"
 SUBDOMAIN = "mihon"

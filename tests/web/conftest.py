@@ -8,7 +8,7 @@ from flask import Flask
 from tests.web.browser import Browser, add_customer
 from web.app import create_app
 from web.bootstrap import Site
-from workflows.records import Customer
+from workflows.business.records import Customer
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import peewee as pw
 from engine.operations.incidents import Incident, incidents
 from engine.operations.stuck import stuck
 from web.bootstrap import Site
-from workflows import inputs
-from workflows.permissions import ADMIN, ROLES
-from workflows.records import (
+from workflows.business import typed
+from workflows.business.permissions import ADMIN, ROLES
+from workflows.business.records import (
     Account,
     AddressChange,
     Application,
@@ -107,7 +107,7 @@ def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
     if Account.select().count() != made + grown - removed:
         yield f"{Account.select().count()} accounts, of {made} made, {grown} activated and {removed} removed"
     for account in Account.select():
-        if inputs.email(account.email) != account.email or inputs.user_name(account.user_name) != account.user_name:
+        if typed.email(account.email) != account.email or typed.user_name(account.user_name) != account.user_name:
             yield f"an account with the address {account.email!r} and the name {account.user_name!r}"
         if account.role not in ROLES or not account.password_hash:
             yield f"an account with the role {account.role!r} and the hash {account.password_hash!r}"
@@ -168,7 +168,7 @@ def _requests(states: dict[int, Standing]) -> Iterator[str]:
         if not 1 <= contract.users <= 10**7 or contract.term not in ("monthly", "annual") or not contract.subdomain:
             yield f"a contract {contract.__data__}"
     for customer in Customer.select():
-        if not customer.company or inputs.email(customer.contractor_email) != customer.contractor_email:
+        if not customer.company or typed.email(customer.contractor_email) != customer.contractor_email:
             yield f"a customer {customer.__data__}"
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser
 from web.bootstrap import Site
-from workflows.records import Account, Contract, Customer
+from workflows.business.records import Account, Contract, Customer
 
 # Yen a month and user; a year costs twelve times as much.
 PRICES = {

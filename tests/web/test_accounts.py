@@ -21,11 +21,11 @@ from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, ad
 from web.app import create_app
 from web.bootstrap import Site
 from web.current import terms_of_use
-from workflows import inputs
-from workflows.access import INVITE_ADDRESS
 from workflows.account_invitation import InvitationInput
-from workflows.permissions import ADMIN, EDITOR, ROLES, VIEWER
-from workflows.records import Account, Application, Contract, Customer, Invitation
+from workflows.business import typed as inputs
+from workflows.business.access.access import INVITE_ADDRESS
+from workflows.business.permissions import ADMIN, EDITOR, ROLES, VIEWER
+from workflows.business.records import Account, Application, Contract, Customer, Invitation
 
 LIST = "/registration/accounts"
 INVITED = {"user_name": "見本 次郎", "email": "jiro@customer.example", "role": EDITOR}
@@ -213,7 +213,7 @@ def test_terms_that_were_revised_while_a_form_was_open_are_shown_again_and_not_t
 
 
 def test_own_terms_have_a_version_of_their_own(site: Site) -> None:
-    from workflows.terms import TermsOfUse
+    from workflows.business.documents.terms_of_use import TermsOfUse
 
     file = site.settings.var / "own.pdf"
     file.parent.mkdir(exist_ok=True)

@@ -31,7 +31,7 @@ from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from web.settings import read
 from web.stopping import heeded
 from workflows.account_creation import ApplicationInput
-from workflows.records import Customer
+from workflows.business.records import Customer
 from workflows.registry import WORKFLOWS
 
 _LONG_AGO = "UPDATE timer SET due_at = '2020-01-01 00:00:00.000000', wake_at = '2020-01-01 00:00:00.000000'"
@@ -213,7 +213,7 @@ def test_strict_names_each_wait_for_a_person_of_which_nothing_is_said(run: Run) 
     said = run("workflow", "check", "--strict")
     assert said.code == 1
     assert {line.split(": ")[1].split()[0] for line in said.out.splitlines()} == {"ENDLESS_WAIT"}
-    assert re.search(r"workflows/notices/workflow\.py:\d+: ENDLESS_WAIT state \"draft\"", said.out)
+    assert re.search(r"workflows/notice/workflow\.py:\d+: ENDLESS_WAIT state \"draft\"", said.out)
 
 
 def test_a_rule_that_no_index_holds_stops_the_start_and_the_doctor_names_it(run: Run, site: Site) -> None:

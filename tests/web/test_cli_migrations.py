@@ -15,7 +15,7 @@ from web.bootstrap import Site, build
 from web.settings import read
 from workflows.account_creation import ApplicationInput
 from workflows.account_invitation import InvitationInput
-from workflows.records import Account, Customer
+from workflows.business.records import Account, Customer
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tests.web.commands import Run, Said, commands_in
 from web.bootstrap import Site, build
 from web.demo.staff import PASSWORD, enrol_demo_staff
 from web.settings import read
-from workflows.records import StaffMember
-from workflows.staff import StaffLoggedIn
+from workflows.business.access.staff import StaffLoggedIn
+from workflows.business.records import StaffMember
 
 
 @pytest.fixture

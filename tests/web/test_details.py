@@ -22,9 +22,9 @@ from tests.web.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_
 from web.app import create_app
 from web.bootstrap import Site
 from web.pages.contact import dialled
-from workflows.records import Account, ChangeRequest, Contract, Customer, StaffMember
-from workflows.requests import DETAILS
-from workflows.usage import GIGABYTE
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
+from workflows.business.shared.change_request import DETAILS
+from workflows.ports.disk_usage import GIGABYTE
 
 PHONE = "03-9876-5432"
 FILLED = {

@@ -38,8 +38,8 @@ from web import cookies
 from web.bootstrap import Site
 from web.guard import STATIC
 from web.users import ANYONE, STAFF, access_of
-from workflows.permissions import ROLES, reaches
-from workflows.records import Application
+from workflows.business.permissions import ROLES, reaches
+from workflows.business.records import Application
 
 REQUESTS = 10_000  # to each kind of database in the long run; a tenth of them otherwise
 TOGETHER = 25  # between two looks at the database

@@ -23,7 +23,7 @@ from tests.dumps import dump
 from tests.web.world import ADDRESSES, Visitor, Whose, World, make_world, told, visitors
 from web.guard import STATIC
 from web.users import ANYONE, STAFF, access_of
-from workflows.permissions import ROLES, reaches
+from workflows.business.permissions import ROLES, reaches
 
 IN, LOG_IN, STAFF_LOG_IN, FORBIDDEN, ABSENT = "let in", "to the log-in", "to the staff's log-in", "403", "404"
 # Rows that say only when somebody was here, or how often they tried.

@@ -47,7 +47,7 @@ def test_style_sheet_closes_every_rule_and_says_each_selector_once(sheet: Path) 
 def test_every_class_of_the_style_sheets_is_used() -> None:
     used = "\n".join(
         path.read_text(encoding="utf-8")
-        for folder in (WEB, WEB.parent / "workflows" / "notices")
+        for folder in (WEB, WEB.parent / "workflows" / "notice")
         for path in folder.rglob("*")
         if path.suffix in (".html", ".py", ".js")
     )

@@ -8,7 +8,7 @@ from tests.conftest import SiteMaker
 from tests.web.browser import EMAIL, Browser
 from web.app import create_app
 from web.bootstrap import Site
-from workflows.records import Customer
+from workflows.business.records import Customer
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from tests.conftest import SiteMaker
 from tests.web.browser import PASSWORD, SUBDOMAIN, Browser
 from tests.web.members import member
 from tests.web.world import NUMBER, World, make_world
-from workflows.passwords import NEW_PASSWORD
+from workflows.business.access.passwords import NEW_PASSWORD
 
 TYPED = {
     "password": "password1",

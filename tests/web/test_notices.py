@@ -20,9 +20,18 @@ from tests.workflows.test_notices import CHAT, NEO, NOTICE, WORDING, deliver_eve
 from web import cookies, feeds
 from web.bootstrap import Site
 from web.demo.notices import show_demo_notices
-from workflows.notices import board
-from workflows.notices.inputs import DraftInput, PublishInput, Wording
-from workflows.records import Account, Contract, Customer, FaqEntry, Notice, NoticeRevision, StaffMember, StaffSession
+from workflows.business.records import (
+    Account,
+    Contract,
+    Customer,
+    FaqEntry,
+    Notice,
+    NoticeRevision,
+    StaffMember,
+    StaffSession,
+)
+from workflows.notice import board
+from workflows.notice.inputs import DraftInput, PublishInput, Wording
 
 ATOM = {"a": feeds.ATOM, "x": feeds.XHTML}
 
@@ -41,7 +50,7 @@ def staff(member: StaffMember) -> Actor:
 @pytest.fixture
 def office(app: Flask, site: Site, member: StaffMember, clock: Clock) -> Browser:
     """A member of staff who is logged in."""
-    from workflows.staff import _digest
+    from workflows.business.access.staff import _digest
 
     token = "t" * 43
     StaffSession.create(token=_digest(token), member=member.id, created_at=clock(), seen_at=clock())
@@ -252,7 +261,7 @@ def test_atom_feed_is_valid_and_stays_the_same(
 def test_whatever_staff_may_write_is_well_formed_in_both_feeds(title: str, body: str) -> None:
     from datetime import UTC, datetime
 
-    from workflows.notices.inputs import wording
+    from workflows.notice.inputs import wording
 
     words = wording(title, body, "", "")
     if not isinstance(words, Wording):

@@ -15,9 +15,9 @@ from engine.testing import Clock, MemoryMailer
 from tests.dumps import dump
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser
 from web.bootstrap import Site
-from workflows import inputs
-from workflows.permissions import ADMIN, VIEWER
-from workflows.records import Account, Contract, Customer, Session, Throttle
+from workflows.business import typed as inputs
+from workflows.business.permissions import ADMIN, VIEWER
+from workflows.business.records import Account, Contract, Customer, Session, Throttle
 
 OTHER = "石橋を叩いて渡る 9"
 NEW = "new@customer.example"

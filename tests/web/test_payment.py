@@ -31,9 +31,9 @@ from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, ad
 from tests.web.test_staff import enrol, enter
 from web.app import create_app
 from web.bootstrap import Site
-from workflows.billing import Booking
-from workflows.records import Account, Contract, Customer, Mandate, PaymentEvent
-from workflows.requests import Decision
+from workflows.business.records import Account, Contract, Customer, Mandate, PaymentEvent
+from workflows.business.shared.change_request import Decision
+from workflows.ports.billing import Booking
 
 PAGE = "/registration/payment"
 CARD = "クレジットカード決済に変更する"

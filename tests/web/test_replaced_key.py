@@ -18,7 +18,7 @@ from tests.web.members import add_account, member
 from tests.web.test_monitoring import ready
 from web.app import create_app
 from web.bootstrap import Site, build
-from workflows.records import Account, Contract
+from workflows.business.records import Account, Contract
 
 NEW = b"a newer secret of the tests, as long as the one before"
 OTHER_PASSWORD = "いろはにほへと 7"

@@ -22,9 +22,9 @@ from web.bootstrap import Site, build
 from web.cli import tetsuzuki
 from web.demo.content import CUSTOMERS
 from web.settings import read
-from workflows import sealed
 from workflows.account_creation import ApplicationInput
-from workflows.records import Customer, Mandate, StaffMember
+from workflows.business.access import sealed
+from workflows.business.records import Customer, Mandate, StaffMember
 
 KEY, NEW, OTHER = (f"{name} key of the tests, of more than 32 characters" for name in ("first", "newer", "other"))
 KEY_FILE = Path("var/secret.key")

@@ -26,8 +26,8 @@ from web.bootstrap import Site
 from web.demo.staff import EMAIL as DEMO_EMAIL
 from web.demo.staff import enrol_demo_staff
 from web.users import access_of
-from workflows.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
-from workflows.troubles import Teller
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
+from workflows.ports.troubles import Teller
 
 MEMBER = "sato@office.example"
 NAME = "佐藤 誠"

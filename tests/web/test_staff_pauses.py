@@ -16,7 +16,7 @@ from tests.web import test_staff
 from tests.web.browser import Browser, mailed_path
 from tests.web.test_staff import NAME, enrol, enter
 from web.bootstrap import Site
-from workflows.records import Customer, StaffMember
+from workflows.business.records import Customer, StaffMember
 
 site, staffed, asked = test_staff.site, test_staff.staffed, test_staff.asked
 PAUSES = "/staff/workflows/pauses"

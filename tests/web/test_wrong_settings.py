@@ -22,7 +22,7 @@ from engine.configuration.tables import keys
 from engine.errors import SettingsError
 from web.bootstrap import build, plugins_of, problems_of
 from web.settings import KEYS, PREFIX, read
-from workflows.catalogue import Organisation, ProductSettings
+from workflows.business.catalogue import Organisation, ProductSettings
 from workflows.services import ReviewPolicy
 
 ROOT = Path(__file__).parents[2]

@@ -34,14 +34,14 @@ from web.demo.notices import show_demo_notices
 from workflows.account_invitation import InvitationInput
 from workflows.account_removal import RemovalInput
 from workflows.account_role_change import RoleInput
-from workflows.accounts import mark_of
+from workflows.business.records import Account, Application, ChangeRequest, Contract, Customer, Mandate, StaffMember
+from workflows.business.shared.account_administration import mark_of
 from workflows.contractor_email_change import ContractorEmailInput
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
 from workflows.login_address_change import LoginAddressInput
-from workflows.notices import board
-from workflows.notices.inputs import DraftInput, PublishInput, Wording
+from workflows.notice import board
+from workflows.notice.inputs import DraftInput, PublishInput, Wording
 from workflows.payment_method_change.rules import effective_date
-from workflows.records import Account, Application, ChangeRequest, Contract, Customer, Mandate, StaffMember
 
 NUMBER = "A07770777"  # not the one that pages give as their example
 OTHER_SUBDOMAIN = "yoso"

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from engine.definition import Actor
 from engine.testing import Clock
 from web.bootstrap import Site
-from workflows.billing import Terms
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
+from workflows.business.shared.change_request import terms_of
 from workflows.contract_change import Proposal, propose
-from workflows.records import Account, ChangeRequest, Contract, Customer, StaffMember
-from workflows.requests import terms_of
+from workflows.ports.billing import Terms
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 PRICES: Mapping[str, Any] = {

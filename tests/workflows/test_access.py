@@ -18,12 +18,12 @@ from engine.definition import Refusal
 from engine.store.base import database, open_database
 from engine.store.schema import migrate
 from engine.text import catalogue as translations
-from workflows import access as module
-from workflows.access import APPLY_ADDRESS, APPLY_CUSTOMER, Access, LoggedIn, PendingInput
-from workflows.catalogue import DEFAULT_CATALOGUE
-from workflows.passwords import Hasher
-from workflows.records import Account, Contract, Customer, PendingApplication, Session, Throttle
-from workflows.throttle import Throttles
+from workflows.business.access import access as module
+from workflows.business.access.access import APPLY_ADDRESS, APPLY_CUSTOMER, Access, LoggedIn, PendingInput
+from workflows.business.access.passwords import Hasher
+from workflows.business.access.throttle import Throttles
+from workflows.business.catalogue import DEFAULT_CATALOGUE
+from workflows.business.records import Account, Contract, Customer, PendingApplication, Session, Throttle
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)  # 12:00 in Tokyo
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -19,7 +19,7 @@ from tests.dumps import dump, dump_bytes
 from web.bootstrap import Site
 from workflows.account_creation import ApplicationInput
 from workflows.account_creation.rules import ADMIN, VIEWER
-from workflows.records import Account, Application, Customer
+from workflows.business.records import Account, Application, Customer
 
 VISITOR = Actor("visitor")
 PASSWORD = "浅い川も深く渡れ 7"

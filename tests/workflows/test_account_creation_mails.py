@@ -18,7 +18,7 @@ from engine.delivery import Message
 from engine.mime import Mime, compose
 from web.bootstrap import Site
 from workflows.account_creation import ACCOUNT_CREATION
-from workflows.records import Application, Customer
+from workflows.business.records import Application, Customer
 
 BASE_URL = "https://" + "a" * 16 + ".example"  # 32 characters, as long as a site's may be
 LARGEST = 2**63 - 1

@@ -24,9 +24,9 @@ from workflows.account_invitation import ActivationInput, InvitationInput, Shown
 from workflows.account_invitation.rules import link_valid_until
 from workflows.account_removal import RemovalInput
 from workflows.account_role_change import RoleInput
-from workflows.accounts import mark_of
-from workflows.permissions import ADMIN, EDITOR, VIEWER
-from workflows.records import Account, Customer, Invitation, RemovedAccount, Session
+from workflows.business.permissions import ADMIN, EDITOR, VIEWER
+from workflows.business.records import Account, Customer, Invitation, RemovedAccount, Session
+from workflows.business.shared.account_administration import mark_of
 
 MICROSECOND = timedelta(microseconds=1)
 EMAIL, NAME = "jiro@mihon.example", "見本 次郎"

@@ -36,10 +36,11 @@ from tests.workflows.contract_scenes import (
     state,
 )
 from web.bootstrap import Site
-from workflows import bookings, quotes
-from workflows.billing import Quote, Unavailable
+from workflows.business.records import Account, Contract, ContractChange, Customer
+from workflows.business.shared import bookings
 from workflows.contract_change import GivingUp, NewPrice, Rejection, propose, reprice
-from workflows.records import Account, Contract, ContractChange, Customer
+from workflows.ports import quotes
+from workflows.ports.billing import Quote, Unavailable
 
 
 @pytest.fixture

@@ -36,11 +36,11 @@ from tests.workflows.contract_scenes import (
     state,
 )
 from web.bootstrap import Site
-from workflows import quotes
-from workflows.billing import Change, Quote
+from workflows.business.records import Contract, ContractChange, Customer
+from workflows.business.shared.change_request import terms_from_json, terms_of
 from workflows.contract_change import GivingUp, Proposal, Rejection, conditions, propose
-from workflows.records import Contract, ContractChange, Customer
-from workflows.requests import terms_from_json, terms_of
+from workflows.ports import quotes
+from workflows.ports.billing import Change, Quote
 
 
 @pytest.fixture

@@ -34,21 +34,11 @@ from tests.workflows.contract_scenes import (
 )
 from web.bootstrap import Site, build, plugins_of
 from web.settings import Settings
-from workflows.billing import (
-    Applied,
-    Booking,
-    Change,
-    Invoice,
-    Line,
-    Queued,
-    Quote,
-    Rejected,
-    Unavailable,
-)
+from workflows.business.records import ContractChange
 from workflows.contract_change import GivingUp, NewPrice, propose
 from workflows.contract_change.billing_effect import BillingEffect
 from workflows.contract_change.proposal import SHOWN_CHANGED
-from workflows.records import ContractChange
+from workflows.ports.billing import Applied, Booking, Change, Invoice, Line, Queued, Quote, Rejected, Unavailable
 from workflows.registry import EFFECT_KINDS, effect_handlers
 
 TEN = Decimal("0.10")

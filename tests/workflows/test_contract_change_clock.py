@@ -34,9 +34,9 @@ from tests.workflows.contract_scenes import (
     state,
 )
 from web.bootstrap import Site
-from workflows.billing import Quote, Terms
+from workflows.business.records import Contract
 from workflows.contract_change import dates
-from workflows.records import Contract
+from workflows.ports.billing import Quote, Terms
 
 DAYS = st.dates(date(2000, 1, 1), date(2099, 12, 31))
 MICROSECOND = timedelta(microseconds=1)

@@ -19,10 +19,10 @@ from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.dumps import dump
 from web.bootstrap import Site
+from workflows.business.customer_file.customers import ImportRefused, export_customers, import_customers
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
+from workflows.business.shared.change_request import DETAILS
 from workflows.customer_details_change import DetailsInput, details_of, read, shown_digest
-from workflows.customers import ImportRefused, export_customers, import_customers
-from workflows.records import Account, ChangeRequest, Contract, Customer, StaffMember
-from workflows.requests import DETAILS
 
 NAME = "customer_details_change"
 PHONE = "03-9876-5432"

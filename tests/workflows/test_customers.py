@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from engine.errors import TransitionConflict
 from engine.store.base import database, open_database, transaction
 from engine.text import reading_in
-from workflows.catalogue import Catalogue, Product
-from workflows.customers import (
+from workflows.business.catalogue import Catalogue, Product
+from workflows.business.customer_file.customers import (
     HEADER,
     OPTIONAL,
     REQUIRED,
@@ -29,7 +29,7 @@ from workflows.customers import (
     export_customers,
     import_customers,
 )
-from workflows.records import RECORDS, Contract, Customer
+from workflows.business.records import RECORDS, Contract, Customer
 
 MANY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from workflows.devices import Device, Devices
+from workflows.business.access.devices import Device, Devices
 
 OLD, NEW, OTHER = (f"{name} secret of the tests, long enough for all".encode() for name in ("old", "new", "other"))
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from zxcvbn import zxcvbn
 from zxcvbn.matching import RANKED_DICTIONARIES
 
 from tests.trials.scale import trials
-from workflows.guessable import LONGEST, is_guessed_early
+from workflows.business.access.guessable import LONGEST, is_guessed_early
 
 KNOWN = ("a10023456", "kitayama", "sato.hanako@greenfield.example.co.jp", "greenfield", "hanako")
 MOST_CALLS = 60_000  # of functions, Python's own ones too; zxcvbn made 270,000 for its 72 characters

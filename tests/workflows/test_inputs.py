@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from engine.definition import Refusal
 from engine.errors import ConfigurationError
 from engine.text import reading_in
-from workflows import inputs
-from workflows.catalogue import (
+from workflows.business import typed as inputs
+from workflows.business.catalogue import (
     BILLING_MODES,
     CHANNELS,
     CUSTOMER_NUMBER_PATTERN,
@@ -25,7 +25,7 @@ from workflows.catalogue import (
     Organisation,
     Product,
 )
-from workflows.inputs import Subdomain
+from workflows.business.typed import Subdomain
 
 # Any code point, lone surrogates too: a request body may hold them.
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))

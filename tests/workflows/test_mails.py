@@ -22,15 +22,15 @@ from workflows.account_creation import ApplicationInput
 from workflows.account_invitation import InvitationInput
 from workflows.account_removal import RemovalInput
 from workflows.account_role_change import RoleInput
-from workflows.accounts import mark_of
+from workflows.business.permissions import ADMIN
+from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
+from workflows.business.shared.account_administration import mark_of
+from workflows.business.shared.change_request import terms_of
 from workflows.contractor_email_change import ContractorEmailInput
 from workflows.customer_details_change import DetailsInput, details_of, shown_digest
 from workflows.login_address_change import LoginAddressInput
 from workflows.password_change import PasswordChangeInput
-from workflows.permissions import ADMIN
-from workflows.records import Account, ChangeRequest, Contract, ContractChange, Customer
 from workflows.registry import WORKFLOWS
-from workflows.requests import terms_of
 
 BASE = "https://support-site.example.co.jp"  # 34 characters, longer than what is promised to fit
 FIGURES = {"effective_on": "2026-12-01", "role": "editor"}

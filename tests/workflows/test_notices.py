@@ -27,11 +27,12 @@ from tests.smtp_server import MailServer, Received
 from tests.trials.scale import in_full
 from tests.waiting import PATIENCE
 from web.bootstrap import Site
+from workflows.business import prose
+from workflows.business.records import Contract, Customer, FaqEntry, Notice, NoticeDelivery, NoticeRevision, StaffMember
 from workflows.faq.search import folded, found, matches, words
-from workflows.notices import board, prose
-from workflows.notices.announcing import Announcer, contractors, counts, failures
-from workflows.notices.inputs import DraftInput, PublishInput, UpdateInput, Wording, wording
-from workflows.records import Contract, Customer, FaqEntry, Notice, NoticeDelivery, NoticeRevision, StaffMember
+from workflows.notice import board
+from workflows.notice.announcing import Announcer, contractors, counts, failures
+from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording, wording
 
 ROOT = Path(__file__).parents[2]
 NEO, CHAT = "desknets-neo", "chatluck"

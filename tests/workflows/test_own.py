@@ -23,14 +23,14 @@ from tests.waiting import until
 from web.bootstrap import Site
 from workflows.account_profile_change import ProfileInput
 from workflows.account_profile_change.inputs import mark
-from workflows.address_changes import masked
+from workflows.business.customer_file.customers import ImportRefused, export_customers, import_customers
+from workflows.business.permissions import ADMIN, EDITOR, VIEWER
+from workflows.business.records import Account, AddressChange, Contract, Customer, PasswordReset, Session
+from workflows.business.shared.address_change import masked
 from workflows.contractor_email_change import ContractorEmailInput
-from workflows.customers import ImportRefused, export_customers, import_customers
 from workflows.login_address_change import LoginAddressInput
 from workflows.password_change import PasswordChangeInput
 from workflows.password_reset import PasswordResetInput
-from workflows.permissions import ADMIN, EDITOR, VIEWER
-from workflows.records import Account, AddressChange, Contract, Customer, PasswordReset, Session
 
 PASSWORD, OTHER = "浅い川も深く渡れ 7", "石橋を叩いて渡る 9"
 MICROSECOND = timedelta(microseconds=1)

@@ -14,10 +14,10 @@ from engine.definition import Refusal, Secret
 from engine.store.base import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock
-from workflows import passwords
-from workflows.passwords import NEW_PASSWORD, Hasher, NewPasswords
+from workflows.business.access import passwords
+from workflows.business.access.passwords import NEW_PASSWORD, Hasher, NewPasswords
+from workflows.business.access.throttle import Throttles
 from workflows.registry import MIGRATIONS
-from workflows.throttle import Throttles
 
 GOOD = "紫陽花 tram 71 wobble"
 HASHER = Hasher.cheapest()

@@ -39,11 +39,11 @@ from tests.payments import (
 from tests.stripe_server import StripeServer
 from tests.workflows.contract_scenes import LEDGER
 from web.bootstrap import Site
-from workflows.billing import Booking, Queued, Rejected
+from workflows.business.records import ChangeRequest, Contract, Mandate, PaymentEvent
+from workflows.business.shared.change_request import Decision, differences, terms_of
 from workflows.contract_change import GivingUp, Proposal, propose
 from workflows.payment_method_change import Confirmation, PageOpened, effective_date
-from workflows.records import ChangeRequest, Contract, Mandate, PaymentEvent
-from workflows.requests import Decision, differences, terms_of
+from workflows.ports.billing import Booking, Queued, Rejected
 
 SYSTEM = Actor("system", "credit_card")
 
@@ -604,8 +604,8 @@ def test_staff_review_where_it_is_configured(
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_mail_can_be_written(site: Site, clock: Clock, mailer: MemoryMailer, language: str) -> None:
+    from workflows.business.records import Account
     from workflows.payment_method_change import PAYMENT_METHOD_CHANGE
-    from workflows.records import Account
 
     of = contract()
     actor = account(of)

@@ -8,8 +8,8 @@ import pytest
 
 from engine.definition import Actor, Attempt, Instance
 from web.bootstrap import Site
-from workflows.permissions import ACCOUNT_ADMIN, ACCOUNT_EDITOR, OWN_ACCOUNT, ROLES, STAFF, reaches
-from workflows.records import Account, Contract, Customer, StaffMember
+from workflows.business.permissions import ACCOUNT_ADMIN, ACCOUNT_EDITOR, OWN_ACCOUNT, ROLES, STAFF, reaches
+from workflows.business.records import Account, Contract, Customer, StaffMember
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 

@@ -12,11 +12,11 @@ import pytest
 from engine.keyring import Keyring
 from engine.store.base import open_database
 from tests.conftest import SECRET
-from workflows import sealed
+from workflows.business.access import sealed
+from workflows.business.access.staff import TOTP_PURPOSE
+from workflows.business.access.vault import Vault
+from workflows.business.records import Contract, Customer, Mandate, StaffMember, StaffSetUp
 from workflows.payment_method_change.effects import SEALED_FOR
-from workflows.records import Contract, Customer, Mandate, StaffMember, StaffSetUp
-from workflows.staff import TOTP_PURPOSE
-from workflows.vault import Vault
 
 NEW = b"a newer secret of the tests, as long as the one before"
 OLD, BOTH, ALONE = Vault(SECRET), Vault((NEW, SECRET)), Vault(NEW)

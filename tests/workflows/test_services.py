@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import ConfigurationError
-from workflows.catalogue import Catalogue
+from workflows.business.catalogue import Catalogue
 from workflows.services import ReviewPolicy
 
 URL = "https://{subdomain}.example.jp/"

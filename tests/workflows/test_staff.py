@@ -12,8 +12,8 @@ from engine.definition import Refusal
 from engine.testing import Clock
 from tests.dumps import dump_bytes
 from web.bootstrap import Site
-from workflows.records import StaffMember, StaffSession, StaffSetUp
-from workflows.staff import InvalidStaff, StaffExists, StaffLoggedIn, UnknownStaff, names_of
+from workflows.business.access.staff import InvalidStaff, StaffExists, StaffLoggedIn, UnknownStaff, names_of
+from workflows.business.records import StaffMember, StaffSession, StaffSetUp
 
 EMAIL = "sato@office.example"
 NAME = "佐藤 誠"

@@ -18,8 +18,8 @@ import workflows
 from engine.store.base import database, open_database
 from engine.store.schema import migrate
 from tests.waiting import PATIENCE
-from workflows.records import Throttle
-from workflows.throttle import Limit, Throttles, network_of, too_many
+from workflows.business.access.throttle import Limit, Throttles, network_of, too_many
+from workflows.business.records import Throttle
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -219,7 +219,7 @@ def test_exactly_the_burst_passes_across_processes(url: str) -> None:
 import sys
 from datetime import datetime, timedelta
 from engine.store.base import database, open_database
-from workflows.throttle import Limit, Throttles
+from workflows.business.access.throttle import Limit, Throttles
 open_database(sys.argv[1])
 now = datetime.fromisoformat({NOON.isoformat()!r})
 throttles = Throttles({SECRET!r}, lambda: now)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.definition import Secret
-from workflows.vault import Unreadable, Vault
+from workflows.business.access.vault import Unreadable, Vault
 
 VAULT = Vault(b"a secret of the tests, long enough for everybody")
 

@@ -134,7 +134,7 @@ def workers(site: Site) -> Iterator[Finding]:
 
 def silent_plugins(site: Site) -> Iterator[Finding]:
     """Plugins that a process of the site has stopped asking, as it has told within the last hour."""
-    from workflows.troubles import troubles
+    from workflows.ports.troubles import troubles
 
     for one in troubles(site.engine.store.now()):
         yield fault(

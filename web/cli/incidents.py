@@ -64,9 +64,9 @@ def amend(ref: str, address: str, reason: str) -> None:
     from engine.definition import Refusal
     from engine.errors import ConfigurationError
     from engine.operations.incidents import amend as act
-    from workflows import inputs
+    from workflows.business import typed
 
-    checked = inputs.email(address)
+    checked = typed.email(address)
     if isinstance(checked, Refusal):
         raise ConfigurationError(checked.message)
     with opened_site() as site:

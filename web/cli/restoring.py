@@ -16,7 +16,7 @@ def restored(reason: str) -> None:
     after the backup is unknown to the database and opens nothing. See docs/operations.md, "Backup and restore".
     """
     from engine.runtime.checkpoints import note_restore
-    from workflows.restoring import end_what_was_open
+    from workflows.business.access.restoring import end_what_was_open
 
     with opened_site() as site:
         store = site.engine.store

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.runtime.engine import Engine
     from engine.store.base import SiteDatabase
     from web.bootstrap import Site
-    from workflows.sealed import Forgotten
+    from workflows.business.access.sealed import Forgotten
 
 _MOST_SHOWN = 200
 
@@ -58,7 +58,7 @@ def show() -> None:
     from engine.operations.key_rotation import dependence, waiting
     from engine.operations.known_keys import IN_USE, known
     from engine.runtime import checkpoints
-    from workflows import sealed
+    from workflows.business.access import sealed
 
     with opened_site(looks=True) as site:
         keys = known(site.db)
@@ -151,7 +151,7 @@ def rotate() -> None:
     from engine.keyring import short
     from engine.operations.key_rotation import rotate as seal_histories
     from engine.operations.known_keys import finish_rotation, still_sealing
-    from workflows import sealed
+    from workflows.business.access import sealed
 
     with opened_site() as site:
         with _progress("histories") as progress:
@@ -227,9 +227,9 @@ def accept_loss(reason: str, yes: bool) -> None:
     from engine.runtime.engine import Engine
     from web import secret_keys
     from web.settings import read
-    from workflows import sealed
+    from workflows.business.access import sealed
+    from workflows.business.access.vault import Vault
     from workflows.registry import WORKFLOWS
-    from workflows.vault import Vault
 
     if not reason.strip():
         raise click.UsageError("a reason is needed: it is written into histories")

@@ -10,7 +10,7 @@ from web.cli.sites import opened_site
 
 if TYPE_CHECKING:
     from web.bootstrap import Site
-    from workflows.staff import SetUp
+    from workflows.business.access.staff import SetUp
 
 
 @click.group(epilog='Example: tetsuzuki staff add hanako@example.co.jp "見本 花子"')

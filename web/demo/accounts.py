@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workflows.permissions import ADMIN, VIEWER
-from workflows.records import Account, Customer
+from workflows.business.permissions import ADMIN, VIEWER
+from workflows.business.records import Account, Customer
 
 if TYPE_CHECKING:
     from web.bootstrap import Site

@@ -9,8 +9,8 @@ from web.demo.accounts import open_demo_accounts
 from web.demo.notices import show_demo_notices
 from web.demo.staff import EMAIL, enrol_demo_staff
 from web.settings import Settings, read
-from workflows.customers import import_customers
-from workflows.records import StaffMember
+from workflows.business.customer_file.customers import import_customers
+from workflows.business.records import StaffMember
 
 if TYPE_CHECKING:
     from web.bootstrap import Site

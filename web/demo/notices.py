@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.definition import Actor
+from workflows.business.records import FaqEntry, Notice, StaffMember
 from workflows.faq.inputs import FaqInput
-from workflows.notices import board
-from workflows.notices.inputs import DraftInput, PublishInput, UpdateInput, Wording
-from workflows.records import FaqEntry, Notice, StaffMember
+from workflows.notice import board
+from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
 
 if TYPE_CHECKING:
     from web.bootstrap import Site

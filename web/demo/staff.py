@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pyotp
 
-from workflows.records import StaffMember
-from workflows.staff import TOTP_PERIOD, TOTP_PURPOSE
+from workflows.business.access.staff import TOTP_PERIOD, TOTP_PURPOSE
+from workflows.business.records import StaffMember
 
 if TYPE_CHECKING:
     from web.bootstrap import Site

@@ -11,7 +11,7 @@ from wtforms.validators import InputRequired
 from engine.text import _
 from web.forms import EXACT, AccountForm, Form
 from web.forms.fields import HiddenField, StringField
-from workflows.permissions import ROLES, VIEWER
+from workflows.business.permissions import ROLES, VIEWER
 
 
 def _role_field() -> Any:

@@ -11,7 +11,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from engine.text import Text, _
 from web.forms import Form, offered_as
 from web.forms.fields import StringField
-from workflows.catalogue import Catalogue
+from workflows.business.catalogue import Catalogue
 
 _USERS = _("ユーザー契約数")
 _TERM = _("ご契約種別")

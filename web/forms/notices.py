@@ -7,7 +7,7 @@ from wtforms import RadioField, SelectField, SelectMultipleField, TextAreaField
 from engine.text import _
 from web.forms import Form, _field, offered_as
 from web.forms.fields import HiddenField, StringField
-from workflows.notices.board import KINDS, STATUSES
+from workflows.notice.board import KINDS, STATUSES
 
 _TITLE_MISSING, _BODY_MISSING = _("件名をご入力ください。"), _("本文をご入力ください。")
 _NOTIFY = offered_as([("yes", _("メールで通知する")), ("no", _("メールで通知しない"))])

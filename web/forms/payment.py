@@ -11,7 +11,7 @@ from wtforms.validators import InputRequired
 from engine.text import _
 from web.forms import Form
 from web.forms.fields import HiddenField, StringField
-from workflows import payments
+from workflows.ports import payments
 
 _MISSING = _("この項目は必須です。")
 _PLAIN = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false", "autocomplete": "off"}

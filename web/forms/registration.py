@@ -12,9 +12,9 @@ from wtforms.validators import InputRequired
 from engine.text import _
 from web.forms import Form
 from web.forms.fields import HiddenField, StringField
-from workflows.catalogue import BILLING_MODES
+from workflows.business.catalogue import BILLING_MODES
+from workflows.business.shared.change_request import DETAILS
 from workflows.customer_details_change.inputs import REQUIRED
-from workflows.requests import DETAILS
 
 
 class _Marked:

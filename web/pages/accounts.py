@@ -24,14 +24,14 @@ from web.answers import form_again
 from web.current import local_time, site
 from web.forms.accounts import CorrectionForm, InvitationForm, RemovalForm, RoleForm
 from web.users import needs, this_user
-from workflows import inputs
 from workflows.account_invitation import InvitationInput, ShownInput
 from workflows.account_invitation.rules import CHANGED_MEANWHILE, link_valid_until
 from workflows.account_removal import RemovalInput
 from workflows.account_role_change import RoleInput
-from workflows.accounts import ONESELF, mark_of
-from workflows.permissions import ADMIN, EDITOR, ROLES, VIEWER
-from workflows.records import Account, Invitation
+from workflows.business import typed
+from workflows.business.permissions import ADMIN, EDITOR, ROLES, VIEWER
+from workflows.business.records import Account, Invitation
+from workflows.business.shared.account_administration import ONESELF, mark_of
 
 INVITATION, ROLE_CHANGE, REMOVAL = "account_invitation", "account_role_change", "account_removal"
 
@@ -195,7 +195,7 @@ def invite() -> AnyResponse:
     form = InvitationForm()
     if not form.validate():
         return form_again(_add_page(form, form.request_key.data))
-    user_name, email = inputs.user_name(form.user_name.data), inputs.email(form.email.data)
+    user_name, email = typed.user_name(form.user_name.data), typed.email(form.email.data)
     if isinstance(user_name, Refusal) or isinstance(email, Refusal):
         return _add_again(form, [said for said in (user_name, email) if isinstance(said, Refusal)])
     customer, access = this_user().account.customer_id, site().access
@@ -275,7 +275,7 @@ def correct(number: int) -> AnyResponse:
     form, name, before = CorrectionForm(), invitation.user_name, invitation.email or ""
     if not form.validate():
         return form_again(_address_page(form, name, before, form.request_key.data))
-    email = inputs.email(form.email.data)
+    email = typed.email(form.email.data)
     if isinstance(email, Refusal):
         form.refuse((email,))
         return form_again(_address_page(form, name, before, form.request_key.data), (email,))

@@ -20,8 +20,8 @@ from engine.outcomes import Offer
 from engine.text import Text, _
 from web.current import local_time, site
 from web.users import open_to_all
-from workflows.address_changes import STOP, masked
-from workflows.records import AddressChange
+from workflows.business.records import AddressChange
+from workflows.business.shared.address_change import STOP, masked
 
 pages = Blueprint("address_link", __name__)
 

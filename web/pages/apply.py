@@ -26,11 +26,11 @@ from web.forms import AccountForm, IdentifyForm
 from web.keys import mark
 from web.pages import terms
 from web.users import open_to_all
-from workflows import inputs
-from workflows.access import PendingInput
 from workflows.account_creation.inputs import ApplicationInput
-from workflows.catalogue import Organisation
-from workflows.records import Contract, Customer, PendingApplication, customer_by_id
+from workflows.business import typed
+from workflows.business.access.access import PendingInput
+from workflows.business.catalogue import Organisation
+from workflows.business.records import Contract, Customer, PendingApplication, customer_by_id
 
 WORKFLOW = "account_creation"
 
@@ -150,8 +150,8 @@ def set_account() -> str | Response:
 
 def _checked(form: AccountForm, customer: Customer) -> PendingInput | tuple[Refusal, ...]:
     """What was typed, in its canonical form; or everything that is wrong with it, not only the first."""
-    user_name = inputs.user_name(form.user_name.data)
-    email = inputs.email(form.email.data)
+    user_name = typed.user_name(form.user_name.data)
+    email = typed.email(form.email.data)
     rejected = site().access.new_passwords.refusal(
         form.password.data,
         form.password_again.data,

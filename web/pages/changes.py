@@ -38,15 +38,15 @@ from web.contracts import (
 from web.current import site, today
 from web.forms.changes import ChangeForm, OptionsForm, OrderForm, TermForm, UsersForm
 from web.users import needs, this_user
-from workflows import inputs
-from workflows.billing import Quote, Terms
+from workflows.business import typed as inputs
+from workflows.business.permissions import EDITOR
+from workflows.business.records import ChangeRequest, Contract
+from workflows.business.shared.change_request import ALREADY_OPEN, KINDS, compared, terms_from_json, terms_of
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
 from workflows.contract_change.dates import waits_for_renewal
 from workflows.contract_change.proposal import SHOWN_CHANGED, slot_of
-from workflows.permissions import EDITOR
-from workflows.records import ChangeRequest, Contract
-from workflows.requests import ALREADY_OPEN, KINDS, compared, terms_from_json, terms_of
+from workflows.ports.billing import Quote, Terms
 
 WORKFLOW = "contract_change"
 ORDER = "order"

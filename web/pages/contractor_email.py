@@ -14,9 +14,9 @@ from web.forms.own import ContractorEmailForm
 from web.keys import SENT_BEFORE, key_of, new_key
 from web.pages.address_link import make_room, open_change, withdraw_change
 from web.users import needs, this_user
-from workflows import inputs
+from workflows.business import typed
+from workflows.business.permissions import EDITOR
 from workflows.contractor_email_change import ContractorEmailInput
-from workflows.permissions import EDITOR
 
 _MISMATCH = Refusal(
     "email_mismatch", _("メールアドレスが一致しません。同じメールアドレスを2回ご入力ください。"), "email_again"
@@ -47,7 +47,7 @@ def change() -> str | Response:
     form, account = ContractorEmailForm(), this_user().account
     if not form.validate():
         return form_again(_page(form))
-    email, again = inputs.email(form.email.data), inputs.email(form.email_again.data)
+    email, again = typed.email(form.email.data), typed.email(form.email_again.data)
     wrong = email if isinstance(email, Refusal) else _MISMATCH if email != again else None
     if wrong is None:
         wrong = site().access.admit_address_change(account.id, str(email))

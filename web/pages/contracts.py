@@ -36,10 +36,10 @@ from web.current import site, today
 from web.quotes import in_short, quote_of, yen
 from web.tables import csv_file
 from web.users import needs, this_user
-from workflows import quotes
-from workflows.permissions import EDITOR, VIEWER
-from workflows.records import ChangeRequest, Contract
-from workflows.requests import TERMS
+from workflows.business.permissions import EDITOR, VIEWER
+from workflows.business.records import ChangeRequest, Contract
+from workflows.business.shared.change_request import TERMS
+from workflows.ports import quotes
 
 PAGE = 20
 _LONGEST_PAGE = 7  # digits: far more pages than anybody has, and far below what a database counts to

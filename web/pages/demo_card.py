@@ -10,8 +10,8 @@ from werkzeug import Response
 from web.current import site
 from web.pages.webhooks import take
 from web.users import open_to_all
-from workflows.guarded import GuardedMethod
-from workflows.payments import DemonstrationPage
+from workflows.ports.guarded import GuardedMethod
+from workflows.ports.payments import DemonstrationPage
 
 _METHOD = "credit_card"
 

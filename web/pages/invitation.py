@@ -20,7 +20,7 @@ from web.forms.accounts import PasswordForm
 from web.pages import terms
 from web.users import open_to_all
 from workflows.account_invitation import ActivationInput
-from workflows.records import Contract, Customer, Invitation
+from workflows.business.records import Contract, Customer, Invitation
 
 PURPOSE = "account_invitation"
 _DONE_HERE = "invitation_done_here"

@@ -14,11 +14,11 @@ from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Text, _, current_language, 
 from web import feeds
 from web.current import site
 from web.users import needs, open_to_all, own_contracts, user
+from workflows.business.permissions import VIEWER
+from workflows.business.prose import paragraphs
+from workflows.business.records import FaqEntry, NoticeRevision
 from workflows.faq import search
-from workflows.notices import board
-from workflows.notices.prose import paragraphs
-from workflows.permissions import VIEWER
-from workflows.records import FaqEntry, NoticeRevision
+from workflows.notice import board
 
 pages = Blueprint("notices", __name__, url_prefix="/notices")
 

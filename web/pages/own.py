@@ -14,11 +14,11 @@ from web.forms.own import LoginAddressForm, ProfileForm
 from web.keys import SENT_BEFORE, key_of, new_key
 from web.pages.address_link import make_room, open_change, withdraw_change
 from web.users import needs, this_user
-from workflows import inputs
 from workflows.account_profile_change import ProfileInput
 from workflows.account_profile_change.inputs import mark
+from workflows.business import typed
+from workflows.business.permissions import ROLES, VIEWER
 from workflows.login_address_change import LoginAddressInput
-from workflows.permissions import ROLES, VIEWER
 
 pages = Blueprint("own", __name__, url_prefix="/registration/account")
 
@@ -45,7 +45,7 @@ def set_profile() -> str | Response:
     form = ProfileForm()
     if not form.validate():
         return form_again(_page(profile=form))
-    name = inputs.user_name(form.user_name.data)
+    name = typed.user_name(form.user_name.data)
     if isinstance(name, Refusal):
         form.refuse((name,))
         return form_again(_page(profile=form), (name,))
@@ -67,7 +67,7 @@ def change_address() -> str | Response:
     form, account = LoginAddressForm(), this_user().account
     if not form.validate():
         return form_again(_page(address=form))
-    email = inputs.email(form.email.data)
+    email = typed.email(form.email.data)
     if isinstance(email, Refusal):
         form.refuse((email,))
         return form_again(_page(address=form), (email,))

@@ -22,11 +22,11 @@ from web.forms.own import ChangePasswordForm, ForgottenForm, PasswordForm
 from web.keys import SENT_BEFORE, key_of, mark, new_key
 from web.pages.link import Page
 from web.users import needs, open_to_all, this_user
+from workflows.business.permissions import VIEWER
+from workflows.business.records import Account, Contract, Customer
 from workflows.password_change import PasswordChangeInput
 from workflows.password_change.rules import account_number
 from workflows.password_reset import PasswordResetInput
-from workflows.permissions import VIEWER
-from workflows.records import Account, Contract, Customer
 
 RESET = "password_reset"
 _FORGOTTEN = "forgotten"

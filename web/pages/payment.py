@@ -39,20 +39,13 @@ from web.forms.payment import ConfirmForm, method_form
 from web.guard import POLICY
 from web.keys import mark
 from web.users import needs, this_user
-from workflows import payment_calls
+from workflows.business.access.vault import Unreadable
+from workflows.business.permissions import EDITOR
+from workflows.business.records import ChangeRequest, Contract, Mandate, running_contracts
 from workflows.payment_method_change import PageOpened, PaymentMethodInput, context_of, effective_date, facts_of
 from workflows.payment_method_change.effects import SEALED_FOR, secret_of
-from workflows.payments import (
-    Details,
-    Document,
-    MandateFacts,
-    PaymentContext,
-    PaymentMethod,
-    Redirect,
-)
-from workflows.permissions import EDITOR
-from workflows.records import ChangeRequest, Contract, Mandate, running_contracts
-from workflows.vault import Unreadable
+from workflows.ports import payment_calls
+from workflows.ports.payments import Details, Document, MandateFacts, PaymentContext, PaymentMethod, Redirect
 
 WORKFLOW = "payment_method_change"
 

@@ -17,12 +17,12 @@ from web.answers import form_again
 from web.current import site
 from web.forms.registration import DetailsForm
 from web.users import access_of, needs, own_contracts, this_user
-from workflows import requests
+from workflows.business.permissions import EDITOR, VIEWER
+from workflows.business.records import ChangeRequest, Customer
+from workflows.business.shared import change_request
+from workflows.business.shared.change_request import DETAILS
 from workflows.customer_details_change import DetailsInput, details_of, read, shown_digest
 from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND
-from workflows.permissions import EDITOR, VIEWER
-from workflows.records import ChangeRequest, Customer
-from workflows.requests import DETAILS
 
 WORKFLOW = "customer_details_change"
 
@@ -81,7 +81,7 @@ def _way(endpoint: str) -> Way:
 def _said(details: Mapping[str, str]) -> dict[str, str | Text]:
     """Details as people read them; "" where nothing is known."""
     catalogue = site().catalogue
-    return {name: requests.said(name, value, "", catalogue) if value else "" for name, value in details.items()}
+    return {name: change_request.said(name, value, "", catalogue) if value else "" for name, value in details.items()}
 
 
 def _contracts(customer: Customer) -> list[ContractShown]:
@@ -130,7 +130,7 @@ def ask() -> str | Response:
         return _request(customer, given, form)
     if given.seen != shown_digest(known):
         return _refused(customer, form, (CHANGED_MEANWHILE,))
-    changes = list(requests.compared(known, given.values, site().catalogue))
+    changes = list(change_request.compared(known, given.values, site().catalogue))
     if not changes:
         flash(str(_("変更された項目がありません。")))
         return redirect(url_for("registration.show"), 303)

@@ -15,9 +15,9 @@ from engine.text import Text, _
 from web import menu
 from web.current import site
 from web.users import needs, own_contracts, this_user
-from workflows.permissions import VIEWER
-from workflows.records import Contract
-from workflows.usage import GIGABYTE, Environment, Usage, UsageUnavailable, measured
+from workflows.business.permissions import VIEWER
+from workflows.business.records import Contract
+from workflows.ports.disk_usage import GIGABYTE, Environment, Usage, UsageUnavailable, measured
 
 pages = Blueprint("top", __name__)
 

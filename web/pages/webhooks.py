@@ -17,9 +17,9 @@ from engine.definition import Actor
 from engine.errors import EventNotPossible, Refused, TransitionConflict, UnknownInstance
 from web.current import site
 from web.users import open_to_all
-from workflows import payment_calls
+from workflows.business.records import Mandate
 from workflows.payment_method_change import Confirmation
-from workflows.records import Mandate
+from workflows.ports import payment_calls
 
 log = logging.getLogger("tetsuzuki.payment")
 

@@ -16,7 +16,7 @@ from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, Stale
 from engine.text import Text, _
 from web.current import site
 from web.staff.area import actor
-from workflows.records import StaffMember
+from workflows.business.records import StaffMember
 
 _SOMEBODY_WAS_FASTER = _("ほかの担当者が先に変更しました。最新の内容をご確認ください。")
 _ID = re.compile(r"[0-9a-f]{12}")

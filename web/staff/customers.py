@@ -20,10 +20,10 @@ from web.current import local_time, site
 from web.staff.area import LARGEST, pages
 from web.staff.history import state_title
 from web.users import staff_only
-from workflows import inputs
-from workflows.permissions import ROLES
-from workflows.records import Account, ChangeRequest, Contract, Customer
-from workflows.requests import DETAILS, KINDS, said, terms_of
+from workflows.business import typed
+from workflows.business.permissions import ROLES
+from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.shared.change_request import DETAILS, KINDS, said, terms_of
 
 _ON_A_PAGE = 25
 _MOST_PAGES = 400
@@ -84,7 +84,7 @@ def _found(asked: str) -> pw.ModelSelect[Customer]:
     texts = _spellings(asked)
     if not texts:
         return Customer.select()
-    environment = inputs.subdomain(asked, site().catalogue)
+    environment = typed.subdomain(asked, site().catalogue)
     if not isinstance(environment, Refusal) and environment.product is not None:
         named = (Contract.subdomain == environment.name) & (Contract.product == environment.product)
         return Customer.select().where(Customer.id.in_(Contract.select(Contract.customer).where(named)))

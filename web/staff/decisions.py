@@ -20,13 +20,13 @@ from engine.runtime import machine
 from engine.text import Text, _
 from web.current import local_time, site
 from web.staff.history import event_title, state_title
-from workflows import quotes
-from workflows.billing import Quote
+from workflows.business.permissions import STAFF
+from workflows.business.records import ChangeRequest
+from workflows.business.shared.change_request import Decision
 from workflows.contract_change.inputs import GivingUp, NewPrice
 from workflows.contract_change.proposal import reprice
-from workflows.permissions import STAFF
-from workflows.records import ChangeRequest
-from workflows.requests import Decision
+from workflows.ports import quotes
+from workflows.ports.billing import Quote
 
 _ASKED_FOR = ("reason", "checked")
 

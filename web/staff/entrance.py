@@ -16,8 +16,8 @@ from web.demo.staff import demo_log_in
 from web.forms.staff import SetUpForm, StaffLogInForm
 from web.staff.area import pages
 from web.users import open_to_all, staff_member
-from workflows.records import StaffMember
-from workflows.staff import OpenedSetUp
+from workflows.business.access.staff import OpenedSetUp
+from workflows.business.records import StaffMember
 
 log = logging.getLogger("tetsuzuki.staff")
 

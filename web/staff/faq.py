@@ -15,9 +15,9 @@ from web.forms.notices import FaqForm
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
 from web.users import staff_only
+from workflows.business.records import FaqEntry
 from workflows.faq import FAQ_ENTRY, inputs
 from workflows.faq.inputs import FaqInput
-from workflows.records import FaqEntry
 
 pages = Blueprint("staff_faq", __name__, url_prefix="/staff/faq")
 

@@ -18,9 +18,9 @@ from web.staff.area import actor, pages
 from web.staff.history import event_title, state_title
 from web.staff.requests import age
 from web.users import staff_only
-from workflows import inputs
-from workflows.staff import names_of
-from workflows.troubles import troubles
+from workflows.business import typed as inputs
+from workflows.business.access.staff import names_of
+from workflows.ports.troubles import troubles
 
 _LONGEST_REASON = 1000
 _REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")

@@ -13,10 +13,11 @@ from flask_babel import format_date
 
 from engine.text import Text, _
 from web.current import local_time, site
-from workflows import bookings, quotes
-from workflows.billing import Booking
-from workflows.records import ChangeRequest, Mandate
-from workflows.requests import KINDS
+from workflows.business.records import ChangeRequest, Mandate
+from workflows.business.shared import bookings
+from workflows.business.shared.change_request import KINDS
+from workflows.ports import quotes
+from workflows.ports.billing import Booking
 
 log = logging.getLogger("tetsuzuki.staff")
 

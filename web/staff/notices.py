@@ -22,10 +22,10 @@ from web.pages.notices import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
 from web.users import staff_only
-from workflows.notices import NOTICE, board, inputs
-from workflows.notices.announcing import STATES, Announcer, counts, failures
-from workflows.notices.inputs import DraftInput, PublishInput, UpdateInput, Wording
-from workflows.records import Notice, NoticeRevision
+from workflows.business.records import Notice, NoticeRevision
+from workflows.notice import NOTICE, board, inputs
+from workflows.notice.announcing import STATES, Announcer, counts, failures
+from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
 
 pages = Blueprint("staff_notices", __name__, url_prefix="/staff/notices")
 

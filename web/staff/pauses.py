@@ -20,7 +20,7 @@ from web.staff.area import LARGEST, actor, pages
 from web.staff.history import event_title
 from web.staff.requests import age
 from web.users import staff_only
-from workflows.staff import names_of
+from workflows.business.access.staff import names_of
 
 _LONGEST_REASON = 1000
 _MOST = 20  # timers and effects that a page names each

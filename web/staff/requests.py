@@ -21,10 +21,10 @@ from web.staff import decisions, money
 from web.staff.area import LARGEST, actor, pages
 from web.staff.history import lines, state_title
 from web.users import staff_only
-from workflows import quotes
-from workflows.permissions import STAFF, customer_of
-from workflows.records import ChangeRequest, Contract, Customer
-from workflows.requests import KINDS, differences
+from workflows.business.permissions import STAFF, customer_of
+from workflows.business.records import ChangeRequest, Contract, Customer
+from workflows.business.shared.change_request import KINDS, differences
+from workflows.ports import quotes
 
 _LONGEST_KEY = 64
 _FASTER = Refusal(

@@ -7,8 +7,8 @@ from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
 from engine.text import _
-from workflows.permissions import ADMIN, VIEWER
-from workflows.records import Account, Application, Customer
+from workflows.business.permissions import ADMIN, VIEWER
+from workflows.business.records import Account, Application, Customer
 
 ADDRESS_TAKEN = Refusal(
     "address_taken",

@@ -8,7 +8,7 @@ from datetime import timedelta
 from engine.definition import LINK_HOLDER, SYSTEM, Mail, Start, State, Timer, Transition, Workflow
 from engine.text import _
 from workflows.account_invitation import rules
-from workflows.permissions import ACCOUNT_ADMIN
+from workflows.business.permissions import ACCOUNT_ADMIN
 
 _OPEN = ("requested", "emailed", "expired")
 _INVITATION = Mail("account_invitation", to="invited", done="sent", link=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from workflows.records import Account
+from workflows.business.records import Account
 
 
 @dataclass(frozen=True, slots=True)

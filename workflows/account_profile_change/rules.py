@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.definition import Attempt, Refusal
 from engine.text import _
 from workflows.account_profile_change.inputs import mark
+from workflows.business.records import Account
 from workflows.password_change.rules import NO_ACCOUNT, account_number
-from workflows.records import Account
 
 CHANGED_ELSEWHERE = Refusal(
     "changed_elsewhere",

@@ -3,7 +3,7 @@
 from engine.definition import Start, State, Workflow
 from engine.text import _
 from workflows.account_profile_change import rules
-from workflows.permissions import OWN_ACCOUNT
+from workflows.business.permissions import OWN_ACCOUNT
 
 ACCOUNT_PROFILE_CHANGE = Workflow(
     name="account_profile_change",

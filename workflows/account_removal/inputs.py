@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RemovalInput:
-    """`shown` is the mark of the account as the page showed it: see `workflows.accounts.mark_of`."""
+    """`shown` is the mark of the account as the page showed it: see
+    `workflows.business.shared.account_administration.mark_of`."""
 
     shown: str

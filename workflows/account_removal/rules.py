@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.definition import Address, Attempt, Instance, Recipient, Records
-from workflows.accounts import target_of
-from workflows.records import Account, Customer, RemovedAccount
+from workflows.business.records import Account, Customer, RemovedAccount
+from workflows.business.shared.account_administration import target_of
 
 
 def keep_address(attempt: Attempt) -> None:

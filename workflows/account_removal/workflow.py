@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from engine.definition import SYSTEM, Mail, Start, State, Timer, Transition, Workflow
 from engine.text import _
-from workflows import accounts
 from workflows.account_removal import rules
-from workflows.permissions import ACCOUNT_ADMIN
+from workflows.business.permissions import ACCOUNT_ADMIN
+from workflows.business.shared import account_administration
 
 ACCOUNT_REMOVAL = Workflow(
     name="account_removal",
@@ -20,7 +20,11 @@ ACCOUNT_REMOVAL = Workflow(
     start=Start(
         "removed",
         allow=ACCOUNT_ADMIN,
-        guards=(accounts.is_another_account, accounts.actor_is_still_admin, accounts.account_is_as_shown),
+        guards=(
+            account_administration.is_another_account,
+            account_administration.actor_is_still_admin,
+            account_administration.account_is_as_shown,
+        ),
         writes=(rules.keep_address, rules.delete_account),
         effects=(Mail("account_removed", to="removed", done="told"),),
     ),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RoleInput:
-    """The new role. `shown` is the mark of the account as the page showed it: see `workflows.accounts.mark_of`."""
+    """The new role. `shown` is the mark of the account as the page showed it: see
+    `workflows.business.shared.account_administration.mark_of`."""
 
     role: str
     shown: str

@@ -2,9 +2,9 @@
 
 from engine.definition import Mail, Start, State, Workflow
 from engine.text import _
-from workflows import accounts
 from workflows.account_role_change import rules
-from workflows.permissions import ACCOUNT_ADMIN
+from workflows.business.permissions import ACCOUNT_ADMIN
+from workflows.business.shared import account_administration
 
 ACCOUNT_ROLE_CHANGE = Workflow(
     name="account_role_change",
@@ -16,9 +16,9 @@ ACCOUNT_ROLE_CHANGE = Workflow(
         "changed",
         allow=ACCOUNT_ADMIN,
         guards=(
-            accounts.is_another_account,
-            accounts.actor_is_still_admin,
-            accounts.account_is_as_shown,
+            account_administration.is_another_account,
+            account_administration.actor_is_still_admin,
+            account_administration.account_is_as_shown,
             rules.role_is_another,
         ),
         writes=(rules.change_role,),

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from workflows.billing import Terms
+from workflows.business.records import ChangeRequest
+from workflows.business.shared.change_request import terms_from_json
 from workflows.contract_change import conditions, dates
-from workflows.records import ChangeRequest
-from workflows.requests import terms_from_json
+from workflows.ports.billing import Terms
 
 PRICED = ("users", "options", "term")  # of each at most one is open for a contract: its slot is unique
 

@@ -15,12 +15,12 @@ from datetime import timedelta
 
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store.base import transaction
-from workflows import quotes
-from workflows.billing import Applied, BillingBackend, Change, Queued, Quote, Rejected
-from workflows.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
+from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
+from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
 from workflows.contract_change import ahead
 from workflows.contract_change.proposal import change_of
-from workflows.records import ChangeRequest, Contract, ContractChange, Customer
+from workflows.ports import quotes
+from workflows.ports.billing import Applied, BillingBackend, Change, Queued, Quote, Rejected
 from workflows.services import Services
 
 _TURN = timedelta(minutes=1)  # how soon to look again whether what goes before is done

@@ -8,10 +8,10 @@ from datetime import date
 
 from engine.definition import Refusal
 from engine.text import _
-from workflows import inputs
-from workflows.billing import Terms
-from workflows.catalogue import Catalogue
-from workflows.inputs import Subdomain
+from workflows.business import typed
+from workflows.business.catalogue import Catalogue
+from workflows.business.typed import Subdomain
+from workflows.ports.billing import Terms
 
 CHANGEABLE = ("users", "options", "term", "payment_method")
 
@@ -58,7 +58,7 @@ def faults(before: Terms | None, after: Terms, catalogue: Catalogue) -> Iterator
         yield UNKNOWN_PRODUCT
         return
     if before is None:
-        wish = inputs.subdomain(after.subdomain, catalogue)
+        wish = typed.subdomain(after.subdomain, catalogue)
         if isinstance(wish, Refusal):
             yield wish
         elif wish != Subdomain(after.subdomain):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import calendar
 from datetime import date
 
-from workflows.billing import Terms
+from workflows.ports.billing import Terms
 
 
 def first_of_next_month(today: date) -> date:

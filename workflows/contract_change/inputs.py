@@ -10,8 +10,9 @@ from datetime import date
 class ChangeInput:
     """A request as it was confirmed. Made by `Proposal.request`, never by hand.
 
-    `before` (empty for an order) and `after` are Terms as `workflows.requests.to_json` writes them, `quote` is what
-    `workflows.quotes.to_json` writes: what the customer saw is what is kept. `contract_id` is None for an order.
+    `before` (empty for an order) and `after` are Terms as `workflows.business.shared.change_request.to_json` writes
+    them, `quote` is what `workflows.ports.quotes.to_json` writes: what the customer saw is what is kept. `contract_id`
+    is None for an order.
     """
 
     kind: str
@@ -46,8 +47,8 @@ class GivingUp:
 class NewPrice:
     """The figures at which the staff apply a request after all (event `accept_price`), and why.
 
-    `quote` is what `workflows.quotes.to_json` writes of the quote that they saw: see `proposal.reprice`. Both go to the
-    customer.
+    `quote` is what `workflows.ports.quotes.to_json` writes of the quote that they saw: see `proposal.reprice`. Both go
+    to the customer.
     """
 
     reason: str

@@ -15,12 +15,13 @@ from datetime import date, datetime
 from engine.definition import Refusal
 from engine.runtime.history import canonical
 from engine.text import _
-from workflows import inputs, quotes
-from workflows.billing import Change, Quote, Terms, Unavailable
+from workflows.business import typed
+from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
+from workflows.business.shared.change_request import ALREADY_OPEN, terms_from_json, terms_of, to_json
 from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.inputs import ChangeInput
-from workflows.records import ChangeRequest, Contract, ContractChange, Customer
-from workflows.requests import ALREADY_OPEN, terms_from_json, terms_of, to_json
+from workflows.ports import quotes
+from workflows.ports.billing import Change, Quote, Terms, Unavailable
 from workflows.services import Services
 
 SHOWN_CHANGED = Refusal(
@@ -106,7 +107,7 @@ def propose(
     before = terms_of(contract) if contract is not None else None
     after = replace(after, options=tuple(sorted(set(after.options))))
     if before is None:
-        wish = inputs.subdomain(after.subdomain, services.catalogue)
+        wish = typed.subdomain(after.subdomain, services.catalogue)
         if not isinstance(wish, Refusal) and wish.product in (None, after.product):
             after = replace(after, subdomain=wish.name)
         after = replace(after, started_on=dates.effective_on(None, after, today))

@@ -10,14 +10,10 @@ from typing import Any
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows import quotes
-from workflows.billing import Terms
-from workflows.catalogue import Catalogue
-from workflows.contract_change import ahead, conditions, dates
-from workflows.contract_change.proposal import SHOWN_CHANGED, wish_of
-from workflows.permissions import acting_account
-from workflows.records import Account, ChangeRequest, Contract, ContractChange, Customer
-from workflows.requests import (
+from workflows.business.catalogue import Catalogue
+from workflows.business.permissions import acting_account
+from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
+from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
     KINDS,
@@ -31,6 +27,10 @@ from workflows.requests import (
     terms_of,
     to_json,
 )
+from workflows.contract_change import ahead, conditions, dates
+from workflows.contract_change.proposal import SHOWN_CHANGED, wish_of
+from workflows.ports import quotes
+from workflows.ports.billing import Terms
 
 HERE = ("users", "options", "term", "order")  # kinds of change that this procedure carries out
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from engine.definition import SYSTEM, Effect, Mail, Retry, Start, State, Timer, Transition, Workflow
 from engine.text import _
+from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
+from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
 from workflows.contract_change import rules
-from workflows.permissions import ACCOUNT_EDITOR, STAFF
-from workflows.requests import ONE_OPEN_REQUEST, close_request
 
 APPLY = Effect("billing", "apply", done="applied", retry=Retry(deadline=timedelta(days=7)))
 

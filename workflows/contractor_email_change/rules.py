@@ -9,8 +9,8 @@ from __future__ import annotations
 from engine.definition import Attempt, Instance, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change
-from workflows.records import Customer
+from workflows.business.records import Customer
+from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, keep_change
 
 MOVED_ON = Refusal(
     "moved_on", _("その後にE-mailが変更されたため、この操作は行えません。お手数ですが、お問い合わせください。")

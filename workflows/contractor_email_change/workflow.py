@@ -2,9 +2,9 @@
 
 from engine.definition import LINK_HOLDER, SYSTEM, Mail, Start, State, Timer, Transition, Workflow
 from engine.text import _
-from workflows import address_changes as shared
+from workflows.business.permissions import ACCOUNT_EDITOR
+from workflows.business.shared import address_change as shared
 from workflows.contractor_email_change import rules
-from workflows.permissions import ACCOUNT_EDITOR
 
 _FORGET = (Timer("forget", after=shared.KEPT_FOR),)
 

@@ -9,10 +9,10 @@ from hashlib import blake2b
 
 from engine.definition import Refusal
 from engine.text import _
-from workflows import inputs
-from workflows.catalogue import BILLING_MODES
-from workflows.records import Customer
-from workflows.requests import DETAILS
+from workflows.business import typed as inputs
+from workflows.business.catalogue import BILLING_MODES
+from workflows.business.records import Customer
+from workflows.business.shared.change_request import DETAILS
 
 REQUIRED = ("company", "contractor_name", "contractor_phone", "contractor_postcode", "contractor_address")
 _POSTCODES = ("contractor_postcode", "billing_postcode")

@@ -2,7 +2,8 @@
 
 A request keeps what it changes and nothing else. When it is applied, each of these values must still be what it was
 when the customer confirmed it: an import or a second change in between is not overwritten unseen. The import, in turn,
-finds a value here that it did not write itself, and asks before it overwrites that (see `workflows.customers`).
+finds a value here that it did not write itself, and asks before it overwrites that (see
+`workflows.business.customer_file.customers`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any
 from engine.definition import Attempt, Instance, Recipient, Records, Refusal, SiteAddress
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows import requests
+from workflows.business.permissions import customer_of
+from workflows.business.records import ChangeRequest, Customer
+from workflows.business.shared import change_request
 from workflows.customer_details_change.inputs import details_of, shown_digest
-from workflows.permissions import customer_of
-from workflows.records import ChangeRequest, Customer
 from workflows.services import Services
 
 KIND = "details"
@@ -59,14 +60,14 @@ def keep_request(attempt: Attempt) -> None:
     customer = _customer(attempt)
     assert customer is not None
     before, after = _changes(attempt, customer)
-    requests.keep_request(
+    change_request.keep_request(
         attempt,
         customer=customer.id,
         contract=None,
         kind=KIND,
         slot=f"customer:{customer.id}/{KIND}",
-        before=requests.to_json(before),
-        after=requests.to_json(after),
+        before=change_request.to_json(before),
+        after=change_request.to_json(after),
         quote="",
         effective_on=_services(attempt).calendar.today(attempt.now),
     )
@@ -74,7 +75,7 @@ def keep_request(attempt: Attempt) -> None:
 
 def no_review_is_needed(attempt: Attempt) -> Refusal | None:
     """Staff look at it where the site says so, and always where the name of company or contractor changes."""
-    request = requests.request_of(attempt.instance, attempt.records)
+    request = change_request.request_of(attempt.instance, attempt.records)
     if request is None or KIND in _services(attempt).review.kinds:
         return REVIEW_NEEDED
     return REVIEW_NEEDED if any(name in json.loads(request.after) for name in REVIEWED) else None
@@ -99,14 +100,14 @@ def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
 
 def apply_changes(attempt: Attempt) -> None:
     """What was confirmed becomes what is known of the customer; nothing else of the record is touched."""
-    request = requests.request_of(attempt.instance, attempt.records)
+    request = change_request.request_of(attempt.instance, attempt.records)
     assert request is not None
     attempt.records.update(Customer, {"id": request.customer_id}, **json.loads(request.after))
 
 
 def close_request(attempt: Attempt) -> None:
     """Another change of these details may begin."""
-    requests.close_request(attempt)
+    change_request.close_request(attempt)
 
 
 @needs_input
@@ -136,9 +137,9 @@ def review_due(attempt: Attempt) -> datetime:
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """What the mails show: the customer, the request, and `changes(catalogue)`."""
-    request = requests.request_of(instance, records)
+    request = change_request.request_of(instance, records)
     customer = records.get(Customer, id=request.customer_id) if request is not None else None
-    changes: Callable[..., Any] = partial(requests.differences, request) if request is not None else lambda _: ()
+    changes: Callable[..., Any] = partial(change_request.differences, request) if request is not None else lambda _: ()
     return {"request": request, "customer": customer, "changes": changes}
 
 
@@ -170,7 +171,7 @@ def _services(attempt: Attempt) -> Services:
 
 
 RECIPIENTS = {
-    "contractor": requests.CONTRACTOR,
-    "acting_account": requests.ACTING_ACCOUNT,
+    "contractor": change_request.CONTRACTOR,
+    "acting_account": change_request.ACTING_ACCOUNT,
     "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
 }

@@ -2,9 +2,9 @@
 
 from engine.definition import SYSTEM, Effect, Mail, Start, State, Timer, Transition, Workflow
 from engine.text import _
+from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
+from workflows.business.shared.change_request import ONE_OPEN_REQUEST
 from workflows.customer_details_change import rules
-from workflows.permissions import ACCOUNT_EDITOR, STAFF
-from workflows.requests import ONE_OPEN_REQUEST
 
 
 def _to_customer(name: str) -> Effect:

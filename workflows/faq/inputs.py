@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from engine.definition import Refusal
 from engine.text import _
-from workflows.inputs import single_line
-from workflows.notices import prose
+from workflows.business import prose
+from workflows.business.typed import single_line
 
 LONGEST_QUESTION = 200  # as FaqEntry.question_ja
 LONGEST_CATEGORY = 50  # as FaqEntry.category

@@ -2,8 +2,8 @@
 
 from engine.definition import Start, State, Transition, Workflow
 from engine.text import _
+from workflows.business.permissions import STAFF
 from workflows.faq import rules
-from workflows.permissions import STAFF
 
 FAQ_ENTRY = Workflow(
     name="faq_entry",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from engine.definition import Attempt, Conflict, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows.address_changes import SAME_ADDRESS, change_of, close_change, keep_change, login_slot
+from workflows.business.permissions import acting_account
+from workflows.business.records import Account, PasswordReset, Session
+from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, keep_change, login_slot
 from workflows.password_change.rules import NO_ACCOUNT, account_number
-from workflows.permissions import acting_account
-from workflows.records import Account, PasswordReset, Session
 
 ADDRESS_TAKEN = Refusal(
     "address_taken", _("このメールアドレスは、貴社の別のアカウントですでに使われています。"), "email"

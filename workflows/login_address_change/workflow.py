@@ -2,10 +2,10 @@
 
 from engine.definition import LINK_HOLDER, SYSTEM, Mail, Start, State, Timer, Transition, Workflow
 from engine.text import _
-from workflows import address_changes as shared
+from workflows.business.permissions import OWN_ACCOUNT
+from workflows.business.shared import address_change as shared
 from workflows.login_address_change import rules
 from workflows.password_change.rules import current_password_is_right
-from workflows.permissions import OWN_ACCOUNT
 
 _FORGET = (Timer("forget", after=shared.KEPT_FOR),)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import _
-from workflows.access import end_sessions
-from workflows.address_changes import call_off_unconfirmed
-from workflows.records import Account, Customer, PasswordReset
+from workflows.business.access.access import end_sessions
+from workflows.business.records import Account, Customer, PasswordReset
+from workflows.business.shared.address_change import call_off_unconfirmed
 
 WRONG_PASSWORD = Refusal("current_password_wrong", _("現在のパスワードが正しくありません。"), "current_password")
 CHANGED_MEANWHILE = Refusal(

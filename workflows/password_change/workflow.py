@@ -2,8 +2,8 @@
 
 from engine.definition import Mail, Start, State, Workflow
 from engine.text import _
+from workflows.business.permissions import OWN_ACCOUNT
 from workflows.password_change import rules
-from workflows.permissions import OWN_ACCOUNT
 
 PASSWORD_CHANGE = Workflow(
     name="password_change",

@@ -12,9 +12,9 @@ from datetime import datetime
 from engine.definition import Attempt, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows.access import end_sessions
+from workflows.business.access.access import end_sessions
+from workflows.business.records import Account, PasswordReset
 from workflows.password_change.rules import NO_ACCOUNT, account_number
-from workflows.records import Account, PasswordReset
 
 REPLACED = Refusal(
     "link_replaced",

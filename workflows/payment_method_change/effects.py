@@ -12,13 +12,13 @@ from datetime import timedelta
 from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store.base import transaction
-from workflows.billing import Applied, Change, Queued, Rejected
-from workflows.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
-from workflows.payment_calls import outcome, report_of
-from workflows.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending
-from workflows.payments import Rejected as Refused
-from workflows.records import ChangeRequest, Contract, Mandate
-from workflows.requests import terms_of
+from workflows.business.records import ChangeRequest, Contract, Mandate
+from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
+from workflows.business.shared.change_request import terms_of
+from workflows.ports.billing import Applied, Change, Queued, Rejected
+from workflows.ports.payment_calls import outcome, report_of
+from workflows.ports.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending
+from workflows.ports.payments import Rejected as Refused
 from workflows.services import Services
 
 SEALED_FOR = "mandate"  # the vault's purpose

@@ -11,9 +11,17 @@ from typing import Any
 from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
 from engine.runtime.engine import needs_input
 from engine.text import _
+from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, PaymentEvent
+from workflows.business.shared.change_request import (
+    ACTING_ACCOUNT,
+    CONTRACTOR,
+    close_request,
+    keep_request,
+    request_of,
+    terms_of,
+    to_json,
+)
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
-from workflows.records import ChangeRequest, Contract, Customer, Mandate, PaymentEvent
-from workflows.requests import ACTING_ACCOUNT, CONTRACTOR, close_request, keep_request, request_of, terms_of, to_json
 
 KIND = "payment_method"
 FORM_LIFE = timedelta(days=60)  # until when the signed form is waited for

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from engine.definition import SYSTEM, Effect, Mail, Retry, Start, State, Timer, Transition, Workflow
 from engine.text import _
+from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
+from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
 from workflows.payment_method_change import rules
-from workflows.permissions import ACCOUNT_EDITOR, STAFF
-from workflows.requests import ONE_OPEN_REQUEST, close_request
 
 # A page lives for a day: what has not been heard by then is cancelled with it.
 _ASK = Retry(first=timedelta(minutes=5), most=timedelta(minutes=30), deadline=timedelta(days=2))

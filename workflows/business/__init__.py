@@ -1,0 +1,1 @@
+"""What the procedures share: records, catalogue, permissions, and what people type."""

@@ -1,0 +1,253 @@
+"""What the company sells and how it names itself: configuration, with the user guide's values as the defaults.
+
+Another company runs the same software under its own name by giving `from_settings` its own values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from engine.configuration import Named, Place, Value, Wrong, read_one
+from engine.configuration.kinds import clean, line, mail_address, matching, pattern, web_address, whole
+from engine.configuration.tables import Table
+from engine.errors import ConfigurationError
+from engine.text import Text, _
+from workflows.business import patterns
+
+_OPTION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_MOST_USERS = 99_999
+_TEMPLATE = re.compile(r"https?://\{subdomain\}\.(?P<domain>[a-z0-9.-]+)(?P<rest>(?::[0-9]+)?(?P<path>/[^{}]*)?)")
+
+CUSTOMER_NUMBER_PATTERN = "A[0-9]{8}"  # G11
+_LONGEST_TRIED = 64  # letters: a number of 32, and the prefix that somebody has left out
+
+# Contract terms (ご契約種別) and payment methods (お支払い方法) of G35, in the order in which forms offer them.
+TERMS: Mapping[str, Text] = {"monthly": _("月払い"), "annual": _("年間一括払い")}
+PAYMENT_METHODS: Mapping[str, Text] = {
+    "bank_transfer": _("銀行振込"),
+    "direct_debit": _("口座振替"),
+    "credit_card": _("クレジットカード決済"),
+}
+# Who stands between the customer and the company (G1, G2), and how invoices are sent (G12).
+CHANNELS: Mapping[str, Text] = {
+    "direct": _("直接のご契約"),
+    "partner": _("販売パートナー様経由"),
+    "asp": _("クラウドパートナーのASPサービス"),
+}
+BILLING_MODES: Mapping[str, Text] = {
+    "postcard": _("請求書ハガキ（通常請求）"),
+    "electronic": _("PDF納品書／請求書（電子請求）"),
+}
+
+
+def _template(given: Any) -> str:
+    if not _TEMPLATE.fullmatch(clean(given)):
+        raise Wrong
+    return str(given)
+
+
+_OPTIONS: Named[dict[str, str]] = Named(
+    line(100),
+    "a table of titles by name",
+    matching(_OPTION.pattern, "small letters, digits, dots, hyphens and underscores", 64),
+    dict,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSettings:
+    """The keys of `[products.<name>]`, see `Product`."""
+
+    title: Annotated[str, line(100)]
+    url: Annotated[str, Value("an address like https://{subdomain}.example.jp/path", _template)]
+    options: Annotated[Mapping[str, str], _OPTIONS] = field(default_factory=dict)
+    least_users: Annotated[int, whole(1, _MOST_USERS)] = 1
+    most_users: Annotated[int, whole(1, _MOST_USERS)] = _MOST_USERS
+
+    def __post_init__(self) -> None:
+        if self.least_users > self.most_users:
+            raise ConfigurationError(
+                f"least_users ({self.least_users}) must not be above most_users ({self.most_users})"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Something that customers use under a subdomain of their own.
+
+    `url` is where, with `{subdomain}` as the first label of its host. Raises ConfigurationError where it is not.
+    `options` are titles by name; a contract of it licenses from `least_users` to `most_users` users.
+    """
+
+    name: str
+    title: str
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    least_users: int = 1
+    most_users: int = _MOST_USERS
+
+    def __post_init__(self) -> None:
+        if not _TEMPLATE.fullmatch(self.url):
+            raise ConfigurationError(
+                _(
+                    "製品 %(name)s の url「%(url)s」は https://{subdomain}.ドメイン名/… の形で指定してください。",
+                    name=self.name,
+                    url=self.url,
+                )
+            )
+        for option in self.options:
+            if not _OPTION.fullmatch(option):
+                raise ConfigurationError(
+                    _(
+                        "製品 %(name)s のオプション名「%(option)s」は半角英小文字・数字・ハイフンで指定してください。",
+                        name=self.name,
+                        option=option,
+                    )
+                )
+        if not 1 <= self.least_users <= self.most_users:
+            raise ConfigurationError(
+                _("製品 %(name)s の least_users と most_users は1以上で、この順に指定してください。", name=self.name)
+            )
+
+    @property
+    def domain(self) -> str:
+        """The host without the subdomain: `dn-cloud.com`."""
+        return self._part("domain")
+
+    @property
+    def path(self) -> str:
+        """The path of the environment, `/cgi-bin/…`; empty where the template has none."""
+        return self._part("path")
+
+    def _part(self, name: str) -> str:
+        match = _TEMPLATE.fullmatch(self.url)
+        return (match and match[name]) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The products, terms and payment methods that a contract may name; each mapping is by the stored name."""
+
+    products: Mapping[str, Product]
+    terms: Mapping[str, Text] = field(default_factory=lambda: TERMS)
+    payment_methods: Mapping[str, Text] = field(default_factory=lambda: PAYMENT_METHODS)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Catalogue:
+        """The catalogue of `[products.<name>]`; the default one where there is none. Raises SettingsError."""
+        catalogue: Catalogue = read_one(cls.kind(), settings, Place("settings", "products"))
+        return catalogue
+
+    @classmethod
+    def kind(cls) -> Named[Catalogue]:
+        """What `[products]` takes."""
+        each: Table[ProductSettings] = Table(ProductSettings, lambda product: product)
+        return Named(each, "a table of products by name", line(32), cls._sold)  # as long as contracts can hold it
+
+    @classmethod
+    def _sold(cls, given: Mapping[str, ProductSettings]) -> Catalogue:
+        if not given:
+            return DEFAULT_CATALOGUE
+        return cls(
+            {
+                name: Product(name, one.title, one.url, one.options, one.least_users, one.most_users)
+                for name, one in given.items()
+            }
+        )
+
+    def with_methods(self, titles: Mapping[str, Text]) -> Catalogue:
+        """The same with further payment methods, behind those that it has; the title of one that it has stays."""
+        new = {name: title for name, title in titles.items() if name not in self.payment_methods}
+        return replace(self, payment_methods={**self.payment_methods, **new})
+
+    def url(self, product: str, subdomain: str) -> str:
+        """Where the environment is reached (G26 ②). Raises KeyError for a product that is not sold."""
+        return self.products[product].url.replace("{subdomain}", subdomain)
+
+    def host(self, product: str, subdomain: str) -> str:
+        """The host of the environment: `acme.dn-cloud.com`. Raises KeyError for a product that is not sold."""
+        return f"{subdomain}.{self.products[product].domain}"
+
+
+DEFAULT_CATALOGUE = Catalogue(
+    {
+        product.name: product
+        for product in (
+            Product(
+                "desknets-neo",
+                "desknet's NEO",
+                "https://{subdomain}.dn-cloud.com/cgi-bin/dneo/dneo.cgi",
+                {
+                    "appsuite": "AppSuite",
+                    "disk-10gb": "ディスク容量追加（10GB）",
+                    "secure-browser": "セキュアブラウザ",
+                    "safety-check": "安否確認",
+                },
+                least_users=5,
+            ),
+            Product(
+                "chatluck",
+                "ChatLuck",
+                "https://{subdomain}.chatluck.net/cgi-bin/chatlk/chat.cgi",
+                {"disk-10gb": "ディスク容量追加（10GB）", "secure-browser": "セキュアブラウザ"},
+                least_users=5,
+            ),
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """The company that runs the site, as pages and mails name it (G14, G43, G44).
+
+    `customer_number_pattern` is a regular expression that the whole customer number must match (G11). `staff_email` is
+    where the staff read the site's mails to them; `disk_usage_faq` is the address of the FAQ on disk usage (G27), and
+    `opening_mail` the subject of the mail that tells a customer their number (G12).
+    """
+
+    site_name: Annotated[str, line(100)] = "クラウド版サポートサイト"
+    company: Annotated[str, line(100)] = "株式会社ネオジャパン"
+    support_centre: Annotated[str, line(100)] = "クラウド版カスタマーセンター"
+    email: Annotated[str, mail_address()] = "cloudsupport@desknets.com"
+    phone: Annotated[str, line(50)] = "0120-365-800"
+    hours: Annotated[str, line()] = "平日9:00～17:30（土日祝日、弊社指定休日を除く）"
+    customer_number_pattern: Annotated[str, pattern()] = CUSTOMER_NUMBER_PATTERN
+    mail_from: Annotated[str, mail_address(named=True)] = "aporder@desknets.com"
+    staff_email: Annotated[str, mail_address(named=True)] = "cloudsupport@desknets.com"
+    disk_usage_faq: Annotated[str, web_address()] = "https://faq.desknets.com/--61276c4d16d50b0023d7d2c7"
+    opening_mail: Annotated[str, line()] = "【重要】desknet‘s クラウド開通のご案内"
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.customer_number_pattern)
+        except re.error as error:
+            raise ConfigurationError(
+                _(
+                    "設定 customer_number_pattern「%(pattern)s」は正規表現として読めません（%(reason)s）。",
+                    pattern=self.customer_number_pattern,
+                    reason=str(error),
+                )
+            ) from error
+        if patterns.ways(self.customer_number_pattern, _LONGEST_TRIED) > patterns.MOST_WAYS:
+            raise ConfigurationError(
+                _(
+                    "設定 customer_number_pattern「%(pattern)s」は照合に時間がかかりすぎます。"
+                    "繰り返しの中に繰り返しを置かないでください。",
+                    pattern=self.customer_number_pattern,
+                )
+            )
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Organisation:
+        """The defaults, overridden by `settings`. Raises SettingsError."""
+        organisation: Organisation = read_one(cls.kind(), settings, Place("settings", "organisation"))
+        return organisation
+
+    @classmethod
+    def kind(cls, elsewhere: Mapping[str, str] | None = None) -> Table[Organisation]:
+        """What `[organisation]` takes; keys of `elsewhere` stand in another place of the settings."""
+        return Table(cls, lambda organisation: organisation, elsewhere or {})

@@ -1,0 +1,1 @@
+"""Customers and their contracts as a CSV file."""

@@ -1,0 +1,75 @@
+"""Who may do what: the roles of accounts (閲覧, 手続き, 管理), and the staff.
+
+A permission asks the records inside the transaction, so that a role that was taken away a moment ago is gone. The
+actor is `account:<id>` or `staff:<id>`; the subject says about whose data it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.definition import OPERATOR, Attempt, Permission, Records
+from engine.text import Text, _
+from workflows.business.records import Account, Contract, StaffMember
+
+VIEWER, EDITOR, ADMIN = "viewer", "editor", "admin"
+
+# In rising order: each may do what those before it may.
+ROLES: Mapping[str, Text] = {VIEWER: _("閲覧"), EDITOR: _("手続き"), ADMIN: _("管理")}
+_RANK = {role: rank for rank, role in enumerate(ROLES)}
+
+
+def reaches(role: str, least: str) -> bool:
+    """Whether `role` may do what `least` may. An unknown role may nothing."""
+    return _RANK.get(role, -1) >= _RANK[least]
+
+
+def customer_of(subject: str, records: Records) -> int | None:
+    """The customer whom a subject (`customer:3`, `contract:7`, `account:5`) belongs to; None where it is gone."""
+    kind, _colon, number = subject.partition(":")
+    if kind == "customer":
+        return int(number)
+    if kind in ("contract", "account"):
+        row = records.get(Contract if kind == "contract" else Account, id=int(number))
+        return row.customer_id if row is not None else None
+    return None
+
+
+def acting_account(attempt: Attempt) -> Account | None:
+    """The account that acts, as it is now; read once. None where somebody else acts, or it was deleted."""
+    if "acting_account" not in attempt.memo:
+        actor = attempt.actor
+        found = attempt.records.get(Account, id=int(actor.id)) if actor.kind == "account" else None
+        attempt.memo["acting_account"] = found
+    account: Account | None = attempt.memo["acting_account"]
+    return account
+
+
+def _account_with(least: str, attempt: Attempt) -> bool:
+    account = acting_account(attempt)
+    if account is None or not reaches(account.role, least):
+        return False
+    return account.customer_id == customer_of(attempt.instance.subject, attempt.records)
+
+
+def _own_account(attempt: Attempt) -> bool:
+    account = acting_account(attempt)
+    return account is not None and attempt.instance.subject == f"account:{account.id}"
+
+
+def _staff(attempt: Attempt) -> bool:
+    if attempt.actor.kind != "staff":
+        return False
+    member = attempt.records.get(StaffMember, id=int(attempt.actor.id))
+    return member is not None and bool(member.active)
+
+
+def _operator_or_staff(attempt: Attempt) -> bool:
+    return OPERATOR.holds(attempt) or _staff(attempt)
+
+
+OPERATORS = Permission("operators", _("運用者または担当者（スタッフ）"), _operator_or_staff)
+STAFF = Permission("staff", _("担当者（スタッフ）"), _staff)
+ACCOUNT_EDITOR = Permission("account_editor", _("手続きができるアカウント"), lambda a: _account_with(EDITOR, a))
+ACCOUNT_ADMIN = Permission("account_admin", _("管理のアカウント"), lambda a: _account_with(ADMIN, a))
+OWN_ACCOUNT = Permission("own_account", _("アカウントのご本人"), _own_account)

@@ -1,0 +1,237 @@
+"""Change requests, whatever they change: what the procedures, their mails, the history (契約履歴) and the staff share.
+
+A request's record is keyed by its procedure's instance. Its state is the instance's and is not kept twice; `slot` is
+set while it is open, and a unique index lets only one open request have it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
+from engine.text import Text, _, current_language
+from workflows.business.catalogue import BILLING_MODES, Catalogue
+from workflows.business.permissions import acting_account
+from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.ports.billing import Terms
+
+KINDS: Mapping[str, Text] = {
+    "users": _("ユーザー契約数の変更"),
+    "options": _("サービス／オプションの変更"),
+    "term": _("ご契約種別の変更"),
+    "payment_method": _("お支払い方法の変更"),
+    "order": _("サービスの新規お申込み"),
+    "details": _("お客様情報の変更"),
+}
+
+ALREADY_OPEN = Refusal(
+    "already_open",
+    _("同じ内容のお申し込みを受け付けています。完了するか取り下げるまで、新たにはお申し込みいただけません。"),
+)
+ONE_OPEN_REQUEST = Conflict("change_request", ("slot",), ALREADY_OPEN)
+
+# What a contract says, in the order in which pages and mails show it.
+TERMS: Mapping[str, Text] = {
+    "product": _("製品"),
+    "subdomain": _("サブドメイン"),
+    "users": _("ユーザー契約数"),
+    "options": _("サービス／オプション"),
+    "term": _("ご契約種別"),
+    "payment_method": _("お支払い方法"),
+    "started_on": _("ご利用開始日"),
+}
+# What is known of a customer (ご契約者情報, 請求書送付先), by the names of its columns.
+DETAILS: Mapping[str, Text] = {
+    "company": _("貴社名"),
+    "contractor_name": _("ご契約者名"),
+    "contractor_person": _("ご担当者様"),
+    "contractor_phone": _("電話番号"),
+    "contractor_postcode": _("郵便番号"),
+    "contractor_address": _("ご住所"),
+    "billing_name": _("請求書送付先のお宛名"),
+    "billing_postcode": _("請求書送付先の郵便番号"),
+    "billing_address": _("請求書送付先のご住所"),
+    "billing_mode": _("請求書の送付方法"),
+}
+_NOTHING = _("なし")
+_UNKNOWN = _("未登録")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the staff decided and why; the customer is told the reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that a request changes; texts in the reader's language. `before` is None where there was nothing."""
+
+    name: str
+    title: Text
+    before: str | Text | None
+    after: str | Text
+
+
+def terms_of(contract: Contract) -> Terms:
+    """What a contract says now."""
+    return Terms(
+        product=contract.product,
+        subdomain=contract.subdomain,
+        users=contract.users,
+        options=tuple(sorted(contract.options.split())),
+        term=contract.term,
+        payment_method=contract.payment_method,
+        started_on=contract.started_on,
+    )
+
+
+def to_json(values: Terms | Mapping[str, str] | None) -> str:
+    """Terms, or a customer's details by column, as a request keeps them; "" for nothing."""
+    if values is None:
+        return ""
+    plain = asdict(values) if isinstance(values, Terms) else dict(values)
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def terms_from_json(text: str) -> Terms | None:
+    """The Terms that `to_json` wrote; None for ""."""
+    if not text:
+        return None
+    values = json.loads(text)
+    options, started = tuple(values.pop("options")), date.fromisoformat(values.pop("started_on"))
+    return Terms(**values, options=options, started_on=started)
+
+
+def differences(request: ChangeRequest, catalogue: Catalogue) -> tuple[Difference, ...]:
+    """What a request changes; for an order all that it asks for."""
+    before: Mapping[str, Any] = json.loads(request.before) if request.before else {}
+    after: Mapping[str, Any] = json.loads(request.after)
+    return tuple(compared(before, after, catalogue))
+
+
+def compared(before: Mapping[str, Any], after: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Difference]:
+    """What differs between two sets of terms or details, by name, in the words of `catalogue`."""
+    titles = TERMS if "product" in after else DETAILS
+    product = str(after.get("product", ""))
+    for name, title in titles.items():
+        if name in after and before.get(name) != after[name]:
+            old = said(name, before[name], product, catalogue) if name in before else None
+            yield Difference(name, title, old, said(name, after[name], product, catalogue))
+
+
+def in_one_line(changes: Iterable[Difference]) -> Text:
+    """Changes within a sentence, as in "ユーザー契約数：10 → 25"."""
+    line: Text = Text("")
+    for change in changes:
+        one = (
+            _("%(title)s：%(after)s", title=change.title, after=change.after)
+            if change.before is None
+            else _("%(title)s：%(before)s → %(after)s", title=change.title, before=change.before, after=change.after)
+        )
+        line = _("%(some)s、%(more)s", some=line, more=one) if line.msgid else one
+    return line
+
+
+def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Text:
+    """One value of terms or details, as people read it."""
+    if name == "product":
+        known = catalogue.products.get(str(value))
+        return known.title if known is not None else str(value)
+    if name == "options":
+        known = catalogue.products.get(product)
+        titles = known.options if known is not None else {}
+        return listed(str(Text(titles.get(option, option))) for option in value) or _NOTHING
+    if name == "term":
+        return catalogue.terms.get(value, str(value))
+    if name == "payment_method":
+        return catalogue.payment_methods.get(value, str(value))
+    if name == "billing_mode":
+        return BILLING_MODES.get(value, str(value))
+    if name == "started_on":
+        return day_said(value if isinstance(value, date) else date.fromisoformat(value))
+    return str(value) or (_UNKNOWN if name in DETAILS else _NOTHING)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names one after the other, as the reader's language writes them."""
+    return str(_("、")).join(names)
+
+
+def day_said(day: date) -> str:
+    """A date in the language of who reads: 2026年12月1日, 1 December 2026."""
+    return f"{day.year}年{day.month}月{day.day}日" if current_language() == "ja" else f"{day.day} {day:%B %Y}"
+
+
+def request_of(instance: Instance, records: Records) -> ChangeRequest | None:
+    """The request that a procedure is about."""
+    found: ChangeRequest | None = records.get(ChangeRequest, instance=instance.id)
+    return found
+
+
+def keep_request(
+    attempt: Attempt,
+    *,
+    customer: int,
+    contract: int | None,
+    kind: str,
+    slot: str,
+    before: str,
+    after: str,
+    quote: str,
+    effective_on: date,
+) -> None:
+    """Write a request down as it begins, in the name of the account that acts. `slot` as in `contract:7/users`."""
+    account = acting_account(attempt)
+    attempt.records.insert(
+        ChangeRequest,
+        instance=attempt.instance.id,
+        customer=customer,
+        contract=contract,
+        kind=kind,
+        slot=slot,
+        asked_by=account.id if account is not None else 0,
+        asked_by_name=account.user_name if account is not None else "",
+        asked_at=attempt.now,
+        before=before,
+        after=after,
+        quote=quote,
+        effective_on=effective_on,
+        reason="",
+        reference="",
+    )
+
+
+def close_request(attempt: Attempt) -> None:
+    """The request is no longer open: another one of its kind may begin."""
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, slot=None)
+
+
+def _contractor(instance: Instance, records: Records) -> Address | None:
+    request = request_of(instance, records)
+    customer = records.get(Customer, id=request.customer_id) if request is not None else None
+    return Address(customer.contractor_email) if customer is not None else None
+
+
+def _acting(instance: Instance, records: Records) -> Address | None:
+    request = request_of(instance, records)
+    account = records.get(Account, id=request.asked_by) if request is not None else None
+    return Address(account.email, account.language) if account is not None else None
+
+
+def _acting_language(attempt: Attempt) -> str:
+    account = acting_account(attempt)
+    if account is None:
+        request = request_of(attempt.instance, attempt.records)
+        account = attempt.records.get(Account, id=request.asked_by) if request is not None else None
+    return account.language if account is not None else "ja"
+
+
+# Receipts go To the contractor and Cc to the account that acted (G31), in that account's language.
+CONTRACTOR = Recipient(_acting_language, _contractor)
+ACTING_ACCOUNT = Recipient(_acting_language, _acting)

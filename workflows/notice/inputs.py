@@ -1,0 +1,117 @@
+"""What staff type about a notice, once it is canonical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from engine.definition import Refusal
+from engine.text import _
+from workflows.business import prose
+from workflows.business.typed import normalise, single_line
+from workflows.notice.board import KINDS
+
+LONGEST_TITLE = 200  # as NoticeRevision.title_ja
+_YEARS = range(2000, 2101)
+_LONGEST_MOMENT = 19  # with seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Title and body in both languages; English may be "" (Japanese is shown in its place)."""
+
+    title_ja: str
+    body_ja: str
+    title_en: str = ""
+    body_en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftInput:
+    """A notice before it is published. `notice` is its id; times are aware."""
+
+    notice: str
+    kind: str
+    products: tuple[str, ...]
+    wording: Wording
+    status: str = ""
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishInput:
+    """Whether it is mailed, and when it is published; `publish_at` is None for now."""
+
+    notify: bool
+    publish_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateInput:
+    """A further revision."""
+
+    wording: Wording
+    notify: bool
+    status: str = ""
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+
+
+def wording(title_ja: str, body_ja: str, title_en: str, body_en: str) -> Wording | tuple[Refusal, ...]:
+    """The texts in their canonical form, or everything that is wrong with them.
+
+    English is optional as a whole: a title without a body, or the other way round, would show one language's half.
+    """
+    given = (
+        title(title_ja, "title_ja"),
+        prose.body(body_ja, "body_ja"),
+        title(title_en, "title_en", required=False),
+        prose.body(body_en, "body_en", required=False),
+    )
+    refusals = [part for part in given if isinstance(part, Refusal)]
+    texts = [part for part in given if isinstance(part, str)]
+    if not refusals and bool(texts[2]) != bool(texts[3]):
+        empty = "body_en" if texts[2] else "title_en"
+        refusals.append(Refusal("half_english", _("英語は件名と本文の両方をご入力ください。"), empty))
+    return tuple(refusals) or Wording(*texts)
+
+
+def title(text: str, field: str, *, required: bool = True) -> str | Refusal:
+    """A title of one line."""
+    given = single_line(text, field, LONGEST_TITLE)
+    if required and given == "":
+        return Refusal(f"{field}_missing", _("件名をご入力ください。"), field)
+    return given
+
+
+def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
+    """A date and time as browsers send it (2026-04-10T22:00), of the clocks in `zone`; None where it is empty.
+
+    Aware, in UTC. Where clocks are put back, the earlier of two moments is meant.
+    """
+    given = normalise(text[:100])
+    if not given:
+        return None
+    try:
+        found = datetime.strptime(given.replace(" ", "T")[:16], "%Y-%m-%dT%H:%M")
+    except ValueError:
+        found = None
+    if found is None or found.year not in _YEARS or len(given) > _LONGEST_MOMENT:
+        return Refusal(f"{field}_invalid", _("日時の形式が正しくありません（例：2026-04-10T22:00）。"), field)
+    return found.replace(tzinfo=zone).astimezone(UTC)
+
+
+def choice(text: str) -> bool | Refusal:
+    """Whether to notify by mail: "yes" or "no". There is no default, so that nobody mails everybody by oversight."""
+    if text not in ("yes", "no"):
+        return Refusal("notify_missing", _("メールで通知するかどうかをお選びください。"), "notify")
+    return text == "yes"
+
+
+def kind(text: str) -> str | Refusal:
+    """What kind of notice it is."""
+    if text not in KINDS:
+        return Refusal("kind_missing", _("お知らせの種類をお選びください。"), "kind")
+    return text

@@ -1,0 +1,254 @@
+"""The rules of お知らせ: what may be published, from when to when it is open, what a revision is made of."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine.definition import Attempt, Refusal
+from engine.runtime.engine import needs_input
+from engine.text import _
+from workflows.business.records import Notice, NoticeDelivery, NoticeRevision
+from workflows.notice.board import MAINTENANCE, OUTAGE, RESOLVED, STATUSES
+
+STAYS_RESOLVED = timedelta(days=3)  # how long what is over stays among the open ones
+STAYS_OPEN = timedelta(days=365)  # after its last revision
+
+TAKEN = Refusal("taken", _("このお知らせは、すでに作成されています。"))
+NO_PRODUCT = Refusal("unknown_product", _("対象の製品を選び直してください。"), "products")
+NO_WINDOW = Refusal("no_window", _("メンテナンスの開始日時と終了日時をご入力ください。"), "window_start")
+WINDOW_BACKWARDS = Refusal("window", _("終了日時は開始日時より後にしてください。"), "window_end")
+NO_STATUS = Refusal("no_status", _("障害の状況をお選びください。"), "status")
+PAST = Refusal("past", _("公開日時は、これからの日時にしてください。"), "publish_at")
+NO_FAILURE = Refusal("no_failure", _("届かなかった宛先はありません。"))
+NOT_RESOLVED = Refusal("not_resolved", _("復旧していません。"))
+
+
+def notice_of(attempt: Attempt) -> Any:
+    """The record that a procedure is about."""
+    return attempt.records.get(Notice, instance=attempt.instance.id)
+
+
+def notice_is_new(attempt: Attempt) -> Refusal | None:
+    """A form makes one notice, whoever sends it again."""
+    return TAKEN if attempt.records.exists(Notice, id=attempt.data.notice) else None
+
+
+def products_are_known(attempt: Attempt) -> Refusal | None:
+    """Only products of the catalogue have an audience."""
+    return None if set(attempt.data.products) <= set(attempt.site.catalogue.products) else NO_PRODUCT
+
+
+def draft_fits_its_kind(attempt: Attempt) -> Refusal | None:
+    """An outage says how far it is, a maintenance from when to when."""
+    return _fits(attempt.data.kind, attempt.data)
+
+
+@needs_input
+def edit_fits_its_kind(attempt: Attempt) -> Refusal | None:
+    """An outage says how far it is, a maintenance from when to when; the kind is the draft's to change."""
+    return _fits(attempt.data.kind, attempt.data)
+
+
+@needs_input
+def edited_products_are_known(attempt: Attempt) -> Refusal | None:
+    """Only products of the catalogue have an audience."""
+    return products_are_known(attempt)
+
+
+@needs_input
+def update_fits_its_kind(attempt: Attempt) -> Refusal | None:
+    """An update says the same things as its notice: an outage's status, a maintenance's window."""
+    notice = attempt.memo["notice"] = notice_of(attempt)
+    return _fits(notice.kind, attempt.data)
+
+
+def _fits(kind: str, given: Any) -> Refusal | None:
+    if kind == OUTAGE:
+        return None if given.status in STATUSES else NO_STATUS
+    if kind == MAINTENANCE:
+        if given.window_start is None or given.window_end is None:
+            return NO_WINDOW
+        return None if given.window_start < given.window_end else WINDOW_BACKWARDS
+    return None
+
+
+@needs_input
+def time_lies_ahead(attempt: Attempt) -> Refusal | None:
+    """What is planned is planned for later."""
+    publish_at = attempt.data.publish_at
+    return None if publish_at is not None and publish_at > attempt.now else PAST
+
+
+@needs_input
+def says_resolved(attempt: Attempt) -> Refusal | None:
+    """復旧 leads towards the end: the notice closes by itself some days later."""
+    return None if attempt.data.status == RESOLVED else NOT_RESOLVED
+
+
+def somebody_was_not_reached(attempt: Attempt) -> Refusal | None:
+    """There is somebody to whom the last announced revision could not be delivered."""
+    notice = notice_of(attempt)
+    failed = attempt.records.exists(NoticeDelivery, notice=notice.id, revision=notice.announced, state="failed")
+    return None if failed else NO_FAILURE
+
+
+def keep_draft(attempt: Attempt) -> None:
+    """Write the notice down with its first revision, which nobody sees yet."""
+    given, records = attempt.data, attempt.records
+    records.insert(
+        Notice,
+        id=given.notice,
+        instance=attempt.instance.id,
+        kind=given.kind,
+        products=" ".join(sorted(given.products)),
+        updated_at=attempt.now,
+        **_circumstances(given.kind, given),
+    )
+    _insert_revision(attempt, given.notice, 1, given.kind, None, notify=False)
+
+
+def rewrite_draft(attempt: Attempt) -> None:
+    """The first revision says something else; nobody has seen it."""
+    given, records = attempt.data, attempt.records
+    circumstances = _circumstances(given.kind, given)
+    notice = notice_of(attempt)
+    records.update(
+        Notice,
+        {"id": notice.id},
+        kind=given.kind,
+        products=" ".join(sorted(given.products)),
+        updated_at=attempt.now,
+        **circumstances,
+    )
+    records.update(
+        NoticeRevision,
+        {"notice": notice.id, "number": 1},
+        written_by=int(attempt.actor.id),
+        **circumstances,
+        **_texts(given.wording),
+    )
+
+
+def plan_publication(attempt: Attempt) -> None:
+    """From its time on readers see it, whether or not a scheduler runs."""
+    _set_publication(attempt, attempt.data.publish_at)
+
+
+def publish_now(attempt: Attempt) -> None:
+    """Readers see it from this commit on."""
+    _set_publication(attempt, attempt.at)
+
+
+def _set_publication(attempt: Attempt, at: datetime) -> None:
+    notice, notify = notice_of(attempt), int(attempt.data.notify)
+    resolved = notice.kind == OUTAGE and notice.status == RESOLVED
+    closes_at = _closes_at(notice.kind, resolved, notice.window_end, at)
+    attempt.records.update(
+        Notice, {"id": notice.id}, publish_at=at, closes_at=closes_at, updated_at=at, announced=notify
+    )
+    attempt.records.update(NoticeRevision, {"notice": notice.id, "number": 1}, at=at, notify=notify)
+
+
+def take_publication_back(attempt: Attempt) -> None:
+    """It is a draft again, or nothing at all: nobody will see it."""
+    notice = notice_of(attempt)
+    attempt.records.update(
+        Notice, {"id": notice.id}, publish_at=None, closes_at=None, announced=0, updated_at=attempt.now
+    )
+    attempt.records.update(NoticeRevision, {"notice": notice.id, "number": 1}, at=None, notify=0)
+
+
+def add_revision(attempt: Attempt) -> None:
+    """What it says from now on; what it said before stays readable."""
+    given, notice = attempt.data, attempt.memo["notice"]
+    number = notice.revision + 1
+    _insert_revision(attempt, notice.id, number, notice.kind, attempt.at, notify=given.notify)
+    resolved = notice.kind == OUTAGE and given.status == RESOLVED
+    attempt.records.update(
+        Notice,
+        {"id": notice.id},
+        revision=number,
+        announced=number if given.notify else notice.announced,
+        closes_at=_closes_at(notice.kind, resolved, given.window_end, attempt.at),
+        updated_at=attempt.at,
+        **_circumstances(notice.kind, given),
+    )
+
+
+def leave_the_open_list(attempt: Attempt) -> None:
+    """It is over; it stays readable."""
+    notice = notice_of(attempt)
+    attempt.records.update(Notice, {"id": notice.id}, closes_at=attempt.at)
+
+
+def queue_failed_again(attempt: Attempt) -> None:
+    """Whoever was not reached by the last announced revision is tried again, under the same key."""
+    notice = notice_of(attempt)
+    attempt.records.update(
+        NoticeDelivery,
+        {"notice": notice.id, "revision": notice.announced, "state": "failed"},
+        state="waiting",
+        attempts=0,
+        due_at=attempt.at,
+        give_up_at=attempt.at + GIVE_UP_AFTER,
+        error="",
+    )
+
+
+def publication_time(attempt: Attempt) -> datetime:
+    """When staff planned to publish it."""
+    return notice_of(attempt).publish_at  # type: ignore[no-any-return]
+
+
+def closing_time(attempt: Attempt) -> datetime:
+    """Three days after the recovery or the end of the maintenance; otherwise a year after its last revision."""
+    return notice_of(attempt).closes_at  # type: ignore[no-any-return]
+
+
+GIVE_UP_AFTER = timedelta(hours=24)
+
+
+def _closes_at(kind: str, resolved: bool, window_end: datetime | None, at: datetime) -> datetime:
+    if kind == MAINTENANCE and window_end is not None:
+        return max(window_end, at) + STAYS_RESOLVED
+    return at + (STAYS_RESOLVED if resolved else STAYS_OPEN)
+
+
+def announced_revision(attempt: Attempt) -> dict[str, int]:
+    """Which revision an announcement is about."""
+    return {"revision": notice_of(attempt).revision}
+
+
+def announced_again(attempt: Attempt) -> dict[str, int]:
+    """Which revision is tried again."""
+    return {"revision": notice_of(attempt).announced}
+
+
+def _circumstances(kind: str, given: Any) -> dict[str, Any]:
+    """Status and window, as far as the kind has them."""
+    maintenance = kind == MAINTENANCE
+    return {
+        "status": given.status if kind == OUTAGE else "",
+        "window_start": given.window_start if maintenance else None,
+        "window_end": given.window_end if maintenance else None,
+    }
+
+
+def _texts(wording: Any) -> dict[str, str]:
+    return {name: getattr(wording, name) for name in ("title_ja", "body_ja", "title_en", "body_en")}
+
+
+def _insert_revision(
+    attempt: Attempt, notice: str, number: int, kind: str, at: datetime | None, *, notify: bool
+) -> None:
+    attempt.records.insert(
+        NoticeRevision,
+        notice=notice,
+        number=number,
+        at=at,
+        notify=int(notify),
+        written_by=int(attempt.actor.id),
+        **_circumstances(kind, attempt.data),
+        **_texts(attempt.data.wording),
+    )

@@ -1,5 +1,0 @@
-"""お知らせ (G7, G29): outages and maintenance, support news; how staff publish them and how they reach customers."""
-
-from workflows.notices.workflow import NOTICE
-
-__all__ = ["NOTICE"]

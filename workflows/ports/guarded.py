@@ -1,0 +1,173 @@
+"""Plugins as the site holds them: each call ends in bounded time, and goes through the plugin's breaker.
+
+What a plugin registers is wrapped once, where the site is put together; nobody else has the plugin itself, so nobody
+can ask it without a breaker. Each class has the methods of the shape that it wraps and no others. They raise what the
+plugin raises, `NotNow` and `TooSlow`. Disk usage is asked about several environments at once: see
+`disk_usage.GuardedUsage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from engine.definition import Refusal, Secret
+from engine.delivery import Deferred, Delivery, EffectHandler, Message, Outcome
+from engine.plugins.breakers import Breaker, NotNow, TooSlow
+from engine.text import Text
+from workflows.ports.billing import (
+    Applied,
+    BillingBackend,
+    Booking,
+    Change,
+    Invoice,
+    Queued,
+    Quote,
+    Rejected,
+    Unavailable,
+)
+from workflows.ports.notice_channels import NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
+from workflows.ports.payments import (
+    Begun,
+    Details,
+    Event,
+    Form,
+    MandateFacts,
+    NotAvailable,
+    PaymentContext,
+    PaymentMethod,
+    Pending,
+    Report,
+    Way,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long a call of a plugin may take. An effect makes two calls at most, and both end within the 30 seconds in
+    which a process stops; but for a channel's delivery, which may hand a mail over and takes as long as a mailer may.
+    """
+
+    own: timedelta = timedelta(seconds=5)  # for what a plugin knows by itself
+    price: timedelta = timedelta(seconds=10)  # that somebody waits for a price
+    asked: timedelta = timedelta(seconds=15)  # for what its provider, or its books, are asked
+    delivery: timedelta = timedelta(minutes=2)
+
+
+class GuardedBilling:
+    """A billing backend: see `BillingBackend`."""
+
+    def __init__(self, backend: BillingBackend, breaker: Breaker, times: Times) -> None:
+        self._backend = backend
+        self._breaker = breaker
+        self._times = times
+
+    def quote(self, change: Change) -> Quote | Unavailable:
+        """See `BillingBackend.quote`."""
+        return self._breaker.within(self._times.price, lambda: self._backend.quote(change), (Unavailable,))
+
+    def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
+        """See `BillingBackend.apply`."""
+        return self._breaker.within(self._times.asked, lambda: self._backend.apply(change, quote, key))
+
+    def status(self, reference: str) -> Applied | Queued | Rejected:
+        """See `BillingBackend.status`."""
+        return self._breaker.within(self._times.asked, lambda: self._backend.status(reference))
+
+    def history(self, contract: int, order: str = "") -> Sequence[Booking]:
+        """See `BillingBackend.history`. Read to its end where the backend reads it."""
+        return self._breaker.within(self._times.own, lambda: tuple(self._backend.history(contract, order)))
+
+    def invoices(self, contract: int) -> Sequence[Invoice]:
+        """See `BillingBackend.invoices`. Read to its end where the backend reads it."""
+        return self._breaker.within(self._times.own, lambda: tuple(self._backend.invoices(contract)))
+
+
+class GuardedMethod:
+    """A payment method: see `PaymentMethod`. `plugin` is what a demo's page asks for more than that."""
+
+    def __init__(self, method: PaymentMethod, breaker: Breaker, times: Times) -> None:
+        self.plugin = method
+        self.title: Text | str = method.title
+        self.way: Way = method.way
+        self.origins: Sequence[str] = method.origins
+        self._breaker = breaker
+        self._times = times
+
+    def is_available(self, context: PaymentContext) -> NotAvailable | None:
+        """See `PaymentMethod.is_available`."""
+        return self._breaker.within(self._times.own, lambda: self.plugin.is_available(context))
+
+    def form(self, context: PaymentContext) -> Form:
+        """See `PaymentMethod.form`."""
+        return self._breaker.within(self._times.own, lambda: self.plugin.form(context))
+
+    def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+        """See `PaymentMethod.validate`."""
+        return self._breaker.within(self._times.own, lambda: self.plugin.validate(context, data))
+
+    def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
+        """See `PaymentMethod.begin`."""
+        return self._breaker.within(
+            self._times.asked, lambda: self.plugin.begin(context, mandate, data, key), (Pending,)
+        )
+
+    def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
+        """See `PaymentMethod.handle_return`."""
+        return self._breaker.within(self._times.asked, lambda: self.plugin.handle_return(context, arguments))
+
+    def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
+        """See `PaymentMethod.verify_event`."""
+        return self._breaker.within(self._times.own, lambda: self.plugin.verify_event(raw, headers))
+
+    def handle_event(self, event: Event) -> Report:
+        """See `PaymentMethod.handle_event`."""
+        return self._breaker.within(self._times.asked, lambda: self.plugin.handle_event(event))
+
+    def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
+        """See `PaymentMethod.query`."""
+        return self._breaker.within(self._times.asked, lambda: self.plugin.query(context, mandate))
+
+    def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
+        """See `PaymentMethod.revoke`."""
+        return self._breaker.within(self._times.asked, lambda: self.plugin.revoke(context, mandate, data, key))
+
+
+class GuardedChannel:
+    """A notice channel: see `NoticeChannel`."""
+
+    def __init__(self, channel: NoticeChannel, breaker: Breaker, times: Times) -> None:
+        self.title: Text | str = channel.title
+        self.audience: str = channel.audience
+        self._channel = channel
+        self._breaker = breaker
+        self._times = times
+
+    def deliver(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
+    ) -> Outcome:
+        """See `NoticeChannel.deliver`."""
+        return self._breaker.within(
+            self._times.delivery, lambda: self._channel.deliver(notice, revision, recipient, key), (Deferred,)
+        )
+
+    def preview(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient
+    ) -> Message | None:
+        """See `NoticeChannel.preview`."""
+        return self._breaker.within(self._times.own, lambda: self._channel.preview(notice, revision, recipient))
+
+
+class Patient:
+    """A handler of effects that call plugins: one that cannot be asked now is asked later."""
+
+    def __init__(self, handler: EffectHandler) -> None:
+        self._handler = handler
+
+    def deliver(self, delivery: Delivery, key: str) -> Outcome:
+        """See `EffectHandler.deliver`."""
+        try:
+            return self._handler.deliver(delivery, key)
+        except (NotNow, TooSlow) as error:
+            return Deferred(str(error))

@@ -1,0 +1,67 @@
+"""What a plugin may add to the business: the hooks, their arguments and their promises.
+
+Each registers by name, once at start, and hands over objects that do the work later; see `engine.hookspecs` for the
+hooks of the engine and docs/hooks.md for plugin authors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.hookspecs import hookspec, takes
+from workflows.ports.billing import BillingBackend
+from workflows.ports.disk_usage import DiskUsage
+from workflows.ports.notice_channels import NoticeChannel, wrong_channel
+from workflows.ports.payments import PaymentMethod, wrong_method
+
+
+@hookspec
+@takes("quote", "apply", "status", "history", "invoices")
+def register_billing_backends() -> Mapping[str, BillingBackend]:  # type: ignore[empty-body]
+    """Billing backends by name. The site's setting `billing` says which of them quotes and applies.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; without a backend, changes show no price and wait as
+    incidents when they are to be applied.
+    Must never: open a connection; return a backend that cannot be called from several threads at once.
+    """
+
+
+@hookspec
+@takes("usage")
+def register_disk_usage() -> Mapping[str, DiskUsage]:  # type: ignore[empty-body]
+    """Sources of disk usage by name. The site's setting `disk_usage` says which of them is asked.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; pages then say that no figure is available.
+    Must never: open a connection; return a source that cannot be called from several threads at once.
+    """
+
+
+@hookspec
+@takes("deliver", "preview", wrong=wrong_channel)
+def register_notice_channels() -> Mapping[str, NoticeChannel]:  # type: ignore[empty-body]
+    """Notice channels by name: how お知らせ reach people. All that are registered are used.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; notices go through the other channels, and what its
+    channel had still to deliver is shown to staff as failed.
+    Must never: open a connection; return a channel that cannot be called from several threads at once.
+    """
+
+
+@hookspec
+@takes(
+    *("is_available", "form", "validate", "begin", "handle_return"),
+    *("verify_event", "handle_event", "query", "revoke"),
+    wrong=wrong_method,
+)
+def register_payment_methods() -> Mapping[str, PaymentMethod]:  # type: ignore[empty-body]
+    """Payment methods by name: the catalogue's three (bank_transfer, direct_debit, credit_card), or new ones, which
+    customers can choose under the method's own title.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; customers then see that the method is not available.
+    Must never: open a connection; return a method that cannot be called from several threads at once; keep or ask for
+    a card number.
+    """

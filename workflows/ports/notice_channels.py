@@ -1,0 +1,116 @@
+"""Notice channels: the shapes that pass between the site and a plugin that brings notices to people.
+
+A channel says in `audience` whom it serves:
+
+- `"visitors"` read the site's own pages and feeds. Nothing is sent: the commit that publishes a notice is what makes
+  it visible, so `deliver` is never called for them. Without such a channel the pages show no notices.
+- `"contractors"`: `deliver` is called once for each contractor of the notice's audience.
+- `"once"`: `deliver` is called once for each revision, for a status page or a chat room.
+
+The site keeps a row for each revision, channel and recipient and calls `deliver` until the answer is Accepted or
+Failed, so that what is interrupted goes on where it stopped. Delivery is at least once: where a process dies between
+the answer of the other side and our writing it down, it is delivered again under the same `key`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from engine.delivery import Mailer, Message, Outcome
+from engine.text import Text
+from workflows.business.catalogue import Organisation
+
+AUDIENCES = VISITORS, CONTRACTORS, ONCE = "visitors", "contractors", "once"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedNotice:
+    """The notice that a revision belongs to. `products` are titles, none for all; `url` is its page on the site."""
+
+    id: str
+    kind: str
+    kind_title: Text
+    products: tuple[str, ...]
+    url: str
+    organisation: Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRevision:
+    """What is to be said. Times are aware, in the site's time zone. English is "" where there is none.
+
+    `status` is how far an outage is, in words; None for other notices. `window_start` and `window_end` are those of a
+    maintenance.
+    """
+
+    number: int
+    at: datetime
+    title_ja: str
+    body_ja: str
+    title_en: str = ""
+    body_en: str = ""
+    status: Text | None = None
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRecipient:
+    """One for whom a channel delivers. `reference` is `customer:<id>`, or `everybody` of an audience "once".
+
+    `post` hands a mail to the site's own mailer and answers as it does; `sender` is From of the site's mails.
+    """
+
+    reference: str
+    address: str = field(default="", repr=False)
+    company: str = ""
+    name: str = ""
+    sender: str = ""
+    post: Callable[[Message, str], Outcome] | None = field(default=None, repr=False)
+
+
+class NoticeChannel(Protocol):
+    """Brings revisions of notices to people. Called outside any transaction, from several threads at once."""
+
+    title: Text | str
+    audience: str
+
+    def deliver(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
+    ) -> Outcome:
+        """Bring one revision to one recipient; `key` is the same on every attempt. An exception counts as Deferred."""
+
+    def preview(
+        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient
+    ) -> Message | None:
+        """What `deliver` would send, for staff to look at before; None where there is nothing to show."""
+
+
+def wrong_channel(name: str, channel: Any) -> str:
+    """What is wrong with a channel, for who registers it under `name`; "" where nothing is."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
+        return "its name must be lower-case letters, digits and underscores, 32 at most"
+    title, audience = getattr(channel, "title", None), getattr(channel, "audience", None)
+    if not isinstance(title, Text | str) or not str(title).strip():
+        return f"title must be a text, not {title!r}"
+    if audience not in AUDIENCES:
+        return f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How notices reach people here: the channels by name, the mailer of their mails, where the site's pages are."""
+
+    channels: Mapping[str, NoticeChannel] = field(default_factory=dict)
+    mailer: Mailer | None = None
+    base_url: str = ""
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether a channel serves the visitors of the site's own pages."""
+        return any(channel.audience == VISITORS for channel in self.channels.values())

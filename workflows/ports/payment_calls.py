@@ -1,0 +1,167 @@
+"""Payment methods as pages ask them: a plugin that raises, hangs or answers nonsense costs a customer no page.
+
+What goes wrong is logged with the method's name, and answered as "not now" in the terms of each question; `guarded`
+sees to it that each call ends in bounded time. What runs in effects needs none of this but `report_of` and `outcome`:
+there an exception is a try that is made again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, get_args
+
+from engine.definition import Refusal, Secret
+from engine.errors import EngineError
+from engine.plugins.breakers import NotNow, TooSlow
+from engine.text import Text, _
+from workflows.ports.guarded import GuardedMethod
+from workflows.ports.payments import (
+    Active,
+    Begun,
+    Details,
+    Document,
+    Event,
+    Field,
+    Form,
+    MandateFacts,
+    NotAvailable,
+    PaymentContext,
+    PaymentMethod,
+    Pending,
+    Redirect,
+    Rejected,
+    Report,
+    Status,
+)
+
+BROKEN = _("このお支払い方法は、ただいまご利用いただけません。時間をおいて、もう一度お試しください。")
+
+_LONGEST_LABEL, _LONGEST_REFERENCE = 200, 255  # as Mandate.label and .reference
+
+log = logging.getLogger("tetsuzuki.payment")
+
+
+class MethodBroken(EngineError):
+    """This payment method cannot be used right now. Please try again later."""
+
+    status = 503
+
+
+def availability(method: PaymentMethod, context: PaymentContext) -> NotAvailable | None:
+    """Why the method cannot be chosen; None where it can."""
+    try:
+        answer: Any = method.is_available(context)
+        if answer is None or (isinstance(answer, NotAvailable) and isinstance(answer.reason, Text)):
+            return answer
+        _wrong(method, "is_available", answer)
+    except Exception as error:
+        _raised(method, "is_available", error)
+    return NotAvailable(BROKEN)
+
+
+def form_of(method: PaymentMethod, context: PaymentContext) -> Form:
+    """What the method asks for. Raises MethodBroken where it cannot say."""
+    try:
+        answer: Any = method.form(context)
+        if isinstance(answer, Form) and all(
+            isinstance(one, Field) and one.name.isidentifier() for one in answer.fields
+        ):
+            return answer
+        _wrong(method, "form", answer)
+    except Exception as error:
+        _raised(method, "form", error)
+    raise MethodBroken
+
+
+def checked(method: PaymentMethod, context: PaymentContext, typed: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+    """What was typed, found right, or everything that is wrong with it: never nothing."""
+    try:
+        answer: Any = method.validate(context, typed)
+        if isinstance(answer, Details) and isinstance(answer.label, str) and isinstance(answer.secret, str):
+            return Details(_kept(answer.label, _LONGEST_LABEL), Secret(answer.secret))
+        if isinstance(answer, tuple) and answer and all(isinstance(one, Refusal) for one in answer):
+            return answer
+        _wrong(method, "validate", answer)
+    except Exception as error:
+        _raised(method, "validate", error)
+    return (Refusal("method_broken", BROKEN),)
+
+
+def begun(
+    method: PaymentMethod, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str
+) -> Begun | None:
+    """What came of beginning; None where that is not known, and may be asked again under the same `key`."""
+    try:
+        return outcome(method.begin(context, mandate, data, key))
+    except Exception as error:
+        _raised(method, "begin", error)
+    return None
+
+
+def hint(method: PaymentMethod, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
+    """What to tell somebody who comes back from the provider's page."""
+    try:
+        answer: Any = method.handle_return(context, arguments)
+        if answer is None or isinstance(answer, Text):
+            return answer
+        _wrong(method, "handle_return", answer)
+    except Exception as error:
+        _raised(method, "handle_return", error)
+    return None
+
+
+def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tuple[Event, Report] | None:
+    """A provider's event and what it says; None where it is not genuine.
+
+    Raises MethodBroken where the method cannot say: whoever sent it is to send it again.
+    """
+    try:
+        event: Any = method.verify_event(raw, headers)
+        if event is None:
+            return None
+        if isinstance(event, Event) and isinstance(event.id, str):
+            return event, report_of(method.handle_event(event))
+        _wrong(method, "verify_event", event)
+    except Exception as error:
+        _raised(method, "verify_event or handle_event", error)
+    raise MethodBroken
+
+
+def outcome(answer: object) -> Begun:
+    """What `begin` answered. Raises TypeError where that cannot be used."""
+    match answer:
+        case Redirect(str() as url, str() as reference) if url and len(reference) <= _LONGEST_REFERENCE:
+            return answer
+        case Active(str(), str()) | Document(bytes(), tuple(), timedelta()) | Pending(timedelta()) | Rejected(str()):
+            return answer
+    raise TypeError(f"begin answered {type(answer).__name__}, or one with a field that cannot be used")
+
+
+def report_of(answer: object) -> Report:
+    """What a method reports. Raises TypeError where that cannot be used."""
+    match answer:
+        case Report(status, int(), str(), str(), str()) if status in get_args(Status):
+            return answer
+    raise TypeError(f"the payment method reported {type(answer).__name__}, or one with a field that cannot be used")
+
+
+def _kept(text: str, most: int) -> str:
+    return text.replace("\0", "")[:most]
+
+
+def _name(method: object) -> str:
+    method = method.plugin if isinstance(method, GuardedMethod) else method
+    return f"{type(method).__module__}.{type(method).__qualname__}"
+
+
+def _raised(method: object, what: str, error: Exception) -> None:
+    if isinstance(error, NotNow | TooSlow):
+        log.warning("%s: %s", what, error)
+    else:
+        log.exception("payment method %s: %s raised", _name(method), what)
+
+
+def _wrong(method: object, what: str, answer: object) -> None:
+    log.error("payment method %s: %s answered %s, which cannot be used", _name(method), what, type(answer).__name__)

@@ -1,0 +1,25 @@
+"""Contract tests for what plugins add to the business: one kit for each shape, for a test file of the plugin's author.
+
+    class TestMyBackend(BillingBackendContract):
+        def backend(self):
+            return MyBackend(...)
+
+A kit is a class to inherit from. Its abstract method gives the plugin's object, ready to work; the other methods that
+are no tests have a sensible answer and are overridden where the object needs another. The bundled plugins pass the
+same tests. The kits for mailers and effect handlers are in `engine.testing`.
+"""
+
+from __future__ import annotations
+
+from workflows.ports.testing.billing import BillingBackendContract
+from workflows.ports.testing.notices import NoticeChannelContract
+from workflows.ports.testing.payments import PaymentMethodContract, context
+from workflows.ports.testing.usage import DiskUsageContract
+
+__all__ = [
+    "BillingBackendContract",
+    "DiskUsageContract",
+    "NoticeChannelContract",
+    "PaymentMethodContract",
+    "context",
+]

@@ -1,0 +1,110 @@
+"""The kit for billing backends; see `workflows.ports.testing`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from uuid import uuid4
+
+from workflows.ports.billing import (
+    Applied,
+    BillingBackend,
+    Booking,
+    Change,
+    Invoice,
+    Queued,
+    Quote,
+    Rejected,
+    Terms,
+    Unavailable,
+)
+
+_THREADS = 8
+
+
+class BillingBackendContract(ABC):
+    """What every billing backend holds. `change` is one that the backend can price and apply; change it where yours
+    knows other products."""
+
+    @abstractmethod
+    def backend(self) -> BillingBackend:
+        """A backend that is ready; each call may give the same one, on the same books."""
+
+    def change(self) -> Change:
+        """More users, from the first of a month on."""
+        before = Terms("desknets-neo", "example", 10, (), "monthly", "bank_transfer", date(2025, 4, 1))
+        after = Terms("desknets-neo", "example", 30, (), "monthly", "bank_transfer", date(2025, 4, 1))
+        return Change("users", "A00000001", 1, before, after, date(2026, 11, 22), date(2026, 12, 1))
+
+    def quote(self) -> Quote:
+        """The price of `change`."""
+        found = self.backend().quote(self.change())
+        assert isinstance(found, Quote), f"the change of the tests cannot be priced: {found}"
+        return found
+
+    def test_a_quote_adds_up_and_is_taxed_once_per_rate(self) -> None:
+        quote = self.quote()
+        for amount in (quote.recurring, quote.due):
+            if amount is None:
+                continue
+            assert amount.net == sum(line.amount for line in amount.lines)
+            assert amount.total == amount.net + sum(tax.tax for tax in amount.taxes)
+            rates = [tax.rate for tax in amount.taxes]
+            assert len(rates) == len(set(rates)), "consumption tax is rounded once per rate"
+            for tax in amount.taxes:
+                assert tax.net == sum(line.amount for line in amount.lines if line.tax_rate == tax.rate)
+                assert abs(tax.tax - tax.net * tax.rate) < 1
+            assert all(isinstance(value, int) for value in (amount.net, amount.total)), "amounts are whole yen"
+
+    def test_the_same_change_has_the_same_quote(self) -> None:
+        assert self.quote() == self.quote()
+        assert self.quote().digest
+
+    def test_what_is_not_sold_has_no_price_and_is_no_error(self) -> None:
+        change = self.change()
+        unknown = Terms("no-such-product", "example", 10, (), "monthly", "bank_transfer", date(2025, 4, 1))
+        wanted = Change("order", change.customer_number, None, None, unknown, change.asked_on, change.effective_on)
+        assert isinstance(self.backend().quote(wanted), Unavailable)
+
+    def test_a_change_is_entered_once_however_often_it_is_sent(self) -> None:
+        backend, quote, key = self.backend(), self.quote(), uuid4().hex
+        answers = [backend.apply(self.change(), quote, key) for _ in range(3)]
+        assert len(set(answers)) == 1
+        assert isinstance(answers[0], Applied | Queued)
+        self._is_booked_once(backend, answers[0].reference)
+
+    def test_two_who_send_it_at_once_get_one_answer(self) -> None:
+        backend, quote, key = self.backend(), self.quote(), uuid4().hex
+        with ThreadPoolExecutor(_THREADS) as pool:
+            answers = list(pool.map(lambda _: backend.apply(self.change(), quote, key), range(_THREADS)))
+        assert len(set(answers)) == 1
+        assert isinstance(answers[0], Applied | Queued)
+        self._is_booked_once(backend, answers[0].reference)
+
+    def test_another_key_is_another_booking(self) -> None:
+        backend, quote = self.backend(), self.quote()
+        first, second = (backend.apply(self.change(), quote, uuid4().hex) for _ in range(2))
+        assert isinstance(first, Applied | Queued)
+        assert isinstance(second, Applied | Queued)
+        assert first.reference != second.reference
+
+    def test_what_was_applied_has_a_status_and_what_was_not_is_rejected(self) -> None:
+        backend = self.backend()
+        done = backend.apply(self.change(), self.quote(), uuid4().hex)
+        assert isinstance(done, Applied | Queued)
+        assert isinstance(backend.status(done.reference), Applied | Queued)
+        assert isinstance(backend.status("no such reference"), Rejected)
+
+    def test_history_and_invoices_are_lists_even_of_an_unknown_contract(self) -> None:
+        backend = self.backend()
+        bookings: Sequence[Booking] = backend.history(2**40)
+        invoices: Sequence[Invoice] = backend.invoices(2**40)
+        assert (list(bookings), list(invoices)) == ([], [])
+
+    def _is_booked_once(self, backend: BillingBackend, reference: str) -> None:
+        contract = self.change().contract
+        assert contract is not None
+        booked = [booking for booking in backend.history(contract) if booking.reference == reference]
+        assert len(booked) <= 1

@@ -1,0 +1,114 @@
+"""The kit for notice channels; see `workflows.ports.testing`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from engine.delivery import Accepted, Deferred, Failed, Message, Outcome, outcome_of
+from engine.mime import Mime, compose
+from engine.testing import MemoryMailer
+from engine.text import Text
+from workflows.business.catalogue import Organisation
+from workflows.ports.notice_channels import (
+    CONTRACTORS,
+    NoticeChannel,
+    NoticeRecipient,
+    PublishedNotice,
+    PublishedRevision,
+    wrong_channel,
+)
+
+_THREADS = 8
+_EVERYBODY = "everybody"
+
+
+class NoticeChannelContract(ABC):
+    """What every notice channel holds. `channel` can deliver `revision` of `notice`; mails that it hands to the site's
+    mailer end in `mails`."""
+
+    mails: MemoryMailer
+
+    @abstractmethod
+    def channel(self) -> NoticeChannel:
+        """A channel that is ready; each call may give the same one."""
+
+    def notice(self) -> PublishedNotice:
+        """An outage."""
+        url = "https://support.example.jp/notices/0123456789ab"
+        return PublishedNotice("0123456789ab", "outage", Text("障害情報"), ("desknet's NEO",), url, Organisation())
+
+    def revision(self) -> PublishedRevision:
+        """Its first revision, with what a careless channel would take for markup or for a header."""
+        at = datetime(2026, 4, 1, 18, tzinfo=ZoneInfo("Asia/Tokyo"))
+        return PublishedRevision(1, at, "接続障害 <b>&", "ログインできません。\n\n<script>", status=Text("対応中"))
+
+    def recipient(self, number: int = 1) -> NoticeRecipient:
+        """Somebody of the channel's audience."""
+        if self.channel().audience != CONTRACTORS:
+            return NoticeRecipient(_EVERYBODY, sender="site@example.jp", post=self._post)
+        address = f"keiyaku{number}@customer.example"
+        return NoticeRecipient(
+            f"customer:{number}", address, "株式会社みほん <b>", "見本 花子", "site@example.jp", self._post
+        )
+
+    def _post(self, message: Message, key: str) -> Outcome:
+        if not hasattr(self, "mails"):
+            self.mails = MemoryMailer()
+        return self.mails.send(message, key)
+
+    def test_it_has_what_the_site_asks_for(self) -> None:
+        assert wrong_channel("tested", self.channel()) == ""
+
+    def test_it_delivers_a_revision(self) -> None:
+        delivered = self.channel().deliver(self.notice(), self.revision(), self.recipient(), "notice-1")
+        assert isinstance(delivered, Accepted)
+
+    def test_it_delivers_the_same_again(self) -> None:
+        channel = self.channel()
+        for _ in range(2):
+            delivered = channel.deliver(self.notice(), self.revision(), self.recipient(), "notice-1")
+            assert isinstance(delivered, Accepted)
+
+    def test_it_takes_whatever_staff_may_write(self) -> None:
+        """One line of a title may be long; a body may be anything; English may be missing or there."""
+        for changed in (
+            replace(self.revision(), title_ja="長" * 200, body_ja="行\n" * 500),
+            replace(self.revision(), title_en="An outage", body_en="Nobody can log in."),
+            replace(self.revision(), status=None, window_start=self.revision().at, window_end=self.revision().at),
+            replace(self.revision(), number=2, body_ja="🍣 ../../etc/passwd"),
+        ):
+            key = f"notice-{changed.number}"
+            assert isinstance(self.channel().deliver(self.notice(), changed, self.recipient(), key), Accepted)
+
+    def test_it_is_called_from_several_threads_at_once(self) -> None:
+        channel, notice, revision = self.channel(), self.notice(), self.revision()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            calls = [
+                pool.submit(channel.deliver, notice, revision, self.recipient(number), f"notice-{number}")
+                for number in range(_THREADS)
+            ]
+        assert all(isinstance(call.result(), Accepted | Deferred) for call in calls)
+
+    def test_a_recipient_without_an_address_is_answered(self) -> None:
+        """Of contractors: whoever has no address fails, and stands in nobody's way."""
+        nobody = replace(self.recipient(), address="", post=None)
+        answer = self.channel().deliver(self.notice(), self.revision(), nobody, "notice-1")
+        assert outcome_of(answer) == answer
+        if self.channel().audience == CONTRACTORS:
+            assert isinstance(answer, Failed)
+
+    def test_a_preview_is_a_mail_that_can_be_sent_and_delivers_nothing(self) -> None:
+        shown = self.channel().preview(self.notice(), self.revision(), self.recipient())
+        assert not hasattr(self, "mails"), "a preview sends nothing"
+        assert shown is None or isinstance(compose(shown, self.revision().at), Mime)
+
+    def test_what_staff_write_is_no_markup_in_a_mail(self) -> None:
+        shown = self.channel().preview(self.notice(), self.revision(), self.recipient())
+        if shown is not None and shown.html:
+            assert "<script>" not in shown.html
+            assert "<b>&" not in shown.html
+            assert "株式会社みほん <b>" not in shown.html

@@ -1,0 +1,152 @@
+"""The kit for payment methods; see `workflows.ports.testing`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import ClassVar
+
+from engine.definition import Refusal, Secret
+from engine.text import Text
+from workflows.business.catalogue import Organisation
+from workflows.ports.payment_calls import outcome, report_of
+from workflows.ports.payments import (
+    Active,
+    Details,
+    Document,
+    MandateFacts,
+    PaymentContext,
+    PaymentMethod,
+    Pending,
+    Redirect,
+    wrong_method,
+)
+
+_THREADS = 8
+_NONSENSE = ("", " ", "\0", "🍣" * 40, "<script>", "9" * 400, "' OR 1=1 --", "漢字", "-1", "\ud800")
+
+
+def context(**changes: object) -> PaymentContext:
+    """A customer to try a method with."""
+    values: dict[str, object] = {
+        "contract": 7,
+        "customer_number": "A01234567",
+        "company": "株式会社みほん商事",
+        "contractor_name": "見本 花子",
+        "postcode": "100-0001",
+        "address": "東京都千代田区千代田1-1 <みほん&ビル>",
+        "phone": "03-1234-5678",
+        "product": "desknet's NEO",
+        "subdomain": "mihon",
+        "today": date(2026, 4, 1),
+        "organisation": Organisation(),
+        "request": 12,
+        "return_url": "http://localhost/return?result=success",
+        "cancel_url": "http://localhost/return?result=cancel",
+    }
+    return PaymentContext(**{**values, **changes})  # type: ignore[arg-type]
+
+
+class PaymentMethodContract(ABC):
+    """What every payment method holds. `typed` fills its form in rightly; nothing of `hidden` may be in a label, a repr
+    or a report."""
+
+    typed: ClassVar[Mapping[str, str]] = {}
+    hidden: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def method(self) -> PaymentMethod:
+        """A method that is ready; each call may give the same one."""
+
+    def details(self) -> Details:
+        """What `typed` becomes."""
+        details = self.method().validate(context(), self.typed)
+        assert isinstance(details, Details), details
+        return details
+
+    def mandate(self) -> tuple[MandateFacts, Secret]:
+        """A mandate of what was typed, and what its method wants to read again."""
+        details = self.details()
+        return MandateFacts(1, details.label, ""), details.secret
+
+    def test_it_has_what_the_site_calls(self) -> None:
+        method = self.method()
+        assert isinstance(method, PaymentMethod)
+        assert wrong_method("tested", method) == ""
+
+    def test_it_is_available_once_configured(self) -> None:
+        assert self.method().is_available(context()) is None
+
+    def test_its_fields_have_names_and_labels(self) -> None:
+        method = self.method()
+        form = method.form(context())
+        names = [field.name for field in form.fields]
+        assert len(set(names)) == len(names)
+        assert all(name.isidentifier() for name in names)
+        assert all(isinstance(field.label, Text) for field in form.fields)
+        assert set(self.typed) == set(names)
+
+    def test_it_takes_what_is_right(self) -> None:
+        details = self.details()
+        assert len(details.label) <= 200
+        for text in self.hidden:
+            assert text not in details.label
+            assert text not in repr(details)
+
+    def test_it_refuses_nonsense_at_its_field(self) -> None:
+        method = self.method()
+        for field in method.form(context()).fields:
+            for nonsense in _NONSENSE:
+                answer = method.validate(context(), {**self.typed, field.name: nonsense})
+                assert isinstance(answer, tuple), f"{field.name} took {nonsense!r}"
+                assert all(isinstance(refusal, Refusal) and str(refusal.message) for refusal in answer)
+                assert field.name in {refusal.field for refusal in answer}
+        if self.typed:
+            assert isinstance(method.validate(context(), {}), tuple)
+
+    def test_it_begins_once_for_each_key(self) -> None:
+        method = self.method()
+        mandate, data = self.mandate()
+        first = outcome(method.begin(context(), mandate, data, "a key"))
+        assert method.begin(context(), mandate, data, "a key") == first
+        if isinstance(first, Redirect):
+            assert first.reference
+            assert method.begin(context(request=13), mandate, data, "another key") != first
+
+    def test_several_who_begin_at_once_get_one_answer(self) -> None:
+        method = self.method()
+        mandate, data = self.mandate()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            begun = list(pool.map(lambda _: method.begin(context(), mandate, data, "one key"), range(_THREADS)))
+        assert all(one == begun[0] for one in begun)
+
+    def test_it_begins_as_its_way_says(self) -> None:
+        method = self.method()
+        mandate, data = self.mandate()
+        begun = method.begin(context(), mandate, data, "a key")
+        ways = {"none": Active | Pending, "form": Document, "page": Redirect}
+        assert isinstance(begun, ways[method.way])
+
+    def test_a_return_settles_nothing(self) -> None:
+        method = self.method()
+        for arguments in ({}, {"result": "success"}, {"result": "cancel"}, {"result": "\0" * 50}):
+            hint = method.handle_return(context(), arguments)
+            assert hint is None or isinstance(hint, Text)
+
+    def test_forged_events_are_not_events(self) -> None:
+        method = self.method()
+        for raw in (b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"id": "evt_1", "type": "checkout.session.completed"}'):
+            for headers in ({}, {"Stripe-Signature": "t=1,v1=00"}, {"Stripe-Signature": "\udcff"}, {"X": "y" * 9999}):
+                assert method.verify_event(raw, headers) is None
+
+    def test_it_knows_how_things_stand(self) -> None:
+        method = self.method()
+        for reference in ("", "unknown"):
+            report = report_of(method.query(context(), MandateFacts(1, "", reference)))
+            assert not any(text in repr(report) for text in self.hidden)
+
+    def test_what_never_began_can_be_revoked(self) -> None:
+        report = report_of(self.method().revoke(context(), MandateFacts(1, "", ""), Secret(""), "a key"))
+        assert report.status == "processed"

@@ -1,0 +1,57 @@
+"""The kit for sources of disk usage; see `workflows.ports.testing`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from time import monotonic
+
+from workflows.ports.disk_usage import DiskUsage, Environment, Usage, UsageUnavailable, is_possible
+
+_THREADS = 8
+
+
+class DiskUsageContract(ABC):
+    """What every source of disk usage holds. `source` can be asked about `environment`.
+
+    `longest` is how many seconds a source may take that was given one. It is generous, because the machine of the tests
+    may be busy with other things; a source that does not keep to its time takes longer, or for ever.
+    """
+
+    longest = 20.0
+
+    @abstractmethod
+    def source(self) -> DiskUsage:
+        """A source that is ready."""
+
+    def environment(self) -> Environment:
+        """An environment that the source knows."""
+        return Environment("desknets-neo", "example", "https://example.dn-cloud.com/cgi-bin/dneo/dneo.cgi")
+
+    def unreachable(self) -> DiskUsage | None:
+        """A source whose environment does not answer; None where that cannot happen."""
+        return None
+
+    def test_it_answers_with_figures_that_can_be(self) -> None:
+        found = self.source().usage(self.environment(), timedelta(seconds=5))
+        assert isinstance(found, Usage), f"the environment of the tests has no figure: {found}"
+        assert is_possible(found)
+
+    def test_it_answers_many_at_once(self) -> None:
+        source = self.source()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            found = list(pool.map(lambda _: source.usage(self.environment(), timedelta(seconds=5)), range(_THREADS)))
+        assert all(isinstance(one, Usage | UsageUnavailable) for one in found)
+
+    def test_an_environment_that_does_not_answer_costs_no_more_than_its_time(self) -> None:
+        source = self.unreachable()
+        if source is None:
+            return
+        begun = monotonic()
+        found = source.usage(self.environment(), timedelta(seconds=1))
+        assert isinstance(found, UsageUnavailable)
+        assert str(found.reason)
+        assert monotonic() - begun < self.longest
+        if found.last is not None:
+            assert is_possible(found.last)
