@@ -15,9 +15,9 @@ from typing import Any
 from flask import Flask, render_template, request
 from jinja2 import DictLoader
 
+from web.assembly.settings import Settings
+from web.assembly.stopping import heeded
 from web.serving import Server
-from web.settings import Settings
-from web.stopping import heeded
 from workflows.business.access import passwords
 from workflows.business.access.passwords import Hasher
 

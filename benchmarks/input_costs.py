@@ -37,10 +37,10 @@ from tests.conftest import CHEAP, SECRET
 from tests.web.members import member
 from tests.web.test_fuzz import KNOWN, URLENCODED, Person, forms_of
 from tests.web.world import World, make_world
-from web.bootstrap import Site, build
-from web.guard import STATIC
-from web.settings import Settings
-from web.users import STAFF, access_of
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build
+from web.http.guard import STATIC
+from web.http.who_may import STAFF, access_of
 from workflows.business.access import passwords
 from workflows.business.access.guessable import LONGEST
 from workflows.business.permissions import ROLES

@@ -37,8 +37,8 @@ from tests.web.members import add_account
 from tests.web.members import member as logged_in
 from tests.web.test_contracts import closed_requests
 from web.app import create_app
-from web.bootstrap import Site, build
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build
 from workflows.ports.disk_usage import NO_ANSWER, Environment, GuardedUsage, UsageUnavailable, measured
 
 

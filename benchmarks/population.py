@@ -33,10 +33,10 @@ from engine.testing import Clock
 from tests.conftest import CHEAP, SECRET
 from tests.web.members import member
 from tests.web.world import World, make_world
-from web.bootstrap import Site, build
-from web.guard import STATIC
-from web.settings import Settings
-from web.users import ANYONE, STAFF, access_of
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build
+from web.http.guard import STATIC
+from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 
 FIRST = 1_000_000  # numbers of rows below it are the small site's own

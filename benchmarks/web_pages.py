@@ -54,8 +54,8 @@ from tests.web.browser import EMAIL, PASSWORD, Browser, add_customer
 from tests.web.members import member
 from tests.web.wire import free_port
 from web.app import create_app
-from web.bootstrap import build
-from web.settings import read
+from web.assembly.settings import read
+from web.assembly.site import build
 from workflows.business.access.access import PendingInput
 from workflows.business.records import Account, Contract, Customer
 

@@ -20,8 +20,8 @@ from engine.plugins.loading import Plugins
 from engine.store.base import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock, MemoryMailer
-from web.bootstrap import Site, build, plugins_of
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
 from workflows.registry import MIGRATIONS
 
 pytest_plugins = ["tests.time_limits", "tests.postgres", "tests.order", "tests.compiled"]

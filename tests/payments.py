@@ -15,8 +15,8 @@ from engine.testing import Clock, MemoryMailer
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET
 from tests.stripe_server import StripeServer
-from web.bootstrap import Site, build, plugins_of
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import Account, Contract, Customer, StaffMember
 from workflows.payment_method_change import PaymentMethodInput
 from workflows.ports.billing import Applied, Booking, Change, Invoice, Queued, Quote, Rejected, Unavailable

@@ -27,7 +27,7 @@ from tests.waiting import PATIENCE
 from tests.web.browser import PASSWORD, add_customer
 from tests.web.members import add_account, member
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_creation import ApplicationInput
 from workflows.account_invitation import InvitationInput
 from workflows.account_invitation.inputs import ShownInput

@@ -19,7 +19,7 @@ from tests.old_sites import REVISIONS, Held, restore
 from tests.web.browser import Browser
 from tests.web.members import Member
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_invitation import ShownInput
 from workflows.business import records
 

@@ -6,9 +6,9 @@ import re
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from web.bootstrap import build
+from web.assembly.settings import KEYS, read
+from web.assembly.site import build
 from web.cli.serving import serve, worker
-from web.settings import KEYS, read
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "tetsuzuki.example.toml"

@@ -21,7 +21,7 @@ from tests.conftest import SiteMaker
 from tests.old_sites import REVISIONS, Held, restore
 from tests.old_sites.make import environment, export
 from tests.waiting import PATIENCE
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_creation import ApplicationInput
 
 

@@ -16,46 +16,46 @@ from werkzeug.routing import Rule
 from werkzeug.sansio.http import parse_cookie
 
 from engine.text import LANGUAGES, Text, as_html, current_language, reading_in
-from web import cookies, staff
-from web.assets import version_files
-from web.current import EXTENSION, gigabytes, local_time
-from web.errors import explain_errors
-from web.guard import STATIC, PageSession, protect
-from web.menu import MAIN, REGISTRATION, in_registration, shown
-from web.monitoring import Monitoring
-from web.observed import ObservedRequests, name_requests
+from web import staff
+from web.assembly.monitoring.requests_observed import ObservedRequests, name_requests
+from web.http import cookies
+from web.http.assets import version_files
+from web.http.current import EXTENSION, gigabytes, local_time
+from web.http.errors import explain_errors
+from web.http.guard import STATIC, PageSession, protect
+from web.http.menu import MAIN, REGISTRATION, in_registration, shown
+from web.http.probes import Monitoring
+from web.http.templating import PageEnvironment
+from web.http.who_may import check_access, know_users, staff_member, user
 from web.pages import (
+    account_invitation,
+    account_profile_change,
     accounts,
     address_link,
-    apply,
-    changes,
     contact,
-    contractor_email,
+    contract_change,
+    contractor_email_change,
     contracts,
+    customer_details_change,
     demo_card,
     entrance,
-    invitation,
     language,
-    link,
     mailbox,
-    notices,
-    own,
+    notice,
     password,
-    payment,
-    registration,
-    terms,
+    payment_method_change,
+    terms_of_use,
     top,
     webhooks,
 )
+from web.pages.account_creation import apply, link
 from web.serving import Limits
 from web.staff import faq as staff_faq
 from web.staff import notices as staff_notices
-from web.templating import PageEnvironment
-from web.users import check_access, know_users, staff_member, user
 
 if TYPE_CHECKING:
     from engine.store.base import SiteDatabase
-    from web.bootstrap import Site
+    from web.assembly.site import Site
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -69,21 +69,21 @@ _BLUEPRINTS = (
     link,
     top,
     contracts,
-    changes,
-    registration,
-    contractor_email,
-    payment,
+    contract_change,
+    customer_details_change,
+    contractor_email_change,
+    payment_method_change,
     webhooks,
     demo_card,
     password,
-    own,
+    account_profile_change,
     address_link,
     accounts,
-    invitation,
-    notices,
+    account_invitation,
+    notice,
     contact,
     language,
-    terms,
+    terms_of_use,
     mailbox,
     staff,
     staff_notices,
@@ -207,7 +207,7 @@ def create_app(site: Site) -> Flask:
     check_access(app)
 
     app.jinja_env.globals.update(staff_member=staff_member, staff_menu=staff.menu)
-    app.jinja_env.globals.update(notices.SHOWN_IN_TEMPLATES)
+    app.jinja_env.globals.update(notice.SHOWN_IN_TEMPLATES)
     app.jinja_env.globals.update(
         _=as_html,
         user=user,
@@ -215,7 +215,7 @@ def create_app(site: Site) -> Flask:
         in_registration=in_registration,
         menus={"main": MAIN, "registration": REGISTRATION},
     )
-    app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time, terms_version=terms.version)
+    app.jinja_env.globals.update(gigabytes=gigabytes, local_time=local_time, terms_version=terms_of_use.version)
     organisation = site.organisation
     products = " / ".join(product.title for product in site.catalogue.products.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from web.stopping import heed
+from web.assembly.stopping import heed
 
 _SERVING = ("demo", "serve", "worker")
 

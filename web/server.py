@@ -6,9 +6,9 @@ import logging
 
 from engine.errors import ConfigurationError
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
+from web.assembly.stopping import Stop
 from web.serving import Server
-from web.stopping import Stop
 
 log = logging.getLogger("tetsuzuki.http")
 

@@ -1,4 +1,4 @@
-"""What the procedures of this business work with; `web.bootstrap` puts it together.
+"""What the procedures of this business work with; `web.assembly.site` puts it together.
 
 Rules get it as `attempt.site`. They may ask what is configured and what day it is; they never call a plugin, because
 nothing may happen inside a transaction but the database.

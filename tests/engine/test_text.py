@@ -12,7 +12,7 @@ from markupsafe import escape
 
 from engine import errors
 from engine.text import Catalogue, Moment, Text, _, as_html, catalogue, current_language, reading_in
-from web.current import _written_time
+from web.http.current import _written_time
 
 PO = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8"\n\n'
 

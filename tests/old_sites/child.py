@@ -16,7 +16,7 @@ from engine.definition import Actor, Secret
 from engine.errors import EngineError
 from engine.testing import Clock, MemoryMailer
 from tests.old_sites.fill import makes_sites
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_creation import ApplicationInput
 from workflows.business.records import Customer
 

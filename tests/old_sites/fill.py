@@ -23,8 +23,8 @@ from tests.conftest import CHEAP, SECRET
 from tests.web.browser import PASSWORD, SUBDOMAIN
 from tests.web.members import member
 from tests.web.world import NUMBER, STAFF_EMAIL, World, make_world
-from web.bootstrap import Site, build
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build
 from workflows.account_invitation import InvitationInput
 from workflows.business.records import Account, ChangeRequest, Customer, StaffMember
 

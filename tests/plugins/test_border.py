@@ -33,8 +33,8 @@ from tests.waiting import PATIENCE, until
 from tests.web.browser import PASSWORD, USER_NAME, Browser, add_customer
 from tests.workflows.test_notices import NEO
 from web.app import create_app
-from web.bootstrap import Site, build, plugins_of
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import Account, Contract, Mandate, NoticeDelivery, StaffMember
 from workflows.notice.inputs import PublishInput
 from workflows.payment_method_change import PaymentMethodInput

@@ -26,9 +26,9 @@ from tests.waiting import PATIENCE, until
 from tests.web.browser import add_customer
 from tests.web.members import Member, add_account, member
 from web.app import create_app
-from web.bootstrap import Site, build, plugins_of
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
 from web.cli.doctor import silent_plugins
-from web.settings import Settings
 from workflows.business.records import Contract
 from workflows.ports.billing import Applied, BillingBackend, Unavailable
 from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Patient, Times

@@ -22,9 +22,9 @@ from tests.trials.scale import in_full
 from tests.waiting import PATIENCE, until
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
 from tests.web.wire import Wire, WiredBrowser, free_port
-from web.bootstrap import build
+from web.assembly.settings import read
+from web.assembly.site import build
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
-from web.settings import read
 from workflows.business.records import Account, Contract
 
 NAME = "convenience_store"

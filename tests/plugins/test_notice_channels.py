@@ -21,8 +21,8 @@ from plugins.notice_email import NoticeEmail
 from plugins.notice_site import NoticeSite
 from tests.conftest import CHEAP, SECRET
 from tests.workflows.test_notices import NEO, customer, deliver_everything, draft
-from web.bootstrap import Site, build, plugins_of
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
 from workflows.business.catalogue import Organisation
 from workflows.business.records import NoticeDelivery, StaffMember
 from workflows.notice.board import KINDS, STATUSES

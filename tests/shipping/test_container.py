@@ -47,7 +47,7 @@ def test_the_lines_of_the_dockerfile_install_the_site_alone(image: Image) -> Non
 
 @in_a_root
 def test_an_image_holds_no_source_beside_what_is_installed(image: Image) -> None:
-    folders = {path.parent for path in image.root.folder.rglob("bootstrap.py") if path.parent.name == "web"}
+    folders = {path.parent for path in image.root.folder.rglob("server.py") if path.parent.name == "web"}
     assert [path.parent.name for path in folders] == ["site-packages"]
 
 

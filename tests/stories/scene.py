@@ -31,7 +31,7 @@ from tests.stories.conftest import Product, end, eventually
 from tests.web.browser import PASSWORD
 from tests.web.members import Member
 from web.app import create_app
-from web.bootstrap import Site, build
+from web.assembly.site import Site, build
 from web.demo import accounts, staff
 from web.demo.content import demo_settings, fill
 from web.demo.staff import demo_log_in

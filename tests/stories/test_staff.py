@@ -16,8 +16,8 @@ from engine.definition import Actor
 from tests.conftest import CHEAP, SECRET
 from tests.smtp_server import Received
 from tests.stories.conftest import DEVICES, Customer, Product, Visit, Visitor, eventually, of_all
-from web.bootstrap import build
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import build
 from workflows.business.records import Account, Contract
 from workflows.business.records import Customer as CustomerRecord
 from workflows.business.shared.change_request import terms_of

@@ -40,8 +40,8 @@ from engine.runtime.engine import Engine
 from engine.store.base import Opened
 from engine.store.postgres import PostgresStore
 from engine.store.sqlite import SqliteStore
-from web.bootstrap import Site, build
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
 
 T = TypeVar("T")

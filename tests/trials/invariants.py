@@ -20,7 +20,7 @@ from engine.runtime import links
 from engine.store.base import from_db
 from tests.smtp_server import MailServer, Received
 from tests.trials.crash_child import Request, perform
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.business.records import Account, Application, Customer
 

@@ -26,8 +26,8 @@ from engine.plugins import SiteFacts
 from engine.testing import MemoryMailer
 from plugins.ledger.plugin import Ledger
 from tests.workflows.contract_scenes import LEDGER, jst
-from web.bootstrap import Site, build, plugins_of
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
 from workflows.ports.billing import Change, Quote
 
 SECRET = b"the secret of a worker that is killed again and again"

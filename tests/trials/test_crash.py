@@ -35,7 +35,7 @@ from tests.trials.invariants import LOST, NO_MAIL, TWICE, Book, faults
 from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
 from tests.waiting import PATIENCE
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Customer
 from workflows.registry import MIGRATIONS
 

@@ -40,7 +40,7 @@ from tests.trials.money_child import (
 from tests.trials.newborn import Newborn
 from tests.trials.scale import repeatable, say, seed, trials
 from tests.workflows.contract_scenes import account, actor, changed, contract, customer, ordered
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.shared.change_request import terms_from_json, terms_of
 from workflows.contract_change import Proposal, propose

@@ -41,8 +41,8 @@ from engine.text import _
 from tests.smtp_server import MailServer, Received
 from tests.trials.crash_child import SECRET
 from tests.trials.scale import repeatable, seed, trials
-from web.bootstrap import Site, build
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput, rules
 from workflows.business.records import Account, Customer
 

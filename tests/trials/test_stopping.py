@@ -35,7 +35,7 @@ STOPS = 1000  # of each sort, over both databases
 
 
 def heart_of(engine: Engine, dispatcher: Dispatcher) -> Any:
-    """What `web.bootstrap` would choose for the engine's database."""
+    """What `web.assembly.site` would choose for the engine's database."""
     if engine.db.is_shared:
         from engine.workers.several_machines import Cluster
 

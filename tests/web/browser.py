@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from engine.testing import MemoryMailer
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Contract, Customer
 
 NUMBER = "A01234567"

@@ -7,7 +7,7 @@ from flask import Flask
 
 from tests.web.browser import Browser, add_customer
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Customer
 
 

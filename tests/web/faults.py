@@ -12,7 +12,7 @@ import peewee as pw
 
 from engine.operations.incidents import Incident, incidents
 from engine.operations.stuck import stuck
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business import typed
 from workflows.business.permissions import ADMIN, ROLES
 from workflows.business.records import (

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer
 
 # Yen a month and user; a year costs twelve times as much.

@@ -13,7 +13,7 @@ from engine.store.base import database
 from engine.testing import Clock, MemoryMailer
 from tests.web.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Account, Application, Contract, Customer, PendingApplication
 
 

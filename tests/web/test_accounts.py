@@ -19,8 +19,8 @@ from tests.conftest import SiteMaker
 from tests.dumps import dump
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
 from web.app import create_app
-from web.bootstrap import Site
-from web.current import terms_of_use
+from web.assembly.site import Site
+from web.http.current import terms_of_use
 from workflows.account_invitation import InvitationInput
 from workflows.business import typed as inputs
 from workflows.business.access.access import INVITE_ADDRESS

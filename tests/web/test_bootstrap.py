@@ -13,8 +13,8 @@ from engine.errors import ConfigurationError, DefinitionChanged, InvalidDefiniti
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.testing import MemoryMailer
-from web.bootstrap import Site, build, check_definitions, plugins_of, require_mailer
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, check_definitions, plugins_of, require_mailer
 from workflows.account_creation import ACCOUNT_CREATION
 
 SECRET = b"a secret of the tests, long enough for everybody"

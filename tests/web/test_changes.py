@@ -16,7 +16,7 @@ from tests.conftest import SiteMaker
 from tests.web.browser import EMAIL, add_customer
 from tests.web.members import DEARER, Member, add_account, add_stranger, member, with_prices
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 
 NEXT = "確認画面へ進む"

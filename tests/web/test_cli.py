@@ -24,12 +24,12 @@ from tests.waiting import PATIENCE, until
 from tests.web.commands import Run, commands_in
 from tests.web.wire import free_port
 from web.app import create_app
-from web.bootstrap import Site, build
+from web.assembly.settings import read
+from web.assembly.site import Site, build
+from web.assembly.stopping import heeded
 from web.cli import tetsuzuki
 from web.cli.serving import address_of, warn
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
-from web.settings import read
-from web.stopping import heeded
 from workflows.account_creation import ApplicationInput
 from workflows.business.records import Customer
 from workflows.registry import WORKFLOWS
@@ -561,7 +561,7 @@ def test_what_serves_heeds_sigterm_before_it_imports_what_takes_time(run: Run, c
 # A SIGTERM comes at every line that the wait runs, those of what it calls included.
 _SIGNALLED_AT_EVERY_LINE = """
 import os, signal, sys
-from web.stopping import heeded
+from web.assembly.stopping import heeded
 
 def trace(frame, event, _):
     if event == "line":

@@ -8,8 +8,8 @@ from engine.definition import Actor
 from engine.operations.stuck import Cure, Stuck
 from tests.web.commands import Run
 from tests.web.test_cli import _LONG_AGO, apply, run, site  # noqa: F401  (two of them are fixtures)
-from web.bootstrap import Site
-from web.cures import advice
+from web.assembly.site import Site
+from web.shown.cures import advice
 
 
 def test_checkpoints_are_exported_and_show_what_is_gone(run: Run, site: Site, tmp_path: Path) -> None:  # noqa: F811

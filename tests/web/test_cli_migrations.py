@@ -11,8 +11,8 @@ import pytest
 
 from engine.definition import Actor, Secret
 from tests.web.commands import Run, commands_in
-from web.bootstrap import Site, build
-from web.settings import read
+from web.assembly.settings import read
+from web.assembly.site import Site, build
 from workflows.account_creation import ApplicationInput
 from workflows.account_invitation import InvitationInput
 from workflows.business.records import Account, Customer

@@ -11,8 +11,8 @@ import pytest
 from engine.store.base import to_db
 from tests.web.commands import Run, commands_in
 from tests.web.test_cli import apply, fails
-from web.bootstrap import Site, build
-from web.settings import read
+from web.assembly.settings import read
+from web.assembly.site import Site, build
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pyotp
 import pytest
 
 from tests.web.commands import Run, Said, commands_in
-from web.bootstrap import Site, build
+from web.assembly.settings import read
+from web.assembly.site import Site, build
 from web.demo.staff import PASSWORD, enrol_demo_staff
-from web.settings import read
 from workflows.business.access.staff import StaffLoggedIn
 from workflows.business.records import StaffMember
 

@@ -18,7 +18,7 @@ from tests.conftest import SiteMaker
 from tests.web.browser import SUBDOMAIN, add_customer
 from tests.web.members import Member, add_account, add_stranger, member, with_prices
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import terms_of
 from workflows.contract_change import Proposal, Rejection, propose

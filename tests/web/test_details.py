@@ -20,7 +20,7 @@ from tests.conftest import SiteMaker
 from tests.waiting import PATIENCE
 from tests.web.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from web.pages.contact import dialled
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import DETAILS

@@ -34,10 +34,10 @@ from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME
 from tests.web.faults import faults
 from tests.web.members import add_account
 from tests.web.world import ADDRESSES, NUMBER, STAFF_EMAIL, World, make_world
-from web import cookies
-from web.bootstrap import Site
-from web.guard import STATIC
-from web.users import ANYONE, STAFF, access_of
+from web.assembly.site import Site
+from web.http import cookies
+from web.http.guard import STATIC
+from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.business.permissions import ROLES, reaches
 from workflows.business.records import Application
 

@@ -21,8 +21,8 @@ from engine.testing import Clock
 from tests.conftest import SiteMaker
 from tests.dumps import dump
 from tests.web.world import ADDRESSES, Visitor, Whose, World, make_world, told, visitors
-from web.guard import STATIC
-from web.users import ANYONE, STAFF, access_of
+from web.http.guard import STATIC
+from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.business.permissions import ROLES, reaches
 
 IN, LOG_IN, STAFF_LOG_IN, FORBIDDEN, ABSENT = "let in", "to the log-in", "to the staff's log-in", "403", "404"

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import SiteMaker
 from tests.web.browser import EMAIL, Browser
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Customer
 
 

@@ -31,10 +31,10 @@ from tests.web.browser import Browser, add_customer
 from tests.web.stalled import Stalled, kinds
 from tests.web.wire import free_port
 from web.app import create_app
-from web.bootstrap import Site, build, plugins_of
+from web.assembly.monitoring.shared_answer import Glance, NoAnswer
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
 from web.cli.doctor import findings
-from web.glance import Glance, NoAnswer
-from web.settings import Settings
 
 TOKEN = "a-token-that-only-prometheus-has"
 PATHS = ("/healthz", "/readyz", "/metrics")

@@ -17,9 +17,10 @@ from engine.definition import Actor
 from engine.testing import Clock, MemoryMailer
 from tests.web.browser import Browser
 from tests.workflows.test_notices import CHAT, NEO, NOTICE, WORDING, deliver_everything, draft, faq, update
-from web import cookies, feeds
-from web.bootstrap import Site
+from web.assembly.site import Site
 from web.demo.notices import show_demo_notices
+from web.http import cookies
+from web.shown import feeds
 from workflows.business.records import (
     Account,
     Contract,

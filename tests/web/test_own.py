@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.testing import Clock, MemoryMailer
 from tests.dumps import dump
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business import typed as inputs
 from workflows.business.permissions import ADMIN, VIEWER
 from workflows.business.records import Account, Contract, Customer, Session, Throttle

@@ -30,7 +30,7 @@ from tests.stripe_server import StripeServer
 from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
 from tests.web.test_staff import enrol, enter
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer, Mandate, PaymentEvent
 from workflows.business.shared.change_request import Decision
 from workflows.ports.billing import Booking

@@ -17,7 +17,7 @@ from tests.web.browser import EMAIL, PASSWORD, Browser, add_customer, mailed_pat
 from tests.web.members import add_account, member
 from tests.web.test_monitoring import ready
 from web.app import create_app
-from web.bootstrap import Site, build
+from web.assembly.site import Site, build
 from workflows.business.records import Account, Contract
 
 NEW = b"a newer secret of the tests, as long as the one before"

@@ -17,11 +17,11 @@ from engine.operations.known_keys import known, watch
 from engine.runtime import checkpoints
 from tests.old_sites import REVISIONS, restore
 from tests.web.commands import Run, commands_in
-from web import secret_keys
-from web.bootstrap import Site, build
+from web.assembly import secret_keys
+from web.assembly.settings import read
+from web.assembly.site import Site, build
 from web.cli import tetsuzuki
 from web.demo.content import CUSTOMERS
-from web.settings import read
 from workflows.account_creation import ApplicationInput
 from workflows.business.access import sealed
 from workflows.business.records import Customer, Mandate, StaffMember

@@ -21,7 +21,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.web.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.permissions import ADMIN
 from workflows.business.records import Account, Application, Contract, Customer, Session
 

@@ -24,9 +24,9 @@ from tests.web.requests_on_the_wire import MALFORMED, REFUSALS, exchanged, statu
 from tests.web.stalled import Stalled, kinds
 from tests.web.wire import free_port
 from web.app import create_app
+from web.assembly.stopping import heeded
 from web.server import run
 from web.serving import Server
-from web.stopping import heeded
 
 THREADS = 4
 STALLED = 24

@@ -11,8 +11,8 @@ import pytest
 
 from engine.errors import ConfigurationError, SettingsError
 from engine.keyring import Keyring
-from web import secret_keys
-from web.settings import PREFIX, Settings, read
+from web.assembly import secret_keys
+from web.assembly.settings import PREFIX, Settings, read
 
 KEY = "k" * 32
 

@@ -15,7 +15,7 @@ from engine.errors import Busy, Forbidden, StaleForm, UnknownWorkflow
 from tests.conftest import SiteMaker
 from tests.web.browser import EMAIL, NUMBER, PASSWORD, SUBDOMAIN, Browser
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from web.pages.language import is_path_here
 
 PAGES = ("/", "/apply", "/apply/account", "/apply/confirm", "/apply/accepted", "/a/x", "/top", "/nowhere")

@@ -22,10 +22,10 @@ from tests.dumps import dump
 from tests.web.browser import COMPANY, EMAIL, NUMBER, SUBDOMAIN, Browser, add_customer, mailed_path
 from tests.workflows.contract_scenes import LEDGER, account, changed, request, settle
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from web.demo.staff import EMAIL as DEMO_EMAIL
 from web.demo.staff import enrol_demo_staff
-from web.users import access_of
+from web.http.who_may import access_of
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
 from workflows.ports.troubles import Teller
 

@@ -15,7 +15,7 @@ from engine.text import _
 from tests.web import test_staff
 from tests.web.browser import Browser, mailed_path
 from tests.web.test_staff import NAME, enrol, enter
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Customer, StaffMember
 
 site, staffed, asked = test_staff.site, test_staff.staffed, test_staff.asked

@@ -26,7 +26,7 @@ from tests.conftest import SiteMaker
 from tests.postgres import Postgres
 from tests.waiting import PATIENCE
 from web.app import create_app
-from web.readiness import Readiness
+from web.assembly.monitoring.readiness import Readiness
 
 MEGABYTE = 1 << 20
 

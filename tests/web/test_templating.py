@@ -12,8 +12,8 @@ from werkzeug.routing import BuildError
 from engine.text import reading_in
 from tests.conftest import SiteMaker
 from web.app import create_app
-from web.bootstrap import Site
-from web.templating import PageEnvironment
+from web.assembly.site import Site
+from web.http.templating import PageEnvironment
 
 
 @pytest.fixture

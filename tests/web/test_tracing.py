@@ -30,8 +30,8 @@ from tests.waiting import PATIENCE, until
 from tests.web.browser import EMAIL, USER_NAME, Browser, add_customer
 from tests.web.wire import Wire, free_port
 from web.app import create_app
-from web.bootstrap import Site
-from web.tracing import Tracing
+from web.assembly.monitoring.tracing import Tracing
+from web.assembly.site import Site
 
 
 class Traced:
@@ -263,7 +263,7 @@ def test_without_the_library_the_setting_says_what_to_install() -> None:
             "-c",
             "import sys; sys.modules['opentelemetry'] = None\n"
             "from engine.errors import ConfigurationError\n"
-            "try:\n    import web.tracing\n"
+            "try:\n    import web.assembly.monitoring.tracing\n"
             "except ConfigurationError as error:\n    print(error)",
         ],
         capture_output=True,

@@ -20,8 +20,8 @@ import pytest
 from engine.business_time import CalendarSettings
 from engine.configuration.tables import keys
 from engine.errors import SettingsError
-from web.bootstrap import build, plugins_of, problems_of
-from web.settings import KEYS, PREFIX, read
+from web.assembly.settings import KEYS, PREFIX, read
+from web.assembly.site import build, plugins_of, problems_of
 from workflows.business.catalogue import Organisation, ProductSettings
 from workflows.services import ReviewPolicy
 

@@ -29,7 +29,7 @@ from tests.web.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
 from tests.web.members import Member, add_account, add_stranger, member
 from tests.workflows.contract_scenes import changed, request, settle
 from web.app import create_app
-from web.bootstrap import Site
+from web.assembly.site import Site
 from web.demo.notices import show_demo_notices
 from workflows.account_invitation import InvitationInput
 from workflows.account_removal import RemovalInput

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from engine.definition import Actor
 from engine.testing import Clock
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import terms_of
 from workflows.contract_change import Proposal, propose

@@ -16,7 +16,7 @@ from engine.operations.incidents import amend, incidents
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.dumps import dump, dump_bytes
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_creation import ApplicationInput
 from workflows.account_creation.rules import ADMIN, VIEWER
 from workflows.business.records import Account, Application, Customer

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from engine.definition import Instance
 from engine.delivery import Message
 from engine.mime import Mime, compose
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.business.records import Application, Customer
 

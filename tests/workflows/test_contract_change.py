@@ -35,7 +35,7 @@ from tests.workflows.contract_scenes import (
     staff,
     state,
 )
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Account, Contract, ContractChange, Customer
 from workflows.business.shared import bookings
 from workflows.contract_change import GivingUp, NewPrice, Rejection, propose, reprice

@@ -35,7 +35,7 @@ from tests.workflows.contract_scenes import (
     staff,
     state,
 )
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Contract, ContractChange, Customer
 from workflows.business.shared.change_request import terms_from_json, terms_of
 from workflows.contract_change import GivingUp, Proposal, Rejection, conditions, propose

@@ -32,8 +32,8 @@ from tests.workflows.contract_scenes import (
     staff,
     state,
 )
-from web.bootstrap import Site, build, plugins_of
-from web.settings import Settings
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import ContractChange
 from workflows.contract_change import GivingUp, NewPrice, propose
 from workflows.contract_change.billing_effect import BillingEffect

@@ -33,7 +33,7 @@ from tests.workflows.contract_scenes import (
     staff,
     state,
 )
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import Contract
 from workflows.contract_change import dates
 from workflows.ports.billing import Quote, Terms

@@ -18,7 +18,7 @@ from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.dumps import dump
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.customer_file.customers import ImportRefused, export_customers, import_customers
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import DETAILS

@@ -17,7 +17,7 @@ from engine.text import reading_in
 from tests.conftest import SiteMaker
 from tests.payments import CONFIGURED, TYPED, asked
 from tests.workflows.contract_scenes import LEDGER, proposed
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_creation import ApplicationInput
 from workflows.account_invitation import InvitationInput
 from workflows.account_removal import RemovalInput

@@ -26,7 +26,7 @@ from tests.conftest import CHEAP, SECRET, SiteMaker
 from tests.smtp_server import MailServer, Received
 from tests.trials.scale import in_full
 from tests.waiting import PATIENCE
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business import prose
 from workflows.business.records import Contract, Customer, FaqEntry, Notice, NoticeDelivery, NoticeRevision, StaffMember
 from workflows.faq.search import folded, found, matches, words

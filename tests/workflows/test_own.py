@@ -20,7 +20,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.dumps import dump, dump_bytes
 from tests.waiting import until
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.account_profile_change import ProfileInput
 from workflows.account_profile_change.inputs import mark
 from workflows.business.customer_file.customers import ImportRefused, export_customers, import_customers

@@ -38,7 +38,7 @@ from tests.payments import (
 )
 from tests.stripe_server import StripeServer
 from tests.workflows.contract_scenes import LEDGER
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract, Mandate, PaymentEvent
 from workflows.business.shared.change_request import Decision, differences, terms_of
 from workflows.contract_change import GivingUp, Proposal, propose

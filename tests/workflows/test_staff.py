@@ -11,7 +11,7 @@ import pytest
 from engine.definition import Refusal
 from engine.testing import Clock
 from tests.dumps import dump_bytes
-from web.bootstrap import Site
+from web.assembly.site import Site
 from workflows.business.access.staff import InvalidStaff, StaffExists, StaffLoggedIn, UnknownStaff, names_of
 from workflows.business.records import StaffMember, StaffSession, StaffSetUp
 

@@ -20,12 +20,12 @@ import click
 from engine.delivery import Accepted, Deferred, Failed, Message
 from engine.mime import is_mailbox
 from engine.text import _
-from web import conditions
+from web.assembly.monitoring import conditions
+from web.assembly.settings import read
 from web.cli.sites import opened_site
-from web.settings import read
 
 if TYPE_CHECKING:
-    from web.bootstrap import Site
+    from web.assembly.site import Site
 
 LONGEST_WAIT = timedelta(minutes=2)
 _MOST_PAUSES = 20  # that are named each
@@ -166,7 +166,7 @@ def pauses(site: Site) -> Iterator[Finding]:
 def stuck_instances(site: Site) -> Iterator[Finding]:
     """Whether an instance stands where nothing can move it, or has lost what should."""
     from engine.operations.stuck import stuck
-    from web.cures import advice
+    from web.shown.cures import advice
 
     for one in stuck(site.engine):
         yield fault(f"instance {one.instance} ({one.workflow}, {one.state}) is stuck: {one.why}; {advice(one)}")

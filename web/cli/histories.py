@@ -13,7 +13,7 @@ from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.runtime.history import Finding
-    from web.bootstrap import Site
+    from web.assembly.site import Site
 
 _INSTANCE = click.IntRange(1, 2**63 - 1)
 _EVERY = 10_000  # instances between two signs of progress

@@ -11,7 +11,7 @@ from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.operations.pauses import Pause, Resuming, Scope
-    from web.bootstrap import Site
+    from web.assembly.site import Site
 
 _SHOWN = 20  # timers and effects that a dry run names each
 _MOST_LISTED = 1000

@@ -13,7 +13,7 @@ from web.cli.skeleton import SHAPES, write_package
 
 if TYPE_CHECKING:
     from engine.plugins.loading import Plugins
-    from web.settings import Settings
+    from web.assembly.settings import Settings
 
 
 @click.group(epilog="Example: tetsuzuki plugins list")
@@ -24,8 +24,8 @@ def plugins() -> None:
 @plugins.command("list", epilog="Example: tetsuzuki plugins list")
 def list_plugins() -> None:
     """Every installed plugin: its state, where it comes from, what it adds."""
-    from web.bootstrap import plugins_of
-    from web.settings import read
+    from web.assembly.settings import read
+    from web.assembly.site import plugins_of
 
     loaded = plugins_of(read())
     for one in loaded.listed:
@@ -39,8 +39,8 @@ def list_plugins() -> None:
 @plugins.command(epilog="Example: tetsuzuki plugins check")
 def check() -> None:
     """Load every plugin as the site would; ends with 1 where one fails, or a setting names what no plugin adds."""
-    from web.bootstrap import plugins_of
-    from web.settings import read
+    from web.assembly.settings import read
+    from web.assembly.site import plugins_of
 
     settings = read()
     loaded = plugins_of(settings)
@@ -60,7 +60,7 @@ def _what(hook: str) -> str:
 
 def _missing(settings: Settings, loaded: Plugins) -> Iterator[str]:
     """The settings that name something that no plugin adds. A default is no wish: nobody may have configured it."""
-    from web.bootstrap import CHOICES
+    from web.assembly.site import CHOICES
 
     for setting, hook in CHOICES.items():
         wanted, known = getattr(settings, setting), sorted(loaded.registered(hook))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.operations.known_keys import KnownKey
     from engine.runtime.engine import Engine
     from engine.store.base import SiteDatabase
-    from web.bootstrap import Site
+    from web.assembly.site import Site
     from workflows.business.access.sealed import Forgotten
 
 _MOST_SHOWN = 200
@@ -123,7 +123,7 @@ def new() -> None:
 
     Then restart every process of the site, and run `tetsuzuki secret rotate`.
     """
-    from web import secret_keys
+    from web.assembly import secret_keys
 
     with opened_site(looks=True) as site:
         settings = site.settings
@@ -225,8 +225,8 @@ def accept_loss(reason: str, yes: bool) -> None:
     from engine.operations import known_keys
     from engine.operations.key_loss import base_anew
     from engine.runtime.engine import Engine
-    from web import secret_keys
-    from web.settings import read
+    from web.assembly import secret_keys
+    from web.assembly.settings import read
     from workflows.business.access import sealed
     from workflows.business.access.vault import Vault
     from workflows.registry import WORKFLOWS
@@ -276,7 +276,7 @@ def _lost(db: SiteDatabase, keyring: Keyring) -> str:
     from engine.errors import ConfigurationError
     from engine.keyring import short
     from engine.operations.known_keys import IN_USE, UNNAMED, known, proves_right, unfinished
-    from web.unlocking import PROOFS
+    from web.assembly.unlocking import PROOFS
 
     keys, given = known(db), keyring.fingerprints()
     if not keys and proves_right(db, keyring, PROOFS) is False:

@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from engine.errors import ConfigurationError
-from web import conditions
-from web.bootstrap import Site, build, require_mailer
-from web.logs import set_up_logs
-from web.settings import read
-from web.stopping import heeded
+from web.assembly.logs import set_up_logs
+from web.assembly.monitoring import conditions
+from web.assembly.settings import read
+from web.assembly.site import Site, build, require_mailer
+from web.assembly.stopping import heeded
 
 _WELCOME = """
   {name} — demo
@@ -147,7 +147,7 @@ def _address(text: str) -> tuple[str, int]:
 )
 def worker(metrics: tuple[str, int] | None) -> None:
     """Timers and outbox alone, without pages. Stops on SIGTERM when what it delivers is delivered."""
-    from web.monitoring import monitored
+    from web.http.probes import monitored
 
     if metrics is not None:
         _check_port(*metrics, option="--metrics")

@@ -11,9 +11,9 @@ import click
 
 from engine.configuration import one_line
 from engine.definition import Actor
-from web.bootstrap import Site, build
-from web.logs import set_up_logs
-from web.settings import read
+from web.assembly.logs import set_up_logs
+from web.assembly.settings import read
+from web.assembly.site import Site, build
 
 
 @contextmanager

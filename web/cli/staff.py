@@ -9,7 +9,7 @@ import click
 from web.cli.sites import opened_site
 
 if TYPE_CHECKING:
-    from web.bootstrap import Site
+    from web.assembly.site import Site
     from workflows.business.access.staff import SetUp
 
 

@@ -10,8 +10,8 @@ def migrate() -> None:
     """Bring the database up to date. Safe when several start at once; doing it again changes nothing."""
     from engine.store.base import open_database
     from engine.store.schema import migrate as apply
-    from web.settings import read
-    from web.unlocking import unlock
+    from web.assembly.settings import read
+    from web.assembly.unlocking import unlock
     from workflows.registry import MIGRATIONS
 
     settings = read()

@@ -80,8 +80,8 @@ def check(strict: bool) -> None:
     with 1 where anything is wrong.
     """
     from engine.authoring.check import check_all
-    from web.bootstrap import plugins_of
-    from web.settings import read
+    from web.assembly.settings import read
+    from web.assembly.site import plugins_of
     from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
     plugins = plugins_of(read())

@@ -11,7 +11,7 @@ from workflows.business.permissions import ADMIN, VIEWER
 from workflows.business.records import Account, Customer
 
 if TYPE_CHECKING:
-    from web.bootstrap import Site
+    from web.assembly.site import Site
 
 SUBDOMAIN = "demo"
 EMAIL = "admin@demo-bussan.example"

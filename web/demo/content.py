@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from web.assembly.settings import Settings, read
 from web.demo.accounts import open_demo_accounts
 from web.demo.notices import show_demo_notices
 from web.demo.staff import EMAIL, enrol_demo_staff
-from web.settings import Settings, read
 from workflows.business.customer_file.customers import import_customers
 from workflows.business.records import StaffMember
 
 if TYPE_CHECKING:
-    from web.bootstrap import Site
+    from web.assembly.site import Site
 
 CUSTOMERS = Path(__file__).parent / "customers.csv"
 

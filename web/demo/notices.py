@@ -13,7 +13,7 @@ from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
 
 if TYPE_CHECKING:
-    from web.bootstrap import Site
+    from web.assembly.site import Site
 
 
 def show_demo_notices(site: Site, member: StaffMember) -> None:

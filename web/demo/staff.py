@@ -16,7 +16,7 @@ from workflows.business.access.staff import TOTP_PERIOD, TOTP_PURPOSE
 from workflows.business.records import StaffMember
 
 if TYPE_CHECKING:
-    from web.bootstrap import Site
+    from web.assembly.site import Site
 
 EMAIL = "staff@demo.example"
 NAME = "デモ 担当"

@@ -20,10 +20,10 @@ from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, Trans
 from engine.outcomes import Offer, Outcome, Sight
 from engine.runtime.resends import may_correct
 from engine.text import Text, _, current_language
-from web.answers import form_again
-from web.current import local_time, site
 from web.forms.accounts import CorrectionForm, InvitationForm, RemovalForm, RoleForm
-from web.users import needs, this_user
+from web.http.current import local_time, site
+from web.http.responses import form_again
+from web.http.who_may import needs, this_user
 from workflows.account_invitation import InvitationInput, ShownInput
 from workflows.account_invitation.rules import CHANGED_MEANWHILE, link_valid_until
 from workflows.account_removal import RemovalInput

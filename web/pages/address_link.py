@@ -18,8 +18,8 @@ from engine.definition import HOLDER, Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm, TransitionConflict
 from engine.outcomes import Offer
 from engine.text import Text, _
-from web.current import local_time, site
-from web.users import open_to_all
+from web.http.current import local_time, site
+from web.http.who_may import open_to_all
 from workflows.business.records import AddressChange
 from workflows.business.shared.address_change import STOP, masked
 

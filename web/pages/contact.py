@@ -8,8 +8,8 @@ from flask import Blueprint, render_template
 from flask_babel import format_datetime
 
 from engine.text import _
-from web.current import site
-from web.users import open_to_all
+from web.http.current import site
+from web.http.who_may import open_to_all
 
 pages = Blueprint("contact", __name__, url_prefix="/contact")
 

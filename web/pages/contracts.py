@@ -11,8 +11,10 @@ from werkzeug import Response
 from engine.definition import Refusal
 from engine.errors import EventNotPossible, Refused, TransitionConflict
 from engine.text import _
-from web.answers import form_again
-from web.contracts import (
+from web.http.current import site, today
+from web.http.responses import form_again
+from web.http.who_may import needs, this_user
+from web.shown.contracts import (
     NUMBER,
     Fact,
     ShownContract,
@@ -32,10 +34,8 @@ from web.contracts import (
     shown_request,
     shown_state,
 )
-from web.current import site, today
-from web.quotes import in_short, quote_of, yen
-from web.tables import csv_file
-from web.users import needs, this_user
+from web.shown.csv import csv_file
+from web.shown.prices import in_short, quote_of, yen
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.shared.change_request import TERMS

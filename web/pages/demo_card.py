@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug import Response
 
-from web.current import site
+from web.http.current import site
+from web.http.who_may import open_to_all
 from web.pages.webhooks import take
-from web.users import open_to_all
 from workflows.ports.guarded import GuardedMethod
 from workflows.ports.payments import DemonstrationPage
 
@@ -30,7 +30,7 @@ def _provider(token: str) -> DemonstrationPage:
 @open_to_all
 def show(token: str) -> str:
     """Two buttons, and no field for a card number."""
-    return render_template("payment/demo_card.html", label=_provider(token).shown(token))
+    return render_template("payment_method_change/demo_card.html", label=_provider(token).shown(token))
 
 
 @pages.post("/<token>")

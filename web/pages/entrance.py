@@ -6,11 +6,11 @@ from flask import Blueprint, redirect, render_template, session, url_for
 from flask_login import login_user
 from werkzeug import Response
 
-from web import cookies
-from web.answers import form_again
-from web.current import remote, site
 from web.forms import LogInForm
-from web.users import User, open_to_all, user
+from web.http import cookies
+from web.http.current import remote, site
+from web.http.responses import form_again
+from web.http.who_may import User, open_to_all, user
 
 pages = Blueprint("entrance", __name__)
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, redirect, request
 from werkzeug import Response
 
-from web import cookies
-from web.users import open_to_all
+from web.http import cookies
+from web.http.who_may import open_to_all
 
 pages = Blueprint("language", __name__)
 

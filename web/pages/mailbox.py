@@ -12,8 +12,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, render_template
 
-from web.current import local_time, site
-from web.users import open_to_all
+from web.http.current import local_time, site
+from web.http.who_may import open_to_all
 
 FOLDER = "mailbox"
 _SHOWN = 100

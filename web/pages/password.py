@@ -15,13 +15,13 @@ from werkzeug import Response as AnyResponse
 from engine.definition import Actor, Refusal, Secret
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict
 from engine.text import _
-from web import cookies
-from web.answers import form_again
-from web.current import remote, site
-from web.forms.own import ChangePasswordForm, ForgottenForm, PasswordForm
-from web.keys import SENT_BEFORE, key_of, mark, new_key
-from web.pages.link import Page
-from web.users import needs, open_to_all, this_user
+from web.forms.own_account import ChangePasswordForm, ForgottenForm, PasswordForm
+from web.http import cookies
+from web.http.current import remote, site
+from web.http.request_keys import SENT_BEFORE, key_of, mark, new_key
+from web.http.responses import form_again
+from web.http.who_may import needs, open_to_all, this_user
+from web.pages.account_creation.link import Page
 from workflows.business.permissions import VIEWER
 from workflows.business.records import Account, Contract, Customer
 from workflows.password_change import PasswordChangeInput

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template
 
 from engine.text import Text, _
-from web import menu
-from web.current import site
-from web.users import needs, own_contracts, this_user
+from web.http import menu
+from web.http.current import site
+from web.http.who_may import needs, own_contracts, this_user
 from workflows.business.permissions import VIEWER
 from workflows.business.records import Contract
 from workflows.ports.disk_usage import GIGABYTE, Environment, Usage, UsageUnavailable, measured

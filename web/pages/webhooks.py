@@ -15,8 +15,8 @@ from flask import Blueprint, Response, abort, request
 
 from engine.definition import Actor
 from engine.errors import EventNotPossible, Refused, TransitionConflict, UnknownInstance
-from web.current import site
-from web.users import open_to_all
+from web.http.current import site
+from web.http.who_may import open_to_all
 from workflows.business.records import Mandate
 from workflows.payment_method_change import Confirmation
 from workflows.ports import payment_calls

@@ -14,7 +14,7 @@ from flask import flash
 from engine.definition import Workflow
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, StaleForm, TransitionConflict
 from engine.text import Text, _
-from web.current import site
+from web.http.current import site
 from web.staff.area import actor
 from workflows.business.records import StaffMember
 

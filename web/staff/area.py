@@ -8,7 +8,7 @@ from flask import Blueprint, request, url_for
 
 from engine.definition import Actor
 from engine.text import Text, _
-from web.users import this_staff_member
+from web.http.who_may import this_staff_member
 
 LARGEST = 2**63 - 1  # what the tables can number
 

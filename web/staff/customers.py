@@ -16,10 +16,10 @@ from flask_babel import format_date
 from engine.definition import Refusal
 from engine.operations.census import standing
 from engine.text import Text
-from web.current import local_time, site
+from web.http.current import local_time, site
+from web.http.who_may import staff_only
 from web.staff.area import LARGEST, pages
 from web.staff.history import state_title
-from web.users import staff_only
 from workflows.business import typed
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer

@@ -18,7 +18,7 @@ from engine.errors import EngineError, Refused
 from engine.outcomes import Explanation, Preview
 from engine.runtime import machine
 from engine.text import Text, _
-from web.current import local_time, site
+from web.http.current import local_time, site
 from web.staff.history import event_title, state_title
 from workflows.business.permissions import STAFF
 from workflows.business.records import ChangeRequest

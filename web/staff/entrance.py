@@ -9,13 +9,13 @@ from flask import flash, make_response, redirect, render_template, session, url_
 from werkzeug import Response
 
 from engine.text import Text, _
-from web import cookies
-from web.answers import form_again
-from web.current import remote, site
 from web.demo.staff import demo_log_in
 from web.forms.staff import SetUpForm, StaffLogInForm
+from web.http import cookies
+from web.http.current import remote, site
+from web.http.responses import form_again
+from web.http.who_may import open_to_all, staff_member
 from web.staff.area import pages
-from web.users import open_to_all, staff_member
 from workflows.business.access.staff import OpenedSetUp
 from workflows.business.records import StaffMember
 

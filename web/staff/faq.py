@@ -8,13 +8,13 @@ from werkzeug import Response
 from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import _
-from web.answers import form_again
-from web.current import PROCEDURE_GONE, site
 from web.forms import offered_as
-from web.forms.notices import FaqForm
+from web.forms.notice import FaqForm
+from web.http.current import PROCEDURE_GONE, site
+from web.http.responses import form_again
+from web.http.who_may import staff_only
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
-from web.users import staff_only
 from workflows.business.records import FaqEntry
 from workflows.faq import FAQ_ENTRY, inputs
 from workflows.faq.inputs import FaqInput

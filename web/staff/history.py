@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from engine.definition import SYSTEM_ACTOR, Workflow
 from engine.runtime.history import Entry
 from engine.text import Text, _
-from web.current import local_time, site
+from web.http.current import local_time, site
 from workflows.business.access.staff import names_of
 
 _TITLES: Mapping[str, Text] = {

@@ -13,11 +13,11 @@ from engine.errors import EventNotPossible, Refused, UnknownEffect, UnknownInsta
 from engine.operations import incidents as engine_incidents
 from engine.operations.incidents import Incident
 from engine.text import Text, _
-from web.current import local_time, site
+from web.http.current import local_time, site
+from web.http.who_may import staff_only
 from web.staff.area import actor, pages
 from web.staff.history import event_title, state_title
 from web.staff.requests import age
-from web.users import staff_only
 from workflows.business import typed as inputs
 from workflows.business.access.staff import names_of
 from workflows.ports.troubles import troubles

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flask_babel import format_date
 
 from engine.text import Text, _
-from web.current import local_time, site
+from web.http.current import local_time, site
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.shared import bookings
 from workflows.business.shared.change_request import KINDS

@@ -15,13 +15,13 @@ from werkzeug import Response
 from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import _
-from web.answers import form_again
-from web.current import PROCEDURE_GONE, site
-from web.forms.notices import DraftForm, PublishForm, UpdateForm, WordingForm
-from web.pages.notices import Told
+from web.forms.notice import DraftForm, PublishForm, UpdateForm, WordingForm
+from web.http.current import PROCEDURE_GONE, site
+from web.http.responses import form_again
+from web.http.who_may import staff_only
+from web.pages.notice import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
-from web.users import staff_only
 from workflows.business.records import Notice, NoticeRevision
 from workflows.notice import NOTICE, board, inputs
 from workflows.notice.announcing import STATES, Announcer, counts, failures

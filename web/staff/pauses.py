@@ -15,11 +15,11 @@ from engine.operations import pauses as engine_pauses
 from engine.operations.pauses import OneChannel, OneInstance, OneVersion, Pause, Resuming, Scope
 from engine.runtime.operators import nowhere, require_operator
 from engine.text import Text, _
-from web.current import local_time, site
+from web.http.current import local_time, site
+from web.http.who_may import staff_only
 from web.staff.area import LARGEST, actor, pages
 from web.staff.history import event_title
 from web.staff.requests import age
-from web.users import staff_only
 from workflows.business.access.staff import names_of
 
 _LONGEST_REASON = 1000

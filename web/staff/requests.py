@@ -16,11 +16,11 @@ from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, Trans
 from engine.operations.census import Standing, places, standing, standing_in
 from engine.operations.pauses import pauses_of
 from engine.text import Text, _
-from web.current import local_time, site
+from web.http.current import local_time, site
+from web.http.who_may import staff_only
 from web.staff import decisions, money
 from web.staff.area import LARGEST, actor, pages
 from web.staff.history import lines, state_title
-from web.users import staff_only
 from workflows.business.permissions import STAFF, customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
 from workflows.business.shared.change_request import KINDS, differences

@@ -21,13 +21,13 @@ from engine.operations.census import Population, census, censuses
 from engine.operations.pauses import paused
 from engine.operations.stuck import AT_A_GLANCE, Stuck, stuck
 from engine.text import Text, _, current_language
-from web.cures import command
-from web.current import site
+from web.http.current import site
+from web.http.who_may import staff_only
+from web.shown.cures import command
 from web.staff.area import LARGEST, pages
 from web.staff.history import state_title
 from web.staff.pauses import scope_title
 from web.staff.requests import age
-from web.users import staff_only
 
 _PAUSES_NAMED = 20
 _LONGEST_DRAWING = 32  # definitions kept: every one, in both languages

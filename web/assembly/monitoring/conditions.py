@@ -1,0 +1,81 @@
+"""What `/readyz` and `doctor` both look at, so that they never disagree: plugins, what settings name, address, storage.
+
+A detail names no path, address or message of a library, because strangers may read it; `inside` is for operators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from engine.configuration import shown_value
+from engine.configuration.kinds import is_loopback
+from engine.operations.storage import look
+
+if TYPE_CHECKING:
+    from web.assembly.settings import Settings
+    from web.assembly.site import Site
+
+State = Literal["ok", "failed", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One answer. `detail` says what is wrong and what to do; `inside` says more to operators."""
+
+    name: str
+    state: State
+    detail: str = ""
+    inside: tuple[str, ...] = ()
+
+
+def plugins(site: Site) -> Check:
+    """Whether each plugin is at work. One that is not is missed by those alone who want what it adds."""
+    failures = site.plugins.failures
+    if not failures:
+        return Check("plugins", "ok")
+    names = ", ".join(sorted({failure.plugin for failure in failures}))
+    said = f"not at work: {names}; see tetsuzuki plugins list"
+    return Check("plugins", "warning", said, tuple(str(failure) for failure in failures))
+
+
+def chosen(site: Site) -> tuple[Check, ...]:
+    """Whether there is what a setting names. A default is no wish, but for the mailer: without one nobody gets in."""
+    from web.assembly.site import CHOICES
+
+    checks = []
+    for key, hook in CHOICES.items():
+        wanted = site.dispatcher.mailer if key == "mailer" else getattr(site.settings, key)
+        there = site.dispatcher.mailers if key == "mailer" else site.plugins.registered(hook)
+        if wanted in there:
+            checks.append(Check(key, "ok"))
+        elif key == "mailer" or site.settings.names(key):
+            said = f"{shown_value(wanted)} is not there; see tetsuzuki plugins list"
+            checks.append(Check(key, "failed", said))
+    return tuple(checks)
+
+
+def address(settings: Settings) -> Check:
+    """Whether what people send the site can be read on the way."""
+    url = urlsplit(settings.base_url)
+    if settings.demo or url.scheme == "https" or is_loopback(url.hostname or ""):
+        return Check("base_url", "ok")
+    return Check(
+        "base_url",
+        "warning",
+        "it is http and not on this machine: passwords and sessions can be read on the way; use https",
+    )
+
+
+def storage(settings: Settings) -> Check:
+    """Whether the database can be written. Asks it anew, which takes up to a few seconds."""
+    found = look(settings.database_url)
+    inside = (found.why,) if found.why else ()
+    if found.state == "read-only":
+        return Check("storage", "failed", "the database is read-only", inside)
+    if found.state == "full":
+        return Check("storage", "failed", "the disk of the database is full", inside)
+    if found.state == "little":
+        return Check("storage", "warning", "the disk of the database is nearly full", inside)
+    return Check("storage", "ok")

@@ -1,0 +1,284 @@
+"""Figures for Prometheus: what this process did, and how far behind the site is.
+
+Counters and histograms are of one process; Prometheus adds them up. Gauges are of the site and the same from every
+process, but for those of plugins, which each process learns for itself: take their maximum, never their sum. Labels are
+names that stand in the code or the configuration (workflows, events, states, kinds, endpoints, plugins): their number
+is bounded, and no label says which customer, which instance or which address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from importlib.metadata import version
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from engine.delivery import Accepted, Deferred, Failed
+from engine.errors import EngineError
+from engine.operations.backlog import Backlog, backlog
+from engine.runtime.engine import MIGRATE_EVENT, START_EVENT, Engine
+from engine.runtime.observer import DUE, Tried
+from web.assembly.monitoring.shared_answer import Glance, NoAnswer
+
+if TYPE_CHECKING:
+    from engine.definition import Instance
+    from engine.outcomes import Committed
+    from engine.plugins.breakers import Breakers
+    from engine.store.base import SiteDatabase, Unit
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+UNKNOWN = "unknown"
+
+_OUTCOMES: Mapping[type, str] = {
+    Accepted: "accepted",
+    Deferred: "deferred",
+    Failed: "failed",
+    type(None): "cancelled",
+}
+_METHODS = frozenset({"GET", "HEAD", "POST"})
+_ENGINE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_DELIVERY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """The figures of one site in one process: an observer of its engine (`engine.runtime.observer`), and what pages
+    add."""
+
+    def __init__(self, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
+        self.registry = CollectorRegistry()
+        self._events: dict[str, set[str]] = {}
+        for workflow in engine.workflows.values():
+            events = self._events.setdefault(workflow.name, {START_EVENT, MIGRATE_EVENT, DUE})
+            events.update(transition.event for transition in workflow.transitions)
+        self._events[DUE] = {DUE}
+        own = self.registry
+        self._transitions = Counter(
+            "tetsuzuki_transitions",
+            "Transitions that are durable, timers and starts among them.",
+            ("workflow", "event", "target"),
+            registry=own,
+        )
+        self._refusals = Counter(
+            "tetsuzuki_refusals",
+            "Events that changed nothing, by why: refused by a rule, forbidden, conflict, busy and so on.",
+            ("workflow", "event", "reason"),
+            registry=own,
+        )
+        self._fire_seconds = Histogram(
+            "tetsuzuki_fire_seconds",
+            "From an event to its commit, waiting for others included; a batch of due timers is one, as workflow due.",
+            ("workflow",),
+            buckets=_ENGINE_BUCKETS,
+            registry=own,
+        )
+        self._deliveries = Counter(
+            "tetsuzuki_deliveries",
+            "Tries to deliver an effect, by what came of them.",
+            ("kind", "outcome"),
+            registry=own,
+        )
+        self._delivery_seconds = Histogram(
+            "tetsuzuki_delivery_seconds",
+            "One try to deliver, from the claim to what was written down.",
+            ("kind",),
+            buckets=_DELIVERY_BUCKETS,
+            registry=own,
+        )
+        self._requests = Counter(
+            "tetsuzuki_http_requests",
+            "Requests that were answered.",
+            ("endpoint", "method", "status"),
+            registry=own,
+        )
+        self._request_seconds = Histogram(
+            "tetsuzuki_http_request_seconds",
+            "From a request's headers to those of its answer.",
+            ("endpoint",),
+            buckets=_REQUEST_BUCKETS,
+            registry=own,
+        )
+        Gauge("tetsuzuki_build_info", "Always 1; its label says what runs.", ("version",), registry=own).labels(
+            version("tetsuzuki")
+        ).set(1)
+        ProcessCollector(registry=own)
+        own.register(_Waiting(Glance(db, lambda: backlog(engine))))
+        own.register(_Plugins(breakers))
+
+    def text(self) -> bytes:
+        """All figures in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+    # -- the engine's observer ----------------------------------------------------------------------------------------
+
+    def watching(self, event: str, committed: Committed, workflow: str = "") -> AbstractContextManager[object]:
+        """See `Observer.watching`."""
+        return _Firing(self, event, committed, workflow)
+
+    def committed(self, committed: Committed) -> None:
+        """See `Observer.committed`."""
+        for workflow, step in committed.steps or ():
+            self._transitions.labels(workflow, step.event, step.target).inc()
+
+    def effects_put(self, unit: Unit, found: Instance) -> None:
+        """See `Observer.effects_put`."""
+
+    def delivering(self, tried: Tried) -> AbstractContextManager[object]:
+        """See `Observer.delivering`."""
+        return _Delivering(self, tried)
+
+    def fired(self, event: str, committed: Committed, workflow: str, error: BaseException | None, took: float) -> None:
+        """A transaction ended, after `took` seconds."""
+        if committed.about is not None:
+            workflow = committed.about.workflow
+        events = self._events.get(workflow)
+        if events is None:
+            workflow = UNKNOWN
+        if error is not None:
+            # What somebody asked for may be any text: only a name that the definition has becomes a label.
+            known = event if events is not None and event in events else UNKNOWN
+            self._refusals.labels(workflow, known, _reason(error)).inc()
+        elif committed.steps:
+            self._fire_seconds.labels(workflow).observe(took)
+
+    def delivered(self, tried: Tried, failed: bool, took: float) -> None:
+        """A try to deliver ended, after `took` seconds; `failed` where what came of it could not be written down."""
+        kind = tried.effect.kind if tried.effect is not None else UNKNOWN
+        outcome = "error" if failed else "paused" if tried.paused else _OUTCOMES[type(tried.outcome)]
+        self._deliveries.labels(kind, outcome).inc()
+        self._delivery_seconds.labels(kind).observe(took)
+
+    # -- the pages ----------------------------------------------------------------------------------------------------
+
+    def answered(self, endpoint: str, method: str, status: int, took: float) -> None:
+        """A request was answered, after `took` seconds."""
+        method = method if method in _METHODS else "other"
+        self._requests.labels(endpoint, method, str(status)).inc()
+        self._request_seconds.labels(endpoint).observe(took)
+
+
+class _Firing:
+    __slots__ = ("_asked", "_began", "_metrics")
+
+    def __init__(self, metrics: Metrics, event: str, committed: Committed, workflow: str) -> None:
+        self._metrics = metrics
+        self._asked = (event, committed, workflow)
+
+    def __enter__(self) -> None:
+        self._began = perf_counter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._metrics.fired(*self._asked, error, perf_counter() - self._began)
+
+
+class _Delivering:
+    __slots__ = ("_began", "_metrics", "_tried")
+
+    def __init__(self, metrics: Metrics, tried: Tried) -> None:
+        self._metrics = metrics
+        self._tried = tried
+
+    def __enter__(self) -> None:
+        self._began = perf_counter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._metrics.delivered(self._tried, error is not None, perf_counter() - self._began)
+
+
+def _reason(error: BaseException) -> str:
+    """`EventNotPossible` as `event_not_possible`; what is no error of the engine is a fault of a rule."""
+    if not isinstance(error, EngineError):
+        return "error"
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+
+
+class _Plugins(Collector):
+    """How this process finds the plugins that somebody waits for. Asks none of them."""
+
+    def __init__(self, breakers: Breakers) -> None:
+        self._breakers = breakers
+
+    def collect(self) -> Iterable[Metric]:
+        """See `engine.plugins.breakers`."""
+        is_open = GaugeMetricFamily(
+            "tetsuzuki_plugin_breaker_open",
+            "1 while this process does not ask a plugin, because it did not answer; otherwise 0.",
+            labels=("kind", "plugin"),
+        )
+        under_way = GaugeMetricFamily(
+            "tetsuzuki_plugin_calls_under_way",
+            "Calls of a plugin that have not ended in this process, those that hang among them.",
+            labels=("kind", "plugin"),
+        )
+        for one in self._breakers.standings():
+            is_open.add_metric((one.kind, one.name), int(one.is_open))
+            under_way.add_metric((one.kind, one.name), one.under_way)
+        return [is_open, under_way]
+
+
+class _Waiting(Collector):
+    """The site's gauges, read when somebody asks. Where the database does not answer, only that is said."""
+
+    def __init__(self, glance: Glance[Backlog]) -> None:
+        self._glance = glance
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: so that being registered asks the database for nothing."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """See `engine.operations.backlog`."""
+        up = GaugeMetricFamily("tetsuzuki_database_up", "Whether the database answers this process.")
+        try:
+            waiting = self._glance.answer()
+        except NoAnswer:
+            up.add_metric((), 0)
+            return [up]
+        up.add_metric((), 1)
+        outbox = GaugeMetricFamily(
+            "tetsuzuki_outbox_effects", "Effects that wait, by why; each counted up to 10,000.", labels=("state",)
+        )
+        for state, count in waiting.outbox.items():
+            outbox.add_metric((state,), count)
+        incidents = GaugeMetricFamily(
+            "tetsuzuki_incidents", "Open incidents; each kind counted up to 10,000.", labels=("of",)
+        )
+        incidents.add_metric(("effect",), waiting.effect_incidents)
+        incidents.add_metric(("timer",), waiting.timer_incidents)
+        paused = GaugeMetricFamily(
+            "tetsuzuki_paused",
+            "What an operator has paused, by what it is: instances, versions of workflows, channels; up to 10,000.",
+            labels=("of",),
+        )
+        for kind, count in waiting.pauses.items():
+            paused.add_metric((kind,), count)
+        return [
+            up,
+            GaugeMetricFamily(
+                "tetsuzuki_timers_due", "Timers that are due and have not fired; up to 10,000.", waiting.timers_due
+            ),
+            GaugeMetricFamily(
+                "tetsuzuki_timer_lag_seconds",
+                "How long the oldest timer that is due has waited; 0 where none is.",
+                waiting.timer_lag.total_seconds(),
+            ),
+            outbox,
+            GaugeMetricFamily(
+                "tetsuzuki_outbox_lag_seconds",
+                "How long the oldest effect that is due has waited; 0 where none is.",
+                waiting.outbox_lag.total_seconds(),
+            ),
+            incidents,
+            paused,
+        ]

@@ -1,0 +1,145 @@
+"""Is this process fit to be sent requests? What `/readyz` says.
+
+A check that fails takes the process out of the load balancer, so only what makes its answers wrong or impossible does:
+a database that is away, read-only or full, tables of another version, another secret key than the database's, a
+definition that is missing, no mailer, or another plugin's part that a setting names and that is not there. A plugin
+that is not configured or failed to load is shown and never fails: all that it does not add works. Nor does it fail that
+timers or mails are late, or that incidents are open: every web process would go at once, although each of them answers,
+and nobody's mail would be sooner for it. Alerts on `/metrics` are for that.
+
+Strangers may read it, so it names checks and numbers and no address, path or message of a library: those are in the
+log, once for each change.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from engine.operations.backlog import Backlog, backlog
+from engine.operations.known_keys import known, wrong
+from engine.runtime.engine import Engine
+from engine.store.schema import pending
+from web.assembly.monitoring import conditions
+from web.assembly.monitoring.conditions import Check
+from web.assembly.monitoring.shared_answer import Glance, NoAnswer
+from workflows.registry import MIGRATIONS
+
+if TYPE_CHECKING:
+    from web.assembly.site import Site
+
+log = logging.getLogger("tetsuzuki.health")
+
+LATE = timedelta(minutes=2)  # twice the sweep that would have caught up
+_THOROUGH_EVERY = 60.0  # seconds between looks at what changes with an installation only
+
+# Who waits for a timer or an effect. An instance that waits for a person alone is not found; nor is one that is done.
+_RUNS = (
+    "SELECT 1 FROM instance i WHERE i.workflow = ? AND i.version = ? AND (EXISTS (SELECT 1 FROM timer t WHERE "
+    "t.instance_id = i.id) OR EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = i.id "
+    "AND o.state IN ('waiting', 'leased', 'incident'))) LIMIT 1"
+)
+
+
+class Readiness:
+    """The checks of one process on its site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._fixed = (conditions.plugins(site), *conditions.chosen(site), conditions.address(site.settings))
+        self._glance = Glance(site.db, self._ask)
+        self._thorough: tuple[float, tuple[Check, ...]] | None = None
+        self._last = ""
+        self._wrong_key = ""
+
+    def checks(self) -> tuple[Check, ...]:
+        """All of them, in at most a few seconds, whatever the database does."""
+        try:
+            asked = self._glance.answer()
+        except NoAnswer as error:
+            asked = (Check("database", "failed", f"{error}; the log says more"),)
+            self._say(asked + self._fixed, error.__cause__)
+        else:
+            self._say(asked + self._fixed)
+        return (*asked, *self._fixed, self._answering())
+
+    def _answering(self) -> Check:
+        """Which plugins this process has stopped asking. A warning: the pages that need none of them are as ever."""
+        silent = [f"{one.kind} {one.name}" for one in self._site.services.breakers.standings() if one.is_open]
+        said = f"not answering: {', '.join(silent)}; see tetsuzuki doctor" if silent else ""
+        return Check("answering", "warning" if silent else "ok", said)
+
+    def _say(self, checks: tuple[Check, ...], cause: BaseException | None = None) -> None:
+        """Log what does not pass, when it changes."""
+        failed = "; ".join(
+            f"{check.name}: {': '.join((check.detail, *check.inside))}" for check in checks if check.state == "failed"
+        )
+        if failed != self._last:
+            self._last = failed
+            if failed:
+                said = cause.__cause__ or cause if cause is not None else None  # what the driver said
+                log.error("not ready: %s%s", failed, f" ({said})" if said is not None else "")
+            else:
+                log.info("ready again")
+
+    def _ask(self) -> tuple[Check, ...]:
+        waiting = backlog(self._site.engine)  # first: where the database is away, this says so
+        now = monotonic()
+        if self._thorough is None or self._thorough[0] < now - _THOROUGH_EVERY:
+            storage = conditions.storage(self._site.settings)
+            fixed = self._migrations(), self._secret_key(), _definitions(self._site.engine), storage
+            self._thorough = (now, fixed)
+        return (Check("database", "ok"), *self._thorough[1], *_late(waiting), _incidents(waiting), _paused(waiting))
+
+    def _migrations(self) -> Check:
+        steps = pending(self._site.db, (*MIGRATIONS, *self._site.plugins.migrations()))
+        if steps:
+            return Check("migrations", "failed", f"not applied: {', '.join(steps)}; run tetsuzuki migrate")
+        return Check("migrations", "ok")
+
+    def _secret_key(self) -> Check:
+        reason = wrong(known(self._site.db), self._site.engine.keyring)
+        if reason and reason != self._wrong_key:
+            log.error("%s", reason)
+        self._wrong_key = reason
+        if reason:
+            return Check("secret_key", "failed", "this process has not the database's key; see tetsuzuki doctor")
+        return Check("secret_key", "ok")
+
+
+def _definitions(engine: Engine) -> Check:
+    """Whether what runs can go on here. Instances are read only where a released definition is not loaded."""
+    missing = []
+    with engine.store.reading() as unit:
+        for name, version in unit.rows("SELECT name, version FROM definition ORDER BY name, version"):
+            if (name, version) not in engine.workflows and unit.rows(_RUNS, (name, version)):
+                missing.append(f"{name} version {version}")
+    if missing:
+        return Check("definitions", "failed", f"not installed here, and instances run on it: {', '.join(missing)}")
+    return Check("definitions", "ok")
+
+
+def _late(waiting: Backlog) -> tuple[Check, ...]:
+    found = []
+    for name, lag, what in (("timers", waiting.timer_lag, "timer"), ("outbox", waiting.outbox_lag, "effect")):
+        late = lag > LATE
+        said = f"the oldest {what} that is due has waited for {lag.total_seconds():.0f} s" if late else ""
+        found.append(Check(name, "warning" if late else "ok", said))
+    return tuple(found)
+
+
+def _paused(waiting: Backlog) -> Check:
+    """A warning: somebody wanted it so, and may have forgotten it."""
+    said = ", ".join(f"{count} of kind {kind}" for kind, count in waiting.pauses.items() if count)
+    return Check("paused", "warning" if said else "ok", f"{said}; see tetsuzuki pauses" if said else "")
+
+
+def _incidents(waiting: Backlog) -> Check:
+    count = waiting.effect_incidents + waiting.timer_incidents
+    return (
+        Check("incidents", "warning", f"{count} open; see tetsuzuki incidents list")
+        if count
+        else Check("incidents", "ok")
+    )

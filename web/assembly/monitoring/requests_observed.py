@@ -1,0 +1,55 @@
+"""Each request of the pages, told to whoever counts or traces, under the name of its endpoint.
+
+The name and never the path: a path may be a mailed link, which is a secret, and there are as many as there are links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Any
+
+from flask import Flask, request
+
+from web.assembly.monitoring.metrics import Metrics
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+UNMATCHED = "unmatched"
+_ENDPOINT = "tetsuzuki.endpoint"
+
+
+class ObservedRequests:
+    """Stands around the pages. Everything that they answer is told, errors included."""
+
+    def __init__(self, pages: Wsgi, metrics: Metrics) -> None:
+        self._pages = pages
+        self._metrics = metrics
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        status = 500
+
+        def heard(line: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            nonlocal status
+            status = int(line[:3])
+            return start_response(line, headers, *error)
+
+        began = perf_counter()
+        try:
+            return self._pages(environ, heard)
+        finally:
+            self._metrics.answered(endpoint_of(environ), environ["REQUEST_METHOD"], status, perf_counter() - began)
+
+
+def name_requests(app: Flask) -> None:
+    """Leave the endpoint's name behind; to be registered before whatever may refuse a request."""
+
+    @app.before_request
+    def name() -> None:
+        if request.endpoint is not None:
+            request.environ[_ENDPOINT] = request.endpoint
+
+
+def endpoint_of(environ: dict[str, Any]) -> str:
+    """The endpoint that answered."""
+    return str(environ.get(_ENDPOINT, UNMATCHED))

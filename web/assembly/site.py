@@ -1,0 +1,362 @@
+"""The one place that puts the parts together: the web site, the command line, workers and tests all call `build`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from operator import is_
+from socket import gethostname
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from engine.authoring.check import check_all, missing_indexes
+from engine.authoring.release import release
+from engine.business_time import BusinessCalendar
+from engine.configuration import Problem, nearest, shown_value
+from engine.definition import Workflow
+from engine.delivery import Mailer
+from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
+from engine.keyring import Keyring
+from engine.operations.known_keys import watch
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.plugins import SiteFacts
+from engine.plugins.breakers import PLACES, Breakers
+from engine.plugins.loading import Plugins, load
+from engine.runtime.checkpoints import Keeper
+from engine.runtime.engine import Engine
+from engine.runtime.observer import Both, forget_traces
+from engine.store.base import Clock, SiteDatabase, open_database
+from engine.store.schema import migrate
+from engine.text import Text
+from engine.workers.one_machine import Heartbeat
+from web.assembly.monitoring.metrics import Metrics
+from web.assembly.settings import KEYS, Settings
+from web.assembly.unlocking import unlock
+from workflows.business.access.access import Access
+from workflows.business.access.passwords import Hasher
+from workflows.business.access.staff import Staff
+from workflows.business.access.throttle import Throttles
+from workflows.business.access.vault import Vault
+from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.permissions import OPERATORS
+from workflows.ports import hookspecs, troubles
+from workflows.ports.disk_usage import GuardedUsage
+from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
+from workflows.ports.notice_channels import Distribution
+from workflows.ports.troubles import Teller, forget_troubles
+from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS, effect_handlers
+from workflows.services import ReviewPolicy, Services
+
+if TYPE_CHECKING:
+    from engine.workers.several_machines import Cluster
+    from web.assembly.monitoring.tracing import Tracing
+
+
+# The settings that choose one of what plugins add, and the hook by which they add it.
+CHOICES = {"mailer": "register_mailers", "billing": "register_billing_backends", "disk_usage": "register_disk_usage"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that a page, a command or a worker needs."""
+
+    settings: Settings
+    db: SiteDatabase
+    engine: Engine
+    dispatcher: Dispatcher
+    heartbeat: Heartbeat | Cluster
+    access: Access
+    staff: Staff
+    hasher: Hasher
+    catalogue: Catalogue
+    organisation: Organisation
+    services: Services
+    throttles: Throttles
+    plugins: Plugins
+    clock: Callable[[], datetime]
+    metrics: Metrics | None = None
+    tracing: Tracing | None = None
+
+    def close(self) -> None:
+        """Send what is traced, give the database back."""
+        if self.tracing is not None:
+            self.tracing.close()
+        self.close_database()
+
+    def close_database(self) -> None:
+        """Give the database back; whoever needs it again opens it anew."""
+        if not self.db.is_closed():
+            self.db.close()
+        if hasattr(self.db, "close_all"):
+            self.db.close_all()
+
+
+_sound: tuple[tuple[Workflow, ...], frozenset[str]] = ((), frozenset())
+
+
+def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> None:
+    """Raises InvalidDefinition with every problem, a line each.
+
+    Definitions do not change: the very ones that were sound last are not looked through again in this process, which
+    builds another site, as tests do all the time.
+    """
+    global _sound
+    given = tuple(workflows)
+    if kinds == _sound[1] and len(given) == len(_sound[0]) and all(map(is_, given, _sound[0])):
+        return
+    problems = check_all(given, kinds=kinds)
+    if problems:
+        raise InvalidDefinition("\n".join(str(problem) for problem in problems))
+    _sound = (given, kinds)
+
+
+def check_indexes(db: SiteDatabase, workflows: Sequence[Workflow]) -> None:
+    """Raises InvalidDefinition where a rule over several rows would be held by nothing, a line for each index."""
+    problems = missing_indexes(db, workflows)
+    if problems:
+        raise InvalidDefinition("\n".join(str(problem) for problem in problems))
+
+
+def organisation_of(settings: Settings) -> Organisation:
+    """Who runs the site: `[organisation]`, and the two values that have a setting of their own."""
+    return Organisation.from_settings(
+        {**settings.organisation, "site_name": settings.site_name, "mail_from": settings.mail_from}
+    )
+
+
+def catalogue_of(settings: Settings, plugins: Plugins) -> Catalogue:
+    """What is configured, and the payment methods that plugins bring beyond it, under their own titles."""
+    methods = plugins.registered("register_payment_methods")
+    return Catalogue.from_settings(settings.products).with_methods(
+        {
+            name: Text(method.title) if isinstance(method.title, str) else method.title
+            for name, method in methods.items()
+        }
+    )
+
+
+def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) -> Plugins:
+    """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`."""
+    configured = {name: dict(table) for name, table in settings.plugins.items()}
+    moved = {}
+    if settings.smtp_url is not None:
+        configured.setdefault("smtp_mailer", {})["url"] = settings.smtp_url
+        moved["plugins.smtp_mailer.url"] = settings.place("smtp_url")
+    products = Catalogue.from_settings(settings.products).products
+    facts = SiteFacts(
+        settings.var,
+        settings.base_url,
+        settings.mail_from,
+        settings.demo,
+        settings.timezone,
+        {name: frozenset(product.options) for name, product in products.items()},
+    )
+    return load(configured, facts, extra=extra, specs=(hookspecs,), place=settings.place("plugins"), moved=moved)
+
+
+def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
+    """What is wrong with the settings that only the installed plugins can tell."""
+    found = list(plugins.problems)
+    for key, hook in CHOICES.items():
+        chosen, known = getattr(settings, key), plugins.offers(hook)
+        if chosen not in known and settings.names(key):
+            kind = KEYS[key].kind.expected
+            hint = nearest(chosen, known) or f"; there are: {', '.join(known) or 'none'}"
+            found.append(Problem(settings.place(key), f" = {shown_value(chosen)}: expected {kind}{hint}"))
+    return found
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    workflows: Sequence[Workflow] = WORKFLOWS,
+    plugins: Plugins | None = None,
+    engine_options: dict[str, Any] | None = None,
+    works: bool = True,
+    meanwhile: Callable[[], object] = lambda: None,
+    times: Times | None = None,
+    breakers: Breakers | None = None,
+    looks: bool = False,
+) -> Site:
+    """Open the database, bring it up to date, check every definition, load the plugins.
+
+    `meanwhile` is called between steps, and again and again while another process migrates; what it raises ends all.
+    `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat leaves timers and
+    outbox to other processes, which needs a database that they share. `times` and `breakers` replace how long plugins
+    are waited for. With `looks` no secret key is made or written down. Raises ConfigurationError, WrongSecretKey,
+    InvalidDefinition, DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing; a
+    wrong setting of a plugin, or one that names nothing that a plugin adds, is a SettingsError.
+    """
+    meanwhile()
+    organisation = organisation_of(settings)
+    plugins = plugins or plugins_of(settings)
+    problems = problems_of(settings, plugins)
+    if problems:
+        raise SettingsError(problems)
+    catalogue = catalogue_of(settings, plugins)
+    meanwhile()
+    db = open_database(settings.database_url, pool=settings.threads + 16)
+    now = clock or db.now
+    check_definitions(workflows, frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()}))
+    migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
+    if not looks:  # who only looks must be able to say what is missing
+        check_indexes(db, workflows)
+    keyring = unlock(db, settings, now, looks=looks)
+    settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
+    release(db, workflows)
+    meanwhile()
+    worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
+    breakers = breakers or Breakers(places=max(1, min(PLACES, settings.threads // 2)))
+    breakers.told = Teller(worker, now)
+    services = _services(settings, keyring, organisation, catalogue, plugins, now, breakers, times or _times(plugins))
+    handlers = {**effect_handlers(services), **plugins.effect_handlers()}
+    options: dict[str, Any] = {"lease": _lease(plugins.mailers().values()), **(engine_options or {})}
+    engine = Engine(
+        db, workflows, secret=keyring, clock=clock, worker=worker, site=services, operators=OPERATORS, **options
+    )
+    renderer = Renderer(
+        base_url=settings.base_url,
+        sender=organisation.mail_from,
+        # Names of the default configuration have translations; a company's own are shown as it wrote them.
+        site={
+            **{name: Text(value) for name, value in asdict(organisation).items()},
+            "catalogue": catalogue,
+            "calendar": services.calendar,
+            "base_url": settings.base_url,
+        },
+        link=engine.link,
+    )
+    engine.render = renderer.preview
+    dispatcher = Dispatcher(engine, renderer, mailers=plugins.mailers(), mailer=_mailer(settings), handlers=handlers)
+    hasher = Hasher(*settings.password_cost)
+    throttles = Throttles(keyring, now)
+    access = Access(
+        keyring,
+        hasher,
+        catalogue,
+        throttles,
+        now,
+        organisation=organisation,
+        zone=ZoneInfo(settings.timezone),
+    )
+    staff = Staff(keyring, hasher, services.vault, throttles, now, organisation=organisation)
+    metrics = Metrics(engine, db, breakers) if settings.metrics_token is not None else None
+    tracing = _tracing(engine) if settings.tracing else None
+    engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
+    chores: list[Callable[[], object]] = [
+        partial(watch, db, keyring, now),
+        access.purge,
+        staff.purge,
+        Keeper(engine),
+        lambda: forget_troubles(now()),
+    ]
+    if tracing is not None:
+        chores.append(partial(forget_traces, engine))
+    heartbeat = _heartbeat(db, engine, dispatcher, tuple(chores), works)
+    return Site(
+        settings=settings,
+        db=db,
+        engine=engine,
+        dispatcher=dispatcher,
+        heartbeat=heartbeat,
+        access=access,
+        staff=staff,
+        hasher=hasher,
+        catalogue=catalogue,
+        organisation=organisation,
+        services=services,
+        throttles=throttles,
+        plugins=plugins,
+        clock=now,
+        metrics=metrics,
+        tracing=tracing,
+    )
+
+
+def _heartbeat(
+    db: SiteDatabase, engine: Engine, dispatcher: Dispatcher, chores: tuple[Callable[[], object], ...], works: bool
+) -> Heartbeat | Cluster:
+    if db.is_shared:
+        from engine.workers.several_machines import Cluster
+
+        return Cluster(engine, dispatcher, chores=chores, works=works)
+    if not works:
+        raise ConfigurationError("--no-worker: expected a postgresql:// DATABASE_URL; on SQLite one process does all")
+    return Heartbeat(engine, dispatcher, chores=chores)
+
+
+def _tracing(engine: Engine) -> Tracing:
+    """Raises ConfigurationError where OpenTelemetry is not installed."""
+    from web.assembly.monitoring.tracing import Tracing, provider
+
+    return Tracing(engine, provider())
+
+
+def _times(plugins: Plugins) -> Times:
+    """A channel may hand a mail over, and so takes as long as a mailer may."""
+    return Times(delivery=_lease(plugins.mailers().values()) / 2)
+
+
+def _services(
+    settings: Settings,
+    keyring: Keyring,
+    organisation: Organisation,
+    catalogue: Catalogue,
+    plugins: Plugins,
+    clock: Clock,
+    breakers: Breakers,
+    times: Times,
+) -> Services:
+    """What the procedures work with, as it is configured; each plugin behind a breaker of its own."""
+    billing = plugins.registered("register_billing_backends").get(settings.billing)
+    source = plugins.registered("register_disk_usage").get(settings.disk_usage)
+    methods = plugins.registered("register_payment_methods")
+    channels = plugins.registered("register_notice_channels")
+    return Services(
+        catalogue=catalogue,
+        organisation=organisation,
+        calendar=BusinessCalendar.from_settings(settings.calendar, ZoneInfo(settings.timezone)),
+        review=ReviewPolicy.from_settings(settings.review),
+        vault=Vault(keyring),
+        clock=clock,
+        billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,
+        disk_usage=GuardedUsage(source, breakers.make(troubles.USAGE, settings.disk_usage)) if source else None,
+        distribution=Distribution(
+            {
+                name: GuardedChannel(channel, breakers.make(troubles.CHANNEL, name), times)
+                for name, channel in channels.items()
+            },
+            plugins.mailers().get(_mailer(settings)),
+            settings.base_url,
+        ),
+        payment_methods={
+            name: GuardedMethod(method, breakers.make(troubles.PAYMENT, name), times)
+            for name, method in methods.items()
+        },
+        breakers=breakers,
+    )
+
+
+def _mailer(settings: Settings) -> str:
+    """The name of the mailer that sends this site's mails."""
+    return "dev_mailbox" if settings.demo else settings.mailer
+
+
+def _lease(mailers: Iterable[Mailer]) -> timedelta:
+    """How long a delivery may take: twice as long as the slowest mailer says that it can, or four minutes."""
+    return max([timedelta(minutes=4), *(2 * getattr(mailer, "longest", timedelta(0)) for mailer in mailers)])
+
+
+def require_mailer(site: Site) -> None:
+    """Raises ConfigurationError where the site could not send a mail: it must not accept what needs one."""
+    if site.dispatcher.mailer not in site.dispatcher.mailers:
+        failures = "".join(f"\n  {failure}" for failure in site.plugins.failures)
+        raise ConfigurationError(
+            f"no mail can be sent: the mailer {site.dispatcher.mailer!r} is not there. Set TETSUZUKI_SMTP_URL, as in "
+            f"smtp+starttls://user:secret@mail.example.jp:587, or run `tetsuzuki demo` to look around.{failures}"
+        )

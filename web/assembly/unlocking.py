@@ -1,0 +1,43 @@
+"""The secret keys with which a process may work on the site's database; a first one where there is none."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from engine.keyring import Keyring
+from engine.operations.known_keys import WrongSecretKey, admit, known, proves_right, wrong
+from engine.store.base import Clock, SiteDatabase
+from web.assembly import secret_keys
+from workflows.business.access import sealed
+
+if TYPE_CHECKING:
+    from web.assembly.settings import Settings
+
+PROOFS = (sealed.is_opened_by,)
+
+
+def unlock(db: SiteDatabase, settings: Settings, now: Clock, *, looks: bool = False) -> Keyring:
+    """The configured keys, where they are the database's. Raises WrongSecretKey where they are not.
+
+    A single machine that has no key makes one, but only while nothing in the database depends on any. Who only `looks`
+    at such a database does so with a key that is thrown away, and writes nothing.
+    """
+    keyring = settings.keyring
+    if keyring is None:
+        nobodys = Keyring((secrets.token_bytes(32),))
+        if known(db) or proves_right(db, nobodys, PROOFS) is not None:
+            raise WrongSecretKey(_missing(db, settings))
+        keyring = nobodys if looks else Keyring(secret_keys.make(settings.var))
+    return admit(db, keyring, PROOFS, now=now, looks=looks)
+
+
+def _missing(db: SiteDatabase, settings: Settings) -> str:
+    path = secret_keys.key_file(settings.var)
+    reason = wrong(known(db), None)
+    if reason:
+        return f"{reason} ({path} is not there)"
+    return (
+        f"SECRET_KEY: {path} is not there, no setting names a key, and this database was sealed with one. "
+        "Put it back. If it is gone for good: tetsuzuki secret accept-loss --help"
+    )

@@ -1,0 +1,67 @@
+"""What belongs to the request that is being answered."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+from flask import current_app, request
+
+from engine.text import _, current_language
+from workflows.business.documents.terms_of_use import TermsOfUse
+
+if TYPE_CHECKING:
+    from web.assembly.site import Site
+
+EXTENSION = "tetsuzuki"
+PROCEDURE_GONE = _("手続きの記録がありません")  # of something listed, whose instance or definition is gone
+_TERMS = "tetsuzuki_terms"
+
+
+def site() -> Site:
+    """The assembled site that answers this request."""
+    return cast("Site", current_app.extensions[EXTENSION])
+
+
+def terms_of_use() -> TermsOfUse:
+    """The terms that whoever uses the site accepts (G10)."""
+    kept: TermsOfUse | None = current_app.extensions.get(_TERMS)
+    if kept is None:
+        here = site()
+        kept = current_app.extensions[_TERMS] = TermsOfUse(here.organisation, here.catalogue, here.settings.terms)
+    return kept
+
+
+def remote() -> str:
+    """The address of the other side; behind trusted proxies the one that they report."""
+    return request.remote_addr or ""
+
+
+def today() -> date:
+    """Which day it is where the company is."""
+    return site().clock().astimezone(ZoneInfo(site().settings.timezone)).date()
+
+
+def local_time(moment: datetime) -> str:
+    """A time as the reader writes it, to the minute, in the site's time zone."""
+    return _written_time(moment, current_language(), site().settings.timezone)
+
+
+@lru_cache(maxsize=1024)
+def _written_time(moment: datetime, language: str, zone: str) -> str:
+    form = "y/MM/dd HH:mm" if language == "ja" else "d MMM y, HH:mm"
+    return str(format_datetime(moment, form, tzinfo=ZoneInfo(zone), locale=language))
+
+
+def gigabytes(amount: float) -> str:
+    """An amount of GB as the reader writes it, to one digit after the point."""
+    return _written_amount(amount, current_language())
+
+
+@lru_cache(maxsize=1024)
+def _written_amount(amount: float, language: str) -> str:
+    return f"{format_decimal(amount, format='#,##0.0', locale=language)} GB"

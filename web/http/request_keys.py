@@ -1,0 +1,33 @@
+"""Request keys: a form that is sent twice is one request (I10). Each showing of a form carries a key of its own."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+
+from engine.definition import Refusal
+from engine.text import _
+from web.http.current import site
+
+SENT_BEFORE = Refusal(
+    "sent_before", _("先ほどの送信はすでに受け付けています。内容を変える場合は、もう一度送信してください。")
+)
+
+
+def new_key() -> str:
+    """A request key for one showing of a form."""
+    return secrets.token_hex(16)
+
+
+def key_of(text: str | None) -> str:
+    """The key that a form brought; a new one where it is none of ours."""
+    return text if text and re.fullmatch("[0-9a-f]{32}", text) else new_key()
+
+
+def mark(text: str) -> str:
+    """Tells a form that is sent twice from one that was changed in between, without keeping what was typed.
+
+    Under the oldest secret key: a form that is sent again after another key was put first is the same form.
+    """
+    return hmac.digest(site().engine.keyring.oldest, text.encode("utf-8", "surrogatepass"), "sha256").hex()

@@ -1,0 +1,88 @@
+"""What the mailed link of an account creation opens. Opening it changes nothing (I4); the button on the page does.
+
+Which page is shown depends on the state, by `PAGES`; which buttons are on it, by what the engine says is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, session, url_for
+from werkzeug import Response as AnyResponse
+
+from engine.definition import Actor, Refusal
+from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
+from web.http import cookies
+from web.http.current import site
+from web.http.who_may import open_to_all
+
+PURPOSE = "account_creation"
+_DONE_HERE = "done_here"
+
+pages = Blueprint("link", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How a state is shown."""
+
+    template: str
+    status: int = 200
+
+
+PAGES: Mapping[str, Page] = {
+    "activated": Page("link/activated.html"),
+    "expired": Page("link/expired.html", 410),
+}
+_OFFER = Page("link/offer.html")
+
+
+@pages.get("/a/<ref>")
+@open_to_all
+def show(ref: str) -> Response:
+    """The state as it is now, whether or not a scheduler runs."""
+    instance = site().engine.open_link(PURPOSE, ref)
+    if instance is None:
+        return _unknown()
+    done_here = session.pop(_DONE_HERE, None) == instance
+    return _page(instance, ref, done_here=done_here)
+
+
+@pages.post("/a/<ref>")
+@open_to_all
+def press(ref: str) -> AnyResponse:
+    """Do what the button says, then show what came of it; a second press finds it done and says so."""
+    engine = site().engine
+    instance = engine.open_link(PURPOSE, ref)
+    if instance is None:
+        return _unknown()
+    try:
+        engine.fire(instance, request.form.get("event", ""), Actor("link", proof=ref))
+    except Refused as refused:
+        return _page(instance, ref, refused.refusals)
+    except (EventNotPossible, TransitionConflict, Forbidden):
+        pass  # somebody was faster, or time ran out: the page says what is true now
+    else:
+        session[_DONE_HERE] = instance
+    return redirect(url_for("link.show", ref=ref), 303)
+
+
+def _page(instance: int, ref: str, refused: Sequence[Refusal] = (), *, done_here: bool = False) -> Response:
+    engine = site().engine
+    page = PAGES.get(engine.look(instance).state.name, _OFFER)
+    choices = engine.choices(instance, Actor("link", proof=ref))
+    refusals = refused or choices.refusals
+    text = render_template(
+        page.template,
+        offers=choices.offers,
+        refusals=refusals,
+        # In the browser that applied, the page's script presses the button. A refusal would only come again.
+        at_once=instance in cookies.applied_here() and not refusals,
+        done_here=done_here,
+    )
+    return make_response(text, 422 if refused else page.status)
+
+
+def _unknown() -> Response:
+    return make_response(render_template("link/unknown.html"), 404)

@@ -1,0 +1,118 @@
+"""What the mailed link of an invitation opens: パスワード設定 (G19, G38). Opening it changes nothing (I4).
+
+Which page is shown depends on the state, by `PAGES`; whether there is a form on it, by what the engine says is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, make_response, redirect, render_template, session, url_for
+from werkzeug import Response as AnyResponse
+
+from engine.definition import Actor, Refusal
+from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
+from engine.text import current_language
+from web.forms.accounts import PasswordForm
+from web.http.current import site
+from web.http.responses import form_again
+from web.http.who_may import open_to_all
+from web.pages import terms_of_use
+from workflows.account_invitation import ActivationInput
+from workflows.business.records import Contract, Customer, Invitation
+
+PURPOSE = "account_invitation"
+_DONE_HERE = "invitation_done_here"
+
+pages = Blueprint("invitation", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How a state is shown."""
+
+    template: str
+    status: int = 200
+
+
+_UNKNOWN = Page("account_invitation/unknown.html", 404)
+PAGES: Mapping[str, Page] = {
+    "activated": Page("account_invitation/activated.html"),
+    "expired": Page("account_invitation/expired.html", 410),
+    "withdrawn": _UNKNOWN,
+    "lapsed": _UNKNOWN,
+}
+
+
+@pages.get("/i/<ref>")
+@open_to_all
+def show(ref: str) -> Response:
+    """The state as it is now, whether or not a scheduler runs."""
+    instance = site().engine.open_link(PURPOSE, ref)
+    return _page(instance, ref, PasswordForm()) if instance is not None else _plain(_UNKNOWN)
+
+
+@pages.post("/i/<ref>")
+@open_to_all
+def press(ref: str) -> AnyResponse:
+    """［設定する］ makes the account; nobody is logged in by it (G25)."""
+    engine = site().engine
+    instance = engine.open_link(PURPOSE, ref)
+    if instance is None:
+        return _plain(_UNKNOWN)
+    form = PasswordForm()
+    invitation = Invitation.get_or_none(Invitation.instance == instance)
+    if invitation is None or invitation.email is None or engine.look(instance).state.name in PAGES:
+        return redirect(url_for("invitation.show", ref=ref), 303)  # the page says what is true now
+    if not form.validate():
+        return form_again(_page(instance, ref, form).get_data(as_text=True))
+    customer: Customer = invitation.customer
+    rejected = site().access.new_passwords.refusal(
+        form.password.data,
+        form.password_again.data,
+        who=f"invitation:{instance}",
+        customer_number=customer.number,
+        subdomains=[contract.subdomain for contract in Contract.select().where(Contract.customer == customer)],
+        company=customer.company,
+        email=invitation.email,
+        user_name=invitation.user_name,
+    )
+    agreed = terms_of_use.accepted()
+    if rejected is not None or isinstance(agreed, Refusal):
+        refusals = [said for said in (rejected, agreed) if isinstance(said, Refusal)]
+        form.refuse(refusals)
+        return form_again(_page(instance, ref, form).get_data(as_text=True), refusals)
+    given = ActivationInput(site().hasher.hash(form.password.data), current_language(), agreed)
+    try:
+        engine.fire(instance, "activate", Actor("link", proof=ref), given)
+    except Refused:
+        return form_again(_page(instance, ref, PasswordForm()).get_data(as_text=True))  # which says the reason
+    except (EventNotPossible, TransitionConflict, Forbidden):
+        pass  # somebody was faster, or time ran out: the page says what is true now
+    else:
+        session[_DONE_HERE] = instance
+    return redirect(url_for("invitation.show", ref=ref), 303)
+
+
+def _page(instance: int, ref: str, form: PasswordForm) -> Response:
+    engine = site().engine
+    page = PAGES.get(engine.look(instance).state.name)
+    if page is not None:
+        return _plain(page, done_here=session.pop(_DONE_HERE, None) == instance)
+    invitation = Invitation.get_or_none(Invitation.instance == instance)
+    if invitation is None:
+        return _plain(_UNKNOWN)
+    choices = engine.choices(instance, Actor("link", proof=ref))
+    return _plain(
+        Page("account_invitation/password.html"),
+        form=form,
+        invitation=invitation,
+        customer=invitation.customer,
+        offers=choices.offers,
+        refusals=choices.refusals,
+    )
+
+
+def _plain(page: Page, **shown: object) -> Response:
+    return make_response(render_template(page.template, **shown), page.status)

@@ -1,0 +1,382 @@
+"""ご契約内容変更お申し込み (G6, G28 ⑥, G31, G35, G45): choose, fill in, compare, send.
+
+Nothing is kept between the pages: the confirmation carries what was typed in hidden fields, and whoever sends it is
+asked everything again. It also carries the digest of what it showed, so that what has changed since is shown once
+more, and a `request_key`, so that one that is sent twice applies once (I10).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Refusal
+from engine.errors import EngineError, KeyReused, Refused
+from engine.outcomes import Offer
+from engine.text import Text, _
+from web.forms.contract_change import ChangeForm, OptionsForm, OrderForm, TermForm, UsersForm
+from web.http.current import site, today
+from web.http.responses import form_again
+from web.http.who_may import needs, this_user
+from web.shown.contracts import (
+    NUMBER,
+    ShownRequest,
+    actor,
+    after_changes,
+    day,
+    has_ended,
+    offers,
+    open_requests,
+    own_contract,
+    own_contracts,
+    product_title,
+    shown_request,
+)
+from workflows.business import typed as inputs
+from workflows.business.permissions import EDITOR
+from workflows.business.records import ChangeRequest, Contract
+from workflows.business.shared.change_request import ALREADY_OPEN, KINDS, compared, terms_from_json, terms_of
+from workflows.contract_change import ChangeInput, Proposal, propose
+from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
+from workflows.contract_change.dates import waits_for_renewal
+from workflows.contract_change.proposal import SHOWN_CHANGED, slot_of
+from workflows.ports.billing import Quote, Terms
+
+WORKFLOW = "contract_change"
+ORDER = "order"
+# What can be changed of a contract here, as the manual calls it.
+CHANGES: Mapping[str, tuple[Text, type[ChangeForm]]] = {
+    "users": (_("ユーザー契約数のお手続き"), UsersForm),
+    "options": (_("サービス／オプションのお手続き"), OptionsForm),
+    "term": (_("ご契約種別の変更"), TermForm),
+}
+_PAYMENT = "payment_method"  # has a page of its own
+_PAYMENT_PAGE = "payment.show"
+_SENT_BEFORE = Refusal(
+    "sent_before", _("この確認画面は、すでに送信されています。内容をご確認のうえ、もう一度お申し込みください。")
+)
+_KEY = re.compile("[0-9a-f]{32}")
+
+pages = Blueprint("changes", __name__, url_prefix="/changes")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One thing that can be asked for: where, or the open request that stands in its place with its buttons."""
+
+    title: Text
+    now: str | Text
+    url: str
+    waiting: ShownRequest | None
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A contract, or a product that can be ordered, and what can be asked for."""
+
+    product: str
+    subdomain: str
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What somebody is about: one kind of change of a contract, or the order of a product."""
+
+    kind: str
+    title: Text
+    product: str
+    contract: Contract | None
+    form: ChangeForm
+
+    @property
+    def url(self) -> str:
+        """Its page."""
+        if self.contract is None:
+            return url_for("changes.order", product=self.product)
+        return url_for("changes.change", contract=self.contract.id, kind=self.kind)
+
+    def filled_in(self) -> None:
+        """Fill the form in with what is known (G4): the contract as it is, or for an order one that they have."""
+        known = self.contract or next((c for c in own_contracts() if not has_ended(c, today())), None)
+        if known is None:
+            return
+        terms = terms_of(known)
+        values = {**asdict(terms), "users": str(terms.users), "options": list(terms.options)}
+        for field in self.form:
+            if field.name in values and (field.name != "options" or self.contract is not None):
+                field.data = values[field.name]
+
+    def wanted(self) -> Terms | tuple[Refusal, ...]:
+        """What was typed, as terms; or what is wrong with it. Whether it may be is not decided here."""
+        typed = {field.name: field.data for field in self.form}
+        if "users" in typed:
+            typed["users"] = inputs.licensed_users(typed["users"])
+        if "options" in typed:
+            typed["options"] = tuple(sorted(set(typed["options"] or ())))
+        if "subdomain" in typed:
+            wish = inputs.subdomain(typed["subdomain"], site().catalogue)
+            foreign = not isinstance(wish, Refusal) and wish.product not in (None, self.product)
+            typed["subdomain"] = SUBDOMAIN_TAKEN if foreign else wish if isinstance(wish, Refusal) else wish.name
+        wrong = tuple(value for value in typed.values() if isinstance(value, Refusal))
+        if wrong:
+            return wrong
+        if self.contract is None:
+            names = ("subdomain", "users", "options", "term", "payment_method")
+            return Terms(product=self.product, started_on=today(), **{name: typed[name] for name in names})
+        return replace(terms_of(self.contract), **{self.kind: typed[self.kind]})
+
+
+# Choosing
+
+
+@pages.get("")
+@needs(EDITOR)
+def show() -> str:
+    """What can be changed of each contract, what is on its way already, and what can be ordered."""
+    contracts = [contract for contract in own_contracts() if not has_ended(contract, today())]
+    by_id = {contract.id: contract for contract in contracts}
+    waiting = {asked.slot: shown_request(asked, by_id) for asked in open_requests()}
+    held = {contract.product for contract in contracts}
+    return render_template(
+        "contract_change/show.html",
+        contracts=[_choice(contract, waiting) for contract in contracts],
+        orders=[_order(name, waiting) for name in site().catalogue.products if name not in held],
+    )
+
+
+def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> Choice:
+    catalogue = site().catalogue
+    terms = terms_of(contract)
+    said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
+    urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
+    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {_PAYMENT: KINDS[_PAYMENT]}
+    urls[_PAYMENT] = url_for(_PAYMENT_PAGE)
+    if contract.product not in catalogue.products:
+        urls = {}
+    ways = []
+    for kind, title in titles.items():
+        asked = waiting.get(slot_of(kind, contract.customer_id, contract, terms))
+        if asked is not None or kind in urls:
+            ways.append(Way(title, said[kind], urls.get(kind, ""), asked, _offers(asked)))
+    return Choice(product_title(catalogue, contract.product), contract.subdomain, tuple(ways))
+
+
+def _order(product: str, waiting: Mapping[str | None, ShownRequest]) -> Choice:
+    asked = waiting.get(f"customer:{this_user().account.customer_id}/order/{product}")
+    title = product_title(site().catalogue, product)
+    way = Way(KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
+    return Choice(title, "", (way,))
+
+
+def _offers(asked: ShownRequest | None) -> tuple[Offer, ...]:
+    return tuple(offers(asked.number)) if asked is not None else ()
+
+
+# Filling in
+
+
+@pages.get(f"/contracts/<{NUMBER}:contract>/<kind>")
+@needs(EDITOR)
+def change(contract: int, kind: str) -> str | Response:
+    """The form of one kind of change, filled in with the contract as it is (G4)."""
+    return _first_page(_change_of(contract, kind))
+
+
+@pages.post(f"/contracts/<{NUMBER}:contract>/<kind>")
+@needs(EDITOR)
+def ask_change(contract: int, kind: str) -> str | Response:
+    """［確認画面へ進む］, and from the confirmation ［申し込む］ or back."""
+    return _asked(_change_of(contract, kind))
+
+
+@pages.get("/order/<product>")
+@needs(EDITOR)
+def order(product: str) -> str | Response:
+    """サービスの新規お申込み: a product that they do not have (G45)."""
+    return _first_page(_order_of(product))
+
+
+@pages.post("/order/<product>")
+@needs(EDITOR)
+def ask_order(product: str) -> str | Response:
+    """As `ask_change`, for an order."""
+    return _asked(_order_of(product))
+
+
+def _change_of(number: int, kind: str) -> Errand:
+    contract = own_contract(number)
+    if kind not in CHANGES or contract.product not in site().catalogue.products or has_ended(contract, today()):
+        abort(404)
+    title, form = CHANGES[kind]
+    return _errand(kind, title, contract.product, contract, form())
+
+
+def _order_of(product: str) -> Errand:
+    if product not in site().catalogue.products:
+        abort(404)
+    return _errand(ORDER, KINDS[ORDER], product, None, OrderForm())
+
+
+def _errand(kind: str, title: Text, product: str, contract: Contract | None, form: ChangeForm) -> Errand:
+    titles = {name: Text(said) for name, said in site().catalogue.products[product].options.items()}
+    kept = contract.options.split() if contract is not None else []  # one that is no longer sold may stay
+    form.offer(site().catalogue, {**titles, **{name: name for name in kept if name not in titles}})
+    return Errand(kind, title, product, contract, form)
+
+
+def _first_page(errand: Errand) -> str | Response:
+    """The form; where the same is on its way already, what there is of it."""
+    slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, _any_terms(errand))
+    asked = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
+    if asked is not None:
+        return redirect(url_for("contracts.request", instance=asked.instance))
+    errand.filled_in()
+    return _form_page(errand)
+
+
+def _any_terms(errand: Errand) -> Terms:
+    """Terms that name the errand's product, which is all that a slot asks of them."""
+    return Terms(errand.product, "", 0, (), "", "", date.min)
+
+
+def _form_page(errand: Errand) -> str:
+    product = site().catalogue.products[errand.product]
+    return render_template("contract_change/form.html", errand=errand, form=errand.form, product=product)
+
+
+# Comparing and sending
+
+
+def _asked(errand: Errand) -> str | Response:
+    form = errand.form
+    if request.form.get("confirmed") == "no":
+        return _form_page(errand)
+    if not form.validate():
+        return form_again(_form_page(errand))
+    wanted = errand.wanted()
+    if isinstance(wanted, tuple):
+        form.refuse(wanted)
+        return form_again(_form_page(errand), wanted)
+    customer = this_user().account.customer
+    found = propose(site().services, customer, errand.contract, wanted, now=site().clock())
+    sent = request.form.get("confirmed") == "yes"
+    key = request.form.get("request_key", "")
+    if isinstance(found, tuple):
+        done = _done_before(errand, wanted, key) if sent and ALREADY_OPEN in found else None
+        if done is not None:
+            return redirect(url_for("contracts.request", instance=done), 303)
+        form.refuse(found)
+        return form_again(_form_page(errand), found)
+    if not sent:
+        return _confirm_page(errand, found)
+    if not _KEY.fullmatch(key) or request.form.get("shown") != found.digest:
+        return form_again(_confirm_page(errand, found, SHOWN_CHANGED))
+    return _send(errand, found, key)
+
+
+def _send(errand: Errand, proposal: Proposal, key: str) -> str | Response:
+    try:
+        outcome = site().engine.start(WORKFLOW, proposal.subject, actor(), proposal.request(), key=key)
+    except KeyReused:
+        return form_again(_confirm_page(errand, proposal, _SENT_BEFORE))
+    except Refused as refused:
+        errand.form.refuse(refused.refusals)
+        return form_again(_form_page(errand), refused.refusals)
+    account, organisation = this_user().account, site().organisation
+    said = _(
+        "お申し込みを受け付けました。受付メールを To：%(to)s、Cc：%(cc)s 宛に送信します。"
+        "メールが届かない場合には、迷惑メールフォルダや受信設定をご確認ください（差出人：%(sender)s）。",
+        to=account.customer.contractor_email,
+        cc=account.email,
+        sender=organisation.mail_from,
+    )
+    flash(str(said))
+    return redirect(url_for("contracts.request", instance=outcome.instance), 303)
+
+
+def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
+    """The request that this very form has made already: the second click of two finds its work done.
+
+    The engine is asked for the first outcome of its key; it gives one only for the same account and contents.
+    """
+    slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, wanted)
+    made = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
+    if made is None or not _KEY.fullmatch(key):
+        return None
+    after = terms_from_json(made.after)
+    same = ("users", "options", "term", "payment_method") if errand.contract is None else (errand.kind,)
+    if any(getattr(after, name) != getattr(wanted, name) for name in same):
+        return None
+    subject = f"contract:{made.contract_id}" if made.contract_id else f"customer:{made.customer_id}"
+    given = ChangeInput(
+        kind=made.kind,
+        customer_id=made.customer_id,
+        contract_id=made.contract_id,
+        before=made.before,
+        after=made.after,
+        effective_on=made.effective_on,
+        quote=made.quote,
+    )
+    try:
+        outcome = site().engine.start(WORKFLOW, subject, actor(), given, key=key)
+    except EngineError:
+        return None
+    return outcome.instance
+
+
+def _confirm_page(errand: Errand, proposal: Proposal, refusal: Refusal | None = None) -> str:
+    change = proposal.change
+    catalogue, services = site().catalogue, site().services
+    before = asdict(change.before) if change.before is not None else {}
+    account = this_user().account
+    return render_template(
+        "contract_change/confirm.html",
+        errand=errand,
+        product=product_title(catalogue, change.after.product),
+        differences=list(compared(before, asdict(change.after), catalogue)),
+        effective_on=day(proposal.effective_on),
+        effective_why=_why(proposal),
+        ahead=after_changes(proposal.ahead) if proposal.ahead else None,
+        quote=proposal.quote if isinstance(proposal.quote, Quote) else None,
+        no_quote=None if isinstance(proposal.quote, Quote) else proposal.quote.reason,
+        review_days=services.review.working_days if proposal.kind in services.review.kinds else 0,
+        contractor_email=account.customer.contractor_email,
+        account_email=account.email,
+        kept=_kept(errand.form),
+        key=secrets.token_hex(16),
+        digest=proposal.digest,
+        refusal=refusal,
+    )
+
+
+def _kept(form: ChangeForm) -> list[tuple[str, str]]:
+    """What was typed, for the hidden fields of the confirmation."""
+    return [
+        (field.name, value)
+        for field in form
+        if field.name != "csrf_token"
+        for value in request.form.getlist(field.name)
+    ]
+
+
+def _why(proposal: Proposal) -> Text:
+    """Why it begins on the day on which it does."""
+    change = proposal.change
+    if change.before is None:
+        return _("新しいサービスは、お申し込みの翌月1日からご利用いただけます。")
+    if waits_for_renewal(change.before, change.after):
+        return _(
+            "年間一括払いのご契約で、ご利用内容を減らす変更と月払いへの変更は、次回更新日から適用されます。"
+            "それまでは現在のご契約内容でご利用いただけます。"
+        )
+    if change.before.started_on > change.asked_on:
+        return _("ご利用開始前のご契約のため、ご利用開始月の翌月1日から適用されます。")
+    return _("お申し込みの翌月1日から適用されます。それまでは現在のご契約内容でご利用いただけます。")

@@ -1,0 +1,87 @@
+"""E-mail変更: the contractor's registered address, which is not the log-in address (G34, G41)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Actor, Refusal
+from engine.errors import KeyReused, Refused
+from engine.text import _
+from web.forms.own_account import ContractorEmailForm
+from web.http.current import site
+from web.http.request_keys import SENT_BEFORE, key_of, new_key
+from web.http.responses import form_again
+from web.http.who_may import needs, this_user
+from web.pages.address_link import make_room, open_change, withdraw_change
+from workflows.business import typed
+from workflows.business.permissions import EDITOR
+from workflows.contractor_email_change import ContractorEmailInput
+
+_MISMATCH = Refusal(
+    "email_mismatch", _("メールアドレスが一致しません。同じメールアドレスを2回ご入力ください。"), "email_again"
+)
+
+pages = Blueprint("contractor_email", __name__, url_prefix="/registration/email")
+
+
+def _actor() -> Actor:
+    return Actor("account", str(this_user().account.id))
+
+
+def _subject() -> str:
+    return f"customer:{this_user().account.customer_id}"
+
+
+@pages.get("")
+@needs(EDITOR)
+def show() -> str:
+    """The address as it is, the guide's notes, and the form; or the change that is under way."""
+    return _page(ContractorEmailForm())
+
+
+@pages.post("")
+@needs(EDITOR)
+def change() -> str | Response:
+    """Ask for another address; its mail confirms it."""
+    form, account = ContractorEmailForm(), this_user().account
+    if not form.validate():
+        return form_again(_page(form))
+    email, again = typed.email(form.email.data), typed.email(form.email_again.data)
+    wrong = email if isinstance(email, Refusal) else _MISMATCH if email != again else None
+    if wrong is None:
+        wrong = site().access.admit_address_change(account.id, str(email))
+    if wrong is not None:
+        form.refuse((wrong,))
+        return form_again(_page(form), (wrong,))
+    given = ContractorEmailInput(str(email))
+    key = key_of(form.request_key.data)
+    make_room(f"{_subject()}/contractor", _actor())
+    try:
+        outcome = site().engine.start("contractor_email_change", _subject(), _actor(), given, key=key)
+    except (Refused, KeyReused) as error:
+        site().access.forget_address_change(account.id, given.email)
+        refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
+        form.refuse(refusals)
+        return form_again(_page(form), refusals)
+    if outcome.repeated:
+        site().access.forget_address_change(account.id, given.email)
+    flash(str(_("確認のメールを %(email)s に送信します。メールのURLを開くと、変更が完了します。", email=given.email)))
+    return redirect(url_for("contractor_email.show"), 303)
+
+
+@pages.post("/withdraw")
+@needs(EDITOR)
+def withdraw() -> Response:
+    """Take the change back, as long as it is not confirmed."""
+    return withdraw_change(f"{_subject()}/contractor", _actor(), request.form.get("seen", ""), "contractor_email.show")
+
+
+def _page(form: ContractorEmailForm) -> str:
+    form.request_key.data = new_key()
+    return render_template(
+        "contractor_email_change/show.html",
+        form=form,
+        customer=this_user().account.customer,
+        change=open_change(f"{_subject()}/contractor", _actor()),
+    )

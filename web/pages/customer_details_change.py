@@ -1,0 +1,182 @@
+"""ご登録情報: お客様情報確認 (G32), お客様情報変更 (G33), and a request to change them until it is done."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Actor, Refusal
+from engine.errors import KeyReused, Refused
+from engine.text import Text, _
+from web.forms.customer_details_change import DetailsForm
+from web.http.current import site
+from web.http.responses import form_again
+from web.http.who_may import access_of, needs, own_contracts, this_user
+from workflows.business.permissions import EDITOR, VIEWER
+from workflows.business.records import ChangeRequest, Customer
+from workflows.business.shared import change_request
+from workflows.business.shared.change_request import DETAILS
+from workflows.customer_details_change import DetailsInput, details_of, read, shown_digest
+from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND
+
+WORKFLOW = "customer_details_change"
+
+_SENT_BEFORE = Refusal(
+    "sent_before", _("先ほどのお申し込みはすでに受け付けています。内容を変える場合は、もう一度お手続きください。")
+)
+# Where each part of the registration is changed.
+_WAYS = {"details": "registration.change", "contractor_email": "contractor_email.show", "payment": "payment.show"}
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+pages = Blueprint("registration", __name__, url_prefix="/registration")
+
+
+@dataclass(frozen=True, slots=True)
+class ContractShown:
+    """A contract's term and payment method (ご契約種別・お支払い方法)."""
+
+    product: str
+    subdomain: str
+    term: str | Text
+    payment_method: str | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where something is changed. `open` is false where the reader's role does not reach it."""
+
+    url: str
+    open: bool
+
+
+@pages.get("")
+@needs(VIEWER)
+def show() -> str:
+    """お客様情報確認: contractor, term, payment method and billing address as they are now (G32)."""
+    customer = this_user().account.customer
+    details = _said(details_of(customer))
+    return render_template(
+        "customer_details_change/show.html",
+        customer=customer,
+        details=details,
+        missing={name for name, value in details.items() if not value},
+        titles=DETAILS,
+        contracts=_contracts(customer),
+        ways={name: _way(endpoint) for name, endpoint in _WAYS.items()},
+        pending=_open_request(customer),
+    )
+
+
+def _way(endpoint: str) -> Way:
+    """How to get to a page that changes something."""
+    access = access_of(current_app, endpoint)
+    return Way(url_for(endpoint), this_user().may(access))
+
+
+def _said(details: Mapping[str, str]) -> dict[str, str | Text]:
+    """Details as people read them; "" where nothing is known."""
+    catalogue = site().catalogue
+    return {name: change_request.said(name, value, "", catalogue) if value else "" for name, value in details.items()}
+
+
+def _contracts(customer: Customer) -> list[ContractShown]:
+    catalogue = site().catalogue
+    return [
+        ContractShown(
+            catalogue.products[one.product].title if one.product in catalogue.products else one.product,
+            one.subdomain,
+            catalogue.terms.get(one.term, one.term),
+            catalogue.payment_methods.get(one.payment_method, one.payment_method),
+        )
+        for one in own_contracts()
+    ]
+
+
+@pages.get("/change")
+@needs(EDITOR)
+def change() -> str | Response:
+    """お客様情報変更, filled in with what is known (G4); the open request where there is one."""
+    customer = this_user().account.customer
+    pending = _open_request(customer)
+    if pending is not None:
+        return redirect(url_for("contracts.request", instance=pending.instance))
+    return _form_page(_prefilled(customer))
+
+
+@pages.post("/change")
+@needs(EDITOR)
+def ask() -> str | Response:
+    """The form is checked and shown before and after; with ［申し込む］ there it is a request."""
+    customer = this_user().account.customer
+    form = DetailsForm()
+    if not form.validate():
+        return form_again(_form_page(form))
+    if not _KEY.fullmatch(form.request_key.data or ""):
+        form.request_key.data = _new_key()
+    known = details_of(customer)
+    given = read(form.typed, known, form.seen.data or "")
+    if isinstance(given, tuple):
+        form.refuse(given)
+        return form_again(_form_page(form), given)
+    answer = request.form.get("confirmed", "")
+    if answer == "no":  # ［修正する］: the form again, with what was typed
+        return _form_page(form)
+    if answer == "yes":
+        return _request(customer, given, form)
+    if given.seen != shown_digest(known):
+        return _refused(customer, form, (CHANGED_MEANWHILE,))
+    changes = list(change_request.compared(known, given.values, site().catalogue))
+    if not changes:
+        flash(str(_("変更された項目がありません。")))
+        return redirect(url_for("registration.show"), 303)
+    return render_template("customer_details_change/confirm.html", form=form, values=given.values, changes=changes)
+
+
+def _request(customer: Customer, given: DetailsInput, form: DetailsForm) -> str | Response:
+    """Start the procedure; a refusal is shown in the form."""
+    actor = Actor("account", str(this_user().account.id))
+    try:
+        outcome = site().engine.start(WORKFLOW, f"customer:{customer.id}", actor, given, key=form.request_key.data)
+    except KeyReused:
+        return _refused(customer, form, (_SENT_BEFORE,))
+    except Refused as refused:
+        return _refused(customer, form, refused.refusals)
+    flash(str(_("お客様情報の変更を受け付けました。受付メールをお送りしますので、ご確認ください。")))
+    return redirect(url_for("contracts.request", instance=outcome.instance), 303)
+
+
+def _refused(customer: Customer, form: DetailsForm, refusals: tuple[Refusal, ...]) -> Response:
+    """The form again. Where somebody was faster it shows what is known now, so that nothing of it is overwritten."""
+    if CHANGED_MEANWHILE in refusals:
+        form = _prefilled(customer)
+    form.request_key.data = _new_key()
+    form.refuse(refusals)
+    return form_again(_form_page(form), refusals)
+
+
+def _prefilled(customer: Customer) -> DetailsForm:
+    known = details_of(Customer.get_by_id(customer.id))
+    form = DetailsForm(None, data=known)
+    form.request_key.data, form.seen.data = _new_key(), shown_digest(known)
+    return form
+
+
+def _form_page(form: DetailsForm) -> str:
+    return render_template("customer_details_change/change.html", form=form)
+
+
+def _new_key() -> str:
+    return secrets.token_hex(16)
+
+
+# A request
+
+
+def _open_request(customer: Customer) -> ChangeRequest | None:
+    found: ChangeRequest | None = ChangeRequest.get_or_none(ChangeRequest.slot == f"customer:{customer.id}/{KIND}")
+    return found

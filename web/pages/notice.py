@@ -1,0 +1,242 @@
+"""お知らせ (G7, G29): what customers read, the FAQ, and the feeds, which need no session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, make_response, render_template, request
+
+from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Text, _, current_language, reading_in
+from web.http.current import site
+from web.http.who_may import needs, open_to_all, own_contracts, user
+from web.shown import feeds
+from workflows.business.permissions import VIEWER
+from workflows.business.prose import paragraphs
+from workflows.business.records import FaqEntry, NoticeRevision
+from workflows.faq import search
+from workflows.notice import board
+
+pages = Blueprint("notices", __name__, url_prefix="/notices")
+
+_A_PAGE = 20
+_IN_A_FEED = 30
+_PAST_IN_CALENDAR = timedelta(days=180)
+_FEED_LIFE = 300  # seconds that a cache may keep a feed
+
+# The two sections, by what the address calls them.
+_SECTIONS = {
+    "troubles": (_("障害・メンテナンス情報"), board.TROUBLES),
+    "support": (_("サポート最新情報"), board.SUPPORT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A text, and the language that it is in where that is not the reader's, for whatever reads it aloud."""
+
+    text: str
+    lang: str = ""
+
+
+def told(record: NoticeRevision | FaqEntry, name: str) -> Told:
+    """What a record says under `name` in the reader's language, or in the one that there is."""
+    text, language = feeds.in_language(record, name)
+    return Told(text, "" if language == current_language() else language)
+
+
+def product_titles(products: str) -> str:
+    """For whom a notice is, in words."""
+    titles = {name: product.title for name, product in site().catalogue.products.items()}
+    return "、".join(board.titles_of(products, titles)) or str(_("全製品"))
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """⑦ and ⑧ of TOP."""
+
+    troubles: tuple[board.Shown, ...]
+    support: tuple[board.Shown, ...]
+
+
+def latest_notices() -> Latest:
+    """The newest open notices for who is logged in."""
+    if not site().services.distribution.shows_pages:
+        return Latest((), ())
+    found, products = board.open_now(site().clock()), _products()
+    return Latest(board.latest(found, products, board.TROUBLES), board.latest(found, products, board.SUPPORT))
+
+
+def outage_banner() -> tuple[board.Shown, ...]:
+    """The open outages that concern who is logged in; none for strangers."""
+    if user() is None or not site().services.distribution.shows_pages:
+        return ()
+    found = board.open_outages(site().clock())
+    return tuple(shown for shown in found if board.concerns(shown.notice, _products())) if found else ()
+
+
+def _products() -> frozenset[str]:
+    return frozenset(contract.product for contract in own_contracts())
+
+
+def _published(products: frozenset[str] | None, kinds: tuple[str, ...]) -> list[board.Shown]:
+    if not site().services.distribution.shows_pages:
+        return []
+    return list(board.published(site().clock(), products, kinds))
+
+
+def feed_language() -> str | None:
+    """What a feed's address says about the reader's language; nothing for Japanese."""
+    chosen = current_language()
+    return chosen if chosen != DEFAULT_LANGUAGE else None
+
+
+SHOWN_IN_TEMPLATES = {
+    "told": told,
+    "paragraphs": paragraphs,
+    "product_titles": product_titles,
+    "latest_notices": latest_notices,
+    "outage_banner": outage_banner,
+    "feed_language": feed_language,
+}
+
+
+@pages.get("")
+@needs(VIEWER)
+def show() -> str:
+    """One of the two sections, open notices first; all of the customer's products, or one of them."""
+    section = request.args.get("section", "")
+    section = section if section in _SECTIONS else "troubles"
+    title, kinds = _SECTIONS[section]
+    own = _products()
+    product = request.args.get("product", "")
+    product = product if product in own else ""
+    found = _published(frozenset({product}) if product else own, kinds)
+    found.sort(key=lambda shown: not shown.open)  # stable: within each, what was said last stays first
+    page = _page_number(len(found))
+    begin = (page - 1) * _A_PAGE
+    catalogue = site().catalogue
+    return render_template(
+        "notice/list.html",
+        section=section,
+        title=title,
+        sections=[(name, section_title) for name, (section_title, _kinds) in _SECTIONS.items()],
+        notices=found[begin : begin + _A_PAGE],
+        products=[(name, catalogue.products[name].title) for name in catalogue.products if name in own],
+        product=product,
+        page=page,
+        more=len(found) > begin + _A_PAGE,
+    )
+
+
+def _page_number(total: int) -> int:
+    given = request.args.get("page", "1")
+    page = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    return max(1, min(page, (total - 1) // _A_PAGE + 1))
+
+
+@pages.get("/<notice>")
+@needs(VIEWER)
+def read(notice: str) -> str:
+    """One notice with everything that it said, newest first; 404 where it is not for this customer."""
+    if not site().services.distribution.shows_pages:
+        abort(404)
+    found = board.read(notice, site().clock(), _products())
+    if found is None:
+        abort(404)
+    shown, revisions = found
+    return render_template("notice/read.html", item=shown, revisions=revisions, statuses=board.STATUSES)
+
+
+@pages.get("/faq")
+@needs(VIEWER)
+def faq() -> str:
+    """よくあるご質問, searched by words and category."""
+    query, category = request.args.get("q", "")[: search.LONGEST], request.args.get("category", "")
+    products = _products()
+    categories = list(dict.fromkeys(entry.category for entry in search.found("", "", products)))
+    category = category if category in categories else ""
+    by_category: dict[str, list[FaqEntry]] = {}
+    for entry in search.found(query, category, products):
+        by_category.setdefault(entry.category, []).append(entry)
+    return render_template(
+        "notice/faq.html",
+        query=query,
+        category=category,
+        categories=categories,
+        found=by_category,
+        number=sum(map(len, by_category.values())),
+    )
+
+
+@pages.get("/feed.atom")
+@open_to_all
+def feed() -> Response:
+    """What was published, as Atom: of all products, or of `?product=`; `?language=en` in English."""
+
+    def make() -> bytes:
+        settings, organisation = site().settings, site().organisation
+        found = islice(_published(_asked_product(), tuple(board.KINDS)), _IN_A_FEED)
+        return feeds.atom(
+            list(found),
+            address=_own_address("/notices/feed.atom"),
+            title=_feed_title(),
+            author=str(Text(organisation.company)),
+            base_url=settings.base_url,
+        )
+
+    return _for_readers(make, "application/atom+xml")
+
+
+@pages.get("/maintenance.ics")
+@open_to_all
+def maintenance() -> Response:
+    """Maintenance of the last half year and all that is planned, as a calendar to subscribe to."""
+
+    def make() -> bytes:
+        begin = site().clock() - _PAST_IN_CALENDAR
+        found = [
+            shown
+            for shown in _published(_asked_product(), (board.MAINTENANCE,))
+            if shown.notice.window_end is not None and shown.notice.window_end >= begin
+        ]
+        titles = {name: product.title for name, product in site().catalogue.products.items()}
+        return feeds.calendar(found, title=_feed_title(), base_url=site().settings.base_url, titles=titles)
+
+    return _for_readers(make, "text/calendar")
+
+
+def _asked_product() -> frozenset[str] | None:
+    product = request.args.get("product", "")
+    if product and product not in site().catalogue.products:
+        abort(404)
+    return frozenset({product}) if product else None
+
+
+def _asked_language() -> str:
+    language = request.args.get("language", "")
+    return language if language in LANGUAGES else DEFAULT_LANGUAGE
+
+
+def _own_address(path: str) -> str:
+    """The address under which this feed is found again: what it was asked for, and nothing else."""
+    given = {name: request.args[name] for name in ("product", "language") if request.args.get(name)}
+    return site().settings.base_url + path + (f"?{urlencode(given)}" if given else "")
+
+
+def _feed_title() -> str:
+    return f"{Text(site().organisation.site_name)} {_('お知らせ')}"
+
+
+def _for_readers(make: Callable[[], bytes], kind: str) -> Response:
+    """The same for everybody: in the language of the address, kept by caches, compared by ETag (RFC 9110 §8.8.3)."""
+    with reading_in(_asked_language()):
+        response = make_response(make())
+    response.content_type = f"{kind}; charset=utf-8"
+    response.headers["Cache-Control"] = f"public, max-age={_FEED_LIFE}"
+    response.add_etag()
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,45 @@
+"""The terms of use, to read and to download (G10)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from werkzeug import Response
+
+from engine.definition import Refusal
+from engine.text import _
+from web.http.current import terms_of_use
+from web.http.who_may import open_to_all
+
+TERMS_CHANGED = Refusal(
+    "terms_changed",
+    _("利用約款が改定されました。新しい利用約款をご確認のうえ、もう一度送信してください。"),
+)
+
+pages = Blueprint("terms", __name__)
+
+
+def version() -> str:
+    """Names the terms that a page shows, for its form to carry (`terms_note` in parts.html)."""
+    return terms_of_use().version()
+
+
+def accepted() -> str | Refusal:
+    """The version of the terms that were accepted with the form that was sent: that which its page showed.
+
+    Where they were revised since, or the form does not say which it showed, nobody has accepted what there is now.
+    """
+    current = version()
+    return current if request.form.get("terms") == current else TERMS_CHANGED
+
+
+@pages.get("/tos.pdf")
+@open_to_all
+def download() -> Response:
+    """The company's own document where one is configured, else the one that states what the manual does."""
+    response = Response(terms_of_use().pdf(), mimetype="application/pdf")
+    response.headers["Content-Disposition"] = 'inline; filename="tos.pdf"'
+    response.headers["Cache-Control"] = "no-cache"
+    # The readers that browsers bring along are pages themselves; a strict policy would stop them.
+    response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+    response.add_etag()
+    return response.make_conditional(request)

@@ -1,0 +1,304 @@
+"""What pages say of contracts and of the requests to change them (G6): read and put in words, nothing decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+from flask import abort, current_app, url_for
+from flask_babel import format_date
+
+from engine import definition
+from engine.definition import SYSTEM_ACTOR, Actor, Refusal
+from engine.outcomes import Offer
+from engine.text import Text, _
+from web.http.current import PROCEDURE_GONE, local_time, site, today
+from web.http.who_may import access_of, this_user
+from web.shown.prices import in_short, quote_of
+from workflows.business.catalogue import Catalogue
+from workflows.business.records import Account, ChangeRequest, Contract, ContractChange
+from workflows.business.shared.change_request import KINDS, Difference, differences, in_one_line, listed
+from workflows.contract_change.dates import next_renewal
+from workflows.ports import quotes
+
+# How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
+# still on its way, or, once nothing follows it, like one that is simply over.
+_TONES: Mapping[str, str] = {"applied": "done", "rejected": "wrong", "failed": "wrong", "lapsed": "wrong"}
+# Procedures with steps of their own have a page of their own: its endpoint, by the kind of request.
+_OWN_PAGES: Mapping[str, str] = {"payment_method": "payment.request_page"}
+NUMBER = "int(max=9223372036854775807)"  # in addresses: the numbers that a database knows
+_ON_ITS_WAY, _OVER = "open", "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a contract says."""
+
+    title: Text
+    value: str | Text
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state in words, and the tone that goes with it."""
+
+    title: str | Text
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownContract:
+    """A contract as pages show it. `url` is empty where its product is no longer sold."""
+
+    record: Contract
+    product: str
+    url: str
+    state: State
+    facts: tuple[Fact, ...]
+    open_requests: tuple[ShownRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRequest:
+    """A request as pages show it. A button sends `seen` along: what was shown, so that the second of two is told."""
+
+    number: int
+    record: ChangeRequest
+    title: str | Text
+    about: str
+    state: State
+    open: bool
+    seen: str
+    asked_at: str
+    effective_on: str
+    differences: tuple[Difference, ...]
+    price: str | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of a request's timeline."""
+
+    at: str
+    title: str | Text
+    who: str | Text
+
+
+def day(value: date) -> str:
+    """A day as the reader writes it."""
+    return str(format_date(value, "long"))
+
+
+def actor() -> Actor:
+    """Who is logged in, as the engine knows them."""
+    return Actor("account", str(this_user().account.id))
+
+
+def product_title(catalogue: Catalogue, product: str) -> str:
+    """What a product is called; its name where it is no longer sold."""
+    known = catalogue.products.get(product)
+    return known.title if known is not None else product
+
+
+def option_titles(catalogue: Catalogue, product: str, options: Iterable[str]) -> str | Text:
+    """The options in words."""
+    known = catalogue.products.get(product)
+    titles = known.options if known is not None else {}
+    return listed(str(Text(titles.get(option, option))) for option in options) or _("なし")
+
+
+def environment(catalogue: Catalogue, contract: Contract) -> str:
+    """The address of a contract's environment; empty where its product is no longer sold."""
+    if contract.product not in catalogue.products:
+        return ""
+    return catalogue.url(contract.product, contract.subdomain)
+
+
+def own_contracts() -> list[Contract]:
+    """The contracts of who is logged in: those that run first, in order of their beginning."""
+    found = Contract.select().where(Contract.customer == this_user().account.customer_id)
+    now = today()
+    return sorted(found, key=lambda c: (has_ended(c, now), c.started_on, c.id))
+
+
+def own_contract(number: int) -> Contract:
+    """A contract of who is logged in; the answer is 404 for anybody else's."""
+    found: Contract | None = Contract.get_or_none(
+        Contract.id == number, Contract.customer == this_user().account.customer_id
+    )
+    return found if found is not None else abort(404)
+
+
+def own_request(number: int) -> ChangeRequest:
+    """A request of who is logged in; the answer is 404 for anybody else's."""
+    found: ChangeRequest | None = ChangeRequest.get_or_none(
+        ChangeRequest.instance == number, ChangeRequest.customer == this_user().account.customer_id
+    )
+    return found if found is not None else abort(404)
+
+
+def open_requests() -> list[ChangeRequest]:
+    """What the customer of who is logged in has asked for and is not closed, the oldest first."""
+    mine = ChangeRequest.customer == this_user().account.customer_id
+    return list(ChangeRequest.select().where(mine, ChangeRequest.slot.is_null(False)).order_by(ChangeRequest.instance))
+
+
+def has_ended(contract: Contract, now: date) -> bool:
+    """Whether a contract is over: its last day is one of it."""
+    return contract.ended_on is not None and contract.ended_on < now
+
+
+def renewal_on(contract: Contract, now: date) -> date | None:
+    """When an annual contract is renewed next; None for a monthly one, and for one that is over by then."""
+    if contract.term != "annual":
+        return None
+    on = next_renewal(contract.started_on, now)
+    return on if contract.ended_on is None or on <= contract.ended_on else None
+
+
+def shown_state(contract: Contract, now: date) -> State:
+    """Whether a contract runs, and until when."""
+    if has_ended(contract, now):
+        return State(_("終了"), _OVER)
+    if contract.started_on > now:
+        return State(_("ご利用開始前"), _ON_ITS_WAY)
+    if contract.ended_on is not None:
+        return State(_("ご利用中（終了予定）"), _ON_ITS_WAY)
+    return State(_("ご利用中"), "good")
+
+
+def shown_request(request: ChangeRequest, contracts: Mapping[int, Contract]) -> ShownRequest:
+    """A request in words, with its state as the engine has it now."""
+    sight = site().engine.look_if_there(request.instance)
+    if sight is None:
+        final, state, name = True, State(PROCEDURE_GONE, _OVER), ""
+    else:
+        final, name = sight.state.final, sight.state.name
+        state = State(_said(sight.state, name), _TONES.get(name, _OVER if final else _ON_ITS_WAY))
+    return ShownRequest(
+        number=request.instance,
+        record=request,
+        title=KINDS.get(request.kind, request.kind),
+        about=_about(request, contracts),
+        state=state,
+        open=not final,
+        seen=_seen(name, request),
+        asked_at=local_time(request.asked_at),
+        effective_on=day(request.effective_on),
+        differences=differences(request, site().catalogue),
+        price=in_short(quote_of(request)),
+    )
+
+
+def _seen(state: str, request: ChangeRequest) -> str:
+    """A digest of what a page shows of a request.
+
+    Not the procedure's `seq`: a timer that is due counts already while somebody looks, and is written down with the
+    next event, so that the number would change under a page that shows the truth.
+    """
+    shown = "\0".join((state, request.effective_on.isoformat(), request.quote, request.reason))
+    return sha256(shown.encode()).hexdigest()[:32]
+
+
+def _about(request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:
+    """Which contract a request concerns: product and subdomain; empty where it concerns none yet."""
+    contract = contracts.get(request.contract_id or 0)
+    if contract is None:
+        return ""
+    return f"{product_title(site().catalogue, contract.product)} ({contract.subdomain})"
+
+
+def after_changes(numbers: Iterable[int]) -> Text | None:
+    """What the requests of these numbers change, in a line: what goes before another. None where there are none."""
+    asked = ChangeRequest.select().where(ChangeRequest.instance.in_(list(numbers))).order_by(ChangeRequest.instance)
+    changes = [change for one in asked for change in differences(one, site().catalogue)]
+    return in_one_line(changes) if changes else None
+
+
+def ahead_of(request: ChangeRequest) -> Text | None:
+    """What was to be applied before a request when it was confirmed; None where nothing was."""
+    progress = ContractChange.get_or_none(ContractChange.instance == request.instance)
+    return (
+        after_changes(int(one) for one in progress.ahead.split()) if progress is not None and progress.ahead else None
+    )
+
+
+def timeline(request: ChangeRequest) -> list[Step]:
+    """How a request came to where it is, oldest first. Only what changed its state: the rest is the company's own.
+
+    What a timer that is due has done already, and nobody has written down yet, stands last without its time.
+    """
+    engine = site().engine
+    sight = engine.look(request.instance)
+    states = engine.workflow(sight.instance).by_name
+    entries = [entry for entry in engine.history(request.instance) if entry.source != entry.target]
+    names = _names(request, (entry.actor for entry in entries))
+    steps = [Step(local_time(e.at), _said(states.get(e.target), e.target), _who(e.actor, names)) for e in entries]
+    if sight.overdue:
+        steps.append(Step("", _said(sight.state, sight.state.name), _who(str(SYSTEM_ACTOR), names)))
+    return steps
+
+
+def _said(state: definition.State | None, name: str) -> str | Text:
+    """What a state is called; its name where this version of its procedure does not know it."""
+    return state.title if state is not None and state.title is not None else name
+
+
+def _names(request: ChangeRequest, actors: Iterable[str]) -> dict[str, str]:
+    """What the customer's own accounts among `actors` are called; who asked keeps the name that they had then."""
+    numbers = {int(number) for kind, _colon, number in (a.partition(":") for a in actors) if kind == "account"}
+    accounts: Sequence[Account] = list(
+        Account.select().where(Account.id.in_(numbers), Account.customer == request.customer_id) if numbers else ()
+    )
+    names = {f"account:{account.id}": account.user_name for account in accounts}
+    return names | {f"account:{request.asked_by}": request.asked_by_name}
+
+
+def _who(actor: str, names: Mapping[str, str]) -> str | Text:
+    kind = actor.partition(":")[0]
+    if kind == "system":
+        return _("システム")
+    if kind == "staff":
+        return _("担当者")
+    name = names.get(actor, "")
+    return _("お客様：%(name)s", name=name) if name else _("お客様")
+
+
+def offers(number: int) -> list[Offer]:
+    """The buttons that who is logged in has on a request: what the engine would take from them as it is.
+
+    What it would take only together with something that was filled in has its place on the procedure's own page.
+    """
+    found = site().engine.allowed(number, actor())
+    return [offer for offer in found if offer.title is not None and not offer.needs_input]
+
+
+def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:
+    """What every page of a request shows, whatever it changes: before and after, price, timeline, buttons."""
+    by_id = {contract.id: contract for contract in own_contracts()}
+    shown = shown_request(record, by_id)
+    return {
+        "asked": shown,
+        "quote": quote_of(record),
+        "confirmed": quotes.from_json(record.quote).replaced,
+        "ahead": ahead_of(record),
+        "steps": timeline(record),
+        "paused": site().engine.look(record.instance).paused,
+        "offers": offers(shown.number),
+        "press": url_for("contracts.press", instance=shown.number),
+        "seen": shown.seen,
+        "refusals": refused,
+        "printed_on": day(today()),
+    }
+
+
+def own_page(request: ChangeRequest) -> str:
+    """The address of the page that the procedure of a request has for its own steps; empty where there is none, or it
+    is not for who is logged in."""
+    endpoint = _OWN_PAGES.get(request.kind)
+    if endpoint is None or not this_user().may(access_of(current_app, endpoint)):
+        return ""
+    return url_for(endpoint, instance=request.instance)
