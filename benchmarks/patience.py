@@ -32,10 +32,10 @@ from engine.plugins.breakers import Breaker
 from engine.testing import Clock
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET
-from tests.web.browser import Browser, add_customer
-from tests.web.members import add_account
-from tests.web.members import member as logged_in
-from tests.web.test_contracts import closed_requests
+from tests.kit.browser import Browser, add_customer
+from tests.kit.members import add_account
+from tests.kit.members import member as logged_in
+from tests.web.pages.test_contracts import closed_requests
 from web.app import create_app
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build

@@ -31,8 +31,8 @@ from benchmarks.report import Figure, Report, at_most, options, tell
 from engine.store.base import database, to_db
 from engine.testing import Clock
 from tests.conftest import CHEAP, SECRET
-from tests.web.members import member
-from tests.web.world import World, make_world
+from tests.kit.members import member
+from tests.kit.world import World, make_world
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
 from web.http.guard import STATIC

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from benchmarks import filling
-from tests.web.wire import free_port
+from tests.kit.wire import free_port
 
 _LONGEST_START = 120.0  # seconds
 

@@ -56,7 +56,7 @@ def server_of(address: str) -> psutil.Process:
 def stalled(address: str, number: int) -> Iterator[None]:
     """While this lasts, so many connections stand there, and the slow readers among them have been answered once."""
     port = str(urlsplit(address).port)
-    command = [sys.executable, "-m", "tests.web.stalled", port, LONG, "--number", str(number)]
+    command = [sys.executable, "-m", "tests.kit.stalled", port, LONG, "--number", str(number)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None

@@ -49,10 +49,10 @@ from benchmarks.report import Figure, Report, at_least, median_ratio, options, s
 from benchmarks.serving import answering, serving
 from engine.store.base import open_database
 from tests.conftest import CHEAP
-from tests.smtp_server import MailServer
-from tests.web.browser import EMAIL, PASSWORD, Browser, add_customer
-from tests.web.members import member
-from tests.web.wire import free_port
+from tests.kit.browser import EMAIL, PASSWORD, Browser, add_customer
+from tests.kit.members import member
+from tests.kit.smtp_server import MailServer
+from tests.kit.wire import free_port
 from web.app import create_app
 from web.assembly.settings import read
 from web.assembly.site import build

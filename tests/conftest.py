@@ -24,7 +24,7 @@ from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.registry import MIGRATIONS
 
-pytest_plugins = ["tests.time_limits", "tests.postgres", "tests.order", "tests.compiled"]
+pytest_plugins = ["tests.kit.time_limits", "tests.kit.postgres", "tests.kit.order", "tests.kit.compiled"]
 
 SECRET = b"a secret of the tests, long enough for everybody"
 CHEAP = (1, 8, 1)  # the lowest cost of Argon2id; the production default is asserted elsewhere

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.testing import Clock
-from tests.reviews import Office, open_office
+from tests.kit.reviews import Office, open_office
 
 
 @pytest.fixture

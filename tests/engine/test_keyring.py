@@ -9,7 +9,7 @@ import pytest
 from engine.errors import KeyReused
 from engine.keyring import Keyring, fingerprint, short
 from engine.runtime.engine import Engine
-from tests.reviews import AUTHOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
+from tests.kit.reviews import AUTHOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
 
 NEW = b"a newer secret of the tests, as long as the one before"
 OTHER = b"a secret that this site has never had, of the same length"

@@ -24,7 +24,7 @@ from engine.migration import (
     read,
     ways,
 )
-from tests.parcels import MAPPING, PARCEL, PARCEL_2
+from tests.kit.parcels import MAPPING, PARCEL, PARCEL_2
 
 LOADED = {("parcel", 1): PARCEL, ("parcel", 2): PARCEL_2}
 

@@ -28,7 +28,7 @@ from engine.store.base import open_database
 from engine.store.schema import ENGINE_MIGRATIONS, migrate
 from engine.testing import Clock
 from engine.text import Text, _
-from tests.reviews import SECRET, VISITOR
+from tests.kit.reviews import SECRET, VISITOR
 
 
 def at_most(most: int, attempt: Attempt) -> Refusal | None:

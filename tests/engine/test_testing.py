@@ -14,7 +14,7 @@ from engine.errors import SettingsError
 from engine.mime import compose
 from engine.plugins import SiteFacts
 from engine.testing import Clock, EffectHandlerContract, MailerContract, MemoryMailer, configured
-from tests.reviews import Letters
+from tests.kit.reviews import Letters
 
 
 def composed(message: Message) -> Failed | None:

@@ -20,8 +20,8 @@ from engine.store.base import open_database
 from engine.testing import Clock
 from engine.text import _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait
-from tests.engine.test_check import STAFF
-from tests.reviews import SECRET, VISITOR
+from tests.engine.authoring.test_check import STAFF
+from tests.kit.reviews import SECRET, VISITOR
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 LETTER = Effect("letter", "please_decide")

@@ -20,9 +20,9 @@ from engine.definition import Actor
 from engine.operations.incidents import incidents
 from engine.testing import Clock
 from tests.conftest import CHEAP, SECRET
-from tests.web.browser import PASSWORD, SUBDOMAIN
-from tests.web.members import member
-from tests.web.world import NUMBER, STAFF_EMAIL, World, make_world
+from tests.kit.browser import PASSWORD, SUBDOMAIN
+from tests.kit.members import member
+from tests.kit.world import NUMBER, STAFF_EMAIL, World, make_world
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
 from workflows.account_invitation import InvitationInput

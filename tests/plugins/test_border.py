@@ -25,13 +25,13 @@ from engine.store.base import open_database
 from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
 from tests.conftest import CHEAP, SECRET
-from tests.engine.test_outbox import VISITOR, Handler, office, told
-from tests.engine.test_scheduler import without_sweep
+from tests.engine.outbox.test_outbox import VISITOR, Handler, office, told
+from tests.engine.workers.test_one_machine import without_sweep
+from tests.kit.browser import PASSWORD, USER_NAME, Browser, add_customer
+from tests.kit.waiting import PATIENCE, until
 from tests.plugins.test_bank_transfer import made as bank_transfer
 from tests.plugins.test_notice_channels import StatusPage, customer, deliver_everything, draft
-from tests.waiting import PATIENCE, until
-from tests.web.browser import PASSWORD, USER_NAME, Browser, add_customer
-from tests.workflows.test_notices import NEO
+from tests.workflows.notice.test_notice import NEO
 from web.app import create_app
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of

@@ -22,9 +22,9 @@ from engine.plugins.breakers import FAILURES, REST, SLOW, Breaker, Breakers, Not
 from engine.testing import Clock
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET
-from tests.waiting import PATIENCE, until
-from tests.web.browser import add_customer
-from tests.web.members import Member, add_account, member
+from tests.kit.browser import add_customer
+from tests.kit.members import Member, add_account, member
+from tests.kit.waiting import PATIENCE, until
 from web.app import create_app
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of

@@ -18,10 +18,10 @@ from engine.errors import ConfigurationError
 from engine.plugins import SiteFacts
 from plugins.card_stripe import CardStripe
 from plugins.demo_card import DemoCard
+from tests.kit.stripe_server import StripeServer
+from tests.kit.waiting import PATIENCE
+from tests.kit.wire import free_port
 from tests.stories.conftest import eventually
-from tests.stripe_server import StripeServer
-from tests.waiting import PATIENCE
-from tests.web.wire import free_port
 from workflows.ports.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
 from workflows.ports.testing import PaymentMethodContract, context
 

@@ -34,9 +34,9 @@ from plugins.ledger import Ledger
 from plugins.notice_email import NoticeEmail
 from plugins.notice_site import NoticeSite
 from plugins.smtp_mailer import SmtpMailer
+from tests.kit.smtp_server import MailServer
+from tests.kit.waiting import PATIENCE
 from tests.plugins.test_bank_transfer import made as bank_transfer
-from tests.smtp_server import MailServer
-from tests.waiting import PATIENCE
 from workflows.ports import hookspecs
 from workflows.ports.billing import Applied, BillingBackend, Change, Quote
 from workflows.ports.disk_usage import GIGABYTE, DiskUsage, Environment, Usage

@@ -26,7 +26,7 @@ from engine.testing import Clock, configured
 from plugins.demo_usage import DemoUsage
 from plugins.http_usage import HttpUsage
 from plugins.http_usage.answer import LONGEST_ANSWER, NoFigure, figure
-from tests.waiting import PATIENCE, with_more_time
+from tests.kit.waiting import PATIENCE, with_more_time
 from workflows.ports import hookspecs
 from workflows.ports.disk_usage import (
     GIGABYTE,

@@ -17,11 +17,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from engine.errors import ConfigurationError
-from tests.shipping.once import once
-from tests.trials.scale import in_full
-from tests.waiting import PATIENCE, until
-from tests.web.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
-from tests.web.wire import Wire, WiredBrowser, free_port
+from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
+from tests.kit.once import once
+from tests.kit.scale import in_full
+from tests.kit.waiting import PATIENCE, until
+from tests.kit.wire import Wire, WiredBrowser, free_port
 from web.assembly.settings import read
 from web.assembly.site import build
 from web.cli.skeleton import SHAPES, SKELETONS, write_package

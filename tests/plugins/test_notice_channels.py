@@ -20,7 +20,7 @@ from engine.text import reading_in
 from plugins.notice_email import NoticeEmail
 from plugins.notice_site import NoticeSite
 from tests.conftest import CHEAP, SECRET
-from tests.workflows.test_notices import NEO, customer, deliver_everything, draft
+from tests.workflows.notice.test_notice import NEO, customer, deliver_everything, draft
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.business.catalogue import Organisation

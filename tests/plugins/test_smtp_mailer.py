@@ -23,8 +23,8 @@ from engine.plugins import SiteFacts
 from engine.testing import configured
 from plugins.smtp_mailer import SmtpMailer
 from plugins.smtp_mailer.server import parse
-from tests.smtp_server import Certificate, MailServer
-from tests.waiting import PATIENCE, with_more_time
+from tests.kit.smtp_server import Certificate, MailServer
+from tests.kit.waiting import PATIENCE, with_more_time
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 LINK = "https://support.example.jp/a/3k9x0q7m5v1z8c6b4n2l0j9h8"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from release.source import ROOT
+from tests.kit.once import once
 from tests.shipping.dockerfile import Image, build, context
 from tests.shipping.installed import Installed, install
-from tests.shipping.once import once
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from release.source import ROOT
+from tests.kit.waiting import until
+from tests.kit.wire import Wire
 from tests.shipping.documented import commands
-from tests.waiting import until
-from tests.web.wire import Wire
 
 WHEELS = ROOT / ".venv" / "wheels"
 

@@ -15,11 +15,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from release.source import ROOT, setting
+from tests.kit.scale import in_full
+from tests.kit.waiting import until
 from tests.shipping.dockerfile import Image, build, context, instructions
 from tests.shipping.documented import section
 from tests.shipping.throw_away_root import in_a_root
-from tests.trials.scale import in_full
-from tests.waiting import until
 from web.cli.skeleton import write_package
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -155,7 +155,7 @@ def test_an_unpacked_sdist_is_tested_like_a_checkout(sdist: tarfile.TarFile, tmp
     sdist.extractall(tmp_path, filter="data")
     (root,) = tmp_path.iterdir()
     assert tracked(root) == sorted(unpacked(sdist))
-    command = [sys.executable, "-m", "pytest", "-q", "--noconftest", "tests/test_house.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "--noconftest", "tests/house/test_house.py"]
     environ = {**os.environ, "PYTHONPATH": str(root)}
     done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout

@@ -13,12 +13,12 @@ from urllib.request import urlopen
 import pytest
 
 from release.source import ROOT, setting, tracked
+from tests.kit.browser import EMAIL, NUMBER, SUBDOMAIN
+from tests.kit.smtp_server import MailServer
+from tests.kit.waiting import PATIENCE, until
+from tests.kit.wire import WiredBrowser, free_port
 from tests.shipping.documented import commands
 from tests.shipping.installed import Installed
-from tests.smtp_server import MailServer
-from tests.waiting import PATIENCE, until
-from tests.web.browser import EMAIL, NUMBER, SUBDOMAIN
-from tests.web.wire import WiredBrowser, free_port
 
 CUSTOMERS = (
     "customer_number,company,channel,contractor_name,contractor_email,product,subdomain,term,payment_method,users,"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from release.source import ROOT
+from tests.kit.scale import in_full
 from tests.shipping.dockerfile import Image
 from tests.shipping.documented import commands
 from tests.shipping.throw_away_root import Root, in_a_root
-from tests.trials.scale import in_full
 
 UNITS = sorted(path.name for path in (ROOT / "systemd").iterdir())
 

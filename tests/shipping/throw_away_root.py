@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
+from tests.kit.waiting import until
 from tests.shipping.installed import PIP, WHEELS
-from tests.waiting import until
 
 Done = subprocess.CompletedProcess[str]
 

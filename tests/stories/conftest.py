@@ -43,11 +43,11 @@ from playwright.sync_api import (
 import web  # noqa: F401  (brings its translations along)
 from engine.text import Text
 from tests.conftest import SECRET
-from tests.postgres import Postgres
-from tests.shipping.once import once
-from tests.smtp_server import MailServer, Received
-from tests.waiting import PATIENCE
-from tests.web.wire import free_port
+from tests.kit.once import once
+from tests.kit.postgres import Postgres
+from tests.kit.smtp_server import MailServer, Received
+from tests.kit.waiting import PATIENCE
+from tests.kit.wire import free_port
 
 T = TypeVar("T")
 

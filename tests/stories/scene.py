@@ -27,9 +27,9 @@ from engine.operations.pauses import OneChannel, pause
 from engine.plugins.breakers import Standing
 from engine.testing import MemoryMailer
 from tests.conftest import SECRET, plugins_with
+from tests.kit.browser import PASSWORD
+from tests.kit.members import Member
 from tests.stories.conftest import Product, end, eventually
-from tests.web.browser import PASSWORD
-from tests.web.members import Member
 from web.app import create_app
 from web.assembly.site import Site, build
 from web.demo import accounts, staff

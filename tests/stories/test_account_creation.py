@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from engine.store.base import to_db
-from tests.smtp_server import Received
+from tests.kit.smtp_server import Received
 from tests.stories.conftest import (
     ASP,
     DEVICES,

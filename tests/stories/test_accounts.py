@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from engine.store.base import to_db
-from tests.smtp_server import Received
+from tests.kit.smtp_server import Received
 from tests.stories.conftest import (
     SENDER,
     Customer,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.smtp_server import Received
+from tests.kit.smtp_server import Received
 from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, of_all, served
 
 pytestmark = pytest.mark.browser

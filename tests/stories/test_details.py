@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.smtp_server import Received
+from tests.kit.smtp_server import Received
 from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, of_all, served
 
 pytestmark = pytest.mark.browser

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import expect
 
-from tests.smtp_server import Received
+from tests.kit.smtp_server import Received
 from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, mailed_link, of_all
 
 pytestmark = pytest.mark.browser

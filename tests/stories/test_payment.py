@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 import plugins.card_stripe
 import plugins.direct_debit  # noqa: F401  (bring their translations along)
 from engine.store.base import to_db
-from tests.smtp_server import Received
+from tests.kit.smtp_server import Received
 from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, end, eventually, of_all, served
 from workflows.business.access.passwords import Hasher
 

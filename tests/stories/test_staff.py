@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from engine.definition import Actor
 from tests.conftest import CHEAP, SECRET
-from tests.smtp_server import Received
+from tests.kit.smtp_server import Received
 from tests.stories.conftest import DEVICES, Customer, Product, Visit, Visitor, eventually, of_all
 from web.assembly.settings import Settings
 from web.assembly.site import build

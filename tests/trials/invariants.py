@@ -18,7 +18,7 @@ from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
 from engine.runtime import links
 from engine.store.base import from_db
-from tests.smtp_server import MailServer, Received
+from tests.kit.smtp_server import MailServer, Received
 from tests.trials.crash_child import Request, perform
 from web.assembly.site import Site
 from workflows.account_creation import ACCOUNT_CREATION

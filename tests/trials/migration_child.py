@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.operations.rollout import carry_out
-from tests.parcels import MAPPING, OPERATOR, open_post
+from tests.kit.parcels import MAPPING, OPERATOR, open_post
 
 
 def main(url: str) -> None:

@@ -25,7 +25,7 @@ from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.testing import MemoryMailer
 from plugins.ledger.plugin import Ledger
-from tests.workflows.contract_scenes import LEDGER, jst
+from tests.kit.contract_scenes import LEDGER, jst
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.ports.billing import Change, Quote

@@ -29,12 +29,12 @@ import pytest
 from engine.store.base import open_database
 from engine.store.schema import migrate
 from engine.workers.several_machines import SCHEMA
-from tests.postgres import start
-from tests.smtp_server import MailServer
+from tests.kit.postgres import start
+from tests.kit.scale import in_full, repeatable, say, seed, trials
+from tests.kit.smtp_server import MailServer
+from tests.kit.waiting import PATIENCE, until
 from tests.trials.crash_child import PAGES, WORKER, Marks, Request
-from tests.trials.scale import in_full, repeatable, say, seed, trials
 from tests.trials.test_crash import Child, Ground
-from tests.waiting import PATIENCE, until
 from workflows.registry import MIGRATIONS
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have

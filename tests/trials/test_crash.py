@@ -28,13 +28,13 @@ import pytest
 from engine.errors import EventNotPossible, Refused
 from engine.store.base import open_database
 from engine.store.schema import migrate, pending
-from tests.smtp_server import MailServer, Received
+from tests.kit.scale import repeatable, say, seed, trials
+from tests.kit.smtp_server import MailServer, Received
+from tests.kit.waiting import PATIENCE
 from tests.trials import crash_child, race_child
 from tests.trials.crash_child import CUSTOMERS, Life, Marks, Request, perform, site_of
 from tests.trials.invariants import LOST, NO_MAIL, TWICE, Book, faults
 from tests.trials.newborn import Newborn
-from tests.trials.scale import repeatable, say, seed, trials
-from tests.waiting import PATIENCE
 from web.assembly.site import Site
 from workflows.business.records import Customer
 from workflows.registry import MIGRATIONS

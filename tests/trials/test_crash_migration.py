@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from engine.operations.rollout import Verdict, carry_out
-from tests.parcels import MAPPING, OPERATOR, Post, open_post
+from tests.kit.parcels import MAPPING, OPERATOR, Post, open_post
+from tests.kit.scale import repeatable, say, seed, trials
 from tests.trials import migration_child
 from tests.trials.newborn import Newborn
-from tests.trials.scale import repeatable, say, seed, trials
 
 EACH = 12  # parcels for each kill
 

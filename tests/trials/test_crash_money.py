@@ -25,6 +25,8 @@ import pytest
 from engine.definition import Actor, Secret
 from engine.operations.incidents import incidents
 from plugins.ledger.plugin import LedgerBooking
+from tests.kit.contract_scenes import account, actor, changed, contract, customer, ordered
+from tests.kit.scale import repeatable, say, seed, trials
 from tests.trials import money_child
 from tests.trials.money_child import (
     AFTER_BOOKING,
@@ -38,8 +40,6 @@ from tests.trials.money_child import (
     site_of,
 )
 from tests.trials.newborn import Newborn
-from tests.trials.scale import repeatable, say, seed, trials
-from tests.workflows.contract_scenes import account, actor, changed, contract, customer, ordered
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.shared.change_request import terms_from_json, terms_of

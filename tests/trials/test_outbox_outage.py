@@ -38,9 +38,9 @@ from engine.runtime import history
 from engine.store.base import from_db
 from engine.testing import Clock
 from engine.text import _
-from tests.smtp_server import MailServer, Received
+from tests.kit.scale import repeatable, seed, trials
+from tests.kit.smtp_server import MailServer, Received
 from tests.trials.crash_child import SECRET
-from tests.trials.scale import repeatable, seed, trials
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput, rules

@@ -21,8 +21,8 @@ from engine.outcomes import Outcome
 from engine.runtime.engine import Engine
 from engine.store.base import open_database
 from engine.text import _
-from tests.trials.scale import say, seed, trials
-from tests.waiting import PATIENCE
+from tests.kit.scale import say, seed, trials
+from tests.kit.waiting import PATIENCE
 
 SECRET = b"a secret of the tests, long enough for everybody"
 VISITOR, OPERATOR = Actor("visitor"), Actor("operator", "root")

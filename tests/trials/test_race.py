@@ -30,14 +30,14 @@ from engine.store.base import open_database
 from engine.store.schema import pending
 from engine.testing import Clock, MemoryMailer
 from engine.workers.one_machine import Heartbeat
-from tests.engine.test_scheduler import without_sweep
-from tests.smtp_server import MailServer
+from tests.engine.workers.test_one_machine import without_sweep
+from tests.kit.scale import repeatable, say, seed, trials
+from tests.kit.smtp_server import MailServer
+from tests.kit.waiting import PATIENCE, until
 from tests.trials import race_child
 from tests.trials.crash_child import QUICK, SECRET
 from tests.trials.newborn import Newborn
-from tests.trials.scale import repeatable, say, seed, trials
 from tests.trials.test_crash import AT_ANY_MOMENT, Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
-from tests.waiting import PATIENCE, until
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
 from workflows.business.catalogue import Organisation
 from workflows.business.records import Account, Customer

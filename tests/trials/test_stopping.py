@@ -20,13 +20,13 @@ import pytest
 from engine.outbox.dispatcher import Dispatcher
 from engine.runtime.engine import Engine
 from engine.workers.one_machine import Heartbeat
-from tests.smtp_server import MailServer
+from tests.kit.scale import repeatable, say, seed, trials
+from tests.kit.smtp_server import MailServer
+from tests.kit.waiting import PATIENCE, ends, until
 from tests.trials.crash_child import Flows, Life
-from tests.trials.scale import repeatable, say, seed, trials
 from tests.trials.test_cluster import left, mailed_twice
 from tests.trials.test_crash import Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
 from tests.trials.test_race import Bench
-from tests.waiting import PATIENCE, ends, until
 
 LANES = 4
 LONG_LEASE = 600.0  # seconds; nobody takes over what a stop has left behind, so it is found

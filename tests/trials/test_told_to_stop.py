@@ -22,13 +22,13 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.smtp_server import MailServer
+from tests.kit.scale import repeatable, say, seed, trials
+from tests.kit.smtp_server import MailServer
+from tests.kit.waiting import PATIENCE, until
+from tests.kit.wire import free_port
 from tests.trials.crash_child import CUSTOMERS, SECRET, Request
-from tests.trials.scale import repeatable, say, seed, trials
 from tests.trials.test_cluster import left, mailed_twice
 from tests.trials.test_crash import Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
-from tests.waiting import PATIENCE, until
-from tests.web.wire import free_port
 from workflows.account_creation import ACCOUNT_CREATION
 
 SERVE, WORKER, PAGES = ("serve",), ("worker",), ("serve", "--no-worker")

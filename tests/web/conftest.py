@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from tests.web.browser import Browser, add_customer
+from tests.kit.browser import Browser, add_customer
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Customer

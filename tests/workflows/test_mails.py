@@ -15,8 +15,8 @@ from engine.delivery import Message
 from engine.testing import Clock, MemoryMailer
 from engine.text import reading_in
 from tests.conftest import SiteMaker
-from tests.payments import CONFIGURED, TYPED, asked
-from tests.workflows.contract_scenes import LEDGER, proposed
+from tests.kit.contract_scenes import LEDGER, proposed
+from tests.kit.payments import CONFIGURED, TYPED, asked
 from web.assembly.site import Site
 from workflows.account_creation import ApplicationInput
 from workflows.account_invitation import InvitationInput

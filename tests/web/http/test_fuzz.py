@@ -1,0 +1,667 @@
+"""Whatever is sent to whatever address: never a server error, and nothing half done.
+
+The addresses come from the site's own map, so that a new page cannot be left out. People of every kind send: strangers,
+applicants on their way, holders of a link, accounts of each role, staff. Some send whatever they like to wherever they
+like; others walk from page to page and fill in the forms that they are shown, most of it right, so that they get past
+the pages that ask again. All of it goes to PostgreSQL too, which takes other texts than SQLite does.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote_from_bytes
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from flask import Flask, got_request_exception
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from engine.operations.incidents import incidents
+from engine.testing import Clock
+from tests.conftest import SiteMaker
+from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME
+from tests.kit.dumps import dump
+from tests.kit.faults import faults
+from tests.kit.members import add_account
+from tests.kit.scale import repeatable, say, seed, trials
+from tests.kit.world import ADDRESSES, NUMBER, STAFF_EMAIL, World, make_world
+from web.assembly.site import Site
+from web.http import cookies
+from web.http.guard import STATIC
+from web.http.who_may import ANYONE, STAFF, access_of
+from workflows.business.permissions import ROLES, reaches
+from workflows.business.records import Application
+
+REQUESTS = 10_000  # to each kind of database in the long run; a tenth of them otherwise
+TOGETHER = 25  # between two looks at the database
+URLENCODED = "application/x-www-form-urlencoded"
+# Who sends, and where they stand: those who are not logged in, and those who are.
+KINDS = {
+    "visitors": {
+        "stranger": "/",
+        "applicant": "/apply/account",
+        "hesitant": "/apply/confirm",
+        "holder": "/a/<ref>",
+    },
+    "members": {"viewer": "", "editor": "", "admin": "", "staff": ""},
+}
+
+# Anything to a page, a form without its token, the form of a page to anywhere, and a walk from page to page.
+Sent = Literal["read", "forged", "form", "walk"]
+WAYS: tuple[Sent, ...] = ("read", "walk", "form", "walk", "forged", "walk")
+
+
+# What is sent
+
+
+def odd(rng: random.Random, most: int = 40) -> bytes:
+    """A value that nobody types: the bytes of it, which need not be UTF-8."""
+    alphabets = (
+        "\0",
+        "\r\n\t\x0b\x1b\x7f\x85\u2028",
+        "\u200b\u200e\u202e\u2066\u2069\ufeff",
+        "ﷺ﷽ｱﾞ㌖①Ⅷﬀſİßẞ",
+        "神\ufa19\u0301\u0308\u20e3葛\U000e0100",
+        "👩\u200d👩\u200d👧🏽🇯🇵\U0010ffff",
+        "Ａ０１２３４５６７８＠．。：／",
+        "אבגابت",
+        "<>\"'&;%{}$`\\/:?#@",
+        "\ud800\udfff\udcff",
+        "0123456789abcdef",
+    )
+    ready = (
+        b"",
+        b"%00",
+        b"<script>alert(1)</script>",
+        b"{{7*7}}%(x)s%s{0}${x}",
+        b"' OR 1=1; DROP TABLE account; --",
+        b"x\r\nSet-Cookie: a=b\r\n\r\n",
+        b"../../../../etc/passwd",
+        b"//evil.example",
+        b"\xff\xfe\x80\xc0\xaf\xed\xa0\x80",
+        b"-1",
+        b"9" * 400,
+        b"1e309",
+        b"a@b." + b"c" * 300,
+        b"xn--" + b"a" * 60,
+        "ｈｔｔｐｓ：／／ｍｉｈｏｎ．ｄｎ－ｃｌｏｕｄ．ｃｏｍ／".encode(),
+    )
+    choice = rng.random()
+    if choice < 0.3:
+        return rng.choice(ready)
+    if choice < 0.45:
+        return rng.randbytes(rng.randrange(most))
+    if choice < 0.5:
+        return rng.choice(("ﷺ", "a", "\0", "あ", "👩\u200d")).encode() * rng.choice((2_000, 9_000, 100_000))
+    letters = "".join(rng.choice(rng.choice(alphabets)) for _ in range(rng.randrange(1, most)))
+    return letters.encode("utf-8", "surrogatepass")
+
+
+_ADDRESSES = (EMAIL, "viewer@customer.example", "yoso@other.example", *(f"{n}@customer.example" for n in range(40)))
+KNOWN: dict[str, tuple[str, ...]] = {
+    "subdomain": (SUBDOMAIN, "mihon-chat", f"https://{SUBDOMAIN}.dn-cloud.com/cgi-bin/dneo/dneo.cgi", "atarashii"),
+    "customer_number": (NUMBER, "Ａ０７７７０７７７"),
+    "email": (*_ADDRESSES, "ｘ＠ｙ．ｊｐ"),
+    "email_again": _ADDRESSES,
+    "address": _ADDRESSES,
+    "user_name": (USER_NAME, "神\ufa19 太郎"),
+    "password": (PASSWORD, "深い海も浅く渡れ 8"),
+    "password_again": (PASSWORD,),
+    "current_password": (PASSWORD, PASSWORD, "chigau"),
+    "confirmed": ("yes", "yes", "no"),
+    "event": ("activate", "activate", "sent", "expire", "start", "resend", "withdraw", "accept", "reject", "apply"),
+    "role": ("viewer", "editor", "admin", "owner"),
+    "language": ("ja", "en"),
+    "next": ("/", "/apply"),
+    "users": ("10", "25", "３０", "31", "200", "1"),
+    "company": ("株式会社みほん", "株式会社みほん商事"),
+    "contractor_name": ("見本 太郎",),
+    "contractor_phone": ("03-9876-5432", "０３９８７６５４３２"),
+    "contractor_postcode": ("987-6543", "９８７６５４３"),
+    "contractor_address": ("東京都千代田区千代田9-9-9", "横浜市西区"),
+    "billing_postcode": ("987-6543", ""),
+    "bank": ("みずほ銀行", "0001"),
+    "branch": ("丸之内", "004"),
+    "number": ("0123567", "１２３４５６７"),
+    "holder": ("カ）ミホンショウジ",),
+    "reason": ("ご確認のうえ、もう一度お申し込みください。", "x"),
+    "checked": ("yes",),
+    "window_start": ("2026-05-01T22:00",),
+    "window_end": ("2026-05-02T02:00",),
+    "publish_at": ("2026-04-20T09:00", "2026-07-01T09:00", "2031-01-01T00:00"),
+    "title_ja": ("メンテナンスのお知らせ",),
+    "body_ja": ("作業を行います。\r\nhttps://status.example.jp/",),
+    "category": ("アカウント", "その他"),
+    "position": ("10", "100"),
+    "question_ja": ("どこで確認できますか",),
+    "answer_ja": ("こちらでご確認ください。",),
+}
+
+
+def right(name: str, rng: random.Random) -> bytes:
+    """What somebody would type, or press, who means it; something odd for a field that is not known here."""
+    return rng.choice(KNOWN[name]).encode() if name in KNOWN else odd(rng)
+
+
+def urlencoded(pairs: list[tuple[str, bytes]]) -> bytes:
+    return "&".join(f"{name}={quote_from_bytes(value)}" for name, value in pairs).encode()
+
+
+def multipart(pairs: list[tuple[str, bytes]], rng: random.Random) -> bytes:
+    """A form with a file field's encoding; some of its fields are files."""
+    parts = []
+    for name, value in pairs:
+        file = f'; filename="{name}.txt"' if rng.random() < 0.1 else ""
+        parts.append(f'--x\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + value + b"\r\n")
+    return b"".join(parts) + b"--x--\r\n"
+
+
+def body(pairs: list[tuple[str, bytes]], rng: random.Random) -> tuple[bytes, str | None]:
+    """A form as browsers send it; or one that nobody could read."""
+    choice = rng.random()
+    if choice < 0.75:
+        return urlencoded(pairs), rng.choice((URLENCODED, URLENCODED, f"{URLENCODED}; charset=utf-7"))
+    if choice < 0.87:
+        return multipart(pairs, rng), "multipart/form-data; boundary=x"
+    garbage = rng.choice(
+        (
+            rng.randbytes(rng.randrange(200)),
+            urlencoded(pairs)[: rng.randrange(1, 60)],
+            multipart(pairs, rng)[: rng.randrange(1, 200)],
+            b"--x\r\n" * 40,
+            b'--x\r\nContent-Disposition: form-data; name="\xff\0\r\n\r\n--x',
+            b"&" * rng.randrange(6000),
+            b"=&=&%&%%&%zz=%u0000",
+            b'{"email": ["\xff", null, {"a": 1e999}]}',
+        )
+    )
+    kinds = (
+        None,
+        "",
+        URLENCODED,
+        f"{URLENCODED}; charset=no-such",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=x",
+        'multipart/form-data; boundary="' + "x" * 300 + '"',
+        "application/json",
+        "text/plain; charset=\x00",
+        "\xff/\xff;;=;",
+    )
+    return garbage, rng.choice(kinds)
+
+
+def headers(rng: random.Random) -> dict[str, str]:
+    """What comes along with a request, now and then."""
+    junk = odd(rng, 20)[:3000].replace(b"\n", b" ").replace(b"\r", b" ").decode("latin-1")
+    names = (
+        "HTTP_ACCEPT_LANGUAGE",
+        "HTTP_ACCEPT",
+        "HTTP_REFERER",
+        "HTTP_ORIGIN",
+        "HTTP_HOST",
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_FORWARDED_HOST",
+        "HTTP_X_FORWARDED_PROTO",
+        "HTTP_IF_NONE_MATCH",
+        "HTTP_IF_MODIFIED_SINCE",
+        "HTTP_RANGE",
+        "HTTP_AUTHORIZATION",
+        "HTTP_X_CSRFTOKEN",
+        "HTTP_X_HTTP_METHOD_OVERRIDE",
+        "HTTP_TRANSFER_ENCODING",
+        "CONTENT_LENGTH",
+        "REMOTE_ADDR",
+    )
+    chosen = {name: junk for name in names if rng.random() < 0.015}
+    if not junk.isascii() or "xn--" in junk:
+        chosen.pop("HTTP_HOST", None)  # the test client itself trips over it
+    return chosen
+
+
+# Who sends it
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A form of a page: where it goes, each of its fields with what it says and can say, and its buttons.
+
+    `framed` is one of the frame that every page has: the choice of language.
+    """
+
+    action: bytes
+    framed: bool
+    fields: tuple[tuple[str, str, str, tuple[str, ...]], ...]  # name, type, value, choices
+    buttons: tuple[tuple[str, str], ...]
+
+
+def forms_of(page: bytes, here: bytes) -> list[Shown]:
+    """The forms that are posted."""
+    soup = BeautifulSoup(page, "html.parser")
+    return [_shown(form, here) for form in soup.find_all("form") if str(form.get("method", "")).lower() == "post"]
+
+
+def _shown(form: Tag, here: bytes) -> Shown:
+    fields: list[tuple[str, str, str, tuple[str, ...]]] = []
+    ticks: dict[str, tuple[str, list[str]]] = {}
+    for tag in form.select("input[name], textarea[name], select[name]"):
+        name, kind, value = str(tag["name"]), str(tag.get("type") or tag.name), str(tag.get("value") or "")
+        if kind in ("radio", "checkbox"):
+            ticks.setdefault(name, (kind, []))[1].append(value)
+        elif tag.name == "select":
+            options = tag.find_all("option")
+            chosen = [str(option.get("value") or "") for option in options if option.has_attr("selected")]
+            fields.append((name, "select", (*chosen, "")[0], tuple(str(o.get("value") or "") for o in options)))
+        else:
+            fields.append((name, kind, tag.get_text() if kind == "textarea" else value, ()))
+    fields += [(name, kind, "", tuple(values)) for name, (kind, values) in ticks.items()]
+    buttons = [(str(b["name"]), str(b.get("value") or "")) for b in form.select("button[name]")]
+    action = str(form.get("action") or "").encode() or here
+    return Shown(action, form.find_parent("main") is None, tuple(fields), tuple(buttons))
+
+
+_TAG = re.compile(r"<(?:input|button|select|textarea)\b[^>]*>")
+_ATTRIBUTE = re.compile(r'\b(name|value)="([^"]*)"')
+
+
+@dataclass
+class Person:
+    """A browser that keeps its cookies, and sends whatever it is told to."""
+
+    app: Flask
+    network: str
+    cookies: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, bytes] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+
+    def send(
+        self, method: str, path: bytes, data: bytes = b"", kind: str | None = None, **environ: str
+    ) -> TestResponse:
+        """One request; `path` may bring its query along."""
+        where, _, query = path.partition(b"?")
+        raw = {
+            "PATH_INFO": where.decode("latin-1"),
+            "QUERY_STRING": query.decode("latin-1"),
+            "REMOTE_ADDR": self.network,
+            "HTTP_COOKIE": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+        }
+        client = self.app.test_client(use_cookies=False)
+        response = client.open("/", method=method, data=data, content_type=kind, environ_overrides=raw | environ)
+        for cookie in response.headers.getlist("Set-Cookie"):
+            name, _, rest = cookie.partition("=")
+            value, _, attributes = rest.partition(";")
+            if "Max-Age=0" in attributes or "1970" in attributes:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
+        return response
+
+    def open(self, path: bytes) -> TestResponse:
+        """Look at a page, and at the fields of its forms."""
+        response = self.send("GET", path)
+        self.fields, self.hidden = {}, set()
+        if response.mimetype == "text/html":
+            for tag in _TAG.findall(response.get_data(as_text=True)):
+                found = dict(_ATTRIBUTE.findall(tag))
+                if "name" in found:
+                    self.fields.setdefault(found["name"], html.unescape(found.get("value", "")).encode())
+                    self.hidden |= {found["name"]} if 'type="hidden"' in tag else set()
+        return response
+
+    def press(self, path: bytes, **typed: str) -> TestResponse:
+        """Send a page's form as somebody does who means it."""
+        self.open(path)
+        pairs = [(name, self.fields[name]) for name in sorted(self.hidden - typed.keys() - {"next"})]
+        pairs += [(name, value.encode()) for name, value in typed.items()]
+        return self.send("POST", path, urlencoded(pairs), URLENCODED)
+
+
+@dataclass
+class Crowd:
+    """A site, its people, and everything that must stay true of it."""
+
+    world: World
+    rng: random.Random
+    made: int  # accounts that no procedure made
+    known: frozenset[str]  # incidents that there were before
+    links: list[bytes] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+    sent: dict[str, int] = field(default_factory=dict)
+    walked: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def site(self) -> Site:
+        return self.world.site
+
+    @property
+    def app(self) -> Flask:
+        return self.world.app
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
+
+    def person(self) -> Person:
+        return Person(self.app, f"192.0.2.{self.rng.randrange(256)}")
+
+    def come(self, kind: str) -> Person:
+        """Somebody, as far on the way as `kind` says; time has passed, so that they are let in."""
+        self.clock.forward(minutes=self.rng.choice((20, 60, 20 * 60, 20 * 60, 5 * 24 * 60)))
+        self.settle()
+        person = self.person()
+        if kind == "stranger":
+            return person
+        if kind in (*ROLES, "staff"):
+            self.log_in(person, kind)
+            return person
+        email = f"{self.rng.randrange(10**9)}@customer.example"
+        account = {"user_name": USER_NAME, "email": email, "password": PASSWORD, "password_again": PASSWORD}
+        person.press(b"/apply", subdomain=SUBDOMAIN, customer_number=NUMBER)
+        if kind == "hesitant":
+            assert person.press(b"/apply/account", **account).headers["Location"] == "/apply/confirm"
+        if kind == "holder":
+            answer = person.press(b"/apply/account", confirmed="yes", **account)
+            assert answer.headers["Location"] == "/apply/accepted"
+            number = Application.get(Application.email == email).instance
+            link = self.site.engine.link(self.site.engine.look(number).instance)
+            self.links.append(b"/a/" + link.encode())
+            if self.rng.random() < 0.8:
+                self.site.dispatcher.drain()
+        return person
+
+    def log_in(self, person: Person, kind: str) -> None:
+        """With an account of this role, which is new; or as the member of staff."""
+        if kind == "staff":
+            token = self.site.staff.log_in(STAFF_EMAIL, PASSWORD, self.world.code(), person.network)
+            assert not isinstance(token, tuple), token
+            person.cookies[cookies.STAFF.name(False)] = token.token
+            return
+        email = f"{self.rng.randrange(10**9)}@customer.example"
+        self.made += 1
+        add_account(self.site, self.world.customer, kind, email)
+        answer = person.press(b"/", subdomain=SUBDOMAIN, email=email, password=PASSWORD)
+        assert answer.headers["Location"] == "/top", answer.data
+
+    def settle(self) -> None:
+        """What the heartbeat does, until nothing is due; and addresses lead to what there is now."""
+        for _round in range(200):
+            if not self.site.engine.run_due() + self.site.dispatcher.drain():
+                break
+        else:
+            raise AssertionError("it never comes to rest")
+        self.world.renew(self.rng)
+
+    def path(self, rule: Rule) -> bytes:
+        """An address that leads to this rule, or would if what stands in it were not odd."""
+
+        def value(match: re.Match[str]) -> str:
+            if match[0].startswith("<int") and self.rng.random() < 0.8:
+                return self.rng.choice(("1", "2", "3", "9", "0", "-1", "9223372036854775807", "9" * 30))
+            genuine = [link.removeprefix(b"/a/") for link in self.links]
+            ways: tuple[Callable[[], bytes], ...] = (
+                lambda: odd(self.rng)[:3000],
+                lambda: self.rng.choice((*genuine, b"x")),
+                lambda: (*genuine, b"x")[-2:][0],
+                lambda: (*genuine, b"x")[-2:][0],
+                lambda: self.rng.choice((*genuine, b"x"))[: self.rng.randrange(40)],
+                lambda: self.rng.choice((*genuine, b"x")).upper(),
+                lambda: self.rng.choice((*genuine, b"x")) + odd(self.rng)[:20],
+                lambda: "".join(chr(byte + 0xFEE0) for byte in self.rng.choice((*genuine, b"x"))).encode(),
+                lambda: self.rng.choice(
+                    (b"..", b"../site.css", b"site.css", b"%2e%2e/app.py", b"../../web/app.py", b".")
+                ),
+            )
+            return self.rng.choice(ways)().decode("latin-1")
+
+        path = re.sub(r"<[^>]+>", value, rule.rule).encode("latin-1")
+        if rule.arguments and rule.endpoint in ADDRESSES and self.rng.random() < 0.5:
+            there = self.world.paths(rule)
+            path = self.rng.choice(there).encode() if there else path
+        if self.rng.random() > 0.1:
+            return path
+        query = odd(self.rng)[:2000]  # in which no line can end: it would be the end of the request's first line
+        return path + b"?" + query.replace(b"\r", b"").replace(b"\n", b"")
+
+    def spoil(self, person: Person, *, forged: bool) -> list[tuple[str, bytes]]:
+        """The fields of the page that was opened, most of them right; some odd, missing, doubled or of other pages."""
+        rng = self.rng
+        others = ("subdomain", "customer_number", "email", "confirmed", "event", "request_key", "user_name", odd)
+        names = [name for name in person.fields if name != "csrf_token" and rng.random() > 0.05]
+        names += [str(rng.choice(others[:-1])) for _ in range(rng.choice((0, 0, 0, 1, 3)))]
+        spoilt = set(rng.sample(names, min(len(names), rng.choice((0, 0, 1, 1, 2, 5)))))
+        pairs = []
+        for name in names:
+            kept = person.fields.get(name)
+            value = kept if kept and name not in ("event", "confirmed") else right(name, rng)
+            pairs.append((name, odd(rng) if name in spoilt else value))
+        token = person.fields.get("csrf_token", b"")
+        if forged:
+            token = rng.choice((b"", token[:-1], token[::-1], odd(rng)))
+        if not forged or rng.random() < 0.8:
+            pairs.insert(0, ("csrf_token", token))
+        return pairs
+
+    def as_json(self, person: Person) -> bytes:
+        """The form as a program might send it, with values that are no texts."""
+        values = (None, True, -1, 1e300, [], ["a", 1], {"a": {}}, "\0\ud800", EMAIL, NUMBER, "yes")
+        return json.dumps({name: self.rng.choice(values) for name in person.fields}).encode()
+
+    def request(self, person: Person, rule: Rule, method: str, sent: Sent) -> None:
+        """One request, which must be answered."""
+        path, extra = self.path(rule), headers(self.rng)
+        if self.rng.random() < 0.05:
+            extra["HTTP_COOKIE"] = odd(self.rng)[:4000].decode("latin-1")
+        if sent == "read":
+            response = person.send(method, path, **extra)
+        else:
+            with_form = b"/apply/account" if self.rng.random() < 0.2 else path
+            opened = person.open(with_form)
+            assert opened.status_code < 500, (with_form, self.failures)
+            if "csrf_token" not in person.fields:  # a page without a form: the token is the session's, from any page
+                token_from = Person(person.app, person.network, person.cookies)
+                token_from.open(b"/apply")
+                person.fields = {"csrf_token": token_from.fields["csrf_token"]}
+            data, kind = body(self.spoil(person, forged=sent == "forged"), self.rng)
+            if sent == "form" and self.rng.random() < 0.05:
+                data, kind = self.as_json(person), "application/json"
+                extra["HTTP_X_CSRFTOKEN"] = person.fields["csrf_token"].decode()
+            if sent == "forged":
+                kind = URLENCODED if kind is None else kind
+            response = person.send(method, path, data, kind, **extra)
+            if sent == "forged":
+                # 308 leads to the same address without its double slashes.
+                assert response.status_code == 308 or response.status_code >= 400 or method != "POST", (path, data)
+        self.check(response, method, path, rule)
+
+    def check(self, response: TestResponse, method: str, path: bytes, rule: Rule | None) -> None:
+        """What holds of every answer."""
+        if rule is not None:
+            self.sent[f"{method} {rule.rule}"] = self.sent.get(f"{method} {rule.rule}", 0) + 1
+        said = f"{method} {path[:200]!r} answered {response.status_code}"
+        assert response.status_code < 500, f"{said}: {self.failures}"
+        assert not self.failures, f"{said}: {self.failures}"
+        self.assert_is_whole(response, said)
+
+    @staticmethod
+    def assert_is_whole(response: TestResponse, said: str) -> None:
+        """Every answer has its policy; none has markup that came with the request, nor leads elsewhere."""
+        assert "frame-ancestors" in response.headers["Content-Security-Policy"], said
+        if response.mimetype == "text/html":
+            assert b"<script>alert" not in response.data, said
+        location = response.headers.get("Location", "/")
+        assert re.match(r"/(?!/)|http://localhost/", location), f"{said} leads to {location!r}"
+        assert "a" not in {cookie.partition("=")[0] for cookie in response.headers.getlist("Set-Cookie")}, said
+
+    def walk(self, person: Person, pages: list[Rule]) -> int:
+        """From a page by its forms, wherever they lead; how many requests that were."""
+        rng, sent = self.rng, 0
+        there = self.world.paths(self.page(pages))
+        if not there:
+            return 0
+        response, path = self.look(person, rng.choice(there).encode())
+        for _step in range(5):
+            shown = forms_of(response.data, path) if response.mimetype == "text/html" else []
+            shown = [form for form in shown if not form.action.endswith(b"/logout")]
+            shown = [form for form in shown if not form.framed or rng.random() < 0.02]
+            # Whoever asked for something mostly stays with it, or nothing would ever come of it.
+            shown = [form for form in shown if ("event", "withdraw") not in form.buttons or rng.random() < 0.2]
+            if not shown:
+                break
+            form = rng.choice(shown)
+            path = form.action
+            response = person.send("POST", path, urlencoded(self.fill(form)), URLENCODED)
+            sent += 1
+            rule = self.rule_of(path)
+            self.check(response, "POST", path, rule)
+            name = f"{rule.endpoint if rule is not None else 'nothing'} {response.status_code}"
+            self.walked[name] = self.walked.get(name, 0) + 1
+            if response.status_code == 303:
+                response, path = self.look(person, response.headers["Location"].encode())
+        return sent
+
+    def page(self, pages: list[Rule]) -> Rule:
+        """One of them; rather than others one that shows a thing, such as a request, or what a mailed link opens."""
+        things = [one for one in pages if one.arguments]
+        requests = [one for one in things if one.arguments & {"instance", "number"}]
+        links = [one for one in things if "ref" in one.arguments]
+        return self.rng.choice(self.rng.choice((pages, things, requests, links)) or pages)
+
+    def look(self, person: Person, path: bytes) -> tuple[TestResponse, bytes]:
+        """Open a page, and where it leads."""
+        for _redirect in range(3):
+            response = person.open(path)
+            self.check(response, "GET", path, None)
+            if response.status_code != 302:
+                break
+            path = response.headers["Location"].encode()
+        return response, path
+
+    def rule_of(self, path: bytes) -> Rule | None:
+        """The route of a form, as the table counts it."""
+        with self.app.test_request_context():
+            try:
+                found = self.app.url_map.bind("localhost").match(path.decode("latin-1"), "POST", return_rule=True)
+            except HTTPException:
+                return None
+            return found[0]
+
+    def fill(self, form: Shown) -> list[tuple[str, bytes]]:
+        """What somebody sends who means it; now and then with something odd in it, or missing, or twice."""
+        rng, pairs = self.rng, []
+        same = {"email": right("email", rng), "passw": right("password", rng)}  # in both fields that ask for it
+        for name, kind, value, choices in form.fields:
+            if kind == "checkbox":
+                pairs += [(name, choice.encode()) for choice in choices if rng.random() < 0.6]
+            elif choices:
+                pairs.append((name, rng.choice(choices).encode()))
+            elif kind == "hidden" or (value and rng.random() < 0.5) or name not in KNOWN:
+                pairs.append((name, value.encode()))
+            else:
+                pairs.append((name, same.get(name[:5]) or right(name, rng)))
+        if form.buttons:
+            name, value = rng.choice(form.buttons)
+            pairs.append((name, value.encode()))
+        if rng.random() < 0.25 and pairs:
+            place = rng.randrange(len(pairs))
+            spoilt = rng.choice(([], [(pairs[place][0], odd(rng))], [pairs[place]] * 2))
+            pairs[place : place + 1] = spoilt
+        return pairs
+
+
+def _without_sessions(site: Site) -> dict[str, Any]:
+    """All tables; that a session was seen may be written down by reading, once a minute."""
+    return {name: rows for name, rows in dump(site.db).items() if name != "session"}
+
+
+def pages_of(world: World, kind: str) -> list[Rule]:
+    """The pages that somebody of a kind opens, by their declared access; accounts open their mails' links besides."""
+    role = kind if kind in (*ROLES, STAFF) else None
+    found = []
+    for rule in world.app.url_map.iter_rules():
+        access = access_of(world.app, rule.endpoint) if rule.endpoint not in STATIC else ""
+        allowed = access == STAFF if role == STAFF else access in ROLES and role is not None and reaches(role, access)
+        if "GET" in (rule.methods or ()) and (
+            allowed or (access == ANYONE and (role is None or (role in ROLES and "ref" in rule.arguments)))
+        ):
+            found.append(rule)
+    return found
+
+
+def _of_the_other(world: World) -> list[Any]:
+    """The rows of the customer for whom nobody here acts."""
+    tables = ("customer", "contract", "account", "change_request", "invitation")
+    columns = {"customer": "id"}
+    return [
+        world.site.db.execute_sql(
+            f'SELECT * FROM "{table}" WHERE {columns.get(table, "customer_id")} = {world.other.id}'
+        ).fetchall()
+        for table in tables
+    ]
+
+
+@pytest.mark.parametrize("group", KINDS)
+def test_anything_is_answered_and_leaves_nothing_half_done(
+    make_site: SiteMaker,
+    database_url: str,
+    clock: Clock,
+    group: str,
+    request: pytest.FixtureRequest,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    chosen = seed()
+    world = make_world(make_site, database_url, clock)
+    site = world.site
+    rng = random.Random(f"{chosen} {group} {database_url.partition(':')[0]}")
+    known = frozenset(found.ref for found in incidents(site.engine))
+    crowd = Crowd(world, rng, len(world.accounts) + 2, known)  # the other customer's, and one that no mail reaches
+    others = _of_the_other(world)
+
+    def remember(_app: Flask, exception: BaseException, **_more: Any) -> None:
+        crowd.failures.append(exception)
+
+    got_request_exception.connect(remember, world.app)
+    rules = [(rule, method) for rule in world.app.url_map.iter_rules() for method in sorted(rule.methods or ())]
+    with repeatable(chosen, request):
+        left = trials(REQUESTS) // len(KINDS)
+        # Each page and form at least once, however few requests there are.
+        unseen: dict[bool, list[tuple[Rule, str]]] = {
+            reads: [place for place in rules if place[1] == ("GET" if reads else "POST")] for reads in (True, False)
+        }
+        everywhere = {reads: [p for p in rules if (p[1] in ("GET", "HEAD")) == reads] for reads in (True, False)}
+        batches = itertools.cycle((kind, sent) for sent in WAYS for kind in KINDS[group])
+        while left > 0 or any(unseen.values()):
+            kind, sent = next(batches)
+            person, pages = crowd.come(kind), pages_of(world, kind)
+            here = [p for p in rules if p[1] == "POST" and p[0].rule == KINDS[group][kind]]
+            before = _without_sessions(site)
+            together = TOGETHER
+            while together > 0:
+                places = unseen[sent == "read"]
+                if sent == "walk":
+                    count = crowd.walk(person, pages)
+                else:
+                    likely = here if here and sent == "form" and rng.random() < 0.6 else everywhere[sent == "read"]
+                    crowd.request(person, *(places.pop() if places else rng.choice(likely)), sent)
+                    count = 1
+                together, left = together - max(count, 1), left - count
+            if sent in ("read", "forged"):
+                assert _without_sessions(site) == before, f"a request wrote: {sent}"
+            crowd.settle()
+            assert list(faults(site, crowd.made, known)) == []
+            assert _of_the_other(world) == others
+    assert {f"{method} {rule.rule}" for rule, method in rules if method in ("GET", "POST")} <= crowd.sent.keys()
+    states = site.db.execute_sql("SELECT workflow, count(*) FROM instance GROUP BY workflow").fetchall()
+    say(
+        capfd,
+        f"{sum(crowd.sent.values())} requests, {group}, {database_url.partition(':')[0]}: "
+        f"{len(rules)} methods of addresses, procedures {dict(states)}, walks {dict(sorted(crowd.walked.items()))}",
+    )

@@ -1,0 +1,434 @@
+"""ご契約内容の確認 and 契約履歴 (G6): what is shown to whom, as pages and as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from engine.definition import Actor
+from engine.operations.pauses import OneInstance, pause
+from engine.testing import Clock, MemoryMailer
+from tests.conftest import SiteMaker
+from tests.kit.browser import SUBDOMAIN, add_customer
+from tests.kit.members import Member, add_account, add_stranger, member, with_prices
+from web.app import create_app
+from web.assembly.site import Site
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
+from workflows.business.shared.change_request import terms_of
+from workflows.contract_change import Proposal, Rejection, propose
+from workflows.ports.billing import Terms
+
+FORMULA = '=HYPERLINK("https://evil.example","x")'
+
+
+@pytest.fixture
+def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
+    return make_site(sqlite_url, clock=clock, mailer=mailer, **with_prices())
+
+
+@pytest.fixture
+def customer(site: Site) -> Customer:
+    return add_customer()
+
+
+@pytest.fixture
+def account(site: Site, customer: Customer) -> Account:
+    return add_account(site, customer)
+
+
+@pytest.fixture
+def app(site: Site, account: Account) -> Flask:
+    return create_app(site)
+
+
+@pytest.fixture
+def hanako(app: Flask) -> Member:
+    return member(app)
+
+
+def contract_of(product: str = "desknets-neo") -> Contract:
+    found: Contract = Contract.get(Contract.product == product)
+    return found
+
+
+def ask(site: Site, account: Account, contract: Contract | None, **changes: Any) -> int:
+    """A request, made as the pages make it."""
+    new = Terms("chatluck", "mihon-talk", 10, (), "monthly", "bank_transfer", date(2026, 4, 1))
+    after = terms_of(contract) if contract is not None else new
+    after = Terms(**{**{name: getattr(after, name) for name in after.__dataclass_fields__}, **changes})
+    proposal = propose(site.services, account.customer, contract, after, now=site.clock())
+    assert isinstance(proposal, Proposal), proposal
+    actor = Actor("account", str(account.id))
+    return site.engine.start("contract_change", proposal.subject, actor, proposal.request()).instance
+
+
+def closed_requests(site: Site, account: Account, count: int, name: str = "見本 花子") -> None:
+    """Requests of former years, as the tables hold them."""
+    contract = contract_of()
+    terms = '{"options": [], "payment_method": "bank_transfer", "product": "desknets-neo", "started_on": "2024-04-01", '
+    terms += '"subdomain": "mihon", "term": "monthly", "users": %d}'
+    with site.db.atomic():
+        for number in range(1000, 1000 + count):
+            site.db.execute_sql(
+                "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head) "
+                "VALUES (?, 'contract_change', 1, ?, 'applied', 6, 0, ?)",
+                (number, f"contract:{contract.id}", b"x"),
+            )
+        rows = [
+            {
+                "instance": number,
+                "customer": account.customer_id,
+                "contract": contract.id,
+                "kind": "users",
+                "slot": None,
+                "asked_by": account.id,
+                "asked_by_name": name,
+                "asked_at": site.clock() - timedelta(days=2000 - number),
+                "before": terms % number,
+                "after": terms % (number + 1),
+                "effective_on": date(2026, 4, 1),
+            }
+            for number in range(1000, 1000 + count)
+        ]
+        for start in range(0, count, 500):
+            ChangeRequest.insert_many(rows[start : start + 500]).execute()
+
+
+# ご契約内容の確認
+
+
+def test_every_contract_is_shown_with_all_that_it_says(hanako: Member) -> None:
+    Contract.update(options="appsuite").where(Contract.product == "desknets-neo").execute()
+    hanako.open("/contracts")
+    assert hanako.title == "ご契約内容の確認"
+    neo, chat = (section.get_text(" ", strip=True) for section in hanako.page.select("main section.panel"))
+    for said in ("desknet's NEO", f"https://{SUBDOMAIN}.dn-cloud.com/cgi-bin/dneo/dneo.cgi", "30 ユーザー", "AppSuite"):
+        assert said in neo
+    for said in ("月払い", "銀行振込", "2024年4月1日", "ご利用中"):
+        assert said in neo
+    assert "次回更新日" not in neo
+    for said in ("年間一括払い", "次回更新日 2027年4月1日", "なし"):
+        assert said in chat
+
+
+def test_contracts_that_are_over_stand_last_and_are_marked(hanako: Member) -> None:
+    Contract.update(ended_on=date(2026, 3, 31)).where(Contract.product == "desknets-neo").execute()
+    Contract.update(ended_on=date(2026, 12, 31)).where(Contract.product == "chatluck").execute()
+    hanako.open("/contracts")
+    first, last = (section.get_text(" ", strip=True) for section in hanako.page.select("main section.panel"))
+    assert "ChatLuck" in first
+    assert "ご利用中（終了予定）" in first
+    assert "次回更新日" not in first  # it ends before
+    assert "desknet's NEO" in last
+    assert "ご利用終了日 2026年3月31日" in last
+    assert hanako.page.select(".state.over")[0].get_text() == "終了"
+
+
+def test_product_that_is_no_longer_sold_is_shown_by_its_name(hanako: Member) -> None:
+    Contract.update(product="old-one", options="gone").where(Contract.product == "chatluck").execute()
+    hanako.open("/contracts")
+    assert "old-one" in hanako.main
+    assert "gone" in hanako.main
+    hanako.open("/changes")
+    assert "お問い合わせ先までご連絡ください" in hanako.main
+
+
+def test_open_request_is_told_with_its_contract(site: Site, account: Account, hanako: Member) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    hanako.open("/contracts")
+    neo, chat = hanako.page.select("main section.panel")
+    for said in ("お手続き中の変更", "30 → から 50", "適用日：2026年5月1日", "適用待ち"):
+        assert said in neo.get_text(" ", strip=True)
+    assert neo.find("a", href=f"/contracts/requests/{number}")
+    assert not chat.find(class_="notice")
+
+
+def test_order_is_told_though_it_has_no_contract_yet(site: Site, account: Account, hanako: Member) -> None:
+    contract_of("chatluck").delete_instance()
+    number = ask(site, account, None)
+    hanako.open("/contracts")
+    assert "そのほかのお手続き中のお申し込み" in hanako.main
+    assert f"/contracts/requests/{number}" in hanako.links
+
+
+def test_who_has_no_contract_is_told_what_to_do(hanako: Member) -> None:
+    Contract.delete().execute()
+    hanako.open("/contracts")
+    assert "ご契約はまだありません" in hanako.main
+    assert "/changes" in hanako.links
+    hanako.open("/contracts/history")
+    assert "変更履歴はまだありません" in hanako.main
+    hanako.open("/changes")
+    assert {"/changes/order/desknets-neo", "/changes/order/chatluck"} <= set(hanako.links)
+
+
+# 契約履歴
+
+
+def test_history_tells_who_asked_for_what_and_what_became_of_it(site: Site, account: Account, hanako: Member) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    ask(site, account, contract_of("chatluck"), term="monthly")
+    hanako.open("/contracts/history")
+    newest, oldest = (entry.get_text(" ", strip=True) for entry in hanako.page.select("ol.requests > li"))
+    for said in ("ご契約種別の変更", "ChatLuck", "年間一括払い", "月払い", "2027年4月1日", "審査中"):
+        assert said in newest
+    for said in (
+        "ユーザー契約数の変更",
+        "mihon",
+        "30",
+        "50",
+        "見本 花子 様",
+        "月額 22,000円（税込）",
+        f"受付番号 {number}",
+    ):
+        assert said in oldest
+    assert "2026/04/01 18:00" in oldest  # nine hours after the clock of the server
+
+
+def test_history_has_pages_of_twenty(site: Site, account: Account, hanako: Member) -> None:
+    closed_requests(site, account, 45)
+    seen = []
+    for page, count in ((1, 20), (2, 20), (3, 5)):
+        hanako.open(f"/contracts/history?page={page}")
+        links = [link for link in hanako.links if "/requests/" in link]
+        assert len(links) == count
+        assert f"{page}／3ページ" in hanako.main
+        seen += links
+    assert seen == [f"/contracts/requests/{number}" for number in range(1044, 999, -1)]
+    assert [a["rel"] for a in hanako.page.select(".pager a")] == [["prev"]]
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "99999999999999999999", "x", "", "１", "²", "1e3", "1&page=2", "%00"])
+def test_page_that_does_not_exist_shows_one_that_does(site: Site, account: Account, hanako: Member, page: str) -> None:
+    closed_requests(site, account, 21)
+    assert hanako.open(f"/contracts/history?page={page}").status_code == 200
+    assert [link for link in hanako.links if "/requests/" in link]
+
+
+def test_history_of_thousands_stays_quick(site: Site, account: Account, hanako: Member) -> None:
+    """A page asks as often for 3,000 requests as for 30, and takes no longer than a person notices."""
+
+    def statements(count: int) -> int:
+        asked = []
+        execute = site.db.execute_sql
+
+        def counting(sql: str, *args: Any, **more: Any) -> Any:
+            asked.append(sql)
+            return execute(sql, *args, **more)
+
+        site.db.execute_sql = counting
+        try:
+            hanako.open("/contracts/history")
+        finally:
+            del site.db.execute_sql
+        assert f"全{count}件" in hanako.main
+        return len(asked)
+
+    closed_requests(site, account, 30)
+    few = statements(30)
+    ChangeRequest.delete().execute()
+    site.db.execute_sql("DELETE FROM instance")
+    closed_requests(site, account, 3000)
+    assert statements(3000) == few
+
+
+# One request
+
+
+def test_request_shows_before_and_after_price_and_timeline(site: Site, account: Account, hanako: Member) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    hanako.open(f"/contracts/requests/{number}")
+    before = [step.get_text(" ", strip=True).split(" ")[0] for step in hanako.page.select("ol.timeline li")]
+    assert before == ["受付済み", "適用待ち"]  # as it counts already, though no timer has fired
+    site.engine.run_due()
+    hanako.open(f"/contracts/requests/{number}")
+    assert hanako.title == "ユーザー契約数の変更"
+    for said in ("20,000円", "2,000円", "22,000円", "2026年5月1日", "desknet's NEO (mihon)"):
+        assert said in hanako.main
+    steps = [step.get_text(" ", strip=True) for step in hanako.page.select("ol.timeline li")]
+    assert [step.split(" ")[0] for step in steps] == ["受付済み", "承認済み", "適用待ち"]
+    assert "お客様：見本 花子" in steps[0]
+    assert "システム" in steps[1]
+    assert hanako.buttons == ["取り下げる"]
+
+
+def test_rejected_request_gives_the_reason_and_names_no_member_of_staff(
+    site: Site, account: Account, hanako: Member
+) -> None:
+    number = ask(site, account, contract_of(), term="annual")
+    site.engine.run_due()
+    staff = StaffMember.create(email="s@desknets.example", name="担当 三郎", created_at=site.clock())
+    site.engine.fire(number, "reject", Actor("staff", str(staff.id)), Rejection("=与信の\nため<b>です</b>"))
+    hanako.open(f"/contracts/requests/{number}")
+    assert "=与信の\nため<b>です</b>" in hanako.page.select_one(".as-written").get_text()
+    assert "お引き受けできませんでした" in hanako.page.select_one(".state.wrong").get_text()
+    assert "担当者" in hanako.main
+    assert "担当 三郎" not in hanako.main
+    assert hanako.buttons == []
+
+
+def test_account_that_was_deleted_keeps_its_name_in_history(site: Site, app: Flask, customer: Customer) -> None:
+    taro = add_account(site, customer, email="taro@customer.example", user_name="元 太郎")
+    number = ask(site, taro, contract_of(), users=50)
+    taro.delete_instance()
+    hanako = member(app)
+    hanako.open(f"/contracts/requests/{number}")
+    assert "お客様：元 太郎" in hanako.page.select_one("ol.timeline").get_text()
+
+
+def test_withdrawing_is_for_who_may_ask(site: Site, app: Flask, account: Account, hanako: Member) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    add_account(site, account.customer, "viewer", "viewer@customer.example")
+    viewer = member(app, "viewer@customer.example")
+    viewer.open(f"/contracts/requests/{number}")
+    assert viewer.response.status_code == 200
+    assert viewer.buttons == []
+    hanako.open(f"/contracts/requests/{number}")
+    _action, data = hanako.filled("取り下げる")
+    token = viewer.page.find("input", attrs={"name": "csrf_token"})["value"]
+    answer = viewer.client.post(f"/contracts/requests/{number}", data=data | {"csrf_token": token})
+    assert answer.status_code == 403
+    hanako.press("取り下げる")
+    assert "取り下げ済み" in hanako.main
+    assert hanako.buttons == []
+    assert "［取り下げる］を受け付けました" in hanako.main
+
+
+def test_second_of_two_browsers_is_told_what_is_true_now(site: Site, app: Flask, account: Account) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    first, second = member(app), member(app)
+    for browser in (first, second):
+        browser.open(f"/contracts/requests/{number}")
+    first.press("取り下げる")
+    assert second.press("取り下げる").status_code == 409
+    assert "状態が変わったため" in second.main
+    assert "取り下げ済み" in second.main
+    assert [entry.event for entry in site.engine.history(number)].count("withdraw") == 1
+
+
+def test_what_a_timer_has_done_meanwhile_is_no_surprise(site: Site, account: Account, hanako: Member) -> None:
+    """Looking shows what is due as done; that it is written down afterwards changes nothing for the reader."""
+    number = ask(site, account, contract_of(), users=50)
+    hanako.open(f"/contracts/requests/{number}")
+    site.engine.run_due()
+    hanako.press("取り下げる")
+    assert hanako.response.status_code == 200
+    assert "取り下げ済み" in hanako.main
+
+
+@pytest.mark.parametrize("event", ["", "accept", "apply", "applied", "start", "nothing", "\0"])
+def test_only_what_is_offered_can_be_pressed(site: Site, account: Account, hanako: Member, event: str) -> None:
+    number = ask(site, account, contract_of(), term="annual")
+    hanako.open(f"/contracts/requests/{number}")
+    assert hanako.press("取り下げる", event=event).status_code == 409
+    assert len(site.engine.history(number)) == 1
+
+
+@pytest.mark.parametrize("seen", ["", "x", "-1", "1"])
+def test_button_without_what_was_seen_does_nothing(site: Site, account: Account, hanako: Member, seen: str) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    hanako.open(f"/contracts/requests/{number}")
+    assert hanako.press("取り下げる", seen=seen).status_code == 409
+    assert len(site.engine.history(number)) == 1
+
+
+def test_requests_of_others_are_not_there(site: Site, app: Flask, account: Account, hanako: Member) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    add_stranger(site)
+    stranger = member(app, "yoso@other.example", "yoso")
+    stranger.open("/contracts")
+    token = stranger.page.find("input", attrs={"name": "csrf_token"})["value"]
+    for path in (f"/contracts/requests/{number}", "/contracts/requests/0", f"/contracts/requests/{2**63}"):
+        assert stranger.client.get(path).status_code == 404
+        answer = stranger.client.post(path, data={"csrf_token": token, "event": "withdraw", "seen": "1"})
+        assert answer.status_code in (404, 405)  # a number that no database knows is no address at all
+    for path in ("/contracts", "/contracts/history", "/contracts/contracts.csv", "/contracts/history.csv"):
+        assert "mihon" not in stranger.open(path).text
+    assert len(site.engine.history(number)) == 1
+
+
+# Files
+
+
+def table(browser: Member, path: str) -> list[list[str]]:
+    response = browser.client.get(path)
+    assert response.status_code == 200
+    assert response.mimetype == "text/csv"
+    assert response.headers["Content-Disposition"].startswith("attachment")
+    assert response.data.startswith(b"\xef\xbb\xbf")
+    text = response.data.decode("utf-8-sig")
+    assert "\r\n" in text
+    return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+
+
+def test_contracts_come_as_a_table(hanako: Member) -> None:
+    Contract.update(options="appsuite safety-check").where(Contract.product == "desknets-neo").execute()
+    head, *rows = table(hanako, "/contracts/contracts.csv")
+    assert head[:3] == ["製品", "サブドメイン", "貴社環境のURL"]
+    neo, chat = rows
+    assert neo[0] == "desknet's NEO"
+    assert neo[3:] == ["30", "AppSuite、安否確認", "月払い", "銀行振込", "2024-04-01", "", "", "ご利用中"]
+    assert chat[8] == "2027-04-01"
+
+
+def test_history_comes_as_a_table_with_a_line_for_each_change(site: Site, account: Account, hanako: Member) -> None:
+    ask(site, account, contract_of(), users=50)
+    head, row = table(hanako, "/contracts/history.csv")
+    said = dict(zip(head, row, strict=True))
+    assert said["お申し込み日時"] == "2026-04-01 18:00"
+    assert (said["項目"], said["変更前"], said["変更後"]) == ("ユーザー契約数", "30", "50")
+    assert (said["適用日"], said["適用後の料金（税込）"], said["お支払い周期"]) == ("2026-05-01", "22000", "月額")
+
+
+def test_no_cell_is_run_as_a_formula(site: Site, app: Flask, customer: Customer) -> None:
+    taro = add_account(site, customer, email="taro@customer.example", user_name=FORMULA)
+    ask(site, taro, contract_of(), users=50)
+    browser = member(app, "taro@customer.example")
+    _head, row = table(browser, "/contracts/history.csv")
+    assert "'" + FORMULA in row
+    assert not [cell for cell in row if re.match(r"[=+\-@\t]", cell)]
+
+
+def test_tables_speak_the_language_of_the_reader(hanako: Member) -> None:
+    hanako.press("English")
+    head, *rows = table(hanako, "/contracts/contracts.csv")
+    assert head[0] == "Product"
+    assert rows[0][5] == "Monthly"
+
+
+def test_table_of_thousands_is_whole(site: Site, account: Account, hanako: Member) -> None:
+    closed_requests(site, account, 3000)
+    assert len(table(hanako, "/contracts/history.csv")) == 3001
+
+
+# Both databases
+
+
+def test_both_databases_show_the_same(make_site: SiteMaker, database_url: str, clock: Clock) -> None:
+    site = make_site(database_url, clock=clock, mailer=MemoryMailer(), **with_prices())
+    account = add_account(site, add_customer())
+    number = ask(site, account, contract_of(), users=50)
+    hanako = member(create_app(site))
+    for path in ("/contracts", "/contracts/history", f"/contracts/requests/{number}", "/changes"):
+        assert "50" in hanako.open(path).text
+    hanako.open(f"/contracts/requests/{number}")
+    hanako.press("取り下げる")
+    assert "取り下げ済み" in hanako.main
+
+
+def test_page_of_a_request_says_that_it_is_paused_and_offers_nothing(
+    site: Site, hanako: Member, account: Account
+) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    hanako.open(f"/contracts/requests/{number}")
+    assert len(hanako.buttons) == 1
+    pause(site.engine, OneInstance(number), Actor("operator", "root"), "x")
+    hanako.open(f"/contracts/requests/{number}")
+    assert "このお手続きは、ただいま一時停止しています" in hanako.main
+    assert hanako.buttons == []

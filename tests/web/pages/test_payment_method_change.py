@@ -1,0 +1,653 @@
+"""ご契約種別・お支払い方法変更 as a page, the webhooks, and the demonstration of a card company (G35)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from engine.testing import Clock, MemoryMailer
+from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
+from tests.kit.dumps import dump, dump_bytes
+from tests.kit.payments import (
+    APRIL,
+    HOLDER,
+    LABEL,
+    MAY,
+    NUMBER,
+    TYPED,
+    WEBHOOK_SECRET,
+    Books,
+    paying_site,
+    staff,
+    state,
+    work,
+)
+from tests.kit.stripe_server import StripeServer
+from tests.web.staff.test_staff import enrol, enter
+from web.app import create_app
+from web.assembly.site import Site
+from workflows.business.records import Account, Contract, Customer, Mandate, PaymentEvent
+from workflows.business.shared.change_request import Decision
+from workflows.ports.billing import Booking
+
+PAGE = "/registration/payment"
+CARD = "クレジットカード決済に変更する"
+DEBIT = "口座振替に変更する"
+
+
+@pytest.fixture
+def stripe() -> Iterator[StripeServer]:
+    running = StripeServer(WEBHOOK_SECRET)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def site(sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer, stripe: StripeServer) -> Iterator[Site]:
+    made = paying_site(sqlite_url, tmp_path, clock, mailer, books=Books(), stripe=stripe)
+    yield made
+    made.close()
+
+
+def logged_in(site: Site, app: Flask, of: Customer, role: str = "editor", email: str = EMAIL) -> Browser:
+    Account.create(
+        customer=of,
+        email=email,
+        user_name=USER_NAME,
+        password_hash=site.hasher.hash(PASSWORD),
+        role=role,
+        created_at=APRIL,
+    )
+    somebody = Browser(app)
+    subdomain = Contract.select().where(Contract.customer == of).order_by(Contract.id).first().subdomain
+    somebody.log_in(email=email, subdomain=subdomain)
+    return somebody
+
+
+@pytest.fixture
+def hanako(site: Site, app: Flask, customer: Customer) -> Browser:
+    return logged_in(site, app, customer)
+
+
+def follow(browser: Browser, text: str, nth: int = 0) -> None:
+    links = [a for a in browser.page.find_all("a") if a.get_text(strip=True) == text]
+    assert links, f"no link {text} on {browser.path}"
+    browser.open(links[nth]["href"])
+
+
+def request_number(browser: Browser) -> int:
+    return int(browser.path.rsplit("/", 1)[1])
+
+
+def ask_debit(browser: Browser, **changes: str) -> int:
+    browser.open(PAGE)
+    follow(browser, DEBIT)
+    browser.press("確認へ進む", **(TYPED | changes))
+    browser.press("この内容で申し込む")
+    return request_number(browser)
+
+
+def ask_card(browser: Browser) -> int:
+    browser.open(PAGE)
+    follow(browser, CARD)
+    browser.press("確認へ進む")
+    browser.press("この内容で申し込む")
+    return request_number(browser)
+
+
+def open_page(browser: Browser) -> str:
+    """Press the button; where it leads."""
+    action, data = browser.filled("カード会社の画面へ進む")
+    return str(browser.client.post(action, data=data).headers["Location"])
+
+
+def test_the_page_shows_every_contract_with_term_and_method(hanako: Browser) -> None:
+    hanako.open(PAGE)
+    assert hanako.title == "ご契約種別・お支払い方法変更"
+    for text in ("月払い", "年間一括払い", "銀行振込", DEBIT, CARD):
+        assert text in hanako.text
+
+
+def test_what_is_not_configured_is_shown_with_the_reason_and_no_button(
+    sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site = paying_site(sqlite_url, tmp_path, clock, mailer, plugins={})
+    of = add_customer()
+    Contract.update(payment_method="credit_card").execute()
+    browser = logged_in(site, create_app(site), of)
+    browser.open(PAGE)
+    assert "お振込先の口座が設定されていないため" in browser.text
+    assert "依頼書のご返送先が設定されていないため" in browser.text
+    assert "カード決済の設定が完了していないため" in browser.text
+    assert not [a for a in browser.page.find_all("a") if "に変更する" in a.get_text()]
+    contract = Contract.get()
+    for method in ("bank_transfer", "direct_debit", "credit_card", "cash"):
+        assert browser.client.get(f"{PAGE}/{contract.id}/{method}").status_code == 404
+    site.close()
+
+
+def test_term_is_changed_on_the_page_of_its_contract(hanako: Browser) -> None:
+    """G35: from here straight to the contract's form, not to a list to look for it in."""
+    hanako.open(PAGE)
+    ways = [
+        a["href"] for a in hanako.page.find_all("a") if a.get_text() == "ご契約種別（月払い／年間一括払い）を変更する"
+    ]
+    assert ways == [f"/changes/contracts/{one.id}/term" for one in Contract.select().order_by(Contract.id)]
+    for way in ways:
+        hanako.open(way)
+        assert hanako.title == "ご契約種別の変更"
+
+
+def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mailer: MemoryMailer) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    assert hanako.title == "お支払い方法の変更：口座振替"
+    hanako.press("確認へ進む", **TYPED)
+    assert hanako.title == "お申し込み内容の確認"
+    assert LABEL in hanako.text
+    assert "2026年5月1日" in hanako.text
+    assert NUMBER not in hanako.response.get_data(as_text=True)
+    assert Mandate.select().count() == 0  # nothing is kept before the yes
+    hanako.press("この内容で申し込む")
+    number = request_number(hanako)
+    assert "依頼書のご返送待ち" in hanako.text
+    pdf = hanako.client.get(f"{PAGE}/requests/{number}/form.pdf")
+    assert (pdf.status_code, pdf.mimetype) == (200, "application/pdf")
+    assert pdf.data.startswith(b"%PDF-")
+    assert pdf.headers["Cache-Control"] == "no-store"
+    work(site)
+    assert state(site, number) == "awaiting_form"
+    held = dump_bytes(site.db)
+    assert NUMBER.encode() not in held
+    assert HOLDER.encode() not in held
+    hanako.press("お申し込みを取り下げる")
+    assert "取り下げ" in hanako.page.select_one(".state").text
+    assert hanako.client.get(f"{PAGE}/requests/{number}/form.pdf").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"bank": "ない銀行"}, "bank"),
+        ({"branch": ""}, "branch"),
+        ({"number": "12345678"}, "number"),
+        ({"holder": "株式会社"}, "holder"),
+    ],
+)
+def test_what_is_wrong_stands_at_its_field(hanako: Browser, changes: dict[str, str], field: str) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    response = hanako.press("確認へ進む", **(TYPED | changes))
+    assert response.status_code == 422
+    assert set(hanako.errors) == {field}
+
+
+def test_a_form_sent_twice_is_one_request(site: Site, hanako: Browser, mailer: MemoryMailer) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    hanako.press("確認へ進む", **TYPED)
+    action, data = hanako.filled("この内容で申し込む")
+    answers = [hanako.client.post(action, data=data) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    assert Mandate.select().count() == 1
+    # another one, made meanwhile in another tab, is told that somebody was faster
+    answer = hanako.client.post(action, data=data | {"request_key": "another"})
+    assert answer.status_code == 422
+    assert "同じ内容のお申し込みを受け付けています" in answer.get_data(as_text=True)
+
+
+def test_what_waits_for_its_confirmation_is_sealed_for_one_account_contract_and_method(
+    site: Site, app: Flask, hanako: Browser, customer: Customer, clock: Clock
+) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    hanako.press("確認へ進む", **TYPED)
+    action, data = hanako.filled("この内容で申し込む")
+    first, second = Contract.select().order_by(Contract.id)
+    taro = logged_in(site, app, customer, email="taro@customer.example")
+    taro.open(PAGE)
+    token = taro.page.find("input", attrs={"name": "csrf_token"})["value"]
+    tries = [
+        (hanako, action.replace(f"/{first.id}/", f"/{second.id}/"), data),
+        (hanako, action.replace("direct_debit", "credit_card"), data),
+        (hanako, action, data | {"sealed": data["sealed"][:-8] + "AAAAAAA="}),
+        (hanako, action, data | {"sealed": "漢字\0"}),
+        (hanako, action, data | {"sealed": ""}),
+        (taro, action, data | {"csrf_token": token}),
+    ]
+    for browser, where, what in tries:
+        assert browser.client.post(where, data=what).status_code == 422
+    clock.forward(minutes=29)
+    hanako.client.get(PAGE)
+    clock.forward(minutes=2)
+    assert hanako.client.post(action, data=data).status_code == 422  # too late
+    assert Mandate.select().count() == 0
+
+
+def test_a_date_that_moved_since_is_shown_before_it_is_sent(site: Site, hanako: Browser, clock: Clock) -> None:
+    clock.now = site.services.calendar.midnight(date(2026, 5, 1)) - timedelta(minutes=5)
+    hanako.log_in()
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    hanako.press("確認へ進む", **TYPED)
+    clock.forward(minutes=10)
+    response = hanako.press("この内容で申し込む")
+    assert response.status_code == 422
+    assert "変更日が変わりました" in hanako.text
+    assert "2026年6月1日" in hanako.text
+    hanako.press("この内容で申し込む")
+    assert "経過" in hanako.text
+
+
+def test_a_card_is_registered_on_the_providers_page_alone(
+    site: Site, app: Flask, hanako: Browser, stripe: StripeServer
+) -> None:
+    number = ask_card(hanako)
+    policy = hanako.response.headers["Content-Security-Policy"]
+    assert f"form-action 'self' {stripe.url};" in policy
+    where = open_page(hanako)
+    assert where.startswith(stripe.url)
+    assert open_page(hanako) == where  # no second page
+    reference = Mandate.get(Mandate.instance == number).reference
+    hanako.open(f"{PAGE}/requests/{number}/return?result=success")
+    assert "カード会社からの確認をお待ちしています" in hanako.text
+    assert state(site, number) == "awaiting_page"  # a hint settles nothing
+    stripe.register_card(reference)
+    raw = stripe.event("checkout.session.completed", reference)
+    outside = app.test_client()
+    answer = outside.post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
+    assert (answer.status_code, answer.get_data()) == (200, b"done")
+    hanako.open(f"{PAGE}/requests/{number}")
+    assert "変更日をお待ちください" in hanako.text
+    assert "VISA **** 4242" in hanako.text
+    held = dump_bytes(site.db)
+    assert b"4242424242424242" not in held
+    assert b"sk_test" not in held
+
+
+def test_a_provider_that_is_down_is_told_and_nothing_begins(site: Site, hanako: Browser, stripe: StripeServer) -> None:
+    number = ask_card(hanako)
+    stripe.down = True
+    hanako.press("カード会社の画面へ進む")
+    assert "時間をおいて、もう一度お試しください" in hanako.text
+    assert Mandate.get(Mandate.instance == number).reference == ""
+
+
+def test_webhooks_that_are_forged_replayed_late_or_strange_do_nothing_and_never_fail(
+    site: Site, app: Flask, hanako: Browser, stripe: StripeServer
+) -> None:
+    number = ask_card(hanako)
+    open_page(hanako)
+    reference = Mandate.get(Mandate.instance == number).reference
+    outside = app.test_client()
+
+    def send(raw: bytes, headers: dict[str, str], method: str = "credit_card") -> tuple[int, bytes]:
+        answer = outside.post(f"/webhooks/{method}", data=raw, headers=headers)
+        return answer.status_code, answer.get_data()
+
+    raw = stripe.event("checkout.session.completed", reference)
+    before = dump(site.db)
+    for headers in (
+        {},
+        {"Stripe-Signature": "t=1,v1=00"},
+        stripe.signed(raw, secret="whsec_x"),
+        stripe.signed(raw, age=301),
+    ):
+        assert send(raw, headers)[0] == 400
+    for other in (b"", b"\xff\xfe", b"{", b"[" * 60_000, b"null"):
+        assert send(other, {"Stripe-Signature": "t=1,v1=00"})[0] == 400
+        assert send(other, stripe.signed(other) if other[:1] != b"\xff" else {})[0] == 400
+    assert send(b"x" * 70_000, stripe.signed(raw))[0] == 413
+    for method in ("bank_transfer", "direct_debit"):
+        assert send(raw, stripe.signed(raw), method)[0] == 400
+    assert send(raw, stripe.signed(raw), "cash")[0] == 404
+    assert outside.get("/webhooks/credit_card").status_code == 405
+    ignored = [
+        stripe.event("invoice.paid", reference),
+        stripe.event("checkout.session.expired", reference),
+        stripe.event("checkout.session.completed", reference, client_reference_id=str(number + 1)),
+        stripe.event("checkout.session.completed", reference, id="cs_of_somebody_else"),
+        stripe.event("checkout.session.completed", reference, client_reference_id="999999999999999999"),
+    ]
+    for event in ignored:
+        assert send(event, stripe.signed(event)) == (200, b"ignored")
+    assert dump(site.db) == before
+    stripe.register_card(reference)
+    raw = stripe.event("checkout.session.completed", reference, number=7)
+    assert send(raw, stripe.signed(raw)) == (200, b"done")
+    for again in (raw, stripe.event("checkout.session.expired", reference, number=8)):  # replayed; out of order
+        assert send(again, stripe.signed(again)) == (200, b"ignored")
+    assert state(site, number) == "scheduled"
+    assert PaymentEvent.select().count() == 1
+
+
+def test_an_event_for_another_customers_request_changes_neither(
+    site: Site, app: Flask, hanako: Browser, stripe: StripeServer
+) -> None:
+    mine = ask_card(hanako)
+    open_page(hanako)
+    reference = Mandate.get(Mandate.instance == mine).reference
+    other = Customer.create(
+        number="A09999999", company="別会社", channel="direct", contractor_name="別", contractor_email="b@b.example"
+    )
+    Contract.create(
+        customer=other,
+        product="desknets-neo",
+        subdomain="betsu",
+        term="monthly",
+        payment_method="bank_transfer",
+        users=5,
+        started_on=date(2024, 1, 1),
+    )
+    jiro = logged_in(site, app, other, email="jiro@b.example")
+    theirs = ask_card(jiro)
+    open_page(jiro)
+    stripe.register_card(reference)
+    raw = stripe.event("checkout.session.completed", reference, client_reference_id=str(theirs))
+    answer = app.test_client().post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
+    assert answer.get_data() == b"ignored"
+    assert [state(site, number) for number in (mine, theirs)] == ["awaiting_page", "awaiting_page"]
+    # and no page of the other's request opens
+    for path in ("", "/form.pdf", "/return?result=success"):
+        assert hanako.client.get(f"{PAGE}/requests/{theirs}{path}").status_code == 404
+    hanako.open(f"{PAGE}/requests/{mine}")
+    _action, data = hanako.filled("お申し込みを取り下げる")
+    for path in ("", "/page"):
+        assert hanako.client.post(f"{PAGE}/requests/{theirs}{path}", data=data).status_code == 404
+    contract = Contract.get(Contract.customer == other)
+    assert hanako.client.get(f"{PAGE}/{contract.id}/credit_card").status_code == 404
+    for path in ("", "/start"):
+        assert hanako.client.post(f"{PAGE}/{contract.id}/credit_card{path}", data=data).status_code == 404
+    assert hanako.client.get(f"{PAGE}/requests/99999999999999999999").status_code == 404
+
+
+def test_who_only_looks_may_not_change(site: Site, app: Flask, customer: Customer) -> None:
+    viewer = logged_in(site, app, customer, role="viewer")
+    assert viewer.client.get(PAGE).status_code == 403
+    assert app.test_client().get(PAGE).status_code == 302
+
+
+def test_the_second_of_two_browsers_is_told(site: Site, app: Flask, hanako: Browser, customer: Customer) -> None:
+    number = ask_debit(hanako)
+    work(site)
+    taro = logged_in(site, app, customer, email="taro@customer.example")
+    taro.open(f"{PAGE}/requests/{number}")
+    hanako.open(f"{PAGE}/requests/{number}")
+    site.engine.fire(number, "receive_form", staff())
+    hanako.press("お申し込みを取り下げる")
+    assert "状態が変わったため" in hanako.text
+    assert state(site, number) == "received"
+    hanako.press("お申し込みを取り下げる")
+    assert state(site, number) == "withdrawn"
+    taro.press("お申し込みを取り下げる")
+    assert "状態が変わったため" in taro.text
+
+
+@pytest.mark.parametrize("event", ["approve", "lapse", "open_page", "confirmed", "triage", "", "x" * 999])
+def test_no_other_event_can_be_pressed(site: Site, hanako: Browser, event: str) -> None:
+    number = ask_debit(hanako)
+    work(site)
+    hanako.open(f"{PAGE}/requests/{number}")
+    action, data = hanako.filled("お申し込みを取り下げる")
+    assert hanako.client.post(action, data=data | {"event": event}).status_code == 303
+    assert state(site, number) == "awaiting_form"
+
+
+def test_a_reason_of_the_staff_is_shown(site: Site, hanako: Browser) -> None:
+    number = ask_debit(hanako)
+    work(site)
+    clerk = staff()
+    site.engine.fire(number, "receive_form", clerk)
+    site.engine.fire(number, "return_form", clerk, Decision("印影が<不鮮明>です"))
+    hanako.open(f"{PAGE}/requests/{number}")
+    assert "印影が<不鮮明>です" in hanako.text
+    assert "依頼書（PDF）をダウンロード" in hanako.text
+
+
+def test_bank_transfer_shows_where_to_transfer(hanako: Browser) -> None:
+    Contract.update(payment_method="credit_card").execute()
+    hanako.open(PAGE)
+    follow(hanako, "銀行振込に変更する")
+    for text in ("みほん銀行", "本店", "7654321", "カ）ネオ"):
+        assert text in hanako.text
+
+
+def test_reading_changes_nothing(site: Site, hanako: Browser, clock: Clock) -> None:
+    """I4: also where a timer is due that nobody has fired."""
+    number = ask_card(hanako)
+    work(site)
+    clock.forward(minutes=1)
+    hanako.open(PAGE)
+    before = {name: rows for name, rows in dump(site.db).items() if name != "session"}
+    for path in (PAGE, f"{PAGE}/requests/{number}", f"{PAGE}/requests/{number}/return?result=success"):
+        hanako.open(path)
+    assert {name: rows for name, rows in dump(site.db).items() if name != "session"} == before
+
+
+class TestDemonstration:
+    @pytest.fixture
+    def demo(self, sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer) -> Iterator[Site]:
+        made = paying_site(sqlite_url, tmp_path, clock, mailer, demo=True)
+        yield made
+        made.close()
+
+    def test_the_whole_way_of_a_card_can_be_walked(self, demo: Site) -> None:
+        browser = logged_in(demo, create_app(demo), add_customer())
+        number = ask_card(browser)
+        browser.press("カード会社の画面へ進む")
+        assert browser.title == "カード会社の画面（デモ）"
+        assert "カード番号の入力や課金はありません" in browser.text
+        assert not [one for one in browser.page.find_all("input") if one.get("type") != "hidden"]
+        browser.press("登録せずに戻る")
+        assert "ご登録は完了していません" in browser.text
+        assert state(demo, number) == "awaiting_page"
+        browser.press("カード会社の画面へ進む")
+        browser.press("カードを登録する（成功）")
+        assert "変更日をお待ちください" in browser.text
+        assert "DEMO **** 4242" in browser.text
+
+    def test_its_events_are_as_little_believed_unsigned(self, demo: Site) -> None:
+        app = create_app(demo)
+        for headers in ({}, {"Demo-Signature": "00"}, {"Demo-Signature": "é"}):
+            assert app.test_client().post("/webhooks/credit_card", data=b"{}", headers=headers).status_code == 400
+        assert app.test_client().get("/demo/card/unknown").status_code == 404
+
+    def test_outside_of_a_demo_there_is_no_such_page(self, app: Flask, hanako: Browser) -> None:
+        ask_card(hanako)
+        open_page(hanako)
+        token = Mandate.get().reference
+        for path in (f"/demo/card/{token}", "/demo/card/x"):
+            assert app.test_client().get(path).status_code == 404
+
+
+def test_pages_speak_english(hanako: Browser) -> None:
+    hanako.open(PAGE)
+    hanako.press("English")
+    hanako.open(PAGE)
+    follow(hanako, "Change to Direct debit")
+    assert not re.search(r"[ぁ-ん]", re.sub(r"みずほ|ミホン", "", hanako.page.find("main").get_text()))
+    assert SUBDOMAIN in hanako.text
+
+
+# What the staff do
+
+
+@pytest.fixture
+def staffed(site: Site, app: Flask, clock: Clock) -> Browser:
+    browser = Browser(app)
+    enter(browser, enrol(site)[1], clock)
+    return browser
+
+
+def test_direct_debit_goes_through_the_hands_of_the_staff(
+    site: Site, hanako: Browser, staffed: Browser, clock: Clock, mailer: MemoryMailer
+) -> None:
+    """G35: received, passed to the bank, returned once, approved; each step by a button of their page."""
+    number = ask_debit(hanako)
+    work(site)
+    assert state(site, number) == "awaiting_form"
+
+    def press(button: str, **typed: str) -> None:
+        staffed.open(f"/staff/requests/{number}")
+        staffed.press(button, **typed)
+        assert staffed.response.status_code == 200, staffed.text
+        work(site)
+
+    staffed.open("/staff/")
+    assert f"/staff/requests/{number}" in {a["href"] for a in staffed.page.select("tbody a")}
+    staffed.open(f"/staff/requests/{number}")
+    for text in ("口座振替", LABEL, "銀行振込", "お客様のお手続きの期限"):
+        assert text in staffed.text
+    assert NUMBER not in staffed.response.text
+    assert "料金は表示されていません" not in staffed.text  # there never is a price of this
+    press("依頼書を受領した")
+    assert state(site, number) == "received"
+    press("金融機関へ送付した")
+    staffed.open(f"/staff/requests/{number}")
+    staffed.press("不備のため返送する", reason="")
+    assert staffed.response.status_code == 422
+    press("不備のため返送する", reason="お届け印が相違しています")
+    assert state(site, number) == "awaiting_form"
+    assert "お届け印が相違しています" in mailer.sent[-1].text
+    hanako.open(f"{PAGE}/requests/{number}")
+    assert "お届け印が相違しています" in hanako.text
+    for button in ("依頼書を受領した", "金融機関へ送付した", "金融機関が承認した"):
+        press(button)
+    assert state(site, number) == "scheduled"
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    assert state(site, number) == "applied"
+    enter(staffed, enrol(site, "suzuki@office.example")[1], clock, "suzuki@office.example")
+    staffed.open(f"/staff/requests/{number}")
+    for text in (LABEL, "ご請求の開始日", "2026年5月1日"):
+        assert text in staffed.text
+    assert NUMBER not in staffed.response.text
+    hanako.log_in()
+    hanako.open(PAGE)
+    assert LABEL in hanako.text
+
+
+def test_of_two_of_the_staff_who_press_the_second_is_told(site: Site, hanako: Browser, staffed: Browser) -> None:
+    number = ask_debit(hanako)
+    work(site)
+    staffed.open(f"/staff/requests/{number}")
+    action, data = staffed.filled("依頼書を受領した")
+    site.engine.fire(number, "receive_form", staff())
+    assert staffed.client.post(action, data=data).status_code == 409
+    assert state(site, number) == "received"
+
+
+def test_staff_see_the_books_before_they_give_up_what_may_be_in_them(
+    sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    books = Books()
+    site = paying_site(sqlite_url, tmp_path, clock, mailer, books=books)
+    app, of = create_app(site), add_customer()
+    Contract.update(payment_method="credit_card").execute()
+    hanako = logged_in(site, app, of)
+    hanako.open(PAGE)
+    follow(hanako, "銀行振込に変更する")
+    hanako.press("確認へ進む")
+    hanako.press("この内容で申し込む")
+    number = request_number(hanako)
+    work(site)
+    books.answer = OSError("the connection was lost")
+    clock.now = site.services.calendar.midnight(MAY)
+    work(site)
+    staffed = Browser(app)
+    enter(staffed, enrol(site)[1], clock)
+    books.booked = [Booking("B-77", "payment_method", MAY, None), Booking("B-5", "users", MAY, 1234567)]
+    staffed.open(f"/staff/requests/{number}")
+    for text in ("請求システムの記録", "B-77", "お支払い方法の変更", "1,234,567円", "（料金の記録なし）"):
+        assert text in staffed.text
+    books.booked = OSError("down")
+    staffed.open(f"/staff/requests/{number}")
+    assert staffed.response.status_code == 200
+    assert "請求システムの記録" not in staffed.text
+    staffed.press("中止する", reason="システムが停止しているため", checked="")
+    assert staffed.response.status_code == 422  # nobody has said that they looked
+    staffed.open(f"/staff/requests/{number}")
+    staffed.press("中止する", reason="システムが停止しているため", checked="yes")
+    assert state(site, number) == "failed"
+    site.close()
+
+
+# Plugins that are wrong
+
+
+@pytest.mark.parametrize("broken", ["is_available", "form", "validate", "begin", "handle_return"])
+@pytest.mark.parametrize("wrong", [OSError("down"), None, 7])
+def test_a_method_that_raises_or_answers_nonsense_breaks_no_page(
+    site: Site, hanako: Browser, monkeypatch: pytest.MonkeyPatch, broken: str, wrong: object
+) -> None:
+    if broken == "is_available" and wrong is None:
+        return  # which says that it is
+    number = ask_debit(hanako)
+    work(site)
+    contract = Mandate.get(Mandate.instance == number).contract_id
+
+    def answer(*args: object, **more: object) -> object:
+        if isinstance(wrong, Exception):
+            raise wrong
+        return wrong
+
+    for name in ("direct_debit", "credit_card"):
+        monkeypatch.setattr(type(site.services.payment_methods[name]), broken, answer)
+    paths = ("", f"/{contract}/direct_debit", f"/requests/{number}", f"/requests/{number}/return?result=success")
+    for path in (*paths, f"/requests/{number}/form.pdf"):
+        assert hanako.client.get(PAGE + path).status_code in (200, 303, 404, 503), path
+    hanako.open(f"{PAGE}/requests/{number}")
+    token = hanako.page.find("input", attrs={"name": "csrf_token"})["value"]
+    for path in (f"/{contract}/direct_debit", f"/{contract}/credit_card"):
+        answered = hanako.client.post(PAGE + path, data={"csrf_token": token, **TYPED})
+        assert answered.status_code in (200, 303, 404, 422, 503), path
+    hanako.open(f"{PAGE}/requests/{number}")
+    hanako.press("お申し込みを取り下げる")
+    assert state(site, number) == "withdrawn"
+
+
+@pytest.mark.parametrize("signature", ["t=1,v1=é", "\xff\xfe", "t=²,v1=00", "t=" + "9" * 4000 + ",v1=00", ",=,=,"])
+def test_signatures_that_are_no_text_are_forged(app: Flask, site: Site, signature: str) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    for value in (signature, signature.replace("t=1", f"t={now}")):
+        answer = app.test_client().post(
+            "/webhooks/credit_card", data=b"{}", environ_overrides={"HTTP_STRIPE_SIGNATURE": value}
+        )
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("step", ["verify_event", "handle_event"])
+@pytest.mark.parametrize("wrong", [OSError("down"), 7])
+def test_an_event_that_a_method_cannot_read_is_to_be_sent_again(
+    site: Site,
+    app: Flask,
+    hanako: Browser,
+    stripe: StripeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    wrong: object,
+) -> None:
+    """A provider repeats what was not answered with 2xx, so that nothing is lost by a fault of ours."""
+    number = ask_card(hanako)
+    open_page(hanako)
+    reference = Mandate.get(Mandate.instance == number).reference
+    stripe.register_card(reference)
+    raw = stripe.event("checkout.session.completed", reference)
+
+    def answer(*args: object) -> object:
+        if isinstance(wrong, Exception):
+            raise wrong
+        return wrong
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(site.services.payment_methods["credit_card"]), step, answer)
+        assert app.test_client().post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw)).status_code == 503
+    assert state(site, number) == "awaiting_page"
+    answered = app.test_client().post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
+    assert answered.get_data() == b"done"
