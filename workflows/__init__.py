@@ -5,6 +5,18 @@ Conditions live here, in rules that read as sentences; never in a view or a temp
 
 from pathlib import Path
 
+from engine import moved
 from engine.text import catalogue
 
 catalogue.add(Path(__file__).parent / "locale")
+moved.modules(
+    {
+        "workflows.billing": "workflows.ports.billing",
+        "workflows.hookspecs": "workflows.ports.hookspecs",
+        "workflows.notices": "workflows.notice",
+        "workflows.notices.channels": "workflows.ports.notice_channels",
+        "workflows.payments": "workflows.ports.payments",
+        "workflows.testing": "workflows.ports.testing",
+        "workflows.usage": "workflows.ports.disk_usage",
+    }
+)

@@ -1,1 +1,8 @@
 """The engine's tables and the one transaction around them, on SQLite and on PostgreSQL with one behaviour (I9)."""
+
+from typing import TYPE_CHECKING
+
+from engine import moved
+
+if not TYPE_CHECKING:
+    __getattr__ = moved.names(__name__, {"open_database": "engine.store.base"})

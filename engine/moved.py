@@ -1,0 +1,77 @@
+"""Import paths that a release promised to authors of plugins and that have moved since.
+
+Each goes on working with a DeprecationWarning that says the new one. A module is found under its old name by a finder,
+a name of a package by that package's `__getattr__`; nothing is imported before somebody asks. The finder is asked
+first: a folder that git left behind, because it has compiled files in it, would count as a package.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:
+    Loader = MetaPathFinder = object  # classes of no content, whose module takes longer than all the rest of this one
+
+
+def names(package: str, moved: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package from which names have moved: `moved` says the module of each name."""
+
+    def moved_name(name: str) -> Any:
+        if name not in moved:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        warnings.warn(f"{package}.{name} is now {moved[name]}.{name}", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(moved[name]), name)
+
+    return moved_name
+
+
+def modules(moved: Mapping[str, str]) -> None:
+    """Let modules be imported by their old names too; `moved` says the new name of each."""
+    sys.meta_path.insert(0, _Finder(moved))
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, moved: Mapping[str, str]) -> None:
+        self._moved = moved
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in self._moved:
+            return None
+        return ModuleSpec(fullname, _Loader(self._moved[fullname]), is_package=True)
+
+
+class _Loader(Loader):
+    def __init__(self, new: str) -> None:
+        self._new = new
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        warnings.warn(f"{spec.name} is now {self._new}", DeprecationWarning, stacklevel=2)
+        return _Moved(spec.name, self._new)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: `_Moved` has what its new module has."""
+
+
+class _Moved(ModuleType):
+    """A module under its old name."""
+
+    def __init__(self, name: str, new: str) -> None:
+        found = import_module(new)
+        super().__init__(name, found.__doc__)
+        self._found = found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._found)
