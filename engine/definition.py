@@ -8,179 +8,29 @@ where it was written, so that a problem is reported at its source.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from engine.attempt import SYSTEM_ACTOR as SYSTEM_ACTOR
+from engine.attempt import Actor as Actor
+from engine.attempt import Attempt as Attempt
+from engine.attempt import Guard as Guard
+from engine.attempt import Instance as Instance
+from engine.attempt import Location as Location
+from engine.attempt import Records as Records
+from engine.attempt import Refusal as Refusal
+from engine.attempt import Resent as Resent
+from engine.attempt import Secret as Secret
+from engine.attempt import Write as Write
+from engine.attempt import caller, written
+from engine.migration import Migration
 from engine.rules import needs_input as needs_input
 from engine.rules import rule_name as rule_name
 from engine.text import Text, _
-
-if TYPE_CHECKING:
-    from engine.migration import Migration
-    from engine.runtime.resends import Resent
-    from engine.waits import Wait
-
-_OWN_FRAMES = (__file__, "<string>")
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where something was written. `line` is 0 where there are no lines, as in the options of a command."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
-def _caller() -> Location:
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename in _OWN_FRAMES:
-        frame = frame.f_back
-    return Location(frame.f_code.co_filename, frame.f_lineno)
-
-
-def _written() -> Any:
-    return field(default_factory=_caller, compare=False, repr=False, kw_only=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a guard said no. `field` names the input that it concerns, where there is one.
-
-    `until` is when it will say so no longer, where that is known; `message` has it in words.
-    """
-
-    code: str
-    message: Text
-    field: str | None = None
-    until: datetime | None = None
-
-
-class Secret(str):
-    """A value that guards and writes may use and nobody may keep: not in history, digests, logs or reprs (I11)."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who does something, as history names them: `account:12`, `visitor`, `system`.
-
-    `proof` is what they showed, such as the token of a mailed link; it is checked and never kept.
-    """
-
-    kind: str
-    id: str = ""
-    proof: str = field(default="", repr=False, compare=False)
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.id}" if self.id else self.kind
-
-
-SYSTEM_ACTOR = Actor("system")
-
-
-@dataclass(slots=True)
-class Instance:
-    """One running procedure as the database knows it. `head` is the HMAC of its last history entry (I8).
-
-    `nonce` was drawn at random (see `links`); it is empty where the instance began before there was one. Nothing steps
-    an instance while it is `paused`, by itself or with its version (see `pauses`).
-    """
-
-    id: int
-    workflow: str
-    version: int
-    subject: str
-    state: str
-    seq: int
-    generation: int
-    head: bytes
-    nonce: bytes = b""
-    paused: bool = False
-
-    def copy(self) -> Instance:
-        """One that may be walked on without the other; `dataclasses.replace` costs five times as much on each look."""
-        return Instance(
-            self.id,
-            self.workflow,
-            self.version,
-            self.subject,
-            self.state,
-            self.seq,
-            self.generation,
-            self.head,
-            self.nonce,
-            self.paused,
-        )
-
-
-class Records(Protocol):
-    """The domain's records inside the engine's transaction.
-
-    `model` is a peewee model. Writes may be held back and sent together; every read sees the writes before it.
-    """
-
-    def get(self, model: Any, **equal: Any) -> Any | None:
-        """The one row where every named column equals its value, or None."""
-
-    def exists(self, model: Any, **equal: Any) -> bool:
-        """Whether there is a row where every named column equals its value."""
-
-    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
-        """Several `get`s, of (model, equal) each, in one round trip."""
-
-    def hold(self, model: Any, **equal: Any) -> None:
-        """Keep everybody else who holds these rows waiting until this transaction ends; read what depends on them
-        after it."""
-
-    def insert(self, model: Any, **values: Any) -> None:
-        """Add a row."""
-
-    def update(self, model: Any, where: Mapping[str, Any], **values: Any) -> None:
-        """Change the rows where every named column equals its value."""
-
-    def delete(self, model: Any, **equal: Any) -> None:
-        """Remove the rows where every named column equals its value."""
-
-
-@dataclass(slots=True)
-class Attempt:
-    """What guards and writes see: one event, tried on one instance, inside the transaction.
-
-    `now` is the time of the transaction; `at` is when the event counts as having happened, which differs from `now`
-    only for a timer that is late (I3). Both are aware, in UTC. `memo` is for what a guard has read and a later guard
-    or write can use.
-    """
-
-    instance: Instance
-    event: str
-    actor: Actor
-    data: Any
-    now: datetime
-    at: datetime
-    records: Records
-    link: str = ""  # the role of the mailed link that the actor showed; empty where there was none, or a dead one
-    site: Any = None  # what the assembled site lets rules know: its configuration, never anything that does I/O
-    memo: dict[str, Any] = field(default_factory=dict)
-    completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
-    resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.runtime.resends`
-    occurrences: int = 1  # how many times of a timer this one stands for (`Timer.missed`)
-    since: datetime | None = None  # the first of them, where they are several
-
-
-Guard = Callable[[Attempt], Refusal | None]
-Write = Callable[[Attempt], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +94,7 @@ class Timer:
     at: Callable[[Attempt], datetime] | None = None
     missed: Missed = "once"
     while_paused: WhilePaused = "runs"
-    where: Location = _written()
+    where: Location = written()
 
     def due(self, attempt: Attempt) -> datetime:
         """When it fires, for a state that was entered at `attempt.at`."""
@@ -304,7 +154,7 @@ class Effect:
     figures: Callable[[Attempt], Mapping[str, Any]] | None = None
     link: str = ""
     cc: str = ""
-    where: Location = _written()
+    where: Location = written()
 
     @property
     def channel(self) -> str:
@@ -327,7 +177,7 @@ def Mail(  # noqa: N802  (reads as a part of a definition)
     `link` is True for the one link that most workflows have, or the role of one of several.
     """
     role = HOLDER if link is True else link or ""
-    return Effect("mail", name, to, done, retry or Retry(), figures, role, cc, where=_caller())
+    return Effect("mail", name, to, done, retry or Retry(), figures, role, cc, where=caller())
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +232,13 @@ class Conflict:
         return "_".join((self.table, *self.columns))
 
 
+class Waiting(Protocol):
+    """What happens while a state waits for a person, written out as parts of a definition (`engine.waits.Wait`)."""
+
+    def parts(self, state: str) -> Iterator[tuple[Timer, Transition]]:
+        """The timer and the transition that each act means in `state`."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What is true between two events. `wait` says what happens while it waits for a person, see `engine.waits`."""
@@ -390,8 +247,8 @@ class State:
     title: Text | None = None
     timers: tuple[Timer, ...] = ()
     final: bool = False
-    wait: Wait | None = None
-    where: Location = _written()
+    wait: Waiting | None = None
+    where: Location = written()
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +262,7 @@ class Start:
     effects: tuple[Effect, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     keep: tuple[str, ...] = ()
-    where: Location = _written()
+    where: Location = written()
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,7 +290,7 @@ class Resend:
     most: int | None = None
     not_sooner: timedelta | None = None
     corrects: str = ""
-    where: Location = _written()
+    where: Location = written()
 
     @property
     def is_limited(self) -> bool:
@@ -466,7 +323,7 @@ class Transition:
     renew_link: bool = False
     resend: Resend | None = None
     restarts: tuple[str, ...] = ()
-    where: Location = _written()
+    where: Location = written()
 
 
 def _with_waits(
@@ -515,7 +372,7 @@ class Workflow:
     operators: Permission | None = None
     migrates: tuple[Migration, ...] = ()
     restarts_timers: bool = False
-    where: Location = _written()
+    where: Location = written()
 
     def __post_init__(self) -> None:
         """Write out what states say of their waits: from here on it is timers and transitions like any other."""

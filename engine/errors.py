@@ -7,13 +7,10 @@ view has to translate errors one by one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
+from engine.attempt import Location, Refusal
 from engine.text import Text
-
-if TYPE_CHECKING:
-    from engine.configuration import Problem
-    from engine.definition import Location, Refusal
 
 
 class EngineError(Exception):
@@ -204,9 +201,17 @@ class ConfigurationError(EngineError):
     """A setting is missing or wrong."""
 
 
+class WrongValue(Protocol):
+    """One line about one value that is wrong: `str()` is that line, `reason` the line without its source."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong."""
+
+
 class SettingsError(ConfigurationError):
     """Settings are wrong."""
 
-    def __init__(self, problems: Iterable[Problem] = ()) -> None:
+    def __init__(self, problems: Iterable[WrongValue] = ()) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)) or None)

@@ -27,8 +27,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from engine.attempt import written
 from engine.business_time import BusinessCalendar
-from engine.definition import SYSTEM, Attempt, Effect, Location, Timer, Transition, Write, _written
+from engine.definition import SYSTEM, Attempt, Effect, Location, Timer, Transition, Write
 
 Delay = timedelta | Callable[[Attempt], datetime]
 
@@ -75,7 +76,7 @@ class Remind:
     effects: Effect | tuple[Effect, ...]
     event: str = field(default="remind", kw_only=True)
     writes: tuple[Write, ...] = field(default=(), kw_only=True)
-    where: Location = _written()
+    where: Location = written()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Escalate:
     to: str = field(default="", kw_only=True)
     event: str = field(default="escalate", kw_only=True)
     writes: tuple[Write, ...] = field(default=(), kw_only=True)
-    where: Location = _written()
+    where: Location = written()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class GiveUp:
     to: str = field(kw_only=True)
     event: str = field(default="give_up", kw_only=True)
     writes: tuple[Write, ...] = field(default=(), kw_only=True)
-    where: Location = _written()
+    where: Location = written()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Wait:
     escalate: Escalate | None = None
     give_up: GiveUp | None = None
     forever: str = ""
-    where: Location = _written()
+    where: Location = written()
 
     def acts(self) -> Iterator[Remind | Escalate | GiveUp]:
         """What was declared, in that order."""

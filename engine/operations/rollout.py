@@ -21,12 +21,12 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine import migration
 from engine.definition import Actor, Instance
 from engine.errors import EngineError, NeedsChoice, UnknownInstance
 from engine.migration import Migration
 from engine.operations.census import occupied
 from engine.runtime import version_move
+from engine.runtime.mappings import ensure
 from engine.store.base import INSTANCE, Due, Unit, from_db, instance_of, storable, to_db
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def standing(engine: Engine, workflow: str) -> dict[int, frozenset[str]]:
 
 def _ensure(engine: Engine, mapping: Migration) -> None:
     places = standing(engine, mapping.workflow)
-    migration.ensure(
+    ensure(
         mapping,
         engine.workflows,
         {state for version in mapping.from_versions for state in places.get(version, ())},

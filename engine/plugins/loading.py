@@ -412,7 +412,8 @@ def _problems(
     if one.name not in settings or not isinstance(error, ConfigurationError):
         return []
     if isinstance(error, SettingsError):
-        return [replace(problem, place=moved.get(problem.place.key, problem.place)) for problem in error.problems]
+        problems = [problem for problem in error.problems if isinstance(problem, Problem)]
+        return [replace(problem, place=moved.get(problem.place.key, problem.place)) for problem in problems]
     return [Problem(place.at(one.name), f": {_without_secrets(one, _reason(error))}")]
 
 

@@ -805,7 +805,7 @@ class Engine:
                 said = chain.timers_text(times | as_sealed(unit, found.id, kept) if kept else times)
         else:
             for timer in workflow.by_name[target].timers:
-                due = resent.due(timer.event, timers) if resent is not None else None
+                due = resends.running_deadline(resent, timer.event, timers) if resent is not None else None
                 wanted[timer.event] = due = due or answers.due(timer, attempt)
                 times[timer.event] = to_db(due)
             said = chain.timers_text(times) if times else "{}"

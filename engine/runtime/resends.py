@@ -6,14 +6,14 @@ snapshot of who looks: there is no counter that could say something else. A tran
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
 import peewee as pw
 
-from engine.definition import Address, Attempt, Guard, Refusal, Resend, Transition, Workflow
+from engine.definition import Address, Attempt, Guard, Refusal, Resend, Resent, Transition, Workflow
 from engine.errors import EventNotPossible
 from engine.store.base import Due, Unit, from_db
 from engine.text import Moment, _
@@ -46,17 +46,9 @@ _SUPERSEDE = _END + "name IN ({})"
 _END_MAILS_TO = _END + "kind = 'mail' AND recipient = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Resent:
-    """What sending once more does with the link and the deadlines. `corrected` is a recipient with another address."""
-
-    rotates: bool
-    runs_on: bool
-    corrected: str = ""
-
-    def due(self, event: str, timers: list[Due]) -> datetime | None:
-        """When a timer of this event was to fire already, where deadlines run on."""
-        return next((timer.due_at for timer in timers if timer.event == event), None) if self.runs_on else None
+def running_deadline(resent: Resent, event: str, timers: Sequence[Due]) -> datetime | None:
+    """When a timer of this event was to fire already, where deadlines run on."""
+    return next((timer.due_at for timer in timers if timer.event == event), None) if resent.runs_on else None
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,13 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Loaded, Migration, TimerRule, ensure
+from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, TimerRule
 from engine.outcomes import Committed, Outcome
 from engine.rules import rule_name
 from engine.runtime import answers, history
 from engine.runtime.due_timers import MOST_PIECES
 from engine.runtime.exits import carriers, exits
+from engine.runtime.mappings import Loaded, ensure
 from engine.runtime.operators import require_operator
 from engine.runtime.timetable import put_off_by
 from engine.store.base import NEVER, Due, Row, Unit, from_db, storable, to_db, version_target

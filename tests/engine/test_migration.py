@@ -10,20 +10,9 @@ import pytest
 
 from engine.definition import Location
 from engine.errors import ConfigurationError, InvalidMapping, UnknownWorkflow
-from engine.migration import (
-    ANEW,
-    CANCEL,
-    KEEP,
-    RECOMPUTE,
-    Cancel,
-    Choice,
-    Migration,
-    carried,
-    ensure,
-    problems,
-    read,
-    ways,
-)
+from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration
+from engine.operations.mapping_file import read
+from engine.runtime.mappings import carried, ensure, problems, ways
 from tests.kit.parcels import MAPPING, PARCEL, PARCEL_2
 
 LOADED = {("parcel", 1): PARCEL, ("parcel", 2): PARCEL_2}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.definition import Workflow
-from engine.migration import Cancel, problems, ways
+from engine.migration import Cancel
+from engine.runtime.mappings import problems, ways
 from workflows.registry import WORKFLOWS
 
 LOADED = {(workflow.name, workflow.version): workflow for workflow in WORKFLOWS}

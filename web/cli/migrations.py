@@ -291,14 +291,15 @@ def _sum_up(results: Iterable[Result], *, would: bool) -> None:
 def _mappings(engine: Engine, name: str, versions: tuple[int, ...], asked: _Asked, *, plainly: bool) -> list[Migration]:
     """What counts for each of the versions: as the new version's definition carries it or the file says it, and as the
     options say. Without a word of any of them one that says nothing (`plainly`), or none."""
-    from engine import migration
     from engine.errors import ConfigurationError, UnknownWorkflow
+    from engine.operations import mapping_file
+    from engine.runtime import mappings
 
     target = engine.workflows.get((name, asked.to))
     if target is None:
         raise UnknownWorkflow(f"No definition of workflow {name!r} version {asked.to} is loaded.")
     if asked.file is not None:
-        read = migration.read(asked.file)
+        read = mapping_file.read(asked.file)
         if (read.workflow, read.to_version) != (name, asked.to):
             raise ConfigurationError(f"{asked.file}: it is about {read}, and {name} → {asked.to} was asked for")
         wanted = tuple(one for one in read.from_versions if one in versions) if versions else read.from_versions
@@ -306,14 +307,15 @@ def _mappings(engine: Engine, name: str, versions: tuple[int, ...], asked: _Aske
         if lacking := sorted(set(asked.versions) - set(read.from_versions)):
             raise ConfigurationError(f"{asked.file}: it says nothing of version {', '.join(map(str, lacking))}")
     else:
-        found = migration.ways(target, versions)
-    if not plainly and not asked.maps_something and all(migration.carried(target, one) is None for one in versions):
+        found = mappings.ways(target, versions)
+    if not plainly and not asked.maps_something and all(mappings.carried(target, one) is None for one in versions):
         return []
     return [_with_options(one, asked) for one in found]
 
 
 def _with_options(mapping: Migration, asked: _Asked) -> Migration:
-    from engine.migration import Cancel, TimerRule, rule_of
+    from engine.migration import Cancel, TimerRule
+    from engine.operations.mapping_file import rule_of
 
     timers: dict[str, TimerRule | Mapping[str, TimerRule]] = dict(mapping.timers)
     for name, word in asked.timers:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.authoring.check.problems import Problem
 from engine.definition import Workflow
-from engine.migration import Loaded, problems
+from engine.runtime.mappings import Loaded, problems
 
 
 def check_migrations(workflow: Workflow, workflows: Loaded) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from engine.authoring.check.graph import Graph
 from engine.authoring.check.paths import pending_effects, ways_out
 from engine.authoring.check.problems import Problem
 from engine.definition import SYSTEM, State, Workflow
-from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind
+from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait
 
 _MOST_DAYS = 3650
 _MOST_HOURS = 24 * _MOST_DAYS
@@ -19,7 +19,7 @@ def check_waits(workflow: Workflow) -> Iterator[Problem]:
     """What a declared wait cannot mean."""
     for state in workflow.states:
         wait = state.wait
-        if wait is None:
+        if not isinstance(wait, Wait):  # none, or what `parts` reports
             continue
         acts, what = list(wait.acts()), f'the wait of state "{state.name}"'
         if state.final:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.definition import ANYONE, SYSTEM, Actor, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import EventNotPossible, InvalidMapping
-from engine.migration import Cancel, Choice, Migration, TimerRule, problems
+from engine.migration import Cancel, Choice, Migration, TimerRule
 from engine.operations.incidents import incidents, retry
 from engine.operations.rollout import Result, Verdict, Where, carry_out, plan
 from engine.operations.stuck import stuck
@@ -23,7 +23,9 @@ from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.outcomes import Claim
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase, open_database
+from engine.runtime.mappings import problems
+from engine.store.base import SiteDatabase
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.kit.dumps import dump
