@@ -29,7 +29,8 @@ from engine.operations.incidents import incidents
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Tried
-from engine.store.base import SiteDatabase, Unit, open_database, to_db
+from engine.store.base import SiteDatabase, Unit, to_db
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.workers.one_machine import AT_ONCE
 from workflows.registry import MIGRATIONS

@@ -34,7 +34,8 @@ from benchmarks.filling import closed
 from benchmarks.report import Figure, Report, at_most, median_ratio, options, spread, tell
 from engine.definition import SYSTEM, SYSTEM_ACTOR, Start, State, Timer, Transition, Workflow
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase, open_database, to_db
+from engine.store.base import SiteDatabase, to_db
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from workflows.registry import MIGRATIONS
 

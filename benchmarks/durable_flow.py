@@ -43,7 +43,8 @@ from benchmarks.report import Figure, Report, at_least, options, spread, tell
 from engine.definition import Actor, Secret
 from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
-from engine.store.base import Record, open_database, to_db
+from engine.store.base import Record, to_db
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
 from workflows.business.catalogue import Organisation

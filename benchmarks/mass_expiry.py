@@ -54,7 +54,8 @@ from engine.definition import (
 )
 from engine.runtime import links
 from engine.runtime.engine import Engine
-from engine.store.base import open_database, to_db
+from engine.store.base import to_db
+from engine.store.opening import open_database
 from workflows.account_creation import ACCOUNT_CREATION
 from workflows.business.records import Customer
 

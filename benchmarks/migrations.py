@@ -21,7 +21,8 @@ from engine.definition import ANYONE, SYSTEM, Actor, Effect, Start, State, Timer
 from engine.migration import Cancel, Choice, Migration
 from engine.operations.rollout import Result, Verdict, carry_out, plan
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase, open_database
+from engine.store.base import SiteDatabase
+from engine.store.opening import open_database
 from engine.store.schema import ENGINE_MIGRATIONS, migrate
 
 PROMISED = 60  # seconds for a dry run of 10,000

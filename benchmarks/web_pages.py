@@ -47,7 +47,7 @@ from flask.sessions import SecureCookieSessionInterface
 from benchmarks import filling
 from benchmarks.report import Figure, Report, at_least, median_ratio, options, spread, tell
 from benchmarks.serving import answering, serving
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from tests.conftest import CHEAP
 from tests.kit.browser import EMAIL, PASSWORD, Browser, add_customer
 from tests.kit.members import member

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.plugins.loading import Plugins
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock, MemoryMailer
 from web.assembly.settings import Settings

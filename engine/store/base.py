@@ -18,15 +18,12 @@ The clock is read after the lock is held: by the database on PostgreSQL, so that
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
-from urllib.parse import urlsplit
 
 import peewee as pw
 
@@ -125,10 +122,6 @@ class SiteDatabase(pw.Database):
             left(self)
         return _pop(self)
 
-    def prepare(self) -> list[str]:
-        """Make what this kind of database needs beside the tables of `migrate`, under its lock; what was made."""
-        return []
-
     def now(self) -> datetime:
         """The time for whatever is no part of a unit: this machine's, where no other machine can have another one."""
         return datetime.now(UTC)
@@ -149,39 +142,6 @@ class SiteDatabase(pw.Database):
     def violation_of(self, error: pw.IntegrityError) -> Exception:
         """What peewee reports of a unique index, as a Violation; anything else as it is."""
         return error
-
-
-def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
-    """Open `sqlite:///path` or `postgresql://…`; records are in it where nothing else says so (see `current_database`).
-
-    Raises ConfigurationError when the URL is of neither form or its driver is not installed.
-    """
-    if url.startswith("sqlite:///"):
-        path = url.removeprefix("sqlite:///")
-        if not path:
-            raise ConfigurationError("DATABASE_URL: sqlite:/// needs a path, as in sqlite:///var/tetsuzuki.db")
-        if path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with suppress(OSError):  # SQLite says it better
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds what is personal
-        from engine.store.sqlite import SqliteDatabase
-
-        opened: SiteDatabase = SqliteDatabase(path)
-    elif urlsplit(url).scheme in ("postgresql", "postgres"):
-        try:
-            from engine.store.postgres import PostgresDatabase
-        except ImportError as error:
-            raise ConfigurationError(
-                f"DATABASE_URL: PostgreSQL needs its driver: pip install tetsuzuki[pg] ({error})"
-            ) from error
-        opened = PostgresDatabase(url, max_connections=pool, stale_timeout=600, timeout=30)
-    else:
-        raise ConfigurationError(
-            "DATABASE_URL: expected sqlite:///path or postgresql://user@host/name, "
-            f"got one that begins with {url.split(':', 1)[0]!r}"
-        )
-    database.initialize(opened)
-    return opened
 
 
 @contextmanager

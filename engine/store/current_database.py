@@ -15,31 +15,28 @@ from __future__ import annotations
 
 from contextvars import ContextVar, Token
 from threading import local
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import peewee as pw
-
-if TYPE_CHECKING:
-    from engine.store.base import SiteDatabase
 
 
 class _Open(local):
     """The databases of what is open in a thread, the innermost last."""
 
     def __init__(self) -> None:
-        self.databases: list[SiteDatabase] = []
+        self.databases: list[pw.Database] = []
 
 
 open_here = _Open()
-bound_here: ContextVar[SiteDatabase | None] = ContextVar("bound_here", default=None)
+bound_here: ContextVar[pw.Database | None] = ContextVar("bound_here", default=None)
 
 
-def entered(db: SiteDatabase) -> None:
+def entered(db: pw.Database) -> None:
     """A transaction or look was opened on it in this thread."""
     open_here.databases.append(db)
 
 
-def left(db: SiteDatabase) -> None:
+def left(db: pw.Database) -> None:
     """What was opened last on it in this thread has ended. What began since on another one goes on."""
     databases = open_here.databases
     for place in range(len(databases) - 1, -1, -1):
@@ -53,9 +50,9 @@ class Bound:
 
     __slots__ = ("_db", "_token")
 
-    def __init__(self, db: SiteDatabase) -> None:
+    def __init__(self, db: pw.Database) -> None:
         self._db = db
-        self._token: Token[SiteDatabase | None] | None = None
+        self._token: Token[pw.Database | None] | None = None
 
     def __enter__(self) -> None:
         self._token = bound_here.set(self._db)
@@ -85,7 +82,7 @@ class CurrentDatabase(pw.DatabaseProxy):
         return bound if bound is not None else _LAST.__get__(self)
 
     @obj.setter
-    def obj(self, opened: SiteDatabase | None) -> None:
+    def obj(self, opened: pw.Database | None) -> None:
         _LAST.__set__(self, opened)
 
 

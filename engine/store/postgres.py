@@ -24,7 +24,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, Se
 from psycopg.pq.abc import PGresult
 
 from engine.definition import Instance
-from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown, UnknownInstance
+from engine.errors import Busy, DatabaseAway, OutcomeUnknown, UnknownInstance
 from engine.store.base import (
     A_CHANNEL_IS_PAUSED,
     COLUMNS,
@@ -133,17 +133,6 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
             return bool(super().connect(reuse_if_open))
         except MaxConnectionsExceeded as error:
             raise pw.OperationalError(str(error)) from error
-
-    def prepare(self) -> list[str]:
-        """See `SiteDatabase.prepare`: the jobs of `several_machines`. Raises ConfigurationError where they cannot be
-        had."""
-        try:
-            from engine.workers.several_machines import install
-        except ImportError as error:
-            raise ConfigurationError(
-                f"DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsuzuki[pg] ({error})"
-            ) from error
-        return install(self)
 
     def now(self) -> datetime:
         """The database's time, so that machines agree: asked once a minute, and carried on by the monotonic clock.

@@ -15,6 +15,7 @@ from typing import IO
 import peewee as pw
 from playhouse.migrations import Runner
 
+from engine.errors import ConfigurationError
 from engine.store.base import SiteDatabase
 
 ENGINE_MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -64,10 +65,24 @@ def _runners(db: pw.Database, folders: Sequence[Path]) -> list[Runner]:
 def migrate(db: SiteDatabase, folders: Sequence[Path], meanwhile: Callable[[], object] = lambda: None) -> list[str]:
     """Apply what is pending in each folder, in order. Returns the names of the applied steps.
 
-    `meanwhile` is called again and again while somebody else migrates; what it raises ends the wait.
+    `meanwhile` is called again and again while somebody else migrates; what it raises ends the wait. Raises
+    ConfigurationError where the jobs of workers on several machines cannot be had.
     """
     with alone(db, meanwhile):
-        return [name for runner in _runners(db, folders) for name in runner.up()] + db.prepare()
+        return [name for runner in _runners(db, folders) for name in runner.up()] + _jobs(db)
+
+
+def _jobs(db: SiteDatabase) -> list[str]:
+    """Make the tables of jobs where several machines may work; what was made. Raises ConfigurationError."""
+    if not db.is_shared:
+        return []
+    try:
+        from engine.store.jobs import install
+    except ImportError as error:
+        raise ConfigurationError(
+            f"DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsuzuki[pg] ({error})"
+        ) from error
+    return install(db)
 
 
 def pending(db: pw.Database, folders: Sequence[Path]) -> list[str]:

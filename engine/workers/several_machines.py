@@ -22,50 +22,36 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Condition as Signal
 from threading import Event, Thread
 from typing import Any
 
-import procrastinate
 import psycopg
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
 from procrastinate.jobs import DeleteJobCondition, Status
-from procrastinate.schema import SchemaManager
 from procrastinate.worker import Worker
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown
+from engine.errors import Busy, DatabaseAway, OutcomeUnknown
 from engine.outbox.dispatcher import Dispatcher
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase
+from engine.store.jobs import CONNECTION, PATIENCE, SCHEMA, STALLED
 from engine.workers.ending import End, all_ended, leaving_no_task
 from engine.workers.one_machine import AT_ONCE, SWEEP, do_chores, words
 
 log = logging.getLogger("tetsuzuki.cluster")
 
 TIMERS, OUTBOX = "timers", "outbox"
-SCHEMA = "procrastinate_" + "_".join(procrastinate.__version__.split(".")[:2])
-STALLED = 30.0  # seconds without a sign of life after which a worker counts as dead, and its jobs are given to others
 
 _NOW = datetime.min.replace(tzinfo=UTC)  # for what is wanted at once
 _HORIZON = SWEEP * 1.5  # what is due later is planned by a later sweep
 _POLL = 1.0  # seconds; what becomes due at a moment is looked at no later than that
 _SIGN_OF_LIFE = 5.0  # seconds
-_PATIENCE = 5.0  # seconds that a query may wait for a connection, and a connection for the server
 _PAUSES = (0.5, 10.0)  # seconds from one try to reach the database to the next: the first, and the longest
 _AWAY = (psycopg.Error, ProcrastinateException, OSError, DatabaseAway)
-_CONNECTION = {
-    "connect_timeout": int(_PATIENCE),
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,  # milliseconds
-    "application_name": "tetsuzuki cluster",
-}
 
 
 class Cluster:
@@ -132,11 +118,11 @@ class Cluster:
         trouble = _Trouble("no job can be deferred")
         with ConnectionPool(
             self._conninfo,
-            kwargs=_CONNECTION,
+            kwargs=CONNECTION,
             configure=_use_schema,
             min_size=1,
             max_size=1,
-            timeout=_PATIENCE,
+            timeout=PATIENCE,
             check=ConnectionPool.check_connection,
             open=True,
         ) as pool:
@@ -196,11 +182,11 @@ class Cluster:
             return
         async with AsyncConnectionPool(
             self._conninfo,
-            kwargs=_CONNECTION,
+            kwargs=CONNECTION,
             configure=_use_schema_async,
             min_size=1,
             max_size=4,
-            timeout=_PATIENCE,
+            timeout=PATIENCE,
             check=AsyncConnectionPool.check_connection,
             open=False,
         ) as pool:
@@ -394,69 +380,3 @@ def _use_schema(connection: psycopg.Connection[Any]) -> None:
 async def _use_schema_async(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.execute(f'SET search_path TO "{SCHEMA}"')
     await connection.commit()
-
-
-# -- its tables -------------------------------------------------------------------------------------------------------
-
-
-def install(db: SiteDatabase) -> list[str]:
-    """Make Procrastinate's tables where this version of it has none. Returns what was done, as `migrate` does.
-
-    To be called while the lock of `migrate` is held. Raises ConfigurationError where the database's user may not.
-    """
-    with psycopg.connect(str(db.database), **_CONNECTION) as connection:  # type: ignore[arg-type]
-        if _is_installed(connection):
-            return []
-        try:
-            connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
-            connection.execute(f'SET LOCAL search_path TO "{SCHEMA}"')
-            connection.execute(SchemaManager.get_schema().encode())
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise ConfigurationError(
-                f"DATABASE_URL: its user may not make the schema {SCHEMA}, which holds the jobs of workers: "
-                f"let it CREATE in the database, or make that schema and give it to it ({error.diag.message_primary})"
-            ) from error
-    return [SCHEMA]
-
-
-def _is_installed(connection: psycopg.Connection[Any]) -> bool:
-    found = connection.execute("SELECT to_regclass(%s)", (f'"{SCHEMA}".procrastinate_jobs',)).fetchone()
-    return found is not None and found[0] is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """How the workers of a site are, by the database's clock.
-
-    Each process that works counts twice among `workers`, once for timers and once for the outbox. `waiting` jobs could
-    be begun and are not; the oldest has been so for `longest_wait`. `stuck` ones belong to workers that are dead.
-    """
-
-    workers: int
-    dead: int
-    running: int
-    waiting: int
-    longest_wait: timedelta
-    stuck: int
-
-
-def condition(db: SiteDatabase) -> Condition:
-    """Look only; for `doctor`."""
-    found = db.execute_sql(
-        f"""
-        SELECT
-            (SELECT count(*) FROM {SCHEMA}.procrastinate_workers WHERE last_heartbeat >= now() - %s),
-            (SELECT count(*) FROM {SCHEMA}.procrastinate_workers WHERE last_heartbeat < now() - %s),
-            count(*) FILTER (WHERE j.status = 'doing' AND w.last_heartbeat >= now() - %s),
-            count(*) FILTER (WHERE j.status = 'todo' AND e.at <= now()),
-            coalesce(max(now() - e.at) FILTER (WHERE j.status = 'todo' AND e.at <= now()), interval '0'),
-            count(*) FILTER (WHERE j.status = 'doing' AND coalesce(w.last_heartbeat < now() - %s, true))
-        FROM {SCHEMA}.procrastinate_jobs j
-            LEFT JOIN {SCHEMA}.procrastinate_workers w ON w.id = j.worker_id
-            LEFT JOIN LATERAL (
-                SELECT max(at) AS at FROM {SCHEMA}.procrastinate_events
-                WHERE job_id = j.id AND type IN ('deferred', 'scheduled')) e ON true
-        """,
-        (timedelta(seconds=STALLED),) * 4,
-    ).fetchone()
-    return Condition(*found)

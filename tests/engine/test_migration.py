@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Location
+from engine.attempt import Location
 from engine.errors import ConfigurationError, InvalidMapping, UnknownWorkflow
 from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration
 from engine.operations.mapping_file import read

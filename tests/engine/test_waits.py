@@ -14,9 +14,18 @@ from engine.authoring.check import check, check_all
 from engine.authoring.diagram import mermaid
 from engine.authoring.release import digest
 from engine.business_time import BusinessCalendar
-from engine.definition import ANYONE, SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
+from engine.definition import ANYONE
+from engine.definition import SYSTEM
+from engine.attempt import Actor
+from engine.attempt import Attempt
+from engine.definition import Effect
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.runtime.engine import Engine
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait

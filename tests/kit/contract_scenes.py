@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.testing import Clock
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import terms_of
-from workflows.contract_change import Proposal, propose
+from workflows.contract_change.proposal import Proposal
+from workflows.contract_change.proposal import propose
 from workflows.ports.billing import Terms
 
 TOKYO = ZoneInfo("Asia/Tokyo")

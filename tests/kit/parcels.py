@@ -12,13 +12,23 @@ from typing import Any
 
 import peewee as pw
 
-from engine.definition import ANYONE, SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
+from engine.definition import ANYONE
+from engine.definition import SYSTEM
+from engine.attempt import Actor
+from engine.attempt import Attempt
+from engine.definition import Effect
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.migration import Cancel, Choice, Migration
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase, from_db, open_database
+from engine.store.base import SiteDatabase, from_db
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 

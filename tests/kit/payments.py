@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.hookspecs import hookimpl
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET
@@ -18,10 +19,10 @@ from tests.kit.stripe_server import StripeServer
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import Account, Contract, Customer, StaffMember
-from workflows.payment_method_change import PaymentMethodInput
+from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports.billing import Applied, Booking, Change, Invoice, Queued, Quote, Rejected, Unavailable
 from workflows.ports.payments import Details
-from workflows.ports.testing import context
+from workflows.ports.testing.payments import context
 
 WEBHOOK_SECRET = "whsec_of_the_tests"
 API_KEY = "sk_test_of_the_tests"

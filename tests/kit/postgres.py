@@ -19,7 +19,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from tests.kit.waiting import PATIENCE
 from workflows.registry import MIGRATIONS

@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.kit.requests_on_the_wire import exchanged
 from tests.kit.waiting import PATIENCE
-from web.serving import Limits, Server
+from web.serving.limits import Limits
+from web.serving.server import Server
 
 LONG = 8 << 20  # more than the kernel holds for a connection
 LONGER = 16 << 20  # at least three quarters of which it does not hold

@@ -18,7 +18,8 @@ import pyotp
 from flask import Flask
 from werkzeug.routing import Rule
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
 from engine.operations.pauses import OneInstance, pause, paused
@@ -31,14 +32,14 @@ from tests.kit.payments import TYPED, asked
 from web.app import create_app
 from web.assembly.site import Site
 from web.demo.notices import show_demo_notices
-from workflows.account_invitation import InvitationInput
-from workflows.account_removal import RemovalInput
-from workflows.account_role_change import RoleInput
+from workflows.account_invitation.inputs import InvitationInput
+from workflows.account_removal.inputs import RemovalInput
+from workflows.account_role_change.inputs import RoleInput
 from workflows.business.records import Account, Application, ChangeRequest, Contract, Customer, Mandate, StaffMember
 from workflows.business.shared.account_administration import mark_of
-from workflows.contractor_email_change import ContractorEmailInput
+from workflows.contractor_email_change.inputs import ContractorEmailInput
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
-from workflows.login_address_change import LoginAddressInput
+from workflows.login_address_change.inputs import LoginAddressInput
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, Wording
 from workflows.payment_method_change.rules import effective_date

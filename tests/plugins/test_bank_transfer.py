@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigurationError
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from plugins.bank_transfer import BankTransfer
-from workflows.ports.testing import PaymentMethodContract, context
+from workflows.ports.testing.payments import PaymentMethodContract
+from workflows.ports.testing.payments import context
 
 ACCOUNT = {"bank": "みほん銀行", "branch": "本店", "number": "1234567", "holder": "カ）ネオ"}
 

@@ -17,7 +17,7 @@ import pytest
 
 from engine.delivery import Accepted, Deferred, Delivery
 from engine.hookspecs import hookimpl
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.plugins.breakers import FAILURES, REST, SLOW, Breaker, Breakers, NotNow, Standing, TooSlow
 from engine.testing import Clock
 from engine.text import Text
@@ -390,7 +390,7 @@ def test_a_billing_backend_that_hangs_is_told_everywhere_until_it_answers(
 
 
 def test_what_several_processes_tell_is_one_line_and_old_news_are_none(database_url: str, clock: Clock) -> None:
-    from engine.store.base import open_database
+    from engine.store.opening import open_database
 
     db = open_database(database_url)
     one, two = Teller("host-a:1", clock), Teller("host-b:2", clock)
@@ -410,7 +410,7 @@ def test_what_several_processes_tell_is_one_line_and_old_news_are_none(database_
 
 
 def test_news_that_cannot_be_kept_cost_nobody_the_answer(sqlite_url: str, clock: Clock, caplog: Any) -> None:
-    from engine.store.base import open_database
+    from engine.store.opening import open_database
 
     db = open_database(sqlite_url)
     db.execute_sql("DROP TABLE plugin_trouble")

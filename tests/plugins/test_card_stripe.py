@@ -13,9 +13,9 @@ from urllib.request import urlopen
 import pytest
 import stripe
 
-from engine.definition import Secret
+from engine.attempt import Secret
 from engine.errors import ConfigurationError
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from plugins.card_stripe import CardStripe
 from plugins.demo_card import DemoCard
 from tests.kit.stripe_server import StripeServer
@@ -23,7 +23,8 @@ from tests.kit.waiting import PATIENCE
 from tests.kit.wire import free_port
 from tests.stories.conftest import eventually
 from workflows.ports.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
-from workflows.ports.testing import PaymentMethodContract, context
+from workflows.ports.testing.payments import PaymentMethodContract
+from workflows.ports.testing.payments import context
 
 KEY, WEBHOOK_SECRET = "sk_test_of_the_tests", "whsec_of_the_tests"
 NOTHING = Secret("")

@@ -19,21 +19,22 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Secret
+from engine.attempt import Secret
 from engine.delivery import Accepted, Delivery, Mailer, Outcome
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.plugins.loading import load
-from engine.store.base import database, open_database
+from engine.store.base import database
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import EffectHandlerContract, MailerContract, MemoryMailer
 from engine.text import _
 from plugins.demo_usage import DemoUsage
 from plugins.dev_mailbox import DevMailbox
-from plugins.http_usage import HttpUsage
-from plugins.ledger import Ledger
+from plugins.http_usage.source import HttpUsage
+from plugins.ledger.plugin import Ledger
 from plugins.notice_email import NoticeEmail
 from plugins.notice_site import NoticeSite
-from plugins.smtp_mailer import SmtpMailer
+from plugins.smtp_mailer.mailer import SmtpMailer
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE
 from tests.plugins.test_bank_transfer import made as bank_transfer
@@ -42,12 +43,10 @@ from workflows.ports.billing import Applied, BillingBackend, Change, Quote
 from workflows.ports.disk_usage import GIGABYTE, DiskUsage, Environment, Usage
 from workflows.ports.notice_channels import NoticeChannel
 from workflows.ports.payments import Active, Begun, Details, PaymentMethod
-from workflows.ports.testing import (
-    BillingBackendContract,
-    DiskUsageContract,
-    NoticeChannelContract,
-    PaymentMethodContract,
-)
+from workflows.ports.testing.billing import BillingBackendContract
+from workflows.ports.testing.usage import DiskUsageContract
+from workflows.ports.testing.notices import NoticeChannelContract
+from workflows.ports.testing.payments import PaymentMethodContract
 from workflows.registry import MIGRATIONS
 
 ROOT = Path(__file__).parents[2]

@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.definition import Refusal, Secret
+from engine.attempt import Refusal
+from engine.attempt import Secret
 from engine.errors import ConfigurationError
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.testing import configured
-from plugins.direct_debit import DirectDebit, accounts
+from plugins.direct_debit.method import DirectDebit
+from plugins.direct_debit import accounts
 from workflows.ports.payments import Details, Document, MandateFacts, Rejected
-from workflows.ports.testing import PaymentMethodContract, context
+from workflows.ports.testing.payments import PaymentMethodContract
+from workflows.ports.testing.payments import context
 
 NUMBER = "0123567"
 TYPED = {"bank": "みずほ銀行", "branch": "丸之内", "kind": "ordinary", "number": NUMBER, "holder": "カ）ミホンショウジ"}

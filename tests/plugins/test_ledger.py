@@ -20,11 +20,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.plugins.loading import load
-from engine.store.base import open_database, transaction
+from engine.store.base import transaction
+from engine.store.opening import open_database
 from engine.store.schema import migrate
-from plugins.ledger import Ledger
+from plugins.ledger.plugin import Ledger
 from plugins.ledger.plugin import LedgerBooking
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList
 from plugins.ledger.quoting import quote, whole_months_until_renewal

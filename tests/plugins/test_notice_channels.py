@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome
 from engine.hookspecs import hookimpl
 from engine.mime import Mime, compose
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.testing import Clock
 from engine.text import reading_in
 from plugins.notice_email import NoticeEmail

@@ -43,7 +43,7 @@ PROMISED = {
 MOVED = {
     "engine.migrate": "engine.migrate is now engine.store.schema",
     "engine.runtime": "engine.runtime.Engine is now engine.runtime.engine.Engine",
-    "engine.store": "engine.store.open_database is now engine.store.base.open_database",
+    "engine.store": "engine.store.open_database is now engine.store.opening.open_database",
     "workflows.billing": "workflows.billing is now workflows.ports.billing",
     "workflows.notices.channels": "workflows.notices.channels is now workflows.ports.notice_channels",
     "workflows.payments": "workflows.payments is now workflows.ports.payments",

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.definition import Secret
+from engine.attempt import Secret
 from engine.delivery import Accepted, Deferred, Failed, Message
 from engine.errors import ConfigurationError
 from engine.mime import Mime, compose
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.testing import configured
-from plugins.smtp_mailer import SmtpMailer
+from plugins.smtp_mailer.mailer import SmtpMailer
 from plugins.smtp_mailer.server import parse
 from tests.kit.smtp_server import Certificate, MailServer
 from tests.kit.waiting import PATIENCE, with_more_time

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from tests.kit.browser import add_customer
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until

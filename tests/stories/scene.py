@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 from playwright.sync_api import Page
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
 from engine.operations.pauses import OneChannel, pause
@@ -35,7 +35,7 @@ from web.assembly.site import Site, build
 from web.demo import accounts, staff
 from web.demo.content import demo_settings, fill
 from web.demo.staff import demo_log_in
-from workflows.account_invitation import InvitationInput
+from workflows.account_invitation.inputs import InvitationInput
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 from workflows.ports.troubles import Teller
 

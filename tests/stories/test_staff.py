@@ -12,7 +12,7 @@ import pyotp
 import pytest
 from playwright.sync_api import expect
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from tests.conftest import CHEAP, SECRET
 from tests.kit.smtp_server import Received
 from tests.stories.conftest import DEVICES, Customer, Product, Visit, Visitor, eventually, of_all
@@ -21,7 +21,8 @@ from web.assembly.site import build
 from workflows.business.records import Account, Contract
 from workflows.business.records import Customer as CustomerRecord
 from workflows.business.shared.change_request import terms_of
-from workflows.contract_change import Proposal, propose
+from workflows.contract_change.proposal import Proposal
+from workflows.contract_change.proposal import propose
 
 pytestmark = pytest.mark.browser
 

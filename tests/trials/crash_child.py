@@ -31,7 +31,10 @@ from typing import Any, TypeVar
 
 from time_machine import travel
 
-from engine.definition import Actor, Secret, Timer, Workflow
+from engine.attempt import Actor
+from engine.attempt import Secret
+from engine.definition import Timer
+from engine.definition import Workflow
 from engine.delivery import Accepted, Mailer, Message
 from engine.delivery import Outcome as Delivered
 from engine.errors import Busy, DatabaseAway, EventNotPossible, OutcomeUnknown, Refused, TransitionConflict
@@ -42,7 +45,8 @@ from engine.store.postgres import PostgresStore
 from engine.store.sqlite import SqliteStore
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
-from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
+from workflows.account_creation.workflow import ACCOUNT_CREATION
+from workflows.account_creation.inputs import ApplicationInput
 
 T = TypeVar("T")
 

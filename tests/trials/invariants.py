@@ -21,7 +21,7 @@ from engine.store.base import from_db
 from tests.kit.smtp_server import MailServer, Received
 from tests.trials.crash_child import Request, perform
 from web.assembly.site import Site
-from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.records import Account, Application, Customer
 
 LOST = "an acknowledged transition is lost"

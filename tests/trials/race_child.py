@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.errors import EventNotPossible, TransitionConflict
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from tests.trials.crash_child import site_of
 from workflows.registry import MIGRATIONS

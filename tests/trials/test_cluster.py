@@ -26,9 +26,9 @@ import psutil
 import psycopg
 import pytest
 
-from engine.store.base import open_database
+from engine.store.jobs import SCHEMA
+from engine.store.opening import open_database
 from engine.store.schema import migrate
-from engine.workers.several_machines import SCHEMA
 from tests.kit.postgres import start
 from tests.kit.scale import in_full, repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer

@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 
 from engine.errors import EventNotPossible, Refused
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.store.schema import migrate, pending
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer, Received

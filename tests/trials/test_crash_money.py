@@ -22,7 +22,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.operations.incidents import incidents
 from plugins.ledger.plugin import LedgerBooking
 from tests.kit.contract_scenes import account, actor, changed, contract, customer, ordered
@@ -43,8 +44,9 @@ from tests.trials.newborn import Newborn
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.shared.change_request import terms_from_json, terms_of
-from workflows.contract_change import Proposal, propose
-from workflows.payment_method_change import PaymentMethodInput
+from workflows.contract_change.proposal import Proposal
+from workflows.contract_change.proposal import propose
+from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports import quotes
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.delivery import Accepted, Failed
 from engine.errors import EngineError, EventNotPossible, Refused, TransitionConflict, UnknownEffect
 from engine.operations.incidents import incidents, retry, skip
@@ -26,7 +27,7 @@ from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.outcomes import Outcome
 from engine.runtime.engine import Engine
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.store.schema import pending
 from engine.testing import Clock, MemoryMailer
 from engine.workers.one_machine import Heartbeat
@@ -38,7 +39,8 @@ from tests.trials import race_child
 from tests.trials.crash_child import QUICK, SECRET
 from tests.trials.newborn import Newborn
 from tests.trials.test_crash import AT_ANY_MOMENT, Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
-from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
+from workflows.account_creation.workflow import ACCOUNT_CREATION
+from workflows.account_creation.inputs import ApplicationInput
 from workflows.business.catalogue import Organisation
 from workflows.business.records import Account, Customer
 from workflows.registry import MIGRATIONS

@@ -29,7 +29,7 @@ from tests.kit.wire import free_port
 from tests.trials.crash_child import CUSTOMERS, SECRET, Request
 from tests.trials.test_cluster import left, mailed_twice
 from tests.trials.test_crash import Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
-from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 
 SERVE, WORKER, PAGES = ("serve",), ("worker",), ("serve", "--no-worker")
 COMMANDS = {"sqlite": (SERVE, WORKER), "postgresql": (SERVE, WORKER, PAGES)}

@@ -10,7 +10,10 @@ from datetime import UTC, date, datetime
 import pytest
 from bs4 import BeautifulSoup
 
-from engine.definition import Actor, Effect, Secret, Workflow
+from engine.attempt import Actor
+from engine.definition import Effect
+from engine.attempt import Secret
+from engine.definition import Workflow
 from engine.delivery import Message
 from engine.testing import Clock, MemoryMailer
 from engine.text import reading_in
@@ -18,18 +21,20 @@ from tests.conftest import SiteMaker
 from tests.kit.contract_scenes import LEDGER, proposed
 from tests.kit.payments import CONFIGURED, TYPED, asked
 from web.assembly.site import Site
-from workflows.account_creation import ApplicationInput
-from workflows.account_invitation import InvitationInput
-from workflows.account_removal import RemovalInput
-from workflows.account_role_change import RoleInput
+from workflows.account_creation.inputs import ApplicationInput
+from workflows.account_invitation.inputs import InvitationInput
+from workflows.account_removal.inputs import RemovalInput
+from workflows.account_role_change.inputs import RoleInput
 from workflows.business.permissions import ADMIN
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
 from workflows.business.shared.account_administration import mark_of
 from workflows.business.shared.change_request import terms_of
-from workflows.contractor_email_change import ContractorEmailInput
-from workflows.customer_details_change import DetailsInput, details_of, shown_digest
-from workflows.login_address_change import LoginAddressInput
-from workflows.password_change import PasswordChangeInput
+from workflows.contractor_email_change.inputs import ContractorEmailInput
+from workflows.customer_details_change.inputs import DetailsInput
+from workflows.customer_details_change.inputs import details_of
+from workflows.customer_details_change.inputs import shown_digest
+from workflows.login_address_change.inputs import LoginAddressInput
+from workflows.password_change.inputs import PasswordChangeInput
 from workflows.registry import WORKFLOWS
 
 BASE = "https://support-site.example.co.jp"  # 34 characters, longer than what is promised to fit

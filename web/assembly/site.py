@@ -29,7 +29,8 @@ from engine.plugins.loading import Plugins, load
 from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Both, forget_traces
-from engine.store.base import Clock, SiteDatabase, open_database
+from engine.store.base import Clock, SiteDatabase
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat

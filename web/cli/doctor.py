@@ -114,7 +114,7 @@ def workers(site: Site) -> Iterator[Finding]:
     """How the workers of a site on several machines are."""
     if not site.db.is_shared:
         return
-    from engine.workers.several_machines import STALLED, condition
+    from engine.store.jobs import STALLED, condition
 
     found = condition(site.db)
     yield note(

@@ -259,7 +259,7 @@ def accept_loss(reason: str, yes: bool) -> None:
 @contextmanager
 def _unchecked(database_url: str) -> Iterator[SiteDatabase]:
     """The database, for the one command that may open it without its key."""
-    from engine.store.base import open_database
+    from engine.store.opening import open_database
     from engine.store.schema import migrate
     from workflows.registry import MIGRATIONS
 

@@ -8,7 +8,7 @@ import click
 @click.command(epilog="Example: tetsuzuki migrate")
 def migrate() -> None:
     """Bring the database up to date. Safe when several start at once; doing it again changes nothing."""
-    from engine.store.base import open_database
+    from engine.store.opening import open_database
     from engine.store.schema import migrate as apply
     from web.assembly.settings import read
     from web.assembly.unlocking import unlock

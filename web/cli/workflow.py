@@ -99,7 +99,7 @@ def _without_index(more: Sequence[Path]) -> list[Problem]:
     from tempfile import TemporaryDirectory
 
     from engine.authoring.check import missing_indexes
-    from engine.store.base import open_database
+    from engine.store.opening import open_database
     from engine.store.schema import migrate
     from workflows.registry import MIGRATIONS, WORKFLOWS
 

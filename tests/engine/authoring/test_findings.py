@@ -15,36 +15,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.authoring.check import check, check_all, missing_indexes, structure
-from engine.definition import (
-    ANYONE,
-    LINK_HOLDER,
-    SYSTEM,
-    Attempt,
-    Conflict,
-    Effect,
-    Mail,
-    Permission,
-    Recipient,
-    Refusal,
-    Resend,
-    Retry,
-    Start,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-    link_holder,
-)
+from engine.authoring.check import check
+from engine.authoring.check import check_all
+from engine.authoring.check.indexes import missing_indexes
+from engine.authoring.check import structure
+from engine.definition import ANYONE
+from engine.definition import LINK_HOLDER
+from engine.definition import SYSTEM
+from engine.attempt import Attempt
+from engine.definition import Conflict
+from engine.definition import Effect
+from engine.definition import Mail
+from engine.definition import Permission
+from engine.definition import Recipient
+from engine.attempt import Refusal
+from engine.definition import Resend
+from engine.definition import Retry
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
+from engine.definition import link_holder
 from engine.errors import InvalidDefinition
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase, open_database
+from engine.store.base import SiteDatabase
+from engine.store.opening import open_database
 from engine.text import _
 from engine.waits import Escalate, GiveUp, Remind, Wait
 from tests.engine.authoring.test_check import APPLICANT, DAY, STAFF, address_is_free, mail_folder, minimal
 from tests.kit.reviews import REVIEW, SECRET, VISITOR, Office
 from tests.kit.scale import trials
-from workflows.login_address_change import LOGIN_ADDRESS_CHANGE
+from workflows.login_address_change.workflow import LOGIN_ADDRESS_CHANGE
 from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
 TAKEN = Conflict("paper", ("title",), Refusal("taken", _("Taken")))

@@ -11,23 +11,21 @@ import pytest
 
 from engine.authoring.check import check
 from engine.authoring.check.parts import LONGEST
-from engine.definition import (
-    ANYONE,
-    Attempt,
-    Conflict,
-    Effect,
-    Location,
-    Permission,
-    Recipient,
-    Refusal,
-    Resend,
-    Retry,
-    Start,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-)
+from engine.definition import ANYONE
+from engine.attempt import Attempt
+from engine.definition import Conflict
+from engine.definition import Effect
+from engine.attempt import Location
+from engine.definition import Permission
+from engine.definition import Recipient
+from engine.attempt import Refusal
+from engine.definition import Resend
+from engine.definition import Retry
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.text import _
 from engine.waits import Escalate, GiveUp, Remind, Wait
 

@@ -25,10 +25,10 @@ from engine.definition import (
 from engine.text import _
 from tests.engine.authoring.test_check import APPLICANT, DAY, address_is_free, mail_folder
 from tests.kit.typos import typos, typos_of_events
-from workflows.account_creation import ACCOUNT_CREATION
-from workflows.contract_change import CONTRACT_CHANGE
-from workflows.login_address_change import LOGIN_ADDRESS_CHANGE
-from workflows.payment_method_change import PAYMENT_METHOD_CHANGE
+from workflows.account_creation.workflow import ACCOUNT_CREATION
+from workflows.contract_change.workflow import CONTRACT_CHANGE
+from workflows.login_address_change.workflow import LOGIN_ADDRESS_CHANGE
+from workflows.payment_method_change.workflow import PAYMENT_METHOD_CHANGE
 from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
 KINDS = frozenset({"mail", *EFFECT_KINDS})

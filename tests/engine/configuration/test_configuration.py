@@ -27,7 +27,7 @@ from engine.configuration import (
 )
 from engine.configuration.kinds import line, one_of, secret, text, whole
 from engine.configuration.tables import Table, keys
-from engine.definition import Secret
+from engine.attempt import Secret
 from engine.errors import ConfigurationError, SettingsError
 
 TOML = st.recursive(

@@ -12,7 +12,7 @@ import pytest
 from engine.configuration import NOTHING, Kind, Nothing, Place, Reading
 from engine.configuration.kinds import PLAIN, line, whole
 from engine.configuration.tables import NOT_A_KEY, Checked, Table, Tables, keys, kind_of, read_keys
-from engine.definition import Secret
+from engine.attempt import Secret
 from engine.errors import ConfigurationError
 
 

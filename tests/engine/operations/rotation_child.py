@@ -16,7 +16,7 @@ from engine.operations.key_loss import base_anew
 from engine.operations.key_rotation import rotate
 from engine.operations.known_keys import admit, give_up
 from engine.runtime.engine import Engine
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from tests.kit.reviews import OPERATOR, REVIEW, SECRET
 
 NEW = b"a newer secret of the tests, as long as the one before"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Attempt, Timer
+from engine.attempt import Attempt
+from engine.definition import Timer
 from engine.errors import (
     Busy,
     CannotMove,

@@ -10,14 +10,24 @@ from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM, Actor, Attempt, Effect, Retry, Start, State, Timer, Transition, Workflow
+from engine.definition import SYSTEM
+from engine.attempt import Actor
+from engine.attempt import Attempt
+from engine.definition import Effect
+from engine.definition import Retry
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import UnknownEffect
 from engine.operations.incidents import amend, incidents, retry, skip
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase, from_db, open_database
+from engine.store.base import SiteDatabase, from_db
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.kit.reviews import REVIEW, REVIEW_2, Office, open_office

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from engine.configuration import Place
-from engine.definition import Secret
+from engine.attempt import Secret
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import PluginError
 from engine.hookspecs import hookimpl, hookspec
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.plugins.loading import Failure, Listed, Plugins, load
 from workflows.ports import hookspecs
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from engine.configuration import Place, Problem
-from engine.definition import Secret
+from engine.attempt import Secret
 from engine.delivery import Accepted
 from engine.errors import ConfigurationError, PluginError, SettingsError
 from engine.hookspecs import hookimpl
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.plugins.loading import Failure, Listed, Plugins, _Found, _origin, _reason, _without_secrets, load
 
 SITE = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")

@@ -12,29 +12,27 @@ from typing import Any
 
 import pytest
 
-from engine.definition import (
-    ANYONE,
-    NOBODY,
-    SYSTEM,
-    Actor,
-    Address,
-    Attempt,
-    Conflict,
-    Effect,
-    Instance,
-    Location,
-    Mail,
-    Permission,
-    Recipient,
-    Refusal,
-    Secret,
-    SiteAddress,
-    Start,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-)
+from engine.definition import ANYONE
+from engine.definition import NOBODY
+from engine.definition import SYSTEM
+from engine.attempt import Actor
+from engine.definition import Address
+from engine.attempt import Attempt
+from engine.definition import Conflict
+from engine.definition import Effect
+from engine.attempt import Instance
+from engine.attempt import Location
+from engine.definition import Mail
+from engine.definition import Permission
+from engine.definition import Recipient
+from engine.attempt import Refusal
+from engine.attempt import Secret
+from engine.definition import SiteAddress
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.delivery import Accepted, Delivery
 from engine.errors import EventNotPossible, Refused, RuleError, TimerBroken, TransitionConflict, UndeclaredConflict
 from engine.operations.incidents import amend, incidents, retry, skip
@@ -42,7 +40,8 @@ from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.runtime import answers
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase, open_database
+from engine.store.base import SiteDatabase
+from engine.store.opening import open_database
 from engine.testing import Clock, MemoryMailer
 from engine.text import Text, _
 from tests.kit.reviews import Publication

@@ -9,23 +9,22 @@ from datetime import timedelta
 
 import pytest
 
-from engine.definition import (
-    ANYONE,
-    SYSTEM,
-    Actor,
-    Attempt,
-    Effect,
-    Refusal,
-    Start,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-)
+from engine.definition import ANYONE
+from engine.definition import SYSTEM
+from engine.attempt import Actor
+from engine.attempt import Attempt
+from engine.definition import Effect
+from engine.attempt import Refusal
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.errors import EventNotPossible, TimerBroken
 from engine.operations.incidents import incidents, retry
 from engine.runtime.engine import Engine
-from engine.store.base import SiteDatabase, open_database
+from engine.store.base import SiteDatabase
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from workflows.business.records import Throttle

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from engine.definition import ANYONE, Conflict, Instance, Refusal, Start, State, Transition, Workflow
+from engine.definition import ANYONE
+from engine.definition import Conflict
+from engine.attempt import Instance
+from engine.attempt import Refusal
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.errors import EngineError, Refused, TransitionConflict, UndeclaredConflict
 from engine.runtime.conflicts import meaning
 from engine.store.base import Violation

@@ -13,26 +13,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition import (
-    ANYONE,
-    Actor,
-    Attempt,
-    Guard,
-    Instance,
-    Permission,
-    Refusal,
-    Start,
-    State,
-    Transition,
-    Workflow,
-)
+from engine.definition import ANYONE
+from engine.attempt import Actor
+from engine.attempt import Attempt
+from engine.attempt import Guard
+from engine.attempt import Instance
+from engine.definition import Permission
+from engine.attempt import Refusal
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.errors import Busy, DatabaseAway, EventNotPossible, Forbidden, OutcomeUnknown, Refused, RuleError
 from engine.outcomes import Explanation, Offer
 from engine.rules import needs_input
 from engine.runtime import deciding, machine
 from engine.runtime.engine import Engine
 from engine.runtime.machine import NO_PERMISSION, step
-from engine.store.base import SiteDatabase, open_database
+from engine.store.base import SiteDatabase
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import Text, _
 from tests.kit.reviews import AUTHOR, REVIEWER, TITLE_TAKEN, VISITOR, Office

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.definition import Instance
+from engine.attempt import Instance
 from engine.runtime import history as chain
 from engine.runtime.history import Entry
 from engine.store.base import to_db

@@ -12,21 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition import (
-    ALL_TIMERS,
-    ANYONE,
-    SYSTEM,
-    Actor,
-    Attempt,
-    Effect,
-    Missed,
-    Refusal,
-    Start,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-)
+from engine.definition import ALL_TIMERS
+from engine.definition import ANYONE
+from engine.definition import SYSTEM
+from engine.attempt import Actor
+from engine.attempt import Attempt
+from engine.definition import Effect
+from engine.definition import Missed
+from engine.attempt import Refusal
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.errors import CatchingUp, EventNotPossible, Refused, StaleForm
 from engine.operations.census import standing
 from engine.operations.incidents import incidents
@@ -35,7 +33,8 @@ from engine.runtime import due_timers, timetable
 from engine.runtime.due_timers import SKIP_EVENT
 from engine.runtime.engine import Engine
 from engine.runtime.history import Entry
-from engine.store.base import Due, SiteDatabase, open_database
+from engine.store.base import Due, SiteDatabase
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.kit.scale import trials

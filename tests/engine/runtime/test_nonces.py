@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.errors import Forbidden
 from engine.keyring import derive
 from engine.runtime import links

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Instance
+from engine.attempt import Instance
 from engine.delivery import Deferred
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, UnknownInstance
 from engine.operations.incidents import incidents, retry

@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from engine.definition import OPERATOR, Actor, Attempt, Instance, Permission
+from engine.definition import OPERATOR
+from engine.attempt import Actor
+from engine.attempt import Attempt
+from engine.attempt import Instance
+from engine.definition import Permission
 from engine.errors import Forbidden, RuleError
 from engine.runtime.engine import Engine
 from engine.runtime.operators import nowhere, operators_of, require_operator
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.kit.reviews import REVIEW, REVIEW_2, SECRET

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Secret
+from engine.attempt import Secret
 from engine.errors import KeyReused
 from engine.outcomes import Outcome
 from engine.runtime.request_keys import RequestKeys, without_secrets

@@ -9,26 +9,16 @@ from typing import Any
 
 import pytest
 
-from engine.definition import (
-    SYSTEM,
-    Actor,
-    Attempt,
-    Effect,
-    Instance,
-    Refusal,
-    Start,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-)
+from engine.attempt import Actor, Attempt, Instance, Refusal
+from engine.definition import SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.errors import CatchingUp, DatabaseAway, TransitionConflict, UnknownWorkflow
 from engine.operations.incidents import incidents
 from engine.operations.pauses import OneInstance, pause, resume
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
 from engine.runtime.run_due import CaughtUp, catch_up, first_of
-from engine.store.base import NEVER, Due, SiteDatabase, open_database, to_db
+from engine.store.base import NEVER, Due, SiteDatabase, to_db
+from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.engine.runtime.test_observer import Notes

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.errors import EngineError, EventNotPossible, Forbidden, KeyReused, Refused, StaleForm
 from engine.outcomes import Outcome
 from engine.store.base import from_db

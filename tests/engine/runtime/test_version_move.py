@@ -9,19 +9,17 @@ from typing import Any
 
 import pytest
 
-from engine.definition import (
-    SYSTEM,
-    Actor,
-    Attempt,
-    Effect,
-    Permission,
-    Recipient,
-    Refusal,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-)
+from engine.definition import SYSTEM
+from engine.attempt import Actor
+from engine.attempt import Attempt
+from engine.definition import Effect
+from engine.definition import Permission
+from engine.definition import Recipient
+from engine.attempt import Refusal
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.delivery import Accepted, Deferred, Failed
 from engine.errors import (
     Busy,

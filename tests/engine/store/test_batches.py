@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.store.base import open_database
 from engine.store.batches import Sets, Shape, shape_of
+from engine.store.opening import open_database
 from engine.store.postgres import PostgresStore
 
 TYPES = {

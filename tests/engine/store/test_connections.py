@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from engine.errors import DatabaseAway
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.store.postgres import PostgresDatabase
 from tests.kit.waiting import PATIENCE
 

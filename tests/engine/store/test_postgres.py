@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from engine.errors import Busy, DatabaseAway, OutcomeUnknown
-from engine.store.base import Violation, open_database
+from engine.store.base import Violation
+from engine.store.opening import open_database
 from engine.store.postgres import PostgresDatabase, PostgresStore
 from engine.testing import Clock
 from tests.kit.waiting import PATIENCE, until

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.store.base import Record, SiteDatabase, UtcField, open_database
+from engine.store.base import Record, SiteDatabase, UtcField
+from engine.store.opening import open_database
 from engine.store.prepared import prepared
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)

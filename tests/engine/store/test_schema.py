@@ -13,7 +13,8 @@ from typing import Any
 import peewee as pw
 import pytest
 
-from engine.store.base import Record, open_database
+from engine.store.base import Record
+from engine.store.opening import open_database
 from engine.store.schema import ENGINE_MIGRATIONS, alone, migrate, pending
 from tests.kit.dumps import dump
 from tests.kit.postgres import Postgres

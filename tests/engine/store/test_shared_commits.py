@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.errors import Busy, DatabaseAway, Refused
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from engine.store.sqlite import FairLock, SqliteDatabase, SqliteUnit
 from engine.text import current_language, reading_in
 from tests.kit.reviews import Office

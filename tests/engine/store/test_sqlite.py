@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from engine.errors import Busy, DatabaseAway
-from engine.store.base import Violation, open_database
+from engine.store.base import Violation
+from engine.store.opening import open_database
 from engine.store.sqlite import FairLock, SqliteDatabase, SqliteUnit, Turn, Work, _error, _shared, violation
 from tests.kit.waiting import PATIENCE, until
 

@@ -16,8 +16,8 @@ import pytest
 
 from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
 from engine.operations.pauses import OneInstance, OneVersion, pause
+from engine.runtime.run_due import LONGEST_WAIT
 from engine.store.base import (
-    LONGEST_WAIT,
     NEVER,
     Due,
     Record,
@@ -25,11 +25,11 @@ from engine.store.base import (
     UtcField,
     Violation,
     from_db,
-    open_database,
     storable,
     to_db,
     transaction,
 )
+from engine.store.opening import open_database
 from engine.store.postgres import PostgresDatabase
 from engine.store.sqlite import FairLock, SqliteDatabase
 from engine.testing import Clock

@@ -18,30 +18,29 @@ import peewee as pw
 import pytest
 
 from engine.authoring.release import release
-from engine.definition import (
-    ANYONE,
-    SYSTEM,
-    Address,
-    Attempt,
-    Effect,
-    Instance,
-    Mail,
-    Permission,
-    Recipient,
-    Records,
-    Refusal,
-    Start,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-)
+from engine.definition import ANYONE
+from engine.definition import SYSTEM
+from engine.definition import Address
+from engine.attempt import Attempt
+from engine.definition import Effect
+from engine.attempt import Instance
+from engine.definition import Mail
+from engine.definition import Permission
+from engine.definition import Recipient
+from engine.attempt import Records
+from engine.attempt import Refusal
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import DefinitionChanged
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
-from engine.store.base import Record, SiteDatabase, database, open_database, transaction
+from engine.store.base import Record, SiteDatabase, database, transaction
+from engine.store.opening import open_database
 from engine.store.prepared import prepared
 from engine.store.statements import plans
 from engine.testing import Clock, MemoryMailer

@@ -14,7 +14,15 @@ import peewee as pw
 import pytest
 from apscheduler.jobstores.base import JobLookupError
 
-from engine.definition import SYSTEM, Actor, Effect, Instance, Start, State, Timer, Transition, Workflow
+from engine.definition import SYSTEM
+from engine.attempt import Actor
+from engine.definition import Effect
+from engine.attempt import Instance
+from engine.definition import Start
+from engine.definition import State
+from engine.definition import Timer
+from engine.definition import Transition
+from engine.definition import Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
 from engine.errors import Busy, DatabaseAway
 from engine.outbox.dispatcher import Dispatcher
@@ -22,7 +30,8 @@ from engine.outbox.renderer import Renderer
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Tried
-from engine.store.base import Unit, open_database
+from engine.store.base import Unit
+from engine.store.opening import open_database
 from engine.text import _
 from engine.workers import one_machine
 from engine.workers.one_machine import Heartbeat

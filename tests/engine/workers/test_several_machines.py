@@ -22,16 +22,20 @@ from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
 from procrastinate.jobs import DeleteJobCondition
 from procrastinate.testing import InMemoryConnector
 
-from engine.definition import Actor, Effect, Start, Workflow
+from engine.attempt import Actor
+from engine.definition import Effect
+from engine.definition import Start
+from engine.definition import Workflow
 from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
-from engine.store.base import open_database
+from engine.store.jobs import SCHEMA, condition, install
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.workers import several_machines
-from engine.workers.several_machines import SCHEMA, Cluster, condition, install
+from engine.workers.several_machines import Cluster
 from tests.engine.workers.test_one_machine import NOTIFY, Ping, limited
 from tests.kit.waiting import PATIENCE, until
 
@@ -350,9 +354,10 @@ def test_without_the_library_the_site_says_what_to_install(postgres_url: str) ->
             sys.executable,
             "-c",
             "import sys; sys.modules['procrastinate'] = None\n"
-            "from engine.store.base import open_database\n"
+            "from engine.store.opening import open_database\n"
+            "from engine.store.schema import migrate\n"
             "from engine.errors import ConfigurationError\n"
-            "try:\n    open_database(sys.argv[1]).prepare()\n"
+            "try:\n    migrate(open_database(sys.argv[1]), [])\n"
             "except ConfigurationError as error:\n    print(error)",
             postgres_url,
         ],

@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM, Mail, Secret, Transition
+from engine.definition import SYSTEM
+from engine.definition import Mail
+from engine.attempt import Secret
+from engine.definition import Transition
 from engine.errors import ConfigurationError, DefinitionChanged, InvalidDefinition, SettingsError
 from engine.hookspecs import hookimpl
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.testing import MemoryMailer
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, check_definitions, plugins_of, require_mailer
-from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 
 SECRET = b"a secret of the tests, long enough for everybody"
 

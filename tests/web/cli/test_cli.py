@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import click
 import pytest
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.delivery import Failed
 from engine.testing import MemoryMailer
 from tests.conftest import SiteMaker
@@ -30,7 +31,7 @@ from web.assembly.stopping import heeded
 from web.cli import tetsuzuki
 from web.cli.serving import address_of, warn
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
-from workflows.account_creation import ApplicationInput
+from workflows.account_creation.inputs import ApplicationInput
 from workflows.business.records import Customer
 from workflows.registry import WORKFLOWS
 

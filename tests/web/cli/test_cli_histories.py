@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.operations.stuck import Cure, Stuck
 from tests.kit.commands import Run
 from tests.web.cli.test_cli import _LONG_AGO, apply, run, site  # noqa: F401  (two of them are fixtures)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor
+from engine.attempt import Secret
 from tests.kit.commands import Run, commands_in
 from web.assembly.settings import read
 from web.assembly.site import Site, build
-from workflows.account_creation import ApplicationInput
-from workflows.account_invitation import InvitationInput
+from workflows.account_creation.inputs import ApplicationInput
+from workflows.account_invitation.inputs import InvitationInput
 from workflows.business.records import Account, Customer
 
 

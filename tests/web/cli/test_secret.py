@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.keyring import fingerprint, short
 from engine.operations.key_rotation import rotate
 from engine.operations.known_keys import known, watch
@@ -22,7 +23,7 @@ from web.assembly.settings import read
 from web.assembly.site import Site, build
 from web.cli import tetsuzuki
 from web.demo.content import CUSTOMERS
-from workflows.account_creation import ApplicationInput
+from workflows.account_creation.inputs import ApplicationInput
 from workflows.business.access import sealed
 from workflows.business.records import Customer, Mandate, StaffMember
 

@@ -13,7 +13,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
@@ -21,7 +21,7 @@ from tests.kit.dumps import dump
 from web.app import create_app
 from web.assembly.site import Site
 from web.http.current import terms_of_use
-from workflows.account_invitation import InvitationInput
+from workflows.account_invitation.inputs import InvitationInput
 from workflows.business import typed as inputs
 from workflows.business.access.access import INVITE_ADDRESS
 from workflows.business.permissions import ADMIN, EDITOR, ROLES, VIEWER

@@ -10,7 +10,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.kit.browser import EMAIL, add_customer

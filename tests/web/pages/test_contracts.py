@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.operations.pauses import OneInstance, pause
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
@@ -21,7 +21,9 @@ from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import terms_of
-from workflows.contract_change import Proposal, Rejection, propose
+from workflows.contract_change.proposal import Proposal
+from workflows.contract_change.inputs import Rejection
+from workflows.contract_change.proposal import propose
 from workflows.ports.billing import Terms
 
 FORMULA = '=HYPERLINK("https://evil.example","x")'

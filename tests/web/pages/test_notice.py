@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import Browser
 from tests.workflows.notice.test_notice import CHAT, NEO, NOTICE, WORDING, deliver_everything, draft, faq, update

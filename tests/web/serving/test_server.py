@@ -26,7 +26,7 @@ from tests.kit.wire import free_port
 from web.app import create_app
 from web.assembly.stopping import heeded
 from web.server import run
-from web.serving import Server
+from web.serving.server import Server
 
 THREADS = 4
 STALLED = 24

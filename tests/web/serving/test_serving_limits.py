@@ -17,7 +17,8 @@ from tests.kit.requests_on_the_wire import exchanged, statuses
 from tests.kit.sockets import CLOSE, LONGER, Caller, Recorder, get, served
 from tests.kit.stalled import Kind, Stalled
 from tests.kit.waiting import PATIENCE, until, with_more_time
-from web.serving import Limits, Server
+from web.serving.limits import Limits
+from web.serving.server import Server
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
 from engine.plugins.breakers import Standing

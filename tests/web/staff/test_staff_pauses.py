@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from engine.definition import Actor, Permission
+from engine.attempt import Actor
+from engine.definition import Permission
 from engine.operations.pauses import OneChannel, OneInstance, OneVersion, pause, paused
 from engine.testing import Clock, MemoryMailer
 from engine.text import _

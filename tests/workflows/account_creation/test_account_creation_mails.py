@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from engine.definition import Instance
+from engine.attempt import Instance
 from engine.delivery import Message
 from engine.mime import Mime, compose
 from web.assembly.site import Site
-from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.records import Application, Customer
 
 BASE_URL = "https://" + "a" * 16 + ".example"  # 32 characters, as long as a site's may be

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition import SYSTEM_ACTOR, Actor, Secret
+from engine.attempt import SYSTEM_ACTOR
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.delivery import Failed
 from engine.errors import EngineError, EventNotPossible, Forbidden, Refused
 from engine.operations.incidents import incidents, retry
@@ -21,16 +23,16 @@ from tests.conftest import SiteMaker
 from tests.kit.dumps import dump, dump_bytes
 from tests.kit.waiting import until
 from web.assembly.site import Site
-from workflows.account_profile_change import ProfileInput
+from workflows.account_profile_change.inputs import ProfileInput
 from workflows.account_profile_change.inputs import mark
 from workflows.business.customer_file.customers import ImportRefused, export_customers, import_customers
 from workflows.business.permissions import ADMIN, EDITOR, VIEWER
 from workflows.business.records import Account, AddressChange, Contract, Customer, PasswordReset, Session
 from workflows.business.shared.address_change import masked
-from workflows.contractor_email_change import ContractorEmailInput
-from workflows.login_address_change import LoginAddressInput
-from workflows.password_change import PasswordChangeInput
-from workflows.password_reset import PasswordResetInput
+from workflows.contractor_email_change.inputs import ContractorEmailInput
+from workflows.login_address_change.inputs import LoginAddressInput
+from workflows.password_change.inputs import PasswordChangeInput
+from workflows.password_reset.inputs import PasswordResetInput
 
 PASSWORD, OTHER = "浅い川も深く渡れ 7", "石橋を叩いて渡る 9"
 MICROSECOND = timedelta(microseconds=1)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.definition import Refusal
+from engine.attempt import Refusal
 from engine.errors import ConfigurationError
 from engine.text import reading_in
 from workflows.business import typed as inputs

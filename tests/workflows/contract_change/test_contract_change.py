@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, StaleForm, TransitionConflict
 from engine.operations.incidents import incidents, retry
 from engine.operations.stuck import stuck
@@ -38,7 +38,11 @@ from tests.kit.dumps import dump
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, ContractChange, Customer
 from workflows.business.shared import bookings
-from workflows.contract_change import GivingUp, NewPrice, Rejection, propose, reprice
+from workflows.contract_change.inputs import GivingUp
+from workflows.contract_change.inputs import NewPrice
+from workflows.contract_change.inputs import Rejection
+from workflows.contract_change.proposal import propose
+from workflows.contract_change.proposal import reprice
 from workflows.ports import quotes
 from workflows.ports.billing import Quote, Unavailable
 

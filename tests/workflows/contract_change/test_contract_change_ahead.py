@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.errors import Refused
 from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
@@ -38,7 +38,11 @@ from tests.kit.contract_scenes import (
 from web.assembly.site import Site
 from workflows.business.records import Contract, ContractChange, Customer
 from workflows.business.shared.change_request import terms_from_json, terms_of
-from workflows.contract_change import GivingUp, Proposal, Rejection, conditions, propose
+from workflows.contract_change.inputs import GivingUp
+from workflows.contract_change.proposal import Proposal
+from workflows.contract_change.inputs import Rejection
+from workflows.contract_change import conditions
+from workflows.contract_change.proposal import propose
 from workflows.ports import quotes
 from workflows.ports.billing import Change, Quote
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.delivery import Accepted, Deferred, Delivery, Failed
 from engine.errors import Refused
 from engine.hookspecs import hookimpl
 from engine.operations.incidents import incidents, retry
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from plugins.ledger.quoting import amount, digest
 from tests.kit.contract_scenes import (
@@ -35,7 +35,9 @@ from tests.kit.contract_scenes import (
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import ContractChange
-from workflows.contract_change import GivingUp, NewPrice, propose
+from workflows.contract_change.inputs import GivingUp
+from workflows.contract_change.inputs import NewPrice
+from workflows.contract_change.proposal import propose
 from workflows.contract_change.billing_effect import BillingEffect
 from workflows.contract_change.proposal import SHOWN_CHANGED
 from workflows.ports.billing import Applied, Booking, Change, Invoice, Line, Queued, Quote, Rejected, Unavailable

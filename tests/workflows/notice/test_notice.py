@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.definition import Actor, Refusal
+from engine.attempt import Actor
+from engine.attempt import Refusal
 from engine.delivery import Accepted, Deferred, Failed, Outcome
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm
 from engine.operations.incidents import incidents

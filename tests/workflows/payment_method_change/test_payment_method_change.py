@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
 from engine.operations.incidents import incidents, retry
 from engine.operations.stuck import stuck
@@ -41,8 +42,12 @@ from tests.kit.stripe_server import StripeServer
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract, Mandate, PaymentEvent
 from workflows.business.shared.change_request import Decision, differences, terms_of
-from workflows.contract_change import GivingUp, Proposal, propose
-from workflows.payment_method_change import Confirmation, PageOpened, effective_date
+from workflows.contract_change.inputs import GivingUp
+from workflows.contract_change.proposal import Proposal
+from workflows.contract_change.proposal import propose
+from workflows.payment_method_change.inputs import Confirmation
+from workflows.payment_method_change.inputs import PageOpened
+from workflows.payment_method_change import effective_date
 from workflows.ports.billing import Booking, Queued, Rejected
 
 SYSTEM = Actor("system", "credit_card")
@@ -75,7 +80,8 @@ def subjects(mailer: MemoryMailer) -> list[str]:
 
 def begin_page(site: Site, number: int, actor: Actor) -> str:
     """The provider's page, as the button opens it. What the provider calls it."""
-    from workflows.payment_method_change import context_of, facts_of
+    from workflows.payment_method_change.effects import context_of
+    from workflows.payment_method_change.effects import facts_of
 
     mandate = Mandate.get(Mandate.instance == number)
     method = site.services.payment_methods["credit_card"]
@@ -605,7 +611,7 @@ def test_staff_review_where_it_is_configured(
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_mail_can_be_written(site: Site, clock: Clock, mailer: MemoryMailer, language: str) -> None:
     from workflows.business.records import Account
-    from workflows.payment_method_change import PAYMENT_METHOD_CHANGE
+    from workflows.payment_method_change.workflow import PAYMENT_METHOD_CHANGE
 
     of = contract()
     actor = account(of)

@@ -19,11 +19,11 @@ import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.delivery import Deferred, Failed
 from engine.errors import EventNotPossible
 from engine.hookspecs import hookimpl
-from engine.plugins import SiteFacts
+from engine.plugins.loading import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import CHEAP, SECRET, SiteMaker, memory_plugin
 from tests.kit.browser import Browser, add_customer

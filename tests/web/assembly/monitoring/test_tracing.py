@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from engine.definition import Actor
+from engine.attempt import Actor
 from engine.delivery import Deferred
 from engine.errors import EventNotPossible
 from engine.runtime.observer import forget_traces

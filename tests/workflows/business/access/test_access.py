@@ -14,8 +14,9 @@ import peewee as pw
 import pytest
 
 import workflows
-from engine.definition import Refusal
-from engine.store.base import database, open_database
+from engine.attempt import Refusal
+from engine.store.base import database
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import catalogue as translations
 from workflows.business.access import access as module

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.definition import Refusal, Secret
-from engine.store.base import open_database
+from engine.attempt import Refusal
+from engine.attempt import Secret
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock
 from workflows.business.access import passwords

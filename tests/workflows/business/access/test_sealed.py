@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.keyring import Keyring
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from tests.conftest import SECRET
 from workflows.business.access import sealed
 from workflows.business.access.staff import TOTP_PURPOSE

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pyotp
 import pytest
 
-from engine.definition import Refusal
+from engine.attempt import Refusal
 from engine.testing import Clock
 from tests.kit.dumps import dump_bytes
 from web.assembly.site import Site

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 import workflows
-from engine.store.base import database, open_database
+from engine.store.base import database
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from tests.kit.waiting import PATIENCE
 from workflows.business.access.throttle import Limit, Throttles, network_of, too_many
@@ -218,7 +219,8 @@ def test_exactly_the_burst_passes_across_processes(url: str) -> None:
     program = f"""
 import sys
 from datetime import datetime, timedelta
-from engine.store.base import database, open_database
+from engine.store.base import database
+from engine.store.opening import open_database
 from workflows.business.access.throttle import Limit, Throttles
 open_database(sys.argv[1])
 now = datetime.fromisoformat({NOON.isoformat()!r})

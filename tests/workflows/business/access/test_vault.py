@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.definition import Secret
+from engine.attempt import Secret
 from workflows.business.access.vault import Unreadable, Vault
 
 VAULT = Vault(b"a secret of the tests, long enough for everybody")

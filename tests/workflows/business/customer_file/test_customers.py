@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import TransitionConflict
-from engine.store.base import database, open_database, transaction
+from engine.store.base import database, transaction
+from engine.store.opening import open_database
 from engine.text import reading_in
 from workflows.business.catalogue import Catalogue, Product
 from workflows.business.customer_file.customers import (

@@ -1,0 +1,43 @@
+"""Opens the database that an address names. Its driver is imported only then."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine.errors import ConfigurationError
+from engine.store.base import SiteDatabase, database
+from engine.store.sqlite import SqliteDatabase
+
+
+def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
+    """Open `sqlite:///path` or `postgresql://…`; records are in it where nothing else says so (see `current`).
+
+    Raises ConfigurationError when the URL is of neither form or its driver is not installed.
+    """
+    if url.startswith("sqlite:///"):
+        path = url.removeprefix("sqlite:///")
+        if not path:
+            raise ConfigurationError("DATABASE_URL: sqlite:/// needs a path, as in sqlite:///var/tetsuzuki.db")
+        if path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with suppress(OSError):  # SQLite says it better
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds what is personal
+        opened: SiteDatabase = SqliteDatabase(path)
+    elif urlsplit(url).scheme in ("postgresql", "postgres"):
+        try:
+            from engine.store.postgres import PostgresDatabase
+        except ImportError as error:
+            raise ConfigurationError(
+                f"DATABASE_URL: PostgreSQL needs its driver: pip install tetsuzuki[pg] ({error})"
+            ) from error
+        opened = PostgresDatabase(url, max_connections=pool, stale_timeout=600, timeout=30)
+    else:
+        raise ConfigurationError(
+            "DATABASE_URL: expected sqlite:///path or postgresql://user@host/name, "
+            f"got one that begins with {url.split(':', 1)[0]!r}"
+        )
+    database.initialize(opened)
+    return opened
