@@ -23,7 +23,7 @@ from typing import Any
 
 import peewee as pw
 
-from engine.authoring.check.structure import refuse_unsound
+from engine.runtime.soundness.structure import refuse_unsound
 from engine.authoring.release import keeps_timers
 from engine.definition import (
     HOLDER,

@@ -15,16 +15,16 @@ from engine.authoring.check.indexes import missing_indexes
 from engine.authoring.check.mailed_links import check_links
 from engine.authoring.check.mails import check_mails
 from engine.authoring.check.migrations import check_migrations
-from engine.authoring.check.names import check_events
 from engine.authoring.check.paths import check_done_refused, check_paths, check_stuck
-from engine.authoring.check.problems import Problem, position
 from engine.authoring.check.resends import check_resends
-from engine.authoring.check.structure import contradictions, definition_problems, refuse_unsound
 from engine.authoring.check.time import check_time
 from engine.authoring.check.timers import check_timers
 from engine.authoring.check.titles import check_titles
 from engine.authoring.check.waits import check_endless_waits, check_waits
 from engine.definition import Workflow
+from engine.runtime.soundness.names import check_events
+from engine.runtime.soundness.problems import Problem, position
+from engine.runtime.soundness.structure import contradictions, definition_problems, refuse_unsound
 from engine.text import LANGUAGES, Catalogue, catalogue
 
 __all__ = ["Problem", "check", "check_all", "missing_indexes", "refuse_unsound"]

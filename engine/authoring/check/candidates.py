@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.authoring.check.problems import Problem, place
 from engine.definition import ANYONE, Transition, Workflow
 from engine.rules import is_lambda, rule_name
 from engine.runtime.resends import guards_of
+from engine.runtime.soundness.problems import Problem, place
 
 
 def _guard_keys(transition: Transition) -> frozenset[str | int]:

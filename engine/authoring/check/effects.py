@@ -1,41 +1,14 @@
-"""Effects that nothing delivers, that nobody gets, whose `done` leads nowhere, or that never end."""
+"""Effects that nothing delivers, whose `done` leads nowhere, or that never end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from engine.authoring.check.graph import Graph, open_to_system, reach, written_effects
-from engine.authoring.check.names import listed, nearest
-from engine.authoring.check.problems import Problem, place
 from engine.definition import Effect, Transition, Workflow
 from engine.runtime.resends import guards_of
-
-
-def check_effects(workflow: Workflow, graph: Graph, kinds: Set[str] | None) -> Iterator[Problem]:
-    """Effects that are told apart by nothing, and roles that are no recipients: each name is one problem.
-
-    `kinds` are those that something can deliver; None where nobody knows.
-    """
-    unknown: dict[str, list[Effect]] = {}
-    first: dict[str, Effect] = {}
-    for effect in written_effects(workflow):
-        roles = (effect.to, *([effect.cc] if effect.cc else ())) if effect.kind == "mail" else ()
-        missing = [role for role in dict.fromkeys(roles) if role not in workflow.recipients]
-        for role in missing:
-            unknown.setdefault(role, []).append(effect)
-        wrong_kind = kinds is not None and effect.kind not in kinds
-        if missing or wrong_kind or (effect.done is not None and effect.done not in graph.handled):
-            continue  # what else it differs in only follows from that
-        other = first.setdefault(effect.name, effect)
-        if other != effect:
-            message = f'a different effect, at {place(other.where)}, is named "{effect.name}" too; rename one'
-            yield Problem(effect.where, "DUPLICATE_EFFECT", message)
-    for role, effects in unknown.items():
-        known = nearest(role, workflow.recipients)
-        message = f'mail "{effects[0].name}" goes to "{role}", which is not a recipient{known}'
-        if len(effects) > 1:
-            message += f"; so do {listed(dict.fromkeys(effect.name for effect in effects[1:]))}"
-        yield Problem(effects[0].where, "UNKNOWN_RECIPIENT", message)
+from engine.runtime.soundness.graph import Graph, open_to_system, reach, written_effects
+from engine.runtime.soundness.names import listed
+from engine.runtime.soundness.problems import Problem
 
 
 def check_kinds(workflow: Workflow, kinds: Set[str]) -> Iterator[Problem]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 
-from engine.authoring.check.graph import asked
-from engine.authoring.check.problems import Problem, position
 from engine.definition import Conflict, Location, Workflow
+from engine.runtime.soundness.graph import asked
+from engine.runtime.soundness.problems import Problem, position
 from engine.store.base import SiteDatabase
 
 _OF_POSTGRESQL = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.authoring.check.graph import Graph, asked
-from engine.authoring.check.names import listed
-from engine.authoring.check.problems import Problem
 from engine.definition import Effect, Start, Transition, Workflow, link_role
+from engine.runtime.soundness.graph import Graph, asked
+from engine.runtime.soundness.names import listed
+from engine.runtime.soundness.problems import Problem
 
 
 def check_links(workflow: Workflow, graph: Graph) -> Iterator[Problem]:

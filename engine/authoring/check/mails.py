@@ -9,10 +9,10 @@ from pathlib import Path
 
 from jinja2 import Environment, TemplateSyntaxError
 
-from engine.authoring.check.graph import written_effects
-from engine.authoring.check.names import nearest
-from engine.authoring.check.problems import Problem
 from engine.definition import Location, Workflow
+from engine.runtime.soundness.graph import written_effects
+from engine.runtime.soundness.names import nearest
+from engine.runtime.soundness.problems import Problem
 
 _SUBJECT = re.compile(r"Subject: *[^\s]")
 _TEMPLATES = Environment(autoescape=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.authoring.check.problems import Problem
 from engine.definition import Workflow
 from engine.runtime.mappings import Loaded, problems
+from engine.runtime.soundness.problems import Problem
 
 
 def check_migrations(workflow: Workflow, workflows: Loaded) -> Iterator[Problem]:

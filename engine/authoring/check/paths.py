@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.authoring.check.graph import Graph, open_to_system, reach
-from engine.authoring.check.problems import Problem
 from engine.definition import SYSTEM, Effect, Transition, Workflow
 from engine.rules import rule_name
 from engine.runtime.resends import guards_of
+from engine.runtime.soundness.graph import Graph, open_to_system, reach
+from engine.runtime.soundness.problems import Problem
 
 
 def check_paths(workflow: Workflow, graph: Graph) -> Iterator[Problem]:

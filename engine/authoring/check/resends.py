@@ -1,54 +1,20 @@
-"""Mails that are sent once more: policies that mean nothing, and links that can be kept alive for ever."""
+"""Mails that are sent once more: what cannot be meant, and links that can be kept alive for ever."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
-from engine.authoring.check.graph import Graph, reach
-from engine.authoring.check.names import nearest
-from engine.authoring.check.parts import LONGEST
-from engine.authoring.check.problems import Problem
 from engine.definition import Resend, Transition, Workflow
-
-_LINKS = ("rotate", "reuse", "extend")
-
-
-def check_policies(workflow: Workflow) -> Iterator[Problem]:
-    """What no engine could run with: values that mean nothing, and addresses that nobody can correct."""
-    for transition, resend, what in _resends(workflow):
-        yield from _nonsense(resend, what)
-        yield from _corrections(workflow, transition, resend, what)
+from engine.runtime.soundness.graph import Graph, reach
+from engine.runtime.soundness.problems import Problem
+from engine.runtime.soundness.resends import nonsense, resends_of
 
 
 def check_resends(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
     """What cannot be meant; of a policy that says nonsense it is not asked."""
-    for transition, resend, what in _resends(workflow):
-        if not any(_nonsense(resend, what)):
+    for transition, resend, what in resends_of(workflow):
+        if not any(nonsense(resend, what)):
             yield from _traps(workflow, graph, transition, resend, what)
-
-
-def _resends(workflow: Workflow) -> Iterator[tuple[Transition, Resend, str]]:
-    for transition in workflow.transitions:
-        if transition.resend is not None:
-            yield transition, transition.resend, f'the resend of transition "{transition.event}"'
-
-
-def _nonsense(resend: Resend, what: str) -> Iterator[Problem]:
-    if resend.link not in _LINKS:
-        links = ", ".join(f'"{link}"' for link in _LINKS)
-        yield Problem(resend.where, "RESEND_LINK_UNKNOWN", f'{what} has link="{resend.link}"; expected one of {links}')
-    most = resend.most
-    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-        message = f"{what} has most={most!r}; expected a whole number from 1 on, or none at all"
-        yield Problem(resend.where, "RESEND_LIMIT_WRONG", message)
-    soonest = resend.not_sooner
-    if soonest is not None and not (isinstance(soonest, timedelta) and timedelta(0) < soonest <= LONGEST):
-        message = (
-            f"{what} has not_sooner={soonest!r}; expected a timedelta longer than none and no longer than a hundred "
-            "years, or none at all"
-        )
-        yield Problem(resend.where, "RESEND_LIMIT_WRONG", message)
 
 
 def _traps(workflow: Workflow, graph: Graph, transition: Transition, resend: Resend, what: str) -> Iterator[Problem]:
@@ -71,24 +37,6 @@ def _traps(workflow: Workflow, graph: Graph, transition: Transition, resend: Res
         yield Problem(resend.where, "LINK_KEPT_ALIVE", message)
     if resend.link == "reuse":
         yield from _restarts(workflow, transition, resend, what)
-
-
-def _corrections(workflow: Workflow, transition: Transition, resend: Resend, what: str) -> Iterator[Problem]:
-    role, mailed = resend.corrects, {effect.to for effect in transition.effects}
-    recipient = workflow.recipients.get(role)
-    if not role or (recipient is None and any(effect.to == role for effect in workflow.all_effects())):
-        return  # the mail is reported
-    if recipient is None:
-        message = (
-            f'{what} corrects the address of "{role}", which is not a recipient{nearest(role, workflow.recipients)}'
-        )
-        yield Problem(resend.where, "UNKNOWN_RECIPIENT", message)
-    elif recipient.amend is None:
-        message = f'{what} corrects the address of "{role}", whose Recipient has no amend; expected one that writes it'
-        yield Problem(resend.where, "RESEND_CANNOT_CORRECT", message)
-    elif mailed and mailed <= workflow.recipients.keys() and role not in mailed:
-        message = f'{what} corrects the address of "{role}", and mails nothing to it; expected a mail to "{role}"'
-        yield Problem(resend.where, "RESEND_CANNOT_CORRECT", message)
 
 
 def _comes_back(graph: Graph, transition: Transition) -> bool:

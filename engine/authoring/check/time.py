@@ -7,15 +7,13 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, get_args
 
-from engine.authoring.check.graph import open_to_system
-from engine.authoring.check.problems import Problem, place
-from engine.definition import ALL_TIMERS, SYSTEM, Missed, State, Timer, Transition, WhilePaused, Workflow
+from engine.definition import ALL_TIMERS, SYSTEM, Missed, State, Timer, Transition, Workflow
 from engine.runtime.resends import guards_of
+from engine.runtime.soundness.graph import open_to_system
+from engine.runtime.soundness.problems import Problem, place
 from engine.runtime.timetable import Leads, leads
 
 _LATE = datetime(9000, 1, 1, tzinfo=UTC)  # later than whatever a rule compares its time with
-
-_CHOICES = (("missed", get_args(Missed)), ("while_paused", get_args(WhilePaused)))
 
 
 def check_time(workflow: Workflow) -> Iterator[Problem]:
@@ -27,20 +25,6 @@ def check_time(workflow: Workflow) -> Iterator[Problem]:
     for transition in workflow.transitions:
         yield from _restarts(workflow, transition)
     yield from _circles(workflow)
-
-
-def check_choices(workflow: Workflow) -> Iterator[Problem]:
-    """Choices of timers that there are not: an engine would take another one in silence."""
-    for state in workflow.states:
-        for timer in state.timers:
-            for name, expected in _CHOICES:
-                if getattr(timer, name) not in expected:
-                    known = ", ".join(f'"{choice}"' for choice in expected)
-                    message = (
-                        f'timer "{timer.event}" of state "{state.name}" has {name}={getattr(timer, name)!r}; '
-                        f"expected one of {known}"
-                    )
-                    yield Problem(timer.where, "TIMER_UNKNOWN_CHOICE", message)
 
 
 def _never_missed(workflow: Workflow, state: State, timer: Timer) -> Iterator[Problem]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from engine.authoring.check.graph import Graph, open_to_system
-from engine.authoring.check.problems import Problem, place
 from engine.definition import Location, State, Timer, Transition, Workflow
 from engine.rules import rule_name, same_rule
 from engine.runtime.resends import guards_of
+from engine.runtime.soundness.graph import Graph, open_to_system
+from engine.runtime.soundness.problems import Problem, place
 from engine.waits import BusinessDays, BusinessHours
 
 

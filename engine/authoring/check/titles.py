@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.authoring.check.graph import asked
-from engine.authoring.check.problems import Problem
 from engine.definition import SYSTEM, Location, Workflow
+from engine.runtime.soundness.graph import asked
+from engine.runtime.soundness.problems import Problem
 from engine.text import DEFAULT_LANGUAGE, Catalogue, Text
 
 _JAPANESE = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")

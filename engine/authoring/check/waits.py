@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from engine.authoring.check.graph import Graph
 from engine.authoring.check.paths import pending_effects, ways_out
-from engine.authoring.check.problems import Problem
 from engine.definition import SYSTEM, State, Workflow
+from engine.runtime.soundness.graph import Graph
+from engine.runtime.soundness.problems import Problem
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait
 
 _MOST_DAYS = 3650

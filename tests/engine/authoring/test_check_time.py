@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from engine.authoring.check.structure import refuse_unsound
 from engine.authoring.check.time import check_choices, check_time
 from engine.definition import ALL_TIMERS
 from engine.definition import ANYONE
@@ -24,6 +23,7 @@ from engine.definition import Timer
 from engine.definition import Transition
 from engine.definition import Workflow
 from engine.errors import InvalidDefinition
+from engine.runtime.soundness.structure import refuse_unsound
 from engine.text import _
 from workflows.registry import WORKFLOWS
 

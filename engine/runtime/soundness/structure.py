@@ -9,16 +9,16 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from engine.authoring.check.containers import check_containers, with_tuples
-from engine.authoring.check.effects import check_effects
-from engine.authoring.check.graph import Graph
-from engine.authoring.check.names import check_names, check_verdict_names
-from engine.authoring.check.parts import SHAPELESS, check_figures, check_parts, check_spelling
-from engine.authoring.check.problems import Problem, place, position
-from engine.authoring.check.resends import check_policies
-from engine.authoring.check.time import check_choices
 from engine.definition import Workflow
 from engine.errors import InvalidDefinition
+from engine.runtime.soundness.choices import check_choices
+from engine.runtime.soundness.containers import check_containers, with_tuples
+from engine.runtime.soundness.effects import check_effects
+from engine.runtime.soundness.graph import Graph
+from engine.runtime.soundness.names import check_names, check_verdict_names
+from engine.runtime.soundness.parts import SHAPELESS, check_figures, check_parts, check_spelling
+from engine.runtime.soundness.problems import Problem, place, position
+from engine.runtime.soundness.resends import check_policies
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from engine.authoring.check.graph import Graph, asked, written_effects
-from engine.authoring.check.problems import Problem, place
 from engine.definition import Guard, Location, Permission, Workflow
 from engine.rules import is_lambda, is_nameable, rule_name, same_rule, written_function
+from engine.runtime.soundness.graph import Graph, asked, written_effects
+from engine.runtime.soundness.problems import Problem, place
 
 _LISTED = 20
 

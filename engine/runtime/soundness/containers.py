@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine.authoring.check.problems import Problem
 from engine.definition import Effect, Start, State, Transition, Workflow
+from engine.runtime.soundness.problems import Problem
 from engine.waits import Escalate, GiveUp, Remind, Wait
 
 _TUPLES: Mapping[type, tuple[str, ...]] = {

@@ -15,8 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from engine.authoring.check.graph import asked
-from engine.authoring.check.problems import Problem
 from engine.definition import (
     Conflict,
     Effect,
@@ -34,6 +32,8 @@ from engine.definition import (
 )
 from engine.migration import Migration
 from engine.rules import rule_name
+from engine.runtime.soundness.graph import asked
+from engine.runtime.soundness.problems import Problem
 from engine.text import Text
 from engine.waits import Escalate, GiveUp, Remind, Wait
 
