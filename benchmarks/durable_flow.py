@@ -41,6 +41,7 @@ from transitions import Machine
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_least, options, spread, tell
 from engine.definition import Actor, Secret
+from engine.keyring import LINKS
 from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
 from engine.store.base import Record, to_db
@@ -136,7 +137,9 @@ class OurEngine(Subject):
     def proof(self, instance: int) -> str:
         from engine.runtime import links
 
-        return links.link(self.engine._link_key, "account_creation", instance, 0, bytes(2 * links.NONCE))
+        return links.link(
+            self.engine.keyring.derived(LINKS)[0], "account_creation", instance, 0, bytes(2 * links.NONCE)
+        )
 
     def check(self) -> str:
         faults = [fault for number in range(1, self.done + 1) for fault in self.engine.verify(number)]

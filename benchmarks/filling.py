@@ -96,7 +96,7 @@ def _sealed(engine: Engine, number: int, workflow: str, customer: int, at: str) 
         (1, "start", "", "requested", "visitor:0123456789abcdef"),
         (2, "sent", "requested", "emailed", "system"),
     ):
-        mac = history.seal(engine._history_key, found, seq, event, source, target, actor, at, None, "{}", before)
+        mac = history.seal(engine.history_keys[0], found, seq, event, source, target, actor, at, None, "{}", before)
         entries.append((number, seq, event, source, target, actor, at, None, "{}", mac))
         before = mac
     return (number, workflow, 1, found.subject, "emailed", 2, 0, before), entries

@@ -143,14 +143,31 @@ class Committed:
     way: Start | Transition | None = None
 
     def begin_again(self) -> None:
-        """Nothing of it was kept."""
+        """The transaction was rolled back and will run again."""
         self.effects, self.next_due, self.handed_over, self.steps, self.way = 0, None, None, None, None
+
+    def wakes(self, due: datetime) -> None:
+        """A timer was set that is due then."""
+        if self.next_due is None or due < self.next_due:
+            self.next_due = due
+
+    def hand_over(self, claim: Claim) -> None:
+        """The lease of an effect was taken in the commit that made the effect."""
+        if self.handed_over is None:
+            self.handed_over = []
+        self.handed_over.append(claim)
+
+    def stepped(self, workflow: str, outcome: Outcome) -> None:
+        """An instance of this workflow took a step."""
+        if self.steps is None:
+            self.steps = []
+        self.steps.append((workflow, outcome))
 
     def add(self, part: Committed) -> None:
         """What `part` left is of this commit too."""
         self.effects += part.effects
-        if part.next_due is not None and (self.next_due is None or part.next_due < self.next_due):
-            self.next_due = part.next_due
+        if part.next_due is not None:
+            self.wakes(part.next_due)
         if part.handed_over:
             self.handed_over = [*(self.handed_over or ()), *part.handed_over]
         if part.steps:

@@ -11,21 +11,9 @@ from typing import Any
 from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.errors import DefinitionChanged
 from engine.rules import rule_name
+from engine.runtime.definitions import KEPT, RESTARTED
 from engine.runtime.history import canonical
-from engine.store.base import SiteDatabase, Unit, transaction
-
-RESTARTED, KEPT = 0, 1  # `timer_rules`: what a transition back into its own state makes of the other timers there
-_TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = ?"
-
-
-def keeps_timers(unit: Unit, workflow: Workflow) -> bool:
-    """Whether timers run on where a transition leads back into its own state.
-
-    Not so in a version that this database released before there was a choice, nor in one that says so itself: there
-    all of them begin anew.
-    """
-    rows = unit.rows(_TIMER_RULES, (workflow.name, workflow.version))
-    return bool(rows[0][0] == KEPT) if rows else not workflow.restarts_timers
+from engine.store.base import SiteDatabase, transaction
 
 
 def _effect(effect: Effect) -> list[Any]:

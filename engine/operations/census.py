@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from engine.definition import Transition
-from engine.runtime.due_timers import SINCE, SKIP_EVENT
+from engine.runtime.due_timers import SKIP_EVENT
 from engine.runtime.engine import Engine
+from engine.runtime.recording import SINCE
 from engine.store.base import Unit, from_db
 
 COUNTED = 10_000  # instances of one state that are counted; a page must not cost more with a million of them

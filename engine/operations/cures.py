@@ -17,9 +17,9 @@ from engine.errors import EventNotPossible
 from engine.operations.stuck import mails_of_links
 from engine.outcomes import Committed
 from engine.runtime import answers, history
-from engine.runtime.engine import START_EVENT, Engine, opened
+from engine.runtime.engine import Engine
+from engine.runtime.events import START_EVENT
 from engine.runtime.history_rows import entries_of
-from engine.runtime.operators import require_operator
 from engine.store.base import Due, Unit, from_db, storable, to_db
 
 TIMERS_EVENT = "cure.timers"
@@ -38,7 +38,7 @@ def restore_timers(engine: Engine, instance: int, actor: Actor, reason: str) -> 
         opened_now = engine.store.open(unit, instance)
         assert opened_now is not None  # None only where locked rows are skipped
         found, timers, now = opened_now
-        require_operator(engine, unit, found, actor, TIMERS_EVENT, now)
+        engine.operators.require(unit, found, actor, TIMERS_EVENT, now)
         lost = _lost(engine, unit, found, timers, now)
         if not lost:
             raise EventNotPossible(f"Instance {instance} has lost no timer.")
@@ -71,7 +71,7 @@ def _lost(engine: Engine, unit: Unit, found: Instance, timers: Sequence[Due], no
         if entry.event in (START_EVENT, history.MIGRATE_EVENT) or (entry.source, entry.event) in workflow.outgoing
     )
     at = entered.due_at or entered.at
-    attempt = Attempt(found, entered.event, SYSTEM_ACTOR, None, now, at, unit, site=engine.site)
+    attempt = Attempt(found, entered.event, SYSTEM_ACTOR, None, now, at, unit, site=engine.definitions.site)
     state = workflow.by_name.get(found.state)
     if state is None:
         raise EventNotPossible(f"The definition of instance {found.id} has no state {found.state!r}.")
@@ -86,8 +86,9 @@ def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: st
     a link, Forbidden, UnknownInstance, UnknownWorkflow.
     """
     reason = _given(reason)
-    with opened(engine, instance) as (unit, found, now, committed):
-        require_operator(engine, unit, found, actor, LINK_EVENT, now)
+    with engine.held(instance) as held:
+        unit, found, now = held.unit, held.instance, held.now
+        engine.operators.require(unit, found, actor, LINK_EVENT, now)
         workflow = engine.workflow(found)
         effect = _chosen(workflow, found, mail)
         before = unit.rows(
@@ -99,10 +100,8 @@ def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: st
         engine.renew_link(unit, found)
         said = {"mail": effect.name, "reason": reason, history.LINK: found.generation}
         engine.note(unit, found, LINK_EVENT, actor, said, now)
-        attempt = Attempt(found, LINK_EVENT, SYSTEM_ACTOR, None, now, now, unit, site=engine.site)
-        engine._put_effects(unit, workflow, attempt, (effect,), committed)
-        engine.store.commit(unit)
-    engine.tell(committed)
+        attempt = Attempt(found, LINK_EVENT, SYSTEM_ACTOR, None, now, now, unit, site=engine.definitions.site)
+        engine.recording.put_effects(held, workflow, attempt, (effect,))
     return effect.name
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from engine.definition import Actor, Instance, Retry
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.runtime import history, links
-from engine.runtime.engine import Engine, opened
+from engine.runtime.engine import Engine
 from engine.store.base import Unit, Violation, from_db, storable, to_db
 
 
@@ -111,7 +111,7 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
             engine.renew_link(unit, found)
             unit.write(
                 "UPDATE outbox SET generation = ?, nonce = ? WHERE instance_id = ? AND seq = ? AND position = ?",
-                (found.generation, engine.draw(links.NONCE), found.id, *place),
+                (found.generation, engine.recording.draw(links.NONCE), found.id, *place),
             )
         again(unit, found, place, now)
 
@@ -167,7 +167,8 @@ def _act_within(
     reason: str,
     act: Callable[[Unit, Instance, tuple[int, int] | str, datetime], None],
 ) -> None:
-    with opened(engine, number) as (unit, found, now, committed):
+    with engine.held(number) as held:
+        unit, found, now = held.unit, held.instance, held.now
         if isinstance(place, str):
             open_one = unit.rows(
                 "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0", (number, place)
@@ -185,10 +186,8 @@ def _act_within(
         if found.generation != before:
             said[history.LINK] = found.generation
         engine.note(unit, found, event, actor, said, now)
-        engine.store.commit(unit)
-    committed.effects += 1
-    committed.next_due = now
-    engine.tell(committed)
+        held.committed.effects += 1
+        held.committed.next_due = now
 
 
 def _parse(ref: str) -> tuple[int, tuple[int, int] | str]:

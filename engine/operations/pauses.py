@@ -36,8 +36,8 @@ from engine.definition import Actor, Effect, Instance, Workflow
 from engine.errors import EventNotPossible, UnknownWorkflow
 from engine.outcomes import Claim, Committed
 from engine.runtime import history
-from engine.runtime.engine import Engine, opened
-from engine.runtime.operators import nowhere, require_operator
+from engine.runtime.engine import Engine
+from engine.runtime.operators import nowhere
 from engine.runtime.timetable import put_off_by
 from engine.store.base import COLUMNS, NEVER, Row, Unit, from_db, instance_of, storable, to_db, version_target
 
@@ -152,7 +152,7 @@ def pause(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
         with engine.store.begin() as unit:
             _alone(unit, scope)
             now = engine.store.now()
-            require_operator(engine, unit, _about(scope), actor, PAUSE_EVENT, now)
+            engine.operators.require(unit, _about(scope), actor, PAUSE_EVENT, now)
             _check_known(engine, scope)
             made = _begin(unit, scope, actor, reason, now)
             engine.store.commit(unit)
@@ -162,8 +162,9 @@ def pause(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
 
 
 def _pause_instance(engine: Engine, scope: OneInstance, actor: Actor, reason: str) -> Pause:
-    with opened(engine, scope.number) as (unit, found, now, committed):
-        require_operator(engine, unit, found, actor, PAUSE_EVENT, now)
+    with engine.held(scope.number) as held:
+        unit, found, now = held.unit, held.instance, held.now
+        engine.operators.require(unit, found, actor, PAUSE_EVENT, now)
         definition = engine.workflows.get((found.workflow, found.version))
         state = definition.by_name.get(found.state) if definition is not None else None
         if state is not None and state.final:
@@ -171,8 +172,6 @@ def _pause_instance(engine: Engine, scope: OneInstance, actor: Actor, reason: st
         made = _begin(unit, scope, actor, reason, now)
         engine.note(unit, found, PAUSE_EVENT, actor, {"reason": reason}, now)
         _put_off_rows(unit, scope, NEVER)
-        engine.store.commit(unit)
-    engine.tell(committed)
     return made
 
 
@@ -191,7 +190,7 @@ def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
         else:
             _alone(unit, scope)
             found, now = _about(scope), engine.store.now()
-        require_operator(engine, unit, found, actor, RESUME_EVENT, now)
+        engine.operators.require(unit, found, actor, RESUME_EVENT, now)
         lasting = open_pause(unit, scope)
         if lasting is None:
             raise EventNotPossible(f"There is no pause of {scope}.")

@@ -19,18 +19,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING
 
 from engine.definition import Actor, Instance
 from engine.errors import EngineError, NeedsChoice, UnknownInstance
 from engine.migration import Migration
 from engine.operations.census import occupied
+from engine.outcomes import Committed
 from engine.runtime import version_move
+from engine.runtime.engine import Engine
+from engine.runtime.held import Held
 from engine.runtime.mappings import ensure
 from engine.store.base import INSTANCE, Due, Unit, from_db, instance_of, storable, to_db
-
-if TYPE_CHECKING:
-    from engine.runtime.engine import Engine
 
 log = logging.getLogger("tetsuzuki.engine")
 
@@ -267,7 +266,7 @@ class _Rollout:
         mapping = self.mapping
         versions = set(mapping.from_versions) - {mapping.to_version}
         return [
-            (version, state, version_move.is_final(self.engine, workflow, version, state))
+            (version, state, version_move.is_final(self.engine.definitions, workflow, version, state))
             for workflow, version, state in occupied(unit)
             if workflow == mapping.workflow and version in versions and self.where.takes(state)
         ]
@@ -279,7 +278,8 @@ class _Rollout:
         if found.version != before.version:
             raise _Left(f"it runs on version {found.version} now")
         if found.state != before.state:
-            if not self.where.ended and version_move.is_final(self.engine, found.workflow, found.version, found.state):
+            has_ended = version_move.is_final(self.engine.definitions, found.workflow, found.version, found.state)
+            if has_ended and not self.where.ended:
                 raise _Ended(f"it has ended meanwhile, in {found.state!r}")
             if self.where.older_than is not None or not self.where.takes(found.state):
                 raise _Left(f"it is in {found.state!r} now")
@@ -290,13 +290,14 @@ class _Rollout:
             raise UnknownInstance
         found = present.instance
         mapping = self._mapped(before, found)
-        return version_move.move_of(self.engine, unit, mapping, found, present.timers, present.effects, self.actor, now)
+        held = Held(unit, found, present.timers, now, Committed())
+        return version_move.move_of(self.engine.operators, held, mapping, present.effects, self.actor)
 
     def _rehearsed(self, before: _Listed) -> version_move.Move:
-        return version_move.rehearsed(self.engine, before.number, partial(self._mapped, before), self.actor)
+        return self.engine.migrating.rehearsed(before.number, partial(self._mapped, before), self.actor)
 
     def _moved(self, before: _Listed, reason: str) -> version_move.Move:
-        return version_move.migrate(self.engine, before.number, partial(self._mapped, before), self.actor, reason)[1]
+        return self.engine.migrating.migrate(before.number, partial(self._mapped, before), self.actor, reason)[1]
 
     # -- what to say of all
 

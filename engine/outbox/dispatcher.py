@@ -199,7 +199,7 @@ class Dispatcher:
                 sight, found = engine.sight(unit, claim.instance)
                 workflow = engine.workflow(found)
                 name = claim.name
-                if name not in workflow.effects or engine.has_versions(workflow):
+                if name not in workflow.effects or engine.definitions.has_versions(workflow):
                     row = unit.rows(_NAME, (*_place(claim), engine.worker, claim.claims))
                     if not row:  # it was cancelled since it was claimed, or somebody else has it
                         return None

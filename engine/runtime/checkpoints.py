@@ -26,16 +26,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from engine.definition import Actor, Instance
+from engine.definition import Actor, Instance, Workflow
 from engine.errors import EventNotPossible
 from engine.runtime import history
 from engine.runtime.history_rows import HISTORY, entries_of, legible
-from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, to_db
-
-if TYPE_CHECKING:
-    from engine.runtime.engine import Engine
+from engine.store.base import INSTANCE, Row, Store, Unit, from_db, instance_of, to_db
 
 CHANGES, REMOVAL, RESTORE, LOSS = "changes", "removal", "restore", "key loss"
 EVERY = timedelta(minutes=10)  # from one look to the next
@@ -58,6 +55,21 @@ _GONE_ON = (
     "SELECT i.id FROM instance i WHERE i.id > ? AND i.id <= ? AND i.seq > COALESCE("
     "(SELECT MAX(c.seq) FROM checkpoint_item c WHERE c.instance_id = i.id), 0) ORDER BY i.id LIMIT ?"
 )
+
+
+class Sealing(Protocol):
+    """What checkpoints need of an engine: where histories are, their keys with the newest first, and definitions."""
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+
+    @property
+    def history_keys(self) -> Sequence[bytes]:
+        """The keys that seal histories."""
+
+    def workflow(self, instance: Instance) -> Workflow:
+        """The definition of an instance. Raises UnknownWorkflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +123,7 @@ def _is_sealed(keys: Sequence[bytes], checkpoint: Checkpoint) -> bool:
 class Keeper:
     """The chore of a process that works: writes checkpoints every ten minutes in which anything happened."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Sealing) -> None:
         self._engine = engine
         self._looked_at: datetime | None = None
 
@@ -127,7 +139,7 @@ class Keeper:
         return 0
 
 
-def write(engine: Engine, most: int = ITEMS_AT_ONCE) -> int:
+def write(engine: Sealing, most: int = ITEMS_AT_ONCE) -> int:
     """List every history that has gone on since it was listed, `most` in a checkpoint. How many checkpoints it took."""
     written = first = 0
     while True:
@@ -143,7 +155,7 @@ def write(engine: Engine, most: int = ITEMS_AT_ONCE) -> int:
         first = last
 
 
-def _write_one(engine: Engine, first: int, last: int, most: int) -> tuple[bool, int]:
+def _write_one(engine: Sealing, first: int, last: int, most: int) -> tuple[bool, int]:
     """List those above `first` up to `last`. Whether there was something to list, and up to which number it is done."""
     store = engine.store
     with store.begin() as unit:
@@ -173,7 +185,7 @@ def _item(unit: Unit, number: int) -> Iterator[Item]:
 
 
 def _append(
-    engine: Engine,
+    engine: Sealing,
     unit: Unit,
     newest: Checkpoint | None,
     kind: str,
@@ -208,7 +220,7 @@ def _checkpoint(row: Row, items: Iterable[Row] = ()) -> Checkpoint:
     return Checkpoint(number, kind, from_db(at), said, bytes(digest), bytes(mac), listed)
 
 
-def remove(engine: Engine, number: int, actor: Actor, reason: str) -> None:
+def remove(engine: Sealing, number: int, actor: Actor, reason: str) -> None:
     """Remove an instance that has come to its end, with its history and all that the engine keeps of it.
 
     What the procedure wrote into other records stays. That it was removed, by whom and why is kept for ever: `reason`
@@ -234,13 +246,13 @@ def remove(engine: Engine, number: int, actor: Actor, reason: str) -> None:
         engine.store.commit(unit)
 
 
-def note_restore(engine: Engine, unit: Unit, actor: Actor, reason: str, now: datetime) -> Checkpoint:
+def note_restore(engine: Sealing, unit: Unit, actor: Actor, reason: str, now: datetime) -> Checkpoint:
     """Write down, inside an open unit, that the database was restored from a backup on purpose."""
     unit.take_turns(_TURN)
     return _append(engine, unit, _newest(unit), RESTORE, now, {"by": str(actor), "reason": reason}, [])
 
 
-def note_loss(engine: Engine, actor: Actor, reason: str) -> None:
+def note_loss(engine: Sealing, actor: Actor, reason: str) -> None:
     """Write down that the key is lost which sealed the checkpoints so far. Its digest covers theirs, so that none of
     them can change from now on."""
     with engine.store.begin() as unit:
@@ -252,7 +264,7 @@ def note_loss(engine: Engine, actor: Actor, reason: str) -> None:
             engine.store.commit(unit)
 
 
-def seal_anew(engine: Engine) -> list[str]:
+def seal_anew(engine: Sealing) -> list[str]:
     """Seal every checkpoint with the newest key, where it verifies with one of the keys. What is wrong with the others,
     which stay as they are; those before a loss are not asked about."""
     last, before, wrong = 0, b"", list[str]()
@@ -276,7 +288,7 @@ def seal_anew(engine: Engine) -> list[str]:
     return wrong
 
 
-def of_older_keys(engine: Engine) -> int:
+def of_older_keys(engine: Sealing) -> int:
     """How many checkpoints an older key than the newest has sealed."""
     with engine.store.reading() as unit:
         rows = unit.rows("SELECT digest, mac FROM checkpoint")
@@ -296,7 +308,7 @@ def checkpoints(unit: Unit) -> Iterator[Checkpoint]:
         last = rows[-1][0]
 
 
-def removals(engine: Engine, unit: Unit) -> dict[int, Checkpoint]:
+def removals(engine: Sealing, unit: Unit) -> dict[int, Checkpoint]:
     """The instances that were removed on purpose, by their numbers: as checkpoints say that are what they were, and
     sealed. Those before a loss need no seal, as in `faults_of_chain`."""
     found: dict[int, Checkpoint] = {}
@@ -314,7 +326,7 @@ def removals(engine: Engine, unit: Unit) -> dict[int, Checkpoint]:
 
 
 def faults_of_chain(
-    engine: Engine, found: Iterable[Checkpoint], known: Mapping[int, bytes] | None = None
+    engine: Sealing, found: Iterable[Checkpoint], known: Mapping[int, bytes] | None = None
 ) -> Iterator[str]:
     """What does not fit in a chain of checkpoints, as sentences. The seals of those before a loss are not asked for,
     nor are those of which `known` has the digest by their number."""
@@ -368,7 +380,7 @@ def _not_as_known(
 _HEADER = {"format": "tetsuzuki checkpoints", "version": 1}
 
 
-def exported(engine: Engine) -> Iterator[str]:
+def exported(engine: Sealing) -> Iterator[str]:
     """Every checkpoint as a line of JSON, behind a line that says what this is."""
     yield json.dumps(_HEADER)
     with engine.store.snapshot() as unit:
@@ -420,7 +432,7 @@ def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
         )
 
 
-def against(engine: Engine, kept: Sequence[Checkpoint], progress: Callable[[int], object] = int) -> Iterator[str]:
+def against(engine: Sealing, kept: Sequence[Checkpoint], progress: Callable[[int], object] = int) -> Iterator[str]:
     """What is no longer as checkpoints say that were kept elsewhere, as sentences. `progress` hears of each one.
 
     Seals in the file are of the keys of its time. They are asked for where the database does not have the same

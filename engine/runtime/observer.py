@@ -11,18 +11,19 @@ is written or read where nobody does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeVar
 
 from engine.definition import Effect, Instance
 from engine.delivery import Outcome as Delivered
 from engine.outcomes import Claim, Committed
-from engine.store.base import Unit
+from engine.store.base import Store, Unit
 
-if TYPE_CHECKING:
-    from engine.runtime.engine import Engine
+log = logging.getLogger("tetsuzuki.engine")
+T = TypeVar("T")
 
 DUE = "due"  # what stands for the event where timers fire: which ones is not known before they do
 
@@ -87,23 +88,49 @@ class Both:
             yield
 
 
+class Listeners:
+    """Who hears of an engine's work: its `observer`, and `on_commit`, which is called after each commit that left
+    something to do, in the thread that committed. Both must be quick; `on_commit` must not raise."""
+
+    def __init__(self) -> None:
+        self.observer: Observer | None = None
+        self.on_commit: Callable[[Committed], None] | None = None
+
+    def watched(self, event: str, committed: Committed, work: Callable[[], T], workflow: str = "") -> T:
+        """What `work` returns or raises; the observer, where there is one, stands around it."""
+        if self.observer is None:
+            return work()
+        with self.observer.watching(event, committed, workflow):
+            return work()
+
+    def tell(self, committed: Committed) -> None:
+        """Wake whoever has something to do after a commit, and tell the observer of it."""
+        if self.observer is not None and committed.steps:
+            self.observer.committed(committed)
+        if self.on_commit is not None and (committed.effects or committed.next_due is not None):
+            try:
+                self.on_commit(committed)
+            except Exception:  # it is committed, whoever should have heard of it
+                log.exception("nobody could be woken after a commit; the sweep will")
+
+
 def keep_trace(unit: Unit, found: Instance, traceparent: str) -> None:
     """Keep beside the effects of a step in which trace it was made."""
     unit.write("INSERT INTO trace (instance_id, seq, traceparent) VALUES (?, ?, ?)", (found.id, found.seq, traceparent))
 
 
-def trace_of(engine: Engine, claim: Claim) -> str:
+def trace_of(store: Store, claim: Claim) -> str:
     """The `traceparent` in which an effect was put into the outbox; empty where nobody traced then."""
-    with engine.store.reading() as unit:
+    with store.reading() as unit:
         rows = unit.rows("SELECT traceparent FROM trace WHERE instance_id = ? AND seq = ?", (claim.instance, claim.seq))
     return str(rows[0][0]) if rows else ""
 
 
-def forget_traces(engine: Engine) -> None:
+def forget_traces(store: Store) -> None:
     """Remove what no open effect needs any more."""
-    with engine.store.begin() as unit:
+    with store.begin() as unit:
         unit.write(
             "DELETE FROM trace WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = trace.instance_id "
             "AND o.seq = trace.seq AND o.state IN ('waiting', 'leased', 'incident'))"
         )
-        engine.store.commit(unit)
+        store.commit(unit)

@@ -7,32 +7,36 @@ It is a permission like any other, asked inside the transaction of the act. A wo
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from engine.definition import Actor, Attempt, Instance, Permission
 from engine.errors import Forbidden
 from engine.runtime import answers
+from engine.runtime.definitions import Definitions
 from engine.store.base import Unit
 
-if TYPE_CHECKING:
-    from engine.runtime.engine import Engine
 
+class Operators:
+    """Asks for the permission of operators; `by_default` counts where a workflow names none."""
 
-def operators_of(engine: Engine, workflow: str, version: int) -> Permission:
-    """Who may act on instances of this version; a version that is not loaded is judged by the newest that is."""
-    definition = engine.workflows.get((workflow, version)) or engine.newest.get(workflow)
-    return (definition.operators if definition is not None else None) or engine.operators
+    def __init__(self, definitions: Definitions, by_default: Permission) -> None:
+        self.definitions = definitions
+        self.by_default = by_default
 
+    def of(self, workflow: str, version: int) -> Permission:
+        """Who may act on instances of this version; a version that is not loaded is judged by the newest that is."""
+        known = self.definitions
+        definition = known.loaded.get((workflow, version)) or known.newest.get(workflow)
+        return (definition.operators if definition is not None else None) or self.by_default
 
-def require_operator(engine: Engine, unit: Unit, found: Instance, actor: Actor, event: str, now: datetime) -> None:
-    """Raises RuleError, and Forbidden where `actor` may not do `event` (such as "migrate") to this instance.
+    def require(self, unit: Unit, found: Instance, actor: Actor, event: str, now: datetime) -> None:
+        """Raises RuleError, and Forbidden where `actor` may not do `event` (such as "migrate") to this instance.
 
-    For what is about no single instance, `found` is one with the number 0 (`nowhere`).
-    """
-    attempt = Attempt(found, event, actor, None, now, now, unit, site=engine.site)
-    allow = operators_of(engine, found.workflow, found.version)
-    if not answers.permission(allow, None, attempt, allow.holds(attempt)):
-        raise Forbidden
+        For what is about no single instance, `found` is one with the number 0 (`nowhere`).
+        """
+        attempt = Attempt(found, event, actor, None, now, now, unit, site=self.definitions.site)
+        allow = self.of(found.workflow, found.version)
+        if not answers.permission(allow, None, attempt, allow.holds(attempt)):
+            raise Forbidden
 
 
 def nowhere(workflow: str = "", version: int = 0) -> Instance:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from engine.definition import Actor, Secret
@@ -39,47 +39,52 @@ def without_secrets(value: Any, text_of: Callable[[Any], str] = str) -> Any:
     return text_of(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an actor asked for under a key: an event, about an instance or, to start one, about what it is about."""
+
+    actor: Actor
+    key: str
+    event: str
+    about: str | int
+    data: Any
+
+
 class RequestKeys:
     """The keys that were used. `secrets`, newest first, make digests that tell nothing to who reads the database."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._secrets = tuple(secrets)
 
-    def _digest(self, secret: bytes, event: str, about: str | int, data: Any) -> bytes:
-        content = history.canonical([event, about, without_secrets(data)])
+    def _digest(self, secret: bytes, request: Request) -> bytes:
+        content = history.canonical([request.event, request.about, without_secrets(request.data)])
         return hmac.digest(secret, content.encode("utf-8", "surrogatepass"), "sha256")
 
-    def _is_same(self, digest: bytes, event: str, about: str | int, data: Any) -> bool:
-        """Whether a digest is of these contents, under any of the secrets."""
-        return any(hmac.compare_digest(digest, self._digest(one, event, about, data)) for one in self._secrets)
+    def _is_same(self, digest: bytes, request: Request) -> bool:
+        """Whether a digest is of this request's contents, under any of the secrets."""
+        return any(hmac.compare_digest(digest, self._digest(one, request)) for one in self._secrets)
 
-    def repeated(self, unit: Unit, actor: Actor, key: str, event: str, about: str | int, data: Any) -> Outcome | None:
-        """The first outcome, where this actor has used this key before. Two at once take turns."""
-        unit.take_turns(f"{actor}\0{key}".encode("utf-8", "surrogatepass"))
+    def repeated(self, unit: Unit, request: Request) -> Outcome | None:
+        """The first outcome, where this actor has used this key before. Two at once take turns. Raises KeyReused."""
+        unit.take_turns(f"{request.actor}\0{request.key}".encode("utf-8", "surrogatepass"))
         found = unit.rows(
             "SELECT r.digest, h.instance_id, h.seq, h.event, h.source, h.target, h.at FROM request r "
             "LEFT JOIN history h ON h.instance_id = r.instance_id AND h.seq = r.seq WHERE r.actor = ? AND r.key = ?",
-            (str(actor), _short(key)),
+            (str(request.actor), _short(request.key)),
         )
         if not found:
             return None
         digest, number, seq, done, source, target, at = found[0]
-        if number is None or not self._is_same(bytes(digest), event, about, data):
+        if number is None or not self._is_same(bytes(digest), request):
             raise KeyReused
         return Outcome(number, seq, done, source, target, from_db(at), repeated=True)
 
-    def use(
-        self, unit: Unit, actor: Actor, key: str, event: str, about: str | int, data: Any, outcome: Outcome
-    ) -> None:
+    def use(self, unit: Unit, request: Request, outcome: Outcome) -> None:
+        """Keep the key with its outcome, in the transaction of the step."""
+        digest = self._digest(self._secrets[0], request)
         unit.write(
             "INSERT INTO request (actor, key, instance_id, seq, digest) VALUES (?, ?, ?, ?, ?)",
-            (
-                str(actor),
-                _short(key),
-                outcome.instance,
-                outcome.seq,
-                self._digest(self._secrets[0], event, about, data),
-            ),
+            (str(request.actor), _short(request.key), outcome.instance, outcome.seq, digest),
         )
 
 

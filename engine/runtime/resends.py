@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import peewee as pw
 
 from engine.definition import Address, Attempt, Guard, Refusal, Resend, Resent, Transition, Workflow
 from engine.errors import EventNotPossible
-from engine.store.base import Due, Unit, from_db
+from engine.store.base import Due, SiteDatabase, Unit, from_db
 from engine.text import Moment, _
-
-if TYPE_CHECKING:
-    from engine.runtime.engine import Engine
 
 CORRECTED = "corrected address"  # the key under which history names the recipient whose address was corrected
 
@@ -125,7 +122,7 @@ def _last(unit: Unit, number: int, transition: Transition) -> datetime | None:
     return max((from_db(at) for at in found if at is not None), default=None)
 
 
-def begin(engine: Engine, unit: Unit, workflow: Workflow, transition: Transition, attempt: Attempt) -> None:
+def begin(db: SiteDatabase, unit: Unit, workflow: Workflow, transition: Transition, attempt: Attempt) -> None:
     """Before the writes: correct the address, and end the mails that the new one takes the place of.
 
     What is left to be done with the link and the deadlines is in `attempt.resent`.
@@ -133,7 +130,7 @@ def begin(engine: Engine, unit: Unit, workflow: Workflow, transition: Transition
     resend = transition.resend
     assert resend is not None  # whoever calls this has asked
     number = attempt.instance.id
-    corrected = _correct(engine, unit, workflow, resend, attempt)
+    corrected = _correct(db, unit, workflow, resend, attempt)
     names = tuple(dict.fromkeys(effect.name for effect in transition.effects))
     if names:
         # A mail that still waits, or was given up, would be the same mail twice or stand before the new one.
@@ -144,7 +141,7 @@ def begin(engine: Engine, unit: Unit, workflow: Workflow, transition: Transition
     attempt.resent = Resent(rotates, resend.link == "reuse" and not rotates, corrected)
 
 
-def _correct(engine: Engine, unit: Unit, workflow: Workflow, resend: Resend, attempt: Attempt) -> str:
+def _correct(db: SiteDatabase, unit: Unit, workflow: Workflow, resend: Resend, attempt: Attempt) -> str:
     """Write the address that the event's data gives; the recipient, or nothing where it is the present one."""
     address = _given(attempt.data) if resend.corrects else ""
     if not address:
@@ -159,7 +156,7 @@ def _correct(engine: Engine, unit: Unit, workflow: Workflow, resend: Resend, att
     try:
         amend(attempt.instance, unit, address)
     except pw.IntegrityError as error:
-        raise engine.db.violation_of(error) from error
+        raise db.violation_of(error) from error
     return resend.corrects
 
 

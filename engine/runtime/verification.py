@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from engine.errors import DatabaseAway, UnknownInstance
 from engine.runtime import checkpoints, history
+from engine.runtime.catching_up import LONGEST_WAIT
+from engine.runtime.checkpoints import Sealing
 from engine.runtime.history_rows import entries_of
-from engine.runtime.run_due import LONGEST_WAIT
 from engine.store.base import INSTANCE, IS_PAUSED, NEVER, Row, Unit, from_db, instance_of, to_db
-
-if TYPE_CHECKING:
-    from engine.runtime.engine import Engine
 
 _STEP = 1000
 _PAUSED = f"SELECT 1 FROM instance i WHERE i.id = ? AND {IS_PAUSED}"
@@ -29,25 +26,25 @@ _NUMBERS = " UNION ".join(
 )
 
 
-def faults(engine: Engine, number: int) -> list[str]:
+def faults(engine: Sealing, number: int) -> list[str]:
     """What is wrong with one instance, as sentences; empty where all holds. Raises UnknownInstance where nothing tells
     that there ever was one."""
     return list(finding(engine, number).faults)
 
 
-def finding(engine: Engine, number: int) -> history.Finding:
+def finding(engine: Sealing, number: int) -> history.Finding:
     """As `faults`, and what of its history no key verifies any more."""
     with engine.store.snapshot() as unit:
         found = _finding(engine, unit, number)
     return found if isinstance(found, history.Finding) else history.Finding(tuple(found))
 
 
-def all_faults(engine: Engine) -> Iterator[tuple[int, list[str]]]:
+def all_faults(engine: Sealing) -> Iterator[tuple[int, list[str]]]:
     """As `all_findings`, the faults alone."""
     return ((number, list(found.faults)) for number, found in all_findings(engine))
 
 
-def all_findings(engine: Engine) -> Iterator[tuple[int, history.Finding]]:
+def all_findings(engine: Sealing) -> Iterator[tuple[int, history.Finding]]:
     """Every instance of which anything is left, with what is wrong with it; at the end the checkpoints, as number 0."""
     last = 0
     while True:
@@ -66,7 +63,7 @@ def all_findings(engine: Engine) -> Iterator[tuple[int, history.Finding]]:
         yield 0, history.Finding(tuple(_of_checkpoints(engine, unit)))
 
 
-def _asleep(engine: Engine, unit: Unit, number: int, timers: Iterable[Row]) -> list[str]:
+def _asleep(engine: Sealing, unit: Unit, number: int, timers: Iterable[Row]) -> list[str]:
     """The timers that nobody would look at when they are due. `wake_at` is no part of a seal: it is put off where a
     timer could not fire, and then never for longer than from one try to the next, or while the instance is paused."""
     latest = engine.store.now() + LONGEST_WAIT
@@ -78,7 +75,7 @@ def _asleep(engine: Engine, unit: Unit, number: int, timers: Iterable[Row]) -> l
     ]
 
 
-def _of_checkpoints(engine: Engine, unit: Unit) -> Iterator[str]:
+def _of_checkpoints(engine: Sealing, unit: Unit) -> Iterator[str]:
     try:
         yield from checkpoints.faults_of_chain(engine, checkpoints.checkpoints(unit))
     except DatabaseAway:
@@ -87,7 +84,7 @@ def _of_checkpoints(engine: Engine, unit: Unit) -> Iterator[str]:
         yield f"checkpoints cannot be read: {type(error).__name__}: {error}"
 
 
-def _finding(engine: Engine, unit: Unit, number: int) -> history.Finding | list[str]:
+def _finding(engine: Sealing, unit: Unit, number: int) -> history.Finding | list[str]:
     try:
         rows = unit.rows(INSTANCE, (number,))
         found = instance_of(rows[0]) if rows else None

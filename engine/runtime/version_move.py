@@ -1,6 +1,6 @@
 """One instance moves to another version of its workflow: what becomes of its state, its timers and its effects (I7).
 
-`move_of` decides, from what it is given and without writing anything; `migrate` asks it under the instance's lock and
+`move_of` decides, from what it is given and without writing anything; `migrating` asks it under the instance's lock and
 carries out what it said, in one commit; a dry run (`rollout`) asks the same and leaves it at that.
 
 - The state is the mapping's, else the one of the same name. What has ended stays ended.
@@ -15,11 +15,10 @@ broken or the old version is not loaded, the instance moves all the same: a migr
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.definition import Actor, Attempt, Effect, Instance, State, Timer, Workflow
 from engine.errors import (
@@ -29,25 +28,19 @@ from engine.errors import (
     InvalidMapping,
     NeedsChoice,
     OutcomeUnknown,
-    TimerBroken,
     UnknownInstance,
     UnknownWorkflow,
 )
 from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, TimerRule
-from engine.outcomes import Committed, Outcome
 from engine.rules import rule_name
 from engine.runtime import answers, history
-from engine.runtime.due_timers import MOST_PIECES
+from engine.runtime.definitions import Definitions
 from engine.runtime.exits import carriers, exits
+from engine.runtime.held import Held
 from engine.runtime.mappings import Loaded, ensure
-from engine.runtime.operators import require_operator
+from engine.runtime.operators import Operators
 from engine.runtime.timetable import put_off_by
-from engine.store.base import NEVER, Due, Row, Unit, from_db, storable, to_db, version_target
-
-if TYPE_CHECKING:
-    from engine.runtime.engine import Engine
-
-log = logging.getLogger("tetsuzuki.engine")
+from engine.store.base import Due, Row, Unit, from_db, storable, version_target
 
 UNABLE = (Busy, DatabaseAway, OutcomeUnknown, UnknownInstance)
 """What keeps a migration from being tried at all."""
@@ -173,36 +166,28 @@ def as_asked(workflows: Loaded, version: int, state: str | None, mapping: Migrat
     return mapped
 
 
-def move_of(
-    engine: Engine,
-    unit: Unit,
-    mapping: Migration,
-    found: Instance,
-    timers: Sequence[Due],
-    effects: Sequence[OpenEffect],
-    actor: Actor,
-    now: datetime,
-) -> Move:
+def move_of(operators: Operators, held: Held, mapping: Migration, effects: Sequence[OpenEffect], actor: Actor) -> Move:
     """What `mapping` makes of an instance as it is. Writes nothing.
 
     Raises NeedsChoice where somebody must say in which state it lands, CannotMove with the reason, Forbidden where
     `actor` is no operator of both versions, UnknownWorkflow.
     """
-    target = engine.workflows.get((found.workflow, mapping.to_version))
+    definitions, unit, found, now = operators.definitions, held.unit, held.instance, held.now
+    target = definitions.loaded.get((found.workflow, mapping.to_version))
     if target is None:
         raise UnknownWorkflow(f"No definition of workflow {found.workflow!r} version {mapping.to_version} is loaded.")
     if found.workflow != mapping.workflow or found.version not in mapping.from_versions:
         raise CannotMove(f"It runs on {found.workflow!r} version {found.version}: the mapping is {mapping}.")
     for version in (found.version, target.version):
-        require_operator(engine, unit, replace(found, version=version), actor, history.MIGRATE_EVENT, now)
-    landing = _landing(engine, unit, mapping, target, found)
+        operators.require(unit, replace(found, version=version), actor, history.MIGRATE_EVENT, now)
+    landing = _landing(definitions, unit, mapping, target, found)
     there = replace(found, version=target.version, state=landing.name)
     data = {"from": found.version, "to": target.version}
-    attempt = Attempt(there, history.MIGRATE_EVENT, actor, data, now, now, unit, site=engine.site)
+    attempt = Attempt(there, history.MIGRATE_EVENT, actor, data, now, now, unit, site=definitions.site)
     fates = tuple(_fate(mapping, target, landing, one, attempt) for one in effects)
-    clockwork = tuple(_timed(engine, unit, mapping, found, landing, timer, timers, attempt) for timer in landing.timers)
+    clockwork = tuple(_timed(definitions, held, mapping, landing, timer, attempt) for timer in landing.timers)
     has = {timer.event for timer in landing.timers}
-    ended = tuple(timer.event for timer in timers if timer.event not in has)
+    ended = tuple(timer.event for timer in held.timers if timer.event not in has)
     for event in ended:
         if not landing.final and mapping.named_timer(event, landing.name) in (KEEP, RECOMPUTE, ANEW):
             raise CannotMove(
@@ -210,7 +195,7 @@ def move_of(
                 f"{target.version} has no such timer."
             )
     move = Move(target, landing.name, clockwork, ended, fates)
-    if not landing.final and not _goes_on(engine, unit, move, found):
+    if not landing.final and not _goes_on(definitions, held, move):
         raise CannotMove(
             f"Nothing would ever move it in state {landing.name!r} of version {target.version}: no timer runs there, "
             "no effect is under way, and nobody can act who leads it on."
@@ -218,7 +203,7 @@ def move_of(
     return move
 
 
-def _landing(engine: Engine, unit: Unit, mapping: Migration, target: Workflow, found: Instance) -> State:
+def _landing(definitions: Definitions, unit: Unit, mapping: Migration, target: Workflow, found: Instance) -> State:
     chosen = mapping.states.get(found.state, found.state)
     if isinstance(chosen, Choice):
         chosen = _chosen(chosen, unit, found)
@@ -226,7 +211,7 @@ def _landing(engine: Engine, unit: Unit, mapping: Migration, target: Workflow, f
     if state is None:
         message = f"Workflow {found.workflow!r} version {target.version} has no state {chosen!r}."
         raise CannotMove(message) if found.state in mapping.states else NeedsChoice(message)
-    if is_final(engine, found.workflow, found.version, found.state):
+    if is_final(definitions, found.workflow, found.version, found.state):
         if not state.final:
             raise CannotMove(f"It has ended, in {found.state!r}, and {chosen!r} is not final: what has ended stays so.")
     elif state.final and found.state not in mapping.states:
@@ -257,32 +242,25 @@ def _said(error: Exception) -> str:
     return storable(f"{type(error).__name__}: {error}")
 
 
-def is_final(engine: Engine, workflow: str, version: int, state: str) -> bool:
+def is_final(definitions: Definitions, workflow: str, version: int, state: str) -> bool:
     """Whether who stands in a state has ended. Of a version that is not loaded any other one may tell."""
-    own = engine.workflows.get((workflow, version))
-    known = [own] if own is not None else [one for one in engine.workflows.values() if one.name == workflow]
+    own = definitions.loaded.get((workflow, version))
+    known = [own] if own is not None else [one for one in definitions.loaded.values() if one.name == workflow]
     return any(state in one.by_name and one.by_name[state].final for one in known)
 
 
 def _timed(
-    engine: Engine,
-    unit: Unit,
-    mapping: Migration,
-    found: Instance,
-    landing: State,
-    timer: Timer,
-    running: Sequence[Due],
-    attempt: Attempt,
+    definitions: Definitions, held: Held, mapping: Migration, landing: State, timer: Timer, attempt: Attempt
 ) -> Clockwork:
     rule = mapping.timer(timer.event, landing.name)
     if rule is CANCEL:
         return Clockwork(timer.event, rule, None)
     if rule is KEEP:
-        for one in running:
+        for one in held.timers:
             if one.event == timer.event:
-                return Clockwork(timer.event, rule, _kept(engine, unit, found, one, attempt.now))
+                return Clockwork(timer.event, rule, _kept(definitions, held, one))
         rule = ANEW
-    at = attempt.now if rule is ANEW else _entered(unit, attempt.instance)
+    at = attempt.now if rule is ANEW else _entered(held.unit, attempt.instance)
     try:
         due = answers.due(timer, replace(attempt, at=at))
     except Exception as error:
@@ -290,16 +268,17 @@ def _timed(
     return Clockwork(timer.event, rule, due)
 
 
-def _kept(engine: Engine, unit: Unit, found: Instance, timer: Due, now: datetime) -> datetime:
+def _kept(definitions: Definitions, held: Held, timer: Due) -> datetime:
     """When a timer that keeps its time is due. For one that stands while it is paused the pause does not count up to
     now; what is left of the pause is counted by whoever resumes, if it is still paused then."""
-    source = engine.workflows.get((found.workflow, found.version))
+    found = held.instance
+    source = definitions.loaded.get((found.workflow, found.version))
     before = source.timers.get(found.state, {}).get(timer.event) if source is not None else None
     if not found.paused or before is None or before.while_paused != "stands":
         return timer.due_at
     targets = (f"instance {found.id}", version_target(found.workflow, found.version))
-    since, set_at = unit.rows(_HALTED, (found.id, *targets))[0]
-    return put_off_by(timer.due_at, max(from_db(time) for time in (since, set_at) if time is not None), now)
+    since, set_at = held.unit.rows(_HALTED, (found.id, *targets))[0]
+    return put_off_by(timer.due_at, max(from_db(time) for time in (since, set_at) if time is not None), held.now)
 
 
 def _entered(unit: Unit, found: Instance) -> datetime:
@@ -328,7 +307,7 @@ def _fate(mapping: Migration, target: Workflow, landing: State, row: OpenEffect,
     return Fate(row, effect, language=language)
 
 
-def _goes_on(engine: Engine, unit: Unit, move: Move, found: Instance) -> bool:
+def _goes_on(definitions: Definitions, held: Held, move: Move) -> bool:
     """Whether anything is left that may move it on (I6), by the same ways out that the sweep counts."""
     ways = exits(move.target, move.landing)
     if ways.persons or any(timer.due is not None and timer.event in ways.timers for timer in move.timers):
@@ -336,144 +315,13 @@ def _goes_on(engine: Engine, unit: Unit, move: Move, found: Instance) -> bool:
     coming = [fate.effect for fate in move.effects if fate.effect is not None]
     if ways.ends and any(effect.done is not None or effect.link in ways.roles for effect in coming):
         return True
-    versions = [one for one in engine.workflows.values() if one.name == found.workflow]
+    found = held.instance
+    versions = [one for one in definitions.loaded.values() if one.name == found.workflow]
     mails = {name for one in versions for role in ways.roles for name in carriers(one, role)}
     return bool(mails) and bool(
-        unit.rows(
+        held.unit.rows(
             "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND (state = 'done' OR delivered = 1) "
             f"AND name IN ({', '.join('?' * len(mails))}) LIMIT 1",
             (found.id, found.generation, *sorted(mails)),
         )
     )
-
-
-# -- doing -------------------------------------------------------------------------------------------------------------
-
-
-def migrate(engine: Engine, number: int, mapped: Mapped, actor: Actor, reason: str) -> tuple[Outcome, Move]:
-    """Move an instance in one commit. What `mapped` raises leaves it as it was."""
-    moves: list[Move] = []
-
-    def act(unit: Unit, found: Instance, timers: list[Due], now: datetime, committed: Committed) -> Outcome:
-        reached.append(True)
-        mapping = mapped(found)
-        effects = [open_effect(row) for row in unit.rows(OPEN_EFFECTS, (found.id,))]
-        move = move_of(engine, unit, mapping, found, timers, effects, actor, now)
-        moves.append(move)
-        return _carry_out(engine, unit, found, move, actor, reason, timers, now, committed)
-
-    reached: list[bool] = []
-    try:
-        outcome = engine._transact(
-            number, act, Committed(), settle=lambda found: is_loaded(engine, found), insists=True
-        )
-    except UNABLE:
-        raise
-    except Exception:
-        if reached:
-            raise
-        # What is due cannot be applied, because a rule of the old version is broken: its timers end here.
-        outcome = engine._transact(number, act, Committed(), settle=lambda found: False)
-    return outcome, moves[-1]
-
-
-def is_loaded(engine: Engine, found: Instance) -> bool:
-    """Whether its definition is here: timers of one that is not cannot fire, and end with the migration."""
-    return (found.workflow, found.version) in engine.workflows
-
-
-def rehearsed(engine: Engine, number: int, mapped: Mapped, actor: Actor) -> Move:
-    """What `migrate` would do, by the same steps; nothing of it is kept. For an instance with a timer that is due."""
-    most = MOST_PIECES * engine.piece
-    for settles in (True, True, False):
-        with engine.store.begin() as unit:  # never committed
-            found, timers, now = engine._open(unit, number)
-            if settles and most and is_loaded(engine, found):
-                try:
-                    engine.settle(unit, found, timers, now, Committed(), most)
-                except UNABLE:
-                    raise
-                except TimerBroken as broken:  # what can fire before it is kept by who migrates
-                    most = broken.kept
-                    continue
-                except Exception as error:
-                    log.info("instance %s: what is due cannot be applied: %s", number, type(error).__name__)
-                    continue
-            mapping = mapped(found)
-            effects = [open_effect(row) for row in unit.rows(OPEN_EFFECTS, (found.id,))]
-            return move_of(engine, unit, mapping, found, timers, effects, actor, now)
-    raise AssertionError("the last turn returns")
-
-
-def _carry_out(
-    engine: Engine,
-    unit: Unit,
-    found: Instance,
-    move: Move,
-    actor: Actor,
-    reason: str,
-    timers: list[Due],
-    now: datetime,
-    committed: Committed,
-) -> Outcome:
-    source, target = found.state, move.target
-    data: dict[str, Any] = {"from": found.version, "to": target.version, "reason": storable(reason, len(reason))}
-    told = {f"{fate.row.seq}.{fate.row.position}": str(fate) for fate in move.effects if fate.tells}
-    if told:
-        data["effects"] = told
-    for fate in move.effects:
-        _carry_on(unit, found.id, fate, now, committed)
-    wanted = {timer.event: timer.due for timer in move.timers if timer.due is not None}
-    times = {event: to_db(due) for event, due in wanted.items()}
-    unit.write("UPDATE instance SET version = ? WHERE id = ?", (target.version, found.id))
-    found.version = target.version
-    engine._enter(
-        unit,
-        found,
-        history.MIGRATE_EVENT,
-        source,
-        move.landing,
-        str(actor),
-        now,
-        None,
-        history.canonical(data),
-        history.timers_text(times) if times else "{}",
-    )
-    engine._set_timers(unit, found.id, wanted, times, timers, committed)
-    outcome = Outcome(found.id, found.seq, history.MIGRATE_EVENT, source, move.landing, now)
-    if engine.observer is not None:
-        committed.steps = [*(committed.steps or ()), (found.workflow, outcome)]
-    return outcome
-
-
-def _carry_on(unit: Unit, number: int, fate: Fate, now: datetime, committed: Committed) -> None:
-    """Give an effect its new name, or end it; what was delivered already is done."""
-    row, effect = fate.row, fate.effect
-    place = (number, row.seq, row.position)
-    if effect is None:
-        unit.write(
-            "UPDATE outbox SET state = CASE WHEN delivered = 1 THEN 'done' ELSE 'cancelled' END, error = ? "
-            "WHERE instance_id = ? AND seq = ? AND position = ? AND state IN ('waiting', 'leased', 'incident')",
-            (storable(fate.why), *place),
-        )
-        return
-    now_ = (effect.name, effect.kind, effect.to, fate.language)
-    if now_ != (row.name, row.kind, row.recipient, row.language):
-        unit.write(
-            "UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? "
-            "WHERE instance_id = ? AND seq = ? AND position = ?",
-            (*now_, effect.retry.patience, *place),
-        )
-    if row.state == "waiting":  # what was paused may not be so in the new version; else it is put off again
-        unit.write(
-            "UPDATE outbox SET attempts = 0, due_at = ? "
-            f"WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'waiting' AND due_at = '{NEVER}'",
-            (to_db(now), *place),
-        )
-    if row.lacks_its_definition:
-        unit.write(
-            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, patience = ? "
-            "WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'incident'",
-            (to_db(now), effect.retry.patience, *place),
-        )
-    committed.effects += 1  # one that waited for another definition, or behind one that is cancelled now

@@ -276,7 +276,7 @@ def test_two_heartbeats_on_one_database_fire_and_deliver_once(database_url: str)
     """Two engines, each with its own connections, threads and wake-ups, as two processes would have."""
     benches = [Bench(database_url, workflows=(ACCOUNT_CREATION, QUICK)) for _ in range(2)]
     for n, bench in enumerate(benches):
-        bench.engine.worker = f"worker {n}"
+        bench.engine.recording.worker = f"worker {n}"
     hearts = [Heartbeat(bench.engine, bench.dispatcher) for bench in benches]
     customer = benches[0].customer()
     for heart in hearts:

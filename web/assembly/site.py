@@ -257,7 +257,7 @@ def build(
         lambda: forget_troubles(now()),
     ]
     if tracing is not None:
-        chores.append(partial(forget_traces, engine))
+        chores.append(partial(forget_traces, engine.store))
     heartbeat = _heartbeat(db, engine, dispatcher, tuple(chores), works)
     return Site(
         settings=settings,

@@ -162,7 +162,7 @@ def _one(number: int, asked: _Asked, reason: str | None) -> None:
             return
 
         mapped = move.as_asked(engine.workflows, asked.to, state, mapping)
-        foretold = move.rehearsed(engine, number, mapped, operator())
+        foretold = engine.migrating.rehearsed(number, mapped, operator())
     click.echo(f"instance {number} would run on version {asked.to}, in {foretold.landing}")
     _say_move(foretold)
 

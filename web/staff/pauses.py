@@ -13,7 +13,7 @@ from engine.definition import Refusal
 from engine.errors import EventNotPossible, Forbidden, UnknownInstance
 from engine.operations import pauses as engine_pauses
 from engine.operations.pauses import OneChannel, OneInstance, OneVersion, Pause, Resuming, Scope
-from engine.runtime.operators import nowhere, require_operator
+from engine.runtime.operators import nowhere
 from engine.text import Text, _
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
@@ -158,7 +158,7 @@ def _may(scope: Scope | None) -> bool:
         if isinstance(scope, OneInstance):
             about = engine.store.read(unit, scope.number)[0]
         try:
-            require_operator(engine, unit, about, actor(), engine_pauses.RESUME_EVENT, engine.store.now())
+            engine.operators.require(unit, about, actor(), engine_pauses.RESUME_EVENT, engine.store.now())
         except Forbidden:
             return False
     return True

@@ -292,7 +292,7 @@ def test_nothing_of_a_circle_is_kept_where_a_piece_ends_in_it(db: SiteDatabase, 
     tick = Transition("tick", ("begin",), "begin", SYSTEM)
     workflow = replace(workflow, states=(begun, *workflow.states[1:]), transitions=(tick, *workflow.transitions))
     engine = Engine(db, [workflow], secret=SECRET, clock=clock)
-    engine.piece = 7
+    engine.due_timers.piece = 7
     (number,) = begin(engine, "s")
     clock.forward(hours=9)
     with pytest.raises(TimerBroken):

@@ -37,6 +37,7 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
+from engine.keyring import LINKS
 from engine.operations.incidents import amend, incidents, retry, skip
 from engine.operations.stuck import stuck
 from engine.runtime.history import LINK
@@ -1022,7 +1023,7 @@ def test_i10_a_form_that_was_shown_before_somebody_elses_change_is_refused(offic
 
 
 def test_i11_no_step_of_a_procedure_leaves_a_usable_link_or_a_secret_in_the_database(office: Office) -> None:
-    secrets = [b"correct horse battery", office.engine._link_key, office.engine._history_key]
+    secrets = [b"correct horse battery", office.engine.keyring.derived(LINKS)[0], office.engine.history_keys[0]]
 
     def look(number: int) -> None:
         stored = dump_bytes(office.db)

@@ -29,9 +29,11 @@ from engine.errors import CatchingUp, EventNotPossible, Refused, StaleForm
 from engine.operations.census import standing
 from engine.operations.incidents import incidents
 from engine.operations.pauses import OneInstance, pause
+from engine.outcomes import Committed
 from engine.runtime import due_timers, timetable
 from engine.runtime.due_timers import SKIP_EVENT
 from engine.runtime.engine import Engine
+from engine.runtime.held import Held
 from engine.runtime.history import Entry
 from engine.store.base import Due, SiteDatabase
 from engine.store.opening import open_database
@@ -291,7 +293,7 @@ def in_pieces(engine_of: EngineOf) -> EngineOf:
 
     def make(*workflows: Workflow) -> Engine:
         engine = engine_of(*workflows)
-        engine.piece = 5
+        engine.due_timers.piece = 5
         return engine
 
     return make
@@ -335,7 +337,7 @@ def test_after_several_pieces_a_refusal_keeps_what_fired_and_a_stale_form_is_one
 
 def test_an_operator_gets_in_though_more_is_due_than_somebody_waits_for(engine_of: EngineOf, clock: Clock) -> None:
     engine = engine_of(reminding(missed="each"))
-    engine.piece = 1
+    engine.due_timers.piece = 1
     number = begin(engine)
     clock.forward(hours=due_timers.MOST_PIECES * 2 + 50)
     with pytest.raises(CatchingUp):
@@ -443,7 +445,7 @@ def test_a_look_counts_to_where_firing_ends(sqlite_db: SiteDatabase, workflow: W
         entries = len(engine.history(number))
         with engine.store.reading() as unit:
             found, timers, now = engine.store.read(unit, number)
-            due_timers.walk(engine, unit, found, timers, now)
+            engine.due_timers.walk(Held(unit, found, timers, now, Committed()))
         assert len(engine.history(number)) == entries
         engine.settle_alone(number, None)
         with engine.store.reading() as unit:

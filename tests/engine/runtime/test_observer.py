@@ -166,13 +166,13 @@ def test_a_trace_is_kept_with_the_effect_until_nobody_needs_it(office: Office) -
     notes = watched(office, TRACEPARENT)
     office.submit("One")
     assert office.sql("SELECT instance_id, seq, traceparent FROM trace") == [(1, 1, TRACEPARENT)]
-    forget_traces(office.engine)
+    forget_traces(office.engine.store)
     assert len(office.sql("SELECT 1 FROM trace")) == 1  # the effect waits
     office.dispatcher.drain()
-    assert trace_of(office.engine, notes.claims[0]) == TRACEPARENT
-    forget_traces(office.engine)
+    assert trace_of(office.engine.store, notes.claims[0]) == TRACEPARENT
+    forget_traces(office.engine.store)
     assert office.sql("SELECT 1 FROM trace") == []
-    assert trace_of(office.engine, notes.claims[0]) == ""
+    assert trace_of(office.engine.store, notes.claims[0]) == ""
 
 
 def test_a_refused_step_leaves_no_trace(office: Office) -> None:

@@ -13,7 +13,7 @@ from engine.attempt import Instance
 from engine.definition import Permission
 from engine.errors import Forbidden, RuleError
 from engine.runtime.engine import Engine
-from engine.runtime.operators import nowhere, operators_of, require_operator
+from engine.runtime.operators import nowhere
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
@@ -26,7 +26,7 @@ ROOT, BOSS = Actor("operator", "root"), Actor("chief", "1")
 def may(engine: Engine, version: int, actor: Actor) -> bool:
     with engine.store.begin() as unit:
         try:
-            require_operator(engine, unit, nowhere("review", version), actor, "pause", engine.store.now())
+            engine.operators.require(unit, nowhere("review", version), actor, "pause", engine.store.now())
         except Forbidden:
             return False
     return True
@@ -34,7 +34,7 @@ def may(engine: Engine, version: int, actor: Actor) -> bool:
 
 def test_a_workflow_may_name_its_own_operators(sqlite_url: str, clock: Clock) -> None:
     engine = Engine(open_database(sqlite_url), (REVIEW, replace(REVIEW_2, operators=CHIEF)), secret=SECRET, clock=clock)
-    assert operators_of(engine, "review", 1) is OPERATOR
+    assert engine.operators.of("review", 1) is OPERATOR
     assert [may(engine, 1, actor) for actor in (ROOT, BOSS)] == [True, False]
     assert [may(engine, 2, actor) for actor in (ROOT, BOSS)] == [False, True]
 
@@ -46,7 +46,7 @@ def test_a_version_that_is_not_loaded_is_judged_by_the_newest_or_by_the_engine(
     engine = Engine(
         open_database(sqlite_url), (replace(REVIEW, operators=CHIEF),), secret=SECRET, clock=clock, operators=OPERATOR
     )
-    assert operators_of(engine, workflow, 7) is (CHIEF if workflow == "review" else OPERATOR)
+    assert engine.operators.of(workflow, 7) is (CHIEF if workflow == "review" else OPERATOR)
 
 
 @pytest.mark.parametrize("answer", [1, "yes", None])

@@ -111,7 +111,9 @@ def test_what_somebody_else_resumed_is_told(site: Site, app: Flask, clock: Clock
 
 def test_who_may_not_is_offered_nothing_and_refused(site: Site, staffed: Browser, asked: int) -> None:
     number = pause(site.engine, OneInstance(asked), OPERATOR, "x").number
-    site.engine.operators = Permission("nobody", _("Nobody"), lambda attempt: attempt.actor.kind == "operator")
+    site.engine.operators.by_default = Permission(
+        "nobody", _("Nobody"), lambda attempt: attempt.actor.kind == "operator"
+    )
     for path in (PAUSES, f"{PAUSES}/{number}"):
         staffed.open(path)
         assert staffed.response.status_code == 200

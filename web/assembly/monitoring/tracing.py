@@ -108,7 +108,7 @@ class Tracing:
     @contextmanager
     def _delivering(self, tried: Tried) -> Iterator[None]:
         claim = tried.claim
-        with self._span(f"deliver {claim.name}", SpanKind.CONSUMER, trace_of(self._engine, claim)) as span:
+        with self._span(f"deliver {claim.name}", SpanKind.CONSUMER, trace_of(self._engine.store, claim)) as span:
             span.set_attribute("tetsuzuki.instance", claim.instance)
             span.set_attribute("tetsuzuki.seq", claim.seq)
             span.set_attribute("tetsuzuki.attempt", claim.attempts)

@@ -104,14 +104,14 @@ def test_one_trace_from_the_form_to_the_mail(traced: Traced, mailer: MemoryMaile
     assert sent.attributes["tetsuzuki.attempt"] == 2
 
     assert traced.stored() == 1
-    forget_traces(traced.site.engine)
+    forget_traces(traced.site.engine.store)
     assert traced.stored() == 0
 
 
 def test_what_waits_is_not_forgotten(traced: Traced) -> None:
     add_customer()
     Browser(traced.app).apply()
-    forget_traces(traced.site.engine)
+    forget_traces(traced.site.engine.store)
     assert traced.stored() == 1
 
 

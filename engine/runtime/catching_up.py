@@ -1,0 +1,169 @@
+"""Fires the due timers of one instance in as many commits as it takes, and writes down which one cannot fire.
+
+What fired before a broken timer is kept. Those behind it wait for it, except where it only leads back into its state,
+because then they fire whether or not it does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.definition import Instance
+from engine.errors import CatchingUp, TimerBroken
+from engine.outcomes import Committed
+from engine.runtime import timetable
+from engine.runtime.commits import Commits
+from engine.runtime.definitions import Definitions
+from engine.runtime.due_timers import MOST_PIECES, PASSING, DueTimers
+from engine.runtime.held import Held
+from engine.runtime.observer import DUE
+from engine.store.base import Due, Unit, storable, to_db
+
+LONGEST_WAIT = timedelta(hours=1)  # from one try of a timer whose rule is broken to the next
+
+log = logging.getLogger("tetsuzuki.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """What became of one instance's due timers: whether any fired, and which is due and cannot."""
+
+    moved: bool
+    broken: TimerBroken | None = None
+
+
+class CatchUp:
+    """Fires the due timers of single instances. Nothing is done where another worker holds the instance."""
+
+    def __init__(self, commits: Commits, definitions: Definitions, due_timers: DueTimers) -> None:
+        self._commits = commits
+        self._definitions = definitions
+        self._due_timers = due_timers
+
+    def of(self, number: int, now: datetime | None = None, *, counts: bool = False) -> CaughtUp:
+        """Fire them until nothing is due at `now` (the database's time unless given) that can fire.
+
+        A timer that cannot is written down, with its reason, and put off. Where it does not count as one of its tries,
+        because somebody came by for something else, only where that is news.
+
+        Raises Busy, DatabaseAway, OutcomeUnknown; CatchingUp after MOST_PIECES commits.
+        """
+        moved, broken, without = False, None, set[str]()
+        most = usual = 0
+        for _ in range(MOST_PIECES):
+            piece = _Piece(number, now, most, without)
+            try:
+                self._fire(piece)
+            except PASSING:
+                raise
+            except TimerBroken as error:
+                if error.kept:
+                    most = error.kept
+                    continue
+                broken = error
+            except Exception as error:  # with the COMMIT: by fewer and fewer, to know whose fault it is
+                if most != 1:
+                    most = usual = max(1, (most or self._due_timers.piece) // 8)
+                    continue
+                broken = TimerBroken(number, piece.event, 0, f"{type(error).__name__}: {error}")
+                broken.__cause__ = error
+            else:
+                moved = moved or piece.fired > 0
+                if piece.state_left:
+                    without, broken = set(), None
+                if piece.fired < (most or self._due_timers.piece):
+                    return CaughtUp(moved, broken)
+                most = usual
+                continue
+            if not self._put_off(number, broken, now, counts=counts):
+                return CaughtUp(moved, broken)
+            without.add(broken.event)
+        raise CatchingUp
+
+    def _fire(self, piece: _Piece) -> None:
+        """One commit."""
+        commits, committed = self._commits, Committed()
+
+        def fire(unit: Unit) -> None:
+            piece.fired, piece.event, piece.state_left = 0, "", False
+            opened = commits.store.open(unit, piece.number, skip_locked=True)
+            if opened is not None:
+                found, timers, time = opened
+                committed.about, state = found, found.state
+                due = [timer for timer in timers if timer.event not in piece.without]
+                piece.event = self.first_of(found, due)
+                held = Held(unit, found, timers, piece.now or time, committed)
+                piece.fired = self._due_timers.apply(held, piece.most, piece.without)
+                piece.state_left = found.state != state
+            unit.unchanged = not piece.fired
+
+        commits.listeners.watched(DUE, committed, lambda: commits.run(fire, committed))
+
+    def first_of(self, found: Instance, timers: list[Due]) -> str:
+        """The event of the timer that comes first; empty where there is none."""
+        if self._definitions.has(found):
+            first = timetable.earliest(self._definitions.of(found), found.state, timers)
+        else:
+            first = min(timers, key=lambda timer: (timer.due_at, timer.event), default=None)
+        return first.event if first is not None else ""
+
+    def _put_off(self, number: int, broken: TimerBroken, now: datetime | None, *, counts: bool) -> bool:
+        """As `write_down`, in a commit of its own. Nothing is raised: other instances' timers must fire."""
+        store = self._commits.store
+        try:
+            with store.begin() as unit:
+                opened = store.open(unit, number, skip_locked=True)
+                if opened is None:
+                    return False
+                found, timers, time = opened
+                if not counts and any(timer.failures for timer in timers if timer.event == broken.event):
+                    return self._is_harmless(found, broken.event)
+                harmless = self.write_down(unit, found, timers, broken, now or time)
+                store.commit(unit)
+                return harmless
+        except Exception:
+            log.exception("timer of instance %s: its failure could not be written down", number)
+            return False
+
+    def write_down(self, unit: Unit, found: Instance, timers: list[Due], broken: TimerBroken, moment: datetime) -> bool:
+        """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.
+
+        Whether the others of its state go on without it; those that are due and do not are put off as well.
+        """
+        event = broken.event
+        harmless = self._is_harmless(found, event)
+        failures = max((timer.failures for timer in timers if timer.event == event), default=0)
+        # With its traceback once: thousands may be tried again and again.
+        log.error("%s", broken, exc_info=None if failures else broken.__cause__)
+        wake = to_db(moment + min(timedelta(minutes=2 ** min(failures, 6)), LONGEST_WAIT))
+        for timer in timers:
+            if timer.event == event or (timer.due_at <= moment and not harmless):
+                unit.write(
+                    "UPDATE timer SET wake_at = ? WHERE instance_id = ? AND event = ?", (wake, found.id, timer.event)
+                )
+        unit.write(
+            "UPDATE timer SET failures = ?, error = ? WHERE instance_id = ? AND event = ?",
+            (failures + 1, storable(broken.why), found.id, event),
+        )
+        return harmless
+
+    def _is_harmless(self, found: Instance, event: str) -> bool:
+        return self._definitions.has(found) and timetable.holds_up_nobody(
+            self._definitions.of(found), found.state, event
+        )
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One commit of one instance's timers: how many `fired`, or which `event` was tried."""
+
+    number: int
+    now: datetime | None
+    most: int
+    without: Collection[str]
+    fired: int = 0
+    event: str = ""
+    state_left: bool = False

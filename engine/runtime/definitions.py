@@ -1,0 +1,69 @@
+"""The definitions that an engine runs, by name and version, and what their rules may know of the site (I7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from engine.definition import Instance, Workflow
+from engine.errors import UnknownWorkflow
+from engine.runtime.soundness.structure import refuse_unsound
+from engine.store.base import Unit
+
+RESTARTED, KEPT = 0, 1  # `timer_rules`: what a transition back into its own state makes of the other timers there
+_TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = ?"
+
+
+class Definitions:
+    """Workflows by name and version; `newest` has the newest version by name. `site` is given to rules as
+    `Attempt.site`.
+
+    Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
+    """
+
+    def __init__(self, workflows: Iterable[Workflow], site: Any = None) -> None:
+        workflows = tuple(workflows)
+        refuse_unsound(workflows)
+        self.loaded = {(workflow.name, workflow.version): workflow for workflow in workflows}
+        self.newest = {name: self.loaded[name, version] for name, version in sorted(self.loaded)}
+        self.site = site
+        self._in_versions = {name for name, version in self.loaded if version != self.newest[name].version}
+        self._keeps_timers: dict[Workflow, bool] = {}
+
+    def of(self, instance: Instance) -> Workflow:
+        """The definition that an instance is pinned to. Raises UnknownWorkflow."""
+        found = self.loaded.get((instance.workflow, instance.version))
+        if found is None:
+            raise UnknownWorkflow(
+                f"No definition of workflow {instance.workflow!r} version {instance.version} is loaded; "
+                f"instance {instance.id} runs on it."
+            )
+        return found
+
+    def to_start(self, workflow: str, version: int) -> Workflow:
+        """The newest version of a workflow, unless `version` names one. Raises UnknownWorkflow."""
+        found = self.loaded.get((workflow, version)) if version else self.newest.get(workflow)
+        if found is None:
+            raise UnknownWorkflow(f"No definition of workflow {workflow!r} is loaded.")
+        return found
+
+    def has(self, instance: Instance) -> bool:
+        """Whether the definition of an instance is loaded."""
+        return (instance.workflow, instance.version) in self.loaded
+
+    def has_versions(self, workflow: Workflow) -> bool:
+        """Whether instances of a workflow may have been moved to this version from another one."""
+        return workflow.version != 1 or workflow.name in self._in_versions
+
+    def keeps_timers(self, unit: Unit, workflow: Workflow) -> bool:
+        """Whether timers run on where a transition leads back into its own state; the database is asked once.
+
+        Not so in a version that this database released before there was a choice, nor in one that says so itself:
+        there all of them begin anew.
+        """
+        known = self._keeps_timers.get(workflow)
+        if known is None:
+            rows = unit.rows(_TIMER_RULES, (workflow.name, workflow.version))
+            known = bool(rows[0][0] == KEPT) if rows else not workflow.restarts_timers
+            self._keeps_timers[workflow] = known
+        return known

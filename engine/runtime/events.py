@@ -1,0 +1,93 @@
+"""Starts instances and fires events, each once for each request key (I10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.definition import Actor, Attempt, Instance, Workflow
+from engine.errors import Paused, StaleForm
+from engine.outcomes import Committed, Outcome
+from engine.runtime import conflicts, links
+from engine.runtime.definitions import Definitions
+from engine.runtime.held import Held
+from engine.runtime.request_keys import Request, RequestKeys
+from engine.runtime.step import Steps
+from engine.runtime.transaction import Act, Transactions
+from engine.store.base import Unit, Violation
+
+START_EVENT = "start"
+
+
+class Events:
+    """What actors ask for. `draw` answers random bytes, for the nonces of a new instance."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        definitions: Definitions,
+        steps: Steps,
+        keys: RequestKeys,
+        draw: Callable[[int], bytes],
+    ) -> None:
+        self._transactions = transactions
+        self._commits = transactions.commits
+        self._definitions = definitions
+        self._steps = steps
+        self._keys = keys
+        self._draw = draw
+
+    def start(self, definition: Workflow, subject: str, actor: Actor, data: Any, key: str | None) -> Outcome:
+        """Begin an instance. Raises what `Engine.start` raises."""
+        about = f"{definition.name} {subject}"
+        request = Request(actor, key, START_EVENT, about, data) if key is not None else None
+        committed = Committed()
+
+        def begin(unit: Unit) -> Outcome:
+            number, now, paused = self._commits.store.open_new(unit, definition.name, definition.version)
+            if request is not None and (repeated := self._keys.repeated(unit, request)):
+                unit.unchanged = True
+                return repeated
+            if paused:
+                raise Paused
+            nonces = self._draw(2 * links.NONCE)
+            instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"", nonces)
+            committed.about = instance
+            attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self._definitions.site)
+            outcome = self._steps.begin(Held(unit, instance, [], now, committed), definition, attempt)
+            if request is not None:
+                self._keys.use(unit, request, outcome)
+            return outcome
+
+        def commit() -> Outcome:
+            try:
+                return self._commits.run(begin, committed)
+            except Violation as violation:
+                found = committed.about
+                assert found is not None
+                raise conflicts.meaning(violation, definition, definition.start, found, "") from violation
+
+        return self._commits.listeners.watched(START_EVENT, committed, commit, definition.name)
+
+    def fire(self, number: int, event: str, actor: Actor, data: Any, *, key: str | None, seen: int | None) -> Outcome:
+        """Fire an event. Raises what `Engine.fire` raises."""
+        request = Request(actor, key, event, number, data) if key is not None else None
+
+        def step(held: Held) -> Outcome:
+            found, now = held.instance, held.now
+            if found.paused:
+                raise Paused
+            if seen is not None and seen != found.seq:
+                raise StaleForm
+            attempt = Attempt(found, event, actor, data, now, now, held.unit, site=self._definitions.site)
+            outcome = self._steps.take(held, attempt)
+            if request is not None:
+                self._keys.use(held.unit, request, outcome)
+            return outcome
+
+        def repeated(held: Held) -> Outcome | None:
+            return self._keys.repeated(held.unit, request) if request is not None else None
+
+        committed = Committed()
+        act = Act(number, step, before=repeated if request is not None else None)
+        return self._commits.listeners.watched(event, committed, lambda: self._transactions.run(act, committed))

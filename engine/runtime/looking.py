@@ -1,0 +1,150 @@
+"""Looks at instances and writes nothing: what they are, what may be done, what an event would do (I4).
+
+Looking asks the same questions as firing, in the same order, and locks nothing. `preview` alone goes the whole way,
+in a transaction that is rolled back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from engine.definition import Actor, Attempt, Effect, Instance, Workflow
+from engine.delivery import Message
+from engine.errors import CatchingUp, NobodyLeft, Paused, UnknownInstance
+from engine.outcomes import Committed, Explanation, Preview, Sight
+from engine.runtime import answers, conflicts, deciding, due_timers, timetable
+from engine.runtime.definitions import Definitions
+from engine.runtime.due_timers import MOST_PIECES
+from engine.runtime.held import Held
+from engine.runtime.history import Entry
+from engine.runtime.history_rows import entries_of
+from engine.runtime.mailed_links import MailedLinks
+from engine.runtime.step import Steps
+from engine.runtime.transaction import Transactions
+from engine.store.base import NEVER, Store, Unit, Violation, from_db
+
+Render = Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message]
+"""The mail of an effect, with its figures and its language."""
+
+
+class Looking:
+    """Looks at instances of one database."""
+
+    def __init__(
+        self, store: Store, definitions: Definitions, mailed_links: MailedLinks, walking: due_timers.DueTimers
+    ) -> None:
+        self._store = store
+        self._definitions = definitions
+        self._links = mailed_links
+        self._due_timers = walking
+
+    def look(self, number: int) -> Sight:
+        """An instance as it is now. Raises UnknownInstance, UnknownWorkflow."""
+        with self._store.reading() as unit:
+            return self.sight(unit, number)[0]
+
+    def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
+        """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
+        stored, timers, now = self._store.read(unit, number)
+        found = stored.copy()
+        workflow = self._definitions.of(found)
+        if found.paused or not timetable.is_due(timers, now):
+            return Sight(stored, workflow.by_name[found.state], False, now, "", found.paused), found
+        broken = self._due_timers.walk(Held(unit, found, timers, now, Committed()))
+        return Sight(stored, workflow.by_name[found.state], True, now, broken), found
+
+    def explain(self, number: int, actor: Actor) -> tuple[Explanation, ...]:
+        """Every transition out of the current state, as `fire` would come to it, and who could."""
+        with self._store.reading() as unit:
+            sight, found = self.sight(unit, number)
+            role = self._links.role_of(actor.proof, found, unit)
+            site = self._definitions.site
+
+            def attempt_of(event: str) -> Attempt:
+                return Attempt(found, event, actor, None, sight.now, sight.now, unit, role, site)
+
+            workflow = self._definitions.of(found)
+            if found.paused:
+                return tuple(deciding.halted(workflow, found.state, attempt_of))
+            explained = deciding.explained(workflow, found.state, attempt_of)
+            return tuple(map(due_timers.closed, explained) if sight.broken else explained)
+
+    def history(self, number: int) -> tuple[Entry, ...]:
+        """Every entry, oldest first. Raises UnknownInstance."""
+        with self._store.reading() as unit:
+            found = entries_of(unit, number)
+        if not found:
+            raise UnknownInstance(f"There is no procedure {number}.")
+        return found
+
+    def find(self, workflow: str, subject: str) -> tuple[int, ...]:
+        """The instances of a workflow about a subject, newest first."""
+        with self._store.reading() as unit:
+            rows = unit.rows(
+                "SELECT id FROM instance WHERE subject = ? AND workflow = ? ORDER BY id DESC", (subject, workflow)
+            )
+        return tuple(row[0] for row in rows)
+
+    def next_due(self) -> datetime | None:
+        """When the next timer wants to fire; None where none is set, or all are paused."""
+        with self._store.reading() as unit:
+            found = unit.rows(f"SELECT wake_at FROM timer WHERE wake_at < '{NEVER}' ORDER BY wake_at LIMIT 1")
+        return from_db(found[0][0]) if found else None
+
+
+class Previews:
+    """Shows what an event would do, by the same code, rolled back. `render` makes the mails, where it is given."""
+
+    def __init__(
+        self, transactions: Transactions, definitions: Definitions, steps: Steps, render: Render | None = None
+    ) -> None:
+        self.render = render
+        self._transactions = transactions
+        self._definitions = definitions
+        self._steps = steps
+
+    def of(self, number: int, event: str, actor: Actor, data: Any) -> Preview:
+        """Next state, mails with their texts, timers. Raises what `fire` would raise."""
+        most = MOST_PIECES * self._transactions.due_timers.piece
+        with self._transactions.rehearsal(number, most) as held:
+            unit, found, now = held.unit, held.instance, held.now
+            if found.paused:
+                raise Paused
+            if timetable.is_due(held.timers, now):
+                raise CatchingUp
+            attempt = Attempt(found, event, actor, data, now, now, unit, site=self._definitions.site)
+            workflow = self._definitions.of(found)
+            source, before = found.state, found.seq
+            held.committed.begin_again()  # what follows is the event's doing
+            try:
+                self._steps.take(held, attempt)
+                written = unit.rows(
+                    "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position",
+                    (found.id, before),
+                )
+            except Violation as violation:
+                raise conflicts.meaning(violation, workflow, held.committed.way, found, source) from violation
+            effects = [(workflow.effects[name], language) for name, language in written]
+            return Preview(
+                source,
+                found.state,
+                tuple((timer.event, timer.due_at) for timer in held.timers),
+                tuple(self._mails(held, workflow, attempt, effects)),
+                tuple(effect.name for effect, _language in effects),
+            )
+
+    def _mails(
+        self, held: Held, workflow: Workflow, attempt: Attempt, effects: list[tuple[Effect, str]]
+    ) -> list[Message]:
+        mails: list[Message] = []
+        if self.render is not None:
+            for effect, language in effects:
+                if effect.kind == "mail":
+                    figures = json.loads(answers.figures(effect, attempt))
+                    with suppress(NobodyLeft):  # it will be cancelled
+                        mails.append(self.render(workflow, effect, held.instance, held.unit, figures, language))
+        return mails

@@ -1,0 +1,124 @@
+"""Moves one instance to another version of its workflow, as `version_move` decides (I7)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from engine.definition import Actor
+from engine.errors import TimerBroken
+from engine.outcomes import Committed, Outcome
+from engine.runtime import history
+from engine.runtime.due_timers import MOST_PIECES
+from engine.runtime.held import Held
+from engine.runtime.operators import Operators
+from engine.runtime.recording import Recording
+from engine.runtime.transaction import Act, Transactions
+from engine.runtime.version_move import OPEN_EFFECTS, UNABLE, Fate, Mapped, Move, move_of, open_effect
+from engine.store.base import NEVER, Unit, storable, to_db
+
+log = logging.getLogger("tetsuzuki.engine")
+
+
+class Migrating:
+    """Migrates instances, and rehearses it."""
+
+    def __init__(self, transactions: Transactions, operators: Operators, recording: Recording) -> None:
+        self._transactions = transactions
+        self._operators = operators
+        self._recording = recording
+
+    def migrate(self, number: int, mapped: Mapped, actor: Actor, reason: str) -> tuple[Outcome, Move]:
+        """Move an instance in one commit. What `mapped` raises leaves it as it was."""
+        reached = False
+
+        def move(held: Held) -> tuple[Outcome, Move]:
+            nonlocal reached
+            reached = True
+            planned = self._planned(held, mapped, actor)
+            return self._carry_out(held, planned, actor, reason), planned
+
+        has = self._operators.definitions.has  # timers of a version that is not loaded cannot fire: they end here
+        try:
+            return self._transactions.run(Act(number, move, applies=has, insists=True), Committed())
+        except UNABLE:
+            raise
+        except Exception:
+            if reached:
+                raise
+        # What is due cannot be applied, because a rule of the old version is broken: its timers end here.
+        return self._transactions.run(Act(number, move, applies=lambda found: False), Committed())
+
+    def rehearsed(self, number: int, mapped: Mapped, actor: Actor) -> Move:
+        """What `migrate` would do, by the same steps; nothing of it is kept. For an instance with a timer that is
+        due."""
+        most, has = MOST_PIECES * self._transactions.due_timers.piece, self._operators.definitions.has
+        for applies in (True, True, False):
+            reached = False
+            try:
+                with self._transactions.rehearsal(number, most if applies else 0, has) as held:
+                    reached = True
+                    return self._planned(held, mapped, actor)
+            except UNABLE:
+                raise
+            except TimerBroken as broken:  # what can fire before it is kept by who migrates
+                if reached:
+                    raise
+                most = broken.kept
+            except Exception as error:
+                if reached:
+                    raise
+                log.info("instance %s: what is due cannot be applied: %s", number, type(error).__name__)
+        raise AssertionError("the last turn returns")
+
+    def _planned(self, held: Held, mapped: Mapped, actor: Actor) -> Move:
+        mapping = mapped(held.instance)
+        effects = [open_effect(row) for row in held.unit.rows(OPEN_EFFECTS, (held.instance.id,))]
+        return move_of(self._operators, held, mapping, effects, actor)
+
+    def _carry_out(self, held: Held, move: Move, actor: Actor, reason: str) -> Outcome:
+        unit, found, target = held.unit, held.instance, move.target
+        data: dict[str, Any] = {"from": found.version, "to": target.version, "reason": storable(reason, len(reason))}
+        told = {f"{fate.row.seq}.{fate.row.position}": str(fate) for fate in move.effects if fate.tells}
+        if told:
+            data["effects"] = told
+        for fate in move.effects:
+            _carry_on(unit, found.id, fate, held.now, held.committed)
+        unit.write("UPDATE instance SET version = ? WHERE id = ?", (target.version, found.id))
+        found.version = target.version
+        due = {timer.event: timer.due for timer in move.timers if timer.due is not None}
+        return self._recording.move(held, history.MIGRATE_EVENT, move.landing, actor, data, due)
+
+
+def _carry_on(unit: Unit, number: int, fate: Fate, now: datetime, committed: Committed) -> None:
+    """Give an effect its new name, or end it; what was delivered already is done."""
+    row, effect = fate.row, fate.effect
+    place = (number, row.seq, row.position)
+    if effect is None:
+        unit.write(
+            "UPDATE outbox SET state = CASE WHEN delivered = 1 THEN 'done' ELSE 'cancelled' END, error = ? "
+            "WHERE instance_id = ? AND seq = ? AND position = ? AND state IN ('waiting', 'leased', 'incident')",
+            (storable(fate.why), *place),
+        )
+        return
+    now_ = (effect.name, effect.kind, effect.to, fate.language)
+    if now_ != (row.name, row.kind, row.recipient, row.language):
+        unit.write(
+            "UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? "
+            "WHERE instance_id = ? AND seq = ? AND position = ?",
+            (*now_, effect.retry.patience, *place),
+        )
+    if row.state == "waiting":  # what was paused may not be so in the new version; else it is put off again
+        unit.write(
+            "UPDATE outbox SET attempts = 0, due_at = ? "
+            f"WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'waiting' AND due_at = '{NEVER}'",
+            (to_db(now), *place),
+        )
+    if row.lacks_its_definition:
+        unit.write(
+            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, patience = ? "
+            "WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'incident'",
+            (to_db(now), effect.retry.patience, *place),
+        )
+    committed.effects += 1  # one that waited for another definition, or behind one that is cancelled now

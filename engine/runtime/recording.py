@@ -1,0 +1,327 @@
+"""Records what a step did: state, history, timers and outbox, all in the transaction that is open (I1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from engine.definition import Actor, Attempt, Effect, Instance, Start, Transition, Workflow
+from engine.outcomes import Claim, Outcome
+from engine.runtime import answers, history, links, resends, timetable
+from engine.runtime.definitions import Definitions
+from engine.runtime.held import Held
+from engine.runtime.history_rows import as_sealed, sealed_times
+from engine.runtime.observer import Listeners
+from engine.runtime.request_keys import without_secrets
+from engine.store.base import Due, Unit, to_db
+
+OCCURRENCES, SINCE = "occurrences", "since"  # under which an entry says how many times it stands for, and the first
+
+_CANCEL = (
+    "UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? "
+    "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
+)
+_DONE = "UPDATE outbox SET state = 'done' WHERE instance_id = ? AND seq = ? AND position = ?"
+_DONE_AND_CANCEL = (
+    "UPDATE outbox SET state = CASE WHEN seq = ? AND position = ? THEN 'done' ELSE 'cancelled' END "
+    "WHERE instance_id = ? AND ((seq = ? AND position = ?) "
+    "OR (state IN ('waiting', 'leased', 'incident') AND name IN ({})))"
+)
+_NEW_INSTANCE = (
+    "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head, nonce) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_NEW_ENTRY = (
+    "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac, timers) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_NEW_TIMER = "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, ?, ?, ?, 0, '')"
+_SET_TIMER = "UPDATE timer SET due_at = ?, wake_at = ?, failures = 0, error = '' WHERE instance_id = ? AND event = ?"
+_NEW_EFFECT = (
+    "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, "
+    "state, attempts, claims, delivered, due_at, deadline_at, patience, leased_by, error, nonce) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, '', ?)"
+)
+
+
+class _TimersAfter(NamedTuple):
+    """The timers of the state that a step leads to: when each is due, as texts too, which are `kept` as they were, and
+    what the entry says of them (`history.timers_text`)."""
+
+    wanted: Mapping[str, datetime]
+    times: Mapping[str, str]
+    kept: Sequence[str]
+    said: str
+
+
+@lru_cache(maxsize=4096)
+def _pointless(workflow: Workflow, source: str, target: str) -> tuple[str, ...]:
+    """The effects that lose their point on the way from `source` to `target`: nobody waits for their `done` there."""
+    before, after = workflow.events[source], workflow.events[target]
+    names = (e.name for e in workflow.all_effects() if e.done and e.done in before and e.done not in after)
+    return tuple(dict.fromkeys(names))
+
+
+def _marks(names: Sequence[str]) -> str:
+    return ", ".join("?" * len(names))
+
+
+def complete_and_cancel(unit: Unit, number: int, own: tuple[int, int], lost: Sequence[str]) -> None:
+    """One statement for both: the effect that was delivered is done, and what waited for the same is cancelled."""
+    if lost:
+        unit.write(_DONE_AND_CANCEL.format(_marks(lost)), (*own, number, *own, *lost))
+    else:
+        unit.write(_DONE, (number, *own))
+
+
+def set_timer(held: Held, event: str, due: datetime) -> None:
+    """Let a timer that runs be due at another time."""
+    text = to_db(due)
+    held.unit.write(_SET_TIMER, (text, text, held.instance.id, event))
+    held.committed.wakes(due)
+
+
+class Recording:
+    """Writes what steps did. `history_key` seals; `draw` answers random bytes, so many as it is asked for.
+
+    Where it `hands_over`, the first effects of a new instance are leased to `worker` at once, for as long as `lease`,
+    and given to who is told of the commit.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        listeners: Listeners,
+        history_key: bytes,
+        *,
+        draw: Callable[[int], bytes],
+        worker: str,
+        lease: timedelta,
+    ) -> None:
+        self.draw = draw
+        self.worker = worker
+        self.lease = lease
+        self.hands_over = False
+        self._definitions = definitions
+        self._listeners = listeners
+        self._history_key = history_key
+
+    def record(
+        self,
+        held: Held,
+        workflow: Workflow,
+        attempt: Attempt,
+        way: Start | Transition,
+        target: str,
+        due_at: datetime | None = None,
+    ) -> Outcome:
+        """State, history, timers and outbox of one step. `due_at` is that of the timer which fired it."""
+        unit, found = held.unit, held.instance
+        source = found.state
+        lost = _pointless(workflow, source, target) if source in workflow.events else ()
+        if attempt.completes is not None:
+            complete_and_cancel(unit, found.id, attempt.completes, lost)
+        elif lost:
+            self._cancel(unit, found, lost)
+        resent = attempt.resent
+        renews = isinstance(way, Transition) and (way.renew_link or (resent is not None and resent.rotates))
+        if renews:
+            self.renew_link(unit, found)
+        said = self._said(attempt, way, renews)
+        found.state = target
+        if source == target and isinstance(way, Transition) and workflow.timers[target]:
+            after = self._timers_after_return(held, workflow, attempt, way, due_at)
+        else:
+            after = _timers_of_state(held, workflow, attempt)
+        data = history.canonical(said) if said else "{}"
+        self._enter(held, attempt.event, source, str(attempt.actor), due_at, data, after.said)
+        if after.times or held.timers:
+            self._set_timers(held, after)
+        if way.effects:
+            self.put_effects(held, workflow, attempt, way.effects)
+        outcome = Outcome(found.id, found.seq, attempt.event, source, target, held.now)
+        if self._listeners.observer is not None:
+            held.committed.stepped(found.workflow, outcome)
+        return outcome
+
+    def move(
+        self, held: Held, event: str, target: str, actor: Actor, data: Mapping[str, Any], due: Mapping[str, datetime]
+    ) -> Outcome:
+        """An instance comes to `target` by what is no step of a definition; it has the timers that `due` names."""
+        found = held.instance
+        source, found.state = found.state, target
+        times = {name: to_db(at) for name, at in due.items()}
+        said = history.timers_text(times) if times else "{}"
+        self._enter(held, event, source, str(actor), None, history.canonical(data), said)
+        self._set_timers(held, _TimersAfter(due, times, (), said))
+        outcome = Outcome(found.id, found.seq, event, source, target, held.now)
+        if self._listeners.observer is not None:
+            held.committed.stepped(found.workflow, outcome)
+        return outcome
+
+    def note(
+        self, held: Held, event: str, actor: Actor, data: Mapping[str, Any], timers: str = history.AS_BEFORE
+    ) -> None:
+        """An entry that changes no state. `timers` are the due times of all its timers where the act changed one."""
+        self._enter(held, event, held.instance.state, str(actor), None, history.canonical(data), timers)
+
+    @staticmethod
+    def _said(attempt: Attempt, way: Start | Transition, renews: bool) -> dict[str, Any]:
+        """What the entry says beside its event: nothing personal and nothing secret."""
+        said: dict[str, Any] = {}
+        if way.keep and attempt.data is not None:
+            values = without_secrets(attempt.data)
+            if isinstance(values, dict):
+                said = {name: values[name] for name in way.keep if name in values}
+        if renews:
+            said[history.LINK] = attempt.instance.generation
+        if attempt.resent is not None and attempt.resent.corrected:
+            said[resends.CORRECTED] = attempt.resent.corrected
+        if attempt.since is not None:
+            said[OCCURRENCES], said[SINCE] = attempt.occurrences, to_db(attempt.since)
+        return said
+
+    def _timers_after_return(
+        self, held: Held, workflow: Workflow, attempt: Attempt, way: Transition, due_at: datetime | None
+    ) -> _TimersAfter:
+        """The timers of a state that a transition leads back into."""
+        unit, number, timers, resent = held.unit, held.instance.id, held.timers, attempt.resent
+        alone = due_at is not None and len(workflow.timers[way.target]) == 1
+        keeps = resent.runs_on if resent is not None else alone or self._definitions.keeps_timers(unit, workflow)
+        wanted, kept = timetable.after_return(
+            workflow, way, attempt, timers, due_at is not None, keeps, lambda: sealed_times(unit, number)
+        )
+        times = {event: to_db(due) for event, due in wanted.items()}
+        if kept and len(kept) == len(timers) == len(times):
+            return _TimersAfter(wanted, times, kept, history.AS_BEFORE)
+        said = history.timers_text(times | as_sealed(unit, number, kept) if kept else times)
+        return _TimersAfter(wanted, times, kept, said)
+
+    def _enter(
+        self, held: Held, event: str, source: str, actor: str, due_at: datetime | None, data: str, timers: str
+    ) -> None:
+        """One history entry and the instance row that holds its seal; the state that it leads to is the instance's."""
+        unit, found = held.unit, held.instance
+        target, seq = found.state, found.seq + 1
+        at, due = to_db(held.now), to_db(due_at) if due_at is not None else None
+        mac = history.seal(
+            self._history_key, found, seq, event, source, target, actor, at, due, data, found.head, timers
+        )
+        if seq == 1:
+            about = (found.id, found.workflow, found.version, found.subject)
+            unit.write(_NEW_INSTANCE, (*about, target, seq, found.generation, mac, found.nonce))
+        else:
+            unit.write("UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?", (target, seq, mac, found.id))
+        unit.write(_NEW_ENTRY, (found.id, seq, event, source, target, actor, at, due, data, mac, timers))
+        found.seq, found.head = seq, mac
+
+    @staticmethod
+    def _set_timers(held: Held, after: _TimersAfter) -> None:
+        """The timers of the state that was entered; those of the one before are gone, `kept` ones are as they were."""
+        unit, number, timers = held.unit, held.instance.id, held.timers
+        wanted, kept = after.wanted, after.kept
+        if any(timer.event not in wanted for timer in timers):
+            unit.write("DELETE FROM timer WHERE instance_id = ?", (number,))
+            timers.clear()
+            kept = ()
+        known = {timer.event for timer in timers}
+        for event, due in after.times.items():
+            if event in kept:
+                continue
+            if event in known:
+                unit.write(_SET_TIMER, (due, due, number, event))
+            else:
+                unit.write(_NEW_TIMER, (number, event, due, due))
+            held.committed.wakes(wanted[event])
+        before = {timer.event: timer for timer in timers} if kept else {}
+        timers[:] = [before[event] if event in kept else Due(event, due) for event, due in wanted.items()]
+
+    def put_effects(self, held: Held, workflow: Workflow, attempt: Attempt, effects: Sequence[Effect]) -> None:
+        """Outbox rows. The first effects of a new instance may be leased at once: nothing can stand before them."""
+        taken: set[str] = set()
+        for position, effect in enumerate(effects):
+            recipient = workflow.recipients.get(effect.to)
+            language = answers.language(effect, recipient, attempt) if recipient is not None else ""
+            figures = answers.figures(effect, attempt) if effect.figures is not None else "{}"
+            leased = self.hands_over and held.instance.seq == 1 and effect.channel not in taken
+            taken.add(effect.channel)
+            self._put_effect(held, position, effect, language, figures, leased)
+        if self._listeners.observer is not None:
+            self._listeners.observer.effects_put(held.unit, held.instance)
+
+    def _put_effect(self, held: Held, position: int, effect: Effect, language: str, figures: str, leased: bool) -> None:
+        found, now = held.instance, held.now
+        deadline_at = now + effect.retry.deadline
+        nonce = self.draw(links.NONCE)
+        held.unit.write(
+            _NEW_EFFECT,
+            (
+                found.id,
+                found.seq,
+                position,
+                effect.kind,
+                effect.name,
+                effect.to,
+                language,
+                figures,
+                found.generation,
+                "leased" if leased else "waiting",
+                1 if leased else 0,
+                1 if leased else 0,
+                to_db(now + self.lease) if leased else to_db(now),
+                to_db(deadline_at),
+                effect.retry.patience,
+                self.worker if leased else "",
+                nonce,
+            ),
+        )
+        if leased:
+            claim = Claim(
+                instance=found.id,
+                seq=found.seq,
+                position=position,
+                name=effect.name,
+                language=language,
+                figures=figures,
+                generation=found.generation,
+                attempts=1,
+                claims=1,
+                delivered=False,
+                deadline_at=deadline_at,
+                nonce=nonce,
+            )
+            held.committed.hand_over(claim)
+        held.committed.effects += 1
+
+    def renew_link(self, unit: Unit, found: Instance) -> None:
+        """A new generation: the old link is dead, and mails that carry it have lost their point.
+
+        Whoever calls it writes the generation into history, as `history.LINK`: it is sealed there (I8).
+        """
+        found.generation += 1
+        found.nonce = links.renewed(found.nonce, self.draw(links.NONCE))
+        unit.write(
+            "UPDATE instance SET generation = ?, nonce = ? WHERE id = ?", (found.generation, found.nonce, found.id)
+        )
+        workflow = self._definitions.of(found)
+        carriers = tuple(dict.fromkeys(effect.name for effect in workflow.all_effects() if effect.link))
+        if carriers:
+            self._cancel(unit, found, carriers)
+
+    @staticmethod
+    def _cancel(unit: Unit, found: Instance, names: Sequence[str]) -> None:
+        unit.write(_CANCEL.format(_marks(names)), (found.id, *names))
+
+
+def _timers_of_state(held: Held, workflow: Workflow, attempt: Attempt) -> _TimersAfter:
+    """The timers of a state that is entered; those whose deadlines run on are due when they were."""
+    wanted: dict[str, datetime] = {}
+    times: dict[str, str] = {}
+    resent = attempt.resent
+    for timer in workflow.by_name[held.instance.state].timers:
+        due = resends.running_deadline(resent, timer.event, held.timers) if resent is not None else None
+        wanted[timer.event] = due = due or answers.due(timer, attempt)
+        times[timer.event] = to_db(due)
+    return _TimersAfter(wanted, times, (), history.timers_text(times) if times else "{}")

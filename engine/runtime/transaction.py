@@ -1,0 +1,182 @@
+"""Open, apply due timers, act, commit, tell: the one way in which an instance is changed.
+
+Opening locks the instance and reads its timers, then the clock. What is due is applied first (I3), then the act (I1).
+Where the act is refused, what the timers did is done again alone, and nothing else is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from engine.definition import Instance
+from engine.errors import CatchingUp, EventNotPossible, Forbidden, Refused, StaleForm, TimerBroken
+from engine.outcomes import Committed
+from engine.runtime import conflicts, timetable
+from engine.runtime.catching_up import CatchUp
+from engine.runtime.commits import Commits
+from engine.runtime.definitions import Definitions
+from engine.runtime.due_timers import MOST_PIECES, DueTimers
+from engine.runtime.held import Held
+from engine.store.base import Opened, Statement, Unit, Violation
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Act(Generic[T]):
+    """What is done to one instance in its transaction.
+
+    `before` may answer at once, before anything is applied: then nothing is written. `also` is read with the lock
+    (`Store.open`). `applies` says whether due timers are applied at all. One that `insists` acts even where a timer
+    cannot fire, or where what is due does not come to an end.
+    """
+
+    number: int
+    do: Callable[[Held], T]
+    before: Callable[[Held], T | None] | None = None
+    also: Statement | None = None
+    applies: Callable[[Instance], bool] | None = None
+    insists: bool = False
+
+
+class Transactions:
+    """Opens instances and acts on them."""
+
+    def __init__(self, commits: Commits, definitions: Definitions, due_timers: DueTimers, catch_up: CatchUp) -> None:
+        self.commits = commits
+        self.store = commits.store
+        self.definitions = definitions
+        self.due_timers = due_timers
+        self.catch_up = catch_up
+
+    def run(self, act: Act[T], committed: Committed) -> T:
+        """What the act answers, committed. Raises what it raises; TimerBroken where a due timer cannot fire, CatchingUp
+        where more is due than fits into MOST_PIECES commits, and what a violated index means to the act."""
+        return _Run(self, act, committed).run()
+
+    def hold(self, unit: Unit, number: int, committed: Committed, also: Statement | None = None) -> Held:
+        """Lock and read an instance in an open transaction. Raises UnknownInstance."""
+        opened = self.store.open(unit, number, also=also)
+        assert opened is not None  # None only where locked rows are skipped
+        found, timers, now = opened
+        committed.about = found
+        return Held(unit, found, timers, now, committed)
+
+    def read(self, number: int) -> Opened:
+        """An instance as it is stored, and the time."""
+        with self.store.reading() as unit:
+            return self.store.read(unit, number)
+
+    @contextmanager
+    def rehearsal(
+        self, number: int, most: int, applies: Callable[[Instance], bool] = lambda found: True
+    ) -> Iterator[Held]:
+        """An instance with at most `most` of its due timers applied, in a transaction that is never committed."""
+        with self.store.begin() as unit:
+            held = self.hold(unit, number, Committed())
+            if most and applies(held.instance):
+                self.due_timers.apply(held, most)
+            yield held
+
+    @contextmanager
+    def of_operator(self, number: int) -> Iterator[Held]:
+        """An instance for an operator's act, which is committed and told where the block ends without an error.
+
+        Due timers were applied before (I3), and are kept whatever becomes of the act. A timer whose rule is known to be
+        broken is not tried here: its own retries do that, and what an operator does about it must remain possible. So
+        must a pause where what is due does not come to an end.
+        """
+        endless = False
+        for pieces in range(MOST_PIECES):
+            with self.store.begin() as unit:
+                held = self.hold(unit, number, Committed())
+                found, timers = held.instance, held.timers
+                sound = self.definitions.has(found) and not any(timer.failures for timer in timers)
+                applies = sound and not found.paused and not endless and pieces < MOST_PIECES - 1
+                acts = not applies or not timetable.is_due(timers, held.now)
+                if acts:
+                    yield held
+                    self.store.commit(unit)
+            if acts:
+                self.commits.listeners.tell(held.committed)
+                return
+            try:
+                self.catch_up.of(number)
+            except CatchingUp:
+                endless = True
+
+
+class _Run(Generic[T]):
+    """One act, until it is committed or refused."""
+
+    __slots__ = ("_act", "_applies", "_committed", "_fired", "_source", "_transactions")
+
+    def __init__(self, transactions: Transactions, act: Act[T], committed: Committed) -> None:
+        self._transactions = transactions
+        self._act = act
+        self._committed = committed
+        self._applies = True  # whether due timers are applied, as far as is known by now
+        self._fired = False  # whether any was, in the transaction that is open or was rolled back last
+        self._source = ""  # the state in which the act found the instance
+
+    def run(self) -> T:
+        transactions, act = self._transactions, self._act
+        pieces = 0
+        while self._applies or act.insists:
+            done = None
+            try:
+                done = transactions.commits.run(self._work, self._committed)
+            except TimerBroken:
+                if transactions.catch_up.of(act.number).broken is not None:
+                    if not act.insists:
+                        raise
+                    self._applies = False
+            except (Refused, Forbidden, EventNotPossible, StaleForm):
+                if self._fired:
+                    self._keep_fired()
+                raise
+            except Violation as violation:
+                if self._fired:
+                    try:
+                        self._keep_fired()
+                    except TimerBroken:
+                        if not act.insists:
+                            raise
+                        self._applies = False
+                        continue
+                raise self._meaning(violation) from violation
+            if done is not None:
+                return done[0]
+            pieces += 1
+            self._applies = self._applies and pieces < MOST_PIECES
+        raise CatchingUp
+
+    def _work(self, unit: Unit) -> tuple[T] | None:
+        """The answer of the act; None where more is due than fits into one commit, which is committed first."""
+        act, due_timers = self._act, self._transactions.due_timers
+        self._fired = False
+        held = self._transactions.hold(unit, act.number, self._committed, act.also)
+        if act.before is not None and (answer := act.before(held)):
+            unit.unchanged = True
+            return (answer,)
+        if held.timers and self._applies and (act.applies is None or act.applies(held.instance)):
+            self._fired = due_timers.apply(held) > 0
+            if self._fired and timetable.is_due(held.timers, held.now):
+                return None
+        self._source = held.instance.state
+        return (act.do(held),)
+
+    def _keep_fired(self) -> None:
+        """Do alone what timers did in a transaction that was rolled back. Raises TimerBroken where one cannot: a
+        database that answers writes with the COMMIT says so late."""
+        broken = self._transactions.catch_up.of(self._act.number).broken
+        if broken is not None:
+            raise broken
+
+    def _meaning(self, violation: Violation) -> Exception:
+        found, _, _ = self._transactions.read(self._act.number)
+        workflow = self._transactions.definitions.of(found)
+        return conflicts.meaning(violation, workflow, self._committed.way, found, self._source)
