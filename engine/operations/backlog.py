@@ -13,7 +13,8 @@ from typing import Any
 
 from engine.operations import pauses
 from engine.runtime.engine import Engine
-from engine.store.base import NEVER, from_db, to_db
+from engine.store import outbox_rows
+from engine.store.base import from_db, to_db
 
 MOST = 10_000
 
@@ -21,17 +22,8 @@ TIMERS = (
     "SELECT COUNT(*), MIN(t.wake_at) FROM "
     f"(SELECT wake_at FROM timer WHERE wake_at <= ? ORDER BY wake_at LIMIT {MOST}) t"
 )
-OUTBOX = f"""
-    SELECT o.state, o.blocked, o.due, o.halted, COUNT(*), MIN(o.due_at) FROM (
-        SELECT w.state, w.due_at, w.due_at <= ? AS due, w.due_at = '{NEVER}' AS halted, EXISTS (
-            SELECT 1 FROM outbox e WHERE e.instance_id = w.instance_id AND e.kind = w.kind
-            AND e.recipient = w.recipient AND e.state IN ('waiting', 'leased', 'incident')
-            AND (e.seq, e.position) < (w.seq, w.position)) AS blocked
-        FROM (SELECT instance_id, seq, position, kind, recipient, state, due_at FROM outbox
-              WHERE state IN ('waiting', 'leased') ORDER BY due_at LIMIT {MOST}) w) o
-    GROUP BY o.state, o.blocked, o.due, o.halted
-"""
-EFFECT_INCIDENTS = f"SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = 'incident' LIMIT {MOST}) o"
+OUTBOX = outbox_rows.depths(MOST)
+EFFECT_INCIDENTS = outbox_rows.count_incidents(MOST)
 TIMER_INCIDENTS = f"SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE failures > 0 LIMIT {MOST}) t"
 
 

@@ -20,6 +20,7 @@ from engine.runtime import answers, history
 from engine.runtime.engine import Engine
 from engine.runtime.events import START_EVENT
 from engine.runtime.history_rows import entries_of
+from engine.store import outbox_rows
 from engine.store.base import Due, Unit, from_db, storable, to_db
 
 TIMERS_EVENT = "cure.timers"
@@ -91,12 +92,9 @@ def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: st
         engine.operators.require(unit, found, actor, LINK_EVENT, now)
         workflow = engine.workflow(found)
         effect = _chosen(workflow, found, mail)
-        before = unit.rows(
-            "SELECT language, figures FROM outbox WHERE instance_id = ? AND name = ? ORDER BY seq DESC LIMIT 1",
-            (found.id, effect.name),
-        )
-        if before:
-            workflow, effect = _as_before(workflow, effect, before[0][0], json.loads(before[0][1]))
+        before = outbox_rows.put_last(unit, found.id, effect.name)
+        if before is not None:
+            workflow, effect = _as_before(workflow, effect, before[0], json.loads(before[1]))
         engine.renew_link(unit, found)
         said = {"mail": effect.name, "reason": reason, history.LINK: found.generation}
         engine.note(unit, found, LINK_EVENT, actor, said, now)

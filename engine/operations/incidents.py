@@ -15,7 +15,10 @@ from engine.definition import Actor, Instance, Retry
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.runtime import history, links
 from engine.runtime.engine import Engine
-from engine.store.base import Unit, Violation, from_db, storable, to_db
+from engine.store import outbox_rows
+from engine.store.base import Unit, Violation, from_db, storable
+
+_NOT_HERE = "The address of this recipient cannot be amended here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,7 @@ class Incident:
 def incidents(engine: Engine) -> list[Incident]:
     """All open incidents, oldest first: effects that were given up, and timers whose rules are broken."""
     with engine.store.reading() as unit:
-        effects = unit.rows(
-            "SELECT o.instance_id, o.seq, o.position, i.subject, i.workflow, i.state, o.name, o.recipient, o.attempts, "
-            "o.due_at, o.error, o.delivered FROM outbox o JOIN instance i ON i.id = o.instance_id "
-            "WHERE o.state = 'incident'"
-        )
+        effects = outbox_rows.incidents(unit)
         timers = unit.rows(
             "SELECT t.instance_id, t.event, i.subject, i.workflow, i.state, t.failures, t.due_at, t.error "
             "FROM timer t JOIN instance i ON i.id = t.instance_id WHERE t.failures > 0"
@@ -75,9 +74,7 @@ def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
     def give_up(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
         if isinstance(place, str):
             raise EventNotPossible("A timer cannot be skipped: mend its rule, then retry.")
-        unit.write(
-            "UPDATE outbox SET state = 'skipped' WHERE instance_id = ? AND seq = ? AND position = ?", (found.id, *place)
-        )
+        outbox_rows.skip(unit, (found.id, *place))
 
     _act(engine, ref, actor, "incident.skip", reason, give_up)
 
@@ -91,28 +88,20 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
     again = _again(engine)
 
     def correct(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
-        row = (
-            []
-            if isinstance(place, str)
-            else unit.rows(
-                "SELECT name, recipient, delivered FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?",
-                (found.id, *place),
-            )
-        )
+        if isinstance(place, str):
+            raise EventNotPossible(_NOT_HERE)
+        name, to, delivered = outbox_rows.addressed(unit, (found.id, *place))
         workflow = engine.workflow(found)
-        recipient = workflow.recipients.get(row[0][1]) if row else None
+        recipient = workflow.recipients.get(to)
         if recipient is None or recipient.amend is None:
-            raise EventNotPossible("The address of this recipient cannot be amended here.")
-        if row[0][2]:
+            raise EventNotPossible(_NOT_HERE)
+        if delivered:
             raise EventNotPossible("It was delivered: retry fires its event again, skip gives that up.")
         recipient.amend(found, unit, address)
-        if workflow.effects[row[0][0]].link:
+        if workflow.effects[name].link:
             # Whoever has the mail that went to the wrong address must not hold a working link.
             engine.renew_link(unit, found)
-            unit.write(
-                "UPDATE outbox SET generation = ?, nonce = ? WHERE instance_id = ? AND seq = ? AND position = ?",
-                (found.generation, engine.recording.draw(links.NONCE), found.id, *place),
-            )
+            outbox_rows.renew_link(unit, (found.id, *place), found.generation, engine.recording.draw(links.NONCE))
         again(unit, found, place, now)
 
     _act(engine, ref, actor, "incident.amend", reason, correct)
@@ -126,16 +115,10 @@ def _again(engine: Engine) -> Callable[[Unit, Instance, tuple[int, int] | str, d
                 (found.id, place),
             )
             return
-        name = unit.rows(
-            "SELECT name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?", (found.id, *place)
-        )[0][0]
+        name = outbox_rows.addressed(unit, (found.id, *place))[0]
         effect = engine.workflow(found).effects.get(name)
         retry = effect.retry if effect is not None else Retry()
-        unit.write(
-            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ?, patience = ? "
-            "WHERE instance_id = ? AND seq = ? AND position = ?",
-            (to_db(now), to_db(now + retry.deadline), retry.patience, found.id, *place),
-        )
+        outbox_rows.try_again(unit, (found.id, *place), now, retry)
 
     return again
 
@@ -170,14 +153,10 @@ def _act_within(
     with engine.held(number) as held:
         unit, found, now = held.unit, held.instance, held.now
         if isinstance(place, str):
-            open_one = unit.rows(
-                "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0", (number, place)
-            )
+            broken = "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0"
+            open_one = bool(unit.rows(broken, (number, place)))
         else:
-            open_one = unit.rows(
-                "SELECT 1 FROM outbox WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'incident'",
-                (number, *place),
-            )
+            open_one = outbox_rows.is_incident(unit, (number, *place))
         if not open_one:
             raise UnknownEffect(f"There is no open incident {ref}.")
         before = found.generation

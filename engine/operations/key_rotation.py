@@ -21,6 +21,7 @@ from engine.operations.known_keys import known, write_progress
 from engine.runtime import checkpoints, history
 from engine.runtime.engine import Engine
 from engine.runtime.history_rows import HISTORY, legible
+from engine.store import outbox_rows
 from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, to_db
 
 AT_ONCE = 50  # instances in one transaction: on SQLite whoever writes meanwhile waits for them
@@ -31,8 +32,6 @@ _LINKED = (
     "SELECT due_at, COUNT(*) FROM (SELECT (SELECT MAX(t.due_at) FROM timer t WHERE t.instance_id = i.id) AS due_at "
     f"FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? AND {_BEGUN_BEFORE}) d GROUP BY due_at"
 )
-# Idempotency keys of before there were nonces are derived from the oldest secret key.
-_OPEN_EFFECTS = "SELECT COUNT(*) FROM outbox WHERE state IN ('waiting', 'leased', 'incident') AND length(nonce) = 0"
 _DERIVED = "SELECT COUNT(*) FROM instance WHERE workflow = ? AND version = ? AND state = ? AND length(nonce) = 0"
 
 History = tuple[Instance, tuple[history.Entry, ...] | str]
@@ -225,7 +224,7 @@ def waiting(engine: Engine, since: datetime) -> Waiting:
     ]
     until: datetime | None = None
     with engine.store.reading() as unit:
-        derived = int(unit.rows(_OPEN_EFFECTS)[0][0])
+        derived = outbox_rows.count_without_nonce(unit)
         for workflow, state in places:
             place = (workflow.name, workflow.version, state)
             derived += unit.rows(_DERIVED, place)[0][0]

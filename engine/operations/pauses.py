@@ -39,6 +39,7 @@ from engine.runtime import history
 from engine.runtime.engine import Engine
 from engine.runtime.operators import nowhere
 from engine.runtime.timetable import put_off_by
+from engine.store import outbox_rows
 from engine.store.base import COLUMNS, NEVER, Row, Unit, from_db, instance_of, storable, to_db, version_target
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -291,17 +292,11 @@ def what_resumes(engine: Engine, scope: Scope, most: int = 20) -> Resuming:
             raise EventNotPossible(f"There is no pause of {scope}.")
         timers, timer_count, standing = _resuming_timers(engine, unit, lasting, now, most)
         condition, params = _effects_in(scope)
-        waiting = (
-            f"FROM outbox o JOIN instance i ON i.id = o.instance_id WHERE {condition} AND o.state = 'waiting' "
-            f"AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.number <> ? AND p.target IN "
+        condition += (
+            f" AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.number <> ? AND p.target IN "
             f"({_INSTANCE_TARGETS}, 'channel ' || o.kind, 'channel ' || o.kind || ':' || o.recipient))"
         )
-        effect_count = unit.rows(f"SELECT COUNT(*) {waiting}", (*params, lasting.number))[0][0]
-        effects = unit.rows(
-            f"SELECT o.instance_id, o.seq, o.position, o.name, o.recipient, o.delivered {waiting} "
-            "ORDER BY o.instance_id, o.seq, o.position LIMIT ?",
-            (*params, lasting.number, most),
-        )
+        effect_count, effects = outbox_rows.waiting(unit, condition, (*params, lasting.number), most)
     return Resuming(
         lasting,
         tuple(timers),
@@ -369,11 +364,7 @@ def give_back(engine: Engine, claim: Claim, scope: Scope) -> None:
     with engine.store.begin() as unit:
         lasts = _still_lasts(engine, unit, scope)
         now = to_db(engine.store.now())
-        unit.write(
-            "UPDATE outbox SET state = 'waiting', due_at = ?, attempts = attempts - 1 WHERE instance_id = ? "
-            "AND seq = ? AND position = ? AND state = 'leased' AND leased_by = ? AND claims = ?",
-            (NEVER if lasts else now, claim.instance, claim.seq, claim.position, engine.worker, claim.claims),
-        )
+        outbox_rows.give_back(unit, claim, engine.worker, NEVER if lasts else now)
         engine.store.commit(unit)
     if lasts:
         put_off(engine, scope, now)
@@ -496,12 +487,7 @@ def _timers_in(scope: OneInstance | OneVersion) -> tuple[str, tuple[Any, ...]]:
 def _put_off_rows(unit: Unit, scope: Scope, until: str) -> bool:
     """Put off at most so many rows of each kind; whether there may be more. The pause lasts until the unit ends."""
     condition, params = _effects_in(scope)
-    changed = unit.changed(
-        f"UPDATE outbox SET due_at = '{NEVER}' WHERE state = 'waiting' AND (instance_id, seq, position) IN "
-        f"(SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE o.state = 'waiting' AND o.due_at <= ? "
-        f"AND o.due_at < '{NEVER}' AND {condition} ORDER BY o.due_at LIMIT {_AT_ONCE})",
-        (until, *params),
-    )
+    changed = outbox_rows.put_off(unit, condition, params, until, _AT_ONCE)
     if isinstance(scope, OneChannel):
         return changed >= _AT_ONCE
     condition, params = _timers_in(scope)
@@ -517,10 +503,7 @@ def _put_off_rows(unit: Unit, scope: Scope, until: str) -> bool:
 def _bring_forward(unit: Unit, scope: Scope, now: datetime) -> None:
     """What was put off wants to be looked at again: timers when they are due, effects at once."""
     condition, params = _effects_in(scope)
-    unit.write(
-        f"UPDATE outbox AS o SET due_at = ? WHERE o.state = 'waiting' AND o.due_at = '{NEVER}' AND {condition}",
-        (to_db(now), *params),
-    )
+    outbox_rows.bring_forward(unit, condition, params, now)
     if not isinstance(scope, OneChannel):
         condition, params = _timers_in(scope)
         unit.write(f"UPDATE timer AS t SET wake_at = t.due_at WHERE t.wake_at = '{NEVER}' AND {condition}", params)

@@ -29,6 +29,7 @@ from engine.runtime import version_move
 from engine.runtime.engine import Engine
 from engine.runtime.held import Held
 from engine.runtime.mappings import ensure
+from engine.store import outbox_rows
 from engine.store.base import INSTANCE, Due, Unit, from_db, instance_of, storable, to_db
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -196,9 +197,6 @@ class _Present:
 
 _INSTANCES = INSTANCE.replace("i.id = ?", "i.id IN ({})")
 _TIMERS = "SELECT instance_id, event, due_at, failures FROM timer WHERE instance_id IN ({})"
-_EFFECTS = version_move.OPEN_EFFECTS.replace("SELECT ", "SELECT instance_id, ").replace(
-    "instance_id = ?", "instance_id IN ({})"
-)
 _HERE = "SELECT i.id FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?{} ORDER BY i.id LIMIT ?"
 
 
@@ -354,7 +352,8 @@ class _Rollout:
 def _read(unit: Unit, some: Sequence[_Listed]) -> dict[int, _Present]:
     numbers = [one.number for one in some]
     marks = ", ".join("?" * len(numbers))
-    instances, timers, effects = unit.rows_of([(sql.format(marks), numbers) for sql in (_INSTANCES, _TIMERS, _EFFECTS)])
+    read = (_INSTANCES, _TIMERS, outbox_rows.OPEN_EFFECTS_OF)
+    instances, timers, effects = unit.rows_of([(sql.format(marks), numbers) for sql in read])
     found = {row[0]: _Present(instance_of(row)) for row in instances}
     for number, event, due, failures in timers:
         if number in found:

@@ -21,6 +21,7 @@ from engine.definition import Workflow
 from engine.operations.census import occupied
 from engine.runtime.engine import Engine
 from engine.runtime.exits import Exits, carriers, exits
+from engine.store import outbox_rows
 from engine.store.base import Unit
 
 Cure = Literal["load", "move", "timers", "link"]
@@ -126,16 +127,12 @@ class _Place:
         marks = ", ".join("?" * len(ways.timers)) or "''"
         condition = (
             f"NOT EXISTS (SELECT 1 FROM timer t WHERE {_T_OF_STEP} AND (t.event IN ({marks}) OR t.failures > 0)) "
-            f"AND NOT EXISTS (SELECT 1 FROM outbox o WHERE {_O_OF_STEP} "
-            "AND o.state IN ('waiting', 'leased', 'incident'))"
+            f"AND NOT {outbox_rows.open_effect_of('i.id', _O_OF_STEP)}"
         )
         params: list[object] = [*self.place, after, last, after, last, *ways.timers, after, last]
         links = self._carriers(workflow, ways)
         if links:
-            condition += (
-                f" AND NOT EXISTS (SELECT 1 FROM outbox o WHERE {_O_OF_STEP} AND o.generation = i.generation "
-                f"AND (o.state = 'done' OR o.delivered = 1) AND o.name IN ({', '.join('?' * len(links))}))"
-            )
+            condition += f" AND NOT {outbox_rows.mailed_of('i.id', links, _O_OF_STEP)}"
             params += [after, last, *links]
         rows = self.unit.rows(f"SELECT i.id {_IN_STEP} AND {condition} ORDER BY i.id LIMIT ?", (*params, self.limit))
         return [row[0] for row in rows]
@@ -173,7 +170,7 @@ def _escaped(text: str) -> str:
 _IN_STEP = "FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? AND i.id > ? AND i.id <= ?"
 # The range once more, for PostgreSQL: else it reads the whole table for each step.
 _T_OF_STEP = "t.instance_id = i.id AND t.instance_id > ? AND t.instance_id <= ?"
-_O_OF_STEP = "o.instance_id = i.id AND o.instance_id > ? AND o.instance_id <= ?"
+_O_OF_STEP = " AND o.instance_id > ? AND o.instance_id <= ?"
 _LAST_OF_STEP = (
     "SELECT MAX(s.id) FROM (SELECT i.id FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? "
     "AND i.id > ? ORDER BY i.id LIMIT ?) s"

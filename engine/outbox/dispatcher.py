@@ -29,44 +29,12 @@ from engine.outbox.renderer import NoRecipient, Renderer
 from engine.outcomes import Claim
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Tried
-from engine.store.base import NEVER, Row, Unit, from_db, storable, to_db
+from engine.store import outbox_rows
+from engine.store.base import Unit, storable
 
 log = logging.getLogger("tetsuzuki.dispatch")
 
-_COLUMNS = (
-    "instance_id, seq, position, name, language, figures, generation, attempts, claims, delivered, deadline_at, nonce, "
-    "error, patience"
-)
-_UNBLOCKED = """
-    o.state IN ('waiting', 'leased') AND NOT EXISTS (
-        SELECT 1 FROM outbox e WHERE e.instance_id = o.instance_id AND e.kind = o.kind AND e.recipient = o.recipient
-        AND e.state IN ('waiting', 'leased', 'incident')
-        AND NOT (e.state = 'incident' AND e.delivered = 1) AND (e.seq, e.position) < (o.seq, o.position))
-"""
-_CLAIM = f"""
-    WITH due AS MATERIALIZED (
-        SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ?
-        ORDER BY o.due_at LIMIT 1 %s)
-    UPDATE outbox SET state = 'leased', attempts = attempts + 1, claims = claims + 1, due_at = ?, leased_by = ?,
-    deadline_at = CASE WHEN attempts > 0 OR patience = 0 THEN deadline_at ELSE %s END
-    WHERE (instance_id, seq, position) IN (SELECT instance_id, seq, position FROM due)
-    RETURNING {_COLUMNS}
-"""
-# The time of the first claim, given as seconds and what is behind their point, and the patience: whole seconds more.
-_SECONDS = "((patience + 999999) / 1000000)"
-_CLAIM_ONE = _CLAIM % ("", f"datetime(?, '+' || {_SECONDS} || ' seconds') || ?")
-_CLAIM_ONE_OF_MANY = _CLAIM % (
-    "FOR UPDATE OF o SKIP LOCKED",
-    f"CAST(CAST(? AS text) || CAST(? AS text) AS timestamp) + {_SECONDS} * INTERVAL '1 second'",
-)
-_BEGIN = "UPDATE outbox SET deadline_at = ? WHERE instance_id = ? AND seq = ? AND position = ?"
 _VERSION_OF = "SELECT workflow, version FROM instance WHERE id = ?"
-_IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
-_NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} AND o.due_at < '{NEVER}' ORDER BY o.due_at LIMIT 1"
-_NAME = (
-    "SELECT name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ? "
-    "AND state = 'leased' AND leased_by = ? AND claims = ?"
-)
 
 
 class _Halted(Exception):
@@ -124,8 +92,7 @@ class Dispatcher:
     def next_due(self) -> datetime | None:
         """When the next effect wants to be tried; None where nothing waits, or all that does is paused."""
         with self.engine.store.reading() as unit:
-            found = unit.rows(_NEXT_DUE)
-        return from_db(found[0][0]) if found else None
+            return outbox_rows.next_due(unit)
 
     def give_back(self) -> None:
         """Return the leases of effects that were taken over and not begun, as if they had never been claimed."""
@@ -200,10 +167,10 @@ class Dispatcher:
                 workflow = engine.workflow(found)
                 name = claim.name
                 if name not in workflow.effects or engine.definitions.has_versions(workflow):
-                    row = unit.rows(_NAME, (*_place(claim), engine.worker, claim.claims))
-                    if not row:  # it was cancelled since it was claimed, or somebody else has it
+                    present = outbox_rows.name_of(unit, claim, engine.worker)
+                    if present is None:  # it was cancelled since it was claimed, or somebody else has it
                         return None
-                    name = row[0][0]  # a migration may have given it another one
+                    name = present  # a migration may have given it another one
                 effect = workflow.effects.get(name)
                 if (found.paused or unit.channels_paused) and (scope := pauses.halting(unit, found, effect)):
                     raise _Halted(scope)
@@ -283,13 +250,11 @@ class Dispatcher:
         store = self.engine.store
         now = store.now()
         with store.reading() as unit:
-            if not unit.rows(_IS_DUE, (to_db(now),)):
+            if not outbox_rows.is_due(unit, now):
                 return None
         with store.begin() as unit:
-            sql, time = _CLAIM_ONE_OF_MANY if unit.lock_suffix else _CLAIM_ONE, to_db(now)
-            rows = unit.rows(sql, (time, to_db(now + self.engine.lease), self.engine.worker, time[:19], time[19:]))
-            claim = _claim(rows[0]) if rows else None
-            if claim is not None and claim.attempts == 1 and not rows[0][13]:
+            claim, patience = outbox_rows.claim_next(unit, now, self.engine.lease, self.engine.worker) or (None, 0)
+            if claim is not None and claim.attempts == 1 and not patience:
                 claim = self._begun(unit, claim, now)
             store.commit(unit)
         return claim
@@ -300,7 +265,7 @@ class Dispatcher:
         workflow = self.engine.workflows.get(unit.rows(_VERSION_OF, (claim.instance,))[0])
         effect = workflow.effects.get(claim.name) if workflow is not None else None
         deadline_at = now + (effect.retry if effect is not None else Retry()).deadline
-        unit.write(_BEGIN, (to_db(deadline_at), claim.instance, claim.seq, claim.position))
+        outbox_rows.set_deadline(unit, claim, deadline_at)
         return replace(claim, deadline_at=deadline_at)
 
     def _postpone(
@@ -333,23 +298,8 @@ class Dispatcher:
         if state == "incident":
             log.error("effect %s is an incident: %s", _ref(claim), storable(error))
         with store.begin() as unit:
-            unit.write(
-                "UPDATE outbox SET state = ?, error = ?, due_at = ?, attempts = attempts - ?, "
-                "delivered = CASE WHEN ? = 1 THEN 1 ELSE delivered END "
-                "WHERE instance_id = ? AND seq = ? AND position = ? "
-                "AND state = 'leased' AND leased_by = ? AND claims = ?",
-                (
-                    state,
-                    storable(error),
-                    to_db(due),
-                    int(untried),
-                    int(delivered),
-                    claim.instance,
-                    claim.seq,
-                    claim.position,
-                    self.engine.worker,
-                    claim.claims,
-                ),
+            outbox_rows.write_outcome(
+                unit, claim, self.engine.worker, outbox_rows.Outcome(state, error, due, delivered, untried)
             )
             store.commit(unit)
 
@@ -366,27 +316,5 @@ def _tries(count: int) -> str:
     return f"{count} tries" if count != 1 else "1 try"
 
 
-def _place(claim: Claim) -> tuple[int, int, int]:
-    return claim.instance, claim.seq, claim.position
-
-
 def _ref(claim: Claim) -> str:
-    return ".".join(map(str, _place(claim)))
-
-
-def _claim(row: Row) -> Claim:
-    return Claim(
-        instance=row[0],
-        seq=row[1],
-        position=row[2],
-        name=row[3],
-        language=row[4],
-        figures=row[5],
-        generation=row[6],
-        attempts=row[7],
-        claims=row[8],
-        delivered=bool(row[9]),
-        deadline_at=from_db(row[10]),
-        nonce=bytes(row[11]),
-        said=row[12],
-    )
+    return ".".join(map(str, outbox_rows.place_of(claim)))

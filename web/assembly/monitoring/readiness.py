@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from engine.operations.backlog import Backlog, backlog
 from engine.operations.known_keys import known, wrong
 from engine.runtime.engine import Engine
+from engine.store import outbox_rows
 from engine.store.schema import pending
 from web.assembly.monitoring import conditions
 from web.assembly.monitoring.conditions import Check
@@ -38,8 +39,7 @@ _THOROUGH_EVERY = 60.0  # seconds between looks at what changes with an installa
 # Who waits for a timer or an effect. An instance that waits for a person alone is not found; nor is one that is done.
 _RUNS = (
     "SELECT 1 FROM instance i WHERE i.workflow = ? AND i.version = ? AND (EXISTS (SELECT 1 FROM timer t WHERE "
-    "t.instance_id = i.id) OR EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = i.id "
-    "AND o.state IN ('waiting', 'leased', 'incident'))) LIMIT 1"
+    f"t.instance_id = i.id) OR {outbox_rows.open_effect_of('i.id')}) LIMIT 1"
 )
 
 

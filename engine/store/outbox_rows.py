@@ -1,0 +1,515 @@
+"""The table `outbox`: every statement about it, and no decision.
+
+A row is an effect (`engine.definition.Effect`) on its way: `waiting` to be tried, `leased` to a worker that tries it,
+or an `incident` that an operator must decide. These three are open (`OPEN`). It ends as `done`, `cancelled` (it lost
+its point) or `skipped` (an operator gave it up).
+
+- `due_at` is when a waiting row may be claimed, when the lease of a leased one ends, and since when an incident is one.
+  What is paused is due at `NEVER`.
+- `attempts` counts tries, `claims` every lease: a row belongs to the worker that knows both `leased_by` and `claims`.
+- `delivered` says that the world has it, and only the event that says so is missing.
+
+Statements on the way of every transition are constant texts of the shapes that `engine.store.batches` knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine.definition import Effect, Retry
+from engine.outcomes import Claim
+from engine.store.base import NEVER, Row, Statement, Unit, from_db, storable, to_db
+
+Place = tuple[int, int, int]
+"""What names a row: instance, seq of the history entry that put it, and position among the effects of that entry."""
+
+OPEN = "('waiting', 'leased', 'incident')"
+"""The states of effects that are not ended, as SQL."""
+
+_ONE = "instance_id = ? AND seq = ? AND position = ?"
+_LEASED_TO = f"{_ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
+
+
+def place_of(claim: Claim) -> Place:
+    """The row that a claim is about."""
+    return claim.instance, claim.seq, claim.position
+
+
+def _marks(some: Collection[Any]) -> str:
+    return ", ".join("?" * len(some))
+
+
+def _leased_to(claim: Claim, worker: str) -> tuple[int, int, int, str, int]:
+    return claim.instance, claim.seq, claim.position, worker, claim.claims
+
+
+# -- putting and ending, inside a step --------------------------------------------------------------------------------
+
+_PUT = (
+    "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, "
+    "state, attempts, claims, delivered, due_at, deadline_at, patience, leased_by, error, nonce) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, '', ?)"
+)
+CANCEL = f"UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? AND state IN {OPEN} AND name IN ({{}})"
+_DONE = f"UPDATE outbox SET state = 'done' WHERE {_ONE}"
+# What was given up stays told from what was stopped on its way, which may have arrived (`written_last`).
+_END = (
+    "UPDATE outbox SET state = CASE WHEN state = 'incident' THEN 'skipped' ELSE 'cancelled' END "
+    f"WHERE instance_id = ? AND state IN {OPEN} AND "
+)
+
+
+def put(
+    unit: Unit,
+    place: Place,
+    effect: Effect,
+    told: tuple[str, str],
+    link: tuple[int, bytes],
+    times: tuple[datetime, datetime],
+    leased_by: str = "",
+) -> None:
+    """Put an effect. `told` is language and figures (JSON), `link` the generation and the nonce, `times` when it is due
+    and its deadline. `leased_by` names the worker that holds it already, which counts as the first try."""
+    due_at, deadline_at = times
+    tries = 1 if leased_by else 0
+    unit.write(
+        _PUT,
+        (
+            *place,
+            effect.kind,
+            effect.name,
+            effect.to,
+            *told,
+            link[0],
+            "leased" if leased_by else "waiting",
+            tries,
+            tries,
+            to_db(due_at),
+            to_db(deadline_at),
+            effect.retry.patience,
+            leased_by,
+            link[1],
+        ),
+    )
+
+
+def cancel(unit: Unit, instance: int, names: Collection[str]) -> None:
+    """End the open effects of these names: they have lost their point."""
+    unit.write(CANCEL.format(_marks(names)), (instance, *names))
+
+
+def supersede(unit: Unit, instance: int, names: Collection[str]) -> None:
+    """End the open effects of these names, because each is put once more."""
+    unit.write(f"{_END}name IN ({_marks(names)})", (instance, *names))
+
+
+def end_mails_to(unit: Unit, instance: int, recipient: str) -> None:
+    """End the open mails to a recipient whose address was corrected."""
+    unit.write(f"{_END}kind = 'mail' AND recipient = ?", (instance, recipient))
+
+
+def complete(unit: Unit, place: Place, lost: Collection[str] = ()) -> None:
+    """Write that an effect is done. The open effects of the names `lost` are cancelled by the same statement."""
+    if not lost:
+        unit.write(_DONE, place)
+        return
+    instance, *own = place
+    unit.write(
+        "UPDATE outbox SET state = CASE WHEN seq = ? AND position = ? THEN 'done' ELSE 'cancelled' END "
+        "WHERE instance_id = ? AND ((seq = ? AND position = ?) "
+        f"OR (state IN {OPEN} AND name IN ({_marks(lost)})))",
+        (*own, instance, *own, *lost),
+    )
+
+
+# -- completing what was delivered -------------------------------------------------------------------------------------
+
+STATE = f"SELECT state, generation, name FROM outbox WHERE {_ONE}"
+"""State, generation and name of one effect, for who reads it together with something else."""
+
+
+def wait_for_resuming(unit: Unit, place: Place) -> None:
+    """Write that an effect was delivered while it was paused: resuming makes it due, until then nobody looks at it."""
+    unit.write(
+        f"UPDATE outbox SET state = 'waiting', delivered = 1, error = '', due_at = '{NEVER}' WHERE {_ONE}", place
+    )
+
+
+def refuse_after_delivery(unit: Unit, place: Place, why: str, now: datetime) -> None:
+    """Make an effect an incident that was delivered, and whose event was refused for the reason `why`."""
+    unit.write(
+        f"UPDATE outbox SET state = 'incident', delivered = 1, error = ?, due_at = ? WHERE {_ONE}",
+        (storable(why), to_db(now), *place),
+    )
+
+
+# -- claiming and trying -----------------------------------------------------------------------------------------------
+
+_CLAIMED = (
+    "instance_id, seq, position, name, language, figures, generation, attempts, claims, delivered, deadline_at, nonce, "
+    "error, patience"
+)
+_UNBLOCKED = f"""
+    o.state IN ('waiting', 'leased') AND NOT EXISTS (
+        SELECT 1 FROM outbox e WHERE e.instance_id = o.instance_id AND e.kind = o.kind AND e.recipient = o.recipient
+        AND e.state IN {OPEN}
+        AND NOT (e.state = 'incident' AND e.delivered = 1) AND (e.seq, e.position) < (o.seq, o.position))
+"""
+_CLAIM = f"""
+    WITH due AS MATERIALIZED (
+        SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ?
+        ORDER BY o.due_at LIMIT 1 %s)
+    UPDATE outbox SET state = 'leased', attempts = attempts + 1, claims = claims + 1, due_at = ?, leased_by = ?,
+    deadline_at = CASE WHEN attempts > 0 OR patience = 0 THEN deadline_at ELSE %s END
+    WHERE (instance_id, seq, position) IN (SELECT instance_id, seq, position FROM due)
+    RETURNING {_CLAIMED}
+"""
+# The time of the first claim, given as seconds and what is behind their point, and the patience: whole seconds more.
+_SECONDS = "((patience + 999999) / 1000000)"
+_CLAIM_ONE = _CLAIM % ("", f"datetime(?, '+' || {_SECONDS} || ' seconds') || ?")
+_CLAIM_ONE_OF_MANY = _CLAIM % (
+    "FOR UPDATE OF o SKIP LOCKED",
+    f"CAST(CAST(? AS text) || CAST(? AS text) AS timestamp) + {_SECONDS} * INTERVAL '1 second'",
+)
+_IS_DUE = f"SELECT 1 FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ? LIMIT 1"
+_NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} AND o.due_at < '{NEVER}' ORDER BY o.due_at LIMIT 1"
+
+
+def is_due(unit: Unit, now: datetime) -> bool:
+    """Whether an effect may be claimed: it is due and nothing of its instance and channel stands before it."""
+    return bool(unit.rows(_IS_DUE, (to_db(now),)))
+
+
+def next_due(unit: Unit) -> datetime | None:
+    """When the next effect wants to be tried; None where nothing waits, or all that does is paused."""
+    found = unit.rows(_NEXT_DUE)
+    return from_db(found[0][0]) if found else None
+
+
+def claim_next(unit: Unit, now: datetime, lease: timedelta, worker: str) -> tuple[Claim, int] | None:
+    """Lease the effect that has been due for longest, and its patience in microseconds; None where nothing is due.
+
+    Its first claim sets its deadline, `patience` after `now`, unless a worker of a version before wrote the row: that
+    patience is 0.
+    """
+    sql, time = _CLAIM_ONE_OF_MANY if unit.lock_suffix else _CLAIM_ONE, to_db(now)
+    rows = unit.rows(sql, (time, to_db(now + lease), worker, time[:19], time[19:]))
+    return (_claim_of(rows[0]), rows[0][13]) if rows else None
+
+
+def _claim_of(row: Row) -> Claim:
+    return Claim(
+        instance=row[0],
+        seq=row[1],
+        position=row[2],
+        name=row[3],
+        language=row[4],
+        figures=row[5],
+        generation=row[6],
+        attempts=row[7],
+        claims=row[8],
+        delivered=bool(row[9]),
+        deadline_at=from_db(row[10]),
+        nonce=bytes(row[11]),
+        said=row[12],
+    )
+
+
+_NAME = f"SELECT name FROM outbox WHERE {_LEASED_TO}"
+_WRITE_OUTCOME = (
+    "UPDATE outbox SET state = ?, error = ?, due_at = ?, attempts = attempts - ?, "
+    f"delivered = CASE WHEN ? = 1 THEN 1 ELSE delivered END WHERE {_LEASED_TO}"
+)
+
+
+def set_deadline(unit: Unit, claim: Claim, deadline_at: datetime) -> None:
+    """Write the deadline of a claimed effect."""
+    unit.write(f"UPDATE outbox SET deadline_at = ? WHERE {_ONE}", (to_db(deadline_at), *place_of(claim)))
+
+
+def name_of(unit: Unit, claim: Claim, worker: str) -> str | None:
+    """The name that a claimed effect has now; None where this worker's lease is gone."""
+    row = unit.rows(_NAME, _leased_to(claim, worker))
+    return str(row[0][0]) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is written about a try: the state, why, and when the effect is due again, or since when it is an incident.
+
+    An `untried` one was claimed and not tried: that claim is no attempt.
+    """
+
+    state: str
+    error: str
+    due_at: datetime
+    delivered: bool = False
+    untried: bool = False
+
+
+def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> None:
+    """Write what came of a try, unless somebody else has claimed or ended the row since."""
+    unit.write(
+        _WRITE_OUTCOME,
+        (
+            outcome.state,
+            storable(outcome.error),
+            to_db(outcome.due_at),
+            int(outcome.untried),
+            int(outcome.delivered),
+            *_leased_to(claim, worker),
+        ),
+    )
+
+
+def give_back(unit: Unit, claim: Claim, worker: str, due: str) -> None:
+    """Return a lease as if the effect had never been claimed. `due` is a time as the tables have it, or `NEVER`."""
+    unit.write(
+        f"UPDATE outbox SET state = 'waiting', due_at = ?, attempts = attempts - 1 WHERE {_LEASED_TO}",
+        (due, *_leased_to(claim, worker)),
+    )
+
+
+# -- pausing -----------------------------------------------------------------------------------------------------------
+
+
+def put_off(unit: Unit, condition: str, params: Sequence[Any], until: str, most: int) -> int:
+    """Let nobody look at the waiting effects `o` that meet `condition` and are due by `until`; how many, at most
+    `most`."""
+    return unit.changed(
+        f"UPDATE outbox SET due_at = '{NEVER}' WHERE state = 'waiting' AND (instance_id, seq, position) IN "
+        f"(SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE o.state = 'waiting' AND o.due_at <= ? "
+        f"AND o.due_at < '{NEVER}' AND {condition} ORDER BY o.due_at LIMIT {most})",
+        (until, *params),
+    )
+
+
+def bring_forward(unit: Unit, condition: str, params: Sequence[Any], now: datetime) -> None:
+    """Make the waiting effects `o` due that meet `condition` and were put off."""
+    unit.write(
+        f"UPDATE outbox AS o SET due_at = ? WHERE o.state = 'waiting' AND o.due_at = '{NEVER}' AND {condition}",
+        (to_db(now), *params),
+    )
+
+
+def waiting(unit: Unit, condition: str, params: Sequence[Any], most: int) -> tuple[int, list[Row]]:
+    """How many waiting effects `o`, of instances `i`, meet `condition`, and the first `most` as (instance, seq,
+    position, name, recipient, delivered)."""
+    those = f"FROM outbox o JOIN instance i ON i.id = o.instance_id WHERE o.state = 'waiting' AND {condition}"
+    count = int(unit.rows(f"SELECT COUNT(*) {those}", params)[0][0])
+    return count, unit.rows(
+        f"SELECT o.instance_id, o.seq, o.position, o.name, o.recipient, o.delivered {those} "
+        "ORDER BY o.instance_id, o.seq, o.position LIMIT ?",
+        (*params, most),
+    )
+
+
+# -- what an operator decides ------------------------------------------------------------------------------------------
+
+
+def incidents(unit: Unit) -> list[Row]:
+    """(instance, seq, position, subject, workflow, state of the instance, name, recipient, attempts, since, error,
+    delivered) of each effect that was given up."""
+    return unit.rows(
+        "SELECT o.instance_id, o.seq, o.position, i.subject, i.workflow, i.state, o.name, o.recipient, o.attempts, "
+        "o.due_at, o.error, o.delivered FROM outbox o JOIN instance i ON i.id = o.instance_id "
+        "WHERE o.state = 'incident'"
+    )
+
+
+def is_incident(unit: Unit, place: Place) -> bool:
+    """Whether this effect was given up, and nobody has decided about it."""
+    return bool(unit.rows(f"SELECT 1 FROM outbox WHERE {_ONE} AND state = 'incident'", place))
+
+
+def addressed(unit: Unit, place: Place) -> Row:
+    """(name, recipient, delivered) of one effect that is there."""
+    return unit.rows(f"SELECT name, recipient, delivered FROM outbox WHERE {_ONE}", place)[0]
+
+
+def skip(unit: Unit, place: Place) -> None:
+    """End an effect that an operator gave up."""
+    unit.write(f"UPDATE outbox SET state = 'skipped' WHERE {_ONE}", place)
+
+
+def renew_link(unit: Unit, place: Place, generation: int, nonce: bytes) -> None:
+    """Let an effect carry the link of another generation."""
+    unit.write(f"UPDATE outbox SET generation = ?, nonce = ? WHERE {_ONE}", (generation, nonce, *place))
+
+
+def try_again(unit: Unit, place: Place, now: datetime, retry: Retry) -> None:
+    """Let an effect be tried from `now` on, with as many tries and as much time as a new one."""
+    unit.write(
+        "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ?, patience = ? "
+        f"WHERE {_ONE}",
+        (to_db(now), to_db(now + retry.deadline), retry.patience, *place),
+    )
+
+
+# -- moving an instance to another version -----------------------------------------------------------------------------
+
+_MOVED = "seq, position, name, kind, recipient, language, state, delivered, error"
+OPEN_EFFECTS = f"SELECT {_MOVED} FROM outbox WHERE instance_id = ? AND state IN {OPEN} ORDER BY seq, position"
+OPEN_EFFECTS_OF = (
+    f"SELECT instance_id, {_MOVED} FROM outbox WHERE instance_id IN ({{}}) AND state IN {OPEN} ORDER BY seq, position"
+)
+"""As `OPEN_EFFECTS` with the instance before it, of several instances."""
+
+
+def end_with_version(unit: Unit, place: Place, why: str) -> None:
+    """End an effect that the new version has none for; one that was delivered is done."""
+    unit.write(
+        "UPDATE outbox SET state = CASE WHEN delivered = 1 THEN 'done' ELSE 'cancelled' END, error = ? "
+        f"WHERE {_ONE} AND state IN {OPEN}",
+        (storable(why), *place),
+    )
+
+
+def rename(unit: Unit, place: Place, effect: Effect, language: str) -> None:
+    """Let an effect go on as another one."""
+    unit.write(
+        f"UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? WHERE {_ONE}",
+        (effect.name, effect.kind, effect.to, language, effect.retry.patience, *place),
+    )
+
+
+def look_again(unit: Unit, place: Place, now: datetime) -> None:
+    """Make an effect due that was put off: what was paused may not be so in the new version."""
+    unit.write(
+        f"UPDATE outbox SET attempts = 0, due_at = ? WHERE {_ONE} AND state = 'waiting' AND due_at = '{NEVER}'",
+        (to_db(now), *place),
+    )
+
+
+def begin_anew(unit: Unit, place: Place, now: datetime, patience: int) -> None:
+    """Let an incident be tried from `now` on, with the patience of its new definition."""
+    unit.write(
+        "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, patience = ? "
+        f"WHERE {_ONE} AND state = 'incident'",
+        (to_db(now), patience, *place),
+    )
+
+
+# -- looking -----------------------------------------------------------------------------------------------------------
+
+_MAILED = "(o.state = 'done' OR o.delivered = 1)"
+
+
+def open_effect_of(instance: str, narrower: str = "") -> str:
+    """The condition that an open effect `o` of this instance is there; `narrower` is more of it."""
+    return f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {instance}{narrower} AND o.state IN {OPEN})"
+
+
+def mailed_of(instance: str, names: Collection[str], narrower: str = "") -> str:
+    """The condition that one of these mails `o` of instance `i` was delivered with the link that counts now; binds
+    what `narrower` does, then the names."""
+    return (
+        f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {instance}{narrower} AND o.generation = i.generation "
+        f"AND {_MAILED} AND o.name IN ({_marks(names)}))"
+    )
+
+
+def was_mailed(unit: Unit, instance: int, generation: int, names: Collection[str]) -> bool:
+    """Whether one of these mails was delivered with the link of this generation."""
+    return bool(
+        unit.rows(
+            f"SELECT 1 FROM outbox o WHERE o.instance_id = ? AND o.generation = ? AND {_MAILED} "
+            f"AND o.name IN ({_marks(names)}) LIMIT 1",
+            (instance, generation, *names),
+        )
+    )
+
+
+def was_leased_to_others(unit: Unit, instance: int, generation: int, workers: str) -> bool:
+    """Whether an effect with the link of this generation was leased to a worker whose name is not LIKE `workers`."""
+    return bool(
+        unit.rows(
+            "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND leased_by <> '' "
+            "AND leased_by NOT LIKE ?",
+            (instance, generation, workers),
+        )
+    )
+
+
+def nonce_of(unit: Unit, place: Place) -> bytes | None:
+    """What an effect's idempotency key is derived from; None where there is no such effect."""
+    rows = unit.rows(f"SELECT nonce FROM outbox WHERE {_ONE}", place)
+    return bytes(rows[0][0]) if rows else None
+
+
+def put_since(unit: Unit, instance: int, seq: int) -> list[Row]:
+    """(name, language) of each effect that was put after the entry `seq`, in their order."""
+    return unit.rows(
+        "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position", (instance, seq)
+    )
+
+
+def put_last(unit: Unit, instance: int, name: str) -> Row | None:
+    """(language, figures as JSON) of the last effect of this name."""
+    rows = unit.rows(
+        "SELECT language, figures FROM outbox WHERE instance_id = ? AND name = ? ORDER BY seq DESC LIMIT 1",
+        (instance, name),
+    )
+    return rows[0] if rows else None
+
+
+def is_any_of(unit: Unit, instance: int) -> bool:
+    """Whether any effect of this instance is there, ended or not."""
+    return bool(unit.rows("SELECT 1 FROM outbox WHERE instance_id = ?", (instance,)))
+
+
+def count_open(unit: Unit, instance: int) -> int:
+    """How many effects of an instance are not ended."""
+    return int(unit.rows(f"SELECT COUNT(*) FROM outbox WHERE instance_id = ? AND state IN {OPEN}", (instance,))[0][0])
+
+
+def count_without_nonce(unit: Unit) -> int:
+    """How many open effects have an idempotency key of before there were nonces: the oldest secret key alone gives
+    it."""
+    return int(unit.rows(f"SELECT COUNT(*) FROM outbox WHERE state IN {OPEN} AND length(nonce) = 0")[0][0])
+
+
+def times_put(unit: Unit, instance: int, event: str) -> int:
+    """How many entries of this event have put an effect: a transition of the same event may put none."""
+    return int(
+        unit.rows(
+            "SELECT COUNT(*) FROM history h WHERE h.instance_id = ? AND h.event = ? AND EXISTS "
+            "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq)",
+            (instance, event),
+        )[0][0]
+    )
+
+
+def written_last(instance: int, names: Collection[str]) -> Statement:
+    """Reads when the last of these effects was put, unless it is known that nobody got it."""
+    return (
+        "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND EXISTS "
+        "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq "
+        f"AND o.name IN ({_marks(names)}) "
+        "AND (o.delivered = 1 OR o.state IN ('waiting', 'leased', 'done') "
+        "OR (o.state = 'cancelled' AND o.attempts > 0)))",
+        (instance, *names),
+    )
+
+
+def depths(most: int) -> str:
+    """Counts what is open and no incident by (state, blocked, due, put off), with the earliest `due_at` of each, among
+    the `most` that are due first; binds the time."""
+    return f"""
+    SELECT o.state, o.blocked, o.due, o.halted, COUNT(*), MIN(o.due_at) FROM (
+        SELECT w.state, w.due_at, w.due_at <= ? AS due, w.due_at = '{NEVER}' AS halted, EXISTS (
+            SELECT 1 FROM outbox e WHERE e.instance_id = w.instance_id AND e.kind = w.kind
+            AND e.recipient = w.recipient AND e.state IN {OPEN}
+            AND (e.seq, e.position) < (w.seq, w.position)) AS blocked
+        FROM (SELECT instance_id, seq, position, kind, recipient, state, due_at FROM outbox
+              WHERE state IN ('waiting', 'leased') ORDER BY due_at LIMIT {most}) w) o
+    GROUP BY o.state, o.blocked, o.due, o.halted
+"""
+
+
+def count_incidents(most: int) -> str:
+    """Counts the incidents, up to `most`."""
+    return f"SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = 'incident' LIMIT {most}) o"
