@@ -32,6 +32,7 @@ from engine.definition import Actor, Instance, Workflow
 from engine.errors import EventNotPossible
 from engine.runtime import history
 from engine.runtime.history_rows import HISTORY, entries_of, legible
+from engine.store import outbox_rows
 from engine.store.base import INSTANCE, Row, Store, Unit, from_db, instance_of, to_db
 
 CHANGES, REMOVAL, RESTORE, LOSS = "changes", "removal", "restore", "key loss"
@@ -49,7 +50,6 @@ _REMOVALS = (
     "SELECT c.number, c.kind, c.at, c.said, c.digest, c.mac, (SELECT b.digest FROM checkpoint b WHERE b.number = "
     f"c.number - 1) FROM checkpoint c WHERE c.kind IN ('{REMOVAL}', '{LOSS}') ORDER BY c.number"
 )
-_UNDER_WAY = "SELECT COUNT(*) FROM outbox WHERE instance_id = ? AND state IN ('waiting', 'leased', 'incident')"
 _FOLLOWING = "SELECT MIN(id) FROM instance WHERE id > ?"
 _GONE_ON = (
     "SELECT i.id FROM instance i WHERE i.id > ? AND i.id <= ? AND i.seq > COALESCE("
@@ -234,7 +234,7 @@ def remove(engine: Sealing, number: int, actor: Actor, reason: str) -> None:
         found, _timers, now = opened
         if not engine.workflow(found).by_name[found.state].final:
             raise EventNotPossible(f"Procedure {number} has not ended: it is in {found.state!r}.")
-        if under_way := unit.rows(_UNDER_WAY, (number,))[0][0]:
+        if under_way := outbox_rows.count_open(unit, number):
             raise EventNotPossible(
                 f"Procedure {number} has {under_way} effects that were not delivered: wait, or settle the incident."
             )

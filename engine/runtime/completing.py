@@ -9,26 +9,11 @@ from engine.errors import EngineError, EventNotPossible, Forbidden, Refused, Rul
 from engine.outcomes import Committed
 from engine.runtime.definitions import Definitions
 from engine.runtime.held import Held
-from engine.runtime.recording import complete_and_cancel
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Act, Transactions
-from engine.store.base import NEVER, storable, to_db
+from engine.store import outbox_rows
 
 log = logging.getLogger("tetsuzuki.engine")
-
-Place = tuple[int, int, int]
-"""An effect: its instance, the entry of history that made it, and its position among the effects of that entry."""
-
-# Its `done` is fired after resuming, which makes it due; until then nobody needs to look at it.
-_DELIVERED_WHILE_PAUSED = (
-    f"UPDATE outbox SET state = 'waiting', delivered = 1, error = '', due_at = '{NEVER}' "
-    "WHERE instance_id = ? AND seq = ? AND position = ?"
-)
-_EFFECT_STATE = "SELECT state, generation, name FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
-_REFUSED_AFTER_DELIVERY = (
-    "UPDATE outbox SET state = 'incident', delivered = 1, error = ?, due_at = ? "
-    "WHERE instance_id = ? AND seq = ? AND position = ?"
-)
 
 
 class Completing:
@@ -39,7 +24,7 @@ class Completing:
         self._definitions = definitions
         self._steps = steps
 
-    def complete(self, place: Place, effect: Effect, generation: int | None) -> None:
+    def complete(self, place: outbox_rows.Place, effect: Effect, generation: int | None) -> None:
         """See `Engine.complete`."""
         try:
             self._complete(place, effect, generation)
@@ -49,7 +34,7 @@ class Completing:
             self._complete(place, effect, generation, error)
 
     def _complete(
-        self, place: Place, effect: Effect, generation: int | None, refused: EngineError | None = None
+        self, place: outbox_rows.Place, effect: Effect, generation: int | None, refused: EngineError | None = None
     ) -> None:
         """As `complete`; where the event was `refused` already, the incident. Raises what the event is refused for."""
 
@@ -60,26 +45,26 @@ class Completing:
             return state in ("done", "skipped") or generation not in (None, current) or None
 
         def finish(held: Held) -> bool:
-            state, _generation, name = held.unit.rows(_EFFECT_STATE, place)[0] if held.fired else held.unit.also[0]
+            state, _generation, name = held.unit.rows(outbox_rows.STATE, place)[0] if held.fired else held.unit.also[0]
             done = self._awaited(held.instance, name, effect) if state != "cancelled" else None
             self._finish(held, place, done, refused)
             return True
 
         committed = Committed()
-        act = Act(place[0], finish, before=is_done, also=(_EFFECT_STATE, place))
+        act = Act(place[0], finish, before=is_done, also=(outbox_rows.STATE, place))
         listeners = self._transactions.commits.listeners
         listeners.watched(effect.done or "", committed, lambda: self._transactions.run(act, committed))
 
-    def _finish(self, held: Held, place: Place, done: str | None, refused: EngineError | None) -> None:
+    def _finish(self, held: Held, place: outbox_rows.Place, done: str | None, refused: EngineError | None) -> None:
         unit, found, now = held.unit, held.instance, held.now
         own = (place[1], place[2])
         if found.paused and done is not None:
-            unit.write(_DELIVERED_WHILE_PAUSED, place)
+            outbox_rows.wait_for_resuming(unit, place)
         elif done is None:
-            complete_and_cancel(unit, found.id, own, ())
+            outbox_rows.complete(unit, place)
         elif refused is not None:
             why = f"delivered, but its event {done!r} was refused: {refused.in_full}"
-            unit.write(_REFUSED_AFTER_DELIVERY, (storable(why), to_db(now), *place))
+            outbox_rows.refuse_after_delivery(unit, place, why, now)
         else:
             attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, site=self._definitions.site)
             attempt.completes = own

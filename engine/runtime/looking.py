@@ -25,6 +25,7 @@ from engine.runtime.history_rows import entries_of
 from engine.runtime.mailed_links import MailedLinks
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Transactions
+from engine.store import outbox_rows
 from engine.store.base import NEVER, Store, Unit, Violation, from_db
 
 Render = Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message]
@@ -122,10 +123,7 @@ class Previews:
             held.committed.begin_again()  # what follows is the event's doing
             try:
                 self._steps.take(held, attempt)
-                written = unit.rows(
-                    "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position",
-                    (found.id, before),
-                )
+                written = outbox_rows.put_since(unit, found.id, before)
             except Violation as violation:
                 raise conflicts.meaning(violation, workflow, held.committed.way, found, source) from violation
             effects = [(workflow.effects[name], language) for name, language in written]

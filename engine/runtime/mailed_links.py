@@ -8,14 +8,11 @@ from engine.keyring import LINKS, Keyring, derive
 from engine.outcomes import Claim
 from engine.runtime import links
 from engine.runtime.definitions import Definitions
+from engine.store import outbox_rows
 from engine.store.base import INSTANCE, Store, Unit, instance_of
 
 DRAWS = "+"  # stands behind the name of a worker that knows nonces, in the leases that it takes
-_MAILED_WITHOUT_NONCE = (
-    "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND leased_by <> '' AND leased_by NOT LIKE ?"
-)
 _LAST_RESTORE = "SELECT digest FROM checkpoint WHERE kind = 'restore' ORDER BY number DESC LIMIT 1"
-_EFFECT_NONCE = "SELECT nonce FROM outbox WHERE instance_id = ? AND seq = ? AND position = ?"
 
 
 class MailedLinks:
@@ -61,7 +58,7 @@ class MailedLinks:
             if (
                 found.nonce
                 and links.is_genuine(proof, self._keys, purpose, found.id, found.generation)
-                and unit.rows(_MAILED_WITHOUT_NONCE, (found.id, found.generation, f"%{DRAWS}"))
+                and outbox_rows.was_leased_to_others(unit, found.id, found.generation, f"%{DRAWS}")
             ):
                 return role
         return ""
@@ -70,10 +67,10 @@ class MailedLinks:
         """An effect's idempotency key. That of a row without a nonce is derived from the oldest secret key: a payment
         that is tried again after another key was put first must not be a second payment. Raises UnknownEffect."""
         with self._store.reading() as unit:
-            rows = unit.rows(_EFFECT_NONCE, (number, seq, position))
-        if not rows:
+            nonce = outbox_rows.nonce_of(unit, (number, seq, position))
+        if nonce is None:
             raise UnknownEffect(f"There is no effect {number}.{seq}.{position}.")
-        return links.effect_key(self._effect_key, number, seq, position, bytes(rows[0][0]))
+        return links.effect_key(self._effect_key, number, seq, position, nonce)
 
     def key_of(self, claim: Claim) -> str:
         """The idempotency key of a claimed effect."""

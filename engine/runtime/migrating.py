@@ -15,8 +15,9 @@ from engine.runtime.held import Held
 from engine.runtime.operators import Operators
 from engine.runtime.recording import Recording
 from engine.runtime.transaction import Act, Transactions
-from engine.runtime.version_move import OPEN_EFFECTS, UNABLE, Fate, Mapped, Move, move_of, open_effect
-from engine.store.base import NEVER, Unit, storable, to_db
+from engine.runtime.version_move import UNABLE, Fate, Mapped, Move, move_of, open_effect
+from engine.store import outbox_rows
+from engine.store.base import Unit, storable
 
 log = logging.getLogger("tetsuzuki.engine")
 
@@ -74,7 +75,7 @@ class Migrating:
 
     def _planned(self, held: Held, mapped: Mapped, actor: Actor) -> Move:
         mapping = mapped(held.instance)
-        effects = [open_effect(row) for row in held.unit.rows(OPEN_EFFECTS, (held.instance.id,))]
+        effects = [open_effect(row) for row in held.unit.rows(outbox_rows.OPEN_EFFECTS, (held.instance.id,))]
         return move_of(self._operators, held, mapping, effects, actor)
 
     def _carry_out(self, held: Held, move: Move, actor: Actor, reason: str) -> Outcome:
@@ -96,29 +97,13 @@ def _carry_on(unit: Unit, number: int, fate: Fate, now: datetime, committed: Com
     row, effect = fate.row, fate.effect
     place = (number, row.seq, row.position)
     if effect is None:
-        unit.write(
-            "UPDATE outbox SET state = CASE WHEN delivered = 1 THEN 'done' ELSE 'cancelled' END, error = ? "
-            "WHERE instance_id = ? AND seq = ? AND position = ? AND state IN ('waiting', 'leased', 'incident')",
-            (storable(fate.why), *place),
-        )
+        outbox_rows.end_with_version(unit, place, fate.why)
         return
     now_ = (effect.name, effect.kind, effect.to, fate.language)
     if now_ != (row.name, row.kind, row.recipient, row.language):
-        unit.write(
-            "UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? "
-            "WHERE instance_id = ? AND seq = ? AND position = ?",
-            (*now_, effect.retry.patience, *place),
-        )
+        outbox_rows.rename(unit, place, effect, fate.language)
     if row.state == "waiting":  # what was paused may not be so in the new version; else it is put off again
-        unit.write(
-            "UPDATE outbox SET attempts = 0, due_at = ? "
-            f"WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'waiting' AND due_at = '{NEVER}'",
-            (to_db(now), *place),
-        )
+        outbox_rows.look_again(unit, place, now)
     if row.lacks_its_definition:
-        unit.write(
-            "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, patience = ? "
-            "WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'incident'",
-            (to_db(now), effect.retry.patience, *place),
-        )
+        outbox_rows.begin_anew(unit, place, now, effect.retry.patience)
     committed.effects += 1  # one that waited for another definition, or behind one that is cancelled now

@@ -20,6 +20,7 @@ from typing import Protocol, TypeVar
 from engine.definition import Effect, Instance
 from engine.delivery import Outcome as Delivered
 from engine.outcomes import Claim, Committed
+from engine.store import outbox_rows
 from engine.store.base import Store, Unit
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -130,7 +131,6 @@ def forget_traces(store: Store) -> None:
     """Remove what no open effect needs any more."""
     with store.begin() as unit:
         unit.write(
-            "DELETE FROM trace WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = trace.instance_id "
-            "AND o.seq = trace.seq AND o.state IN ('waiting', 'leased', 'incident'))"
+            "DELETE FROM trace WHERE NOT " + outbox_rows.open_effect_of("trace.instance_id", " AND o.seq = trace.seq")
         )
         store.commit(unit)

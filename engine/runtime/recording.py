@@ -15,20 +15,11 @@ from engine.runtime.held import Held
 from engine.runtime.history_rows import as_sealed, sealed_times
 from engine.runtime.observer import Listeners
 from engine.runtime.request_keys import without_secrets
+from engine.store import outbox_rows
 from engine.store.base import Due, Unit, to_db
 
 OCCURRENCES, SINCE = "occurrences", "since"  # under which an entry says how many times it stands for, and the first
 
-_CANCEL = (
-    "UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? "
-    "AND state IN ('waiting', 'leased', 'incident') AND name IN ({})"
-)
-_DONE = "UPDATE outbox SET state = 'done' WHERE instance_id = ? AND seq = ? AND position = ?"
-_DONE_AND_CANCEL = (
-    "UPDATE outbox SET state = CASE WHEN seq = ? AND position = ? THEN 'done' ELSE 'cancelled' END "
-    "WHERE instance_id = ? AND ((seq = ? AND position = ?) "
-    "OR (state IN ('waiting', 'leased', 'incident') AND name IN ({})))"
-)
 _NEW_INSTANCE = (
     "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head, nonce) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -39,11 +30,6 @@ _NEW_ENTRY = (
 )
 _NEW_TIMER = "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, ?, ?, ?, 0, '')"
 _SET_TIMER = "UPDATE timer SET due_at = ?, wake_at = ?, failures = 0, error = '' WHERE instance_id = ? AND event = ?"
-_NEW_EFFECT = (
-    "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, "
-    "state, attempts, claims, delivered, due_at, deadline_at, patience, leased_by, error, nonce) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, '', ?)"
-)
 
 
 class _TimersAfter(NamedTuple):
@@ -62,18 +48,6 @@ def _pointless(workflow: Workflow, source: str, target: str) -> tuple[str, ...]:
     before, after = workflow.events[source], workflow.events[target]
     names = (e.name for e in workflow.all_effects() if e.done and e.done in before and e.done not in after)
     return tuple(dict.fromkeys(names))
-
-
-def _marks(names: Sequence[str]) -> str:
-    return ", ".join("?" * len(names))
-
-
-def complete_and_cancel(unit: Unit, number: int, own: tuple[int, int], lost: Sequence[str]) -> None:
-    """One statement for both: the effect that was delivered is done, and what waited for the same is cancelled."""
-    if lost:
-        unit.write(_DONE_AND_CANCEL.format(_marks(lost)), (*own, number, *own, *lost))
-    else:
-        unit.write(_DONE, (number, *own))
 
 
 def set_timer(held: Held, event: str, due: datetime) -> None:
@@ -122,9 +96,9 @@ class Recording:
         source = found.state
         lost = _pointless(workflow, source, target) if source in workflow.events else ()
         if attempt.completes is not None:
-            complete_and_cancel(unit, found.id, attempt.completes, lost)
+            outbox_rows.complete(unit, (found.id, *attempt.completes), lost)
         elif lost:
-            self._cancel(unit, found, lost)
+            outbox_rows.cancel(unit, found.id, lost)
         resent = attempt.resent
         renews = isinstance(way, Transition) and (way.renew_link or (resent is not None and resent.rotates))
         if renews:
@@ -255,27 +229,14 @@ class Recording:
         found, now = held.instance, held.now
         deadline_at = now + effect.retry.deadline
         nonce = self.draw(links.NONCE)
-        held.unit.write(
-            _NEW_EFFECT,
-            (
-                found.id,
-                found.seq,
-                position,
-                effect.kind,
-                effect.name,
-                effect.to,
-                language,
-                figures,
-                found.generation,
-                "leased" if leased else "waiting",
-                1 if leased else 0,
-                1 if leased else 0,
-                to_db(now + self.lease) if leased else to_db(now),
-                to_db(deadline_at),
-                effect.retry.patience,
-                self.worker if leased else "",
-                nonce,
-            ),
+        outbox_rows.put(
+            held.unit,
+            (found.id, found.seq, position),
+            effect,
+            (language, figures),
+            (found.generation, nonce),
+            (now + self.lease if leased else now, deadline_at),
+            self.worker if leased else "",
         )
         if leased:
             claim = Claim(
@@ -308,11 +269,7 @@ class Recording:
         workflow = self._definitions.of(found)
         carriers = tuple(dict.fromkeys(effect.name for effect in workflow.all_effects() if effect.link))
         if carriers:
-            self._cancel(unit, found, carriers)
-
-    @staticmethod
-    def _cancel(unit: Unit, found: Instance, names: Sequence[str]) -> None:
-        unit.write(_CANCEL.format(_marks(names)), (found.id, *names))
+            outbox_rows.cancel(unit, found.id, carriers)
 
 
 def _timers_of_state(held: Held, workflow: Workflow, attempt: Attempt) -> _TimersAfter:

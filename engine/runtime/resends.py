@@ -15,6 +15,7 @@ import peewee as pw
 
 from engine.definition import Address, Attempt, Guard, Refusal, Resend, Resent, Transition, Workflow
 from engine.errors import EventNotPossible
+from engine.store import outbox_rows
 from engine.store.base import Due, SiteDatabase, Unit, from_db
 from engine.text import Moment, _
 
@@ -22,25 +23,7 @@ CORRECTED = "corrected address"  # the key under which history names the recipie
 
 _MINUTE = timedelta(minutes=1)
 
-# Each entry of the event that made an effect: a transition of the same event that sends nothing is no resend.
-_TIMES = (
-    "SELECT COUNT(*) FROM history h WHERE h.instance_id = ? AND h.event = ? AND EXISTS "
-    "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq)"
-)
-# The last entry that made one of these effects, unless it is known that nobody got it.
-_WRITTEN = (
-    "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND EXISTS "
-    "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq AND o.name IN ({}) "
-    "AND (o.delivered = 1 OR o.state IN ('waiting', 'leased', 'done') OR (o.state = 'cancelled' AND o.attempts > 0)))"
-)
 _ACCEPTED = "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND h.event IN ({})"
-# What was given up stays told from what was stopped on its way, which may have arrived (`_WRITTEN`).
-_END = (
-    "UPDATE outbox SET state = CASE WHEN state = 'incident' THEN 'skipped' ELSE 'cancelled' END "
-    "WHERE instance_id = ? AND state IN ('waiting', 'leased', 'incident') AND "
-)
-_SUPERSEDE = _END + "name IN ({})"
-_END_MAILS_TO = _END + "kind = 'mail' AND recipient = ?"
 
 
 def running_deadline(resent: Resent, event: str, timers: Sequence[Due]) -> datetime | None:
@@ -66,7 +49,7 @@ class Limit:
         unit, number = cast(Unit, attempt.records), attempt.instance.id
         resend = self.resend
         if resend.most is not None:
-            times = unit.rows(_TIMES, (number, self.transition.event))[0][0]
+            times = outbox_rows.times_put(unit, number, self.transition.event)
             if times >= resend.most:
                 return _too_often(resend.most)
         if resend.not_sooner is not None:
@@ -115,7 +98,7 @@ def _last(unit: Unit, number: int, transition: Transition) -> datetime | None:
     """When the mail was sent last: accepted, where an event says so, else written."""
     names = tuple(dict.fromkeys(effect.name for effect in transition.effects))
     accepted = tuple(dict.fromkeys(effect.done for effect in transition.effects if effect.done))
-    asked = [(_WRITTEN.format(", ".join("?" * len(names))), (number, *names))] if names else []
+    asked = [outbox_rows.written_last(number, names)] if names else []
     if accepted:
         asked.append((_ACCEPTED.format(", ".join("?" * len(accepted))), (number, *accepted)))
     found = [rows[0][0] for rows in unit.rows_of(asked)]
@@ -134,9 +117,9 @@ def begin(db: SiteDatabase, unit: Unit, workflow: Workflow, transition: Transiti
     names = tuple(dict.fromkeys(effect.name for effect in transition.effects))
     if names:
         # A mail that still waits, or was given up, would be the same mail twice or stand before the new one.
-        unit.write(_SUPERSEDE.format(", ".join("?" * len(names))), (number, *names))
+        outbox_rows.supersede(unit, number, names)
     if corrected:
-        unit.write(_END_MAILS_TO, (number, corrected))
+        outbox_rows.end_mails_to(unit, number, corrected)
     rotates = resend.link == "rotate" or bool(corrected)
     attempt.resent = Resent(rotates, resend.link == "reuse" and not rotates, corrected)
 

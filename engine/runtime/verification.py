@@ -9,6 +9,7 @@ from engine.runtime import checkpoints, history
 from engine.runtime.catching_up import LONGEST_WAIT
 from engine.runtime.checkpoints import Sealing
 from engine.runtime.history_rows import entries_of
+from engine.store import outbox_rows
 from engine.store.base import INSTANCE, IS_PAUSED, NEVER, Row, Unit, from_db, instance_of, to_db
 
 _STEP = 1000
@@ -104,7 +105,7 @@ def _finding(engine: Sealing, unit: Unit, number: int) -> history.Finding | list
             return [f"its row is gone, {' and '.join(left)} still there", *listed]
         if listed:
             return listed
-        if unit.rows("SELECT 1 FROM outbox WHERE instance_id = ?", (number,)):
+        if outbox_rows.is_any_of(unit, number):
             return ["its row and its history are gone, effects of it are still there"]
     except DatabaseAway:
         raise

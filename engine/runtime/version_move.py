@@ -40,6 +40,7 @@ from engine.runtime.held import Held
 from engine.runtime.mappings import Loaded, ensure
 from engine.runtime.operators import Operators
 from engine.runtime.timetable import put_off_by
+from engine.store import outbox_rows
 from engine.store.base import Due, Row, Unit, from_db, storable, version_target
 
 UNABLE = (Busy, DatabaseAway, OutcomeUnknown, UnknownInstance)
@@ -48,11 +49,6 @@ UNABLE = (Busy, DatabaseAway, OutcomeUnknown, UnknownInstance)
 Mapped = Callable[[Instance], Migration]
 """What counts for an instance as it is found, under its lock."""
 
-_EFFECT = "seq, position, name, kind, recipient, language, state, delivered, error"
-OPEN_EFFECTS = (
-    f"SELECT {_EFFECT} FROM outbox WHERE instance_id = ? AND state IN ('waiting', 'leased', 'incident') "
-    "ORDER BY seq, position"
-)
 # Since when it stands in its state. A reminder, a note and a migration begin nothing anew; what a late timer did counts
 # from when it was due.
 ENTERED = (
@@ -90,7 +86,7 @@ class OpenEffect:
 
 
 def open_effect(row: Row) -> OpenEffect:
-    """An effect of the columns of `OPEN_EFFECTS`."""
+    """An effect of the columns of `outbox_rows.OPEN_EFFECTS`."""
     seq, position, name, kind, recipient, language, state, delivered, error = row
     return OpenEffect(seq, position, name, kind, recipient, language, state, bool(delivered), error)
 
@@ -318,10 +314,4 @@ def _goes_on(definitions: Definitions, held: Held, move: Move) -> bool:
     found = held.instance
     versions = [one for one in definitions.loaded.values() if one.name == found.workflow]
     mails = {name for one in versions for role in ways.roles for name in carriers(one, role)}
-    return bool(mails) and bool(
-        held.unit.rows(
-            "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND (state = 'done' OR delivered = 1) "
-            f"AND name IN ({', '.join('?' * len(mails))}) LIMIT 1",
-            (found.id, found.generation, *sorted(mails)),
-        )
-    )
+    return bool(mails) and outbox_rows.was_mailed(held.unit, found.id, found.generation, sorted(mails))

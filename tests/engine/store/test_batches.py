@@ -94,9 +94,19 @@ def test_what_has_another_shape_is_left_alone(sql: str) -> None:
 
 def test_every_statement_of_a_transition_has_a_shape() -> None:
     """Otherwise batches would silently go one by one."""
-    from engine.runtime.engine import _CANCEL
+    from engine.store import outbox_rows
 
-    for sql in (INSERT_TIMER, DELETE_TIMERS, POSTPONE, CANCEL, PUT, THROTTLE, RENEW, FORGET, _CANCEL.format("?")):
+    for sql in (
+        INSERT_TIMER,
+        DELETE_TIMERS,
+        POSTPONE,
+        CANCEL,
+        PUT,
+        THROTTLE,
+        RENEW,
+        FORGET,
+        outbox_rows.CANCEL.format("?"),
+    ):
         assert shape_of(sql) is not None, sql
 
 
