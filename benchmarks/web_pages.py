@@ -56,7 +56,7 @@ from tests.kit.wire import free_port
 from web.app import create_app
 from web.assembly.settings import read
 from web.assembly.site import build
-from workflows.business.access.access import PendingInput
+from workflows.business.access.pending_application import PendingInput
 from workflows.business.records import Account, Contract, Customer
 
 CONNECTIONS = 64
@@ -219,7 +219,7 @@ class Filler:
         return Forms(name, tuple(batches), hashes=not held)
 
     def _held(self, customer: int, email: str) -> str:
-        return self.site.access.hold(PendingInput(customer, email, "見本 花子", PASSWORD))
+        return self.site.access.pending_applications.keep(PendingInput(customer, email, "見本 花子", PASSWORD))
 
     def _cookie(self, session: dict[str, Any]) -> str:
         serializer = SecureCookieSessionInterface().get_signing_serializer(self.app)

@@ -381,7 +381,7 @@ def _mailed_links(world: World) -> None:
     customer = f"customer:{world.customer.id}"
     invited = InvitationInput("見本 招待子", "shotai@customer.example", "viewer")
     world.invitation = engine.start("account_invitation", customer, actor(admin), invited).instance
-    verified = site.access.own_password(viewer, PASSWORD)
+    verified = site.access.present_password.verify(viewer, PASSWORD)
     assert isinstance(verified, Secret)
     address = LoginAddressInput("atarashii@customer.example", verified)
     email = ContractorEmailInput("keiyaku@customer.example")

@@ -82,7 +82,7 @@ def know_users(app: Flask) -> None:
 
     @manager.user_loader
     def find(token: str) -> User | None:
-        account = site().access.session(token)
+        account = site().access.sessions.account(token)
         return User(account, token) if account is not None else None
 
     @app.before_request

@@ -72,11 +72,11 @@ def change_address() -> str | Response:
         form.refuse((email,))
         return form_again(_page(address=form), (email,))
     access = site().access
-    verified = access.own_password(account, form.current_password.data)
+    verified = access.present_password.verify(account, form.current_password.data)
     if isinstance(verified, Refusal):
         form.refuse((verified,))
         return form_again(_page(address=form), (verified,))
-    too_many = access.admit_address_change(account.id, email)
+    too_many = access.address_changes.admit(account.id, email)
     if too_many is not None:
         form.refuse((too_many,))
         return form_again(_page(address=form), (too_many,))
@@ -87,12 +87,12 @@ def change_address() -> str | Response:
             "login_address_change", _subject(), _actor(), LoginAddressInput(email, verified), key=key
         )
     except (Refused, KeyReused) as error:
-        access.forget_address_change(account.id, email)
+        access.address_changes.give_back(account.id, email)
         refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
         form.refuse(refusals)
         return form_again(_page(address=form), refusals)
     if outcome.repeated:
-        access.forget_address_change(account.id, email)
+        access.address_changes.give_back(account.id, email)
     flash(str(_("確認のメールを %(email)s に送信します。メールのURLを開くと、変更が完了します。", email=email)))
     return redirect(url_for("own.show"), 303)
 

@@ -200,7 +200,7 @@ def invite() -> AnyResponse:
         return _add_again(form, [said for said in (user_name, email) if isinstance(said, Refusal)])
     customer, access = this_user().account.customer_id, site().access
     given = InvitationInput(user_name, email, form.role.data or "", current_language())
-    too_many = access.admit_invitation(customer, email)
+    too_many = access.invitations.admit(customer, email)
     if too_many is not None:
         return _add_again(form, (too_many,))
     try:
@@ -208,11 +208,11 @@ def invite() -> AnyResponse:
             INVITATION, f"customer:{customer}", _actor(), given, key=_key(form.request_key.data)
         )
     except (Refused, KeyReused) as error:
-        access.forget_invitation(customer, email)
+        access.invitations.give_back(customer, email)
         form.request_key.data = None
         return _add_again(form, error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,))
     if outcome.repeated:
-        access.forget_invitation(customer, email)
+        access.invitations.give_back(customer, email)
     flash(str(_("%(email)s 宛に、件名「アカウント追加のお申込みを受け付けました」のメールを送信します。", email=email)))
     return redirect(url_for("accounts.show"), 303)
 
@@ -320,7 +320,7 @@ def _press(number: int, event: str, shown: ShownInput, key: str) -> tuple[tuple[
     customer = this_user().account.customer_id
     known = invitation.email if invitation is not None else None
     mailed_to = shown.email or known if event in _SENDS_MAIL else None
-    too_many = access.admit_invitation(customer, mailed_to) if mailed_to else None
+    too_many = access.invitations.admit(customer, mailed_to) if mailed_to else None
     if too_many is not None:
         return (too_many,), 429
     outcome: Outcome | None = None
@@ -332,7 +332,7 @@ def _press(number: int, event: str, shown: ShownInput, key: str) -> tuple[tuple[
         return (CHANGED_MEANWHILE,), 409
     finally:
         if mailed_to and (outcome is None or outcome.repeated):
-            access.forget_invitation(customer, mailed_to)
+            access.invitations.give_back(customer, mailed_to)
     return None
 
 

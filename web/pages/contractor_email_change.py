@@ -50,7 +50,7 @@ def change() -> str | Response:
     email, again = typed.email(form.email.data), typed.email(form.email_again.data)
     wrong = email if isinstance(email, Refusal) else _MISMATCH if email != again else None
     if wrong is None:
-        wrong = site().access.admit_address_change(account.id, str(email))
+        wrong = site().access.address_changes.admit(account.id, str(email))
     if wrong is not None:
         form.refuse((wrong,))
         return form_again(_page(form), (wrong,))
@@ -60,12 +60,12 @@ def change() -> str | Response:
     try:
         outcome = site().engine.start("contractor_email_change", _subject(), _actor(), given, key=key)
     except (Refused, KeyReused) as error:
-        site().access.forget_address_change(account.id, given.email)
+        site().access.address_changes.give_back(account.id, given.email)
         refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
         form.refuse(refusals)
         return form_again(_page(form), refusals)
     if outcome.repeated:
-        site().access.forget_address_change(account.id, given.email)
+        site().access.address_changes.give_back(account.id, given.email)
     flash(str(_("確認のメールを %(email)s に送信します。メールのURLを開くと、変更が完了します。", email=given.email)))
     return redirect(url_for("contractor_email.show"), 303)
 

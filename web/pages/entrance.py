@@ -31,7 +31,7 @@ def log_in() -> str | Response:
     form = LogInForm()
     if not form.validate():
         return form_again(_page(form))
-    found = site().access.log_in(
+    found = site().access.log_ins.log_in(
         form.subdomain.data,
         form.email.data,
         form.password.data,
@@ -62,7 +62,7 @@ def _end_session() -> None:
     """Leave nothing of the session before: neither on the server nor in the cookie (session fixation)."""
     token = session.get("_user_id")
     if token:
-        site().access.log_out(token)
+        site().access.sessions.log_out(token)
     session.clear()
 
 

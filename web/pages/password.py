@@ -61,7 +61,7 @@ def set_own() -> str | AnyResponse:
     if rejected is not None:
         form.refuse((rejected,))
         return form_again(_change_page(form, key), (rejected,))
-    verified = site().access.own_password(here.account, current)
+    verified = site().access.present_password.verify(here.account, current)
     if isinstance(verified, Refusal):
         form.refuse((verified,))
         return form_again(_change_page(form, key), (verified,))
@@ -119,7 +119,7 @@ def ask() -> str | AnyResponse:
     if not form.validate():
         return form_again(_forgotten_page(form, key))
     subdomain, email = form.subdomain.data, form.email.data
-    found = site().access.forgotten(subdomain, email, remote())
+    found = site().access.forgotten_passwords.accounts(subdomain, email, remote())
     refusals = [said for said in found if isinstance(said, Refusal)]
     if refusals:
         form.refuse(refusals)
@@ -195,7 +195,7 @@ def set_anew(ref: str) -> AnyResponse:
     except (Refused, EventNotPossible, TransitionConflict, Forbidden):
         return response  # somebody was faster, or time ran out: the page says what is true now
     session[_DONE_HERE] = instance
-    cookies.DEVICE.write(response, site().access.device(account.id))
+    cookies.DEVICE.write(response, site().access.log_ins.device(account.id))
     return response
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import _
-from workflows.business.access.access import end_sessions
+from workflows.business.access.sessions import end_sessions
 from workflows.business.records import Account, Customer, PasswordReset
 from workflows.business.shared.address_change import call_off_unconfirmed
 

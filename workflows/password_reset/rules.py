@@ -12,7 +12,7 @@ from datetime import datetime
 from engine.definition import Attempt, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows.business.access.access import end_sessions
+from workflows.business.access.sessions import end_sessions
 from workflows.business.records import Account, PasswordReset
 from workflows.password_change.rules import NO_ACCOUNT, account_number
 

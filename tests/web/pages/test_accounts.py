@@ -23,7 +23,7 @@ from web.assembly.site import Site
 from web.http.current import terms_of_use
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.business import typed as inputs
-from workflows.business.access.access import INVITE_ADDRESS
+from workflows.business.access.limits import INVITE_ADDRESS
 from workflows.business.permissions import ADMIN, EDITOR, ROLES, VIEWER
 from workflows.business.records import Account, Application, Contract, Customer, Invitation
 

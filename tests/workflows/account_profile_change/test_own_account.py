@@ -77,7 +77,7 @@ def actor(who: Account) -> Actor:
 
 def log_in(site: Site, who: Account, password: str = PASSWORD) -> str:
     """A session's token."""
-    found = site.access.log_in("mihon", who.email, password, "192.0.2.1")
+    found = site.access.log_ins.log_in("mihon", who.email, password, "192.0.2.1")
     assert not isinstance(found, tuple), found
     return found.token
 
@@ -129,9 +129,9 @@ def test_g36_a_new_password_ends_the_other_sessions_and_is_told(any_site: Site, 
     hanako, taro = account(any_site, of), account(any_site, of, "taro@mihon.example")
     here, elsewhere, colleague = log_in(any_site, hanako), log_in(any_site, hanako), log_in(any_site, taro)
     number = change_password(any_site, hanako, here)
-    assert any_site.access.session(here) is not None
-    assert any_site.access.session(elsewhere) is None
-    assert any_site.access.session(colleague) is not None
+    assert any_site.access.sessions.account(here) is not None
+    assert any_site.access.sessions.account(elsewhere) is None
+    assert any_site.access.sessions.account(colleague) is not None
     assert any_site.hasher.verify(Account.get_by_id(hanako.id).password_hash, OTHER)
     any_site.dispatcher.drain()
     (mail,) = mailer.sent
@@ -172,7 +172,7 @@ def test_no_session_of_the_old_password_survives_a_log_in_at_the_same_moment(any
         at_once(
             any_site,
             partial(change_password, any_site, hanako, "", wanted),
-            partial(any_site.access.log_in, "mihon", hanako.email, last, "192.0.2.1"),
+            partial(any_site.access.log_ins.log_in, "mihon", hanako.email, last, "192.0.2.1"),
         )
         assert any_site.hasher.verify(Account.get_by_id(hanako.id).password_hash, wanted)
         assert Session.select().count() == 0
@@ -218,7 +218,7 @@ def test_a_forgotten_password_is_set_anew_by_the_mailed_link(any_site: Site, mai
     assert any_site.engine.open_link("password_reset", url.rpartition("/")[2]) == number
     reset(any_site, number)
     assert state(any_site, number) == "reset"
-    assert any_site.access.session(token) is None
+    assert any_site.access.sessions.account(token) is None
     assert log_in(any_site, hanako, OTHER)
     any_site.dispatcher.drain()
     assert mailer.sent[-1].subject == "パスワードを再設定しました"
@@ -317,11 +317,11 @@ def test_the_link_of_a_deleted_account_does_nothing(any_site: Site, clock: Clock
 def test_both_customers_of_a_subdomain_are_meant_and_a_stranger_costs_as_much(any_site: Site) -> None:
     one, two = customer(), customer("A00000002")
     ids = (account(any_site, one).id, account(any_site, two).id)
-    assert any_site.access.forgotten("mihon", "hanako@mihon.example", "192.0.2.1") == ids
-    assert any_site.access.forgotten("mihon", "nobody@mihon.example", "192.0.2.1") == (0, 0)
-    assert any_site.access.forgotten("nowhere", "nobody@mihon.example", "192.0.2.1") == (0,)
+    assert any_site.access.forgotten_passwords.accounts("mihon", "hanako@mihon.example", "192.0.2.1") == ids
+    assert any_site.access.forgotten_passwords.accounts("mihon", "nobody@mihon.example", "192.0.2.1") == (0, 0)
+    assert any_site.access.forgotten_passwords.accounts("nowhere", "nobody@mihon.example", "192.0.2.1") == (0,)
     url = "https://mihon.chatluck.net/cgi-bin/chatlk/chat.cgi"
-    assert any_site.access.forgotten(url, "hanako@mihon.example", "192.0.2.1") == ids[1:]
+    assert any_site.access.forgotten_passwords.accounts(url, "hanako@mihon.example", "192.0.2.1") == ids[1:]
 
 
 # アカウント設定
@@ -369,7 +369,7 @@ def test_a_log_in_address_changes_when_the_new_one_confirms(any_site: Site, cloc
     assert email_of(hanako) == "hanako@mihon.example"
     any_site.engine.fire(number, "confirm", link(any_site, number))
     assert email_of(hanako) == "new@mihon.example"
-    assert any_site.access.session(token) is not None
+    assert any_site.access.sessions.account(token) is not None
     any_site.dispatcher.drain()
     assert [mail.to for mail in mailer.sent[2:]] == [("new@mihon.example",), ("hanako@mihon.example",)]
     clock.forward(days=7)
@@ -405,12 +405,14 @@ def test_the_old_address_puts_itself_back_for_seven_days(any_site: Site, clock: 
     clock.now += timedelta(days=7) - MICROSECOND
     any_site.engine.fire(number, "undo", link(any_site, number, "stop"))
     assert email_of(hanako) == "hanako@mihon.example"
-    assert any_site.access.session(token) is None
+    assert any_site.access.sessions.account(token) is None
     assert any_site.engine.allowed(planted, link(any_site, planted)) == ()
     any_site.dispatcher.drain()
     assert mailer.sent[-1].to == ("hanako@mihon.example",)
     hanako = Account.get_by_id(hanako.id)
-    assert isinstance(any_site.access.log_in("mihon", hanako.email, PASSWORD, "192.0.2.1"), tuple)  # the thief knows it
+    assert isinstance(
+        any_site.access.log_ins.log_in("mihon", hanako.email, PASSWORD, "192.0.2.1"), tuple
+    )  # the thief knows it
     reset(any_site, ask(any_site, hanako.id))
     assert log_in(any_site, hanako, OTHER)
     move(any_site, Account.get_by_id(hanako.id), "next@mihon.example")
@@ -696,8 +698,8 @@ def test_of_a_new_password_and_the_confirmation_at_once_no_address_moves_after_t
 def test_nobody_keeps_an_owner_from_asking_by_naming_other_subdomains(any_site: Site) -> None:
     hanako = account(any_site, customer())
     for _time in range(8):
-        any_site.access.forgotten("elsewhere", hanako.email, "203.0.113.9")
-    assert any_site.access.forgotten("mihon", hanako.email, "192.0.2.1") == (hanako.id,)
+        any_site.access.forgotten_passwords.accounts("elsewhere", hanako.email, "203.0.113.9")
+    assert any_site.access.forgotten_passwords.accounts("mihon", hanako.email, "192.0.2.1") == (hanako.id,)
 
 
 def test_an_import_that_writes_the_address_at_the_same_moment_is_seen(

@@ -28,7 +28,7 @@ from web.http.who_may import open_to_all
 from web.pages import terms_of_use
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.business import typed
-from workflows.business.access.access import PendingInput
+from workflows.business.access.pending_application import PendingInput
 from workflows.business.catalogue import Organisation
 from workflows.business.records import Contract, Customer, PendingApplication, customer_by_id
 
@@ -90,7 +90,7 @@ def begin() -> str | Response:
     form = IdentifyForm()
     if not form.validate():
         return form_again(_identify_page(form))
-    found = site().access.identify(form.customer_number.data, form.subdomain.data, remote())
+    found = site().access.identification.identify(form.customer_number.data, form.subdomain.data, remote())
     if isinstance(found, tuple):
         form.refuse(found)
         return form_again(_identify_page(form), found)
@@ -142,7 +142,7 @@ def set_account() -> str | Response:
         return form_again(_account_page(form, applicant, key), said)
     if request.form.get("confirmed") != "yes":
         _drop_held()
-        session[_PENDING] = {"token": site().access.hold(given), "key": key}
+        session[_PENDING] = {"token": site().access.pending_applications.keep(given), "key": key}
         return redirect(url_for("apply.confirm"), 303)
     hashed = site().hasher.hash(given.password)
     return _apply(applicant, given.user_name, given.email, hashed, key, form, agreed, mark(f"{key}\0{given.password}"))
@@ -209,13 +209,13 @@ def answer() -> str | Response:
 
 def _held() -> PendingApplication | None:
     pending = session.get(_PENDING)
-    return site().access.look(pending["token"]) if isinstance(pending, dict) else None
+    return site().access.pending_applications.look(pending["token"]) if isinstance(pending, dict) else None
 
 
 def _drop_held() -> None:
     pending = session.pop(_PENDING, None)
     if isinstance(pending, dict):
-        site().access.drop(pending["token"])
+        site().access.pending_applications.drop(pending["token"])
 
 
 def _apply(
@@ -241,19 +241,19 @@ def _apply(
     subject = f"customer:{applicant.customer.id}"
     access = site().access
     form.user_name.data, form.email.data = user_name, email
-    too_many = access.admit_application(applicant.customer.id, email)
+    too_many = access.applications.admit(applicant.customer.id, email)
     if too_many is not None:
         form.refuse((too_many,))
         return form_again(_account_page(form, applicant, key), (too_many,))
     try:
         outcome = site().engine.start(WORKFLOW, subject, Actor("visitor", applicant.ticket), given, key=key)
     except (Refused, KeyReused) as error:
-        access.forget_application(applicant.customer.id, email)
+        access.applications.give_back(applicant.customer.id, email)
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)
         form.refuse(refusals)
         return form_again(_account_page(form, applicant), refusals)
     if outcome.repeated:
-        access.forget_application(applicant.customer.id, email)
+        access.applications.give_back(applicant.customer.id, email)
     _drop_held()
     session[_ACCEPTED] = {"email": email, "ticket": applicant.ticket}
     response = redirect(url_for("apply.accepted"), 303)

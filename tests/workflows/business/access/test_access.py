@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Lock
 from typing import Any, TypeVar
@@ -19,9 +20,13 @@ from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import catalogue as translations
-from workflows.business.access import access as module
-from workflows.business.access.access import APPLY_ADDRESS, APPLY_CUSTOMER, Access, LoggedIn, PendingInput
+from workflows.business.access import limits
+from workflows.business.access.access import Access
+from workflows.business.access.limits import APPLY_ADDRESS, APPLY_CUSTOMER
+from workflows.business.access.log_in import LoggedIn
 from workflows.business.access.passwords import Hasher
+from workflows.business.access.pending_application import PendingInput
+from workflows.business.access.sessions import end_sessions
 from workflows.business.access.throttle import Throttles
 from workflows.business.catalogue import DEFAULT_CATALOGUE
 from workflows.business.records import Account, Contract, Customer, PendingApplication, Session, Throttle
@@ -199,7 +204,7 @@ def queries(caplog: pytest.LogCaptureFixture, work: Callable[[], object]) -> lis
     "subdomain", ["acme", "acme-chat", "ＡＣＭＥ", "https://acme.dn-cloud.com/cgi-bin/dneo/dneo.cgi"]
 )
 def test_number_and_either_subdomain_identify_a_customer(access: Access, acme: Account, subdomain: str) -> None:
-    found = access.identify("Ａ０００００００１", subdomain, HOME)
+    found = access.identification.identify("Ａ０００００００１", subdomain, HOME)
     assert isinstance(found, Customer)
     assert found.id == acme.customer.id
 
@@ -220,38 +225,39 @@ def test_wrong_number_and_wrong_subdomain_are_one_answer(
         ("A00000001", "partner"),
         ("A00000001", "https://acme.chatluck.net/"),
     ]
-    answers = [access.identify(number, subdomain, HOME) for number, subdomain in wrong]
+    answers = [access.identification.identify(number, subdomain, HOME) for number, subdomain in wrong]
     assert len(set(answers)) == 1
     assert codes(answers[0]) == ["unknown_customer"]
     statements = {}
     for number, subdomain in wrong[:-1]:  # a URL asks for its product too, and says so itself
         Throttle.delete().execute()
-        statements[number, subdomain] = queries(caplog, lambda n=number, s=subdomain: access.identify(n, s, HOME))  # type: ignore[misc]
+        asked = partial(access.identification.identify, number, subdomain, HOME)
+        statements[number, subdomain] = queries(caplog, asked)
     assert len({tuple(texts) for texts in statements.values()}) == 1, statements
 
 
 def test_malformed_fields_are_all_told_and_are_no_guess(access: Access, acme: Account) -> None:
     for _time in range(100):
-        answer = access.identify("00000001", "https://elsewhere.example.com/", HOME)
+        answer = access.identification.identify("00000001", "https://elsewhere.example.com/", HOME)
     assert isinstance(answer, tuple)
     assert [refusal.field for refusal in answer] == ["customer_number", "subdomain"]
-    assert codes(access.identify("A00000001", "-", HOME)) == ["subdomain_invalid"]
-    assert codes(access.identify("", "acme", HOME)) == ["customer_number_missing"]
+    assert codes(access.identification.identify("A00000001", "-", HOME)) == ["subdomain_invalid"]
+    assert codes(access.identification.identify("", "acme", HOME)) == ["customer_number_missing"]
     assert Throttle.select().count() == 0
-    assert isinstance(access.identify("A00000001", "acme", HOME), Customer)
+    assert isinstance(access.identification.identify("A00000001", "acme", HOME), Customer)
 
 
 @pytest.mark.parametrize(("channel", "code"), [("partner", "partner_customer"), ("asp", "asp_customer")])
 def test_partner_and_asp_customers_are_refused_once_they_are_right(access: Access, channel: str, code: str) -> None:
     add_contract(add_customer("A00000001", channel), "acme")
-    assert codes(access.identify("A00000001", "acme", HOME)) == [code]
-    assert codes(access.identify("A00000001", "nobody", HOME)) == ["unknown_customer"]
-    assert codes(access.identify("A00000002", "acme", HOME)) == ["unknown_customer"]
+    assert codes(access.identification.identify("A00000001", "acme", HOME)) == [code]
+    assert codes(access.identification.identify("A00000001", "nobody", HOME)) == ["unknown_customer"]
+    assert codes(access.identification.identify("A00000002", "acme", HOME)) == ["unknown_customer"]
 
 
 def test_asp_refusal_names_the_products(access: Access) -> None:
     add_contract(add_customer("A00000001", "asp"), "acme")
-    answer = access.identify("A00000001", "acme", HOME)
+    answer = access.identification.identify("A00000001", "acme", HOME)
     assert isinstance(answer, tuple)
     assert "desknet's NEO／ChatLuckをご利用のお客様は" in str(answer[0].message)
 
@@ -260,39 +266,43 @@ def test_contract_runs_until_its_last_day_is_over_in_tokyo(access: Access, clock
     customer = add_customer("A00000001")
     add_contract(customer, "acme", ended_on=date(2026, 6, 30))
     clock.now = datetime(2026, 6, 30, 14, 59, 59, tzinfo=UTC)
-    assert isinstance(access.identify("A00000001", "acme", HOME), Customer)
+    assert isinstance(access.identification.identify("A00000001", "acme", HOME), Customer)
     clock.now = datetime(2026, 6, 30, 15, 0, tzinfo=UTC)
-    assert codes(access.identify("A00000001", "acme", HOME)) == ["contract_ended"]
-    assert codes(access.identify("A00000001", "nobody", HOME)) == ["unknown_customer"]
+    assert codes(access.identification.identify("A00000001", "acme", HOME)) == ["contract_ended"]
+    assert codes(access.identification.identify("A00000001", "nobody", HOME)) == ["unknown_customer"]
     add_contract(customer, "acme-chat", "chatluck")
-    assert isinstance(access.identify("A00000001", "acme", HOME), Customer), "another contract still runs"
+    assert isinstance(access.identification.identify("A00000001", "acme", HOME), Customer), (
+        "another contract still runs"
+    )
 
 
 def test_wrong_applications_are_throttled_per_network(access: Access, acme: Account, clock: Clock) -> None:
-    burst = module.IDENTIFY_NETWORK.burst
+    burst = limits.IDENTIFY_NETWORK.burst
     for number in range(burst):
         address = f"2001:db8::{number:x}"
-        assert codes(access.identify(f"A9{number:07}", f"nobody{number}", address)) == ["unknown_customer"]
-    assert codes(access.identify("A00000001", "acme", "2001:db8::ffff")) == ["too_many"]
-    assert isinstance(access.identify("A00000001", "acme", "2001:db8:0:1::1"), Customer)
-    clock.now += module.IDENTIFY_NETWORK.per
-    assert isinstance(access.identify("A00000001", "acme", "2001:db8::ffff"), Customer)
+        assert codes(access.identification.identify(f"A9{number:07}", f"nobody{number}", address)) == [
+            "unknown_customer"
+        ]
+    assert codes(access.identification.identify("A00000001", "acme", "2001:db8::ffff")) == ["too_many"]
+    assert isinstance(access.identification.identify("A00000001", "acme", "2001:db8:0:1::1"), Customer)
+    clock.now += limits.IDENTIFY_NETWORK.per
+    assert isinstance(access.identification.identify("A00000001", "acme", "2001:db8::ffff"), Customer)
 
 
 def test_wrong_applications_are_throttled_per_number_and_per_subdomain(access: Access, acme: Account) -> None:
-    for number in range(module.IDENTIFY_NUMBER.burst):
-        access.identify("A00000001", f"nobody{number}", f"203.0.113.{number}")
-    assert codes(access.identify("A00000001", "acme", HOME)) == ["too_many"]
+    for number in range(limits.IDENTIFY_NUMBER.burst):
+        access.identification.identify("A00000001", f"nobody{number}", f"203.0.113.{number}")
+    assert codes(access.identification.identify("A00000001", "acme", HOME)) == ["too_many"]
     Throttle.delete().execute()
-    for number in range(module.IDENTIFY_SUBDOMAIN.burst):
-        access.identify(f"A9{number:07}", "acme", f"203.0.113.{number}")
-    assert codes(access.identify("A00000001", "acme", HOME)) == ["too_many"]
-    assert isinstance(access.identify("A00000001", "acme-chat", HOME), Customer)
+    for number in range(limits.IDENTIFY_SUBDOMAIN.burst):
+        access.identification.identify(f"A9{number:07}", "acme", f"203.0.113.{number}")
+    assert codes(access.identification.identify("A00000001", "acme", HOME)) == ["too_many"]
+    assert isinstance(access.identification.identify("A00000001", "acme-chat", HOME), Customer)
 
 
 def test_right_applications_use_up_no_guesses(access: Access, acme: Account) -> None:
-    for _time in range(module.IDENTIFY_NETWORK.burst + 5):
-        assert isinstance(access.identify("A00000001", "acme", HOME), Customer)
+    for _time in range(limits.IDENTIFY_NETWORK.burst + 5):
+        assert isinstance(access.identification.identify("A00000001", "acme", HOME), Customer)
 
 
 # ログイン
@@ -300,9 +310,9 @@ def test_right_applications_use_up_no_guesses(access: Access, acme: Account) -> 
 
 @pytest.mark.parametrize("subdomain", ["acme", "acme-chat", "https://acme-chat.chatluck.net/"])
 def test_three_together_log_in(access: Access, acme: Account, subdomain: str) -> None:
-    opened = logged_in(access.log_in(subdomain, " ＴＡＲＯ@acme.example.jp", PASSWORD, HOME))
+    opened = logged_in(access.log_ins.log_in(subdomain, " ＴＡＲＯ@acme.example.jp", PASSWORD, HOME))
     assert opened.account.id == acme.id
-    found = access.session(opened.token, NOON)
+    found = access.sessions.account(opened.token, NOON)
     assert found is not None
     assert (found.id, found.customer.number) == (acme.id, "A00000001")
 
@@ -328,7 +338,7 @@ def test_any_mismatch_is_one_answer_with_the_same_work(
         before = hasher.verified
         texts = queries(
             caplog,
-            lambda s=subdomain, e=email, p=password: answers.add(access.log_in(s, e, p, HOME)),  # type: ignore[misc]
+            lambda s=subdomain, e=email, p=password: answers.add(access.log_ins.log_in(s, e, p, HOME)),  # type: ignore[misc]
         )
         counts.add(hasher.verified - before)
         statements.add(tuple(texts))
@@ -340,7 +350,7 @@ def test_any_mismatch_is_one_answer_with_the_same_work(
 
 def test_malformed_log_in_is_told_by_field_and_is_no_guess(access: Access, hasher: CountingHasher) -> None:
     for _time in range(100):
-        answer = access.log_in("", "not an address", "", HOME)
+        answer = access.log_ins.log_in("", "not an address", "", HOME)
     assert isinstance(answer, tuple)
     assert [refusal.field for refusal in answer] == ["subdomain", "email", "password"]
     assert Throttle.select().count() == 0
@@ -348,36 +358,36 @@ def test_malformed_log_in_is_told_by_field_and_is_no_guess(access: Access, hashe
 
 
 def test_every_log_in_has_a_token_of_its_own(access: Access, acme: Account) -> None:
-    opened = [logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)) for _time in range(3)]
+    opened = [logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) for _time in range(3)]
     assert len({one.token for one in opened}) == 3
     assert all(len(one.token) == 43 for one in opened), "32 bytes in base64url"
     assert Session.select().count() == 3
 
 
 def test_right_log_ins_use_up_no_guesses(access: Access, acme: Account) -> None:
-    for _time in range(module.LOG_IN_HERE.burst * 2):
-        logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    for _time in range(limits.LOG_IN_HERE.burst * 2):
+        logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
 
 
 def test_wrong_log_ins_are_throttled_here_and_not_elsewhere(
     access: Access, acme: Account, hasher: CountingHasher, clock: Clock
 ) -> None:
-    for _time in range(module.LOG_IN_HERE.burst):
-        assert codes(access.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
+    for _time in range(limits.LOG_IN_HERE.burst):
+        assert codes(access.log_ins.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
     before = hasher.verified
-    answer = access.log_in("acme", EMAIL, PASSWORD, HOME)
+    answer = access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)
     assert codes(answer) == ["too_many"]
     assert hasher.verified == before, "a throttled log-in checks nothing"
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, ELSEWHERE))
-    clock.now += module.LOG_IN_HERE.per
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, ELSEWHERE))
+    clock.now += limits.LOG_IN_HERE.per
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
 
 
 def test_accounts_that_do_not_exist_are_throttled_alike(access: Access, acme: Account) -> None:
     answers = {}
     for email in (EMAIL, "nobody@acme.example.jp"):
         Throttle.delete().execute()
-        answers[email] = [access.log_in("acme", email, "wrong", HOME) for _time in range(12)]
+        answers[email] = [access.log_ins.log_in("acme", email, "wrong", HOME) for _time in range(12)]
     first, second = answers.values()
     assert first == second
     assert codes(first[-1]) == ["too_many"]
@@ -385,74 +395,74 @@ def test_accounts_that_do_not_exist_are_throttled_alike(access: Access, acme: Ac
 
 def test_url_and_name_share_a_bucket(access: Access, acme: Account) -> None:
     spellings = ["acme", "ACME", "https://acme.dn-cloud.com/", "acme.dn-cloud.com"]
-    for number in range(module.LOG_IN_HERE.burst):
-        access.log_in(spellings[number % 4], EMAIL.upper(), "wrong", HOME)
-    assert {tuple(codes(access.log_in(one, EMAIL, PASSWORD, HOME))) for one in spellings} == {("too_many",)}
+    for number in range(limits.LOG_IN_HERE.burst):
+        access.log_ins.log_in(spellings[number % 4], EMAIL.upper(), "wrong", HOME)
+    assert {tuple(codes(access.log_ins.log_in(one, EMAIL, PASSWORD, HOME))) for one in spellings} == {("too_many",)}
 
 
 def test_one_network_cannot_try_one_password_on_everybody(access: Access, acme: Account) -> None:
-    for number in range(module.LOG_IN_NETWORK.burst):
-        access.log_in("acme", f"user{number}@acme.example.jp", "wrong", HOME)
-    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME)) == ["too_many"]
+    for number in range(limits.LOG_IN_NETWORK.burst):
+        access.log_ins.log_in("acme", f"user{number}@acme.example.jp", "wrong", HOME)
+    assert codes(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == ["too_many"]
 
 
 def attack_from_everywhere(access: Access) -> None:
-    for number in range(module.LOG_IN_IDENTITY.burst):
-        access.log_in("acme", EMAIL, "wrong", f"203.0.{number // 250}.{number % 250}")
+    for number in range(limits.LOG_IN_IDENTITY.burst):
+        access.log_ins.log_in("acme", EMAIL, "wrong", f"203.0.{number // 250}.{number % 250}")
 
 
 def test_botnet_is_bounded_and_does_not_lock_the_owner_out(access: Access, acme: Account, clock: Clock) -> None:
-    device = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    device = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).device
     attack_from_everywhere(access)
-    assert codes(access.log_in("acme", EMAIL, PASSWORD, "198.51.100.99")) == ["too_many"]
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME, device))
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, ELSEWHERE, device))
-    clock.now += module.LOG_IN_IDENTITY.per
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, ELSEWHERE))
+    assert codes(access.log_ins.log_in("acme", EMAIL, PASSWORD, "198.51.100.99")) == ["too_many"]
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME, device))
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, ELSEWHERE, device))
+    clock.now += limits.LOG_IN_IDENTITY.per
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, ELSEWHERE))
 
 
 def test_device_made_after_a_mailed_link_gets_the_owner_in(access: Access, acme: Account) -> None:
     attack_from_everywhere(access)
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, ELSEWHERE, access.device(acme.id)))
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, ELSEWHERE, access.log_ins.device(acme.id)))
 
 
 def test_known_device_has_few_guesses_too(access: Access, acme: Account, hasher: CountingHasher) -> None:
-    device = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    device = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).device
     attack_from_everywhere(access)
-    for _time in range(module.LOG_IN_DEVICE.burst):
-        assert codes(access.log_in("acme", EMAIL, "wrong", HOME, device)) == ["log_in_mismatch"]
-    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME, device)) == ["too_many"]
+    for _time in range(limits.LOG_IN_DEVICE.burst):
+        assert codes(access.log_ins.log_in("acme", EMAIL, "wrong", HOME, device)) == ["log_in_mismatch"]
+    assert codes(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME, device)) == ["too_many"]
 
 
 def test_full_device_still_has_a_strangers_guesses(access: Access, acme: Account) -> None:
-    device = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
-    for _time in range(module.LOG_IN_DEVICE.burst):
-        access.log_in("acme", EMAIL, "wrong", HOME, device)
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME, device))
+    device = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    for _time in range(limits.LOG_IN_DEVICE.burst):
+        access.log_ins.log_in("acme", EMAIL, "wrong", HOME, device)
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME, device))
 
 
 def test_renewed_device_keeps_its_bucket(access: Access, acme: Account) -> None:
-    first = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
-    second = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME, first)).device
+    first = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    second = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME, first)).device
     attack_from_everywhere(access)
-    for _time in range(module.LOG_IN_DEVICE.burst):
-        access.log_in("acme", EMAIL, "wrong", HOME, first)
-    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME, second)) == ["too_many"]
+    for _time in range(limits.LOG_IN_DEVICE.burst):
+        access.log_ins.log_in("acme", EMAIL, "wrong", HOME, first)
+    assert codes(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME, second)) == ["too_many"]
 
 
 def test_device_counts_for_its_own_account_and_180_days(
     access: Access, acme: Account, hasher: CountingHasher, clock: Clock
 ) -> None:
-    mine = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).device
+    mine = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).device
     colleague = add_account(acme.customer, hasher, "another password", "hanako@acme.example.jp")
     body, _dot, signature = mine.rpartition(".")
     forged = [
-        access.device(colleague.id),
+        access.log_ins.device(colleague.id),
         mine[:-1],
         f"{body}.{signature[::-1]}",
         f"{body.replace(str(acme.id), str(colleague.id), 1)}.{signature}",
-        Access(b"another secret", hasher, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock).device(acme.id),
-        access.device(acme.id, NOON - timedelta(days=180)),
+        Access(b"another secret", hasher, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock).log_ins.device(acme.id),
+        access.log_ins.device(acme.id, NOON - timedelta(days=180)),
         "",
         ".",
         "..." + signature,
@@ -460,16 +470,18 @@ def test_device_counts_for_its_own_account_and_180_days(
     ]
     attack_from_everywhere(access)
     for device in forged:
-        assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME, device)) == ["too_many"], device
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME, access.device(acme.id, NOON - timedelta(days=179))))
+        assert codes(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME, device)) == ["too_many"], device
+    logged_in(
+        access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME, access.log_ins.device(acme.id, NOON - timedelta(days=179)))
+    )
 
 
 def test_fifty_wrong_log_ins_at_once_are_checked_only_as_often_as_allowed(
     access: Access, acme: Account, hasher: CountingHasher
 ) -> None:
     before = hasher.verified
-    answers = at_once(lambda _number: access.log_in("acme", EMAIL, "wrong", HOME))
-    burst = module.LOG_IN_HERE.burst
+    answers = at_once(lambda _number: access.log_ins.log_in("acme", EMAIL, "wrong", HOME))
+    burst = limits.LOG_IN_HERE.burst
     assert sorted(code for answer in answers for code in codes(answer)) == sorted(
         ["log_in_mismatch"] * burst + ["too_many"] * (THREADS - burst)
     )
@@ -485,18 +497,18 @@ def two_customers_of_one_name(hasher: Hasher, second_password: str) -> tuple[Acc
 
 def test_name_of_two_customers_is_decided_by_the_password(access: Access, hasher: CountingHasher) -> None:
     first, second = two_customers_of_one_name(hasher, "another password")
-    assert logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).account.id == first.id
-    assert logged_in(access.log_in("acme", EMAIL, "another password", HOME)).account.id == second.id
+    assert logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).account.id == first.id
+    assert logged_in(access.log_ins.log_in("acme", EMAIL, "another password", HOME)).account.id == second.id
 
 
 def test_name_of_two_customers_with_one_password_is_decided_by_the_url(access: Access, hasher: CountingHasher) -> None:
     first, second = two_customers_of_one_name(hasher, PASSWORD)
-    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME)) == ["subdomain_ambiguous"]
-    assert codes(access.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
-    assert logged_in(access.log_in("acme.dn-cloud.com", EMAIL, PASSWORD, HOME)).account.id == first.id
-    assert logged_in(access.log_in("acme.chatluck.net", EMAIL, PASSWORD, HOME)).account.id == second.id
+    assert codes(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == ["subdomain_ambiguous"]
+    assert codes(access.log_ins.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
+    assert logged_in(access.log_ins.log_in("acme.dn-cloud.com", EMAIL, PASSWORD, HOME)).account.id == first.id
+    assert logged_in(access.log_ins.log_in("acme.chatluck.net", EMAIL, PASSWORD, HOME)).account.id == second.id
     Contract.update(ended_on=date(2026, 6, 30)).where(Contract.customer == first.customer).execute()
-    assert logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).account.id == second.id
+    assert logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).account.id == second.id
 
 
 def test_name_of_two_customers_takes_two_verifications_for_everybody(access: Access, hasher: CountingHasher) -> None:
@@ -511,8 +523,10 @@ def test_name_of_two_customers_takes_two_verifications_for_everybody(access: Acc
         ("nobody@acme.example.jp", "wrong"),
     ]
     for email, password in typed:
-        assert hasher.count(lambda e=email, p=password: access.log_in("acme", e, p, HOME)) == 2  # type: ignore[misc]
-    assert hasher.count(lambda: access.log_in("acme.chatluck.net", "nobody@acme.example.jp", "wrong", HOME)) == 1
+        assert hasher.count(lambda e=email, p=password: access.log_ins.log_in("acme", e, p, HOME)) == 2  # type: ignore[misc]
+    assert (
+        hasher.count(lambda: access.log_ins.log_in("acme.chatluck.net", "nobody@acme.example.jp", "wrong", HOME)) == 1
+    )
 
 
 @pytest.mark.parametrize(("channel", "code"), [("partner", "partner_customer"), ("asp", "asp_customer")])
@@ -520,32 +534,32 @@ def test_customer_who_went_to_a_partner_is_told_so_after_the_password(
     access: Access, acme: Account, channel: str, code: str
 ) -> None:
     Customer.update(channel=channel).execute()
-    assert codes(access.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
-    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME)) == [code]
+    assert codes(access.log_ins.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
+    assert codes(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == [code]
     assert Session.select().count() == 0
 
 
 def test_ended_contracts_are_told_only_after_the_password_was_right(access: Access, acme: Account) -> None:
     Contract.update(ended_on=date(2026, 6, 30)).where(Contract.subdomain == "acme").execute()
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
     Contract.update(ended_on=date(2026, 6, 30)).execute()
     Session.delete().execute()
-    assert codes(access.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
-    assert codes(access.log_in("acme", EMAIL, PASSWORD, HOME)) == ["contract_ended"]
+    assert codes(access.log_ins.log_in("acme", EMAIL, "wrong", HOME)) == ["log_in_mismatch"]
+    assert codes(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == ["contract_ended"]
     assert Session.select().count() == 0
 
 
 def test_hash_of_old_costs_is_replaced_on_log_in(access: Access, acme: Account, hasher: CountingHasher) -> None:
     old = Hasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
     Account.update(password_hash=old).execute()
-    access.log_in("acme", EMAIL, "wrong", HOME)
+    access.log_ins.log_in("acme", EMAIL, "wrong", HOME)
     assert Account.get().password_hash == old
-    opened = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    opened = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
     new = Account.get().password_hash
     assert new != old
     assert opened.account.password_hash == new
     assert not hasher.needs_rehash(new)
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
     assert Account.get().password_hash == new
 
 
@@ -556,7 +570,7 @@ def test_password_changed_while_it_was_verified_opens_nothing(acme: Account, clo
         Account.update(password_hash=changed).execute()
 
     racing = Access(SECRET, InterruptedHasher(change), DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
-    assert codes(racing.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
+    assert codes(racing.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
     assert Session.select().count() == 0
     assert Account.get().password_hash == changed
 
@@ -566,75 +580,75 @@ def test_account_deleted_while_its_password_was_verified_opens_nothing(acme: Acc
         Account.delete().execute()
 
     racing = Access(SECRET, InterruptedHasher(delete), DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
-    assert codes(racing.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
+    assert codes(racing.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
 
 
 # セッション
 
 
 def test_idle_session_ends(access: Access, acme: Account) -> None:
-    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
-    assert access.session(token, NOON + 29 * MINUTE) is not None
-    assert access.session(token, NOON + 59 * MINUTE - timedelta(microseconds=1)) is not None
-    assert access.session(token, NOON + 2 * HOUR) is None
+    token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    assert access.sessions.account(token, NOON + 29 * MINUTE) is not None
+    assert access.sessions.account(token, NOON + 59 * MINUTE - timedelta(microseconds=1)) is not None
+    assert access.sessions.account(token, NOON + 2 * HOUR) is None
 
 
 def test_session_ends_at_the_idle_time_exactly(access: Access, acme: Account) -> None:
-    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
-    assert access.session(token, NOON + 30 * MINUTE) is None
-    assert access.session(token, NOON + 30 * MINUTE - timedelta(microseconds=1)) is not None
+    token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    assert access.sessions.account(token, NOON + 30 * MINUTE) is None
+    assert access.sessions.account(token, NOON + 30 * MINUTE - timedelta(microseconds=1)) is not None
 
 
 def test_busy_session_ends_twelve_hours_after_log_in(access: Access, acme: Account) -> None:
-    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
     for quarter in range(48):
-        assert access.session(token, NOON + quarter * 15 * MINUTE) is not None
-    assert access.session(token, NOON + 12 * HOUR - timedelta(microseconds=1)) is not None
-    assert access.session(token, NOON + 12 * HOUR) is None
+        assert access.sessions.account(token, NOON + quarter * 15 * MINUTE) is not None
+    assert access.sessions.account(token, NOON + 12 * HOUR - timedelta(microseconds=1)) is not None
+    assert access.sessions.account(token, NOON + 12 * HOUR) is None
 
 
 def test_reading_pages_writes_at_most_once_a_minute(access: Access, acme: Account) -> None:
-    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
-    access.session(token, NOON + timedelta(seconds=59))
+    token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    access.sessions.account(token, NOON + timedelta(seconds=59))
     assert Session.get().seen_at == NOON
-    access.session(token, NOON + timedelta(seconds=60))
+    access.sessions.account(token, NOON + timedelta(seconds=60))
     assert Session.get().seen_at == NOON + MINUTE
-    access.session(token, NOON + timedelta(seconds=30))
+    access.sessions.account(token, NOON + timedelta(seconds=30))
     assert Session.get().seen_at == NOON + MINUTE, "an overtaken request takes nothing back"
 
 
 def test_requests_that_overtake_each_other_never_take_a_session_back(access: Access, acme: Account) -> None:
-    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
     times = [NOON + number * timedelta(seconds=30) for number in range(THREADS)]
-    at_once(lambda number: access.session(token, times[-1 - number]))
+    at_once(lambda number: access.sessions.account(token, times[-1 - number]))
     assert Session.get().seen_at > times[-1] - MINUTE
 
 
 def test_unknown_token_is_nobody(access: Access, acme: Account) -> None:
-    token = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
     for wrong in ("", token[:-1], token + "=", Session.get().token, "端末\udcff\0"):
-        assert access.session(wrong, NOON) is None
+        assert access.sessions.account(wrong, NOON) is None
 
 
 def test_log_out_ends_one_session_and_twice_is_as_good(access: Access, acme: Account) -> None:
-    first, second = (logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token for _time in "ab")
-    access.log_out(first)
-    access.log_out(first)
-    assert access.session(first) is None
-    assert access.session(second) is not None
+    first, second = (logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token for _time in "ab")
+    access.sessions.log_out(first)
+    access.sessions.log_out(first)
+    assert access.sessions.account(first) is None
+    assert access.sessions.account(second) is not None
 
 
 def test_ending_sessions_spares_the_one_named_and_other_accounts(
     access: Access, acme: Account, hasher: CountingHasher
 ) -> None:
     colleague = add_account(acme.customer, hasher, "another password", "hanako@acme.example.jp")
-    mine, *others = (logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token for _time in "abc")
-    hers = logged_in(access.log_in("acme", colleague.email, "another password", HOME)).token
-    assert access.end_sessions(acme.id, except_token=mine) == 2
-    assert [access.session(token) is not None for token in (mine, *others, hers)] == [True, False, False, True]
+    mine, *others = (logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token for _time in "abc")
+    hers = logged_in(access.log_ins.log_in("acme", colleague.email, "another password", HOME)).token
+    assert end_sessions(acme.id, except_token=mine) == 2
+    assert [access.sessions.account(token) is not None for token in (mine, *others, hers)] == [True, False, False, True]
     with database.atomic():
-        assert access.end_sessions(acme.id) == 1
-    assert access.session(mine) is None
+        assert end_sessions(acme.id) == 1
+    assert access.sessions.account(mine) is None
 
 
 # 確認画面
@@ -645,50 +659,50 @@ def pending(account: Account) -> PendingInput:
 
 
 def test_held_form_is_there_for_thirty_minutes(access: Access, acme: Account, hasher: CountingHasher) -> None:
-    token = access.hold(pending(acme))
-    found = access.look(token, NOON + 30 * MINUTE - timedelta(microseconds=1))
+    token = access.pending_applications.keep(pending(acme))
+    found = access.pending_applications.look(token, NOON + 30 * MINUTE - timedelta(microseconds=1))
     assert found is not None
     assert (found.customer.number, found.email, found.user_name) == ("A00000001", "jiro@acme.example.jp", "次郎")
     assert hasher.verify(found.password_hash, "a long new password")
-    assert access.look(token, NOON + 30 * MINUTE) is None
-    assert access.look("", NOON) is None
-    assert access.look(found.token, NOON) is None, "what is stored opens nothing"
+    assert access.pending_applications.look(token, NOON + 30 * MINUTE) is None
+    assert access.pending_applications.look("", NOON) is None
+    assert access.pending_applications.look(found.token, NOON) is None, "what is stored opens nothing"
 
 
 def test_dropped_form_answers_a_second_click_and_then_no_more(access: Access, acme: Account) -> None:
-    token = access.hold(pending(acme))
-    access.drop(token, NOON + 5 * MINUTE)
-    access.drop(token, NOON + 5 * MINUTE + timedelta(seconds=30))
-    assert access.look(token, NOON + 6 * MINUTE - timedelta(microseconds=1)) is not None
-    assert access.look(token, NOON + 6 * MINUTE) is None
-    late = access.hold(pending(acme), NOON)
-    access.drop(late, NOON + 30 * MINUTE - timedelta(seconds=1))
-    assert access.look(late, NOON + 30 * MINUTE) is None, "dropping prolongs nothing"
+    token = access.pending_applications.keep(pending(acme))
+    access.pending_applications.drop(token, NOON + 5 * MINUTE)
+    access.pending_applications.drop(token, NOON + 5 * MINUTE + timedelta(seconds=30))
+    assert access.pending_applications.look(token, NOON + 6 * MINUTE - timedelta(microseconds=1)) is not None
+    assert access.pending_applications.look(token, NOON + 6 * MINUTE) is None
+    late = access.pending_applications.keep(pending(acme), NOON)
+    access.pending_applications.drop(late, NOON + 30 * MINUTE - timedelta(seconds=1))
+    assert access.pending_applications.look(late, NOON + 30 * MINUTE) is None, "dropping prolongs nothing"
 
 
 def test_purge_deletes_what_is_over_and_only_that(access: Access, acme: Account, clock: Clock) -> None:
-    kept = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME)).token
-    logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
-    access.session(kept, NOON + 20 * MINUTE)
-    form = access.hold(pending(acme), NOON + 20 * MINUTE)
-    access.hold(pending(acme), NOON)
+    kept = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
+    access.sessions.account(kept, NOON + 20 * MINUTE)
+    form = access.pending_applications.keep(pending(acme), NOON + 20 * MINUTE)
+    access.pending_applications.keep(pending(acme), NOON)
     Throttle.delete().execute()
-    access.log_in("acme", EMAIL, "wrong", HOME)
+    access.log_ins.log_in("acme", EMAIL, "wrong", HOME)
     full_last = Throttle.select(pw.fn.MAX(Throttle.full_at)).scalar()
-    assert full_last == NOON + module.LOG_IN_IDENTITY.per
+    assert full_last == NOON + limits.LOG_IN_IDENTITY.per
     assert access.purge(NOON + 30 * MINUTE) == 1 + 1 + 3
-    assert access.session(kept, NOON + 30 * MINUTE) is not None
-    assert access.look(form, NOON + 30 * MINUTE) is not None
+    assert access.sessions.account(kept, NOON + 30 * MINUTE) is not None
+    assert access.pending_applications.look(form, NOON + 30 * MINUTE) is not None
     Session.update(seen_at=NOON + 12 * HOUR).execute()
     assert access.purge(NOON + 12 * HOUR) == 2, "the absolute time counts too"
 
 
 def test_dump_shows_no_token_password_or_address(access: Access, acme: Account) -> None:
-    opened = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
-    access.log_in("acme", EMAIL, "a wrong password", HOME, opened.device)
-    access.log_in("acme", "nobody@acme.example.jp", "a wrong password", "2001:db8:1:2::3")
-    access.identify("A00000009", "acme", ELSEWHERE)
-    token = access.hold(pending(acme))
+    opened = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
+    access.log_ins.log_in("acme", EMAIL, "a wrong password", HOME, opened.device)
+    access.log_ins.log_in("acme", "nobody@acme.example.jp", "a wrong password", "2001:db8:1:2::3")
+    access.identification.identify("A00000009", "acme", ELSEWHERE)
+    token = access.pending_applications.keep(pending(acme))
     assert Session.select().count() == PendingApplication.select().count() == 1
     assert Throttle.select().count() >= 7
     everything = dump()
@@ -700,26 +714,26 @@ def test_dump_shows_no_token_password_or_address(access: Access, acme: Account) 
 
 
 def test_nothing_secret_is_in_a_repr(access: Access, acme: Account) -> None:
-    opened = logged_in(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    opened = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
     shown = repr(opened) + repr(pending(acme))
     assert not [secret for secret in (opened.token, opened.device, "a long new password") if secret in shown]
 
 
 def test_every_refusal_has_an_english_text(access: Access, acme: Account, hasher: CountingHasher) -> None:
     answers: list[object] = [
-        access.identify("A00000009", "acme", HOME),
-        access.log_in("acme", EMAIL, "wrong", HOME),
+        access.identification.identify("A00000009", "acme", HOME),
+        access.log_ins.log_in("acme", EMAIL, "wrong", HOME),
     ]
     for channel in ("partner", "asp"):
         Customer.update(channel=channel).execute()
-        answers.append(access.identify("A00000001", "acme", HOME))
+        answers.append(access.identification.identify("A00000001", "acme", HOME))
     Customer.update(channel="direct").execute()
     second = add_customer("A00000002")
     add_contract(second, "acme", "chatluck")
     add_account(second, hasher)
-    answers.append(access.log_in("acme", EMAIL, PASSWORD, HOME))
+    answers.append(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
     Contract.update(ended_on=date(2026, 6, 30)).execute()
-    answers.append(access.identify("A00000001", "acme", HOME))
+    answers.append(access.identification.identify("A00000001", "acme", HOME))
     refusals = [refusal for answer in answers if isinstance(answer, tuple) for refusal in answer]
     assert len({refusal.code for refusal in refusals}) == 6
     assert not [refusal.code for refusal in refusals if translations.find(refusal.message.msgid, "en") is None]
@@ -727,17 +741,17 @@ def test_every_refusal_has_an_english_text(access: Access, acme: Account, hasher
 
 def test_applications_to_one_address_are_limited_and_a_refused_one_does_not_count(access: Access) -> None:
     for _ in range(APPLY_ADDRESS.burst):
-        assert access.admit_application(1, "taro@example.com") is None
-    refused = access.admit_application(1, "taro@example.com")
+        assert access.applications.admit(1, "taro@example.com") is None
+    refused = access.applications.admit(1, "taro@example.com")
     assert refused is not None
     assert refused.code == "too_many"
-    access.forget_application(1, "taro@example.com")
-    assert access.admit_application(1, "taro@example.com") is None
-    assert access.admit_application(1, "hanako@example.com") is None
+    access.applications.give_back(1, "taro@example.com")
+    assert access.applications.admit(1, "taro@example.com") is None
+    assert access.applications.admit(1, "hanako@example.com") is None
 
 
 def test_applications_of_one_customer_are_limited_whatever_the_addresses(access: Access) -> None:
-    admitted = [access.admit_application(7, f"u{n}@example.com") for n in range(APPLY_CUSTOMER.burst + 1)]
+    admitted = [access.applications.admit(7, f"u{n}@example.com") for n in range(APPLY_CUSTOMER.burst + 1)]
     assert admitted[:-1] == [None] * APPLY_CUSTOMER.burst
     assert admitted[-1] is not None
-    assert access.admit_application(8, "u0@example.com") is None
+    assert access.applications.admit(8, "u0@example.com") is None

@@ -170,7 +170,7 @@ def test_device_cookie_is_its_owners_and_no_customers(site: Site, clock: Clock) 
     enrolled(site, clock, "suzuki@office.example", "鈴木 一郎")
     found = site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
     assert isinstance(found, StaffLoggedIn)
-    customers = site.access.device(found.member.id)
+    customers = site.access.log_ins.device(found.member.id)
     for host in range(101):
         for email in (EMAIL, "suzuki@office.example"):
             site.staff.log_in(email, PASSWORD, "12345", f"198.51.{host}.7")

@@ -1,0 +1,90 @@
+"""Sessions of accounts: from a log-in to a log-out, or until they are idle or old."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine.store.base import Clock, transaction
+from engine.store.prepared import prepared
+from workflows.business.access.tokens import digest, new_token
+from workflows.business.records import Account, Customer, Session
+
+IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2): 30 minutes idle, 12 hours in all
+ABSOLUTE = timedelta(hours=12)
+
+_SEEN_EVERY = timedelta(minutes=1)
+
+
+@prepared
+def _session(token_digest: str, seen_after: datetime, created_after: datetime) -> Any:
+    """A session that is alive, with its account and customer."""
+    alive = (Session.seen_at > seen_after) & (Session.created_at > created_after)
+    found = Session.select(Session, Account, Customer).join(Account).join(Customer)
+    return found.where((Session.token == token_digest) & alive).limit(1)
+
+
+class Sessions:
+    """Opens sessions, finds and ends them. `idle` and `absolute` bound one from the last time that it was seen and from
+    its log-in. Safe to use from several threads."""
+
+    def __init__(self, clock: Clock, idle: timedelta = IDLE, absolute: timedelta = ABSOLUTE) -> None:
+        self._clock = clock
+        self._idle = idle
+        self._absolute = absolute
+
+    def open(self, account: Account, kept_hash: str, now: datetime) -> str | None:
+        """A new session's token. None where the account was deleted, or its password is no longer the one that
+        `account` was read with. From now on the account keeps `kept_hash`, another hash of the same password.
+        """
+        token = new_token()
+        with transaction():
+            # The update locks the account's row even where it changes nothing: who changes the password ends the
+            # sessions afterwards, and must either come first and be seen here, or wait and find this session.
+            unchanged = (Account.id == account.id) & (Account.password_hash == account.password_hash)
+            if not Account.update(password_hash=kept_hash).where(unchanged).execute():
+                return None
+            Session.insert(token=digest(token), account=account.id, created_at=now, seen_at=now).execute()
+        account.password_hash = kept_hash
+        return token
+
+    def account(self, token: str, now: datetime | None = None) -> Account | None:
+        """The account, with its customer, that `token` is logged in to; None when logged out or timed out.
+
+        That it was seen is written at most once a minute, so that reading pages is not writing; a session may
+        therefore end up to a minute before its idle time.
+        """
+        now = now or self._clock()
+        token_digest = digest(token)
+        found: Session | None = _session.first(token_digest, now - self._idle, now - self._absolute)
+        if found is None:
+            return None
+        if now - found.seen_at >= _SEEN_EVERY:
+            with transaction():
+                # Only ever later: requests of one browser overtake each other.
+                Session.update(seen_at=now).where((Session.token == token_digest) & (Session.seen_at < now)).execute()
+        return found.account
+
+    def log_out(self, token: str) -> None:
+        """End one session. Twice is as good as once."""
+        with transaction():
+            Session.delete().where(Session.token == digest(token)).execute()
+
+    def end_over(self, now: datetime | None = None) -> int:
+        """Delete the sessions whose time is over. Returns how many."""
+        now = now or self._clock()
+        over = (Session.seen_at <= now - self._idle) | (Session.created_at <= now - self._absolute)
+        with transaction():
+            return int(Session.delete().where(over).execute())
+
+
+def end_sessions(account_id: int, except_token: str | None = None) -> int:
+    """End all sessions of an account but the one named, as after a change of password. Returns how many.
+
+    Inside the caller's transaction where there is one, after the new password is written.
+    """
+    ended = Session.account == account_id
+    if except_token is not None:
+        ended &= Session.token != digest(except_token)
+    with transaction():
+        return int(Session.delete().where(ended).execute())
