@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pytest
 from bs4 import BeautifulSoup
 
-from engine.attempt import Actor
 from engine.definition import Effect
-from engine.attempt import Secret
 from engine.definition import Workflow
+from engine.attempt import Actor
+from engine.attempt import Secret
 from engine.delivery import Message
 from engine.testing import Clock, MemoryMailer
 from engine.text import reading_in
 from tests.conftest import SiteMaker
-from tests.kit.contract_scenes import LEDGER, proposed
-from tests.kit.payments import CONFIGURED, TYPED, asked
+from tests.kit.contract_scenes import LEDGER
+from tests.kit.one_of_each import Scene
+from tests.kit.payments import CONFIGURED
 from web.assembly.site import Site
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.account_removal.inputs import RemovalInput
 from workflows.account_role_change.inputs import RoleInput
 from workflows.business.permissions import ADMIN
-from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
+from workflows.business.records import Account
+from workflows.business.records import ChangeRequest
+from workflows.business.records import Contract
+from workflows.business.records import ContractChange
+from workflows.business.records import Customer
 from workflows.business.shared.account_administration import mark_of
 from workflows.business.shared.change_request import terms_of
 from workflows.contractor_email_change.inputs import ContractorEmailInput
@@ -49,12 +53,10 @@ TO_STAFF = {
     "review",
     "review_overdue",
 }
-HASH = Secret("$argon2id$v=19$of-a-test")
 
 
 def mails_of(workflow: Workflow) -> list[Effect]:
-    found = {e.name: e for way in (workflow.start, *workflow.transitions) for e in way.effects if e.kind == "mail"}
-    return list(found.values())
+    return list({effect.name: effect for effect in workflow.all_effects() if effect.kind == "mail"}.values())
 
 
 WITH_MAILS = [workflow for workflow in WORKFLOWS if mails_of(workflow)]
@@ -72,109 +74,6 @@ def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMail
         base_url=BASE,
         organisation={"staff_email": "staff@neo.example"},
     )
-
-
-class Scene:
-    """A customer with a contract and two accounts, and one procedure of each kind."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.customer = Customer.create(
-            number="A00000001",
-            company="株式会社みほん",
-            channel="direct",
-            contractor_name="契約 太郎",
-            contractor_email="keiyaku@mihon.example",
-            contractor_address="東京都千代田区千代田1-1",
-            contractor_postcode="100-0001",
-            contractor_phone="03-1234-5678",
-        )
-        self.contract = Contract.create(
-            customer=self.customer,
-            product="desknets-neo",
-            subdomain="mihon",
-            term="monthly",
-            payment_method="bank_transfer",
-            users=10,
-            started_on=date(2024, 4, 1),
-        )
-        self.hanako = self._account("hanako", "見本 花子")
-        self.jiro = self._account("jiro", "見本 次郎")
-
-    def _account(self, name: str, called: str) -> Account:
-        made: Account = Account.create(
-            customer=self.customer,
-            email=f"{name}@mihon.example",
-            user_name=called,
-            password_hash=str(HASH),
-            role=ADMIN,
-            created_at=self.site.clock(),
-        )
-        return made
-
-    def start(self, workflow: str) -> int:
-        """One real procedure, with nothing of it worked off yet."""
-        made: int = getattr(self, f"_{workflow}")()
-        ChangeRequest.update(reason="ご確認のため", reference="L-00000001").where(
-            ChangeRequest.instance == made
-        ).execute()
-        ContractChange.update(withdrawn_by=self.hanako.id).where(ContractChange.instance == made).execute()
-        return made
-
-    def _begin(self, workflow: str, subject: str, data: object, actor: Actor | None = None) -> int:
-        by = actor or Actor("account", str(self.hanako.id))
-        return self.site.engine.start(workflow, subject, by, data).instance
-
-    def _account_creation(self) -> int:
-        data = ApplicationInput(self.customer.id, "見本 三郎", "saburo@mihon.example", HASH)
-        return self._begin("account_creation", f"customer:{self.customer.id}", data, Actor("visitor"))
-
-    def _account_invitation(self) -> int:
-        data = InvitationInput("見本 三郎", "saburo@mihon.example", "editor")
-        return self._begin("account_invitation", f"customer:{self.customer.id}", data)
-
-    def _account_role_change(self) -> int:
-        return self._begin("account_role_change", f"account:{self.jiro.id}", RoleInput("editor", mark_of(self.jiro)))
-
-    def _account_removal(self) -> int:
-        return self._begin("account_removal", f"account:{self.jiro.id}", RemovalInput(mark_of(self.jiro)))
-
-    def _contract_change(self) -> int:
-        """The second of two: what goes before it is said as well."""
-        numbers = []
-        for changes in ({"users": 25}, {"options": ("appsuite", "disk-10gb")}):
-            wanted = replace(terms_of(self.contract), **changes)  # type: ignore[arg-type]
-            found = proposed(self.site, self.customer, self.contract, wanted)
-            numbers.append(self._begin("contract_change", found.subject, found.request()))
-        return numbers[-1]
-
-    def _customer_details_change(self) -> int:
-        known = details_of(self.customer)
-        changes = {"company": "株式会社みほん商事", "contractor_person": "見本 四郎", "billing_mode": "electronic"}
-        data = DetailsInput(**{**known, **changes}, seen=shown_digest(known))
-        return self._begin("customer_details_change", f"customer:{self.customer.id}", data)
-
-    def _payment_method_change(self) -> int:
-        data = asked(self.site, "direct_debit", TYPED, effective_on=date(2026, 12, 1))
-        return self._begin("payment_method_change", f"contract:{self.contract.id}", data)
-
-    def _password_change(self) -> int:
-        found = self.site.access.start_session(self.hanako) if hasattr(self.site.access, "start_session") else ""
-        data = PasswordChangeInput(Secret(self.hanako.password_hash), HASH, Secret(str(found)))
-        return self._begin("password_change", f"account:{self.hanako.id}", data)
-
-    def _password_reset(self) -> int:
-        number = self._begin("password_reset", f"account:{self.hanako.id}", None, Actor("visitor"))
-        self.site.engine.run_due()
-        return number
-
-    def _login_address_change(self) -> int:
-        data = LoginAddressInput("new@mihon.example", Secret(self.hanako.password_hash))
-        return self._begin("login_address_change", f"account:{self.hanako.id}", data)
-
-    def _contractor_email_change(self) -> int:
-        data = ContractorEmailInput("info@mihon.example")
-        return self._begin("contractor_email_change", f"customer:{self.customer.id}", data)
 
 
 def rendered(site: Site, workflow: Workflow) -> Iterator[tuple[Effect, str, Message]]:
@@ -248,7 +147,7 @@ def _looks_the_same(site: Site, mail: Effect, language: str, message: Message) -
 
 
 def test_staff_hear_of_a_change_of_details_that_waits_for_them(site: Site, mailer: MemoryMailer) -> None:
-    _told(site, mailer, Scene(site)._customer_details_change, "【要対応】お客様情報の変更のお申し込み")
+    _told(site, mailer, Scene(site).customer_details_change, "【要対応】お客様情報の変更のお申し込み")
 
 
 def test_staff_hear_of_a_change_of_payment_method_that_waits_for_them(
@@ -258,7 +157,7 @@ def test_staff_hear_of_a_change_of_payment_method_that_waits_for_them(
     reviewing = make_site(
         sqlite_url, clock=clock, mailer=mailer, plugins=CONFIGURED, review={"kinds": ["payment_method"]}
     )
-    _told(reviewing, mailer, Scene(reviewing)._payment_method_change, "【要対応】お支払い方法の変更のお申し込み")
+    _told(reviewing, mailer, Scene(reviewing).payment_method_change, "【要対応】お支払い方法の変更のお申し込み")
 
 
 def _told(site: Site, mailer: MemoryMailer, begin: Callable[[], int], subject: str) -> None:

@@ -22,10 +22,9 @@ from web.http.request_keys import SENT_BEFORE, key_of, mark, new_key
 from web.http.responses import form_again
 from web.http.who_may import needs, open_to_all, this_user
 from web.pages.account_creation.link import Page
-from workflows.business.permissions import VIEWER
+from workflows.business.permissions import VIEWER, number_of
 from workflows.business.records import Account, Contract, Customer
 from workflows.password_change import PasswordChangeInput
-from workflows.password_change.rules import account_number
 from workflows.password_reset import PasswordResetInput
 
 RESET = "password_reset"
@@ -200,7 +199,7 @@ def set_anew(ref: str) -> AnyResponse:
 
 
 def _account(instance: int) -> Account | None:
-    number = account_number(site().engine.look(instance).instance)
+    number = number_of(site().engine.look(instance).instance.subject)
     found: Account | None = Account.select().where(Account.id == number).first()
     return found
 

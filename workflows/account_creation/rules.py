@@ -9,6 +9,7 @@ from engine.definition import Address, Attempt, Conflict, Instance, Recipient, R
 from engine.text import _
 from workflows.business.permissions import ADMIN, VIEWER
 from workflows.business.records import Account, Application, Customer
+from workflows.business.required import required
 
 ADDRESS_TAKEN = Refusal(
     "address_taken",
@@ -47,9 +48,17 @@ def _customer_and_account(attempt: Attempt) -> list[Any | None]:
     return found
 
 
+def application_of(attempt: Attempt) -> Application | None:
+    """What was applied for, as it was before this event wrote anything; read once. None once it was forgotten."""
+    if "application" not in attempt.memo:
+        attempt.memo["application"] = _application(attempt.instance, attempt.records)
+    found: Application | None = attempt.memo["application"]
+    return found
+
+
 def address_is_free(attempt: Attempt) -> Refusal | None:
     """Of two applications for one address the first that is completed gets it; `ONE_ACCOUNT_PER_ADDRESS` decides."""
-    application = attempt.memo["application"] = _application(attempt.instance, attempt.records)
+    application = application_of(attempt)
     if application is None:
         return NO_CUSTOMER
     taken = attempt.records.exists(Account, customer=application.customer_id, email=application.email)
@@ -77,7 +86,7 @@ def create_account(attempt: Attempt) -> None:
     The customer's row is locked, so that two first accounts at once cannot both be the first.
     """
     records = attempt.records
-    application = attempt.memo["application"]  # address_is_free has read it in this transaction
+    application = required(application_of(attempt), NO_CUSTOMER)
     records.hold(Customer, id=application.customer_id)
     another = records.exists(Account, customer=application.customer_id)
     records.insert(
@@ -110,8 +119,9 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     return {"application": application, "customer": customer}
 
 
-def _application(instance: Instance, records: Records) -> Any | None:
-    return records.get(Application, instance=instance.id)
+def _application(instance: Instance, records: Records) -> Application | None:
+    found: Application | None = records.get(Application, instance=instance.id)
+    return found
 
 
 def _applicant_language(attempt: Attempt) -> str:

@@ -12,6 +12,7 @@ from engine.runtime.history import Entry
 from engine.text import _
 from workflows.business.permissions import ADMIN, ROLES, customer_of, reaches
 from workflows.business.records import Account, Customer, Invitation
+from workflows.business.required import required
 
 LINK_LIFE = timedelta(hours=24)  # G40
 
@@ -54,9 +55,17 @@ def address_has_no_account(attempt: Attempt) -> Refusal | None:
     return ADDRESS_TAKEN if taken else None
 
 
+def invitation_of(attempt: Attempt) -> Invitation | None:
+    """Who is invited, as it was before this event wrote anything; read once. None once it was forgotten."""
+    if "invitation" not in attempt.memo:
+        attempt.memo["invitation"] = _invitation(attempt.instance, attempt.records)
+    found: Invitation | None = attempt.memo["invitation"]
+    return found
+
+
 def address_is_still_free(attempt: Attempt) -> Refusal | None:
     """Somebody may have applied for the same address; who completes first wins, `ONE_ACCOUNT_PER_ADDRESS` decides."""
-    invitation = attempt.memo["invitation"] = _invitation(attempt.instance, attempt.records)
+    invitation = invitation_of(attempt)
     if invitation is None:
         return NO_INVITATION
     taken = attempt.records.exists(Account, customer=invitation.customer_id, email=invitation.email)
@@ -72,7 +81,7 @@ def roles_stand_still(attempt: Attempt) -> Refusal | None:
 
 def inviter_is_still_admin(attempt: Attempt) -> Refusal | None:
     """Who was taken the role from, or deleted, must not come back by an invitation of their own."""
-    invitation = _invitation(attempt.instance, attempt.records)
+    invitation = invitation_of(attempt)
     if invitation is None:
         return NO_INVITATION
     inviter = attempt.records.get(Account, id=invitation.invited_by)
@@ -115,7 +124,7 @@ def invite_in_own_name(attempt: Attempt) -> None:
 
 def create_account(attempt: Attempt) -> None:
     """The account of the invited, with the password that they chose and the terms that they accepted."""
-    invitation, given = attempt.memo["invitation"], attempt.data  # address_is_still_free has read it
+    invitation, given = required(invitation_of(attempt), NO_INVITATION), attempt.data
     attempt.records.insert(
         Account,
         customer=invitation.customer_id,
@@ -131,9 +140,9 @@ def create_account(attempt: Attempt) -> None:
 
 def turn_into_account(attempt: Attempt) -> None:
     """Of the invitation only stays which account it became, for the mail to the contractor."""
-    records, invitation = attempt.records, attempt.memo["invitation"]
-    account = records.get(Account, customer=invitation.customer_id, email=invitation.email)
-    assert account is not None  # create_account has written it in this transaction
+    records, invitation = attempt.records, required(invitation_of(attempt), NO_INVITATION)
+    made = records.get(Account, customer=invitation.customer_id, email=invitation.email)
+    account = required(made, NO_INVITATION)  # whatever wrote it, in this transaction or before
     records.update(Invitation, {"instance": attempt.instance.id}, email=None, user_name="", account=account.id)
 
 
@@ -164,8 +173,9 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     }
 
 
-def _invitation(instance: Instance, records: Records) -> Any | None:
-    return records.get(Invitation, instance=instance.id)
+def _invitation(instance: Instance, records: Records) -> Invitation | None:
+    found: Invitation | None = records.get(Invitation, instance=instance.id)
+    return found
 
 
 def _customer(instance: Instance, records: Records) -> Any | None:
@@ -173,14 +183,15 @@ def _customer(instance: Instance, records: Records) -> Any | None:
 
 
 def _invited_language(attempt: Attempt) -> str:
-    invitation = attempt.memo.get("invitation") or _invitation(attempt.instance, attempt.records)
+    invitation = invitation_of(attempt)
     return str(invitation.language) if invitation is not None else "ja"
 
 
 def _invited(instance: Instance, records: Records) -> Address | None:
     invitation = _invitation(instance, records)
-    known = invitation is not None and invitation.email is not None
-    return Address(invitation.email, invitation.language) if known and invitation is not None else None
+    if invitation is None or invitation.email is None:
+        return None
+    return Address(invitation.email, invitation.language)
 
 
 def _amend_invited(instance: Instance, records: Records, email: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.definition import Attempt, Refusal
 from engine.text import _
 from workflows.account_profile_change.inputs import mark
+from workflows.business.permissions import NO_ACCOUNT, number_of
 from workflows.business.records import Account
-from workflows.password_change.rules import NO_ACCOUNT, account_number
 
 CHANGED_ELSEWHERE = Refusal(
     "changed_elsewhere",
@@ -16,7 +16,7 @@ CHANGED_ELSEWHERE = Refusal(
 
 def nobody_was_faster(attempt: Attempt) -> Refusal | None:
     """What the page had shown is still so; of two changes at once the second is told."""
-    number = account_number(attempt.instance)
+    number = number_of(attempt.instance.subject)
     attempt.records.hold(Account, id=number)
     account = attempt.records.get(Account, id=number)
     if account is None:
@@ -27,5 +27,5 @@ def nobody_was_faster(attempt: Attempt) -> Refusal | None:
 def set_profile(attempt: Attempt) -> None:
     """The account has the new name and language at once."""
     given = attempt.data
-    number = account_number(attempt.instance)
+    number = number_of(attempt.instance.subject)
     attempt.records.update(Account, {"id": number}, user_name=given.user_name, language=given.language)

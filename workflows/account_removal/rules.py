@@ -7,13 +7,13 @@ from typing import Any
 
 from engine.definition import Address, Attempt, Instance, Recipient, Records
 from workflows.business.records import Account, Customer, RemovedAccount
-from workflows.business.shared.account_administration import target_of
+from workflows.business.required import required
+from workflows.business.shared.account_administration import GONE, target_of
 
 
 def keep_address(attempt: Attempt) -> None:
     """Who has to be told, until they are."""
-    account = target_of(attempt)
-    assert account is not None  # account_is_as_shown has seen it in this transaction
+    account = required(target_of(attempt), GONE)
     attempt.records.insert(
         RemovedAccount,
         instance=attempt.instance.id,
@@ -26,8 +26,7 @@ def keep_address(attempt: Attempt) -> None:
 
 def delete_account(attempt: Attempt) -> None:
     """The account, and with it its sessions: the tables hold that no session outlives its account."""
-    account = target_of(attempt)
-    assert account is not None
+    account = required(target_of(attempt), GONE)
     attempt.records.delete(Account, id=account.id)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import _
-from workflows.business.permissions import ROLES
+from workflows.business.permissions import ROLES, number_of
 from workflows.business.records import Account, Customer
-from workflows.business.shared.account_administration import number_of, target_of
+from workflows.business.shared.account_administration import target_of
 
 ROLE_UNKNOWN = Refusal("role_unknown", _("権限を選択してください。"), "role")
 SAME_ROLE = Refusal("same_role", _("すでにこの権限です。変更する場合は、ほかの権限を選択してください。"), "role")

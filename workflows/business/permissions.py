@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.definition import OPERATOR, Attempt, Permission, Records
+from engine.definition import OPERATOR, Attempt, Permission, Records, Refusal
 from engine.text import Text, _
 from workflows.business.records import Account, Contract, StaffMember
 
@@ -22,6 +22,14 @@ _RANK = {role: rank for rank, role in enumerate(ROLES)}
 def reaches(role: str, least: str) -> bool:
     """Whether `role` may do what `least` may. An unknown role may nothing."""
     return _RANK.get(role, -1) >= _RANK[least]
+
+
+NO_ACCOUNT = Refusal("no_account", _("アカウントが見つかりません。"))
+
+
+def number_of(subject: str) -> int:
+    """The number in a subject: 5 of `account:5`."""
+    return int(subject.partition(":")[2])
 
 
 def customer_of(subject: str, records: Records) -> int | None:

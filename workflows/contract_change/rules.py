@@ -8,11 +8,13 @@ from datetime import date, datetime
 from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
+from engine.errors import Refused
 from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.business.catalogue import Catalogue
 from workflows.business.permissions import acting_account
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
+from workflows.business.required import required
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
@@ -84,6 +86,25 @@ def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
     given = attempt.data
     if given.contract_id is None:
         return None if not given.before else SHOWN_CHANGED
+    found = standing_of(attempt)
+    if isinstance(found, Refusal):
+        return found
+    return None if found is not None and found.before == terms_from_json(given.before) else SHOWN_CHANGED
+
+
+def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
+    """Where the change that is asked for begins, or why it cannot; None for an order, which nothing goes before.
+
+    Holds the contract and reads it with the requests before; once.
+    """
+    if "standing" not in attempt.memo:
+        attempt.memo["standing"] = _standing(attempt) if attempt.data.contract_id is not None else None
+    found: ahead.Standing | Refusal | None = attempt.memo["standing"]
+    return found
+
+
+def _standing(attempt: Attempt) -> ahead.Standing | Refusal:
+    given = attempt.data
     attempt.records.hold(Contract, id=given.contract_id)
     contract, *waiting = attempt.records.get_each(
         (Contract, {"id": given.contract_id}),
@@ -94,8 +115,7 @@ def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
         return NOT_YOURS if contract is None else conditions.NOT_CHANGEABLE
     today = attempt.site.calendar.today(attempt.at)
     open_requests = [one for one in waiting if one is not None]
-    found = attempt.memo["standing"] = ahead.standing(terms_of(contract), open_requests, given.kind, after, today)
-    return None if found.before == terms_from_json(given.before) else SHOWN_CHANGED
+    return ahead.standing(terms_of(contract), open_requests, given.kind, after, today)
 
 
 def change_is_possible(attempt: Attempt) -> Refusal | None:
@@ -115,7 +135,9 @@ def date_is_as_shown(attempt: Attempt) -> Refusal | None:
     after = terms_from_json(attempt.data.after)
     if after is None:
         return conditions.NOT_CHANGEABLE
-    standing: ahead.Standing | None = attempt.memo.get("standing")
+    standing = standing_of(attempt)
+    if isinstance(standing, Refusal):
+        return standing
     today = attempt.site.calendar.today(attempt.at)
     counts = standing.effective_on if standing is not None else dates.effective_on(None, after, today)
     return None if counts == attempt.data.effective_on else SHOWN_CHANGED
@@ -141,8 +163,10 @@ def environment_is_free(attempt: Attempt) -> Refusal | None:
 def keep_change(attempt: Attempt) -> None:
     """Write the request down; an order reserves its subdomain until it is closed."""
     given = attempt.data
-    after = terms_from_json(given.after)
-    assert after is not None  # change_is_possible has read it
+    after = required(terms_from_json(given.after), conditions.NOT_CHANGEABLE)
+    standing = standing_of(attempt)
+    if isinstance(standing, Refusal):
+        raise Refused([standing])
     order = given.contract_id is None
     keep_request(
         attempt,
@@ -157,7 +181,6 @@ def keep_change(attempt: Attempt) -> None:
         quote=given.quote,
         effective_on=given.effective_on,
     )
-    standing: ahead.Standing | None = attempt.memo.get("standing")
     attempt.records.insert(
         ContractChange,
         instance=attempt.instance.id,
@@ -268,7 +291,7 @@ def keep_reason(attempt: Attempt) -> None:
 
 def keep_failed_rule(attempt: Attempt) -> None:
     """Why it could not be applied, in the words of the rule and the language of who asked."""
-    refusal = attempt.memo.get("why_not") or GONE
+    refusal = attempt.memo.get("why_not") or _why_not(attempt) or GONE
     reason = refusal.message.render(ACTING_ACCOUNT.language(attempt))
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=reason)
 
@@ -299,10 +322,8 @@ def apply_change(attempt: Attempt) -> None:
 
     Of an order there is a contract from now on, and its request says which.
     """
-    request = request_of(attempt.instance, attempt.records)
-    after = terms_from_json(request.after) if request is not None else None
-    assert request is not None  # contract_can_take_it has read both
-    assert after is not None
+    request = required(request_of(attempt.instance, attempt.records), GONE)
+    after = required(terms_from_json(request.after), GONE)
     if request.contract_id is None:
         attempt.records.insert(
             Contract,
@@ -317,8 +338,7 @@ def apply_change(attempt: Attempt) -> None:
             options=" ".join(after.options),
         )
         made = attempt.records.get(Contract, product=after.product, subdomain=after.subdomain)
-        assert made is not None
-        attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, contract=made.id)
+        attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, contract=required(made, GONE).id)
         return
     value = " ".join(after.options) if request.kind == "options" else getattr(after, request.kind)
     attempt.records.update(Contract, {"id": request.contract_id}, **{request.kind: value})

@@ -6,10 +6,12 @@ changed here and does not overwrite it.
 
 from __future__ import annotations
 
-from engine.definition import Attempt, Instance, Refusal
+from engine.definition import Attempt, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
+from workflows.business.permissions import number_of
 from workflows.business.records import Customer
+from workflows.business.required import required
 from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, keep_change
 
 MOVED_ON = Refusal(
@@ -18,15 +20,10 @@ MOVED_ON = Refusal(
 NO_CUSTOMER = Refusal("no_customer", _("ご契約が見つかりません。"))
 
 
-def customer_number(instance: Instance) -> int:
-    """The number of the customer that a procedure is about (`customer:3`)."""
-    return int(instance.subject.partition(":")[2])
-
-
 def address_differs(attempt: Attempt) -> Refusal | None:
     """The new address is not the present one, which nobody else changes until this is written down."""
-    attempt.records.hold(Customer, id=customer_number(attempt.instance))
-    customer = attempt.records.get(Customer, id=customer_number(attempt.instance))
+    attempt.records.hold(Customer, id=number_of(attempt.instance.subject))
+    customer = attempt.records.get(Customer, id=number_of(attempt.instance.subject))
     if customer is None:
         return NO_CUSTOMER
     return SAME_ADDRESS if customer.contractor_email == attempt.data.email else None
@@ -34,9 +31,8 @@ def address_differs(attempt: Attempt) -> Refusal | None:
 
 def keep_contractor_change(attempt: Attempt) -> None:
     """Keep both addresses; a customer has one change at a time."""
-    number = customer_number(attempt.instance)
-    customer = attempt.records.get(Customer, id=number)
-    assert customer is not None  # address_differs has read it in this transaction
+    number = number_of(attempt.instance.subject)
+    customer = required(attempt.records.get(Customer, id=number), NO_CUSTOMER)
     keep_change(attempt, customer=number, old=customer.contractor_email, slot=f"customer:{number}/contractor")
 
 
@@ -53,12 +49,12 @@ def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
 @needs_input
 def no_import_is_faster(attempt: Attempt) -> Refusal | None:
     """Whoever else writes the customer, as an import does, waits until this is done, or came first and is seen."""
-    attempt.records.hold(Customer, id=customer_number(attempt.instance))
+    attempt.records.hold(Customer, id=number_of(attempt.instance.subject))
     return None
 
 
 def _registered(attempt: Attempt, which: str) -> Refusal | None:
-    customer = attempt.records.get(Customer, id=customer_number(attempt.instance))
+    customer = attempt.records.get(Customer, id=number_of(attempt.instance.subject))
     change = change_of(attempt.instance, attempt.records)
     if customer is None or change is None:
         return NO_CUSTOMER
@@ -67,14 +63,12 @@ def _registered(attempt: Attempt, which: str) -> Refusal | None:
 
 def take_new_address(attempt: Attempt) -> None:
     """From now on important notices and receipts go to the new address."""
-    change = change_of(attempt.instance, attempt.records)
-    assert change is not None  # a guard has read it in this transaction
+    change = required(change_of(attempt.instance, attempt.records), NO_CUSTOMER)
     attempt.records.update(Customer, {"id": change.customer_id}, contractor_email=change.new)
 
 
 def put_old_address_back(attempt: Attempt) -> None:
     """The customer has the old address again, and another change may begin."""
-    change = change_of(attempt.instance, attempt.records)
-    assert change is not None  # a guard has read it in this transaction
+    change = required(change_of(attempt.instance, attempt.records), NO_CUSTOMER)
     attempt.records.update(Customer, {"id": change.customer_id}, contractor_email=change.old)
     close_change(attempt)

@@ -19,6 +19,7 @@ from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.business.permissions import customer_of
 from workflows.business.records import ChangeRequest, Customer
+from workflows.business.required import required
 from workflows.business.shared import change_request
 from workflows.customer_details_change.inputs import details_of, shown_digest
 from workflows.services import Services
@@ -57,8 +58,7 @@ def something_changes(attempt: Attempt) -> Refusal | None:
 
 def keep_request(attempt: Attempt) -> None:
     """Write down what changes, before and after; nothing else of the form is kept."""
-    customer = _customer(attempt)
-    assert customer is not None
+    customer = required(_customer(attempt), NO_CUSTOMER)
     before, after = _changes(attempt, customer)
     change_request.keep_request(
         attempt,
@@ -100,8 +100,7 @@ def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
 
 def apply_changes(attempt: Attempt) -> None:
     """What was confirmed becomes what is known of the customer; nothing else of the record is touched."""
-    request = change_request.request_of(attempt.instance, attempt.records)
-    assert request is not None
+    request = required(change_request.request_of(attempt.instance, attempt.records), NO_CUSTOMER)
     attempt.records.update(Customer, {"id": request.customer_id}, **json.loads(request.after))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from engine.definition import Attempt, Conflict, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows.business.permissions import acting_account
+from workflows.business.permissions import NO_ACCOUNT, acting_account, number_of
 from workflows.business.records import Account, PasswordReset, Session
+from workflows.business.required import required
 from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, keep_change, login_slot
-from workflows.password_change.rules import NO_ACCOUNT, account_number
 
 ADDRESS_TAKEN = Refusal(
     "address_taken", _("このメールアドレスは、貴社の別のアカウントですでに使われています。"), "email"
@@ -42,21 +42,20 @@ def address_is_free_to_ask(attempt: Attempt) -> Refusal | None:
 
 def keep_login_change(attempt: Attempt) -> None:
     """Keep both addresses; an account has one change at a time."""
-    account = acting_account(attempt)
-    assert account is not None
+    account = required(acting_account(attempt), NO_ACCOUNT)
     keep_change(attempt, customer=account.customer_id, old=account.email, slot=login_slot(account.id))
 
 
 def account_is_there(attempt: Attempt) -> Refusal | None:
     """The account was not deleted meanwhile."""
-    there = attempt.records.exists(Account, id=account_number(attempt.instance))
+    there = attempt.records.exists(Account, id=number_of(attempt.instance.subject))
     return None if there else NO_ACCOUNT
 
 
 @needs_input
 def account_stands_still(attempt: Attempt) -> Refusal | None:
     """Nobody sets the account's password until the address is changed, or did so before and is seen."""
-    attempt.records.hold(Account, id=account_number(attempt.instance))
+    attempt.records.hold(Account, id=number_of(attempt.instance.subject))
     return None
 
 
@@ -77,15 +76,14 @@ def address_is_free(attempt: Attempt) -> Refusal | None:
 
 def take_new_address(attempt: Attempt) -> None:
     """From now on the account logs in with the new address. A link that was mailed to the old one is dead."""
-    change = change_of(attempt.instance, attempt.records)
-    assert change is not None  # address_is_free has read it in this transaction
+    change = required(change_of(attempt.instance, attempt.records), NO_ACCOUNT)
     attempt.records.update(Account, {"id": change.account_id}, email=change.new)
     attempt.records.delete(PasswordReset, account=change.account_id)
 
 
 def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
     """What is put back is what this procedure changed."""
-    account = attempt.records.get(Account, id=account_number(attempt.instance))
+    account = attempt.records.get(Account, id=number_of(attempt.instance.subject))
     change = change_of(attempt.instance, attempt.records)
     if account is None or change is None:
         return NO_ACCOUNT
@@ -107,8 +105,7 @@ def put_old_address_back(attempt: Attempt) -> None:
     Whoever moved the address knew the password. It is taken away with all sessions, and no link that was mailed to the
     new address sets another.
     """
-    change = change_of(attempt.instance, attempt.records)
-    assert change is not None  # address_is_still_the_new_one has read it in this transaction
+    change = required(change_of(attempt.instance, attempt.records), NO_ACCOUNT)
     attempt.records.update(Account, {"id": change.account_id}, email=change.old, password_hash=UNUSABLE_HASH)
     attempt.records.delete(PasswordReset, account=change.account_id)
     attempt.records.delete(Session, account=change.account_id)

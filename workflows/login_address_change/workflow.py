@@ -4,8 +4,8 @@ from engine.definition import LINK_HOLDER, SYSTEM, Mail, Start, State, Timer, Tr
 from engine.text import _
 from workflows.business.permissions import OWN_ACCOUNT
 from workflows.business.shared import address_change as shared
+from workflows.business.shared.own_account import current_password_is_right
 from workflows.login_address_change import rules
-from workflows.password_change.rules import current_password_is_right
 
 _FORGET = (Timer("forget", after=shared.KEPT_FOR),)
 

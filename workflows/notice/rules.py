@@ -9,6 +9,7 @@ from engine.definition import Attempt, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.business.records import Notice, NoticeDelivery, NoticeRevision
+from workflows.business.required import required
 from workflows.notice.board import MAINTENANCE, OUTAGE, RESOLVED, STATUSES
 
 STAYS_RESOLVED = timedelta(days=3)  # how long what is over stays among the open ones
@@ -21,12 +22,22 @@ WINDOW_BACKWARDS = Refusal("window", _("終了日時は開始日時より後に�
 NO_STATUS = Refusal("no_status", _("障害の状況をお選びください。"), "status")
 PAST = Refusal("past", _("公開日時は、これからの日時にしてください。"), "publish_at")
 NO_FAILURE = Refusal("no_failure", _("届かなかった宛先はありません。"))
+GONE = Refusal("gone", _("このお知らせは、見つかりません。"))
 NOT_RESOLVED = Refusal("not_resolved", _("復旧していません。"))
 
 
-def notice_of(attempt: Attempt) -> Any:
-    """The record that a procedure is about."""
-    return attempt.records.get(Notice, instance=attempt.instance.id)
+def notice_of(attempt: Attempt) -> Notice:
+    """The record that a procedure is about, as it is now. Raises Refused where it is gone."""
+    found: Notice | None = attempt.records.get(Notice, instance=attempt.instance.id)
+    return required(found, GONE)
+
+
+def _notice_before(attempt: Attempt) -> Notice:
+    """The same as it was before this event wrote anything; read once."""
+    if "notice" not in attempt.memo:
+        attempt.memo["notice"] = notice_of(attempt)
+    found: Notice = attempt.memo["notice"]
+    return found
 
 
 def notice_is_new(attempt: Attempt) -> Refusal | None:
@@ -59,8 +70,7 @@ def edited_products_are_known(attempt: Attempt) -> Refusal | None:
 @needs_input
 def update_fits_its_kind(attempt: Attempt) -> Refusal | None:
     """An update says the same things as its notice: an outage's status, a maintenance's window."""
-    notice = attempt.memo["notice"] = notice_of(attempt)
-    return _fits(notice.kind, attempt.data)
+    return _fits(_notice_before(attempt).kind, attempt.data)
 
 
 def _fits(kind: str, given: Any) -> Refusal | None:
@@ -161,7 +171,7 @@ def take_publication_back(attempt: Attempt) -> None:
 
 def add_revision(attempt: Attempt) -> None:
     """What it says from now on; what it said before stays readable."""
-    given, notice = attempt.data, attempt.memo["notice"]
+    given, notice = attempt.data, _notice_before(attempt)
     number = notice.revision + 1
     _insert_revision(attempt, notice.id, number, notice.kind, attempt.at, notify=given.notify)
     resolved = notice.kind == OUTAGE and given.status == RESOLVED

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from engine.definition import LINK_HOLDER, SYSTEM, Mail, Retry, Start, State, Timer, Transition, Workflow
 from engine.text import _
-from workflows.password_change.rules import RECIPIENTS, mail_context, set_password
+from workflows.business.shared.own_account import RECIPIENTS, mail_context, set_password
 from workflows.password_reset import rules
 
 _PATIENCE = timedelta(hours=6)  # nobody waits longer for such a mail; they ask again

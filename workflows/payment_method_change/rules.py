@@ -12,6 +12,7 @@ from engine.definition import Attempt, Conflict, Instance, Recipient, Records, R
 from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, PaymentEvent
+from workflows.business.required import required
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
@@ -69,12 +70,20 @@ def mandate_of(instance: Instance, records: Records) -> Mandate | None:
     return found
 
 
+def _contract(attempt: Attempt) -> Contract | None:
+    """The contract as it was before this event wrote anything; read once."""
+    if "contract" not in attempt.memo:
+        attempt.memo["contract"] = contract_of(attempt.instance, attempt.records)
+    found: Contract | None = attempt.memo["contract"]
+    return found
+
+
 # Whether it may begin, or take effect
 
 
 def contract_is_running(attempt: Attempt) -> Refusal | None:
     """A contract that is over needs no payment method any more."""
-    contract = attempt.memo["contract"] = contract_of(attempt.instance, attempt.records)
+    contract = _contract(attempt)
     if contract is None:
         return NO_CONTRACT
     today = attempt.site.calendar.today(attempt.at)
@@ -91,7 +100,7 @@ def method_is_offered(attempt: Attempt) -> Refusal | None:
 
 def something_changes(attempt: Attempt) -> Refusal | None:
     """Another account or another card of the same method is a change; the same method without either is none."""
-    contract = attempt.memo.get("contract")
+    contract = _contract(attempt)
     same = contract is not None and contract.payment_method == attempt.data.method
     return SAME_METHOD if same and attempt.data.way == "none" else None
 
@@ -184,7 +193,7 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
 
 def keep_what_was_asked(attempt: Attempt) -> None:
     """The request, and its mandate."""
-    given, contract = attempt.data, attempt.memo["contract"]
+    given, contract = attempt.data, required(_contract(attempt), NO_CONTRACT)
     before = terms_of(contract)
     keep_request(
         attempt,

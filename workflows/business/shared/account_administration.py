@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.definition import Attempt, Refusal
 from engine.text import _
-from workflows.business.permissions import ADMIN, acting_account, reaches
+from workflows.business.permissions import ADMIN, acting_account, number_of, reaches
 from workflows.business.records import Account, Customer
 
 ONESELF = Refusal(
@@ -35,11 +35,6 @@ def mark_of(account: Account) -> str:
     """Tells what a page showed of an account from what it is now."""
     shown = "\0".join((account.email, account.user_name, account.role))
     return hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def number_of(subject: str) -> int:
-    """The account that a subject (`account:5`) is about."""
-    return int(subject.partition(":")[2])
 
 
 def target_of(attempt: Attempt) -> Any | None:

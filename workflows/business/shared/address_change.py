@@ -27,8 +27,9 @@ from engine.definition import (
     link_holder,
 )
 from engine.text import _
-from workflows.business.permissions import acting_account
+from workflows.business.permissions import NO_ACCOUNT, acting_account
 from workflows.business.records import Account, AddressChange, Customer
+from workflows.business.required import required
 
 CONFIRM_WITHIN = timedelta(hours=24)
 MAILED_WITHIN = timedelta(hours=72)  # as long as a mail is tried
@@ -57,8 +58,7 @@ def change_of(instance: Instance, records: Records) -> AddressChange | None:
 
 def keep_change(attempt: Attempt, *, customer: int, old: str, slot: str) -> None:
     """Write a change down as it begins, in the name of the account that acts."""
-    account = acting_account(attempt)
-    assert account is not None  # only accounts have the permission to begin one
+    account = required(acting_account(attempt), NO_ACCOUNT)
     attempt.records.insert(
         AddressChange,
         instance=attempt.instance.id,

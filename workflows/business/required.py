@@ -1,0 +1,22 @@
+"""What a write cannot do without.
+
+A write does not rely on a guard having run: a definition may leave the guard out, or ask another before it. What a
+guard and a write both need is read by one function, which reads it or remembers it in `attempt.memo`; where it is not
+there, the write refuses as the guard does, and the transaction is rolled back.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from engine.definition import Refusal
+from engine.errors import Refused
+
+_T = TypeVar("_T")
+
+
+def required(found: _T | None, refusal: Refusal) -> _T:
+    """`found`. Raises Refused with `refusal` where it is None."""
+    if found is None:
+        raise Refused([refusal])
+    return found
