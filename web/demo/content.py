@@ -9,7 +9,7 @@ from web.assembly.settings import Settings, read
 from web.demo.accounts import open_demo_accounts
 from web.demo.notices import show_demo_notices
 from web.demo.staff import EMAIL, enrol_demo_staff
-from workflows.business.customer_file.customers import import_customers
+from workflows.business.customer_file import import_customers
 from workflows.business.records import StaffMember
 
 if TYPE_CHECKING:

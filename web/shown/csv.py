@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from flask import Response
 
-from workflows.business.customer_file.customers import escape
+from workflows.business.customer_file.cells import escape
 
 
 def csv_file(name: str, header: Sequence[object], rows: Iterable[Sequence[object]]) -> Response:
     """A file `name` in CSV (RFC 4180): UTF-8 with a byte order mark, texts in the reader's language.
 
-    No cell is run as a formula: see `workflows.business.customer_file.customers.escape`.
+    No cell is run as a formula: see `workflows.business.customer_file.cells.escape`.
     """
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\r\n")

@@ -3,7 +3,7 @@
 A request keeps what it changes and nothing else. When it is applied, each of these values must still be what it was
 when the customer confirmed it: an import or a second change in between is not overwritten unseen. The import, in turn,
 finds a value here that it did not write itself, and asks before it overwrites that (see
-`workflows.business.customer_file.customers`).
+`workflows.business.customer_file`).
 """
 
 from __future__ import annotations

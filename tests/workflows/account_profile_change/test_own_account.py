@@ -25,7 +25,7 @@ from tests.kit.waiting import until
 from web.assembly.site import Site
 from workflows.account_profile_change.inputs import ProfileInput
 from workflows.account_profile_change.inputs import mark
-from workflows.business.customer_file.customers import ImportRefused, export_customers, import_customers
+from workflows.business.customer_file import ImportRefused, export_customers, import_customers
 from workflows.business.permissions import ADMIN, EDITOR, VIEWER
 from workflows.business.records import Account, AddressChange, Contract, Customer, PasswordReset, Session
 from workflows.business.shared.address_change import masked

@@ -21,7 +21,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.kit.dumps import dump
 from web.assembly.site import Site
-from workflows.business.customer_file.customers import ImportRefused, export_customers, import_customers
+from workflows.business.customer_file import ImportRefused, export_customers, import_customers
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import DETAILS
 from workflows.customer_details_change.inputs import DetailsInput

@@ -21,15 +21,8 @@ from engine.store.base import database, transaction
 from engine.store.opening import open_database
 from engine.text import reading_in
 from workflows.business.catalogue import Catalogue, Product
-from workflows.business.customer_file.customers import (
-    HEADER,
-    OPTIONAL,
-    REQUIRED,
-    ImportRefused,
-    ImportReport,
-    export_customers,
-    import_customers,
-)
+from workflows.business.customer_file import ImportRefused, ImportReport, export_customers, import_customers
+from workflows.business.customer_file.cells import HEADER, OPTIONAL, REQUIRED
 from workflows.business.records import RECORDS, Contract, Customer
 
 MANY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
