@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
+from web.http.areas import declared_in
+
 if TYPE_CHECKING:
     from web.assembly.settings import Settings
 
@@ -43,7 +45,6 @@ HTTPS_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",  # browsers heed it over https only, and complain otherwise
 }
 STATIC = frozenset({"static", "bootstrap.static"})
-SAME_FOR_ALL = STATIC | {"notices.feed", "notices.maintenance"}
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _FOREIGN = "tetsuzuki.foreign_host"
 
@@ -106,5 +107,5 @@ class PageSession(SecureCookieSessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Write the cookie, except on a file or feed."""
-        if request.endpoint not in SAME_FOR_ALL:
+        if request.endpoint not in STATIC and request.endpoint not in declared_in(app).same_for_all:
             super().save_session(app, session, response)

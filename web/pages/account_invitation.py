@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, make_response, redirect, render_template, session, url_for
+from flask import Response, make_response, redirect, render_template, session, url_for
 from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
 from engine.text import current_language
 from web.forms.accounts import PasswordForm
+from web.http.areas import Area
 from web.http.current import site
 from web.http.responses import form_again
 from web.http.who_may import open_to_all
@@ -25,7 +26,7 @@ from workflows.business.records import Contract, Customer, Invitation
 PURPOSE = "account_invitation"
 _DONE_HERE = "invitation_done_here"
 
-pages = Blueprint("invitation", __name__)
+pages = Area("invitation", __name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Actor, Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import LANGUAGES, _
 from web.forms.own_account import LoginAddressForm, ProfileForm
+from web.http.areas import Area
 from web.http.current import site
 from web.http.request_keys import SENT_BEFORE, key_of, new_key
 from web.http.responses import form_again
@@ -20,7 +21,7 @@ from workflows.business import typed
 from workflows.business.permissions import ROLES, VIEWER
 from workflows.login_address_change import LoginAddressInput
 
-pages = Blueprint("own", __name__, url_prefix="/registration/account")
+pages = Area("own", __name__, url_prefix="/registration/account")
 
 
 def _actor() -> Actor:

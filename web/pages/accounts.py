@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal
@@ -21,6 +21,7 @@ from engine.outcomes import Offer, Outcome, Sight
 from engine.runtime.resends import may_correct
 from engine.text import Text, _, current_language
 from web.forms.accounts import CorrectionForm, InvitationForm, RemovalForm, RoleForm
+from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import local_time, site
 from web.http.responses import form_again
 from web.http.who_may import needs, this_user
@@ -56,7 +57,7 @@ _SENT_BEFORE = Refusal(
 )
 _NUMBER = "<int(min=1, max=9223372036854775807):number>"
 
-pages = Blueprint("accounts", __name__, url_prefix="/registration/accounts")
+pages = Area("accounts", __name__, url_prefix="/registration/accounts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def _key(text: str | None) -> str:
 
 
 @pages.get("")
+@pages.in_menu(REGISTRATION_MENU, 60, _("アカウント管理"))
 @needs(ADMIN)
 def show() -> str:
     """The list: accounts in white, the invited in yellow-green, and the state as text (G39)."""

@@ -11,19 +11,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response as AnyResponse
 
 from engine.definition import HOLDER, Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm, TransitionConflict
 from engine.outcomes import Offer
 from engine.text import Text, _
+from web.http.areas import Area
 from web.http.current import local_time, site
 from web.http.who_may import open_to_all
 from workflows.business.records import AddressChange
 from workflows.business.shared.address_change import STOP, masked
 
-pages = Blueprint("address_link", __name__)
+pages = Area("address_link", __name__)
 
 
 # On the pages of who asked

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import unicodedata
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask_babel import format_datetime
 
 from engine.text import _
+from web.http.areas import MAIN_MENU, Area
 from web.http.current import site
 from web.http.who_may import open_to_all
 
-pages = Blueprint("contact", __name__, url_prefix="/contact")
+pages = Area("contact", __name__, url_prefix="/contact")
 
 
 @pages.get("")
+@pages.in_menu(MAIN_MENU, 40, _("お問い合わせ"))
 @open_to_all
 def show() -> str:
     """Centre, mail, telephone and hours; open or closed by the company's own calendar."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
@@ -21,6 +21,7 @@ from engine.errors import EngineError, KeyReused, Refused
 from engine.outcomes import Offer
 from engine.text import Text, _
 from web.forms.contract_change import ChangeForm, OptionsForm, OrderForm, TermForm, UsersForm
+from web.http.areas import MAIN_MENU, Area, StaffDecision, declared
 from web.http.current import site, today
 from web.http.responses import form_again
 from web.http.who_may import needs, this_user
@@ -45,7 +46,9 @@ from workflows.business.shared.change_request import ALREADY_OPEN, KINDS, compar
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
 from workflows.contract_change.dates import waits_for_renewal
-from workflows.contract_change.proposal import SHOWN_CHANGED, slot_of
+from workflows.contract_change.inputs import GivingUp, NewPrice
+from workflows.contract_change.proposal import SHOWN_CHANGED, reprice, slot_of
+from workflows.ports import quotes
 from workflows.ports.billing import Quote, Terms
 
 WORKFLOW = "contract_change"
@@ -56,14 +59,25 @@ CHANGES: Mapping[str, tuple[Text, type[ChangeForm]]] = {
     "options": (_("サービス／オプションのお手続き"), OptionsForm),
     "term": (_("ご契約種別の変更"), TermForm),
 }
-_PAYMENT = "payment_method"  # has a page of its own
-_PAYMENT_PAGE = "payment.show"
 _SENT_BEFORE = Refusal(
     "sent_before", _("この確認画面は、すでに送信されています。内容をご確認のうえ、もう一度お申し込みください。")
 )
 _KEY = re.compile("[0-9a-f]{32}")
 
-pages = Blueprint("changes", __name__, url_prefix="/changes")
+pages = Area("changes", __name__, url_prefix="/changes")
+pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong")
+
+
+def _new_price(asked: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
+    """What the request would cost now. Asks the billing backend, so never inside a transaction."""
+    quote = reprice(site().services, asked) if asked is not None else None
+    return NewPrice(reason, quotes.to_json(quote))
+
+
+pages.decides(WORKFLOW, "give_up", StaffDecision(lambda asked, reason, checked: GivingUp(reason, checked)))
+pages.decides(
+    WORKFLOW, "accept_price", StaffDecision(_new_price, quote=lambda data: quotes.from_json(data.quote).quote)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +152,12 @@ class Errand:
 
 
 @pages.get("")
+@pages.in_menu(
+    MAIN_MENU,
+    20,
+    _("ご契約内容変更お申し込み"),
+    good_for=_("ユーザー契約数、サービス／オプション、ご契約種別などの変更と、サービスの新規お申し込みができます。"),
+)
 @needs(EDITOR)
 def show() -> str:
     """What can be changed of each contract, what is on its way already, and what can be ordered."""
@@ -157,8 +177,9 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
     terms = terms_of(contract)
     said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
     urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
-    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {_PAYMENT: KINDS[_PAYMENT]}
-    urls[_PAYMENT] = url_for(_PAYMENT_PAGE)
+    elsewhere = {kind: page for kind, page in declared().change_pages.items() if kind in said}
+    urls |= {kind: url_for(page) for kind, page in elsewhere.items()}
+    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {kind: KINDS[kind] for kind in elsewhere}
     if contract.product not in catalogue.products:
         urls = {}
     ways = []

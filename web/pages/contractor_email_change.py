@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Actor, Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import _
 from web.forms.own_account import ContractorEmailForm
+from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import site
 from web.http.request_keys import SENT_BEFORE, key_of, new_key
 from web.http.responses import form_again
@@ -22,7 +23,7 @@ _MISMATCH = Refusal(
     "email_mismatch", _("メールアドレスが一致しません。同じメールアドレスを2回ご入力ください。"), "email_again"
 )
 
-pages = Blueprint("contractor_email", __name__, url_prefix="/registration/email")
+pages = Area("contractor_email", __name__, url_prefix="/registration/email")
 
 
 def _actor() -> Actor:
@@ -34,6 +35,7 @@ def _subject() -> str:
 
 
 @pages.get("")
+@pages.in_menu(REGISTRATION_MENU, 30, _("E-mail変更"))
 @needs(EDITOR)
 def show() -> str:
     """The address as it is, the guide's notes, and the form; or the change that is under way."""

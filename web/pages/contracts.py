@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.errors import EventNotPossible, Refused, TransitionConflict
 from engine.text import _
+from web.http.areas import MAIN_MENU, Area
 from web.http.current import site, today
 from web.http.responses import form_again
 from web.http.who_may import needs, this_user
@@ -48,14 +49,17 @@ _FASTER = Refusal(
     _("画面を表示したあとに状態が変わったため、操作は行われていません。現在の内容をご確認ください。"),
 )
 
-pages = Blueprint("contracts", __name__, url_prefix="/contracts")
-pages.add_app_template_global(yen, "yen")
-pages.add_app_template_global(in_short, "in_short")
-pages.add_app_template_global(quotes.percent, "percent")
-pages.add_app_template_global(quotes.PERIODS, "periods")  # type: ignore[arg-type]
+pages = Area("contracts", __name__, url_prefix="/contracts")
+pages.shown_in_templates(yen=yen, in_short=in_short, percent=quotes.percent, periods=quotes.PERIODS)
 
 
 @pages.get("")
+@pages.in_menu(
+    MAIN_MENU,
+    10,
+    _("ご契約内容の確認"),
+    good_for=_("現在のご契約内容、契約履歴、ディスク使用容量をご確認いただけます。"),
+)
 @needs(VIEWER)
 def show() -> str:
     """ご契約内容の確認: every contract, those that are over too, and what an open request will change."""

@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Actor, Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.forms.customer_details_change import DetailsForm
+from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import site
 from web.http.responses import form_again
 from web.http.who_may import access_of, needs, own_contracts, this_user
@@ -33,7 +34,8 @@ _SENT_BEFORE = Refusal(
 _WAYS = {"details": "registration.change", "contractor_email": "contractor_email.show", "payment": "payment.show"}
 _KEY = re.compile(r"[0-9a-f]{32}")
 
-pages = Blueprint("registration", __name__, url_prefix="/registration")
+pages = Area("registration", __name__, url_prefix="/registration")
+pages.tones(WORKFLOW, applied="done", rejected="wrong")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Way:
 
 
 @pages.get("")
+@pages.in_menu(REGISTRATION_MENU, 10, _("お客様情報確認"), alone=True)
 @needs(VIEWER)
 def show() -> str:
     """お客様情報確認: contractor, term, payment method and billing address as they are now (G32)."""
@@ -98,6 +101,7 @@ def _contracts(customer: Customer) -> list[ContractShown]:
 
 
 @pages.get("/change")
+@pages.in_menu(REGISTRATION_MENU, 20, _("お客様情報変更"), alone=True)
 @needs(EDITOR)
 def change() -> str | Response:
     """お客様情報変更, filled in with what is known (G4); the open request where there is one."""

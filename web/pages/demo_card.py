@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, redirect, render_template, request
+from flask import abort, redirect, render_template, request
 from werkzeug import Response
 
+from web.http.areas import Area
 from web.http.current import site
 from web.http.who_may import open_to_all
 from web.pages.webhooks import take
@@ -15,7 +16,7 @@ from workflows.ports.payments import DemonstrationPage
 
 _METHOD = "credit_card"
 
-pages = Blueprint("demo_card", __name__, url_prefix="/demo/card")
+pages = Area("demo_card", __name__, url_prefix="/demo/card")
 
 
 def _provider(token: str) -> DemonstrationPage:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, session, url_for
+from flask import redirect, render_template, session, url_for
 from flask_login import login_user
 from werkzeug import Response
 
 from web.forms import LogInForm
 from web.http import cookies
+from web.http.areas import Area
 from web.http.current import remote, site
 from web.http.responses import form_again
 from web.http.who_may import User, open_to_all, user
 
-pages = Blueprint("entrance", __name__)
+pages = Area("entrance", __name__)
 
 
 @pages.get("/")

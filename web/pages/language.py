@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect, request
+from flask import redirect, request
 from werkzeug import Response
 
 from web.http import cookies
+from web.http.areas import Area
 from web.http.who_may import open_to_all
 
-pages = Blueprint("language", __name__)
+pages = Area("language", __name__)
 
 
 def is_path_here(text: str) -> bool:

@@ -10,8 +10,9 @@ from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, render_template
+from flask import Response, abort, render_template
 
+from web.http.areas import Area
 from web.http.current import local_time, site
 from web.http.who_may import open_to_all
 
@@ -23,7 +24,7 @@ _MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 
-pages = Blueprint("mailbox", __name__, url_prefix="/mailbox")
+pages = Area("mailbox", __name__, url_prefix="/mailbox")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from datetime import timedelta
 from itertools import islice
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, make_response, render_template, request
+from flask import Response, abort, make_response, render_template, request
 
 from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Text, _, current_language, reading_in
+from web.http.areas import MAIN_MENU, Area
 from web.http.current import site
 from web.http.who_may import needs, open_to_all, own_contracts, user
 from web.shown import feeds
@@ -20,7 +21,7 @@ from workflows.business.records import FaqEntry, NoticeRevision
 from workflows.faq import search
 from workflows.notice import board
 
-pages = Blueprint("notices", __name__, url_prefix="/notices")
+pages = Area("notices", __name__, url_prefix="/notices")
 
 _A_PAGE = 20
 _IN_A_FEED = 30
@@ -94,17 +95,18 @@ def feed_language() -> str | None:
     return chosen if chosen != DEFAULT_LANGUAGE else None
 
 
-SHOWN_IN_TEMPLATES = {
-    "told": told,
-    "paragraphs": paragraphs,
-    "product_titles": product_titles,
-    "latest_notices": latest_notices,
-    "outage_banner": outage_banner,
-    "feed_language": feed_language,
-}
+pages.shown_in_templates(
+    told=told,
+    paragraphs=paragraphs,
+    product_titles=product_titles,
+    latest_notices=latest_notices,
+    outage_banner=outage_banner,
+    feed_language=feed_language,
+)
 
 
 @pages.get("")
+@pages.in_menu(MAIN_MENU, 30, _("お知らせ"))
 @needs(VIEWER)
 def show() -> str:
     """One of the two sections, open notices first; all of the customer's products, or one of them."""
@@ -173,6 +175,7 @@ def faq() -> str:
 
 
 @pages.get("/feed.atom")
+@pages.same_for_all
 @open_to_all
 def feed() -> Response:
     """What was published, as Atom: of all products, or of `?product=`; `?language=en` in English."""
@@ -192,6 +195,7 @@ def feed() -> Response:
 
 
 @pages.get("/maintenance.ics")
+@pages.same_for_all
 @open_to_all
 def maintenance() -> Response:
     """Maintenance of the last half year and all that is planned, as a calendar to subscribe to."""

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, session, url_for
+from flask import Response, flash, make_response, redirect, render_template, session, url_for
 from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal, Secret
@@ -17,6 +17,7 @@ from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, Trans
 from engine.text import _
 from web.forms.own_account import ChangePasswordForm, ForgottenForm, PasswordForm
 from web.http import cookies
+from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import remote, site
 from web.http.request_keys import SENT_BEFORE, key_of, mark, new_key
 from web.http.responses import form_again
@@ -32,13 +33,14 @@ _FORGOTTEN = "forgotten"
 _DONE_HERE = "reset_here"
 _SAME = Refusal("password_same", _("現在と異なるパスワードをご入力ください。"), "password")
 
-pages = Blueprint("password", __name__)
+pages = Area("password", __name__)
 
 
 # パスワード変更
 
 
 @pages.get("/registration/password")
+@pages.in_menu(REGISTRATION_MENU, 50, _("パスワード変更"))
 @needs(VIEWER)
 def change() -> str:
     """The form."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from flask import (
-    Blueprint,
     Response,
     abort,
     flash,
@@ -33,6 +32,7 @@ from engine.outcomes import Offer
 from engine.text import Text, _, current_language
 from web.forms import Form
 from web.forms.payment_method_change import ConfirmForm, method_form
+from web.http.areas import REGISTRATION_MENU, Area, StaffDecision
 from web.http.current import PROCEDURE_GONE, site, today
 from web.http.guard import POLICY
 from web.http.request_keys import mark
@@ -42,8 +42,10 @@ from web.shown.contracts import request_context
 from workflows.business.access.vault import Unreadable
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Contract, Mandate, running_contracts
+from workflows.contract_change.inputs import GivingUp
 from workflows.payment_method_change import PageOpened, PaymentMethodInput, context_of, effective_date, facts_of
 from workflows.payment_method_change.effects import SEALED_FOR, secret_of
+from workflows.payment_method_change.rules import KIND
 from workflows.ports import payment_calls
 from workflows.ports.payments import Details, Document, MandateFacts, PaymentContext, PaymentMethod, Redirect
 
@@ -57,7 +59,9 @@ _SENT_BEFORE = Refusal("sent_before", _("このお申し込みはすでに受け
 _NO_ANSWER = _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。")
 _MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
 
-pages = Blueprint("payment", __name__, url_prefix="/registration/payment")
+pages = Area("payment", __name__, url_prefix="/registration/payment")
+pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong", lapsed="wrong")
+pages.decides(WORKFLOW, "fail", StaffDecision(lambda asked, reason, checked: GivingUp(reason, checked)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class Shown:
 
 
 @pages.get("")
+@pages.in_menu(REGISTRATION_MENU, 40, _("ご契約種別・お支払い方法変更"))
+@pages.begins(KIND)
 @needs(EDITOR)
 def show() -> str:
     """Per contract: the term, the method, what it can be changed to, and what is under way."""
@@ -159,6 +165,7 @@ def start(contract: int, method: str) -> AnyResponse:
 
 
 @pages.get(f"/requests/<{_NUMBER}:instance>")
+@pages.shows_requests(KIND)
 @needs(EDITOR)
 def request_page(instance: int) -> Response:
     """A request: what it changes, where it stands, what can be done."""

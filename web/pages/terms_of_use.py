@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import request
 from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.text import _
+from web.http.areas import Area
 from web.http.current import terms_of_use
 from web.http.who_may import open_to_all
 
@@ -15,7 +16,7 @@ TERMS_CHANGED = Refusal(
     _("利用約款が改定されました。新しい利用約款をご確認のうえ、もう一度送信してください。"),
 )
 
-pages = Blueprint("terms", __name__)
+pages = Area("terms", __name__)
 
 
 def version() -> str:
@@ -30,6 +31,9 @@ def accepted() -> str | Refusal:
     """
     current = version()
     return current if request.form.get("terms") == current else TERMS_CHANGED
+
+
+pages.shown_in_templates(terms_version=version)
 
 
 @pages.get("/tos.pdf")

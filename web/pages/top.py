@@ -9,28 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template
+from flask import render_template
 
 from engine.text import Text, _
 from web.http import menu
+from web.http.areas import MAIN_MENU, Area, declared
 from web.http.current import site
 from web.http.who_may import needs, own_contracts, this_user
 from workflows.business.permissions import VIEWER
 from workflows.business.records import Contract
 from workflows.ports.disk_usage import GIGABYTE, Environment, Usage, UsageUnavailable, measured
 
-pages = Blueprint("top", __name__)
+pages = Area("top", __name__)
 
 _NEARLY_FULL = 90  # percent, from which the page says that space is running out
 _FULL = 100
-
-# ⑤ and ⑥, in the words of the header menu, with what they are good for.
-_ENTRIES = {
-    "contracts.show": _("現在のご契約内容、契約履歴、ディスク使用容量をご確認いただけます。"),
-    "changes.show": _(
-        "ユーザー契約数、サービス／オプション、ご契約種別などの変更と、サービスの新規お申し込みができます。"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +83,12 @@ def show() -> str:
     """① customer number and company ② the address of each environment ③ the term ④ the disk usage of each contract
     ⑤ ⑥ the large entries."""
     here = this_user()
-    entries = [entry for entry in menu.MAIN if entry.endpoint in _ENTRIES]
+    large = [entry for entry in declared().menus[MAIN_MENU] if entry.good_for is not None]  # ⑤ and ⑥
     return render_template(
         "top.html",
         customer=here.account.customer,
         contracts=_contracts(),
-        entries=[(shown, _ENTRIES[entry.endpoint]) for entry in entries for shown in menu.shown((entry,), here)],
+        entries=[(shown, entry.good_for) for entry in large for shown in menu.shown((entry,), here)],
         demo=site().settings.demo,
     )
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, abort, request
+from flask import Response, abort, request
 
 from engine.definition import Actor
 from engine.errors import EventNotPossible, Refused, TransitionConflict, UnknownInstance
+from web.http.areas import Area
 from web.http.current import site
 from web.http.who_may import open_to_all
 from workflows.business.records import Mandate
@@ -23,7 +24,7 @@ from workflows.ports import payment_calls
 
 log = logging.getLogger("tetsuzuki.payment")
 
-pages = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+pages = Area("webhooks", __name__, url_prefix="/webhooks", signed_by_senders=True)
 
 _LONGEST_ID = 255  # as PaymentEvent.event
 

@@ -15,6 +15,7 @@ from engine import definition
 from engine.definition import SYSTEM_ACTOR, Actor, Refusal
 from engine.outcomes import Offer
 from engine.text import Text, _
+from web.http.areas import declared
 from web.http.current import PROCEDURE_GONE, local_time, site, today
 from web.http.who_may import access_of, this_user
 from web.shown.prices import in_short, quote_of
@@ -24,11 +25,6 @@ from workflows.business.shared.change_request import KINDS, Difference, differen
 from workflows.contract_change.dates import next_renewal
 from workflows.ports import quotes
 
-# How a state looks beside its words: colours of the style sheet. One that is not named here looks like one that is
-# still on its way, or, once nothing follows it, like one that is simply over.
-_TONES: Mapping[str, str] = {"applied": "done", "rejected": "wrong", "failed": "wrong", "lapsed": "wrong"}
-# Procedures with steps of their own have a page of their own: its endpoint, by the kind of request.
-_OWN_PAGES: Mapping[str, str] = {"payment_method": "payment.request_page"}
 NUMBER = "int(max=9223372036854775807)"  # in addresses: the numbers that a database knows
 _ON_ITS_WAY, _OVER = "open", "over"
 
@@ -177,7 +173,8 @@ def shown_request(request: ChangeRequest, contracts: Mapping[int, Contract]) -> 
         final, state, name = True, State(PROCEDURE_GONE, _OVER), ""
     else:
         final, name = sight.state.final, sight.state.name
-        state = State(_said(sight.state, name), _TONES.get(name, _OVER if final else _ON_ITS_WAY))
+        tones = declared().tones.get(sight.instance.workflow, {})
+        state = State(_said(sight.state, name), tones.get(name, _OVER if final else _ON_ITS_WAY))
     return ShownRequest(
         number=request.instance,
         record=request,
@@ -298,7 +295,7 @@ def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> d
 def own_page(request: ChangeRequest) -> str:
     """The address of the page that the procedure of a request has for its own steps; empty where there is none, or it
     is not for who is logged in."""
-    endpoint = _OWN_PAGES.get(request.kind)
+    endpoint = declared().request_pages.get(request.kind)
     if endpoint is None or not this_user().may(access_of(current_app, endpoint)):
         return ""
     return url_for(endpoint, instance=request.instance)

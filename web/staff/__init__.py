@@ -3,8 +3,3 @@
 Views parse, call and show, as everywhere. Whatever a member of staff does is an event or an act of the engine in their
 name, `staff:<id>`, so that history says who it was.
 """
-
-from web.staff import customers, entrance, incidents, pauses, requests, workflows
-from web.staff.area import menu, pages
-
-__all__ = ["customers", "entrance", "incidents", "menu", "pages", "pauses", "requests", "workflows"]

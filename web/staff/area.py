@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, request, url_for
+from flask import request, url_for
 
 from engine.definition import Actor
-from engine.text import Text, _
+from engine.text import Text
+from web.http.areas import STAFF_MENU, Area, declared
 from web.http.who_may import this_staff_member
 
 LARGEST = 2**63 - 1  # what the tables can number
 
-pages = Blueprint("staff", __name__, url_prefix="/staff")
-
-_ENTRIES = (
-    ("staff.requests", _("審査待ち")),
-    ("staff.customers", _("お客様")),
-    ("staff.incidents", _("インシデント")),
-    ("staff_notices.show", _("お知らせ管理")),
-    ("staff.workflows", _("ワークフロー")),
-)
+pages = Area("staff", __name__, url_prefix="/staff")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Shown:
     """An entry of the menu; `here` is the area of the page that is shown."""
 
     title: Text
@@ -32,18 +25,19 @@ class Entry:
     here: bool
 
 
-def menu() -> list[Entry]:
+def menu() -> list[Shown]:
     """The menu of the staff side."""
     path = request.path
     entries = []
-    for endpoint, title in _ENTRIES:
-        url = url_for(endpoint)
-        queue = endpoint == "staff.requests"
-        here = path == url or path.startswith("/staff/requests/") if queue else path.startswith(url)
-        entries.append(Entry(title, url, here))
+    for entry in declared().menus[STAFF_MENU]:
+        url = url_for(entry.endpoint)
+        entries.append(Shown(entry.title, url, path == url or path.startswith(entry.below or url)))
     return entries
 
 
 def actor() -> Actor:
     """Who acts, as history names them."""
     return Actor("staff", str(this_staff_member().id))
+
+
+pages.shown_in_templates(staff_menu=menu)

@@ -15,7 +15,8 @@ from flask_babel import format_date
 
 from engine.definition import Refusal
 from engine.operations.census import standing
-from engine.text import Text
+from engine.text import Text, _
+from web.http.areas import STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff.area import LARGEST, pages
@@ -58,6 +59,7 @@ class ShownRequest:
 
 
 @pages.get("/customers")
+@pages.in_menu(STAFF_MENU, 20, _("お客様"))
 @staff_only
 def customers() -> str:
     """Search in number, company, subdomain and mail addresses; without a question all of them, by number."""

@@ -2,13 +2,13 @@
 
 Everything here is asked of the engine by the same code that then does it: `explain` for what is offered, `preview` for
 what would follow. Nothing is known of any workflow but that a decision may need a reason, which shows in the refusal
-of a preview without one. Decisions that are made with more than a reason stand in `INPUTS`.
+of a preview without one. Decisions that are made with more than a reason are declared by the pages of their procedure
+(`Area.decides`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,12 @@ from engine.errors import EngineError, Refused
 from engine.outcomes import Explanation, Preview
 from engine.runtime import machine
 from engine.text import Text, _
+from web.http.areas import declared
 from web.http.current import local_time, site
 from web.staff.history import event_title, state_title
 from workflows.business.permissions import STAFF
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import Decision
-from workflows.contract_change.inputs import GivingUp, NewPrice
-from workflows.contract_change.proposal import reprice
-from workflows.ports import quotes
 from workflows.ports.billing import Quote
 
 _ASKED_FOR = ("reason", "checked")
@@ -34,24 +32,6 @@ log = logging.getLogger("tetsuzuki.staff")
 
 _HERE_STANDS_THE_REASON = _("（ここに、ご入力いただく理由が入ります）")
 _NO_PREVIEW = Refusal("no_preview", _("この操作の結果を表示できません。記録を確認するまで、操作はできません。"))
-
-
-def _giving_up(asked: ChangeRequest | None, reason: str, checked: bool) -> GivingUp:
-    return GivingUp(reason, checked)
-
-
-def _new_price(asked: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
-    """What the request would cost now. Asks the billing backend, so never inside a transaction."""
-    quote = reprice(site().services, asked) if asked is not None else None
-    return NewPrice(reason, quotes.to_json(quote))
-
-
-# (workflow, event) → what it is fired with, where that is more than a `Decision`.
-INPUTS: Mapping[tuple[str, str], Callable[[ChangeRequest | None, str, bool], Any]] = {
-    ("contract_change", "give_up"): _giving_up,
-    ("contract_change", "accept_price"): _new_price,
-    ("payment_method_change", "fail"): _giving_up,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +70,14 @@ class Elsewhere:
 
 def data_for(workflow: str, event: str, asked: ChangeRequest | None, reason: str, checked: bool) -> Any:
     """What `event` is fired with."""
-    build = INPUTS.get((workflow, event))
-    return build(asked, reason, checked) if build is not None else Decision(reason)
+    decision = declared().decisions.get((workflow, event))
+    return decision.data(asked, reason, checked) if decision is not None else Decision(reason)
 
 
-def quote_in(data: Any) -> Quote | None:
+def quote_in(workflow: str, event: str, data: Any) -> Quote | None:
     """The figures that a decision is made with, if any: whoever decides must have seen them."""
-    return quotes.from_json(data.quote).quote if isinstance(data, NewPrice) else None
+    decision = declared().decisions.get((workflow, event))
+    return decision.quote(data) if decision is not None else None
 
 
 def is_open(instance: int, actor: Actor) -> bool:
@@ -166,7 +147,13 @@ def _option(
         log.exception("no preview of %s %s, instance %s", workflow.name, event, instance)
         return Option(event, title, (_NO_PREVIEW,))
     return Option(
-        event, title, (), "reason" in wanted, wanted.get("checked"), _foreseen(workflow, preview), quote_in(data)
+        event,
+        title,
+        (),
+        "reason" in wanted,
+        wanted.get("checked"),
+        _foreseen(workflow, preview),
+        quote_in(workflow.name, event, data),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
@@ -10,6 +10,7 @@ from engine.errors import KeyReused, Refused
 from engine.text import _
 from web.forms import offered_as
 from web.forms.notice import FaqForm
+from web.http.areas import Area
 from web.http.current import PROCEDURE_GONE, site
 from web.http.responses import form_again
 from web.http.who_may import staff_only
@@ -19,7 +20,7 @@ from workflows.business.records import FaqEntry
 from workflows.faq import FAQ_ENTRY, inputs
 from workflows.faq.inputs import FaqInput
 
-pages = Blueprint("staff_faq", __name__, url_prefix="/staff/faq")
+pages = Area("staff_faq", __name__, url_prefix="/staff/faq")
 
 _TEXTS = ("category", "product", "question_ja", "answer_ja", "question_en", "answer_en")
 _DONE = {

@@ -13,6 +13,7 @@ from engine.errors import EventNotPossible, Refused, UnknownEffect, UnknownInsta
 from engine.operations import incidents as engine_incidents
 from engine.operations.incidents import Incident
 from engine.text import Text, _
+from web.http.areas import STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff.area import actor, pages
@@ -94,6 +95,7 @@ class Silent:
 
 
 @pages.get("/incidents")
+@pages.in_menu(STAFF_MENU, 30, _("インシデント"))
 @staff_only
 def incidents() -> str:
     """All open incidents, the oldest first; and the plugins that do not answer, which may become some."""

@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import _
 from web.forms.notice import DraftForm, PublishForm, UpdateForm, WordingForm
+from web.http.areas import STAFF_MENU, Area
 from web.http.current import PROCEDURE_GONE, site
 from web.http.responses import form_again
 from web.http.who_may import staff_only
@@ -27,7 +28,7 @@ from workflows.notice import NOTICE, board, inputs
 from workflows.notice.announcing import STATES, Announcer, counts, failures
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
 
-pages = Blueprint("staff_notices", __name__, url_prefix="/staff/notices")
+pages = Area("staff_notices", __name__, url_prefix="/staff/notices")
 
 _A_PAGE = 50
 _PLAIN_EVENTS = frozenset({"unschedule", "cancel", "close", "retry"})
@@ -42,6 +43,7 @@ _DONE = {
 
 
 @pages.get("")
+@pages.in_menu(STAFF_MENU, 40, _("お知らせ管理"))
 @staff_only
 def show() -> str:
     """Every notice, what was changed last first, with its state."""

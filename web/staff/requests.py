@@ -16,6 +16,7 @@ from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, Trans
 from engine.operations.census import Standing, places, standing, standing_in
 from engine.operations.pauses import pauses_of
 from engine.text import Text, _
+from web.http.areas import STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff import decisions, money
@@ -52,6 +53,7 @@ class Waiting:
 
 
 @pages.get("/")
+@pages.in_menu(STAFF_MENU, 10, _("審査待ち"), below="/staff/requests/")
 @staff_only
 def requests() -> str:
     """What waits for a decision of the staff, the most urgent first."""
@@ -101,7 +103,7 @@ def decide(instance: int) -> str | Response:
     asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
     checked = request.form.get("checked") == "yes"
     data = decisions.data_for(where.workflow, event, asked, reason, checked)
-    figures = decisions.quote_in(data)
+    figures = decisions.quote_in(where.workflow, event, data)
     if figures is not None and quotes.seal(figures) != request.form.get("figures"):
         return make_response(_page(instance, event, reason, (_OTHER_FIGURES,)), 409)
     key = request.form.get("request_key", "")[:_LONGEST_KEY] or None

@@ -21,6 +21,7 @@ from engine.operations.census import Population, census, censuses
 from engine.operations.pauses import paused
 from engine.operations.stuck import AT_A_GLANCE, Stuck, stuck
 from engine.text import Text, _, current_language
+from web.http.areas import STAFF_MENU
 from web.http.current import site
 from web.http.who_may import staff_only
 from web.shown.cures import command
@@ -46,6 +47,7 @@ class Line:
 
 
 @pages.get("/workflows")
+@pages.in_menu(STAFF_MENU, 50, _("ワークフロー"))
 @staff_only
 def workflows() -> str:
     """Every workflow, its newest version, and how much of it is open."""

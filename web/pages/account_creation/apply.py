@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import redirect, render_template, request, session, url_for
 from werkzeug import Response
 
 from engine.definition import Actor, Refusal, Secret
@@ -21,6 +21,7 @@ from engine.errors import KeyReused, Refused
 from engine.text import _, current_language
 from web.forms import AccountForm, IdentifyForm
 from web.http import cookies
+from web.http.areas import Area
 from web.http.current import remote, site
 from web.http.request_keys import mark
 from web.http.responses import form_again
@@ -46,7 +47,7 @@ _SENT_BEFORE = Refusal(
     _("先ほどのお申込みはすでに受け付けています。内容を変えて申し込む場合は、もう一度［設定する］をクリックください。"),
 )
 
-pages = Blueprint("apply", __name__, url_prefix="/apply")
+pages = Area("apply", __name__, url_prefix="/apply")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, session, url_for
+from flask import Response, make_response, redirect, render_template, request, session, url_for
 from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
 from web.http import cookies
+from web.http.areas import Area
 from web.http.current import site
 from web.http.who_may import open_to_all
 
 PURPOSE = "account_creation"
 _DONE_HERE = "done_here"
 
-pages = Blueprint("link", __name__)
+pages = Area("link", __name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+"""What the pages declare of themselves, and how the app collects it."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from engine.text import Text
+from web.http.areas import MAIN_MENU, REGISTRATION_MENU, STAFF_MENU, Area, StaffDecision, areas_in, declared_in
+from workflows.registry import WORKFLOWS
+
+
+def app_with(*areas: Area) -> Flask:
+    app = Flask("areas")
+    for area in areas:
+        app.register_blueprint(area)
+    return app
+
+
+@pytest.fixture(scope="module")
+def site_app() -> Flask:
+    return app_with(*areas_in("web.pages"), *areas_in("web.staff"))
+
+
+def test_each_menu_has_its_entries_in_their_order(site_app: Flask) -> None:
+    menus = declared_in(site_app).menus
+    assert [entry.endpoint for entry in menus[MAIN_MENU]] == [
+        "contracts.show",
+        "changes.show",
+        "notices.show",
+        "contact.show",
+    ]
+    assert [entry.endpoint for entry in menus[REGISTRATION_MENU]] == [
+        "registration.show",
+        "registration.change",
+        "contractor_email.show",
+        "payment.show",
+        "password.change",
+        "accounts.show",
+    ]
+    assert [entry.endpoint for entry in menus[STAFF_MENU]] == [
+        "staff.requests",
+        "staff.customers",
+        "staff.incidents",
+        "staff_notices.show",
+        "staff.workflows",
+    ]
+
+
+def test_what_is_declared_is_there(site_app: Flask) -> None:
+    found = declared_in(site_app)
+    endpoints = {entry.endpoint for entries in found.menus.values() for entry in entries}
+    endpoints |= {*found.request_pages.values(), *found.change_pages.values(), *found.same_for_all}
+    assert endpoints <= set(site_app.view_functions)
+    states = {(one.name, state.name) for one in WORKFLOWS for state in one.states}
+    events = {(one.name, way.event) for one in WORKFLOWS for way in one.transitions}
+    assert {(name, state) for name, tones in found.tones.items() for state in tones} <= states
+    assert set(found.decisions) <= events
+
+
+def test_an_app_collects_what_an_area_declares_in_whatever_order() -> None:
+    first, second = Area("first", __name__), Area("second", __name__, url_prefix="/second")
+
+    @first.get("/")
+    @first.in_menu("main", 20, Text("b"), alone=True)
+    @first.begins("move")
+    @first.same_for_all
+    def start() -> str:
+        return "start"
+
+    @second.get("/<int:instance>")
+    @second.in_menu("main", 10, Text("a"), good_for=Text("why"))
+    @second.shows_requests("move")
+    def show(instance: int) -> str:
+        return str(instance)
+
+    decision = StaffDecision(lambda asked, reason, checked: reason)
+    second.tones("moving", moved="done")
+    second.decides("moving", "stop", decision)
+    second.shown_in_templates(answer=42)
+
+    app = app_with(first, second)
+    found = declared_in(app)
+    assert [(one.endpoint, one.area, one.alone) for one in found.menus["main"]] == [
+        ("second.show", "second", False),
+        ("first.start", "first", True),
+    ]
+    assert found.change_pages == {"move": "first.start"}
+    assert found.same_for_all == {"first.start"}
+    assert found.request_pages == {"move": "second.show"}
+    assert found.tones == {"moving": {"moved": "done"}}
+    assert found.decisions == {("moving", "stop"): decision}
+    assert app.jinja_env.globals["answer"] == 42
+    assert declared_in(app_with(first)).request_pages == {}, "an app knows the areas that it has, and no others"

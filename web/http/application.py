@@ -1,0 +1,93 @@
+"""Flask, as the site uses it, and the two layers that every request passes before it: language and database."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, has_request_context, request
+from werkzeug.routing import Rule
+from werkzeug.sansio.http import parse_cookie
+
+from engine.text import reading_in
+from web.http import cookies
+from web.http.guard import STATIC
+from web.http.templating import PageEnvironment
+
+if TYPE_CHECKING:
+    from engine.store.base import SiteDatabase
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+log = logging.getLogger("tetsuzuki.web")
+
+
+class InReadersLanguage:
+    """Answers each request in the language that its reader chose: error pages too, wherever they come from."""
+
+    def __init__(self, app: Wsgi, cookie: str) -> None:
+        self._app = app
+        self._cookie = cookie
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        chosen = parse_cookie(environ.get("HTTP_COOKIE")).get(self._cookie, "")  # which need not be UTF-8
+        with reading_in(cookies.language(chosen)):
+            return self._app(environ, start_response)
+
+
+class OnItsDatabase:
+    """Answers each request from the site's own database, also where the process has opened another one since."""
+
+    def __init__(self, app: Wsgi, db: SiteDatabase) -> None:
+        self._app = app
+        self._db = db
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with self._db.bound():
+            return self._app(environ, start_response)
+
+
+class Address(Rule):
+    """An address of the site. Werkzeug writes two functions for each that make URLs of it: here when they are first
+    called, since a process needs few of them, and writing all takes longer than everything else in `create_app`."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        def build(address: Address, /, **values: Any) -> tuple[str, str]:
+            made = write(append_unknown).__get__(address, None)
+            setattr(address, "_build_unknown" if append_unknown else "_build", made)
+            url: tuple[str, str] = made(**values)
+            return url
+
+        write = super()._compile_builder
+        return build
+
+
+class Pages(Flask):
+    """Flask, whose own log line of an error would name the path; and a path may be a mailed link, which is a secret.
+
+    It remembers the addresses that are always the same: a page has two dozen of them.
+    """
+
+    jinja_environment = PageEnvironment
+    jinja_options = PageEnvironment.options
+    url_rule_class = Address
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._addresses: dict[tuple[str, str], str] = {}
+
+    def url_for(self, endpoint: str, **values: Any) -> str:
+        """See `Flask.url_for`."""
+        given = {name: value for name, value in values.items() if value is not None}
+        file = given.get("filename", "") if endpoint in STATIC else ""
+        if len(given) > bool(file) or endpoint.startswith(".") or not has_request_context() or request.script_root:
+            return super().url_for(endpoint, **values)
+        known = self._addresses.get((endpoint, file))
+        if known is None:
+            known = self._addresses[endpoint, file] = super().url_for(endpoint, **values)
+        return known
+
+    def log_exception(self, exc_info: Any, *ctx: Any) -> None:
+        """Log an error that nothing expected, by the name of the page."""
+        log.error("error while answering %s %s", request.method, request.endpoint, exc_info=exc_info)
