@@ -12,6 +12,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.text import LANGUAGES, Text, as_html, current_language
+from web import pages, staff
 from web.assembly.monitoring.requests_observed import ObservedRequests, name_requests
 from web.http import cookies
 from web.http.application import InReadersLanguage, OnItsDatabase, Pages, Wsgi
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 # What a language calls itself, for who does not read the other one.
 _OWN_NAMES = {"ja": "日本語", "en": "English"}
-_PACKAGES = ("web.pages", "web.staff")  # whose areas are the site's pages
 
 
 def create_app(site: Site) -> Flask:
@@ -84,11 +84,10 @@ def _extend(app: Flask, site: Site) -> None:
     know_users(app)
     version_files(app)
     explain_errors(app)
-    for package in _PACKAGES:
-        for area in areas_in(package):
-            app.register_blueprint(area)
-            if area.signed_by_senders:
-                csrf.exempt(area)
+    for area in (*areas_in(pages), *areas_in(staff)):
+        app.register_blueprint(area)
+        if area.signed_by_senders:
+            csrf.exempt(area)
     check_access(app)
 
 
@@ -123,9 +122,9 @@ def _say_everywhere(app: Flask, site: Site) -> None:
         }
 
 
-def _surround(pages: Wsgi, site: Site, *, secure: bool) -> Wsgi:
+def _surround(inside: Wsgi, site: Site, *, secure: bool) -> Wsgi:
     """The layers around Flask, the outermost last: probes are answered before anything is counted or traced."""
-    inner: Wsgi = InReadersLanguage(OnItsDatabase(pages, site.db), cookies.LANGUAGE.name(secure))
+    inner: Wsgi = InReadersLanguage(OnItsDatabase(inside, site.db), cookies.LANGUAGE.name(secure))
     count = site.settings.trusted_proxies
     if count > 0:
         inner = ProxyFix(inner, x_for=count, x_proto=count, x_host=count)

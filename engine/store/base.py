@@ -40,6 +40,7 @@ database = CurrentDatabase()
 
 NEVER = "9999-12-31 00:00:00.000000"  # when what is paused is to be looked at: its resuming brings that forward
 LONGEST_WAIT = 30.0  # seconds that anybody waits for a lock of the database before it is Busy
+LARGEST = 2**63 - 1  # what a column of whole numbers holds, in either database
 
 
 def to_db(moment: datetime) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from web.cli.sites import REASON, opened_site, operator
+from web.cli.sites import INSTANCE, REASON, opened_site, operator
 
-_INSTANCE = click.IntRange(1, 2**63 - 1)
 _reason = click.option("--reason", type=REASON, required=True, help="Goes into history for ever: name no person.")
 
 
@@ -16,7 +15,7 @@ def cure() -> None:
 
 
 @cure.command(epilog='Example: tetsuzuki workflow cure timers 42 --reason "lost in the restore"')
-@click.argument("instance", type=_INSTANCE)
+@click.argument("instance", type=INSTANCE)
 @_reason
 def timers(instance: int, reason: str) -> None:
     """Put back the timers that an instance lost, due when its history says."""
@@ -29,7 +28,7 @@ def timers(instance: int, reason: str) -> None:
 
 
 @cure.command(epilog='Example: tetsuzuki workflow cure link 42 --reason "its mail was skipped"')
-@click.argument("instance", type=_INSTANCE)
+@click.argument("instance", type=INSTANCE)
 @click.option("--mail", default="", help="The mail's name, where several could bring the link.")
 @_reason
 def link(instance: int, mail: str, reason: str) -> None:

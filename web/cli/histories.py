@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli.sites import REASON, opened_site, operator
+from web.cli.sites import INSTANCE, REASON, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.runtime.history import Finding
     from web.assembly.site import Site
 
-_INSTANCE = click.IntRange(1, 2**63 - 1)
 _EVERY = 10_000  # instances between two signs of progress
 
 
 @click.command(epilog="Example: tetsuzuki workflow verify --all --against checkpoints.jsonl")
-@click.argument("instances", type=_INSTANCE, nargs=-1)
+@click.argument("instances", type=INSTANCE, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every instance, and the chain of checkpoints.")
 @click.option(
     "--against",
@@ -113,7 +112,7 @@ def checkpoint(file: Path | None) -> None:
 
 
 @click.command(epilog='Example: tetsuzuki workflow remove 42 --reason "kept for ten years"')
-@click.argument("instance", type=_INSTANCE)
+@click.argument("instance", type=INSTANCE)
 @click.option("--reason", type=REASON, required=True, help="Kept for ever: name no person.")
 def remove(instance: int, reason: str) -> None:
     """Remove an instance that has come to its end, with its history. That it was removed stays, as a checkpoint."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.store.base import LARGEST
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from engine.runtime.version_move import Move
 
 _VERSION = click.IntRange(1, 2**31 - 1)
-_MOST = 2**63 - 1
 _FOR_MANY = (
     "one instance is asked for: --from, --older-than, --subject, --limit, --ended and several --state are for those "
     "of a workflow"
@@ -132,7 +132,7 @@ def migrate(
     if reason is None and not dry_run:
         raise click.UsageError("Missing option '--reason': it is written into history (or say --dry-run)")
     if what.isascii() and what.isdecimal():
-        if not 0 < int(what) <= _MOST:
+        if not 0 < int(what) <= LARGEST:
             raise click.BadParameter(f"expected the number of an instance, got {what}", param_hint="INSTANCE")
         if any(where.values()) or versions or len(states) > 1:
             raise click.UsageError(

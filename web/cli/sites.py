@@ -11,6 +11,7 @@ import click
 
 from engine.configuration import one_line
 from engine.definition import Actor
+from engine.store.base import LARGEST
 from web.assembly.logs import set_up_logs
 from web.assembly.settings import read
 from web.assembly.site import Site, build
@@ -46,3 +47,4 @@ class _Reason(click.ParamType[str]):
 
 
 REASON = _Reason()
+INSTANCE = click.IntRange(1, LARGEST)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from web.cli import cures, histories, migrations, pauses
-from web.cli.sites import opened_site
+from web.cli.sites import INSTANCE, opened_site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.authoring.check import Problem
     from engine.definition import Workflow
-
-_INSTANCE = click.IntRange(1, 2**63 - 1)
 
 
 @click.group(epilog="Example: tetsuzuki workflow show account_creation")
@@ -140,7 +138,7 @@ def readme(name: str) -> None:
 
 
 @workflow.command(epilog="Example: tetsuzuki workflow history 42")
-@click.argument("instance", type=_INSTANCE)
+@click.argument("instance", type=INSTANCE)
 def history(instance: int) -> None:
     """What happened to one instance: when, what, by whom, and how late a timer was."""
     with opened_site(looks=True) as site:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import walk_packages
+from types import ModuleType
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app
 from flask.sansio.app import App
 
+from engine.store.base import LARGEST
 from engine.text import Text
 from workflows.business.records import ChangeRequest
 from workflows.ports.billing import Quote
@@ -26,6 +28,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 # The menus: the header's (⑨), ご登録情報 (⑩, G28, G30, G32 to G37), and the one of the staff.
 MAIN_MENU, REGISTRATION_MENU, STAFF_MENU = "main", "registration", "staff"
+NUMBER = f"int(max={LARGEST})"  # the converter of such a number in an address
 _EXTENSION = "tetsuzuki_declared"
 
 
@@ -177,10 +180,9 @@ class Area(Blueprint):
 
 
 @lru_cache(maxsize=8)
-def areas_in(package: str) -> tuple[Area, ...]:
+def areas_in(package: ModuleType) -> tuple[Area, ...]:
     """The areas of a package: each that stands as `pages` in one of its modules, once. All its modules are imported
     first, since several may add views to one area."""
-    root = import_module(package)
-    modules = [import_module(found.name) for found in walk_packages(root.__path__, f"{package}.")]
-    found = (getattr(module, "pages", None) for module in (root, *modules))
+    modules = [import_module(found.name) for found in walk_packages(package.__path__, f"{package.__name__}.")]
+    found = (getattr(module, "pages", None) for module in modules)
     return tuple(dict.fromkeys(area for area in found if isinstance(area, Area)))

@@ -7,12 +7,18 @@ import re
 import secrets
 
 from engine.definition import Refusal
-from engine.text import _
+from engine.text import Text, _
 from web.http.current import site
 
-SENT_BEFORE = Refusal(
-    "sent_before", _("先ほどの送信はすでに受け付けています。内容を変える場合は、もう一度送信してください。")
-)
+_KEY = re.compile("[0-9a-f]{32}")
+
+
+def sent_before(message: Text) -> Refusal:
+    """The refusal of a form that was sent before with other contents (KeyReused), in the words of its page."""
+    return Refusal("sent_before", message)
+
+
+SENT_BEFORE = sent_before(_("先ほどの送信はすでに受け付けています。内容を変える場合は、もう一度送信してください。"))
 
 
 def new_key() -> str:
@@ -22,7 +28,12 @@ def new_key() -> str:
 
 def key_of(text: str | None) -> str:
     """The key that a form brought; a new one where it is none of ours."""
-    return text if text and re.fullmatch("[0-9a-f]{32}", text) else new_key()
+    return text if text and is_key(text) else new_key()
+
+
+def is_key(text: str) -> bool:
+    """Whether this is a key as `new_key` makes them."""
+    return _KEY.fullmatch(text) is not None
 
 
 def mark(text: str) -> str:

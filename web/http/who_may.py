@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from flask import Flask, Response, abort, g, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
 
+from engine.definition import Actor
 from web.http import cookies
 from web.http.current import site, today
 from web.http.guard import STATIC
@@ -125,6 +126,11 @@ def this_user() -> User:
     here = user()
     assert here is not None
     return here
+
+
+def this_actor() -> Actor:
+    """Who is logged in, as the engine knows them."""
+    return Actor("account", str(this_user().account.id))
 
 
 def own_contracts() -> list[Contract]:

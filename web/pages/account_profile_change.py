@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
-from engine.definition import Actor, Refusal
+from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import LANGUAGES, _
 from web.forms.own_account import LoginAddressForm, ProfileForm
@@ -13,7 +13,7 @@ from web.http.areas import Area
 from web.http.current import site
 from web.http.request_keys import SENT_BEFORE, key_of, new_key
 from web.http.responses import form_again
-from web.http.who_may import needs, this_user
+from web.http.who_may import needs, this_actor, this_user
 from web.pages.address_link import make_room, open_change, withdraw_change
 from workflows.account_profile_change import ProfileInput
 from workflows.account_profile_change.inputs import mark
@@ -22,10 +22,6 @@ from workflows.business.permissions import ROLES, VIEWER
 from workflows.login_address_change import LoginAddressInput
 
 pages = Area("own", __name__, url_prefix="/registration/account")
-
-
-def _actor() -> Actor:
-    return Actor("account", str(this_user().account.id))
 
 
 def _subject() -> str:
@@ -53,7 +49,7 @@ def set_profile() -> str | Response:
     language = form.language.data if form.language.data in LANGUAGES else this_user().account.language
     given = ProfileInput(name, language, form.shown.data or "")
     try:
-        site().engine.start("account_profile_change", _subject(), _actor(), given)
+        site().engine.start("account_profile_change", _subject(), this_actor(), given)
     except Refused as refused:
         form.refuse(refused.refusals)
         return form_again(_page(profile=form), refused.refusals)
@@ -82,10 +78,10 @@ def change_address() -> str | Response:
         form.refuse((too_many,))
         return form_again(_page(address=form), (too_many,))
     key = key_of(form.request_key.data)
-    make_room(f"{_subject()}/login", _actor())
+    make_room(f"{_subject()}/login", this_actor())
     try:
         outcome = site().engine.start(
-            "login_address_change", _subject(), _actor(), LoginAddressInput(email, verified), key=key
+            "login_address_change", _subject(), this_actor(), LoginAddressInput(email, verified), key=key
         )
     except (Refused, KeyReused) as error:
         access.address_changes.give_back(account.id, email)
@@ -102,7 +98,7 @@ def change_address() -> str | Response:
 @needs(VIEWER)
 def withdraw() -> Response:
     """Take the change of the log-in address back, as long as it is not confirmed."""
-    return withdraw_change(f"{_subject()}/login", _actor(), request.form.get("seen", ""), "own.show")
+    return withdraw_change(f"{_subject()}/login", this_actor(), request.form.get("seen", ""), "own.show")
 
 
 def _page(*, profile: ProfileForm | None = None, address: LoginAddressForm | None = None) -> str:
@@ -120,6 +116,6 @@ def _page(*, profile: ProfileForm | None = None, address: LoginAddressForm | Non
         role=ROLES.get(account.role, account.role),
         profile=profile,
         address=asking,
-        change=open_change(f"account:{account.id}/login", _actor()),
+        change=open_change(f"account:{account.id}/login", this_actor()),
         problems=profile if sent else asking,
     )

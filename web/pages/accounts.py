@@ -7,7 +7,6 @@ this customer and one that is gone get the same answer: the list, with 404.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,16 +14,18 @@ from dataclasses import dataclass
 from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug import Response as AnyResponse
 
-from engine.definition import Actor, Refusal
+from engine.definition import Refusal
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict, UnknownInstance
 from engine.outcomes import Offer, Outcome, Sight
 from engine.runtime.resends import may_correct
+from engine.store.base import LARGEST
 from engine.text import Text, _, current_language
 from web.forms.accounts import CorrectionForm, InvitationForm, RemovalForm, RoleForm
 from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import local_time, site
+from web.http.request_keys import key_of, new_key, sent_before
 from web.http.responses import form_again
-from web.http.who_may import needs, this_user
+from web.http.who_may import needs, this_actor, this_user
 from workflows.account_invitation import InvitationInput, ShownInput
 from workflows.account_invitation.rules import CHANGED_MEANWHILE, link_valid_until
 from workflows.account_removal import RemovalInput
@@ -51,11 +52,10 @@ _NOT_HERE = Refusal(
     "not_here",
     _("対象のアカウントが見つかりません。すでに削除または取り消されている場合があります。一覧をご確認ください。"),
 )
-_SENT_BEFORE = Refusal(
-    "sent_before",
+_SENT_BEFORE = sent_before(
     _("先ほどの送信はすでに受け付けています。内容を変えて送信する場合は、もう一度ボタンをクリックください。"),
 )
-_NUMBER = "<int(min=1, max=9223372036854775807):number>"
+_NUMBER = f"<int(min=1, max={LARGEST}):number>"
 
 pages = Area("accounts", __name__, url_prefix="/registration/accounts")
 
@@ -88,19 +88,6 @@ class Invited:
     may_be_corrected: bool
 
 
-def _actor() -> Actor:
-    return Actor("account", str(this_user().account.id))
-
-
-def _new_key() -> str:
-    return secrets.token_hex(16)
-
-
-def _key(text: str | None) -> str:
-    """The request key that a form of ours carried; what is none of ours is a request of its own."""
-    return text if text and re.fullmatch("[0-9a-f]{32}", text) else _new_key()
-
-
 @pages.get("")
 @pages.in_menu(REGISTRATION_MENU, 60, _("アカウント管理"))
 @needs(ADMIN)
@@ -117,7 +104,7 @@ def _list(refusals: Iterable[Refusal] = ()) -> str:
         invited=invited,
         alone=len(members) + len(invited) == 1,
         refusals=tuple(refusals),
-        new_key=_new_key,
+        new_key=new_key,
     )
 
 
@@ -158,7 +145,7 @@ def _shown(invitation: Invitation, sight: Sight) -> Invited:
     until = None
     with suppress(UnknownInstance):  # where its history is gone
         until = link_valid_until(engine.history(invitation.instance))
-    choices = engine.choices(invitation.instance, _actor())
+    choices = engine.choices(invitation.instance, this_actor())
     return Invited(
         id=invitation.instance,
         name=invitation.user_name,
@@ -207,7 +194,7 @@ def invite() -> AnyResponse:
         return _add_again(form, (too_many,))
     try:
         outcome = site().engine.start(
-            INVITATION, f"customer:{customer}", _actor(), given, key=_key(form.request_key.data)
+            INVITATION, f"customer:{customer}", this_actor(), given, key=key_of(form.request_key.data)
         )
     except (Refused, KeyReused) as error:
         access.invitations.give_back(customer, email)
@@ -226,7 +213,7 @@ def _add_again(form: InvitationForm, refusals: Iterable[Refusal]) -> Response:
 
 
 def _add_page(form: InvitationForm, key: str | None = None) -> str:
-    form.request_key.data = _key(key)
+    form.request_key.data = key_of(key)
     return render_template("accounts/add.html", form=form, roles=ROLES, notes=ROLE_NOTES)
 
 
@@ -238,7 +225,7 @@ def press(number: int) -> AnyResponse:
         return _not_here()
     event = request.form.get("event", "")
     refused = _press(
-        number, event, ShownInput(_count(request.form.get("generation", ""))), _key(request.form.get("request_key"))
+        number, event, ShownInput(_count(request.form.get("generation", ""))), key_of(request.form.get("request_key"))
     )
     if refused is not None:
         return _list_again(*refused)
@@ -282,7 +269,7 @@ def correct(number: int) -> AnyResponse:
         form.refuse((email,))
         return form_again(_address_page(form, name, before, form.request_key.data), (email,))
     shown = ShownInput(_count(form.generation.data or ""), email)
-    refused = _press(number, "resend", shown, _key(form.request_key.data))
+    refused = _press(number, "resend", shown, key_of(form.request_key.data))
     if refused is not None and all(refusal.field for refusal in refused[0]):
         form.refuse(refused[0])
         return form_again(_address_page(form, name, before), refused[0])
@@ -293,7 +280,7 @@ def correct(number: int) -> AnyResponse:
 
 
 def _address_page(form: CorrectionForm, name: str, email: str, key: str | None = None) -> str:
-    form.request_key.data = _key(key)
+    form.request_key.data = key_of(key)
     return render_template("accounts/address.html", form=form, name=name, email=email)
 
 
@@ -327,7 +314,7 @@ def _press(number: int, event: str, shown: ShownInput, key: str) -> tuple[tuple[
         return (too_many,), 429
     outcome: Outcome | None = None
     try:
-        outcome = site().engine.fire(number, event, _actor(), shown, key=key)
+        outcome = site().engine.fire(number, event, this_actor(), shown, key=key)
     except Refused as error:
         return error.refusals, 422
     except (EventNotPossible, TransitionConflict, KeyReused):
@@ -387,7 +374,7 @@ def change_role(number: int) -> AnyResponse:
 
 
 def _role_page(form: RoleForm, account: Account) -> str:
-    form.request_key.data, form.shown.data = _new_key(), mark_of(account)
+    form.request_key.data, form.shown.data = new_key(), mark_of(account)
     return render_template(
         "accounts/role.html", form=form, account=account, now=_role(account.role), roles=ROLES, notes=ROLE_NOTES
     )
@@ -403,7 +390,7 @@ def confirm_removal(number: int) -> str | Response:
     if account.id == this_user().account.id:
         return _list_again((ONESELF,), 422)
     form = RemovalForm()
-    form.request_key.data, form.shown.data = _new_key(), mark_of(account)
+    form.request_key.data, form.shown.data = new_key(), mark_of(account)
     return render_template("accounts/delete.html", form=form, account=account, role=_role(account.role))
 
 
@@ -425,7 +412,7 @@ def _start(workflow: str, number: int, given: RoleInput | RemovalInput, key: str
     The engine is asked even where there is no such account: it knows a form that was sent twice.
     """
     try:
-        site().engine.start(workflow, f"account:{number}", _actor(), given, key=_key(key))
+        site().engine.start(workflow, f"account:{number}", this_actor(), given, key=key_of(key))
     except Refused as error:
         return error.refusals
     except KeyReused:

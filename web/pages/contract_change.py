@@ -7,8 +7,6 @@ more, and a `request_key`, so that one that is sent twice applies once (I10).
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -21,14 +19,13 @@ from engine.errors import EngineError, KeyReused, Refused
 from engine.outcomes import Offer
 from engine.text import Text, _
 from web.forms.contract_change import ChangeForm, OptionsForm, OrderForm, TermForm, UsersForm
-from web.http.areas import MAIN_MENU, Area, StaffDecision, declared
+from web.http.areas import MAIN_MENU, NUMBER, Area, StaffDecision, declared
 from web.http.current import site, today
+from web.http.request_keys import is_key, new_key, sent_before
 from web.http.responses import form_again
-from web.http.who_may import needs, this_user
+from web.http.who_may import needs, this_actor, this_user
 from web.shown.contracts import (
-    NUMBER,
     ShownRequest,
-    actor,
     after_changes,
     day,
     has_ended,
@@ -59,10 +56,9 @@ CHANGES: Mapping[str, tuple[Text, type[ChangeForm]]] = {
     "options": (_("サービス／オプションのお手続き"), OptionsForm),
     "term": (_("ご契約種別の変更"), TermForm),
 }
-_SENT_BEFORE = Refusal(
-    "sent_before", _("この確認画面は、すでに送信されています。内容をご確認のうえ、もう一度お申し込みください。")
+_SENT_BEFORE = sent_before(
+    _("この確認画面は、すでに送信されています。内容をご確認のうえ、もう一度お申し込みください。")
 )
-_KEY = re.compile("[0-9a-f]{32}")
 
 pages = Area("changes", __name__, url_prefix="/changes")
 pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong")
@@ -298,14 +294,14 @@ def _asked(errand: Errand) -> str | Response:
         return form_again(_form_page(errand), found)
     if not sent:
         return _confirm_page(errand, found)
-    if not _KEY.fullmatch(key) or request.form.get("shown") != found.digest:
+    if not is_key(key) or request.form.get("shown") != found.digest:
         return form_again(_confirm_page(errand, found, SHOWN_CHANGED))
     return _send(errand, found, key)
 
 
 def _send(errand: Errand, proposal: Proposal, key: str) -> str | Response:
     try:
-        outcome = site().engine.start(WORKFLOW, proposal.subject, actor(), proposal.request(), key=key)
+        outcome = site().engine.start(WORKFLOW, proposal.subject, this_actor(), proposal.request(), key=key)
     except KeyReused:
         return form_again(_confirm_page(errand, proposal, _SENT_BEFORE))
     except Refused as refused:
@@ -330,7 +326,7 @@ def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
     """
     slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, wanted)
     made = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
-    if made is None or not _KEY.fullmatch(key):
+    if made is None or not is_key(key):
         return None
     after = terms_from_json(made.after)
     same = ("users", "options", "term", "payment_method") if errand.contract is None else (errand.kind,)
@@ -347,7 +343,7 @@ def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
         quote=made.quote,
     )
     try:
-        outcome = site().engine.start(WORKFLOW, subject, actor(), given, key=key)
+        outcome = site().engine.start(WORKFLOW, subject, this_actor(), given, key=key)
     except EngineError:
         return None
     return outcome.instance
@@ -372,7 +368,7 @@ def _confirm_page(errand: Errand, proposal: Proposal, refusal: Refusal | None = 
         contractor_email=account.customer.contractor_email,
         account_email=account.email,
         kept=_kept(errand.form),
-        key=secrets.token_hex(16),
+        key=new_key(),
         digest=proposal.digest,
         refusal=refusal,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
-from engine.definition import Actor, Refusal
+from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import _
 from web.forms.own_account import ContractorEmailForm
@@ -13,7 +13,7 @@ from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import site
 from web.http.request_keys import SENT_BEFORE, key_of, new_key
 from web.http.responses import form_again
-from web.http.who_may import needs, this_user
+from web.http.who_may import needs, this_actor, this_user
 from web.pages.address_link import make_room, open_change, withdraw_change
 from workflows.business import typed
 from workflows.business.permissions import EDITOR
@@ -24,10 +24,6 @@ _MISMATCH = Refusal(
 )
 
 pages = Area("contractor_email", __name__, url_prefix="/registration/email")
-
-
-def _actor() -> Actor:
-    return Actor("account", str(this_user().account.id))
 
 
 def _subject() -> str:
@@ -58,9 +54,9 @@ def change() -> str | Response:
         return form_again(_page(form), (wrong,))
     given = ContractorEmailInput(str(email))
     key = key_of(form.request_key.data)
-    make_room(f"{_subject()}/contractor", _actor())
+    make_room(f"{_subject()}/contractor", this_actor())
     try:
-        outcome = site().engine.start("contractor_email_change", _subject(), _actor(), given, key=key)
+        outcome = site().engine.start("contractor_email_change", _subject(), this_actor(), given, key=key)
     except (Refused, KeyReused) as error:
         site().access.address_changes.give_back(account.id, given.email)
         refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
@@ -76,7 +72,9 @@ def change() -> str | Response:
 @needs(EDITOR)
 def withdraw() -> Response:
     """Take the change back, as long as it is not confirmed."""
-    return withdraw_change(f"{_subject()}/contractor", _actor(), request.form.get("seen", ""), "contractor_email.show")
+    return withdraw_change(
+        f"{_subject()}/contractor", this_actor(), request.form.get("seen", ""), "contractor_email.show"
+    )
 
 
 def _page(form: ContractorEmailForm) -> str:
@@ -85,5 +83,5 @@ def _page(form: ContractorEmailForm) -> str:
         "contractor_email_change/show.html",
         form=form,
         customer=this_user().account.customer,
-        change=open_change(f"{_subject()}/contractor", _actor()),
+        change=open_change(f"{_subject()}/contractor", this_actor()),
     )

@@ -11,16 +11,14 @@ from werkzeug import Response
 from engine.definition import Refusal
 from engine.errors import EventNotPossible, Refused, TransitionConflict
 from engine.text import _
-from web.http.areas import MAIN_MENU, Area
+from web.http.areas import MAIN_MENU, NUMBER, Area
 from web.http.current import site, today
 from web.http.responses import form_again
-from web.http.who_may import needs, this_user
+from web.http.who_may import needs, this_actor, this_user
 from web.shown.contracts import (
-    NUMBER,
     Fact,
     ShownContract,
     ShownRequest,
-    actor,
     day,
     environment,
     offers,
@@ -233,7 +231,7 @@ def press(instance: int) -> str | Response:
     if pressed not in titles or request.form.get("seen", "") != shown.seen:
         return _somebody_was_faster(record)
     try:
-        site().engine.fire(instance, pressed, actor())
+        site().engine.fire(instance, pressed, this_actor())
     except Refused as refused:
         return form_again(_request_page(record, refused.refusals), refused.refusals)
     except (EventNotPossible, TransitionConflict):

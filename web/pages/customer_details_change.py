@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
-from engine.definition import Actor, Refusal
+from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.forms.customer_details_change import DetailsForm
 from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import site
+from web.http.request_keys import is_key, new_key, sent_before
 from web.http.responses import form_again
-from web.http.who_may import access_of, needs, own_contracts, this_user
+from web.http.who_may import access_of, needs, own_contracts, this_actor, this_user
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.shared import change_request
@@ -27,12 +26,11 @@ from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND
 
 WORKFLOW = "customer_details_change"
 
-_SENT_BEFORE = Refusal(
-    "sent_before", _("先ほどのお申し込みはすでに受け付けています。内容を変える場合は、もう一度お手続きください。")
+_SENT_BEFORE = sent_before(
+    _("先ほどのお申し込みはすでに受け付けています。内容を変える場合は、もう一度お手続きください。")
 )
 # Where each part of the registration is changed.
 _WAYS = {"details": "registration.change", "contractor_email": "contractor_email.show", "payment": "payment.show"}
-_KEY = re.compile(r"[0-9a-f]{32}")
 
 pages = Area("registration", __name__, url_prefix="/registration")
 pages.tones(WORKFLOW, applied="done", rejected="wrong")
@@ -120,8 +118,8 @@ def ask() -> str | Response:
     form = DetailsForm()
     if not form.validate():
         return form_again(_form_page(form))
-    if not _KEY.fullmatch(form.request_key.data or ""):
-        form.request_key.data = _new_key()
+    if not is_key(form.request_key.data or ""):
+        form.request_key.data = new_key()
     known = details_of(customer)
     given = read(form.typed, known, form.seen.data or "")
     if isinstance(given, tuple):
@@ -143,9 +141,10 @@ def ask() -> str | Response:
 
 def _request(customer: Customer, given: DetailsInput, form: DetailsForm) -> str | Response:
     """Start the procedure; a refusal is shown in the form."""
-    actor = Actor("account", str(this_user().account.id))
     try:
-        outcome = site().engine.start(WORKFLOW, f"customer:{customer.id}", actor, given, key=form.request_key.data)
+        outcome = site().engine.start(
+            WORKFLOW, f"customer:{customer.id}", this_actor(), given, key=form.request_key.data
+        )
     except KeyReused:
         return _refused(customer, form, (_SENT_BEFORE,))
     except Refused as refused:
@@ -158,7 +157,7 @@ def _refused(customer: Customer, form: DetailsForm, refusals: tuple[Refusal, ...
     """The form again. Where somebody was faster it shows what is known now, so that nothing of it is overwritten."""
     if CHANGED_MEANWHILE in refusals:
         form = _prefilled(customer)
-    form.request_key.data = _new_key()
+    form.request_key.data = new_key()
     form.refuse(refusals)
     return form_again(_form_page(form), refusals)
 
@@ -166,16 +165,12 @@ def _refused(customer: Customer, form: DetailsForm, refusals: tuple[Refusal, ...
 def _prefilled(customer: Customer) -> DetailsForm:
     known = details_of(Customer.get_by_id(customer.id))
     form = DetailsForm(None, data=known)
-    form.request_key.data, form.seen.data = _new_key(), shown_digest(known)
+    form.request_key.data, form.seen.data = new_key(), shown_digest(known)
     return form
 
 
 def _form_page(form: DetailsForm) -> str:
     return render_template("customer_details_change/change.html", form=form)
-
-
-def _new_key() -> str:
-    return secrets.token_hex(16)
 
 
 # A request

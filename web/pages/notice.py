@@ -15,9 +15,10 @@ from web.http.areas import MAIN_MENU, Area
 from web.http.current import site
 from web.http.who_may import needs, open_to_all, own_contracts, user
 from web.shown import feeds
+from web.shown.bilingual import told
 from workflows.business.permissions import VIEWER
 from workflows.business.prose import paragraphs
-from workflows.business.records import FaqEntry, NoticeRevision
+from workflows.business.records import FaqEntry
 from workflows.faq import search
 from workflows.notice import board
 
@@ -33,20 +34,6 @@ _SECTIONS = {
     "troubles": (_("障害・メンテナンス情報"), board.TROUBLES),
     "support": (_("サポート最新情報"), board.SUPPORT),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A text, and the language that it is in where that is not the reader's, for whatever reads it aloud."""
-
-    text: str
-    lang: str = ""
-
-
-def told(record: NoticeRevision | FaqEntry, name: str) -> Told:
-    """What a record says under `name` in the reader's language, or in the one that there is."""
-    text, language = feeds.in_language(record, name)
-    return Told(text, "" if language == current_language() else language)
 
 
 def product_titles(products: str) -> str:

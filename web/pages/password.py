@@ -21,7 +21,7 @@ from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import remote, site
 from web.http.request_keys import SENT_BEFORE, key_of, mark, new_key
 from web.http.responses import form_again
-from web.http.who_may import needs, open_to_all, this_user
+from web.http.who_may import needs, open_to_all, this_actor, this_user
 from web.pages.account_creation.link import Page
 from workflows.business.permissions import VIEWER, number_of
 from workflows.business.records import Account, Contract, Customer
@@ -73,7 +73,7 @@ def set_own() -> str | AnyResponse:
     )
     number = str(here.account.id)
     try:
-        site().engine.start("password_change", f"account:{number}", Actor("account", number), given, key=key)
+        site().engine.start("password_change", f"account:{number}", this_actor(), given, key=key)
     except (Refused, KeyReused) as error:
         refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
         form.refuse(refusals)

@@ -7,7 +7,6 @@ an hour: nothing of it is kept here before somebody has said yes.
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,18 +25,18 @@ from flask import (
 from flask_babel import format_date, format_datetime
 from werkzeug import Response as AnyResponse
 
-from engine.definition import SYSTEM_ACTOR, Actor, Refusal, Secret
+from engine.definition import SYSTEM_ACTOR, Refusal, Secret
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, StaleForm, TransitionConflict
 from engine.outcomes import Offer
 from engine.text import Text, _, current_language
 from web.forms import Form
 from web.forms.payment_method_change import ConfirmForm, method_form
-from web.http.areas import REGISTRATION_MENU, Area, StaffDecision
+from web.http.areas import NUMBER, REGISTRATION_MENU, Area, StaffDecision
 from web.http.current import PROCEDURE_GONE, site, today
 from web.http.guard import POLICY
-from web.http.request_keys import mark
+from web.http.request_keys import mark, new_key, sent_before
 from web.http.responses import form_again
-from web.http.who_may import needs, this_user
+from web.http.who_may import needs, this_actor, this_user
 from web.shown.contracts import request_context
 from workflows.business.access.vault import Unreadable
 from workflows.business.permissions import EDITOR
@@ -52,10 +51,9 @@ from workflows.ports.payments import Details, Document, MandateFacts, PaymentCon
 WORKFLOW = "payment_method_change"
 
 _LIFE = timedelta(minutes=30)
-_NUMBER = "int(max=9223372036854775807)"  # what a column of either database can hold
 _NOT_INSTALLED = _("このお支払い方法は、現在ご用意がありません。")
 _TOO_LATE = Refusal("too_late", _("時間が経過したため、もう一度ご入力ください。"))
-_SENT_BEFORE = Refusal("sent_before", _("このお申し込みはすでに受け付けています。内容をご確認ください。"))
+_SENT_BEFORE = sent_before(_("このお申し込みはすでに受け付けています。内容をご確認ください。"))
 _NO_ANSWER = _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。")
 _MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
 
@@ -107,7 +105,7 @@ def show() -> str:
     return render_template("payment_method_change/list.html", contracts=[_shown(one) for one in _contracts()])
 
 
-@pages.get(f"/<{_NUMBER}:contract>/<method>")
+@pages.get(f"/<{NUMBER}:contract>/<method>")
 @needs(EDITOR)
 def describe(contract: int, method: str) -> str:
     """What the method says and asks for."""
@@ -115,7 +113,7 @@ def describe(contract: int, method: str) -> str:
     return _form_page(found, method, chosen, context, method_form(payment_calls.form_of(chosen, context)))
 
 
-@pages.post(f"/<{_NUMBER}:contract>/<method>")
+@pages.post(f"/<{NUMBER}:contract>/<method>")
 @needs(EDITOR)
 def confirm(contract: int, method: str) -> str | Response:
     """What was typed is checked; the page that follows shows all of it that may be shown, and asks."""
@@ -134,7 +132,7 @@ def confirm(contract: int, method: str) -> str | Response:
     return _confirm_page(found, method, details.label, site().services.vault.seal(held, _purpose(contract, method)))
 
 
-@pages.post(f"/<{_NUMBER}:contract>/<method>/start")
+@pages.post(f"/<{NUMBER}:contract>/<method>/start")
 @needs(EDITOR)
 def start(contract: int, method: str) -> AnyResponse:
     """［この内容で申し込む］: from here on the procedure owns it."""
@@ -156,7 +154,7 @@ def start(contract: int, method: str) -> AnyResponse:
         mark=mark(f"payment\0{details.secret}"),
     )
     try:
-        outcome = site().engine.start(WORKFLOW, f"contract:{contract}", _actor(), given, key=key or None)
+        outcome = site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), given, key=key or None)
     except (Refused, KeyReused) as error:
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)
         return form_again(_confirm_page(found, method, details.label, confirmed.sealed.data or "", refusals))
@@ -164,7 +162,7 @@ def start(contract: int, method: str) -> AnyResponse:
     return redirect(url_for("payment.request_page", instance=outcome.instance), 303)
 
 
-@pages.get(f"/requests/<{_NUMBER}:instance>")
+@pages.get(f"/requests/<{NUMBER}:instance>")
 @pages.shows_requests(KIND)
 @needs(EDITOR)
 def request_page(instance: int) -> Response:
@@ -172,7 +170,7 @@ def request_page(instance: int) -> Response:
     return _request_page(instance)
 
 
-@pages.post(f"/requests/<{_NUMBER}:instance>")
+@pages.post(f"/requests/<{NUMBER}:instance>")
 @needs(EDITOR)
 def act(instance: int) -> AnyResponse:
     """What a button of the page says, such as お申し込みを取り下げる."""
@@ -183,7 +181,7 @@ def act(instance: int) -> AnyResponse:
     try:
         if request.form.get("seen", "") != _as_shown(instance):
             raise StaleForm
-        site().engine.fire(instance, request.form.get("event", "")[:64], _actor(), seen=seen)
+        site().engine.fire(instance, request.form.get("event", "")[:64], this_actor(), seen=seen)
     except (EventNotPossible, TransitionConflict, Forbidden, StaleForm, Refused):
         flash(str(_MOVED_ON))
     else:
@@ -191,7 +189,7 @@ def act(instance: int) -> AnyResponse:
     return redirect(url_for("payment.request_page", instance=instance), 303)
 
 
-@pages.get(f"/requests/<{_NUMBER}:instance>/form.pdf")
+@pages.get(f"/requests/<{NUMBER}:instance>/form.pdf")
 @needs(EDITOR)
 def download(instance: int) -> Response:
     """The document to be signed, made anew each time: the account number lies nowhere in the clear."""
@@ -204,7 +202,7 @@ def download(instance: int) -> Response:
     return response
 
 
-@pages.post(f"/requests/<{_NUMBER}:instance>/page")
+@pages.post(f"/requests/<{NUMBER}:instance>/page")
 @needs(EDITOR)
 def open_page(instance: int) -> AnyResponse:
     """カード会社の画面へ進む: the provider makes a page, once for this request, and the browser goes there."""
@@ -221,7 +219,7 @@ def open_page(instance: int) -> AnyResponse:
         return here
     if begun.reference != mandate.reference:
         try:
-            site().engine.fire(instance, "open_page", _actor(), PageOpened(begun.reference))
+            site().engine.fire(instance, "open_page", this_actor(), PageOpened(begun.reference))
         except (EventNotPossible, TransitionConflict, Forbidden, Refused):
             # It was withdrawn or has lapsed meanwhile, and nobody knows the page that was just made.
             with suppress(Exception):
@@ -231,7 +229,7 @@ def open_page(instance: int) -> AnyResponse:
     return redirect(begun.url, 303)
 
 
-@pages.get(f"/requests/<{_NUMBER}:instance>/return")
+@pages.get(f"/requests/<{NUMBER}:instance>/return")
 @needs(EDITOR)
 def returned(instance: int) -> Response:
     """Back from the provider's page. What the address says is a hint and settles nothing (I4)."""
@@ -307,7 +305,7 @@ def _confirm_page(contract: Contract, name: str, label: str, sealed: str, refusa
     form = ConfirmForm(None)
     effective = effective_date(today())
     form.sealed.data, form.effective_on.data = sealed, effective.isoformat()
-    form.request_key.data = secrets.token_hex(16)
+    form.request_key.data = new_key()
     form.refuse(refusals)
     method = site().services.payment_methods[name]
     return render_template(
@@ -327,7 +325,7 @@ def _request_page(instance: int, hint: Text | None = None) -> Response:
     asked = ChangeRequest.get(ChangeRequest.instance == instance)
     method = site().services.payment_methods.get(mandate.method)
     sight = site().engine.look(instance)
-    offers = site().engine.allowed(instance, _actor())
+    offers = site().engine.allowed(instance, this_actor())
     document = _document(mandate)
     waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
     page = render_template(
@@ -361,7 +359,7 @@ def _as_shown(instance: int) -> str:
 
 def _offered(instance: int) -> dict[str, Offer]:
     """What may be tried: also what needs data that only the view brings."""
-    return {offer.event: offer for offer in site().engine.allowed(instance, _actor())}
+    return {offer.event: offer for offer in site().engine.allowed(instance, this_actor())}
 
 
 def _until(mandate: Mandate) -> str:
@@ -441,7 +439,3 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         return date.min
-
-
-def _actor() -> Actor:
-    return Actor("account", str(this_user().account.id))

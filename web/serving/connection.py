@@ -6,16 +6,15 @@ import asyncio
 import socket
 import struct
 from collections import deque
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn, Protocol
 
 import httptools
 
 from web.serving.application import Answer, Request, refusal
 from web.serving.head import Fields, Head, RefusedRequest, read_head
-
-if TYPE_CHECKING:
-    from web.serving.clients import Clients
+from web.serving.limits import Limits
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
@@ -32,6 +31,35 @@ class Phase(Enum):
     LINGERING = auto()  # the client, to stop sending: an answer is lost where its reader is cut off while it sends
 
 
+class Owner(Protocol):
+    """What a connection tells to whoever holds all of them, and asks there. `buffer` is where the bytes arrive."""
+
+    buffer: bytearray
+
+    @property
+    def limits(self) -> Limits:
+        """What a client may take up, and for how long."""
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The loop's clock."""
+
+    def entered(self, client: Connection) -> None:
+        """The connection begins."""
+
+    def left(self, client: Connection, unsent: int) -> None:
+        """The connection has ended, with so many bytes that were not sent."""
+
+    def moved(self, client: Connection) -> None:
+        """The connection waits for something else."""
+
+    def must_send(self, size: int) -> None:
+        """So many bytes more, or fewer, wait for their reader."""
+
+    def ask(self, client: Connection, request: Request) -> None:
+        """Have a request answered."""
+
+
 class Connection(asyncio.BufferedProtocol):
     """A client's connection, from its beginning to its end.
 
@@ -39,7 +67,7 @@ class Connection(asyncio.BufferedProtocol):
     whose names begin with `on_` are the parser's callbacks.
     """
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Owner) -> None:
         self._clients = clients
         self._limits = clients.limits
         self._parser = httptools.HttpRequestParser(self)

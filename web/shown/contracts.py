@@ -12,12 +12,12 @@ from flask import abort, current_app, url_for
 from flask_babel import format_date
 
 from engine import definition
-from engine.definition import SYSTEM_ACTOR, Actor, Refusal
+from engine.definition import SYSTEM_ACTOR, Refusal
 from engine.outcomes import Offer
 from engine.text import Text, _
 from web.http.areas import declared
 from web.http.current import PROCEDURE_GONE, local_time, site, today
-from web.http.who_may import access_of, this_user
+from web.http.who_may import access_of, this_actor, this_user
 from web.shown.prices import in_short, quote_of
 from workflows.business.catalogue import Catalogue
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange
@@ -25,7 +25,6 @@ from workflows.business.shared.change_request import KINDS, Difference, differen
 from workflows.contract_change.dates import next_renewal
 from workflows.ports import quotes
 
-NUMBER = "int(max=9223372036854775807)"  # in addresses: the numbers that a database knows
 _ON_ITS_WAY, _OVER = "open", "over"
 
 
@@ -86,11 +85,6 @@ class Step:
 def day(value: date) -> str:
     """A day as the reader writes it."""
     return str(format_date(value, "long"))
-
-
-def actor() -> Actor:
-    """Who is logged in, as the engine knows them."""
-    return Actor("account", str(this_user().account.id))
 
 
 def product_title(catalogue: Catalogue, product: str) -> str:
@@ -269,7 +263,7 @@ def offers(number: int) -> list[Offer]:
 
     What it would take only together with something that was filled in has its place on the procedure's own page.
     """
-    found = site().engine.allowed(number, actor())
+    found = site().engine.allowed(number, this_actor())
     return [offer for offer in found if offer.title is not None and not offer.needs_input]
 
 

@@ -14,9 +14,9 @@ from xml.etree import ElementTree as ET
 
 from icalendar import Calendar, Event
 
-from engine.text import LANGUAGES, Text, current_language
+from engine.text import Text, current_language
+from web.shown.bilingual import in_language
 from workflows.business.prose import paragraphs
-from workflows.business.records import FaqEntry, NoticeRevision
 from workflows.notice.board import Shown, newest_change, titles_of
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -24,17 +24,6 @@ XHTML = "http://www.w3.org/1999/xhtml"
 _NOTHING_YET = datetime(2000, 1, 1, tzinfo=UTC)  # when a feed without entries was last changed
 
 ET.register_namespace("", ATOM)
-
-
-def in_language(revision: NoticeRevision | FaqEntry, name: str) -> tuple[str, str]:
-    """What a record says in the reader's language under `name` ("title", "body"), and the language that it is in."""
-    chosen = current_language()
-    order = (chosen, *(language for language in LANGUAGES if language != chosen))
-    for language in order:
-        text = getattr(revision, f"{name}_{language}")
-        if text:
-            return text, language
-    return "", chosen
 
 
 def atom(entries: Sequence[Shown], *, address: str, title: str, author: str, base_url: str) -> bytes:

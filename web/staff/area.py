@@ -11,8 +11,6 @@ from engine.text import Text
 from web.http.areas import STAFF_MENU, Area, declared
 from web.http.who_may import this_staff_member
 
-LARGEST = 2**63 - 1  # what the tables can number
-
 pages = Area("staff", __name__, url_prefix="/staff")
 
 

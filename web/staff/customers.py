@@ -16,10 +16,10 @@ from flask_babel import format_date
 from engine.definition import Refusal
 from engine.operations.census import standing
 from engine.text import Text, _
-from web.http.areas import STAFF_MENU
+from web.http.areas import NUMBER, STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
-from web.staff.area import LARGEST, pages
+from web.staff.area import pages
 from web.staff.history import state_title
 from workflows.business import typed
 from workflows.business.permissions import ROLES
@@ -125,7 +125,7 @@ def _pattern(text: str) -> str:
     return f"%{text}%"
 
 
-@pages.get(f"/customers/<int(max={LARGEST}):customer>")
+@pages.get(f"/customers/<{NUMBER}:customer>")
 @staff_only
 def customer(customer: int) -> str:
     """Everything that is known of one customer."""

@@ -20,7 +20,7 @@ from web.http.areas import STAFF_MENU, Area
 from web.http.current import PROCEDURE_GONE, site
 from web.http.responses import form_again
 from web.http.who_may import staff_only
-from web.pages.notice import Told
+from web.shown.bilingual import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
 from workflows.business.records import Notice, NoticeRevision

@@ -15,9 +15,10 @@ from engine.operations import pauses as engine_pauses
 from engine.operations.pauses import OneChannel, OneInstance, OneVersion, Pause, Resuming, Scope
 from engine.runtime.operators import nowhere
 from engine.text import Text, _
+from web.http.areas import NUMBER
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
-from web.staff.area import LARGEST, actor, pages
+from web.staff.area import actor, pages
 from web.staff.history import event_title
 from web.staff.requests import age
 from workflows.business.access.staff import names_of
@@ -83,7 +84,7 @@ def begin_pause() -> str | Response:
     return redirect(url_for("staff.pauses"), 303)
 
 
-@pages.get(f"/workflows/pauses/<int(max={LARGEST}):number>")
+@pages.get(f"/workflows/pauses/<{NUMBER}:number>")
 @staff_only
 def pause(number: int) -> str | Response:
     """One pause, and what will fire when it ends."""
@@ -91,7 +92,7 @@ def pause(number: int) -> str | Response:
     return _gone() if found is None else _page(found)
 
 
-@pages.post(f"/workflows/pauses/<int(max={LARGEST}):number>")
+@pages.post(f"/workflows/pauses/<{NUMBER}:number>")
 @staff_only
 def end_pause(number: int) -> str | Response:
     """Resume, in the name of who pressed it. Somebody else's act before it is told."""

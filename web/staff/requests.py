@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +15,12 @@ from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, Trans
 from engine.operations.census import Standing, places, standing, standing_in
 from engine.operations.pauses import pauses_of
 from engine.text import Text, _
-from web.http.areas import STAFF_MENU
+from web.http.areas import NUMBER, STAFF_MENU
 from web.http.current import local_time, site
+from web.http.request_keys import new_key
 from web.http.who_may import staff_only
 from web.staff import decisions, money
-from web.staff.area import LARGEST, actor, pages
+from web.staff.area import actor, pages
 from web.staff.history import lines, state_title
 from workflows.business.permissions import STAFF, customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
@@ -85,14 +85,14 @@ def age(since: datetime, now: datetime) -> str:
     return str(format_timedelta(now - since, granularity="minute"))
 
 
-@pages.get(f"/requests/<int(max={LARGEST}):instance>")
+@pages.get(f"/requests/<{NUMBER}:instance>")
 @staff_only
 def request_page(instance: int) -> str:
     """A request with before and after, figures, history, and what each decision will do."""
     return _page(instance)
 
 
-@pages.post(f"/requests/<int(max={LARGEST}):instance>")
+@pages.post(f"/requests/<{NUMBER}:instance>")
 @staff_only
 def decide(instance: int) -> str | Response:
     """Fire what was pressed. Whoever saw the request before somebody else's decision is told, and nothing happens."""
@@ -166,7 +166,7 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
         lines=lines(instance, workflow),
         pauses=pauses_of(engine, instance),
         seen=where.seq,
-        new_key=lambda: secrets.token_hex(16),
+        new_key=new_key,
         pressed=event,
         reason=reason,
         refusals=refusals,

@@ -21,11 +21,11 @@ from engine.operations.census import Population, census, censuses
 from engine.operations.pauses import paused
 from engine.operations.stuck import AT_A_GLANCE, Stuck, stuck
 from engine.text import Text, _, current_language
-from web.http.areas import STAFF_MENU
+from web.http.areas import NUMBER, STAFF_MENU
 from web.http.current import site
 from web.http.who_may import staff_only
 from web.shown.cures import command
-from web.staff.area import LARGEST, pages
+from web.staff.area import pages
 from web.staff.history import state_title
 from web.staff.pauses import scope_title
 from web.staff.requests import age
@@ -102,7 +102,7 @@ def workflow(name: str) -> str:
     )
 
 
-@pages.get(f"/workflows/<name>/<int(max={LARGEST}):version>/<any(ja, en):language>.svg")
+@pages.get(f"/workflows/<name>/<{NUMBER}:version>/<any(ja, en):language>.svg")
 @staff_only
 def diagram(name: str, version: int, language: str) -> Response:
     """The drawing of a definition."""

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from engine.text import Text
+from web import pages, staff
 from web.http.areas import MAIN_MENU, REGISTRATION_MENU, STAFF_MENU, Area, StaffDecision, areas_in, declared_in
 from workflows.registry import WORKFLOWS
 
@@ -19,7 +20,7 @@ def app_with(*areas: Area) -> Flask:
 
 @pytest.fixture(scope="module")
 def site_app() -> Flask:
-    return app_with(*areas_in("web.pages"), *areas_in("web.staff"))
+    return app_with(*areas_in(pages), *areas_in(staff))
 
 
 def test_each_menu_has_its_entries_in_their_order(site_app: Flask) -> None:

@@ -23,7 +23,7 @@ from web.forms import AccountForm, IdentifyForm
 from web.http import cookies
 from web.http.areas import Area
 from web.http.current import remote, site
-from web.http.request_keys import mark
+from web.http.request_keys import mark, sent_before
 from web.http.responses import form_again
 from web.http.who_may import open_to_all
 from web.pages import terms_of_use
@@ -42,8 +42,7 @@ _TOO_LATE = "too_late"
 _LIFE = timedelta(minutes=30)
 _EXAMPLE = "〇〇〇"
 _START_AGAIN = Refusal("too_late", _("時間が経過したため、最初からお手続きください。"))
-_SENT_BEFORE = Refusal(
-    "sent_before",
+_SENT_BEFORE = sent_before(
     _("先ほどのお申込みはすでに受け付けています。内容を変えて申し込む場合は、もう一度［設定する］をクリックください。"),
 )
 

@@ -1,0 +1,33 @@
+"""What the company writes in two languages, such as notices and the FAQ, as one reader sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.text import LANGUAGES, current_language
+from workflows.business.records import FaqEntry, NoticeRevision
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A text, and the language that it is in where that is not the reader's, for whatever reads it aloud."""
+
+    text: str
+    lang: str = ""
+
+
+def told(record: NoticeRevision | FaqEntry, name: str) -> Told:
+    """What a record says under `name` in the reader's language, or in the one that there is."""
+    text, language = in_language(record, name)
+    return Told(text, "" if language == current_language() else language)
+
+
+def in_language(revision: NoticeRevision | FaqEntry, name: str) -> tuple[str, str]:
+    """What a record says in the reader's language under `name` ("title", "body"), and the language that it is in."""
+    chosen = current_language()
+    order = (chosen, *(language for language in LANGUAGES if language != chosen))
+    for language in order:
+        text = getattr(revision, f"{name}_{language}")
+        if text:
+            return text, language
+    return "", chosen
