@@ -20,7 +20,7 @@ import click
 from engine.delivery import Accepted, Deferred, Failed, Message
 from engine.mime import is_mailbox
 from engine.text import _
-from web.assembly.monitoring import conditions
+from web.assembly import conditions
 from web.assembly.settings import read
 from web.cli.sites import opened_site
 

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from engine.errors import ConfigurationError
+from web.assembly import conditions
 from web.assembly.logs import set_up_logs
-from web.assembly.monitoring import conditions
 from web.assembly.settings import read
 from web.assembly.site import Site, build, require_mailer
 from web.assembly.stopping import heeded

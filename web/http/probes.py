@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from web.assembly.monitoring.metrics import CONTENT_TYPE
-from web.assembly.monitoring.readiness import Readiness
+from web.assembly.readiness import Readiness
 from web.http.guard import HEADERS
 from web.serving import Server
 

@@ -26,7 +26,7 @@ from tests.conftest import SiteMaker
 from tests.kit.postgres import Postgres
 from tests.kit.waiting import PATIENCE
 from web.app import create_app
-from web.assembly.monitoring.readiness import Readiness
+from web.assembly.readiness import Readiness
 
 MEGABYTE = 1 << 20
 

@@ -6,16 +6,14 @@ A detail names no path, address or message of a library, because strangers may r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from engine.configuration import shown_value
 from engine.configuration.kinds import is_loopback
 from engine.operations.storage import look
-
-if TYPE_CHECKING:
-    from web.assembly.settings import Settings
-    from web.assembly.site import Site
+from web.assembly.settings import Settings
+from web.assembly.site import CHOICES, Site
 
 State = Literal["ok", "failed", "warning"]
 
@@ -42,8 +40,6 @@ def plugins(site: Site) -> Check:
 
 def chosen(site: Site) -> tuple[Check, ...]:
     """Whether there is what a setting names. A default is no wish, but for the mailer: without one nobody gets in."""
-    from web.assembly.site import CHOICES
-
     checks = []
     for key, hook in CHOICES.items():
         wanted = site.dispatcher.mailer if key == "mailer" else getattr(site.settings, key)

@@ -23,8 +23,8 @@ from engine.operations.known_keys import known, wrong
 from engine.runtime.engine import Engine
 from engine.store import outbox_rows
 from engine.store.schema import pending
-from web.assembly.monitoring import conditions
-from web.assembly.monitoring.conditions import Check
+from web.assembly import conditions
+from web.assembly.conditions import Check
 from web.assembly.monitoring.shared_answer import Glance, NoAnswer
 from workflows.registry import MIGRATIONS
 
