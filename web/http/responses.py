@@ -1,14 +1,23 @@
-"""The forms of an answer that several pages share."""
+"""What answers of several pages share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from flask import Response, make_response
 
 from engine.definition import Refusal
 
 _TOO_MANY = "too_many"  # as workflows.business.access.throttle says it
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How a mailed link shows a state of its procedure."""
+
+    template: str
+    status: int = 200
 
 
 def form_again(page: str, refusals: Iterable[Refusal] = ()) -> Response:

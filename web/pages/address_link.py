@@ -1,5 +1,5 @@
 """What the mailed links of a change of address open, for the new address and for the old one, and what the pages that
-begin such a change show of it.
+begin such a change show of it. Each procedure has its own errand and addresses, in its own module, on the area here.
 
 Opening a link changes nothing (I4); the button on its page does. Which page is shown depends on the state and on whose
 link it is, by `PAGES`; which buttons are on it, by what the engine says is open.
@@ -20,7 +20,6 @@ from engine.outcomes import Offer
 from engine.text import Text, _
 from web.http.areas import Area
 from web.http.current import local_time, site
-from web.http.who_may import open_to_all
 from workflows.business.records import AddressChange
 from workflows.business.shared.address_change import STOP, masked
 
@@ -109,11 +108,11 @@ _OFFER_OLD = Page(
     _("メールアドレスの変更のお申し出を受け付けています。お心当たりのない場合は、下のボタンで変更を中止してください。"),
 )
 _STOPPED = Page(_("メールアドレスの変更を中止しました"), _STAYS)
-_OFFER_UNDO = Page(
+OFFER_UNDO = Page(
     _("メールアドレスを元に戻す"),
     _("メールアドレスが変更されました。お心当たりのない場合は、下のボタンで元のメールアドレスに戻してください。"),
 )
-_UNDONE = Page(_("元のメールアドレスに戻しました"), _("引き続き、これまでのメールアドレスをお使いください。"))
+UNDONE = Page(_("元のメールアドレスに戻しました"), _("引き続き、これまでのメールアドレスをお使いください。"))
 
 PAGES: Mapping[str, Mapping[str, Page]] = {
     HOLDER: {
@@ -129,10 +128,10 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     STOP: {
         "requested": _OFFER_OLD,
         "emailed": _OFFER_OLD,
-        "confirmed": _OFFER_UNDO,
+        "confirmed": OFFER_UNDO,
         "stopped": _STOPPED,
         "withdrawn": _CALLED_OFF,
-        "undone": _UNDONE,
+        "undone": UNDONE,
         "expired": Page(_("メールアドレスの変更は取りやめになりました"), _STAYS),
     },
 }
@@ -148,57 +147,13 @@ class Errand:
     pages: Mapping[str, Mapping[str, Page]]
 
 
-_OFFER_LOGIN_UNDO = Page(
-    _OFFER_UNDO.title,
-    _(
-        "ログイン用メールアドレスが変更されました。お心当たりのない場合は、下のボタンで元のメールアドレスに戻してください。"
-        "すべての画面からログアウトされ、現在のパスワードは使えなくなります。"
-    ),
-)
-_LOGIN_UNDONE = Page(
-    _UNDONE.title,
-    _("続けて、ログイン画面の「パスワードを忘れた方はこちら」から、パスワードを設定し直してください。"),
-)
-_LOGIN_PAGES = {**PAGES, STOP: {**PAGES[STOP], "confirmed": _OFFER_LOGIN_UNDO, "undone": _LOGIN_UNDONE}}
-
-LOGIN = Errand("login_address_change", "address_link.show_login", _("ログイン用メールアドレスの変更"), _LOGIN_PAGES)
-CONTRACTOR = Errand("contractor_email_change", "address_link.show_contractor", _("E-mail変更"), PAGES)
-
-
-@pages.get("/m/<ref>")
-@open_to_all
-def show_login(ref: str) -> Response:
-    """A link of a change of the log-in address."""
-    return _show(LOGIN, ref)
-
-
-@pages.post("/m/<ref>")
-@open_to_all
-def press_login(ref: str) -> AnyResponse:
-    """Its button."""
-    return _press(LOGIN, ref)
-
-
-@pages.get("/c/<ref>")
-@open_to_all
-def show_contractor(ref: str) -> Response:
-    """A link of E-mail変更."""
-    return _show(CONTRACTOR, ref)
-
-
-@pages.post("/c/<ref>")
-@open_to_all
-def press_contractor(ref: str) -> AnyResponse:
-    """Its button."""
-    return _press(CONTRACTOR, ref)
-
-
-def _show(errand: Errand, ref: str) -> Response:
+def show(errand: Errand, ref: str) -> Response:
+    """The page of a link as its state is now; 404 for what is no link of this procedure."""
     opened = site().engine.opened_link(errand.workflow, ref)
     return _page(errand, *opened, ref) if opened is not None else _unknown()
 
 
-def _press(errand: Errand, ref: str) -> AnyResponse:
+def press(errand: Errand, ref: str) -> AnyResponse:
     """Do what the button says, then show what came of it; a second press finds it done and says so."""
     engine = site().engine
     opened = engine.opened_link(errand.workflow, ref)

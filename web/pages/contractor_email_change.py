@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, url_for
-from werkzeug import Response
+from flask import Response, flash, redirect, render_template, request, url_for
+from werkzeug import Response as AnyResponse
 
 from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
@@ -13,8 +13,9 @@ from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import site
 from web.http.request_keys import SENT_BEFORE, key_of, new_key
 from web.http.responses import form_again
-from web.http.who_may import needs, this_actor, this_user
-from web.pages.address_link import make_room, open_change, withdraw_change
+from web.http.who_may import needs, open_to_all, this_actor, this_user
+from web.pages import address_link
+from web.pages.address_link import PAGES, Errand, make_room, open_change, withdraw_change
 from workflows.business import typed
 from workflows.business.permissions import EDITOR
 from workflows.contractor_email_change import ContractorEmailInput
@@ -22,6 +23,9 @@ from workflows.contractor_email_change import ContractorEmailInput
 _MISMATCH = Refusal(
     "email_mismatch", _("メールアドレスが一致しません。同じメールアドレスを2回ご入力ください。"), "email_again"
 )
+
+WORKFLOW = "contractor_email_change"
+ERRAND = Errand(WORKFLOW, "address_link.show_contractor", _("E-mail変更"), PAGES)
 
 pages = Area("contractor_email", __name__, url_prefix="/registration/email")
 
@@ -40,7 +44,7 @@ def show() -> str:
 
 @pages.post("")
 @needs(EDITOR)
-def change() -> str | Response:
+def change() -> str | AnyResponse:
     """Ask for another address; its mail confirms it."""
     form, account = ContractorEmailForm(), this_user().account
     if not form.validate():
@@ -56,7 +60,7 @@ def change() -> str | Response:
     key = key_of(form.request_key.data)
     make_room(f"{_subject()}/contractor", this_actor())
     try:
-        outcome = site().engine.start("contractor_email_change", _subject(), this_actor(), given, key=key)
+        outcome = site().engine.start(WORKFLOW, _subject(), this_actor(), given, key=key)
     except (Refused, KeyReused) as error:
         site().access.address_changes.give_back(account.id, given.email)
         refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
@@ -70,7 +74,7 @@ def change() -> str | Response:
 
 @pages.post("/withdraw")
 @needs(EDITOR)
-def withdraw() -> Response:
+def withdraw() -> AnyResponse:
     """Take the change back, as long as it is not confirmed."""
     return withdraw_change(
         f"{_subject()}/contractor", this_actor(), request.form.get("seen", ""), "contractor_email.show"
@@ -85,3 +89,20 @@ def _page(form: ContractorEmailForm) -> str:
         customer=this_user().account.customer,
         change=open_change(f"{_subject()}/contractor", this_actor()),
     )
+
+
+# Behind the links
+
+
+@address_link.pages.get("/c/<ref>")
+@open_to_all
+def show_contractor(ref: str) -> Response:
+    """A link of E-mail変更."""
+    return address_link.show(ERRAND, ref)
+
+
+@address_link.pages.post("/c/<ref>")
+@open_to_all
+def press_contractor(ref: str) -> AnyResponse:
+    """Its button."""
+    return address_link.press(ERRAND, ref)

@@ -6,7 +6,6 @@ Which page is shown depends on the state, by `PAGES`; which buttons are on it, b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from flask import Response, make_response, redirect, render_template, request, session, url_for
 from werkzeug import Response as AnyResponse
@@ -16,20 +15,13 @@ from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConfli
 from web.http import cookies
 from web.http.areas import Area
 from web.http.current import site
+from web.http.responses import Page
 from web.http.who_may import open_to_all
 
 PURPOSE = "account_creation"
 _DONE_HERE = "done_here"
 
 pages = Area("link", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """How a state is shown."""
-
-    template: str
-    status: int = 200
 
 
 PAGES: Mapping[str, Page] = {

@@ -6,7 +6,6 @@ Which page is shown depends on the state, by `PAGES`; whether there is a form on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flask import Response, make_response, redirect, render_template, session, url_for
 from werkzeug import Response as AnyResponse
@@ -17,7 +16,7 @@ from engine.text import current_language
 from web.forms.accounts import PasswordForm
 from web.http.areas import Area
 from web.http.current import site
-from web.http.responses import form_again
+from web.http.responses import Page, form_again
 from web.http.who_may import open_to_all
 from web.pages import terms_of_use
 from workflows.account_invitation import ActivationInput
@@ -27,14 +26,6 @@ PURPOSE = "account_invitation"
 _DONE_HERE = "invitation_done_here"
 
 pages = Area("invitation", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """How a state is shown."""
-
-    template: str
-    status: int = 200
 
 
 _UNKNOWN = Page("account_invitation/unknown.html", 404)
