@@ -17,7 +17,7 @@ from jinja2 import DictLoader
 
 from web.assembly.settings import Settings
 from web.assembly.stopping import heeded
-from web.serving import Server
+from web.serving.server import Server
 from workflows.business.access import passwords
 from workflows.business.access.passwords import Hasher
 

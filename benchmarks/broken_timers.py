@@ -24,7 +24,8 @@ from datetime import UTC, datetime, timedelta
 from benchmarks import filling
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_most, options, percentile, tell
-from engine.definition import SYSTEM, Attempt, Instance, Start, State, Timer, Transition, Workflow
+from engine.attempt import Attempt, Instance
+from engine.definition import SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.operations.incidents import incidents
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine

@@ -32,7 +32,8 @@ from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.durable_flow import executing
 from benchmarks.filling import closed
 from benchmarks.report import Figure, Report, at_most, median_ratio, options, spread, tell
-from engine.definition import SYSTEM, SYSTEM_ACTOR, Start, State, Timer, Transition, Workflow
+from engine.attempt import SYSTEM_ACTOR
+from engine.definition import SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase, to_db
 from engine.store.opening import open_database

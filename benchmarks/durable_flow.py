@@ -40,14 +40,15 @@ from transitions import Machine
 
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_least, options, spread, tell
-from engine.definition import Actor, Secret
+from engine.attempt import Actor, Secret
 from engine.keyring import LINKS
 from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
 from engine.store.base import Record, to_db
 from engine.store.opening import open_database
 from engine.store.schema import migrate
-from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
+from workflows.account_creation.inputs import ApplicationInput
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.catalogue import Organisation
 from workflows.business.records import Account, Application, Customer
 from workflows.registry import MIGRATIONS

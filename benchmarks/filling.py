@@ -11,13 +11,13 @@ from typing import Any
 
 import peewee as pw
 
-from engine.definition import Instance
+from engine.attempt import Instance
 from engine.runtime import history
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase, to_db
 from engine.store.opening import open_database
 from engine.store.schema import migrate
-from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.records import Customer
 from workflows.registry import MIGRATIONS
 

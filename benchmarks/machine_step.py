@@ -20,11 +20,12 @@ from functools import partial
 from transitions import Machine
 
 from benchmarks.report import Figure, Report, at_most, median_ratio, options, spread, tell
+from engine.attempt import Attempt, Refusal
 from engine.authoring.check import check
-from engine.definition import ANYONE, SYSTEM, Attempt, Refusal, Start, State, Timer, Transition, Workflow
+from engine.definition import ANYONE, SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.runtime import machine
 from engine.text import _
-from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 
 Verdicts = Mapping[str, Refusal | None]
 _TAKEN = Refusal("address_taken", _("期限切れ"))

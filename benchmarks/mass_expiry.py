@@ -38,25 +38,13 @@ from benchmarks import filling
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_least, at_most, options, percentile, tell
 from benchmarks.serving import serving
-from engine.definition import (
-    SYSTEM,
-    Address,
-    Attempt,
-    Guard,
-    Mail,
-    Recipient,
-    Refusal,
-    Start,
-    State,
-    Timer,
-    Transition,
-    Workflow,
-)
+from engine.attempt import Attempt, Guard, Refusal
+from engine.definition import SYSTEM, Address, Mail, Recipient, Start, State, Timer, Transition, Workflow
 from engine.runtime import links
 from engine.runtime.engine import Engine
 from engine.store.base import to_db
 from engine.store.opening import open_database
-from workflows.account_creation import ACCOUNT_CREATION
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.records import Customer
 
 BATCH = 1000

@@ -17,7 +17,8 @@ from datetime import UTC, datetime, timedelta
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.filling import analyze, closed
 from benchmarks.report import Figure, Report, at_most, options, tell
-from engine.definition import ANYONE, SYSTEM, Actor, Effect, Start, State, Timer, Transition, Workflow
+from engine.attempt import Actor
+from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.migration import Cancel, Choice, Migration
 from engine.operations.rollout import Result, Verdict, carry_out, plan
 from engine.runtime.engine import Engine

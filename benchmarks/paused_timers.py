@@ -23,7 +23,8 @@ from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.due_work import SWING, empty, fill
 from benchmarks.filling import closed
 from benchmarks.report import Figure, Report, at_most, options, tell
-from engine.definition import Actor, Start, State, Timer
+from engine.attempt import Actor
+from engine.definition import Start, State, Timer
 from engine.operations.pauses import OneVersion, pause, resume, what_resumes
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase

@@ -31,7 +31,7 @@ import psutil
 from benchmarks.report import Figure, Report, at_most, median_ratio, options, percentile, spread, tell
 from benchmarks.serving import serving
 from benchmarks.web_pages import Filler, Page, neighbours
-from web.serving import Limits
+from web.serving.limits import Limits
 
 LONG = "/bootstrap/static/css/bootstrap.min.css"
 _MOST_SLOWER = 3

@@ -38,19 +38,19 @@ from urllib.parse import urlsplit
 import pyotp
 
 import engine
-from engine.definition import Actor, Secret
+from engine.attempt import Actor, Secret
 from engine.testing import Clock, MemoryMailer
 from web.app import create_app
-from workflows.account_creation import ApplicationInput
+from workflows.account_creation.inputs import ApplicationInput
 
 try:
     from web.assembly.settings import Settings
     from web.assembly.site import Site, build
     from workflows.business.records import Account, Contract, Customer
 except ModuleNotFoundError:  # a build of before its modules had rooms
-    from web.bootstrap import Site, build
-    from web.settings import Settings
-    from workflows.records import Account, Contract, Customer
+    from web.assembly.settings import Settings
+    from web.assembly.site import Site, build
+    from workflows.business.records import Account, Contract, Customer
 
 BASE_URL = "http://localhost"
 SECRET_KEY = b"a secret of the benchmark, long enough"

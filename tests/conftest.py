@@ -15,8 +15,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from engine.plugins.loading import SiteFacts
-from engine.plugins.loading import Plugins
+from engine.plugins.loading import Plugins, SiteFacts
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock, MemoryMailer

@@ -11,9 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from engine.attempt import SYSTEM_ACTOR
-from engine.attempt import Attempt
-from engine.attempt import Refusal
+from engine.attempt import SYSTEM_ACTOR, Attempt, Refusal
 from engine.definition import Transition
 from engine.errors import (
     Busy,

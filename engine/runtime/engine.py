@@ -19,13 +19,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.definition import HOLDER
-from engine.definition import OPERATOR
-from engine.attempt import Actor
-from engine.definition import Effect
-from engine.attempt import Instance
-from engine.definition import Permission
-from engine.definition import Workflow
+from engine.attempt import Actor, Instance
+from engine.definition import HOLDER, OPERATOR, Effect, Permission, Workflow
 from engine.errors import EngineError, UnknownInstance, UnknownWorkflow
 from engine.keyring import HISTORY, REQUESTS, Keyring
 from engine.migration import Migration

@@ -9,36 +9,32 @@ from typing import Any
 
 import pytest
 
-from engine.definition import ALL_TIMERS
-from engine.definition import ANYONE
-from engine.definition import HOLDER
-from engine.definition import LINK_HOLDER
-from engine.definition import NOBODY
-from engine.definition import OPERATOR
-from engine.definition import SYSTEM
-from engine.attempt import SYSTEM_ACTOR
-from engine.attempt import Actor
-from engine.definition import Address
-from engine.attempt import Attempt
-from engine.definition import Conflict
-from engine.definition import Effect
-from engine.attempt import Instance
-from engine.attempt import Location
-from engine.definition import Mail
-from engine.definition import Nobody
-from engine.definition import Permission
-from engine.attempt import Refusal
-from engine.definition import Resend
-from engine.definition import Retry
-from engine.attempt import Secret
-from engine.definition import SiteAddress
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
-from engine.definition import link_holder
-from engine.definition import link_role
+from engine.attempt import SYSTEM_ACTOR, Actor, Attempt, Instance, Location, Refusal, Secret
+from engine.definition import (
+    ALL_TIMERS,
+    ANYONE,
+    HOLDER,
+    LINK_HOLDER,
+    NOBODY,
+    OPERATOR,
+    SYSTEM,
+    Address,
+    Conflict,
+    Effect,
+    Mail,
+    Nobody,
+    Permission,
+    Resend,
+    Retry,
+    SiteAddress,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+    link_holder,
+    link_role,
+)
 from engine.text import _
 from engine.waits import Remind, Wait
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from engine import errors
+from engine.attempt import Location, Refusal
 from engine.configuration import Place, Problem
-from engine.attempt import Location
-from engine.attempt import Refusal
 from engine.errors import EngineError, Refused, RuleError, SettingsError, TimerBroken
 from engine.text import Text, _, reading_in
 

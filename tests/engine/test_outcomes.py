@@ -7,11 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.definition import SYSTEM
-from engine.attempt import Instance
-from engine.attempt import Refusal
-from engine.definition import State
-from engine.definition import Transition
+from engine.attempt import Instance, Refusal
+from engine.definition import SYSTEM, State, Transition
 from engine.outcomes import Claim, Committed, Explanation, Offer, Outcome, Sight
 from engine.text import _
 

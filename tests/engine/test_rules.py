@@ -15,22 +15,23 @@ from typing import Any
 
 import pytest
 
+from engine.attempt import Attempt, Refusal
 from engine.authoring.check import check
 from engine.authoring.diagram import dot, lasting, mermaid
 from engine.authoring.readme import readme
 from engine.authoring.release import digest
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
-from engine.rules import needs_input
+from engine.definition import ANYONE, SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.errors import Refused
-from engine.rules import asks_for_input, is_lambda, is_nameable, rule_doc, rule_name, same_rule, written_function
+from engine.rules import (
+    asks_for_input,
+    is_lambda,
+    is_nameable,
+    needs_input,
+    rule_doc,
+    rule_name,
+    same_rule,
+    written_function,
+)
 from engine.runtime import machine
 from engine.runtime.engine import Engine
 from engine.store.opening import open_database

@@ -10,20 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from engine.attempt import Actor, Attempt
 from engine.authoring.check import check, check_all
 from engine.authoring.diagram import mermaid
 from engine.authoring.release import digest
 from engine.business_time import BusinessCalendar
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.runtime.engine import Engine
 from engine.store.opening import open_database
 from engine.testing import Clock

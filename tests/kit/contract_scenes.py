@@ -13,8 +13,7 @@ from engine.testing import Clock
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import terms_of
-from workflows.contract_change.proposal import Proposal
-from workflows.contract_change.proposal import propose
+from workflows.contract_change.proposal import Proposal, propose
 from workflows.ports.billing import Terms
 
 TOKYO = ZoneInfo("Asia/Tokyo")

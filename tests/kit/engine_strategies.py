@@ -8,18 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.attempt import Guard
-from engine.definition import Permission
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Attempt, Guard, Refusal
+from engine.definition import ANYONE, LINK_HOLDER, SYSTEM, Permission, Start, State, Timer, Transition, Workflow
 from engine.runtime.machine import permission_verdict
 from engine.text import Text
 

@@ -6,25 +6,25 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from engine.definition import Actor, Secret
+from engine.attempt import Actor, Secret
 from tests.kit.contract_scenes import proposed
 from tests.kit.payments import TYPED, asked
 from web.assembly.site import Site
-from workflows.account_creation import ApplicationInput
-from workflows.account_invitation import InvitationInput
+from workflows.account_creation.inputs import ApplicationInput
+from workflows.account_invitation.inputs import InvitationInput
 from workflows.account_profile_change.inputs import ProfileInput, mark
-from workflows.account_removal import RemovalInput
-from workflows.account_role_change import RoleInput
+from workflows.account_removal.inputs import RemovalInput
+from workflows.account_role_change.inputs import RoleInput
 from workflows.business.permissions import ADMIN
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer, StaffMember
 from workflows.business.shared.account_administration import mark_of
 from workflows.business.shared.change_request import terms_of
-from workflows.contractor_email_change import ContractorEmailInput
-from workflows.customer_details_change import DetailsInput, details_of, shown_digest
+from workflows.contractor_email_change.inputs import ContractorEmailInput
+from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
 from workflows.faq.inputs import FaqInput
-from workflows.login_address_change import LoginAddressInput
+from workflows.login_address_change.inputs import LoginAddressInput
 from workflows.notice.inputs import DraftInput, Wording
-from workflows.password_change import PasswordChangeInput
+from workflows.password_change.inputs import PasswordChangeInput
 
 HASH = Secret("$argon2id$v=19$of-a-test")
 

@@ -12,16 +12,8 @@ from typing import Any
 
 import peewee as pw
 
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt
+from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.migration import Cancel, Choice, Migration
 from engine.outbox.dispatcher import Dispatcher

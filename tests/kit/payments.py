@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from engine.hookspecs import hookimpl
 from engine.plugins.loading import SiteFacts
 from engine.testing import Clock, MemoryMailer

@@ -15,31 +15,28 @@ from typing import Any
 
 import peewee as pw
 
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.definition import Address
-from engine.attempt import Attempt
-from engine.definition import Conflict
-from engine.definition import Effect
-from engine.attempt import Instance
-from engine.definition import Mail
-from engine.definition import Permission
-from engine.definition import Recipient
-from engine.attempt import Records
-from engine.attempt import Refusal
-from engine.attempt import Secret
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt, Instance, Records, Refusal, Secret
+from engine.definition import (
+    ANYONE,
+    LINK_HOLDER,
+    SYSTEM,
+    Address,
+    Conflict,
+    Effect,
+    Mail,
+    Permission,
+    Recipient,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
-from engine.runtime.engine import Engine
 from engine.rules import needs_input
+from engine.runtime.engine import Engine
 from engine.store.base import Record, UtcField
 from engine.store.opening import open_database
 from engine.testing import Clock, MemoryMailer

@@ -18,8 +18,7 @@ import pyotp
 from flask import Flask
 from werkzeug.routing import Rule
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
 from engine.operations.pauses import OneInstance, pause, paused

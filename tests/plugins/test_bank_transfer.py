@@ -9,8 +9,7 @@ import pytest
 from engine.errors import ConfigurationError
 from engine.plugins.loading import SiteFacts
 from plugins.bank_transfer import BankTransfer
-from workflows.ports.testing.payments import PaymentMethodContract
-from workflows.ports.testing.payments import context
+from workflows.ports.testing.payments import PaymentMethodContract, context
 
 ACCOUNT = {"bank": "みほん銀行", "branch": "本店", "number": "1234567", "holder": "カ）ネオ"}
 

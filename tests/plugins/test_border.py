@@ -14,16 +14,13 @@ from typing import Any
 
 import pytest
 
-from engine.attempt import Actor
-from engine.definition import Effect
-from engine.attempt import Secret
-from engine.definition import Start
+from engine.attempt import Actor, Secret
+from engine.definition import Effect, Start
 from engine.delivery import Accepted, Deferred, Failed, outcome_of
 from engine.hookspecs import hookimpl
 from engine.operations.incidents import incidents
-from engine.plugins.loading import SiteFacts
 from engine.plugins.breakers import FAILURES, PLACES, Breaker
-from engine.plugins.loading import Plugins, load
+from engine.plugins.loading import Plugins, SiteFacts, load
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
@@ -33,11 +30,8 @@ from tests.engine.workers.test_one_machine import without_sweep
 from tests.kit.browser import PASSWORD, USER_NAME, Browser, add_customer
 from tests.kit.waiting import PATIENCE, until
 from tests.plugins.test_bank_transfer import made as bank_transfer
-from tests.plugins.test_notice_channels import StatusPage
-from tests.plugins.test_notice_channels import customer
-from tests.workflows.notice.test_notice import deliver_everything
-from tests.workflows.notice.test_notice import draft
-from tests.workflows.notice.test_notice import NEO
+from tests.plugins.test_notice_channels import StatusPage, customer
+from tests.workflows.notice.test_notice import NEO, deliver_everything, draft
 from web.app import create_app
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of

@@ -23,8 +23,7 @@ from tests.kit.waiting import PATIENCE
 from tests.kit.wire import free_port
 from tests.stories.conftest import eventually
 from workflows.ports.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
-from workflows.ports.testing.payments import PaymentMethodContract
-from workflows.ports.testing.payments import context
+from workflows.ports.testing.payments import PaymentMethodContract, context
 
 KEY, WEBHOOK_SECRET = "sk_test_of_the_tests", "whsec_of_the_tests"
 NOTHING = Secret("")

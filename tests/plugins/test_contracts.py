@@ -21,8 +21,7 @@ import pytest
 
 from engine.attempt import Secret
 from engine.delivery import Accepted, Delivery, Mailer, Outcome
-from engine.plugins.loading import SiteFacts
-from engine.plugins.loading import load
+from engine.plugins.loading import SiteFacts, load
 from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate
@@ -44,9 +43,9 @@ from workflows.ports.disk_usage import GIGABYTE, DiskUsage, Environment, Usage
 from workflows.ports.notice_channels import NoticeChannel
 from workflows.ports.payments import Active, Begun, Details, PaymentMethod
 from workflows.ports.testing.billing import BillingBackendContract
-from workflows.ports.testing.usage import DiskUsageContract
 from workflows.ports.testing.notices import NoticeChannelContract
 from workflows.ports.testing.payments import PaymentMethodContract
+from workflows.ports.testing.usage import DiskUsageContract
 from workflows.registry import MIGRATIONS
 
 ROOT = Path(__file__).parents[2]

@@ -16,8 +16,7 @@ import pytest
 
 from engine.delivery import Accepted, Deferred, Failed, Message
 from engine.errors import ConfigurationError
-from engine.plugins.loading import SiteFacts
-from engine.plugins.loading import load
+from engine.plugins.loading import SiteFacts, load
 from engine.testing import configured
 from plugins.dev_mailbox import DevMailbox
 

@@ -12,16 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.attempt import Refusal
-from engine.attempt import Secret
+from engine.attempt import Refusal, Secret
 from engine.errors import ConfigurationError
 from engine.plugins.loading import SiteFacts
 from engine.testing import configured
-from plugins.direct_debit.method import DirectDebit
 from plugins.direct_debit import accounts
+from plugins.direct_debit.method import DirectDebit
 from workflows.ports.payments import Details, Document, MandateFacts, Rejected
-from workflows.ports.testing.payments import PaymentMethodContract
-from workflows.ports.testing.payments import context
+from workflows.ports.testing.payments import PaymentMethodContract, context
 
 NUMBER = "0123567"
 TYPED = {"bank": "みずほ銀行", "branch": "丸之内", "kind": "ordinary", "number": NUMBER, "holder": "カ）ミホンショウジ"}

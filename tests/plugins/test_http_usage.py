@@ -17,16 +17,15 @@ from hypothesis import strategies as st
 
 from engine.attempt import Secret
 from engine.errors import ConfigurationError
-from engine.plugins.loading import SiteFacts
 from engine.plugins.breakers import Breaker
-from engine.plugins.loading import load
+from engine.plugins.loading import SiteFacts, load
 from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock, configured
 from plugins.demo_usage import DemoUsage
-from plugins.http_usage.source import HttpUsage
 from plugins.http_usage.answer import LONGEST_ANSWER, NoFigure, figure
+from plugins.http_usage.source import HttpUsage
 from tests.kit.waiting import PATIENCE, with_more_time
 from workflows.ports import hookspecs
 from workflows.ports.disk_usage import (

@@ -20,13 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.plugins.loading import SiteFacts
-from engine.plugins.loading import load
+from engine.plugins.loading import SiteFacts, load
 from engine.store.base import transaction
 from engine.store.opening import open_database
 from engine.store.schema import migrate
-from plugins.ledger.plugin import Ledger
-from plugins.ledger.plugin import LedgerBooking
+from plugins.ledger.plugin import Ledger, LedgerBooking
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList
 from plugins.ledger.quoting import quote, whole_months_until_renewal
 from workflows.business.catalogue import DEFAULT_CATALOGUE

@@ -15,8 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from engine.errors import Forbidden
 from engine.runtime import checkpoints
 from engine.runtime.verification import all_faults
@@ -30,8 +29,7 @@ from tests.old_sites import REVISIONS, restore
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.account_creation.inputs import ApplicationInput
-from workflows.account_invitation.inputs import InvitationInput
-from workflows.account_invitation.inputs import ShownInput
+from workflows.account_invitation.inputs import InvitationInput, ShownInput
 from workflows.business.access.restoring import end_what_was_open
 from workflows.business.records import Customer
 

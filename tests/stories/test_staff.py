@@ -21,8 +21,7 @@ from web.assembly.site import build
 from workflows.business.records import Account, Contract
 from workflows.business.records import Customer as CustomerRecord
 from workflows.business.shared.change_request import terms_of
-from workflows.contract_change.proposal import Proposal
-from workflows.contract_change.proposal import propose
+from workflows.contract_change.proposal import Proposal, propose
 
 pytestmark = pytest.mark.browser
 

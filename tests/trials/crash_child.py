@@ -31,10 +31,8 @@ from typing import Any, TypeVar
 
 from time_machine import travel
 
-from engine.attempt import Actor
-from engine.attempt import Secret
-from engine.definition import Timer
-from engine.definition import Workflow
+from engine.attempt import Actor, Secret
+from engine.definition import Timer, Workflow
 from engine.delivery import Accepted, Mailer, Message
 from engine.delivery import Outcome as Delivered
 from engine.errors import Busy, DatabaseAway, EventNotPossible, OutcomeUnknown, Refused, TransitionConflict
@@ -45,8 +43,8 @@ from engine.store.postgres import PostgresStore
 from engine.store.sqlite import SqliteStore
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
-from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.account_creation.inputs import ApplicationInput
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 
 T = TypeVar("T")
 

@@ -22,8 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from engine.operations.incidents import incidents
 from plugins.ledger.plugin import LedgerBooking
 from tests.kit.contract_scenes import account, actor, changed, contract, customer, ordered
@@ -44,8 +43,7 @@ from tests.trials.newborn import Newborn
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.shared.change_request import terms_from_json, terms_of
-from workflows.contract_change.proposal import Proposal
-from workflows.contract_change.proposal import propose
+from workflows.contract_change.proposal import Proposal, propose
 from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports import quotes
 

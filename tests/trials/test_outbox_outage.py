@@ -17,18 +17,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.definition import Mail
-from engine.definition import Retry
-from engine.attempt import Secret
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Secret
+from engine.definition import ANYONE, LINK_HOLDER, SYSTEM, Mail, Retry, Start, State, Timer, Transition, Workflow
 from engine.errors import EventNotPossible, Forbidden, UnknownEffect
 from engine.operations.incidents import Incident, amend, incidents, retry, skip
 from engine.operations.stuck import stuck
@@ -41,9 +31,9 @@ from tests.kit.smtp_server import MailServer, Received
 from tests.trials.crash_child import SECRET
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
-from workflows.account_creation.workflow import ACCOUNT_CREATION
-from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation import rules
+from workflows.account_creation.inputs import ApplicationInput
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.records import Account, Customer
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have

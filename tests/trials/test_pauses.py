@@ -14,14 +14,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
 from engine.attempt import Actor
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import ANYONE, SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.errors import EngineError, Paused
 from engine.operations.pauses import OneInstance, OneVersion, Pause, Scope, pause, resume
 from engine.outcomes import Outcome

@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from engine.delivery import Accepted, Failed
 from engine.errors import EngineError, EventNotPossible, Refused, TransitionConflict, UnknownEffect
 from engine.operations.incidents import incidents, retry, skip
@@ -39,8 +38,8 @@ from tests.trials import race_child
 from tests.trials.crash_child import QUICK, SECRET
 from tests.trials.newborn import Newborn
 from tests.trials.test_crash import AT_ANY_MOMENT, Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
-from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.account_creation.inputs import ApplicationInput
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.catalogue import Organisation
 from workflows.business.records import Account, Customer
 from workflows.registry import MIGRATIONS

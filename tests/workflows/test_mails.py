@@ -9,10 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from bs4 import BeautifulSoup
 
-from engine.definition import Effect
-from engine.definition import Workflow
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.definition import Effect, Workflow
 from engine.delivery import Message
 from engine.testing import Clock, MemoryMailer
 from engine.text import reading_in
@@ -21,24 +18,6 @@ from tests.kit.contract_scenes import LEDGER
 from tests.kit.one_of_each import Scene
 from tests.kit.payments import CONFIGURED
 from web.assembly.site import Site
-from workflows.account_creation.inputs import ApplicationInput
-from workflows.account_invitation.inputs import InvitationInput
-from workflows.account_removal.inputs import RemovalInput
-from workflows.account_role_change.inputs import RoleInput
-from workflows.business.permissions import ADMIN
-from workflows.business.records import Account
-from workflows.business.records import ChangeRequest
-from workflows.business.records import Contract
-from workflows.business.records import ContractChange
-from workflows.business.records import Customer
-from workflows.business.shared.account_administration import mark_of
-from workflows.business.shared.change_request import terms_of
-from workflows.contractor_email_change.inputs import ContractorEmailInput
-from workflows.customer_details_change.inputs import DetailsInput
-from workflows.customer_details_change.inputs import details_of
-from workflows.customer_details_change.inputs import shown_digest
-from workflows.login_address_change.inputs import LoginAddressInput
-from workflows.password_change.inputs import PasswordChangeInput
 from workflows.registry import WORKFLOWS
 
 BASE = "https://support-site.example.co.jp"  # 34 characters, longer than what is promised to fit

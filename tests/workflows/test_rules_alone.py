@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from engine.attempt import SYSTEM_ACTOR, Actor, Attempt, Instance
 from engine.authoring.check import check
-from engine.definition import SYSTEM_ACTOR, Actor, Attempt, Instance, Start, Transition, Workflow
+from engine.definition import Start, Transition, Workflow
 from engine.errors import Refused
 from engine.rules import rule_name
 from engine.runtime.engine import Engine
@@ -25,14 +26,14 @@ from tests.kit.contract_scenes import LEDGER
 from tests.kit.one_of_each import HASH, Scene
 from tests.kit.payments import CONFIGURED
 from web.assembly.site import Site
-from workflows.account_creation import ACCOUNT_CREATION
-from workflows.account_invitation import ActivationInput, ShownInput
+from workflows.account_creation.workflow import ACCOUNT_CREATION
+from workflows.account_invitation.inputs import ActivationInput, ShownInput
 from workflows.business.records import RECORDS, Account, ContractChange
 from workflows.business.shared.change_request import Decision
-from workflows.contract_change import GivingUp, NewPrice, Rejection
+from workflows.contract_change.inputs import GivingUp, NewPrice, Rejection
 from workflows.notice.inputs import PublishInput, UpdateInput, Wording
-from workflows.password_reset import PasswordResetInput
-from workflows.payment_method_change import Confirmation, PageOpened
+from workflows.password_reset.inputs import PasswordResetInput
+from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.registry import WORKFLOWS
 
 NOW = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)

@@ -12,9 +12,7 @@ from contextlib import suppress
 from flask import Response, flash, make_response, redirect, render_template, session, url_for
 from werkzeug import Response as AnyResponse
 
-from engine.attempt import Actor
-from engine.attempt import Refusal
-from engine.attempt import Secret
+from engine.attempt import Actor, Refusal, Secret
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, TransitionConflict
 from engine.text import _
 from web.forms.own_account import ChangePasswordForm, ForgottenForm, PasswordForm
@@ -24,9 +22,7 @@ from web.http.current import remote, site
 from web.http.request_keys import SENT_BEFORE, key_of, mark, new_key
 from web.http.responses import Page, form_again
 from web.http.who_may import needs, open_to_all, this_actor, this_user
-from workflows.business.permissions import VIEWER
-from web.pages.account_creation.link import Page
-from workflows.business.permissions import number_of
+from workflows.business.permissions import VIEWER, number_of
 from workflows.business.records import Account, Contract, Customer
 from workflows.password_change.inputs import PasswordChangeInput
 from workflows.password_reset.inputs import PasswordResetInput

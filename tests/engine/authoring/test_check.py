@@ -17,22 +17,22 @@ from typing import Any
 
 import pytest
 
+from engine.attempt import Attempt, Location, Refusal
 from engine.authoring.check import Problem, check, check_all
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.attempt import Location
-from engine.definition import Mail
-from engine.definition import Permission
-from engine.definition import Recipient
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import (
+    ANYONE,
+    LINK_HOLDER,
+    SYSTEM,
+    Effect,
+    Mail,
+    Permission,
+    Recipient,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.text import Catalogue, Text, _
 
 DAY = timedelta(hours=24)

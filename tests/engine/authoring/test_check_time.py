@@ -8,21 +8,23 @@ from typing import Any
 
 import pytest
 
-from engine.authoring.check.time import check_choices, check_time
-from engine.definition import ALL_TIMERS
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.definition import Permission
-from engine.attempt import Refusal
-from engine.definition import Resend
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Attempt, Refusal
+from engine.authoring.check.time import check_time
+from engine.definition import (
+    ALL_TIMERS,
+    ANYONE,
+    LINK_HOLDER,
+    SYSTEM,
+    Permission,
+    Resend,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.errors import InvalidDefinition
+from engine.runtime.soundness.choices import check_choices
 from engine.runtime.soundness.structure import refuse_unsound
 from engine.text import _
 from workflows.registry import WORKFLOWS

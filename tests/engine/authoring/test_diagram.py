@@ -20,17 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.attempt import Attempt, Refusal
 from engine.authoring.diagram import MANY_ARROWS, dot, duration, lasting, mermaid, png, svg
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import ANYONE, LINK_HOLDER, SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.errors import ConfigurationError, EngineError
 from engine.text import Text, _
 

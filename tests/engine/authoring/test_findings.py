@@ -15,28 +15,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.authoring.check import check
-from engine.authoring.check import check_all
+from engine.attempt import Attempt, Refusal
+from engine.authoring.check import check, check_all, structure
 from engine.authoring.check.indexes import missing_indexes
-from engine.authoring.check import structure
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.definition import Conflict
-from engine.definition import Effect
-from engine.definition import Mail
-from engine.definition import Permission
-from engine.definition import Recipient
-from engine.attempt import Refusal
-from engine.definition import Resend
-from engine.definition import Retry
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
-from engine.definition import link_holder
+from engine.definition import (
+    ANYONE,
+    LINK_HOLDER,
+    SYSTEM,
+    Conflict,
+    Effect,
+    Mail,
+    Permission,
+    Recipient,
+    Resend,
+    Retry,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+    link_holder,
+)
 from engine.errors import InvalidDefinition
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase

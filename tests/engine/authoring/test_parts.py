@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
+from engine.attempt import Attempt, Location, Refusal
 from engine.authoring.check import check
-from engine.authoring.check.parts import LONGEST
-from engine.definition import ANYONE
-from engine.attempt import Attempt
-from engine.definition import Conflict
-from engine.definition import Effect
-from engine.attempt import Location
-from engine.definition import Permission
-from engine.definition import Recipient
-from engine.attempt import Refusal
-from engine.definition import Resend
-from engine.definition import Retry
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import (
+    ANYONE,
+    Conflict,
+    Effect,
+    Permission,
+    Recipient,
+    Resend,
+    Retry,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
+from engine.runtime.soundness.parts import LONGEST
 from engine.text import _
 from engine.waits import Escalate, GiveUp, Remind, Wait
 

@@ -9,35 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from engine.authoring.check import Problem
-from engine.authoring.check import check
-from engine.authoring.check import check_all
-from engine.authoring.check.indexes import missing_indexes
-from engine.authoring.check.containers import check_containers, with_tuples
-from engine.authoring.check.graph import MOST_UNKNOWN, Graph
 from engine.authoring.check.names import listed, nearest
 from engine.authoring.check.problems import place
-from engine.authoring.check.structure import contradictions
-from engine.authoring.check.time import check_choices, check_time
-from engine.definition import ALL_TIMERS
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.definition import Conflict
-from engine.definition import Effect
-from engine.attempt import Location
-from engine.definition import Mail
-from engine.definition import Permission
-from engine.attempt import Refusal
-from engine.definition import Resend
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
-from engine.definition import link_holder
+
+from engine.attempt import Attempt, Location, Refusal
+from engine.authoring.check import Problem, check, check_all
+from engine.authoring.check.indexes import missing_indexes
+from engine.authoring.check.time import check_time
+from engine.definition import (
+    ALL_TIMERS,
+    ANYONE,
+    LINK_HOLDER,
+    SYSTEM,
+    Conflict,
+    Effect,
+    Mail,
+    Permission,
+    Resend,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+    link_holder,
+)
+from engine.runtime.soundness.choices import check_choices
+from engine.runtime.soundness.containers import check_containers, with_tuples
+from engine.runtime.soundness.graph import MOST_UNKNOWN, Graph
+from engine.runtime.soundness.structure import contradictions
 from engine.store.opening import open_database
 from engine.text import Text, _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait

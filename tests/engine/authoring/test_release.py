@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 
+from engine.attempt import Attempt, Location, Refusal
 from engine.authoring.release import digest, keeps_timers, release
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.definition import Conflict
-from engine.definition import Effect
-from engine.attempt import Location
-from engine.definition import Permission
-from engine.attempt import Refusal
-from engine.definition import Resend
-from engine.definition import Retry
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import (
+    ANYONE,
+    SYSTEM,
+    Conflict,
+    Effect,
+    Permission,
+    Resend,
+    Retry,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.errors import DefinitionChanged
 from engine.store.opening import open_database
 from engine.testing import Clock

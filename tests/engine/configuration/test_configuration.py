@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.attempt import Secret
 from engine.configuration import (
     NOTHING,
     Items,
@@ -27,7 +28,6 @@ from engine.configuration import (
 )
 from engine.configuration.kinds import line, one_of, secret, text, whole
 from engine.configuration.tables import Table, keys
-from engine.attempt import Secret
 from engine.errors import ConfigurationError, SettingsError
 
 TOML = st.recursive(

@@ -11,13 +11,9 @@ from typing import Any
 
 import pytest
 
-from engine.configuration import Place, Reading, Value, kinds
-from engine.configuration.kinds import PLAIN
-from engine.configuration import Wrong
-from engine.configuration.kinds import as_path
-from engine.configuration.kinds import host_and_port
-from engine.configuration.kinds import is_loopback
 from engine.attempt import Secret
+from engine.configuration import Place, Reading, Value, Wrong, kinds
+from engine.configuration.kinds import PLAIN, as_path, host_and_port, is_loopback
 
 CASES: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "text": (kinds.text(most=5), ["a", "あ\nb", "a\tb\r", "12345"], ["", " ", "123456", "a\0", "a\u2028", "\ud800", 1]),

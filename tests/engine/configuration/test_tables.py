@@ -9,10 +9,10 @@ from typing import Annotated, Any, Optional, Union
 
 import pytest
 
+from engine.attempt import Secret
 from engine.configuration import NOTHING, Kind, Nothing, Place, Reading
 from engine.configuration.kinds import PLAIN, line, whole
 from engine.configuration.tables import NOT_A_KEY, Checked, Table, Tables, keys, kind_of, read_keys
-from engine.attempt import Secret
 from engine.errors import ConfigurationError
 
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from engine.operations.census import Population, Standing, census, censuses, occupied, places, standing, standing_in
-from engine.runtime.due_timers import SINCE, SKIP_EVENT
+from engine.runtime.due_timers import SKIP_EVENT
+from engine.runtime.recording import SINCE
 from engine.store.base import to_db
 from engine.testing import Clock
 from tests.kit.dumps import dump

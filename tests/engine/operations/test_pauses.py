@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.authoring.release import digest
 from engine.attempt import Actor
-from engine.definition import Timer
-from engine.definition import Workflow
+from engine.authoring.release import digest
+from engine.definition import Timer, Workflow
 from engine.delivery import Accepted, Deferred, Message, Outcome
 from engine.errors import EventNotPossible, Forbidden, Paused, StaleForm, UnknownInstance, UnknownWorkflow
 from engine.operations.backlog import backlog

@@ -11,21 +11,22 @@ from typing import Any
 
 import pytest
 
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.definition import Mail
-from engine.definition import Permission
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
-from engine.definition import link_holder
-from engine.definition import link_role
+from engine.attempt import Attempt, Refusal
+from engine.definition import (
+    ANYONE,
+    LINK_HOLDER,
+    SYSTEM,
+    Effect,
+    Mail,
+    Permission,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+    link_holder,
+    link_role,
+)
 from engine.delivery import Failed
 from engine.errors import EventNotPossible, Forbidden
 from engine.operations.cures import mail_link, restore_timers

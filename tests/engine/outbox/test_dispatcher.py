@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 from jinja2 import TemplateError
 
-from engine.definition import Effect
 from engine.attempt import Instance
-from engine.definition import Retry
-from engine.definition import Workflow
+from engine.definition import Effect, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
 from engine.errors import DatabaseAway, RuleError
 from engine.operations.pauses import OneChannel, pause

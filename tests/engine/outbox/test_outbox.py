@@ -10,16 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.definition import Retry
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt
+from engine.definition import SYSTEM, Effect, Retry, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import UnknownEffect
 from engine.operations.incidents import amend, incidents, retry, skip

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from engine.configuration import Place
 from engine.attempt import Secret
+from engine.configuration import Place
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import PluginError
 from engine.hookspecs import hookimpl, hookspec
-from engine.plugins.loading import SiteFacts
-from engine.plugins.loading import Failure, Listed, Plugins, load
+from engine.plugins.loading import Failure, Listed, Plugins, SiteFacts, load
 from workflows.ports import hookspecs
 
 BODY = '''

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from engine.configuration import Place, Problem
 from engine.attempt import Secret
+from engine.configuration import Place, Problem
 from engine.delivery import Accepted
 from engine.errors import ConfigurationError, PluginError, SettingsError
 from engine.hookspecs import hookimpl
-from engine.plugins.loading import SiteFacts
-from engine.plugins.loading import Failure, Listed, Plugins, _Found, _origin, _reason, _without_secrets, load
+from engine.plugins.loading import Failure, Listed, Plugins, SiteFacts, _Found, _origin, _reason, _without_secrets, load
 
 SITE = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 

@@ -12,27 +12,24 @@ from typing import Any
 
 import pytest
 
-from engine.definition import ANYONE
-from engine.definition import NOBODY
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.definition import Address
-from engine.attempt import Attempt
-from engine.definition import Conflict
-from engine.definition import Effect
-from engine.attempt import Instance
-from engine.attempt import Location
-from engine.definition import Mail
-from engine.definition import Permission
-from engine.definition import Recipient
-from engine.attempt import Refusal
-from engine.attempt import Secret
-from engine.definition import SiteAddress
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt, Instance, Location, Refusal, Secret
+from engine.definition import (
+    ANYONE,
+    NOBODY,
+    SYSTEM,
+    Address,
+    Conflict,
+    Effect,
+    Mail,
+    Permission,
+    Recipient,
+    SiteAddress,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.delivery import Accepted, Delivery
 from engine.errors import EventNotPossible, Refused, RuleError, TimerBroken, TransitionConflict, UndeclaredConflict
 from engine.operations.incidents import amend, incidents, retry, skip

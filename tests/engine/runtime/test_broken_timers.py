@@ -9,17 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt, Refusal
+from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.errors import EventNotPossible, TimerBroken
 from engine.operations.incidents import incidents, retry
 from engine.runtime.engine import Engine

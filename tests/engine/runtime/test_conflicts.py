@@ -6,14 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.definition import ANYONE
-from engine.definition import Conflict
-from engine.attempt import Instance
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Instance, Refusal
+from engine.definition import ANYONE, Conflict, Start, State, Transition, Workflow
 from engine.errors import EngineError, Refused, TransitionConflict, UndeclaredConflict
 from engine.runtime.conflicts import meaning
 from engine.store.base import Violation

@@ -13,17 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition import ANYONE
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.attempt import Guard
-from engine.attempt import Instance
-from engine.definition import Permission
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt, Guard, Instance, Refusal
+from engine.definition import ANYONE, Permission, Start, State, Transition, Workflow
 from engine.errors import Busy, DatabaseAway, EventNotPossible, Forbidden, OutcomeUnknown, Refused, RuleError
 from engine.outcomes import Explanation, Offer
 from engine.rules import needs_input

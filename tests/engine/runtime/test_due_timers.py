@@ -9,26 +9,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.attempt import Refusal
-from engine.definition import Resend
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt, Refusal
+from engine.definition import ANYONE, SYSTEM, Effect, Resend, Start, State, Timer, Transition, Workflow
 from engine.errors import DatabaseAway, TimerBroken
 from engine.outcomes import Committed, Explanation
 from engine.runtime import due_timers
+from engine.runtime.catching_up import CaughtUp
 from engine.runtime.engine import Engine
 from engine.runtime.machine import NO_PERMISSION
-from engine.runtime.run_due import CaughtUp, catch_up
-from engine.store.base import Due
-from engine.store.base import SiteDatabase
+from engine.runtime.run_due import catch_up
+from engine.store.base import Due, SiteDatabase
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import Text, _

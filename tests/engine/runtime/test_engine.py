@@ -12,19 +12,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.attempt import Refusal
-from engine.definition import Retry
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
-from engine.definition import link_holder
+from engine.attempt import Actor, Attempt, Refusal
+from engine.definition import ANYONE, SYSTEM, Effect, Retry, Start, State, Timer, Transition, Workflow, link_holder
 from engine.errors import (
     CatchingUp,
     EventNotPossible,
@@ -41,8 +30,7 @@ from engine.operations.pauses import OneInstance, pause, resume
 from engine.outcomes import Claim, Committed, Outcome, Preview
 from engine.runtime import links
 from engine.runtime.engine import Engine
-from engine.store.base import NEVER
-from engine.store.base import SiteDatabase
+from engine.store.base import NEVER, SiteDatabase
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import Text, _

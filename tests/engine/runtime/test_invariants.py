@@ -12,18 +12,9 @@ from typing import Any
 
 import pytest
 
+from engine.attempt import SYSTEM_ACTOR, Actor, Attempt, Secret
 from engine.authoring.release import digest, release
-from engine.definition import ANYONE
-from engine.attempt import SYSTEM_ACTOR
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.attempt import Secret
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import ANYONE, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome
 from engine.errors import (
     DefinitionChanged,

@@ -8,18 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from engine.authoring.release import KEPT, RESTARTED, digest, release
-from engine.definition import ALL_TIMERS
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt
+from engine.authoring.release import digest, release
+from engine.definition import ALL_TIMERS, ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
+from engine.runtime.definitions import KEPT, RESTARTED
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase
 from engine.store.opening import open_database

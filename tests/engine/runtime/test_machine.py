@@ -13,15 +13,9 @@ import transitions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.authoring.check import check
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
 from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.authoring.check import check
+from engine.definition import ANYONE, LINK_HOLDER, SYSTEM, Start, State, Transition, Workflow
 from engine.runtime import machine
 from engine.runtime.machine import NO_PERMISSION, conditions, permission_verdict, step
 from engine.text import Text

@@ -12,19 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition import ALL_TIMERS
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.definition import Missed
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt, Refusal
+from engine.definition import ALL_TIMERS, ANYONE, SYSTEM, Effect, Missed, Start, State, Timer, Transition, Workflow
 from engine.errors import CatchingUp, EventNotPossible, Refused, StaleForm
 from engine.operations.census import standing
 from engine.operations.incidents import incidents

@@ -12,15 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
 from engine.attempt import Actor
-from engine.definition import Effect
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import EventNotPossible, InvalidMapping
 from engine.migration import Cancel, Choice, Migration, TimerRule

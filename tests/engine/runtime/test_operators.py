@@ -6,11 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.definition import OPERATOR
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.attempt import Instance
-from engine.definition import Permission
+from engine.attempt import Actor, Attempt, Instance
+from engine.definition import OPERATOR, Permission
 from engine.errors import Forbidden, RuleError
 from engine.runtime.engine import Engine
 from engine.runtime.operators import nowhere

@@ -16,34 +16,30 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.attempt import Instance, Records, Refusal, Resent
 from engine.authoring.check import check
 from engine.authoring.release import digest
-from engine.definition import ANYONE
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.definition import Conflict
-from engine.definition import Effect
-from engine.attempt import Instance
-from engine.definition import Mail
-from engine.definition import Recipient
-from engine.attempt import Records
-from engine.attempt import Refusal
-from engine.definition import Resend
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import (
+    ANYONE,
+    LINK_HOLDER,
+    SYSTEM,
+    Conflict,
+    Effect,
+    Mail,
+    Recipient,
+    Resend,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.delivery import Deferred, Failed, Outcome
 from engine.errors import EventNotPossible, Forbidden, InvalidDefinition, Refused
 from engine.operations.incidents import incidents
 from engine.runtime import history
 from engine.runtime.machine import conditions
-from engine.runtime.resends import CORRECTED
-from engine.runtime.resends import Limit
-from engine.attempt import Resent
-from engine.runtime.resends import guards_of
-from engine.runtime.resends import may_correct
+from engine.runtime.resends import CORRECTED, Limit, guards_of, may_correct
 from engine.store.base import Due
 from engine.testing import Clock
 from engine.text import _

@@ -15,8 +15,9 @@ from engine.errors import CatchingUp, DatabaseAway, TransitionConflict, UnknownW
 from engine.operations.incidents import incidents
 from engine.operations.pauses import OneInstance, pause, resume
 from engine.outcomes import Committed
+from engine.runtime.catching_up import CaughtUp
 from engine.runtime.engine import Engine
-from engine.runtime.run_due import CaughtUp, catch_up, first_of
+from engine.runtime.run_due import catch_up, first_of
 from engine.store.base import NEVER, Due, SiteDatabase, to_db
 from engine.store.opening import open_database
 from engine.testing import Clock

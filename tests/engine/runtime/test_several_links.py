@@ -8,22 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from engine.attempt import Actor, Attempt
 from engine.authoring.check import check
 from engine.authoring.release import digest
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.definition import Address
-from engine.attempt import Attempt
-from engine.definition import Mail
-from engine.definition import Recipient
-from engine.definition import SiteAddress
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
-from engine.definition import link_holder
+from engine.definition import (
+    LINK_HOLDER,
+    SYSTEM,
+    Address,
+    Mail,
+    Recipient,
+    SiteAddress,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+    link_holder,
+)
 from engine.errors import Forbidden
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer

@@ -25,18 +25,20 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from engine.definition import ANYONE
-from engine.definition import HOLDER
-from engine.definition import LINK_HOLDER
-from engine.definition import SYSTEM
 from engine.attempt import Actor
-from engine.definition import Effect
-from engine.definition import Resend
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import (
+    ANYONE,
+    HOLDER,
+    LINK_HOLDER,
+    SYSTEM,
+    Effect,
+    Resend,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.delivery import Accepted, Failed
 from engine.errors import EngineError, EventNotPossible, Forbidden, Paused, Refused
 from engine.migration import Migration, TimerRule

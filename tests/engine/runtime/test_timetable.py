@@ -9,17 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import ALL_TIMERS
-from engine.definition import SYSTEM
-from engine.attempt import SYSTEM_ACTOR
-from engine.attempt import Attempt
-from engine.attempt import Instance
-from engine.definition import Missed
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import SYSTEM_ACTOR, Attempt, Instance
+from engine.definition import ALL_TIMERS, SYSTEM, Missed, Start, State, Timer, Transition, Workflow
 from engine.errors import TimerStandsStill
 from engine.runtime import timetable
 from engine.runtime.timetable import (

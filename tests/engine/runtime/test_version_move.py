@@ -9,17 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.definition import Permission
-from engine.definition import Recipient
-from engine.attempt import Refusal
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Attempt, Refusal
+from engine.definition import SYSTEM, Effect, Permission, Recipient, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Failed
 from engine.errors import (
     Busy,
@@ -46,11 +37,11 @@ from engine.runtime.version_move import (
     as_asked,
     is_final,
     is_loaded,
-    migrate,
     open_effect,
     rehearsed,
 )
 from engine.store.base import NEVER, to_db
+from engine.store.schema import migrate
 from engine.testing import Clock
 from engine.text import _
 from tests.engine.workers.test_one_machine import Slow

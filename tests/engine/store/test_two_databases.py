@@ -17,23 +17,22 @@ from typing import Any
 import peewee as pw
 import pytest
 
+from engine.attempt import Attempt, Instance, Records, Refusal
 from engine.authoring.release import release
-from engine.definition import ANYONE
-from engine.definition import SYSTEM
-from engine.definition import Address
-from engine.attempt import Attempt
-from engine.definition import Effect
-from engine.attempt import Instance
-from engine.definition import Mail
-from engine.definition import Permission
-from engine.definition import Recipient
-from engine.attempt import Records
-from engine.attempt import Refusal
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.definition import (
+    ANYONE,
+    SYSTEM,
+    Address,
+    Effect,
+    Mail,
+    Permission,
+    Recipient,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import DefinitionChanged
 from engine.outbox.dispatcher import Dispatcher

@@ -14,15 +14,8 @@ import peewee as pw
 import pytest
 from apscheduler.jobstores.base import JobLookupError
 
-from engine.definition import SYSTEM
-from engine.attempt import Actor
-from engine.definition import Effect
-from engine.attempt import Instance
-from engine.definition import Start
-from engine.definition import State
-from engine.definition import Timer
-from engine.definition import Transition
-from engine.definition import Workflow
+from engine.attempt import Actor, Instance
+from engine.definition import SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
 from engine.errors import Busy, DatabaseAway
 from engine.outbox.dispatcher import Dispatcher

@@ -23,9 +23,7 @@ from procrastinate.jobs import DeleteJobCondition
 from procrastinate.testing import InMemoryConnector
 
 from engine.attempt import Actor
-from engine.definition import Effect
-from engine.definition import Start
-from engine.definition import Workflow
+from engine.definition import Effect, Start, Workflow
 from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer

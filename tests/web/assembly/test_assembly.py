@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition import SYSTEM
-from engine.definition import Mail
 from engine.attempt import Secret
-from engine.definition import Transition
+from engine.definition import SYSTEM, Mail, Transition
 from engine.errors import ConfigurationError, DefinitionChanged, InvalidDefinition, SettingsError
 from engine.hookspecs import hookimpl
 from engine.plugins.loading import SiteFacts

@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 import click
 import pytest
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from engine.delivery import Failed
 from engine.testing import MemoryMailer
 from tests.conftest import SiteMaker

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from tests.kit.commands import Run, commands_in
 from web.assembly.settings import read
 from web.assembly.site import Site, build

@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from engine.keyring import fingerprint, short
 from engine.operations.key_rotation import rotate
 from engine.operations.known_keys import known, watch

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
-from engine.attempt import Attempt
-from engine.attempt import Refusal
+from engine.attempt import Attempt, Refusal
 from engine.store.base import database
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path

@@ -21,9 +21,8 @@ from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import terms_of
-from workflows.contract_change.proposal import Proposal
 from workflows.contract_change.inputs import Rejection
-from workflows.contract_change.proposal import propose
+from workflows.contract_change.proposal import Proposal, propose
 from workflows.ports.billing import Terms
 
 FORMULA = '=HYPERLINK("https://evil.example","x")'

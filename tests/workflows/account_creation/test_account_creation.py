@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.attempt import SYSTEM_ACTOR
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import SYSTEM_ACTOR, Actor, Secret
 from engine.delivery import Deferred, Failed
 from engine.errors import EventNotPossible, Forbidden, Refused
 from engine.operations.incidents import amend, incidents
@@ -20,8 +18,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.kit.dumps import dump, dump_bytes
 from web.assembly.site import Site
 from workflows.account_creation.inputs import ApplicationInput
-from workflows.business.permissions import ADMIN
-from workflows.business.permissions import VIEWER
+from workflows.business.permissions import ADMIN, VIEWER
 from workflows.business.records import Account, Application, Customer
 
 VISITOR = Actor("visitor")

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.attempt import SYSTEM_ACTOR
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import SYSTEM_ACTOR, Actor, Secret
 from engine.delivery import Failed
 from engine.errors import EngineError, EventNotPossible, Forbidden, Refused
 from engine.operations.incidents import incidents, retry
@@ -23,9 +21,10 @@ from tests.conftest import SiteMaker
 from tests.kit.dumps import dump, dump_bytes
 from tests.kit.waiting import until
 from web.assembly.site import Site
-from workflows.account_profile_change.inputs import ProfileInput
-from workflows.account_profile_change.inputs import mark
-from workflows.business.customer_file import ImportRefused, export_customers, import_customers
+from workflows.account_profile_change.inputs import ProfileInput, mark
+from workflows.business.customer_file.exporting import export_customers
+from workflows.business.customer_file.importing import import_customers
+from workflows.business.customer_file.reading import ImportRefused
 from workflows.business.permissions import ADMIN, EDITOR, VIEWER
 from workflows.business.records import Account, AddressChange, Contract, Customer, PasswordReset, Session
 from workflows.business.shared.address_change import masked

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.attempt import Actor
-from engine.attempt import Attempt
-from engine.attempt import Instance
+from engine.attempt import Actor, Attempt, Instance
 from web.assembly.site import Site
 from workflows.business.permissions import ACCOUNT_ADMIN, ACCOUNT_EDITOR, OWN_ACCOUNT, ROLES, STAFF, reaches
 from workflows.business.records import Account, Contract, Customer, StaffMember

@@ -38,11 +38,8 @@ from tests.kit.dumps import dump
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, ContractChange, Customer
 from workflows.business.shared import bookings
-from workflows.contract_change.inputs import GivingUp
-from workflows.contract_change.inputs import NewPrice
-from workflows.contract_change.inputs import Rejection
-from workflows.contract_change.proposal import propose
-from workflows.contract_change.proposal import reprice
+from workflows.contract_change.inputs import GivingUp, NewPrice, Rejection
+from workflows.contract_change.proposal import propose, reprice
 from workflows.ports import quotes
 from workflows.ports.billing import Quote, Unavailable
 

@@ -38,11 +38,9 @@ from tests.kit.contract_scenes import (
 from web.assembly.site import Site
 from workflows.business.records import Contract, ContractChange, Customer
 from workflows.business.shared.change_request import terms_from_json, terms_of
-from workflows.contract_change.inputs import GivingUp
-from workflows.contract_change.proposal import Proposal
-from workflows.contract_change.inputs import Rejection
 from workflows.contract_change import conditions
-from workflows.contract_change.proposal import propose
+from workflows.contract_change.inputs import GivingUp, Rejection
+from workflows.contract_change.proposal import Proposal, propose
 from workflows.ports import quotes
 from workflows.ports.billing import Change, Quote
 

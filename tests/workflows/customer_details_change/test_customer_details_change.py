@@ -12,22 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.attempt import SYSTEM_ACTOR
-from engine.attempt import Actor
-from engine.attempt import Refusal
+from engine.attempt import SYSTEM_ACTOR, Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.kit.dumps import dump
 from web.assembly.site import Site
-from workflows.business.customer_file import ImportRefused, export_customers, import_customers
+from workflows.business.customer_file.exporting import export_customers
+from workflows.business.customer_file.importing import import_customers
+from workflows.business.customer_file.reading import ImportRefused
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import DETAILS
-from workflows.customer_details_change.inputs import DetailsInput
-from workflows.customer_details_change.inputs import details_of
 from workflows.customer_details_change import read
-from workflows.customer_details_change.inputs import shown_digest
+from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
 
 NAME = "customer_details_change"
 PHONE = "03-9876-5432"

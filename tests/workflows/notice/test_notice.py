@@ -16,8 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.attempt import Actor
-from engine.attempt import Refusal
+from engine.attempt import Actor, Refusal
 from engine.delivery import Accepted, Deferred, Failed, Outcome
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm
 from engine.operations.incidents import incidents

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.attempt import Actor
-from engine.attempt import Secret
+from engine.attempt import Actor, Secret
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
 from engine.operations.incidents import incidents, retry
 from engine.operations.stuck import stuck
@@ -43,11 +42,9 @@ from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract, Mandate, PaymentEvent
 from workflows.business.shared.change_request import Decision, differences, terms_of
 from workflows.contract_change.inputs import GivingUp
-from workflows.contract_change.proposal import Proposal
-from workflows.contract_change.proposal import propose
-from workflows.payment_method_change.inputs import Confirmation
-from workflows.payment_method_change.inputs import PageOpened
+from workflows.contract_change.proposal import Proposal, propose
 from workflows.payment_method_change import effective_date
+from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.ports.billing import Booking, Queued, Rejected
 
 SYSTEM = Actor("system", "credit_card")
@@ -80,8 +77,7 @@ def subjects(mailer: MemoryMailer) -> list[str]:
 
 def begin_page(site: Site, number: int, actor: Actor) -> str:
     """The provider's page, as the button opens it. What the provider calls it."""
-    from workflows.payment_method_change.effects import context_of
-    from workflows.payment_method_change.effects import facts_of
+    from workflows.payment_method_change.effects import context_of, facts_of
 
     mandate = Mandate.get(Mandate.instance == number)
     method = site.services.payment_methods["credit_card"]

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.attempt import Refusal
-from engine.attempt import Secret
+from engine.attempt import Refusal, Secret
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock
