@@ -1,13 +1,16 @@
-# make run    the site with demo data on http://127.0.0.1:8000; PORT=8080 takes another port
-# make test   every test; nine to ten minutes on two quiet cores
-# make check  style, types, import arrows, coverage
-# make bench  the figures that we promise, each beside its floor, into benchmarks/RESULTS.md
+# make run          the site with demo data on http://127.0.0.1:8000; PORT=8080 takes another port
+# make test         every test; nine to ten minutes on two quiet cores
+# make check        style, types, import arrows, coverage
+# make bench        the figures that we promise, each beside its floor, into benchmarks/RESULTS.md
 # make bench-large  those that need millions of rows; an hour, and 20 GB for a while
-# make soak   the long trials, and every story in both languages on both devices; under an hour
-# make mutation  change the engine at 200 random places, one at a time, and see which changes no test notices; an hour
+# make soak         the long trials, and every story in both languages on both devices; under an hour
+# make mutation     change the engine at 200 random places, one at a time, and see which changes no test notices; an hour
 # make screenshots  pictures of every page into screenshots/, and those of the README into docs/pictures/
-# make dist   wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
-# make lock   pin the dependencies anew
+# make dist         wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
+# make lock         pin the dependencies anew
+# make hooks        let git check style, types and import arrows before each commit
+# make clean        remove the environment, and everything that was built
+# make help         this list; `make` alone is `make test`
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -24,7 +27,7 @@ export PYTHONDONTWRITEBYTECODE :=
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
-.PHONY: run test check bench bench-large soak mutation screenshots dist lock browser wrk valgrind clean
+.PHONY: run test check bench bench-large soak mutation screenshots dist lock hooks clean help browser wrk valgrind
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -112,6 +115,12 @@ dist: $(VENV)/dev
 lock: $(VENV)/dev
 	$(LOCK) --extra pg --extra diagram --extra stripe --extra otel --extra house -o requirements/run.txt setup.cfg
 	$(LOCK) --extra pg --extra diagram --extra stripe --extra otel --extra house --extra dev -o requirements/dev.txt setup.cfg
+
+hooks: $(VENV)/dev
+	$(BIN)/pre-commit install
+
+help:
+	@sed -n 's/^# \(make [a-z-]* .*\)/\1/p' Makefile
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
