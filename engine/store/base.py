@@ -130,6 +130,14 @@ class SiteDatabase(pw.Database):
     def give_back(self) -> None:
         """The thread needs its connection no more until it asks again."""
 
+    def only_look(self) -> None:
+        """Have every write refused from now on, on the connection of this thread and on all that are opened later."""
+        raise ConfigurationError(f"expected a database from open_database(), got {type(self).__name__}")
+
+    def refuses_to_write(self, error: BaseException) -> bool:
+        """Whether an error of the driver says that this database, or this connection of it, takes no writes."""
+        return False
+
     def store(self, clock: Clock | None = None) -> Store:
         """The store on this database. `clock` replaces its time."""
         raise ConfigurationError(f"expected a database from open_database(), got {type(self).__name__}")

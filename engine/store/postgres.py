@@ -20,7 +20,14 @@ import peewee as pw
 import psycopg
 from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
-from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
+from psycopg.errors import (
+    DeadlockDetected,
+    LockNotAvailable,
+    QueryCanceled,
+    ReadOnlySqlTransaction,
+    SerializationFailure,
+    UniqueViolation,
+)
 from psycopg.pq.abc import PGresult
 
 from engine.definition import Instance
@@ -111,6 +118,7 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         super().__init__(*args, **kwargs)
         self.local = threading.local()
         self._set_up: WeakSet[Any] = WeakSet()
+        self._begin_with = _SET_UP
         self._asked: tuple[float, datetime] | None = None  # the database's time, and when by the monotonic clock
 
     def _connect(self) -> Any:
@@ -120,7 +128,7 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
             try:
                 # After a rollback psycopg deallocates every prepared statement, the wire's too, if it prepared one.
                 connection.prepare_threshold = None
-                connection.execute(_SET_UP)
+                connection.execute(self._begin_with)
             except BaseException:
                 self._close(connection, close_conn=True)  # its place is free again
                 raise
@@ -154,6 +162,16 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         """Return the thread's connection to the pool, which throws away those that broke."""
         if not self.is_closed():
             self.close()
+
+    def only_look(self) -> None:
+        """See `SiteDatabase.only_look`: whatever is open is closed, and opened again when it is needed."""
+        self._begin_with = f"{_SET_UP}; SET default_transaction_read_only = on"
+        self.give_back()
+        self.close_all()
+
+    def refuses_to_write(self, error: BaseException) -> bool:
+        """See `SiteDatabase.refuses_to_write`."""
+        return isinstance(error, ReadOnlySqlTransaction)
 
     def store(self, clock: Clock | None = None) -> Store:
         """See `SiteDatabase.store`."""

@@ -179,6 +179,15 @@ class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
         self.writer = FairLock()
         self.manual = self.manual_commit()  # tells peewee that a transaction is open and not its own
 
+    def only_look(self) -> None:
+        """See `SiteDatabase.only_look`."""
+        self.pragma("query_only", 1, permanent=True)
+
+    def refuses_to_write(self, error: BaseException) -> bool:
+        """See `SiteDatabase.refuses_to_write`."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary one (https://sqlite.org/rescode.html)
+        return isinstance(error, sqlite3.Error) and code == sqlite3.SQLITE_READONLY
+
     def store(self, clock: Clock | None = None) -> Store:
         """See `SiteDatabase.store`."""
         return SqliteStore(self, clock)

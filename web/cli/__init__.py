@@ -26,6 +26,7 @@ _COMMANDS = {
     "pauses": ("web.cli.pauses", "pauses", "What is paused, since when, by whom and why."),
     "secret": ("web.cli.secret", "secret", "The secret key: look at it, replace it, or go on without it."),
     "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins, or begin one."),
+    "shell": ("web.cli.shell", "shell", "A Python prompt in the site, which only looks unless told otherwise."),
     "restored": ("web.cli.restoring", "restored", "Say that the database was restored from a backup."),
     "doctor": ("web.cli.doctor", "doctor", "Is everything well? Ends with 1 where it is not."),
 }

@@ -1,0 +1,125 @@
+"""`tetsuzuki shell`: a Python prompt in the assembled site, which only looks unless it is asked to write.
+
+It is for questions that no command answers. The database itself refuses to write, whatever is typed and however deep
+inside the engine. That protects from mistakes, not from somebody who may run commands here and could as well open the
+database.
+"""
+
+from __future__ import annotations
+
+import code
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.errors import ConfigurationError, EngineError
+from web.assembly.settings import read
+from web.cli.sites import opened_site, operator
+
+if TYPE_CHECKING:
+    from web.assembly.settings import Settings
+    from web.assembly.site import Site
+
+_HINT = "Nothing was written: this shell only looks. `tetsuzuki shell --write` begins one that may change something."
+
+
+@click.command(epilog="Example: tetsuzuki shell")
+@click.option("--write", is_flag=True, help="Let what is typed change the database. Nothing asks a second time.")
+def shell(write: bool) -> None:
+    """A Python prompt with the site, its engine, its records and its clock at hand.
+
+    It only looks unless it is begun with --write. It ends with exit() or Ctrl-D, and keeps no history of what was
+    typed.
+    """
+    look_for_a_site(read())
+    with opened_site(looks=not write) as site:
+        if not write:
+            site.db.only_look()
+        if sys.stdin.isatty():
+            import readline  # noqa: F401  (arrow keys and earlier lines, for the length of this prompt)
+        prompt = _Prompt(site, at_hand(site))
+        prompt.interact(banner(site, writes=write), exitmsg="")
+
+
+def look_for_a_site(settings: Settings) -> None:
+    """Raises ConfigurationError where the database holds no site, or one of another version; makes no database."""
+    from engine.store.base import open_database
+    from engine.store.schema import pending
+    from workflows.registry import MIGRATIONS
+
+    url = settings.database_url
+    said = f"{settings.place('database_url')} = {shown(url)}"
+    nothing = f"{said}: expected the database of a site, and there is none; begin one with tetsuzuki migrate"
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        raise ConfigurationError(nothing)
+    db = open_database(url, pool=1)
+    try:
+        if not db.table_exists("instance"):
+            raise ConfigurationError(nothing)
+        steps = pending(db, MIGRATIONS)
+    finally:
+        db.close()
+    if steps:
+        missing = ", ".join(steps)
+        raise ConfigurationError(
+            f"{said}: expected the tables of this version; not applied: {missing}; run tetsuzuki migrate"
+        )
+
+
+def shown(url: str) -> str:
+    """A database's address without a password and without parameters, which may hold one."""
+    return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", url).partition("?")[0]
+
+
+def at_hand(site: Site) -> dict[str, object]:
+    """The names that the prompt begins with."""
+    from workflows.business import records
+
+    return {"site": site, "engine": site.engine, "records": records, "clock": site.clock, "me": operator()}
+
+
+def banner(site: Site, *, writes: bool) -> str:
+    """What is at hand, and in which database."""
+    may = "may be changed" if writes else "read-only; --write lets it be changed"
+    name = site.organisation.site_name
+    return f"""\
+Tetsuzuki {version("tetsuzuki")}, Python {sys.version.split()[0]}: {name}
+database  {shown(site.settings.database_url)} ({may})
+site      the assembled site: site.settings, site.services, site.plugins
+engine    engine.look(42), engine.history(42), engine.find("account_creation", "customer:7")
+records   the tables: records.Account.select(), records.Customer.get(number="A12345678")
+clock     clock(): the site's time, in UTC
+me        {operator()}, as history names you: engine.explain(42, me)"""
+
+
+class _Prompt(code.InteractiveConsole):
+    """Reads, evaluates, prints. What the engine or a read-only database refuses takes a line, and no traceback."""
+
+    def __init__(self, site: Site, names: Mapping[str, object]) -> None:
+        super().__init__(dict(names), filename="<tetsuzuki shell>")
+        self._db = site.db
+
+    def showtraceback(self) -> None:
+        """Tell the error that is being handled."""
+        error = sys.exc_info()[1]
+        if any(self._db.refuses_to_write(one) for one in _causes(error)):
+            self.write(f"{_HINT}\n")
+        elif isinstance(error, EngineError):
+            self.write(f"{type(error).__name__}: {error}\n")
+        else:
+            super().showtraceback()
+
+    def raw_input(self, prompt: str = "") -> str:
+        """A line of what is typed; input that does not come from a terminal is not asked for."""
+        return super().raw_input(prompt if sys.stdin.isatty() else "")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
