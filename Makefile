@@ -8,6 +8,7 @@
 # make screenshots  pictures of every page into screenshots/, and those of the README into docs/pictures/
 # make dist         wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
 # make lock         pin the dependencies anew
+# make changelog    put what is new (changes/) into CHANGELOG.md; DRAFT=1 only shows it
 # make hooks        let git check style, types and import arrows before each commit
 # make clean        remove the environment, and everything that was built
 # make help         this list; `make` alone is `make test`
@@ -27,7 +28,7 @@ export PYTHONDONTWRITEBYTECODE :=
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
-.PHONY: run test check bench bench-large soak mutation screenshots dist lock hooks clean help browser wrk valgrind
+.PHONY: run test check bench bench-large soak mutation screenshots dist lock changelog hooks clean help browser wrk valgrind
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -115,6 +116,9 @@ dist: $(VENV)/dev
 lock: $(VENV)/dev
 	$(LOCK) --extra pg --extra diagram --extra stripe --extra otel --extra house -o requirements/run.txt setup.cfg
 	$(LOCK) --extra pg --extra diagram --extra stripe --extra otel --extra house --extra dev -o requirements/dev.txt setup.cfg
+
+changelog: $(VENV)/dev
+	$(BIN)/towncrier build $(if $(DRAFT),--draft,--yes)
 
 hooks: $(VENV)/dev
 	$(BIN)/pre-commit install
