@@ -292,4 +292,5 @@ def _is_printable(text: str) -> bool:
 
 
 def one_line(text: str) -> str:
+    """`text` on one line: whatever cannot be printed is a space, and of several spaces one is left."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
