@@ -1,4 +1,5 @@
-"""`tetsuzuki workflow list|show|check|diagram|readme|history`; others: `histories`, `cures`, `migrations`, `pauses`."""
+"""`tetsuzuki workflow list|show|check|diagram|readme|history`; others: `histories`, `cures`, `migrations`,
+`pauses`, `procedure`."""
 
 from __future__ import annotations
 
@@ -8,8 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli import cures, histories, migrations, pauses
-from web.cli.sites import INSTANCE, opened_site
+from web.cli import cures
+from web.cli import histories
+from web.cli import migrations
+from web.cli import pauses
+from web.cli import procedure
+from web.cli.sites import opened_site
+from web.cli.sites import INSTANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +102,7 @@ def _without_index(more: Sequence[Path]) -> list[Problem]:
     """The conflicts whose unique index no migration makes, ours or those of plugins."""
     from tempfile import TemporaryDirectory
 
-    from engine.authoring.check import missing_indexes
+    from engine.authoring.check.indexes import missing_indexes
     from engine.store.opening import open_database
     from engine.store.schema import migrate
     from workflows.registry import MIGRATIONS, WORKFLOWS
@@ -155,5 +161,12 @@ def history(instance: int) -> None:
         )
 
 
-for command in (*histories.COMMANDS, cures.cure, migrations.migrate, *pauses.COMMANDS):
+for command in (
+    *histories.COMMANDS,
+    cures.cure,
+    migrations.migrate,
+    *pauses.COMMANDS,
+    procedure.new,
+    procedure.release,
+):
     workflow.add_command(command)
