@@ -33,7 +33,7 @@ from engine.runtime.observer import Tried
 from engine.store.base import SiteDatabase, Unit, to_db
 from engine.store.opening import open_database
 from engine.store.schema import migrate
-from engine.workers.one_machine import AT_ONCE
+from engine.workers.chores import AT_ONCE
 from workflows.registry import MIGRATIONS
 
 _BEGIN = datetime(2026, 4, 1, tzinfo=UTC)

@@ -10,26 +10,24 @@ back, the sweep, which is then planned for too late, is missed by the monotonic 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 from time import monotonic
 
-import peewee as pw
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from engine.errors import Busy, DatabaseAway, EngineError
+from engine.errors import EngineError
 from engine.outbox.dispatcher import Dispatcher
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
+from engine.workers.chores import AT_ONCE, SWEEP, do_chores, give_back
 
 log = logging.getLogger("tetsuzuki.scheduler")
 
-SWEEP = timedelta(minutes=1)
 _TIMERS, _OUTBOX = "timers", "outbox"
-AT_ONCE = 500  # instances whose timers are fired between two looks at whether to stop
 _SHORTEST_PAUSE = timedelta(seconds=1)
 _OVERDUE = timedelta(seconds=5)  # a wake-up that is planned and that late was lost
 _NO_LIMIT = 1_000_000  # APScheduler drops a run beyond a job's `max_instances`; each executor has one thread
@@ -102,7 +100,7 @@ class Heartbeat:
         for thread in self._threads:
             thread.join()
         self._give_back_leases()
-        self._give_back()
+        give_back(self.engine.db, log)
 
     def _sweep_every_so_often(self) -> None:
         self._scheduler.add_job(
@@ -168,7 +166,7 @@ class Heartbeat:
         except Exception:
             log.exception("timers could not be fired; the sweep tries again")
         finally:
-            self._give_back()
+            give_back(self.engine.db, log)
 
     def _wake_in(self, what: str, due: datetime | None, moved: bool) -> None:
         """Plan the next wake-up, by the database's clock, however this machine's goes.
@@ -184,12 +182,6 @@ class Heartbeat:
         elif moved:
             self._pause = _SHORTEST_PAUSE
         self._wake(what, datetime.now(UTC) + max(wait, timedelta(milliseconds=10)))
-
-    def _give_back(self) -> None:
-        try:
-            self.engine.db.give_back()
-        except Exception:
-            log.exception("a connection could not be given back")
 
     def _drain_outbox(self) -> None:
         self._planned(_OUTBOX)
@@ -217,7 +209,7 @@ class Heartbeat:
             except Exception:
                 log.exception("the outbox could not be drained; the sweep tries again")
             finally:
-                self._give_back()
+                give_back(self.engine.db, log)
 
     def _sweep(self) -> None:
         self._swept = monotonic()
@@ -231,21 +223,4 @@ class Heartbeat:
         self._wake(_TIMERS, datetime.now(UTC))
         with self.engine.db.bound():
             do_chores(self._chores)
-        self._give_back()
-
-
-def do_chores(chores: Iterable[Callable[[], object]]) -> None:
-    """Do each, whatever the others do. One that cannot reach the database is told without a traceback."""
-    for chore in chores:
-        try:
-            chore()
-        except (Busy, DatabaseAway, pw.OperationalError, pw.InterfaceError) as error:
-            log.warning("a chore cannot be done; the sweep tries again: %s", words(error))
-        except Exception:
-            log.exception("a chore failed; the next sweep tries again")
-
-
-def words(error: BaseException) -> str:
-    """What the driver said, in one line; others say only that something happened."""
-    cause = error.__cause__ or error
-    return " ".join(str(cause).split()) or type(cause).__name__
+        give_back(self.engine.db, log)

@@ -43,7 +43,7 @@ from engine.store.opening import open_database
 from engine.store.prepared import prepared
 from engine.store.statements import plans
 from engine.testing import Clock, MemoryMailer
-from engine.workers.one_machine import do_chores
+from engine.workers.chores import do_chores
 from tests.kit.reviews import SECRET, VISITOR
 
 CLOSED = Refusal("closed", "The shop is closed.")  # type: ignore[arg-type]

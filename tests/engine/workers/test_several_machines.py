@@ -33,6 +33,7 @@ from engine.store.jobs import SCHEMA, condition, install
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.workers import several_machines
+from engine.workers.jobs.outages import Outage
 from engine.workers.several_machines import Cluster
 from tests.engine.workers.test_one_machine import NOTIFY, Ping, limited
 from tests.kit.waiting import PATIENCE, until
@@ -257,7 +258,7 @@ def test_jobs_of_a_worker_that_died_are_done_again(postgres_url: str) -> None:
 
 def test_an_outage_is_told_once_at_its_begin_and_its_end_and_pauses_double(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "tetsuzuki")
-    trouble = several_machines._Trouble("no job can be deferred")
+    trouble = Outage("no job can be deferred")
     trouble.is_over()
     for _time in range(2):
         pauses = [trouble.told(OSError("cut off")) for _try in range(7)]

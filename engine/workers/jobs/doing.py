@@ -1,0 +1,86 @@
+"""What a job says is *look*: fires the timers that are due, and delivers the effects that are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Event
+
+from engine.errors import Busy, DatabaseAway, OutcomeUnknown
+from engine.outbox.dispatcher import Dispatcher
+from engine.runtime.engine import Engine
+from engine.workers.chores import AT_ONCE, give_back, words
+from engine.workers.jobs.wanted import OUTBOX, TIMERS, Wanted
+
+log = logging.getLogger("tetsuzuki.cluster")
+
+
+class Work:
+    """Looks at what is due until nothing is, or until it is told to stop; what is left then is `wanted` of others."""
+
+    def __init__(self, engine: Engine, dispatcher: Dispatcher, wanted: Wanted, stopping: Event) -> None:
+        self._engine = engine
+        self._dispatcher = dispatcher
+        self._wanted = wanted
+        self._stopping = stopping
+
+    def fire_timers(self) -> None:
+        """Fire the timers that are due. Never raises: what goes wrong is told, and the sweep tries again."""
+        with self._at_work("timers could not be fired"):
+            before = None
+            while True:
+                fired = self._engine.run_due(limit=AT_ONCE, stopped=self._stopping.is_set)
+                if fired == AT_ONCE:
+                    self._wanted.ask(TIMERS)  # there is more, for whoever is free
+                if self._stopping.is_set():
+                    return
+                due = self._engine.next_due()
+                if not fired and (self._is_planned(TIMERS, due) or due == before):
+                    return
+                before = due
+
+    def drain_outbox(self) -> None:
+        """Deliver the effects that are due. Never raises: what goes wrong is told, and the sweep tries again."""
+        with self._at_work("the outbox could not be drained"):
+            before, moved = None, False
+            while True:
+                claim = self._dispatcher.next_claim()
+                if claim is not None:
+                    if not moved:
+                        self._wanted.ask(OUTBOX)  # there may be more, for whoever is free while this one is delivered
+                    moved = True
+                    self._dispatcher.deliver(claim)
+                    if self._stopping.is_set():
+                        self._wanted.ask(OUTBOX)
+                else:
+                    due = self._dispatcher.next_due()
+                    if due == before or self._is_planned(OUTBOX, due):
+                        return
+                    before = due
+                if self._stopping.is_set():
+                    return
+
+    def _is_planned(self, kind: str, due: datetime | None) -> bool:
+        """Whether nothing is due now; what is due later wakes somebody then.
+
+        What is due and cannot be taken, twice in a row, is in the hands of another worker, who looks again afterwards.
+        """
+        if due is None:
+            return True
+        if due <= self._engine.store.now():
+            return False
+        self._wanted.ask(kind, due)
+        return True
+
+    @contextmanager
+    def _at_work(self, failure: str) -> Iterator[None]:
+        try:
+            yield
+        except (Busy, DatabaseAway, OutcomeUnknown) as error:
+            log.warning("%s; the sweep tries again: %s", failure, words(error))
+        except Exception:
+            log.exception("%s; the sweep tries again", failure)
+        finally:
+            give_back(self._engine.db, log)
