@@ -1,40 +1,33 @@
 """From an outbox row to one plugin, at least once, in order, until done or an incident (I5).
 
-A row is claimed before it is delivered: its lease is a time until which nobody else touches it, and the try is counted
-when it is claimed, so that a worker that died counts as a try. A row waits for the earlier ones of its instance and
-channel, an incident among them included, unless that one was delivered and only its event could not be fired.
-Delivering happens outside any transaction; what came of it is written in one.
-
-A row's deadline is set by its first claim: what nobody could try has lost none of its time, however long no worker ran
-or an incident stood before it. No row is given up untried (`Claim.may_be_late`).
+A row waits for the earlier ones of its instance and channel, an incident among them included, unless that one was
+delivered and only its event could not be fired. Delivering happens outside any transaction; what came of it is written
+in one. No row is given up untried (`Claim.may_be_late`).
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
-from time import monotonic
+from datetime import datetime
 
 from jinja2 import TemplateError
 
-from engine.definition import Effect, Instance, Retry, Workflow
+from engine.definition import Effect, Instance, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
 from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, RuleError, UnknownWorkflow
 from engine.operations import pauses
+from engine.outbox.claims import Claims
 from engine.outbox.renderer import NoRecipient, Renderer
+from engine.outbox.results import Late, Results, is_out_of_patience, ref, tries
 from engine.outcomes import Claim
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Tried
 from engine.store import outbox_rows
-from engine.store.base import Unit, storable
+from engine.store.base import Unit
 
 log = logging.getLogger("tetsuzuki.dispatch")
-
-_VERSION_OF = "SELECT workflow, version FROM instance WHERE id = ?"
 
 
 class _Halted(Exception):
@@ -43,10 +36,6 @@ class _Halted(Exception):
     def __init__(self, scope: pauses.Scope) -> None:
         super().__init__(str(scope))
         self.scope = scope
-
-
-class _Late(Failed):
-    """Its time had passed when it was claimed once more: that claim was no try."""
 
 
 class Dispatcher:
@@ -69,12 +58,12 @@ class Dispatcher:
         self.mailers = mailers
         self.mailer = mailer
         self.handlers = handlers or {}
-        self._handed_over: deque[tuple[float, Claim]] = deque()
+        self._claims = Claims(engine)
+        self._results = Results(engine)
 
     def take_over(self, claims: list[Claim]) -> None:
         """Accept effects whose lease was taken in the commit that made them."""
-        until = monotonic() + self.engine.lease.total_seconds() / 2
-        self._handed_over.extend((until, claim) for claim in claims)
+        self._claims.take_over(claims)
 
     def drain(self, limit: int = 100) -> int:
         """Deliver what is due, at most `limit` effects. Returns how many were tried."""
@@ -87,7 +76,7 @@ class Dispatcher:
 
     def next_claim(self) -> Claim | None:
         """The effect to deliver next, claimed for this worker; None where nothing is due."""
-        return self._from_handover() or self._claim()
+        return self._claims.next()
 
     def next_due(self) -> datetime | None:
         """When the next effect wants to be tried; None where nothing waits, or all that does is paused."""
@@ -96,12 +85,8 @@ class Dispatcher:
 
     def give_back(self) -> None:
         """Return the leases of effects that were taken over and not begun, as if they had never been claimed."""
-        while True:
-            try:
-                _, claim = self._handed_over.popleft()
-            except IndexError:  # asked so, because another thread may be at it
-                return
-            self._settle(claim, "waiting", "", self.engine.store.now(), untried=True)
+        for claim in self._claims.not_begun():
+            self._results.end_try(claim, "waiting", "", self.engine.store.now(), untried=True)
 
     def deliver(self, claim: Claim) -> Outcome | None:
         """Deliver one claimed effect and write down what came of it. None where it had lost its point, or is paused."""
@@ -120,7 +105,7 @@ class Dispatcher:
             pauses.give_back(self.engine, claim, halted.scope)
             return None
         if prepared is None:
-            self._settle(claim, "cancelled", "", self.engine.store.now())
+            self._results.end_try(claim, "cancelled", "", self.engine.store.now())
             return None
         effect, outcome, call = prepared
         tried.effect = effect
@@ -128,7 +113,7 @@ class Dispatcher:
             try:
                 outcome = outcome_of(call())
             except (Exception, SystemExit) as error:
-                log.exception("effect %s: its plugin raised", _ref(claim))
+                log.exception("effect %s: its plugin raised", ref(claim))
                 outcome = Deferred(f"the plugin raised {type(error).__name__}")
         tried.outcome = outcome
         if isinstance(outcome, Accepted):
@@ -145,9 +130,9 @@ class Dispatcher:
                 # It was delivered and must not be again: only the writing down is tried again.
                 _tell("effect %s was delivered, and could not be completed", claim, error)
                 reason = f"delivered, but not completed: {type(error).__name__}: {error}"
-                self._postpone(claim, effect, Deferred(reason), delivered=True)
+                self._results.write(claim, effect, Deferred(reason), delivered=True)
         else:
-            self._postpone(claim, effect, outcome)
+            self._results.write(claim, effect, outcome)
         return outcome
 
     def _prepare(self, claim: Claim) -> tuple[Effect | None, Outcome, Callable[[], Outcome] | None] | None:
@@ -181,9 +166,9 @@ class Dispatcher:
                 if self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
                     return None
                 late = claim.may_be_late and sight.now >= claim.deadline_at
-                if late and self._is_out_of_patience(unit, claim, effect, found, sight.now):
+                if late and is_out_of_patience(unit, claim, effect, found, sight.now):
                     last = claim.said or "nobody wrote down what came of it"
-                    return effect, _Late("deadline", f"{_tries(claim.attempts - 1)}; the last: {last}"), None
+                    return effect, Late("deadline", f"{tries(claim.attempts - 1)}; the last: {last}"), None
                 return effect, *self._ready(claim, effect, workflow, found, unit)
         except _Halted:
             raise
@@ -194,13 +179,6 @@ class Dispatcher:
         except Exception as error:
             _tell("effect %s cannot be prepared", claim, error)
             return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
-
-    @staticmethod
-    def _is_out_of_patience(unit: Unit, claim: Claim, effect: Effect, found: Instance, when: datetime) -> bool:
-        """Whether by `when`, which is not before its deadline, it has been open for longer than its patience lasts; for
-        how long it was paused since then does not count."""
-        begun = claim.deadline_at - effect.retry.deadline
-        return when >= claim.deadline_at + pauses.time_paused(unit, found, effect, begun, when)
 
     def _ready(
         self, claim: Claim, effect: Effect, workflow: Workflow, found: Instance, unit: Unit
@@ -235,86 +213,10 @@ class Dispatcher:
             return True
         return effect.done is not None and effect.done not in events
 
-    def _from_handover(self) -> Claim | None:
-        """The next effect whose lease came with its commit, unless it waited here until the lease is nearly over."""
-        while self._handed_over:
-            try:
-                until, claim = self._handed_over.popleft()
-            except IndexError:  # another thread was faster
-                break
-            if monotonic() < until:
-                return claim
-        return None
-
-    def _claim(self) -> Claim | None:
-        store = self.engine.store
-        now = store.now()
-        with store.reading() as unit:
-            if not outbox_rows.is_due(unit, now):
-                return None
-        with store.begin() as unit:
-            claim, patience = outbox_rows.claim_next(unit, now, self.engine.lease, self.engine.worker) or (None, 0)
-            if claim is not None and claim.attempts == 1 and not patience:
-                claim = self._begun(unit, claim, now)
-            store.commit(unit)
-        return claim
-
-    def _begun(self, unit: Unit, claim: Claim, now: datetime) -> Claim:
-        """A first claim with the deadline that its definition says: a worker of a version before this one wrote the
-        row, and no patience into it."""
-        workflow = self.engine.workflows.get(unit.rows(_VERSION_OF, (claim.instance,))[0])
-        effect = workflow.effects.get(claim.name) if workflow is not None else None
-        deadline_at = now + (effect.retry if effect is not None else Retry()).deadline
-        outbox_rows.set_deadline(unit, claim, deadline_at)
-        return replace(claim, deadline_at=deadline_at)
-
-    def _postpone(
-        self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed, *, delivered: bool = False
-    ) -> None:
-        now = self.engine.store.now()
-        if isinstance(outcome, Failed):
-            error = f"{outcome.code}: {outcome.reason}"
-            self._settle(claim, "incident", error, now, untried=isinstance(outcome, _Late))
-            return
-        retry = effect.retry if effect is not None else Retry()
-        wait = retry.wait(claim.attempts, self.engine.chance())
-        due = now + max(wait, outcome.after or timedelta(0))
-        if due > claim.deadline_at and (effect is None or not self._has_patience_until(due, claim, effect)):
-            error = f"deadline: {_tries(claim.attempts)}; the last: {outcome.reason}"
-            self._settle(claim, "incident", error, now, delivered=delivered)
-        else:
-            self._settle(claim, "waiting", outcome.reason, due, delivered=delivered)
-
-    def _has_patience_until(self, due: datetime, claim: Claim, effect: Effect) -> bool:
-        with self.engine.store.reading() as unit:
-            found = self.engine.store.read(unit, claim.instance)[0]
-            return not self._is_out_of_patience(unit, claim, effect, found, due)
-
-    def _settle(
-        self, claim: Claim, state: str, error: str, due: datetime, *, delivered: bool = False, untried: bool = False
-    ) -> None:
-        """Write down what came of a try, unless somebody else has claimed or settled the row since."""
-        store = self.engine.store
-        if state == "incident":
-            log.error("effect %s is an incident: %s", _ref(claim), storable(error))
-        with store.begin() as unit:
-            outbox_rows.write_outcome(
-                unit, claim, self.engine.worker, outbox_rows.Outcome(state, error, due, delivered, untried)
-            )
-            store.commit(unit)
-
 
 def _tell(what: str, claim: Claim, error: Exception) -> None:
     """A fault with its traceback; that the database is away is none."""
     if isinstance(error, DatabaseAway | OutcomeUnknown):
-        log.warning(f"{what}: the database is away", _ref(claim))
+        log.warning(f"{what}: the database is away", ref(claim))
     else:
-        log.exception(what, _ref(claim))
-
-
-def _tries(count: int) -> str:
-    return f"{count} tries" if count != 1 else "1 try"
-
-
-def _ref(claim: Claim) -> str:
-    return ".".join(map(str, outbox_rows.place_of(claim)))
+        log.exception(what, ref(claim))

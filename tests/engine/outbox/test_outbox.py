@@ -138,7 +138,7 @@ def test_answer_of_a_stale_claim_changes_nothing(db: SiteDatabase, clock: Clock)
     assert stale is not None
     assert current is not None
     assert (stale.attempts, current.attempts) == (1, 1)
-    first._settle(stale, "waiting", "an old answer", clock.now)
+    first._results.end_try(stale, "waiting", "an old answer", clock.now)
     state = db.execute_sql("SELECT state, error FROM outbox").fetchone()
     assert state == ("leased", "")
 
