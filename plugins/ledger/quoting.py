@@ -20,7 +20,7 @@ from decimal import ROUND_FLOOR, Decimal
 from engine.runtime.history import canonical
 from engine.text import _
 from plugins.ledger.prices import PriceList, ProductPrices
-from workflows.contract_change.dates import anniversary, next_renewal
+from workflows.business.renewals import anniversary, next_renewal
 from workflows.ports.billing import Amount, Change, Line, Period, Quote, Tax, Terms, Unavailable
 
 NO_PRICE = Unavailable(_("この内容の料金は、お申し込みの受付後に当社よりご案内いたします。"))

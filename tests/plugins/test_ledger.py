@@ -27,8 +27,8 @@ from engine.store.schema import migrate
 from plugins.ledger.plugin import Ledger, LedgerBooking
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList
 from plugins.ledger.quoting import quote, whole_months_until_renewal
+from workflows.business import renewals
 from workflows.business.catalogue import DEFAULT_CATALOGUE
-from workflows.contract_change import dates
 from workflows.ports import hookspecs, quotes
 from workflows.ports.billing import Applied, Booking, Change, Quote, Rejected, Terms, Unavailable
 
@@ -137,7 +137,7 @@ def test_whole_months_until_the_renewal_are_eleven_at_most_unless_it_was_yesterd
     assert 0 <= months <= 12 or day < started_on
     if day >= started_on and months == 12:
         assert day == started_on
-    if dates.anniversary(started_on, day.year) == day and day > started_on:
+    if renewals.anniversary(started_on, day.year) == day and day > started_on:
         assert months == 0
 
 

@@ -21,8 +21,8 @@ from web.http.who_may import access_of, this_actor, this_user
 from web.shown.prices import in_short, quote_of
 from workflows.business.catalogue import Catalogue
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange
+from workflows.business.renewals import next_renewal
 from workflows.business.shared.change_request import KINDS, Difference, differences, in_one_line, listed
-from workflows.contract_change.dates import next_renewal
 from workflows.ports import quotes
 
 _ON_ITS_WAY, _OVER = "open", "over"

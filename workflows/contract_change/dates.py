@@ -5,35 +5,21 @@
   the year is paid for. One request has one date, so one that adds an option and drops another waits as well.
 - Monthly to annual, another payment method and a new product begin on the first day of next month.
 
-An annual contract is renewed each year on the day on which it began; one of 29 February on 28 February in other
-years. On the renewal day itself the next one counts: the new year has begun. A contract that begins in the future is
-dealt with as on its first day. Days are the company's (see `BusinessCalendar.today`); nothing here asks a clock.
+When an annual contract is renewed, `workflows.business.renewals` says. Days are the company's (see
+`BusinessCalendar.today`); nothing here asks a clock.
 """
 
 from __future__ import annotations
 
-import calendar
 from datetime import date
 
+from workflows.business.renewals import next_renewal
 from workflows.ports.billing import Terms
 
 
 def first_of_next_month(today: date) -> date:
     """The first day of the month after `today`'s."""
     return date(today.year + today.month // 12, today.month % 12 + 1, 1)
-
-
-def anniversary(started_on: date, year: int) -> date:
-    """The renewal of a contract in `year`: its day of the year, or the last of February where 29 February is none."""
-    last = calendar.monthrange(year, started_on.month)[1]
-    return date(year, started_on.month, min(started_on.day, last))
-
-
-def next_renewal(started_on: date, today: date) -> date:
-    """The first renewal after `today`, and after the start itself."""
-    counted = max(started_on, today)
-    this_year = anniversary(started_on, counted.year)
-    return this_year if this_year > counted else anniversary(started_on, counted.year + 1)
 
 
 def waits_for_renewal(before: Terms, after: Terms) -> bool:

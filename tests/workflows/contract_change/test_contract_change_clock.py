@@ -34,6 +34,7 @@ from tests.kit.contract_scenes import (
     state,
 )
 from web.assembly.site import Site
+from workflows.business import renewals
 from workflows.business.records import Contract
 from workflows.contract_change import dates
 from workflows.ports.billing import Quote, Terms
@@ -63,15 +64,15 @@ def test_the_first_of_next_month_is_a_first_and_at_most_31_days_away(today: date
 
 @given(started_on=DAYS, today=DAYS)
 def test_a_renewal_is_the_first_anniversary_after_today(started_on: date, today: date) -> None:
-    found = dates.next_renewal(started_on, today)
+    found = renewals.next_renewal(started_on, today)
     counted = max(started_on, today)
     assert counted < found <= counted + timedelta(days=366)
     assert found.year > started_on.year
     assert (found.month, found.day) in {(started_on.month, started_on.day), (2, 28)}
-    assert found == dates.anniversary(started_on, found.year)
-    earlier = dates.anniversary(started_on, found.year - 1)
+    assert found == renewals.anniversary(started_on, found.year)
+    earlier = renewals.anniversary(started_on, found.year - 1)
     assert earlier <= counted
-    assert dates.next_renewal(started_on, found - timedelta(days=1)) == found
+    assert renewals.next_renewal(started_on, found - timedelta(days=1)) == found
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_a_renewal_is_the_first_anniversary_after_today(started_on: date, today:
     ],
 )
 def test_renewals_count_from_the_start(started_on: date, today: date, renewal: date) -> None:
-    assert dates.next_renewal(started_on, today) == renewal
+    assert renewals.next_renewal(started_on, today) == renewal
 
 
 @given(
@@ -106,7 +107,7 @@ def test_only_what_takes_away_within_an_annual_term_waits_for_the_renewal(
     found = dates.effective_on(before, after, today)
     assert found > today
     if term == "annual" and (users < 10 or "a" not in options or to == "monthly"):
-        assert found == dates.next_renewal(started_on, today)
+        assert found == renewals.next_renewal(started_on, today)
     else:
         assert found == dates.first_of_next_month(max(started_on, today))
 
