@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
 
 from engine.business_time import BusinessCalendar
-from engine.configuration import Place, read_one
-from engine.configuration.kinds import several_of, whole
-from engine.configuration.tables import Table
 from engine.plugins.breakers import Breakers
 from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue, Organisation
@@ -23,26 +19,13 @@ from workflows.ports.disk_usage import GuardedUsage
 from workflows.ports.notice_channels import Distribution
 from workflows.ports.payments import PaymentMethod
 
-KINDS = ("users", "options", "term", "order", "payment_method", "details")
-
 
 @dataclass(frozen=True, slots=True)
 class ReviewPolicy:
     """Which kinds of request staff look at before they are accepted, and within how many working days."""
 
-    kinds: Annotated[frozenset[str], several_of(KINDS)] = frozenset({"options", "term", "order"})
-    working_days: Annotated[int, whole(1, 60)] = 2
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> ReviewPolicy:
-        """The policy of `[review]`. Raises SettingsError."""
-        policy: ReviewPolicy = read_one(cls.kind(), settings, Place("settings", "review"))
-        return policy
-
-    @classmethod
-    def kind(cls) -> Table[ReviewPolicy]:
-        """What `[review]` takes."""
-        return Table(cls, lambda policy: policy)
+    kinds: frozenset[str]
+    working_days: int
 
 
 @dataclass(frozen=True)

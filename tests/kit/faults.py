@@ -13,26 +13,25 @@ import peewee as pw
 from engine.operations.incidents import Incident, incidents
 from engine.operations.stuck import stuck
 from web.assembly.site import Site
+from workflows.account_creation.records import Application
+from workflows.account_invitation.records import Invitation
 from workflows.business import typed
 from workflows.business.permissions import ADMIN, ROLES
 from workflows.business.records import (
     Account,
     AddressChange,
-    Application,
     ChangeRequest,
     Contract,
     ContractChange,
     Customer,
-    FaqEntry,
-    Invitation,
     Mandate,
-    Notice,
-    NoticeRevision,
     PasswordReset,
     Session,
     StaffMember,
     StaffSession,
 )
+from workflows.faq.records import FaqEntry
+from workflows.notice.records import Notice, NoticeRevision
 
 _REQUESTS = frozenset({"contract_change", "customer_details_change", "payment_method_change"})
 _HOLDS_THE_ADDRESS = frozenset({"requested", "emailed", "confirmed"})

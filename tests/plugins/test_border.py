@@ -35,8 +35,9 @@ from tests.workflows.notice.test_notice import NEO, deliver_everything, draft
 from web.app import create_app
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
-from workflows.business.records import Account, Contract, Mandate, NoticeDelivery, StaffMember
+from workflows.business.records import Account, Contract, Mandate, StaffMember
 from workflows.notice.inputs import PublishInput
+from workflows.notice.records import NoticeDelivery
 from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports import hookspecs, payment_calls, quotes
 from workflows.ports.billing import Change, Terms

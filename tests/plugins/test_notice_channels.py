@@ -24,9 +24,10 @@ from tests.workflows.notice.test_notice import NEO, customer, deliver_everything
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.business.catalogue import Organisation
-from workflows.business.records import NoticeDelivery, StaffMember
+from workflows.business.records import StaffMember
 from workflows.notice.board import KINDS, STATUSES
 from workflows.notice.inputs import PublishInput
+from workflows.notice.records import NoticeDelivery
 from workflows.ports.notice_channels import (
     CONTRACTORS,
     ONCE,

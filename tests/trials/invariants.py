@@ -22,7 +22,9 @@ from tests.kit.smtp_server import MailServer, Received
 from tests.trials.crash_child import Request, perform
 from web.assembly.site import Site
 from workflows.account_creation.workflow import ACCOUNT_CREATION
-from workflows.business.records import Account, Application, Customer
+from workflows.account_creation.records import Application
+from workflows.business.records import Account
+from workflows.business.records import Customer
 
 LOST = "an acknowledged transition is lost"
 NO_MAIL = "a mail never arrived"

@@ -8,15 +8,15 @@ import pytest
 
 from engine.errors import ConfigurationError
 from workflows.business.catalogue import Catalogue
-from workflows.services import ReviewPolicy
+from workflows.review import review_policy
 
 URL = "https://{subdomain}.example.jp/"
 
 
 def test_the_review_policy_is_read() -> None:
-    policy = ReviewPolicy.from_settings({"kinds": ["users", "order"], "working_days": 3})
+    policy = review_policy({"kinds": ["users", "order"], "working_days": 3})
     assert (policy.kinds, policy.working_days) == (frozenset({"users", "order"}), 3)
-    assert ReviewPolicy.from_settings({}).working_days == 2
+    assert review_policy({}).working_days == 2
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_review_policy_is_read() -> None:
 )
 def test_a_wrong_review_policy_is_named(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        ReviewPolicy.from_settings(settings)
+        review_policy(settings)
     assert said in str(raised.value)
 
 

@@ -42,7 +42,7 @@ from engine.errors import ConfigurationError, SettingsError
 from engine.keyring import Keyring
 from web.assembly import secret_keys
 from workflows.business.catalogue import Catalogue, Organisation
-from workflows.services import ReviewPolicy
+from workflows.review import REVIEW
 
 PREFIX = "TETSUZUKI_"
 DEFAULT_FILE = "tetsuzuki.toml"
@@ -147,7 +147,7 @@ class Settings:
     organisation: Annotated[Mapping[str, Any], Checked(Organisation.kind(_ELSEWHERE))] = field(default_factory=dict)
     products: Annotated[Mapping[str, Any], Checked(Catalogue.kind())] = field(default_factory=dict)
     calendar: Annotated[Mapping[str, Any], Checked(BusinessCalendar.kind(_UTC))] = field(default_factory=dict)
-    review: Annotated[Mapping[str, Any], Checked(ReviewPolicy.kind())] = field(default_factory=dict)
+    review: Annotated[Mapping[str, Any], Checked(REVIEW)] = field(default_factory=dict)
     plugins: Annotated[Mapping[str, Mapping[str, Any]], Tables("tables of plugins, as in [plugins.smtp_mailer]")] = (
         field(default_factory=dict)
     )

@@ -50,7 +50,8 @@ from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMetho
 from workflows.ports.notice_channels import Distribution
 from workflows.ports.troubles import Teller, forget_troubles
 from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS, effect_handlers
-from workflows.services import ReviewPolicy, Services
+from workflows.review import review_policy
+from workflows.services import Services
 
 if TYPE_CHECKING:
     from engine.workers.several_machines import Cluster
@@ -322,7 +323,7 @@ def _services(
         catalogue=catalogue,
         organisation=organisation,
         calendar=BusinessCalendar.from_settings(settings.calendar, ZoneInfo(settings.timezone)),
-        review=ReviewPolicy.from_settings(settings.review),
+        review=review_policy(settings.review),
         vault=Vault(keyring),
         clock=clock,
         billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,

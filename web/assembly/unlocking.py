@@ -9,12 +9,12 @@ from engine.keyring import Keyring
 from engine.operations.known_keys import WrongSecretKey, admit, known, proves_right, wrong
 from engine.store.base import Clock, SiteDatabase
 from web.assembly import secret_keys
-from workflows.business.access import sealed
+from workflows.registry import SEALED
 
 if TYPE_CHECKING:
     from web.assembly.settings import Settings
 
-PROOFS = (sealed.is_opened_by,)
+PROOFS = (SEALED.is_opened_by,)
 
 
 def unlock(db: SiteDatabase, settings: Settings, now: Clock, *, looks: bool = False) -> Keyring:

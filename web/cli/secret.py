@@ -58,7 +58,7 @@ def show() -> None:
     from engine.operations.key_rotation import dependence, waiting
     from engine.operations.known_keys import IN_USE, known
     from engine.runtime import checkpoints
-    from workflows.business.access import sealed
+    from workflows.registry import SEALED
 
     with opened_site(looks=True) as site:
         keys = known(site.db)
@@ -70,7 +70,7 @@ def show() -> None:
             f"histories: {found.histories}, of which {found.older} need an old key, {found.broken} verify with no key, "
             f"{found.unverifiable} are unverifiable before a loss"
         )
-        older = sealed.older(site.services.vault)
+        older = SEALED.older(site.services.vault)
         newest = next((key for key in keys if key.fingerprint == site.engine.keyring.fingerprints()[0]), None)
         since = newest.finished_at if newest is not None and newest.finished_at is not None else site.clock()
         older["checkpoints"] = checkpoints.of_older_keys(site.engine)
@@ -151,12 +151,12 @@ def rotate() -> None:
     from engine.keyring import short
     from engine.operations.key_rotation import rotate as seal_histories
     from engine.operations.known_keys import finish_rotation, still_sealing
-    from workflows.business.access import sealed
+    from workflows.registry import SEALED
 
     with opened_site() as site:
         with _progress("histories") as progress:
             done = seal_histories(site.engine, progress)
-        anew, unreadable = sealed.seal_anew(site.services.vault)
+        anew, unreadable = SEALED.seal_anew(site.services.vault)
         stale = still_sealing(site.db, site.engine.keyring, site.clock())
         if not done.late and not stale:
             finish_rotation(site.db, site.engine.keyring, site.clock())
@@ -227,9 +227,8 @@ def accept_loss(reason: str, yes: bool) -> None:
     from engine.runtime.engine import Engine
     from web.assembly import secret_keys
     from web.assembly.settings import read
-    from workflows.business.access import sealed
     from workflows.business.access.vault import Vault
-    from workflows.registry import WORKFLOWS
+    from workflows.registry import SEALED, WORKFLOWS
 
     if not reason.strip():
         raise click.UsageError("a reason is needed: it is written into histories")
@@ -239,7 +238,7 @@ def accept_loss(reason: str, yes: bool) -> None:
         lost = _lost(db, keyring)
         _nobody_seals(db, keyring)
         engine = Engine(db, WORKFLOWS, secret=keyring)
-        click.echo(_what_ends(engine, lost, sealed.unreadable(Vault(keyring))))
+        click.echo(_what_ends(engine, lost, SEALED.unreadable(Vault(keyring))))
         if not yes:
             click.confirm("Give it up?", abort=True)
         if settings.keyring is None:
@@ -249,7 +248,7 @@ def accept_loss(reason: str, yes: bool) -> None:
         for key in known_keys.give_up(db, keyring, reason.strip(), engine.store.now()):
             with _progress("histories") as progress:
                 based += base_anew(engine, key, operator(), progress)
-        gone = sealed.forget_unreadable(Vault(keyring))
+        gone = SEALED.forget_unreadable(Vault(keyring))
         known_keys.finish_loss(db, engine.store.now())
     click.echo(f"{based} histories go on from an entry that tells of the loss", err=True)
     for email in gone.staff:
@@ -318,7 +317,7 @@ def _what_ends(engine: Engine, lost: str, gone: Forgotten) -> str:
         derived=left.derived,
         staff=f"{len(gone.staff)} members",
         names=f" ({', '.join(gone.staff)})" if gone.staff else "",
-        payment=gone.payment_data,
+        payment=gone.of_procedures,
     )
 
 

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.definition import Actor
-from workflows.business.records import FaqEntry, Notice, StaffMember
+from workflows.business.records import StaffMember
 from workflows.faq.inputs import FaqInput
+from workflows.faq.records import FaqEntry
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
+from workflows.notice.records import Notice
 
 if TYPE_CHECKING:
     from web.assembly.site import Site

@@ -39,7 +39,7 @@ from web.shown.contracts import (
 from workflows.business import typed as inputs
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Contract
-from workflows.business.shared.change_request import ALREADY_OPEN, KINDS, compared, terms_from_json, terms_of
+from workflows.business.shared.change_request import ALREADY_OPEN, compared, terms_from_json, terms_of
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
 from workflows.contract_change.dates import waits_for_renewal
@@ -47,6 +47,7 @@ from workflows.contract_change.inputs import GivingUp, NewPrice
 from workflows.contract_change.proposal import SHOWN_CHANGED, reprice, slot_of
 from workflows.ports import quotes
 from workflows.ports.billing import Quote, Terms
+from workflows.registry import REQUEST_KINDS
 
 WORKFLOW = "contract_change"
 ORDER = "order"
@@ -173,9 +174,8 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
     terms = terms_of(contract)
     said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
     urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
-    elsewhere = {kind: page for kind, page in declared().change_pages.items() if kind in said}
-    urls |= {kind: url_for(page) for kind, page in elsewhere.items()}
-    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {kind: KINDS[kind] for kind in elsewhere}
+    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {_PAYMENT: REQUEST_KINDS[_PAYMENT]}
+    urls[_PAYMENT] = url_for(_PAYMENT_PAGE)
     if contract.product not in catalogue.products:
         urls = {}
     ways = []
@@ -189,7 +189,7 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
 def _order(product: str, waiting: Mapping[str | None, ShownRequest]) -> Choice:
     asked = waiting.get(f"customer:{this_user().account.customer_id}/order/{product}")
     title = product_title(site().catalogue, product)
-    way = Way(KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
+    way = Way(REQUEST_KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
     return Choice(title, "", (way,))
 
 
@@ -239,7 +239,7 @@ def _change_of(number: int, kind: str) -> Errand:
 def _order_of(product: str) -> Errand:
     if product not in site().catalogue.products:
         abort(404)
-    return _errand(ORDER, KINDS[ORDER], product, None, OrderForm())
+    return _errand(ORDER, REQUEST_KINDS[ORDER], product, None, OrderForm())
 
 
 def _errand(kind: str, title: Text, product: str, contract: Contract | None, form: ChangeForm) -> Errand:

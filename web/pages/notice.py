@@ -18,9 +18,11 @@ from web.shown import feeds
 from web.shown.bilingual import told
 from workflows.business.permissions import VIEWER
 from workflows.business.prose import paragraphs
-from workflows.business.records import FaqEntry
+from workflows.faq.records import FaqEntry
 from workflows.faq import search
+from workflows.faq.records import FaqEntry
 from workflows.notice import board
+from workflows.notice.records import NoticeRevision
 
 pages = Area("notices", __name__, url_prefix="/notices")
 

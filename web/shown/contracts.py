@@ -22,8 +22,9 @@ from web.shown.prices import in_short, quote_of
 from workflows.business.catalogue import Catalogue
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange
 from workflows.business.renewals import next_renewal
-from workflows.business.shared.change_request import KINDS, Difference, differences, in_one_line, listed
+from workflows.business.shared.change_request import Difference, differences, in_one_line, listed
 from workflows.ports import quotes
+from workflows.registry import REQUEST_KINDS
 
 _ON_ITS_WAY, _OVER = "open", "over"
 
@@ -172,7 +173,7 @@ def shown_request(request: ChangeRequest, contracts: Mapping[int, Contract]) -> 
     return ShownRequest(
         number=request.instance,
         record=request,
-        title=KINDS.get(request.kind, request.kind),
+        title=REQUEST_KINDS.get(request.kind, request.kind),
         about=_about(request, contracts),
         state=state,
         open=not final,

@@ -24,7 +24,8 @@ from web.staff.history import state_title
 from workflows.business import typed
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
-from workflows.business.shared.change_request import DETAILS, KINDS, said, terms_of
+from workflows.business.shared.change_request import DETAILS, said, terms_of
+from workflows.registry import REQUEST_KINDS
 
 _ON_A_PAGE = 25
 _MOST_PAGES = 400
@@ -184,7 +185,7 @@ def _requests(found: Customer) -> list[ShownRequest]:
         shown.append(
             ShownRequest(
                 one.instance,
-                KINDS.get(one.kind, one.kind),
+                REQUEST_KINDS.get(one.kind, one.kind),
                 local_time(one.asked_at),
                 one.asked_by_name,
                 state,

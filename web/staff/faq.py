@@ -16,9 +16,9 @@ from web.http.responses import form_again
 from web.http.who_may import staff_only
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
-from workflows.business.records import FaqEntry
 from workflows.faq import FAQ_ENTRY, inputs
 from workflows.faq.inputs import FaqInput
+from workflows.faq.records import FaqEntry
 
 pages = Area("staff_faq", __name__, url_prefix="/staff/faq")
 

@@ -15,9 +15,9 @@ from engine.text import Text, _
 from web.http.current import local_time, site
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.shared import bookings
-from workflows.business.shared.change_request import KINDS
 from workflows.ports import quotes
 from workflows.ports.billing import Booking
+from workflows.registry import REQUEST_KINDS
 
 log = logging.getLogger("tetsuzuki.staff")
 
@@ -90,4 +90,6 @@ def books(asked: ChangeRequest | None) -> Sequence[Booked] | None:
 
 def _booked(one: Booking) -> Booked:
     total = str(_("%(yen)s円", yen=quotes.yen(one.total))) if one.total is not None else ""
-    return Booked(one.reference, KINDS.get(one.kind, one.kind), str(format_date(one.effective_on, "long")), total)
+    return Booked(
+        one.reference, REQUEST_KINDS.get(one.kind, one.kind), str(format_date(one.effective_on, "long")), total
+    )

@@ -23,10 +23,10 @@ from web.http.who_may import staff_only
 from web.shown.bilingual import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
-from workflows.business.records import Notice, NoticeRevision
 from workflows.notice import NOTICE, board, inputs
 from workflows.notice.announcing import STATES, Announcer, counts, failures
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
+from workflows.notice.records import Notice, NoticeRevision
 
 pages = Area("staff_notices", __name__, url_prefix="/staff/notices")
 

@@ -24,8 +24,9 @@ from web.staff.area import actor, pages
 from web.staff.history import lines, state_title
 from workflows.business.permissions import STAFF, customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
-from workflows.business.shared.change_request import KINDS, differences
+from workflows.business.shared.change_request import differences
 from workflows.ports import quotes
+from workflows.registry import REQUEST_KINDS
 
 _LONGEST_KEY = 64
 _FASTER = Refusal(
@@ -71,7 +72,7 @@ def _waiting(asked: ChangeRequest, where: Standing, now: datetime) -> Waiting:
     return Waiting(
         asked.instance,
         asked.customer,
-        KINDS.get(asked.kind, asked.kind),
+        REQUEST_KINDS.get(asked.kind, asked.kind),
         state_title(definition, where.state),
         local_time(asked.asked_at),
         age(asked.asked_at, now),
@@ -142,7 +143,7 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
     return render_template(
         "staff/request.html",
         instance=instance,
-        title=KINDS.get(asked.kind, asked.kind) if asked is not None else _title(workflow, where.workflow),
+        title=REQUEST_KINDS.get(asked.kind, asked.kind) if asked is not None else _title(workflow, where.workflow),
         state=state_title(workflow, state),
         asked=asked,
         asked_at=local_time(asked.asked_at) if asked is not None else "",

@@ -7,8 +7,9 @@ from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
 from engine.text import _
+from workflows.account_creation.records import Application
 from workflows.business.permissions import ADMIN, VIEWER
-from workflows.business.records import Account, Application, Customer
+from workflows.business.records import Account, Customer
 from workflows.business.required import required
 
 ADDRESS_TAKEN = Refusal(

@@ -10,8 +10,9 @@ from engine.definition import Address, Attempt, Conflict, Instance, Recipient, R
 from engine.runtime.engine import needs_input
 from engine.runtime.history import Entry
 from engine.text import _
+from workflows.account_invitation.records import Invitation
 from workflows.business.permissions import ADMIN, ROLES, customer_of, reaches
-from workflows.business.records import Account, Customer, Invitation
+from workflows.business.records import Account, Customer
 from workflows.business.required import required
 
 LINK_LIFE = timedelta(hours=24)  # G40

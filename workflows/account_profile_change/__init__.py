@@ -2,5 +2,8 @@
 
 from workflows.account_profile_change.inputs import ProfileInput
 from workflows.account_profile_change.workflow import ACCOUNT_PROFILE_CHANGE
+from workflows.procedure import Procedure
 
-__all__ = ["ACCOUNT_PROFILE_CHANGE", "ProfileInput"]
+__all__ = ["ACCOUNT_PROFILE_CHANGE", "PROCEDURE", "ProfileInput"]
+
+PROCEDURE = Procedure((ACCOUNT_PROFILE_CHANGE,))

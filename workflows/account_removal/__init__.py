@@ -1,6 +1,13 @@
 """アカウント削除: an administrator deletes another account of the same customer (G37)."""
 
 from workflows.account_removal.inputs import RemovalInput
+from workflows.account_removal.records import RemovedAccount
 from workflows.account_removal.workflow import ACCOUNT_REMOVAL
+from workflows.procedure import Procedure
 
-__all__ = ["ACCOUNT_REMOVAL", "RemovalInput"]
+__all__ = ["ACCOUNT_REMOVAL", "PROCEDURE", "RemovalInput"]
+
+PROCEDURE = Procedure(
+    (ACCOUNT_REMOVAL,),
+    records=(RemovedAccount,),
+)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.definition import Address, Attempt, Instance, Recipient, Records
-from workflows.business.records import Account, Customer, RemovedAccount
+from workflows.account_removal.records import RemovedAccount
+from workflows.business.records import Account, Customer
 from workflows.business.required import required
 from workflows.business.shared.account_administration import GONE, target_of
 

@@ -2,5 +2,8 @@
 
 from workflows.account_role_change.inputs import RoleInput
 from workflows.account_role_change.workflow import ACCOUNT_ROLE_CHANGE
+from workflows.procedure import Procedure
 
-__all__ = ["ACCOUNT_ROLE_CHANGE", "RoleInput"]
+__all__ = ["ACCOUNT_ROLE_CHANGE", "PROCEDURE", "RoleInput"]
+
+PROCEDURE = Procedure((ACCOUNT_ROLE_CHANGE,))

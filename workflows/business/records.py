@@ -1,6 +1,7 @@
-"""The records of the business. What is personal lives here, where it can be erased, and never in history (I8).
+"""The records that several procedures share; what only one of them has is in its folder.
 
-Times are aware and in UTC; the tables hold them naive. Which day it is, is decided by the site's time zone.
+What is personal lives in records, where it can be erased, and never in history (I8). Times are aware and in UTC; the
+tables hold them naive. Which day it is, is decided by the site's time zone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from typing import Any
 
 import peewee as pw
 
-from engine.runtime.links import drawn
 from engine.store.base import Record, UtcField
 from engine.store.prepared import prepared
 
@@ -90,19 +90,6 @@ class Account(Record):
         indexes = ((("customer", "email"), True),)
 
 
-class Application(Record):
-    """What somebody typed to get an account, until it is one or has expired. Keyed by its procedure's instance."""
-
-    instance = pw.BigIntegerField(primary_key=True)
-    customer_id: int
-    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE", index=False)
-    email = pw.CharField(254)
-    user_name = pw.CharField(100)
-    password_hash = pw.CharField(255)
-    language = pw.CharField(8)
-    terms_version = pw.CharField(64, default="")
-
-
 class PendingApplication(Record):
     """A filled-in form that waits for its confirmation page, without its password: only the hash. Lives 30 minutes."""
 
@@ -158,7 +145,7 @@ class ChangeRequest(Record):
     customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
     contract_id: int | None
     contract = pw.ForeignKeyField(Contract, null=True, on_delete="CASCADE")
-    kind = pw.CharField(32)  # of workflows.services.KINDS
+    kind = pw.CharField(32)  # a name of workflows.registry.REQUEST_KINDS
     slot = pw.CharField(100, null=True, unique=True)
     asked_by = pw.BigIntegerField()
     asked_by_name = pw.CharField(100)
@@ -189,93 +176,6 @@ class ContractChange(Record):
     ahead = pw.CharField(80, default="")
 
 
-class Notice(Record):
-    """An outage, a maintenance or support news (G7), as its newest revision says; its procedure knows its state.
-
-    `id` is random and stays: pages, feeds and Message-IDs are named by it. It is published from `publish_at` on, if
-    that is set, and open until `closes_at`: two times say what readers see, whether or not a scheduler runs. `products`
-    are names of the catalogue, separated by one space; none means all. `announced` is the last revision that was to be
-    mailed, 0 for none.
-    """
-
-    id = pw.CharField(16, primary_key=True)
-    instance = pw.BigIntegerField(unique=True)
-    kind = pw.CharField(16)  # of workflows.notice.board.KINDS
-    products = pw.TextField(default="")
-    status = pw.CharField(16, default="")  # of an outage: investigating, working, resolved
-    window_start = UtcField(null=True)  # of a maintenance
-    window_end = UtcField(null=True)
-    publish_at = UtcField(null=True)
-    closes_at = UtcField(null=True)
-    revision = pw.IntegerField(default=1)
-    announced = pw.IntegerField(default=0)
-    updated_at = UtcField()
-
-    class Meta:
-        indexes = ((("kind", "closes_at"), False),)
-
-
-class NoticeRevision(Record):
-    """What a notice said from `at` on. Texts are plain; English is optional, and Japanese is shown in its place."""
-
-    id = pw.BigAutoField()
-    notice_id: str
-    notice = pw.ForeignKeyField(Notice, backref="revisions", on_delete="CASCADE", index=False)
-    number = pw.IntegerField()
-    at = UtcField(null=True)  # NULL while it is a draft without a time
-    status = pw.CharField(16, default="")
-    window_start = UtcField(null=True)
-    window_end = UtcField(null=True)
-    title_ja = pw.CharField(200)
-    body_ja = pw.TextField()
-    title_en = pw.CharField(200, default="")
-    body_en = pw.TextField(default="")
-    notify = pw.IntegerField(default=0)  # 0 or 1: whether staff chose to mail it
-    written_by = pw.BigIntegerField()  # of staff_member
-
-    class Meta:
-        indexes = ((("notice", "number"), True),)
-
-
-class NoticeDelivery(Record):
-    """One revision, on its way to one recipient through one channel: once, whatever happens in between."""
-
-    id = pw.BigAutoField()
-    notice_id: str
-    notice = pw.ForeignKeyField(Notice, on_delete="CASCADE", index=False)
-    revision = pw.IntegerField()
-    channel = pw.CharField(64)
-    recipient = pw.CharField(64)  # customer:<id>, or everybody
-    state = pw.CharField(16)  # of workflows.notice.announcing.STATES
-    attempts = pw.IntegerField(default=0)
-    due_at = UtcField()
-    give_up_at = UtcField()
-    error = pw.CharField(500, default="")
-    nonce = pw.BlobField(default=drawn)  # what its Message-ID rests on; empty in rows from before there was one
-
-    class Meta:
-        indexes = (
-            (("notice", "revision", "channel", "recipient"), True),
-            (("notice", "state", "due_at"), False),
-        )
-
-
-class FaqEntry(Record):
-    """A frequent question and its answer (G7). `shown` is 1 while customers see it; `product` is "" for all."""
-
-    id = pw.CharField(16, primary_key=True)
-    instance = pw.BigIntegerField(unique=True)
-    category = pw.CharField(50)
-    product = pw.CharField(32, default="")
-    position = pw.IntegerField(default=100)  # within its category
-    question_ja = pw.CharField(200)
-    answer_ja = pw.TextField()
-    question_en = pw.CharField(200, default="")
-    answer_en = pw.TextField(default="")
-    shown = pw.IntegerField(default=0)  # 0 or 1
-    updated_at = UtcField()
-
-
 class StaffSession(Record):
     """A browser in which a staff member is logged in. `token` is the SHA-256 of what its cookie holds (I11)."""
 
@@ -294,40 +194,6 @@ class StaffSetUp(Record):
     member = pw.ForeignKeyField(StaffMember, unique=True, on_delete="CASCADE")
     totp_secret = pw.CharField(255)  # sealed by the vault
     expires_at = UtcField(index=True)
-
-
-class Invitation(Record):
-    """Whom an administrator invited (G37), keyed by its procedure's instance.
-
-    `email` is unique among a customer's invitations. Once the password is set, all that is personal is the account's:
-    `email` is NULL then, `user_name` is empty and `account` says which account it became.
-    """
-
-    instance = pw.BigIntegerField(primary_key=True)
-    customer_id: int
-    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE", index=False)
-    email = pw.CharField(254, null=True)
-    user_name = pw.CharField(100)
-    role = pw.CharField(16)
-    language = pw.CharField(8)
-    invited_by = pw.BigIntegerField()  # an account's id, which may be gone
-    created_at = UtcField()
-    account_id: int | None
-    account = pw.ForeignKeyField(Account, null=True, on_delete="CASCADE")
-
-    class Meta:
-        indexes = ((("customer", "email"), True),)
-
-
-class RemovedAccount(Record):
-    """Where to write to somebody whose account was deleted, until the mail that tells them is on its way."""
-
-    instance = pw.BigIntegerField(primary_key=True)
-    customer_id: int
-    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
-    email = pw.CharField(254)
-    user_name = pw.CharField(100)
-    language = pw.CharField(8)
 
 
 class PasswordReset(Record):
@@ -385,40 +251,19 @@ class Mandate(Record):
     booking_key = pw.CharField(200, default="")  # the key that it was asked with
 
 
-class PaymentEvent(Record):
-    """An event of a provider that moved a request: each counts once, however often it is sent."""
-
-    id = pw.BigAutoField()
-    provider = pw.CharField(32)
-    event = pw.CharField(255)
-    instance = pw.BigIntegerField()
-    received_at = UtcField()
-
-    class Meta:
-        indexes = ((("provider", "event"), True),)
-
-
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     Contract,
     Account,
-    Application,
     PendingApplication,
     Session,
     Throttle,
     StaffMember,
     ChangeRequest,
     ContractChange,
-    Notice,
-    NoticeRevision,
-    NoticeDelivery,
-    FaqEntry,
     StaffSession,
     StaffSetUp,
-    Invitation,
-    RemovedAccount,
     PasswordReset,
     AddressChange,
     Mandate,
-    PaymentEvent,
 )

@@ -18,7 +18,6 @@ from workflows.business.required import required
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
-    KINDS,
     Difference,
     day_said,
     differences,
@@ -30,11 +29,10 @@ from workflows.business.shared.change_request import (
     to_json,
 )
 from workflows.contract_change import ahead, conditions, dates
+from workflows.contract_change.kinds import TITLES
 from workflows.contract_change.proposal import SHOWN_CHANGED, wish_of
 from workflows.ports import quotes
 from workflows.ports.billing import Terms
-
-HERE = ("users", "options", "term", "order")  # kinds of change that this procedure carries out
 
 NOT_YOURS = Refusal("not_yours", _("ご契約が見つかりません。お手数ですが、最初からお手続きください。"))
 GONE = Refusal("gone", _("対象のご契約が見つからないため、変更を適用できません。"))
@@ -122,7 +120,7 @@ def change_is_possible(attempt: Attempt) -> Refusal | None:
     """One thing changes, and the catalogue allows it."""
     given = attempt.data
     before, after = terms_from_json(given.before), terms_from_json(given.after)
-    if after is None or given.kind not in HERE:
+    if after is None or given.kind not in TITLES:
         return conditions.NOT_CHANGEABLE
     kind = conditions.kind_of(before, after)
     if kind != given.kind:
@@ -404,7 +402,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "request": request,
         "customer": records.get(Customer, id=request.customer_id) if request is not None else None,
         "contract": contract,
-        "kind": KINDS[request.kind] if request is not None else "",
+        "kind": TITLES[request.kind] if request is not None else "",
         "differences": lambda catalogue: differences(request, catalogue) if request is not None else (),
         "price": price.quote,
         "confirmed_price": price.replaced or price.quote,

@@ -2,5 +2,8 @@
 
 from workflows.contractor_email_change.inputs import ContractorEmailInput
 from workflows.contractor_email_change.workflow import CONTRACTOR_EMAIL_CHANGE
+from workflows.procedure import Procedure
 
-__all__ = ["CONTRACTOR_EMAIL_CHANGE", "ContractorEmailInput"]
+__all__ = ["CONTRACTOR_EMAIL_CHANGE", "PROCEDURE", "ContractorEmailInput"]
+
+PROCEDURE = Procedure((CONTRACTOR_EMAIL_CHANGE,))

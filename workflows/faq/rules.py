@@ -7,7 +7,7 @@ from typing import Any
 from engine.definition import Attempt, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows.business.records import FaqEntry
+from workflows.faq.records import FaqEntry
 
 TAKEN = Refusal("taken", _("このご質問は、すでに作成されています。"))
 NO_PRODUCT = Refusal("unknown_product", _("対象の製品を選び直してください。"), "product")

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
-from workflows.business.records import FaqEntry
+from workflows.faq.records import FaqEntry
 
 LONGEST = 200  # code points of a query that count
 _HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}  # katakana to hiragana

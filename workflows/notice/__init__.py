@@ -1,5 +1,18 @@
 """お知らせ (G7, G29): outages and maintenance, support news; how staff publish them and how they reach customers."""
 
+from workflows.notice.announcing import Announcer
+from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 from workflows.notice.workflow import NOTICE
+from workflows.procedure import Procedure
 
-__all__ = ["NOTICE"]
+__all__ = ["NOTICE", "PROCEDURE"]
+
+PROCEDURE = Procedure(
+    (NOTICE,),
+    effects={"notice": Announcer},
+    records=(
+        Notice,
+        NoticeRevision,
+        NoticeDelivery,
+    ),
+)

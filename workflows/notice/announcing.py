@@ -23,8 +23,9 @@ from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outco
 from engine.plugins.breakers import NotNow, TooSlow
 from engine.store.base import from_db, storable, transaction
 from engine.text import Text, _
-from workflows.business.records import Contract, Customer, Notice, NoticeDelivery, NoticeRevision
+from workflows.business.records import Contract, Customer
 from workflows.notice.board import KINDS, progress_of, titles_of
+from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 from workflows.notice.rules import GIVE_UP_AFTER
 from workflows.ports.notice_channels import (
     CONTRACTORS,

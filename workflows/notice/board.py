@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.store.prepared import prepared
 from engine.text import Text, _
-from workflows.business.records import Notice, NoticeRevision
+from workflows.notice.records import Notice, NoticeRevision
 
 OUTAGE, MAINTENANCE, NEWS = "outage", "maintenance", "news"
 KINDS: Mapping[str, Text] = {

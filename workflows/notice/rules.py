@@ -8,9 +8,9 @@ from typing import Any
 from engine.definition import Attempt, Refusal
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows.business.records import Notice, NoticeDelivery, NoticeRevision
 from workflows.business.required import required
 from workflows.notice.board import MAINTENANCE, OUTAGE, RESOLVED, STATUSES
+from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 
 STAYS_RESOLVED = timedelta(days=3)  # how long what is over stays among the open ones
 STAYS_OPEN = timedelta(days=365)  # after its last revision

@@ -2,5 +2,8 @@
 
 from workflows.password_reset.inputs import PasswordResetInput
 from workflows.password_reset.workflow import PASSWORD_RESET
+from workflows.procedure import Procedure
 
-__all__ = ["PASSWORD_RESET", "PasswordResetInput"]
+__all__ = ["PASSWORD_RESET", "PROCEDURE", "PasswordResetInput"]
+
+PROCEDURE = Procedure((PASSWORD_RESET,))

@@ -1,12 +1,20 @@
 """お支払い方法の変更: a contract is paid in another way from the first day of a month on (G5, G35)."""
 
-from workflows.payment_method_change.effects import PaymentEffects, context_of, facts_of
+from engine.text import _
+from workflows.business.access.sealed import SealedColumn
+from workflows.business.records import Mandate
+from workflows.business.shared.change_request import RequestKind
+from workflows.payment_method_change.effects import SEALED_FOR, PaymentEffects, context_of, facts_of
 from workflows.payment_method_change.inputs import Confirmation, PageOpened, PaymentMethodInput
-from workflows.payment_method_change.rules import effective_date
+from workflows.payment_method_change.records import PaymentEvent
+from workflows.payment_method_change.rules import KIND, effective_date
 from workflows.payment_method_change.workflow import PAYMENT_METHOD_CHANGE
+from workflows.ports.guarded import Patient
+from workflows.procedure import Procedure
 
 __all__ = [
     "PAYMENT_METHOD_CHANGE",
+    "PROCEDURE",
     "Confirmation",
     "PageOpened",
     "PaymentEffects",
@@ -15,3 +23,11 @@ __all__ = [
     "effective_date",
     "facts_of",
 ]
+
+PROCEDURE = Procedure(
+    (PAYMENT_METHOD_CHANGE,),
+    effects={"payment": lambda services: Patient(PaymentEffects(services))},
+    requests=(RequestKind(KIND, _("お支払い方法の変更")),),
+    sealed=(SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),),
+    records=(PaymentEvent,),
+)

@@ -11,7 +11,7 @@ from typing import Any
 from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
 from engine.runtime.engine import needs_input
 from engine.text import _
-from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, PaymentEvent
+from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.required import required
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
@@ -23,6 +23,7 @@ from workflows.business.shared.change_request import (
     to_json,
 )
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
+from workflows.payment_method_change.records import PaymentEvent
 
 KIND = "payment_method"
 FORM_LIFE = timedelta(days=60)  # until when the signed form is waited for

@@ -19,8 +19,7 @@ from engine.store.schema import ENGINE_MIGRATIONS, alone, migrate, pending
 from tests.kit.dumps import dump
 from tests.kit.postgres import Postgres
 from tests.kit.waiting import PATIENCE
-from workflows.business.records import RECORDS
-from workflows.registry import MIGRATIONS
+from workflows.registry import MIGRATIONS, RECORDS
 
 
 def _close(db: pw.Database) -> None:
@@ -188,7 +187,8 @@ def test_migrated_tables_are_those_that_the_records_describe(database_url: str, 
 
 
 def test_deleting_a_customer_deletes_what_is_the_customers(database_url: str) -> None:
-    from workflows.business.records import Account, Application, Contract, Customer, Session
+    from workflows.account_creation.records import Application
+    from workflows.business.records import Account, Contract, Customer, Session
 
     db = open_database(database_url)
     customer = Customer.create(

@@ -140,7 +140,7 @@ def test_every_problem_of_file_and_environment_is_a_line_of_its_own(tmp_path: Pa
         f"{file}: threads = 0: expected a whole number from 1 to 1000",
         f'{file}: calendar.country = "JPN": expected a country\'s code of two letters (ISO 3166-1), like JP; '
         'did you mean "JP"?',
-        f'{file}: review.kinds[2] = "oder": expected one of users, options, term, order, payment_method, details; '
+        f'{file}: review.kinds[2] = "oder": expected one of users, options, term, order, details, payment_method; '
         'did you mean "order"?',
         'TETSUZUKI_LOG_FORMAT: log_format = "xml": expected one of text, json',
     ]

@@ -23,7 +23,7 @@ from engine.errors import SettingsError
 from web.assembly.settings import KEYS, PREFIX, read
 from web.assembly.site import build, plugins_of, problems_of
 from workflows.business.catalogue import Organisation, ProductSettings
-from workflows.services import ReviewPolicy
+from workflows.review import ReviewSettings
 
 ROOT = Path(__file__).parents[3]
 MANUAL = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").split("\n## Settings\n")[1].split("\n## ")[0]
@@ -33,7 +33,7 @@ NESTED: Mapping[str, type[Any]] = {
     "organisation": Organisation,
     "products": ProductSettings,
     "calendar": CalendarSettings,
-    "review": ReviewPolicy,
+    "review": ReviewSettings,
 }
 AT_THE_TOP = ("site_name", "mail_from")  # of what [organisation] would have
 
@@ -60,7 +60,7 @@ BY_TABLE = {
     "organisation": [f"organisation.{name}" for name in keys(Organisation) if name not in AT_THE_TOP],
     "products": [f"products.board.{name}" for name in keys(ProductSettings)],
     "calendar": [f"calendar.{name}" for name in keys(CalendarSettings)],
-    "review": [f"review.{name}" for name in keys(ReviewPolicy)],
+    "review": [f"review.{name}" for name in keys(ReviewSettings)],
 }
 TOP = [name for name in KEYS if name not in (*NESTED, "plugins")]
 PLUGINS = [f"plugins.{name}.{key}" for name, config in CONFIGS.items() for key in ("enabled", *keys(config))]

@@ -25,6 +25,7 @@ from web.demo.content import CUSTOMERS
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.business.access import sealed
 from workflows.business.records import Customer, Mandate, StaffMember
+from workflows.registry import SEALED
 
 KEY, NEW, OTHER = (f"{name} key of the tests, of more than 32 characters" for name in ("first", "newer", "other"))
 KEY_FILE = Path("var/secret.key")
@@ -292,7 +293,7 @@ def test_a_rotation_that_was_interrupted_is_to_be_ended(run: Run, keys: Callable
     keys(f"{SECOND},{FIRST}")
     site = build(read())
     checkpoints.write(site.engine)
-    for reach in (rotate, lambda engine: sealed.seal_anew(site.services.vault)):
+    for reach in (rotate, lambda engine: SEALED.seal_anew(site.services.vault)):
         said = run("secret", "show")
         assert said.out.splitlines()[-1] == "next: tetsuzuki secret rotate"
         reach(site.engine)
@@ -430,5 +431,5 @@ def test_nothing_is_given_up_while_the_key_is_there(run: Run) -> None:
     assert (said.code, said.err) == (1, "tetsuzuki: no secret key is missing: nothing is given up\n")
     site = build(read())
     assert [key.state for key in known(site.db)] == ["in use"]
-    assert sealed.is_opened_by(site.engine.keyring)
+    assert SEALED.is_opened_by(site.engine.keyring)
     site.close()

@@ -38,8 +38,8 @@ from web.assembly.site import Site
 from web.http import cookies
 from web.http.guard import STATIC
 from web.http.who_may import ANYONE, STAFF, access_of
+from workflows.account_creation.records import Application
 from workflows.business.permissions import ROLES, reaches
-from workflows.business.records import Application
 
 REQUESTS = 10_000  # to each kind of database in the long run; a tenth of them otherwise
 TOGETHER = 25  # between two looks at the database

@@ -22,8 +22,9 @@ from tests.conftest import SiteMaker
 from tests.kit.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path
 from web.app import create_app
 from web.assembly.site import Site
+from workflows.account_creation.records import Application
 from workflows.business.permissions import ADMIN
-from workflows.business.records import Account, Application, Contract, Customer, Session
+from workflows.business.records import Account, Contract, Customer, Session
 
 BUTTON = "アカウント作成を完了する"
 ACCOUNT = {"user_name": USER_NAME, "email": EMAIL, "password": PASSWORD, "password_again": PASSWORD}

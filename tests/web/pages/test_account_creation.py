@@ -14,7 +14,8 @@ from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path
 from web.app import create_app
 from web.assembly.site import Site
-from workflows.business.records import Account, Application, Contract, Customer, PendingApplication
+from workflows.account_creation.records import Application
+from workflows.business.records import Account, Contract, Customer, PendingApplication
 
 
 def dump() -> str:

@@ -21,11 +21,13 @@ from tests.kit.dumps import dump
 from web.app import create_app
 from web.assembly.site import Site
 from web.http.current import terms_of_use
+from workflows.account_creation.records import Application
 from workflows.account_invitation.inputs import InvitationInput
+from workflows.account_invitation.records import Invitation
 from workflows.business import typed as inputs
 from workflows.business.access.limits import INVITE_ADDRESS
 from workflows.business.permissions import ADMIN, EDITOR, ROLES, VIEWER
-from workflows.business.records import Account, Application, Contract, Customer, Invitation
+from workflows.business.records import Account, Contract, Customer
 
 LIST = "/registration/accounts"
 INVITED = {"user_name": "見本 次郎", "email": "jiro@customer.example", "role": EDITOR}

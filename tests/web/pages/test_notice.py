@@ -21,18 +21,11 @@ from web.assembly.site import Site
 from web.demo.notices import show_demo_notices
 from web.http import cookies
 from web.shown import feeds
-from workflows.business.records import (
-    Account,
-    Contract,
-    Customer,
-    FaqEntry,
-    Notice,
-    NoticeRevision,
-    StaffMember,
-    StaffSession,
-)
+from workflows.business.records import Account, Contract, Customer, StaffMember, StaffSession
+from workflows.faq.records import FaqEntry
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, Wording
+from workflows.notice.records import Notice, NoticeRevision
 
 ATOM = {"a": feeds.ATOM, "x": feeds.XHTML}
 

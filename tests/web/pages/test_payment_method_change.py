@@ -31,8 +31,9 @@ from tests.kit.stripe_server import StripeServer
 from tests.web.staff.test_staff import enrol, enter
 from web.app import create_app
 from web.assembly.site import Site
-from workflows.business.records import Account, Contract, Customer, Mandate, PaymentEvent
+from workflows.business.records import Account, Contract, Customer, Mandate
 from workflows.business.shared.change_request import Decision
+from workflows.payment_method_change.records import PaymentEvent
 from workflows.ports.billing import Booking
 
 PAGE = "/registration/payment"

@@ -28,11 +28,13 @@ from tests.kit.smtp_server import MailServer, Received
 from tests.kit.waiting import PATIENCE
 from web.assembly.site import Site
 from workflows.business import prose
-from workflows.business.records import Contract, Customer, FaqEntry, Notice, NoticeDelivery, NoticeRevision, StaffMember
+from workflows.business.records import Contract, Customer, StaffMember
+from workflows.faq.records import FaqEntry
 from workflows.faq.search import folded, found, matches, words
 from workflows.notice import board
 from workflows.notice.announcing import Announcer, contractors, counts, failures
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording, wording
+from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 
 ROOT = Path(__file__).parents[3]
 NEO, CHAT = "desknets-neo", "chatluck"

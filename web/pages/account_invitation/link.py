@@ -20,7 +20,8 @@ from web.http.responses import Page, form_again
 from web.http.who_may import open_to_all
 from web.pages import terms_of_use
 from workflows.account_invitation import ActivationInput
-from workflows.business.records import Contract, Customer, Invitation
+from workflows.account_invitation.records import Invitation
+from workflows.business.records import Contract, Customer
 
 PURPOSE = "account_invitation"
 _DONE_HERE = "invitation_done_here"

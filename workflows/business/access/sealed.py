@@ -1,11 +1,12 @@
-"""Everything that the records keep sealed by the vault, as one list: what a new secret key must seal anew.
+"""Everything that the records keep sealed by the vault, and what a new secret key, or a lost one, means to it.
 
-Whatever seals into a record stands here; a test looks for columns that do not.
+Whatever seals into a record declares the column: the staff here, a procedure in its `PROCEDURE`. A test looks for what
+is sealed and not declared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,7 @@ from engine.keyring import Keyring
 from engine.store.base import transaction
 from workflows.business.access.staff import TOTP_PURPOSE
 from workflows.business.access.vault import Unreadable, Vault
-from workflows.business.records import Mandate, StaffMember, StaffSetUp
-from workflows.payment_method_change.effects import SEALED_FOR
+from workflows.business.records import StaffMember, StaffSetUp
 
 _STEP = 200  # rows that are read at once
 
@@ -30,75 +30,78 @@ class SealedColumn:
     what: str
 
 
-COLUMNS = (
-    SealedColumn(StaffMember.totp_secret, TOTP_PURPOSE, "authenticators of staff"),
-    SealedColumn(StaffSetUp.totp_secret, TOTP_PURPOSE, "open set-ups of staff"),
-    SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),
-)
-
-
-def is_opened_by(keyring: Keyring) -> bool | None:
-    """Whether these keys open something of what is sealed; None where nothing is."""
-    vault, found = Vault(keyring), None
-    for column in COLUMNS:
-        for _, text in _texts(column):
-            if vault.opens(text, column.purpose):
-                return True
-            found = False
-    return found
-
-
-def older(vault: Vault) -> dict[str, int]:
-    """How many texts of each column the newest key does not open, by what they are."""
-    return {
-        column.what: sum(not vault.is_newest(text, column.purpose) for _, text in _texts(column)) for column in COLUMNS
-    }
-
-
-def seal_anew(vault: Vault, progress: Callable[[int], None] = lambda done: None) -> tuple[int, int]:
-    """Seal with the newest key whatever an older one sealed. Returns how many were sealed anew, and how many texts no
-    key opens, which stay as they are. What somebody changes meanwhile was sealed anew by them."""
-    anew = unreadable = done = 0
-    for column in COLUMNS:
-        for key, text in _texts(column):
-            done += 1
-            if not vault.is_newest(text, column.purpose):
-                try:
-                    sealed = vault.seal(vault.open(text, column.purpose), column.purpose)
-                except Unreadable:
-                    unreadable += 1
-                else:
-                    anew += _replace(column, key, text, sealed)
-            progress(done)
-    return anew, unreadable
+_AUTHENTICATORS = SealedColumn(StaffMember.totp_secret, TOTP_PURPOSE, "authenticators of staff")
+_SET_UPS = SealedColumn(StaffSetUp.totp_secret, TOTP_PURPOSE, "open set-ups of staff")
+OF_STAFF = (_AUTHENTICATORS, _SET_UPS)
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was given up: the staff whose authenticators are gone, and how much payment data."""
+    """What was given up: the staff whose authenticators are gone, and how many texts of the procedures."""
 
     staff: tuple[str, ...]
-    payment_data: int
+    of_procedures: int
 
 
-def unreadable(vault: Vault) -> Forgotten:
-    """What none of the keys opens."""
-    members = [key for key, _ in _unreadable(vault, COLUMNS[0])]
-    emails = StaffMember.select(StaffMember.email).where(StaffMember.id.in_(members)).order_by(StaffMember.email)
-    return Forgotten(tuple(member.email for member in emails), sum(1 for _ in _unreadable(vault, COLUMNS[2])))
+class Sealed:
+    """Everything that `columns` keep sealed: those of the staff, and those that procedures declare."""
 
+    def __init__(self, columns: Sequence[SealedColumn]) -> None:
+        self.columns = tuple(columns)
+        self._of_procedures = tuple(column for column in self.columns if column not in OF_STAFF)
 
-def forget_unreadable(vault: Vault) -> Forgotten:
-    """Empty what none of the keys opens, so that nobody waits for it: staff must be set up anew, and a payment that
-    needs what was typed becomes an incident."""
-    gone = unreadable(vault)
-    for key, _ in list(_unreadable(vault, COLUMNS[1])):
-        with transaction():
-            StaffSetUp.delete_by_id(key)
-    for column in (COLUMNS[0], COLUMNS[2]):
-        for key, text in list(_unreadable(vault, column)):
-            _replace(column, key, text, "")
-    return gone
+    def is_opened_by(self, keyring: Keyring) -> bool | None:
+        """Whether these keys open something of what is sealed; None where nothing is."""
+        vault, found = Vault(keyring), None
+        for column in self.columns:
+            for _, text in _texts(column):
+                if vault.opens(text, column.purpose):
+                    return True
+                found = False
+        return found
+
+    def older(self, vault: Vault) -> dict[str, int]:
+        """How many texts of each column the newest key does not open, by what they are."""
+        return {
+            column.what: sum(not vault.is_newest(text, column.purpose) for _, text in _texts(column))
+            for column in self.columns
+        }
+
+    def seal_anew(self, vault: Vault, progress: Callable[[int], None] = lambda done: None) -> tuple[int, int]:
+        """Seal with the newest key whatever an older one sealed. Returns how many were sealed anew, and how many texts
+        no key opens, which stay as they are. What somebody changes meanwhile was sealed anew by them."""
+        anew = unreadable = done = 0
+        for column in self.columns:
+            for key, text in _texts(column):
+                done += 1
+                if not vault.is_newest(text, column.purpose):
+                    try:
+                        sealed = vault.seal(vault.open(text, column.purpose), column.purpose)
+                    except Unreadable:
+                        unreadable += 1
+                    else:
+                        anew += _replace(column, key, text, sealed)
+                progress(done)
+        return anew, unreadable
+
+    def unreadable(self, vault: Vault) -> Forgotten:
+        """What none of the keys opens."""
+        members = [key for key, _ in _unreadable(vault, _AUTHENTICATORS)]
+        emails = StaffMember.select(StaffMember.email).where(StaffMember.id.in_(members)).order_by(StaffMember.email)
+        others = sum(1 for column in self._of_procedures for _ in _unreadable(vault, column))
+        return Forgotten(tuple(member.email for member in emails), others)
+
+    def forget_unreadable(self, vault: Vault) -> Forgotten:
+        """Empty what none of the keys opens, so that nobody waits for it: staff must be set up anew, and a payment that
+        needs what was typed becomes an incident."""
+        gone = self.unreadable(vault)
+        for key, _ in list(_unreadable(vault, _SET_UPS)):
+            with transaction():
+                StaffSetUp.delete_by_id(key)
+        for column in (_AUTHENTICATORS, *self._of_procedures):
+            for key, text in list(_unreadable(vault, column)):
+                _replace(column, key, text, "")
+        return gone
 
 
 def _unreadable(vault: Vault, column: SealedColumn) -> Iterator[tuple[Any, str]]:

@@ -19,15 +19,6 @@ from workflows.business.permissions import acting_account
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 from workflows.ports.billing import Terms
 
-KINDS: Mapping[str, Text] = {
-    "users": _("ユーザー契約数の変更"),
-    "options": _("サービス／オプションの変更"),
-    "term": _("ご契約種別の変更"),
-    "payment_method": _("お支払い方法の変更"),
-    "order": _("サービスの新規お申込み"),
-    "details": _("お客様情報の変更"),
-}
-
 ALREADY_OPEN = Refusal(
     "already_open",
     _("同じ内容のお申し込みを受け付けています。完了するか取り下げるまで、新たにはお申し込みいただけません。"),
@@ -59,6 +50,16 @@ DETAILS: Mapping[str, Text] = {
 }
 _NOTHING = _("なし")
 _UNKNOWN = _("未登録")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKind:
+    """A kind of change request: the name that its record and `[review]` have, what people call it, and whether staff
+    look at it unless `[review]` says otherwise."""
+
+    name: str
+    title: Text
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ import pytest
 from engine.keyring import Keyring
 from engine.store.opening import open_database
 from tests.conftest import SECRET
-from workflows.business.access import sealed
+from workflows.business.access.sealed import Forgotten
 from workflows.business.access.staff import TOTP_PURPOSE
 from workflows.business.access.vault import Vault
 from workflows.business.records import Contract, Customer, Mandate, StaffMember, StaffSetUp
 from workflows.payment_method_change.effects import SEALED_FOR
+from workflows.registry import SEALED
 
 NEW = b"a newer secret of the tests, as long as the one before"
 OLD, BOTH, ALONE = Vault(SECRET), Vault((NEW, SECRET)), Vault(NEW)
@@ -68,26 +69,26 @@ def texts() -> list[str]:
     """What each sealed column holds, opened."""
     return [
         ALONE.open(text, column.purpose)
-        for column in sealed.COLUMNS
+        for column in SEALED.columns
         for (text,) in column.field.model.select(column.field).where(column.field != "").tuples()
     ]
 
 
 def test_everything_is_sealed_anew_once_and_opens_without_the_old_key(records: None) -> None:
-    assert sealed.older(BOTH) == {"authenticators of staff": 1, "open set-ups of staff": 1, "stored payment data": 1}
+    assert SEALED.older(BOTH) == {"authenticators of staff": 1, "open set-ups of staff": 1, "stored payment data": 1}
     seen: list[int] = []
-    assert sealed.seal_anew(BOTH, seen.append) == (3, 0)
+    assert SEALED.seal_anew(BOTH, seen.append) == (3, 0)
     assert seen == [1, 2, 3]
     assert texts() == ["JBSWY3DPEHPK3PXP", "KRSXG5CTMVRXEZLU", "1234567"]
-    assert set(sealed.older(BOTH).values()) == {0}
+    assert set(SEALED.older(BOTH).values()) == {0}
     before = Mandate.get(instance=1).sealed
-    assert sealed.seal_anew(BOTH) == (0, 0)
+    assert SEALED.seal_anew(BOTH) == (0, 0)
     assert Mandate.get(instance=1).sealed == before
 
 
 def test_what_no_key_opens_stays_as_it_is_and_is_counted(records: None) -> None:
     StaffMember.update(totp_secret="bm90IHNlYWxlZA==").where(StaffMember.email == "a@example.jp").execute()
-    assert sealed.seal_anew(BOTH) == (2, 1)
+    assert SEALED.seal_anew(BOTH) == (2, 1)
     assert StaffMember.get(email="a@example.jp").totp_secret == "bm90IHNlYWxlZA=="
 
 
@@ -97,25 +98,25 @@ def test_what_somebody_changes_meanwhile_is_not_overwritten(records: None) -> No
             Mandate.update(sealed="").execute()  # which has been read already, or will be
             StaffSetUp.delete().execute()
 
-    assert sealed.seal_anew(BOTH, change)[0] == 1
+    assert SEALED.seal_anew(BOTH, change)[0] == 1
     assert {mandate.sealed for mandate in Mandate.select()} == {""}
 
 
 def test_what_is_sealed_tells_which_key_is_right(records: None) -> None:
-    assert sealed.is_opened_by(Keyring((SECRET,))) is True
-    assert sealed.is_opened_by(Keyring((NEW, SECRET))) is True
-    assert sealed.is_opened_by(Keyring((NEW,))) is False
+    assert SEALED.is_opened_by(Keyring((SECRET,))) is True
+    assert SEALED.is_opened_by(Keyring((NEW, SECRET))) is True
+    assert SEALED.is_opened_by(Keyring((NEW,))) is False
     for model in (StaffSetUp, StaffMember, Mandate):
         model.delete().execute()
-    assert sealed.is_opened_by(Keyring((NEW,))) is None
+    assert SEALED.is_opened_by(Keyring((NEW,))) is None
 
 
 def test_what_a_lost_key_had_sealed_is_forgotten_and_said(records: None) -> None:
-    assert sealed.unreadable(BOTH) == sealed.Forgotten((), 0)
-    expected = sealed.Forgotten(("a@example.jp",), 1)
-    assert sealed.unreadable(ALONE) == expected
-    assert sealed.forget_unreadable(ALONE) == expected
-    assert sealed.unreadable(ALONE) == sealed.Forgotten((), 0)
+    assert SEALED.unreadable(BOTH) == Forgotten((), 0)
+    expected = Forgotten(("a@example.jp",), 1)
+    assert SEALED.unreadable(ALONE) == expected
+    assert SEALED.forget_unreadable(ALONE) == expected
+    assert SEALED.unreadable(ALONE) == Forgotten((), 0)
     assert (StaffSetUp.select().count(), texts()) == (0, [])
 
 
@@ -133,4 +134,4 @@ def test_every_purpose_that_something_is_sealed_for_is_listed() -> None:
         and file.name != "sealed.py"
     }
     assert purposes == {"TOTP_PURPOSE", "SEALED_FOR", "_purpose(contract, method)"}
-    assert {column.purpose for column in sealed.COLUMNS} == {TOTP_PURPOSE, SEALED_FOR}
+    assert {column.purpose for column in SEALED.columns} == {TOTP_PURPOSE, SEALED_FOR}

@@ -1,0 +1,21 @@
+"""What somebody applied for."""
+
+from __future__ import annotations
+
+import peewee as pw
+
+from engine.store.base import Record
+from workflows.business.records import Customer
+
+
+class Application(Record):
+    """What somebody typed to get an account, until it is one or has expired. Keyed by its procedure's instance."""
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE", index=False)
+    email = pw.CharField(254)
+    user_name = pw.CharField(100)
+    password_hash = pw.CharField(255)
+    language = pw.CharField(8)
+    terms_version = pw.CharField(64, default="")

@@ -1,0 +1,16 @@
+"""The kinds of request that this procedure carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.text import Text, _
+from workflows.business.shared.change_request import RequestKind
+
+KINDS: tuple[RequestKind, ...] = (
+    RequestKind("users", _("ユーザー契約数の変更")),
+    RequestKind("options", _("サービス／オプションの変更"), reviewed=True),
+    RequestKind("term", _("ご契約種別の変更"), reviewed=True),
+    RequestKind("order", _("サービスの新規お申込み"), reviewed=True),
+)
+TITLES: Mapping[str, Text] = {kind.name: kind.title for kind in KINDS}

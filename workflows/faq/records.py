@@ -1,0 +1,23 @@
+"""The questions and their answers."""
+
+from __future__ import annotations
+
+import peewee as pw
+
+from engine.store.base import Record, UtcField
+
+
+class FaqEntry(Record):
+    """A frequent question and its answer (G7). `shown` is 1 while customers see it; `product` is "" for all."""
+
+    id = pw.CharField(16, primary_key=True)
+    instance = pw.BigIntegerField(unique=True)
+    category = pw.CharField(50)
+    product = pw.CharField(32, default="")
+    position = pw.IntegerField(default=100)  # within its category
+    question_ja = pw.CharField(200)
+    answer_ja = pw.TextField()
+    question_en = pw.CharField(200, default="")
+    answer_en = pw.TextField(default="")
+    shown = pw.IntegerField(default=0)  # 0 or 1
+    updated_at = UtcField()

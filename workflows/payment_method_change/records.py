@@ -1,0 +1,20 @@
+"""Which events of providers have counted."""
+
+from __future__ import annotations
+
+import peewee as pw
+
+from engine.store.base import Record, UtcField
+
+
+class PaymentEvent(Record):
+    """An event of a provider that moved a request: each counts once, however often it is sent."""
+
+    id = pw.BigAutoField()
+    provider = pw.CharField(32)
+    event = pw.CharField(255)
+    instance = pw.BigIntegerField()
+    received_at = UtcField()
+
+    class Meta:
+        indexes = ((("provider", "event"), True),)

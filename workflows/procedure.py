@@ -1,0 +1,33 @@
+"""What a procedure declares of itself for the rest of the house: one `PROCEDURE` in the package of its folder.
+
+`workflows.registry` finds it there. Nothing else has to be told that there is a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from engine.definition import Workflow
+from engine.delivery import EffectHandler
+from engine.store.base import Record
+from workflows.business.access.sealed import SealedColumn
+from workflows.business.shared.change_request import RequestKind
+from workflows.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """A folder of workflows.
+
+    `workflows` are the versions that instances may still be on. `effects` makes what carries out its own kinds of
+    effects, by kind; mails and what plugins deliver are none of them. `requests` are the kinds of change request that
+    it carries out. `records` are its own tables, whose steps are in `workflows/migrations`, and `sealed` the columns in
+    which the vault keeps something for it.
+    """
+
+    workflows: tuple[Workflow, ...]
+    effects: Mapping[str, Callable[[Services], EffectHandler]] = field(default_factory=dict)
+    requests: tuple[RequestKind, ...] = ()
+    records: tuple[type[Record], ...] = ()
+    sealed: tuple[SealedColumn, ...] = ()
