@@ -70,8 +70,9 @@ class StaffDecision:
 class Declared:
     """What the areas of an app declare.
 
-    `request_pages` and `change_pages` are endpoints by kind of request; `tones` the look of states by workflow;
-    `decisions` by workflow and event; `same_for_all` the endpoints whose answer is the same for every reader.
+    `request_pages` are endpoints by kind of request, `change_pages` by what is changed there; `tones` is the look of
+    states by workflow; `decisions` are by workflow and event; `same_for_all` are the endpoints whose answer is the
+    same for every reader.
     """
 
     menus: dict[str, tuple[Entry, ...]] = field(default_factory=lambda: defaultdict(tuple))
@@ -148,11 +149,11 @@ class Area(Blueprint):
 
         return decorate
 
-    def begins(self, kind: str) -> Callable[[View], View]:
-        """On this view requests of `kind` begin; other pages lead to it."""
+    def begins(self, what: str) -> Callable[[View], View]:
+        """On this view a change of `what` begins, such as a kind of request; other pages lead to it."""
 
         def decorate(view: View) -> View:
-            self._declarations.append(lambda to: to.change_pages.update({kind: self._endpoint(view)}))
+            self._declarations.append(lambda to: to.change_pages.update({what: self._endpoint(view)}))
             return view
 
         return decorate

@@ -36,6 +36,7 @@ def _subject() -> str:
 
 @pages.get("")
 @pages.in_menu(REGISTRATION_MENU, 30, _("E-mail変更"))
+@pages.begins("contractor_email")
 @needs(EDITOR)
 def show() -> str:
     """The address as it is, the guide's notes, and the form; or the change that is under way."""

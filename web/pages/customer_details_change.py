@@ -12,7 +12,7 @@ from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.forms.customer_details_change import DetailsForm
-from web.http.areas import REGISTRATION_MENU, Area
+from web.http.areas import REGISTRATION_MENU, Area, declared
 from web.http.current import site
 from web.http.request_keys import is_key, new_key, sent_before
 from web.http.responses import form_again
@@ -29,8 +29,6 @@ WORKFLOW = "customer_details_change"
 _SENT_BEFORE = sent_before(
     _("先ほどのお申し込みはすでに受け付けています。内容を変える場合は、もう一度お手続きください。")
 )
-# Where each part of the registration is changed.
-_WAYS = {"details": "registration.change", "contractor_email": "contractor_email.show", "payment": "payment.show"}
 
 pages = Area("registration", __name__, url_prefix="/registration")
 pages.tones(WORKFLOW, applied="done", rejected="wrong")
@@ -68,7 +66,7 @@ def show() -> str:
         missing={name for name, value in details.items() if not value},
         titles=DETAILS,
         contracts=_contracts(customer),
-        ways={name: _way(endpoint) for name, endpoint in _WAYS.items()},
+        ways={what: _way(endpoint) for what, endpoint in declared().change_pages.items()},
         pending=_open_request(customer),
     )
 
@@ -100,6 +98,7 @@ def _contracts(customer: Customer) -> list[ContractShown]:
 
 @pages.get("/change")
 @pages.in_menu(REGISTRATION_MENU, 20, _("お客様情報変更"), alone=True)
+@pages.begins(KIND)
 @needs(EDITOR)
 def change() -> str | Response:
     """お客様情報変更, filled in with what is known (G4); the open request where there is one."""

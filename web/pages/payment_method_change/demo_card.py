@@ -10,7 +10,7 @@ from werkzeug import Response
 from web.http.areas import Area
 from web.http.current import site
 from web.http.who_may import open_to_all
-from web.pages.webhooks import take
+from web.pages.payment_method_change.webhooks import take
 from workflows.ports.guarded import GuardedMethod
 from workflows.ports.payments import DemonstrationPage
 

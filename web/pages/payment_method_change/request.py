@@ -1,0 +1,197 @@
+"""A request to change the payment method: where it stands, its document, the provider's page, and the way back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from flask import (
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_babel import format_datetime
+from werkzeug import Response as AnyResponse
+
+from engine.definition import SYSTEM_ACTOR, Secret
+from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm, TransitionConflict
+from engine.outcomes import Offer
+from engine.text import Text, _, current_language
+from web.http.areas import NUMBER
+from web.http.current import site
+from web.http.guard import POLICY
+from web.http.who_may import needs, this_actor, this_user
+from web.pages.payment_method_change.area import pages
+from web.shown.contracts import request_context
+from workflows.business.permissions import EDITOR
+from workflows.business.records import ChangeRequest, Mandate
+from workflows.payment_method_change import PageOpened, context_of, facts_of
+from workflows.payment_method_change.effects import secret_of
+from workflows.payment_method_change.rules import KIND
+from workflows.ports import payment_calls
+from workflows.ports.payments import Document, MandateFacts, PaymentContext, Redirect
+
+_NO_ANSWER = _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。")
+_MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
+
+
+@pages.get(f"/requests/<{NUMBER}:instance>")
+@pages.shows_requests(KIND)
+@needs(EDITOR)
+def request_page(instance: int) -> Response:
+    """A request: what it changes, where it stands, what can be done."""
+    return _request_page(instance)
+
+
+@pages.post(f"/requests/<{NUMBER}:instance>")
+@needs(EDITOR)
+def act(instance: int) -> AnyResponse:
+    """What a button of the page says, such as お申し込みを取り下げる."""
+    _mandate(instance)
+    sight = site().engine.look(instance)
+    # Timers that are due move it on before any event, and by what the page has shown already.
+    seen = None if sight.overdue else sight.instance.seq
+    try:
+        if request.form.get("seen", "") != _as_shown(instance):
+            raise StaleForm
+        site().engine.fire(instance, request.form.get("event", "")[:64], this_actor(), seen=seen)
+    except (EventNotPossible, TransitionConflict, Forbidden, StaleForm, Refused):
+        flash(str(_MOVED_ON))
+    else:
+        flash(str(_("お手続きを受け付けました。")))
+    return redirect(url_for("payment.request_page", instance=instance), 303)
+
+
+@pages.get(f"/requests/<{NUMBER}:instance>/form.pdf")
+@needs(EDITOR)
+def download(instance: int) -> Response:
+    """The document to be signed, made anew each time: the account number lies nowhere in the clear."""
+    mandate = _mandate(instance)
+    document = _document(mandate)
+    if document is None:
+        abort(404)
+    response = Response(document.pdf, mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="request-{instance}.pdf"'
+    return response
+
+
+@pages.post(f"/requests/<{NUMBER}:instance>/page")
+@needs(EDITOR)
+def open_page(instance: int) -> AnyResponse:
+    """カード会社の画面へ進む: the provider makes a page, once for this request, and the browser goes there."""
+    mandate = _mandate(instance)
+    method = site().services.payment_methods.get(mandate.method)
+    here = redirect(url_for("payment.request_page", instance=instance), 303)
+    if method is None or "open_page" not in _offered(instance):
+        flash(str(_MOVED_ON))
+        return here
+    context, key = _context(mandate), site().engine.instance_key(instance)
+    begun = payment_calls.begun(method, context, facts_of(mandate), secret_of(site().services, mandate), key)
+    if not isinstance(begun, Redirect) or not begun.reference:
+        flash(str(_NO_ANSWER))
+        return here
+    if begun.reference != mandate.reference:
+        try:
+            site().engine.fire(instance, "open_page", this_actor(), PageOpened(begun.reference))
+        except (EventNotPossible, TransitionConflict, Forbidden, Refused):
+            # It was withdrawn or has lapsed meanwhile, and nobody knows the page that was just made.
+            with suppress(Exception):
+                method.revoke(context, MandateFacts(mandate.id, "", begun.reference), Secret(""), f"{key}.late")
+            flash(str(_MOVED_ON))
+            return here
+    return redirect(begun.url, 303)
+
+
+@pages.get(f"/requests/<{NUMBER}:instance>/return")
+@needs(EDITOR)
+def returned(instance: int) -> Response:
+    """Back from the provider's page. What the address says is a hint and settles nothing (I4)."""
+    mandate = _mandate(instance)
+    method = site().services.payment_methods.get(mandate.method)
+    hint = payment_calls.hint(method, _context(mandate), request.args.to_dict()) if method is not None else None
+    return _request_page(instance, hint)
+
+
+# What the page shows
+
+
+def _request_page(instance: int, hint: Text | None = None) -> Response:
+    mandate = _mandate(instance)
+    asked = ChangeRequest.get(ChangeRequest.instance == instance)
+    method = site().services.payment_methods.get(mandate.method)
+    sight = site().engine.look(instance)
+    offers = site().engine.allowed(instance, this_actor())
+    document = _document(mandate)
+    waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
+    page = render_template(
+        "payment_method_change/request.html",
+        **request_context(asked)
+        | {
+            "offers": [offer for offer in offers if offer.event != "open_page"],
+            "press": url_for("payment.act", instance=instance),
+            "seen": _as_shown(instance),
+        },
+        label=mandate.label,
+        page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
+        document=document if waits_for_the_form else None,
+        due=_until(mandate) if sight.state.timers and not sight.state.final else "",
+        hint=hint,
+    )
+    response = make_response(page)
+    if method is not None and method.origins:
+        # The button's answer leads to the provider, and a browser asks the page's own policy whether it may.
+        policy = {**POLICY, "form-action": " ".join((POLICY["form-action"], *method.origins))}
+        response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+    return response
+
+
+def _as_shown(instance: int) -> str:
+    """Tells whether somebody has done something since a page was shown; what timers do by themselves is no reason."""
+    engine = site().engine
+    acts = sum(entry.actor != str(SYSTEM_ACTOR) for entry in engine.history(instance))
+    return f"{engine.look(instance).state.name}.{acts}"
+
+
+def _offered(instance: int) -> dict[str, Offer]:
+    """What may be tried: also what needs data that only the view brings."""
+    return {offer.event: offer for offer in site().engine.allowed(instance, this_actor())}
+
+
+def _until(mandate: Mandate) -> str:
+    return str(format_datetime(mandate.due_at, "short")) if mandate.due_at is not None else ""
+
+
+# What a request is about
+
+
+def _mandate(instance: int) -> Mandate:
+    found = Mandate.get_or_none(Mandate.instance == instance, Mandate.customer == this_user().account.customer_id)
+    return found if found is not None else abort(404)
+
+
+def _context(mandate: Mandate) -> PaymentContext:
+    base = site().settings.base_url
+    back = base + url_for("payment.returned", instance=mandate.instance)
+    return context_of(
+        site().services,
+        mandate.contract,
+        request=mandate.instance,
+        language=current_language(),
+        return_url=f"{back}?result=success",
+        cancel_url=f"{back}?result=cancel",
+    )
+
+
+def _document(mandate: Mandate) -> Document | None:
+    """The document of a request that needs one and is still open."""
+    method = site().services.payment_methods.get(mandate.method)
+    if method is None or method.way != "form" or not mandate.sealed or mandate.ended_on is not None:
+        return None
+    key = site().engine.instance_key(mandate.instance)
+    data = secret_of(site().services, mandate)
+    begun = payment_calls.begun(method, _context(mandate), facts_of(mandate), data, key)
+    return begun if isinstance(begun, Document) else None
