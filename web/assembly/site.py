@@ -2,54 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from operator import is_
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from engine.authoring.check import check_all, missing_indexes
 from engine.authoring.release import release
-from engine.business_time import BusinessCalendar
 from engine.configuration import Problem, nearest, shown_value
 from engine.definition import Workflow
-from engine.delivery import Mailer
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
-from engine.keyring import Keyring
-from engine.operations.known_keys import watch
 from engine.outbox.dispatcher import Dispatcher
-from engine.outbox.renderer import Renderer
 from engine.plugins import SiteFacts
-from engine.plugins.breakers import PLACES, Breakers
+from engine.plugins.breakers import Breakers
 from engine.plugins.loading import Plugins, load
-from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
-from engine.runtime.observer import Both, forget_traces
-from engine.store.base import Clock, SiteDatabase
-from engine.store.opening import open_database
+from engine.runtime.observer import Both
+from engine.store.base import Clock
+from engine.store.base import SiteDatabase
+from engine.store.base import open_database
+from engine.runtime.observer import forget_traces
 from engine.store.schema import migrate
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat
+from web.assembly import parts
 from web.assembly.monitoring.metrics import Metrics
+from web.assembly.parts import Ground
 from web.assembly.settings import KEYS, Settings
 from web.assembly.unlocking import unlock
 from workflows.business.access.access import Access
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
-from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue, Organisation
+from workflows.ports import hookspecs
+from workflows.ports.guarded import Times
+from workflows.registry import EFFECT_KINDS
+from workflows.registry import MIGRATIONS
+from workflows.registry import WORKFLOWS
 from workflows.business.permissions import OPERATORS
-from workflows.ports import hookspecs, troubles
+from workflows.ports import troubles
 from workflows.ports.disk_usage import GuardedUsage
-from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
+from workflows.ports.guarded import GuardedBilling
+from workflows.ports.guarded import GuardedChannel
+from workflows.ports.guarded import GuardedMethod
 from workflows.ports.notice_channels import Distribution
-from workflows.ports.troubles import Teller, forget_troubles
-from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS, effect_handlers
+from workflows.ports.troubles import Teller
+from workflows.ports.troubles import forget_troubles
+from workflows.registry import effect_handlers
 from workflows.review import review_policy
 from workflows.services import Services
 
@@ -194,6 +197,51 @@ def build(
     InvalidDefinition, DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing; a
     wrong setting of a plugin, or one that names nothing that a plugin adds, is a SettingsError.
     """
+    ground = _ground(settings, plugins, workflows, clock, meanwhile, looks=looks)
+    meanwhile()
+    settings, db, plugins = ground.settings, ground.db, ground.plugins
+    worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
+    breakers = parts.breakers(ground, worker, breakers)
+    services = parts.services(ground, breakers, times)
+    engine = parts.engine(ground, services, workflows, worker, clock, engine_options or {})
+    dispatcher = parts.dispatcher(ground, engine, services)
+    hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
+    access = parts.access(ground, hasher, throttles)
+    staff = Staff(ground.keyring, hasher, services.vault, throttles, ground.clock, organisation=ground.organisation)
+    metrics = Metrics(engine, db, breakers) if settings.metrics_token is not None else None
+    tracing = parts.tracing(engine) if settings.tracing else None
+    engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
+    chores = parts.chores(ground, engine, (access.purge, staff.purge), traced=tracing is not None)
+    return Site(
+        settings=settings,
+        db=db,
+        engine=engine,
+        dispatcher=dispatcher,
+        heartbeat=parts.heartbeat(db, engine, dispatcher, chores, works=works),
+        access=access,
+        staff=staff,
+        hasher=hasher,
+        catalogue=ground.catalogue,
+        organisation=ground.organisation,
+        services=services,
+        throttles=throttles,
+        plugins=plugins,
+        clock=ground.clock,
+        metrics=metrics,
+        tracing=tracing,
+    )
+
+
+def _ground(
+    settings: Settings,
+    plugins: Plugins | None,
+    workflows: Sequence[Workflow],
+    clock: Clock | None,
+    meanwhile: Callable[[], object],
+    *,
+    looks: bool,
+) -> Ground:
+    """What is configured, and the database: open, brought up to date, with its keys and its definitions."""
     meanwhile()
     organisation = organisation_of(settings)
     plugins = plugins or plugins_of(settings)
@@ -211,147 +259,7 @@ def build(
     keyring = unlock(db, settings, now, looks=looks)
     settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
     release(db, workflows)
-    meanwhile()
-    worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
-    breakers = breakers or Breakers(places=max(1, min(PLACES, settings.threads // 2)))
-    breakers.told = Teller(worker, now)
-    services = _services(settings, keyring, organisation, catalogue, plugins, now, breakers, times or _times(plugins))
-    handlers = {**effect_handlers(services), **plugins.effect_handlers()}
-    options: dict[str, Any] = {"lease": _lease(plugins.mailers().values()), **(engine_options or {})}
-    engine = Engine(
-        db, workflows, secret=keyring, clock=clock, worker=worker, site=services, operators=OPERATORS, **options
-    )
-    renderer = Renderer(
-        base_url=settings.base_url,
-        sender=organisation.mail_from,
-        # Names of the default configuration have translations; a company's own are shown as it wrote them.
-        site={
-            **{name: Text(value) for name, value in asdict(organisation).items()},
-            "catalogue": catalogue,
-            "calendar": services.calendar,
-            "base_url": settings.base_url,
-        },
-        link=engine.link,
-    )
-    engine.render = renderer.preview
-    dispatcher = Dispatcher(engine, renderer, mailers=plugins.mailers(), mailer=_mailer(settings), handlers=handlers)
-    hasher = Hasher(*settings.password_cost)
-    throttles = Throttles(keyring, now)
-    access = Access(
-        keyring,
-        hasher,
-        catalogue,
-        throttles,
-        now,
-        organisation=organisation,
-        zone=ZoneInfo(settings.timezone),
-    )
-    staff = Staff(keyring, hasher, services.vault, throttles, now, organisation=organisation)
-    metrics = Metrics(engine, db, breakers) if settings.metrics_token is not None else None
-    tracing = _tracing(engine) if settings.tracing else None
-    engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
-    chores: list[Callable[[], object]] = [
-        partial(watch, db, keyring, now),
-        access.purge,
-        staff.purge,
-        Keeper(engine),
-        lambda: forget_troubles(now()),
-    ]
-    if tracing is not None:
-        chores.append(partial(forget_traces, engine.store))
-    heartbeat = _heartbeat(db, engine, dispatcher, tuple(chores), works)
-    return Site(
-        settings=settings,
-        db=db,
-        engine=engine,
-        dispatcher=dispatcher,
-        heartbeat=heartbeat,
-        access=access,
-        staff=staff,
-        hasher=hasher,
-        catalogue=catalogue,
-        organisation=organisation,
-        services=services,
-        throttles=throttles,
-        plugins=plugins,
-        clock=now,
-        metrics=metrics,
-        tracing=tracing,
-    )
-
-
-def _heartbeat(
-    db: SiteDatabase, engine: Engine, dispatcher: Dispatcher, chores: tuple[Callable[[], object], ...], works: bool
-) -> Heartbeat | Cluster:
-    if db.is_shared:
-        from engine.workers.several_machines import Cluster
-
-        return Cluster(engine, dispatcher, chores=chores, works=works)
-    if not works:
-        raise ConfigurationError("--no-worker: expected a postgresql:// DATABASE_URL; on SQLite one process does all")
-    return Heartbeat(engine, dispatcher, chores=chores)
-
-
-def _tracing(engine: Engine) -> Tracing:
-    """Raises ConfigurationError where OpenTelemetry is not installed."""
-    from web.assembly.monitoring.tracing import Tracing, provider
-
-    return Tracing(engine, provider())
-
-
-def _times(plugins: Plugins) -> Times:
-    """A channel may hand a mail over, and so takes as long as a mailer may."""
-    return Times(delivery=_lease(plugins.mailers().values()) / 2)
-
-
-def _services(
-    settings: Settings,
-    keyring: Keyring,
-    organisation: Organisation,
-    catalogue: Catalogue,
-    plugins: Plugins,
-    clock: Clock,
-    breakers: Breakers,
-    times: Times,
-) -> Services:
-    """What the procedures work with, as it is configured; each plugin behind a breaker of its own."""
-    billing = plugins.registered("register_billing_backends").get(settings.billing)
-    source = plugins.registered("register_disk_usage").get(settings.disk_usage)
-    methods = plugins.registered("register_payment_methods")
-    channels = plugins.registered("register_notice_channels")
-    return Services(
-        catalogue=catalogue,
-        organisation=organisation,
-        calendar=BusinessCalendar.from_settings(settings.calendar, ZoneInfo(settings.timezone)),
-        review=review_policy(settings.review),
-        vault=Vault(keyring),
-        clock=clock,
-        billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,
-        disk_usage=GuardedUsage(source, breakers.make(troubles.USAGE, settings.disk_usage)) if source else None,
-        distribution=Distribution(
-            {
-                name: GuardedChannel(channel, breakers.make(troubles.CHANNEL, name), times)
-                for name, channel in channels.items()
-            },
-            plugins.mailers().get(_mailer(settings)),
-            settings.base_url,
-        ),
-        payment_methods={
-            name: GuardedMethod(method, breakers.make(troubles.PAYMENT, name), times)
-            for name, method in methods.items()
-        },
-        breakers=breakers,
-    )
-
-
-def _mailer(settings: Settings) -> str:
-    """The name of the mailer that sends this site's mails."""
-    return "dev_mailbox" if settings.demo else settings.mailer
-
-
-def _lease(mailers: Iterable[Mailer]) -> timedelta:
-    """How long a delivery may take: twice as long as the slowest mailer says that it can, or four minutes."""
-    return max([timedelta(minutes=4), *(2 * getattr(mailer, "longest", timedelta(0)) for mailer in mailers)])
+    return Ground(settings, db, keyring, plugins, organisation, catalogue, now)
 
 
 def require_mailer(site: Site) -> None:

@@ -1,0 +1,207 @@
+"""The parts of a site, each made from the ground that all of them stand on. `web.assembly.site` puts them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from engine.business_time import BusinessCalendar
+from engine.definition import Workflow
+from engine.delivery import Mailer
+from engine.errors import ConfigurationError
+from engine.keyring import Keyring
+from engine.operations.known_keys import watch
+from engine.outbox.dispatcher import Dispatcher
+from engine.outbox.renderer import Renderer
+from engine.plugins.breakers import PLACES, Breakers
+from engine.plugins.loading import Plugins
+from engine.runtime.checkpoints import Keeper
+from engine.runtime.engine import Engine
+from engine.runtime.observer import forget_traces
+from engine.store.base import Clock, SiteDatabase
+from engine.text import Text
+from engine.workers.one_machine import Heartbeat
+from web.assembly.settings import Settings
+from workflows.business.access.access import Access
+from workflows.business.access.passwords import Hasher
+from workflows.business.access.throttle import Throttles
+from workflows.business.access.vault import Vault
+from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.permissions import OPERATORS
+from workflows.ports import troubles
+from workflows.ports.disk_usage import GuardedUsage
+from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
+from workflows.ports.notice_channels import Distribution
+from workflows.ports.troubles import Teller, forget_troubles
+from workflows.registry import effect_handlers
+from workflows.services import ReviewPolicy, Services
+
+if TYPE_CHECKING:
+    from engine.workers.several_machines import Cluster
+    from web.assembly.monitoring.tracing import Tracing
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every part of a site stands on: what is configured, the database with its keys, and the time."""
+
+    settings: Settings
+    db: SiteDatabase
+    keyring: Keyring
+    plugins: Plugins
+    organisation: Organisation
+    catalogue: Catalogue
+    clock: Clock
+
+
+def breakers(ground: Ground, worker: str, given: Breakers | None) -> Breakers:
+    """The circuit breakers of the plugins; what they do is told to every process."""
+    made = given or Breakers(places=max(1, min(PLACES, ground.settings.threads // 2)))
+    made.told = Teller(worker, ground.clock)
+    return made
+
+
+def engine(
+    ground: Ground,
+    services: Services,
+    workflows: Sequence[Workflow],
+    worker: str,
+    clock: Clock | None,
+    options: Mapping[str, Any],
+) -> Engine:
+    """The engine. Where `clock` is None, the database tells the time of what it writes."""
+    given: dict[str, Any] = {"lease": _lease(ground.plugins.mailers().values()), **options}
+    return Engine(
+        ground.db,
+        workflows,
+        secret=ground.keyring,
+        clock=clock,
+        worker=worker,
+        site=services,
+        operators=OPERATORS,
+        **given,
+    )
+
+
+def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher:
+    """What delivers the outbox. The engine previews mails as it renders them."""
+    settings, organisation = ground.settings, ground.organisation
+    renderer = Renderer(
+        base_url=settings.base_url,
+        sender=organisation.mail_from,
+        # Names of the default configuration have translations; a company's own are shown as it wrote them.
+        site={
+            **{name: Text(value) for name, value in asdict(organisation).items()},
+            "catalogue": ground.catalogue,
+            "calendar": services.calendar,
+            "base_url": settings.base_url,
+        },
+        link=engine.link,
+    )
+    engine.render = renderer.preview
+    mailers = ground.plugins.mailers()
+    handlers = {**effect_handlers(services), **ground.plugins.effect_handlers()}
+    return Dispatcher(engine, renderer, mailers=mailers, mailer=_mailer(settings), handlers=handlers)
+
+
+def access(ground: Ground, hasher: Hasher, throttles: Throttles) -> Access:
+    """Who customers' people are."""
+    return Access(
+        ground.keyring,
+        hasher,
+        ground.catalogue,
+        throttles,
+        ground.clock,
+        organisation=ground.organisation,
+        zone=ZoneInfo(ground.settings.timezone),
+    )
+
+
+def chores(
+    ground: Ground, engine: Engine, purges: Sequence[Callable[[], object]], *, traced: bool
+) -> tuple[Callable[[], object], ...]:
+    """What a heartbeat does now and then beside timers and outbox."""
+    return (
+        partial(watch, ground.db, ground.keyring, ground.clock),
+        *purges,
+        Keeper(engine),
+        lambda: forget_troubles(ground.clock()),
+        *((partial(forget_traces, engine),) if traced else ()),
+    )
+
+
+def heartbeat(
+    db: SiteDatabase, engine: Engine, dispatcher: Dispatcher, chores: tuple[Callable[[], object], ...], *, works: bool
+) -> Heartbeat | Cluster:
+    """What works at timers and outbox: one process on SQLite, one of many on a shared database.
+
+    Raises ConfigurationError without `works` on SQLite, where nobody else could.
+    """
+    if db.is_shared:
+        from engine.workers.several_machines import Cluster
+
+        return Cluster(engine, dispatcher, chores=chores, works=works)
+    if not works:
+        raise ConfigurationError("--no-worker: expected a postgresql:// DATABASE_URL; on SQLite one process does all")
+    return Heartbeat(engine, dispatcher, chores=chores)
+
+
+def tracing(engine: Engine) -> Tracing:
+    """Raises ConfigurationError where OpenTelemetry is not installed."""
+    from web.assembly.monitoring.tracing import Tracing, provider
+
+    return Tracing(engine, provider())
+
+
+def _times(plugins: Plugins) -> Times:
+    """A channel may hand a mail over, and so takes as long as a mailer may."""
+    return Times(delivery=_lease(plugins.mailers().values()) / 2)
+
+
+def services(ground: Ground, breakers: Breakers, times: Times | None) -> Services:
+    """What the procedures work with, as it is configured; each plugin behind a breaker of its own."""
+    settings, plugins = ground.settings, ground.plugins
+    times = times or _times(plugins)
+    billing = plugins.registered("register_billing_backends").get(settings.billing)
+    source = plugins.registered("register_disk_usage").get(settings.disk_usage)
+    methods = plugins.registered("register_payment_methods")
+    return Services(
+        catalogue=ground.catalogue,
+        organisation=ground.organisation,
+        calendar=BusinessCalendar.from_settings(settings.calendar, ZoneInfo(settings.timezone)),
+        review=ReviewPolicy.from_settings(settings.review),
+        vault=Vault(ground.keyring),
+        clock=ground.clock,
+        billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,
+        disk_usage=GuardedUsage(source, breakers.make(troubles.USAGE, settings.disk_usage)) if source else None,
+        distribution=_distribution(ground, breakers, times),
+        payment_methods={
+            name: GuardedMethod(method, breakers.make(troubles.PAYMENT, name), times)
+            for name, method in methods.items()
+        },
+        breakers=breakers,
+    )
+
+
+def _distribution(ground: Ground, breakers: Breakers, times: Times) -> Distribution:
+    settings, plugins = ground.settings, ground.plugins
+    channels = plugins.registered("register_notice_channels")
+    guarded = {
+        name: GuardedChannel(channel, breakers.make(troubles.CHANNEL, name), times)
+        for name, channel in channels.items()
+    }
+    return Distribution(guarded, plugins.mailers().get(_mailer(settings)), settings.base_url)
+
+
+def _mailer(settings: Settings) -> str:
+    """The name of the mailer that sends this site's mails."""
+    return "dev_mailbox" if settings.demo else settings.mailer
+
+
+def _lease(mailers: Iterable[Mailer]) -> timedelta:
+    """How long a delivery may take: twice as long as the slowest mailer says that it can, or four minutes."""
+    return max([timedelta(minutes=4), *(2 * getattr(mailer, "longest", timedelta(0)) for mailer in mailers)])
