@@ -47,9 +47,9 @@ from engine.runtime.engine import Engine
 from engine.store.base import Record, to_db
 from engine.store.opening import open_database
 from engine.store.schema import migrate
-from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.records import Application
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.catalogue import Organisation
 from workflows.business.records import Account, Customer
 from workflows.registry import MIGRATIONS

@@ -35,12 +35,7 @@ from workflows.account_creation.records import Application
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.account_removal.inputs import RemovalInput
 from workflows.account_role_change.inputs import RoleInput
-from workflows.business.records import Account
-from workflows.business.records import ChangeRequest
-from workflows.business.records import Contract
-from workflows.business.records import Customer
-from workflows.business.records import Mandate
-from workflows.business.records import StaffMember
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, Mandate, StaffMember
 from workflows.business.shared.account_administration import mark_of
 from workflows.contractor_email_change.inputs import ContractorEmailInput
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest

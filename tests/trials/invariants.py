@@ -21,10 +21,9 @@ from engine.store.base import from_db
 from tests.kit.smtp_server import MailServer, Received
 from tests.trials.crash_child import Request, perform
 from web.assembly.site import Site
-from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.account_creation.records import Application
-from workflows.business.records import Account
-from workflows.business.records import Customer
+from workflows.account_creation.workflow import ACCOUNT_CREATION
+from workflows.business.records import Account, Customer
 
 LOST = "an acknowledged transition is lost"
 NO_MAIL = "a mail never arrived"

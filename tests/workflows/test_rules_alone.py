@@ -27,19 +27,14 @@ from tests.kit.one_of_each import HASH, Scene
 from tests.kit.payments import CONFIGURED
 from web.assembly.site import Site
 from workflows.account_creation.workflow import ACCOUNT_CREATION
-from workflows.account_invitation.inputs import ActivationInput
-from workflows.account_invitation.inputs import ShownInput
-from workflows.business.records import Account
-from workflows.business.records import ContractChange
-from workflows.business.records import RECORDS
+from workflows.account_invitation.inputs import ActivationInput, ShownInput
+from workflows.business.records import Account, ContractChange
 from workflows.business.shared.change_request import Decision
 from workflows.contract_change.inputs import GivingUp, NewPrice, Rejection
 from workflows.notice.inputs import PublishInput, UpdateInput, Wording
 from workflows.password_reset.inputs import PasswordResetInput
-from workflows.payment_method_change.inputs import Confirmation
-from workflows.payment_method_change.inputs import PageOpened
-from workflows.registry import RECORDS
-from workflows.registry import WORKFLOWS
+from workflows.payment_method_change.inputs import Confirmation, PageOpened
+from workflows.registry import RECORDS, WORKFLOWS
 
 NOW = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 GONE = 10**9  # a number that nothing has

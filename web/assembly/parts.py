@@ -38,7 +38,8 @@ from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMetho
 from workflows.ports.notice_channels import Distribution
 from workflows.ports.troubles import Teller, forget_troubles
 from workflows.registry import effect_handlers
-from workflows.services import ReviewPolicy, Services
+from workflows.review import review_policy
+from workflows.services import Services
 
 if TYPE_CHECKING:
     from engine.workers.several_machines import Cluster
@@ -130,7 +131,7 @@ def chores(
         *purges,
         Keeper(engine),
         lambda: forget_troubles(ground.clock()),
-        *((partial(forget_traces, engine),) if traced else ()),
+        *((partial(forget_traces, engine.store),) if traced else ()),
     )
 
 
@@ -173,7 +174,7 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
         catalogue=ground.catalogue,
         organisation=ground.organisation,
         calendar=BusinessCalendar.from_settings(settings.calendar, ZoneInfo(settings.timezone)),
-        review=ReviewPolicy.from_settings(settings.review),
+        review=review_policy(settings.review),
         vault=Vault(ground.keyring),
         clock=ground.clock,
         billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,

@@ -10,21 +10,19 @@ from socket import gethostname
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from engine.authoring.check import check_all, missing_indexes
+from engine.authoring.check import check_all
+from engine.authoring.check.indexes import missing_indexes
 from engine.authoring.release import release
 from engine.configuration import Problem, nearest, shown_value
 from engine.definition import Workflow
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
 from engine.outbox.dispatcher import Dispatcher
-from engine.plugins import SiteFacts
 from engine.plugins.breakers import Breakers
-from engine.plugins.loading import Plugins, load
+from engine.plugins.loading import Plugins, SiteFacts, load
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Both
-from engine.store.base import Clock
-from engine.store.base import SiteDatabase
-from engine.store.base import open_database
-from engine.runtime.observer import forget_traces
+from engine.store.base import Clock, SiteDatabase
+from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat
@@ -40,20 +38,7 @@ from workflows.business.access.throttle import Throttles
 from workflows.business.catalogue import Catalogue, Organisation
 from workflows.ports import hookspecs
 from workflows.ports.guarded import Times
-from workflows.registry import EFFECT_KINDS
-from workflows.registry import MIGRATIONS
-from workflows.registry import WORKFLOWS
-from workflows.business.permissions import OPERATORS
-from workflows.ports import troubles
-from workflows.ports.disk_usage import GuardedUsage
-from workflows.ports.guarded import GuardedBilling
-from workflows.ports.guarded import GuardedChannel
-from workflows.ports.guarded import GuardedMethod
-from workflows.ports.notice_channels import Distribution
-from workflows.ports.troubles import Teller
-from workflows.ports.troubles import forget_troubles
-from workflows.registry import effect_handlers
-from workflows.review import review_policy
+from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS
 from workflows.services import Services
 
 if TYPE_CHECKING:

@@ -48,7 +48,7 @@ def shell(write: bool) -> None:
 
 def look_for_a_site(settings: Settings) -> None:
     """Raises ConfigurationError where the database holds no site, or one of another version; makes no database."""
-    from engine.store.base import open_database
+    from engine.store.opening import open_database
     from engine.store.schema import pending
     from workflows.registry import MIGRATIONS
 

@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli import cures
-from web.cli import histories
-from web.cli import migrations
-from web.cli import pauses
-from web.cli import procedure
-from web.cli.sites import opened_site
-from web.cli.sites import INSTANCE
+from web.cli import cures, histories, migrations, pauses, procedure
+from web.cli.sites import INSTANCE, opened_site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,19 +23,13 @@ from web.http.areas import REGISTRATION_MENU, Area
 from web.http.current import local_time, site
 from web.http.request_keys import key_of, new_key, sent_before
 from web.http.responses import form_again
-from web.http.who_may import needs
-from web.http.who_may import this_user
-from workflows.account_invitation import InvitationInput
-from workflows.account_invitation import ShownInput
+from web.http.who_may import needs, this_actor, this_user
 from workflows.account_invitation.records import Invitation
-from workflows.account_invitation.rules import CHANGED_MEANWHILE
 from workflows.account_invitation.rules import link_valid_until
-from web.http.who_may import this_actor
 from workflows.account_removal import RemovalInput
 from workflows.account_role_change import RoleInput
 from workflows.business.permissions import ADMIN, EDITOR, ROLES, VIEWER
 from workflows.business.records import Account
-from workflows.business.shared.account_administration import ONESELF, mark_of
 
 INVITATION, ROLE_CHANGE, REMOVAL = "account_invitation", "account_role_change", "account_removal"
 

@@ -174,8 +174,11 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
     terms = terms_of(contract)
     said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
     urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
-    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {_PAYMENT: REQUEST_KINDS[_PAYMENT]}
-    urls[_PAYMENT] = url_for(_PAYMENT_PAGE)
+    elsewhere = {kind: page for kind, page in declared().change_pages.items() if kind in said}
+    urls |= {kind: url_for(page) for kind, page in elsewhere.items()}
+    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {
+        kind: REQUEST_KINDS[kind] for kind in elsewhere
+    }
     if contract.product not in catalogue.products:
         urls = {}
     ways = []

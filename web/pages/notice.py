@@ -18,11 +18,9 @@ from web.shown import feeds
 from web.shown.bilingual import told
 from workflows.business.permissions import VIEWER
 from workflows.business.prose import paragraphs
-from workflows.faq.records import FaqEntry
 from workflows.faq import search
 from workflows.faq.records import FaqEntry
 from workflows.notice import board
-from workflows.notice.records import NoticeRevision
 
 pages = Area("notices", __name__, url_prefix="/notices")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.text import LANGUAGES, current_language
-from workflows.business.records import FaqEntry, NoticeRevision
+from workflows.faq.records import FaqEntry
+from workflows.notice.records import NoticeRevision
 
 
 @dataclass(frozen=True, slots=True)

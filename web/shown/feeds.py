@@ -17,9 +17,7 @@ from icalendar import Calendar, Event
 from engine.text import Text, current_language
 from web.shown.bilingual import in_language
 from workflows.business.prose import paragraphs
-from workflows.faq.records import FaqEntry
 from workflows.notice.board import Shown, newest_change, titles_of
-from workflows.notice.records import NoticeRevision
 
 ATOM = "http://www.w3.org/2005/Atom"
 XHTML = "http://www.w3.org/1999/xhtml"

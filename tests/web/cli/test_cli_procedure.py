@@ -10,7 +10,7 @@ import pytest
 
 from engine.authoring.release import digest
 from tests.kit.commands import Run, commands_in
-from workflows.faq import FAQ_ENTRY
+from workflows.faq.workflow import FAQ_ENTRY
 
 NAMED = ("--title", "宛名ラベル", "--english", "Address label")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store.base import open_database
+from engine.store.opening import open_database
 from tests.kit.commands import Run, commands_in
 from web.assembly.settings import read
 from web.assembly.site import build

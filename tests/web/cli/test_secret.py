@@ -23,7 +23,6 @@ from web.assembly.site import Site, build
 from web.cli import tetsuzuki
 from web.demo.content import CUSTOMERS
 from workflows.account_creation.inputs import ApplicationInput
-from workflows.business.access import sealed
 from workflows.business.records import Customer, Mandate, StaffMember
 from workflows.registry import SEALED
 

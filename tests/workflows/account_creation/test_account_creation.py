@@ -19,10 +19,8 @@ from tests.kit.dumps import dump, dump_bytes
 from web.assembly.site import Site
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.records import Application
-from workflows.business.permissions import ADMIN
-from workflows.business.permissions import VIEWER
-from workflows.business.records import Account
-from workflows.business.records import Customer
+from workflows.business.permissions import ADMIN, VIEWER
+from workflows.business.records import Account, Customer
 
 VISITOR = Actor("visitor")
 PASSWORD = "浅い川も深く渡れ 7"

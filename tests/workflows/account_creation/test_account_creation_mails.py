@@ -17,8 +17,8 @@ from engine.attempt import Instance
 from engine.delivery import Message
 from engine.mime import Mime, compose
 from web.assembly.site import Site
-from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.account_creation.records import Application
+from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.records import Customer
 
 BASE_URL = "https://" + "a" * 16 + ".example"  # 32 characters, as long as a site's may be

@@ -20,9 +20,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.kit.dumps import dump, dump_bytes
 from web.assembly.site import Site
 from workflows.account_creation.inputs import ApplicationInput
-from workflows.account_invitation.inputs import ActivationInput
-from workflows.account_invitation.inputs import InvitationInput
-from workflows.account_invitation.inputs import ShownInput
+from workflows.account_invitation.inputs import ActivationInput, InvitationInput, ShownInput
 from workflows.account_invitation.records import Invitation
 from workflows.account_invitation.rules import link_valid_until
 from workflows.account_removal.inputs import RemovalInput

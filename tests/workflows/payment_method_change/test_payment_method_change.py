@@ -42,11 +42,9 @@ from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract, Mandate
 from workflows.business.shared.change_request import Decision, differences, terms_of
 from workflows.contract_change.inputs import GivingUp
-from workflows.contract_change.proposal import Proposal
-from workflows.contract_change.proposal import propose
-from workflows.payment_method_change.inputs import Confirmation
-from workflows.payment_method_change.inputs import PageOpened
+from workflows.contract_change.proposal import Proposal, propose
 from workflows.payment_method_change import effective_date
+from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.payment_method_change.records import PaymentEvent
 from workflows.ports.billing import Booking, Queued, Rejected
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug import Response as AnyResponse
 
-from engine.definition import Refusal
+from engine.attempt import Refusal
 from engine.errors import EventNotPossible, KeyReused, Refused, TransitionConflict, UnknownInstance
 from engine.outcomes import Outcome
 from engine.runtime.resends import may_correct
@@ -27,11 +27,11 @@ from web.pages.accounts import (
     pages,
     shown_invitation,
 )
-from workflows.account_invitation import InvitationInput, ShownInput
+from workflows.account_invitation.inputs import InvitationInput, ShownInput
+from workflows.account_invitation.records import Invitation
 from workflows.account_invitation.rules import CHANGED_MEANWHILE
 from workflows.business import typed
 from workflows.business.permissions import ADMIN, ROLES
-from workflows.business.records import Invitation
 
 WORKFLOW = "account_invitation"
 

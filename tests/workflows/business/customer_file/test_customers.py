@@ -22,13 +22,11 @@ from engine.store.opening import open_database
 from engine.text import reading_in
 from workflows.business.catalogue import Catalogue, Product
 from workflows.business.customer_file.cells import HEADER, OPTIONAL, REQUIRED
-from workflows.business.records import Contract
-from workflows.business.records import Customer
-from workflows.registry import RECORDS
 from workflows.business.customer_file.exporting import export_customers
-from workflows.business.customer_file.importing import ImportReport
-from workflows.business.customer_file.importing import import_customers
+from workflows.business.customer_file.importing import ImportReport, import_customers
 from workflows.business.customer_file.reading import ImportRefused
+from workflows.business.records import Contract, Customer
+from workflows.registry import RECORDS
 
 MANY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
