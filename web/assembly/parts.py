@@ -21,13 +21,15 @@ from engine.plugins.breakers import PLACES, Breakers
 from engine.plugins.loading import Plugins
 from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
-from engine.runtime.observer import forget_traces
+from engine.runtime.observer import Both, forget_traces
 from engine.store.base import Clock, SiteDatabase
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat
+from web.assembly.monitoring.metrics import Metrics
 from web.assembly.settings import Settings
 from workflows.business.access.access import Access
 from workflows.business.access.passwords import Hasher
+from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
 from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue, Organisation
@@ -122,6 +124,11 @@ def access(ground: Ground, hasher: Hasher, throttles: Throttles) -> Access:
     )
 
 
+def staff(ground: Ground, hasher: Hasher, vault: Vault, throttles: Throttles) -> Staff:
+    """Who the company's own people are."""
+    return Staff(ground.keyring, hasher, vault, throttles, ground.clock, organisation=ground.organisation)
+
+
 def chores(
     ground: Ground, engine: Engine, purges: Sequence[Callable[[], object]], *, traced: bool
 ) -> tuple[Callable[[], object], ...]:
@@ -151,7 +158,15 @@ def heartbeat(
     return Heartbeat(engine, dispatcher, chores=chores)
 
 
-def tracing(engine: Engine) -> Tracing:
+def observers(ground: Ground, engine: Engine, breakers: Breakers) -> tuple[Metrics | None, Tracing | None]:
+    """Who counts and who traces what the engine does, where the settings ask for it."""
+    metrics = Metrics(engine, ground.db, breakers) if ground.settings.metrics_token is not None else None
+    tracing = _tracing(engine) if ground.settings.tracing else None
+    engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
+    return metrics, tracing
+
+
+def _tracing(engine: Engine) -> Tracing:
     """Raises ConfigurationError where OpenTelemetry is not installed."""
     from web.assembly.monitoring.tracing import Tracing, provider
 

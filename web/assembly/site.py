@@ -20,9 +20,10 @@ from engine.outbox.dispatcher import Dispatcher
 from engine.plugins.breakers import Breakers
 from engine.plugins.loading import Plugins, SiteFacts, load
 from engine.runtime.engine import Engine
-from engine.runtime.observer import Both
-from engine.store.base import Clock, SiteDatabase
+from engine.store.base import Clock
+from engine.store.base import SiteDatabase
 from engine.store.opening import open_database
+from engine.runtime.observer import Both
 from engine.store.schema import migrate
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat
@@ -184,18 +185,15 @@ def build(
     """
     ground = _ground(settings, plugins, workflows, clock, meanwhile, looks=looks)
     meanwhile()
-    settings, db, plugins = ground.settings, ground.db, ground.plugins
+    settings, db = ground.settings, ground.db
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     breakers = parts.breakers(ground, worker, breakers)
     services = parts.services(ground, breakers, times)
     engine = parts.engine(ground, services, workflows, worker, clock, engine_options or {})
     dispatcher = parts.dispatcher(ground, engine, services)
     hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
-    access = parts.access(ground, hasher, throttles)
-    staff = Staff(ground.keyring, hasher, services.vault, throttles, ground.clock, organisation=ground.organisation)
-    metrics = Metrics(engine, db, breakers) if settings.metrics_token is not None else None
-    tracing = parts.tracing(engine) if settings.tracing else None
-    engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
+    access, staff = parts.access(ground, hasher, throttles), parts.staff(ground, hasher, services.vault, throttles)
+    metrics, tracing = parts.observers(ground, engine, breakers)
     chores = parts.chores(ground, engine, (access.purge, staff.purge), traced=tracing is not None)
     return Site(
         settings=settings,
@@ -210,7 +208,7 @@ def build(
         organisation=ground.organisation,
         services=services,
         throttles=throttles,
-        plugins=plugins,
+        plugins=ground.plugins,
         clock=ground.clock,
         metrics=metrics,
         tracing=tracing,

@@ -50,18 +50,31 @@ _DELIVERY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 1
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
+def _events_of(engine: Engine) -> dict[str, set[str]]:
+    """By workflow, the events that figures are kept of: labels are never made of what somebody sends."""
+    events: dict[str, set[str]] = {DUE: {DUE}}
+    for workflow in engine.workflows.values():
+        known = events.setdefault(workflow.name, {START_EVENT, MIGRATE_EVENT, DUE})
+        known.update(transition.event for transition in workflow.transitions)
+    return events
+
+
+def _register_others(registry: CollectorRegistry, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
+    """What is not counted but looked up when somebody asks."""
+    build = Gauge("tetsuzuki_build_info", "Always 1; its label says what runs.", ("version",), registry=registry)
+    build.labels(version("tetsuzuki")).set(1)
+    ProcessCollector(registry=registry)
+    registry.register(_Waiting(Glance(db, lambda: backlog(engine))))
+    registry.register(_Plugins(breakers))
+
+
 class Metrics:
     """The figures of one site in one process: an observer of its engine (`engine.runtime.observer`), and what pages
     add."""
 
     def __init__(self, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
-        self.registry = CollectorRegistry()
-        self._events: dict[str, set[str]] = {}
-        for workflow in engine.workflows.values():
-            events = self._events.setdefault(workflow.name, {START_EVENT, MIGRATE_EVENT, DUE})
-            events.update(transition.event for transition in workflow.transitions)
-        self._events[DUE] = {DUE}
-        own = self.registry
+        self.registry = own = CollectorRegistry()
+        self._events = _events_of(engine)
         self._transitions = Counter(
             "tetsuzuki_transitions",
             "Transitions that are durable, timers and starts among them.",
@@ -107,12 +120,7 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=own,
         )
-        Gauge("tetsuzuki_build_info", "Always 1; its label says what runs.", ("version",), registry=own).labels(
-            version("tetsuzuki")
-        ).set(1)
-        ProcessCollector(registry=own)
-        own.register(_Waiting(Glance(db, lambda: backlog(engine))))
-        own.register(_Plugins(breakers))
+        _register_others(own, engine, db, breakers)
 
     def text(self) -> bytes:
         """All figures in Prometheus's text format."""
