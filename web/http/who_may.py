@@ -133,11 +133,11 @@ def this_actor() -> Actor:
     return Actor("account", str(this_user().account.id))
 
 
-def own_contracts() -> list[Contract]:
+def own_running_contracts() -> list[Contract]:
     """The contracts of who is logged in that have not ended; asked once a request."""
-    if "own_contracts" not in g:
-        g.own_contracts = running_contracts(this_user().account.customer_id, today())
-    found: list[Contract] = g.own_contracts
+    if "own_running_contracts" not in g:
+        g.own_running_contracts = running_contracts(this_user().account.customer_id, today())
+    found: list[Contract] = g.own_running_contracts
     return found
 
 

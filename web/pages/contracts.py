@@ -19,12 +19,12 @@ from web.shown.contracts import (
     Fact,
     ShownContract,
     ShownRequest,
+    all_own_contracts,
     day,
     environment,
     offers,
     open_requests,
     option_titles,
-    own_contracts,
     own_page,
     own_request,
     product_title,
@@ -61,7 +61,7 @@ pages.shown_in_templates(yen=yen, in_short=in_short, percent=quotes.percent, per
 @needs(VIEWER)
 def show() -> str:
     """ご契約内容の確認: every contract, those that are over too, and what an open request will change."""
-    contracts = own_contracts()
+    contracts = all_own_contracts()
     by_id = {contract.id: contract for contract in contracts}
     waiting: dict[int | None, list[ShownRequest]] = defaultdict(list)
     for asked in open_requests():
@@ -106,7 +106,7 @@ def _facts(contract: Contract) -> Iterator[Fact]:
 @needs(VIEWER)
 def contracts_csv() -> Response:
     """The contracts as a file for spreadsheets."""
-    return csv_file("contracts.csv", _CONTRACT_COLUMNS, (_contract_row(contract) for contract in own_contracts()))
+    return csv_file("contracts.csv", _CONTRACT_COLUMNS, (_contract_row(contract) for contract in all_own_contracts()))
 
 
 _CONTRACT_COLUMNS = (
@@ -150,7 +150,7 @@ def history() -> str:
     last = max(1, -(-count // PAGE))
     page = min(_page_asked_for(), last)
     rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc()).paginate(page, PAGE)
-    by_id = {contract.id: contract for contract in own_contracts()}
+    by_id = {contract.id: contract for contract in all_own_contracts()}
     return render_template(
         "contracts/history.html",
         requests=[shown_request(row, by_id) for row in rows],
@@ -172,7 +172,7 @@ def history_csv() -> Response:
     """契約履歴 as a file for spreadsheets: one line for each thing that a request changes."""
     mine = ChangeRequest.customer == this_user().account.customer_id
     rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc())
-    by_id = {contract.id: contract for contract in own_contracts()}
+    by_id = {contract.id: contract for contract in all_own_contracts()}
     return csv_file("history.csv", _HISTORY_COLUMNS, (line for row in rows for line in _history_rows(row, by_id)))
 
 

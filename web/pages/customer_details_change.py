@@ -16,7 +16,7 @@ from web.http.areas import REGISTRATION_MENU, Area, declared
 from web.http.current import site
 from web.http.request_keys import is_key, new_key, sent_before
 from web.http.responses import form_again
-from web.http.who_may import access_of, needs, own_contracts, this_actor, this_user
+from web.http.who_may import access_of, needs, own_running_contracts, this_actor, this_user
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.shared import change_request
@@ -92,7 +92,7 @@ def _contracts(customer: Customer) -> list[ContractShown]:
             catalogue.terms.get(one.term, one.term),
             catalogue.payment_methods.get(one.payment_method, one.payment_method),
         )
-        for one in own_contracts()
+        for one in own_running_contracts()
     ]
 
 

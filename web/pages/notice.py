@@ -13,7 +13,7 @@ from flask import Response, abort, make_response, render_template, request
 from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Text, _, current_language, reading_in
 from web.http.areas import MAIN_MENU, Area
 from web.http.current import site
-from web.http.who_may import needs, open_to_all, own_contracts, user
+from web.http.who_may import needs, open_to_all, own_running_contracts, user
 from web.shown import feeds
 from web.shown.bilingual import told
 from workflows.business.permissions import VIEWER
@@ -67,7 +67,7 @@ def outage_banner() -> tuple[board.Shown, ...]:
 
 
 def _products() -> frozenset[str]:
-    return frozenset(contract.product for contract in own_contracts())
+    return frozenset(contract.product for contract in own_running_contracts())
 
 
 def _published(products: frozenset[str] | None, kinds: tuple[str, ...]) -> list[board.Shown]:

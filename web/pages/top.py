@@ -15,7 +15,7 @@ from engine.text import Text, _
 from web.http import menu
 from web.http.areas import MAIN_MENU, Area, declared
 from web.http.current import site
-from web.http.who_may import needs, own_contracts, this_user
+from web.http.who_may import needs, own_running_contracts, this_user
 from workflows.business.permissions import VIEWER
 from workflows.business.records import Contract
 from workflows.ports.disk_usage import GIGABYTE, Environment, Usage, UsageUnavailable, measured
@@ -95,7 +95,7 @@ def show() -> str:
 
 def _contracts() -> list[Shown]:
     catalogue = site().catalogue
-    running = own_contracts()
+    running = own_running_contracts()
     # One that is no longer sold has no address to show.
     sold = [contract for contract in running if contract.product in catalogue.products]
     return [

@@ -108,8 +108,8 @@ def environment(catalogue: Catalogue, contract: Contract) -> str:
     return catalogue.url(contract.product, contract.subdomain)
 
 
-def own_contracts() -> list[Contract]:
-    """The contracts of who is logged in: those that run first, in order of their beginning."""
+def all_own_contracts() -> list[Contract]:
+    """The contracts of who is logged in, ended ones too: those that run first, in order of their beginning."""
     found = Contract.select().where(Contract.customer == this_user().account.customer_id)
     now = today()
     return sorted(found, key=lambda c: (has_ended(c, now), c.started_on, c.id))
@@ -270,7 +270,7 @@ def offers(number: int) -> list[Offer]:
 
 def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:
     """What every page of a request shows, whatever it changes: before and after, price, timeline, buttons."""
-    by_id = {contract.id: contract for contract in own_contracts()}
+    by_id = {contract.id: contract for contract in all_own_contracts()}
     shown = shown_request(record, by_id)
     return {
         "asked": shown,

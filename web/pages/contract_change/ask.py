@@ -7,197 +7,44 @@ more, and a `request_key`, so that one that is sent twice applies once (I10).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from datetime import date
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.errors import EngineError, KeyReused, Refused
-from engine.outcomes import Offer
 from engine.text import Text, _
-from web.forms.contract_change import ChangeForm, OptionsForm, OrderForm, TermForm, UsersForm
-from web.http.areas import MAIN_MENU, NUMBER, Area, StaffDecision, declared
-from web.http.current import site, today
+from web.forms.contract_change import ChangeForm
+from web.http.areas import NUMBER
+from web.http.current import site
 from web.http.request_keys import is_key, new_key, sent_before
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
+from web.pages.contract_change.area import WORKFLOW, pages
+from web.pages.contract_change.errand import Errand, change_of, order_of
 from web.shown.contracts import (
-    ShownRequest,
     after_changes,
     day,
-    has_ended,
-    offers,
-    open_requests,
-    own_contract,
-    own_contracts,
     product_title,
-    shown_request,
 )
-from workflows.business import typed as inputs
 from workflows.business.permissions import EDITOR
-from workflows.business.records import ChangeRequest, Contract
-from workflows.business.shared.change_request import ALREADY_OPEN, compared, terms_from_json, terms_of
+from workflows.business.records import ChangeRequest
+from workflows.business.shared.change_request import ALREADY_OPEN
+from workflows.business.shared.change_request import compared
+from workflows.business.shared.change_request import terms_from_json
+from workflows.business.records import Contract
+from workflows.business.shared.change_request import terms_of
 from workflows.contract_change import ChangeInput, Proposal, propose
-from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
 from workflows.contract_change.dates import waits_for_renewal
-from workflows.contract_change.inputs import GivingUp, NewPrice
-from workflows.contract_change.proposal import SHOWN_CHANGED, reprice, slot_of
-from workflows.ports import quotes
+from workflows.contract_change.proposal import SHOWN_CHANGED, slot_of
 from workflows.ports.billing import Quote, Terms
 from workflows.registry import REQUEST_KINDS
 
-WORKFLOW = "contract_change"
-ORDER = "order"
-# What can be changed of a contract here, as the manual calls it.
-CHANGES: Mapping[str, tuple[Text, type[ChangeForm]]] = {
-    "users": (_("ユーザー契約数のお手続き"), UsersForm),
-    "options": (_("サービス／オプションのお手続き"), OptionsForm),
-    "term": (_("ご契約種別の変更"), TermForm),
-}
 _SENT_BEFORE = sent_before(
     _("この確認画面は、すでに送信されています。内容をご確認のうえ、もう一度お申し込みください。")
 )
-
-pages = Area("changes", __name__, url_prefix="/changes")
-pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong")
-
-
-def _new_price(asked: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
-    """What the request would cost now. Asks the billing backend, so never inside a transaction."""
-    quote = reprice(site().services, asked) if asked is not None else None
-    return NewPrice(reason, quotes.to_json(quote))
-
-
-pages.decides(WORKFLOW, "give_up", StaffDecision(lambda asked, reason, checked: GivingUp(reason, checked)))
-pages.decides(
-    WORKFLOW, "accept_price", StaffDecision(_new_price, quote=lambda data: quotes.from_json(data.quote).quote)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One thing that can be asked for: where, or the open request that stands in its place with its buttons."""
-
-    title: Text
-    now: str | Text
-    url: str
-    waiting: ShownRequest | None
-    offers: tuple[Offer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A contract, or a product that can be ordered, and what can be asked for."""
-
-    product: str
-    subdomain: str
-    ways: tuple[Way, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What somebody is about: one kind of change of a contract, or the order of a product."""
-
-    kind: str
-    title: Text
-    product: str
-    contract: Contract | None
-    form: ChangeForm
-
-    @property
-    def url(self) -> str:
-        """Its page."""
-        if self.contract is None:
-            return url_for("changes.order", product=self.product)
-        return url_for("changes.change", contract=self.contract.id, kind=self.kind)
-
-    def filled_in(self) -> None:
-        """Fill the form in with what is known (G4): the contract as it is, or for an order one that they have."""
-        known = self.contract or next((c for c in own_contracts() if not has_ended(c, today())), None)
-        if known is None:
-            return
-        terms = terms_of(known)
-        values = {**asdict(terms), "users": str(terms.users), "options": list(terms.options)}
-        for field in self.form:
-            if field.name in values and (field.name != "options" or self.contract is not None):
-                field.data = values[field.name]
-
-    def wanted(self) -> Terms | tuple[Refusal, ...]:
-        """What was typed, as terms; or what is wrong with it. Whether it may be is not decided here."""
-        typed = {field.name: field.data for field in self.form}
-        if "users" in typed:
-            typed["users"] = inputs.licensed_users(typed["users"])
-        if "options" in typed:
-            typed["options"] = tuple(sorted(set(typed["options"] or ())))
-        if "subdomain" in typed:
-            wish = inputs.subdomain(typed["subdomain"], site().catalogue)
-            foreign = not isinstance(wish, Refusal) and wish.product not in (None, self.product)
-            typed["subdomain"] = SUBDOMAIN_TAKEN if foreign else wish if isinstance(wish, Refusal) else wish.name
-        wrong = tuple(value for value in typed.values() if isinstance(value, Refusal))
-        if wrong:
-            return wrong
-        if self.contract is None:
-            names = ("subdomain", "users", "options", "term", "payment_method")
-            return Terms(product=self.product, started_on=today(), **{name: typed[name] for name in names})
-        return replace(terms_of(self.contract), **{self.kind: typed[self.kind]})
-
-
-# Choosing
-
-
-@pages.get("")
-@pages.in_menu(
-    MAIN_MENU,
-    20,
-    _("ご契約内容変更お申し込み"),
-    good_for=_("ユーザー契約数、サービス／オプション、ご契約種別などの変更と、サービスの新規お申し込みができます。"),
-)
-@needs(EDITOR)
-def show() -> str:
-    """What can be changed of each contract, what is on its way already, and what can be ordered."""
-    contracts = [contract for contract in own_contracts() if not has_ended(contract, today())]
-    by_id = {contract.id: contract for contract in contracts}
-    waiting = {asked.slot: shown_request(asked, by_id) for asked in open_requests()}
-    held = {contract.product for contract in contracts}
-    return render_template(
-        "contract_change/show.html",
-        contracts=[_choice(contract, waiting) for contract in contracts],
-        orders=[_order(name, waiting) for name in site().catalogue.products if name not in held],
-    )
-
-
-def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> Choice:
-    catalogue = site().catalogue
-    terms = terms_of(contract)
-    said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
-    urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
-    elsewhere = {kind: page for kind, page in declared().change_pages.items() if kind in said}
-    urls |= {kind: url_for(page) for kind, page in elsewhere.items()}
-    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {
-        kind: REQUEST_KINDS[kind] for kind in elsewhere
-    }
-    if contract.product not in catalogue.products:
-        urls = {}
-    ways = []
-    for kind, title in titles.items():
-        asked = waiting.get(slot_of(kind, contract.customer_id, contract, terms))
-        if asked is not None or kind in urls:
-            ways.append(Way(title, said[kind], urls.get(kind, ""), asked, _offers(asked)))
-    return Choice(product_title(catalogue, contract.product), contract.subdomain, tuple(ways))
-
-
-def _order(product: str, waiting: Mapping[str | None, ShownRequest]) -> Choice:
-    asked = waiting.get(f"customer:{this_user().account.customer_id}/order/{product}")
-    title = product_title(site().catalogue, product)
-    way = Way(REQUEST_KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
-    return Choice(title, "", (way,))
-
-
-def _offers(asked: ShownRequest | None) -> tuple[Offer, ...]:
-    return tuple(offers(asked.number)) if asked is not None else ()
 
 
 # Filling in
@@ -207,49 +54,28 @@ def _offers(asked: ShownRequest | None) -> tuple[Offer, ...]:
 @needs(EDITOR)
 def change(contract: int, kind: str) -> str | Response:
     """The form of one kind of change, filled in with the contract as it is (G4)."""
-    return _first_page(_change_of(contract, kind))
+    return _first_page(change_of(contract, kind))
 
 
 @pages.post(f"/contracts/<{NUMBER}:contract>/<kind>")
 @needs(EDITOR)
 def ask_change(contract: int, kind: str) -> str | Response:
     """［確認画面へ進む］, and from the confirmation ［申し込む］ or back."""
-    return _asked(_change_of(contract, kind))
+    return _asked(change_of(contract, kind))
 
 
 @pages.get("/order/<product>")
 @needs(EDITOR)
 def order(product: str) -> str | Response:
     """サービスの新規お申込み: a product that they do not have (G45)."""
-    return _first_page(_order_of(product))
+    return _first_page(order_of(product))
 
 
 @pages.post("/order/<product>")
 @needs(EDITOR)
 def ask_order(product: str) -> str | Response:
     """As `ask_change`, for an order."""
-    return _asked(_order_of(product))
-
-
-def _change_of(number: int, kind: str) -> Errand:
-    contract = own_contract(number)
-    if kind not in CHANGES or contract.product not in site().catalogue.products or has_ended(contract, today()):
-        abort(404)
-    title, form = CHANGES[kind]
-    return _errand(kind, title, contract.product, contract, form())
-
-
-def _order_of(product: str) -> Errand:
-    if product not in site().catalogue.products:
-        abort(404)
-    return _errand(ORDER, REQUEST_KINDS[ORDER], product, None, OrderForm())
-
-
-def _errand(kind: str, title: Text, product: str, contract: Contract | None, form: ChangeForm) -> Errand:
-    titles = {name: Text(said) for name, said in site().catalogue.products[product].options.items()}
-    kept = contract.options.split() if contract is not None else []  # one that is no longer sold may stay
-    form.offer(site().catalogue, {**titles, **{name: name for name in kept if name not in titles}})
-    return Errand(kind, title, product, contract, form)
+    return _asked(order_of(product))
 
 
 def _first_page(errand: Errand) -> str | Response:

@@ -1,0 +1,99 @@
+"""ご契約内容変更お申し込み: what can be asked for, and what is on its way already (G28 ⑥, G31)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from flask import render_template, url_for
+
+from engine.outcomes import Offer
+from engine.text import Text, _
+from web.http.areas import MAIN_MENU, declared
+from web.http.current import site, today
+from web.http.who_may import needs, this_user
+from web.pages.contract_change.area import ORDER, pages
+from web.pages.contract_change.errand import CHANGES
+from web.shown.contracts import (
+    ShownRequest,
+    all_own_contracts,
+    has_ended,
+    offers,
+    open_requests,
+    product_title,
+    shown_request,
+)
+from workflows.business.permissions import EDITOR
+from workflows.business.records import Contract
+from workflows.business.shared.change_request import KINDS, compared, terms_of
+from workflows.contract_change.proposal import slot_of
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One thing that can be asked for: where, or the open request that stands in its place with its buttons."""
+
+    title: Text
+    now: str | Text
+    url: str
+    waiting: ShownRequest | None
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A contract, or a product that can be ordered, and what can be asked for."""
+
+    product: str
+    subdomain: str
+    ways: tuple[Way, ...]
+
+
+@pages.get("")
+@pages.in_menu(
+    MAIN_MENU,
+    20,
+    _("ご契約内容変更お申し込み"),
+    good_for=_("ユーザー契約数、サービス／オプション、ご契約種別などの変更と、サービスの新規お申し込みができます。"),
+)
+@needs(EDITOR)
+def show() -> str:
+    """What can be changed of each contract, what is on its way already, and what can be ordered."""
+    contracts = [contract for contract in all_own_contracts() if not has_ended(contract, today())]
+    by_id = {contract.id: contract for contract in contracts}
+    waiting = {asked.slot: shown_request(asked, by_id) for asked in open_requests()}
+    held = {contract.product for contract in contracts}
+    return render_template(
+        "contract_change/show.html",
+        contracts=[_choice(contract, waiting) for contract in contracts],
+        orders=[_order(name, waiting) for name in site().catalogue.products if name not in held],
+    )
+
+
+def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> Choice:
+    catalogue = site().catalogue
+    terms = terms_of(contract)
+    said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
+    urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
+    elsewhere = {kind: page for kind, page in declared().change_pages.items() if kind in said}
+    urls |= {kind: url_for(page) for kind, page in elsewhere.items()}
+    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {kind: KINDS[kind] for kind in elsewhere}
+    if contract.product not in catalogue.products:
+        urls = {}
+    ways = []
+    for kind, title in titles.items():
+        asked = waiting.get(slot_of(kind, contract.customer_id, contract, terms))
+        if asked is not None or kind in urls:
+            ways.append(Way(title, said[kind], urls.get(kind, ""), asked, _offers(asked)))
+    return Choice(product_title(catalogue, contract.product), contract.subdomain, tuple(ways))
+
+
+def _order(product: str, waiting: Mapping[str | None, ShownRequest]) -> Choice:
+    asked = waiting.get(f"customer:{this_user().account.customer_id}/order/{product}")
+    title = product_title(site().catalogue, product)
+    way = Way(KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
+    return Choice(title, "", (way,))
+
+
+def _offers(asked: ShownRequest | None) -> tuple[Offer, ...]:
+    return tuple(offers(asked.number)) if asked is not None else ()

@@ -1,0 +1,102 @@
+"""What somebody is about to ask for: a kind of change of a contract, or the order of a product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from flask import abort, url_for
+
+from engine.definition import Refusal
+from engine.text import Text, _
+from web.forms.contract_change import ChangeForm, OptionsForm, OrderForm, TermForm, UsersForm
+from web.http.current import site, today
+from web.pages.contract_change.area import ORDER
+from web.shown.contracts import (
+    all_own_contracts,
+    has_ended,
+    own_contract,
+)
+from workflows.business import typed as inputs
+from workflows.business.records import Contract
+from workflows.business.shared.change_request import KINDS, terms_of
+from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
+from workflows.ports.billing import Terms
+
+# What can be changed of a contract here, as the manual calls it.
+CHANGES: Mapping[str, tuple[Text, type[ChangeForm]]] = {
+    "users": (_("ユーザー契約数のお手続き"), UsersForm),
+    "options": (_("サービス／オプションのお手続き"), OptionsForm),
+    "term": (_("ご契約種別の変更"), TermForm),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What somebody is about: one kind of change of a contract, or the order of a product."""
+
+    kind: str
+    title: Text
+    product: str
+    contract: Contract | None
+    form: ChangeForm
+
+    @property
+    def url(self) -> str:
+        """Its page."""
+        if self.contract is None:
+            return url_for("changes.order", product=self.product)
+        return url_for("changes.change", contract=self.contract.id, kind=self.kind)
+
+    def filled_in(self) -> None:
+        """Fill the form in with what is known (G4): the contract as it is, or for an order one that they have."""
+        known = self.contract or next((c for c in all_own_contracts() if not has_ended(c, today())), None)
+        if known is None:
+            return
+        terms = terms_of(known)
+        values = {**asdict(terms), "users": str(terms.users), "options": list(terms.options)}
+        for field in self.form:
+            if field.name in values and (field.name != "options" or self.contract is not None):
+                field.data = values[field.name]
+
+    def wanted(self) -> Terms | tuple[Refusal, ...]:
+        """What was typed, as terms; or what is wrong with it. Whether it may be is not decided here."""
+        typed = {field.name: field.data for field in self.form}
+        if "users" in typed:
+            typed["users"] = inputs.licensed_users(typed["users"])
+        if "options" in typed:
+            typed["options"] = tuple(sorted(set(typed["options"] or ())))
+        if "subdomain" in typed:
+            wish = inputs.subdomain(typed["subdomain"], site().catalogue)
+            foreign = not isinstance(wish, Refusal) and wish.product not in (None, self.product)
+            typed["subdomain"] = SUBDOMAIN_TAKEN if foreign else wish if isinstance(wish, Refusal) else wish.name
+        wrong = tuple(value for value in typed.values() if isinstance(value, Refusal))
+        if wrong:
+            return wrong
+        if self.contract is None:
+            names = ("subdomain", "users", "options", "term", "payment_method")
+            return Terms(product=self.product, started_on=today(), **{name: typed[name] for name in names})
+        return replace(terms_of(self.contract), **{self.kind: typed[self.kind]})
+
+
+def change_of(number: int, kind: str) -> Errand:
+    """The change of a contract of who is logged in; 404 where there is no such thing."""
+    contract = own_contract(number)
+    if kind not in CHANGES or contract.product not in site().catalogue.products or has_ended(contract, today()):
+        abort(404)
+    title, form = CHANGES[kind]
+    return _errand(kind, title, contract.product, contract, form())
+
+
+def order_of(product: str) -> Errand:
+    """The order of a product; 404 where it is not sold."""
+    if product not in site().catalogue.products:
+        abort(404)
+    return _errand(ORDER, KINDS[ORDER], product, None, OrderForm())
+
+
+def _errand(kind: str, title: Text, product: str, contract: Contract | None, form: ChangeForm) -> Errand:
+    titles = {name: Text(said) for name, said in site().catalogue.products[product].options.items()}
+    kept = contract.options.split() if contract is not None else []  # one that is no longer sold may stay
+    form.offer(site().catalogue, {**titles, **{name: name for name in kept if name not in titles}})
+    return Errand(kind, title, product, contract, form)
