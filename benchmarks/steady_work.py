@@ -155,11 +155,11 @@ class Work:
     def _staff_code(self) -> str:
         """The code of a new member of staff, who was set up with that of half a minute before."""
         assert self.clock is not None
-        token = self.site.staff.add(STAFF_EMAIL, "担当 一郎").token
-        opened = self.site.staff.opened(token)
+        token = self.site.staff.members.add(STAFF_EMAIL, "担当 一郎").token
+        opened = self.site.staff.set_ups.opened(token)
         assert opened is not None
         codes = pyotp.TOTP(opened.secret)
-        self.site.staff.set_up(token, PASSWORD, PASSWORD, codes.at(self.clock.now - timedelta(seconds=30)))
+        self.site.staff.set_ups.finish(token, PASSWORD, PASSWORD, codes.at(self.clock.now - timedelta(seconds=30)))
         return codes.at(self.clock.now)
 
     # -- by name ------------------------------------------------------------------------------------------------------

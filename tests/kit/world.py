@@ -321,14 +321,14 @@ def _staff(world: World) -> Actor:
     """Two who are set up, and a third one's address to do so."""
     made = {}
     for email, name in ((STAFF_EMAIL, "担当 一郎"), (LEAVER_EMAIL, "退職 次郎")):
-        token = world.site.staff.add(email, name).token
-        opened = world.site.staff.opened(token)
+        token = world.site.staff.members.add(email, name).token
+        opened = world.site.staff.set_ups.opened(token)
         assert opened is not None
         code = pyotp.TOTP(opened.secret).at(world.clock() - timedelta(seconds=30))
-        made[email] = world.site.staff.set_up(token, PASSWORD, PASSWORD, code)
+        made[email] = world.site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code)
         assert isinstance(made[email], StaffMember), made[email]
         world.secrets[email] = str(opened.secret)
-    world.set_up = world.site.staff.add("shinjin@office.example", "新人 三郎").token
+    world.set_up = world.site.staff.members.add("shinjin@office.example", "新人 三郎").token
     return Actor("staff", str(made[STAFF_EMAIL].id))  # type: ignore[union-attr]
 
 
@@ -451,7 +451,7 @@ def visitors(world: World) -> list[Visitor]:
     leaver = world.staff_browser(LEAVER_EMAIL)
     admin = actor(world.accounts["admin"])
     site.engine.start("account_removal", f"account:{gone.id}", admin, RemovalInput(mark_of(gone)))
-    site.staff.deactivate(LEAVER_EMAIL)
+    site.staff.members.deactivate(LEAVER_EMAIL)
     settle(site)
     return [
         Visitor("stranger", app.test_client()),

@@ -219,11 +219,11 @@ def test_what_had_ended_after_the_backup_is_ended_again(
     before = make_site(url, clock=clock, mailer=MemoryMailer())
     add_account(before, add_customer())
     hanako = member(create_app(before))
-    token = before.staff.add("hanako@office.example", "見本 花子").token
-    secret = str(before.staff.opened(token).secret)  # type: ignore[union-attr]
+    token = before.staff.members.add("hanako@office.example", "見本 花子").token
+    secret = str(before.staff.set_ups.opened(token).secret)  # type: ignore[union-attr]
     clock.forward(minutes=1)
-    before.staff.set_up(token, PASSWORD, PASSWORD, pyotp.TOTP(secret).at(clock.now - timedelta(seconds=30)))
-    unused = before.staff.add("taro@office.example", "見本 太郎").token
+    before.staff.set_ups.finish(token, PASSWORD, PASSWORD, pyotp.TOTP(secret).at(clock.now - timedelta(seconds=30)))
+    unused = before.staff.members.add("taro@office.example", "見本 太郎").token
     backup = take(url, tmp_path, request.getfixturevalue("postgres") if take is take_postgresql else None)
     code = pyotp.TOTP(secret).at(clock.now)  # used in the time that is lost
     restored = make_site(backup, clock=clock, mailer=MemoryMailer())
@@ -237,9 +237,11 @@ def test_what_had_ended_after_the_backup_is_ended_again(
         there.set_cookie(cookie.key, cookie.value)
     assert there.get("/top").status_code == 302
     assert again.get("/top").status_code == 302
-    assert restored.staff.opened(unused) is None
-    logged_in = restored.staff.log_in("hanako@office.example", PASSWORD, code, "192.0.2.1", None)
+    assert restored.staff.set_ups.opened(unused) is None
+    logged_in = restored.staff.log_ins.log_in("hanako@office.example", PASSWORD, code, "192.0.2.1", None)
     assert isinstance(logged_in, tuple)
     clock.forward(minutes=2)
     code = pyotp.TOTP(secret).at(clock.now)
-    assert not isinstance(restored.staff.log_in("hanako@office.example", PASSWORD, code, "192.0.2.1", None), tuple)
+    assert not isinstance(
+        restored.staff.log_ins.log_in("hanako@office.example", PASSWORD, code, "192.0.2.1", None), tuple
+    )

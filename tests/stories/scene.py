@@ -404,7 +404,7 @@ def _staff(site: Site, app: Flask, scene: Scene) -> None:
     member.press("下書きを保存する", **_DRAFT)
     scene.paths["draft_edit"] = f"{member.path}/edit"
     _keep(scene, "staff", member)
-    scene.paths["set_up"] = f"/staff/setup/{site.staff.add('suzuki@demo.example', '鈴木 次郎').token}"
+    scene.paths["set_up"] = f"/staff/setup/{site.staff.members.add('suzuki@demo.example', '鈴木 次郎').token}"
     site.engine.run_due()
     reviewed = ChangeRequest.get(ChangeRequest.kind == "options")
     scene.paths["review"] = f"/staff/requests/{reviewed.instance}"

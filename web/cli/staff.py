@@ -10,7 +10,7 @@ from web.cli.sites import opened_site
 
 if TYPE_CHECKING:
     from web.assembly.site import Site
-    from workflows.business.access.staff import SetUp
+    from workflows.business.access.staff.set_up import SetUp
 
 
 @click.group(epilog='Example: tetsuzuki staff add hanako@example.co.jp "見本 花子"')
@@ -24,7 +24,7 @@ def staff() -> None:
 def add(email: str, name: str) -> None:
     """Add somebody, and print the one-time address where they set a password and their authenticator."""
     with opened_site() as site:
-        _show(site, site.staff.add(email, name))
+        _show(site, site.staff.members.add(email, name))
 
 
 @staff.command(epilog="Example: tetsuzuki staff reset hanako@example.co.jp")
@@ -35,7 +35,7 @@ def reset(email: str) -> None:
     For a lost phone or a forgotten password, and to let somebody in again who was deactivated.
     """
     with opened_site() as site:
-        _show(site, site.staff.reset(email))
+        _show(site, site.staff.members.reset(email))
 
 
 @staff.command(epilog="Example: tetsuzuki staff deactivate hanako@example.co.jp")
@@ -43,7 +43,7 @@ def reset(email: str) -> None:
 def deactivate(email: str) -> None:
     """Shut somebody out, now. Their name stays in the history of what they did."""
     with opened_site() as site:
-        member = site.staff.deactivate(email)
+        member = site.staff.members.deactivate(email)
     click.echo(f"{member.email} ({member.name}) is shut out; all sessions have ended")
 
 
@@ -51,7 +51,7 @@ def deactivate(email: str) -> None:
 def list_staff() -> None:
     """Everybody who is or was on the staff: number, since when, address, name, and whether they can log in."""
     with opened_site(looks=True) as site:
-        members = site.staff.members()
+        members = site.staff.members.all()
     for member in members:
         standing = "active" if member.totp_secret else "waits for set-up"
         click.echo(

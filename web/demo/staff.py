@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyotp
 
-from workflows.business.access.staff import TOTP_PERIOD, TOTP_PURPOSE
+from workflows.business.access.staff.authenticator import TOTP_PERIOD, TOTP_PURPOSE
 from workflows.business.records import StaffMember
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def enrol_demo_staff(site: Site) -> None:
     member = StaffMember.get_or_none(email=EMAIL)
     if member is not None and member.totp_secret:
         return
-    invited = site.staff.add(EMAIL, NAME) if member is None else site.staff.reset(EMAIL)
-    opened = site.staff.opened(invited.token)
+    invited = site.staff.members.add(EMAIL, NAME) if member is None else site.staff.members.reset(EMAIL)
+    opened = site.staff.set_ups.opened(invited.token)
     assert opened is not None
     code = pyotp.TOTP(opened.secret).generate_otp(_step(site) - 1)  # so that the visitor's first one is unused
-    done = site.staff.set_up(invited.token, PASSWORD, PASSWORD, code)
+    done = site.staff.set_ups.finish(invited.token, PASSWORD, PASSWORD, code)
     assert isinstance(done, StaffMember), done
 
 

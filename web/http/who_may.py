@@ -144,7 +144,7 @@ def own_running_contracts() -> list[Contract]:
 def staff_member() -> StaffMember | None:
     """The staff member who is logged in, or None; asked once a request."""
     if "staff_member" not in g:
-        g.staff_member = site().staff.session(cookies.STAFF.read())
+        g.staff_member = site().staff.sessions.member(cookies.STAFF.read())
     found: StaffMember | None = g.staff_member
     return found
 

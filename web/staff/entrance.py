@@ -16,7 +16,7 @@ from web.http.current import remote, site
 from web.http.responses import form_again
 from web.http.who_may import open_to_all, staff_member
 from web.staff.area import pages
-from workflows.business.access.staff import OpenedSetUp
+from workflows.business.access.staff.set_up import OpenedSetUp
 from workflows.business.records import StaffMember
 
 log = logging.getLogger("tetsuzuki.staff")
@@ -39,13 +39,13 @@ def begin() -> str | Response:
     if not form.validate():
         return form_again(_page(form))
     device = cookies.STAFF_DEVICE.read() or None
-    found = site().staff.log_in(form.email.data, form.password.data, form.code.data, remote(), device)
+    found = site().staff.log_ins.log_in(form.email.data, form.password.data, form.code.data, remote(), device)
     if isinstance(found, tuple):
         log.warning("a staff log-in was refused (%s), from %s", found[0].code, remote())
         form.refuse(found)
         return form_again(_page(form), found)
     log.info("staff:%s logged in, from %s", found.member.id, remote())
-    site().staff.log_out(cookies.STAFF.read())  # of whoever was here before
+    site().staff.sessions.log_out(cookies.STAFF.read())  # of whoever was here before
     session.pop("csrf_token", None)  # nor does a form's token outlive the change
     response = redirect(url_for("staff.requests"), 303)
     cookies.STAFF.write(response, found.token)
@@ -60,7 +60,7 @@ def log_out() -> Response:
     here = staff_member()
     if here is not None:
         log.info("staff:%s logged out", here.id)
-    site().staff.log_out(cookies.STAFF.read())
+    site().staff.sessions.log_out(cookies.STAFF.read())
     response = redirect(url_for("staff.log_in"), 303)
     cookies.STAFF.forget(response)
     return response
@@ -70,7 +70,7 @@ def log_out() -> Response:
 @open_to_all
 def set_up(token: str) -> str | Response:
     """The page of a one-time address. Opening it uses nothing up: mail programs open addresses, too (I4)."""
-    opened = site().staff.opened(token)
+    opened = site().staff.set_ups.opened(token)
     return _over() if opened is None else _set_up_page(SetUpForm(), opened)
 
 
@@ -78,13 +78,13 @@ def set_up(token: str) -> str | Response:
 @open_to_all
 def finish(token: str) -> str | Response:
     """Set the password and enrol the authenticator."""
-    opened = site().staff.opened(token)
+    opened = site().staff.set_ups.opened(token)
     if opened is None:
         return _over()
     form = SetUpForm()
     if not form.validate():
         return form_again(_set_up_page(form, opened))
-    done = site().staff.set_up(token, form.password.data, form.password_again.data, form.code.data)
+    done = site().staff.set_ups.finish(token, form.password.data, form.password_again.data, form.code.data)
     if not isinstance(done, StaffMember):
         form.refuse(done)
         return form_again(_set_up_page(form, opened), done)

@@ -10,7 +10,7 @@ from engine.definition import SYSTEM_ACTOR, Workflow
 from engine.runtime.history import Entry
 from engine.text import Text, _
 from web.http.current import local_time, site
-from workflows.business.access.staff import names_of
+from workflows.business.access.actor_names import names_of
 
 _TITLES: Mapping[str, Text] = {
     "start": _("お申し込み"),

@@ -20,7 +20,7 @@ from web.staff.area import actor, pages
 from web.staff.history import event_title, state_title
 from web.staff.requests import age
 from workflows.business import typed as inputs
-from workflows.business.access.staff import names_of
+from workflows.business.access.actor_names import names_of
 from workflows.ports.troubles import troubles
 
 _LONGEST_REASON = 1000

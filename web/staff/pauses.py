@@ -21,7 +21,7 @@ from web.http.who_may import staff_only
 from web.staff.area import actor, pages
 from web.staff.history import event_title
 from web.staff.requests import age
-from workflows.business.access.staff import names_of
+from workflows.business.access.actor_names import names_of
 
 _LONGEST_REASON = 1000
 _MOST = 20  # timers and effects that a page names each

@@ -50,7 +50,7 @@ def test_what_has_ended_is_removed_with_a_reason(run: Run, site: Site) -> None: 
 
 
 def test_a_restore_is_written_down(run: Run, site: Site) -> None:  # noqa: F811
-    site.staff.add("hanako@example.jp", "見本 花子")
+    site.staff.members.add("hanako@example.jp", "見本 花子")
     said = run("restored", "--reason", "disk failure")
     assert said.code == 0
     assert said.out.startswith("ended: 0 sessions, 1 one-time addresses of staff, 0 forms under way. Checkpoint 1 says")

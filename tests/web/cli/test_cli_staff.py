@@ -13,7 +13,7 @@ from tests.kit.commands import Run, Said, commands_in
 from web.assembly.settings import read
 from web.assembly.site import Site, build
 from web.demo.staff import PASSWORD, enrol_demo_staff
-from workflows.business.access.staff import StaffLoggedIn
+from workflows.business.access.staff.log_in import StaffLoggedIn
 from workflows.business.records import StaffMember
 
 
@@ -53,15 +53,15 @@ def test_member_is_added_listed_reset_and_shut_out(run: Run, site: Site) -> None
     assert "佐藤 誠" in added.err
     assert "24 hours" in added.err
     first = token_in(added)
-    assert site.staff.opened(first) is not None
+    assert site.staff.set_ups.opened(first) is not None
     assert "sato@office.example  佐藤 誠  waits for set-up" in run("staff", "list").out
     second = token_in(run("staff", "reset", "sato@office.example"))
-    assert site.staff.opened(first) is None
-    opened = site.staff.opened(second)
+    assert site.staff.set_ups.opened(first) is None
+    opened = site.staff.set_ups.opened(second)
     assert opened is not None
     password = "静かな湖畔の 42"
     code = pyotp.TOTP(opened.secret).at(site.clock())
-    assert isinstance(site.staff.set_up(second, password, password, code), StaffMember)
+    assert isinstance(site.staff.set_ups.finish(second, password, password, code), StaffMember)
     assert "佐藤 誠  active" in run("staff", "list").out
     shut = run("staff", "deactivate", "sato@office.example")
     assert shut.code == 0
@@ -106,5 +106,5 @@ def test_demo_member_gets_in_by_the_door_that_everybody_uses(tmp_path: Path, run
     shown = demo_log_in(demo)
     assert shown is not None
     assert shown.code is not None
-    assert isinstance(demo.staff.log_in(EMAIL, PASSWORD, shown.code, "127.0.0.1"), StaffLoggedIn)
+    assert isinstance(demo.staff.log_ins.log_in(EMAIL, PASSWORD, shown.code, "127.0.0.1"), StaffLoggedIn)
     demo.close()

@@ -381,7 +381,7 @@ class Crowd:
     def log_in(self, person: Person, kind: str) -> None:
         """With an account of this role, which is new; or as the member of staff."""
         if kind == "staff":
-            token = self.site.staff.log_in(STAFF_EMAIL, PASSWORD, self.world.code(), person.network)
+            token = self.site.staff.log_ins.log_in(STAFF_EMAIL, PASSWORD, self.world.code(), person.network)
             assert not isinstance(token, tuple), token
             person.cookies[cookies.STAFF.name(False)] = token.token
             return

@@ -44,10 +44,10 @@ def staff(member: StaffMember) -> Actor:
 @pytest.fixture
 def office(app: Flask, site: Site, member: StaffMember, clock: Clock) -> Browser:
     """A member of staff who is logged in."""
-    from workflows.business.access.staff import _digest
+    from workflows.business.access.tokens import digest
 
     token = "t" * 43
-    StaffSession.create(token=_digest(token), member=member.id, created_at=clock(), seen_at=clock())
+    StaffSession.create(token=digest(token), member=member.id, created_at=clock(), seen_at=clock())
     browser = Browser(app)
     browser.client.set_cookie(cookies.STAFF.name(False), token)
     return browser

@@ -42,11 +42,11 @@ def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMail
 
 def enrol(site: Site, email: str = MEMBER, name: str = NAME) -> tuple[Actor, str]:
     """A member who is set up; their secret. The code of the set-up is of the half minute before."""
-    token = site.staff.add(email, name).token
-    opened = site.staff.opened(token)
+    token = site.staff.members.add(email, name).token
+    opened = site.staff.set_ups.opened(token)
     assert opened is not None
     code = pyotp.TOTP(opened.secret).at(site.clock() - timedelta(seconds=30))
-    done = site.staff.set_up(token, PASSWORD, PASSWORD, code)
+    done = site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code)
     assert isinstance(done, StaffMember)
     return Actor("staff", str(done.id)), str(opened.secret)
 
@@ -91,7 +91,7 @@ def of_form(browser: Browser, event: str) -> dict[str, str]:
 
 
 def test_member_sets_up_by_the_printed_address_and_comes_in(site: Site, app: Flask, clock: Clock) -> None:
-    token = site.staff.add(MEMBER, NAME).token
+    token = site.staff.members.add(MEMBER, NAME).token
     browser = Browser(app)
     before = dump(site.db)
     for _ in range(2):
@@ -122,7 +122,7 @@ def test_set_up_address_that_is_none_opens_nothing(app: Flask, token: str) -> No
 
 
 def test_expired_set_up_address_does_nothing(site: Site, app: Flask, clock: Clock) -> None:
-    token = site.staff.add(MEMBER, NAME).token
+    token = site.staff.members.add(MEMBER, NAME).token
     browser = Browser(app)
     browser.open(f"/staff/setup/{token}")
     secret = re.sub(r"\s", "", browser.page.find("dd", class_="address").get_text())
@@ -206,7 +206,7 @@ def test_planted_cookie_is_not_kept_by_a_log_in(site: Site, app: Flask, clock: C
 @pytest.mark.parametrize("act", ["deactivate", "reset"])
 def test_who_is_shut_out_is_out_with_the_next_click(site: Site, staffed: Browser, asked: int, act: str) -> None:
     staffed.open(f"/staff/requests/{asked}")
-    getattr(site.staff, act)(MEMBER)
+    getattr(site.staff.members, act)(MEMBER)
     staffed.press("承認する")
     assert staffed.path == "/staff/login"
     assert site.engine.look(asked).state.name == "in_review"
@@ -346,10 +346,12 @@ def test_queue_shows_what_waits_by_due_date_and_marks_what_is_late(
 
 
 def _enter_again(site: Site, browser: Browser, clock: Clock) -> None:
-    token = site.staff.reset(MEMBER).token
-    opened = site.staff.opened(token)
+    token = site.staff.members.reset(MEMBER).token
+    opened = site.staff.set_ups.opened(token)
     assert opened is not None
-    site.staff.set_up(token, PASSWORD, PASSWORD, pyotp.TOTP(opened.secret).at(clock.now - timedelta(seconds=30)))
+    site.staff.set_ups.finish(
+        token, PASSWORD, PASSWORD, pyotp.TOTP(opened.secret).at(clock.now - timedelta(seconds=30))
+    )
     enter(browser, opened.secret, clock)
 
 
@@ -811,7 +813,7 @@ def test_demo_shows_how_to_get_in_and_no_other_site_does(
         visitor.press("ログアウト")
     visitor.open("/staff/login")
     assert "使用済みです" in visitor.text
-    demo.staff.deactivate(DEMO_EMAIL)
+    demo.staff.members.deactivate(DEMO_EMAIL)
     visitor.open("/staff/login")
     assert "デモ専用" not in visitor.text
 

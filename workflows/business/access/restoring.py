@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.store.base import transaction
-from workflows.business.access.staff import TOTP_PERIOD
+from workflows.business.access.staff.authenticator import TOTP_PERIOD
 from workflows.business.records import PendingApplication, Session, StaffMember, StaffSession, StaffSetUp
 
 

@@ -14,7 +14,7 @@ import peewee as pw
 
 from engine.keyring import Keyring
 from engine.store.base import transaction
-from workflows.business.access.staff import TOTP_PURPOSE
+from workflows.business.access.staff.authenticator import TOTP_PURPOSE
 from workflows.business.access.vault import Unreadable, Vault
 from workflows.business.records import StaffMember, StaffSetUp
 

@@ -12,7 +12,9 @@ from engine.attempt import Refusal
 from engine.testing import Clock
 from tests.kit.dumps import dump_bytes
 from web.assembly.site import Site
-from workflows.business.access.staff import InvalidStaff, StaffExists, StaffLoggedIn, UnknownStaff, names_of
+from workflows.business.access.actor_names import names_of
+from workflows.business.access.staff.log_in import StaffLoggedIn
+from workflows.business.access.staff.members import InvalidStaff, StaffExists, UnknownStaff
 from workflows.business.records import StaffMember, StaffSession, StaffSetUp
 
 EMAIL = "sato@office.example"
@@ -22,7 +24,7 @@ REMOTE = "192.0.2.1"
 
 
 def secret_of(site: Site, token: str) -> str:
-    opened = site.staff.opened(token)
+    opened = site.staff.set_ups.opened(token)
     assert opened is not None
     return str(opened.secret)
 
@@ -33,9 +35,9 @@ def code(secret: str, clock: Clock, steps: int = 0) -> str:
 
 def enrolled(site: Site, clock: Clock, email: str = EMAIL, name: str = NAME) -> str:
     """A member who is set up, and a minute later, so that the code of the set-up is past; their secret."""
-    token = site.staff.add(email, name).token
+    token = site.staff.members.add(email, name).token
     secret = secret_of(site, token)
-    assert isinstance(site.staff.set_up(token, PASSWORD, PASSWORD, code(secret, clock)), StaffMember)
+    assert isinstance(site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code(secret, clock)), StaffMember)
     clock.forward(minutes=1)
     return secret
 
@@ -48,46 +50,51 @@ def codes(refused: object) -> list[str]:
 
 def test_member_sets_up_and_logs_in(any_site: Site, clock: Clock) -> None:
     secret = enrolled(any_site, clock)
-    found = any_site.staff.log_in(" ＳＡＴＯ@office.example", PASSWORD, code(secret, clock), REMOTE)
+    found = any_site.staff.log_ins.log_in(" ＳＡＴＯ@office.example", PASSWORD, code(secret, clock), REMOTE)
     assert isinstance(found, StaffLoggedIn)
-    member = any_site.staff.session(found.token)
+    member = any_site.staff.sessions.member(found.token)
     assert member is not None
     assert (member.email, member.name) == (EMAIL, NAME)
-    assert any_site.staff.session(found.token[:-1]) is None
-    assert any_site.staff.session("") is None
-    any_site.staff.log_out(found.token)
-    assert any_site.staff.session(found.token) is None
+    assert any_site.staff.sessions.member(found.token[:-1]) is None
+    assert any_site.staff.sessions.member("") is None
+    any_site.staff.sessions.log_out(found.token)
+    assert any_site.staff.sessions.member(found.token) is None
 
 
 def test_code_is_taken_as_people_type_it(site: Site, clock: Clock) -> None:
     secret = enrolled(site, clock)
     typed = code(secret, clock)
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in typed)
-    assert isinstance(site.staff.log_in(EMAIL, PASSWORD, f" {wide[:3]}\u3000{wide[3:]} ", REMOTE), StaffLoggedIn)
+    assert isinstance(
+        site.staff.log_ins.log_in(EMAIL, PASSWORD, f" {wide[:3]}\u3000{wide[3:]} ", REMOTE), StaffLoggedIn
+    )
 
 
 @pytest.mark.parametrize(("steps", "works"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
 def test_code_is_good_for_its_half_minute_and_its_neighbours(site: Site, clock: Clock, steps: int, works: bool) -> None:
     secret = enrolled(site, clock)
     clock.forward(minutes=5)
-    assert isinstance(site.staff.log_in(EMAIL, PASSWORD, code(secret, clock, steps), REMOTE), StaffLoggedIn) is works
+    assert (
+        isinstance(site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock, steps), REMOTE), StaffLoggedIn)
+        is works
+    )
 
 
 def test_code_works_once(any_site: Site, clock: Clock) -> None:
     """Neither the same one again, nor the one before it, which is still within its time."""
     secret = enrolled(any_site, clock)
     first = code(secret, clock)
-    assert isinstance(any_site.staff.log_in(EMAIL, PASSWORD, first, REMOTE), StaffLoggedIn)
+    assert isinstance(any_site.staff.log_ins.log_in(EMAIL, PASSWORD, first, REMOTE), StaffLoggedIn)
     for replayed in (first, code(secret, clock, -1)):
-        assert codes(any_site.staff.log_in(EMAIL, PASSWORD, replayed, REMOTE)) == ["staff_mismatch"]
-    assert isinstance(any_site.staff.log_in(EMAIL, PASSWORD, code(secret, clock, 1), REMOTE), StaffLoggedIn)
+        assert codes(any_site.staff.log_ins.log_in(EMAIL, PASSWORD, replayed, REMOTE)) == ["staff_mismatch"]
+    assert isinstance(any_site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock, 1), REMOTE), StaffLoggedIn)
 
 
 def test_code_of_the_set_up_is_used_up_by_it(site: Site, clock: Clock) -> None:
-    token = site.staff.add(EMAIL, NAME).token
+    token = site.staff.members.add(EMAIL, NAME).token
     first = code(secret_of(site, token), clock)
-    site.staff.set_up(token, PASSWORD, PASSWORD, first)
-    assert codes(site.staff.log_in(EMAIL, PASSWORD, first, REMOTE)) == ["staff_mismatch"]
+    site.staff.set_ups.finish(token, PASSWORD, PASSWORD, first)
+    assert codes(site.staff.log_ins.log_in(EMAIL, PASSWORD, first, REMOTE)) == ["staff_mismatch"]
 
 
 def test_of_many_log_ins_with_one_code_one_gets_in(any_site: Site, clock: Clock) -> None:
@@ -96,7 +103,7 @@ def test_of_many_log_ins_with_one_code_one_gets_in(any_site: Site, clock: Clock)
 
     def try_it(_: int) -> bool:
         try:
-            return isinstance(any_site.staff.log_in(EMAIL, PASSWORD, now, REMOTE), StaffLoggedIn)
+            return isinstance(any_site.staff.log_ins.log_in(EMAIL, PASSWORD, now, REMOTE), StaffLoggedIn)
         finally:
             any_site.db.give_back()
 
@@ -107,10 +114,10 @@ def test_of_many_log_ins_with_one_code_one_gets_in(any_site: Site, clock: Clock)
 
 def test_answer_does_not_tell_what_was_wrong(site: Site, clock: Clock) -> None:
     secret = enrolled(site, clock)
-    waiting = site.staff.add("new@office.example", "新人")
+    waiting = site.staff.members.add("new@office.example", "新人")
     now = code(secret, clock)
     answers = {
-        str(site.staff.log_in(email, password, typed, REMOTE))
+        str(site.staff.log_ins.log_in(email, password, typed, REMOTE))
         for email, password, typed in (
             ("nobody@office.example", PASSWORD, now),
             (EMAIL, "another one", now),
@@ -130,82 +137,82 @@ def test_answer_does_not_tell_what_was_wrong(site: Site, clock: Clock) -> None:
 
 def test_guesses_run_out_and_come_back(site: Site, clock: Clock) -> None:
     secret = enrolled(site, clock)
-    said = [codes(site.staff.log_in(EMAIL, PASSWORD, "12345", REMOTE))[0] for _ in range(12)]
+    said = [codes(site.staff.log_ins.log_in(EMAIL, PASSWORD, "12345", REMOTE))[0] for _ in range(12)]
     assert said == ["staff_mismatch"] * 10 + ["too_many"] * 2
-    assert codes(site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)) == ["too_many"]
+    assert codes(site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)) == ["too_many"]
     clock.forward(minutes=6)
-    assert isinstance(site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE), StaffLoggedIn)
+    assert isinstance(site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE), StaffLoggedIn)
 
 
 def test_botnet_fills_one_bucket_and_a_new_set_up_empties_it(site: Site, clock: Clock) -> None:
     enrolled(site, clock)
     for host in range(101):
-        said = codes(site.staff.log_in(EMAIL, PASSWORD, "12345", f"198.51.{host}.7"))
+        said = codes(site.staff.log_ins.log_in(EMAIL, PASSWORD, "12345", f"198.51.{host}.7"))
     assert said == ["too_many"]
-    token = site.staff.reset(EMAIL).token
+    token = site.staff.members.reset(EMAIL).token
     secret = secret_of(site, token)
-    site.staff.set_up(token, PASSWORD, PASSWORD, code(secret, clock, -1))
-    assert isinstance(site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE), StaffLoggedIn)
+    site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code(secret, clock, -1))
+    assert isinstance(site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE), StaffLoggedIn)
 
 
 def test_strangers_do_not_lock_an_owner_out_of_a_browser_that_has_logged_in_before(site: Site, clock: Clock) -> None:
     secret = enrolled(site, clock)
-    found = site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
+    found = site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
     assert isinstance(found, StaffLoggedIn)
     for host in range(101):
-        said = codes(site.staff.log_in(EMAIL, PASSWORD, "12345", f"198.51.{host}.7"))
+        said = codes(site.staff.log_ins.log_in(EMAIL, PASSWORD, "12345", f"198.51.{host}.7"))
     assert said == ["too_many"]
     clock.forward(minutes=1)
-    later = site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE, found.device)
+    later = site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE, found.device)
     assert isinstance(later, StaffLoggedIn)
     for _guess in range(10):
-        assert codes(site.staff.log_in(EMAIL, PASSWORD, "12345", REMOTE, later.device)) == ["staff_mismatch"]
+        assert codes(site.staff.log_ins.log_in(EMAIL, PASSWORD, "12345", REMOTE, later.device)) == ["staff_mismatch"]
     clock.forward(minutes=1)
-    said = codes(site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE, later.device))
+    said = codes(site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE, later.device))
     assert said == ["too_many"]  # renewed, it is still the same bucket
 
 
 def test_device_cookie_is_its_owners_and_no_customers(site: Site, clock: Clock) -> None:
     secret = enrolled(site, clock)
     enrolled(site, clock, "suzuki@office.example", "鈴木 一郎")
-    found = site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
+    found = site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
     assert isinstance(found, StaffLoggedIn)
     customers = site.access.log_ins.device(found.member.id)
     for host in range(101):
         for email in (EMAIL, "suzuki@office.example"):
-            site.staff.log_in(email, PASSWORD, "12345", f"198.51.{host}.7")
+            site.staff.log_ins.log_in(email, PASSWORD, "12345", f"198.51.{host}.7")
     for email, cookie in (
         ("suzuki@office.example", found.device),
         (EMAIL, customers),
         (EMAIL, found.device[:-1]),
         (EMAIL, "x"),
     ):
-        assert codes(site.staff.log_in(email, PASSWORD, "12345", REMOTE, cookie)) == ["too_many"]
+        assert codes(site.staff.log_ins.log_in(email, PASSWORD, "12345", REMOTE, cookie)) == ["too_many"]
 
 
 def test_right_log_ins_cost_no_guess(site: Site, clock: Clock) -> None:
     secret = enrolled(site, clock)
     for _ in range(12):
-        assert isinstance(site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE), StaffLoggedIn)
+        assert isinstance(site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE), StaffLoggedIn)
         clock.forward(seconds=30)
 
 
 @pytest.mark.parametrize(("step", "lives"), [({"minutes": 29}, True), ({"minutes": 30}, False)])
 def test_session_ends_when_idle(site: Site, clock: Clock, step: dict[str, float], lives: bool) -> None:
-    found = site.staff.log_in(EMAIL, PASSWORD, code(enrolled(site, clock), clock), REMOTE)
+    found = site.staff.log_ins.log_in(EMAIL, PASSWORD, code(enrolled(site, clock), clock), REMOTE)
     assert isinstance(found, StaffLoggedIn)
     clock.forward(**step)
-    assert (site.staff.session(found.token) is not None) is lives
+    assert (site.staff.sessions.member(found.token) is not None) is lives
 
 
 def test_session_ends_after_twelve_hours_however_busy(site: Site, clock: Clock) -> None:
-    found = site.staff.log_in(EMAIL, PASSWORD, code(enrolled(site, clock), clock), REMOTE)
+    found = site.staff.log_ins.log_in(EMAIL, PASSWORD, code(enrolled(site, clock), clock), REMOTE)
     assert isinstance(found, StaffLoggedIn)
     for _ in range(12 * 4 - 1):
         clock.forward(minutes=15)
-        assert site.staff.session(found.token) is not None
+        assert site.staff.sessions.member(found.token) is not None
     clock.forward(minutes=15)
-    assert site.staff.session(found.token) is None
+    assert site.staff.sessions.member(found.token) is None
     assert site.staff.purge() == 1
     assert StaffSession.select().count() == 0
 
@@ -213,48 +220,50 @@ def test_session_ends_after_twelve_hours_however_busy(site: Site, clock: Clock) 
 @pytest.mark.parametrize("act", ["deactivate", "reset"])
 def test_whoever_is_shut_out_is_out_at_once(any_site: Site, clock: Clock, act: str) -> None:
     secret = enrolled(any_site, clock)
-    found = any_site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
+    found = any_site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
     assert isinstance(found, StaffLoggedIn)
-    getattr(any_site.staff, act)(EMAIL)
-    assert any_site.staff.session(found.token) is None
+    getattr(any_site.staff.members, act)(EMAIL)
+    assert any_site.staff.sessions.member(found.token) is None
     clock.forward(minutes=1)
-    assert codes(any_site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)) == ["staff_mismatch"]
+    assert codes(any_site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)) == ["staff_mismatch"]
 
 
 def test_deactivated_member_cannot_set_up_and_reset_lets_them_in_again(site: Site, clock: Clock) -> None:
-    token = site.staff.add(EMAIL, NAME).token
-    site.staff.deactivate(EMAIL)
-    assert site.staff.opened(token) is None
-    again = site.staff.reset(EMAIL).token
-    assert site.staff.opened(token) is None
-    assert isinstance(site.staff.set_up(again, PASSWORD, PASSWORD, code(secret_of(site, again), clock)), StaffMember)
+    token = site.staff.members.add(EMAIL, NAME).token
+    site.staff.members.deactivate(EMAIL)
+    assert site.staff.set_ups.opened(token) is None
+    again = site.staff.members.reset(EMAIL).token
+    assert site.staff.set_ups.opened(token) is None
+    assert isinstance(
+        site.staff.set_ups.finish(again, PASSWORD, PASSWORD, code(secret_of(site, again), clock)), StaffMember
+    )
 
 
 def test_set_up_address_works_once_and_for_a_day(any_site: Site, clock: Clock) -> None:
-    token = any_site.staff.add(EMAIL, NAME).token
+    token = any_site.staff.members.add(EMAIL, NAME).token
     secret = secret_of(any_site, token)
     clock.forward(hours=23, minutes=59)
-    assert any_site.staff.opened(token) is not None
-    other = any_site.staff.add("late@office.example", "遅刻").token
-    assert isinstance(any_site.staff.set_up(token, PASSWORD, PASSWORD, code(secret, clock)), StaffMember)
-    assert any_site.staff.opened(token) is None
-    assert codes(any_site.staff.set_up(token, PASSWORD, PASSWORD, code(secret, clock, 1))) == ["set_up_over"]
+    assert any_site.staff.set_ups.opened(token) is not None
+    other = any_site.staff.members.add("late@office.example", "遅刻").token
+    assert isinstance(any_site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code(secret, clock)), StaffMember)
+    assert any_site.staff.set_ups.opened(token) is None
+    assert codes(any_site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code(secret, clock, 1))) == ["set_up_over"]
     clock.forward(hours=24)
-    assert any_site.staff.opened(other) is None
-    assert codes(any_site.staff.set_up(other, PASSWORD, PASSWORD, "123456")) == ["set_up_over"]
+    assert any_site.staff.set_ups.opened(other) is None
+    assert codes(any_site.staff.set_ups.finish(other, PASSWORD, PASSWORD, "123456")) == ["set_up_over"]
     assert any_site.staff.purge() == 1
 
 
 def test_reset_kills_the_address_before_it(site: Site) -> None:
-    first = site.staff.add(EMAIL, NAME).token
-    second = site.staff.reset(EMAIL).token
-    assert site.staff.opened(first) is None
-    assert site.staff.opened(second) is not None
+    first = site.staff.members.add(EMAIL, NAME).token
+    second = site.staff.members.reset(EMAIL).token
+    assert site.staff.set_ups.opened(first) is None
+    assert site.staff.set_ups.opened(second) is not None
     assert StaffSetUp.select().count() == 1
 
 
 def test_set_up_wants_a_good_password_and_a_working_code(site: Site, clock: Clock) -> None:
-    token = site.staff.add(EMAIL, NAME).token
+    token = site.staff.members.add(EMAIL, NAME).token
     right = code(secret_of(site, token), clock)
     for password, again, typed, expected in (
         ("short", "short", right, ["password_short"]),
@@ -263,41 +272,41 @@ def test_set_up_wants_a_good_password_and_a_working_code(site: Site, clock: Cloc
         (PASSWORD, PASSWORD, "12345", ["code_wrong"]),
         ("password1", "password1", "", ["password_common", "code_wrong"]),
     ):
-        assert codes(site.staff.set_up(token, password, again, typed)) == expected
+        assert codes(site.staff.set_ups.finish(token, password, again, typed)) == expected
     assert not StaffMember.get().totp_secret
-    assert isinstance(site.staff.set_up(token, PASSWORD, PASSWORD, right), StaffMember)
+    assert isinstance(site.staff.set_ups.finish(token, PASSWORD, PASSWORD, right), StaffMember)
 
 
 def test_adding_says_what_is_wrong(site: Site) -> None:
-    site.staff.add(EMAIL, NAME)
+    site.staff.members.add(EMAIL, NAME)
     with pytest.raises(StaffExists, match=r"sato@office\.example"):
-        site.staff.add("SATO@office.example", "別人")
+        site.staff.members.add("SATO@office.example", "別人")
     for email, name in (("nobody", NAME), ("a@b.example", ""), ("a@b.example", "x\ny"), ("a@b.example", "長" * 101)):
         with pytest.raises(InvalidStaff):
-            site.staff.add(email, name)
-    for act in (site.staff.reset, site.staff.deactivate):
+            site.staff.members.add(email, name)
+    for act in (site.staff.members.reset, site.staff.members.deactivate):
         with pytest.raises(UnknownStaff, match="nobody"):
             act("nobody@office.example")
-    assert [member.email for member in site.staff.members()] == [EMAIL]
+    assert [member.email for member in site.staff.members.all()] == [EMAIL]
 
 
 def test_database_tells_no_secret(any_site: Site, clock: Clock) -> None:
     """I11: neither while a set-up waits nor when it is done."""
-    waiting = any_site.staff.add("new@office.example", "新人")
+    waiting = any_site.staff.members.add("new@office.example", "新人")
     unused = secret_of(any_site, waiting.token)
     secret = enrolled(any_site, clock)
-    found = any_site.staff.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
+    found = any_site.staff.log_ins.log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE)
     assert isinstance(found, StaffLoggedIn)
     stolen = dump_bytes(any_site.db)
     for text in (waiting.token, unused, secret, PASSWORD, found.token):
         assert text.encode() not in stolen
     assert waiting.token not in repr(waiting)
     assert found.token not in repr(found)
-    assert secret not in repr(any_site.staff.opened(waiting.token))
+    assert secret not in repr(any_site.staff.set_ups.opened(waiting.token))
 
 
 def test_history_calls_people_by_their_names(site: Site) -> None:
-    member = site.staff.add(EMAIL, NAME).member
+    member = site.staff.members.add(EMAIL, NAME).member
     names = names_of(
         {
             f"staff:{member.id}",
@@ -325,10 +334,10 @@ def test_history_calls_people_by_their_names(site: Site) -> None:
 def test_secret_that_cannot_be_read_lets_nobody_in(site: Site, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """As after a change of SECRET_KEY."""
     enrolled(site, clock)
-    waiting = site.staff.add("new@office.example", "新人").token
+    waiting = site.staff.members.add("new@office.example", "新人").token
     StaffMember.update(totp_secret="bm90IHNlYWxlZA==").execute()
     StaffSetUp.update(totp_secret="bm90IHNlYWxlZA==").execute()
-    assert codes(site.staff.log_in(EMAIL, PASSWORD, "123456", REMOTE)) == ["staff_mismatch"]
-    assert site.staff.opened(waiting) is None
-    assert codes(site.staff.set_up(waiting, PASSWORD, PASSWORD, "123456")) == ["set_up_over"]
+    assert codes(site.staff.log_ins.log_in(EMAIL, PASSWORD, "123456", REMOTE)) == ["staff_mismatch"]
+    assert site.staff.set_ups.opened(waiting) is None
+    assert codes(site.staff.set_ups.finish(waiting, PASSWORD, PASSWORD, "123456")) == ["set_up_over"]
     assert "tetsuzuki staff reset" in caplog.text
