@@ -6,19 +6,19 @@ from engine.definition import SYSTEM, Effect, Mail, Retry, Start, State, Timer, 
 from engine.text import _
 from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
 from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
-from workflows.contract_change import rules
+from workflows.contract_change import mails, rules
 
 APPLY = Effect("billing", "apply", done="applied", retry=Retry(deadline=timedelta(days=7)))
 
-FAILED = Mail("contract_change_failed", to="contractor", cc="acting", figures=rules.effective_date)
-FAILED_STAFF = Mail("contract_change_failed_staff", to="staff", figures=rules.effective_date)
+FAILED = Mail("contract_change_failed", to="contractor", cc="acting", figures=mails.effective_date)
+FAILED_STAFF = Mail("contract_change_failed_staff", to="staff", figures=mails.effective_date)
 
 CONTRACT_CHANGE = Workflow(
     name="contract_change",
     version=1,
     title=_("ご契約内容変更"),
-    recipients=rules.RECIPIENTS,
-    mail_context=rules.mail_context,
+    recipients=mails.RECIPIENTS,
+    mail_context=mails.mail_context,
     start=Start(
         "requested",
         allow=ACCOUNT_EDITOR,
@@ -32,7 +32,7 @@ CONTRACT_CHANGE = Workflow(
             rules.environment_is_free,
         ),
         writes=(rules.keep_change,),
-        effects=(Mail("contract_change_receipt", to="contractor", cc="acting", figures=rules.effective_date),),
+        effects=(Mail("contract_change_receipt", to="contractor", cc="acting", figures=mails.effective_date),),
         conflicts=(ONE_OPEN_REQUEST, rules.ONE_WISH),
         keep=("kind", "effective_on"),
     ),
@@ -54,7 +54,7 @@ CONTRACT_CHANGE = Workflow(
             "in_review",
             allow=SYSTEM,
             guards=(rules.kind_needs_review,),
-            effects=(Mail("contract_change_review", to="staff", figures=rules.effective_date),),
+            effects=(Mail("contract_change_review", to="staff", figures=mails.effective_date),),
         ),
         Transition("triage", ("requested",), "accepted", allow=SYSTEM),
         Transition(
@@ -65,7 +65,7 @@ CONTRACT_CHANGE = Workflow(
             title=_("承認する"),
             guards=(rules.change_still_fits,),
             writes=(rules.fix_effective_date,),
-            effects=(Mail("contract_change_accepted", to="contractor", cc="acting", figures=rules.effective_date),),
+            effects=(Mail("contract_change_accepted", to="contractor", cc="acting", figures=mails.effective_date),),
         ),
         Transition(
             "reject",
@@ -82,7 +82,7 @@ CONTRACT_CHANGE = Workflow(
             ("in_review",),
             "in_review",
             allow=SYSTEM,
-            effects=(Mail("contract_change_overdue", to="staff", figures=rules.effective_date),),
+            effects=(Mail("contract_change_overdue", to="staff", figures=mails.effective_date),),
         ),
         Transition("schedule", ("accepted",), "scheduled", allow=SYSTEM, writes=(rules.fix_effective_date,)),
         Transition(
@@ -109,7 +109,7 @@ CONTRACT_CHANGE = Workflow(
             guards=(rules.contract_can_take_it,),
             writes=(rules.apply_change, rules.release_wish, close_request),
             conflicts=(rules.ONE_CONTRACT_PER_SUBDOMAIN,),
-            effects=(Mail("contract_change_applied", to="contractor", cc="acting", figures=rules.effective_date),),
+            effects=(Mail("contract_change_applied", to="contractor", cc="acting", figures=mails.effective_date),),
         ),
         # It is in the books and cannot be in the contract: only people can put that right, so both sides hear of it.
         Transition(
@@ -129,7 +129,7 @@ CONTRACT_CHANGE = Workflow(
             title=_("新しい料金で適用する"),
             guards=(rules.reason_is_given, rules.new_price_is_known, rules.nothing_is_being_booked),
             writes=(rules.keep_new_price, rules.keep_reason),
-            effects=(Mail("contract_change_new_price", to="contractor", cc="acting", figures=rules.effective_date),),
+            effects=(Mail("contract_change_new_price", to="contractor", cc="acting", figures=mails.effective_date),),
         ),
         Transition(
             "give_up",
@@ -149,7 +149,7 @@ CONTRACT_CHANGE = Workflow(
             title=_("取り下げる"),
             writes=(rules.keep_withdrawer, rules.release_wish, close_request),
             effects=(
-                Mail("contract_change_withdrawn", to="contractor", cc="withdrawer", figures=rules.effective_date),
+                Mail("contract_change_withdrawn", to="contractor", cc="withdrawer", figures=mails.effective_date),
             ),
         ),
     ),

@@ -1,0 +1,77 @@
+"""What the mails of ご契約内容変更 show, and whom they go to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from engine.definition import Address, Attempt, Instance, Recipient, Records, SiteAddress
+from workflows.business.catalogue import Catalogue
+from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
+from workflows.business.shared.change_request import (
+    ACTING_ACCOUNT,
+    CONTRACTOR,
+    Difference,
+    day_said,
+    differences,
+    in_one_line,
+    request_of,
+)
+from workflows.contract_change.kinds import TITLES
+from workflows.ports import quotes
+
+
+def effective_date(attempt: Attempt) -> Mapping[str, Any]:
+    """The date as it is when the mail is made."""
+    request = request_of(attempt.instance, attempt.records)
+    return {"effective_on": request.effective_on.isoformat() if request is not None else ""}
+
+
+def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """What the mails show. The price is what was confirmed, as it was kept (G31)."""
+    request = request_of(instance, records)
+    price = quotes.from_json(request.quote) if request is not None else quotes.Confirmed(None)
+    contract = records.get(Contract, id=request.contract_id) if request is not None and request.contract_id else None
+    return {
+        "number": instance.id,
+        "request": request,
+        "customer": records.get(Customer, id=request.customer_id) if request is not None else None,
+        "contract": contract,
+        "kind": TITLES[request.kind] if request is not None else "",
+        "differences": lambda catalogue: differences(request, catalogue) if request is not None else (),
+        "price": price.quote,
+        "confirmed_price": price.replaced or price.quote,
+        "ahead": lambda catalogue: in_one_line(changes_ahead(instance.id, records, catalogue)),
+        "periods": quotes.PERIODS,
+        "yen": quotes.yen,
+        "percent": quotes.percent,
+        "day": _day,
+    }
+
+
+def changes_ahead(number: int, records: Records, catalogue: Catalogue) -> tuple[Difference, ...]:
+    """What the requests change that are applied before this one, as it was when it was confirmed."""
+    progress = records.get(ContractChange, instance=number)
+    numbers = progress.ahead.split() if progress is not None else []
+    asked = records.get_each(*((ChangeRequest, {"instance": int(one)}) for one in numbers)) if numbers else []
+    return tuple(change for one in asked if one is not None for change in differences(one, catalogue))
+
+
+def _day(iso: str) -> str:
+    """A date in the reader's language; "" for ""."""
+    return day_said(date.fromisoformat(iso)) if iso else ""
+
+
+def _withdrawer(instance: Instance, records: Records) -> Address | None:
+    progress = records.get(ContractChange, instance=instance.id)
+    account = records.get(Account, id=progress.withdrawn_by) if progress is not None else None
+    return Address(account.email, account.language) if account is not None else None
+
+
+RECIPIENTS = {
+    "contractor": CONTRACTOR,
+    "acting": ACTING_ACCOUNT,
+    "withdrawer": Recipient(ACTING_ACCOUNT.language, _withdrawer),
+    "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
+}
