@@ -20,10 +20,8 @@ from engine.outbox.dispatcher import Dispatcher
 from engine.plugins.breakers import Breakers
 from engine.plugins.loading import Plugins, SiteFacts, load
 from engine.runtime.engine import Engine
-from engine.store.base import Clock
-from engine.store.base import SiteDatabase
+from engine.store.base import Clock, SiteDatabase
 from engine.store.opening import open_database
-from engine.runtime.observer import Both
 from engine.store.schema import migrate
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat

@@ -31,16 +31,11 @@ from web.shown.contracts import (
 )
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest
-from workflows.business.shared.change_request import ALREADY_OPEN
-from workflows.business.shared.change_request import compared
-from workflows.business.shared.change_request import terms_from_json
-from workflows.business.records import Contract
-from workflows.business.shared.change_request import terms_of
+from workflows.business.shared.change_request import ALREADY_OPEN, compared, terms_from_json
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.dates import waits_for_renewal
 from workflows.contract_change.proposal import SHOWN_CHANGED, slot_of
 from workflows.ports.billing import Quote, Terms
-from workflows.registry import REQUEST_KINDS
 
 _SENT_BEFORE = sent_before(
     _("この確認画面は、すでに送信されています。内容をご確認のうえ、もう一度お申し込みください。")

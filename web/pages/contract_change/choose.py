@@ -25,8 +25,9 @@ from web.shown.contracts import (
 )
 from workflows.business.permissions import EDITOR
 from workflows.business.records import Contract
-from workflows.business.shared.change_request import KINDS, compared, terms_of
+from workflows.business.shared.change_request import compared, terms_of
 from workflows.contract_change.proposal import slot_of
+from workflows.registry import REQUEST_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
     urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
     elsewhere = {kind: page for kind, page in declared().change_pages.items() if kind in said}
     urls |= {kind: url_for(page) for kind, page in elsewhere.items()}
-    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {kind: KINDS[kind] for kind in elsewhere}
+    titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {
+        kind: REQUEST_KINDS[kind] for kind in elsewhere
+    }
     if contract.product not in catalogue.products:
         urls = {}
     ways = []
@@ -91,7 +94,7 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
 def _order(product: str, waiting: Mapping[str | None, ShownRequest]) -> Choice:
     asked = waiting.get(f"customer:{this_user().account.customer_id}/order/{product}")
     title = product_title(site().catalogue, product)
-    way = Way(KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
+    way = Way(REQUEST_KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
     return Choice(title, "", (way,))
 
 

@@ -12,9 +12,8 @@ import pytest
 from engine.keyring import Keyring
 from engine.store.opening import open_database
 from tests.conftest import SECRET
-from workflows.business.access import sealed
-from workflows.business.access.staff.authenticator import TOTP_PURPOSE
 from workflows.business.access.sealed import Forgotten
+from workflows.business.access.staff.authenticator import TOTP_PURPOSE
 from workflows.business.access.vault import Vault
 from workflows.business.records import Contract, Customer, Mandate, StaffMember, StaffSetUp
 from workflows.payment_method_change.effects import SEALED_FOR
