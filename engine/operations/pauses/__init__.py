@@ -1,0 +1,52 @@
+"""Pauses: an operator halts an instance, a version of a workflow or a channel, and lets it go on, each in one commit.
+
+**While an instance or its version is paused nothing steps it**: events, starts, due timers and the `done` of an effect
+are refused or wait. Operators get in: they migrate, and decide on incidents. Its effects are not delivered; a delivery
+that is under way when the pause comes is written down as delivered, and its `done` is fired after resuming. While a
+channel is paused (a kind of effects, or that kind to one recipient) instances go on, and what they send waits.
+
+**No step is after a pause.** Whoever steps an instance holds its row, and the lock of its version together with others;
+whoever pauses holds one of the two alone, and only then writes the pause down. A step reads the pauses once it has its
+locks (`Store.open`), so it is before the pause or it is refused.
+
+**Nobody goes round what is paused.** The times at which timers and effects want to be looked at are put off to `NEVER`,
+and the commit that resumes brings them forward. That is done right after the pause, in pieces, and again for whatever
+turns up meanwhile: when somebody comes to fire or to deliver it.
+
+**What a pause means to time.** A timer that `runs` keeps its due time, and fires on resuming, counted from there as any
+late one. For one that `stands` the pause does not count: resuming puts its due time off by the length of the pause, and
+the new time is sealed in an entry of the instance's history. One that was due before the pause is late, and stands no
+longer. The patience of an effect does not pass while it is paused (`time_paused`).
+
+Pauses and their ends are rows of one table, which is never emptied: who, when and why. Those of an instance are entries
+of its history as well, under its seal; the others are not sealed.
+"""
+
+from __future__ import annotations
+
+from engine.operations.pauses.acts import PAUSE_EVENT as PAUSE_EVENT
+from engine.operations.pauses.acts import channels as channels
+from engine.operations.pauses.acts import pause as pause
+from engine.operations.pauses.acts import resume as resume
+from engine.operations.pauses.halting import covered as covered
+from engine.operations.pauses.halting import give_back as give_back
+from engine.operations.pauses.halting import halting as halting
+from engine.operations.pauses.halting import put_off as put_off
+from engine.operations.pauses.halting import time_paused as time_paused
+from engine.operations.pauses.looking import paused as paused
+from engine.operations.pauses.looking import pauses as pauses
+from engine.operations.pauses.looking import pauses_of as pauses_of
+from engine.operations.pauses.looking import what_resumes as what_resumes
+from engine.operations.pauses.rows import COUNT as COUNT
+from engine.operations.pauses.rows import COUNTED as COUNTED
+from engine.operations.pauses.rows import open_pause as open_pause
+from engine.operations.pauses.scopes import KINDS as KINDS
+from engine.operations.pauses.scopes import DueTimer as DueTimer
+from engine.operations.pauses.scopes import OneChannel as OneChannel
+from engine.operations.pauses.scopes import OneInstance as OneInstance
+from engine.operations.pauses.scopes import OneVersion as OneVersion
+from engine.operations.pauses.scopes import Pause as Pause
+from engine.operations.pauses.scopes import Resuming as Resuming
+from engine.operations.pauses.scopes import Scope as Scope
+from engine.operations.pauses.scopes import WaitingEffect as WaitingEffect
+from engine.operations.pauses.standing import RESUME_EVENT as RESUME_EVENT

@@ -1,0 +1,60 @@
+"""What is paused, since when, and what resuming it would set going. Looks only."""
+
+from __future__ import annotations
+
+from engine.errors import EventNotPossible
+from engine.operations.pauses import standing
+from engine.operations.pauses.rows import INSTANCE_TARGETS, PAUSE, effects_in, open_pause, pause_of
+from engine.operations.pauses.scopes import Pause, Resuming, Scope, WaitingEffect
+from engine.runtime.engine import Engine
+from engine.store import outbox_rows
+
+
+def paused(engine: Engine, most: int = 1000) -> list[Pause]:
+    """What is paused now, the longest first."""
+    with engine.store.reading() as unit:
+        rows = unit.rows(f"SELECT {PAUSE} FROM pause p WHERE p.ended_at IS NULL ORDER BY p.number LIMIT ?", (most,))
+    return [pause_of(row) for row in rows]
+
+
+def pauses(engine: Engine, most: int = 1000) -> list[Pause]:
+    """The last pauses, the newest first, those that have ended among them."""
+    with engine.store.reading() as unit:
+        rows = unit.rows(f"SELECT {PAUSE} FROM pause p ORDER BY p.number DESC LIMIT ?", (most,))
+    return [pause_of(row) for row in rows]
+
+
+def pauses_of(engine: Engine, instance: int) -> list[Pause]:
+    """What halts an instance now: its own pause, and that of its version."""
+    with engine.store.reading() as unit:
+        rows = unit.rows(
+            f"SELECT {PAUSE} FROM instance i JOIN pause p ON p.ended_at IS NULL AND p.target IN "
+            f"({INSTANCE_TARGETS}) WHERE i.id = ? ORDER BY p.number",
+            (instance,),
+        )
+    return [pause_of(row) for row in rows]
+
+
+def what_resumes(engine: Engine, scope: Scope, most: int = 20) -> Resuming:
+    """What resuming `scope` would set going, the first `most` of each named. What is paused in another way as well is
+    left out. Raises EventNotPossible where it is not paused."""
+    now = engine.store.now()
+    with engine.store.snapshot() as unit:
+        lasting = open_pause(unit, scope)
+        if lasting is None:
+            raise EventNotPossible(f"There is no pause of {scope}.")
+        timers, timer_count, put_off = standing.resuming(engine, unit, lasting, now, most)
+        condition, params = effects_in(scope)
+        condition += (
+            f" AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.ended_at IS NULL AND p.number <> ? AND p.target IN "
+            f"({INSTANCE_TARGETS}, 'channel ' || o.kind, 'channel ' || o.kind || ':' || o.recipient))"
+        )
+        effect_count, effects = outbox_rows.waiting(unit, condition, (*params, lasting.number), most)
+    return Resuming(
+        lasting,
+        tuple(timers),
+        timer_count,
+        tuple(WaitingEffect(r[0], r[1], r[2], r[3], r[4], bool(r[5])) for r in effects),
+        effect_count,
+        put_off,
+    )
