@@ -1,5 +1,5 @@
 """Plugins: finding, configuring, ordering and surviving them. Their authors import `SiteFacts` from here."""
 
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 
 __all__ = ["SiteFacts"]

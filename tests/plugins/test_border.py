@@ -20,7 +20,9 @@ from engine.delivery import Accepted, Deferred, Failed, outcome_of
 from engine.hookspecs import hookimpl
 from engine.operations.incidents import incidents
 from engine.plugins.breakers import FAILURES, PLACES, Breaker
-from engine.plugins.loading import Plugins, SiteFacts, load
+from engine.plugins.loaded import Plugins
+from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
@@ -34,7 +36,9 @@ from tests.plugins.test_notice_channels import StatusPage, customer
 from tests.workflows.notice.test_notice import NEO, deliver_everything, draft
 from web.app import create_app
 from web.assembly.settings import Settings
-from web.assembly.site import Site, build, plugins_of
+from tests.engine.test_waits import Site
+from web.assembly.site import build
+from web.assembly.site import plugins_of
 from workflows.business.records import Account, Contract, Mandate, StaffMember
 from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery

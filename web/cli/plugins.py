@@ -12,7 +12,7 @@ import click
 from web.cli.skeleton import SHAPES, write_package
 
 if TYPE_CHECKING:
-    from engine.plugins.loading import Plugins
+    from engine.plugins.loaded import Plugins
     from web.assembly.settings import Settings
 
 

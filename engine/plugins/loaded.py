@@ -1,0 +1,207 @@
+"""The plugins of a process that were loaded: what they registered, what they answer and what they did wrong."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pluggy import HookRelay, PluginManager
+
+from engine import hookspecs
+from engine.configuration import Problem
+from engine.delivery import EffectHandler, Mailer
+from engine.errors import PluginError
+from engine.plugins.docstrings import description
+from engine.plugins.found import Failure, Found, Listed, State, failure_of, reason_of
+
+
+class Plugins:
+    """The plugins of this process, as `load` left them."""
+
+    def __init__(
+        self,
+        manager: PluginManager,
+        found: Sequence[Found],
+        failures: Sequence[Failure],
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        self._manager = manager
+        self._found = {one.name: one for one in found}
+        self._failures = list(failures)
+        self.problems = tuple(problems)
+        self._registered: dict[str, dict[str, list[tuple[str, Any]]]] = {}
+
+    @property
+    def hook(self) -> HookRelay:
+        """Pluggy's relay: calls every implementation, lower `order` first, and stops at the first that raises."""
+        return self._manager.hook
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Everything that went wrong so far, in the order in which it happened."""
+        return tuple(self._failures)
+
+    @property
+    def listed(self) -> tuple[Listed, ...]:
+        """Every installed plugin in load order: enabled, disabled or failed."""
+        return tuple(self._list(one) for one in self._found.values())
+
+    def offers(self, hook: str) -> tuple[str, ...]:
+        """The names that a setting can mean: what is registered by `hook`, and plugins that may register it one day.
+
+        The latter are at work and left themselves out, for want of settings, or are not at work at all.
+        """
+        registered = self.registered(hook)
+        able = {one.name for one in self.listed if not one.hooks or (hook in one.hooks and hook not in one.adds)}
+        return tuple(sorted({*registered, *able}))
+
+    def mailers(self) -> dict[str, Mailer]:
+        """Mailers by name.
+
+        Raises:
+            PluginError: two plugins registered the same name.
+        """
+        return self.registered("register_mailers")
+
+    def effect_handlers(self) -> dict[str, EffectHandler]:
+        """Effect handlers by the kind of effect.
+
+        Raises:
+            PluginError: two plugins registered the same kind.
+        """
+        return self.registered("register_effect_handlers")
+
+    def migrations(self) -> tuple[Path, ...]:
+        """The folders of the plugins' own database steps.
+
+        Raises:
+            PluginError: two plugins registered the same name.
+        """
+        return tuple(self.registered("register_migrations").values())
+
+    def registered(self, hook: str) -> dict[str, Any]:
+        """What the plugins registered by name through `hook`, whose spec says by `takes` what that may be.
+
+        The hook is called once in the life of this object, and its answer kept. What breaks the contract becomes a
+        failure of its plugin and is left out.
+
+        Raises:
+            PluginError: there is no such hook, or two plugins registered the same name.
+        """
+        by_name = self._registered.get(hook)
+        if by_name is None:
+            shape = self._shapes().get(hook)
+            if shape is None:
+                raise PluginError(f"there is no hook {hook!r} that registers by name")
+            by_name = self._registered[hook] = self._register(hook, shape)
+        clashes = self._clashes(hook)
+        if clashes:
+            raise PluginError(clashes[0])
+        return {name: claims[0][1] for name, claims in by_name.items()}
+
+    def register_all(self) -> tuple[str, ...]:
+        """Call every hook that registers by name, so that `failures` and `listed` are complete.
+
+        The answer is every name that several plugins claim; whoever asks for those names later gets a `PluginError`.
+        """
+        for hook, shape in self._shapes().items():
+            if hook not in self._registered:
+                self._registered[hook] = self._register(hook, shape)
+        return tuple(clash for hook in self._registered for clash in self._clashes(hook))
+
+    def _shapes(self) -> dict[str, hookspecs.Shape]:
+        """The hooks that register by name, in alphabetical order."""
+        callers = {name: hook for name, hook in sorted(vars(self._manager.hook).items()) if hasattr(hook, "spec")}
+        specs = {name: hook.spec.function for name, hook in callers.items() if hook.spec is not None}
+        return {name: spec.takes for name, spec in specs.items() if hasattr(spec, "takes")}
+
+    def _clashes(self, hook: str) -> list[str]:
+        return [
+            f"{hook}: {name!r} is claimed by {' and '.join(self._describe(plugin) for plugin, _thing in claims)}. "
+            "Disable one of them."
+            for name, claims in self._registered[hook].items()
+            if len(claims) > 1
+        ]
+
+    def collect(self, hook: str, **arguments: Any) -> tuple[tuple[str, Any], ...]:
+        """Call each implementation of `hook` by itself: (plugin, answer), in the order of `hook`.
+
+        One that raises becomes a failure of its plugin; the others are still called.
+
+        Raises:
+            PluginError: there is no such hook.
+        """
+        caller = getattr(self._manager.hook, hook, None)
+        if caller is None:
+            raise PluginError(f"there is no hook {hook!r}")
+        answers = []
+        for implementation in reversed(caller.get_hookimpls()):
+            wanted = [arguments[name] for name in implementation.argnames]
+            try:
+                answer = implementation.function(*wanted)
+            except (Exception, SystemExit) as error:
+                self._fail(implementation.plugin_name, f"{hook} raised {reason_of(error)}")
+            else:
+                answers.append((implementation.plugin_name, answer))
+        return tuple(answers)
+
+    def _register(self, hook: str, shape: hookspecs.Shape) -> dict[str, list[tuple[str, Any]]]:
+        by_name: dict[str, list[tuple[str, Any]]] = {}
+        for plugin, answer in self.collect(hook):
+            if not isinstance(answer, Mapping):
+                self._fail(plugin, f"{hook} must return a mapping by name, not {type(answer).__name__}")
+                continue
+            try:
+                for name, thing in answer.items():
+                    wrong = fault_of(shape, name, thing)
+                    if wrong:
+                        self._fail(plugin, f"{hook} {wrong}")
+                    else:
+                        by_name.setdefault(name, []).append((plugin, thing))
+            except (Exception, SystemExit) as error:  # of the mapping, or of what was asked of the object
+                self._fail(plugin, f"{hook} returned what raised {reason_of(error)}")
+        return by_name
+
+    def _fail(self, plugin: str, reason: str) -> None:
+        self._failures.append(failure_of(self._found[plugin], reason))
+
+    def _describe(self, plugin: str) -> str:
+        one = self._found[plugin]
+        return f"{one.name} ({one.distribution} {one.version})"
+
+    def _list(self, one: Found) -> Listed:
+        reasons = [failure.reason for failure in self._failures if failure.plugin == one.name]
+        state: State = "failed" if reasons else "enabled" if one.enabled else "disabled"
+
+        adds = {
+            hook: names
+            for hook, claimed in sorted(self._registered.items())
+            if (names := tuple(name for name, claims in claimed.items() if any(by == one.name for by, _ in claims)))
+        }
+        return Listed(
+            one.name,
+            one.distribution,
+            one.version,
+            description(one.module),
+            state,
+            "; ".join(reasons),
+            one.hooks,
+            adds,
+        )
+
+
+def fault_of(shape: hookspecs.Shape, name: Any, thing: Any) -> str:
+    """What is wrong with something that a hook registers; "" where nothing is."""
+    if not isinstance(name, str) or not name:
+        return f"returned the name {name!r}; a name is a text that is not empty"
+    if name in shape.reserved:
+        return f"claims {name!r}, which is reserved"
+    missing = [method for method in shape.methods if not callable(getattr(thing, method, None))]
+    if inspect.isclass(thing) or missing:
+        needed = " and ".join(f"{method}()" for method in shape.methods)
+        what = f"the class {thing.__name__}" if inspect.isclass(thing) else type(thing).__name__
+        return f"returned {what} for {name!r}; it takes an object with {needed}"
+    wrong = shape.wrong(name, thing)
+    return f"returned something wrong for {name!r}: {wrong}" if wrong else ""

@@ -1,0 +1,86 @@
+"""One plugin on its way from its class to an object whose hooks may be called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from types import ModuleType
+from typing import Any
+
+from pluggy import HookimplOpts, PluginManager
+
+from engine import hookspecs
+from engine.configuration import Place, Reading, nearest, shown_value
+from engine.configuration.tables import read_keys
+from engine.errors import PluginError
+from engine.plugins.found import DEFAULT_ORDER, Found
+
+
+def target_of(one: Found) -> type[Any]:
+    """The plugin's class, imported and looked over before anything of it runs."""
+    target = one.target()
+    if not inspect.isclass(target):
+        raise PluginError(f"the entry point must name a class, not {type(target).__name__}")
+    config = getattr(target, "Config", None)
+    if not (inspect.isclass(config) and is_dataclass(config)):
+        raise PluginError(f"class {target.__name__} has no nested dataclass Config")
+    if not config.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise PluginError(f"{target.__name__}.Config must be frozen: @dataclass(frozen=True)")
+    order = getattr(target, "order", DEFAULT_ORDER)
+    if not isinstance(order, int) or isinstance(order, bool):
+        raise PluginError(f"{target.__name__}.order must be an int, not {shown_value(order)}")
+    return target
+
+
+class _Manager(PluginManager):
+    """Looks at no name that Python gives each object: they are two thirds of all, and none is a hook."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
+        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+
+
+def manager_of(specs: Sequence[ModuleType | type]) -> PluginManager:
+    manager = _Manager(hookspecs.PROJECT)
+    for spec in specs:
+        manager.add_hookspecs(spec)
+    return manager
+
+
+def validate(manager: PluginManager, plugin: object, name: str) -> tuple[str, ...]:
+    """The hooks that `plugin` implements. `manager` is for this trial: the plugin is taken out again where it is valid.
+
+    Raises:
+        PluginError: an unknown hook, a wrapper, or no hook at all.
+        pluggy.PluginValidationError: arguments that the hookspec does not have.
+    """
+    known = sorted(hook for hook in vars(manager.hook) if not hook.startswith("_"))
+    manager.register(plugin, name)
+    callers = manager.get_hookcallers(plugin) or []
+    for caller in callers:
+        if not caller.has_spec():
+            hint = nearest(caller.name, known) or f"; hooks are: {', '.join(known)}"
+            raise PluginError(f"unknown hook {caller.name!r}{hint}")
+        for implementation in caller.get_hookimpls():
+            if implementation.wrapper or implementation.hookwrapper:
+                raise PluginError(f"{caller.name} is a wrapper; a plugin may not change what another one answers")
+    manager.check_pending()
+    if not callers:
+        raise PluginError(f"implements no hook: is @hookimpl missing? Hooks are: {', '.join(known)}")
+    manager.unregister(plugin, name)
+    return tuple(sorted(caller.name for caller in callers))
+
+
+def configure(one: Found, config: type[Any], given: Mapping[str, Any], place: Place, reading: Reading) -> Any:
+    """A `Config` from the plugin's settings.
+
+    Raises:
+        SettingsError: every problem with a key.
+        PluginError: the `Config` itself is wrong.
+    """
+    if any(declared.name == "enabled" for declared in fields(config)):
+        raise PluginError("Config declares 'enabled', which belongs to the loader")
+    values = read_keys(config, given, place, reading, also=("enabled",))
+    one.secrets = tuple(reading.secrets)
+    reading.check()
+    return config(**values)
