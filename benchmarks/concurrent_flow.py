@@ -28,7 +28,8 @@ import psutil
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.durable_flow import Execute, OurEngine, Raw, Subject, executing, run
 from benchmarks.report import Figure, Report, at_least, at_most, median_ratio, options, percentile, spread, tell
-from engine.store.sqlite import SqliteStore, SqliteUnit
+from engine.store.sqlite import SqliteStore
+from engine.store.sqlite_unit import SqliteUnit
 
 CLIENTS = 16
 _TURNS = 20

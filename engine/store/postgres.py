@@ -6,10 +6,9 @@ they share. Statements travel through `pipeline`: sent together, answered togeth
 
 from __future__ import annotations
 
-import hashlib
 import select
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from time import monotonic
@@ -20,18 +19,16 @@ import peewee as pw
 import psycopg
 from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
-from psycopg.errors import (
-    DeadlockDetected,
-    LockNotAvailable,
-    QueryCanceled,
-    ReadOnlySqlTransaction,
-    SerializationFailure,
-    UniqueViolation,
-)
+from psycopg.errors import UniqueViolation
+from psycopg.errors import DeadlockDetected
+from psycopg.errors import LockNotAvailable
+from psycopg.errors import QueryCanceled
+from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import SerializationFailure
 from psycopg.pq.abc import PGresult
 
-from engine.definition import Instance
-from engine.errors import Busy, DatabaseAway, OutcomeUnknown, UnknownInstance
+from engine.attempt import Instance
+from engine.errors import DatabaseAway, OutcomeUnknown, UnknownInstance
 from engine.store.base import (
     A_CHANNEL_IS_PAUSED,
     COLUMNS,
@@ -47,21 +44,18 @@ from engine.store.base import (
     Statement,
     Store,
     T,
-    Unit,
     Violation,
     from_db,
     instance_of,
     to_db,
     version_target,
 )
-from engine.store.batches import Sets
 from engine.store.current_database import entered, left
-from engine.store.pipeline import wire_of
+from engine.store.postgres_unit import ColumnTypes, PostgresUnit, UnitOfMany
 
 # Who steps an instance holds the lock of its version together with others, until the end of the transaction; who pauses
 # or resumes the version holds it alone. So whether it is paused is known once the next statement is answered.
 _HOLD_VERSION = "pg_advisory_xact_lock_shared(hashtextextended(i.workflow, i.version))"
-_HOLD_VERSION_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(?, ?))"
 _LOCK = f"SELECT {COLUMNS}, {_HOLD_VERSION} FROM instance i WHERE i.id = ? FOR UPDATE"
 _LOCK_OR_SKIP = _LOCK + " SKIP LOCKED"
 _TIMERS_AND_CLOCK = (
@@ -78,10 +72,6 @@ _DUE = (
 _TIMERS_OF = "SELECT t.instance_id, t.event, t.due_at, t.failures FROM timer t WHERE t.instance_id = ANY(?)"
 _PAUSED_OF = f"SELECT i.id FROM instance i WHERE i.id = ANY(?) AND {IS_PAUSED}"
 _CLOCK = "SELECT clock_timestamp() AT TIME ZONE 'UTC'"
-_TYPES = (
-    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
-    "WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
-)
 # A statement sees what was there when it began, and this one may have waited for the lock since then. A pause that it
 # does not see has drawn a number, which no transaction hides: then whether the version is paused is NULL, and it is
 # asked again.
@@ -105,8 +95,6 @@ _SET_UP = f"""
 
 
 _TIME_HOLDS = 60.0  # seconds; a crystal goes wrong by a few milliseconds in as many
-
-ColumnTypes = dict[str, dict[str, str]]
 
 
 class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
@@ -215,107 +203,6 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         return bool(waiting.poll(0))
 
 
-class _PostgresUnit(Unit):
-    lock_suffix = " FOR NO KEY UPDATE"  # whoever only refers to the row need not wait
-
-    def __init__(self, connection: psycopg.Connection[Row]) -> None:
-        self.wire = wire_of(connection)
-        self.committed = False
-        self.held: list[Statement] = []
-
-    def send(self, statements: Sequence[Statement]) -> list[PGresult]:
-        """Send statements in one round trip; their answers. Raises Violation, Busy, DatabaseAway."""
-        try:
-            return self.wire.send(statements)
-        except UniqueViolation as error:
-            raise Violation(error.diag.table_name or "", (error.diag.constraint_name or "",), str(error)) from error
-        except (LockNotAvailable, QueryCanceled, DeadlockDetected, SerializationFailure) as error:
-            raise Busy from error
-        except psycopg.OperationalError as error:
-            raise DatabaseAway from error
-
-    def take_held(self) -> list[Statement]:
-        """What was held back, for who sends it."""
-        held, self.held = self.held, []
-        return held
-
-    def forget_held(self) -> None:
-        """It is not to be sent."""
-        self.held.clear()
-
-    def flush(self) -> None:
-        """Send what was held back."""
-        if self.held:
-            self.send(self.take_held())
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        return self.wire.rows(self.send([*self.take_held(), (sql, params)])[-1])
-
-    def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        held = self.take_held()
-        answers = self.send([*held, *statements])
-        return [self.wire.rows(answer) for answer in answers[len(held) :]]
-
-    def take_turns(self, name: bytes) -> None:
-        number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
-        self.write("SELECT pg_advisory_xact_lock(?)", (number,))
-
-    def stop_steps(self, workflow: str, version: int) -> None:
-        self.rows(_HOLD_VERSION_ALONE, (workflow, version))
-
-    def write(self, sql: str, params: Sequence[Any] = ()) -> None:
-        self.held.append((sql, params))
-
-    def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
-        return self.send([*self.take_held(), (sql, params)])[-1].command_tuples or 0
-
-    def begin_part(self) -> None:
-        self.send([*self.take_held(), ("SAVEPOINT part", ())])
-
-    def end_part(self) -> None:
-        self.send([*self.take_held(), ("RELEASE SAVEPOINT part", ())])
-
-    def undo_part(self) -> None:
-        self.forget_held()
-        self.send([("ROLLBACK TO SAVEPOINT part", ()), ("RELEASE SAVEPOINT part", ())])
-
-
-class _UnitOfMany(_PostgresUnit):
-    """A unit about many instances, whose writes travel as sets."""
-
-    def __init__(self, connection: psycopg.Connection[Row], types: ColumnTypes) -> None:
-        super().__init__(connection)
-        self.types = types
-        self.owned: list[tuple[int, str, Sequence[Any]]] = []
-
-    def write(self, sql: str, params: Sequence[Any] = ()) -> None:
-        self.owned.append((self.owner, sql, params))
-
-    def forget_held(self) -> None:
-        """See `_PostgresUnit.forget_held`."""
-        super().forget_held()
-        self.owned.clear()
-
-    def flush(self) -> None:
-        """See `_PostgresUnit.flush`."""
-        if self.owned or self.held:
-            self.send(self.take_held())
-
-    def take_held(self) -> list[Statement]:
-        """See `_PostgresUnit.take_held`."""
-        owned, self.owned = self.owned, []
-        held = super().take_held()
-        return [*held, *Sets(self._types_of).of(owned)] if owned else held
-
-    def _types_of(self, table: str) -> dict[str, str]:
-        """The column types of a table; asked for once in a process."""
-        found = self.types.get(table)
-        if found is None:
-            answer = self.wire.rows(self.send([(_TYPES, (table,))])[0])
-            found = self.types[table] = dict(answer)
-        return found
-
-
 class PostgresStore:
     """Several machines: row locks, SKIP LOCKED, the database's clock."""
 
@@ -341,12 +228,12 @@ class PostgresStore:
         except pw.OperationalError as error:
             raise DatabaseAway from error
 
-    def begin(self) -> AbstractContextManager[_PostgresUnit]:
+    def begin(self) -> AbstractContextManager[PostgresUnit]:
         """See `Store.begin`. BEGIN itself travels with the first statement."""
-        return self._begin(_PostgresUnit)
+        return self._begin(PostgresUnit)
 
     @contextmanager
-    def _begin(self, make: Callable[[psycopg.Connection[Row]], _PostgresUnit]) -> Iterator[_PostgresUnit]:
+    def _begin(self, make: Callable[[psycopg.Connection[Row]], PostgresUnit]) -> Iterator[PostgresUnit]:
         db = self.db
         if db.transaction_depth():
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
@@ -365,10 +252,10 @@ class PostgresStore:
                 with suppress(psycopg.Error):  # a broken connection has rolled back; the first error is the one to tell
                     connection.rollback()
 
-    def run(self, call: Callable[[_PostgresUnit], T], *, many: bool = False) -> T:
+    def run(self, call: Callable[[PostgresUnit], T], *, many: bool = False) -> T:
         """See `Store.run`. PostgreSQL shares flushes among connections by itself; here each commit is one's own."""
         try:
-            with self._begin(self._unit_of_many if many else _PostgresUnit) as unit:
+            with self._begin(self._unit_of_many if many else PostgresUnit) as unit:
                 result = call(unit)
                 if not unit.unchanged:
                     self.commit(unit)
@@ -378,11 +265,11 @@ class PostgresStore:
             raise
         return result
 
-    def _unit_of_many(self, connection: psycopg.Connection[Row]) -> _UnitOfMany:
-        return _UnitOfMany(connection, self._types)
+    def _unit_of_many(self, connection: psycopg.Connection[Row]) -> UnitOfMany:
+        return UnitOfMany(connection, self._types)
 
     def open_due(
-        self, unit: _PostgresUnit, moment: datetime, limit: int
+        self, unit: PostgresUnit, moment: datetime, limit: int
     ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
         """See `Store.open_due`: timers and clock are read after the locks are held."""
         opened = {row[0]: (instance_of(row), list[Due]()) for row in unit.rows(_DUE, (to_db(moment), limit))}
@@ -394,7 +281,7 @@ class PostgresStore:
             opened[number][0].paused = True
         return list(opened.values()), self.clock() if self.clock is not None else from_db(clock[0][0])
 
-    def open_new(self, unit: _PostgresUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
+    def open_new(self, unit: PostgresUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
         """See `Store.open_new`; a sequence never gives a number twice."""
         number, now, paused = unit.rows(_NEW, (workflow, version))[0]
         if paused is None:
@@ -402,7 +289,7 @@ class PostgresStore:
         return number, self.clock() if self.clock is not None else from_db(now), paused
 
     def open(
-        self, unit: _PostgresUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
+        self, unit: PostgresUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
         """See `Store.open`: the clock and the timers are read by a statement of their own, after the lock is held."""
         held = unit.take_held()
@@ -425,7 +312,7 @@ class PostgresStore:
             found.paused = True
         return found, timers, now
 
-    def commit(self, unit: _PostgresUnit) -> None:
+    def commit(self, unit: PostgresUnit) -> None:
         """See `Store.commit`: what was held back and the COMMIT are one round trip."""
         held = unit.take_held()
         try:
@@ -435,9 +322,9 @@ class PostgresStore:
         unit.committed = True
 
     @contextmanager
-    def reading(self) -> Iterator[_PostgresUnit]:
+    def reading(self) -> Iterator[PostgresUnit]:
         """Plain statements, each with a snapshot of its own: nothing is locked."""
-        unit = _PostgresUnit(self._connection())
+        unit = PostgresUnit(self._connection())
         entered(self.db)
         try:
             yield unit
@@ -445,10 +332,10 @@ class PostgresStore:
             left(self.db)
 
     @contextmanager
-    def snapshot(self) -> Iterator[_PostgresUnit]:
+    def snapshot(self) -> Iterator[PostgresUnit]:
         """One snapshot for all that is read inside."""
         connection = self._connection()
-        unit = _PostgresUnit(connection)
+        unit = PostgresUnit(connection)
         unit.held.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))
         entered(self.db)
         try:
@@ -459,7 +346,7 @@ class PostgresStore:
             with suppress(psycopg.Error):
                 connection.rollback()
 
-    def read(self, unit: _PostgresUnit, instance: int) -> Opened:
+    def read(self, unit: PostgresUnit, instance: int) -> Opened:
         """See `Store.read`."""
         rows = unit.rows(_INSTANCE_TIMERS_CLOCK, (instance,))  # one statement, so that they fit together
         if not rows:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from engine.errors import Busy, DatabaseAway, Refused
+from engine.store.fair_lock import FairLock
 from engine.store.opening import open_database
-from engine.store.sqlite import FairLock, SqliteDatabase, SqliteUnit
+from engine.store.sqlite import SqliteDatabase
+from engine.store.sqlite_unit import SqliteUnit
 from engine.text import current_language, reading_in
 from tests.kit.reviews import Office
 from tests.kit.waiting import PATIENCE, until

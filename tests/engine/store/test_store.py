@@ -14,24 +14,28 @@ import peewee as pw
 import psycopg
 import pytest
 
-from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
-from engine.operations.pauses import OneInstance, OneVersion, pause
-from engine.runtime.run_due import LONGEST_WAIT
-from engine.store.base import (
-    NEVER,
-    Due,
-    Record,
-    SiteDatabase,
-    UtcField,
-    Violation,
-    from_db,
-    storable,
-    to_db,
-    transaction,
-)
+from engine.errors import Busy
+from engine.errors import ConfigurationError
+from engine.errors import EventNotPossible
+from engine.store.base import Record
+from engine.store.base import SiteDatabase
+from engine.store.base import UtcField
+from engine.store.base import Violation
+from engine.store.base import from_db
+from engine.store.base import to_db
+from engine.store.base import transaction
+from engine.store.fair_lock import FairLock
 from engine.store.opening import open_database
+from engine.store.sqlite import SqliteDatabase
+from engine.errors import UnknownInstance
+from engine.operations.pauses.scopes import OneInstance
+from engine.operations.pauses.scopes import OneVersion
+from engine.operations.pauses.acts import pause
+from engine.runtime.run_due import LONGEST_WAIT
+from engine.store.base import NEVER
+from engine.store.base import Due
+from engine.store.base import storable
 from engine.store.postgres import PostgresDatabase
-from engine.store.sqlite import FairLock, SqliteDatabase
 from engine.testing import Clock
 from tests.kit.dumps import dump
 from tests.kit.reviews import AUTHOR, ONE_TITLE, OPERATOR, Office, Publication, open_office
@@ -575,7 +579,7 @@ def test_an_instance_that_is_not_there_is_named_unless_it_may_be_gone(shelf: Off
 
 
 def test_whether_a_channel_is_paused_is_known_with_every_instance_that_is_read(shelf: Office) -> None:
-    from engine.operations.pauses import channels
+    from engine.operations.pauses.acts import channels
 
     store, number = shelf.engine.store, shelf.submit()
 

@@ -1,0 +1,129 @@
+"""One open transaction on PostgreSQL: what it holds back, and when that is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
+from psycopg.pq.abc import PGresult
+
+from engine.errors import Busy, DatabaseAway
+from engine.store.base import Row, Statement, Unit, Violation
+from engine.store.batches import Sets
+from engine.store.pipeline import wire_of
+
+ColumnTypes = dict[str, dict[str, str]]
+"""The types of columns as PostgreSQL names them, by table and column."""
+
+# Who pauses or resumes a version holds its lock alone; who steps an instance, together with others.
+_HOLD_VERSION_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(?, ?))"
+_TYPES = (
+    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+    "WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
+)
+
+
+class PostgresUnit(Unit):
+    """A unit that holds writes back, to send them together with the next read or the COMMIT."""
+
+    lock_suffix = " FOR NO KEY UPDATE"  # whoever only refers to the row need not wait
+
+    def __init__(self, connection: psycopg.Connection[Row]) -> None:
+        self.wire = wire_of(connection)
+        self.committed = False
+        self.held: list[Statement] = []
+
+    def send(self, statements: Sequence[Statement]) -> list[PGresult]:
+        """Send statements in one round trip; their answers. Raises Violation, Busy, DatabaseAway."""
+        try:
+            return self.wire.send(statements)
+        except UniqueViolation as error:
+            raise Violation(error.diag.table_name or "", (error.diag.constraint_name or "",), str(error)) from error
+        except (LockNotAvailable, QueryCanceled, DeadlockDetected, SerializationFailure) as error:
+            raise Busy from error
+        except psycopg.OperationalError as error:
+            raise DatabaseAway from error
+
+    def take_held(self) -> list[Statement]:
+        """What was held back, for who sends it."""
+        held, self.held = self.held, []
+        return held
+
+    def forget_held(self) -> None:
+        """It is not to be sent."""
+        self.held.clear()
+
+    def flush(self) -> None:
+        """Send what was held back."""
+        if self.held:
+            self.send(self.take_held())
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        return self.wire.rows(self.send([*self.take_held(), (sql, params)])[-1])
+
+    def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        held = self.take_held()
+        answers = self.send([*held, *statements])
+        return [self.wire.rows(answer) for answer in answers[len(held) :]]
+
+    def take_turns(self, name: bytes) -> None:
+        number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
+        self.write("SELECT pg_advisory_xact_lock(?)", (number,))
+
+    def stop_steps(self, workflow: str, version: int) -> None:
+        self.rows(_HOLD_VERSION_ALONE, (workflow, version))
+
+    def write(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self.held.append((sql, params))
+
+    def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
+        return self.send([*self.take_held(), (sql, params)])[-1].command_tuples or 0
+
+    def begin_part(self) -> None:
+        self.send([*self.take_held(), ("SAVEPOINT part", ())])
+
+    def end_part(self) -> None:
+        self.send([*self.take_held(), ("RELEASE SAVEPOINT part", ())])
+
+    def undo_part(self) -> None:
+        self.forget_held()
+        self.send([("ROLLBACK TO SAVEPOINT part", ()), ("RELEASE SAVEPOINT part", ())])
+
+
+class UnitOfMany(PostgresUnit):
+    """A unit about many instances, whose writes travel as sets."""
+
+    def __init__(self, connection: psycopg.Connection[Row], types: ColumnTypes) -> None:
+        super().__init__(connection)
+        self.types = types
+        self.owned: list[tuple[int, str, Sequence[Any]]] = []
+
+    def write(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self.owned.append((self.owner, sql, params))
+
+    def forget_held(self) -> None:
+        """See `PostgresUnit.forget_held`."""
+        super().forget_held()
+        self.owned.clear()
+
+    def flush(self) -> None:
+        """See `PostgresUnit.flush`."""
+        if self.owned or self.held:
+            self.send(self.take_held())
+
+    def take_held(self) -> list[Statement]:
+        """See `PostgresUnit.take_held`."""
+        owned, self.owned = self.owned, []
+        held = super().take_held()
+        return [*held, *Sets(self._types_of).of(owned)] if owned else held
+
+    def _types_of(self, table: str) -> dict[str, str]:
+        """The column types of a table; asked for once in a process."""
+        found = self.types.get(table)
+        if found is None:
+            answer = self.wire.rows(self.send([(_TYPES, (table,))])[0])
+            found = self.types[table] = dict(answer)
+        return found
