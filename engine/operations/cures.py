@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.definition import SYSTEM_ACTOR, Actor, Attempt, Effect, Instance, Workflow
 from engine.errors import EventNotPossible
+from engine.operations.reasons import given_reason
 from engine.operations.stuck import mails_of_links
 from engine.outcomes import Committed
 from engine.runtime import answers, history
@@ -21,7 +22,7 @@ from engine.runtime.engine import Engine
 from engine.runtime.events import START_EVENT
 from engine.runtime.history_rows import entries_of
 from engine.store import outbox_rows
-from engine.store.base import Due, Unit, from_db, storable, to_db
+from engine.store.base import Due, Unit, from_db, to_db
 
 TIMERS_EVENT = "cure.timers"
 LINK_EVENT = "cure.link"
@@ -34,7 +35,7 @@ def restore_timers(engine: Engine, instance: int, actor: Actor, reason: str) -> 
     the state was entered. What has passed fires at once. Raises EventNotPossible where no timer is lost or its time
     cannot be known, Forbidden, UnknownInstance, UnknownWorkflow.
     """
-    reason = _given(reason)
+    reason = given_reason(reason)
     with engine.store.begin() as unit:
         opened_now = engine.store.open(unit, instance)
         assert opened_now is not None  # None only where locked rows are skipped
@@ -86,7 +87,7 @@ def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: st
     under this name lends its language and its figures. Raises EventNotPossible where no mail of this state brings such
     a link, Forbidden, UnknownInstance, UnknownWorkflow.
     """
-    reason = _given(reason)
+    reason = given_reason(reason)
     with engine.held(instance) as held:
         unit, found, now = held.unit, held.instance, held.now
         engine.operators.require(unit, found, actor, LINK_EVENT, now)
@@ -124,9 +125,3 @@ def _as_before(
     if effect.to in recipients:
         recipients[effect.to] = replace(recipients[effect.to], language=lambda attempt: language)
     return replace(workflow, recipients=recipients), replace(effect, figures=lambda attempt: figures)
-
-
-def _given(reason: str) -> str:
-    if not reason.strip():
-        raise EventNotPossible("A reason is needed: it is written into history.")
-    return storable(reason.strip(), len(reason))

@@ -13,10 +13,15 @@ from datetime import datetime
 
 from engine.definition import Actor, Instance, Retry
 from engine.errors import EventNotPossible, UnknownEffect
+from engine.operations.reasons import given_reason
 from engine.runtime import history, links
 from engine.runtime.engine import Engine
 from engine.store import outbox_rows
-from engine.store.base import Unit, Violation, from_db, storable
+from engine.store.base import Unit, Violation, from_db
+
+_Place = tuple[int, int] | str
+"""What of an instance is an incident: seq and position of an effect, or the event of a timer."""
+_Decide = Callable[[Unit, Instance, _Place, datetime], None]
 
 _NOT_HERE = "The address of this recipient cannot be amended here."
 
@@ -71,7 +76,7 @@ def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
 def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
     """Give the effect up for good; what waits behind it in its channel goes on. Its `done` event is not fired."""
 
-    def give_up(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+    def give_up(unit: Unit, found: Instance, place: _Place, now: datetime) -> None:
         if isinstance(place, str):
             raise EventNotPossible("A timer cannot be skipped: mend its rule, then retry.")
         outbox_rows.skip(unit, (found.id, *place))
@@ -87,7 +92,7 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
     """
     again = _again(engine)
 
-    def correct(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+    def correct(unit: Unit, found: Instance, place: _Place, now: datetime) -> None:
         if isinstance(place, str):
             raise EventNotPossible(_NOT_HERE)
         name, to, delivered = outbox_rows.addressed(unit, (found.id, *place))
@@ -107,8 +112,8 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
     _act(engine, ref, actor, "incident.amend", reason, correct)
 
 
-def _again(engine: Engine) -> Callable[[Unit, Instance, tuple[int, int] | str, datetime], None]:
-    def again(unit: Unit, found: Instance, place: tuple[int, int] | str, now: datetime) -> None:
+def _again(engine: Engine) -> _Decide:
+    def again(unit: Unit, found: Instance, place: _Place, now: datetime) -> None:
         if isinstance(place, str):
             unit.write(
                 "UPDATE timer SET wake_at = due_at, failures = 0, error = '' WHERE instance_id = ? AND event = ?",
@@ -123,53 +128,34 @@ def _again(engine: Engine) -> Callable[[Unit, Instance, tuple[int, int] | str, d
     return again
 
 
-def _act(
-    engine: Engine,
-    ref: str,
-    actor: Actor,
-    event: str,
-    reason: str,
-    act: Callable[[Unit, Instance, tuple[int, int] | str, datetime], None],
-) -> None:
-    if not reason.strip():
-        raise EventNotPossible("A reason is needed: it is written into history.")
+def _act(engine: Engine, ref: str, actor: Actor, event: str, reason: str, act: _Decide) -> None:
+    reason = given_reason(reason)
     number, place = _parse(ref)
     try:
-        _act_within(engine, ref, number, place, actor, event, storable(reason.strip(), len(reason)), act)
+        with engine.held(number) as held:
+            unit, found, now = held.unit, held.instance, held.now
+            if not _is_open(unit, number, place):
+                raise UnknownEffect(f"There is no open incident {ref}.")
+            before = found.generation
+            act(unit, found, place, now)
+            said: dict[str, object] = {"incident": ref, "reason": reason}
+            if found.generation != before:
+                said[history.LINK] = found.generation
+            engine.note(unit, found, event, actor, said, now)
+            held.committed.effects += 1
+            held.committed.next_due = now
     except Violation as violation:
         raise engine.refusal_of(violation, number) from violation
 
 
-def _act_within(
-    engine: Engine,
-    ref: str,
-    number: int,
-    place: tuple[int, int] | str,
-    actor: Actor,
-    event: str,
-    reason: str,
-    act: Callable[[Unit, Instance, tuple[int, int] | str, datetime], None],
-) -> None:
-    with engine.held(number) as held:
-        unit, found, now = held.unit, held.instance, held.now
-        if isinstance(place, str):
-            broken = "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0"
-            open_one = bool(unit.rows(broken, (number, place)))
-        else:
-            open_one = outbox_rows.is_incident(unit, (number, *place))
-        if not open_one:
-            raise UnknownEffect(f"There is no open incident {ref}.")
-        before = found.generation
-        act(unit, found, place, now)
-        said: dict[str, object] = {"incident": ref, "reason": reason}
-        if found.generation != before:
-            said[history.LINK] = found.generation
-        engine.note(unit, found, event, actor, said, now)
-        held.committed.effects += 1
-        held.committed.next_due = now
+def _is_open(unit: Unit, number: int, place: _Place) -> bool:
+    if isinstance(place, str):
+        broken = "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0"
+        return bool(unit.rows(broken, (number, place)))
+    return outbox_rows.is_incident(unit, (number, *place))
 
 
-def _parse(ref: str) -> tuple[int, tuple[int, int] | str]:
+def _parse(ref: str) -> tuple[int, _Place]:
     head, _, rest = ref.partition(".")
     numbers = rest.split(".")
     if _is_number(head, 18):

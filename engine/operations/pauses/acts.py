@@ -12,10 +12,11 @@ from engine.operations.pauses import standing
 from engine.operations.pauses.halting import put_off
 from engine.operations.pauses.rows import END, alone, begin, bring_forward, open_pause, put_off_rows
 from engine.operations.pauses.scopes import OneChannel, OneInstance, OneVersion, Pause, Scope
+from engine.operations.reasons import given_reason
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
 from engine.runtime.operators import nowhere
-from engine.store.base import NEVER, Unit, storable, to_db
+from engine.store.base import NEVER, Unit, to_db
 
 log = logging.getLogger("tetsuzuki.engine")
 PAUSE_EVENT = "pause.begin"
@@ -27,7 +28,7 @@ def pause(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
     Raises Forbidden, EventNotPossible (it is paused already, the instance has ended, no effect goes that way, there is
     no reason), UnknownInstance, UnknownWorkflow, Busy.
     """
-    reason = _given(reason)
+    reason = given_reason(one_line(reason) and reason, "it is kept with the pause")
     if isinstance(scope, OneInstance):
         made = _pause_instance(engine, scope, actor, reason)
     else:
@@ -63,7 +64,7 @@ def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
 
     Raises Forbidden, EventNotPossible (it is not paused, there is no reason), UnknownInstance, Busy.
     """
-    reason = _given(reason)
+    reason = given_reason(one_line(reason) and reason, "it is kept with the pause")
     committed = Committed()
 
     def work(unit: Unit) -> Pause:
@@ -90,12 +91,6 @@ def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
     log.warning("%s is resumed by %s: %s", scope, actor, one_line(reason))
     engine.tell(committed)
     return ended
-
-
-def _given(reason: str) -> str:
-    if not one_line(reason):
-        raise EventNotPossible("A reason is needed: it is kept with the pause.")
-    return storable(reason.strip(), len(reason))
 
 
 def _lock_instance(engine: Engine, unit: Unit, scope: OneInstance) -> tuple[Instance, datetime]:
