@@ -20,7 +20,8 @@ from benchmarks.report import Figure, Report, at_most, options, tell
 from engine.attempt import Actor
 from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.migration import Cancel, Choice, Migration
-from engine.operations.rollout import Result, Verdict, carry_out, plan
+from engine.operations.rollout import carry_out, plan
+from engine.operations.verdicts import Result, Verdict
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase
 from engine.store.opening import open_database

@@ -25,7 +25,9 @@ from benchmarks.filling import closed
 from benchmarks.report import Figure, Report, at_most, options, tell
 from engine.attempt import Actor
 from engine.definition import Start, State, Timer
-from engine.operations.pauses import OneVersion, pause, resume, what_resumes
+from engine.operations.pauses.acts import pause, resume
+from engine.operations.pauses.looking import what_resumes
+from engine.operations.pauses.scopes import OneVersion
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase
 

@@ -15,15 +15,14 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from engine.plugins.site_facts import SiteFacts
 from engine.plugins.loaded import Plugins
+from engine.plugins.site_facts import SiteFacts
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock, MemoryMailer
-from web.assembly.settings import Settings
 from tests.engine.test_waits import Site
-from web.assembly.site import build
-from web.assembly.site import plugins_of
+from web.assembly.settings import Settings
+from web.assembly.site import build, plugins_of
 from workflows.registry import MIGRATIONS
 
 pytest_plugins = ["tests.kit.time_limits", "tests.kit.postgres", "tests.kit.order", "tests.kit.compiled"]

@@ -19,13 +19,10 @@ import peewee as pw
 import psycopg
 from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
-from psycopg.errors import UniqueViolation
-from psycopg.errors import DeadlockDetected
-from psycopg.errors import LockNotAvailable
-from psycopg.errors import QueryCanceled
-from psycopg.errors import ReadOnlySqlTransaction
-from psycopg.errors import SerializationFailure
-from psycopg.pq.abc import PGresult
+from psycopg.errors import (
+    ReadOnlySqlTransaction,
+    UniqueViolation,
+)
 
 from engine.attempt import Instance
 from engine.errors import DatabaseAway, OutcomeUnknown, UnknownInstance

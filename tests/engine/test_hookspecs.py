@@ -10,7 +10,7 @@ import pytest
 
 from engine import hookspecs
 from engine.hookspecs import PROJECT, Shape, takes
-from engine.plugins.loading import _wrong
+from engine.runtime.soundness.parts import _wrong
 
 DAY = timedelta(days=1)
 

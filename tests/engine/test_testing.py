@@ -12,7 +12,7 @@ import pytest
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Message
 from engine.errors import SettingsError
 from engine.mime import compose
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, EffectHandlerContract, MailerContract, MemoryMailer, configured
 from tests.kit.reviews import Letters
 

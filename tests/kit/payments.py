@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.attempt import Actor, Secret
 from engine.hookspecs import hookimpl
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET

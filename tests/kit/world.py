@@ -21,7 +21,9 @@ from werkzeug.routing import Rule
 from engine.attempt import Actor, Secret
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
-from engine.operations.pauses import OneInstance, pause, paused
+from engine.operations.pauses.acts import pause
+from engine.operations.pauses.looking import paused
+from engine.operations.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser, add_customer

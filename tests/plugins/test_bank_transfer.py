@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigurationError
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from plugins.bank_transfer import BankTransfer
 from workflows.ports.testing.payments import PaymentMethodContract, context
 

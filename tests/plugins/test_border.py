@@ -28,6 +28,7 @@ from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
 from tests.conftest import CHEAP, SECRET
 from tests.engine.outbox.test_outbox import VISITOR, Handler, office, told
+from tests.engine.test_waits import Site
 from tests.engine.workers.test_one_machine import without_sweep
 from tests.kit.browser import PASSWORD, USER_NAME, Browser, add_customer
 from tests.kit.waiting import PATIENCE, until
@@ -36,9 +37,7 @@ from tests.plugins.test_notice_channels import StatusPage, customer
 from tests.workflows.notice.test_notice import NEO, deliver_everything, draft
 from web.app import create_app
 from web.assembly.settings import Settings
-from tests.engine.test_waits import Site
-from web.assembly.site import build
-from web.assembly.site import plugins_of
+from web.assembly.site import build, plugins_of
 from workflows.business.records import Account, Contract, Mandate, StaffMember
 from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery

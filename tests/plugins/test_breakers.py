@@ -18,7 +18,7 @@ import pytest
 from engine.delivery import Accepted, Deferred, Delivery
 from engine.hookspecs import hookimpl
 from engine.plugins.breakers import FAILURES, REST, SLOW, Breaker, Breakers, NotNow, Standing, TooSlow
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock
 from engine.text import Text
 from tests.conftest import CHEAP, SECRET

@@ -15,7 +15,7 @@ import stripe
 
 from engine.attempt import Secret
 from engine.errors import ConfigurationError
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from plugins.card_stripe import CardStripe
 from plugins.demo_card import DemoCard
 from tests.kit.stripe_server import StripeServer

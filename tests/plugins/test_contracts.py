@@ -21,7 +21,8 @@ import pytest
 
 from engine.attempt import Secret
 from engine.delivery import Accepted, Delivery, Mailer, Outcome
-from engine.plugins.loading import SiteFacts, load
+from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate

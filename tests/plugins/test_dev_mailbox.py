@@ -16,7 +16,8 @@ import pytest
 
 from engine.delivery import Accepted, Deferred, Failed, Message
 from engine.errors import ConfigurationError
-from engine.plugins.loading import SiteFacts, load
+from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import configured
 from plugins.dev_mailbox import DevMailbox
 

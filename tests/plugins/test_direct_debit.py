@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.attempt import Refusal, Secret
 from engine.errors import ConfigurationError
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import configured
 from plugins.direct_debit import accounts
 from plugins.direct_debit.method import DirectDebit

@@ -18,7 +18,8 @@ import pytest
 
 from engine import delivery, testing
 from engine.hookspecs import PROJECT
-from engine.plugins.loading import SiteFacts, load
+from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
 from workflows.ports import hookspecs as hookspecs_of_the_business
 from workflows.ports import testing as testing_of_the_business

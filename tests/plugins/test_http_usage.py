@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from engine.attempt import Secret
 from engine.errors import ConfigurationError
 from engine.plugins.breakers import Breaker
-from engine.plugins.loading import SiteFacts, load
+from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate

@@ -20,7 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.plugins.loading import SiteFacts, load
+from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from engine.store.base import transaction
 from engine.store.opening import open_database
 from engine.store.schema import migrate

@@ -14,7 +14,7 @@ from engine.attempt import Actor
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome
 from engine.hookspecs import hookimpl
 from engine.mime import Mime, compose
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock
 from engine.text import reading_in
 from plugins.notice_email import NoticeEmail

@@ -19,7 +19,7 @@ from engine.attempt import Secret
 from engine.delivery import Accepted, Deferred, Failed, Message
 from engine.errors import ConfigurationError
 from engine.mime import Mime, compose
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import configured
 from plugins.smtp_mailer.mailer import SmtpMailer
 from plugins.smtp_mailer.server import parse

@@ -23,7 +23,8 @@ from playwright.sync_api import Page
 from engine.attempt import Actor
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
-from engine.operations.pauses import OneChannel, pause
+from engine.operations.pauses.acts import pause
+from engine.operations.pauses.scopes import OneChannel
 from engine.plugins.breakers import Standing
 from engine.testing import MemoryMailer
 from tests.conftest import SECRET, plugins_with

@@ -22,7 +22,7 @@ from typing import Any
 from uuid import uuid4
 
 from engine.hookspecs import hookimpl
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import MemoryMailer
 from plugins.ledger.plugin import Ledger
 from tests.kit.contract_scenes import LEDGER, jst

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.operations.rollout import Verdict, carry_out
+from engine.operations.rollout import carry_out
+from engine.operations.verdicts import Verdict
 from tests.kit.parcels import MAPPING, OPERATOR, Post, open_post
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.trials import migration_child

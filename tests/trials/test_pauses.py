@@ -17,7 +17,8 @@ import pytest
 from engine.attempt import Actor
 from engine.definition import ANYONE, SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.errors import EngineError, Paused
-from engine.operations.pauses import OneInstance, OneVersion, Pause, Scope, pause, resume
+from engine.operations.pauses.acts import pause, resume
+from engine.operations.pauses.scopes import OneInstance, OneVersion, Pause, Scope
 from engine.outcomes import Outcome
 from engine.runtime.engine import Engine
 from engine.store.opening import open_database

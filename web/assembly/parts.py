@@ -18,7 +18,7 @@ from engine.operations.known_keys import watch
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.plugins.breakers import PLACES, Breakers
-from engine.plugins.loading import Plugins
+from engine.plugins.loaded import Plugins
 from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Both, forget_traces

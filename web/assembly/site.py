@@ -17,13 +17,10 @@ from engine.configuration import Problem, nearest, shown_value
 from engine.definition import Workflow
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
 from engine.outbox.dispatcher import Dispatcher
-from engine.outbox.renderer import Renderer
-from engine.plugins.site_facts import SiteFacts
-from engine.plugins.breakers import PLACES
 from engine.plugins.breakers import Breakers
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
-from engine.runtime.checkpoints import Keeper
+from engine.plugins.site_facts import SiteFacts
 from engine.runtime.engine import Engine
 from engine.store.base import Clock, SiteDatabase
 from engine.store.opening import open_database

@@ -23,7 +23,8 @@ def customers() -> None:
 @click.option("--overwrite", is_flag=True, help="Let the file win over changes made on the site.")
 def import_file(file: Path, encoding: str, overwrite: bool) -> None:
     """Import a CSV file: all of it, or nothing. Every bad row is reported by line and column."""
-    from workflows.business.customer_file import ImportRefused, import_customers
+    from workflows.business.customer_file.importing import import_customers
+    from workflows.business.customer_file.reading import ImportRefused
 
     shown = -1
 
@@ -66,7 +67,7 @@ def export_file(file: object) -> None:
     """Export every contract with its customer as CSV, as `import` reads it."""
     from typing import BinaryIO, cast
 
-    from workflows.business.customer_file import export_customers
+    from workflows.business.customer_file.exporting import export_customers
 
     with opened_site(looks=True):
         rows = export_customers(cast(BinaryIO, file))

@@ -154,7 +154,7 @@ def open_incidents(site: Site) -> Iterator[Finding]:
 
 def pauses(site: Site) -> Iterator[Finding]:
     """What an operator has paused: wanted, and easily forgotten."""
-    from engine.operations.pauses import paused
+    from engine.operations.pauses.looking import paused
 
     found = paused(site.engine, most=_MOST_PAUSES + 1)
     for one in found[:_MOST_PAUSES]:
@@ -174,7 +174,7 @@ def stuck_instances(site: Site) -> Iterator[Finding]:
 
 def unheld_rules(site: Site) -> Iterator[Finding]:
     """Whether every rule over several rows has the unique index that holds it."""
-    from engine.authoring.check import missing_indexes
+    from engine.authoring.check.indexes import missing_indexes
 
     for problem in missing_indexes(site.db, site.engine.workflows.values()):
         yield fault(problem.message)

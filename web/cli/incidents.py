@@ -61,7 +61,7 @@ def skip(ref: str, reason: str) -> None:
 @_reason
 def amend(ref: str, address: str, reason: str) -> None:
     """Correct the recipient's address and try again. A mailed link gets a new one; the old is dead."""
-    from engine.definition import Refusal
+    from engine.attempt import Refusal
     from engine.errors import ConfigurationError
     from engine.operations.incidents import amend as act
     from workflows.business import typed

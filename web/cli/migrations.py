@@ -17,9 +17,9 @@ from engine.store.base import LARGEST
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
-    from engine.definition import Location
+    from engine.attempt import Location
     from engine.migration import Migration
-    from engine.operations.rollout import Group, Result
+    from engine.operations.verdicts import Group, Result
     from engine.runtime.engine import Engine
     from engine.runtime.version_move import Move
 
@@ -239,7 +239,7 @@ def _progress(done: int, of: int) -> None:
 
 
 def _say(result: Result, *, would: bool) -> None:
-    from engine.operations.rollout import Verdict
+    from engine.operations.verdicts import Verdict
 
     click.echo(str(result.mapping) + (" (dry run: nothing is written)" if would else ""))
     words = {
@@ -263,7 +263,7 @@ def _count(group: Group) -> str:
 
 
 def _details(group: Group) -> str:
-    from engine.operations.rollout import Verdict
+    from engine.operations.verdicts import Verdict
 
     if group.verdict is Verdict.MOVES:
         return f" → {group.landing}"
@@ -272,7 +272,7 @@ def _details(group: Group) -> str:
 
 
 def _sum_up(results: Iterable[Result], *, would: bool) -> None:
-    from engine.operations.rollout import Verdict
+    from engine.operations.verdicts import Verdict
 
     found = list(results)
     move, choose, cannot = (
@@ -332,7 +332,7 @@ def _with_options(mapping: Migration, asked: _Asked) -> Migration:
 
 def _where(mapping: Migration, asked: _Asked) -> Location:
     """Where a mapping was written that options have a part in."""
-    from engine.definition import Location
+    from engine.attempt import Location
 
     if not (asked.maps or asked.timers or asked.otherwise or asked.effects or asked.cancels):
         return mapping.where

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from engine.attempt import Actor
 from engine.configuration import one_line
-from engine.definition import Actor
 from engine.store.base import LARGEST
 from web.assembly.logs import set_up_logs
 from web.assembly.settings import read

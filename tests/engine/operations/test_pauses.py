@@ -18,7 +18,11 @@ from engine.delivery import Accepted, Deferred, Message, Outcome
 from engine.errors import EventNotPossible, Forbidden, Paused, StaleForm, UnknownInstance, UnknownWorkflow
 from engine.operations.backlog import backlog
 from engine.operations.incidents import incidents, retry
-from engine.operations.pauses import (
+from engine.operations.pauses import give_back, halting, put_off
+from engine.operations.pauses.acts import channels, pause, resume
+from engine.operations.pauses.halting import covered, time_paused
+from engine.operations.pauses.looking import paused, pauses, pauses_of, what_resumes
+from engine.operations.pauses.scopes import (
     DueTimer,
     OneChannel,
     OneInstance,
@@ -27,18 +31,6 @@ from engine.operations.pauses import (
     Resuming,
     Scope,
     WaitingEffect,
-    channels,
-    covered,
-    give_back,
-    halting,
-    pause,
-    paused,
-    pauses,
-    pauses_of,
-    put_off,
-    resume,
-    time_paused,
-    what_resumes,
 )
 from engine.operations.stuck import stuck
 from engine.outcomes import Committed

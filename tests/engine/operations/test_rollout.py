@@ -21,8 +21,9 @@ from engine.errors import (
     UnknownInstance,
 )
 from engine.migration import ANEW, CANCEL, Choice, Migration
-from engine.operations.rollout import Group, Result, Verdict, Where, carry_out, plan, standing
+from engine.operations.rollout import carry_out, plan, standing
 from engine.operations.stuck import stuck
+from engine.operations.verdicts import Group, Result, Verdict, Where
 from engine.outcomes import Committed
 from engine.runtime import version_move
 from engine.store.base import to_db

@@ -16,7 +16,8 @@ from engine.attempt import Instance
 from engine.definition import Effect, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
 from engine.errors import DatabaseAway, RuleError
-from engine.operations.pauses import OneChannel, pause
+from engine.operations.pauses.acts import pause
+from engine.operations.pauses.scopes import OneChannel
 from engine.outbox import dispatcher
 from engine.outcomes import Claim, Committed
 from engine.runtime.observer import Tried

@@ -17,11 +17,10 @@ from engine.configuration import Place
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import PluginError
 from engine.hookspecs import hookimpl, hookspec
-from engine.plugins.site_facts import SiteFacts
-from engine.plugins.found import Failure
-from engine.plugins.found import Listed
+from engine.plugins.found import Failure, Listed
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from workflows.ports import hookspecs
 
 BODY = '''

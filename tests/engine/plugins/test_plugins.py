@@ -14,14 +14,13 @@ from engine.configuration import Place, Problem
 from engine.delivery import Accepted
 from engine.errors import ConfigurationError, PluginError, SettingsError
 from engine.hookspecs import hookimpl
-from engine.plugins.site_facts import SiteFacts
+from engine.plugins.found import Failure, Listed
+from engine.plugins.found import Found as _Found
 from engine.plugins.found import origin as _origin
+from engine.plugins.found import reason_of as _reason
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
-from engine.plugins.found import Failure
-from engine.plugins.found import Listed
-from engine.plugins.loading import _Found
-from engine.plugins.loading import _reason
+from engine.plugins.site_facts import SiteFacts
 from web.assembly.logs import _without_secrets
 
 SITE = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")

@@ -26,7 +26,8 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.operations.pauses import OneInstance, pause, resume
+from engine.operations.pauses.acts import pause, resume
+from engine.operations.pauses.scopes import OneInstance
 from engine.outcomes import Claim, Committed, Outcome, Preview
 from engine.runtime import links
 from engine.runtime.engine import Engine

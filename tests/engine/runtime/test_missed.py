@@ -17,7 +17,8 @@ from engine.definition import ALL_TIMERS, ANYONE, SYSTEM, Effect, Missed, Start,
 from engine.errors import CatchingUp, EventNotPossible, Refused, StaleForm
 from engine.operations.census import standing
 from engine.operations.incidents import incidents
-from engine.operations.pauses import OneInstance, pause
+from engine.operations.pauses.acts import pause
+from engine.operations.pauses.scopes import OneInstance
 from engine.outcomes import Committed
 from engine.runtime import due_timers, timetable
 from engine.runtime.due_timers import SKIP_EVENT

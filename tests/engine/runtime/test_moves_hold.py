@@ -18,8 +18,9 @@ from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import EventNotPossible, InvalidMapping
 from engine.migration import Cancel, Choice, Migration, TimerRule
 from engine.operations.incidents import incidents, retry
-from engine.operations.rollout import Result, Verdict, Where, carry_out, plan
+from engine.operations.rollout import carry_out, plan
 from engine.operations.stuck import stuck
+from engine.operations.verdicts import Result, Verdict, Where
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.outcomes import Claim

@@ -13,7 +13,8 @@ from engine.attempt import Actor, Attempt, Instance, Refusal
 from engine.definition import SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.errors import CatchingUp, DatabaseAway, TransitionConflict, UnknownWorkflow
 from engine.operations.incidents import incidents
-from engine.operations.pauses import OneInstance, pause, resume
+from engine.operations.pauses.acts import pause, resume
+from engine.operations.pauses.scopes import OneInstance
 from engine.outcomes import Committed
 from engine.runtime.catching_up import CaughtUp
 from engine.runtime.engine import Engine

@@ -43,7 +43,9 @@ from engine.delivery import Accepted, Failed
 from engine.errors import EngineError, EventNotPossible, Forbidden, Paused, Refused
 from engine.migration import Migration, TimerRule
 from engine.operations import incidents
-from engine.operations.pauses import OneInstance, pause, paused, resume
+from engine.operations.pauses.acts import pause, resume
+from engine.operations.pauses.looking import paused
+from engine.operations.pauses.scopes import OneInstance
 from engine.operations.stuck import stuck
 from engine.outcomes import Claim
 from engine.store.base import from_db

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from engine.errors import DatabaseAway, UnknownInstance
-from engine.operations.pauses import OneInstance, pause
+from engine.operations.pauses.acts import pause
+from engine.operations.pauses.scopes import OneInstance
 from engine.runtime import checkpoints
 from engine.runtime import history as chain
 from engine.runtime.run_due import LONGEST_WAIT

@@ -26,7 +26,8 @@ from engine.errors import (
 )
 from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, TimerRule
 from engine.operations.incidents import incidents, retry
-from engine.operations.pauses import OneInstance, OneVersion, pause, resume
+from engine.operations.pauses.acts import pause, resume
+from engine.operations.pauses.scopes import OneInstance, OneVersion
 from engine.operations.stuck import stuck
 from engine.outcomes import Committed, Outcome
 from engine.runtime.version_move import (

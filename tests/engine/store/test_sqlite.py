@@ -12,8 +12,12 @@ import pytest
 
 from engine.errors import Busy, DatabaseAway
 from engine.store.base import Violation
+from engine.store.fair_lock import FairLock, Turn, Work
 from engine.store.opening import open_database
-from engine.store.sqlite import FairLock, SqliteDatabase, SqliteUnit, Turn, Work, _error, _shared, violation
+from engine.store.shared_commits import shared_error as _shared
+from engine.store.sqlite import SqliteDatabase
+from engine.store.sqlite_unit import SqliteUnit, violation
+from engine.store.sqlite_unit import error_of as _error
 from tests.kit.waiting import PATIENCE, until
 
 AWAY = "The database is not available. Nothing was changed; please try again in a moment."

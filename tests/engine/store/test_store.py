@@ -14,28 +14,26 @@ import peewee as pw
 import psycopg
 import pytest
 
-from engine.errors import Busy
-from engine.errors import ConfigurationError
-from engine.errors import EventNotPossible
-from engine.store.base import Record
-from engine.store.base import SiteDatabase
-from engine.store.base import UtcField
-from engine.store.base import Violation
-from engine.store.base import from_db
-from engine.store.base import to_db
-from engine.store.base import transaction
+from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
+from engine.operations.pauses.acts import pause
+from engine.operations.pauses.scopes import OneInstance, OneVersion
+from engine.runtime.run_due import LONGEST_WAIT
+from engine.store.base import (
+    NEVER,
+    Due,
+    Record,
+    SiteDatabase,
+    UtcField,
+    Violation,
+    from_db,
+    storable,
+    to_db,
+    transaction,
+)
 from engine.store.fair_lock import FairLock
 from engine.store.opening import open_database
-from engine.store.sqlite import SqliteDatabase
-from engine.errors import UnknownInstance
-from engine.operations.pauses.scopes import OneInstance
-from engine.operations.pauses.scopes import OneVersion
-from engine.operations.pauses.acts import pause
-from engine.runtime.run_due import LONGEST_WAIT
-from engine.store.base import NEVER
-from engine.store.base import Due
-from engine.store.base import storable
 from engine.store.postgres import PostgresDatabase
+from engine.store.sqlite import SqliteDatabase
 from engine.testing import Clock
 from tests.kit.dumps import dump
 from tests.kit.reviews import AUTHOR, ONE_TITLE, OPERATOR, Office, Publication, open_office

@@ -12,7 +12,7 @@ from engine.attempt import Secret
 from engine.definition import SYSTEM, Mail, Transition
 from engine.errors import ConfigurationError, DefinitionChanged, InvalidDefinition, SettingsError
 from engine.hookspecs import hookimpl
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import MemoryMailer
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, check_definitions, plugins_of, require_mailer

@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 
 from engine.attempt import Actor
-from engine.operations.pauses import OneInstance, pause
+from engine.operations.pauses.acts import pause
+from engine.operations.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import SiteMaker
 from tests.kit.browser import SUBDOMAIN, add_customer

@@ -15,7 +15,7 @@ from engine.delivery import Accepted, Deferred, Delivery, Failed
 from engine.errors import Refused
 from engine.hookspecs import hookimpl
 from engine.operations.incidents import incidents, retry
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from plugins.ledger.quoting import amount, digest
 from tests.kit.contract_scenes import (

@@ -23,7 +23,7 @@ from engine.attempt import Actor
 from engine.delivery import Deferred, Failed
 from engine.errors import EventNotPossible
 from engine.hookspecs import hookimpl
-from engine.plugins.loading import SiteFacts
+from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from tests.conftest import CHEAP, SECRET, SiteMaker, memory_plugin
 from tests.kit.browser import Browser, add_customer
