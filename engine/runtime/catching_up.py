@@ -43,7 +43,7 @@ class CatchUp:
         self._definitions = definitions
         self._due_timers = due_timers
 
-    def of(self, number: int, now: datetime | None = None, *, counts: bool = False) -> CaughtUp:
+    def of(self, number: int, now: datetime | None = None, *, counts: bool = True) -> CaughtUp:
         """Fire them until nothing is due at `now` (the database's time unless given) that can fire.
 
         A timer that cannot is written down, with its reason, and put off. Where it does not count as one of its tries,

@@ -92,13 +92,13 @@ class Engine:
         steps = Steps(db, definitions, self.mailed_links, self.recording)
         self.due_timers = DueTimers(definitions, steps, self.recording)
         commits = Commits(store, listeners)
-        self._catch_up = CatchUp(commits, definitions, self.due_timers)
-        self._run_due = RunDue(commits, self.due_timers, self._catch_up)
-        self._transactions = transactions = Transactions(commits, definitions, self.due_timers, self._catch_up)
+        self.catch_up = CatchUp(commits, definitions, self.due_timers)
+        self._run_due = RunDue(commits, self.due_timers, self.catch_up)
+        self._transactions = transactions = Transactions(commits, definitions, self.due_timers, self.catch_up)
         self.operators = Operators(definitions, operators)
         self.migrating = Migrating(transactions, self.operators, self.recording)
         keys = RequestKeys(self.keyring.derived(REQUESTS))
-        self._events = Events(transactions, definitions, steps, keys, draw)
+        self._events = Events(transactions, definitions, steps, keys, self.recording)
         self._completing = Completing(transactions, definitions, steps)
         self._looking = Looking(store, definitions, self.mailed_links, self.due_timers)
         self.previews = Previews(transactions, definitions, steps, render)
@@ -236,7 +236,7 @@ class Engine:
 
     def settle_alone(self, number: int, now: datetime | None) -> int:
         """Fire one instance's due timers, and write down which one cannot. 0 where nothing fired."""
-        return int(self._catch_up.of(number, now).moved)
+        return int(self.catch_up.of(number, now, counts=False).moved)
 
     def next_due(self) -> datetime | None:
         """When the next timer wants to fire; None where none is set, or all are paused."""

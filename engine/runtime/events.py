@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from engine.definition import Actor, Attempt, Instance, Workflow
@@ -11,6 +10,7 @@ from engine.outcomes import Committed, Outcome
 from engine.runtime import conflicts, links
 from engine.runtime.definitions import Definitions
 from engine.runtime.held import Held
+from engine.runtime.recording import Recording
 from engine.runtime.request_keys import Request, RequestKeys
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Act, Transactions
@@ -20,7 +20,7 @@ START_EVENT = "start"
 
 
 class Events:
-    """What actors ask for. `draw` answers random bytes, for the nonces of a new instance."""
+    """What actors ask for."""
 
     def __init__(
         self,
@@ -28,14 +28,14 @@ class Events:
         definitions: Definitions,
         steps: Steps,
         keys: RequestKeys,
-        draw: Callable[[int], bytes],
+        recording: Recording,
     ) -> None:
         self._transactions = transactions
         self._commits = transactions.commits
         self._definitions = definitions
         self._steps = steps
         self._keys = keys
-        self._draw = draw
+        self._recording = recording
 
     def start(self, definition: Workflow, subject: str, actor: Actor, data: Any, key: str | None) -> Outcome:
         """Begin an instance. Raises what `Engine.start` raises."""
@@ -50,7 +50,7 @@ class Events:
                 return repeated
             if paused:
                 raise Paused
-            nonces = self._draw(2 * links.NONCE)
+            nonces = self._recording.draw(2 * links.NONCE)
             instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"", nonces)
             committed.about = instance
             attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self._definitions.site)

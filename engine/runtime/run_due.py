@@ -133,7 +133,7 @@ class RunDue:
 
     def _alone(self, batch: _Batch, number: int) -> None:
         try:
-            caught = self._catch_up.of(number, batch.now, counts=True)
+            caught = self._catch_up.of(number, batch.now)
         except (*PASSING, CatchingUp) as error:
             log.warning("timers of instance %s stay due: %s", number, error)
             return

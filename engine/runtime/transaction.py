@@ -104,7 +104,7 @@ class Transactions:
                 self.commits.listeners.tell(held.committed)
                 return
             try:
-                self.catch_up.of(number)
+                self.catch_up.of(number, counts=False)
             except CatchingUp:
                 endless = True
 
@@ -130,7 +130,7 @@ class _Run(Generic[T]):
             try:
                 done = transactions.commits.run(self._work, self._committed)
             except TimerBroken:
-                if transactions.catch_up.of(act.number).broken is not None:
+                if transactions.catch_up.of(act.number, counts=False).broken is not None:
                     if not act.insists:
                         raise
                     self._applies = False
@@ -172,7 +172,7 @@ class _Run(Generic[T]):
     def _keep_fired(self) -> None:
         """Do alone what timers did in a transaction that was rolled back. Raises TimerBroken where one cannot: a
         database that answers writes with the COMMIT says so late."""
-        broken = self._transactions.catch_up.of(self._act.number).broken
+        broken = self._transactions.catch_up.of(self._act.number, counts=False).broken
         if broken is not None:
             raise broken
 

@@ -68,21 +68,22 @@ def migrate(db: SiteDatabase, folders: Sequence[Path], meanwhile: Callable[[], o
     `meanwhile` is called again and again while somebody else migrates; what it raises ends the wait. Raises
     ConfigurationError where the jobs of workers on several machines cannot be had.
     """
+    make_jobs = _jobs_of(db)
     with alone(db, meanwhile):
-        return [name for runner in _runners(db, folders) for name in runner.up()] + _jobs(db)
+        return [name for runner in _runners(db, folders) for name in runner.up()] + make_jobs(db)
 
 
-def _jobs(db: SiteDatabase) -> list[str]:
-    """Make the tables of jobs where several machines may work; what was made. Raises ConfigurationError."""
+def _jobs_of(db: SiteDatabase) -> Callable[[SiteDatabase], list[str]]:
+    """Makes the tables of jobs where several machines may work, and says what it made. Raises ConfigurationError."""
     if not db.is_shared:
-        return []
+        return lambda db: []
     try:
         from engine.store.jobs import install
     except ImportError as error:
         raise ConfigurationError(
             f"DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsuzuki[pg] ({error})"
         ) from error
-    return install(db)
+    return install
 
 
 def pending(db: pw.Database, folders: Sequence[Path]) -> list[str]:

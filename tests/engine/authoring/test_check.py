@@ -791,7 +791,8 @@ def test_every_code_is_explained_and_no_other_one() -> None:
     root = Path(__file__).parents[3]
     written = {
         code
-        for path in (root / "engine" / "authoring" / "check").glob("*.py")
+        for folder in ("authoring/check", "runtime/soundness")
+        for path in (root / "engine" / folder).glob("*.py")
         for code in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', path.read_text())
     }
     table = (root / "docs" / "definitions.md").read_text().partition("## Codes")[2]

@@ -16,8 +16,8 @@ from engine.outcomes import Committed, Explanation
 from engine.runtime import due_timers
 from engine.runtime.catching_up import CaughtUp
 from engine.runtime.engine import Engine
+from engine.runtime.held import Held
 from engine.runtime.machine import NO_PERMISSION
-from engine.runtime.run_due import catch_up
 from engine.store.base import Due, SiteDatabase
 from engine.store.opening import open_database
 from engine.testing import Clock
@@ -101,7 +101,7 @@ def walked(engine: Engine, number: int) -> tuple[str, dict[str, float], str]:
     """The state and the hours of its timers to which a look comes, and which timer it calls broken."""
     with engine.store.reading() as unit:
         found, timers, now = engine.store.read(unit, number)
-        broken = due_timers.walk(engine, unit, found, timers, now)
+        broken = engine.due_timers.walk(Held(unit, found, timers, now, Committed()))
     return found.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}, broken
 
 
@@ -258,7 +258,7 @@ def test_a_circle_leaves_a_look_where_it_began_and_names_its_first_timer(begun: 
     with engine.store.begin() as unit:
         found, timers, now = engine.store.read(unit, number)
         with pytest.raises(TimerBroken) as raised:
-            due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
+            engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
     assert (raised.value.event, raised.value.kept, raised.value.instance) == ("enter", 1, number)
     assert raised.value.why.startswith('TimerStandsStill: timer "enter" of state "begin" of workflow "swing" version 1')
 
@@ -272,7 +272,7 @@ def test_as_many_fire_as_are_asked_for_and_those_that_are_left_out_do_not(
     def settle(most: int, without: tuple[str, ...] = ()) -> tuple[int, str, dict[str, float]]:
         with engine.store.begin() as unit:
             found, timers, now = engine.store.read(unit, number)
-            fired = due_timers.settle(engine, unit, found, timers, now, Committed(), most, without)
+            fired = engine.due_timers.apply(Held(unit, found, timers, now, Committed()), most, without)
             assert found.seq == 1 + fired
             return fired, found.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}
 
@@ -285,9 +285,9 @@ def test_as_many_fire_as_are_asked_for_and_those_that_are_left_out_do_not(
     assert settle(9, ("end",)) == (5, "open", {"remind": 6, "end": 3})
     assert settle(9, ("forget",)) == (5, "gone", {})  # which is of a state that was not yet entered
     assert settle(0, ("remind", "end")) == (0, "open", {"remind": 1, "end": 3})
-    engine.piece = 2
+    engine.due_timers.piece = 2
     assert settle(0) == (2, "open", {"remind": 3, "end": 3})
-    engine.piece = 3  # the fourth is of the same moment as the third, and kept with it
+    engine.due_timers.piece = 3  # the fourth is of the same moment as the third, and kept with it
     assert settle(0) == (4, "ended", {"forget": 5, "end": 8})
 
 
@@ -298,7 +298,7 @@ def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun,
         with engine.store.begin() as unit:
             found, timers, now = engine.store.read(unit, number)
             with pytest.raises(TimerBroken) as raised:
-                due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
+                engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
         return raised.value
 
     clock.now = after(11)
@@ -316,7 +316,7 @@ def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun,
     with engine.store.begin() as unit:
         found, timers, now = engine.store.read(unit, number)
         with pytest.raises(DatabaseAway):
-            due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
+            engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
 
 
 def test_a_rule_of_later_times_that_breaks_is_its_own_timers_fault(begun: Begun, rules: Rules, clock: Clock) -> None:
@@ -330,7 +330,7 @@ def test_a_rule_of_later_times_that_breaks_is_its_own_timers_fault(begun: Begun,
     with engine.store.begin() as unit:
         found, timers, now = engine.store.read(unit, number)
         with pytest.raises(TimerBroken) as raised:
-            due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
+            engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
     assert (raised.value.event, raised.value.kept) == ("remind", 0)
     assert raised.value.why == "ZeroDivisionError: no next time"
     clock.now = after(5)
@@ -341,10 +341,10 @@ def test_a_broken_reminder_is_news_only_while_its_state_lasts(begun: Begun, rule
     engine, number = begun(rules.workflow())
     rules.broken = {"remind"}
     clock.now = after(9.5)
-    found = catch_up(engine, number, None)
+    found = engine.catch_up.of(number, None)
     assert (found.moved, found.broken is not None and found.broken.event) == (True, "remind")
     clock.now = after(10.5)
-    assert catch_up(engine, number, None) == CaughtUp(moved=True)
+    assert engine.catch_up.of(number, None) == CaughtUp(moved=True)
     assert [entry.event for entry in engine.history(number)] == ["start", "timer.skip", "end"]
 
 
@@ -405,6 +405,6 @@ def test_a_timer_of_another_version_fires_as_an_event_that_is_not_possible(
         found, timers, now = engine.store.read(unit, number)
         assert Due("unknown", after(1)) in timers
         with pytest.raises(TimerBroken) as raised:
-            due_timers.settle(engine, unit, found, timers, now, Committed(), 0, ())
+            engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
     assert (raised.value.event, raised.value.kept) == ("unknown", 0)
     assert raised.value.why.startswith("EventNotPossible: ")

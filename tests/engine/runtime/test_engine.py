@@ -30,6 +30,7 @@ from engine.operations.pauses.acts import pause, resume
 from engine.operations.pauses.scopes import OneInstance
 from engine.outcomes import Claim, Committed, Outcome, Preview
 from engine.runtime import links
+from engine.runtime.definitions import Definitions
 from engine.runtime.engine import Engine
 from engine.store.base import NEVER, SiteDatabase
 from engine.store.opening import open_database
@@ -116,7 +117,7 @@ def test_each_event_of_a_procedure_writes_its_rows_answers_and_wakes_who_has_som
     sqlite_office: Office,
 ) -> None:
     office, engine = sqlite_office, sqlite_office.engine
-    engine.draw = nonces()
+    engine.recording.draw = nonces()
     tables, heard, notes = Tables(office.db), Heard(engine), watched(office)
 
     engine.hands_over = True
@@ -326,7 +327,7 @@ def test_a_delivery_is_written_down_once_and_fires_what_is_still_waited_for(sqli
 
 def test_an_instances_key_is_another_one_from_each_restore_on(sqlite_office: Office) -> None:
     office, engine = sqlite_office, sqlite_office.engine
-    engine.draw = nonces()
+    engine.recording.draw = nonces()
     number = office.submit()
     assert engine.instance_key(number) == f"{number}.0.0.{'01' * 16}"
     for kind, digest, shown in (("nightly", "aa", ""), ("restore", "bb", ".bb"), ("restore", "cc", ".cc")):
@@ -472,7 +473,7 @@ def test_a_delivery_on_an_instance_with_much_to_catch_up_tells_of_each_commit_on
         ),
     )
     engine = Engine(db, [workflow], secret=SECRET, clock=clock)
-    engine.piece = 2
+    engine.due_timers.piece = 2
     number = engine.start("nagging", "n", VISITOR).instance
     heard = Heard(engine)
     clock.forward(hours=5)
@@ -544,10 +545,10 @@ def test_instances_are_found_newest_first_and_looked_at_where_they_are_there(eng
 
 def test_versions_are_several_where_another_is_loaded_or_this_is_not_the_first(db: SiteDatabase) -> None:
     second = replace(ORDER, version=2)
-    assert not Engine(db, [ORDER], secret=SECRET).has_versions(ORDER)
-    assert Engine(db, [second], secret=SECRET).has_versions(second)
+    assert not Definitions([ORDER]).has_versions(ORDER)
+    assert Definitions([second]).has_versions(second)
     both = Engine(db, [second, ORDER], secret=SECRET)
-    assert (both.has_versions(ORDER), both.has_versions(second)) == (True, True)
+    assert (both.definitions.has_versions(ORDER), both.definitions.has_versions(second)) == (True, True)
     assert both.newest == {"order": second}
     tenth = replace(ORDER, version=10)
     assert Engine(db, [tenth, second], secret=SECRET).newest["order"] is tenth
@@ -646,7 +647,8 @@ def test_an_entry_says_which_times_it_set_and_which_it_left(engine: Engine) -> N
 def test_more_than_can_be_committed_while_somebody_waits_is_told_to_who_only_previews(
     db: SiteDatabase, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.runtime.engine.MOST_PIECES", 3)
+    monkeypatch.setattr("engine.runtime.looking.MOST_PIECES", 3)
+    monkeypatch.setattr("engine.runtime.transaction.MOST_PIECES", 3)
     nagging = Workflow(
         "nagging",
         1,
@@ -655,7 +657,7 @@ def test_more_than_can_be_committed_while_somebody_waits_is_told_to_who_only_pre
         (Transition("nag", ("open",), "open", SYSTEM), Transition("end", ("open",), "over", ANYONE)),
     )
     engine = Engine(db, [nagging], secret=SECRET, clock=clock)
-    engine.piece = 2
+    engine.due_timers.piece = 2
     number = engine.start("nagging", "n", VISITOR).instance
     clock.forward(hours=6)
     assert engine.preview(number, "end", VISITOR).target == "over"

@@ -84,7 +84,7 @@ def test_a_permission_of_operators_sees_who_what_and_where(sqlite_url: str, cloc
     )
     found, now = nowhere("review", 1), engine.store.now()
     with engine.store.begin() as unit:
-        require_operator(engine, unit, found, BOSS, "migrate", now)
+        engine.operators.require(unit, found, BOSS, "migrate", now)
     (one,) = seen
     assert (one.instance, one.event, one.actor, one.data, one.now, one.at) == (found, "migrate", BOSS, None, now, now)
     assert (one.records, one.site) == (unit, site)

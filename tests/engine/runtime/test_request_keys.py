@@ -13,7 +13,7 @@ import pytest
 from engine.attempt import Secret
 from engine.errors import KeyReused
 from engine.outcomes import Outcome
-from engine.runtime.request_keys import RequestKeys, without_secrets
+from engine.runtime.request_keys import Request, RequestKeys, without_secrets
 from tests.kit.reviews import AUTHOR, REVIEWER, VISITOR, Office
 
 
@@ -59,13 +59,13 @@ def test_a_repeat_is_answered_with_the_first_outcome_and_the_same_key_for_anythi
     data = Typed("on", Secret("one"))
     with office.engine.store.begin() as unit:
         for key, user in (("k", keys), ("old", RequestKeys([b"older"])), ("lost", RequestKeys([b"oldest"]))):
-            user.use(unit, AUTHOR, key, "start", number, data, first)
+            user.use(unit, Request(AUTHOR, key, "start", number, data), first)
         repeated = Outcome(number, 1, "start", "", "submitted", at, repeated=True)
         for key in ("k", "old"):
-            assert keys.repeated(unit, AUTHOR, key, "start", number, data) == repeated
-        assert keys.repeated(unit, AUTHOR, "k", "start", number, Typed("on", Secret("two"))) == repeated
-        assert keys.repeated(unit, AUTHOR, "another", "start", number, data) is None
-        assert keys.repeated(unit, REVIEWER, "k", "start", number, data) is None
+            assert keys.repeated(unit, Request(AUTHOR, key, "start", number, data)) == repeated
+        assert keys.repeated(unit, Request(AUTHOR, "k", "start", number, Typed("on", Secret("two")))) == repeated
+        assert keys.repeated(unit, Request(AUTHOR, "another", "start", number, data)) is None
+        assert keys.repeated(unit, Request(REVIEWER, "k", "start", number, data)) is None
         for key, event, about, asked in (
             ("k", "resend", number, data),
             ("k", "start", other, data),
@@ -73,10 +73,10 @@ def test_a_repeat_is_answered_with_the_first_outcome_and_the_same_key_for_anythi
             ("lost", "start", number, data),
         ):
             with pytest.raises(KeyReused):
-                keys.repeated(unit, AUTHOR, key, event, about, asked)
+                keys.repeated(unit, Request(AUTHOR, key, event, about, asked))
         office.sql("DELETE FROM history WHERE instance_id = ?", number)
         with pytest.raises(KeyReused):
-            keys.repeated(unit, AUTHOR, "k", "start", number, data)
+            keys.repeated(unit, Request(AUTHOR, "k", "start", number, data))
 
 
 def test_a_key_is_asked_for_and_used_up_by_starts_as_by_events_and_by_no_refusal(sqlite_office: Office) -> None:

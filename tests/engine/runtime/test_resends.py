@@ -39,7 +39,7 @@ from engine.errors import EventNotPossible, Forbidden, InvalidDefinition, Refuse
 from engine.operations.incidents import incidents
 from engine.runtime import history
 from engine.runtime.machine import conditions
-from engine.runtime.resends import CORRECTED, Limit, guards_of, may_correct
+from engine.runtime.resends import CORRECTED, Limit, guards_of, may_correct, running_deadline
 from engine.store.base import Due
 from engine.testing import Clock
 from engine.text import _
@@ -151,9 +151,9 @@ def generation(office: Office, number: int) -> int:
 
 def test_deadlines_that_run_on_are_found_by_their_event() -> None:
     timers = [Due("close", datetime(2026, 4, 2, tzinfo=UTC)), Due("remind", datetime(2026, 4, 1, tzinfo=UTC))]
-    assert Resent(rotates=False, runs_on=True).due("remind", timers) == timers[1].due_at
-    assert Resent(rotates=False, runs_on=True).due("lapse", timers) is None
-    assert Resent(rotates=False, runs_on=False).due("remind", timers) is None
+    assert running_deadline(Resent(rotates=False, runs_on=True), "remind", timers) == timers[1].due_at
+    assert running_deadline(Resent(rotates=False, runs_on=True), "lapse", timers) is None
+    assert running_deadline(Resent(rotates=False, runs_on=False), "remind", timers) is None
 
 
 def test_a_limit_is_a_guard_behind_those_that_are_written_and_its_name_tells_its_answers_apart() -> None:

@@ -18,7 +18,6 @@ from engine.operations.pauses.scopes import OneInstance
 from engine.outcomes import Committed
 from engine.runtime.catching_up import CaughtUp
 from engine.runtime.engine import Engine
-from engine.runtime.run_due import catch_up, first_of
 from engine.store.base import NEVER, Due, SiteDatabase, to_db
 from engine.store.opening import open_database
 from engine.testing import Clock
@@ -380,12 +379,12 @@ def test_who_was_met_by_another_leaves_its_timer_due_and_the_others_fire(
 def test_catching_up_says_whether_anything_fired_and_what_cannot(sqlite_engine: Engine, clock: Clock) -> None:
     engine = sqlite_engine
     sound, broken = start(engine, ["customer:1", "broken:read"])
-    assert catch_up(engine, sound, None) == CaughtUp(moved=False)
-    assert catch_up(engine, sound, clock.now + timedelta(hours=1)) == CaughtUp(moved=True)
+    assert engine.catch_up.of(sound, None) == CaughtUp(moved=False)
+    assert engine.catch_up.of(sound, clock.now + timedelta(hours=1)) == CaughtUp(moved=True)
     assert len(engine.history(sound)) == 2
     clock.forward(hours=1)
     for counts, failures in ((False, 1), (False, 1), (True, 2), (False, 2)):  # somebody who comes by is only news once
-        found = catch_up(engine, broken, None, counts=counts)
+        found = engine.catch_up.of(broken, None, counts=counts)
         assert (found.moved, found.broken is not None and found.broken.event) == (False, "remind")
         assert timers(engine, broken)["remind"][2] == failures
     assert found.broken is not None
@@ -398,10 +397,10 @@ def test_the_first_timer_is_known_also_of_a_definition_that_is_not_loaded(sqlite
     found = Instance(1, "running", 1, "s", "open", 1, 0, b"")
     gone = Instance(1, "running", 9, "s", "open", 1, 0, b"")
     both = [Due("close", at), Due("remind", at)]
-    assert first_of(sqlite_engine, found, both) == "remind"  # as they were written
-    assert first_of(sqlite_engine, gone, both) == "close"  # as they are called
-    assert first_of(sqlite_engine, gone, [Due("a", at + timedelta(hours=1)), Due("b", at)]) == "b"
-    assert first_of(sqlite_engine, found, []) == first_of(sqlite_engine, gone, []) == ""
+    assert sqlite_engine.catch_up.first_of(found, both) == "remind"  # as they were written
+    assert sqlite_engine.catch_up.first_of(gone, both) == "close"  # as they are called
+    assert sqlite_engine.catch_up.first_of(gone, [Due("a", at + timedelta(hours=1)), Due("b", at)]) == "b"
+    assert sqlite_engine.catch_up.first_of(found, []) == sqlite_engine.catch_up.first_of(gone, []) == ""
 
 
 def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_timer(
@@ -419,8 +418,8 @@ def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_
         f"UnknownWorkflow: No definition of workflow 'running' version 9 is loaded; instance {gone} runs on it."
     )
     assert found["remind"][1] == to_db(clock.now + timedelta(minutes=1))
-    engine.piece = 5  # which is tried one by one at once
-    broken = catch_up(engine, gone, None).broken
+    engine.due_timers.piece = 5  # which is tried one by one at once
+    broken = engine.catch_up.of(gone, None).broken
     assert broken is not None
     assert (broken.instance, broken.event, broken.kept) == (gone, "remind", 0)
     assert isinstance(broken.__cause__, UnknownWorkflow)
@@ -453,9 +452,9 @@ def test_who_watches_hears_of_each_commit_of_due_timers_and_what_fired_in_it(
 def test_who_asks_for_more_than_can_be_committed_at_once_is_told_and_what_fired_is_kept(
     sqlite_engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.runtime.run_due.MOST_PIECES", 2)
+    monkeypatch.setattr("engine.runtime.catching_up.MOST_PIECES", 2)
     engine = sqlite_engine
-    engine.piece = 1
+    engine.due_timers.piece = 1
     (number,) = start(engine, ["customer:1"])
     clock.forward(hours=3)
     with pytest.raises(CatchingUp):

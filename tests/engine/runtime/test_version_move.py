@@ -30,6 +30,7 @@ from engine.operations.pauses.acts import pause, resume
 from engine.operations.pauses.scopes import OneInstance, OneVersion
 from engine.operations.stuck import stuck
 from engine.outcomes import Committed, Outcome
+from engine.runtime.transaction import Transactions
 from engine.runtime.version_move import (
     Clockwork,
     Fate,
@@ -37,9 +38,7 @@ from engine.runtime.version_move import (
     OpenEffect,
     as_asked,
     is_final,
-    is_loaded,
     open_effect,
-    rehearsed,
 )
 from engine.store.base import NEVER, to_db
 from engine.store.schema import migrate
@@ -545,7 +544,9 @@ def test_mailed_links_outlast_a_migration_and_events_are_those_of_the_new_versio
 def judged(post: Post, number: int, mapping: Migration = MAPPING) -> Move:
     """What a migration would do now; nothing is written."""
     before = dump(post.db)
-    found = rehearsed(post.engine, number, as_asked(post.engine.workflows, mapping.to_version, None, mapping), OPERATOR)
+    found = post.engine.migrating.rehearsed(
+        number, as_asked(post.engine.workflows, mapping.to_version, None, mapping), OPERATOR
+    )
     assert dump(post.db) == before
     return found
 
@@ -575,7 +576,9 @@ def test_all_that_a_migration_does_is_foretold_and_done(small_post: Post) -> Non
     ]
     told: list[Committed] = []
     post.engine.on_commit = told.append
-    outcome, done = migrate(post.engine, number, as_asked(post.engine.workflows, 2, None, MAPPING), OPERATOR, "why")
+    outcome, done = post.engine.migrating.migrate(
+        number, as_asked(post.engine.workflows, 2, None, MAPPING), OPERATOR, "why"
+    )
     assert done == expected
     assert outcome == Outcome(number, 2, "migrate", "packed", "boxed", now)
     assert [(one.effects, one.next_due) for one in told] == [(1, now + 6 * HOUR)]
@@ -735,9 +738,9 @@ def test_whether_who_stands_in_a_state_has_ended_is_told_by_its_own_version_or_b
     assert [is_final(engine, "parcel", 7, state) for state in ("sent", "packed", "shelved")] == [True, False, True]
     assert not is_final(engine, "letter", 1, "sent")
     found = engine.look(post.begin()).instance
-    assert is_loaded(engine, found)
-    assert not is_loaded(engine, replace(found, version=7))
-    assert not is_loaded(engine, replace(found, workflow="letter"))
+    assert engine.definitions.has(found)
+    assert not engine.definitions.has(replace(found, version=7))
+    assert not engine.definitions.has(replace(found, workflow="letter"))
 
 
 def test_the_time_that_a_state_was_entered_is_that_of_the_last_event_that_led_there(small_post: Post) -> None:
@@ -862,9 +865,10 @@ def test_what_keeps_a_migration_from_being_tried_is_told_as_it_is(
         tried.append(1)
         raise error
 
-    monkeypatch.setattr(small_post.engine, "_transact", transact)
+    number = small_post.begin()
+    monkeypatch.setattr(Transactions, "run", transact)
     with pytest.raises(error):
-        small_post.engine.migrate(small_post.begin(), 2, OPERATOR, "why", mapping=MAPPING)
+        small_post.engine.migrate(number, 2, OPERATOR, "why", mapping=MAPPING)
     assert tried == [1]
     with pytest.raises(UnknownInstance):
         judged(small_post, 999)

@@ -15,9 +15,10 @@ import psycopg
 import pytest
 
 from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
+from engine.operations.pauses.scopes import OneInstance
+from engine.operations.pauses.scopes import OneVersion
 from engine.operations.pauses.acts import pause
-from engine.operations.pauses.scopes import OneInstance, OneVersion
-from engine.runtime.run_due import LONGEST_WAIT
+from engine.runtime.catching_up import LONGEST_WAIT
 from engine.store.base import (
     NEVER,
     Due,
@@ -33,6 +34,8 @@ from engine.store.base import (
 from engine.store.fair_lock import FairLock
 from engine.store.opening import open_database
 from engine.store.postgres import PostgresDatabase
+from engine.store.schema import migrate
+from engine.store.fair_lock import FairLock
 from engine.store.sqlite import SqliteDatabase
 from engine.testing import Clock
 from tests.kit.dumps import dump
@@ -768,7 +771,7 @@ def test_a_new_sqlite_database_is_its_owners_alone(tmp_path: Path) -> None:
     db = open_database(f"sqlite:///{tmp_path}/a/site.db")
     modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "a", tmp_path / "a" / "site.db")]
     assert modes == [0o700, 0o600]
-    assert (db.is_shared, db.prepare()) == (False, [])
+    assert not db.is_shared
     assert abs(db.now() - datetime.now(UTC)) < timedelta(minutes=1)
     db.close()
 
@@ -791,7 +794,7 @@ def test_postgresql_is_opened_under_both_names_with_a_pool_of_a_bounded_size(mon
     assert db._max_connections == 3
     monkeypatch.setitem(sys.modules, "engine.workers.several_machines", None)
     with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsu"):
-        db.prepare()
+        migrate(db, [])
     monkeypatch.setitem(sys.modules, "engine.store.postgres", None)
     with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: PostgreSQL needs its driver: pip install tetsuzuki"):
         open_database("postgresql://nobody@127.0.0.1:1/nothing")
