@@ -15,9 +15,8 @@ import psycopg
 import pytest
 
 from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
-from engine.operations.pauses.scopes import OneInstance
-from engine.operations.pauses.scopes import OneVersion
 from engine.operations.pauses.acts import pause
+from engine.operations.pauses.scopes import OneInstance, OneVersion
 from engine.runtime.catching_up import LONGEST_WAIT
 from engine.store.base import (
     NEVER,
@@ -35,7 +34,6 @@ from engine.store.fair_lock import FairLock
 from engine.store.opening import open_database
 from engine.store.postgres import PostgresDatabase
 from engine.store.schema import migrate
-from engine.store.fair_lock import FairLock
 from engine.store.sqlite import SqliteDatabase
 from engine.testing import Clock
 from tests.kit.dumps import dump
