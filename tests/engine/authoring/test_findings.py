@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.attempt import Attempt, Refusal
-from engine.authoring.check import check, check_all, structure
+from engine.authoring.check import check, check_all
 from engine.authoring.check.indexes import missing_indexes
 from engine.definition import (
     ANYONE,
@@ -38,6 +38,7 @@ from engine.definition import (
 )
 from engine.errors import InvalidDefinition
 from engine.runtime.engine import Engine
+from engine.runtime.soundness import structure
 from engine.store.base import SiteDatabase
 from engine.store.opening import open_database
 from engine.text import _

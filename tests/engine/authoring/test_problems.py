@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.authoring.check.names import listed, nearest
-from engine.authoring.check.problems import place
 
 from engine.attempt import Attempt, Location, Refusal
 from engine.authoring.check import Problem, check, check_all
@@ -36,6 +34,8 @@ from engine.definition import (
 from engine.runtime.soundness.choices import check_choices
 from engine.runtime.soundness.containers import check_containers, with_tuples
 from engine.runtime.soundness.graph import MOST_UNKNOWN, Graph
+from engine.runtime.soundness.names import listed, nearest
+from engine.runtime.soundness.problems import place
 from engine.runtime.soundness.structure import contradictions
 from engine.store.opening import open_database
 from engine.text import Text, _
