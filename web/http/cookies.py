@@ -1,4 +1,4 @@
-"""The cookies of the site, each with its name, its life and what it may say.
+"""The cookies that several pages share, each with its name, its life and what it may say.
 
 All are HttpOnly and SameSite=Lax: sent when a mailed link is opened, never with a form that another site posts. Over
 https they are Secure and carry the `__Host-` prefix, so that no neighbouring host can set them. What a cookie claims
@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import current_app, request
-from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug import Response
 
 from engine.text import DEFAULT_LANGUAGE, LANGUAGES
-
-_APPLICATIONS_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +56,6 @@ LANGUAGE = Cookie("language", timedelta(days=365))
 # account cannot lock its owner out.
 DEVICE = Cookie("device", timedelta(days=180))
 STAFF_DEVICE = Cookie("staff_device", timedelta(days=180))
-# A mail may be held up for 72 hours and its link then lives for 24.
-APPLIED = Cookie("applied", timedelta(hours=97))
 
 
 def _secure() -> bool:
@@ -70,24 +65,3 @@ def _secure() -> bool:
 def language(text: str) -> str:
     """A language of ours, whatever a cookie or a form says."""
     return text if text in LANGUAGES else DEFAULT_LANGUAGE
-
-
-def _applications() -> URLSafeTimedSerializer:
-    keys = [*reversed(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key or ""]  # newest last
-    return URLSafeTimedSerializer(keys, salt="applications of this browser")
-
-
-def applied_here() -> tuple[int, ...]:
-    """The instances for which this browser applied: in it, opening the mailed link may complete by itself."""
-    assert APPLIED.life is not None
-    try:
-        value = _applications().loads(APPLIED.read(), max_age=int(APPLIED.life.total_seconds()))
-    except BadData:
-        return ()
-    return tuple(i for i in value if isinstance(i, int)) if isinstance(value, list) else ()
-
-
-def remember_application(response: Response, instance: int) -> None:
-    """Note that `instance` was applied for in this browser."""
-    others = [i for i in applied_here() if i != instance]
-    APPLIED.write(response, str(_applications().dumps([*others, instance][-_APPLICATIONS_KEPT:])))

@@ -20,13 +20,13 @@ from engine.definition import Actor, Refusal, Secret
 from engine.errors import KeyReused, Refused
 from engine.text import _, current_language
 from web.forms import AccountForm, IdentifyForm
-from web.http import cookies
 from web.http.areas import Area
 from web.http.current import remote, site
 from web.http.request_keys import mark, sent_before
 from web.http.responses import form_again
 from web.http.who_may import open_to_all
 from web.pages import terms_of_use
+from web.pages.account_creation import applied_here
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.business import typed
 from workflows.business.access.pending_application import PendingInput
@@ -257,7 +257,7 @@ def _apply(
     _drop_held()
     session[_ACCEPTED] = {"email": email, "ticket": applicant.ticket}
     response = redirect(url_for("apply.accepted"), 303)
-    cookies.remember_application(response, outcome.instance)
+    applied_here.remember(response, outcome.instance)
     return response
 
 

@@ -12,11 +12,11 @@ from werkzeug import Response as AnyResponse
 
 from engine.definition import Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConflict
-from web.http import cookies
 from web.http.areas import Area
 from web.http.current import site
 from web.http.responses import Page
 from web.http.who_may import open_to_all
+from web.pages.account_creation import applied_here
 
 PURPOSE = "account_creation"
 _DONE_HERE = "done_here"
@@ -71,7 +71,7 @@ def _page(instance: int, ref: str, refused: Sequence[Refusal] = (), *, done_here
         offers=choices.offers,
         refusals=refusals,
         # In the browser that applied, the page's script presses the button. A refusal would only come again.
-        at_once=instance in cookies.applied_here() and not refusals,
+        at_once=instance in applied_here.instances() and not refusals,
         done_here=done_here,
     )
     return make_response(text, 422 if refused else page.status)
