@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -31,7 +31,7 @@ from typing import Any, Protocol
 from engine.definition import Actor, Instance, Workflow
 from engine.errors import EventNotPossible
 from engine.runtime import history
-from engine.runtime.history_rows import HISTORY, entries_of, legible
+from engine.runtime.history_rows import HISTORY, legible
 from engine.store import outbox_rows
 from engine.store.base import INSTANCE, Row, Store, Unit, from_db, instance_of, to_db
 
@@ -42,9 +42,9 @@ ITEMS_AT_ONCE = 1000  # in one checkpoint; more go into the next one
 
 _PIECE = 20_000  # numbers of instances that one statement looks through
 _TURN = b"checkpoints"
-_COLUMNS = "number, kind, at, said, digest, mac"
-_NEWEST = f"SELECT {_COLUMNS} FROM checkpoint ORDER BY number DESC LIMIT 1"
-_ALL = f"SELECT {_COLUMNS} FROM checkpoint WHERE number > ? ORDER BY number LIMIT 100"
+COLUMNS = "number, kind, at, said, digest, mac"
+_NEWEST = f"SELECT {COLUMNS} FROM checkpoint ORDER BY number DESC LIMIT 1"
+_ALL = f"SELECT {COLUMNS} FROM checkpoint WHERE number > ? ORDER BY number LIMIT 100"
 _ITEMS = "SELECT instance_id, seq, digest FROM checkpoint_item WHERE number = ? ORDER BY instance_id"
 _REMOVALS = (
     "SELECT c.number, c.kind, c.at, c.said, c.digest, c.mac, (SELECT b.digest FROM checkpoint b WHERE b.number = "
@@ -198,7 +198,7 @@ def _append(
     digest = draft.counted(newest.digest if newest else b"")
     mac = mac_of(engine.history_keys[0], digest)
     unit.write(
-        f"INSERT INTO checkpoint ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO checkpoint ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
         (draft.number, kind, to_db(now), draft.said, digest, mac),
     )
     for item in items:
@@ -211,10 +211,11 @@ def _append(
 
 def _newest(unit: Unit) -> Checkpoint | None:
     rows = unit.rows(_NEWEST)
-    return _checkpoint(rows[0]) if rows else None
+    return checkpoint_of(rows[0]) if rows else None
 
 
-def _checkpoint(row: Row, items: Iterable[Row] = ()) -> Checkpoint:
+def checkpoint_of(row: Row, items: Iterable[Row] = ()) -> Checkpoint:
+    """A checkpoint of the columns `COLUMNS`, with its items."""
     number, kind, at, said, digest, mac = row
     listed = tuple(Item(item[0], item[1], bytes(item[2])) for item in items)
     return Checkpoint(number, kind, from_db(at), said, bytes(digest), bytes(mac), listed)
@@ -275,7 +276,7 @@ def seal_anew(engine: Sealing) -> list[str]:
             if not rows:
                 break
             for row in rows:
-                found = _checkpoint(row, unit.rows(_ITEMS, (row[0],)))
+                found = checkpoint_of(row, unit.rows(_ITEMS, (row[0],)))
                 if found.kind == LOSS and _is_sealed(engine.history_keys, found):
                     wrong.clear()
                 if found.counted(before) != found.digest or not _is_sealed(engine.history_keys, found):
@@ -304,7 +305,7 @@ def checkpoints(unit: Unit) -> Iterator[Checkpoint]:
     last = 0
     while rows := unit.rows(_ALL, (last,)):
         for row in rows:
-            yield _checkpoint(row, unit.rows(_ITEMS, (row[0],)))
+            yield checkpoint_of(row, unit.rows(_ITEMS, (row[0],)))
         last = rows[-1][0]
 
 
@@ -314,7 +315,7 @@ def removals(engine: Sealing, unit: Unit) -> dict[int, Checkpoint]:
     found: dict[int, Checkpoint] = {}
     unsealed: dict[int, Checkpoint] = {}
     for row in unit.rows(_REMOVALS):
-        checkpoint = _checkpoint(row[:-1])
+        checkpoint = checkpoint_of(row[:-1])
         if checkpoint.counted(bytes(row[-1] or b"")) != checkpoint.digest:
             continue
         sealed = _is_sealed(engine.history_keys, checkpoint)
@@ -357,15 +358,16 @@ def faults_of_instance(unit: Unit, number: int, found: Instance | None, entries:
     )
     for checkpoint, at, seq, digest in rows:
         known = f"checkpoint {checkpoint} of {from_db(at):%Y-%m-%d %H:%M:%S} UTC"
-        fault = _not_as_known(known, seq, bytes(digest), found, entries)
+        fault = not_as_known(known, seq, bytes(digest), found, entries)
         if fault:
             return [fault]  # those before it say the same, or less
     return []
 
 
-def _not_as_known(
+def not_as_known(
     known: str, seq: int, digest: bytes, found: Instance | None, entries: Sequence[history.Entry]
 ) -> str | None:
+    """Where an instance is not as a checkpoint knew it, as a sentence; None where it is."""
     if found is None:
         return f"it is gone: {known} knew its entry {seq}"
     if len(entries) < seq:
@@ -373,99 +375,3 @@ def _not_as_known(
     if history.digests(found, entries, to_db)[seq - 1] != digest:
         return f"its history is another one than {known} knew"
     return None
-
-
-# -- elsewhere --------------------------------------------------------------------------------------------------------
-
-_HEADER = {"format": "tetsuzuki checkpoints", "version": 1}
-
-
-def exported(engine: Sealing) -> Iterator[str]:
-    """Every checkpoint as a line of JSON, behind a line that says what this is."""
-    yield json.dumps(_HEADER)
-    with engine.store.snapshot() as unit:
-        for found in checkpoints(unit):
-            yield json.dumps(
-                {
-                    "number": found.number,
-                    "kind": found.kind,
-                    "at": to_db(found.at),
-                    "said": found.said,
-                    "items": [[item.instance, item.seq, item.digest.hex()] for item in found.items],
-                    "digest": found.digest.hex(),
-                    "mac": found.mac.hex(),
-                },
-                ensure_ascii=False,
-            )
-
-
-class NotCheckpoints(ValueError):
-    """A file holds no checkpoints; its message says where and what was expected."""
-
-
-def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
-    """What `exported` wrote. Raises NotCheckpoints with the number of the line."""
-    number = 0
-    for number, line in enumerate(lines, start=1):
-        try:
-            read = json.loads(line)
-            if number == 1:
-                if read != _HEADER:
-                    raise ValueError("not the first line of an export")
-                continue
-            yield Checkpoint(
-                int(read["number"]),
-                str(read["kind"]),
-                from_db(str(read["at"])),
-                str(read["said"]),
-                bytes.fromhex(read["digest"]),
-                bytes.fromhex(read["mac"]),
-                tuple(Item(int(i), int(seq), bytes.fromhex(digest)) for i, seq, digest in read["items"]),
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise NotCheckpoints(
-                f"line {number}: expected what `tetsuzuki workflow checkpoint --export` writes ({error})"
-            ) from error
-    if number == 0:
-        raise NotCheckpoints(
-            "line 1: expected what `tetsuzuki workflow checkpoint --export` writes (the file is empty)"
-        )
-
-
-def against(engine: Sealing, kept: Sequence[Checkpoint], progress: Callable[[int], object] = int) -> Iterator[str]:
-    """What is no longer as checkpoints say that were kept elsewhere, as sentences. `progress` hears of each one.
-
-    Seals in the file are of the keys of its time. They are asked for where the database does not have the same
-    checkpoint: what it has is sealed anew with each key, and so good for the file's.
-    """
-    with engine.store.snapshot() as unit:
-        here = {row[0]: _checkpoint(row) for row in unit.rows(f"SELECT {_COLUMNS} FROM checkpoint")}
-        same = {number: one.digest for number, one in here.items()}
-        yield from (f"the file: {fault}" for fault in faults_of_chain(engine, kept, same))
-        yield from _rewound(kept, here)
-        gone = removals(engine, unit)
-        for checkpoint in kept:
-            progress(checkpoint.number)
-            for item in checkpoint.items:
-                if item.instance in gone:
-                    continue
-                rows = unit.rows(INSTANCE, (item.instance,))
-                found = instance_of(rows[0]) if rows else None
-                fault = _not_as_known(str(checkpoint), item.seq, item.digest, found, entries_of(unit, item.instance))
-                if fault:
-                    yield f"instance {item.instance}: {fault}"
-
-
-def _rewound(kept: Sequence[Checkpoint], here: dict[int, Checkpoint]) -> Iterator[str]:
-    other = next((one for one in kept if one.number not in here or here[one.number].digest != one.digest), None)
-    if other is None:
-        return
-    if other.number in here:
-        yield f"the database has another {here[other.number]} than the file: since then they went different ways"
-    else:
-        last = here[max(here)] if here else "no checkpoint at all"
-        yield f"the database was set back: the file ends with {kept[-1]}, the database with {last}"
-    for one in here.values():
-        if one.kind == RESTORE and one.number >= other.number - 1:
-            said = json.loads(one.said)
-            yield f"{one} says that {said['by']} restored the database from a backup: {said['reason']}"

@@ -234,10 +234,6 @@ class Engine:
         """
         return self._run_due.run(now, limit, stopped)
 
-    def settle_alone(self, number: int, now: datetime | None) -> int:
-        """Fire one instance's due timers, and write down which one cannot. 0 where nothing fired."""
-        return int(self.catch_up.of(number, now, counts=False).moved)
-
     def next_due(self) -> datetime | None:
         """When the next timer wants to fire; None where none is set, or all are paused."""
         return self._looking.next_due()

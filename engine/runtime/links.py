@@ -19,6 +19,7 @@ import os
 from collections.abc import Sequence
 
 from engine.definition import HOLDER
+from engine.store.base import LARGEST
 
 TOKEN_LENGTH = 25
 NONCE = 16  # bytes
@@ -91,7 +92,7 @@ def instance_of(text: str) -> int | None:
     if not 1 <= len(number) <= 13 or any(character not in _DIGITS for character in text):
         return None
     found = int(number, 36)
-    return found if 0 < found < 2**63 and base36(found) == number else None
+    return found if 0 < found <= LARGEST and base36(found) == number else None
 
 
 def is_genuine(

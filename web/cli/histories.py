@@ -75,7 +75,7 @@ def _verified(site: Site, instances: tuple[int, ...] | None) -> tuple[int, int, 
 
 def _against(site: Site, file: Path) -> tuple[int, int]:
     from engine.errors import ConfigurationError
-    from engine.runtime.checkpoints import NotCheckpoints, against, imported
+    from engine.operations.kept_checkpoints import NotCheckpoints, against, imported
 
     try:
         with file.open(encoding="utf-8") as opened:
@@ -98,7 +98,8 @@ def _against(site: Site, file: Path) -> tuple[int, int]:
 )
 def checkpoint(file: Path | None) -> None:
     """Write down now where the histories stand. A running site does so by itself every ten minutes."""
-    from engine.runtime.checkpoints import exported, write
+    from engine.operations.kept_checkpoints import exported
+    from engine.runtime.checkpoints import write
 
     with opened_site() as site:
         written = write(site.engine)

@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import StaleForm
 from engine.keyring import Keyring, fingerprint
-from engine.operations import key_rotation
+from engine.operations import kept_checkpoints, key_rotation
 from engine.operations.key_loss import base_anew
 from engine.operations.key_rotation import Dependence, Rotated, Waiting, count, dependence, rotate, waiting, walked
 from engine.operations.known_keys import LOST, WrongSecretKey, admit, finish_loss, give_up, known
@@ -333,7 +333,7 @@ def faults_of_checkpoints(engine: Engine) -> list[str]:
 
 def test_checkpoints_are_sealed_anew_and_what_was_exported_still_fits(office: Office, numbers: list[int]) -> None:
     assert checkpoints.write(office.engine) == 1
-    kept = list(checkpoints.imported(checkpoints.exported(office.engine)))
+    kept = list(kept_checkpoints.imported(kept_checkpoints.exported(office.engine)))
     both = with_keys(office, NEW, SECRET)
     office.clock.forward(minutes=1)
     both.fire(numbers[2], "withdraw", AUTHOR)
@@ -342,8 +342,8 @@ def test_checkpoints_are_sealed_anew_and_what_was_exported_still_fits(office: Of
     alone = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)
     assert faults_of_checkpoints(alone) == []
     assert [number for number in numbers if alone.verify(number)] == []
-    assert list(checkpoints.against(both, kept)) == []
-    assert list(checkpoints.against(alone, kept)) == []
+    assert list(kept_checkpoints.against(both, kept)) == []
+    assert list(kept_checkpoints.against(alone, kept)) == []
 
 
 def test_a_checkpoint_that_was_changed_is_not_sealed_anew(office: Office, numbers: list[int]) -> None:
@@ -358,10 +358,10 @@ def test_checkpoints_of_a_lost_key_count_from_then_on_and_cannot_change(office: 
     office.engine.fire(numbers[2], "decide", REVIEWER, Verdict(5))
     checkpoints.write(office.engine)
     checkpoints.remove(office.engine, numbers[2], OPERATOR, "kept for ten years")
-    kept = list(checkpoints.imported(checkpoints.exported(office.engine)))
+    kept = list(kept_checkpoints.imported(kept_checkpoints.exported(office.engine)))
     engine = lose(office)
     assert faults_of_checkpoints(engine) == []
-    assert list(checkpoints.against(engine, kept)) == []
+    assert list(kept_checkpoints.against(engine, kept)) == []
     assert [number for number in numbers if engine.verify(number)] == []
     third = b"a third secret of the tests, after the second was retired"
     assert rotate(with_keys(office, third, NEW)).checkpoints == []

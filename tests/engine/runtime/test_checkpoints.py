@@ -9,9 +9,11 @@ import pytest
 
 from engine.delivery import Failed
 from engine.errors import EventNotPossible, UnknownInstance
+from engine.operations import kept_checkpoints
 from engine.operations.incidents import skip
+from engine.operations.kept_checkpoints import NotCheckpoints, exported, imported
 from engine.runtime import checkpoints
-from engine.runtime.checkpoints import CHANGES, REMOVAL, NotCheckpoints, exported, imported
+from engine.runtime.checkpoints import CHANGES, REMOVAL
 from engine.runtime.engine import Engine
 from engine.runtime.verification import all_faults
 from tests.kit.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
@@ -199,12 +201,12 @@ def test_an_export_shows_that_the_whole_database_is_an_older_copy(office: Office
     office.engine.fire(number, "decide", REVIEWER, Verdict(5))
     written(office)
     kept = list(imported(exported(office.engine)))
-    assert list(checkpoints.against(office.engine, kept)) == []
+    assert list(kept_checkpoints.against(office.engine, kept)) == []
     set_back(office, number)
     for table, rows in zip(("checkpoint", "checkpoint_item"), early, strict=True):
         office.sql(f"DELETE FROM {table} WHERE number > ?", len(rows))
     assert found(office) == {}  # by itself it is whole
-    assert list(checkpoints.against(office.engine, kept)) == [
+    assert list(kept_checkpoints.against(office.engine, kept)) == [
         "the database was set back: the file ends with checkpoint 2 of 2026-04-01 09:04:00 UTC, "
         "the database with checkpoint 1 of 2026-04-01 09:02:00 UTC",
         f"instance {number}: it was set back: checkpoint 2 of 2026-04-01 09:04:00 UTC knew its entry 3, "
@@ -219,7 +221,7 @@ def test_an_export_that_somebody_wrote_who_has_no_key_counts_for_nothing(office:
     forged = lines[1].replace('"kind": "changes"', '"kind": "restore"')
     assert any(
         "the file: checkpoint 1" in one
-        for one in checkpoints.against(office.engine, list(imported([lines[0], forged])))
+        for one in kept_checkpoints.against(office.engine, list(imported([lines[0], forged])))
     )
 
 
@@ -239,7 +241,7 @@ def test_a_lawful_removal_is_an_entry_of_its_own(office: Office) -> None:
         checkpoints.remove(office.engine, running, OPERATOR, "no reason")
     checkpoints.remove(office.engine, number, OPERATOR, "kept for ten years")
     assert found(office) == {}
-    assert list(checkpoints.against(office.engine, kept)) == []
+    assert list(kept_checkpoints.against(office.engine, kept)) == []
     with pytest.raises(UnknownInstance):
         office.engine.look(number)
     for table in ("history", "timer", "outbox"):
@@ -307,7 +309,7 @@ def test_a_removal_counts_where_the_site_sealed_it(office: Office) -> None:
     checkpoints.remove(Engine(office.db, (REVIEW,), secret=FORGER, clock=office.clock), number, OPERATOR, "no reason")
     gone = "it is gone: checkpoint 1 of 2026-04-01 09:02:00 UTC knew its entry 3"
     assert office.engine.verify(number) == [gone]
-    assert gone in "".join(checkpoints.against(office.engine, kept))
+    assert gone in "".join(kept_checkpoints.against(office.engine, kept))
 
 
 @pytest.mark.parametrize("said", ["", "{}", '{"instance": 0}'])
@@ -318,7 +320,7 @@ def test_a_removal_that_was_changed_counts_for_nothing_and_stops_nobody(office: 
     checkpoints.remove(office.engine, number, OPERATOR, "kept for ten years")
     office.sql("UPDATE checkpoint SET said = ? WHERE kind = ?", said, REMOVAL)
     assert "it is gone" in office.engine.verify(number)[0]
-    assert "it is gone" in "".join(checkpoints.against(office.engine, kept))
+    assert "it is gone" in "".join(kept_checkpoints.against(office.engine, kept))
     assert set(found(office)) == {0, number}
 
 
@@ -652,7 +654,7 @@ def test_progress_hears_of_each_checkpoint_of_the_file(sqlite_office: Office) ->
         office.invited(title)
         written(office)
     told: list[int] = []
-    assert list(checkpoints.against(office.engine, list(imported(exported(office.engine))), told.append)) == []
+    assert list(kept_checkpoints.against(office.engine, list(imported(exported(office.engine))), told.append)) == []
     assert told == [1, 2, 3]
 
 
@@ -667,20 +669,20 @@ def test_a_database_that_went_another_way_since_then_is_told_from_one_that_was_s
     office.sql("DELETE FROM checkpoint WHERE number > 1")
     office.sql("DELETE FROM checkpoint_item WHERE number > 1")
     back = f"the database was set back: the file ends with {kept[-1]}, the database with"
-    assert list(checkpoints.against(office.engine, kept)) == [f"{back} {first}"]
+    assert list(kept_checkpoints.against(office.engine, kept)) == [f"{back} {first}"]
     with office.engine.store.begin() as unit:
         checkpoints.note_restore(office.engine, unit, OPERATOR, "the disk died", office.clock.now)
         office.engine.store.commit(unit)
     restored = "checkpoint 2 of 2026-04-01 09:06:00 UTC"
-    assert list(checkpoints.against(office.engine, kept)) == [
+    assert list(kept_checkpoints.against(office.engine, kept)) == [
         f"the database has another {restored} than the file: since then they went different ways",
         f"{restored} says that operator:root restored the database from a backup: the disk died",
     ]
-    assert list(checkpoints.against(office.engine, kept[:1])) == []
+    assert list(kept_checkpoints.against(office.engine, kept[:1])) == []
     for table in ("checkpoint", "checkpoint_item"):
         office.sql(f"DELETE FROM {table}")
     office.sql("DELETE FROM instance WHERE id = ?", numbers[0])
-    assert list(checkpoints.against(office.engine, kept)) == [
+    assert list(kept_checkpoints.against(office.engine, kept)) == [
         f"{back} no checkpoint at all",
         f"instance {numbers[0]}: it is gone: {first} knew its entry 2",
     ]
@@ -694,7 +696,7 @@ def test_a_restore_of_before_the_difference_does_not_explain_it(sqlite_office: O
             office.engine.store.commit(unit)
     kept = list(imported(exported(office.engine)))
     office.sql("DELETE FROM checkpoint WHERE number = 3")
-    found_now = list(checkpoints.against(office.engine, kept))
+    found_now = list(kept_checkpoints.against(office.engine, kept))
     assert len(found_now) == 2
     assert found_now[1].endswith("restored the database from a backup: time 1")
 

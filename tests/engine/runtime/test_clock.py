@@ -86,7 +86,7 @@ def test_whatever_the_clock_does_a_look_is_what_firing_comes_to(
         office.clock.now += jump * HOUR
         expected = office.engine.look(number)
         if fires:
-            office.engine.settle_alone(number, None)
+            office.engine.catch_up.of(number, counts=False).moved
             assert office.state(number) == expected.state.name
         seen.append(len(office.engine.history(number)))
         assert office.engine.verify(number) == []

@@ -247,7 +247,7 @@ def test_a_reminder_that_may_lead_on_is_asked_as_of_the_time_that_it_fires(engin
     engine = engine_of(replace(workflow, transitions=(on, *workflow.transitions)))
     early, late = begin(engine), begin(engine)
     clock.forward(hours=5)
-    assert engine.settle_alone(early, None) == 1
+    assert engine.catch_up.of(early, counts=False).moved == 1
     assert engine.look(early).state.name == "open"
     clock.forward(hours=43)
     engine.run_due()
@@ -437,7 +437,7 @@ def test_a_look_counts_to_where_firing_ends(sqlite_db: SiteDatabase, workflow: W
             found, timers, now = engine.store.read(unit, number)
             engine.due_timers.walk(Held(unit, found, timers, now, Committed()))
         assert len(engine.history(number)) == entries
-        engine.settle_alone(number, None)
+        engine.catch_up.of(number, counts=False).moved
         with engine.store.reading() as unit:
             stored, there, _ = engine.store.read(unit, number)
         assert stored.state == found.state

@@ -109,7 +109,7 @@ def test_many_in_one_commit_are_as_each_alone(db: SiteDatabase, clock: Clock, ho
     alone = [number for place, number in enumerate(numbers) if place % 4 < 2]  # as many even ones as odd ones
     together = [number for number in numbers if number not in alone]
     clock.forward(hours=hours)
-    assert [engine.settle_alone(number, None) for number in alone] == [1] * len(alone)
+    assert [engine.catch_up.of(number, counts=False).moved for number in alone] == [1] * len(alone)
     assert engine.run_due() == len(together)
     rows = everything(db)
 
@@ -283,7 +283,7 @@ def test_what_is_due_beside_a_broken_way_out_is_put_off_with_it_and_what_is_not_
         (number,) = start(engine, ["broken:early"])
         remind, close = (to_db(clock.now + timedelta(hours=hours)) for hours in (1, 9))
         clock.now += timedelta(hours=9) - early
-        assert (engine.settle_alone(number, None) if alone else engine.run_due()) == 0
+        assert (engine.catch_up.of(number, counts=False).moved if alone else engine.run_due()) == 0
         wakes = to_db(clock.now + timedelta(minutes=1))
         assert timers(engine, number) == {
             "close": (close, close if early else wakes, 0, ""),
@@ -357,7 +357,7 @@ def test_that_the_database_is_away_ends_a_round_and_blames_no_timer(sqlite_engin
     assert engine.run_due() == 1  # the one before it in a commit of its own
     assert timers(engine, away) == before
     with pytest.raises(DatabaseAway):
-        engine.settle_alone(away, None)
+        engine.catch_up.of(away, counts=False).moved
     assert timers(engine, away) == before
     assert engine.look(sound).instance.state != "open"
 
@@ -436,9 +436,9 @@ def test_who_watches_hears_of_each_commit_of_due_timers_and_what_fired_in_it(
     notes.steps.clear()
     notes.ended.clear()
     clock.forward(hours=1)
-    assert engine.settle_alone(first, None) == 1
+    assert engine.catch_up.of(first, counts=False).moved == 1
     assert engine.run_due() == 1
-    assert engine.settle_alone(second, None) == 0
+    assert engine.catch_up.of(second, counts=False).moved == 0
     targets = [engine.look(number).instance.state for number in (first, third)]
     assert notes.steps == [("remind", target) for target in targets]
     assert notes.ended == [
@@ -458,6 +458,6 @@ def test_who_asks_for_more_than_can_be_committed_at_once_is_told_and_what_fired_
     (number,) = start(engine, ["customer:1"])
     clock.forward(hours=3)
     with pytest.raises(CatchingUp):
-        engine.settle_alone(number, None)
+        engine.catch_up.of(number, counts=False).moved
     assert [entry.event for entry in engine.history(number)] == ["start", "remind", "close"]
-    assert engine.settle_alone(number, None) == 0
+    assert engine.catch_up.of(number, counts=False).moved == 0
