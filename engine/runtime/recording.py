@@ -231,12 +231,25 @@ class Recording:
         nonce = self.draw(links.NONCE)
         outbox_rows.put(
             held.unit,
-            (found.id, found.seq, position),
-            effect,
-            (language, figures),
-            (found.generation, nonce),
-            (now + self.lease if leased else now, deadline_at),
-            self.worker if leased else "",
+            (
+                found.id,
+                found.seq,
+                position,
+                effect.kind,
+                effect.name,
+                effect.to,
+                language,
+                figures,
+                found.generation,
+                "leased" if leased else "waiting",
+                1 if leased else 0,
+                1 if leased else 0,
+                to_db(now + self.lease) if leased else to_db(now),
+                to_db(deadline_at),
+                effect.retry.patience,
+                self.worker if leased else "",
+                nonce,
+            ),
         )
         if leased:
             claim = Claim(

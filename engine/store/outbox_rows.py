@@ -53,6 +53,9 @@ _PUT = (
     "state, attempts, claims, delivered, due_at, deadline_at, patience, leased_by, error, nonce) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, '', ?)"
 )
+NewRow = tuple[int, int, int, str, str, str, str, str, int, str, int, int, str, str, int, str, bytes]
+"""Instance, seq, position; kind, name and recipient of the effect; language, figures (JSON), generation; state,
+attempts, claims; when it is due and its deadline (`to_db`), patience in microseconds; whose lease it is, nonce."""
 CANCEL = f"UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? AND state IN {OPEN} AND name IN ({{}})"
 _DONE = f"UPDATE outbox SET state = 'done' WHERE {_ONE}"
 # What was given up stays told from what was stopped on its way, which may have arrived (`written_last`).
@@ -62,38 +65,9 @@ _END = (
 )
 
 
-def put(
-    unit: Unit,
-    place: Place,
-    effect: Effect,
-    told: tuple[str, str],
-    link: tuple[int, bytes],
-    times: tuple[datetime, datetime],
-    leased_by: str = "",
-) -> None:
-    """Put an effect. `told` is language and figures (JSON), `link` the generation and the nonce, `times` when it is due
-    and its deadline. `leased_by` names the worker that holds it already, which counts as the first try."""
-    due_at, deadline_at = times
-    tries = 1 if leased_by else 0
-    unit.write(
-        _PUT,
-        (
-            *place,
-            effect.kind,
-            effect.name,
-            effect.to,
-            *told,
-            link[0],
-            "leased" if leased_by else "waiting",
-            tries,
-            tries,
-            to_db(due_at),
-            to_db(deadline_at),
-            effect.retry.patience,
-            leased_by,
-            link[1],
-        ),
-    )
+def put(unit: Unit, row: NewRow) -> None:
+    """Put an effect: `waiting`, or `leased` already, which counts as the first try."""
+    unit.write(_PUT, row)
 
 
 def cancel(unit: Unit, instance: int, names: Collection[str]) -> None:

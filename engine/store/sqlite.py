@@ -34,7 +34,7 @@ from engine.store.base import (
 )
 from engine.store.fair_lock import FairLock, Work
 from engine.store.shared_commits import shared_error, work_off
-from engine.store.sqlite_unit import SqliteUnit, error_of, execute, violation
+from engine.store.sqlite_unit import SqliteUnit, error_of, violation
 
 T = TypeVar("T")
 
@@ -176,7 +176,10 @@ class SqliteStore:
 
     def commit(self, unit: SqliteUnit) -> None:
         """See `Store.commit`."""
-        execute(unit.connection, "COMMIT")
+        try:
+            unit.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise error_of(error) from error
         unit.committed = True
 
     def open_due(
