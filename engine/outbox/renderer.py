@@ -9,6 +9,7 @@ ever stored (I11).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,6 @@ class Renderer:
         *,
         key: str,
         language: str = "",
-        hide_link: bool = False,
     ) -> Message:
         """The message, ready to send. Raises NoRecipient, NobodyLeft where they were removed on purpose, RuleError, and
         Jinja's errors where a template is wrong."""
@@ -82,7 +82,7 @@ class Renderer:
         context = answers.context(workflow, instance, records)
         if workflow.link:
             role = effect.link or HOLDER
-            context["url"] = self.url(workflow, HIDDEN_LINK if hide_link else self.link(instance, role))
+            context["url"] = self.url(workflow, self.link(instance, role))
         context["site"], context["figures"] = self.site, figures
         templates = _templates(workflow.home / "mail")
         with reading_in(chosen):
@@ -117,6 +117,6 @@ class Renderer:
         language: str,
     ) -> Message:
         """The message as somebody may look at it before it is real: its link is hidden (I11)."""
-        return self.message(
-            workflow, effect, instance, records, figures, key="preview", language=language, hide_link=True
-        )
+        hiding = copy(self)
+        hiding.link = lambda instance, role: HIDDEN_LINK
+        return hiding.message(workflow, effect, instance, records, figures, key="preview", language=language)
