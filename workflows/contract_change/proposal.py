@@ -107,10 +107,7 @@ def propose(
     before = terms_of(contract) if contract is not None else None
     after = replace(after, options=tuple(sorted(set(after.options))))
     if before is None:
-        wish = typed.subdomain(after.subdomain, services.catalogue)
-        if not isinstance(wish, Refusal) and wish.product in (None, after.product):
-            after = replace(after, subdomain=wish.name)
-        after = replace(after, started_on=dates.effective_on(None, after, today))
+        after = _as_ordered(services, after, today)
     kind = conditions.kind_of(before, after)
     if isinstance(kind, Refusal):
         return (kind,)
@@ -138,6 +135,14 @@ def propose(
     if shown is not None and shown != proposal.digest:
         return (SHOWN_CHANGED,)
     return proposal
+
+
+def _as_ordered(services: Services, after: Terms, today: date) -> Terms:
+    """The terms of an order, with the subdomain's name alone of what was typed, and the day on which it begins."""
+    wish = typed.subdomain(after.subdomain, services.catalogue)
+    if not isinstance(wish, Refusal) and wish.product in (None, after.product):
+        after = replace(after, subdomain=wish.name)
+    return replace(after, started_on=dates.effective_on(None, after, today))
 
 
 def _refusals(
