@@ -24,8 +24,10 @@ from web.shown.bilingual import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
 from workflows.notice import NOTICE, board, inputs
-from workflows.notice.announcing import STATES, Announcer, counts, failures
+from workflows.notice.audience import audience_size
+from workflows.notice.channel_facts import previews
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
+from workflows.notice.mailing import STATES, counts, failures
 from workflows.notice.records import Notice, NoticeRevision
 
 pages = Area("staff_notices", __name__, url_prefix="/staff/notices")
@@ -284,7 +286,7 @@ def _update_page(form: UpdateForm, found: Notice, preview: NoticeRevision | None
         asks_window=found.kind == board.MAINTENANCE,
         audience=_audience(found),
         preview=_as_shown(found, preview) if preview is not None else None,
-        mails=list(Announcer(site().services).previews(found, preview)) if preview is not None else (),
+        mails=list(previews(site().services, found, preview)) if preview is not None else (),
     )
 
 
@@ -318,7 +320,7 @@ def _as_shown(notice: Notice, revision: NoticeRevision) -> dict[str, Any]:
 
 
 def _audience(notice: Notice) -> int:
-    return Announcer(site().services).audience_size(notice.products.split())
+    return audience_size(site().services, notice.products.split())
 
 
 def _page(found: Notice, form: PublishForm, asked: str = "") -> str:
@@ -334,7 +336,7 @@ def _page(found: Notice, form: PublishForm, asked: str = "") -> str:
         title=sight.state.title,
         shown=_as_shown(found, revisions[0]),
         revisions=revisions,
-        mails=list(Announcer(services).previews(found, revisions[0])),
+        mails=list(previews(services, found, revisions[0])),
         offers=possible,
         buttons={event: title for event, title in possible.items() if event in _PLAIN_EVENTS},
         form=form,

@@ -65,7 +65,7 @@ class NoticeDelivery(Record):
     revision = pw.IntegerField()
     channel = pw.CharField(64)
     recipient = pw.CharField(64)  # customer:<id>, or everybody
-    state = pw.CharField(16)  # of workflows.notice.announcing.STATES
+    state = pw.CharField(16)  # of workflows.notice.mailing.STATES
     attempts = pw.IntegerField(default=0)
     due_at = UtcField()
     give_up_at = UtcField()

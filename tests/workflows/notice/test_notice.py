@@ -32,8 +32,10 @@ from workflows.business.records import Contract, Customer, StaffMember
 from workflows.faq.records import FaqEntry
 from workflows.faq.search import folded, found, matches, words
 from workflows.notice import board
-from workflows.notice.announcing import Announcer, contractors, counts, failures
+from workflows.notice.audience import audience_size, contractors
+from workflows.notice.channel_facts import previews
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording, wording
+from workflows.notice.mailing import counts, failures
 from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 
 ROOT = Path(__file__).parents[3]
@@ -476,24 +478,22 @@ def test_a_channel_that_raises_or_is_gone_is_written_down(
 def test_preview_of_the_mail_sends_nothing(any_site: Site, mailer: MemoryMailer, staff: Actor) -> None:
     customer(1, NEO)
     begin(any_site, staff)
-    announcer = Announcer(any_site.services)
-    ((_title, message),) = announcer.previews(Notice.get(), NoticeRevision.get())
+    ((_title, message),) = previews(any_site.services, Notice.get(), NoticeRevision.get())
     assert message.subject == "【障害情報】ログインできない事象について"
     assert mailer.tried == []
-    assert announcer.audience_size((NEO,)) == 1
-    assert announcer.audience_size((CHAT,)) == 0
+    assert audience_size(any_site.services, (NEO,)) == 1
+    assert audience_size(any_site.services, (CHAT,)) == 0
 
 
 def test_audience_is_counted_as_of_the_last_minute(any_site: Site, clock: Clock) -> None:
     customer(1, NEO)
-    announcer = Announcer(any_site.services)
-    assert announcer.audience_size((NEO,)) == 1
+    assert audience_size(any_site.services, (NEO,)) == 1
     customer(2, NEO)
     customer(3, NEO, email="Keiyaku1@customer.example")
     clock.forward(seconds=59)
-    assert announcer.audience_size((NEO,)) == 1
+    assert audience_size(any_site.services, (NEO,)) == 1
     clock.forward(seconds=1)
-    assert announcer.audience_size((NEO,)) == 2  # of several with one address, one
+    assert audience_size(any_site.services, (NEO,)) == 2  # of several with one address, one
     assert len(contractors([NEO], clock().date())) == 2
 
 

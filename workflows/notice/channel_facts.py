@@ -1,0 +1,97 @@
+"""What notice channels are given: a notice, a revision and a recipient, as the border has them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from engine.delivery import Deferred, Message, Outcome
+from engine.plugins.breakers import NotNow, TooSlow
+from engine.text import Text, _
+from workflows.business.records import Customer
+from workflows.notice.board import KINDS, progress_of, titles_of
+from workflows.notice.mailing import EVERYBODY
+from workflows.notice.records import Notice, NoticeRevision
+from workflows.ports.notice_channels import NoticeRecipient, PublishedNotice, PublishedRevision
+from workflows.services import Services
+
+log = logging.getLogger("tetsuzuki.notices")
+
+
+class ChannelFacts:
+    """Makes them of what the records say, in the site's time zone. Safe to use from several threads."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._distribution = services.distribution
+
+    def published(self, notice: Notice) -> PublishedNotice:
+        """A notice as channels see it."""
+        titles = {name: product.title for name, product in self._services.catalogue.products.items()}
+        return PublishedNotice(
+            notice.id,
+            notice.kind,
+            KINDS[notice.kind],
+            titles_of(notice.products, titles),
+            f"{self._distribution.base_url.rstrip('/')}/notices/{notice.id}",
+            self._services.organisation,
+        )
+
+    def revision(self, notice: Notice, revision: NoticeRevision) -> PublishedRevision:
+        """A revision as channels see it, in the site's time zone."""
+        zone = self._services.calendar.zone
+        now = self._services.clock()
+        window = revision.window_start, revision.window_end
+        progress = progress_of(notice.kind, revision.status, window, now)
+        return PublishedRevision(
+            number=revision.number,
+            at=(revision.at or now).astimezone(zone),
+            title_ja=revision.title_ja,
+            body_ja=revision.body_ja,
+            title_en=revision.title_en,
+            body_en=revision.body_en,
+            status=progress.title if progress is not None and revision.status else None,
+            window_start=window[0].astimezone(zone) if window[0] is not None else None,
+            window_end=window[1].astimezone(zone) if window[1] is not None else None,
+        )
+
+    def recipient(self, reference: str) -> NoticeRecipient | None:
+        """Whom a row names, with the mailer that a channel may use; None where they are gone."""
+        sender = self._services.organisation.mail_from
+        if reference == EVERYBODY:
+            return NoticeRecipient(reference, sender=sender, post=self._post)
+        customer = Customer.get_or_none(Customer.id == int(reference.partition(":")[2]))
+        if customer is None:
+            return None
+        return NoticeRecipient(
+            reference, customer.contractor_email, customer.company, customer.contractor_name, sender, self._post
+        )
+
+    def _post(self, message: Message, key: str) -> Outcome:
+        mailer = self._distribution.mailer
+        if mailer is None:
+            return Deferred("the mailer of this site is not loaded")
+        return mailer.send(message, key)
+
+
+def previews(services: Services, notice: Notice, revision: NoticeRevision) -> Iterator[tuple[Text | str, Message]]:
+    """What each channel would send to a contractor, by the channel's title; nothing is sent."""
+    facts = ChannelFacts(services)
+    sample = NoticeRecipient(
+        "preview",
+        "keiyakusha@example.jp",
+        str(_("（ご契約者様の会社名）")),
+        str(_("（ご契約者名）")),
+        services.organisation.mail_from,
+    )
+    for name, channel in sorted(services.distribution.channels.items()):
+        try:
+            message = channel.preview(facts.published(notice), facts.revision(notice, revision), sample)
+        except (NotNow, TooSlow) as error:
+            log.warning("notice %s: no preview: %s", notice.id, error)
+            continue
+        except (Exception, SystemExit):
+            log.exception("notice %s: channel %s cannot show what it would send", notice.id, name)
+            continue
+        if isinstance(message, Message):
+            yield channel.title, message

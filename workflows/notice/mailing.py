@@ -1,0 +1,76 @@
+"""How far the mailings of a notice are: the states of its rows, and what staff see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import peewee as pw
+
+from engine.text import Text, _
+from workflows.business.records import Customer
+from workflows.notice.records import Notice, NoticeDelivery
+
+EVERYBODY = "everybody"
+WAITING, SENT, FAILED, SUPERSEDED = "waiting", "sent", "failed", "superseded"
+STATES: Mapping[str, Text] = {
+    WAITING: _("送信待ち"),
+    SENT: _("送信済み"),
+    FAILED: _("送信できませんでした"),
+    SUPERSEDED: _("続報に置き換え"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How far one revision is on one channel."""
+
+    revision: int
+    channel: str
+    total: int
+    sent: int
+    failed: int
+    waiting: int
+    superseded: int
+
+
+def counts(notice: Notice) -> tuple[Count, ...]:
+    """How far the mailings of a notice are, newest revision first."""
+    rows: Any = (
+        NoticeDelivery.select(
+            NoticeDelivery.revision, NoticeDelivery.channel, NoticeDelivery.state, pw.fn.COUNT(NoticeDelivery.id)
+        )
+        .where(NoticeDelivery.notice == notice)
+        .group_by(NoticeDelivery.revision, NoticeDelivery.channel, NoticeDelivery.state)
+        .tuples()
+    )
+    found: dict[tuple[int, str], dict[str, int]] = {}
+    for revision, channel, state, number in rows:
+        found.setdefault((revision, channel), {})[state] = number
+    return tuple(
+        Count(
+            revision,
+            channel,
+            sum(by_state.values()),
+            *(by_state.get(state, 0) for state in (SENT, FAILED, WAITING, SUPERSEDED)),
+        )
+        for (revision, channel), by_state in sorted(found.items(), reverse=True)
+    )
+
+
+def failures(notice: Notice, most: int = 100) -> list[tuple[NoticeDelivery, Customer | None]]:
+    """Who was not reached, and why; at most `most`, the newest first."""
+    found = (
+        NoticeDelivery.select()
+        .where(NoticeDelivery.notice == notice, NoticeDelivery.state == FAILED)
+        .order_by(NoticeDelivery.id.desc())
+        .limit(most)
+    )
+    rows = list(found)
+    ids = [int(row.recipient.partition(":")[2]) for row in rows if row.recipient.startswith("customer:")]
+    customers = {customer.id: customer for customer in Customer.select().where(Customer.id.in_(ids))}
+    return [
+        (row, customers.get(int(row.recipient.partition(":")[2])) if row.recipient != EVERYBODY else None)
+        for row in rows
+    ]
