@@ -1,19 +1,4 @@
-# make run           the site with demo data on http://127.0.0.1:8000; PORT=8080 takes another port
-# make test          every test; nine to ten minutes on two quiet cores
-# make check         style, types, import arrows, the reference, coverage
-# make bench         the figures that we promise, each beside its floor, into benchmarks/RESULTS.md
-# make bench-large   those that need millions of rows; an hour, and 20 GB for a while
-# make soak          the long trials, and every story in both languages on both devices; under an hour
-# make mutation      change the engine at 200 random places, one at a time, and see which changes no test notices; an hour
-# make screenshots   pictures of every page into screenshots/, and those of the README into docs/pictures/
-# make dist          wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
-# make reference     the public API as pages into build/reference/
-# make architecture  draw the rooms of docs/architecture.md anew
-# make lock          pin the dependencies anew
-# make changelog     put what is new (changes/) into CHANGELOG.md; DRAFT=1 only shows it
-# make hooks         let git check style, types and import arrows before each commit
-# make clean         remove the environment, and everything that was built
-# make help          this list; `make` alone is `make test`
+
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -30,7 +15,8 @@ export PYTHONDONTWRITEBYTECODE :=
 LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
-.PHONY: run test check bench bench-large soak mutation screenshots dist reference architecture lock changelog \
+.PHONY: run test test-engine test-workflows test-web test-plugins test-stories check bench \
+	bench-large soak mutation screenshots dist reference architecture lock changelog \
 	hooks clean help browser wrk valgrind
 .DEFAULT_GOAL := test
 
@@ -85,6 +71,12 @@ valgrind:
 
 test: $(VENV)/dev browser wrk
 	$(BIN)/python -m pytest -n $(JOBS) -q
+
+test-engine test-workflows test-web test-plugins: $(VENV)/dev
+	$(BIN)/python -m pytest -n $(JOBS) -q tests/$(@:test-%=%)
+
+test-stories: $(VENV)/dev browser
+	$(BIN)/python -m pytest -n $(JOBS) -q tests/stories
 
 check: $(VENV)/dev browser wrk valgrind
 	$(BIN)/ruff check .

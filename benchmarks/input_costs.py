@@ -33,10 +33,10 @@ from zxcvbn import zxcvbn
 
 from benchmarks.report import Figure, Report, at_most, options, tell
 from engine.testing import Clock
-from tests.conftest import CHEAP, SECRET
 from tests.kit.members import member
+from tests.kit.senders import KNOWN, URLENCODED, Person, forms_of
+from tests.kit.sites import CHEAP, SECRET
 from tests.kit.world import World, make_world
-from tests.web.http.test_fuzz import KNOWN, URLENCODED, Person, forms_of
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
 from web.http.guard import STATIC

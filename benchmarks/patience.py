@@ -31,11 +31,11 @@ from engine.definition import ANYONE, Start, State, Transition, Workflow
 from engine.plugins.breakers import Breaker
 from engine.testing import Clock
 from engine.text import Text
-from tests.conftest import CHEAP, SECRET
 from tests.kit.browser import Browser, add_customer
+from tests.kit.contract_scenes import closed_requests
 from tests.kit.members import add_account
 from tests.kit.members import member as logged_in
-from tests.web.pages.test_contracts import closed_requests
+from tests.kit.sites import CHEAP, SECRET
 from web.app import create_app
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build

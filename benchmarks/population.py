@@ -30,8 +30,8 @@ from benchmarks.filling import HISTORY, INSTANCE, analyze, load
 from benchmarks.report import Figure, Report, at_most, options, tell
 from engine.store.base import database, to_db
 from engine.testing import Clock
-from tests.conftest import CHEAP, SECRET
 from tests.kit.members import member
+from tests.kit.sites import CHEAP, SECRET
 from tests.kit.world import World, make_world
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build

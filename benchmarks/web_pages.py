@@ -48,9 +48,9 @@ from benchmarks import filling
 from benchmarks.report import Figure, Report, at_least, median_ratio, options, spread, tell
 from benchmarks.serving import answering, serving
 from engine.store.opening import open_database
-from tests.conftest import CHEAP
 from tests.kit.browser import EMAIL, PASSWORD, Browser, add_customer
 from tests.kit.members import member
+from tests.kit.sites import CHEAP
 from tests.kit.smtp_server import MailServer
 from tests.kit.wire import free_port
 from web.app import create_app

@@ -6,29 +6,25 @@ import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from engine.plugins.loaded import Plugins
-from engine.plugins.site_facts import SiteFacts
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock, MemoryMailer
-from tests.engine.test_waits import Site
-from web.assembly.settings import Settings
-from web.assembly.site import build, plugins_of
+from tests.kit.sites import SiteMaker, site_maker
+from web.assembly.site import Site
 from workflows.registry import MIGRATIONS
 
-pytest_plugins = ["tests.kit.time_limits", "tests.kit.postgres", "tests.kit.order", "tests.kit.compiled"]
+if TYPE_CHECKING:
+    from tests.kit.stripe_server import StripeServer
 
-SECRET = b"a secret of the tests, long enough for everybody"
-CHEAP = (1, 8, 1)  # the lowest cost of Argon2id; the production default is asserted elsewhere
+pytest_plugins = ["tests.kit.time_limits", "tests.kit.postgres", "tests.kit.order", "tests.kit.compiled"]
 
 hypothesis_settings.register_profile(
     "tetsuzuki", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -103,69 +99,41 @@ def mailer() -> MemoryMailer:
     return MemoryMailer()
 
 
-SiteMaker = Callable[..., Site]
-
-
 @pytest.fixture
 def make_site(tmp_path: Path) -> Iterator[SiteMaker]:
-    """`make_site(database_url, clock=…, mailer=…, **settings)`: a site assembled by the product's own `build`."""
-    made: list[Site] = []
-
-    def make(
-        database_url: str, *, clock: Clock | None = None, mailer: MemoryMailer | None = None, **changes: Any
-    ) -> Site:
-        options = {
-            "database_url": database_url,
-            "base_url": "http://localhost",
-            "var": tmp_path / "var",
-            "password_cost": CHEAP,
-        }
-        settings = Settings(secret_key=SECRET, **{**options, **changes})  # type: ignore[arg-type]
-        plugins = plugins_with(settings, mailer) if mailer is not None else None
-        if mailer is not None:
-            settings = replace(settings, mailer="memory")
-        site = build(settings, clock=clock, plugins=plugins)
-        made.append(site)
-        return site
-
-    yield make
-    for site in made:
-        site.close()
-
-
-def memory_plugin(mailer: MemoryMailer) -> type[Any]:
-    """A plugin whose mailer remembers."""
-    from dataclasses import dataclass
-
-    from engine.hookspecs import hookimpl
-
-    class Memory:
-        @dataclass(frozen=True)
-        class Config:
-            pass
-
-        def __init__(self, config: Config, site: SiteFacts) -> None:
-            pass
-
-        @hookimpl
-        def register_mailers(self) -> dict[str, MemoryMailer]:
-            return {"memory": mailer}
-
-    return Memory
-
-
-def plugins_with(settings: Settings, mailer: MemoryMailer) -> Plugins:
-    """The installed plugins and one more, whose mailer remembers."""
-    return plugins_of(settings, extra=[("memory", memory_plugin(mailer))])
+    """`make_site(database_url, clock=…, mailer=…, **settings)`: see `tests/kit/sites.py`."""
+    with site_maker(tmp_path / "var") as make:
+        yield make
 
 
 @pytest.fixture
-def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
+def site_settings() -> Mapping[str, Any]:
+    """What the `site` of a module is set to besides: a module that needs something overrides this."""
+    return {}
+
+
+@pytest.fixture
+def site(
+    make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer, site_settings: Mapping[str, Any]
+) -> Site:
     """A site on SQLite with a clock that is set and a mailer that remembers."""
-    return make_site(sqlite_url, clock=clock, mailer=mailer)
+    return make_site(sqlite_url, clock=clock, mailer=mailer, **site_settings)
 
 
 @pytest.fixture
-def any_site(make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
+def any_site(
+    make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer, site_settings: Mapping[str, Any]
+) -> Site:
     """The same on each kind of database."""
-    return make_site(database_url, clock=clock, mailer=mailer)
+    return make_site(database_url, clock=clock, mailer=mailer, **site_settings)
+
+
+@pytest.fixture
+def stripe() -> Iterator[StripeServer]:
+    """A Stripe of the tests' own."""
+    from tests.kit.payments import WEBHOOK_SECRET  # here: Stripe's library takes a second, and few tests need it
+    from tests.kit.stripe_server import StripeServer
+
+    running = StripeServer(WEBHOOK_SECRET)
+    yield running
+    running.close()

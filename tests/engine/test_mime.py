@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,8 @@ def test_the_envelope_names_each_recipient_once_those_from_to_first() -> None:
 @pytest.mark.parametrize("field", ["sender", "to", "cc"])
 def test_only_an_address_that_is_not_ascii_needs_smtputf8(field: str) -> None:
     name = "見本@example.jp"
-    made = composed(replace(MAIL, **{field: name if field == "sender" else (name,)}))
+    changed: dict[str, Any] = {field: name if field == "sender" else (name,)}
+    made = composed(replace(MAIL, **changed))
     assert made.utf8
     assert name.encode() in made.content
     assert composed(replace(MAIL, to=("見本 <taro@見本.jp>",))).recipients[0] == "taro@xn--8pvz87e.jp"

@@ -104,13 +104,15 @@ def test_a_mailer_or_handler_that_breaks_a_promise_does_not_hold_the_contract() 
         made: Any
 
         def mailer(self) -> Mailer:
-            return self.made
+            made: Mailer = self.made
+            return made
 
     class OfThat(EffectHandlerContract):
         made: Any
 
         def handler(self) -> EffectHandler:
-            return self.made
+            made: EffectHandler = self.made
+            return made
 
         def delivery(self) -> Delivery:
             return Delivery("letter", "reminder", "author", "paper:1", {}, "ja")

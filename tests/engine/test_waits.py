@@ -21,7 +21,7 @@ from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait
-from tests.engine.authoring.test_check import STAFF
+from tests.kit.definitions import STAFF
 from tests.kit.reviews import SECRET, VISITOR
 
 TOKYO = ZoneInfo("Asia/Tokyo")

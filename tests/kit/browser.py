@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -24,6 +24,25 @@ EMAIL = "hanako@customer.example"
 PASSWORD = "浅い川も深く渡れ 7"
 
 
+def first(within: Tag, *given: Any, **wanted: Any) -> Tag:
+    """What `Tag.find` finds. Fails where there is nothing."""
+    found = within.find(*given, **wanted)
+    assert isinstance(found, Tag), f"no {given} {wanted} in {within.get_text(' ', strip=True)}"
+    return found
+
+
+def around(tag: Tag, name: str) -> Tag:
+    """The element of this name that `tag` stands in. Fails where there is none."""
+    found = tag.find_parent(name)
+    assert found is not None, f"{tag} stands in no {name}"
+    return found
+
+
+def address(link: Tag, attribute: str = "href") -> str:
+    """Where a link, or an image by its `src`, leads."""
+    return str(link[attribute])
+
+
 class Browser:
     """Without JavaScript: what works here works for everybody."""
 
@@ -35,6 +54,24 @@ class Browser:
         self.response = TestResponse((), "200", {}, None)  # type: ignore[arg-type]
         self.path = "/"
 
+    def find(self, *given: Any, **wanted: Any) -> Tag:
+        """What the page has, as `Tag.find` is asked for it. Fails where it is missing."""
+        return first(self.page, *given, **wanted)
+
+    def one(self, selector: str) -> Tag:
+        """The first that a CSS selector names. Fails where there is none."""
+        found = self.page.select_one(selector)
+        assert found is not None, f"no {selector} on {self.path}: {self.text}"
+        return found
+
+    def value(self, name: str) -> str:
+        """What a field of the page would send, for instance a hidden one."""
+        return str(self.find("input", attrs={"name": name})["value"])
+
+    def follow(self, link: str) -> TestResponse:
+        """Open where the link with this text leads."""
+        return self.open(address(self.find("a", string=link)))
+
     def open(self, path: str, **options: Any) -> TestResponse:
         """GET a page and follow where it leads."""
         return self._shown(self.client.get(path, follow_redirects=True, **options))
@@ -43,11 +80,11 @@ class Browser:
         """Where the form with this button goes, and what it sends once `typed` is in."""
         found = [b for b in self.page.find_all("button") if b.get_text(strip=True) == button]
         assert len(found) == 1, f"{len(found)} buttons {button!r} on {self.path}"
-        form = found[0].find_parent("form")
-        data = {i["name"]: i.get("value", "") for i in form.find_all("input") if i.get("name")} | typed
+        form = around(found[0], "form")
+        data = {str(i["name"]): str(i.get("value", "")) for i in form.find_all("input") if i.get("name")} | typed
         if found[0].get("name"):
-            data[found[0]["name"]] = found[0]["value"]
-        return form.get("action") or self.path, data
+            data[str(found[0]["name"])] = str(found[0]["value"])
+        return str(form.get("action") or self.path), data
 
     def press(self, button: str, **typed: str) -> TestResponse:
         """Fill in the form that has this button, press it and follow where it leads."""
@@ -57,7 +94,8 @@ class Browser:
     def _shown(self, response: TestResponse) -> TestResponse:
         self.response = response
         self.path = response.request.path
-        xml = response.mimetype.endswith("xml") and not response.mimetype.startswith("application/xhtml")
+        kind = response.mimetype or ""
+        xml = kind.endswith("xml") and not kind.startswith("application/xhtml")
         self._markup = "" if xml else response.get_data(as_text=True)
         return response
 
@@ -67,6 +105,11 @@ class Browser:
         if self._read is None or self._read[0] is not self._markup:
             self._read = self._markup, BeautifulSoup(self._markup, "html.parser")
         return self._read[1]
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What the browser holds, by name."""
+        return {cookie.key: cookie.value for cookie in (self.client._cookies or {}).values()}
 
     @property
     def title(self) -> str:
@@ -83,7 +126,7 @@ class Browser:
     def errors(self) -> dict[str, str]:
         """What stands as an error at which field, by its name."""
         return {
-            field["name"]: self.page.find(id=f"{field['id']}-error").get_text(strip=True)
+            str(field["name"]): self.find(id=f"{field['id']}-error").get_text(strip=True)
             for field in self.page.find_all("input", attrs={"aria-invalid": "true"})
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,17 +32,6 @@ LEDGER = {"prices": PRICES, "tax": TAX}
 def jst(*parts: int) -> datetime:
     """A time in Tokyo, in UTC."""
     return datetime(*parts, tzinfo=TOKYO).astimezone(UTC)  # type: ignore[arg-type,misc]
-
-
-def customer(number: str = "A00000001", channel: str = "direct") -> Customer:
-    made: Customer = Customer.create(
-        number=number,
-        company="株式会社みほん",
-        channel=channel,
-        contractor_name="契約 太郎",
-        contractor_email=f"info@{number.lower()}.example",
-    )
-    return made
 
 
 def contract(of: Customer, **changes: Any) -> Contract:
@@ -123,10 +112,6 @@ def settle(site: Site) -> None:
     raise AssertionError("it never comes to rest")
 
 
-def state(site: Site, number: int) -> str:
-    return site.engine.look(number).instance.state
-
-
 def row(number: int) -> ChangeRequest:
     found: ChangeRequest = ChangeRequest.get(ChangeRequest.instance == number)
     return found
@@ -141,3 +126,40 @@ def at(clock: Clock, *parts: int) -> datetime:
     """Set the clock to a time in Tokyo."""
     clock.now = jst(*parts)
     return clock.now
+
+
+def contract_of(product: str = "desknets-neo") -> Contract:
+    found: Contract = Contract.get(Contract.product == product)
+    return found
+
+
+def closed_requests(site: Site, account: Account, count: int, name: str = "見本 花子") -> None:
+    """Requests of former years, as the tables hold them."""
+    contract = contract_of()
+    terms = '{"options": [], "payment_method": "bank_transfer", "product": "desknets-neo", "started_on": "2024-04-01", '
+    terms += '"subdomain": "mihon", "term": "monthly", "users": %d}'
+    with site.db.atomic():
+        for number in range(1000, 1000 + count):
+            site.db.execute_sql(
+                "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head) "
+                "VALUES (?, 'contract_change', 1, ?, 'applied', 6, 0, ?)",
+                (number, f"contract:{contract.id}", b"x"),
+            )
+        rows = [
+            {
+                "instance": number,
+                "customer": account.customer_id,
+                "contract": contract.id,
+                "kind": "users",
+                "slot": None,
+                "asked_by": account.id,
+                "asked_by_name": name,
+                "asked_at": site.clock() - timedelta(days=2000 - number),
+                "before": terms % number,
+                "after": terms % (number + 1),
+                "effective_on": date(2026, 4, 1),
+            }
+            for number in range(1000, 1000 + count)
+        ]
+        for start in range(0, count, 500):
+            ChangeRequest.insert_many(rows[start : start + 500]).execute()

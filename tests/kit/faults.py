@@ -200,10 +200,11 @@ def _addresses(states: dict[int, Standing]) -> Iterator[str]:
 
 
 def _notices(states: dict[int, Standing]) -> Iterator[str]:
-    counted = dict(
+    counted: dict[str, int] = dict(
         NoticeRevision.select(NoticeRevision.notice, pw.fn.COUNT(NoticeRevision.id))
         .group_by(NoticeRevision.notice)
         .tuples()
+        .iterator()
     )
     for notice in Notice.select():
         one = states.get(notice.instance)

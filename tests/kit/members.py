@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser
+from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, around
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer
 
@@ -31,15 +31,15 @@ class Member(Browser):
         """As `Browser.filled`; a value may be a list. Of several such buttons the first is meant."""
         found = [b for b in self.page.find_all("button") if b.get_text(strip=True) == button]
         assert found, f"no button {button!r} on {self.path}"
-        form = found[0].find_parent("form")
+        form = around(found[0], "form")
         data: dict[str, Any] = {}
         for field in form.find_all("input"):
             ticks = field.get("type") in ("checkbox", "radio")
             if field.get("name") and (not ticks or field.has_attr("checked")):
-                data.setdefault(field["name"], []).append(field.get("value", ""))
+                data.setdefault(str(field["name"]), []).append(field.get("value", ""))
         if found[0].get("name"):
-            data[found[0]["name"]] = [found[0]["value"]]
-        return form.get("action") or self.path, data | typed
+            data[str(found[0]["name"])] = [found[0]["value"]]
+        return str(form.get("action") or self.path), data | typed
 
     @property
     def buttons(self) -> list[str]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import peewee as pw
-
 from engine.attempt import Actor, Attempt
 from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Delivery, Outcome
@@ -23,6 +21,7 @@ from engine.store.base import SiteDatabase, from_db
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
+from tests.kit.databases import close_database
 
 OPERATOR = Actor("operator", "root")
 VISITOR = Actor("visitor")
@@ -137,9 +136,7 @@ class Post:
 
     def close(self) -> None:
         """Give the connections back."""
-        self.db.close()
-        if not isinstance(self.db, pw.SqliteDatabase):
-            self.db.close_all()  # type: ignore[attr-defined]
+        close_database(self.db)
 
 
 def open_post(

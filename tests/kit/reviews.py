@@ -6,7 +6,7 @@ one state, an effect whose completion moves the instance, a mailed link that is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -37,10 +37,11 @@ from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.rules import needs_input
 from engine.runtime.engine import Engine
-from engine.store.base import Record, UtcField
+from engine.store.base import Record, SiteDatabase, UtcField
 from engine.store.opening import open_database
 from engine.testing import Clock, MemoryMailer
 from engine.text import _
+from tests.kit.databases import close_database
 
 SECRET = b"a secret of the tests, long enough for everybody"
 
@@ -266,7 +267,7 @@ class Letters:
 class Office:
     """An engine with everything around it, on one database."""
 
-    db: pw.Database
+    db: SiteDatabase
     engine: Engine
     dispatcher: Dispatcher
     clock: Clock
@@ -312,10 +313,10 @@ class Office:
 
     def close(self) -> None:
         """Give the connections back."""
-        if not self.db.is_closed():
-            self.db.close()
-        if hasattr(self.db, "close_all"):
-            self.db.close_all()
+        close_database(self.db)
+
+
+OfficeOf = Callable[..., Office]
 
 
 def open_office(database_url: str, clock: Clock | None = None, *workflows: Workflow) -> Office:
@@ -330,6 +331,6 @@ def open_office(database_url: str, clock: Clock | None = None, *workflows: Workf
     engine.render = renderer.preview
     # The second version is there to be moved to: what is started runs on the first unless a test says otherwise.
     if ("review", 1) in engine.workflows:
-        engine.newest["review"] = engine.workflows["review", 1]
+        engine.definitions.newest["review"] = engine.workflows["review", 1]
     dispatcher = Dispatcher(engine, renderer, mailers={"memory": mailer}, mailer="memory", handlers={"letter": letters})
     return Office(db, engine, dispatcher, clock, mailer, letters)

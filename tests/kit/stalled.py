@@ -75,12 +75,12 @@ class Stalled:
                 if not missing:
                     self._all_there.set()
                 for key, _ in selector.select(0.01):
-                    wire = key.fileobj
-                    assert isinstance(wire, socket.socket)
-                    if self._open[wire].reads and self._still_open(wire):
-                        selector.unregister(wire)  # it has begun to read; the rest it takes byte by byte
-                    elif not self._still_open(wire):
-                        missing.append(self._forget(selector, wire))
+                    ready = key.fileobj
+                    assert isinstance(ready, socket.socket)
+                    if self._open[ready].reads and self._still_open(ready):
+                        selector.unregister(ready)  # it has begun to read; the rest it takes byte by byte
+                    elif not self._still_open(ready):
+                        missing.append(self._forget(selector, ready))
                 now = time.monotonic()
                 while due and due[0][0] <= now:
                     _, _, wire = heappop(due)

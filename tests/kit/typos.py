@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from engine.definition import Effect, Permission, State, Transition, Workflow
+from engine.definition import Effect, Permission, Start, State, Transition, Workflow
 
 
 def _in_tuple(whole: tuple[Any, ...], position: int, part: Any) -> tuple[Any, ...]:
@@ -58,9 +58,11 @@ def typos(workflow: Workflow, misspell: Callable[[str], str]) -> Iterator[tuple[
             value = getattr(effect, field)
             if not value or (field in ("to", "cc", "name") and effect.kind != "mail"):
                 continue
-            wrong_effect: Effect = replace(effect, **{field: misspell(value)})
+            changed: dict[str, Any] = {field: misspell(value)}
+            wrong_effect: Effect = replace(effect, **changed)
             yield f"{field} of {effect.name}", _everywhere(workflow, effect, wrong_effect)
-    for permission in {id(part.allow): part.allow for part in (start, *workflow.transitions)}.values():
+    parts: tuple[Start | Transition, ...] = (start, *workflow.transitions)
+    for permission in {id(part.allow): part.allow for part in parts}.values():
         kind, _colon, role = permission.name.partition(":")
         if kind == "link_holder":
             wrong_permission: Permission = replace(permission, name=f"{kind}:{misspell(role or 'holder')}")

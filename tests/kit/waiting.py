@@ -7,6 +7,7 @@ import faulthandler
 import gc
 import io
 import tempfile
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 from time import monotonic
@@ -72,3 +73,12 @@ def stacks() -> str:
         task.print_stack(file=text)
         said.append(f"{task.get_name()}, asked {task.cancelling()} times to be cancelled: {text.getvalue()}")
     return "\n".join(said)
+
+
+def eventually(what: str, condition: Callable[[], T | None]) -> T:
+    """What `condition` gives as soon as it is true of another process."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, f"waited {PATIENCE} s for {what}"
+        time.sleep(0.02)
+    return found

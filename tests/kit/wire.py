@@ -49,5 +49,6 @@ class WiredBrowser(Browser):
     """Somebody in front of a site that is served."""
 
     def __init__(self, address: str) -> None:
-        self.client = Wire(address)  # type: ignore[assignment]
+        self.wire = Wire(address)
+        self.client = self.wire  # type: ignore[assignment]  # as much of it as a browser asks for
         self.path = "/"

@@ -25,11 +25,11 @@ from engine.operations.pauses.acts import pause
 from engine.operations.pauses.looking import paused
 from engine.operations.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
 from tests.kit.contract_scenes import changed, request, settle
 from tests.kit.members import Member, add_account, add_stranger, member
 from tests.kit.payments import TYPED, asked
+from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from web.demo.notices import show_demo_notices

@@ -19,9 +19,9 @@ from typing import Any
 from engine.definition import Actor
 from engine.operations.incidents import incidents
 from engine.testing import Clock
-from tests.conftest import CHEAP, SECRET
 from tests.kit.browser import PASSWORD, SUBDOMAIN
 from tests.kit.members import member
+from tests.kit.sites import CHEAP, SECRET
 from tests.kit.world import NUMBER, STAFF_EMAIL, World, make_world
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
@@ -61,7 +61,6 @@ def _left_behind(world: World, clock: Clock) -> dict[str, Any]:
     """Let somebody be logged in and some mails wait, then say what there is."""
     engine = world.site.engine
     logged_in = member(world.app, world.accounts["editor"].email)
-    cookies = {cookie.key: cookie.value for cookie in logged_in.client._cookies.values()}
     admin, invited = world.accounts["admin"], InvitationInput("見本 待子", "machi@customer.example", "viewer")
     subject = f"customer:{world.customer.id}"
     waiting = engine.start("account_invitation", subject, Actor("account", str(admin.id)), invited).instance
@@ -76,7 +75,7 @@ def _left_behind(world: World, clock: Clock) -> dict[str, Any]:
         "staff": {"email": STAFF_EMAIL, "totp": world.secrets[STAFF_EMAIL]},
         "links": world.links,
         "set_up": world.set_up,
-        "cookies": cookies,
+        "cookies": logged_in.cookies,
         "waiting": waiting,
         "requests": world.requests,
         "incidents": [one.ref for one in incidents(engine)],

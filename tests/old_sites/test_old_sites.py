@@ -14,9 +14,9 @@ from engine.operations.incidents import incidents, retry
 from engine.operations.stuck import stuck
 from engine.runtime.links import instance_of
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SECRET, SiteMaker
 from tests.kit.browser import Browser
 from tests.kit.members import Member
+from tests.kit.sites import SECRET, SiteMaker
 from tests.old_sites import REVISIONS, Held, restore
 from web.app import create_app
 from web.assembly.site import Site

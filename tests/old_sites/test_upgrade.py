@@ -17,7 +17,7 @@ import pytest
 from engine.definition import Actor, Secret
 from engine.runtime.verification import all_faults
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
+from tests.kit.sites import SiteMaker
 from tests.kit.waiting import PATIENCE
 from tests.old_sites import REVISIONS, Held, restore
 from tests.old_sites.make import environment, export

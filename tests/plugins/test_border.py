@@ -26,24 +26,22 @@ from engine.plugins.site_facts import SiteFacts
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
-from tests.conftest import CHEAP, SECRET
-from tests.engine.outbox.test_outbox import VISITOR, Handler, office, told
-from tests.engine.test_waits import Site
-from tests.engine.workers.test_one_machine import without_sweep
 from tests.kit.browser import PASSWORD, USER_NAME, Browser, add_customer
+from tests.kit.handlers import VISITOR, Handler, dispatcher_of, told
+from tests.kit.heartbeats import without_sweep
+from tests.kit.notices import NEO, StatusPage, customer, deliver_everything, draft
+from tests.kit.payments import bank_transfer
+from tests.kit.sites import CHEAP, SECRET
 from tests.kit.waiting import PATIENCE, until
-from tests.plugins.test_bank_transfer import made as bank_transfer
-from tests.plugins.test_notice_channels import StatusPage, customer
-from tests.workflows.notice.test_notice import NEO, deliver_everything, draft
 from web.app import create_app
 from web.assembly.settings import Settings
-from web.assembly.site import build, plugins_of
+from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import Account, Contract, Mandate, StaffMember
 from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery
 from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports import hookspecs, payment_calls, quotes
-from workflows.ports.billing import Change, Terms
+from workflows.ports.billing import Change, Quote, Terms
 from workflows.ports.disk_usage import (
     NO_ANSWER,
     NOT_NOW,
@@ -73,7 +71,8 @@ def hangs(*_given: object) -> Any:
     HANGS.wait(PATIENCE)
 
 
-SHORT = Times(*[timedelta(milliseconds=300)] * 3, delivery=timedelta(milliseconds=300))
+_SHORT = timedelta(milliseconds=300)
+SHORT = Times(_SHORT, _SHORT, _SHORT, delivery=_SHORT)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +92,7 @@ def loaded(tmp_path: Path, hook: str, answer: Callable[[], Any]) -> Plugins:
         return answer()
 
     register.__name__ = hook
-    config = dataclass(frozen=True)(type("Config", (), {}))
+    config: type[Any] = dataclass(frozen=True)(type("Config", (), {}))
     plugin = type("Odd", (), {"Config": config, "__init__": lambda *_: None, hook: hookimpl(register)})
     facts = SiteFacts(tmp_path, "http://localhost", "a@b.example", False, "Asia/Tokyo")
     return load({}, facts, extra=[("odd", plugin)], specs=[hookspecs])
@@ -185,7 +184,7 @@ NO_OUTCOMES = (
 def test_what_is_no_outcome_is_not_done_and_tried_again(answer: Any, sqlite_url: str, clock: Clock) -> None:
     handler = Handler(lambda delivery: answer)
     db = open_database(sqlite_url)
-    dispatcher = office(db, clock, handler, told())
+    dispatcher = dispatcher_of(db, clock, handler, told())
     number = dispatcher.engine.start("told", "x:1", VISITOR).instance
     dispatcher.drain()
     assert dispatcher.engine.look(number).state.name == "open"
@@ -202,7 +201,7 @@ def test_an_effect_whose_plugin_raises_becomes_an_incident_in_the_end(
     trouble: Callable[..., Any], sqlite_url: str, clock: Clock
 ) -> None:
     db = open_database(sqlite_url)
-    dispatcher = office(db, clock, Handler(trouble), told())
+    dispatcher = dispatcher_of(db, clock, Handler(trouble), told())
     dispatcher.engine.start("told", "x:1", VISITOR)
     for _turn in range(80):
         dispatcher.drain()
@@ -215,7 +214,7 @@ def test_an_effect_whose_plugin_raises_becomes_an_incident_in_the_end(
 
 def test_a_wait_that_no_date_can_hold_becomes_an_incident(sqlite_url: str, clock: Clock) -> None:
     db = open_database(sqlite_url)
-    dispatcher = office(db, clock, Handler(lambda delivery: Deferred("busy", timedelta.max)), told())
+    dispatcher = dispatcher_of(db, clock, Handler(lambda delivery: Deferred("busy", timedelta.max)), told())
     dispatcher.engine.start("told", "x:1", VISITOR)
     dispatcher.drain()
     assert len(incidents(dispatcher.engine)) == 1
@@ -226,10 +225,13 @@ def test_a_handler_that_hangs_holds_one_thread_and_no_other_effect(sqlite_url: s
     delivered = Event()
 
     def answer(delivery: Any) -> Any:
-        return hangs() if delivery.subject == "slow:1" else delivered.set() or Accepted()
+        if delivery.subject == "slow:1":
+            return hangs()
+        delivered.set()
+        return Accepted()
 
     db = open_database(sqlite_url)
-    dispatcher = office(db, None, Handler(answer), told())  # type: ignore[arg-type]
+    dispatcher = dispatcher_of(db, None, Handler(answer), told())
     heartbeat = Heartbeat(dispatcher.engine, dispatcher, threads=2)
     heartbeat.start()
     try:
@@ -251,12 +253,13 @@ def test_who_takes_an_effect_that_hangs_has_told_the_others_of_the_rest(sqlite_u
         if delivery.name == "hang":
             hanging.set()
             return hangs()
-        return delivered.set() or Accepted()
+        delivered.set()
+        return Accepted()
 
     db = open_database(sqlite_url)
     handler = Handler(answer)
     both = (Effect("ping", "hang", to="a"), Effect("ping", "quick", to="b"))
-    dispatcher = office(db, None, handler, replace(told(), start=Start("open", effects=both)))  # type: ignore[arg-type]
+    dispatcher = dispatcher_of(db, None, handler, replace(told(), start=Start("open", effects=both)))
     look = dispatcher.next_due
 
     def look_slowly() -> Any:
@@ -322,7 +325,12 @@ def test_a_source_that_cannot_measure_leaves_the_page_without_a_figure(answer: A
 def test_a_source_that_hangs_costs_some_pages_their_time_and_the_next_ones_nothing() -> None:
     source = Source(hangs)
     asked: list[Environment] = []
-    source.usage = lambda environment, _: asked.append(environment) or hangs()
+
+    def usage(environment: Environment, *_more: object) -> Any:
+        asked.append(environment)
+        return hangs()
+
+    source.usage = usage
     held = guarded(source)
     for _page in range(FAILURES):
         found = measured(held, [NEO_ENVIRONMENT] * 20, timedelta(milliseconds=50))
@@ -364,7 +372,12 @@ def test_what_a_source_knows_is_not_asked_for() -> None:
     other = Environment("chatluck", "mihon", "")
     known, asked = Usage(1, 2, AWARE), Usage(3, None, AWARE)
     questions: list[Environment] = []
-    source = Source(lambda environment, _: questions.append(environment) or asked)
+
+    def usage(environment: Environment, *_more: object) -> Usage:
+        questions.append(environment)
+        return asked
+
+    source = Source(usage)
     source.known = lambda environment: known if environment == NEO_ENVIRONMENT else None  # type: ignore[attr-defined]
     assert measured(guarded(source), [NEO_ENVIRONMENT, other, NEO_ENVIRONMENT]) == [known, asked, known]
     assert questions == [other]
@@ -384,7 +397,7 @@ TERMS = Terms("desknets-neo", "mihon", 10, (), "monthly", "bank_transfer", DAY)
 CHANGE = Change("users", "A00000001", 1, TERMS, TERMS, DAY, DAY)
 
 
-@pytest.mark.parametrize("answer", [raises, leaves, hangs, lambda *_: None, lambda *_: quotes.Quote(1, 2, 3)])  # type: ignore[arg-type]
+@pytest.mark.parametrize("answer", [raises, leaves, hangs, lambda *_: None, lambda *_: Quote(1, 2, 3)])  # type: ignore[arg-type]
 def test_a_backend_that_cannot_quote_shows_no_price(answer: Any) -> None:
     backend: Any = type("Odd", (), {"quote": answer})()
     billing = GuardedBilling(backend, Breaker("billing", "odd"), SHORT)

@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 
+from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery
 from engine.hookspecs import hookimpl
 from engine.plugins.breakers import FAILURES, REST, SLOW, Breaker, Breakers, NotNow, Standing, TooSlow
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock
 from engine.text import Text
-from tests.conftest import CHEAP, SECRET
 from tests.kit.browser import add_customer
 from tests.kit.members import Member, add_account, member
+from tests.kit.sites import CHEAP, SECRET
 from tests.kit.waiting import PATIENCE, until
 from web.app import create_app
 from web.assembly.settings import Settings
@@ -327,7 +328,7 @@ def opened_site(database_url: str, clock: Clock, tmp_path: Any, plugin: Plugin, 
         var=tmp_path,
         password_cost=CHEAP,
         billing="books",
-        metrics_token=TOKEN,
+        metrics_token=Secret(TOKEN),
     )
     made = build(
         settings,

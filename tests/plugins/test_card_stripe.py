@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -19,9 +20,8 @@ from engine.plugins.site_facts import SiteFacts
 from plugins.card_stripe import CardStripe
 from plugins.demo_card import DemoCard
 from tests.kit.stripe_server import StripeServer
-from tests.kit.waiting import PATIENCE
+from tests.kit.waiting import PATIENCE, eventually
 from tests.kit.wire import free_port
-from tests.stories.conftest import eventually
 from workflows.ports.payments import DemonstrationPage, MandateFacts, Pending, Redirect, Rejected
 from workflows.ports.testing.payments import PaymentMethodContract, context
 
@@ -183,7 +183,7 @@ def test_what_is_not_stripes_is_not_believed(method: CardStripe, server: StripeS
     ],
 )
 def test_events_about_other_things_concern_no_request(
-    method: CardStripe, server: StripeServer, changes: dict[str, str]
+    method: CardStripe, server: StripeServer, changes: dict[str, Any]
 ) -> None:
     raw = server.event("checkout.session.completed", began(method).reference, **changes)
     event = method.verify_event(raw, server.signed(raw))

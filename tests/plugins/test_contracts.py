@@ -35,9 +35,9 @@ from plugins.ledger.plugin import Ledger
 from plugins.notice_email import NoticeEmail
 from plugins.notice_site import NoticeSite
 from plugins.smtp_mailer.mailer import SmtpMailer
+from tests.kit.payments import bank_transfer as bank_transfer
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE
-from tests.plugins.test_bank_transfer import made as bank_transfer
 from workflows.ports import hookspecs
 from workflows.ports.billing import Applied, BillingBackend, Change, Quote
 from workflows.ports.disk_usage import GIGABYTE, DiskUsage, Environment, Usage

@@ -98,7 +98,7 @@ def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp
     plugins = load({}, SiteFacts(tmp_path, "http://localhost", "s@example.jp", False, "Asia/Tokyo"),
                    specs=[hookspecs_of_the_business])  # fmt: skip
     for one in plugins.listed:
-        target = type(plugins._manager.get_plugin(one.name))
+        target: Any = type(plugins._manager.get_plugin(one.name))
         hook = next(hook for hook in one.hooks if hook != "register_migrations")
         text = section(written(hook))
         for name in (one.name, *(setting.name for setting in fields(target.Config))):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,14 @@ import pytest
 
 from engine.attempt import Actor
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome
-from engine.hookspecs import hookimpl
 from engine.mime import Mime, compose
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock
 from engine.text import reading_in
 from plugins.notice_email import NoticeEmail
 from plugins.notice_site import NoticeSite
-from tests.conftest import CHEAP, SECRET
-from tests.workflows.notice.test_notice import NEO, customer, deliver_everything, draft
+from tests.kit.notices import NEO, StatusPage, customer, deliver_everything, draft
+from tests.kit.sites import CHEAP, SECRET
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.business.catalogue import Organisation
@@ -117,34 +115,6 @@ def test_site_is_read_by_visitors_and_delivers_nothing() -> None:
     assert channel.audience == VISITORS
     assert channel.deliver(NOTICE, REVISION, recipient(None), "k") == Accepted()
     assert channel.preview(NOTICE, REVISION, recipient(None)) is None
-
-
-class StatusPage:
-    """A channel of somebody else's, which posts each revision once."""
-
-    title = "Status page"
-    audience = ONCE
-    posted: list[tuple[str, int, str]]
-
-    @dataclass(frozen=True)
-    class Config:
-        pass
-
-    def __init__(self, config: Config, site: SiteFacts) -> None:
-        type(self).posted = []
-
-    @hookimpl
-    def register_notice_channels(self) -> dict[str, Any]:
-        return {"status_page": self}
-
-    def deliver(
-        self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
-    ) -> Outcome:
-        self.posted.append((notice.id, revision.number, recipient.reference))
-        return Accepted()
-
-    def preview(self, *_given: object) -> None:
-        return None
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from engine.errors import Forbidden
 from engine.runtime import checkpoints
 from engine.runtime.verification import all_faults
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.browser import PASSWORD, add_customer
 from tests.kit.members import add_account, member
 from tests.kit.postgres import program
+from tests.kit.sites import SiteMaker
 from tests.kit.waiting import PATIENCE
 from tests.old_sites import REVISIONS, restore
 from web.app import create_app
@@ -72,7 +72,7 @@ def _put_back(url: str, file: Path) -> None:
 def _postgresql(name: str, url: str, *arguments: str) -> None:
     """Run a program of PostgreSQL's, as an operator who has named the server once."""
     server = {"PGUSER": urlsplit(url).username or "", "PGHOST": parse_qs(urlsplit(url).query)["host"][0]}
-    command = [program(name), *arguments]
+    command: list[str | Path] = [program(name), *arguments]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | server)
 
 
@@ -233,8 +233,8 @@ def test_what_had_ended_after_the_backup_is_ended_again(
         restored.engine.store.commit(unit)
     assert (ended.sessions, ended.set_ups) == (2, 1)
     there = create_app(restored).test_client()
-    for cookie in hanako.client._cookies.values():
-        there.set_cookie(cookie.key, cookie.value)
+    for name, value in hanako.cookies.items():
+        there.set_cookie(name, value)
     assert there.get("/top").status_code == 302
     assert again.get("/top").status_code == 302
     assert restored.staff.set_ups.opened(unused) is None

@@ -97,7 +97,8 @@ def test_everything_bears_the_time_of_the_commit_and_nobodys_name(
 
 
 def test_the_sums_are_those_of_every_file(dist: Path) -> None:
-    listed = dict(reversed(line.split("  ")) for line in (dist / "SHA256SUMS").read_text().splitlines())
+    lines = (line.split("  ") for line in (dist / "SHA256SUMS").read_text().splitlines())
+    listed = {name: sum_ for sum_, name in lines}
     assert listed == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in dist.iterdir() if path.name != "SHA256SUMS"
     }

@@ -106,11 +106,11 @@ def test_from_the_form_to_top(database: str, request: pytest.FixtureRequest, ins
 
 def in_both_languages(hanako: WiredBrowser) -> None:
     """TOP as it was, and in English."""
-    assert hanako.page.html["lang"] == "ja"
+    assert hanako.find("html")["lang"] == "ja"
     japanese = hanako.text
     hanako.client.post("/language", data=hanako.filled("English")[1])
     hanako.open("/top")
-    assert hanako.page.html["lang"] == "en"
+    assert hanako.find("html")["lang"] == "en"
     assert "Log out" in hanako.text
     assert "ログアウト" in japanese
 
@@ -120,9 +120,9 @@ def everything_that_pages_load(hanako: WiredBrowser) -> None:
     files = [name for name in tracked() if name.startswith("web/static/")]
     assert len(files) >= 7
     for name in files:
-        with urlopen(f"{hanako.client.address}{name.removeprefix('web')}", timeout=PATIENCE) as answer:
+        with urlopen(f"{hanako.wire.address}{name.removeprefix('web')}", timeout=PATIENCE) as answer:
             assert answer.read() == (ROOT / name).read_bytes(), name
-    named = {tag.get("href") or tag.get("src") for tag in hanako.page.select("link[href], script[src], img[src]")}
+    named = {str(tag.get("href") or tag.get("src")) for tag in hanako.page.select("link[href], script[src], img[src]")}
     loaded = {path for path in named if "/static/" in path}
     assert any("bootstrap" in path for path in loaded)
     for path in loaded:

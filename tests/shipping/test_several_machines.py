@@ -56,10 +56,10 @@ def test_pages_on_two_machines_and_a_worker_on_a_third(postgres_url: str, tmp_pa
                 until(ready(port), f"port {port} to be ready")
             hanako = WiredBrowser(f"http://127.0.0.1:{one}")
             hanako.identify()
-            hanako.client.address = f"http://127.0.0.1:{other}"  # the session holds on every machine
+            hanako.wire.address = f"http://127.0.0.1:{other}"  # the session holds on every machine
             hanako.open("/apply/account")
             hanako.describe()
-            hanako.client.address = f"http://127.0.0.1:{one}"
+            hanako.wire.address = f"http://127.0.0.1:{one}"
             hanako.open("/apply/confirm")
             hanako.press("はい")
             assert hanako.path == "/apply/accepted"

@@ -196,7 +196,7 @@ class Root:
         for file in pip.files or ():
             if ".." not in file.parts and "__pycache__" not in file.parts:
                 (packages / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(pip.locate_file(file), packages / file)  # type: ignore[arg-type]
+                shutil.copy(str(pip.locate_file(file)), packages / file)
         script = self.folder / "image" / "bin" / "pip"
         script.write_text('#!/bin/sh\nexec /image/bin/python3 -m pip "$@"\n')
         script.chmod(0o755)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.stories.conftest import DEVICES, SCREENSHOTS, Product, launched
+from tests.kit.product import Product
+from tests.kit.visitor import DEVICES, SCREENSHOTS, launched
 from tests.stories.scene import PAGES, Scene, Shot, demo
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "pictures"

@@ -27,10 +27,11 @@ from engine.operations.pauses.acts import pause
 from engine.operations.pauses.scopes import OneChannel
 from engine.plugins.breakers import Standing
 from engine.testing import MemoryMailer
-from tests.conftest import SECRET, plugins_with
 from tests.kit.browser import PASSWORD
 from tests.kit.members import Member
-from tests.stories.conftest import Product, end, eventually
+from tests.kit.product import Product, end
+from tests.kit.sites import SECRET, plugins_with
+from tests.kit.waiting import eventually
 from web.app import create_app
 from web.assembly.site import Site, build
 from web.demo import accounts, staff
@@ -294,9 +295,7 @@ def _at(address: str, site: Site) -> Flask:
 
 def _keep(scene: Scene, reader: str, browser: Member) -> None:
     """Somebody's cookies, for a browser that takes pictures."""
-    scene.cookies[reader] = {
-        cookie.key: cookie.value for cookie in browser.client._cookies.values() if cookie.key != "language"
-    }
+    scene.cookies[reader] = {name: value for name, value in browser.cookies.items() if name != "language"}
 
 
 def _apply(browser: Member, subdomain: str, number: str, address: str) -> None:
@@ -433,7 +432,9 @@ def _mails(site: Site, scene: Scene) -> None:
         mail = email.message_from_bytes(path.read_bytes(), policy=policy.default)
         part = mail.get_body(("plain",))
         found = re.search(
-            rf"^{re.escape(site.settings.base_url)}(/([aicmp])/\S+)\s*$", part.get_content(), re.MULTILINE
+            rf"^{re.escape(site.settings.base_url)}(/([aicmp])/\S+)\s*$",
+            part.get_content() if part is not None else "",
+            re.MULTILINE,
         )
         if found:
             kinds = {"a": "application", "i": "invitation", "p": "reset", "c": "contractor", "m": "login_address"}

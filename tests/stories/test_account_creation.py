@@ -11,22 +11,10 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from engine.store.base import to_db
+from tests.kit.product import ASP, PARTNER, SENDER, Customer, Product, assert_is_well_made, end, mailed_link, of_all
 from tests.kit.smtp_server import Received
-from tests.stories.conftest import (
-    ASP,
-    DEVICES,
-    PARTNER,
-    SENDER,
-    Customer,
-    Product,
-    Visit,
-    Visitor,
-    assert_is_well_made,
-    end,
-    eventually,
-    mailed_link,
-    of_all,
-)
+from tests.kit.visitor import DEVICES, Visit, Visitor
+from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.browser
 

@@ -9,18 +9,10 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from engine.store.base import to_db
+from tests.kit.product import SENDER, Customer, Product, assert_is_well_made, mailed_link, of_all
 from tests.kit.smtp_server import Received
-from tests.stories.conftest import (
-    SENDER,
-    Customer,
-    Product,
-    Visit,
-    Visitor,
-    assert_is_well_made,
-    eventually,
-    mailed_link,
-    of_all,
-)
+from tests.kit.visitor import Visit, Visitor
+from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.kit.product import SENDER, Customer, Product, of_all, served
 from tests.kit.smtp_server import Received
-from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, of_all, served
+from tests.kit.visitor import Visit, Visitor
+from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.browser
 

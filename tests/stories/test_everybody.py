@@ -13,7 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.stories.conftest import NARROWEST, Product, of_all
+from tests.kit.product import Product, of_all
+from tests.kit.visitor import NARROWEST
 from tests.stories.pictures import opened, shown
 from tests.stories.scene import PAGES, Scene, Shot, demo
 

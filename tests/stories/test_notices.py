@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 from urllib.request import urlopen
 from xml.etree import ElementTree as ET
 
@@ -12,15 +13,9 @@ import pyotp
 import pytest
 from playwright.sync_api import expect
 
-from tests.stories.conftest import (
-    CUSTOMERS,
-    Customer,
-    Product,
-    Visit,
-    Visitor,
-    assert_is_well_made,
-    eventually,
-)
+from tests.kit.product import CUSTOMERS, Customer, Product, assert_is_well_made
+from tests.kit.visitor import Visit, Visitor
+from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -188,5 +183,6 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
     ]
     with urlopen(product.address + "/notices/maintenance.ics") as response:
         (event,) = icalendar.Calendar.from_ical(response.read()).walk("VEVENT")
-    assert event["DTSTART"].dt.isoformat() == "2099-04-10T13:00:00+00:00"
+    start: Any = event["DTSTART"]
+    assert start.dt.isoformat() == "2099-04-10T13:00:00+00:00"
     assert len([m for m in product.mail.messages if "定期メンテナンス" in str(m.mail["Subject"])]) == 0

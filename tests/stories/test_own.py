@@ -8,8 +8,10 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import expect
 
+from tests.kit.product import SENDER, Customer, Product, mailed_link, of_all
 from tests.kit.smtp_server import Received
-from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, eventually, mailed_link, of_all
+from tests.kit.visitor import Visit, Visitor
+from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.browser
 

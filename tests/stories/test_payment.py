@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from playwright.sync_api import Browser, expect
 import plugins.card_stripe
 import plugins.direct_debit  # noqa: F401  (bring their translations along)
 from engine.store.base import to_db
+from tests.kit.product import SENDER, Customer, Product, end, of_all, served
 from tests.kit.smtp_server import Received
-from tests.stories.conftest import SENDER, Customer, Product, Visit, Visitor, end, eventually, of_all, served
+from tests.kit.visitor import Visit, Visitor
+from tests.kit.waiting import eventually
 from workflows.business.access.passwords import Hasher
 
 pytestmark = pytest.mark.browser
@@ -120,7 +123,7 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
     }[language]
     form = {"ja": "口座振替依頼書をご返送ください", "en": "Please return the direct debit form"}[language]
     for subject in (received, form):
-        eventually(subject, lambda subject=subject: mails_cc(product, customer.contractor, email, subject))
+        eventually(subject, partial(mails_cc, product, customer.contractor, email, subject))
         (mail,) = mails_cc(product, customer.contractor, email, subject)
         assert mail.sender == SENDER
         assert [one.addr_spec for one in mail.mail["From"].addresses] == [SENDER]

@@ -13,9 +13,11 @@ import pytest
 from playwright.sync_api import expect
 
 from engine.attempt import Actor
-from tests.conftest import CHEAP, SECRET
+from tests.kit.product import Customer, Product, of_all
+from tests.kit.sites import CHEAP, SECRET
 from tests.kit.smtp_server import Received
-from tests.stories.conftest import DEVICES, Customer, Product, Visit, Visitor, eventually, of_all
+from tests.kit.visitor import DEVICES, Visit, Visitor
+from tests.kit.waiting import eventually
 from web.assembly.settings import Settings
 from web.assembly.site import build
 from workflows.business.records import Account, Contract

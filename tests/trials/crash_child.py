@@ -191,7 +191,7 @@ class Marked:
         super().commit(unit)  # type: ignore[misc]
 
 
-class MarkedSqlite(Marked, SqliteStore):
+class MarkedSqlite(Marked, SqliteStore):  # type: ignore[misc]  # its units are marked, whatever their kind
     pass
 
 
@@ -199,7 +199,7 @@ class MarkedPostgres(Marked, PostgresStore):
     pass
 
 
-def marked(store: Any, marks: Marks) -> Marked:
+def marked(store: Any, marks: Marks) -> MarkedSqlite | MarkedPostgres:
     """A store on the same database and clock, with marks."""
     made = (MarkedSqlite if isinstance(store, SqliteStore) else MarkedPostgres)(store.db, store.clock)
     made.mark_with(marks)

@@ -282,11 +282,11 @@ def _mails(site: Site, book: Book, read: _Read, server: MailServer) -> Iterator[
     contractors = {row.id: row.contractor_email for row in Customer.select()}
     keys = {key: place for key, place in read.requests.items() if place[1] == 1}
     for mail in server.offered:
-        place = places.get(str(mail.mail["Message-ID"]))
-        if place is None:
+        found = places.get(str(mail.mail["Message-ID"]))
+        if found is None:
             yield f"a mail of no effect: {mail.mail['Message-ID']} to {mail.recipients}"
             continue
-        number = place[0]
+        place, number = found, found[0]
         request = next((book.tried[key] for key in _about(mail) if keys.get(key) == (number, 1)), None)
         if request is None:
             yield f"the Message-ID of {place} on a mail about {_about(mail)}"

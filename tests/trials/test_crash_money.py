@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from math import ceil
@@ -25,7 +24,9 @@ import pytest
 from engine.attempt import Actor, Secret
 from engine.operations.incidents import incidents
 from plugins.ledger.plugin import LedgerBooking
-from tests.kit.contract_scenes import account, actor, changed, contract, customer, ordered
+from tests.kit.contract_scenes import account, actor, changed, contract, ordered
+from tests.kit.customers import customer
+from tests.kit.databases import NewDatabase
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.trials import money_child
 from tests.trials.money_child import (
@@ -193,28 +194,6 @@ def _contracts() -> Iterator[str]:
         last = LedgerBooking.select().where(LedgerBooking.contract == one.id).order_by(LedgerBooking.id.desc()).first()
         if last is not None and terms_of(one) != terms_from_json(last.terms):
             yield f"the books have other terms of the contract {one.id}: {json.loads(last.terms)}"
-
-
-NewDatabase = Callable[[str], str]
-
-
-@pytest.fixture
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewDatabase]:
-    """A migrated database of a kind, its own for each call."""
-    made: list[str] = []
-
-    def new(kind: str) -> str:
-        if kind == "sqlite":
-            path = tmp_path / f"site-{len(made)}.db"
-            shutil.copy(request.getfixturevalue("sqlite_template"), path)
-            made.append("")
-            return f"sqlite:///{path}"
-        made.append(request.getfixturevalue("postgres").migrated())
-        return made[-1]
-
-    yield new
-    for url in filter(None, made):
-        request.getfixturevalue("postgres").drop(url)
 
 
 @pytest.mark.parametrize(("kind", "batch", "kills"), _batches())

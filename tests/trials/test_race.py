@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,32 +21,29 @@ from engine.attempt import Actor, Secret
 from engine.delivery import Accepted, Failed
 from engine.errors import EngineError, EventNotPossible, Refused, TransitionConflict, UnknownEffect
 from engine.operations.incidents import incidents, retry, skip
-from engine.outbox.dispatcher import Dispatcher
-from engine.outbox.renderer import Renderer
 from engine.outcomes import Outcome
 from engine.runtime.engine import Engine
 from engine.store.opening import open_database
 from engine.store.schema import pending
-from engine.testing import Clock, MemoryMailer
+from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
-from tests.engine.workers.test_one_machine import without_sweep
+from tests.kit.databases import close_database
+from tests.kit.heartbeats import without_sweep
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until
 from tests.trials import race_child
+from tests.trials.bench import MANY, VISITOR, Bench
 from tests.trials.crash_child import QUICK, SECRET
+from tests.trials.ground import Ground
 from tests.trials.newborn import Newborn
-from tests.trials.test_crash import AT_ANY_MOMENT, Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.workflow import ACCOUNT_CREATION
-from workflows.business.catalogue import Organisation
-from workflows.business.records import Account, Customer
+from workflows.business.records import Account
 from workflows.registry import MIGRATIONS
 
 pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows with the time that they have
 
-MANY = 50
-VISITOR = Actor("visitor")
 OPERATOR = Actor("staff", "1")
 
 
@@ -73,67 +69,6 @@ class Racers:
 
         with ThreadPoolExecutor(len(self.acts)) as pool:
             return list(pool.map(one, self.acts))
-
-
-class Bench:
-    """An engine on a database with a clock, as wide as it needs to be: one connection for each racer."""
-
-    def __init__(self, url: str, *, clock: Clock | None = None, workflows: Sequence[Any] = (ACCOUNT_CREATION,)) -> None:
-        self.db = open_database(url, pool=MANY + 10)
-        self.clock = clock
-        self.engine = Engine(self.db, workflows, secret=SECRET, clock=clock)
-        self.mailer = MemoryMailer()
-        renderer = Renderer(
-            base_url="http://localhost", sender="site@example.jp", site=asdict(Organisation()), link=self.engine.link
-        )
-        self.dispatcher = Dispatcher(self.engine, renderer, mailers={"memory": self.mailer}, mailer="memory")
-
-    def customer(self) -> int:
-        """A new customer's id."""
-        number = Customer.select().count() + 1
-        return int(
-            Customer.create(
-                number=f"A{number}",
-                company="会社",
-                channel="direct",
-                contractor_name="契約者",
-                contractor_email=f"contractor{number}@example.jp",
-            ).id
-        )
-
-    def applied(self, customer: int, email: str, workflow: str = ACCOUNT_CREATION.name) -> int:
-        """An application's instance."""
-        data = ApplicationInput(customer, "太郎", email, Secret("a hash"))
-        return self.engine.start(workflow, f"customer:{customer}", VISITOR, data).instance
-
-    def emailed(self, customer: int, email: str) -> int:
-        """An application whose mail was delivered."""
-        number = self.applied(customer, email)
-        while self.dispatcher.drain():
-            pass
-        assert self.engine.look(number).state.name == "emailed"
-        return number
-
-    def activation(self, number: int, **options: Any) -> Callable[[], Outcome]:
-        """Who holds the link, about to press the button."""
-        holder = Actor("visitor", proof=self.engine.link(self.engine.look(number).instance))
-        return lambda: self.engine.fire(number, "activate", holder, **options)
-
-    def events(self, number: int) -> list[str]:
-        """What history says, after the chain was verified."""
-        assert self.engine.verify(number) == []
-        return [entry.event for entry in self.engine.history(number)]
-
-    def count(self, table: str, where: str) -> int:
-        """How many rows there are now."""
-        with self.engine.store.reading() as unit:
-            return int(unit.rows(f"SELECT count(*) FROM {table} WHERE {where}")[0][0])
-
-    def close(self) -> None:
-        """Give the database back."""
-        self.db.close()
-        if hasattr(self.db, "close_all"):
-            self.db.close_all()
 
 
 @pytest.fixture
@@ -261,10 +196,10 @@ def test_of_two_operators_at_one_incident_one_wins(bench: Bench) -> None:
         (incident,) = (found for found in incidents(bench.engine) if found.instance == number)
         bench.mailer.answer = lambda message: Accepted()
         results = Racers(
-            lambda ref=incident.ref: retry(bench.engine, ref, OPERATOR, "the address exists now"),
-            lambda ref=incident.ref: skip(bench.engine, ref, OPERATOR, "told by telephone"),
+            partial(retry, bench.engine, incident.ref, OPERATOR, "the address exists now"),
+            partial(skip, bench.engine, incident.ref, OPERATOR, "told by telephone"),
         ).run(bench.db)
-        assert sorted(type(result) for result in results if result is not None) == [UnknownEffect], results
+        assert [type(result) for result in results if result is not None] == [UnknownEffect], results
         retried = results[0] is None
         assert bench.events(number) == ["start", "incident.retry" if retried else "incident.skip"]
         bench.dispatcher.drain()
@@ -467,9 +402,8 @@ def test_two_that_start_at_once_on_a_fresh_database(
             assert said == ["built"] * 3
         db = open_database(url)
         assert pending(db, MIGRATIONS) == []
-        db.close()
+        close_database(db)
         if kind == "postgresql":
-            db.close_all()
             request.getfixturevalue("postgres").drop(url)
 
 

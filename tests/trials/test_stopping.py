@@ -20,13 +20,13 @@ import pytest
 from engine.outbox.dispatcher import Dispatcher
 from engine.runtime.engine import Engine
 from engine.workers.one_machine import Heartbeat
+from tests.kit.databases import NewDatabase
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, ends, until
+from tests.trials.bench import Bench
 from tests.trials.crash_child import Flows, Life
-from tests.trials.test_cluster import left, mailed_twice
-from tests.trials.test_crash import Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
-from tests.trials.test_race import Bench
+from tests.trials.ground import Ground, left, mailed_twice
 
 LANES = 4
 LONG_LEASE = 600.0  # seconds; nobody takes over what a stop has left behind, so it is found
@@ -58,7 +58,7 @@ def threads() -> set[str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_stops_at_any_moment_after_its_start(
     kind: str,
-    new_database: NewDatabase,  # noqa: F811
+    new_database: NewDatabase,
     request: pytest.FixtureRequest,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -128,7 +128,7 @@ def users(ground: Ground, site: Any) -> Iterator[None]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_stops_in_the_middle_of_work(
     kind: str,
-    new_database: NewDatabase,  # noqa: F811
+    new_database: NewDatabase,
     tmp_path: Any,
     request: pytest.FixtureRequest,
     caplog: pytest.LogCaptureFixture,

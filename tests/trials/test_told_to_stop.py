@@ -22,13 +22,13 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.kit.databases import NewDatabase
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import free_port
 from tests.trials.crash_child import CUSTOMERS, SECRET, Request
-from tests.trials.test_cluster import left, mailed_twice
-from tests.trials.test_crash import Ground, NewDatabase, new_database  # noqa: F401  (a fixture)
+from tests.trials.ground import Ground, left, mailed_twice
 from workflows.account_creation.workflow import ACCOUNT_CREATION
 
 SERVE, WORKER, PAGES = ("serve",), ("worker",), ("serve", "--no-worker")
@@ -153,7 +153,7 @@ class Stage:
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_a_command_that_is_told_to_stop_in_its_first_second_ends(
     kind: str,
-    new_database: NewDatabase,  # noqa: F811
+    new_database: NewDatabase,
     tmp_path: Path,
     request: pytest.FixtureRequest,
     capfd: pytest.CaptureFixture[str],

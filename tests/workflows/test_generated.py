@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.authoring.readme import readme
-from engine.definition import Workflow
+from engine.definition import Start, Transition, Workflow
 from engine.errors import EngineError, Refused
 from engine.text import Catalogue, catalogue
 from workflows.registry import WORKFLOWS
@@ -32,6 +32,11 @@ def test_the_readme_beside_a_definition_is_what_the_definition_says(workflow: Wo
     assert path.read_text() == readme(workflow), again
 
 
+def ways_of(workflow: Workflow) -> tuple[Start | Transition, ...]:
+    """Where rules stand."""
+    return (workflow.start, *workflow.transitions)
+
+
 def test_a_readme_names_every_state_transition_guard_timer_and_mail() -> None:
     for workflow in WORKFLOWS:
         page = readme(workflow)
@@ -39,7 +44,7 @@ def test_a_readme_names_every_state_transition_guard_timer_and_mail() -> None:
         for state in workflow.states:
             assert f"`{state.name}`" in page
             assert all(f"`{timer.event}` {'at' if timer.at else 'after'} " in page for timer in state.timers)
-        for way in (workflow.start, *workflow.transitions):
+        for way in ways_of(workflow):
             assert all(f"`{rule.__name__}`" in page for rule in (*way.guards, *way.writes))
             assert way.allow.title.render("ja") in page
             assert way.allow.title.render("en") in page
@@ -48,7 +53,7 @@ def test_a_readme_names_every_state_transition_guard_timer_and_mail() -> None:
 
 def test_every_rule_of_a_workflow_says_what_it_is() -> None:
     for workflow in WORKFLOWS:
-        for way in (workflow.start, *workflow.transitions):
+        for way in ways_of(workflow):
             for rule in (*way.guards, *way.writes):
                 assert (rule.__doc__ or "").strip(), f"{rule.__module__}.{rule.__name__} has no docstring"
 

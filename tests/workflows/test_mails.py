@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -13,10 +14,10 @@ from engine.definition import Effect, Workflow
 from engine.delivery import Message
 from engine.testing import Clock, MemoryMailer
 from engine.text import reading_in
-from tests.conftest import SiteMaker
 from tests.kit.contract_scenes import LEDGER
 from tests.kit.one_of_each import Scene
 from tests.kit.payments import CONFIGURED
+from tests.kit.sites import SiteMaker
 from web.assembly.site import Site
 from workflows.registry import WORKFLOWS
 
@@ -42,17 +43,17 @@ WITH_MAILS = [workflow for workflow in WORKFLOWS if mails_of(workflow)]
 
 
 @pytest.fixture
-def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    clock.now = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
-    plugins = {"ledger": LEDGER, **CONFIGURED}
-    return make_site(
-        sqlite_url,
-        clock=clock,
-        mailer=mailer,
-        plugins=plugins,
-        base_url=BASE,
-        organisation={"staff_email": "staff@neo.example"},
-    )
+def clock() -> Clock:
+    return Clock(datetime(2026, 11, 10, 3, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def site_settings() -> Mapping[str, Any]:
+    return {
+        "plugins": {"ledger": LEDGER, **CONFIGURED},
+        "base_url": BASE,
+        "organisation": {"staff_email": "staff@neo.example"},
+    }
 
 
 def rendered(site: Site, workflow: Workflow) -> Iterator[tuple[Effect, str, Message]]:

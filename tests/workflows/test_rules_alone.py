@@ -21,10 +21,10 @@ from engine.rules import rule_name
 from engine.runtime.engine import Engine
 from engine.store.base import Unit
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SECRET, SiteMaker
 from tests.kit.contract_scenes import LEDGER
 from tests.kit.one_of_each import HASH, Scene
 from tests.kit.payments import CONFIGURED
+from tests.kit.sites import SECRET, SiteMaker
 from web.assembly.site import Site
 from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.account_invitation.inputs import ActivationInput, ShownInput

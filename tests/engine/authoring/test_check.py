@@ -26,73 +26,30 @@ from engine.definition import (
     Effect,
     Mail,
     Permission,
-    Recipient,
     Start,
     State,
     Timer,
     Transition,
     Workflow,
 )
-from engine.text import Catalogue, Text, _
-
-DAY = timedelta(hours=24)
-STAFF = Permission("staff", _("Staff"), lambda attempt: attempt.actor.kind == "staff")
-APPLICANT = Recipient(lambda attempt: "ja", lambda instance, records: None)
-PO = """
-msgid ""
-msgstr "Content-Type: text/plain; charset=UTF-8"
-
-"""
-
-
-def address_is_free(attempt: Attempt) -> Refusal | None:
-    return None
-
-
-def link_is_fresh(attempt: Attempt) -> Refusal | None:
-    return None
-
-
-def translations(folder: Path, *titles: str) -> Catalogue:
-    """A catalogue with the permissions' titles and `titles`, so that these tests need nobody's real one."""
-    known = [permission.title.msgid for permission in (SYSTEM, LINK_HOLDER, ANYONE)]
-    entries = (f'msgid "{title}"\nmsgstr "English"\n\n' for title in (*known, *titles))
-    (folder / "en.po").write_text(PO + "".join(entries), "utf-8")
-    found = Catalogue()
-    found.add(folder)
-    return found
+from engine.text import Text, _
+from tests.kit.definitions import (
+    APPLICANT,
+    DAY,
+    STAFF,
+    address_is_free,
+    go,
+    link_is_fresh,
+    mail_folder,
+    minimal,
+    one,
+    translations,
+)
 
 
 @pytest.fixture
 def find(tmp_path: Path) -> Callable[..., list[Problem]]:
     return partial(check, translations=translations(tmp_path))
-
-
-def one(name: str, *, final: bool = False) -> State:
-    return State(name, _(name.title()), final=final)
-
-
-def go(event: str, source: str, target: str, **more: Any) -> Transition:
-    return Transition(event, (source,), target, **{"allow": ANYONE, "title": _(event.title()), **more})
-
-
-def minimal(
-    *,
-    start: Start | None = None,
-    states: tuple[State, ...] = (),
-    transitions: tuple[Transition, ...] = (),
-    **more: Any,
-) -> Workflow:
-    """A valid workflow, open → closed, and whatever the test adds to it."""
-    return Workflow(
-        "minimal",
-        1,
-        start or Start("open"),
-        (one("open"), one("closed", final=True), *states),
-        (go("close", "open", "closed"), *transitions),
-        title=_("Minimal"),
-        **more,
-    )
 
 
 def expect(problems: list[Problem], test: Callable[..., None], *codes: str, file: str = __file__) -> None:
@@ -102,15 +59,6 @@ def expect(problems: list[Problem], test: Callable[..., None], *codes: str, file
     assert marked, "the test marks no line"
     expected = [(code, file, line) for code, line in zip(codes, marked, strict=True)]
     assert [(p.code, p.where.file, p.where.line) for p in problems] == expected, "\n".join(map(str, problems))
-
-
-def mail_folder(folder: Path, *names: str, text: str = "Subject: Hello\n\nHello {{ name }}") -> Path:
-    (folder / "mail").mkdir(exist_ok=True)
-    for name in names:
-        for language in ("ja", "en"):
-            (folder / "mail" / f"{name}.{language}.txt").write_text(text, "utf-8")
-            (folder / "mail" / f"{name}.{language}.html").write_text("<p>{{ name }}</p>", "utf-8")
-    return folder
 
 
 Find = Callable[..., list[Problem]]
@@ -189,7 +137,7 @@ def test_state_that_is_declared_twice(find: Find) -> None:
     )
     problems = find(replace(workflow, states=(*workflow.states[:2], workflow.states[3])))
     expect(problems, test_state_that_is_declared_twice, "DUPLICATE_STATE")
-    assert f"{Path(__file__).name}:{workflow.states[1].where.line}" in problems[0].message
+    assert f"definitions.py:{workflow.states[1].where.line}" in problems[0].message
 
 
 def test_transition_without_a_source(find: Find) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from math import inf, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -39,11 +39,12 @@ from engine.definition import (
 from engine.errors import InvalidDefinition
 from engine.runtime.engine import Engine
 from engine.runtime.soundness import structure
+from engine.runtime.soundness.parts import check_parts
 from engine.store.base import SiteDatabase
 from engine.store.opening import open_database
 from engine.text import _
 from engine.waits import Escalate, GiveUp, Remind, Wait
-from tests.engine.authoring.test_check import APPLICANT, DAY, STAFF, address_is_free, mail_folder, minimal
+from tests.kit.definitions import APPLICANT, DAY, STAFF, address_is_free, mail_folder, minimal
 from tests.kit.reviews import REVIEW, SECRET, VISITOR, Office
 from tests.kit.scale import trials
 from workflows.login_address_change.workflow import LOGIN_ADDRESS_CHANGE
@@ -295,14 +296,15 @@ def renamed(name: str, place: str) -> Workflow:
         ways = (way("go", "open", name, ANYONE), way("close", name, "closed", ANYONE))
         return minimal(states=(state(name),), transitions=ways)
     if place == "event":
-        ways = (
+        waits = (
             way("wait", "open", "waiting", ANYONE),
             way(name, "open", "closed", ANYONE),
             way(name, "waiting", "closed"),
         )
-        return minimal(states=(state("waiting", Timer(name, DAY)),), transitions=ways)
+        return minimal(states=(state("waiting", Timer(name, DAY)),), transitions=waits)
     field = {"effect": "name", "kind": "kind", "recipient": "to"}[place]
-    effect = replace(Effect("parcel", "send"), **{field: name})
+    changed: dict[str, Any] = {field: name}
+    effect = replace(Effect("parcel", "send"), **changed)
     return minimal(start=Start("open", effects=(effect, replace(effect))))
 
 
@@ -357,7 +359,7 @@ async def later(attempt: Attempt) -> None: ...
 def nothing() -> None: ...
 
 
-def two(attempt: Attempt, other: Any) -> None: ...
+def two(attempt: Any, other: Any) -> None: ...
 
 
 NONE: Any = None
@@ -415,7 +417,7 @@ def test_a_part_that_is_none_is_one_problem_and_nothing_runs_on_it(wrong: Workfl
     "wrong",
     [
         minimal(transitions=(Transition("go", ("open",), "closed", ANYONE, TEXT),)),
-        minimal(transitions=(way("go", "open", "closed", Permission("p", TEXT, address_is_free)),)),
+        minimal(transitions=(way("go", "open", "closed", Permission("p", TEXT, cast(Any, address_is_free))),)),
         replace(minimal(), states=(State("open", [TEXT]), minimal().states[1])),  # type: ignore[arg-type]
         replace(minimal(), title=TEXT),
     ],
@@ -472,11 +474,10 @@ def test_an_engine_refuses_a_forgotten_comma(sqlite_url: str) -> None:
 
 def test_an_engine_looks_at_a_definition_once(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    real = structure.check_parts
 
     def counted(workflow: Workflow) -> Iterator[Any]:
         asked.append(workflow.name)
-        return real(workflow)
+        return check_parts(workflow)
 
     monkeypatch.setattr(structure, "check_parts", counted)
     db, workflow = open_database(sqlite_url), minimal()
@@ -498,7 +499,7 @@ def held(*conflicts: Conflict) -> Workflow:
 
 
 def test_a_conflict_whose_index_does_not_exist(office: Office) -> None:
-    db: SiteDatabase = office.db  # type: ignore[assignment]
+    db: SiteDatabase = office.db
     there = Conflict("publication", ("title",), TAKEN.refusal)
     assert missing_indexes(db, [REVIEW, held(there)]) == []
     gone = held(
@@ -511,7 +512,7 @@ def test_a_conflict_whose_index_does_not_exist(office: Office) -> None:
 
 def test_an_index_that_is_not_unique_holds_no_rule(office: Office) -> None:
     office.sql("CREATE INDEX paper_title ON paper (title)")
-    db: SiteDatabase = office.db  # type: ignore[assignment]
+    db: SiteDatabase = office.db
     assert [p.code for p in missing_indexes(db, [held(TAKEN)])] == ["MISSING_INDEX"]
     office.sql("DROP INDEX paper_title")
     office.sql("CREATE UNIQUE INDEX paper_title ON paper (title)")

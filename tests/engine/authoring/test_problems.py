@@ -40,15 +40,7 @@ from engine.runtime.soundness.structure import contradictions
 from engine.store.opening import open_database
 from engine.text import Text, _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait
-from tests.engine.authoring.test_check import (
-    APPLICANT,
-    DAY,
-    STAFF,
-    address_is_free,
-    link_is_fresh,
-    mail_folder,
-    minimal,
-)
+from tests.kit.definitions import APPLICANT, DAY, STAFF, address_is_free, link_is_fresh, mail_folder, minimal
 
 KINDS = frozenset({"mail", "parcel"})
 HOUR = timedelta(hours=1)
@@ -886,8 +878,8 @@ def test_strict_tells_of_a_wait_for_a_person_what_may_be_said() -> None:
         'out, or wait=Wait(forever="why")'
     )
     assert said(held(ways=(way("stop", "held", "closed", STAFF),)), strict=True) == [
-        f'ENDLESS_WAIT state "open" waits for a person ("close", "hold"), {text}',
         f'ENDLESS_WAIT state "held" waits for a person ("go", "stop"), {text}',
+        f'ENDLESS_WAIT state "open" waits for a person ("close", "hold"), {text}',
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from engine.definition import (
     link_holder,
 )
 from engine.text import _
-from tests.engine.authoring.test_check import APPLICANT, DAY, address_is_free, mail_folder
+from tests.kit.definitions import APPLICANT, DAY, address_is_free, mail_folder
 from tests.kit.typos import typos, typos_of_events
 from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.contract_change.workflow import CONTRACT_CHANGE
@@ -70,7 +71,7 @@ def test_our_own_definitions_have_no_problem() -> None:
     assert [str(problem) for workflow in WORKFLOWS for problem in check(workflow, kinds=KINDS)] == []
 
 
-def small(**changed: object) -> Workflow:
+def small(**changed: Any) -> Workflow:
     return replace(
         Workflow(
             "small",

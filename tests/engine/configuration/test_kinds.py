@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.attempt import Secret
-from engine.configuration import Place, Reading, Value, Wrong, kinds
+from engine.configuration import Kind, Place, Reading, Value, Wrong, kinds
 from engine.configuration.kinds import PLAIN, as_path, host_and_port, is_loopback
 
 CASES: dict[str, tuple[Any, list[Any], list[Any]]] = {
@@ -107,7 +107,8 @@ def test_texts_become_the_values_that_they_say() -> None:
 
 def test_what_is_wrong_is_said_without_showing_a_secret() -> None:
     said = {}
-    for given in (1, True, {}, []):
+    wrongly: tuple[Any, ...] = (1, True, {}, [])
+    for given in wrongly:
         with pytest.raises(Wrong) as wrong:
             kinds.secret().parse(given)
         said[type(given)] = str(wrong.value)
@@ -181,7 +182,7 @@ def test_plain_types_have_kinds_of_their_own() -> None:
         table.parse([])
 
 
-EXPECTED = {
+EXPECTED: dict[str, Kind] = {
     "a text": kinds.text(),
     "words": kinds.text("words"),
     "a text of one line, up to 200 characters": kinds.line(),

@@ -48,7 +48,7 @@ def main(url: str, what: str, moment: str, n: int) -> None:
     if what == "rotate":
         admit(db, ring)
     engine = Engine(db, (REVIEW,), secret=ring)
-    engine.store = DyingStore(engine.store, moment, n)  # type: ignore[assignment]
+    engine.store = DyingStore(engine.store, moment, n)
     if what == "rotate":
         rotate(engine, at_once=2)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,13 +14,6 @@ from engine.store.base import to_db
 from engine.testing import Clock
 from tests.kit.dumps import dump
 from tests.kit.reviews import AUTHOR, REVIEWER, Office, Submission, Verdict, open_office
-
-
-@pytest.fixture
-def office(database_url: str, clock: Clock) -> Iterator[Office]:
-    opened = open_office(database_url, clock)
-    yield opened
-    opened.close()
 
 
 def _by_state(office: Office, version: int = 1) -> dict[str, Population]:
@@ -162,15 +154,8 @@ def test_finding_occupied_states_takes_no_more_steps_among_many_instances(sqlite
 # -- whole records -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_office(sqlite_url: str, clock: Clock) -> Iterator[Office]:
-    opened = open_office(sqlite_url, clock)
-    yield opened
-    opened.close()
-
-
-def test_where_instances_stand_is_told_whole_the_oldest_first(small_office: Office) -> None:
-    office, begun = small_office, small_office.clock.now
+def test_where_instances_stand_is_told_whole_the_oldest_first(sqlite_office: Office) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
     hour = timedelta(hours=1)
     first, second = office.submit("One"), office.invited("Two")
     office.clock.forward(hours=24)
@@ -192,8 +177,8 @@ def test_where_instances_stand_is_told_whole_the_oldest_first(small_office: Offi
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_the_median_of_an_even_number_is_the_older_of_the_two_in_the_middle(small_office: Office, count: int) -> None:
-    office, begun = small_office, small_office.clock.now
+def test_the_median_of_an_even_number_is_the_older_of_the_two_in_the_middle(sqlite_office: Office, count: int) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
     for hours in range(count):
         office.submit(f"Paper {hours}")
         office.clock.forward(hours=1)
@@ -206,8 +191,8 @@ def test_the_median_of_an_even_number_is_the_older_of_the_two_in_the_middle(smal
 
 
 @pytest.mark.parametrize(("count", "more"), [(1, False), (2, False), (3, True)])
-def test_a_count_that_stops_says_that_there_are_more(small_office: Office, count: int, *, more: bool) -> None:
-    office, begun = small_office, small_office.clock.now
+def test_a_count_that_stops_says_that_there_are_more(sqlite_office: Office, count: int, *, more: bool) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
     for state in ("submitted", "rejected"):
         for n in range(count):
             office.sql("UPDATE instance SET state = ? WHERE id = ?", state, office.submit(f"Paper {state} {n}"))
@@ -217,8 +202,8 @@ def test_a_count_that_stops_says_that_there_are_more(small_office: Office, count
     assert found["rejected"] == Population(1, "rejected", shown, more=more)
 
 
-def test_what_stands_where_no_definition_knows_it_is_told_last_and_in_order(small_office: Office) -> None:
-    office, begun = small_office, small_office.clock.now
+def test_what_stands_where_no_definition_knows_it_is_told_last_and_in_order(sqlite_office: Office) -> None:
+    office, begun = sqlite_office, sqlite_office.clock.now
     for place in ((7, "limbo"), (1, "limbo"), (7, "abyss")):
         office.sql("UPDATE instance SET version = ?, state = ? WHERE id = ?", *place, office.submit())
     office.sql("DELETE FROM history WHERE instance_id = 3")
@@ -237,9 +222,9 @@ def test_what_stands_where_no_definition_knows_it_is_told_last_and_in_order(smal
         assert occupied(unit) == [("other", 1, "limbo"), ("other", 7, "abyss"), ("other", 7, "limbo")]
 
 
-def test_a_time_that_was_skipped_is_what_was_due(small_office: Office) -> None:
+def test_a_time_that_was_skipped_is_what_was_due(sqlite_office: Office) -> None:
     """The reminder that nobody sent while nothing ran stands for the first of the times that passed."""
-    office, begun = small_office, small_office.clock.now
+    office, begun = sqlite_office, sqlite_office.clock.now
     number = office.submit()
     entry = (
         "INSERT INTO history SELECT instance_id, 2, ?, 'submitted', 'submitted', actor, at, ?, ?, mac, '' FROM history"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,9 +15,8 @@ from engine.operations.cures import mail_link, restore_timers
 from engine.outcomes import Committed
 from engine.runtime import history
 from engine.store.base import to_db
-from engine.testing import Clock
 from engine.text import _
-from tests.kit.reviews import AUTHOR, OPERATOR, REVIEW, REVIEW_2, Office, open_office
+from tests.kit.reviews import AUTHOR, OPERATOR, REVIEW, REVIEW_2, Office, OfficeOf
 
 HOUR = timedelta(hours=1)
 INVITES = Mail("invitation", to="reviewer", link=True, figures=lambda attempt: {"price": attempt.data["price"]})
@@ -36,20 +34,6 @@ def linked(*mails: Effect) -> Workflow:
             Transition("close", ("seen",), "closed", allow=ANYONE, title=_("Close")),
         ),
     )
-
-
-@pytest.fixture
-def opened(sqlite_url: str, clock: Clock) -> Iterator[Any]:
-    """Makes offices with other definitions."""
-    made: list[Office] = []
-
-    def open_with(*workflows: Workflow) -> Office:
-        made.append(open_office(sqlite_url, clock, *workflows))
-        return made[-1]
-
-    yield open_with
-    for one in made:
-        one.close()
 
 
 def timers(office: Office, number: int) -> list[tuple[Any, ...]]:
@@ -116,8 +100,8 @@ def test_where_no_times_are_sealed_they_count_from_when_the_state_was_entered(sq
     assert [office.engine.verify(number) for number in (fresh, late)] == [[], []]
 
 
-def test_where_the_definition_lacks_the_state_no_time_can_be_known(opened: Any) -> None:
-    office = opened(REVIEW)
+def test_where_the_definition_lacks_the_state_no_time_can_be_known(office_of: OfficeOf) -> None:
+    office = office_of(REVIEW)
     number = office.submit()
     unseal(office, number)
     office.sql("DELETE FROM timer")
@@ -127,16 +111,16 @@ def test_where_the_definition_lacks_the_state_no_time_can_be_known(opened: Any) 
         for way in REVIEW.transitions
         if way.target != "submitted"
     )
-    other = opened(replace(REVIEW, start=replace(REVIEW.start, state="sent_in"), states=states, transitions=ways))
+    other = office_of(replace(REVIEW, start=replace(REVIEW.start, state="sent_in"), states=states, transitions=ways))
     with pytest.raises(EventNotPossible, match=f"The definition of instance {number} has no state 'submitted'"):
         restore_timers(other.engine, number, OPERATOR, "x")
-    gone = opened(REVIEW_2)
+    gone = office_of(REVIEW_2)
     with pytest.raises(UnknownWorkflow):
         restore_timers(gone.engine, number, OPERATOR, "x")
 
 
-def test_a_link_that_is_mailed_again_is_a_new_one_and_all_of_it_is_written_down(opened: Any) -> None:
-    office = opened(linked(INVITES))
+def test_a_link_that_is_mailed_again_is_a_new_one_and_all_of_it_is_written_down(office_of: OfficeOf) -> None:
+    office = office_of(linked(INVITES))
     number = office.engine.start("review", "paper:x", AUTHOR, {"price": 980}).instance
     office.sql("UPDATE outbox SET language = 'ja', state = 'skipped'")
     office.sql("UPDATE outbox SET figures = '{\"price\":980}'")
@@ -165,18 +149,18 @@ def test_a_link_that_is_mailed_again_is_a_new_one_and_all_of_it_is_written_down(
     assert office.engine.verify(number) == []
 
 
-def test_a_mail_that_never_went_out_is_made_as_the_definition_says(opened: Any) -> None:
+def test_a_mail_that_never_went_out_is_made_as_the_definition_says(office_of: OfficeOf) -> None:
     bare = Mail("reminder", to="reviewer", link=True)
-    office = opened(linked(bare))
+    office = office_of(linked(bare))
     number = office.engine.start("review", "paper:x", AUTHOR).instance
     office.sql("DELETE FROM outbox")
     assert mail_link(office.engine, number, OPERATOR, "x") == "reminder"
     assert office.sql("SELECT seq, name, language, figures FROM outbox") == [(2, "reminder", "en", "{}")]
 
 
-def test_which_mail_is_asked_for_is_one_that_brings_the_link(opened: Any) -> None:
+def test_which_mail_is_asked_for_is_one_that_brings_the_link(office_of: OfficeOf) -> None:
     first, second = (Mail(name, to="reviewer", link=True) for name in ("invitation", "reminder"))
-    office = opened(linked(first, second))
+    office = office_of(linked(first, second))
     number = office.engine.start("review", "paper:x", AUTHOR).instance
     office.sql("UPDATE outbox SET state = 'skipped'")
     before = office.sql("SELECT COUNT(*) FROM history")
@@ -186,15 +170,15 @@ def test_which_mail_is_asked_for_is_one_that_brings_the_link(opened: Any) -> Non
     assert office.sql("SELECT COUNT(*) FROM history") == before
     assert mail_link(office.engine, number, OPERATOR, "x", "reminder") == "reminder"
     assert mail_link(office.engine, number, OPERATOR, "x", "invitation") == "invitation"
-    alone = opened(linked(first))
+    alone = office_of(linked(first))
     with pytest.raises(EventNotPossible, match=r"Expected one of invitation\."):
         mail_link(alone.engine, number, OPERATOR, "x", "reminder")
     assert mail_link(alone.engine, number, OPERATOR, "x", "invitation") == "invitation"
 
 
 @pytest.mark.parametrize("state", ["seen", "closed", "limbo"])
-def test_where_no_mail_brings_a_link_nothing_is_mailed(opened: Any, state: str) -> None:
-    office = opened(linked(Mail("invitation", to="reviewer", link=True)))
+def test_where_no_mail_brings_a_link_nothing_is_mailed(office_of: OfficeOf, state: str) -> None:
+    office = office_of(linked(Mail("invitation", to="reviewer", link=True)))
     number = office.engine.start("review", "paper:x", AUTHOR).instance
     office.sql("UPDATE instance SET state = ?", state)
     with pytest.raises(EventNotPossible) as raised:

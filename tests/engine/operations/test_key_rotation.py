@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -499,7 +500,12 @@ def test_a_process_that_goes_on_with_the_old_key_is_told_of_in_the_end(
     assert looks == [0, 1, 2]
     assert (rotated.late, rotated.broken, rotated.anew) == ([papers[2]], {}, 5 + 3)
     looks.clear()
-    monkeypatch.setattr(key_rotation, "_of_older_keys", lambda *of: looks.append(1) or of_older_keys(*of))
+
+    def once(*of: Any) -> Any:
+        looks.append(1)
+        return of_older_keys(*of)
+
+    monkeypatch.setattr(key_rotation, "_of_older_keys", once)
     assert rotate(both).late == []
     assert looks == [1]  # nothing is late: nobody looks again
     assert dependence(both).older == 0

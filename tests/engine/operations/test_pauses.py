@@ -604,7 +604,7 @@ def waits(office: Office) -> list[tuple[Any, ...]]:
 def test_pauses_are_listed_whole_the_longest_or_the_newest_first(sqlite_office: Office) -> None:
     office, begun = sqlite_office, sqlite_office.clock.now
     number = office.submit()
-    scopes = (OneInstance(number), VERSION, OneChannel("mail"), MAILS)
+    scopes: tuple[Scope, ...] = (OneInstance(number), VERSION, OneChannel("mail"), MAILS)
     made = []
     for hours, scope in enumerate(scopes):
         made.append(pause(office.engine, scope, OPERATOR, f" {scope} "))
@@ -642,7 +642,7 @@ def test_what_waits_is_put_off_and_brought_forward_for_what_is_named_alone(sqlit
     number, other = office.submit("One"), office.submit("Two")
     elsewhere = office.submit("Three", version=2)
     before = waits(office)
-    halted = {
+    halted: dict[Scope, tuple[set[int], set[int]]] = {
         OneInstance(number): ({number}, {number}),
         VERSION: ({number, other}, {number, other}),
         OneChannel("mail"): (set(), {number, other, elsewhere}),
@@ -679,7 +679,7 @@ def test_an_instance_is_written_to_once_for_its_pause_and_once_for_its_end(sqlit
     """Whether a timer of it stands or not."""
     office = sqlite_office
     number = office.invited()
-    office.engine.workflows["review", 1] = standing(REVIEW, "lapse")
+    office.engine.definitions.loaded["review", 1] = standing(REVIEW, "lapse")
     for hours in (0, 5):
         pause(office.engine, OneInstance(number), OPERATOR, WHY)
         office.clock.forward(hours=hours)
@@ -696,7 +696,7 @@ def test_an_instance_is_written_to_once_for_its_pause_and_once_for_its_end(sqlit
 def test_the_end_of_a_versions_pause_is_noted_where_a_timer_stood_and_nowhere_else(sqlite_office: Office) -> None:
     office = sqlite_office
     stood, other = office.invited("One"), office.submit("Two")
-    office.engine.workflows["review", 1] = replace(
+    office.engine.definitions.loaded["review", 1] = replace(
         REVIEW,
         states=tuple(
             replace(state, timers=tuple(replace(timer, while_paused="stands") for timer in state.timers))
@@ -757,7 +757,7 @@ def test_what_resuming_sets_going_is_told_whole_and_in_order(sqlite_office: Offi
 def test_a_timer_stands_from_when_it_was_set_during_the_pause(sqlite_office: Office) -> None:
     office, begun = sqlite_office, sqlite_office.clock.now
     number = office.submit()
-    office.engine.workflows["review", 1] = standing(REVIEW, "lapse", "remind")
+    office.engine.definitions.loaded["review", 1] = standing(REVIEW, "lapse", "remind")
     pause(office.engine, OneInstance(number), OPERATOR, WHY)
     office.clock.forward(hours=10)
     office.engine.migrate(number, 1, OPERATOR, "begin anew")

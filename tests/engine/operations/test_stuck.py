@@ -474,7 +474,7 @@ def test_the_sweep_reads_by_index_alone(office: Office) -> None:
             start=Start("in_review", effects=(INVITATION,)),
             states=(held,),
         )
-        office.engine.workflows["review", 1] = waits
+        office.engine.definitions.loaded["review", 1] = waits
         assert _Place(office.engine, unit, ("review", 1, "in_review"), 9, None).stuck() == []
     assert len(asked) == 6
     if office.db.param != "?":

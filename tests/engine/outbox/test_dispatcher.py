@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +12,7 @@ import pytest
 from jinja2 import TemplateError
 
 from engine.attempt import Instance
-from engine.definition import Effect, Retry, Workflow
+from engine.definition import Effect, Location, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
 from engine.errors import DatabaseAway, RuleError
 from engine.operations.pauses.acts import pause
@@ -22,8 +21,7 @@ from engine.outbox import dispatcher
 from engine.outcomes import Claim, Committed
 from engine.runtime.observer import Tried
 from engine.store.base import NEVER, Unit, to_db
-from engine.testing import Clock
-from tests.kit.reviews import AUTHOR, INVITATION, OPERATOR, REVIEW, Office, open_office
+from tests.kit.reviews import AUTHOR, INVITATION, OPERATOR, REVIEW, Office, OfficeOf
 
 RETRY = INVITATION.retry
 GREETING = Effect("letter", "greeting", to="author")
@@ -45,20 +43,6 @@ def claimed(office: Office) -> Claim:
 @pytest.fixture
 def office(sqlite_office: Office) -> Office:
     return sqlite_office
-
-
-@pytest.fixture
-def opened(sqlite_url: str, clock: Clock) -> Iterator[Any]:
-    """Makes offices with other definitions."""
-    made: list[Office] = []
-
-    def open_with(*workflows: Workflow) -> Office:
-        made.append(open_office(sqlite_url, clock, *workflows))
-        return made[-1]
-
-    yield open_with
-    for one in made:
-        one.close()
 
 
 def starting_with(*effects: Effect) -> Workflow:
@@ -94,9 +78,9 @@ def test_where_nothing_is_due_nobody_waits_for_a_writer(office: Office, monkeypa
     assert claimed(office).attempts == 1
 
 
-def test_an_effect_waits_for_the_earlier_ones_of_its_instance_and_channel_alone(opened: Any) -> None:
+def test_an_effect_waits_for_the_earlier_ones_of_its_instance_and_channel_alone(office_of: OfficeOf) -> None:
     letters = [Effect("letter", name, to=to) for name, to in (("a", "x"), ("b", "x"), ("c", "y"))]
-    office = opened(starting_with(*letters))
+    office = office_of(starting_with(*letters))
     one, two = office.submit("One"), office.submit("Two")
     claims = [office.dispatcher.next_claim() for _time in range(5)]
     assert [(claim.instance, claim.name) for claim in claims if claim] == [
@@ -231,8 +215,8 @@ def test_what_may_be_tried_again_just_at_its_deadline_waits(office: Office) -> N
     assert row(office)[:4] == ("waiting", 1, 1, to_db(office.clock.now + RETRY.deadline))
 
 
-def test_a_claim_at_the_deadline_is_no_try_and_names_the_last_one(opened: Any) -> None:
-    office = opened(starting_with(GREETING))
+def test_a_claim_at_the_deadline_is_no_try_and_names_the_last_one(office_of: OfficeOf) -> None:
+    office = office_of(starting_with(GREETING))
     office.submit()
     deadline = office.clock.now + GREETING.retry.deadline
     office.letters.answer = Deferred("closed", GREETING.retry.deadline)
@@ -246,8 +230,8 @@ def test_a_claim_at_the_deadline_is_no_try_and_names_the_last_one(opened: Any) -
     assert len(office.letters.delivered) == 1
 
 
-def test_a_claim_after_a_worker_died_at_each_says_that_nobody_wrote_it_down(opened: Any) -> None:
-    office = opened(starting_with(GREETING))
+def test_a_claim_after_a_worker_died_at_each_says_that_nobody_wrote_it_down(office_of: OfficeOf) -> None:
+    office = office_of(starting_with(GREETING))
     office.submit()
     claimed(office)
     office.clock.now += GREETING.retry.deadline - timedelta(microseconds=1)
@@ -321,11 +305,11 @@ def test_what_somebody_else_has_claimed_since_is_left_to_them(office: Office) ->
 # -- what cannot be prepared ------------------------------------------------------------------------------------------
 
 
-def test_an_effect_for_which_there_is_no_plugin_is_an_incident(office: Office, opened: Any) -> None:
+def test_an_effect_for_which_there_is_no_plugin_is_an_incident(office: Office, office_of: OfficeOf) -> None:
     office.submit()
     office.dispatcher.mailer = "fax"
     assert office.dispatcher.deliver(claimed(office)) == Failed("no_plugin", "the mailer 'fax' is not loaded")
-    other = opened(starting_with(Effect("telex", "wire", to="x")))
+    other = office_of(starting_with(Effect("telex", "wire", to="x")))
     other.submit("Two")
     assert other.dispatcher.deliver(claimed(other)) == Failed("no_plugin", "no plugin handles effects of kind 'telex'")
 
@@ -342,7 +326,7 @@ def test_a_mail_to_nobody_is_an_incident(office: Office) -> None:
 def test_a_mail_whose_template_or_rule_is_broken_is_an_incident(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rule = RuleError("bad rule", workflow="review", version=1, state="submitted", rule="r", where="w")
+    rule = RuleError("bad rule", workflow="review", version=1, state="submitted", rule="r", where=Location("w", 1))
     for n, (error, code, said) in enumerate(
         ((TemplateError("bad"), "render", "TemplateError: bad"), (rule, "rule", str(rule))), start=1
     ):
@@ -391,15 +375,15 @@ def test_an_effect_that_has_lost_its_point_is_cancelled_untouched(office: Office
     assert office.mailer.tried == []
 
 
-def test_a_mail_without_a_link_keeps_its_point_though_the_link_is_another_one(opened: Any) -> None:
-    office = opened(starting_with(GREETING))
+def test_a_mail_without_a_link_keeps_its_point_though_the_link_is_another_one(office_of: OfficeOf) -> None:
+    office = office_of(starting_with(GREETING))
     office.submit()
     office.sql("UPDATE instance SET generation = 1")
     assert office.dispatcher.deliver(claimed(office)) == Accepted()
 
 
-def test_an_effect_that_nobody_waits_for_is_delivered_all_the_same(opened: Any) -> None:
-    office = opened(starting_with(GREETING))
+def test_an_effect_that_nobody_waits_for_is_delivered_all_the_same(office_of: OfficeOf) -> None:
+    office = office_of(starting_with(GREETING))
     number = office.submit()
     office.engine.fire(number, "withdraw", AUTHOR)
     assert office.dispatcher.deliver(claimed(office)) == Accepted()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
@@ -12,32 +12,18 @@ import pytest
 
 from engine.attempt import Actor, Attempt
 from engine.definition import SYSTEM, Effect, Retry, Start, State, Timer, Transition, Workflow
-from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
+from engine.delivery import Accepted, Deferred, Failed
 from engine.errors import UnknownEffect
 from engine.operations.incidents import amend, incidents, retry, skip
 from engine.outbox.dispatcher import Dispatcher
-from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase, from_db
-from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
+from tests.kit.handlers import VISITOR, Handler, dispatcher_of, told
 from tests.kit.reviews import REVIEW, REVIEW_2, Office, open_office
 
-VISITOR = Actor("visitor")
 OPERATOR = Actor("operator", "root")
-
-
-@dataclass
-class Handler:
-    """Carries out effects; `answer` decides, and `keys` tells how often."""
-
-    answer: Callable[[Delivery], Outcome] = lambda delivery: Accepted()
-    keys: list[str] = field(default_factory=list)
-
-    def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        self.keys.append(key)
-        return self.answer(delivery)
 
 
 @dataclass
@@ -51,40 +37,9 @@ class Broken:
             raise ValueError("a rule is broken")
 
 
-def told(write: Callable[[Attempt], None] | None = None, version: int = 1) -> Workflow:
-    return Workflow(
-        name="told",
-        version=version,
-        title=_("期限切れ"),
-        start=Start("open", effects=(Effect("ping", "ping", done="told"),)),
-        states=(
-            State("open", _("期限切れ"), timers=(Timer("expire", timedelta(days=30)),)),
-            State("told", _("期限切れ"), final=True),
-        ),
-        transitions=(
-            Transition("told", ("open",), "told", allow=SYSTEM, writes=(write,) if write else ()),
-            Transition("expire", ("open",), "told", allow=SYSTEM),
-        ),
-    )
-
-
-@pytest.fixture
-def db(database_url: str) -> Any:
-    opened = open_database(database_url)
-    yield opened
-    opened.close()
-    getattr(opened, "close_all", opened.close)()
-
-
-def office(db: SiteDatabase, clock: Clock, handler: Handler, *workflows: Workflow, worker: str = "one") -> Dispatcher:
-    engine = Engine(db, workflows, secret=b"x" * 32, clock=clock, worker=worker, chance=lambda: 0.5)
-    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
-    return Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": handler})
-
-
 def test_what_was_delivered_is_not_delivered_again_when_it_cannot_be_completed(db: SiteDatabase, clock: Clock) -> None:
     broken, handler = Broken(), Handler()
-    dispatcher = office(db, clock, handler, told(broken))
+    dispatcher = dispatcher_of(db, clock, handler, told(broken))
     number = dispatcher.engine.start("told", "x:1", VISITOR).instance
     for _turn in range(80):
         dispatcher.drain()
@@ -103,11 +58,11 @@ def test_effect_of_a_version_that_is_not_loaded_becomes_an_incident_and_holds_up
     db: SiteDatabase, clock: Clock
 ) -> None:
     handler = Handler()
-    both = office(db, clock, handler, told(), told(version=2))
+    both = dispatcher_of(db, clock, handler, told(), told(version=2))
     for n in range(5):
         both.engine.start("told", f"old:{n}", VISITOR, version=1)
     new = both.engine.start("told", "new:1", VISITOR).instance
-    only_new = office(db, clock, handler, told(version=2))
+    only_new = dispatcher_of(db, clock, handler, told(version=2))
     only_new.drain()
     assert only_new.engine.look(new).state.name == "told"
     found = incidents(only_new.engine)
@@ -117,7 +72,7 @@ def test_effect_of_a_version_that_is_not_loaded_becomes_an_incident_and_holds_up
 
 def test_reason_that_a_database_cannot_hold_is_kept_as_far_as_it_can(db: SiteDatabase, clock: Clock) -> None:
     handler = Handler(lambda delivery: Failed("550", "no such user \0 here \ud800"))
-    dispatcher = office(db, clock, handler, told())
+    dispatcher = dispatcher_of(db, clock, handler, told())
     dispatcher.engine.start("told", "x:1", VISITOR)
     dispatcher.drain()
     (incident,) = incidents(dispatcher.engine)
@@ -127,7 +82,10 @@ def test_reason_that_a_database_cannot_hold_is_kept_as_far_as_it_can(db: SiteDat
 
 def test_answer_of_a_stale_claim_changes_nothing(db: SiteDatabase, clock: Clock) -> None:
     """A worker hangs, its lease ends, another tries and fails, an operator retries: then the first one wakes up."""
-    first, second = office(db, clock, Handler(), told()), office(db, clock, Handler(), told(), worker="two")
+    first, second = (
+        dispatcher_of(db, clock, Handler(), told()),
+        dispatcher_of(db, clock, Handler(), told(), worker="two"),
+    )
     first.engine.start("told", "x:1", VISITOR)
     stale = first.next_claim()
     clock.forward(hours=1)
@@ -145,7 +103,7 @@ def test_answer_of_a_stale_claim_changes_nothing(db: SiteDatabase, clock: Clock)
 
 def test_stop_gives_leases_back_as_if_they_had_never_been_taken(db: SiteDatabase, clock: Clock) -> None:
     handler = Handler()
-    dispatcher = office(db, clock, handler, told())
+    dispatcher = dispatcher_of(db, clock, handler, told())
     dispatcher.engine.hands_over = True
     dispatcher.engine.on_commit = lambda committed: dispatcher.take_over(committed.handed_over or [])
     dispatcher.engine.start("told", "x:1", VISITOR)
@@ -168,7 +126,7 @@ def test_broken_timers_never_stop_the_others(db: SiteDatabase, clock: Clock) -> 
             Transition("expire", ("open",), "told", allow=SYSTEM, writes=(broken,)),
         ),
     )
-    dispatcher = office(db, clock, Handler(), workflow)
+    dispatcher = dispatcher_of(db, clock, Handler(), workflow)
     engine = dispatcher.engine
     engine.start("told", "bad", VISITOR)
     good = [engine.start("told", f"good:{n}", VISITOR).instance for n in range(5)]
@@ -181,7 +139,7 @@ def test_broken_timers_never_stop_the_others(db: SiteDatabase, clock: Clock) -> 
 
 
 def test_nobody_to_wake_is_no_reason_to_call_a_committed_start_a_failure(db: SiteDatabase, clock: Clock) -> None:
-    dispatcher = office(db, clock, Handler(), told())
+    dispatcher = dispatcher_of(db, clock, Handler(), told())
 
     def raising(committed: object) -> None:
         raise RuntimeError("nobody is there")
@@ -227,7 +185,7 @@ def test_i5_effects_that_nobody_could_try_for_days_are_tried_and_keep_their_whol
     db: SiteDatabase, clock: Clock
 ) -> None:
     handler = Handler(lambda delivery: LATER)
-    dispatcher = office(db, clock, handler, told())
+    dispatcher = dispatcher_of(db, clock, handler, told())
     for n in range(3):
         dispatcher.engine.start("told", f"x:{n}", VISITOR)
     began = clock.forward(hours=96)
@@ -247,7 +205,7 @@ def test_i5_what_waited_behind_an_incident_has_its_whole_time_once_it_may_be_tri
     db: SiteDatabase, clock: Clock
 ) -> None:
     handler = Handler(lambda delivery: Failed("no", "not this one") if delivery.name == "first" else LATER)
-    dispatcher = office(db, clock, handler, PINGS)
+    dispatcher = dispatcher_of(db, clock, handler, PINGS)
     dispatcher.engine.start("pings", "x:1", VISITOR)
     dispatcher.drain()
     clock.forward(days=10)
@@ -262,7 +220,7 @@ def test_i5_what_waited_behind_an_incident_has_its_whole_time_once_it_may_be_tri
 
 def test_i5_a_lease_that_was_handed_over_to_a_process_that_died_is_no_try(db: SiteDatabase, clock: Clock) -> None:
     handler = Handler()
-    dispatcher = office(db, clock, handler, told())
+    dispatcher = dispatcher_of(db, clock, handler, told())
     dispatcher.engine.hands_over = True  # and nobody takes it over: the process is gone
     number = dispatcher.engine.start("told", "x:1", VISITOR).instance
     clock.forward(hours=96)
@@ -272,7 +230,7 @@ def test_i5_a_lease_that_was_handed_over_to_a_process_that_died_is_no_try(db: Si
 
 
 def test_i5_an_effect_at_which_every_worker_dies_ends_as_an_incident(db: SiteDatabase, clock: Clock) -> None:
-    dispatcher = office(db, clock, Handler(), told())
+    dispatcher = dispatcher_of(db, clock, Handler(), told())
     dispatcher.engine.start("told", "x:1", VISITOR)
     tries = 0
     while (claim := dispatcher.next_claim()) is not None and clock.now < claim.deadline_at:
@@ -289,7 +247,7 @@ def test_i5_what_a_claim_finds_too_late_was_tried_before_and_is_not_counted_as_a
     db: SiteDatabase, clock: Clock
 ) -> None:
     handler = Handler(lambda delivery: LATER)
-    dispatcher = office(db, clock, handler, told())
+    dispatcher = dispatcher_of(db, clock, handler, told())
     dispatcher.engine.start("told", "x:1", VISITOR)
     dispatcher.drain()
     clock.forward(hours=96)
@@ -307,7 +265,7 @@ def test_i5_deadline_is_the_patience_in_whole_seconds_after_the_first_claim(
 ) -> None:
     """Each database adds them up by itself."""
     patient = Effect("ping", "ping", done="told", retry=Retry(deadline=patience))
-    dispatcher = office(db, clock, Handler(), replace(told(), start=Start("open", effects=(patient,))))
+    dispatcher = dispatcher_of(db, clock, Handler(), replace(told(), start=Start("open", effects=(patient,))))
     for moment in ("2026-12-31T23:59:59.999999", "2028-02-28T23:59:30.000000", "2028-03-01T00:00:00.000001"):
         clock.now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
         dispatcher.engine.start("told", f"x:{moment}", VISITOR)
@@ -322,7 +280,7 @@ def test_i5_deadline_is_the_patience_in_whole_seconds_after_the_first_claim(
 def test_i5_no_deadline_is_too_short_for_one_try(db: SiteDatabase, clock: Clock, deadline: timedelta) -> None:
     handler = Handler(lambda delivery: LATER)
     hasty = Effect("ping", "ping", done="told", retry=Retry(deadline=deadline))
-    dispatcher = office(db, clock, handler, replace(told(), start=Start("open", effects=(hasty,))))
+    dispatcher = dispatcher_of(db, clock, handler, replace(told(), start=Start("open", effects=(hasty,))))
     dispatcher.engine.start("told", "x:1", VISITOR)
     clock.forward(hours=1)
     dispatcher.drain()
@@ -332,7 +290,7 @@ def test_i5_no_deadline_is_too_short_for_one_try(db: SiteDatabase, clock: Clock,
 
 def test_i5_an_operators_retry_counts_from_the_next_try(db: SiteDatabase, clock: Clock) -> None:
     handler = Handler(lambda delivery: Failed("no"))
-    dispatcher = office(db, clock, handler, told())
+    dispatcher = dispatcher_of(db, clock, handler, told())
     dispatcher.engine.start("told", "x:1", VISITOR)
     dispatcher.drain()
     retry(dispatcher.engine, incidents(dispatcher.engine)[0].ref, OPERATOR, "mended")
@@ -349,7 +307,7 @@ def test_i5_effect_of_a_process_that_knew_no_patience_is_tried_as_long_as_its_de
 ) -> None:
     handler = Handler(lambda delivery: LATER)
     patient = Effect("ping", "ping", done="told", retry=Retry(deadline=timedelta(days=7)))
-    dispatcher = office(db, clock, handler, replace(told(), start=Start("open", effects=(patient,))))
+    dispatcher = dispatcher_of(db, clock, handler, replace(told(), start=Start("open", effects=(patient,))))
     dispatcher.engine.start("told", "x:1", VISITOR)
     db.execute_sql("UPDATE outbox SET patience = 0")
     began = clock.forward(days=20)
@@ -360,7 +318,7 @@ def test_i5_effect_of_a_process_that_knew_no_patience_is_tried_as_long_as_its_de
 
 def test_i5_leases_that_are_given_back_leave_the_deadline_to_the_first_try(db: SiteDatabase, clock: Clock) -> None:
     handler = Handler(lambda delivery: LATER)
-    dispatcher = office(db, clock, handler, told())
+    dispatcher = dispatcher_of(db, clock, handler, told())
     dispatcher.engine.hands_over = True
     dispatcher.engine.on_commit = lambda committed: dispatcher.take_over(committed.handed_over or [])
     dispatcher.engine.start("told", "x:1", VISITOR)
@@ -383,7 +341,11 @@ def _given_up(database_url: str, clock: Clock) -> tuple[Office, int, str]:
     return office, number, incident.ref
 
 
-@pytest.mark.parametrize("act", [retry, skip, lambda *given: amend(*given, "right@example.jp")])
+def amended(engine: Engine, ref: str, by: Actor, reason: str) -> None:
+    amend(engine, ref, by, reason, "right@example.jp")
+
+
+@pytest.mark.parametrize("act", [retry, skip, amended])
 def test_i3_what_has_run_out_of_time_is_not_tried_again(
     database_url: str, clock: Clock, act: Callable[[Engine, str, Actor, str], None]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
@@ -187,14 +187,6 @@ class Desk:
 
 
 @pytest.fixture
-def db(database_url: str) -> Iterator[SiteDatabase]:
-    opened = open_database(database_url)
-    yield opened
-    opened.close()
-    getattr(opened, "close_all", opened.close)()
-
-
-@pytest.fixture
 def desk(db: SiteDatabase, clock: Clock, tmp_path: Path) -> Desk:
     return Desk(db, clock, tmp_path)
 
@@ -206,7 +198,7 @@ NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
 
 def attempt(state: str = "open") -> Attempt:
     found = Instance(7, "asked", 2, "a:1", state, 1, 0, b"")
-    return Attempt(found, "go", VISITOR, None, NOW, NOW, SimpleNamespace())  # type: ignore[arg-type]
+    return Attempt(found, "go", VISITOR, None, NOW, NOW, SimpleNamespace())
 
 
 def fault(call: Callable[[], object]) -> str:
@@ -245,11 +237,11 @@ def test_a_refusal_has_texts_that_can_be_shown() -> None:
     way = Transition("go", ("open",), "open", ANYONE)
 
     def answered(answer: object) -> str:
-        return fault(lambda: answers.refusal(way, publish, attempt(), answer))  # type: ignore[arg-type]
+        return fault(lambda: answers.refusal(way, publish, attempt(), answer))
 
-    assert answers.refusal(way, publish, attempt(), TAKEN) is TAKEN  # type: ignore[arg-type]
+    assert answers.refusal(way, publish, attempt(), TAKEN) is TAKEN
     in_a_field = replace(TAKEN, field="title")
-    assert answers.refusal(way, publish, attempt(), in_a_field) is in_a_field  # type: ignore[arg-type]
+    assert answers.refusal(way, publish, attempt(), in_a_field) is in_a_field
     text: Any = TAKEN.message
     wrong: Any = "plain"
     assert answered("no") == "the guard answered a str; expected None or a Refusal"
@@ -325,7 +317,7 @@ def test_an_address_is_one_or_nobody_and_a_context_is_a_mapping_of_its_own() -> 
         return workflow(Path(), publishes=(), conflicts=(), **rules)
 
     def address(answer: Any) -> Any:
-        return answers.address(asked(address=answer), mail, "reader", attempt().instance, nothing)  # type: ignore[arg-type]
+        return answers.address(asked(address=answer), mail, "reader", attempt().instance, nothing)
 
     for right in (None, NOBODY, SiteAddress("office"), Address("a@example.jp", "en")):
         assert address(right) is right
@@ -335,13 +327,13 @@ def test_an_address_is_one_or_nobody_and_a_context_is_a_mapping_of_its_own() -> 
         )
 
     def context(answer: Any) -> dict[str, Any]:
-        return answers.context(asked(context=answer), attempt().instance, nothing)  # type: ignore[arg-type]
+        return answers.context(asked(context=answer), attempt().instance, nothing)
 
     given = {"paper": 1}
     assert context(given) == given
     assert context(given) is not given
     assert fault(lambda: context([("paper", 1)])) == "the context of its mails answered a list; expected a mapping"
-    assert answers.context(replace(asked(), mail_context=None), attempt().instance, nothing) == {}  # type: ignore[arg-type]
+    assert answers.context(replace(asked(), mail_context=None), attempt().instance, nothing) == {}
 
 
 def test_what_a_rule_raises_is_noted_once_with_its_place_and_what_the_engine_raises_is_not() -> None:
@@ -664,6 +656,7 @@ def test_nobody_is_told_what_the_database_says(
     if isinstance(error, Refused):
         assert error.refusals == (TAKEN,)
     else:
+        assert isinstance(error, UndeclaredConflict)
         assert (error.rule, error.state) == ("the unique index publication_title", "" if way == "start" else "open")
         assert error.where.file == __file__
 

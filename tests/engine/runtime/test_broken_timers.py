@@ -3,59 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from engine.attempt import Actor, Attempt, Refusal
-from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
+from engine.attempt import Attempt, Refusal
+from engine.definition import ANYONE, SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.errors import EventNotPossible, TimerBroken
 from engine.operations.incidents import incidents, retry
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase
-from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
+from tests.kit.timers import HOUR, OPERATOR, SECRET, VISITOR, Rules, begin_papers
 from workflows.business.records import Throttle
-
-SECRET = b"a secret of the tests, long enough for everybody"
-VISITOR = Actor("visitor")
-OPERATOR = Actor("operator", "root")
-HOUR = timedelta(hours=1)
-
-
-@dataclass
-class Rules:
-    """Which events are broken; `hurt` is a write that raises for them where the subject says so."""
-
-    broken: set[str] = field(default_factory=set)
-
-    def hurt(self, attempt: Attempt) -> None:
-        if attempt.event in self.broken and attempt.instance.subject.startswith("broken"):
-            raise ZeroDivisionError(f"the rule of {attempt.event}")
-
-    def workflow(self) -> Workflow:
-        writes = (self.hurt,)
-        return Workflow(
-            name="paper",
-            version=1,
-            start=Start("open", effects=(Effect("letter", "offer", done="arrived"),)),
-            states=(
-                State("open", timers=(Timer("nudge", 2 * HOUR, missed="skip"), Timer("close", 3 * HOUR))),
-                State("closed", timers=(Timer("forget", HOUR),)),
-                State("gone", final=True),
-            ),
-            transitions=(
-                Transition("nudge", ("open",), "open", SYSTEM, writes=writes),
-                Transition("close", ("open",), "closed", SYSTEM, writes=writes),
-                Transition("forget", ("closed",), "gone", SYSTEM, writes=writes),
-                Transition("arrived", ("open", "closed"), "open", SYSTEM),
-                Transition("reopen", ("closed",), "open", ANYONE, title=_("申込")),
-                Transition("end", ("open", "closed"), "gone", ANYONE, title=_("申込")),
-            ),
-        )
 
 
 @pytest.fixture
@@ -64,21 +26,8 @@ def rules() -> Rules:
 
 
 @pytest.fixture
-def db(database_url: str) -> Iterator[SiteDatabase]:
-    db = open_database(database_url)
-    yield db
-    db.close()
-    if hasattr(db, "close_all"):
-        db.close_all()
-
-
-@pytest.fixture
 def engine(db: SiteDatabase, clock: Clock, rules: Rules) -> Engine:
     return Engine(db, [rules.workflow()], secret=SECRET, clock=clock)
-
-
-def begin(engine: Engine, *subjects: str) -> list[int]:
-    return [engine.start("paper", subject, VISITOR).instance for subject in subjects]
 
 
 def events(engine: Engine, number: int) -> list[str]:
@@ -88,9 +37,9 @@ def events(engine: Engine, number: int) -> list[str]:
 def test_five_sound_timers_fire_behind_640_broken_ones(engine: Engine, clock: Clock, rules: Rules) -> None:
     """`run_due` ended where a round fired nothing."""
     rules.broken = {"nudge", "close"}
-    broken = begin(engine, *(f"broken:{n}" for n in range(640)))
+    broken = begin_papers(engine, *(f"broken:{n}" for n in range(640)))
     clock.forward(minutes=1)
-    sound = begin(engine, *(f"sound:{n}" for n in range(5)))
+    sound = begin_papers(engine, *(f"sound:{n}" for n in range(5)))
     clock.forward(hours=3)
     assert engine.run_due(limit=500) == 5
     assert [events(engine, number) for number in sound] == [["nudge", "close"]] * 5
@@ -107,7 +56,7 @@ def test_what_fired_before_the_broken_one_is_kept_and_the_broken_one_is_named(
 ) -> None:
     """The earliest that was due was to blame, and what it had done was lost."""
     rules.broken = {"forget"}
-    (number,) = begin(engine, "broken")
+    (number,) = begin_papers(engine, "broken")
     clock.forward(hours=9)
     assert engine.run_due() == 1
     assert events(engine, number) == ["nudge", "close"]
@@ -121,7 +70,7 @@ def test_what_fired_before_the_broken_one_is_kept_and_the_broken_one_is_named(
 def test_a_broken_reminder_does_not_keep_the_end_from_coming(engine: Engine, clock: Clock, rules: Rules) -> None:
     """It leads back into its state whatever guards say: the others fire whether or not it does."""
     rules.broken = {"nudge"}
-    (number,) = begin(engine, "broken")
+    (number,) = begin_papers(engine, "broken")
     clock.forward(hours=2)
     assert engine.run_due() == 0
     assert [incident.ref for incident in incidents(engine)] == [f"{number}.nudge"]
@@ -135,7 +84,7 @@ def test_a_broken_reminder_does_not_keep_the_end_from_coming(engine: Engine, clo
 
 def test_who_fires_something_is_told_and_finds_the_incident_written(engine: Engine, clock: Clock, rules: Rules) -> None:
     rules.broken = {"forget"}
-    (number,) = begin(engine, "broken")
+    (number,) = begin_papers(engine, "broken")
     clock.forward(hours=9)
     with pytest.raises(TimerBroken):
         engine.preview(number, "end", VISITOR)
@@ -160,7 +109,7 @@ def test_who_fires_something_is_told_and_finds_the_incident_written(engine: Engi
 
 def test_once_its_rule_is_mended_a_retry_goes_on(engine: Engine, clock: Clock, rules: Rules) -> None:
     rules.broken = {"close"}
-    (number,) = begin(engine, "broken")
+    (number,) = begin_papers(engine, "broken")
     clock.forward(hours=4)
     engine.run_due()
     (incident,) = incidents(engine)
@@ -176,7 +125,7 @@ def test_once_its_rule_is_mended_a_retry_goes_on(engine: Engine, clock: Clock, r
 
 def test_migrate_gets_in_and_what_was_sound_before_is_kept(engine: Engine, clock: Clock, rules: Rules) -> None:
     rules.broken = {"forget"}
-    (number,) = begin(engine, "broken")
+    (number,) = begin_papers(engine, "broken")
     clock.forward(hours=9)
     outcome = engine.migrate(number, 1, OPERATOR, "out of the way", "open")
     assert (outcome.source, outcome.target) == ("closed", "open")
@@ -188,7 +137,7 @@ def test_a_delivery_on_an_instance_with_a_broken_timer_is_completed_later(
     engine: Engine, clock: Clock, rules: Rules
 ) -> None:
     rules.broken = {"close"}
-    (number,) = begin(engine, "broken")
+    (number,) = begin_papers(engine, "broken")
     clock.forward(hours=4)
     effect = engine.newest["paper"].effects["offer"]
     with pytest.raises(TimerBroken):
@@ -209,7 +158,7 @@ def test_a_write_that_an_index_refuses_costs_its_own_timer(db: SiteDatabase, clo
     workflow = Rules().workflow()
     ways = tuple(replace(way, writes=(twice,)) if way.event == "close" else way for way in workflow.transitions)
     engine = Engine(db, [replace(workflow, transitions=ways)], secret=SECRET, clock=clock)
-    first, second, third = begin(engine, "a", "b", "c")
+    first, second, third = begin_papers(engine, "a", "b", "c")
     engine.fire(third, "end", VISITOR)
     clock.forward(hours=9)
     assert engine.run_due() == 2
@@ -239,17 +188,17 @@ def round_and_round(length: int, *, leaves_after: int = 0) -> Workflow:
     return Workflow(
         name="paper",
         version=1,
-        start=Start("begin"),
+        start=Start("begin_papers"),
         states=(
-            State("begin", timers=(Timer("enter", HOUR),)),
+            State("begin_papers", timers=(Timer("enter", HOUR),)),
             *(State(name, timers=(Timer("go", at=at_once),)) for name in names),
             State("end", final=True),
         ),
         transitions=(
-            Transition("enter", ("begin",), "s0", SYSTEM),
+            Transition("enter", ("begin_papers",), "s0", SYSTEM),
             *out,
             *(Transition("go", (name,), names[(n + 1) % length], SYSTEM) for n, name in enumerate(names)),
-            Transition("leave", ("begin", *names), "end", ANYONE, title=_("申込")),
+            Transition("leave", ("begin_papers", *names), "end", ANYONE, title=_("申込")),
         ),
     )
 
@@ -260,7 +209,7 @@ def test_timers_that_go_round_without_time_are_an_incident_that_says_where(
 ) -> None:
     workflow = round_and_round(length)
     engine = Engine(db, [workflow], secret=SECRET, clock=clock)
-    (number,) = begin(engine, "s")
+    (number,) = begin_papers(engine, "s")
     assert engine.run_due() == 0
     clock.forward(hours=2)
     engine.run_due()
@@ -273,29 +222,29 @@ def test_timers_that_go_round_without_time_are_an_incident_that_says_where(
     with pytest.raises(TimerBroken):
         engine.fire(number, "leave", VISITOR)
     assert len(engine.history(number)) <= 2
-    assert engine.migrate(number, 1, OPERATOR, "out of the circle", "begin").target == "begin"
+    assert engine.migrate(number, 1, OPERATOR, "out of the circle", "begin_papers").target == "begin_papers"
     assert engine.verify(number) == []
 
 
 def test_nothing_of_a_circle_is_kept_where_a_piece_ends_in_it(db: SiteDatabase, clock: Clock) -> None:
     workflow = round_and_round(2)
-    begun = State("begin", timers=(Timer("tick", HOUR, missed="each"), Timer("enter", 5.5 * HOUR)))
-    tick = Transition("tick", ("begin",), "begin", SYSTEM)
+    begun = State("begin_papers", timers=(Timer("tick", HOUR, missed="each"), Timer("enter", 5.5 * HOUR)))
+    tick = Transition("tick", ("begin_papers",), "begin_papers", SYSTEM)
     workflow = replace(workflow, states=(begun, *workflow.states[1:]), transitions=(tick, *workflow.transitions))
     engine = Engine(db, [workflow], secret=SECRET, clock=clock)
     engine.due_timers.piece = 7
-    (number,) = begin(engine, "s")
+    (number,) = begin_papers(engine, "s")
     clock.forward(hours=9)
     with pytest.raises(TimerBroken):
         engine.fire(number, "leave", VISITOR)
     assert events(engine, number) == ["tick"] * 5
     (incident,) = incidents(engine)
-    assert (incident.state, incident.error.partition(":")[0]) == ("begin", "TimerStandsStill")
+    assert (incident.state, incident.error.partition(":")[0]) == ("begin_papers", "TimerStandsStill")
 
 
 def test_timers_that_go_round_and_then_lead_on_are_none(db: SiteDatabase, clock: Clock) -> None:
     engine = Engine(db, [round_and_round(2, leaves_after=60)], secret=SECRET, clock=clock)
-    (number,) = begin(engine, "s")
+    (number,) = begin_papers(engine, "s")
     clock.forward(hours=2)
     assert engine.run_due() == 1
     assert engine.look(number).instance.state == "end"
@@ -311,6 +260,6 @@ def test_a_rule_that_falls_back_in_time_is_an_incident(db: SiteDatabase, clock: 
     engine = Engine(
         db, [replace(workflow, start=Start("s0"), states=states, transitions=ways)], secret=SECRET, clock=clock
     )
-    begin(engine, "s")
+    begin_papers(engine, "s")
     assert engine.run_due() == 0
     assert [incident.what for incident in incidents(engine)] == ["timer go"]

@@ -13,17 +13,11 @@ from engine.operations.incidents import incidents, retry
 from engine.store.base import to_db
 from engine.testing import Clock
 from engine.workers import one_machine
-from tests.engine.runtime.test_broken_timers import Rules
-from tests.engine.runtime.test_broken_timers import begin as begin_paper
-from tests.engine.runtime.test_missed import OPERATOR, EngineOf, begin, db, due_in, engine_of, hours, reminding
-from tests.engine.workers.test_one_machine import NOTIFY, at_work
+from tests.kit.heartbeats import NOTIFY, at_work
 from tests.kit.reviews import AUTHOR, Office, open_office
 from tests.kit.scale import trials
+from tests.kit.timers import HOUR, OPERATOR, EngineOf, Rules, begin, begin_papers, due_in, hours, reminding
 from tests.kit.waiting import PATIENCE
-
-__all__ = ["db", "engine_of"]
-
-HOUR = timedelta(hours=1)
 
 
 def test_what_fired_before_the_clock_was_set_back_does_not_fire_again(engine_of: EngineOf, clock: Clock) -> None:
@@ -61,7 +55,7 @@ def test_a_broken_timer_that_was_put_off_is_brought_forward_by_a_retry(engine_of
     """After the clock was set back its next try is further away than ever from one try to the next."""
     rules = Rules({"close"})
     engine = engine_of(rules.workflow())
-    (number,) = begin_paper(engine, "broken")
+    (number,) = begin_papers(engine, "broken")
     clock.forward(hours=90)
     engine.run_due()
     clock.now -= 80 * HOUR

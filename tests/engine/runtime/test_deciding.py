@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -77,14 +76,6 @@ class Desk:
 
     def fire(self, event: str = "decide", actor: Actor = CLERK, data: Any = None) -> str:
         return self.engine.fire(self.number, event, actor, data).target
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[SiteDatabase]:
-    opened = open_database(database_url)
-    yield opened
-    opened.close()
-    getattr(opened, "close_all", opened.close)()
 
 
 # -- offered and done --------------------------------------------------------------------------------------------------
@@ -224,7 +215,7 @@ def test_a_permission_that_answers_no_bool_lets_nobody_in(sqlite_url: str, answe
 @pytest.mark.parametrize(
     ("start", "said"),
     [
-        (Start("open", guards=(Says("is_wrong", True),)), "the guard answered True"),  # type: ignore[arg-type]
+        (Start("open", guards=(Says("is_wrong", True),)), "the guard answered True"),
         (
             Start("open", allow=Permission("loose", Text("Loose"), Says("holds", 1))),
             "the permission 'loose' answered 1",
@@ -247,7 +238,7 @@ def looking(workflow: Workflow, actor: Actor = CLERK) -> list[Explanation]:
 
 def asked(event: str, actor: Actor = CLERK, data: Any = None) -> Attempt:
     found, now = Instance(7, "paths", 1, "a:1", "open", 1, 0, b""), Clock().now
-    return Attempt(found, event, actor, data, now, now, SimpleNamespace())  # type: ignore[arg-type]
+    return Attempt(found, event, actor, data, now, now, SimpleNamespace())
 
 
 def explanation(event: str, target: str, who: str, *reasons: Refusal, **more: bool) -> Explanation:
@@ -443,7 +434,7 @@ def test_what_is_offered_is_what_fire_does(workflow: Workflow, kind: str, unfit:
 
     def attempt_of(event: str, data: Any = None) -> Attempt:
         now = Clock().now
-        return Attempt(found, event, Actor(kind), data, now, now, SimpleNamespace())  # type: ignore[arg-type]
+        return Attempt(found, event, Actor(kind), data, now, now, SimpleNamespace())
 
     explained = list(deciding.explained(workflow, "open", attempt_of))
     offers = {offer.event: offer for offer in deciding.offers(explained)}

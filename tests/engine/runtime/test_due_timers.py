@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,6 @@ from engine.runtime.engine import Engine
 from engine.runtime.held import Held
 from engine.runtime.machine import NO_PERMISSION
 from engine.store.base import Due, SiteDatabase
-from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import Text, _
 
@@ -73,10 +72,8 @@ def rules() -> Rules:
 
 
 @pytest.fixture
-def db(sqlite_url: str) -> Iterator[SiteDatabase]:
-    opened = open_database(sqlite_url)
-    yield opened
-    opened.close()
+def db(sqlite_db: SiteDatabase) -> SiteDatabase:
+    return sqlite_db
 
 
 Begun = Callable[..., tuple[Engine, int]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -33,10 +32,9 @@ from engine.runtime import links
 from engine.runtime.definitions import Definitions
 from engine.runtime.engine import Engine
 from engine.store.base import NEVER, SiteDatabase
-from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import Text, _
-from tests.engine.runtime.test_observer import watched
+from tests.kit.observers import watched
 from tests.kit.reviews import (
     AUTHOR,
     INVITATION,
@@ -373,10 +371,8 @@ ORDER = Workflow(
 
 
 @pytest.fixture
-def db(sqlite_url: str) -> Iterator[SiteDatabase]:
-    opened = open_database(sqlite_url)
-    yield opened
-    opened.close()
+def db(sqlite_db: SiteDatabase) -> SiteDatabase:
+    return sqlite_db
 
 
 @pytest.fixture

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from engine.attempt import Actor, Attempt
+from engine.attempt import Attempt
 from engine.authoring.release import digest, release
 from engine.definition import ALL_TIMERS, ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.runtime.definitions import KEPT, RESTARTED
 from engine.runtime.engine import Engine
 from engine.store.base import SiteDatabase
-from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
-
-SECRET = b"a secret of the tests, long enough for everybody"
-VISITOR = Actor("visitor")
-HOUR = timedelta(hours=1)
+from tests.kit.timers import HOUR, SECRET, VISITOR, begin, due_in
 
 OFFER = Workflow(
     name="offer",
@@ -42,35 +36,14 @@ OFFER = Workflow(
 OLD = replace(OFFER, restarts_timers=True)
 
 
-@pytest.fixture
-def db(database_url: str) -> Iterator[SiteDatabase]:
-    db = open_database(database_url)
-    yield db
-    db.close()
-    if hasattr(db, "close_all"):
-        db.close_all()
-
-
 def engine_on(db: SiteDatabase, clock: Clock, workflow: Workflow = OFFER) -> Engine:
     return Engine(db, [workflow], secret=SECRET, clock=clock)
-
-
-def begin(engine: Engine) -> int:
-    return engine.start("offer", "s", VISITOR).instance
-
-
-def timers(engine: Engine, number: int) -> dict[str, float]:
-    """In how many hours after the start each is due."""
-    begun = engine.history(number)[0].at
-    with engine.store.reading() as unit:
-        _, found, _ = engine.store.read(unit, number)
-    return {timer.event: (timer.due_at - begun) / HOUR for timer in found}
 
 
 def test_a_reminder_does_not_keep_the_end_from_coming(db: SiteDatabase, clock: Clock) -> None:
     """Remind every 12 hours, expire after 24: whether or not anything runs in between."""
     engine = engine_on(db, clock)
-    watched, alone = begin(engine), begin(engine)
+    watched, alone = begin(engine, "offer"), begin(engine, "offer")
     for _hour in range(25):
         clock.forward(hours=1)
         engine.catch_up.of(watched, counts=False).moved
@@ -83,41 +56,41 @@ def test_a_reminder_does_not_keep_the_end_from_coming(db: SiteDatabase, clock: C
 
 def test_a_resend_every_23_hours_keeps_nothing_alive(db: SiteDatabase, clock: Clock) -> None:
     engine = engine_on(db, clock)
-    number = begin(engine)
+    number = begin(engine, "offer")
     clock.forward(hours=23)
     engine.fire(number, "resend", VISITOR)
-    assert timers(engine, number) == {"remind": 24, "expire": 24}
+    assert due_in(engine, number) == {"remind": 24, "expire": 24}
     clock.forward(hours=1)
     assert engine.look(number).state.name == "expired"
 
 
 def test_what_is_restarted_is_named(db: SiteDatabase, clock: Clock) -> None:
     engine = engine_on(db, clock)
-    number = begin(engine)
+    number = begin(engine, "offer")
     clock.forward(hours=5)
     engine.fire(number, "extend", VISITOR)
-    assert timers(engine, number) == {"remind": 12, "expire": 29}
+    assert due_in(engine, number) == {"remind": 12, "expire": 29}
     clock.forward(hours=2)
     engine.fire(number, "begin_anew", VISITOR)
-    assert timers(engine, number) == {"remind": 19, "expire": 31}
+    assert due_in(engine, number) == {"remind": 19, "expire": 31}
     engine.complete(number, 1, 0, OFFER.effects["offer"])
-    assert timers(engine, number) == {"remind": 19, "expire": 31}
+    assert due_in(engine, number) == {"remind": 19, "expire": 31}
     assert engine.verify(number) == []
 
 
 def test_a_person_who_reminds_by_hand_leaves_the_reminders_where_they_were(db: SiteDatabase, clock: Clock) -> None:
     by_hand = replace(OFFER.transitions[0], allow=ANYONE)
     engine = engine_on(db, clock, replace(OFFER, transitions=(by_hand, *OFFER.transitions[1:])))
-    number = begin(engine)
+    number = begin(engine, "offer")
     clock.forward(hours=5)
     engine.fire(number, "remind", VISITOR)
-    assert timers(engine, number) == {"remind": 12, "expire": 24}
+    assert due_in(engine, number) == {"remind": 12, "expire": 24}
 
 
 @pytest.mark.parametrize("how", ["a person", "the reminder"])
 def test_a_timer_that_somebody_moved_is_not_sealed_by_a_return(db: SiteDatabase, clock: Clock, how: str) -> None:
     engine = engine_on(db, clock)
-    number = begin(engine)
+    number = begin(engine, "offer")
     db.execute_sql("UPDATE timer SET due_at = '2026-09-01 00:00:00.000000' WHERE event = 'expire'")
     if how == "a person":
         engine.fire(number, "resend", VISITOR)
@@ -133,14 +106,14 @@ def test_a_version_of_a_database_from_before_goes_on_as_it_was(db: SiteDatabase,
     db.execute_sql(f"INSERT INTO definition (name, version, digest) VALUES ('offer', 1, '{digest(OFFER)}')")
     release(db, [OFFER])
     engine = engine_on(db, clock)
-    number = begin(engine)
+    number = begin(engine, "offer")
     clock.forward(hours=5)
     engine.fire(number, "resend", VISITOR)
-    assert timers(engine, number) == {"remind": 17, "expire": 29}
+    assert due_in(engine, number) == {"remind": 17, "expire": 29}
     clock.forward(hours=12)
     assert engine.look(number).state.name == "open"
     engine.run_due()
-    assert timers(engine, number) == {"remind": 29, "expire": 41}
+    assert due_in(engine, number) == {"remind": 29, "expire": 41}
     assert engine.verify(number) == []
 
 
@@ -151,21 +124,21 @@ def test_what_is_released_now_says_which_rule_it_has(
     release(db, [workflow])
     assert db.execute_sql("SELECT timer_rules FROM definition WHERE name = 'offer'").fetchone()[0] == rule
     engine = engine_on(db, clock, workflow)
-    number = begin(engine)
+    number = begin(engine, "offer")
     clock.forward(hours=5)
     engine.fire(number, "resend", VISITOR)
-    assert timers(engine, number) == ({"remind": 12, "expire": 24} if rule == KEPT else {"remind": 17, "expire": 29})
+    assert due_in(engine, number) == ({"remind": 12, "expire": 24} if rule == KEPT else {"remind": 17, "expire": 29})
 
 
 def test_the_rule_is_asked_for_once(db: SiteDatabase, clock: Clock) -> None:
     release(db, [OLD])
     engine = engine_on(db, clock, OLD)
-    number = begin(engine)
+    number = begin(engine, "offer")
     engine.fire(number, "resend", VISITOR)
     db.execute_sql("DELETE FROM definition")
     clock.forward(hours=5)
     engine.fire(number, "resend", VISITOR)
-    assert timers(engine, number) == {"remind": 17, "expire": 29}
+    assert due_in(engine, number) == {"remind": 17, "expire": 29}
 
 
 def test_the_digest_names_only_what_is_not_as_by_default() -> None:
@@ -188,12 +161,12 @@ def test_a_timer_that_was_cancelled_is_not_made_by_a_return(db: SiteDatabase, cl
     """Its history says that it is not there; it stays so until something restarts it."""
     state = OFFER.states[0]
     without = replace(OFFER, states=(replace(state, timers=state.timers[:1]), *OFFER.states[1:]))
-    number = begin(engine_on(db, clock, without))
+    number = begin(engine_on(db, clock, without), "offer")
     engine = engine_on(db, clock)
     engine.fire(number, "resend", VISITOR)
-    assert timers(engine, number) == {"remind": 12}
+    assert due_in(engine, number) == {"remind": 12}
     engine.fire(number, "extend", VISITOR)
-    assert timers(engine, number) == {"remind": 12, "expire": 24}
+    assert due_in(engine, number) == {"remind": 12, "expire": 24}
     assert engine.verify(number) == []
 
 
@@ -201,14 +174,14 @@ def test_a_timer_that_was_cancelled_is_not_made_by_a_return(db: SiteDatabase, cl
 def test_a_timer_that_was_lost_is_put_back_by_a_return(db: SiteDatabase, clock: Clock, how: str) -> None:
     """Else the entry of the return would seal that it is not there."""
     engine = engine_on(db, clock)
-    number = begin(engine)
+    number = begin(engine, "offer")
     db.execute_sql("DELETE FROM timer WHERE event = 'expire'")
     if how == "a person":
         engine.fire(number, "resend", VISITOR)
     else:
         clock.forward(hours=12)
         engine.run_due()
-    assert timers(engine, number)["expire"] == 24
+    assert due_in(engine, number)["expire"] == 24
     assert engine.verify(number) == []
 
 
@@ -221,7 +194,7 @@ def test_a_rule_for_the_time_is_not_asked_where_it_runs_on(db: SiteDatabase, clo
 
     timers_ = (OFFER.states[0].timers[0], Timer("expire", at=tomorrow))
     engine = engine_on(db, clock, replace(OFFER, states=(replace(OFFER.states[0], timers=timers_), OFFER.states[1])))
-    number = begin(engine)
+    number = begin(engine, "offer")
     clock.forward(hours=1)
     for event in ("resend", "extend"):
         engine.fire(number, event, VISITOR)

@@ -41,7 +41,7 @@ class Plain:
         )
         for way in workflow.transitions:
             for source in way.sources:
-                asked = [partial(self.holds, name) for name in self.needs(way)]
+                asked: list[Any] = [partial(self.holds, name) for name in self.needs(way)]
                 taken = partial(self.taken.append, way)
                 self.machine.add_transition(way.event, source, way.target, conditions=asked, after=taken)
 

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.attempt import Actor, Attempt, Refusal
+from engine.attempt import Attempt, Refusal
 from engine.definition import ALL_TIMERS, ANYONE, SYSTEM, Effect, Missed, Start, State, Timer, Transition, Workflow
 from engine.errors import CatchingUp, EventNotPossible, Refused, StaleForm
 from engine.operations.census import standing
@@ -24,82 +23,12 @@ from engine.runtime import due_timers, timetable
 from engine.runtime.due_timers import SKIP_EVENT
 from engine.runtime.engine import Engine
 from engine.runtime.held import Held
-from engine.runtime.history import Entry
 from engine.store.base import Due, SiteDatabase
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.kit.scale import trials
-
-SECRET = b"a secret of the tests, long enough for everybody"
-VISITOR = Actor("visitor")
-OPERATOR = Actor("operator", "root")
-HOUR = timedelta(hours=1)
-
-
-def reminding(*timers: Timer, every: timedelta = HOUR, missed: Missed = "once", **more: object) -> Workflow:
-    """A state that reminds itself, and whatever else is given."""
-    events = {timer.event for timer in timers}
-    return Workflow(
-        name="reminding",
-        version=1,
-        start=Start("open"),
-        states=(
-            State("open", timers=(Timer("remind", every, missed=missed), *timers)),
-            State("left", final=True),
-        ),
-        transitions=(
-            Transition("remind", ("open",), "open", SYSTEM, effects=(Effect("letter", "reminder"),)),
-            Transition("leave", ("open",), "left", ANYONE, title=_("申込")),
-            *(Transition(event, ("open",), "left", SYSTEM) for event in sorted(events - {"leave"})),
-        ),
-        **more,  # type: ignore[arg-type]
-    )
-
-
-EngineOf = Callable[..., Engine]
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[SiteDatabase]:
-    db = open_database(database_url)
-    yield db
-    db.close()
-    if hasattr(db, "close_all"):
-        db.close_all()
-
-
-@pytest.fixture
-def engine_of(db: SiteDatabase, clock: Clock) -> EngineOf:
-    return lambda *workflows: Engine(db, workflows, secret=SECRET, clock=clock)
-
-
-def begin(engine: Engine, workflow: str = "reminding", subject: str = "s") -> int:
-    return engine.start(workflow, subject, VISITOR).instance
-
-
-def hours(engine: Engine, number: int, event: str = "remind") -> list[float]:
-    """As of which hour after the start an event fired."""
-    first, *entries = engine.history(number)
-    return [
-        (entry.due_at - first.at).total_seconds() / 3600
-        for entry in entries
-        if entry.event == event and entry.due_at is not None
-    ]
-
-
-def due_in(engine: Engine, number: int) -> dict[str, float]:
-    """In how many hours after the start each timer is due."""
-    begun = engine.history(number)[0].at
-    with engine.store.reading() as unit:
-        _, timers, _ = engine.store.read(unit, number)
-    return {timer.event: (timer.due_at - begun).total_seconds() / 3600 for timer in timers}
-
-
-def data(entry: Entry) -> dict[str, object]:
-    found: dict[str, object] = json.loads(entry.data)
-    return found
-
+from tests.kit.timers import HOUR, OPERATOR, SECRET, VISITOR, EngineOf, begin, data, due_in, hours, reminding
 
 # -- once, each, skip --------------------------------------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ def mappings(draw: st.DrawFn) -> Migration:
     """Any mapping, in which a name may be wrong."""
     wrong = draw(st.integers(0, 9)) == 0
     state = st.sampled_from((*NEW, *NEW, "end", Choice(("b", "c")), *(("nowhere",) if wrong else ())))
-    name = st.sampled_from((*NEW_EFFECTS, *NEW_EFFECTS, Cancel("not any more")))
+    name: st.SearchStrategy[str | Cancel] = st.sampled_from((*NEW_EFFECTS, *NEW_EFFECTS, Cancel("not any more")))
     return Migration(
         "any",
         (1,),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,61 +13,11 @@ from engine.attempt import Instance
 from engine.delivery import Deferred
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, UnknownInstance
 from engine.operations.incidents import incidents, retry
-from engine.outcomes import Claim, Committed
-from engine.runtime.observer import DUE, Both, Tried, forget_traces, keep_trace, trace_of
+from engine.outcomes import Committed
+from engine.runtime.observer import DUE, Both, Tried, forget_traces, trace_of
 from engine.store.base import Unit
+from tests.kit.observers import watched
 from tests.kit.reviews import AUTHOR, OPERATOR, REVIEWER, VISITOR, Office, Verdict
-
-
-class Notes:
-    """Writes down what it is told. `traceparent` is kept beside effects where it is not empty."""
-
-    def __init__(self, traceparent: str = "") -> None:
-        self.traceparent = traceparent
-        self.steps: list[tuple[str, str]] = []
-        self.ended: list[tuple[str, str, str]] = []
-        self.tries: list[tuple[str, str]] = []
-        self.claims: list[Claim] = []
-        self._lock = Lock()
-
-    @contextmanager
-    def _watching(self, event: str, committed: Committed, workflow: str) -> Iterator[None]:
-        error = ""
-        try:
-            yield
-        except Exception as raised:
-            error = type(raised).__name__
-            raise
-        finally:
-            about = committed.about.workflow if committed.about is not None else workflow
-            with self._lock:
-                self.ended.append((event, about, error))
-
-    def watching(self, event: str, committed: Committed, workflow: str = "") -> AbstractContextManager[object]:
-        return self._watching(event, committed, workflow)
-
-    def committed(self, committed: Committed) -> None:
-        with self._lock:
-            self.steps += [(step.event, step.target) for _workflow, step in committed.steps or ()]
-
-    def effects_put(self, unit: Unit, found: Instance) -> None:
-        if self.traceparent:
-            keep_trace(unit, found, self.traceparent)
-
-    @contextmanager
-    def _delivering(self, tried: Tried) -> Iterator[None]:
-        yield
-        self.claims.append(tried.claim)
-        self.tries.append((tried.effect.name if tried.effect else "", type(tried.outcome).__name__))
-
-    def delivering(self, tried: Tried) -> AbstractContextManager[object]:
-        return self._delivering(tried)
-
-
-def watched(office: Office, traceparent: str = "") -> Notes:
-    notes = Notes(traceparent)
-    office.engine.observer = notes
-    return notes
 
 
 def stored(office: Office) -> list[tuple[str, str]]:

@@ -22,7 +22,8 @@ from engine.store.base import NEVER, Due, SiteDatabase, to_db
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
-from tests.engine.runtime.test_observer import Notes
+from tests.kit.databases import opened_database
+from tests.kit.observers import Notes
 from tests.kit.waiting import PATIENCE
 from workflows.business.records import Throttle
 
@@ -70,15 +71,6 @@ RUNNING = Workflow(
         ),
     ),
 )
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[SiteDatabase]:
-    db = open_database(database_url)
-    yield db
-    db.close()
-    if hasattr(db, "close_all"):
-        db.close_all()
 
 
 def engine_on(db: SiteDatabase, clock: Clock) -> Engine:
@@ -169,20 +161,19 @@ def test_nothing_due_writes_nothing(db: SiteDatabase, clock: Clock) -> None:
 
 def test_what_another_worker_holds_is_left_to_it(postgres_url: str, clock: Clock) -> None:
     """PostgreSQL: SKIP LOCKED; those behind it are fired all the same."""
-    db = open_database(postgres_url)
-    engine = engine_on(db, clock)
-    numbers = start(engine, [f"customer:{n}" for n in range(5)])
-    clock.forward(hours=1)
-    moved: list[int] = []
-    with engine.store.begin() as unit:
-        engine.store.open(unit, numbers[0])
-        worker = Thread(target=lambda: moved.append(engine.run_due(limit=4)))
-        worker.start()
-        worker.join(PATIENCE)
-    assert moved == [4]
-    assert [engine.look(n).instance.state == "open" for n in numbers] == [True, False, False, False, False]
-    assert engine.run_due() == 1
-    db.close_all()
+    with opened_database(postgres_url) as db:
+        engine = engine_on(db, clock)
+        numbers = start(engine, [f"customer:{n}" for n in range(5)])
+        clock.forward(hours=1)
+        moved: list[int] = []
+        with engine.store.begin() as unit:
+            engine.store.open(unit, numbers[0])
+            worker = Thread(target=lambda: moved.append(engine.run_due(limit=4)))
+            worker.start()
+            worker.join(PATIENCE)
+        assert moved == [4]
+        assert [engine.look(n).instance.state == "open" for n in numbers] == [True, False, False, False, False]
+        assert engine.run_due() == 1
 
 
 def test_several_workers_share_what_is_due_and_none_is_fired_twice(db: SiteDatabase, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,6 +226,6 @@ def test_role_copy_and_time_are_part_of_what_a_release_means(tmp_path: Path) -> 
     assert len(digests) == 4
 
 
-def _parts(made: Workflow) -> dict[str, object]:
+def _parts(made: Workflow) -> dict[str, Any]:
     names = ("name", "version", "title", "link", "folder", "recipients", "start", "states", "transitions")
     return {name: getattr(made, name) for name in names}

@@ -52,7 +52,7 @@ def flow(*timers: Timer, out: tuple[str, ...] = (), restarts: Mapping[str, tuple
 
 def attempt(event: str, moment: datetime) -> Attempt:
     found = Instance(1, "watch", 3, "s", "open", 1, 0, b"")
-    return Attempt(found, event, SYSTEM_ACTOR, None, moment, moment, SimpleNamespace())  # type: ignore[arg-type]
+    return Attempt(found, event, SYSTEM_ACTOR, None, moment, moment, SimpleNamespace())
 
 
 def chosen(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -42,25 +42,10 @@ from engine.runtime.version_move import (
 )
 from engine.store.base import NEVER, to_db
 from engine.store.schema import migrate
-from engine.testing import Clock
 from engine.text import _
-from tests.engine.workers.test_one_machine import Slow
 from tests.kit.dumps import dump
-from tests.kit.parcels import HOUR, MAPPING, OPERATOR, PARCEL, PARCEL_2, VISITOR, Post, open_post, raising
-
-
-@pytest.fixture
-def post(database_url: str, clock: Clock) -> Iterator[Post]:
-    opened = open_post(database_url, clock)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def small_post(sqlite_url: str, clock: Clock) -> Iterator[Post]:
-    opened = open_post(sqlite_url, clock)
-    yield opened
-    opened.close()
+from tests.kit.observers import Slow
+from tests.kit.parcels import HOUR, MAPPING, OPERATOR, PARCEL, PARCEL_2, VISITOR, Post, raising
 
 
 def move(post: Post, number: int, mapping: Migration = MAPPING, state: str | None = None) -> dict[str, Any]:
@@ -90,15 +75,15 @@ def test_the_mapping_says_where_an_instance_lands_and_the_rest_keeps_its_name(po
     assert post.place(labelled) == (2, "labelled")
 
 
-def test_a_state_that_is_gone_needs_a_choice(small_post: Post) -> None:
-    number = small_post.begin()
-    small_post.engine.fire(number, "shelve", VISITOR)
-    before = dump(small_post.db)
+def test_a_state_that_is_gone_needs_a_choice(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
+    sqlite_post.engine.fire(number, "shelve", VISITOR)
+    before = dump(sqlite_post.db)
     with pytest.raises(NeedsChoice, match="'shelved' becomes one of 'labelled', 'checked': say which"):
-        move(small_post, number)
+        move(sqlite_post, number)
     with pytest.raises(NeedsChoice, match="no state 'shelved'"):
-        move(small_post, number, Migration("parcel", (1,), 2))
-    assert dump(small_post.db) == before
+        move(sqlite_post, number, Migration("parcel", (1,), 2))
+    assert dump(sqlite_post.db) == before
 
 
 @pytest.mark.parametrize(
@@ -111,44 +96,44 @@ def test_a_state_that_is_gone_needs_a_choice(small_post: Post) -> None:
     ],
 )
 def test_a_rule_of_the_definition_may_choose(
-    small_post: Post, answer: Callable[..., Any], error: type[Exception] | None
+    sqlite_post: Post, answer: Callable[..., Any], error: type[Exception] | None
 ) -> None:
-    number = small_post.begin()
-    small_post.engine.fire(number, "shelve", VISITOR)
+    number = sqlite_post.begin()
+    sqlite_post.engine.fire(number, "shelve", VISITOR)
     mapping = MAPPING.with_states({"shelved": Choice(("labelled", "checked"), answer)})
     if error is None:
-        move(small_post, number, mapping)
-        assert small_post.place(number) == (2, "checked")
+        move(sqlite_post, number, mapping)
+        assert sqlite_post.place(number) == (2, "checked")
     else:
         with pytest.raises(error):
-            move(small_post, number, mapping)
-        assert small_post.place(number) == (1, "shelved")
+            move(sqlite_post, number, mapping)
+        assert sqlite_post.place(number) == (1, "shelved")
 
 
-def test_what_has_ended_stays_ended(small_post: Post) -> None:
-    number = small_post.begin()
-    small_post.engine.fire(number, "shelve", VISITOR)
-    small_post.engine.fire(number, "send", VISITOR)
+def test_what_has_ended_stays_ended(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
+    sqlite_post.engine.fire(number, "shelve", VISITOR)
+    sqlite_post.engine.fire(number, "send", VISITOR)
     with pytest.raises(CannotMove, match="what has ended stays so"):
-        small_post.engine.migrate(number, 2, OPERATOR, "why", "boxed")
+        sqlite_post.engine.migrate(number, 2, OPERATOR, "why", "boxed")
     with pytest.raises(InvalidMapping, match="what has ended stays ended"):
-        move(small_post, number, MAPPING.with_states({"sent": "checked"}))
-    move(small_post, number)
-    assert small_post.place(number) == (2, "sent")
+        move(sqlite_post, number, MAPPING.with_states({"sent": "checked"}))
+    move(sqlite_post, number)
+    assert sqlite_post.place(number) == (2, "sent")
 
 
-def test_what_has_ended_in_a_version_that_is_gone_stays_ended(small_post: Post) -> None:
-    number = small_post.begin()
-    small_post.engine.fire(number, "shelve", VISITOR)
-    small_post.engine.fire(number, "send", VISITOR)
-    later = small_post.with_versions(PARCEL_2)
+def test_what_has_ended_in_a_version_that_is_gone_stays_ended(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
+    sqlite_post.engine.fire(number, "shelve", VISITOR)
+    sqlite_post.engine.fire(number, "send", VISITOR)
+    later = sqlite_post.with_versions(PARCEL_2)
     with pytest.raises(CannotMove, match="what has ended stays so"):
         later.engine.migrate(number, 2, OPERATOR, "why", "boxed")
 
 
-def test_nothing_ends_by_a_migration_that_does_not_say_so(small_post: Post) -> None:
+def test_nothing_ends_by_a_migration_that_does_not_say_so(sqlite_post: Post) -> None:
     states = (*(replace(state, final=state.name == "labelled" or state.final) for state in PARCEL_2.states),)
-    post = small_post.with_versions(PARCEL, replace(PARCEL_2, states=states, transitions=()))
+    post = sqlite_post.with_versions(PARCEL, replace(PARCEL_2, states=states, transitions=()))
     number = post.begin()
     post.dispatcher.drain()
     mapping = Migration("parcel", (1,), 2)
@@ -158,28 +143,28 @@ def test_nothing_ends_by_a_migration_that_does_not_say_so(small_post: Post) -> N
     assert post.place(number) == (2, "labelled")
 
 
-def test_a_mapping_is_for_the_versions_that_it_names(small_post: Post) -> None:
-    number = small_post.begin(version=2)
+def test_a_mapping_is_for_the_versions_that_it_names(sqlite_post: Post) -> None:
+    number = sqlite_post.begin(version=2)
     with pytest.raises(CannotMove, match="'parcel' version 2"):
-        small_post.engine.migrate(number, 2, OPERATOR, "why", mapping=MAPPING)
+        sqlite_post.engine.migrate(number, 2, OPERATOR, "why", mapping=MAPPING)
     with pytest.raises(InvalidMapping, match="leads to version 2"):
-        small_post.engine.migrate(number, 1, OPERATOR, "why", mapping=MAPPING)
+        sqlite_post.engine.migrate(number, 1, OPERATOR, "why", mapping=MAPPING)
     with pytest.raises(UnknownWorkflow):
-        small_post.engine.migrate(number, 3, OPERATOR, "why", mapping=replace(MAPPING, to_version=3))
+        sqlite_post.engine.migrate(number, 3, OPERATOR, "why", mapping=replace(MAPPING, to_version=3))
 
 
-def test_nothing_moves_where_nothing_would_ever_move_it(small_post: Post) -> None:
-    number = small_post.begin()
+def test_nothing_moves_where_nothing_would_ever_move_it(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
     mapping = replace(MAPPING, timers={"lapse": CANCEL, "report": CANCEL}, effects={"label": Cancel("no labels")})
     with pytest.raises(CannotMove, match="Nothing would ever move it in state 'boxed'"):
-        move(small_post, number, mapping)
-    assert small_post.place(number) == (1, "packed")
+        move(sqlite_post, number, mapping)
+    assert sqlite_post.place(number) == (1, "packed")
 
 
-def test_a_migration_needs_the_permission_of_both_versions(small_post: Post) -> None:
+def test_a_migration_needs_the_permission_of_both_versions(sqlite_post: Post) -> None:
     chief = Permission("chief", _("The chief"), lambda attempt: attempt.actor.kind == "chief")
     for versions in ((replace(PARCEL, operators=chief), PARCEL_2), (PARCEL, replace(PARCEL_2, operators=chief))):
-        post = small_post.with_versions(*versions)
+        post = sqlite_post.with_versions(*versions)
         number = post.begin()
         for actor in (OPERATOR, Actor("chief"), VISITOR):
             with pytest.raises(Forbidden):
@@ -227,22 +212,22 @@ def test_a_timer_is_recomputed_from_when_its_state_was_entered_whatever_came_aft
     assert post.timers(number) == {"lapse": begun + 72 * HOUR}
 
 
-def test_what_a_late_timer_led_to_is_recomputed_from_when_it_was_due(small_post: Post) -> None:
-    post = small_post
+def test_what_a_late_timer_led_to_is_recomputed_from_when_it_was_due(sqlite_post: Post) -> None:
+    post = sqlite_post
     number, begun = post.begin(), post.clock.now
     post.clock.forward(hours=30)
     move(post, number, replace(MAPPING, timers={"lapse": RECOMPUTE}).with_states({"shelved": "labelled"}))
     assert post.timers(number) == {"lapse": begun + (24 + 48) * HOUR}
 
 
-def test_a_rule_of_the_new_version_is_asked_as_of_the_time_that_counts(small_post: Post) -> None:
+def test_a_rule_of_the_new_version_is_asked_as_of_the_time_that_counts(sqlite_post: Post) -> None:
     asked: list[Attempt] = []
 
     def at(attempt: Attempt) -> Any:
         asked.append(attempt)
         return attempt.at + HOUR
 
-    post = small_post.with_versions(PARCEL, changed(PARCEL_2, "boxed", Timer("lapse", at=at)))
+    post = sqlite_post.with_versions(PARCEL, changed(PARCEL_2, "boxed", Timer("lapse", at=at)))
     number, begun = post.begin(), post.clock.now
     post.clock.forward(hours=3)
     move(post, number, replace(MAPPING, timers={"lapse": RECOMPUTE}))
@@ -256,9 +241,9 @@ def test_a_rule_of_the_new_version_is_asked_as_of_the_time_that_counts(small_pos
     "answer", [lambda attempt: attempt.data["x"], lambda attempt: attempt.now.replace(tzinfo=None)]
 )
 def test_a_rule_that_fails_is_named_and_leaves_the_instance_where_it_was(
-    small_post: Post, answer: Callable[[Attempt], Any]
+    sqlite_post: Post, answer: Callable[[Attempt], Any]
 ) -> None:
-    post = small_post.with_versions(PARCEL, changed(PARCEL_2, "boxed", Timer("lapse", at=answer)))
+    post = sqlite_post.with_versions(PARCEL, changed(PARCEL_2, "boxed", Timer("lapse", at=answer)))
     number = post.begin()
     before = dump(post.db)
     with pytest.raises(CannotMove, match=r"timer 'lapse' at .*test_version_move.py:\d+ failed: (KeyError|RuleError)"):
@@ -266,14 +251,14 @@ def test_a_rule_that_fails_is_named_and_leaves_the_instance_where_it_was(
     assert dump(post.db) == before
 
 
-def test_a_timer_that_the_mapping_keeps_is_not_lost_in_silence(small_post: Post) -> None:
-    number = small_post.begin()
-    small_post.engine.fire(number, "shelve", VISITOR)
+def test_a_timer_that_the_mapping_keeps_is_not_lost_in_silence(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
+    sqlite_post.engine.fire(number, "shelve", VISITOR)
     mapping = replace(MAPPING, timers={"lapse": KEEP}).with_states({"shelved": "checked"})
     with pytest.raises(CannotMove, match="'lapse', and state 'checked' of version 2 has no such timer"):
-        move(small_post, number, mapping)
-    move(small_post, number, replace(mapping, timers={}))
-    assert small_post.timers(number) == {}
+        move(sqlite_post, number, mapping)
+    move(sqlite_post, number, replace(mapping, timers={}))
+    assert sqlite_post.timers(number) == {}
 
 
 def test_what_is_due_comes_before_the_migration(post: Post) -> None:
@@ -303,12 +288,12 @@ def test_a_broken_timer_of_the_old_version_keeps_nobody_from_leaving_it(post: Po
     assert post.place(number) == (2, "lost")
 
 
-def test_a_timer_that_its_guard_refuses_keeps_nobody_from_leaving_it(small_post: Post) -> None:
+def test_a_timer_that_its_guard_refuses_keeps_nobody_from_leaving_it(sqlite_post: Post) -> None:
     def never(attempt: Attempt) -> Refusal | None:
         return Refusal("never", _("Never."))
 
     lapse = Transition("lapse", ("packed",), "lost", allow=SYSTEM, guards=(never,))
-    post = small_post.with_versions(
+    post = sqlite_post.with_versions(
         replace(changed(PARCEL, "packed", Timer("lapse", HOUR)), transitions=(*PARCEL.transitions[:-1], lapse)),
         PARCEL_2,
     )
@@ -352,9 +337,9 @@ def test_an_effect_that_the_new_version_lacks_is_cancelled_and_history_says_why(
     assert (post.machines.done, incidents(post.engine)) == ([], [])
 
 
-def test_an_effect_for_which_nobody_waits_any_more_is_cancelled_and_history_says_why(small_post: Post) -> None:
-    number = small_post.begin()
-    said = move(small_post, number, state="labelled")
+def test_an_effect_for_which_nobody_waits_any_more_is_cancelled_and_history_says_why(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
+    said = move(sqlite_post, number, state="labelled")
     assert said["effects"]["1.0"] == "label: cancelled: nobody waits for 'stuck_on' in state 'labelled'"
 
 
@@ -396,12 +381,12 @@ def test_what_was_delivered_while_it_was_cancelled_is_written_down_as_done(post:
     assert post.outbox(number) == {"label": "done", "hello": "cancelled"}
 
 
-def test_an_event_that_the_new_version_refuses_is_an_incident_that_names_it(small_post: Post) -> None:
+def test_an_event_that_the_new_version_refuses_is_an_incident_that_names_it(sqlite_post: Post) -> None:
     def no(attempt: Attempt) -> Refusal | None:
         return Refusal("no", _("No."))
 
     stuck_on = Transition("stuck_on", ("boxed",), "labelled", allow=SYSTEM, guards=(no,))
-    post = small_post.with_versions(PARCEL, replace(PARCEL_2, transitions=(stuck_on, *PARCEL_2.transitions[1:])))
+    post = sqlite_post.with_versions(PARCEL, replace(PARCEL_2, transitions=(stuck_on, *PARCEL_2.transitions[1:])))
     number = post.begin()
 
     def answer(delivery: Any) -> Any:
@@ -436,22 +421,22 @@ def test_what_fails_after_it_was_moved_is_tried_again_under_its_new_name(post: P
     assert post.place(number) == (2, "labelled")
 
 
-def test_a_lease_that_was_taken_with_the_start_goes_by_the_new_name(small_post: Post) -> None:
-    small_post.engine.hands_over = True
-    small_post.engine.on_commit = lambda committed: small_post.dispatcher.take_over(committed.handed_over or [])
-    number = small_post.begin()
-    move(small_post, number)
-    small_post.dispatcher.drain()
-    assert (small_post.machines.done, incidents(small_post.engine)) == (["sticker"], [])
-    assert small_post.place(number) == (2, "labelled")
+def test_a_lease_that_was_taken_with_the_start_goes_by_the_new_name(sqlite_post: Post) -> None:
+    sqlite_post.engine.hands_over = True
+    sqlite_post.engine.on_commit = lambda committed: sqlite_post.dispatcher.take_over(committed.handed_over or [])
+    number = sqlite_post.begin()
+    move(sqlite_post, number)
+    sqlite_post.dispatcher.drain()
+    assert (sqlite_post.machines.done, incidents(sqlite_post.engine)) == (["sticker"], [])
+    assert sqlite_post.place(number) == (2, "labelled")
 
 
-def test_names_that_changed_places_are_told_apart_though_both_are_known(small_post: Post) -> None:
+def test_names_that_changed_places_are_told_apart_though_both_are_known(sqlite_post: Post) -> None:
     swapped = replace(
         PARCEL_2,
         start=replace(PARCEL_2.start, effects=(Effect("printer", "hello", done="stuck_on"), Effect("letter", "label"))),
     )
-    post = small_post.with_versions(PARCEL, swapped)
+    post = sqlite_post.with_versions(PARCEL, swapped)
     number = post.begin()
     claim = post.dispatcher.next_claim()
     assert claim is not None
@@ -461,9 +446,9 @@ def test_names_that_changed_places_are_told_apart_though_both_are_known(small_po
     assert post.place(number) == (2, "labelled")
 
 
-def test_a_lease_of_what_was_cancelled_meanwhile_delivers_nothing(small_post: Post) -> None:
+def test_a_lease_of_what_was_cancelled_meanwhile_delivers_nothing(sqlite_post: Post) -> None:
     known = replace(PARCEL_2, start=replace(PARCEL_2.start, effects=(*PARCEL_2.start.effects, PARCEL.start.effects[1])))
-    post = small_post.with_versions(PARCEL, known)
+    post = sqlite_post.with_versions(PARCEL, known)
     number = post.begin()
     claims = [post.dispatcher.next_claim(), post.dispatcher.next_claim()]
     move(post, number)
@@ -499,10 +484,10 @@ def test_an_incident_that_only_lacked_a_definition_is_tried_again(post: Post) ->
     assert later.place(number) == (2, "labelled")
 
 
-def test_what_was_delivered_already_is_done_where_the_new_version_lacks_it(small_post: Post) -> None:
+def test_what_was_delivered_already_is_done_where_the_new_version_lacks_it(sqlite_post: Post) -> None:
     """Its `done` could not be fired, because a rule was broken: so it waits, and was delivered."""
     labelled = replace(PARCEL.transitions[0], writes=(raising,))
-    post = small_post.with_versions(replace(PARCEL, transitions=(labelled, *PARCEL.transitions[1:])), PARCEL_2)
+    post = sqlite_post.with_versions(replace(PARCEL, transitions=(labelled, *PARCEL.transitions[1:])), PARCEL_2)
     number = post.begin()
     post.dispatcher.drain()
     said = move(post, number, replace(MAPPING, effects={"hello": Cancel("no greetings")}))
@@ -511,31 +496,31 @@ def test_what_was_delivered_already_is_done_where_the_new_version_lacks_it(small
     assert post.machines.done == ["label", "hello"]
 
 
-def test_a_kept_channel_keeps_its_order_and_a_new_one_is_its_own(small_post: Post) -> None:
-    number = small_post.begin()
-    move(small_post, number, replace(MAPPING, effects={"label": "sticker", "hello": "sticker"}))
-    rows = small_post.sql("SELECT kind, name, state FROM outbox WHERE instance_id = ? ORDER BY position", number)
+def test_a_kept_channel_keeps_its_order_and_a_new_one_is_its_own(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
+    move(sqlite_post, number, replace(MAPPING, effects={"label": "sticker", "hello": "sticker"}))
+    rows = sqlite_post.sql("SELECT kind, name, state FROM outbox WHERE instance_id = ? ORDER BY position", number)
     assert rows == [("printer", "sticker", "waiting")] * 2
-    first = small_post.dispatcher.next_claim()
+    first = sqlite_post.dispatcher.next_claim()
     assert first is not None
     assert first.position == 0
-    assert small_post.dispatcher.next_claim() is None  # it waits for the one before
+    assert sqlite_post.dispatcher.next_claim() is None  # it waits for the one before
 
 
-def test_history_has_the_words_of_before_where_no_effect_is_under_way(small_post: Post) -> None:
-    number = small_post.begin()
-    small_post.dispatcher.drain()
-    said = move(small_post, number)
+def test_history_has_the_words_of_before_where_no_effect_is_under_way(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
+    sqlite_post.dispatcher.drain()
+    said = move(sqlite_post, number)
     assert said == {"from": 1, "reason": "on purpose", "to": 2}
 
 
-def test_mailed_links_outlast_a_migration_and_events_are_those_of_the_new_version(small_post: Post) -> None:
-    number = small_post.begin()
-    link = small_post.engine.link(small_post.engine.look(number).instance)
-    move(small_post, number)
-    assert small_post.engine.open_link("parcel", link) == number
+def test_mailed_links_outlast_a_migration_and_events_are_those_of_the_new_version(sqlite_post: Post) -> None:
+    number = sqlite_post.begin()
+    link = sqlite_post.engine.link(sqlite_post.engine.look(number).instance)
+    move(sqlite_post, number)
+    assert sqlite_post.engine.open_link("parcel", link) == number
     with pytest.raises(EventNotPossible):
-        small_post.engine.fire(number, "shelve", VISITOR)
+        sqlite_post.engine.fire(number, "shelve", VISITOR)
 
 
 # -- whole records -----------------------------------------------------------------------------------------------------
@@ -551,8 +536,8 @@ def judged(post: Post, number: int, mapping: Migration = MAPPING) -> Move:
     return found
 
 
-def test_all_that_a_migration_does_is_foretold_and_done(small_post: Post) -> None:
-    post = small_post
+def test_all_that_a_migration_does_is_foretold_and_done(sqlite_post: Post) -> None:
+    post = sqlite_post
     number, begun = post.begin(), post.clock.now
     now = post.clock.forward(hours=1)
     label = OpenEffect(1, 0, "label", "printer", "", "", "waiting", False, "")
@@ -614,11 +599,11 @@ def test_all_that_a_migration_does_is_foretold_and_done(small_post: Post) -> Non
     ]
 
 
-def test_an_effect_that_keeps_its_name_is_not_told_and_stays_as_it_is(small_post: Post) -> None:
+def test_an_effect_that_keeps_its_name_is_not_told_and_stays_as_it_is(sqlite_post: Post) -> None:
     same = replace(PARCEL_2, start=replace(PARCEL_2.start, effects=(*PARCEL_2.start.effects, *PARCEL.start.effects)))
     ways = tuple(replace(way, event="labelled") if way.event == "stuck_on" else way for way in PARCEL_2.transitions)
     same = replace(same, transitions=(*ways, *PARCEL_2.transitions[:1]))
-    post = small_post.with_versions(PARCEL, same)
+    post = sqlite_post.with_versions(PARCEL, same)
     number = post.begin()
     due = to_db(post.clock.now + HOUR)
     post.sql("UPDATE outbox SET due_at = ?, attempts = 2, error = 'busy'", due)
@@ -632,8 +617,8 @@ def test_an_effect_that_keeps_its_name_is_not_told_and_stays_as_it_is(small_post
     ]
 
 
-def test_what_was_put_off_is_looked_at_again_and_what_only_lacked_its_definition_begins_anew(small_post: Post) -> None:
-    post = small_post
+def test_what_was_put_off_is_looked_at_again_and_what_only_lacked_its_definition_begins_anew(sqlite_post: Post) -> None:
+    post = sqlite_post
     number = post.begin()
     effects = {"label": "sticker", "hello": "sticker"}
     new = PARCEL_2.start.effects[0].retry.patience
@@ -686,8 +671,8 @@ def test_an_incident_lacks_its_definition_where_that_is_all_that_it_says(
     assert str(Fate(effect, None, "why")) == f"label: {'done' if delivered else 'cancelled'}: why"
 
 
-def test_what_was_delivered_is_done_and_what_was_not_is_cancelled_with_the_reason(small_post: Post) -> None:
-    post = small_post
+def test_what_was_delivered_is_done_and_what_was_not_is_cancelled_with_the_reason(sqlite_post: Post) -> None:
+    post = sqlite_post
     number = post.begin()
     for state, delivered, left in (
         ("waiting", 0, "cancelled"),
@@ -705,8 +690,8 @@ def test_what_was_delivered_is_done_and_what_was_not_is_cancelled_with_the_reaso
         assert rows == [(left, "no labels" if open_one else ""), (left, "no greetings" if open_one else "")]
 
 
-def test_what_is_asked_for_counts_for_the_instance_as_it_is_found(small_post: Post) -> None:
-    post = small_post
+def test_what_is_asked_for_counts_for_the_instance_as_it_is_found(sqlite_post: Post) -> None:
+    post = sqlite_post
     found = post.engine.look(post.begin()).instance
     loaded = post.engine.workflows
     bare = as_asked(loaded, 2, None, None)(found)
@@ -726,8 +711,8 @@ def test_what_is_asked_for_counts_for_the_instance_as_it_is_found(small_post: Po
     assert as_asked(loaded, 2, None, limbo)(replace(found, state="limbo")) is limbo
 
 
-def test_whether_who_stands_in_a_state_has_ended_is_told_by_its_own_version_or_by_any_other(small_post: Post) -> None:
-    post = small_post.with_versions(PARCEL, replace(PARCEL_2, states=(*PARCEL_2.states, State("shelved", final=True))))
+def test_whether_who_stands_in_a_state_has_ended_is_told_by_its_own_version_or_by_any_other(sqlite_post: Post) -> None:
+    post = sqlite_post.with_versions(PARCEL, replace(PARCEL_2, states=(*PARCEL_2.states, State("shelved", final=True))))
     engine = post.engine
     assert [is_final(engine, "parcel", 1, state) for state in ("sent", "packed", "shelved", "limbo")] == [
         True,
@@ -743,9 +728,9 @@ def test_whether_who_stands_in_a_state_has_ended_is_told_by_its_own_version_or_b
     assert not engine.definitions.has(replace(found, workflow="letter"))
 
 
-def test_the_time_that_a_state_was_entered_is_that_of_the_last_event_that_led_there(small_post: Post) -> None:
+def test_the_time_that_a_state_was_entered_is_that_of_the_last_event_that_led_there(sqlite_post: Post) -> None:
     """No matter what a migration, a reminder or a note did since; of a late timer its due time counts."""
-    post = small_post
+    post = sqlite_post
     number, begun = post.begin(), post.clock.now
     post.clock.forward(hours=30)
     post.engine.run_due()  # six hours late
@@ -757,8 +742,8 @@ def test_the_time_that_a_state_was_entered_is_that_of_the_last_event_that_led_th
         judged(post, number, anew)
 
 
-def test_what_is_due_is_applied_before_it_is_judged_and_nothing_of_it_is_kept(small_post: Post) -> None:
-    post = small_post
+def test_what_is_due_is_applied_before_it_is_judged_and_nothing_of_it_is_kept(sqlite_post: Post) -> None:
+    post = sqlite_post
     number = post.begin()
     post.clock.forward(hours=100)
     found = judged(post, number)
@@ -771,10 +756,10 @@ def test_what_is_due_is_applied_before_it_is_judged_and_nothing_of_it_is_kept(sm
     assert post.place(number) == (1, "packed")
 
 
-def test_what_cannot_be_applied_is_foretold_as_it_will_be_moved(small_post: Post) -> None:
+def test_what_cannot_be_applied_is_foretold_as_it_will_be_moved(sqlite_post: Post) -> None:
     """What fires before the timer that is broken counts; where its version is gone, nothing fires."""
     lapse = Transition("lapse", ("packed", "labelled", "shelved"), "lost", allow=SYSTEM, writes=(raising,))
-    post = small_post.with_versions(replace(PARCEL, transitions=(*PARCEL.transitions[:-1], lapse)), PARCEL_2)
+    post = sqlite_post.with_versions(replace(PARCEL, transitions=(*PARCEL.transitions[:-1], lapse)), PARCEL_2)
     number, begun = post.begin(), post.clock.now
     post.clock.forward(hours=100)
     aside = MAPPING.with_states({"shelved": "labelled"})
@@ -790,8 +775,8 @@ def test_what_cannot_be_applied_is_foretold_as_it_will_be_moved(small_post: Post
     assert (post.place(number), post.timers(number)) == ((2, "labelled"), {"lapse": begun + 96 * HOUR})
 
 
-def test_a_timer_of_what_stands_is_put_off_by_the_pause_up_to_the_move(small_post: Post) -> None:
-    post = small_post.with_versions(
+def test_a_timer_of_what_stands_is_put_off_by_the_pause_up_to_the_move(sqlite_post: Post) -> None:
+    post = sqlite_post.with_versions(
         changed(PARCEL, "packed", Timer("lapse", 72 * HOUR, while_paused="stands")), PARCEL_2
     )
     number, begun = post.begin(), post.clock.now
@@ -813,7 +798,7 @@ def test_a_timer_of_what_stands_is_put_off_by_the_pause_up_to_the_move(small_pos
     assert judged(gone, number).timers[0].due == due
 
 
-def test_a_mail_goes_on_in_the_language_that_it_had_and_what_had_none_is_given_one(small_post: Post) -> None:
+def test_a_mail_goes_on_in_the_language_that_it_had_and_what_had_none_is_given_one(sqlite_post: Post) -> None:
     asked: list[str] = []
 
     def language(attempt: Attempt) -> str:
@@ -828,7 +813,7 @@ def test_a_mail_goes_on_in_the_language_that_it_had_and_what_had_none_is_given_o
         start=replace(PARCEL_2.start, effects=(to_finder,)),
         recipients={"finder": Recipient(language, lambda found, records: None)},
     )
-    post = small_post.with_versions(PARCEL, named)
+    post = sqlite_post.with_versions(PARCEL, named)
     spoken, silent, bad = (post.begin(f"parcel:{name}") for name in ("spoken", "silent", "bad"))
     post.sql("UPDATE outbox SET language = 'ja' WHERE instance_id = ?", spoken)
     for number, said in ((spoken, "ja"), (silent, "en")):
@@ -840,13 +825,13 @@ def test_a_mail_goes_on_in_the_language_that_it_had_and_what_had_none_is_given_o
         post.engine.migrate(bad, 2, OPERATOR, "why", mapping=MAPPING)
 
 
-def test_whoever_is_told_of_steps_hears_of_the_move(small_post: Post) -> None:
+def test_whoever_is_told_of_steps_hears_of_the_move(sqlite_post: Post) -> None:
     class Watching(Slow):
         def committed(self, committed: Committed) -> None:
             heard.append([(name, outcome.event, outcome.target) for name, outcome in committed.steps or ()])
 
     heard: list[list[tuple[str, str, str]]] = []
-    post = small_post
+    post = sqlite_post
     number, other = post.begin(), post.begin("parcel:2")
     move(post, number)
     post.engine.observer = Watching()
@@ -857,7 +842,7 @@ def test_whoever_is_told_of_steps_hears_of_the_move(small_post: Post) -> None:
 
 @pytest.mark.parametrize("error", [Busy, DatabaseAway, OutcomeUnknown])
 def test_what_keeps_a_migration_from_being_tried_is_told_as_it_is(
-    small_post: Post, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    sqlite_post: Post, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     tried: list[int] = []
 
@@ -865,10 +850,10 @@ def test_what_keeps_a_migration_from_being_tried_is_told_as_it_is(
         tried.append(1)
         raise error
 
-    number = small_post.begin()
+    number = sqlite_post.begin()
     monkeypatch.setattr(Transactions, "run", transact)
     with pytest.raises(error):
-        small_post.engine.migrate(number, 2, OPERATOR, "why", mapping=MAPPING)
+        sqlite_post.engine.migrate(number, 2, OPERATOR, "why", mapping=MAPPING)
     assert tried == [1]
     with pytest.raises(UnknownInstance):
-        judged(small_post, 999)
+        judged(sqlite_post, 999)

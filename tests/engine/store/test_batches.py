@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.store.batches import Sets, Shape, shape_of
-from engine.store.opening import open_database
 from engine.store.postgres import PostgresStore
+from tests.kit.databases import opened_database
 
 TYPES = {
     "instance": {"id": "bigint", "state": "text", "seq": "integer", "head": "bytea"},
@@ -188,9 +188,19 @@ def test_which_tables_are_the_engines_own(table: str) -> None:
 
 
 def test_of_another_table_one_text_is_gathered_at_a_time() -> None:
-    written = [(1, FORGET, ("a",)), (2, FORGET, ("b",)), (1, THROTTLE, ("a", T0)), (2, FORGET, ("c",))]
+    written: list[tuple[int, str, tuple[object, ...]]] = [
+        (1, FORGET, ("a",)),
+        (2, FORGET, ("b",)),
+        (1, THROTTLE, ("a", T0)),
+        (2, FORGET, ("c",)),
+    ]
     assert [given for _sql, given in grouped(*written)] == [[["a", "b"]], ("a", T0), ("c",)]
-    written = [(1, FORGET, ("a",)), (1, DELETE_TIMERS, (1,)), (2, FORGET, ("b",)), (2, DELETE_TIMERS, (2,))]
+    written = [
+        (1, FORGET, ("a",)),
+        (1, DELETE_TIMERS, (1,)),
+        (2, FORGET, ("b",)),
+        (2, DELETE_TIMERS, (2,)),
+    ]
     assert [given for _sql, given in grouped(*written)] == [[["a", "b"]], [[1, 2]]]
 
 
@@ -264,11 +274,10 @@ def statements(draw: st.DrawFn) -> list[tuple[int, str, tuple[Any, ...]]]:
 
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[PostgresStore]:
-    db = open_database(postgres_url)
-    store = db.store()
-    assert isinstance(store, PostgresStore)
-    yield store
-    db.close_all()
+    with opened_database(postgres_url) as db:
+        store = db.store()
+        assert isinstance(store, PostgresStore)
+        yield store
 
 
 class _NotKept(Exception):

@@ -79,7 +79,7 @@ def test_all_that_queued_share_one_commit_in_the_order_of_asking(queue: Queue) -
 
 
 def test_a_refusal_takes_its_own_writes_along_and_nobody_elses(queue: Queue) -> None:
-    def refused(unit: SqliteUnit) -> None:
+    def refused(unit: SqliteUnit) -> str:
         queue.write("refused")(unit)
         raise Refused([])
 

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import threading
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -345,11 +346,14 @@ def test_a_fair_lock_is_handed_over_in_the_order_of_asking() -> None:
         with lock:
             order.append(number)
 
+    def wait_for(count: int) -> bool:
+        return len(lock._waiting) == count
+
     lock.acquire()
     threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
     for count, thread in enumerate(threads, start=1):
         thread.start()
-        until(lambda count=count: len(lock._waiting) == count, "his place in the queue")  # before the next one comes
+        until(partial(wait_for, count), "his place in the queue")  # before the next one comes
     lock.release()
     for thread in threads:
         thread.join()
@@ -585,7 +589,7 @@ def test_whether_a_channel_is_paused_is_known_with_every_instance_that_is_read(s
     def is_paused() -> bool:
         with store.reading() as unit:
             store.read(unit, number)
-            return unit.channels_paused
+            return bool(unit.channels_paused)
 
     assert is_paused() is False
     pause(shelf.engine, OneVersion("review", 1), OPERATOR, "looked at")

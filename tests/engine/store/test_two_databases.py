@@ -266,7 +266,7 @@ def test_what_a_refused_event_wrote_is_in_no_database(pair: Pair) -> None:
             *SELLING.transitions[:3],
         ),
     )
-    first.engine.workflows["selling", 1] = broken
+    first.engine.definitions.loaded["selling", 1] = broken
     with pytest.raises(pw.IntegrityError):
         first.engine.fire(number, "ask", VISITOR)
     assert [one.lines() for one in pair] == before
@@ -283,7 +283,7 @@ def test_an_engine_asked_within_anothers_transaction_writes_into_its_own(pair: P
         assert shop_here() == "first"
         Line.create(shop="first", what="afterwards")
 
-    first.engine.workflows["selling", 1] = replace(
+    first.engine.definitions.loaded["selling", 1] = replace(
         SELLING,
         transitions=(
             Transition("ask", ("open",), "open", ANYONE, "Ask", writes=(ask_the_other,)),  # type: ignore[arg-type]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -14,89 +15,18 @@ import peewee as pw
 import pytest
 from apscheduler.jobstores.base import JobLookupError
 
-from engine.attempt import Actor, Instance
-from engine.definition import SYSTEM, Effect, Start, State, Timer, Transition, Workflow
-from engine.delivery import Accepted, Deferred, Delivery, Outcome
+from engine.definition import Effect, Start, Workflow
 from engine.errors import Busy, DatabaseAway
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
-from engine.runtime.observer import Tried
-from engine.store.base import Unit
 from engine.store.opening import open_database
-from engine.text import _
 from engine.workers import one_machine
 from engine.workers.one_machine import Heartbeat
+from tests.kit.heartbeats import NOTIFY, VISITOR, Ping, at_work, has_fired, limited, without_sweep
+from tests.kit.observers import Slow
 from tests.kit.waiting import PATIENCE, until
-
-VISITOR = Actor("visitor")
-
-
-def limited(after: timedelta) -> Workflow:
-    """Ends by itself."""
-    return Workflow(
-        name="limited",
-        version=1,
-        title=_("期限切れ"),
-        start=Start("open"),
-        states=(
-            State("open", _("期限切れ"), timers=(Timer("expire", after),)),
-            State("over", _("期限切れ"), final=True),
-        ),
-        transitions=(Transition("expire", ("open",), "over", allow=SYSTEM),),
-    )
-
-
-NOTIFY = Workflow(
-    name="notify",
-    version=1,
-    title=_("期限切れ"),
-    start=Start("open", effects=(Effect("ping", "ping", done="told"),)),
-    states=(State("open", _("期限切れ")), State("told", _("期限切れ"), final=True)),
-    transitions=(Transition("told", ("open",), "told", allow=SYSTEM),),
-)
-
-
-@dataclass
-class Ping:
-    """Carries out effects of kind "ping"; the first `failures` of them fail for a moment."""
-
-    failures: int = 0
-    keys: list[str] = field(default_factory=list)
-    hold: Event | None = None
-    begun: Event = field(default_factory=Event)
-
-    def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        self.keys.append(key)
-        self.begun.set()
-        if self.hold is not None:
-            self.hold.wait(PATIENCE)
-        return Deferred("busy", timedelta(milliseconds=1)) if len(self.keys) <= self.failures else Accepted()
-
-
-@contextmanager
-def at_work(
-    url: str, workflow: Workflow, ping: Ping | None = None, chores: Any = ()
-) -> Iterator[tuple[Engine, Heartbeat]]:
-    db = open_database(url)
-    engine = Engine(db, [workflow], secret=b"x" * 32, worker="one")
-    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
-    dispatcher = Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": ping} if ping else {})
-    heartbeat = Heartbeat(engine, dispatcher, threads=2, chores=chores)
-    heartbeat.start()
-    try:
-        yield engine, heartbeat
-    finally:
-        heartbeat.stop()
-        db.close()
-        if hasattr(db, "close_all"):
-            db.close_all()
-
-
-def without_sweep(heartbeat: Heartbeat) -> None:
-    """Take the safety net away: what is done now was woken for."""
-    heartbeat._scheduler.remove_job("sweep")
 
 
 def test_each_sweep_does_the_chores_and_one_that_fails_holds_up_no_other(
@@ -145,7 +75,7 @@ def test_what_became_due_while_nothing_ran_is_caught_up_and_says_how_late(databa
     db.close()
     with at_work(database_url, workflow) as (engine, _heartbeat):
         for number in numbers:
-            until(lambda n=number: len(engine.history(n)) == 2, "the overdue timer")
+            until(partial(has_fired, engine, number), "the overdue timer")
             entry = engine.history(number)[1]
             assert entry.late is not None
             assert entry.late > 0
@@ -186,26 +116,6 @@ def test_stop_finishes_what_is_being_delivered(sqlite_url: str, tmp_path: Path) 
     again = Engine(db, [NOTIFY], secret=b"x" * 32)
     assert again.look(number).state.name == "told"
     db.close()
-
-
-class Slow:
-    """An observer that holds up whoever has committed, between the commit and what is told of it."""
-
-    def __init__(self) -> None:
-        self.held, self.told = Event(), Event()
-
-    def watching(self, event: str, committed: Committed, workflow: str = "") -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def committed(self, committed: Committed) -> None:
-        self.held.set()
-        self.told.wait(PATIENCE)
-
-    def effects_put(self, unit: Unit, found: Instance) -> None:
-        """Nothing is wanted of them."""
-
-    def delivering(self, tried: Tried) -> AbstractContextManager[object]:
-        return nullcontext()
 
 
 def test_what_a_commit_hands_over_as_it_stops_is_given_back(sqlite_url: str) -> None:
@@ -448,7 +358,11 @@ def test_what_is_due_and_does_not_move_is_asked_for_after_pauses_that_double(
         planned.at.clear()
         heartbeat._planned("timers")
         heartbeat._wake_in("timers", due, moved)
-        return (planned.at[0][1] - NOW).total_seconds() if planned.at else None
+        if not planned.at:
+            return None
+        at = planned.at[0][1]
+        assert isinstance(at, datetime)
+        return (at - NOW).total_seconds()
 
     assert waits(None, moved=False) is None
     for _round in range(2):

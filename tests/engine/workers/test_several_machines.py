@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event, Thread, current_thread
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +36,7 @@ from engine.store.schema import migrate
 from engine.workers import several_machines
 from engine.workers.jobs.outages import Outage
 from engine.workers.several_machines import Cluster
-from tests.engine.workers.test_one_machine import NOTIFY, Ping, limited
+from tests.kit.heartbeats import NOTIFY, Ping, has_fired, is_told, limited
 from tests.kit.waiting import PATIENCE, until
 
 VISITOR = Actor("visitor")
@@ -72,7 +73,7 @@ def asking(url: str) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
     with psycopg.connect(url, autocommit=True) as connection:
 
         def ask(sql: str, *params: Any) -> list[tuple[Any, ...]]:
-            cursor = connection.execute(sql, params)  # type: ignore[call-overload]
+            cursor = connection.execute(sql, params)
             return cursor.fetchall() if cursor.description else []
 
         yield ask
@@ -94,7 +95,7 @@ def test_a_process_of_pages_wakes_a_worker_elsewhere_without_its_sweep(postgres_
     with swept_once_at_most(postgres_url, NOTIFY, ping), member(postgres_url, NOTIFY, works=False) as (pages, _):
         for n in range(5):
             number = pages.start("notify", f"x:{n}", VISITOR).instance
-            until(lambda number=number: pages.look(number).state.name == "told", "the effect")
+            until(partial(is_told, pages, number), "the effect")
     assert len(ping.keys) == len(set(ping.keys)) == 5
 
 
@@ -105,6 +106,9 @@ def test_an_effect_that_hangs_holds_up_none_of_the_same_commit(postgres_url: str
         def __init__(self) -> None:
             super().__init__()
             self.again()
+
+        def was_asked(self, times: int) -> bool:
+            return len(self.keys) == times
 
         def again(self) -> None:
             self.released, self.delivered = Event(), Event()
@@ -127,7 +131,7 @@ def test_an_effect_that_hangs_holds_up_none_of_the_same_commit(postgres_url: str
                 until(ping.delivered.is_set, "the other effect")
             finally:
                 ping.released.set()
-            until(lambda n=n: len(ping.keys) == 2 * (n + 1), "both")
+            until(partial(ping.was_asked, 2 * (n + 1)), "both")
 
 
 def test_a_timer_fires_when_it_is_due_and_an_earlier_one_before_it(postgres_url: str) -> None:
@@ -137,7 +141,7 @@ def test_a_timer_fires_when_it_is_due_and_an_earlier_one_before_it(postgres_url:
         with swept_once_at_most(postgres_url, quick), member(postgres_url, quick, works=False) as (pages, _):
             for n in range(2):
                 number = pages.start("limited", f"x:{n + 1}", VISITOR).instance
-                until(lambda number=number: len(pages.history(number)) == 2, "the timer")
+                until(partial(has_fired, pages, number), "the timer")
                 entry = pages.history(number)[1]
                 assert entry.late is not None
                 assert entry.late >= 0
@@ -159,7 +163,7 @@ def test_a_fault_while_others_are_woken_keeps_nobody_asleep(
     with swept_once_at_most(postgres_url, quick), member(postgres_url, quick, works=False, clock=clock) as (pages, _):
         for n in range(2):
             number = pages.start("limited", f"x:{n}", VISITOR).instance
-            until(lambda number=number: len(pages.history(number)) == 2, "the timer")
+            until(partial(has_fired, pages, number), "the timer")
     assert failed.is_set()
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
         "workers could not be woken; it is tried again"
@@ -173,7 +177,7 @@ def test_what_became_due_while_nothing_ran_is_caught_up(postgres_url: str) -> No
     db.close_all()  # type: ignore[attr-defined]
     with member(postgres_url, workflow) as (engine, _):
         for number in numbers:
-            until(lambda number=number: len(engine.history(number)) == 2, "the overdue timer")
+            until(partial(has_fired, engine, number), "the overdue timer")
             assert engine.verify(number) == []
 
 
@@ -278,7 +282,7 @@ def test_it_works_on_when_the_database_threw_everybody_out(postgres_url: str, ca
     ):
         for n in range(3):
             number = pages.start("notify", f"x:{n}", VISITOR).instance
-            until(lambda number=number: pages.look(number).state.name == "told", "the effect")
+            until(partial(is_told, pages, number), "the effect")
             pages.db.give_back()
             ask(
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() "

@@ -15,63 +15,21 @@ from urllib.parse import urlsplit
 import click
 import pytest
 
-from engine.attempt import Actor, Secret
-from engine.delivery import Failed
 from engine.testing import MemoryMailer
-from tests.conftest import SiteMaker
-from tests.kit.commands import Run, commands_in
+from tests.kit.applications import LONG_AGO, fails, mailed
+from tests.kit.commands import Run
+from tests.kit.sites import SiteMaker
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import free_port
 from web.app import create_app
-from web.assembly.settings import read
-from web.assembly.site import Site, build
+from web.assembly.site import Site
 from web.assembly.stopping import heeded
 from web.cli import tetsuzuki
 from web.cli.serving import address_of, warn
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
-from workflows.account_creation.inputs import ApplicationInput
 from workflows.business.records import Customer
 from workflows.registry import WORKFLOWS
-
-_LONG_AGO = "UPDATE timer SET due_at = '2020-01-01 00:00:00.000000', wake_at = '2020-01-01 00:00:00.000000'"
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    with commands_in(tmp_path, monkeypatch, TETSUZUKI_SMTP_URL="smtp://127.0.0.1:1") as run:
-        yield run
-
-
-@pytest.fixture
-def site(run: Run) -> Iterator[Site]:
-    """The site that the commands of this test see."""
-    opened = build(read())
-    yield opened
-    opened.close()
-
-
-def apply(site: Site, mailer: MemoryMailer | None = None, email: str = "hanako@mihon.example") -> int:
-    """An application whose mail was tried once."""
-    customer, _ = Customer.get_or_create(
-        number="A00000001",
-        defaults={
-            "company": "株式会社みほん",
-            "channel": "direct",
-            "contractor_name": "契約 太郎",
-            "contractor_email": "info@mihon.example",
-        },
-    )
-    data = ApplicationInput(customer.id, "見本 花子", email, Secret("hash"))
-    number = site.engine.start("account_creation", f"customer:{customer.id}", Actor("visitor"), data).instance
-    site.dispatcher.mailers = {site.dispatcher.mailer: mailer or MemoryMailer()}
-    site.dispatcher.drain()
-    return number
-
-
-def fails(message: object) -> Failed:
-    return Failed("550", "no such user")
-
 
 # -- help --------------------------------------------------------------------------------------------------------------
 
@@ -244,14 +202,14 @@ def test_the_readme_of_a_workflow_is_printed(run: Run) -> None:
 
 
 def test_history_tells_what_happened_by_whom_and_how_late(run: Run, site: Site) -> None:
-    number = apply(site)
+    number = mailed(site)
     said = run("workflow", "history", str(number))
     assert said.code == 0
     lines = said.out.splitlines()
     assert lines[0] == "account_creation v1, customer:1: emailed"
     assert re.fullmatch(r" +1  [-0-9]{10} [:0-9]{8} UTC  · → requested  start  by visitor", lines[1])
     assert re.fullmatch(r" +2  [-0-9]{10} [:0-9]{8} UTC  requested → emailed  sent  by system", lines[2])
-    site.db.execute_sql(_LONG_AGO)
+    site.db.execute_sql(LONG_AGO)
     site.engine.run_due()
     assert re.search(r"expire  by system  [0-9]+\.[0-9] s late$", run("workflow", "history", str(number)).out)
 
@@ -265,7 +223,7 @@ def test_an_instance_that_is_not_there_is_named(run: Run) -> None:
 
 
 def test_a_history_that_was_tampered_with_ends_with_1(run: Run, site: Site) -> None:
-    good, bad = apply(site), apply(site, email="taro@mihon.example")
+    good, bad = mailed(site), mailed(site, email="taro@mihon.example")
     said = run("workflow", "verify", "--all")
     assert (said.code, said.out, said.err) == (0, "", "2 histories verified, 0 faults\n")
     site.db.execute_sql("UPDATE history SET actor = 'account:1' WHERE instance_id = ? AND seq = 1", (bad,))
@@ -280,7 +238,7 @@ def test_a_history_that_was_tampered_with_ends_with_1(run: Run, site: Site) -> N
 
 
 def test_an_instance_is_migrated_only_to_what_is_there(run: Run, site: Site) -> None:
-    number = apply(site)
+    number = mailed(site)
     said = run("workflow", "migrate", str(number), "--to", "2", "--reason", "why")
     assert said.code == 1
     assert "'account_creation' version 2" in said.err
@@ -296,7 +254,7 @@ def test_an_instance_is_migrated_only_to_what_is_there(run: Run, site: Site) -> 
 
 def test_incidents_are_listed_and_retried(run: Run, site: Site) -> None:
     assert run("incidents", "list").err == "no open incidents\n"
-    number = apply(site, MemoryMailer(fails))
+    number = mailed(site, MemoryMailer(fails))
     said = run("incidents", "list")
     assert (said.code, said.err) == (0, "1 open incidents\n")
     assert re.fullmatch(
@@ -316,7 +274,7 @@ def test_incidents_are_listed_and_retried(run: Run, site: Site) -> None:
 
 
 def test_an_incident_is_skipped(run: Run, site: Site) -> None:
-    number = apply(site, MemoryMailer(fails))
+    number = mailed(site, MemoryMailer(fails))
     assert run("incidents", "skip", f"{number}.1.0", "--reason", "told by phone").out == f"{number}.1.0 was skipped\n"
     assert run("incidents", "list").out == ""
     assert run("incidents", "skip", f"{number}.1.0", "--reason", "again").err == (
@@ -325,7 +283,7 @@ def test_an_incident_is_skipped(run: Run, site: Site) -> None:
 
 
 def test_an_incidents_address_is_amended_and_the_old_link_is_dead(run: Run, site: Site) -> None:
-    number = apply(site, MemoryMailer(fails), "hanoko@mihon.example")
+    number = mailed(site, MemoryMailer(fails), "hanoko@mihon.example")
     old = site.engine.link(site.engine.look(number).instance)
     options = ("--to", "Ｈａｎａｋｏ@mihon.example", "--reason", "typing error")
     said = run("incidents", "amend", f"{number}.1.0", *options)
@@ -339,7 +297,7 @@ def test_an_incidents_address_is_amended_and_the_old_link_is_dead(run: Run, site
 
 
 def test_acts_on_incidents_need_a_reason_a_name_from_the_list_and_a_real_address(run: Run, site: Site) -> None:
-    number = apply(site, MemoryMailer(fails))
+    number = mailed(site, MemoryMailer(fails))
     ref = f"{number}.1.0"
     assert run("incidents", "retry", ref).code == 2
     assert "A reason is needed" in run("incidents", "retry", ref, "--reason", " ").err
@@ -378,12 +336,12 @@ def test_doctor_says_that_all_is_well_or_what_is_not(run: Run, site: Site) -> No
     said = run("doctor")
     assert (said.code, said.out.splitlines()[-1]) == (0, "✓ all is well")
     assert "timers: nothing waits" in said.out
-    number = apply(site, MemoryMailer(fails))
+    number = mailed(site, MemoryMailer(fails))
     said = run("doctor")
     assert said.code == 1
     assert "✗ 1 open incidents: tetsuzuki incidents list" in said.out
     run("incidents", "skip", f"{number}.1.0", "--reason", "x")
-    site.db.execute_sql(_LONG_AGO)
+    site.db.execute_sql(LONG_AGO)
     assert re.search(r"✗ timers: [0-9]+ s late; is `tetsuzuki serve`", run("doctor").out)
     site.db.execute_sql("DELETE FROM timer")
     site.db.execute_sql("UPDATE instance SET version = 9")
@@ -391,7 +349,7 @@ def test_doctor_says_that_all_is_well_or_what_is_not(run: Run, site: Site) -> No
 
 
 def test_doctor_misses_a_mailer_and_whatever_else_a_setting_names(run: Run) -> None:
-    said = run("doctor", env={"TETSUZUKI_SMTP_URL": None})  # type: ignore[dict-item]  # None takes it away
+    said = run("doctor", env={"TETSUZUKI_SMTP_URL": None})  # None takes it away
     assert said.code == 1
     assert '✗ mailer = "smtp_mailer" is not there; see tetsuzuki plugins list' in said.out
     Path("tetsuzuki.toml").write_text('billing = "ledger"\n[plugins.http_usage]\nenabled = false\n')
@@ -514,7 +472,7 @@ def test_what_is_wrong_with_the_settings_is_said_in_one_line(run: Run, environme
 
 def test_serve_refuses_to_start_where_it_could_send_no_mail(run: Run) -> None:
     for command in ("serve", "worker"):
-        said = run(command, env={"TETSUZUKI_SMTP_URL": None})  # type: ignore[dict-item]  # None takes it away
+        said = run(command, env={"TETSUZUKI_SMTP_URL": None})  # None takes it away
         assert said.code == 1
         assert "Set TETSUZUKI_SMTP_URL, as in smtp+starttls://" in said.err
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from engine.attempt import Actor
 from engine.operations.stuck import Cure, Stuck
+from tests.kit.applications import LONG_AGO, mailed
 from tests.kit.commands import Run
-from tests.web.cli.test_cli import _LONG_AGO, apply, run, site  # noqa: F401  (two of them are fixtures)
 from web.assembly.site import Site
 from web.shown.cures import advice
 
 
-def test_checkpoints_are_exported_and_show_what_is_gone(run: Run, site: Site, tmp_path: Path) -> None:  # noqa: F811
-    number = apply(site)
+def test_checkpoints_are_exported_and_show_what_is_gone(run: Run, site: Site, tmp_path: Path) -> None:
+    number = mailed(site)
     said = run("workflow", "checkpoint", "--export", "kept.jsonl")
     assert (said.code, said.err) == (0, "1 checkpoints written\n1 checkpoints exported to kept.jsonl\n")
     assert len((tmp_path / "kept.jsonl").read_text().splitlines()) == 2
@@ -27,7 +27,7 @@ def test_checkpoints_are_exported_and_show_what_is_gone(run: Run, site: Site, tm
     assert f"instance {number}: it is gone: checkpoint 1 of" in said.out
 
 
-def test_a_file_that_is_no_export_is_named(run: Run, tmp_path: Path) -> None:  # noqa: F811
+def test_a_file_that_is_no_export_is_named(run: Run, tmp_path: Path) -> None:
     for content in (b"", b"what is this?", b"\xff\xfe", b"{}"):
         (tmp_path / "kept.jsonl").write_bytes(content)
         said = run("workflow", "verify", "--against", "kept.jsonl")
@@ -36,12 +36,12 @@ def test_a_file_that_is_no_export_is_named(run: Run, tmp_path: Path) -> None:  #
     assert run("workflow", "verify", "--against", "nowhere.jsonl").code == 2
 
 
-def test_what_has_ended_is_removed_with_a_reason(run: Run, site: Site) -> None:  # noqa: F811
-    number = apply(site)
+def test_what_has_ended_is_removed_with_a_reason(run: Run, site: Site) -> None:
+    number = mailed(site)
     said = run("workflow", "remove", str(number), "--reason", "kept for ten years")
     assert said.code == 1
     assert said.err.startswith(f"tetsuzuki: Procedure {number} has not ended: it is in ")
-    site.db.execute_sql(_LONG_AGO)
+    site.db.execute_sql(LONG_AGO)
     site.engine.run_due()
     assert run("workflow", "remove", str(number), "--reason", "kept for ten years").code == 0
     assert run("workflow", "verify", "--all").code == 0
@@ -49,7 +49,7 @@ def test_what_has_ended_is_removed_with_a_reason(run: Run, site: Site) -> None: 
     assert (said.code, said.err) == (1, f"tetsuzuki: There is no procedure {number}.\n")
 
 
-def test_a_restore_is_written_down(run: Run, site: Site) -> None:  # noqa: F811
+def test_a_restore_is_written_down(run: Run, site: Site) -> None:
     site.staff.members.add("hanako@example.jp", "見本 花子")
     said = run("restored", "--reason", "disk failure")
     assert said.code == 0
@@ -58,8 +58,8 @@ def test_a_restore_is_written_down(run: Run, site: Site) -> None:  # noqa: F811
     assert run("restored").code == 2
 
 
-def test_what_the_doctor_finds_stuck_is_cured_by_the_commands_that_it_names(run: Run, site: Site) -> None:  # noqa: F811
-    number = apply(site)
+def test_what_the_doctor_finds_stuck_is_cured_by_the_commands_that_it_names(run: Run, site: Site) -> None:
+    number = mailed(site)
     site.db.execute_sql("DELETE FROM timer")
     site.db.execute_sql("UPDATE outbox SET state = 'skipped'")
     said = run("doctor")

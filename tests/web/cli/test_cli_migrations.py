@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from engine.attempt import Actor, Secret
-from tests.kit.commands import Run, commands_in
-from web.assembly.settings import read
-from web.assembly.site import Site, build
+from tests.kit.commands import Run
+from web.assembly.site import Site
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.business.records import Account, Customer
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    with commands_in(tmp_path, monkeypatch, TETSUZUKI_SMTP_URL="smtp://127.0.0.1:1") as run:
-        yield run
-
-
-@pytest.fixture
-def site(run: Run) -> Iterator[Site]:
-    opened = build(read())
-    yield opened
-    opened.close()
 
 
 def applied(site: Site, count: int, version: int = 9) -> list[int]:

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from engine.store.base import to_db
-from tests.kit.commands import Run, commands_in
-from tests.web.cli.test_cli import apply, fails
-from web.assembly.settings import read
-from web.assembly.site import Site, build
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    with commands_in(tmp_path, monkeypatch, TETSUZUKI_SMTP_URL="smtp://127.0.0.1:1") as run:
-        yield run
-
-
-@pytest.fixture
-def site(run: Run) -> Iterator[Site]:
-    opened = build(read())
-    yield opened
-    opened.close()
+from tests.kit.applications import fails, mailed
+from tests.kit.commands import Run
+from web.assembly.site import Site
 
 
 def test_an_instance_is_paused_looked_at_and_resumed(run: Run, site: Site) -> None:
-    number = apply(site)
+    number = mailed(site)
     assert run("workflow", "pause", str(number), "--reason", "a call").out == f"instance {number} is paused\n"
     listed = run("pauses")
     assert f"instance {number}: since " in listed.out
@@ -54,7 +38,7 @@ def test_an_instance_is_paused_looked_at_and_resumed(run: Run, site: Site) -> No
 def test_a_workflow_and_a_channel_are_paused_by_name(run: Run, site: Site) -> None:
     assert run("workflow", "pause", "account_removal", "--reason", "x").out == "workflow account_removal 1 is paused\n"
     assert run("workflow", "pause", "--channel", "mail:applicant", "--reason", "x").code == 0
-    number = apply(site)
+    number = mailed(site)
     assert site.engine.look(number).state.name == "requested", "its mail waits"
     foretold = run("workflow", "resume", "--channel", "mail:applicant", "--dry-run").out
     assert f"  {number}.1.0  account_creation to applicant\n" in foretold
@@ -67,7 +51,7 @@ def test_a_workflow_and_a_channel_are_paused_by_name(run: Run, site: Site) -> No
 def test_a_dry_run_names_twenty_and_counts_the_rest(run: Run, site: Site) -> None:
     run("workflow", "pause", "--channel", "mail", "--reason", "x")
     for n in range(22):
-        apply(site, email=f"person{n}@mihon.example")
+        mailed(site, email=f"person{n}@mihon.example")
     foretold = run("workflow", "resume", "--channel", "mail", "--dry-run").out
     assert "effects that are tried on resuming: 22\n" in foretold
     assert foretold.count(" to applicant") == 20
@@ -102,7 +86,7 @@ def test_what_cannot_be_paused_or_resumed_is_said(run: Run, site: Site, argument
 def test_incidents_of_what_is_paused_are_still_settled(run: Run, site: Site) -> None:
     from engine.testing import MemoryMailer
 
-    number = apply(site, MemoryMailer(fails))
+    number = mailed(site, MemoryMailer(fails))
     run("workflow", "pause", str(number), "--reason", "x")
     assert run("incidents", "skip", f"{number}.1.0", "--reason", "by phone").code == 0
 

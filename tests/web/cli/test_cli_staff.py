@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyotp
 import pytest
 
-from tests.kit.commands import Run, Said, commands_in
+from tests.kit.commands import Run, Said
 from web.assembly.settings import read
 from web.assembly.site import Site, build
 from web.demo.staff import PASSWORD, enrol_demo_staff
@@ -18,19 +18,8 @@ from workflows.business.records import StaffMember
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    with commands_in(
-        tmp_path, monkeypatch, TETSUZUKI_BASE_URL="https://support.example.jp", TETSUZUKI_PASSWORD_COST="1,8,1"
-    ) as run:
-        yield run
-
-
-@pytest.fixture
-def site(run: Run) -> Iterator[Site]:
-    """The site that the commands of this test see."""
-    opened = build(read())
-    yield opened
-    opened.close()
+def environment() -> Mapping[str, str]:
+    return {"TETSUZUKI_BASE_URL": "https://support.example.jp", "TETSUZUKI_PASSWORD_COST": "1,8,1"}
 
 
 def token_in(said: Said) -> str:

@@ -10,44 +10,23 @@ from pathlib import Path
 import click
 import pytest
 
-from engine.attempt import Actor, Secret
 from engine.keyring import fingerprint, short
 from engine.operations.key_rotation import rotate
 from engine.operations.known_keys import known, watch
 from engine.runtime import checkpoints
-from tests.kit.commands import Run, commands_in
+from tests.kit.applications import begun
+from tests.kit.commands import Run
 from tests.old_sites import REVISIONS, restore
 from web.assembly import secret_keys
 from web.assembly.settings import read
-from web.assembly.site import Site, build
+from web.assembly.site import build
 from web.cli import tetsuzuki
 from web.demo.content import CUSTOMERS
-from workflows.account_creation.inputs import ApplicationInput
-from workflows.business.records import Customer, Mandate, StaffMember
+from workflows.business.records import Mandate, StaffMember
 from workflows.registry import SEALED
 
 KEY, NEW, OTHER = (f"{name} key of the tests, of more than 32 characters" for name in ("first", "newer", "other"))
 KEY_FILE = Path("var/secret.key")
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    with commands_in(tmp_path, monkeypatch, TETSUZUKI_SMTP_URL="smtp://127.0.0.1:1") as run:
-        yield run
-
-
-def apply(site: Site, email: str = "hanako@mihon.example") -> int:
-    customer, _ = Customer.get_or_create(
-        number="A00000001",
-        defaults={
-            "company": "株式会社みほん",
-            "channel": "direct",
-            "contractor_name": "契約 太郎",
-            "contractor_email": "info@mihon.example",
-        },
-    )
-    data = ApplicationInput(customer.id, "見本 花子", email, Secret("hash"))
-    return site.engine.start("account_creation", f"customer:{customer.id}", Actor("visitor"), data).instance
 
 
 def fill(run: Run) -> int:
@@ -55,7 +34,7 @@ def fill(run: Run) -> int:
     assert run("staff", "add", "hanako@example.co.jp", "見本 花子").code == 0
     site = build(read())
     try:
-        return apply(site)
+        return begun(site)
     finally:
         site.close()
 
@@ -274,7 +253,7 @@ def test_rotating_lists_what_does_not_verify_and_ends_with_1(run: Run, keys: Cal
     number = fill(run)
     keys(f"{SECOND} {FIRST}")
     site = build(read())
-    apply(site, "another@mihon.example")
+    begun(site, "another@mihon.example")
     site.db.execute_sql(f"UPDATE history SET actor = 'nobody' WHERE instance_id = {number}")
     site.close()
     said = run("secret", "rotate")

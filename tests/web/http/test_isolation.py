@@ -18,8 +18,8 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from engine.testing import Clock
-from tests.conftest import SiteMaker
 from tests.kit.dumps import dump
+from tests.kit.sites import SiteMaker
 from tests.kit.world import ADDRESSES, Visitor, Whose, World, make_world, told, visitors
 from web.http.guard import STATIC
 from web.http.who_may import ANYONE, STAFF, access_of
@@ -32,11 +32,6 @@ OF_VISITS = frozenset({"session", "staff_session", "throttle"})
 FRESH = re.compile(
     r'name="(?:csrf_token|request_key)"[^>]*value="[^"]*"|value="[^"]*"[^>]*name="(?:csrf_token|request_key)"'
 )
-
-
-@pytest.fixture
-def world(make_site: SiteMaker, sqlite_url: str, clock: Clock) -> World:
-    return make_world(make_site, sqlite_url, clock)
 
 
 @pytest.fixture
@@ -79,7 +74,7 @@ class Place:
             return IN
         if self.access == STAFF:
             return IN if who.role == STAFF else STAFF_LOG_IN
-        if who.role not in ROLES:
+        if who.role is None or who.role not in ROLES:
             return LOG_IN
         if not reaches(who.role, self.access):
             return FORBIDDEN

@@ -18,8 +18,8 @@ from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 from engine.runtime import links
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, mailed_path
+from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.account_creation.records import Application
@@ -360,7 +360,7 @@ def test_what_was_mistyped_is_text_when_the_form_comes_back(browser: Browser, fi
         browser.open(path)
         browser.press(button, **(typed | {field: value}))
         shown.append(skeleton(browser.response.text))
-        assert browser.page.find(id=field)["value"] == value
+        assert browser.find(id=field)["value"] == value
     assert shown[0] == shown[1]
 
 

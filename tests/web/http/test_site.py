@@ -12,8 +12,8 @@ from flask import Flask
 from peewee import OperationalError
 
 from engine.errors import Busy, Forbidden, StaleForm, UnknownWorkflow
-from tests.conftest import SiteMaker
 from tests.kit.browser import EMAIL, NUMBER, PASSWORD, SUBDOMAIN, Browser
+from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from web.pages.language import is_path_here
@@ -140,9 +140,9 @@ def test_token_of_another_browser_is_refused(app: Flask, browser: Browser) -> No
 
 def test_japanese_unless_chosen(browser: Browser) -> None:
     browser.open("/apply", headers={"Accept-Language": "en"})
-    assert browser.page.find("html")["lang"] == "ja"
+    assert browser.find("html")["lang"] == "ja"
     browser.press("English")
-    assert (browser.path, browser.page.find("html")["lang"]) == ("/apply", "en")
+    assert (browser.path, browser.find("html")["lang"]) == ("/apply", "en")
     assert browser.title == "Apply for an account"
     browser.press("日本語")
     assert browser.title == "アカウント作成お申込み"
@@ -191,7 +191,7 @@ def test_unknown_language_is_japanese(browser: Browser, chosen: str) -> None:
     assert browser.open("/").request.cookies["language"] == "ja"
     browser.client.set_cookie("language", "xx")
     browser.open("/")
-    assert browser.page.find("html")["lang"] == "ja"
+    assert browser.find("html")["lang"] == "ja"
 
 
 # Errors
@@ -337,8 +337,8 @@ def test_odd_cookies_are_ignored(app: Flask) -> None:
 def test_files_are_kept_for_ever_under_an_address_that_changes_with_them(app: Flask) -> None:
     client = app.test_client()
     page = BeautifulSoup(client.get("/").text, "html.parser")
-    addresses = [tag["href"] for tag in page.find_all("link")] + [
-        tag["src"] for tag in page.find_all(["script", "img"])
+    addresses = [str(tag["href"]) for tag in page.find_all("link")] + [
+        str(tag["src"]) for tag in page.find_all(["script", "img"])
     ]
     assert len(addresses) >= 4
     for address in addresses:

@@ -10,15 +10,9 @@ from jinja2 import pass_context
 from werkzeug.routing import BuildError
 
 from engine.text import reading_in
-from tests.conftest import SiteMaker
+from tests.kit.sites import SiteMaker
 from web.app import create_app
-from web.assembly.site import Site
 from web.http.templating import PageEnvironment
-
-
-@pytest.fixture
-def app(site: Site) -> Flask:
-    return create_app(site)
 
 
 def test_an_address_is_that_of_where_the_site_is_mounted(app: Flask) -> None:
@@ -106,11 +100,11 @@ def test_a_template_is_compiled_once_and_has_the_globals_of_each_app(make_site: 
 
 def test_an_address_that_is_made_keeps_its_way_and_the_others_are_not_written(app: Flask) -> None:
     (rule,) = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "notices.read"]
-    written = rule._build_unknown  # type: ignore[attr-defined]
+    written = rule._build_unknown
     with app.test_request_context("/"):
         first = url_for("notices.read", notice="aaaaaaaaaaaa", further="x")
-        after = rule._build_unknown  # type: ignore[attr-defined]
+        after = rule._build_unknown
         assert after is not written
         assert url_for("notices.read", notice="aaaaaaaaaaaa", further="x") == first
     assert first == "/notices/aaaaaaaaaaaa?further=x"
-    assert rule._build_unknown is after  # type: ignore[attr-defined]
+    assert rule._build_unknown is after

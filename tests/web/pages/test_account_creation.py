@@ -26,8 +26,7 @@ def dump() -> str:
 
 def test_manual_from_application_to_top(site: Site, mailer: MemoryMailer, browser: Browser) -> None:
     browser.open("/")
-    link = browser.page.find("a", string="サポートサイトのアカウントを持っていない方はこちら")
-    browser.open(link["href"])
+    browser.follow("サポートサイトのアカウントを持っていない方はこちら")
     assert browser.title == "アカウント作成お申込み"
     browser.press("申し込む", subdomain=SUBDOMAIN, customer_number=NUMBER)
     assert browser.title == "アカウント情報設定"
@@ -46,7 +45,7 @@ def test_manual_from_application_to_top(site: Site, mailer: MemoryMailer, browse
     browser.open(path)
     browser.press("アカウント作成を完了する")
     assert browser.title == "アカウント作成が完了しました"
-    browser.open(browser.page.find("a", string="サポートサイトTOP画面へ")["href"])
+    browser.follow("サポートサイトTOP画面へ")
     browser.log_in()
     assert browser.path == "/top"
     for shown in (NUMBER, COMPANY, f"https://{SUBDOMAIN}.dn-cloud.com/cgi-bin/dneo/dneo.cgi", "月払い", "年間一括払い"):
@@ -81,7 +80,7 @@ def test_inputs_have_the_labels_of_the_manual(browser: Browser, path: str, label
     found = {label.get_text(strip=True): label["for"] for label in browser.page.select(".field label")}
     assert list(found) == labels
     for id_ in found.values():
-        field = browser.page.find(id=id_)
+        field = browser.find(id=id_)
         assert field.name == "input"
         assert field.has_attr("required")
 
@@ -98,9 +97,9 @@ def test_no_leads_back_to_the_filled_form_and_changes_nothing(browser: Browser) 
     browser.describe()
     browser.press("いいえ")
     assert browser.path == "/apply/account"
-    assert browser.page.find(id="email")["value"] == EMAIL
-    assert browser.page.find(id="user_name")["value"] == USER_NAME
-    assert not browser.page.find(id="password").get("value")
+    assert browser.find(id="email")["value"] == EMAIL
+    assert browser.find(id="user_name")["value"] == USER_NAME
+    assert not browser.find(id="password").get("value")
     assert Application.select().count() == 0
 
 
@@ -184,11 +183,11 @@ def test_every_mistake_stands_at_its_field_and_in_the_summary(browser: Browser) 
     browser.describe(email="nobody", password="short", password_again="short", user_name=" ")
     assert browser.response.status_code == 422
     assert set(browser.errors) == {"user_name", "email", "password"}
-    summary = browser.page.find(attrs={"data-mistakes": True})
+    summary = browser.one("[data-mistakes]")
     assert summary["role"] == "alert"
     assert {link["href"] for link in summary.find_all("a")} == {"#user_name", "#email", "#password"}
     for name in browser.errors:
-        assert f"{name}-error" in browser.page.find(id=name)["aria-describedby"]
+        assert f"{name}-error" in browser.find(id=name)["aria-describedby"]
 
 
 def test_passwords_are_never_shown_again(browser: Browser) -> None:
@@ -281,7 +280,7 @@ def test_a_rule_that_answers_nonsense_is_told_to_the_log_and_to_nobody_else(
     action, data = browser.filled("アカウント作成を完了する")
     sound = site.engine.newest["account_creation"]
     ways = (replace(way, guards=(address_is_free,)) if way.event == "activate" else way for way in sound.transitions)
-    site.engine.workflows[sound.name, sound.version] = replace(sound, transitions=tuple(ways))
+    site.engine.definitions.loaded[sound.name, sound.version] = replace(sound, transitions=tuple(ways))
     with caplog.at_level(logging.ERROR):
         assert browser.open(path).status_code == 200
         assert "ただいまこの操作は行えません" in browser.text
@@ -319,7 +318,7 @@ def test_link_expires_24_hours_after_the_mail(site: Site, mailer: MemoryMailer, 
     answer = browser.press("アカウント作成を完了する")
     assert answer.status_code == 410
     assert browser.title == "URLの有効期限が切れています"
-    assert browser.page.find("a", string="アカウント作成お申込み")["href"] == "/apply"
+    assert browser.find("a", string="アカウント作成お申込み")["href"] == "/apply"
     assert Account.select().count() == 0
 
 
@@ -391,7 +390,7 @@ def test_log_in_tells_nothing_of_which_part_was_wrong(site: Site, mailer: Memory
     for wrong in ({"email": "taro@customer.example"}, {"password": "wrong password"}, {"subdomain": "nowhere"}):
         response = browser.log_in(**wrong)
         assert response.status_code == 422
-        said.add(browser.page.find(attrs={"data-mistakes": True}).get_text())
+        said.add(browser.find(attrs={"data-mistakes": True}).get_text())
     assert len(said) == 1
 
 
@@ -411,7 +410,7 @@ def test_contract_that_has_ended_is_not_shown(site: Site, mailer: MemoryMailer, 
     browser.press("アカウント作成を完了する")
     Contract.update(ended_on=clock().date().replace(day=1, month=1)).where(Contract.product == "chatluck").execute()
     browser.log_in()
-    assert "ChatLuck" not in browser.page.find("main").get_text()
+    assert "ChatLuck" not in browser.find("main").get_text()
 
 
 def test_new_browser_gets_the_language_of_the_account(
@@ -426,4 +425,4 @@ def test_new_browser_gets_the_language_of_the_account(
     browser.press("Complete my account")
     elsewhere = Browser(app)
     elsewhere.log_in()
-    assert elsewhere.page.find("html")["lang"] == "en"
+    assert elsewhere.find("html")["lang"] == "en"

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from engine.attempt import Actor
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
-from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
+from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, address, first
 from tests.kit.dumps import dump
+from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from web.http.current import terms_of_use
@@ -91,10 +91,10 @@ def choose(browser: Browser, **typed: str) -> None:
 def test_manual_from_the_invitation_to_the_log_in(
     site: Site, app: Flask, mailer: MemoryMailer, hanako: Browser
 ) -> None:
-    hanako.open(hanako.page.find("a", string="アカウント管理")["href"])
+    hanako.follow("アカウント管理")
     assert hanako.title == "アカウント管理"
     assert "［アカウント追加］ボタンからお進みください" in hanako.text  # nobody but oneself yet
-    hanako.open(hanako.page.find("a", string="アカウント追加")["href"])
+    hanako.follow("アカウント追加")
     hanako.press("申込メール送信", **INVITED)
     assert (hanako.path, hanako.title) == (LIST, "アカウント管理")
     assert "アカウント追加のお申込みを受け付けました" in hanako.text
@@ -108,7 +108,7 @@ def test_manual_from_the_invitation_to_the_log_in(
     jiro = Browser(app)
     jiro.open(link)
     assert jiro.title == "パスワード設定"
-    assert jiro.page.find("a", string="お客様サポートサイト利用約款（PDF）")["href"] == "/tos.pdf"
+    assert jiro.find("a", string="お客様サポートサイト利用約款（PDF）")["href"] == "/tos.pdf"
     choose(jiro)
     assert jiro.title == "アカウント追加が完了しました"
     jiro.open(link)
@@ -372,7 +372,7 @@ def test_refused_invitation_keeps_what_was_typed(
     assert said in hanako.errors[field]
     kept = {tag["name"]: tag.get("value", "") for tag in hanako.page.find_all("input")}
     assert kept["user_name"] == (INVITED | changes)["user_name"]
-    assert hanako.page.find("option", selected=True)["value"] == EDITOR
+    assert hanako.find("option", selected=True)["value"] == EDITOR
 
 
 def test_unknown_role_is_refused(hanako: Browser) -> None:
@@ -440,7 +440,7 @@ def _to_the_correction(site: Site, clock: Clock, browser: Browser) -> None:
     site.dispatcher.drain()
     clock.forward(minutes=5)
     browser.open(LIST)
-    browser.open(browser.page.find("a", string="宛先の訂正")["href"])
+    browser.follow("宛先の訂正")
     assert browser.title == "宛先の訂正"
 
 
@@ -450,7 +450,7 @@ def test_mail_goes_to_the_corrected_address_and_the_old_link_is_dead(
     invite(hanako, email="jirro@customer.example")
     old = mailed(site, mailer)
     _to_the_correction(site, clock, hanako)
-    assert hanako.page.find("input", {"name": "email"})["value"] == "jirro@customer.example"
+    assert hanako.value("email") == "jirro@customer.example"
     hanako.press("再送信する", email="ｊｉｒｏ@customer.example")
     assert hanako.path == LIST
     assert f"{INVITED['email']} 宛に申込メールを再送信します。" in hanako.text
@@ -472,7 +472,7 @@ def test_address_of_an_invitation_of_the_first_version_is_not_corrected(
     clock.forward(minutes=5)
     hanako.open(LIST)
     assert "宛先の訂正" not in hanako.text
-    token = hanako.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = hanako.value("csrf_token")
     data = {"csrf_token": token, "generation": "0", "email": "other@customer.example"}
     posted = hanako.client.post(f"{LIST}/invitations/{started.instance}/address", data=data)
     assert posted.status_code == 409
@@ -508,7 +508,7 @@ def test_refusals_use_no_allowance_up(hanako: Browser) -> None:
 def test_role_is_changed_and_told(site: Site, mailer: MemoryMailer, customer: Customer, hanako: Browser) -> None:
     other = account(site, customer, SECOND, VIEWER, "見本 太郎")
     hanako.open(LIST)
-    hanako.open(row(hanako, SECOND).find("a", string="権限変更")["href"])
+    hanako.open(address(first(row(hanako, SECOND), "a", string="権限変更")))
     assert "見本 太郎" in hanako.text
     hanako.press("変更する", role=VIEWER)
     assert "すでにこの権限です" in hanako.text
@@ -539,7 +539,7 @@ def test_deleted_account_is_logged_out_and_told(
     other = account(site, customer, SECOND, VIEWER, "見本 太郎")
     taro = logged_in(app, SECOND)
     hanako.open(LIST)
-    hanako.open(row(hanako, SECOND).find("a", string="削除")["href"])
+    hanako.open(address(first(row(hanako, SECOND), "a", string="削除")))
     assert hanako.title == "アカウントの削除"
     assert Account.select().count() == 2  # the question alone changes nothing
     hanako.press("削除する")
@@ -557,7 +557,7 @@ def test_deleted_account_is_logged_out_and_told(
 def test_nobody_acts_on_their_own_account(admin: Account, hanako: Browser) -> None:
     hanako.open(LIST)
     assert row(hanako, EMAIL).find_all("a") == []
-    before = hanako.open(f"{LIST}/add") and hanako.page.find("input", attrs={"name": "csrf_token"})["value"]
+    before = hanako.open(f"{LIST}/add") and hanako.value("csrf_token")
     for page in ("role", "delete"):
         for answer in (
             hanako.client.get(f"{LIST}/{admin.id}/{page}"),
@@ -624,7 +624,7 @@ def test_ids_of_another_customer_are_not_there(site: Site, app: Flask, admin: Ac
     assert EMAIL not in browser.text
     assert INVITED["email"] not in browser.text
     browser.open(f"{LIST}/add")
-    token = browser.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = browser.value("csrf_token")
     before = dump(site.db)
 
     def answers(account_id: int, instance: int) -> list[tuple[int, str]]:
@@ -659,7 +659,7 @@ def test_lesser_roles_and_strangers_come_no_further(site: Site, app: Flask, cust
     before = {name: rows for name, rows in dump(site.db).items() if name != "session"}
     for browser, statuses in people:
         browser.open("/" if statuses != (403,) else "/top")
-        token = browser.page.find("input", attrs={"name": "csrf_token"})["value"]
+        token = browser.value("csrf_token")
         for rule in rules:
             path = re.sub(r"<[^>]+>", str(admin.id), rule.rule)
             for method in (rule.methods or set()) - {"OPTIONS"}:
@@ -679,8 +679,8 @@ def test_every_page_is_there_in_both_languages(
         hanako.press("English")
     for path in (LIST, f"{LIST}/add", f"{LIST}/{other.id}/role", f"{LIST}/{other.id}/delete", link):
         assert hanako.open(path).status_code == 200
-        assert hanako.page.html["lang"] == language
-        said = re.sub(r"日本語|見本 花子|株式会社みほん商事", "", hanako.page.main.get_text())
+        assert hanako.find("html")["lang"] == language
+        said = re.sub(r"日本語|見本 花子|株式会社みほん商事", "", hanako.find("main").get_text())
         assert bool(re.search("[ぁ-んァ-ヶ一-龠]", said)) == (language == "ja"), (path, said)
 
 
@@ -714,5 +714,5 @@ def test_anything_typed_into_the_form_is_an_answer(
     assert made == (1 if answer.status_code == 303 else 0)
     for kept in Invitation.select():
         assert kept.role in ROLES
-        assert inputs.email(kept.email) == kept.email
+        assert inputs.email(str(kept.email)) == kept.email
         assert inputs.user_name(kept.user_name) == kept.user_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from engine.attempt import Actor
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.browser import EMAIL, add_customer
 from tests.kit.members import DEARER, Member, add_account, add_stranger, member, with_prices
+from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
@@ -24,36 +25,19 @@ SEND = "申し込む"
 
 
 @pytest.fixture
-def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    return make_site(sqlite_url, clock=clock, mailer=mailer, **with_prices())
+def site_settings() -> Mapping[str, Any]:
+    return with_prices()
 
 
 @pytest.fixture
-def customer(site: Site) -> Customer:
-    made = add_customer()
-    add_account(site, made)
-    return made
-
-
-@pytest.fixture
-def app(site: Site, customer: Customer) -> Flask:
-    return create_app(site)
-
-
-@pytest.fixture
-def hanako(app: Flask) -> Member:
-    return member(app)
-
-
-@pytest.fixture
-def neo(customer: Customer) -> Contract:
+def neo(customer: Customer, account: Account) -> Contract:
     """By the month."""
     found: Contract = Contract.get(Contract.customer == customer, Contract.product == "desknets-neo")
     return found
 
 
 @pytest.fixture
-def chat(customer: Customer) -> Contract:
+def chat(customer: Customer, account: Account) -> Contract:
     """By the year."""
     found: Contract = Contract.get(Contract.customer == customer, Contract.product == "chatluck")
     return found
@@ -105,7 +89,7 @@ def test_forms_are_filled_in_with_the_contract_as_it_is(hanako: Member, neo: Con
     """G4."""
     Contract.update(options="appsuite disk-100gb").where(Contract.id == neo.id).execute()
     hanako.open(page_of(neo))
-    assert hanako.page.find(id="users")["value"] == "30"
+    assert hanako.find(id="users")["value"] == "30"
     hanako.open(page_of(neo, "options"))
     ticked = [box["value"] for box in hanako.page.select("input[type=checkbox]") if box.has_attr("checked")]
     assert ticked == ["appsuite", "disk-100gb"]  # the second is no longer sold, and stays unless it is given up
@@ -116,7 +100,7 @@ def test_forms_are_filled_in_with_the_contract_as_it_is(hanako: Member, neo: Con
 @pytest.mark.parametrize("typed", ["５０", " 50 ", "50", "０５０"])
 def test_users_may_be_typed_in_full_width(hanako: Member, neo: Contract, typed: str) -> None:
     confirm(hanako, page_of(neo), users=typed)
-    assert "50" in hanako.page.select_one("td.after").get_text()
+    assert "50" in hanako.one("td.after").get_text()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +126,7 @@ def test_what_cannot_be_is_refused_in_the_form(
 ) -> None:
     hanako.open(page_of(neo, kind))
     assert hanako.press(NEXT, **typed).status_code == 422
-    assert said in hanako.page.select_one("[data-mistakes]").get_text()
+    assert said in hanako.one("[data-mistakes]").get_text()
     assert requests() == []
 
 
@@ -242,9 +226,9 @@ def test_product_that_is_not_held_can_be_ordered(hanako: Member, chat: Contract)
     """G45."""
     chat.delete_instance()
     hanako.open("/changes/order/chatluck")
-    assert hanako.page.find(id="users")["value"] == "30"
+    assert hanako.find(id="users")["value"] == "30"
     assert [radio["value"] for radio in hanako.page.select("input[checked]")] == ["monthly", "bank_transfer"]
-    hanako.press(NEXT, subdomain="ｍｉｈｏｎ-talk", users="１２", options=["secure-browser"], term="annual")
+    hanako.press(NEXT, subdomain="ｍｉｈｏｎ-talk", users="１２", options="secure-browser", term="annual")
     for said in ("mihon-talk", "12", "セキュアブラウザ", "年間一括払い", "2026年5月1日", "―"):
         assert said in hanako.main
     hanako.press(SEND)
@@ -314,7 +298,7 @@ def test_what_changed_since_it_was_shown_is_shown_again(hanako: Member, neo: Con
     Contract.update(users=40).where(Contract.id == neo.id).execute()
     assert hanako.press(SEND).status_code == 422
     assert "もう一度ご確認ください" in hanako.main
-    assert "40" in hanako.page.select_one("table.changes tbody td").get_text()
+    assert "40" in hanako.one("table.changes tbody td").get_text()
     assert requests() == []
     hanako.press(SEND)
     assert len(requests()) == 1
@@ -400,7 +384,7 @@ def test_pages_are_of_the_customer_and_of_who_may_ask(
     add_account(site, customer, "viewer", "viewer@customer.example")
     viewer = member(app, "viewer@customer.example")
     hanako.open("/changes")
-    token = hanako.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = hanako.value("csrf_token")
     for path in (page_of(theirs), page_of(theirs, "options"), "/changes/contracts/999999/users"):
         assert hanako.client.get(path).status_code == 404
         assert hanako.client.post(path, data={"csrf_token": token, "users": "50"}).status_code == 404
@@ -455,7 +439,7 @@ def test_whatever_is_sent_is_answered_and_only_a_confirmation_asks_for_anything(
     if place != "order":
         path = page_of(Contract.get(Contract.product == "desknets-neo"), place)
     browser.open("/changes")
-    token = browser.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = browser.value("csrf_token")
     answer = browser.client.post(path, data={**sent, "csrf_token": token})
     assert answer.status_code in (200, 422)
     assert requests() == []

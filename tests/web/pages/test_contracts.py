@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from engine.attempt import Actor
 from engine.operations.pauses.acts import pause
 from engine.operations.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.browser import SUBDOMAIN, add_customer
+from tests.kit.contract_scenes import closed_requests, contract_of
 from tests.kit.members import Member, add_account, add_stranger, member, with_prices
+from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
@@ -30,33 +32,13 @@ FORMULA = '=HYPERLINK("https://evil.example","x")'
 
 
 @pytest.fixture
-def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    return make_site(sqlite_url, clock=clock, mailer=mailer, **with_prices())
-
-
-@pytest.fixture
-def customer(site: Site) -> Customer:
-    return add_customer()
-
-
-@pytest.fixture
-def account(site: Site, customer: Customer) -> Account:
-    return add_account(site, customer)
+def site_settings() -> Mapping[str, Any]:
+    return with_prices()
 
 
 @pytest.fixture
 def app(site: Site, account: Account) -> Flask:
     return create_app(site)
-
-
-@pytest.fixture
-def hanako(app: Flask) -> Member:
-    return member(app)
-
-
-def contract_of(product: str = "desknets-neo") -> Contract:
-    found: Contract = Contract.get(Contract.product == product)
-    return found
 
 
 def ask(site: Site, account: Account, contract: Contract | None, **changes: Any) -> int:
@@ -68,38 +50,6 @@ def ask(site: Site, account: Account, contract: Contract | None, **changes: Any)
     assert isinstance(proposal, Proposal), proposal
     actor = Actor("account", str(account.id))
     return site.engine.start("contract_change", proposal.subject, actor, proposal.request()).instance
-
-
-def closed_requests(site: Site, account: Account, count: int, name: str = "見本 花子") -> None:
-    """Requests of former years, as the tables hold them."""
-    contract = contract_of()
-    terms = '{"options": [], "payment_method": "bank_transfer", "product": "desknets-neo", "started_on": "2024-04-01", '
-    terms += '"subdomain": "mihon", "term": "monthly", "users": %d}'
-    with site.db.atomic():
-        for number in range(1000, 1000 + count):
-            site.db.execute_sql(
-                "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head) "
-                "VALUES (?, 'contract_change', 1, ?, 'applied', 6, 0, ?)",
-                (number, f"contract:{contract.id}", b"x"),
-            )
-        rows = [
-            {
-                "instance": number,
-                "customer": account.customer_id,
-                "contract": contract.id,
-                "kind": "users",
-                "slot": None,
-                "asked_by": account.id,
-                "asked_by_name": name,
-                "asked_at": site.clock() - timedelta(days=2000 - number),
-                "before": terms % number,
-                "after": terms % (number + 1),
-                "effective_on": date(2026, 4, 1),
-            }
-            for number in range(1000, 1000 + count)
-        ]
-        for start in range(0, count, 500):
-            ChangeRequest.insert_many(rows[start : start + 500]).execute()
 
 
 # ご契約内容の確認
@@ -217,18 +167,16 @@ def test_history_of_thousands_stays_quick(site: Site, account: Account, hanako: 
     """A page asks as often for 3,000 requests as for 30, and takes no longer than a person notices."""
 
     def statements(count: int) -> int:
-        asked = []
+        asked: list[str] = []
         execute = site.db.execute_sql
 
         def counting(sql: str, *args: Any, **more: Any) -> Any:
             asked.append(sql)
             return execute(sql, *args, **more)
 
-        site.db.execute_sql = counting
-        try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(site.db, "execute_sql", counting)
             hanako.open("/contracts/history")
-        finally:
-            del site.db.execute_sql
         assert f"全{count}件" in hanako.main
         return len(asked)
 
@@ -268,8 +216,8 @@ def test_rejected_request_gives_the_reason_and_names_no_member_of_staff(
     staff = StaffMember.create(email="s@desknets.example", name="担当 三郎", created_at=site.clock())
     site.engine.fire(number, "reject", Actor("staff", str(staff.id)), Rejection("=与信の\nため<b>です</b>"))
     hanako.open(f"/contracts/requests/{number}")
-    assert "=与信の\nため<b>です</b>" in hanako.page.select_one(".as-written").get_text()
-    assert "お引き受けできませんでした" in hanako.page.select_one(".state.wrong").get_text()
+    assert "=与信の\nため<b>です</b>" in hanako.one(".as-written").get_text()
+    assert "お引き受けできませんでした" in hanako.one(".state.wrong").get_text()
     assert "担当者" in hanako.main
     assert "担当 三郎" not in hanako.main
     assert hanako.buttons == []
@@ -281,7 +229,7 @@ def test_account_that_was_deleted_keeps_its_name_in_history(site: Site, app: Fla
     taro.delete_instance()
     hanako = member(app)
     hanako.open(f"/contracts/requests/{number}")
-    assert "お客様：元 太郎" in hanako.page.select_one("ol.timeline").get_text()
+    assert "お客様：元 太郎" in hanako.one("ol.timeline").get_text()
 
 
 def test_withdrawing_is_for_who_may_ask(site: Site, app: Flask, account: Account, hanako: Member) -> None:
@@ -293,7 +241,7 @@ def test_withdrawing_is_for_who_may_ask(site: Site, app: Flask, account: Account
     assert viewer.buttons == []
     hanako.open(f"/contracts/requests/{number}")
     _action, data = hanako.filled("取り下げる")
-    token = viewer.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = viewer.value("csrf_token")
     answer = viewer.client.post(f"/contracts/requests/{number}", data=data | {"csrf_token": token})
     assert answer.status_code == 403
     hanako.press("取り下げる")
@@ -345,7 +293,7 @@ def test_requests_of_others_are_not_there(site: Site, app: Flask, account: Accou
     add_stranger(site)
     stranger = member(app, "yoso@other.example", "yoso")
     stranger.open("/contracts")
-    token = stranger.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = stranger.value("csrf_token")
     for path in (f"/contracts/requests/{number}", "/contracts/requests/0", f"/contracts/requests/{2**63}"):
         assert stranger.client.get(path).status_code == 404
         answer = stranger.client.post(path, data={"csrf_token": token, "event": "withdraw", "seen": "1"})

@@ -16,8 +16,19 @@ from hypothesis import strategies as st
 
 from engine.attempt import Actor
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
-from tests.kit.browser import COMPANY, EMAIL, NUMBER, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
+from tests.kit.browser import (
+    COMPANY,
+    EMAIL,
+    NUMBER,
+    PASSWORD,
+    SUBDOMAIN,
+    USER_NAME,
+    Browser,
+    add_customer,
+    address,
+    first,
+)
+from tests.kit.sites import SiteMaker
 from tests.kit.waiting import PATIENCE
 from web.app import create_app
 from web.assembly.site import Site
@@ -143,7 +154,7 @@ def test_top_shows_a_gauge_for_each_contract(measured: Browser) -> None:
     assert [svg["aria-label"] for svg in measured.page.select("svg[role=img]")] == ["使用率 75％"] * 2
     assert [rect["width"] for rect in measured.page.select(".gauge-used")] == ["75", "75"]
     assert measured.page.select(".gauge-remark") == []
-    link = measured.page.find("a", string="desknet'sクラウドの使用ディスク容量の確認方法")
+    link = measured.find("a", string="desknet'sクラウドの使用ディスク容量の確認方法")
     assert link["href"] == "https://faq.desknets.com/--61276c4d16d50b0023d7d2c7"
 
 
@@ -210,8 +221,15 @@ def test_demo_says_that_its_figures_are_invented(
 def test_top_says_everything_in_the_order_of_the_manual(measured: Browser) -> None:
     """① to ⑧ of its figure (G26–G29), one after the other for every reader."""
     measured.open("/top")
-    main = measured.page.find("main").get_text(" ", strip=True)
-    said = ("お客様番号", "貴社名", "貴社環境のURL", "ご契約種別", "貴社環境のディスク使用容量確認", "関連FAQ")
+    main = measured.find("main").get_text(" ", strip=True)
+    said: tuple[str, ...] = (
+        "お客様番号",
+        "貴社名",
+        "貴社環境のURL",
+        "ご契約種別",
+        "貴社環境のディスク使用容量確認",
+        "関連FAQ",
+    )
     said += ("ご契約内容の確認", "ご契約内容変更お申し込み", "障害・メンテナンス情報", "サポート最新情報")
     places = [main.index(one) for one in said]
     assert places == sorted(places)
@@ -221,7 +239,7 @@ def test_menu_marks_where_the_reader_is(editor: Browser) -> None:
     """The header menu ⑨ by its entry, the menu ご登録情報 ⑩ for all of its pages (G30)."""
     for path, marked in (("/contracts", False), ("/registration", True), ("/registration/account", True)):
         editor.open(path)
-        assert ("here" in editor.page.select_one(".submenu summary").get("class", [])) == marked
+        assert ("here" in (editor.one(".submenu summary").get("class") or [])) == marked
     editor.open("/contracts/history")
     assert [a.get_text() for a in editor.page.select(".site-menu [aria-current]")] == ["ご契約内容の確認"]
 
@@ -232,9 +250,12 @@ def test_top_leads_to_the_contract_and_its_change(site: Site, customer: Customer
     browser = logged_in(site, app, customer, role)
     entries = browser.page.select(".entries .entry strong")
     assert [entry.get_text() for entry in entries] == ["ご契約内容の確認", "ご契約内容変更お申し込み"]
-    assert entries[0].parent.name == "a"
-    assert (entries[1].parent.name == "a") is link
-    assert ("（権限がありません）" in entries[1].parent.get_text()) is not link
+    first_around, second_around = (entry.parent for entry in entries)
+    assert first_around is not None
+    assert second_around is not None
+    assert first_around.name == "a"
+    assert (second_around.name == "a") is link
+    assert ("（権限がありません）" in second_around.get_text()) is not link
 
 
 def test_contracts_that_ended_are_not_shown(editor: Browser, clock: Clock) -> None:
@@ -267,7 +288,7 @@ def test_registration_shows_what_is_known_as_it_is_now(editor: Browser) -> None:
         "PDF納品書／請求書（電子請求）",
     ):
         assert said in editor.text
-    assert editor.page.find("a", class_="btn", string="お客様情報変更")["href"] == "/registration/change"
+    assert editor.find("a", class_="btn", string="お客様情報変更")["href"] == "/registration/change"
 
 
 def test_unknown_details_read_so_and_say_what_to_do(site: Site, app: Flask, customer: Customer) -> None:
@@ -297,7 +318,7 @@ def test_change_is_prefilled_confirmed_side_by_side_and_requested(
     ]
     assert len(editor.page.find_all(string="※必須")) == len(required) + 1  # and how invoices are sent
     assert known["contractor_address"] == FILLED["contractor_address"]  # G4
-    assert editor.page.select_one("input[type=radio][checked]")["value"] == "postcard"
+    assert editor.one("input[type=radio][checked]")["value"] == "postcard"
     editor.press("確認画面へ進む", contractor_phone="０３９８７６５４３２", billing_mode="electronic")
     assert editor.title == "変更内容の確認"
     rows = [[cell.get_text() for cell in row.select("th, td")] for row in editor.page.select("tbody tr")]
@@ -321,8 +342,8 @@ def test_correcting_leads_back_to_what_was_typed(editor: Browser) -> None:
     editor.press("確認画面へ進む", contractor_person="見本 次郎", billing_mode="electronic")
     editor.press("修正する")
     assert editor.title == "お客様情報変更"
-    assert editor.page.find(id="contractor_person")["value"] == "見本 次郎"
-    assert editor.page.select_one("input[type=radio][checked]")["value"] == "electronic"
+    assert editor.find(id="contractor_person")["value"] == "見本 次郎"
+    assert editor.one("input[type=radio][checked]")["value"] == "electronic"
     assert ChangeRequest.select().count() == 0
 
 
@@ -332,7 +353,7 @@ def test_every_mistake_stands_at_its_field(editor: Browser) -> None:
     assert editor.response.status_code == 422
     assert set(editor.errors) == {"company", "contractor_phone", "contractor_postcode"}
     assert editor.page.find(id="billing_mode-error") is not None
-    links = {link["href"] for link in editor.page.find(attrs={"data-mistakes": True}).find_all("a")}
+    links = {link["href"] for link in editor.find(attrs={"data-mistakes": True}).find_all("a")}
     assert links == {"#company", "#contractor_phone", "#contractor_postcode", "#billing_mode"}
 
 
@@ -368,7 +389,7 @@ def test_of_two_browsers_the_second_is_told_and_sees_what_is_known_now(
     second.press(button, contractor_person="遅い人", billing_mode="postcard")
     assert second.response.status_code == 422
     assert "登録内容がほかの操作で変更されました" in second.text
-    assert second.page.find(id="contractor_phone")["value"] == PHONE
+    assert second.find(id="contractor_phone")["value"] == PHONE
     assert Customer.get_by_id(customer.id).contractor_person == ""
 
 
@@ -378,7 +399,7 @@ def test_open_request_is_shown_instead_of_the_form_and_can_be_withdrawn(
     ask(editor, company="株式会社あたらしい")
     site.engine.run_due()
     editor.open("/registration")
-    editor.open(editor.page.find("a", string="お申し込みの状況を見る")["href"])
+    editor.follow("お申し込みの状況を見る")
     path = editor.path
     assert "担当者が確認中" in editor.text
     assert editor.open("/registration/change").request.path == path
@@ -419,7 +440,7 @@ def test_requests_of_others_are_not_there(site: Site, app: Flask, editor: Browse
         assert response.status_code == 404
         assert "あたらしい" not in response.text
     other.open("/registration")
-    token = other.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = other.value("csrf_token")
     sent = {"csrf_token": token, "event": "withdraw", "seen": "2"}
     assert other.client.post(f"/contracts/requests/{number}", data=sent).status_code == 404
     assert site.engine.look(number).state.name == "in_review"
@@ -441,7 +462,7 @@ def test_viewer_may_look_and_not_change(site: Site, app: Flask, customer: Custom
     assert viewer.open("/registration").status_code == 200
     assert viewer.open("/registration/change").status_code == 403
     viewer.open("/registration")
-    token = viewer.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = viewer.value("csrf_token")
     for path in ("/registration/change", "/contracts/requests/1"):
         assert viewer.client.post(path, data={"csrf_token": token}).status_code == 403
 
@@ -494,13 +515,13 @@ def test_whatever_is_sent_is_answered_and_only_whole_requests_are_kept(
 def test_contact_says_whether_somebody_answers_now(browser: Browser, clock: Clock, now: datetime, says: str) -> None:
     clock.now = now
     browser.open("/")
-    browser.open(browser.page.select_one("footer").find("a", string="お問い合わせ")["href"])
+    browser.open(address(first(browser.one("footer"), "a", string="お問い合わせ")))
     assert (browser.path, browser.title) == ("/contact", "お問い合わせ")
     assert says in browser.text
     for said in ("クラウド版カスタマーセンター", "メールでのお問い合わせ", "平日9:00～17:30", "迷惑メールフォルダ"):
         assert said in browser.text
-    assert browser.page.select_one("main a[href^=tel]")["href"] == "tel:0120365800"
-    assert browser.page.select_one("main a[href^=mailto]")["href"] == "mailto:cloudsupport@desknets.com"
+    assert browser.one("main a[href^=tel]")["href"] == "tel:0120365800"
+    assert browser.one("main a[href^=mailto]")["href"] == "mailto:cloudsupport@desknets.com"
     assert browser.page.select_one("main a[href='/tos.pdf']") is not None
     browser.press("English")
     assert ("We are open now." in browser.text) is ("営業時間内" in says)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import SiteMaker
-from tests.kit.browser import EMAIL, Browser
+from tests.kit.browser import EMAIL, Browser, add_customer, address
+from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
-from workflows.business.records import Customer
 
 
 @pytest.fixture
@@ -17,13 +16,9 @@ def demo(make_site: SiteMaker, sqlite_url: str) -> Site:
 
 
 @pytest.fixture
-def visitor(demo: Site, customer: Customer) -> Browser:
+def visitor(demo: Site) -> Browser:
+    add_customer()
     return Browser(create_app(demo))
-
-
-@pytest.fixture
-def site(demo: Site) -> Site:
-    return demo
 
 
 def test_mails_are_listed_and_their_links_work(demo: Site, visitor: Browser) -> None:
@@ -32,10 +27,10 @@ def test_mails_are_listed_and_their_links_work(demo: Site, visitor: Browser) -> 
     visitor.apply()
     demo.dispatcher.drain()
     visitor.open("/mailbox/")
-    visitor.open(visitor.page.select_one(".mails a")["href"])
+    visitor.open(address(visitor.one(".mails a")))
     assert visitor.title == "アカウント作成のお申込みを受け付けました"
     assert EMAIL in visitor.text
-    link = next(a["href"] for a in visitor.page.select(".mail-text a") if "/a/" in a["href"])
+    link = next(address(a) for a in visitor.page.select(".mail-text a") if "/a/" in a["href"])
     assert link.startswith(demo.settings.base_url)
     visitor.open(link)
     assert visitor.title == "アカウント作成の確認"
@@ -45,11 +40,11 @@ def test_html_of_a_mail_is_shut_in(demo: Site, visitor: Browser) -> None:
     visitor.apply()
     demo.dispatcher.drain()
     visitor.open("/mailbox/")
-    visitor.open(visitor.page.select_one(".mails a")["href"])
-    frame = visitor.page.find("iframe")
+    visitor.open(address(visitor.one(".mails a")))
+    frame = visitor.find("iframe")
     assert "allow-scripts" not in frame["sandbox"]
     assert "allow-same-origin" not in frame["sandbox"]
-    response = visitor.client.get(frame["src"])
+    response = visitor.client.get(address(frame, "src"))
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "sandbox" in policy

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.testing import Clock
-from tests.conftest import SiteMaker
 from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser
 from tests.kit.members import member
+from tests.kit.sites import SiteMaker
 from tests.kit.world import NUMBER, World, make_world
 from workflows.business.access.passwords import NEW_PASSWORD
 

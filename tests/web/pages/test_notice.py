@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from engine.attempt import Actor
 from engine.testing import Clock, MemoryMailer
-from tests.kit.browser import Browser
-from tests.workflows.notice.test_notice import CHAT, NEO, NOTICE, WORDING, deliver_everything, draft, faq, update
+from tests.kit.browser import Browser, address, first
+from tests.kit.notices import CHAT, NEO, NOTICE, WORDING, deliver_everything, draft, faq, update
 from web.assembly.site import Site
 from web.demo.notices import show_demo_notices
 from web.http import cookies
@@ -85,11 +85,11 @@ def test_customer_reads_what_concerns_their_products(reader: Browser, site: Site
     reader.open("/top")
     assert {h.get_text() for h in reader.page.find_all("h2")} >= {"障害・メンテナンス情報", "サポート最新情報"}
     assert len(reader.page.select(".news > li")) == 2
-    assert reader.page.find(attrs={"aria-label": "発生中の障害"}) is not None
+    assert reader.page.select("[aria-label=発生中の障害]")
     reader.open("/notices")
     (item,) = reader.page.select(".news > li")
     assert "調査中" in item.get_text()
-    reader.open(item.find("a")["href"])
+    reader.open(address(first(item, "a")))
     assert reader.title == WORDING.title_ja
     assert reader.page.find("a", href="https://status.example.jp/") is not None
     assert reader.open(f"/notices/{'1' * 12}").status_code == 404
@@ -99,11 +99,11 @@ def test_customer_reads_what_concerns_their_products(reader: Browser, site: Site
 
     site.engine.fire(number, "update", staff, update(board.RESOLVED, notify=False))
     reader.open(f"/notices/{NOTICE}")
-    assert [li.find("span").get_text() for li in reader.page.select(".revisions > li")] == ["復旧", "調査中"]
-    assert reader.page.find(attrs={"aria-label": "発生中の障害"}) is None
+    assert [first(li, "span").get_text() for li in reader.page.select(".revisions > li")] == ["復旧", "調査中"]
+    assert not reader.page.select("[aria-label=発生中の障害]")
     site.engine.fire(number, "close", staff)
     reader.open("/notices")
-    assert "終了" in reader.page.select_one(".news > li").get_text()
+    assert "終了" in reader.one(".news > li").get_text()
     reader.open("/top")
     assert "現在、お知らせする障害・メンテナンスはありません。" in reader.text
 
@@ -142,8 +142,8 @@ def test_english_readers_see_japanese_marked_where_there_is_no_english(
     links = {a.get_text(): a.get("lang") for a in reader.page.select(".news h3 a")}
     assert links == {"Log-in trouble": None, "日本語だけ": "ja"}
     reader.open(f"/notices/{'1' * 12}")
-    assert reader.page.find("h1")["lang"] == "ja"
-    assert reader.page.select_one(".prose")["lang"] == "ja"
+    assert reader.find("h1")["lang"] == "ja"
+    assert reader.one(".prose")["lang"] == "ja"
 
 
 def test_lists_are_filtered_by_product_and_paged(reader: Browser, site: Site, staff: Actor, clock: Clock) -> None:
@@ -152,7 +152,7 @@ def test_lists_are_filtered_by_product_and_paged(reader: Browser, site: Site, st
         clock.forward(seconds=1)
     reader.open("/notices?section=support")
     assert len(reader.page.select(".news > li")) == 20
-    reader.open(reader.page.find("a", string="以前のお知らせ")["href"])
+    reader.follow("以前のお知らせ")
     assert len(reader.page.select(".news > li")) == 3
     reader.open(f"/notices?section=support&product={CHAT}")
     assert len(reader.page.select(".news > li")) == 1
@@ -170,7 +170,7 @@ def test_faq_is_searched_without_javascript(reader: Browser, site: Site) -> None
     reader.open("/notices/faq?q=ﾊﾟｽﾜｰﾄﾞ　ろぐいん")
     assert "1件見つかりました。" in reader.text
     assert [s.get_text() for s in reader.page.select("details.question summary")] == ["パスワードを忘れました"]
-    assert reader.page.find(id="q")["value"] == "ﾊﾟｽﾜｰﾄﾞ　ろぐいん"
+    assert reader.find(id="q")["value"] == "ﾊﾟｽﾜｰﾄﾞ　ろぐいん"
     reader.open("/notices/faq?category=環境")
     assert len(reader.page.select("details.question")) == 1
     reader.open("/notices/faq?q=ない")
@@ -352,11 +352,11 @@ def test_staff_write_publish_update_and_close(
     cells = [cell.get_text() for cell in office.page.select(".rows tbody td")]
     assert cells == ["メール（ご契約者様宛）", "1", "0", "0", "0", "1"]
 
-    office.open(office.page.find("a", string="続報を公開する")["href"])
+    office.follow("続報を公開する")
     typed = {name: TYPED[name] for name in ("title_ja", "title_en", "body_en")}
     typed |= {"status": board.RESOLVED, "body_ja": "復旧しました。"}
-    assert office.page.find("textarea", id="body_ja").get_text().strip() == ""  # its text is new
-    assert office.page.find(id="title_ja")["value"] == TYPED["title_ja"]
+    assert office.find("textarea", id="body_ja").get_text().strip() == ""  # its text is new
+    assert office.find(id="title_ja")["value"] == TYPED["title_ja"]
     office.press("プレビュー", **typed)
     assert "プレビュー（まだ公開していません）" in office.text
     assert NoticeRevision.select().count() == 1
@@ -364,8 +364,8 @@ def test_staff_write_publish_update_and_close(
     assert "続報を公開しました。" in office.text
     assert "復旧済み（公開中）" in office.text
     office.press("お知らせを終了する")
-    assert office.page.select_one(".lead strong").get_text() == "終了"
-    assert office.page.select_one(".log li").get_text().endswith("お知らせを終了する：担当 一郎")
+    assert office.one(".lead strong").get_text() == "終了"
+    assert office.one(".log li").get_text().endswith("お知らせを終了する：担当 一郎")
     deliver_everything(site, clock)
     assert len(mailer.sent) == 1
 
@@ -382,12 +382,12 @@ def test_staff_plan_take_back_and_cancel(office: Browser, site: Site, customer: 
     assert "公開予約済み" in office.text
     office.press("予約を取り消して下書きに戻す")
     office.open(f"{path}/edit")
-    assert office.page.find(id="title_ja")["value"] == TYPED["title_ja"]
-    assert office.page.find("textarea", id="body_ja").get_text().strip() == TYPED["body_ja"]
+    assert office.find(id="title_ja")["value"] == TYPED["title_ja"]
+    assert office.find("textarea", id="body_ja").get_text().strip() == TYPED["body_ja"]
     office.press("下書きを保存する", **(TYPED | {"title_ja": "件名を変更"}))
     assert office.title == "件名を変更"
     office.press("このお知らせを取り消す")
-    assert office.page.select_one(".lead strong").get_text() == "取り消し"
+    assert office.one(".lead strong").get_text() == "取り消し"
     assert office.open(f"{path}/edit").request.path == path
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.testing import Clock, MemoryMailer
-from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser
+from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, address
 from tests.kit.dumps import dump
 from web.assembly.site import Site
 from workflows.business import typed as inputs
@@ -131,7 +131,7 @@ def test_guesses_at_the_current_password_are_counted(reader: Browser, clock: Clo
 
 def forget(browser: Browser, email: str = EMAIL, subdomain: str = SUBDOMAIN) -> None:
     browser.open("/")
-    browser.open(browser.page.find("a", string="パスワードを忘れた方はこちら")["href"])
+    browser.follow("パスワードを忘れた方はこちら")
     browser.press("メールを送信する", subdomain=subdomain, email=email)
 
 
@@ -260,11 +260,11 @@ def test_dead_links_say_what_to_do(
 
 
 def test_own_name_and_language_are_changed_at_once(reader: Browser) -> None:
-    reader.open(reader.page.find("a", class_="site-user")["href"])
+    reader.open(address(reader.find("a", class_="site-user")))
     assert reader.title == "アカウント設定"
     reader.press("保存する", user_name="  新しい　名前 ", language="en")
     assert "アカウント設定を変更しました。" in reader.text
-    assert "新しい　名前 様" in reader.page.find("a", class_="site-user").get_text()
+    assert "新しい　名前 様" in reader.find("a", class_="site-user").get_text()
     assert (Account.get().user_name, Account.get().language) == ("新しい　名前", "en")
 
 
@@ -376,7 +376,7 @@ def test_g34_g41_contractors_address_is_changed_by_the_link_to_the_new_one(
     site: Site, mailer: MemoryMailer, reader: Browser, app: Flask
 ) -> None:
     reader.open("/top")
-    reader.open(reader.page.find("a", string="E-mail変更")["href"])
+    reader.follow("E-mail変更")
     assert reader.title == "E-mail変更"
     for said in (
         "info@customer.example",
@@ -444,8 +444,8 @@ def test_whatever_is_typed_is_answered_and_kept_only_in_its_canonical_form(
     reader.log_in(email=Account.get().email, password=PASSWORD)
     passwords = {"current_password": typed["seen"], "password": typed["email"], "password_again": typed["email_again"]}
     reader.open("/registration/account")
-    token = reader.page.find("input", attrs={"name": "csrf_token"})["value"]
-    shown = reader.page.find("input", attrs={"name": "shown"})["value"]
+    token = reader.value("csrf_token")
+    shown = reader.value("shown")
     for path, more in (
         ("/registration/account/profile", {"shown": shown}),
         ("/registration/account/address", passwords),

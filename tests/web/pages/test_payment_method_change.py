@@ -11,24 +11,12 @@ import pytest
 from flask import Flask
 
 from engine.testing import Clock, MemoryMailer
-from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer
+from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, address
 from tests.kit.dumps import dump, dump_bytes
-from tests.kit.payments import (
-    APRIL,
-    HOLDER,
-    LABEL,
-    MAY,
-    NUMBER,
-    TYPED,
-    WEBHOOK_SECRET,
-    Books,
-    paying_site,
-    staff,
-    state,
-    work,
-)
+from tests.kit.payments import APRIL, HOLDER, LABEL, MAY, NUMBER, TYPED, Books, paying_site, staff, work
+from tests.kit.sites import state
+from tests.kit.staff import enrol, enter
 from tests.kit.stripe_server import StripeServer
-from tests.web.staff.test_staff import enrol, enter
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer, Mandate
@@ -39,13 +27,6 @@ from workflows.ports.billing import Booking
 PAGE = "/registration/payment"
 CARD = "クレジットカード決済に変更する"
 DEBIT = "口座振替に変更する"
-
-
-@pytest.fixture
-def stripe() -> Iterator[StripeServer]:
-    running = StripeServer(WEBHOOK_SECRET)
-    yield running
-    running.close()
 
 
 @pytest.fixture
@@ -78,7 +59,7 @@ def hanako(site: Site, app: Flask, customer: Customer) -> Browser:
 def follow(browser: Browser, text: str, nth: int = 0) -> None:
     links = [a for a in browser.page.find_all("a") if a.get_text(strip=True) == text]
     assert links, f"no link {text} on {browser.path}"
-    browser.open(links[nth]["href"])
+    browser.open(address(links[nth]))
 
 
 def request_number(browser: Browser) -> int:
@@ -136,7 +117,7 @@ def test_term_is_changed_on_the_page_of_its_contract(hanako: Browser) -> None:
     """G35: from here straight to the contract's form, not to a list to look for it in."""
     hanako.open(PAGE)
     ways = [
-        a["href"] for a in hanako.page.find_all("a") if a.get_text() == "ご契約種別（月払い／年間一括払い）を変更する"
+        address(a) for a in hanako.page.find_all("a") if a.get_text() == "ご契約種別（月払い／年間一括払い）を変更する"
     ]
     assert ways == [f"/changes/contracts/{one.id}/term" for one in Contract.select().order_by(Contract.id)]
     for way in ways:
@@ -167,7 +148,7 @@ def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mai
     assert NUMBER.encode() not in held
     assert HOLDER.encode() not in held
     hanako.press("お申し込みを取り下げる")
-    assert "取り下げ" in hanako.page.select_one(".state").text
+    assert "取り下げ" in hanako.one(".state").text
     assert hanako.client.get(f"{PAGE}/requests/{number}/form.pdf").status_code == 404
 
 
@@ -213,7 +194,7 @@ def test_what_waits_for_its_confirmation_is_sealed_for_one_account_contract_and_
     first, second = Contract.select().order_by(Contract.id)
     taro = logged_in(site, app, customer, email="taro@customer.example")
     taro.open(PAGE)
-    token = taro.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = taro.value("csrf_token")
     tries = [
         (hanako, action.replace(f"/{first.id}/", f"/{second.id}/"), data),
         (hanako, action.replace("direct_debit", "credit_card"), data),
@@ -472,18 +453,11 @@ def test_pages_speak_english(hanako: Browser) -> None:
     hanako.press("English")
     hanako.open(PAGE)
     follow(hanako, "Change to Direct debit")
-    assert not re.search(r"[ぁ-ん]", re.sub(r"みずほ|ミホン", "", hanako.page.find("main").get_text()))
+    assert not re.search(r"[ぁ-ん]", re.sub(r"みずほ|ミホン", "", hanako.find("main").get_text()))
     assert SUBDOMAIN in hanako.text
 
 
 # What the staff do
-
-
-@pytest.fixture
-def staffed(site: Site, app: Flask, clock: Clock) -> Browser:
-    browser = Browser(app)
-    enter(browser, enrol(site)[1], clock)
-    return browser
 
 
 def test_direct_debit_goes_through_the_hands_of_the_staff(
@@ -604,7 +578,7 @@ def test_a_method_that_raises_or_answers_nonsense_breaks_no_page(
     for path in (*paths, f"/requests/{number}/form.pdf"):
         assert hanako.client.get(PAGE + path).status_code in (200, 303, 404, 503), path
     hanako.open(f"{PAGE}/requests/{number}")
-    token = hanako.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = hanako.value("csrf_token")
     for path in (f"/{contract}/direct_debit", f"/{contract}/credit_card"):
         answered = hanako.client.post(PAGE + path, data={"csrf_token": token, **TYPED})
         assert answered.status_code in (200, 303, 404, 422, 503), path

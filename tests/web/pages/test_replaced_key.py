@@ -11,11 +11,11 @@ from flask import Flask
 from engine.keyring import Keyring
 from engine.operations.known_keys import admit
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SECRET, plugins_with
 from tests.kit.browser import EMAIL, PASSWORD, Browser, add_customer, mailed_path
-from tests.kit.members import add_account, member
+from tests.kit.members import member
 from tests.kit.payments import TYPED
-from tests.web.assembly.monitoring.test_monitoring import ready
+from tests.kit.probes import ready
+from tests.kit.sites import SECRET, plugins_with
 from web.app import create_app
 from web.assembly.site import Site, build
 from workflows.business.records import Account, Contract
@@ -45,11 +45,6 @@ def replaced(site: Site, clock: Clock, mailer: MemoryMailer) -> Iterator[Replace
 def moved(browser: Browser, app: Flask) -> None:
     """The same browser, answered by another process."""
     browser.client.application = app
-
-
-@pytest.fixture
-def account(site: Site) -> Account:
-    return add_account(site, add_customer())
 
 
 def test_people_stay_logged_in_and_a_form_that_is_open_can_be_sent(

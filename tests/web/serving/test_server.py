@@ -18,8 +18,8 @@ from flask import Flask
 from engine.errors import ConfigurationError
 from engine.runtime import links
 from engine.testing import MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.requests_on_the_wire import MALFORMED, REFUSALS, exchanged, statuses
+from tests.kit.sites import SiteMaker
 from tests.kit.stalled import Stalled, kinds
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import free_port

@@ -13,14 +13,6 @@ from tests.kit.requests_on_the_wire import MALFORMED, REFUSALS, UNUSUAL, exchang
 from tests.kit.sockets import CLOSE, HEAD, LONG, Caller, Recorder, body_of, get, served
 from tests.kit.waiting import PATIENCE, until
 
-
-@pytest.fixture
-def app() -> Iterator[Recorder]:
-    recorder = Recorder()
-    yield recorder
-    recorder.go_on.set()
-
-
 # Framing
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -19,14 +19,6 @@ from tests.kit.stalled import Kind, Stalled
 from tests.kit.waiting import PATIENCE, until, with_more_time
 from web.serving.limits import Limits
 from web.serving.server import Server
-
-
-@pytest.fixture
-def app() -> Iterator[Recorder]:
-    recorder = Recorder()
-    yield recorder
-    recorder.go_on.set()
-
 
 # Sizes
 
@@ -78,7 +70,7 @@ def test_more_stalled_clients_than_threads_hold_nobody_up(app: Recorder, kind: K
             assert statuses(get(address)) == [200]
 
 
-def short(seconds: float) -> dict[str, float]:
+def short(seconds: float) -> dict[str, Any]:
     return {"head_seconds": seconds, "body_seconds": seconds, "send_seconds": seconds, "slowest": 1 << 30}
 
 

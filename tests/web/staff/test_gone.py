@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.operations.census import census
-from engine.testing import Clock
-from tests.conftest import SiteMaker
 from tests.kit.members import member
-from tests.kit.world import World, make_world
+from tests.kit.world import World
 
 LISTS = (
     "/top",
@@ -28,11 +26,6 @@ STAFF_LISTS = (
     "/staff/incidents",
     "/staff/customers",
 )
-
-
-@pytest.fixture
-def world(make_site: SiteMaker, sqlite_url: str, clock: Clock) -> World:
-    return make_world(make_site, sqlite_url, clock)
 
 
 @pytest.mark.parametrize("table", ["instance", "history"])

@@ -12,15 +12,26 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from engine.attempt import Actor
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
 from engine.plugins.breakers import Standing
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
-from tests.kit.browser import COMPANY, EMAIL, NUMBER, SUBDOMAIN, Browser, add_customer, mailed_path
+from tests.kit.browser import (
+    COMPANY,
+    EMAIL,
+    NUMBER,
+    SUBDOMAIN,
+    Browser,
+    add_customer,
+    address,
+    around,
+    first,
+    mailed_path,
+)
 from tests.kit.contract_scenes import LEDGER, account, changed, request, settle
 from tests.kit.dumps import dump
+from tests.kit.sites import SiteMaker
+from tests.kit.staff import MEMBER, NAME, PASSWORD, code, enrol, enter
 from web.app import create_app
 from web.assembly.site import Site
 from web.demo.staff import EMAIL as DEMO_EMAIL
@@ -29,61 +40,12 @@ from web.http.who_may import access_of
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
 from workflows.ports.troubles import Teller
 
-MEMBER = "sato@office.example"
-NAME = "佐藤 誠"
-PASSWORD = "静かな湖畔の 42"
-
-
-@pytest.fixture
-def site(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    """A site with prices."""
-    return make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
-
-
-def enrol(site: Site, email: str = MEMBER, name: str = NAME) -> tuple[Actor, str]:
-    """A member who is set up; their secret. The code of the set-up is of the half minute before."""
-    token = site.staff.members.add(email, name).token
-    opened = site.staff.set_ups.opened(token)
-    assert opened is not None
-    code = pyotp.TOTP(opened.secret).at(site.clock() - timedelta(seconds=30))
-    done = site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code)
-    assert isinstance(done, StaffMember)
-    return Actor("staff", str(done.id)), str(opened.secret)
-
-
-def code(secret: str, clock: Clock) -> str:
-    return pyotp.TOTP(secret).at(clock.now)
-
-
-def enter(browser: Browser, secret: str, clock: Clock, email: str = MEMBER) -> None:
-    browser.open("/staff/login")
-    browser.press("ログイン", email=email, password=PASSWORD, code=code(secret, clock))
-    assert browser.path == "/staff/", browser.text
-
-
-@pytest.fixture
-def staffed(site: Site, app: Flask, clock: Clock) -> Browser:
-    """A browser in which a member of staff is logged in."""
-    browser = Browser(app)
-    enter(browser, enrol(site)[1], clock)
-    return browser
-
-
-@pytest.fixture
-def asked(site: Site, customer: Customer) -> int:
-    """A request for options, which staff review."""
-    on = Contract.get(Contract.customer == customer.id, Contract.product == "desknets-neo")
-    number = request(site, customer, on, account(customer), changed(on, options=("appsuite",)))
-    settle(site)
-    return number
-
 
 def of_form(browser: Browser, event: str) -> dict[str, str]:
     """The hidden fields of the form with the button of an event, and the button."""
     button = browser.page.find("button", attrs={"value": event})
     assert button is not None, browser.text
-    form = button.find_parent("form")
-    fields = {field["name"]: field.get("value", "") for field in form.find_all("input")}
+    fields = {str(field["name"]): str(field.get("value", "")) for field in around(button, "form").find_all("input")}
     return fields | {str(button["name"]): event}
 
 
@@ -97,10 +59,10 @@ def test_member_sets_up_by_the_printed_address_and_comes_in(site: Site, app: Fla
     for _ in range(2):
         assert browser.open(f"/staff/setup/{token}").status_code == 200  # what scans mails uses nothing up (I4)
     assert dump(site.db) == before
-    assert NAME in browser.page.find("main").get_text()
-    assert MEMBER in browser.page.find("main").get_text()
-    assert browser.page.find("img", class_="qr")["src"].startswith("data:image/svg+xml")
-    secret = re.sub(r"\s", "", browser.page.find("dd", class_="address").get_text())
+    assert NAME in browser.find("main").get_text()
+    assert MEMBER in browser.find("main").get_text()
+    assert address(browser.find("img", class_="qr"), "src").startswith("data:image/svg+xml")
+    secret = re.sub(r"\s", "", browser.find("dd", class_="address").get_text())
     browser.press("設定する", password=PASSWORD, password_again="no", code=code(secret, clock))
     assert browser.response.status_code == 422
     assert "password_again" in browser.errors
@@ -125,7 +87,7 @@ def test_expired_set_up_address_does_nothing(site: Site, app: Flask, clock: Cloc
     token = site.staff.members.add(MEMBER, NAME).token
     browser = Browser(app)
     browser.open(f"/staff/setup/{token}")
-    secret = re.sub(r"\s", "", browser.page.find("dd", class_="address").get_text())
+    secret = re.sub(r"\s", "", browser.find("dd", class_="address").get_text())
     clock.forward(hours=24)
     browser.press("設定する", password=PASSWORD, password_again=PASSWORD, code=code(secret, clock))
     assert browser.response.status_code == 410
@@ -144,7 +106,7 @@ def test_every_wrong_log_in_gets_the_same_answer_and_guesses_run_out(site: Site,
     ):
         browser.press("ログイン", email=email, password=password, code=typed)
         assert browser.response.status_code == 422
-        answers.add(browser.page.find(attrs={"data-mistakes": True}).get_text())
+        answers.add(browser.find(attrs={"data-mistakes": True}).get_text())
     assert len(answers) == 1
     for _ in range(10):
         browser.press("ログイン", email=MEMBER, password=PASSWORD, code="000000")
@@ -274,7 +236,7 @@ def _token(app: Flask, browser: Browser) -> str:
 
 
 def _csrf(browser: Browser) -> str:
-    return str(browser.page.find("input", attrs={"name": "csrf_token"})["value"])
+    return browser.value("csrf_token")
 
 
 def test_staff_are_nobody_on_the_customers_pages(site: Site, app: Flask, staffed: Browser, customer: Customer) -> None:
@@ -333,7 +295,7 @@ def test_queue_shows_what_waits_by_due_date_and_marks_what_is_late(
     settle(site)
     _enter_again(site, staffed, clock)
     rows = staffed.page.select("tbody tr")
-    assert [row.find("a")["href"] for row in rows] == [f"/staff/requests/{asked}", f"/staff/requests/{second}"]
+    assert [address(first(row, "a")) for row in rows] == [f"/staff/requests/{asked}", f"/staff/requests/{second}"]
     assert by_itself not in (asked, second)
     assert [COMPANY in row.text and NUMBER in row.text for row in rows] == [True, True]
     assert "期限超過" not in staffed.text
@@ -367,12 +329,12 @@ def test_request_shows_all_that_a_decision_needs_and_looking_changes_nothing(
     assert staffed.title == "サービス／オプションの変更"
     for said in ("なし", "AppSuite", COMPANY, NUMBER, "見本 花子", "消費税（10%）", "合計（税込）", "審査中"):
         assert said in staffed.text
-    accept, reject = (staffed.page.find(id=f"option-{event}").find_parent("section") for event in ("accept", "reject"))
+    accept, reject = (around(staffed.find(id=f"option-{event}"), "section") for event in ("accept", "reject"))
     assert "承認済み" in accept.text
     assert "ご契約内容変更のお申し込みを承りました" in accept.text  # the mail that it would send
     assert "（ここに、ご入力いただく理由が入ります）" in reject.text
     assert accept.find("textarea") is None
-    assert reject.find("textarea").has_attr("required")
+    assert first(reject, "textarea").has_attr("required")
     assert "手続きができるアカウント" in staffed.text  # who could withdraw it
 
 
@@ -397,9 +359,9 @@ def test_rejection_needs_a_reason_which_the_customer_is_told(
     staffed.open(path)
     staffed.press("お断りする", reason=" \r\n ")
     assert staffed.response.status_code == 422
-    mistakes = staffed.page.find(attrs={"data-mistakes": True})
-    assert mistakes.find("a")["href"] == "#reason-reject"
-    assert staffed.page.find(id="reason-reject")["aria-invalid"] == "true"
+    mistakes = staffed.one("[data-mistakes]")
+    assert address(first(mistakes, "a")) == "#reason-reject"
+    assert staffed.find(id="reason-reject")["aria-invalid"] == "true"
     typed = "在庫の都合により、\r\n<b>今月は</b>お受けできません。\0"
     staffed.press("お断りする", reason=typed)
     settle(site)
@@ -407,7 +369,7 @@ def test_rejection_needs_a_reason_which_the_customer_is_told(
     assert ChangeRequest.get_by_id(asked).reason == kept
     assert kept.split("\n")[0] in mailer.sent[-1].text
     staffed.open(path)
-    assert kept in staffed.page.find("dd", class_="lines").get_text()
+    assert kept in staffed.find("dd", class_="lines").get_text()
     assert staffed.page.find("b") is None
 
 
@@ -442,17 +404,17 @@ def test_what_was_typed_survives_a_colleagues_remark(site: Site, staffed: Browse
     answer = staffed.client.post(f"/staff/requests/{asked}", data=form)
     assert answer.status_code == 409
     page = BeautifulSoup(answer.text, "html.parser")
-    assert page.find(id="reason-reject").get_text().strip() == "書類の不備のため"
+    assert first(page, id="reason-reject").get_text().strip() == "書類の不備のため"
 
 
 def test_why_not_is_told_and_there_is_no_button(site: Site, staffed: Browser, asked: int, customer: Customer) -> None:
     Contract.update(options="disk-10gb").where(Contract.id == ChangeRequest.get_by_id(asked).contract_id).execute()
     staffed.open(f"/staff/requests/{asked}")
-    accept = staffed.page.find(id="option-accept").find_parent("section")
+    accept = around(staffed.find(id="option-accept"), "section")
     assert "今はできません" in accept.text
     assert "お申し込みの後にご契約内容が変わったため" in accept.text
     assert accept.find("button") is None
-    assert staffed.page.find(id="option-reject").find_parent("section").find("button") is not None
+    assert around(staffed.find(id="option-reject"), "section").find("button") is not None
     form = of_form(staffed, "reject") | {"event": "accept"}
     assert staffed.client.post(f"/staff/requests/{asked}", data=form).status_code == 422
     assert site.engine.look(asked).state.name == "in_review"
@@ -486,9 +448,9 @@ def test_new_price_is_taken_only_by_who_has_seen_it(
     assert site.engine.look(number).state.name == "applying"
     browser = Browser(create_app(site))
     enter(browser, enrol(site)[1], clock)
-    assert [row.find("a")["href"] for row in browser.page.select("tbody tr")] == [f"/staff/requests/{number}"]
+    assert [address(first(row, "a")) for row in browser.page.select("tbody tr")] == [f"/staff/requests/{number}"]
     browser.open(f"/staff/requests/{number}")
-    option = browser.page.find(id="option-accept_price").find_parent("section")
+    option = around(browser.find(id="option-accept_price"), "section")
     assert "新しい料金" in option.text
     form = of_form(browser, "accept_price") | {"reason": "価格の改定"}
     assert browser.client.post(f"/staff/requests/{number}", data=form | {"figures": "others"}).status_code == 409
@@ -571,7 +533,7 @@ def test_customers_are_found_by_what_somebody_can_tell(make_site: SiteMaker, dat
     for asked, found in _SEARCHES:
         browser.open("/staff/customers", query_string={"q": asked})
         assert browser.response.status_code == 200
-        assert (COMPANY in browser.page.find("main").get_text()) is found, asked
+        assert (COMPANY in browser.find("main").get_text()) is found, asked
 
 
 def test_wildcards_are_letters(site: Site, staffed: Browser, customer: Customer) -> None:
@@ -580,7 +542,7 @@ def test_wildcards_are_letters(site: Site, staffed: Browser, customer: Customer)
     )
     for text in ("100%", "%_", "然!"):
         staffed.open("/staff/customers", query_string={"q": text})
-        assert [row.find("a").get_text() for row in staffed.page.select("tbody tr")] == ["100%_天然!"]
+        assert [first(row, "a").get_text() for row in staffed.page.select("tbody tr")] == ["100%_天然!"]
 
 
 def test_many_customers_come_in_pages(site: Site, staffed: Browser) -> None:
@@ -596,9 +558,9 @@ def test_many_customers_come_in_pages(site: Site, staffed: Browser) -> None:
     path = "/staff/customers?q=会社"
     while path:
         staffed.open(path)
-        seen += [row.find("a").get_text() for row in staffed.page.select("tbody tr")]
+        seen += [first(row, "a").get_text() for row in staffed.page.select("tbody tr")]
         following = staffed.page.find("a", attrs={"rel": "next"})
-        path = following["href"] if following else ""
+        path = address(following) if following else ""
     assert seen == [f"会社{number:03}" for number in range(60)]
     for page in ("0", "-1", "x", "99999", "9" * 50, "２"):
         assert staffed.open("/staff/customers", query_string={"page": page}).status_code == 200
@@ -648,8 +610,8 @@ def test_incident_is_told_in_words_and_amended_in_the_name_of_who_did_it(
     staffed.open(path)
     staffed.press("宛先を訂正して試す", address="nobody", reason="")
     assert staffed.response.status_code == 422
-    assert len(staffed.page.find(attrs={"data-mistakes": True}).find_all("li")) == 2
-    assert staffed.page.find(id="address")["value"] == "nobody"
+    assert len(staffed.find(attrs={"data-mistakes": True}).find_all("li")) == 2
+    assert staffed.find(id="address")["value"] == "nobody"
     mailer.answer = None
     staffed.press("宛先を訂正して試す", address="ｈａｎａｋｏ@customer.example", reason="入力の誤り")
     assert staffed.path == "/staff/incidents"
@@ -696,7 +658,7 @@ def test_of_two_who_act_on_an_incident_the_second_is_told(
 def test_broken_timer_can_only_be_retried(site: Site, staffed: Browser, asked: int) -> None:
     site.db.execute_sql("UPDATE timer SET failures = 3, error = 'ValueError: x' WHERE instance_id = ?", (asked,))
     staffed.open("/staff/incidents")
-    staffed.open(staffed.page.select_one("tbody th a")["href"])
+    staffed.open(address(staffed.one("tbody th a")))
     assert "自動処理" in staffed.title
     assert [button["value"] for button in staffed.page.select("main button")] == ["retry"]
     form = of_form(staffed, "retry") | {"reason": "x"}
@@ -734,11 +696,11 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     assert [cell.get_text() for cell in row.select("td")] == ["1", "1", "1"]
     assert "止まっている手続きはありません" in staffed.text
     staffed.open("/staff/workflows/contract_change")
-    row = next(row for row in staffed.page.select("tbody tr") if row.th.get_text().strip() == "審査中")
+    row = next(row for row in staffed.page.select("tbody tr") if first(row, "th").get_text().strip() == "審査中")
     assert [cell.get_text() for cell in row.select("td")] == ["1", "1", "25 分", "25 分"]
     assert "stateDiagram-v2" in staffed.text
-    picture = staffed.page.select_one(".drawing img")
-    drawn = staffed.client.get(picture["src"])
+    picture = staffed.one(".drawing img")
+    drawn = staffed.client.get(address(picture, "src"))
     assert (drawn.status_code, drawn.mimetype) == (200, "image/svg+xml")
     assert "審査中" in drawn.text
     assert drawn.headers["Content-Security-Policy"]
@@ -760,7 +722,7 @@ def test_without_graphviz_the_diagram_is_text(staffed: Browser, monkeypatch: pyt
     monkeypatch.setattr("web.staff.workflows.find_spec", lambda _name: None)
     staffed.open("/staff/workflows/account_creation")
     assert staffed.page.select_one(".drawing") is None
-    assert staffed.page.find("details").has_attr("open")
+    assert staffed.find("details").has_attr("open")
     assert staffed.client.get("/staff/workflows/account_creation/1/ja.svg").status_code == 404
     assert staffed.client.get("/staff/workflows/account_creation/9/ja.svg").status_code == 404
 
@@ -779,12 +741,12 @@ def test_pages_speak_english_to_who_reads_it(site: Site, staffed: Browser, asked
         "/staff/workflows/contract_change",
     ):
         staffed.open(path)
-        left = staffed.page.find("main").get_text(" ")
+        left = staffed.find("main").get_text(" ")
         for own in (COMPANY, "見本 花子", "株式会社みほん商事", NAME):
             left = left.replace(own, "")
         for mail in staffed.page.select("pre"):
             left = left.replace(mail.get_text(" "), "")
-        assert staffed.page.html["lang"] == "en"
+        assert staffed.find("html")["lang"] == "en"
         assert re.findall(r"[぀-ヿ一-鿿]+", re.sub(r"ご契約.*?(?=Recipient|To|$)", "", left)) == [] or path.endswith(
             str(asked)
         )

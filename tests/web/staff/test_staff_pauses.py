@@ -16,12 +16,10 @@ from engine.operations.pauses.scopes import OneChannel, OneInstance, OneVersion
 from engine.testing import Clock, MemoryMailer
 from engine.text import _
 from tests.kit.browser import Browser, mailed_path
-from tests.web.staff import test_staff
-from tests.web.staff.test_staff import NAME, enrol, enter
+from tests.kit.staff import NAME, enrol, enter
 from web.assembly.site import Site
 from workflows.business.records import Customer, StaffMember
 
-site, staffed, asked = test_staff.site, test_staff.staffed, test_staff.asked
 PAUSES = "/staff/workflows/pauses"
 OPERATOR = Actor("operator", "root")
 
@@ -34,12 +32,12 @@ def test_a_procedure_is_paused_and_resumed_by_staff_after_they_saw_what_will_fir
     staffed.open(PAUSES)
     staffed.press("一時停止する", what="instance", instance=str(asked), reason=" ")
     assert staffed.response.status_code == 422
-    assert staffed.page.find(id="instance")["value"] == str(asked)
+    assert staffed.find(id="instance")["value"] == str(asked)
     staffed.press("一時停止する", what="instance", instance=str(asked), reason="\u200b")
     assert staffed.response.status_code == 422
     staffed.press("一時停止する", what="instance", instance=str(asked), reason="電話で確認中")
     assert staffed.path == PAUSES
-    row = staffed.page.select_one("tbody tr")
+    row = staffed.one("tbody tr")
     assert f"手続き {asked}" in row.text
     assert NAME in row.text
     assert "電話で確認中" in row.text
@@ -53,7 +51,7 @@ def test_a_procedure_is_paused_and_resumed_by_staff_after_they_saw_what_will_fir
     assert site.engine.run_due() == 0
     enter(staffed, enrol(site, "kato@office.example", "加藤 愛")[1], clock, "kato@office.example")
     staffed.open(f"/staff/requests/{asked}")
-    staffed.open(staffed.page.find("a", string="一時停止の内容と再開")["href"])
+    staffed.follow("一時停止の内容と再開")
     assert "自動処理 1件" in staffed.text
     staffed.press("再開する", reason="")
     assert staffed.response.status_code == 422
@@ -73,7 +71,7 @@ def test_a_version_and_a_channel_are_chosen_from_lists(site: Site, staffed: Brow
     staffed.press("一時停止する", what="channel mail:applicant", reason="移設")
     assert [one.scope for one in paused(site.engine)] == [OneVersion("notice", 1), OneChannel("mail", "applicant")]
     staffed.open("/staff/workflows")
-    assert "お知らせ" in staffed.page.select_one("section[aria-labelledby=paused-title]").text
+    assert "お知らせ" in staffed.one("section[aria-labelledby=paused-title]").text
     staffed.open(PAUSES)
     staffed.press("一時停止する", what="workflow notice 1", reason="もう一度")
     assert staffed.response.status_code == 409
@@ -91,7 +89,7 @@ def test_a_version_and_a_channel_are_chosen_from_lists(site: Site, staffed: Brow
 )
 def test_what_is_not_there_cannot_be_paused(site: Site, staffed: Browser, typed: dict[str, str], said: str) -> None:
     staffed.open(PAUSES)
-    data = {"csrf_token": staffed.page.find("input", attrs={"name": "csrf_token"})["value"], "reason": "x", **typed}
+    data = {"csrf_token": staffed.value("csrf_token"), "reason": "x", **typed}
     response = staffed.client.post(PAUSES, data=data)
     assert response.status_code == 422
     assert said in response.get_data(as_text=True)
@@ -120,7 +118,7 @@ def test_who_may_not_is_offered_nothing_and_refused(site: Site, staffed: Browser
         staffed.open(path)
         assert staffed.response.status_code == 200
         assert staffed.page.select("main form") == []
-        token = staffed.page.find("input", attrs={"name": "csrf_token"})["value"]
+        token = staffed.value("csrf_token")
         data = {"csrf_token": token, "what": "channel mail", "reason": "x"}
         assert staffed.client.post(path, data=data).status_code == 403
     assert len(paused(site.engine)) == 1
@@ -135,7 +133,7 @@ def test_a_customer_is_told_that_all_is_halted_for_now(
     pause(site.engine, OneVersion("account_creation", 1), OPERATOR, "x")
     browser.open(path)
     assert "ただいま一時停止しています" in browser.text
-    token = browser.page.find("input", attrs={"name": "csrf_token"})["value"]
+    token = browser.value("csrf_token")
     answer = browser.client.post(path, data={"csrf_token": token, "event": "activate"})
     assert answer.status_code == 409
     assert "このお手続きは、ただいま一時停止しています" in answer.get_data(as_text=True)
@@ -149,5 +147,5 @@ def test_pages_about_pauses_speak_english(site: Site, staffed: Browser, asked: i
     staffed.press("English", language="en")
     for path in (PAUSES, f"{PAUSES}/{number}"):
         staffed.open(path)
-        left = staffed.page.find("main").get_text(" ").replace(NAME, "")
+        left = staffed.find("main").get_text(" ").replace(NAME, "")
         assert re.findall(r"[぀-ヿ一-鿿]+", left) == []

@@ -15,47 +15,17 @@ from engine.errors import EventNotPossible, Forbidden, Refused
 from engine.operations.incidents import amend, incidents
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
+from tests.kit.applications import PASSWORD, VISITOR, application, apply, holder
+from tests.kit.customers import customer
 from tests.kit.dumps import dump, dump_bytes
+from tests.kit.sites import state
 from web.assembly.site import Site
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.records import Application
 from workflows.business.permissions import ADMIN, VIEWER
-from workflows.business.records import Account, Customer
+from workflows.business.records import Account
 
-VISITOR = Actor("visitor")
-PASSWORD = "浅い川も深く渡れ 7"
 MICROSECOND = timedelta(microseconds=1)
-
-
-def customer(number: str = "A00000001", channel: str = "direct") -> Customer:
-    made: Customer = Customer.create(
-        number=number,
-        company="株式会社みほん",
-        channel=channel,
-        contractor_name="契約 太郎",
-        contractor_email=f"info@{number.lower()}.example",
-    )
-    return made
-
-
-def application(site: Site, of: Customer, email: str = "hanako@mihon.example", **changes: Any) -> ApplicationInput:
-    given = ApplicationInput(of.id, "見本 花子", email, site.hasher.hash(PASSWORD))
-    return replace(given, **changes)
-
-
-def apply(site: Site, of: Customer, email: str = "hanako@mihon.example", **changes: Any) -> int:
-    """An application, as the page makes it."""
-    data = application(site, of, email, **changes)
-    return site.engine.start("account_creation", f"customer:{of.id}", VISITOR, data).instance
-
-
-def holder(site: Site, number: int) -> Actor:
-    """Who opened the link of the mail."""
-    return Actor("visitor", proof=site.engine.link(site.engine.look(number).instance))
-
-
-def state(site: Site, number: int) -> str:
-    return site.engine.look(number).instance.state
 
 
 def test_a_link_that_expires_while_its_mail_is_written_makes_no_incident(

@@ -17,8 +17,8 @@ from engine.operations.incidents import incidents, retry
 from engine.operations.stuck import stuck
 from engine.store.base import transaction
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.dumps import dump, dump_bytes
+from tests.kit.sites import SiteMaker, state
 from tests.kit.waiting import until
 from web.assembly.site import Site
 from workflows.account_profile_change.inputs import ProfileInput, mark
@@ -86,8 +86,8 @@ def link(site: Site, number: int, role: str = "holder") -> Actor:
     return Actor("link", proof=site.engine.link(site.engine.look(number).instance, role))
 
 
-def state(site: Site, number: int) -> str:
-    return site.engine.look(number).instance.state
+def confirm(site: Site, number: int) -> None:
+    site.engine.fire(number, "confirm", link(site, number))
 
 
 def at_once(site: Site, *works: Callable[[], object]) -> list[str]:
@@ -687,7 +687,7 @@ def test_of_a_new_password_and_the_confirmation_at_once_no_address_moves_after_t
         lost = at_once(
             any_site,
             partial(change_password, any_site, hanako, ""),
-            lambda number=number: any_site.engine.fire(number, "confirm", link(any_site, number)),
+            partial(confirm, any_site, number),
         )
         moved = email_of(hanako) == f"n{place}@mihon.example"
         assert lost == ([] if moved else ["Refused"])

@@ -15,7 +15,6 @@ from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, Stale
 from engine.operations.incidents import incidents, retry
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.contract_scenes import (
     LEDGER,
     PRICES,
@@ -25,16 +24,16 @@ from tests.kit.contract_scenes import (
     at,
     changed,
     contract,
-    customer,
     ordered,
     proposed,
     request,
     row,
     settle,
     staff,
-    state,
 )
+from tests.kit.customers import customer
 from tests.kit.dumps import dump
+from tests.kit.sites import SiteMaker, state
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, ContractChange, Customer
 from workflows.business.shared import bookings
@@ -42,20 +41,6 @@ from workflows.contract_change.inputs import GivingUp, NewPrice, Rejection
 from workflows.contract_change.proposal import propose, reprice
 from workflows.ports import quotes
 from workflows.ports.billing import Quote, Unavailable
-
-
-@pytest.fixture
-def changing(make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    """A site of each kind of database with a price list."""
-    at(clock, 2026, 4, 10, 12, 0)
-    return make_site(database_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
-
-
-@pytest.fixture
-def lite(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    """The same on SQLite alone."""
-    at(clock, 2026, 4, 10, 12, 0)
-    return make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
 
 
 def codes(site: Site, of: Customer, on: Contract | None, after: Any, **more: Any) -> list[str]:

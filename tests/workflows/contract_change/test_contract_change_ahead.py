@@ -18,23 +18,21 @@ from engine.errors import Refused
 from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.contract_scenes import (
-    LEDGER,
     account,
     actor,
     again,
     at,
     changed,
     contract,
-    customer,
     proposed,
     request,
     row,
     settle,
     staff,
-    state,
 )
+from tests.kit.customers import customer
+from tests.kit.sites import state
 from web.assembly.site import Site
 from workflows.business.records import Contract, ContractChange, Customer
 from workflows.business.shared.change_request import terms_from_json, terms_of
@@ -43,20 +41,6 @@ from workflows.contract_change.inputs import GivingUp, Rejection
 from workflows.contract_change.proposal import Proposal, propose
 from workflows.ports import quotes
 from workflows.ports.billing import Change, Quote
-
-
-@pytest.fixture
-def changing(make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    """A site of each kind of database with a price list."""
-    at(clock, 2026, 4, 10, 12, 0)
-    return make_site(database_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
-
-
-@pytest.fixture
-def lite(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    """The same on SQLite alone."""
-    at(clock, 2026, 4, 10, 12, 0)
-    return make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
 
 
 def total(of: Proposal) -> int:

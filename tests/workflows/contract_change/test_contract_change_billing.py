@@ -18,20 +18,9 @@ from engine.operations.incidents import incidents, retry
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from plugins.ledger.quoting import amount, digest
-from tests.kit.contract_scenes import (
-    account,
-    again,
-    at,
-    changed,
-    contract,
-    customer,
-    proposed,
-    request,
-    row,
-    settle,
-    staff,
-    state,
-)
+from tests.kit.contract_scenes import account, again, at, changed, contract, proposed, request, row, settle, staff
+from tests.kit.customers import customer
+from tests.kit.sites import state
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import ContractChange
@@ -61,7 +50,7 @@ class Books:
         lines = (Line("ライセンス", change.after.users, self.price, change.after.users * self.price, TEN),)
         recurring = amount("month", lines)
         quote = Quote(recurring, None, digest(recurring, None))
-        return self.quoted(quote) if self.quoted is not None else quote  # type: ignore[no-any-return]
+        return self.quoted(quote) if self.quoted is not None else quote
 
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
         self.calls.append(("apply", key))

@@ -13,7 +13,6 @@ from engine.errors import Refused
 from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.contract_scenes import (
     LEDGER,
     TAX,
@@ -23,7 +22,6 @@ from tests.kit.contract_scenes import (
     at,
     changed,
     contract,
-    customer,
     jst,
     ordered,
     proposed,
@@ -31,8 +29,9 @@ from tests.kit.contract_scenes import (
     row,
     settle,
     staff,
-    state,
 )
+from tests.kit.customers import customer
+from tests.kit.sites import SiteMaker, state
 from web.assembly.site import Site
 from workflows.business import renewals
 from workflows.business.records import Contract

@@ -16,8 +16,8 @@ from engine.attempt import SYSTEM_ACTOR, Actor, Refusal
 from engine.errors import EventNotPossible, Forbidden, Refused
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.dumps import dump
+from tests.kit.sites import SiteMaker, state
 from web.assembly.site import Site
 from workflows.business.customer_file.exporting import export_customers
 from workflows.business.customer_file.importing import import_customers
@@ -90,10 +90,6 @@ def asked(of: Customer, **changes: str) -> DetailsInput:
 def start(site: Site, of: Customer, role: str = "editor", **changes: str) -> int:
     data = asked(of, **(changes or {"contractor_phone": PHONE}))
     return site.engine.start(NAME, f"customer:{of.id}", account(of, role), data).instance
-
-
-def state(site: Site, number: int) -> str:
-    return site.engine.look(number).instance.state
 
 
 def now_of(of: Customer) -> Customer:

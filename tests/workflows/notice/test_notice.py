@@ -22,93 +22,30 @@ from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm
 from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import CHEAP, SECRET, SiteMaker
+from tests.kit.notices import CHAT, NEO, NOTICE, begin, customer, deliver_everything, draft, faq, update
 from tests.kit.scale import in_full
+from tests.kit.sites import CHEAP, SECRET, SiteMaker, state
 from tests.kit.smtp_server import MailServer, Received
 from tests.kit.waiting import PATIENCE
 from web.assembly.site import Site
 from workflows.business import prose
-from workflows.business.records import Contract, Customer, StaffMember
+from workflows.business.records import Customer, StaffMember
 from workflows.faq.records import FaqEntry
 from workflows.faq.search import folded, found, matches, words
 from workflows.notice import board
 from workflows.notice.audience import audience_size, contractors
 from workflows.notice.channel_facts import previews
-from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording, wording
+from workflows.notice.inputs import DraftInput, PublishInput, Wording, wording
 from workflows.notice.mailing import counts, failures
 from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 
 ROOT = Path(__file__).parents[3]
-NEO, CHAT = "desknets-neo", "chatluck"
-NOTICE = "0123456789ab"
-WORDING = Wording(
-    "ログインできない事象について",
-    "現在、調査しております。\n\nhttps://status.example.jp/",
-    "Log-in trouble",
-    "We look into it.",
-)
-
-
-def customer(number: int, *products: str, channel: str = "direct", email: str = "", **terms: Any) -> Customer:
-    made: Customer = Customer.create(
-        number=f"A{number:08}",
-        company=f"株式会社みほん{number}",
-        channel=channel,
-        contractor_name="契約 太郎",
-        contractor_email=email or f"keiyaku{number}@customer.example",
-    )
-    for product in products:
-        Contract.create(
-            customer=made,
-            product=product,
-            subdomain=f"mihon{number}",
-            term="monthly",
-            payment_method="bank_transfer",
-            users=10,
-            **({"started_on": date(2024, 4, 1)} | terms),
-        )
-    return made
 
 
 @pytest.fixture
 def staff(any_site: Site, clock: Clock) -> Actor:
     member = StaffMember.create(email="tanto@company.example", name="担当 一郎", created_at=clock())
     return Actor("staff", str(member.id))
-
-
-def draft(
-    kind: str = board.OUTAGE, products: tuple[str, ...] = (NEO,), notice: str = NOTICE, **changes: Any
-) -> DraftInput:
-    usual: dict[str, Any] = {"status": board.INVESTIGATING} if kind == board.OUTAGE else {}
-    if kind == board.MAINTENANCE:
-        usual = {
-            "window_start": datetime(2026, 4, 10, 13, tzinfo=UTC),
-            "window_end": datetime(2026, 4, 10, 17, tzinfo=UTC),
-        }
-    return DraftInput(notice, kind, products, WORDING, **(usual | changes))
-
-
-def begin(site: Site, staff: Actor, given: DraftInput | None = None) -> int:
-    given = given or draft()
-    return site.engine.start("notice", f"notice:{given.notice}", staff, given).instance
-
-
-def update(status: str = board.WORKING, notify: bool = True, **changes: Any) -> UpdateInput:
-    return UpdateInput(WORDING, notify, status, **changes)
-
-
-def deliver_everything(site: Site, clock: Clock, minutes: int = 0) -> None:
-    """Batches are a second apart; so many minutes pass as well."""
-    for _second in range(60):
-        if not site.dispatcher.drain():
-            next_due = site.dispatcher.next_due()
-            if next_due is None or next_due > clock() + timedelta(minutes=minutes, seconds=2):
-                break
-            clock.now = max(clock.now, next_due)
-
-
-def state(site: Site, number: int) -> str:
-    return site.engine.look(number).state.name
 
 
 def everything(site: Site) -> list[board.Shown]:
@@ -435,7 +372,7 @@ def test_an_update_takes_the_place_of_what_still_waits(
 def test_other_mails_do_not_wait_for_a_mailing(
     any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
 ) -> None:
-    from tests.workflows.account_creation.test_account_creation import apply
+    from tests.kit.applications import apply
 
     for number in range(1, 61):
         customer(number, NEO)
@@ -497,10 +434,10 @@ def test_audience_is_counted_as_of_the_last_minute(any_site: Site, clock: Clock)
     assert len(contractors([NEO], clock().date())) == 2
 
 
-KILLS = (pytest.param("before the 250", marks=in_full), "after the 250")
+BEFORE_250, AFTER_250 = "before the 250", "after the 250"
 
 
-@pytest.mark.parametrize("moment", KILLS)
+@pytest.mark.parametrize("moment", [pytest.param(BEFORE_250, marks=in_full), AFTER_250])
 def test_a_mailing_that_is_killed_goes_on_where_it_stopped(
     moment: str, database_url: str, make_site: SiteMaker, tmp_path: Path
 ) -> None:
@@ -517,10 +454,12 @@ def test_a_mailing_that_is_killed_goes_on_where_it_stopped(
         for after in (7, 25):
             _worker_until_killed(server, database_url, tmp_path, moment, after)
         done = threading.Event()
-        server.at_dot, server.after_250 = (
-            None,
-            lambda: len({m.recipients for m in server.messages}) == 30 and done.set(),
-        )  # type: ignore[assignment,func-returns-value]
+
+        def after_250() -> None:
+            if len({m.recipients for m in server.messages}) == 30:
+                done.set()
+
+        server.at_dot, server.after_250 = None, after_250
         worker = _worker(server, database_url, tmp_path)
         try:
             assert done.wait(PATIENCE), (tmp_path / "worker.log").read_text()
@@ -573,7 +512,7 @@ def _worker_until_killed(server: MailServer, database_url: str, folder: Path, mo
         if len(server.messages) >= after and not dead.is_set():
             kill()
 
-    if moment == KILLS[0]:
+    if moment == BEFORE_250:
         server.at_dot = at_dot
     else:
         server.after_250 = after_250
@@ -638,20 +577,6 @@ def test_english_is_whole_or_not_there() -> None:
 
 
 # FAQ
-
-
-def faq(question: str, answer: str, product: str = "", shown: int = 1, category: str = "操作") -> FaqEntry:
-    made: FaqEntry = FaqEntry.create(
-        id=f"{FaqEntry.select().count():012}",
-        instance=FaqEntry.select().count() + 1000,
-        category=category,
-        product=product,
-        question_ja=question,
-        answer_ja=answer,
-        shown=shown,
-        updated_at=datetime(2026, 4, 1, tzinfo=UTC),
-    )
-    return made
 
 
 def test_faq_is_found_in_any_width_case_and_kana_by_all_words(any_site: Site) -> None:

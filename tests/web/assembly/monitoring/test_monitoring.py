@@ -16,7 +16,6 @@ from typing import Any
 
 import psutil
 import pytest
-from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.attempt import Actor
@@ -25,8 +24,9 @@ from engine.errors import EventNotPossible
 from engine.hookspecs import hookimpl
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import CHEAP, SECRET, SiteMaker, memory_plugin
 from tests.kit.browser import Browser, add_customer
+from tests.kit.probes import ready
+from tests.kit.sites import CHEAP, SECRET, SiteMaker, memory_plugin
 from tests.kit.stalled import Stalled, kinds
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import free_port
@@ -57,13 +57,6 @@ def figures(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 def figure(text: str, name: str, **labels: str) -> float:
     return figures(text).get((name, frozenset(labels.items())), 0.0)
-
-
-def ready(app: Flask) -> tuple[int, dict[str, Any]]:
-    answer = app.test_client().get("/readyz")
-    said = json.loads(answer.text)
-    assert said["ready"] == (answer.status_code == 200)
-    return answer.status_code, said["checks"]
 
 
 # Who asks, and how

@@ -22,8 +22,8 @@ import pytest
 
 from engine.operations.storage import FULL, Storage, look
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.postgres import Postgres
+from tests.kit.sites import SiteMaker
 from tests.kit.waiting import PATIENCE
 from web.app import create_app
 from web.assembly.readiness import Readiness
@@ -210,7 +210,7 @@ def admin(url: str, statement: str) -> None:
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
 
 
 def test_a_read_only_postgresql_is_not_ready_and_doctor_says_so(

@@ -6,7 +6,7 @@ import gzip
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,8 +25,8 @@ from engine.delivery import Deferred
 from engine.errors import EventNotPossible
 from engine.runtime.observer import forget_traces
 from engine.testing import Clock, MemoryMailer
-from tests.conftest import SiteMaker
 from tests.kit.browser import EMAIL, USER_NAME, Browser, add_customer
+from tests.kit.sites import SiteMaker
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import Wire, free_port
 from web.app import create_app
@@ -70,8 +70,14 @@ def named(spans: list[ReadableSpan], name: str, place: int | None = None) -> Rea
     return found[place or 0]
 
 
+def said(span: ReadableSpan) -> Mapping[str, Any]:
+    """The attributes of a span."""
+    assert span.attributes is not None
+    return span.attributes
+
+
 def trace(span: ReadableSpan) -> int:
-    return span.context.trace_id
+    return int(span.context.trace_id)
 
 
 def parent(span: ReadableSpan) -> int | None:
@@ -85,14 +91,14 @@ def test_one_trace_from_the_form_to_the_mail(traced: Traced, mailer: MemoryMaile
     form, fired = named(spans, "POST apply.answer", -1), named(spans, "fire start")
     assert parent(form) is None
     assert (trace(fired), parent(fired)) == (trace(form), form.context.span_id)
-    assert fired.attributes["tetsuzuki.workflow"] == "account_creation"
+    assert said(fired)["tetsuzuki.workflow"] == "account_creation"
     assert {span.name for span in spans if trace(span) == trace(form)} == {"POST apply.answer", "fire start"}
 
     mailer.answer = lambda message: Deferred("busy")
     traced.site.dispatcher.drain()
     tried = named(traced.take(), "deliver account_creation")
     assert (trace(tried), parent(tried)) == (trace(form), fired.context.span_id)
-    assert tried.attributes["tetsuzuki.outcome"] == "deferred"
+    assert said(tried)["tetsuzuki.outcome"] == "deferred"
 
     mailer.answer = None
     clock.forward(hours=1)
@@ -101,7 +107,7 @@ def test_one_trace_from_the_form_to_the_mail(traced: Traced, mailer: MemoryMaile
     sent, done = named(spans, "deliver account_creation"), named(spans, "fire sent")
     assert (trace(sent), parent(sent)) == (trace(form), fired.context.span_id)
     assert (trace(done), parent(done)) == (trace(form), sent.context.span_id)
-    assert sent.attributes["tetsuzuki.attempt"] == 2
+    assert said(sent)["tetsuzuki.attempt"] == 2
 
     assert traced.stored() == 1
     forget_traces(traced.site.engine.store)
@@ -153,7 +159,7 @@ def test_no_span_holds_a_secret_or_a_person(traced: Traced, mailer: MemoryMailer
 def test_refusals_are_no_errors_and_failures_are(traced: Traced) -> None:
     add_customer()
     Browser(traced.app).apply()
-    (number,) = (span.attributes["tetsuzuki.instance"] for span in traced.take() if span.name == "fire start")
+    (number,) = (said(span)["tetsuzuki.instance"] for span in traced.take() if span.name == "fire start")
     link = traced.site.engine.link(traced.site.engine.look(number).instance)
     traced.site.engine.fire(number, "activate", Actor("visitor", proof=link))
     traced.take()
@@ -161,7 +167,7 @@ def test_refusals_are_no_errors_and_failures_are(traced: Traced) -> None:
         traced.site.engine.fire(number, "activate", Actor("visitor", proof=link))
     (refused,) = traced.take()
     assert refused.status.status_code is StatusCode.UNSET
-    assert refused.attributes["tetsuzuki.result"] == "EventNotPossible"
+    assert said(refused)["tetsuzuki.result"] == "EventNotPossible"
     with pytest.raises(EventNotPossible):
         traced.site.engine.fire(number, "日本 " * 100, Actor("visitor"))
     (unknown,) = traced.take()

@@ -11,7 +11,7 @@ import pytest
 
 from engine.keyring import Keyring
 from engine.store.opening import open_database
-from tests.conftest import SECRET
+from tests.kit.sites import SECRET
 from workflows.business.access.sealed import Forgotten
 from workflows.business.access.staff.authenticator import TOTP_PURPOSE
 from workflows.business.access.vault import Vault

@@ -1,0 +1,26 @@
+"""A site with prices, and a request that staff review."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.kit.contract_scenes import LEDGER, account, changed, request, settle
+from web.assembly.site import Site
+from workflows.business.records import Contract, Customer
+
+
+@pytest.fixture
+def site_settings() -> Mapping[str, Any]:
+    return {"plugins": {"ledger": LEDGER}}
+
+
+@pytest.fixture
+def asked(site: Site, customer: Customer) -> int:
+    """A request for options, which staff review."""
+    on = Contract.get(Contract.customer == customer.id, Contract.product == "desknets-neo")
+    number = request(site, customer, on, account(customer), changed(on, options=("appsuite",)))
+    settle(site)
+    return number
