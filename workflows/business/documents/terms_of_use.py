@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -57,69 +58,68 @@ def _named(document: bytes) -> str:
     return hashlib.sha256(document).hexdigest()[:16]
 
 
-def _articles(organisation: Organisation, products: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    company = organisation.company
-    return (
+# Each with its name and its clauses, in which the fields of the organisation stand, and `products`.
+_ARTICLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "（適用）",
         (
-            "（適用）",
-            (
-                f"本約款は、{company}（以下「当社」といいます。）が提供する{organisation.site_name}（以下「当サイト」と"
-                "いいます。）を、当社とご契約中のお客様がご利用になる際の条件を定めるものです。",
-            ),
+            "本約款は、{company}（以下「当社」といいます。）が提供する{site_name}（以下「当サイト」と"
+            "いいます。）を、当社とご契約中のお客様がご利用になる際の条件を定めるものです。",
         ),
+    ),
+    (
+        "（ご利用いただけるお客様）",
         (
-            "（ご利用いただけるお客様）",
-            (
-                "当サイトをご利用いただくには、アカウント作成（無償）が必要です。",
-                "販売パートナー様経由でご契約いただいているお客様は、当サイトをご利用いただくことができません。",
-                f"クラウドパートナーが提供するASPサービス内の{products}をご利用のお客様は、当サイトをご利用いただくことが"
-                "できません。",
-            ),
+            "当サイトをご利用いただくには、アカウント作成（無償）が必要です。",
+            "販売パートナー様経由でご契約いただいているお客様は、当サイトをご利用いただくことができません。",
+            "クラウドパートナーが提供するASPサービス内の{products}をご利用のお客様は、当サイトをご利用いただくことが"
+            "できません。",
         ),
+    ),
+    (
+        "（アカウント）",
         (
-            "（アカウント）",
-            (
-                "アカウントの作成には、お客様番号と、ご利用中の環境のサブドメインが必要です。",
-                "アカウントの作成は、当社から送信するメールに記載されたURLでのお手続きをもって完了します。URLはメール送信後、"
-                "24時間を超過すると有効期限切れとなります。その場合は再度、最初からお手続きください。",
-                "アカウントは複数登録することができます。当サイトでは、ご契約内容などの重要な情報の変更ができるため、アカウントを"
-                "付与する方は厳選ください。",
-            ),
+            "アカウントの作成には、お客様番号と、ご利用中の環境のサブドメインが必要です。",
+            "アカウントの作成は、当社から送信するメールに記載されたURLでのお手続きをもって完了します。URLはメール送信後、"
+            "24時間を超過すると有効期限切れとなります。その場合は再度、最初からお手続きください。",
+            "アカウントは複数登録することができます。当サイトでは、ご契約内容などの重要な情報の変更ができるため、アカウントを"
+            "付与する方は厳選ください。",
         ),
+    ),
+    (
+        "（ログイン情報の管理）",
         (
-            "（ログイン情報の管理）",
-            (
-                "お客様は、自らの管理責任により、サブドメイン名とメールアドレスとパスワードの組み合わせ（以下「ログイン情報」と"
-                "いいます。）を不正使用されないよう厳格に管理ください。",
-                "お客様は、アカウントを付与する方に対し、自らの管理責任により、メールアドレスを含むログイン情報を不正使用されない"
-                "よう管理する旨、徹底ください。",
-            ),
+            "お客様は、自らの管理責任により、サブドメイン名とメールアドレスとパスワードの組み合わせ（以下「ログイン情報」と"
+            "いいます。）を不正使用されないよう厳格に管理ください。",
+            "お客様は、アカウントを付与する方に対し、自らの管理責任により、メールアドレスを含むログイン情報を不正使用されない"
+            "よう管理する旨、徹底ください。",
         ),
+    ),
+    (
+        "（免責）",
         (
-            "（免責）",
-            (
-                "当社は、アカウント情報が盗用されたこと又は第三者に利用されたことにより生じた損害について、一切の責任を"
-                "負いません。",
-            ),
+            "当社は、アカウント情報が盗用されたこと又は第三者に利用されたことにより生じた損害について、一切の責任を"
+            "負いません。",
         ),
+    ),
+    (
+        "（通知）",
         (
-            "（通知）",
-            (
-                f"当サイトから送信する各種受領メールの送信元は、{organisation.mail_from} です。",
-                "当社からの重要なお知らせは、お客様情報に登録されたメールアドレス宛に送付します。このメールアドレスは1つのみ登録が"
-                "可能です。",
-            ),
+            "当サイトから送信する各種受領メールの送信元は、{mail_from} です。",
+            "当社からの重要なお知らせは、お客様情報に登録されたメールアドレス宛に送付します。このメールアドレスは1つのみ登録が"
+            "可能です。",
         ),
-        ("（機能の変更）", ("当サイトでご提供する機能は、予告なく変更する場合がございます。",)),
+    ),
+    ("（機能の変更）", ("当サイトでご提供する機能は、予告なく変更する場合がございます。",)),
+    (
+        "（お問い合わせ）",
         (
-            "（お問い合わせ）",
-            (
-                f"当サイトに関するご質問は、{organisation.support_centre}へお問い合わせください。",
-                f"メール：{organisation.email}　電話：{organisation.phone}",
-                f"営業時間：{organisation.hours}",
-            ),
+            "当サイトに関するご質問は、{support_centre}へお問い合わせください。",
+            "メール：{email}　電話：{phone}",
+            "営業時間：{hours}",
         ),
-    )
+    ),
+)
 
 
 def terms_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOGUE) -> bytes:
@@ -141,8 +141,9 @@ def _terms_pdf(organisation: Organisation, products: str) -> bytes:
     company = ParagraphStyle("company", body, alignment=TA_RIGHT)
 
     story: list[Any] = [Paragraph(TITLE, title), Paragraph(markup(organisation.company), company)]
-    for number, (name, clauses) in enumerate(_articles(organisation, products), start=1):
-        paragraphs = [Paragraph(markup(clause), body) for clause in clauses]
+    figures = {**asdict(organisation), "products": products}
+    for number, (name, clauses) in enumerate(_ARTICLES, start=1):
+        paragraphs = [Paragraph(markup(clause.format_map(figures)), body) for clause in clauses]
         text: list[object] = list(paragraphs)
         if len(paragraphs) > 1:
             items = [ListItem(paragraph, leftIndent=8 * mm) for paragraph in paragraphs]
