@@ -46,12 +46,12 @@ def address(link: Tag, attribute: str = "href") -> str:
 class Browser:
     """Without JavaScript: what works here works for everybody."""
 
+    response: TestResponse  # the last one
     _markup = ""
     _read: tuple[str, BeautifulSoup] | None = None
 
     def __init__(self, app: Flask) -> None:
         self.client: FlaskClient = app.test_client()
-        self.response = TestResponse((), "200", {}, None)  # type: ignore[arg-type]
         self.path = "/"
 
     def find(self, *given: Any, **wanted: Any) -> Tag:

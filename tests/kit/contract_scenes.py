@@ -29,9 +29,9 @@ TAX: Sequence[Mapping[str, Any]] = ({"from": "2019-10-01", "rate": "0.10"},)
 LEDGER = {"prices": PRICES, "tax": TAX}
 
 
-def jst(*parts: int) -> datetime:
+def jst(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, micro: int = 0) -> datetime:
     """A time in Tokyo, in UTC."""
-    return datetime(*parts, tzinfo=TOKYO).astimezone(UTC)  # type: ignore[arg-type,misc]
+    return datetime(year, month, day, hour, minute, second, micro, tzinfo=TOKYO).astimezone(UTC)
 
 
 def contract(of: Customer, **changes: Any) -> Contract:

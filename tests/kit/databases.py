@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import peewee as pw
+
 from engine.store.base import SiteDatabase
 from engine.store.opening import open_database
 
 
-def close_database(db: SiteDatabase) -> None:
+def close_database(db: pw.Database) -> None:
     """Close the connections of all threads."""
     db.close()
     getattr(db, "close_all", db.close)()

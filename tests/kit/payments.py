@@ -58,7 +58,8 @@ class Books:
         if isinstance(self.answer, Exception):
             raise self.answer
         if self.answer is not None:
-            return self.answer  # type: ignore[no-any-return]
+            answer: Applied | Queued | Rejected = self.answer
+            return answer
         self.changes.setdefault(key, change)
         return Applied(f"booking-{key}")
 

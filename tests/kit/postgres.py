@@ -21,6 +21,7 @@ import pytest
 
 from engine.store.opening import open_database
 from engine.store.schema import migrate
+from tests.kit.databases import close_database
 from tests.kit.waiting import PATIENCE
 from workflows.registry import MIGRATIONS
 
@@ -102,7 +103,7 @@ class Postgres:
         url = self.create()
         db = open_database(url)
         migrate(db, MIGRATIONS)
-        db.close_all()  # type: ignore[attr-defined]
+        close_database(db)
         self._admin(f"ALTER DATABASE {_name(url)} RENAME TO {_TEMPLATE}")
 
     def _admin(self, statement: str) -> list[Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from engine.definition import ANYONE, SYSTEM, Actor, Attempt, Effect, Missed, Start, State, Timer, Transition, Workflow
 from engine.runtime.engine import Engine
@@ -54,7 +55,7 @@ def begin_papers(engine: Engine, *subjects: str) -> list[int]:
     return [engine.start("paper", subject, VISITOR).instance for subject in subjects]
 
 
-def reminding(*timers: Timer, every: timedelta = HOUR, missed: Missed = "once", **more: object) -> Workflow:
+def reminding(*timers: Timer, every: timedelta = HOUR, missed: Missed = "once", **more: Any) -> Workflow:
     """A state that reminds itself, and whatever else is given."""
     events = {timer.event for timer in timers}
     return Workflow(
@@ -70,7 +71,7 @@ def reminding(*timers: Timer, every: timedelta = HOUR, missed: Missed = "once", 
             Transition("leave", ("open",), "left", ANYONE, title=_("申込")),
             *(Transition(event, ("open",), "left", SYSTEM) for event in sorted(events - {"leave"})),
         ),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

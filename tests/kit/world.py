@@ -115,7 +115,9 @@ class World:
             return [rule.rule]
         address = ADDRESSES[rule.endpoint]
         with self.app.test_request_context():
-            return [rule.build(values, append_unknown=False)[1] for values in address.fill(self)]  # type: ignore[index]
+            built = [rule.build(values, append_unknown=False) for values in address.fill(self)]
+        assert None not in built, rule
+        return [found[1] for found in built if found is not None]
 
     def staff_browser(self, email: str = STAFF_EMAIL) -> Member:
         """A browser in which a member of staff logs in; a minute passes, so that their code is a new one."""
@@ -161,6 +163,10 @@ def _link(world: World, *purposes: str) -> list[Values]:
     return [{"ref": world.links[purpose]} for purpose in purposes]
 
 
+def _links(*purposes: str) -> Callable[[World], list[Values]]:
+    return lambda world: _link(world, *purposes)
+
+
 def _numbers(world: World, name: str, *kinds: str) -> list[Values]:
     return [{name: world.requests[kind]} for kind in kinds]
 
@@ -193,7 +199,7 @@ _PUBLISHED, _DRAFT, _ENTRY = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "de0000000001"
 ADDRESSES: Mapping[str, Address] = {
     # mailed links
     **{
-        f"{endpoint}": Address(Whose.HOLDER, lambda w, purposes=purposes: _link(w, *purposes))  # type: ignore[misc]
+        f"{endpoint}": Address(Whose.HOLDER, _links(*purposes))
         for purposes, endpoints in (
             (("account_creation",), ("link.show", "link.press")),
             (("account_invitation",), ("invitation.show", "invitation.press")),
@@ -327,11 +333,12 @@ def _staff(world: World) -> Actor:
         opened = world.site.staff.set_ups.opened(token)
         assert opened is not None
         code = pyotp.TOTP(opened.secret).at(world.clock() - timedelta(seconds=30))
-        made[email] = world.site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code)
-        assert isinstance(made[email], StaffMember), made[email]
+        member = world.site.staff.set_ups.finish(token, PASSWORD, PASSWORD, code)
+        assert isinstance(member, StaffMember), member
+        made[email] = member
         world.secrets[email] = str(opened.secret)
     world.set_up = world.site.staff.members.add("shinjin@office.example", "新人 三郎").token
-    return Actor("staff", str(made[STAFF_EMAIL].id))  # type: ignore[union-attr]
+    return Actor("staff", str(made[STAFF_EMAIL].id))
 
 
 def _notices(world: World) -> None:

@@ -35,6 +35,7 @@ from plugins.ledger.plugin import Ledger
 from plugins.notice_email import NoticeEmail
 from plugins.notice_site import NoticeSite
 from plugins.smtp_mailer.mailer import SmtpMailer
+from tests.kit.databases import close_database
 from tests.kit.payments import bank_transfer as bank_transfer
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE
@@ -84,9 +85,7 @@ def tables(database_url: str) -> Iterator[None]:
     db = open_database(database_url)
     migrate(db, (*MIGRATIONS, *(ROOT / "plugins" / name / "migrations" for name in ("http_usage", "ledger"))))
     yield
-    database.obj.close()
-    if hasattr(database.obj, "close_all"):
-        database.obj.close_all()
+    close_database(database.obj)
 
 
 class TestLedger(BillingBackendContract):

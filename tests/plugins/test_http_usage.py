@@ -27,6 +27,7 @@ from engine.testing import Clock, configured
 from plugins.demo_usage import DemoUsage
 from plugins.http_usage.answer import LONGEST_ANSWER, NoFigure, figure
 from plugins.http_usage.source import HttpUsage
+from tests.kit.databases import close_database
 from tests.kit.waiting import PATIENCE, with_more_time
 from workflows.ports import hookspecs
 from workflows.ports.disk_usage import (
@@ -114,9 +115,7 @@ def tables(database_url: str) -> Iterator[str]:
     folder = Path(__file__).parents[2] / "plugins" / "http_usage" / "migrations"
     migrate(db, (*MIGRATIONS, folder))
     yield database_url
-    database.obj.close()
-    if hasattr(database.obj, "close_all"):
-        database.obj.close_all()
+    close_database(database.obj)
 
 
 Maker = Callable[..., HttpUsage]

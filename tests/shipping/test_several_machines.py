@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.store.opening import open_database
 from tests.kit.browser import add_customer
+from tests.kit.databases import close_database
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import Wire, WiredBrowser, free_port
@@ -73,8 +74,7 @@ def test_pages_on_two_machines_and_a_worker_on_a_third(postgres_url: str, tmp_pa
                 machine.terminate()
             assert [machine.wait(PATIENCE) for machine in machines] == [0, 0, 0], (tmp_path / "log").read_text()
             left = db.execute_sql("SELECT count(*) FROM outbox WHERE state = 'leased'").fetchone()[0]
-            db.close()
-            db.close_all()  # type: ignore[attr-defined]
+            close_database(db)
         finally:
             for machine in machines:
                 machine.kill()

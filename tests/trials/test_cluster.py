@@ -28,6 +28,7 @@ import pytest
 
 from engine.store.opening import open_database
 from engine.store.schema import migrate
+from tests.kit.databases import close_database
 from tests.kit.postgres import start
 from tests.kit.scale import in_full, repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
@@ -60,7 +61,7 @@ class Server:
         self.url = str(self._server.get_uri(database="postgres"))
         db = open_database(self.url)
         migrate(db, MIGRATIONS)
-        db.close_all()  # type: ignore[attr-defined]
+        close_database(db)
 
     def crash(self) -> None:
         """What `pg_ctl stop -m immediate` does (PostgreSQL, "Shutting Down the Server"): no checkpoint is made."""
@@ -99,7 +100,7 @@ def database(server: Server) -> Iterator[str]:
     url = server.url.replace("/postgres?", f"/{name}?")
     db = open_database(url)
     migrate(db, MIGRATIONS)
-    db.close_all()  # type: ignore[attr-defined]
+    close_database(db)
     yield url
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,7 +166,9 @@ def test_many_names_that_are_not_declared_take_no_time() -> None:
     assert [problem.code for problem in found] == ["UNKNOWN_STATE"] * (2 * count)
 
 
-def test_a_role_misspelt_in_its_permission_or_in_its_mail_is_one_problem(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_role_misspelt_in_its_permission_or_in_its_mail_is_one_problem(
+    tmp_path: Path,
+) -> None:
     def linked(permission: Permission, link: str) -> Workflow:
         return small(
             start=Start("open", effects=(Mail("hello", to="applicant", link=link), Effect("parcel", "send"))),

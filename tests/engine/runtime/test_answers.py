@@ -221,7 +221,7 @@ def test_a_permission_answers_yes_or_no_and_nothing_that_is_merely_true() -> Non
     assert answers.permission(named(bool), where, attempt(), True) is True
     assert answers.permission(named(bool), where, attempt(), False) is False
     for answer, shown in ((None, "None"), (1, "1"), (0.5, "0.5"), ("yes", "a str"), ([], "a list"), (int, repr(int))):
-        said = fault(lambda answer=answer: answers.permission(named(bool), where, attempt(), answer))  # type: ignore[misc]
+        said = fault(partial(answers.permission, named(bool), where, attempt(), answer))
         assert said == f"the permission 'reader' answered {shown}; expected True or False"
     for rule, place in (
         (publish, Location(__file__, publish.__code__.co_firstlineno)),
@@ -322,7 +322,7 @@ def test_an_address_is_one_or_nobody_and_a_context_is_a_mapping_of_its_own() -> 
     for right in (None, NOBODY, SiteAddress("office"), Address("a@example.jp", "en")):
         assert address(right) is right
     for wrong, shown in ((Address(None), "a Address"), (Address("a", 1), "a Address"), ("a@example.jp", "a str")):  # type: ignore[arg-type]
-        assert fault(lambda wrong=wrong: address(wrong)) == (  # type: ignore[misc]
+        assert fault(partial(address, wrong)) == (
             f"the address of recipient 'reader' answered {shown}; expected an Address, NOBODY or None"
         )
 

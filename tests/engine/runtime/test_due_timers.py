@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ class Rules:
 
     def workflow(self, *timers: Timer, restarts: tuple[str, ...] = ()) -> Workflow:
         """A state with a reminder, a nudge and an end; behind it one that ends by itself."""
-        rules = {"guards": (self.holds,), "writes": (self.hurt,)}
+        rules: dict[str, Any] = {"guards": (self.holds,), "writes": (self.hurt,)}
         written = timers or (Timer("remind", HOUR), Timer("nudge", 3 * HOUR, missed="skip"), Timer("end", 10 * HOUR))
         return Workflow(
             "paper",
@@ -57,10 +58,10 @@ class Rules:
                 State("gone", final=True),
             ),
             (
-                Transition("remind", ("open",), "open", SYSTEM, restarts=restarts, **rules),  # type: ignore[arg-type]
-                Transition("nudge", ("open",), "open", SYSTEM, **rules),  # type: ignore[arg-type]
-                Transition("end", ("open", "ended"), "ended", SYSTEM, effects=(Effect("post", "p"),), **rules),  # type: ignore[arg-type]
-                Transition("forget", ("ended",), "gone", SYSTEM, **rules),  # type: ignore[arg-type]
+                Transition("remind", ("open",), "open", SYSTEM, restarts=restarts, **rules),
+                Transition("nudge", ("open",), "open", SYSTEM, **rules),
+                Transition("end", ("open", "ended"), "ended", SYSTEM, effects=(Effect("post", "p"),), **rules),
+                Transition("forget", ("ended",), "gone", SYSTEM, **rules),
                 Transition("leave", ("open", "ended"), "gone", ANYONE, title=_("申込")),
             ),
         )

@@ -30,6 +30,7 @@ from engine.store.base import SiteDatabase
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
+from tests.kit.databases import close_database
 from tests.kit.dumps import dump
 from tests.kit.scale import trials
 
@@ -181,8 +182,7 @@ def one_example(world: World, data: st.DataObject) -> None:
 def world_of(url: str) -> Iterator[World]:
     db = open_database(url)
     yield World(db)
-    db.close()
-    getattr(db, "close_all", db.close)()
+    close_database(db)
 
 
 def test_what_was_moved_goes_on_and_what_was_not_is_as_it_was_on_sqlite(sqlite_url: str) -> None:

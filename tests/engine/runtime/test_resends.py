@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import product
 from threading import Barrier, Thread
 from types import SimpleNamespace
@@ -301,7 +302,7 @@ def test_resend_is_refused_after_so_many_times(open_with: Callable[..., Office],
         for _time in range(most):
             again(office, number)
             clock.forward(hours=1)
-        refusal = refused(lambda number=number: again(office, number))  # type: ignore[misc]
+        refusal = refused(partial(again, office, number))
         assert (refusal.code, refusal.until) == ("resend_too_often", None)
         assert refusal.message.render("ja") == f"メールの再送信は{most}回までです。これ以上は再送信できません。"
         assert refusal.message.render("en") != refusal.message.render("ja")

@@ -33,6 +33,7 @@ from engine.runtime.engine import Engine
 from engine.store.opening import open_database
 from engine.testing import Clock, MemoryMailer
 from engine.text import _
+from tests.kit.databases import close_database
 
 SECRET = b"a secret of the tests, long enough for everybody"
 VISITOR = Actor("visitor")
@@ -129,9 +130,7 @@ def desk(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
     folder.mkdir()
     opened = Desk(database_url, clock, folder)
     yield opened
-    opened.db.close()
-    if hasattr(opened.db, "close_all"):
-        opened.db.close_all()
+    close_database(opened.db)
 
 
 def test_the_definition_is_valid(desk: Desk) -> None:

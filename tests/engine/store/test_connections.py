@@ -14,6 +14,7 @@ import pytest
 from engine.errors import DatabaseAway
 from engine.store.opening import open_database
 from engine.store.postgres import PostgresDatabase
+from tests.kit.databases import close_database
 from tests.kit.waiting import PATIENCE
 
 
@@ -70,8 +71,7 @@ def test_connections_that_break_at_once_take_no_place_in_the_pool(relay: Relay) 
             store.now()
     relay.cuts = False
     assert store.now().tzinfo is not None
-    db.close()
-    db.close_all()  # type: ignore[attr-defined]
+    close_database(db)
 
 
 def test_who_finds_no_connection_is_told_that_the_database_is_away(postgres_url: str) -> None:
@@ -92,5 +92,4 @@ def test_who_finds_no_connection_is_told_that_the_database_is_away(postgres_url:
     go_on.set()
     holder.join()
     assert db.store().now().tzinfo is not None
-    db.close()
-    db.close_all()
+    close_database(db)

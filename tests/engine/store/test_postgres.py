@@ -17,6 +17,7 @@ from engine.store.base import Violation
 from engine.store.opening import open_database
 from engine.store.postgres import PostgresDatabase, PostgresStore
 from engine.testing import Clock
+from tests.kit.databases import close_database
 from tests.kit.waiting import PATIENCE, until
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -28,8 +29,7 @@ def db(postgres_url: str) -> Iterator[PostgresDatabase]:
     assert isinstance(opened, PostgresDatabase)
     opened.execute_sql("CREATE TABLE note (text TEXT PRIMARY KEY, size INTEGER)")
     yield opened
-    opened.close()
-    opened.close_all()
+    close_database(opened)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engine.store.base import Record, SiteDatabase, UtcField
 from engine.store.opening import open_database
 from engine.store.prepared import prepared
+from tests.kit.databases import close_database
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
@@ -61,8 +62,7 @@ def db(database_url: str) -> Iterator[SiteDatabase]:
     opened = open_database(database_url)
     opened.create_tables([Owner, Thing])
     yield opened
-    opened.close()
-    getattr(opened, "close_all", opened.close)()
+    close_database(opened)
 
 
 def test_rows_come_as_records_with_what_was_joined(db: SiteDatabase) -> None:
@@ -109,8 +109,7 @@ def test_each_database_has_its_own_text(database_url: str, tmp_path: Any) -> Non
         db = open_database(url)
         db.create_tables([Owner, Thing], safe=True)
         assert called.first("somebody else") is None
-        db.close()
-        getattr(db, "close_all", db.close)()
+        close_database(db)
 
 
 def test_a_query_is_built_once_for_its_shape_and_a_kind_of_database(db: SiteDatabase, tmp_path: Any) -> None:

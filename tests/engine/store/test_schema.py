@@ -16,17 +16,11 @@ import pytest
 from engine.store.base import Record
 from engine.store.opening import open_database
 from engine.store.schema import ENGINE_MIGRATIONS, alone, migrate, pending
+from tests.kit.databases import close_database
 from tests.kit.dumps import dump
 from tests.kit.postgres import Postgres
 from tests.kit.waiting import PATIENCE
 from workflows.registry import MIGRATIONS, RECORDS
-
-
-def _close(db: pw.Database) -> None:
-    if not db.is_closed():
-        db.close()
-    if hasattr(db, "close_all"):
-        db.close_all()
 
 
 @pytest.fixture
@@ -52,7 +46,7 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     assert migrate(db, MIGRATIONS) == []
     assert pending(db, MIGRATIONS) == []
     assert dump(db) == before
-    _close(db)
+    close_database(db)
 
 
 def test_when_several_migrate_at_once_one_does_it_and_all_are_content(empty_url: str, tmp_path: Path) -> None:
@@ -88,8 +82,8 @@ def test_who_waits_for_another_ones_migration_can_be_told_to_stop(database_url: 
     with alone(one, lambda: None), pytest.raises(ToldToStop):
         migrate(other, MIGRATIONS, stop_at_the_third_look)
     assert migrate(other, MIGRATIONS, stop_at_the_third_look) == []
-    _close(one)
-    _close(other)
+    close_database(one)
+    close_database(other)
 
 
 def _is_free(db: pw.Database) -> bool:
@@ -122,8 +116,8 @@ def test_who_migrates_is_alone_until_it_is_done_or_has_failed(database_url: str)
             fail()
     assert _is_free(other)
     assert looks == []  # nobody was waited for
-    _close(one)
-    _close(other)
+    close_database(one)
+    close_database(other)
 
 
 def test_what_is_pending_is_told_in_the_order_in_which_it_is_applied(tmp_path: Path) -> None:
@@ -178,11 +172,11 @@ def _described(db: pw.Database, record: type[Record]) -> tuple[object, ...]:
 def test_migrated_tables_are_those_that_the_records_describe(database_url: str, empty_url: str) -> None:
     migrated = open_database(database_url)
     as_migrated = {record.__name__: _described(migrated, record) for record in RECORDS}
-    _close(migrated)
+    close_database(migrated)
     made = open_database(empty_url)
     made.create_tables(RECORDS)
     as_described = {record.__name__: _described(made, record) for record in RECORDS}
-    _close(made)
+    close_database(made)
     assert as_migrated == as_described
 
 
@@ -198,4 +192,4 @@ def test_deleting_a_customer_deletes_what_is_the_customers(database_url: str) ->
     customer.delete_instance()
     assert Application.select().count() == Account.select().count() == Contract.select().count() == 0
     assert Session.select().count() == 0
-    _close(db)
+    close_database(db)

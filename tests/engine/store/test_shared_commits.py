@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ from tests.kit.reviews import Office
 from tests.kit.waiting import PATIENCE, until
 
 MANY = 8
+
+
+def is_as_long(waiting: Sized, number: int) -> bool:
+    return len(waiting) == number
 
 
 class Queue:
@@ -56,7 +61,7 @@ class Queue:
             futures = []
             for number, call in enumerate(calls, 1):
                 futures.append(self.pool.submit(self.store.run, call))
-                until(lambda number=number: len(waiting) == number, "the queue")  # type: ignore[misc]
+                until(partial(is_as_long, waiting, number), "the queue")
         for future in futures:
             future.exception(timeout=PATIENCE)
         return futures
@@ -168,7 +173,7 @@ def test_work_is_done_in_the_language_of_who_asked(queue: Queue) -> None:
         futures = []
         for number, language in enumerate(("en", "ja", "en"), 1):
             futures.append(queue.pool.submit(asked_in, language))
-            until(lambda number=number: len(waiting) == number, "the queue")  # type: ignore[misc]
+            until(partial(is_as_long, waiting, number), "the queue")
     assert [future.result(PATIENCE) for future in futures] == ["en", "ja", "en"]
 
 

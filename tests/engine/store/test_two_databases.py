@@ -44,6 +44,7 @@ from engine.store.prepared import prepared
 from engine.store.statements import plans
 from engine.testing import Clock, MemoryMailer
 from engine.workers.chores import do_chores
+from tests.kit.databases import close_database
 from tests.kit.reviews import SECRET, VISITOR
 
 CLOSED = Refusal("closed", "The shop is closed.")  # type: ignore[arg-type]
@@ -217,9 +218,7 @@ def pair(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) 
             made.append(trade(name, dropped[-1][1]))
     yield made[0], made[1]
     for one in made:
-        one.db.close()
-        if hasattr(one.db, "close_all"):
-            one.db.close_all()
+        close_database(one.db)
     for postgres, url in dropped:
         postgres.drop(url)
 

@@ -36,6 +36,7 @@ from engine.store.schema import migrate
 from engine.workers import several_machines
 from engine.workers.jobs.outages import Outage
 from engine.workers.several_machines import Cluster
+from tests.kit.databases import close_database
 from tests.kit.heartbeats import NOTIFY, Ping, has_fired, is_told, limited
 from tests.kit.waiting import PATIENCE, until
 
@@ -63,8 +64,7 @@ def member(
         yield engine, heartbeat
     finally:
         heartbeat.stop()
-        db.close()
-        db.close_all()  # type: ignore[attr-defined]
+        close_database(db)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def test_what_became_due_while_nothing_ran_is_caught_up(postgres_url: str) -> No
     workflow = limited(timedelta(microseconds=1))
     db = open_database(postgres_url)
     numbers = [Engine(db, [workflow], secret=b"x" * 32).start("limited", f"x:{n}", VISITOR).instance for n in range(5)]
-    db.close_all()  # type: ignore[attr-defined]
+    close_database(db)
     with member(postgres_url, workflow) as (engine, _):
         for number in numbers:
             until(partial(has_fired, engine, number), "the overdue timer")
@@ -253,7 +253,7 @@ def test_jobs_of_a_worker_that_died_are_done_again(postgres_url: str) -> None:
         db = open_database(postgres_url)
         found = condition(db)
         assert (found.workers, found.dead, found.running, found.stuck) == (0, 1, 0, 2)
-        db.close_all()  # type: ignore[attr-defined]
+        close_database(db)
         with member(postgres_url, NOTIFY, Ping()) as (engine, _):
             until(lambda: condition(engine.db).stuck == 0, "the stuck jobs")
             until(lambda: condition(engine.db).dead == 0, "the dead worker")
@@ -330,7 +330,7 @@ def test_its_tables_are_made_once_in_a_schema_of_their_own(postgres: Any) -> Non
         with asking(url) as ask:
             assert ask("SELECT to_regclass('public.procrastinate_jobs')") == [(None,)]
     finally:
-        db.close_all()  # type: ignore[attr-defined]
+        close_database(db)
         postgres.drop(url)
 
 
@@ -346,7 +346,7 @@ def test_a_user_who_may_not_make_them_is_told_what_to_grant(postgres: Any) -> No
         db = open_database(url.replace(f"//{owner}", "//small_rights"))
         with pytest.raises(ConfigurationError, match=f"may not make the schema {SCHEMA}"):
             install(db)
-        db.close_all()  # type: ignore[attr-defined]
+        close_database(db)
     finally:
         postgres.drop(url)
 

@@ -21,8 +21,8 @@ from workflows.account_creation.workflow import ACCOUNT_CREATION
 SECRET = b"a secret of the tests, long enough for everybody"
 
 
-def settings(url: str, folder: Path, **changes: object) -> Settings:
-    return Settings(secret_key=SECRET, database_url=url, var=folder, **changes)  # type: ignore[arg-type]
+def settings(url: str, folder: Path, **changes: Any) -> Settings:
+    return Settings(secret_key=SECRET, database_url=url, var=folder, **changes)
 
 
 def test_site_refuses_to_start_on_an_invalid_definition_and_names_every_problem(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -21,6 +22,10 @@ from web.serving.limits import Limits
 from web.serving.server import Server
 
 # Sizes
+
+
+def was_asked(app: Recorder, number: int) -> bool:
+    return len(app.asked) > number
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
@@ -148,7 +153,7 @@ def test_answers_that_nobody_takes_are_bounded(app: Recorder) -> None:
             reader = Caller(address, receives=4096)
             reader.say(b"GET /longer HTTP/1.1\r\nHost: {host}\r\n\r\n")
             readers.append(reader)
-            until(lambda number=number: len(app.asked) > number, "the answer")  # type: ignore[misc]
+            until(partial(was_asked, app, number), "the answer")
         until(readers[0].cut_off, "the end of the first reader")
         until(readers[1].cut_off, "the end of the second reader")
         assert not readers[4].cut_off()

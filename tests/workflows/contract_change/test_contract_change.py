@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -632,7 +633,7 @@ def test_withdraw_and_apply_at_the_same_moment_have_one_winner(changing: Site, c
         clock.now = midnight - timedelta(microseconds=1)
         withdrawn, moved = _race(
             [
-                lambda number=number: changing.engine.fire(number, "withdraw", actor(by)),  # type: ignore[misc]
+                partial(changing.engine.fire, number, "withdraw", actor(by)),
                 lambda: changing.engine.run_due(midnight),
             ],
             changing,
@@ -659,8 +660,8 @@ def test_of_two_staff_who_decide_at_once_one_does(changing: Site) -> None:
         settle(changing)
         answers = _race(
             [
-                lambda number=number: changing.engine.fire(number, "accept", one),  # type: ignore[misc]
-                lambda number=number: changing.engine.fire(number, "reject", two, Rejection("いいえ")),  # type: ignore[misc]
+                partial(changing.engine.fire, number, "accept", one),
+                partial(changing.engine.fire, number, "reject", two, Rejection("いいえ")),
             ],
             changing,
         )
@@ -676,10 +677,7 @@ def test_of_two_requests_of_one_kind_at_once_one_is_made(changing: Site) -> None
         on = contract(of, subdomain=f"r{round_}")
         given = [proposed(changing, of, on, changed(on, users=users)) for users in (25, 30)]
         answers = _race(
-            [
-                lambda one=one: changing.engine.start("contract_change", one.subject, actor(by), one.request())  # type: ignore[misc]
-                for one in given
-            ],
+            [partial(changing.engine.start, "contract_change", one.subject, actor(by), one.request()) for one in given],
             changing,
         )
         (lost,) = [answer for answer in answers if isinstance(answer, Exception)]

@@ -20,6 +20,7 @@ from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import catalogue as translations
+from tests.kit.databases import close_database
 from workflows.business.access import limits
 from workflows.business.access.access import Access
 from workflows.business.access.limits import APPLY_ADDRESS, APPLY_CUSTOMER
@@ -97,7 +98,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[pw.Database]:
         database.execute_sql("CREATE SCHEMA public")
     migrate(opened, [MIGRATIONS])
     yield opened
-    getattr(opened, "close_all", opened.close)()
+    close_database(opened)
 
 
 @pytest.fixture
@@ -523,7 +524,7 @@ def test_name_of_two_customers_takes_two_verifications_for_everybody(access: Acc
         ("nobody@acme.example.jp", "wrong"),
     ]
     for email, password in typed:
-        assert hasher.count(lambda e=email, p=password: access.log_ins.log_in("acme", e, p, HOME)) == 2  # type: ignore[misc]
+        assert hasher.count(partial(access.log_ins.log_in, "acme", email, password, HOME)) == 2
     assert (
         hasher.count(lambda: access.log_ins.log_in("acme.chatluck.net", "nobody@acme.example.jp", "wrong", HOME)) == 1
     )

@@ -11,6 +11,7 @@ import pytest
 
 from engine.keyring import Keyring
 from engine.store.opening import open_database
+from tests.kit.databases import close_database
 from tests.kit.sites import SECRET
 from workflows.business.access.sealed import Forgotten
 from workflows.business.access.staff.authenticator import TOTP_PURPOSE
@@ -59,10 +60,7 @@ def records(database_url: str) -> Iterator[None]:
             sealed=text,
         )
     yield
-    if not db.is_closed():
-        db.close()
-    if hasattr(db, "close_all"):
-        db.close_all()
+    close_database(db)
 
 
 def texts() -> list[str]:

@@ -18,6 +18,7 @@ import workflows
 from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate
+from tests.kit.databases import close_database
 from tests.kit.waiting import PATIENCE
 from workflows.business.access.throttle import Limit, Throttles, network_of, too_many
 from workflows.business.records import Throttle
@@ -41,7 +42,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         database.execute_sql("CREATE SCHEMA public")
     migrate(opened, [ROOT / "workflows" / "migrations"])
     yield url
-    getattr(opened, "close_all", opened.close)()
+    close_database(opened)
 
 
 @pytest.fixture
