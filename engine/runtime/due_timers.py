@@ -11,8 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from engine.attempt import SYSTEM_ACTOR, Attempt, Refusal
-from engine.definition import Transition
+from engine.definition import SYSTEM_ACTOR, Attempt, Refusal, Transition
 from engine.errors import (
     Busy,
     DatabaseAway,

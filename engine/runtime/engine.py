@@ -19,8 +19,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.attempt import Actor, Instance
-from engine.definition import HOLDER, OPERATOR, Effect, Permission, Workflow
+from engine.definition import HOLDER, OPERATOR, Actor, Effect, Instance, Permission, Workflow
 from engine.errors import EngineError, UnknownInstance, UnknownWorkflow
 from engine.keyring import HISTORY, REQUESTS, Keyring
 from engine.migration import Migration

@@ -24,7 +24,7 @@ from psycopg.errors import (
     UniqueViolation,
 )
 
-from engine.attempt import Instance
+from engine.definition import Instance
 from engine.errors import DatabaseAway, OutcomeUnknown, UnknownInstance
 from engine.store.base import (
     A_CHANNEL_IS_PAUSED,

@@ -80,7 +80,7 @@ def test_whatever_the_clock_does_a_look_is_what_firing_comes_to(
         office.clock.now += jump * HOUR
         expected = office.engine.look(number)
         if fires:
-            office.engine.catch_up.of(number, counts=False).moved
+            office.engine.catch_up.of(number, counts=False)
             assert office.state(number) == expected.state.name
         seen.append(len(office.engine.history(number)))
         assert office.engine.verify(number) == []

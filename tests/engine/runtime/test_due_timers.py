@@ -125,10 +125,10 @@ def test_a_look_walks_where_firing_leads_and_finds_the_same_timers_there(
         clock.now = after(hours)
         assert walked(engine, number) == (*there, "")
     clock.now = after(9.5)
-    engine.catch_up.of(number, counts=False).moved
+    engine.catch_up.of(number, counts=False)
     assert stands(engine, number) == expected[9.5]
     clock.now = after(11)
-    engine.catch_up.of(number, counts=False).moved
+    engine.catch_up.of(number, counts=False)
     assert stands(engine, number) == expected[10]
     assert [(entry.event, entry.due_at) for entry in engine.history(number)[1:]] == [
         ("timer.skip", None),
@@ -169,12 +169,12 @@ def test_several_times_are_one_entry_that_says_how_many_and_since_when(
 ) -> None:
     engine, number = begun(rules.workflow())
     clock.now = after(2.5)
-    engine.catch_up.of(number, counts=False).moved
+    engine.catch_up.of(number, counts=False)
     entry = engine.history(number)[-1]
     assert (entry.event, entry.at, entry.due_at) == ("remind", after(2.5), after(2))
     assert json.loads(entry.data) == {"occurrences": 2, "since": "2026-04-01 10:00:00.000000"}
     clock.now = after(3)
-    engine.catch_up.of(number, counts=False).moved
+    engine.catch_up.of(number, counts=False)
     assert [(entry.event, entry.data) for entry in engine.history(number)[2:]] == [("remind", "{}"), ("nudge", "{}")]
 
 
@@ -227,7 +227,7 @@ def test_a_look_passes_on_that_the_database_is_away(begun: Begun, rules: Rules, 
     with pytest.raises(DatabaseAway):
         engine.look(number)
     with pytest.raises(DatabaseAway):
-        engine.catch_up.of(number, counts=False).moved
+        engine.catch_up.of(number, counts=False)
 
 
 def test_a_circle_leaves_a_look_where_it_began_and_names_its_first_timer(begun: Begun, clock: Clock) -> None:
@@ -376,7 +376,7 @@ def test_a_timer_that_sends_once_more_lets_deadlines_run_on_in_a_look_as_in_firi
     ):
         clock.now = after(hours)
         seen = walked(engine, number)
-        engine.catch_up.of(number, counts=False).moved
+        engine.catch_up.of(number, counts=False)
         assert (*stands(engine, number), "") == seen
         if reuses and hours == 2:
             expected = {**expected, "again": 5}  # due at once, and again after it

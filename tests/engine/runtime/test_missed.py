@@ -366,7 +366,7 @@ def test_a_look_counts_to_where_firing_ends(sqlite_db: SiteDatabase, workflow: W
             found, timers, now = engine.store.read(unit, number)
             engine.due_timers.walk(Held(unit, found, timers, now, Committed()))
         assert len(engine.history(number)) == entries
-        engine.catch_up.of(number, counts=False).moved
+        engine.catch_up.of(number, counts=False)
         with engine.store.reading() as unit:
             stored, there, _ = engine.store.read(unit, number)
         assert stored.state == found.state

@@ -41,6 +41,7 @@ from engine.runtime.version_move import (
     open_effect,
 )
 from engine.store.base import NEVER, to_db
+from engine.testing import Clock
 from engine.store.schema import migrate
 from engine.text import _
 from tests.kit.dumps import dump
@@ -636,8 +637,7 @@ def test_what_was_put_off_is_looked_at_again_and_what_only_lacked_its_definition
             "WHERE instance_id = ?",
             *(state, error, delivered, number),
         )
-        migrate(
-            post.engine,
+        post.engine.migrating.migrate(
             number,
             as_asked(post.engine.workflows, 2, None, replace(MAPPING, effects=effects)),
             OPERATOR,
@@ -714,14 +714,19 @@ def test_what_is_asked_for_counts_for_the_instance_as_it_is_found(sqlite_post: P
 def test_whether_who_stands_in_a_state_has_ended_is_told_by_its_own_version_or_by_any_other(sqlite_post: Post) -> None:
     post = sqlite_post.with_versions(PARCEL, replace(PARCEL_2, states=(*PARCEL_2.states, State("shelved", final=True))))
     engine = post.engine
-    assert [is_final(engine, "parcel", 1, state) for state in ("sent", "packed", "shelved", "limbo")] == [
+    known = engine.definitions
+    assert [is_final(known, "parcel", 1, state) for state in ("sent", "packed", "shelved", "limbo")] == [
         True,
         False,
         False,
         False,
     ]
-    assert [is_final(engine, "parcel", 7, state) for state in ("sent", "packed", "shelved")] == [True, False, True]
-    assert not is_final(engine, "letter", 1, "sent")
+    assert [is_final(known, "parcel", 7, state) for state in ("sent", "packed", "shelved")] == [
+        True,
+        False,
+        True,
+    ]
+    assert not is_final(known, "letter", 1, "sent")
     found = engine.look(post.begin()).instance
     assert engine.definitions.has(found)
     assert not engine.definitions.has(replace(found, version=7))

@@ -18,8 +18,8 @@ import pytest
 from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
 from engine.operations.pauses.acts import pause
 from engine.operations.pauses.scopes import OneInstance, OneVersion
-from engine.runtime.catching_up import LONGEST_WAIT
 from engine.store.base import (
+    LONGEST_WAIT,
     NEVER,
     Due,
     Record,
@@ -794,7 +794,7 @@ def test_postgresql_is_opened_under_both_names_with_a_pool_of_a_bounded_size(mon
     db = open_database("postgresql://nobody@127.0.0.1:1/nothing", pool=3)
     assert isinstance(db, PostgresDatabase)
     assert db._max_connections == 3
-    monkeypatch.setitem(sys.modules, "engine.workers.several_machines", None)
+    monkeypatch.setitem(sys.modules, "engine.store.jobs", None)
     with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: PostgreSQL needs Procrastinate: pip install tetsu"):
         migrate(db, [])
     monkeypatch.setitem(sys.modules, "engine.store.postgres", None)
