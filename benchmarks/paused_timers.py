@@ -27,8 +27,8 @@ from engine.attempt import Actor
 from engine.definition import Start, State, Timer
 from engine.operations.pauses.acts import pause, resume
 from engine.operations.pauses.looking import what_resumes
-from engine.operations.pauses.scopes import OneVersion
 from engine.runtime.engine import Engine
+from engine.runtime.pauses.scopes import OneVersion
 from engine.store.base import SiteDatabase
 
 _DAY = timedelta(days=1)

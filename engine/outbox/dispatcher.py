@@ -17,13 +17,14 @@ from jinja2 import TemplateError
 from engine.definition import Effect, Instance, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
 from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, RuleError, UnknownWorkflow
-from engine.operations import pauses
 from engine.outbox.claims import Claims
 from engine.outbox.renderer import NoRecipient, Renderer
 from engine.outbox.results import Late, Results, is_out_of_patience, ref, tries
 from engine.outcomes import Claim
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Tried
+from engine.runtime.pauses import halting
+from engine.runtime.pauses.scopes import Scope
 from engine.store import outbox_rows
 from engine.store.base import Unit
 
@@ -33,7 +34,7 @@ log = logging.getLogger("tetsuzuki.dispatch")
 class _Halted(Exception):
     """What the effect belongs to is paused."""
 
-    def __init__(self, scope: pauses.Scope) -> None:
+    def __init__(self, scope: Scope) -> None:
         super().__init__(str(scope))
         self.scope = scope
 
@@ -102,7 +103,7 @@ class Dispatcher:
             prepared = self._prepare(claim)
         except _Halted as halted:
             tried.paused = True
-            pauses.give_back(self.engine, claim, halted.scope)
+            halting.give_back(self.engine, claim, halted.scope)
             return None
         if prepared is None:
             self._results.end_try(claim, "cancelled", "", self.engine.store.now())
@@ -157,7 +158,7 @@ class Dispatcher:
                         return None
                     name = present  # a migration may have given it another one
                 effect = workflow.effects.get(name)
-                if (found.paused or unit.channels_paused) and (scope := pauses.halting(unit, found, effect)):
+                if (found.paused or unit.channels_paused) and (scope := halting.halting(unit, found, effect)):
                     raise _Halted(scope)
                 if effect is None:
                     return None, Failed("unknown_effect", f"{workflow!r} declares no effect {name!r}"), None

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from engine.definition import Effect, Instance, Retry
 from engine.delivery import Deferred, Failed
-from engine.operations import pauses
 from engine.outcomes import Claim
 from engine.runtime.engine import Engine
+from engine.runtime.pauses import halting
 from engine.store import outbox_rows
 from engine.store.base import Unit, storable
 
@@ -67,7 +67,7 @@ def is_out_of_patience(unit: Unit, claim: Claim, effect: Effect, found: Instance
     """Whether by `when`, which is not before its deadline, it has been open for longer than its patience lasts; for
     how long it was paused since then does not count."""
     begun = claim.deadline_at - effect.retry.deadline
-    return when >= claim.deadline_at + pauses.time_paused(unit, found, effect, begun, when)
+    return when >= claim.deadline_at + halting.time_paused(unit, found, effect, begun, when)
 
 
 def tries(count: int) -> str:

@@ -23,7 +23,7 @@ from engine.delivery import Failed
 from engine.operations.incidents import incidents
 from engine.operations.pauses.acts import pause
 from engine.operations.pauses.looking import paused
-from engine.operations.pauses.scopes import OneInstance
+from engine.runtime.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
 from tests.kit.contract_scenes import changed, request, settle

@@ -24,8 +24,8 @@ from engine.attempt import Actor
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
 from engine.operations.pauses.acts import pause
-from engine.operations.pauses.scopes import OneChannel
 from engine.plugins.breakers import Standing
+from engine.runtime.pauses.scopes import OneChannel
 from engine.testing import MemoryMailer
 from tests.kit.browser import PASSWORD
 from tests.kit.members import Member

@@ -18,9 +18,9 @@ from engine.attempt import Actor
 from engine.definition import ANYONE, SYSTEM, Start, State, Timer, Transition, Workflow
 from engine.errors import EngineError, Paused
 from engine.operations.pauses.acts import pause, resume
-from engine.operations.pauses.scopes import OneInstance, OneVersion, Pause, Scope
 from engine.outcomes import Outcome
 from engine.runtime.engine import Engine
+from engine.runtime.pauses.scopes import OneInstance, OneVersion, Pause, Scope
 from engine.store.opening import open_database
 from engine.text import _
 from tests.kit.scale import say, seed, trials

@@ -10,7 +10,7 @@ from engine.configuration import one_line
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
-    from engine.operations.pauses.scopes import Pause, Resuming, Scope
+    from engine.runtime.pauses.scopes import Pause, Resuming, Scope
     from web.assembly.site import Site
 
 _SHOWN = 20  # timers and effects that a dry run names each
@@ -20,7 +20,7 @@ _MOST_LISTED = 1000
 def _scope(site: Site, what: str, version: int | None, channel: str) -> Scope:
     """What the arguments name. Raises click.UsageError where they name nothing, or two things."""
     from engine.errors import UnknownWorkflow
-    from engine.operations.pauses.scopes import OneChannel, OneInstance, OneVersion
+    from engine.runtime.pauses.scopes import OneChannel, OneInstance, OneVersion
 
     if bool(what) == bool(channel):
         raise click.UsageError("name an instance (42), or a workflow with --version, or a channel with --channel")

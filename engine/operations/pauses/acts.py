@@ -9,13 +9,13 @@ from engine.configuration import one_line
 from engine.definition import Actor, Instance
 from engine.errors import EventNotPossible, UnknownWorkflow
 from engine.operations.pauses import standing
-from engine.operations.pauses.halting import put_off
-from engine.operations.pauses.rows import END, alone, begin, bring_forward, open_pause, put_off_rows
-from engine.operations.pauses.scopes import OneChannel, OneInstance, OneVersion, Pause, Scope
 from engine.operations.reasons import given_reason
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
 from engine.runtime.operators import nowhere
+from engine.runtime.pauses.halting import put_off
+from engine.runtime.pauses.rows import END, alone, begin, bring_forward, open_pause, put_off_rows
+from engine.runtime.pauses.scopes import OneChannel, OneInstance, OneVersion, Pause, Scope
 from engine.store.base import NEVER, Unit, to_db
 
 log = logging.getLogger("tetsuzuki.engine")

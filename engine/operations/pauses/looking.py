@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from engine.errors import EventNotPossible
 from engine.operations.pauses import standing
-from engine.operations.pauses.rows import INSTANCE_TARGETS, PAUSE, effects_in, open_pause, pause_of
-from engine.operations.pauses.scopes import Pause, Resuming, Scope, WaitingEffect
 from engine.runtime.engine import Engine
+from engine.runtime.pauses.rows import INSTANCE_TARGETS, PAUSE, effects_in, open_pause, pause_of
+from engine.runtime.pauses.scopes import Pause, Resuming, Scope, WaitingEffect
 from engine.store import outbox_rows
 
 

@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from engine.definition import Actor, Instance, Workflow
-from engine.operations.pauses.rows import INSTANCE_TARGETS, timers_in
-from engine.operations.pauses.scopes import DueTimer, OneChannel, OneInstance, OneVersion, Pause, Scope
 from engine.runtime import history
 from engine.runtime.engine import Engine
+from engine.runtime.pauses.rows import INSTANCE_TARGETS, timers_in
+from engine.runtime.pauses.scopes import DueTimer, OneChannel, OneInstance, OneVersion, Pause, Scope
 from engine.runtime.timetable import put_off_by
 from engine.store.base import COLUMNS, Row, Unit, from_db, instance_of, to_db
 

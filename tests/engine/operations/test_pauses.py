@@ -20,9 +20,12 @@ from engine.operations.backlog import backlog
 from engine.operations.incidents import incidents, retry
 from engine.operations.pauses import give_back, halting, put_off
 from engine.operations.pauses.acts import channels, pause, resume
-from engine.operations.pauses.halting import covered, time_paused
 from engine.operations.pauses.looking import paused, pauses, pauses_of, what_resumes
-from engine.operations.pauses.scopes import (
+from engine.operations.stuck import stuck
+from engine.outcomes import Committed
+from engine.runtime import machine
+from engine.runtime.pauses.halting import covered, time_paused
+from engine.runtime.pauses.scopes import (
     DueTimer,
     OneChannel,
     OneInstance,
@@ -32,9 +35,6 @@ from engine.operations.pauses.scopes import (
     Scope,
     WaitingEffect,
 )
-from engine.operations.stuck import stuck
-from engine.outcomes import Committed
-from engine.runtime import machine
 from engine.store.base import NEVER, to_db
 from engine.testing import Clock
 from tests.kit.reviews import AUTHOR, INVITATION, OPERATOR, REMINDER, REVIEW, REVIEWER, Office, Verdict, open_office

@@ -16,10 +16,10 @@ from engine.definition import Effect, Location, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
 from engine.errors import DatabaseAway, RuleError
 from engine.operations.pauses.acts import pause
-from engine.operations.pauses.scopes import OneChannel
 from engine.outbox import dispatcher
 from engine.outcomes import Claim, Committed
 from engine.runtime.observer import Tried
+from engine.runtime.pauses.scopes import OneChannel
 from engine.store.base import NEVER, Unit, to_db
 from tests.kit.reviews import AUTHOR, INVITATION, OPERATOR, REVIEW, Office, OfficeOf
 

@@ -26,11 +26,11 @@ from engine.errors import (
     UnknownWorkflow,
 )
 from engine.operations.pauses.acts import pause, resume
-from engine.operations.pauses.scopes import OneInstance
 from engine.outcomes import Claim, Committed, Outcome, Preview
 from engine.runtime import links
 from engine.runtime.definitions import Definitions
 from engine.runtime.engine import Engine
+from engine.runtime.pauses.scopes import OneInstance
 from engine.store.base import NEVER, SiteDatabase
 from engine.testing import Clock
 from engine.text import Text, _

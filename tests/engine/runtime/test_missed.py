@@ -17,12 +17,12 @@ from engine.errors import CatchingUp, EventNotPossible, Refused, StaleForm
 from engine.operations.census import standing
 from engine.operations.incidents import incidents
 from engine.operations.pauses.acts import pause
-from engine.operations.pauses.scopes import OneInstance
 from engine.outcomes import Committed
 from engine.runtime import due_timers, timetable
 from engine.runtime.due_timers import SKIP_EVENT
 from engine.runtime.engine import Engine
 from engine.runtime.held import Held
+from engine.runtime.pauses.scopes import OneInstance
 from engine.store.base import Due, SiteDatabase
 from engine.store.opening import open_database
 from engine.testing import Clock

@@ -10,7 +10,7 @@ import pytest
 from engine.delivery import Accepted, Deferred
 from engine.operations.incidents import incidents
 from engine.operations.pauses.acts import pause, resume
-from engine.operations.pauses.scopes import OneInstance, OneVersion
+from engine.runtime.pauses.scopes import OneInstance, OneVersion
 from engine.testing import Clock
 from tests.kit.parcels import HOUR, MAPPING, OPERATOR, PARCEL, PARCEL_2, Post, open_post
 

@@ -14,10 +14,10 @@ from engine.definition import SYSTEM, Effect, Start, State, Timer, Transition, W
 from engine.errors import CatchingUp, DatabaseAway, TransitionConflict, UnknownWorkflow
 from engine.operations.incidents import incidents
 from engine.operations.pauses.acts import pause, resume
-from engine.operations.pauses.scopes import OneInstance
 from engine.outcomes import Committed
 from engine.runtime.catching_up import CaughtUp
 from engine.runtime.engine import Engine
+from engine.runtime.pauses.scopes import OneInstance
 from engine.store.base import NEVER, Due, SiteDatabase, to_db
 from engine.store.opening import open_database
 from engine.testing import Clock

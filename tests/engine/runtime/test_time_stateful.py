@@ -45,9 +45,9 @@ from engine.migration import Migration, TimerRule
 from engine.operations import incidents
 from engine.operations.pauses.acts import pause, resume
 from engine.operations.pauses.looking import paused
-from engine.operations.pauses.scopes import OneInstance
 from engine.operations.stuck import stuck
 from engine.outcomes import Claim
+from engine.runtime.pauses.scopes import OneInstance
 from engine.store.base import from_db
 from engine.text import _
 from tests.kit.reviews import OPERATOR, VISITOR, Office, open_office

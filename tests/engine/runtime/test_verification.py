@@ -9,10 +9,10 @@ import pytest
 
 from engine.errors import DatabaseAway, UnknownInstance
 from engine.operations.pauses.acts import pause
-from engine.operations.pauses.scopes import OneInstance
 from engine.runtime import checkpoints
 from engine.runtime import history as chain
 from engine.runtime.catching_up import LONGEST_WAIT
+from engine.runtime.pauses.scopes import OneInstance
 from engine.runtime.verification import all_faults, all_findings, faults, finding
 from engine.store.base import NEVER, to_db
 from tests.kit.reviews import AUTHOR, OPERATOR, REVIEWER, Office, Verdict

@@ -27,9 +27,9 @@ from engine.errors import (
 from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, TimerRule
 from engine.operations.incidents import incidents, retry
 from engine.operations.pauses.acts import pause, resume
-from engine.operations.pauses.scopes import OneInstance, OneVersion
 from engine.operations.stuck import stuck
 from engine.outcomes import Committed, Outcome
+from engine.runtime.pauses.scopes import OneInstance, OneVersion
 from engine.runtime.transaction import Transactions
 from engine.runtime.version_move import (
     Clockwork,
@@ -41,8 +41,6 @@ from engine.runtime.version_move import (
     open_effect,
 )
 from engine.store.base import NEVER, to_db
-from engine.testing import Clock
-from engine.store.schema import migrate
 from engine.text import _
 from tests.kit.dumps import dump
 from tests.kit.observers import Slow

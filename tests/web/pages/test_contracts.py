@@ -14,7 +14,7 @@ from flask import Flask
 
 from engine.attempt import Actor
 from engine.operations.pauses.acts import pause
-from engine.operations.pauses.scopes import OneInstance
+from engine.runtime.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import SUBDOMAIN, add_customer
 from tests.kit.contract_scenes import closed_requests, contract_of

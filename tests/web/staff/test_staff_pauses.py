@@ -12,7 +12,7 @@ from engine.attempt import Actor
 from engine.definition import Permission
 from engine.operations.pauses.acts import pause
 from engine.operations.pauses.looking import paused
-from engine.operations.pauses.scopes import OneChannel, OneInstance, OneVersion
+from engine.runtime.pauses.scopes import OneChannel, OneInstance, OneVersion
 from engine.testing import Clock, MemoryMailer
 from engine.text import _
 from tests.kit.browser import Browser, mailed_path

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from engine.definition import Effect, Instance
-from engine.operations.pauses.rows import PAUSE, alone, open_pause, pause_of, put_off_rows
-from engine.operations.pauses.scopes import OneChannel, OneInstance, Scope
 from engine.outcomes import Claim
 from engine.runtime.engine import Engine
+from engine.runtime.pauses.rows import PAUSE, alone, open_pause, pause_of, put_off_rows
+from engine.runtime.pauses.scopes import OneChannel, OneInstance, Scope
 from engine.store import outbox_rows
 from engine.store.base import NEVER, Unit, from_db, to_db, version_target
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.definition import Actor
 from engine.errors import EventNotPossible
-from engine.operations.pauses.scopes import OneChannel, OneInstance, OneVersion, Pause, Scope
+from engine.runtime.pauses.scopes import OneChannel, OneInstance, OneVersion, Pause, Scope
 from engine.store import outbox_rows
 from engine.store.base import NEVER, Row, Unit, from_db, to_db
 
