@@ -10,7 +10,7 @@ import pytest
 
 from engine import hookspecs
 from engine.hookspecs import PROJECT, Shape, takes
-from engine.runtime.soundness.parts import _wrong
+from engine.plugins.loaded import fault_of
 
 DAY = timedelta(days=1)
 
@@ -50,31 +50,31 @@ def test_a_hook_takes_whatever_has_its_methods_where_it_says_no_more() -> None:
     assert (marked.takes.methods, marked.takes.reserved) == (("fly", "land"), ("owl",))
     assert marked.takes.wrong("pigeon", object()) == ""
     assert Shape(("fly",)).reserved == ()
-    assert _wrong(marked.takes, "pigeon", Sender(fly=len, land=len)) == ""
-    assert _wrong(marked.takes, "pigeon", Sender(fly=len, land=5)) == (
+    assert fault_of(marked.takes, "pigeon", Sender(fly=len, land=len)) == ""
+    assert fault_of(marked.takes, "pigeon", Sender(fly=len, land=5)) == (
         "returned Sender for 'pigeon'; it takes an object with fly() and land()"
     )
-    assert _wrong(marked.takes, "owl", Sender(fly=len, land=len)) == "claims 'owl', which is reserved"
+    assert fault_of(marked.takes, "owl", Sender(fly=len, land=len)) == "claims 'owl', which is reserved"
     for name in ("", 5, None):
         said = f"returned the name {name!r}; a name is a text that is not empty"
-        assert _wrong(marked.takes, name, Sender(fly=len, land=len)) == said
+        assert fault_of(marked.takes, name, Sender(fly=len, land=len)) == said
 
 
 def test_a_class_is_no_object_that_does_the_work() -> None:
-    assert _wrong(shape_of("register_mailers"), "post", Sender) == (
+    assert fault_of(shape_of("register_mailers"), "post", Sender) == (
         "returned the class Sender for 'post'; it takes an object with send()"
     )
 
 
 @pytest.mark.parametrize("longest", [timedelta(0), DAY])
 def test_a_mailer_may_take_up_to_a_day(longest: timedelta) -> None:
-    assert _wrong(shape_of("register_mailers"), "post", Sender(longest=longest)) == ""
-    assert _wrong(shape_of("register_mailers"), "post", Sender()) == ""
+    assert fault_of(shape_of("register_mailers"), "post", Sender(longest=longest)) == ""
+    assert fault_of(shape_of("register_mailers"), "post", Sender()) == ""
 
 
 @pytest.mark.parametrize("longest", [timedelta(microseconds=-1), DAY + timedelta(microseconds=1), 5, None])
 def test_how_long_a_mailer_takes_is_a_time_of_at_most_a_day(longest: object) -> None:
-    assert _wrong(shape_of("register_mailers"), "post", Sender(longest=longest)) == (
+    assert fault_of(shape_of("register_mailers"), "post", Sender(longest=longest)) == (
         f"returned something wrong for 'post': longest must be a timedelta of at most a day, not {longest!r}"
     )
 

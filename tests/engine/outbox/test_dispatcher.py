@@ -12,10 +12,15 @@ import pytest
 from jinja2 import TemplateError
 
 from engine.attempt import Instance
-from engine.definition import Effect, Location, Retry, Workflow
+from engine.definition import Effect
+from engine.attempt import Location
+from engine.definition import Retry
+from engine.definition import Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
 from engine.errors import DatabaseAway, RuleError
 from engine.operations.pauses.acts import pause
+from engine.runtime.pauses.scopes import OneChannel
+from engine.outbox import claims
 from engine.outbox import dispatcher
 from engine.outcomes import Claim, Committed
 from engine.runtime.observer import Tried
@@ -143,7 +148,7 @@ def test_what_was_handed_over_comes_first_until_half_of_its_lease_is_over(
         office.submit(f"Paper {n}")
     first, second, third = claimed(office), claimed(office), claimed(office)
     at = [100.0]
-    monkeypatch.setattr(dispatcher, "monotonic", lambda: at[0])
+    monkeypatch.setattr(claims, "monotonic", lambda: at[0])
     office.dispatcher.take_over([first, second])
     half = office.engine.lease.total_seconds() / 2
     assert office.dispatcher.next_claim() == first

@@ -23,6 +23,7 @@ from engine.outcomes import Committed
 from engine.runtime.engine import Engine
 from engine.store.opening import open_database
 from engine.workers import one_machine
+from engine.workers.chores import do_chores, give_back, words
 from engine.workers.one_machine import Heartbeat
 from tests.kit.heartbeats import NOTIFY, VISITOR, Ping, at_work, has_fired, limited, without_sweep
 from tests.kit.observers import Slow
@@ -546,7 +547,7 @@ def test_leases_that_cannot_be_given_back_are_told_of(
 
     work.give_back = away
     heartbeat._give_back_leases()
-    heartbeat._give_back()
+    give_back(work, one_machine.log)
     assert [record.getMessage() for record in caplog.records] == [
         "leases could not be given back; they run out by themselves",
         "a connection could not be given back",
@@ -556,9 +557,9 @@ def test_leases_that_cannot_be_given_back_are_told_of(
 def test_what_the_driver_said_is_told_in_one_line() -> None:
     outer = DatabaseAway()
     outer.__cause__ = OSError("cut\n  off")
-    assert one_machine.words(outer) == "cut off"
-    assert one_machine.words(ValueError(" a  fault ")) == "a fault"
-    assert one_machine.words(ValueError()) == "ValueError"
+    assert words(outer) == "cut off"
+    assert words(ValueError(" a  fault ")) == "a fault"
+    assert words(ValueError()) == "ValueError"
 
 
 @pytest.mark.parametrize("error", [Busy(), DatabaseAway(), pw.OperationalError("x"), pw.InterfaceError("x")])
@@ -570,6 +571,6 @@ def test_a_chore_that_cannot_reach_the_database_leaves_the_others_theirs(
     def away() -> None:
         raise error
 
-    one_machine.do_chores((away, lambda: done.append(1), away, lambda: done.append(2)))
+    do_chores((away, lambda: done.append(1), away, lambda: done.append(2)))
     assert done == [1, 2]
     assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)] * 2

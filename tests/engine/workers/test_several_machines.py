@@ -34,7 +34,10 @@ from engine.store.jobs import SCHEMA, condition, install
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.workers import several_machines
+from engine.workers.jobs import deferring, taking
+from engine.workers.jobs import wanted as wanted_jobs
 from engine.workers.jobs.outages import Outage
+from engine.workers.jobs.wanted import Wanted
 from engine.workers.several_machines import Cluster
 from tests.kit.databases import close_database
 from tests.kit.heartbeats import NOTIFY, Ping, has_fired, is_told, limited
@@ -375,7 +378,7 @@ def test_without_the_library_the_site_says_what_to_install(postgres_url: str) ->
 
 NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-AT_ONCE_WANTED = datetime.min.replace(tzinfo=UTC)
+AT_ONCE_WANTED = wanted_jobs.NOW
 
 
 class Work:
@@ -440,7 +443,7 @@ def wanted(heartbeat: Any) -> dict[str, datetime]:
 
 
 def test_the_earliest_moment_of_each_kind_is_wanted_and_taken_once() -> None:
-    asked = several_machines._Wanted()
+    asked = Wanted()
     for kind, when in (("timers", NOW), ("timers", NOW + SECOND), ("outbox", NOW), ("outbox", NOW - SECOND)):
         asked.ask(kind, when)
     assert asked.take() == {"timers": NOW, "outbox": NOW - SECOND}
@@ -452,7 +455,7 @@ def test_the_earliest_moment_of_each_kind_is_wanted_and_taken_once() -> None:
 
 
 def test_whoever_waits_for_what_is_wanted_hears_of_it_and_of_the_end() -> None:
-    asked = several_machines._Wanted()
+    asked = Wanted()
     taken: list[dict[str, datetime]] = []
     first = Thread(target=lambda: taken.append(asked.take()))
     first.start()
@@ -513,7 +516,7 @@ def test_one_job_is_deferred_for_all_that_want_it_at_a_time(alone: tuple[Any, An
     heartbeat, _ = alone
     later = NOW + timedelta(hours=1)
     for when, job in (
-        (several_machines._NOW, ("timers", "timers", "timers", None)),
+        (AT_ONCE_WANTED, ("timers", "timers", "timers", None)),
         (NOW, ("timers", "timers", "timers", None)),
         (NOW - SECOND, ("timers", "timers", "timers", None)),
         (NOW + SECOND, ("timers", "timers", "timers at 09:00:01", later + SECOND)),
@@ -521,14 +524,14 @@ def test_one_job_is_deferred_for_all_that_want_it_at_a_time(alone: tuple[Any, An
         (NOW + 91 * SECOND, None),  # a later sweep plans that
     ):
         jobs = Jobs()
-        heartbeat._wake(jobs, "timers", when)
+        heartbeat._deferrer._defer(jobs, "timers", when)
         assert jobs.deferred == ([job] if job else [])
         if job:
             jobs.there, jobs.deferred = {job[2]}, []
-            heartbeat._wake(jobs, "timers", when)
+            heartbeat._deferrer._defer(jobs, "timers", when)
             assert jobs.deferred == []
             jobs.there, jobs.taken = {"another"}, True
-            heartbeat._wake(jobs, "timers", when)  # somebody else was quicker
+            heartbeat._deferrer._defer(jobs, "timers", when)  # somebody else was quicker
 
 
 def test_timers_are_fired_until_none_is_due_or_another_worker_has_them(
@@ -547,7 +550,7 @@ def test_timers_are_fired_until_none_is_due_or_another_worker_has_them(
         ([0, 1], [NOW, NOW, NOW], 3, {}),
     ):
         work.fired, work.dues, work.said = list(fired), list(dues), []
-        heartbeat._fire_timers()
+        heartbeat._taker._work.fire_timers()
         assert (work.said, wanted(heartbeat)) == ([*once * rounds, "back"], left)
     assert caplog.records == []
 
@@ -563,7 +566,7 @@ def test_effects_are_delivered_until_none_is_due_or_another_worker_has_them(
         (["a", "b"], [None], ["claim?", "a", "claim?", "b", "claim?", "due?"], {"outbox": AT_ONCE_WANTED}),
     ):
         work.claims, work.dues, work.said = list(claims), list(dues), []
-        heartbeat._drain_outbox()
+        heartbeat._taker._work.drain_outbox()
         assert (work.said, wanted(heartbeat)) == ([*said, "back"], left)
     assert caplog.records == []
 
@@ -573,20 +576,20 @@ def test_others_are_woken_once_for_what_one_delivers(alone: tuple[Any, Any], mon
     work.claims = ["a", "b", "c"]
     asked: list[str] = []
     monkeypatch.setattr(heartbeat._wanted, "ask", lambda kind, *when: asked.append(kind))
-    heartbeat._drain_outbox()
+    heartbeat._taker._work.drain_outbox()
     assert asked == ["outbox"]
 
 
 def test_who_is_told_to_stop_in_the_middle_of_work_wakes_somebody_for_the_rest(alone: tuple[Any, Any]) -> None:
     heartbeat, work = alone
     work.claims, work.at_work = ["a", "b"], lambda: (heartbeat._stopping.set(), wanted(heartbeat))
-    heartbeat._drain_outbox()
+    heartbeat._taker._work.drain_outbox()
     assert (work.said, wanted(heartbeat)) == (["claim?", "a", "back"], {"outbox": AT_ONCE_WANTED})
     work.said, work.fired, work.claims = [], [500], []
-    heartbeat._fire_timers()
+    heartbeat._taker._work.fire_timers()
     assert (work.said, wanted(heartbeat)) == (["run 500", "back"], {"timers": AT_ONCE_WANTED})
     work.said, work.dues = [], [NOW]
-    heartbeat._drain_outbox()
+    heartbeat._taker._work.drain_outbox()
     assert (work.said, wanted(heartbeat)) == (["claim?", "due?", "back"], {})
 
 
@@ -599,8 +602,8 @@ def test_what_goes_wrong_at_work_is_told_and_the_connection_given_back(
 ) -> None:
     heartbeat, work = alone
     work.error = error
-    heartbeat._fire_timers()
-    heartbeat._drain_outbox()
+    heartbeat._taker._work.fire_timers()
+    heartbeat._taker._work.drain_outbox()
     assert work.said == ["run 500", "back", "claim?", "back"]
     assert [(one.levelname, bool(one.exc_info)) for one in caplog.records] == [(level, level == "ERROR")] * 2
     assert [one.getMessage().partition(";")[0] for one in caplog.records] == [
@@ -637,8 +640,8 @@ def waking(monkeypatch: pytest.MonkeyPatch) -> Jobs:
         yield "a pool"
 
     vars(pool)["check_connection"] = None
-    monkeypatch.setattr(several_machines, "ConnectionPool", pool)
-    monkeypatch.setattr(several_machines, "App", lambda connector: jobs)
+    monkeypatch.setattr(deferring, "ConnectionPool", pool)
+    monkeypatch.setattr(deferring, "App", lambda connector: jobs)
     return jobs
 
 
@@ -656,12 +659,12 @@ def test_what_could_not_be_told_is_told_again_after_a_pause(
             raise errors.pop(0)
         woken.append((kind, when))
 
-    monkeypatch.setattr(heartbeat, "_wake", wake)
+    monkeypatch.setattr(heartbeat._deferrer, "_defer", wake)
     monkeypatch.setattr(heartbeat._stopping, "wait", lambda seconds: waited.append(seconds))
     heartbeat._wanted.ask("timers", NOW)
     heartbeat._wanted.ask("outbox")
     heartbeat._wanted.close()
-    heartbeat._wake_workers()
+    heartbeat._deferrer.run()
     assert woken == [("timers", NOW), ("outbox", AT_ONCE_WANTED)]
     assert waited == [0.5, 1.0, 2.0]
     assert work.said == ["back"] * 4
@@ -673,7 +676,7 @@ def test_what_could_not_be_told_is_told_again_after_a_pause(
     errors.append(OSError("cut off"))
     monkeypatch.setattr(heartbeat._stopping, "wait", lambda seconds: True)
     heartbeat._wanted.ask("timers", NOW)
-    heartbeat._wake_workers()  # it is told to stop
+    heartbeat._deferrer.run()  # it is told to stop
     assert (len(woken), wanted(heartbeat)) == (2, {"timers": NOW})
 
 
@@ -689,15 +692,15 @@ def test_taking_jobs_begins_anew_after_an_outage_or_a_fault(
             raise errors.pop(0)
         heartbeat._stopping.set()
 
-    monkeypatch.setattr(heartbeat, "_take_jobs", take)
+    monkeypatch.setattr(heartbeat._taker, "_take_jobs", take)
     monkeypatch.setattr(heartbeat._stopping, "wait", lambda seconds: waited.append(seconds))
-    heartbeat._work()
+    heartbeat._taker.run()
     assert waited == [0.5, 1.0, 10.0]
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
         ("WARNING", "no job can be taken until the database is back: cut off"),
         ("ERROR", "taking jobs failed; it begins anew"),
     ]
-    heartbeat._work()
+    heartbeat._taker.run()
     assert len(waited) == 3
 
 
@@ -727,7 +730,7 @@ def test_jobs_of_dead_workers_are_replaced_and_their_workers_forgotten_until_the
 
     async def recover() -> None:
         reached = asyncio.get_running_loop().create_future()
-        await heartbeat._recover_often(Stalled(reached), SimpleNamespace(reached=reached))
+        await heartbeat._taker._recover_often(Stalled(reached), SimpleNamespace(reached=reached))
 
     asyncio.run(recover())
     assert said == [30.0, (7, "failed", True), (8, "failed", True), "pruned 30.0"]
@@ -758,7 +761,7 @@ def test_the_schema_is_named_for_the_version_whose_tables_it_holds() -> None:
 
 
 def test_a_worker_takes_jobs_of_its_kind_and_leaves_none_behind() -> None:
-    worker = several_machines._worker(procrastinate.App(connector=InMemoryConnector()), "outbox", 3)
+    worker = taking._worker(procrastinate.App(connector=InMemoryConnector()), "outbox", 3)
     assert (worker.queues, worker.worker_name, worker.concurrency) == (["outbox"], "outbox", 3)
     assert not worker.install_signal_handlers  # who runs it decides when it stops
     assert worker.delete_jobs == DeleteJobCondition.ALWAYS
