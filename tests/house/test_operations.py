@@ -13,7 +13,7 @@ from web.cli.serving import serve, worker
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "tetsuzuki.example.toml"
 MANUAL = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-_CODE = re.compile(r"\b(?:Failed|_Late|billing\.Rejected|Rejected)\(\s*\"([a-z_]+)\"")
+_CODE = re.compile(r"\b(?:Failed|Late|billing\.Rejected|Rejected)\(\s*\"([a-z_]+)\"")
 
 
 def test_the_example_file_starts_a_site_with_every_bundled_plugin(tmp_path: Path) -> None:
