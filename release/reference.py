@@ -32,6 +32,7 @@ PUBLIC = (
     "engine.outcomes",
     "engine.errors",
     "engine.store.base",
+    "engine.store.opening",
     "engine.store.schema",
     "engine.authoring.check",
     "engine.operations.pauses",
