@@ -11,17 +11,12 @@ from typing import Any
 import pytest
 from jinja2 import TemplateError
 
-from engine.attempt import Instance
-from engine.definition import Effect
-from engine.attempt import Location
-from engine.definition import Retry
-from engine.definition import Workflow
+from engine.attempt import Instance, Location
+from engine.definition import Effect, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
 from engine.errors import DatabaseAway, RuleError
 from engine.operations.pauses.acts import pause
-from engine.runtime.pauses.scopes import OneChannel
 from engine.outbox import claims
-from engine.outbox import dispatcher
 from engine.outcomes import Claim, Committed
 from engine.runtime.observer import Tried
 from engine.runtime.pauses.scopes import OneChannel

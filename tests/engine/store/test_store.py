@@ -17,8 +17,7 @@ import pytest
 
 from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
 from engine.operations.pauses.acts import pause
-from engine.runtime.pauses.scopes import OneInstance
-from engine.runtime.pauses.scopes import OneVersion
+from engine.runtime.pauses.scopes import OneInstance, OneVersion
 from engine.store.base import (
     LONGEST_WAIT,
     NEVER,
