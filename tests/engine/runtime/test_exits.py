@@ -12,6 +12,7 @@ from engine.definition import (
     SYSTEM,
     Effect,
     Mail,
+    Permission,
     Start,
     State,
     Timer,
@@ -33,7 +34,7 @@ def flow(*transitions: Transition, start: Start | None = None, timers: tuple[Tim
     return Workflow("flow", 1, start or Start("open"), states, transitions)
 
 
-def way(event: str, *, to: str = "over", allow: object = ANYONE, **more: Any) -> Transition:
+def way(event: str, *, to: str = "over", allow: Permission = ANYONE, **more: Any) -> Transition:
     return Transition(event, ("open",), to, allow, **more)
 
 
