@@ -227,7 +227,7 @@ def test_the_name_is_the_same_in_every_process() -> None:
     asked = (
         "from functools import partial; from tests.engine.test_rules import at_most, Counted; "
         "from engine.rules import rule_name; "
-        "print(rule_name(bound(at_most, frozenset({'a', 'b', 'c', 'd'}), b={'y': Counted(1), 'x': at_most})))"
+        "print(rule_name(partial(at_most, frozenset({'a', 'b', 'c', 'd'}), b={'y': Counted(1), 'x': at_most})))"
     )
     found = {
         subprocess.run([sys.executable, "-c", asked], env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."}, **piped).stdout

@@ -247,7 +247,7 @@ def test_effects_of_a_wait_are_read_as_they_were_meant() -> None:
         give_up=GiveUp(3 * DAY, none, to="closed"),
     )
     meant = with_tuples(held(wait=wait)).states[2].wait
-    assert meant is not None
+    assert isinstance(meant, Wait)
     assert [(act.effects, act.writes) for act in meant.acts()] == [((effect,), (note,)), (effect, ()), ((), ())]
 
 

@@ -14,14 +14,13 @@ from engine.configuration import Place, Problem
 from engine.delivery import Accepted
 from engine.errors import ConfigurationError, PluginError, SettingsError
 from engine.hookspecs import hookimpl
-from engine.plugins.found import Failure, Listed
+from engine.plugins.found import Failure, Listed, without_secrets
 from engine.plugins.found import Found as _Found
 from engine.plugins.found import origin as _origin
 from engine.plugins.found import reason_of as _reason
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
-from web.assembly.logs import _without_secrets
 
 SITE = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 
@@ -135,7 +134,7 @@ def test_a_reason_is_one_line_with_the_place_that_raised_it() -> None:
 
 def test_the_longest_secret_is_taken_out_first() -> None:
     one = _Found("owl", "owl", "dist", "1", Handler, secrets=("abc", "abcdef"))
-    assert _without_secrets(one, "abcdef, abc and ab") == "…, … and ab"
+    assert without_secrets(one, "abcdef, abc and ab") == "…, … and ab"
     assert (one.enabled, one.order, one.hooks) == (True, 100, ())
 
 

@@ -731,7 +731,7 @@ def test_i7_migrating_lands_only_in_a_state_that_is_there(office: Office) -> Non
 def test_i7_an_instance_whose_definition_is_not_loaded_is_named(database_url: str, clock: Clock) -> None:
     office = open_office(database_url, clock)
     number = office.submit(version=2)
-    del office.engine.workflows["review", 2]
+    del office.engine.definitions.loaded["review", 2]
     with pytest.raises(UnknownWorkflow, match="version 2"):
         office.engine.look(number)
     with pytest.raises(UnknownWorkflow, match="version 2"):

@@ -158,7 +158,7 @@ def test_a_definition_is_missed_only_while_something_runs_on_it(any_site: Site) 
     app = create_app(any_site)
     add_customer()
     Browser(app).apply()
-    loaded = any_site.engine.workflows
+    loaded = any_site.engine.definitions.loaded
     del loaded["account_creation", 1]  # as if a release had left it out
     del loaded["account_invitation", 1]  # on which nothing runs
     status, checks = ready(create_app(any_site))
