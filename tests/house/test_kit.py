@@ -11,11 +11,11 @@ OLD = ROOT / "tests" / "old_sites"  # whose folders run in the commits that they
 LONG = 4  # lines: a shorter helper may stand twice, where each place reads better with it
 
 
-def modules() -> dict[str, ast.Module]:
-    """Each module of the tests by its name as Python imports it."""
+def modules(folder: str = "tests") -> dict[str, ast.Module]:
+    """Each module of a folder by its name as Python imports it."""
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text("utf-8"), str(path))
-        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for path in sorted((ROOT / folder).rglob("*.py"))
         if path.parent.parent != OLD
     }
 
@@ -35,7 +35,8 @@ def test_no_module_imports_a_test_or_the_fixtures_of_a_folder() -> None:
     tests = modules()
     homes = {name for name in tests if name.rpartition(".")[2].startswith(("test_", "conftest"))}
     assert len(homes) > 100
-    assert {name: found for name, module in tests.items() if (found := imported(module) & homes)} == {}
+    asking = tests | modules("benchmarks")
+    assert {name: found for name, module in asking.items() if (found := imported(module) & homes)} == {}
 
 
 def test_the_kit_knows_no_folder_of_tests() -> None:
