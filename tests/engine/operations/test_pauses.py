@@ -770,7 +770,7 @@ def test_a_timer_stands_from_when_it_was_set_during_the_pause(sqlite_office: Off
 
 def test_what_is_put_off_at_once_is_done_in_pieces(sqlite_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office = sqlite_office
-    monkeypatch.setattr("engine.operations.pauses.rows.AT_ONCE", 2)
+    monkeypatch.setattr("engine.runtime.pauses.rows.AT_ONCE", 2)
     for count in (1, 2, 3, 4):
         office.submit(f"Paper {count}")
         for scope, left in ((VERSION, 0), (MAILS, 2 * count)):
