@@ -88,6 +88,7 @@ class CatchUp:
         commits, committed = self._commits, Committed()
 
         def fire(unit: Unit) -> None:
+            committed.begin_again()
             piece.fired, piece.event, piece.state_left = 0, "", False
             opened = commits.store.open(unit, piece.number, skip_locked=True)
             if opened is not None:
@@ -100,7 +101,7 @@ class CatchUp:
                 piece.state_left = found.state != state
             unit.unchanged = not piece.fired
 
-        commits.listeners.watched(DUE, committed, lambda: commits.run(fire, committed))
+        commits.listeners.watched(DUE, committed, "", commits.run, fire, committed)
 
     def first_of(self, found: Instance, timers: list[Due]) -> str:
         """The event of the timer that comes first; empty where there is none."""

@@ -20,12 +20,10 @@ class Commits:
         self.listeners = listeners
 
     def run(self, work: Callable[[Unit], T], committed: Committed, *, many: bool = False) -> T:
-        """What `work` returns, once it is durable and told. Raises what it raises, and Violation (`Store.run`)."""
+        """What `work` returns, once it is durable and told. Raises what it raises, and Violation (`Store.run`).
 
-        def begin(unit: Unit) -> T:
-            committed.begin_again()
-            return work(unit)
-
-        done = self.store.run(begin, many=many)
+        `work` may be called again, so it begins with `committed.begin_again()`, or with `Transactions.hold`.
+        """
+        done = self.store.run(work, many=many)
         self.listeners.tell(committed)
         return done

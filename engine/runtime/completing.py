@@ -51,9 +51,10 @@ class Completing:
             return True
 
         committed = Committed()
-        act = Act(place[0], finish, before=is_done, also=(outbox_rows.STATE, place))
+        act = Act(place[0], finish)
+        act.before, act.also = is_done, (outbox_rows.STATE, place)
         listeners = self._transactions.commits.listeners
-        listeners.watched(effect.done or "", committed, lambda: self._transactions.run(act, committed))
+        listeners.watched(effect.done or "", committed, "", self._transactions.run, act, committed)
 
     def _finish(self, held: Held, place: outbox_rows.Place, done: str | None, refused: EngineError | None) -> None:
         unit, found, now = held.unit, held.instance, held.now

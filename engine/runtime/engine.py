@@ -115,12 +115,12 @@ class Engine:
         return self.recording.lease
 
     @property
-    def workflows(self) -> Mapping[tuple[str, int], Workflow]:
+    def workflows(self) -> dict[tuple[str, int], Workflow]:
         """The definitions, by name and version."""
         return self.definitions.loaded
 
     @property
-    def newest(self) -> Mapping[str, Workflow]:
+    def newest(self) -> dict[str, Workflow]:
         """The newest version of each workflow, by name."""
         return self.definitions.newest
 

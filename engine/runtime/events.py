@@ -44,6 +44,7 @@ class Events:
         committed = Committed()
 
         def begin(unit: Unit) -> Outcome:
+            committed.begin_again()
             number, now, paused = self._commits.store.open_new(unit, definition.name, definition.version)
             if request is not None and (repeated := self._keys.repeated(unit, request)):
                 unit.unchanged = True
@@ -67,7 +68,7 @@ class Events:
                 assert found is not None
                 raise conflicts.meaning(violation, definition, definition.start, found, "") from violation
 
-        return self._commits.listeners.watched(START_EVENT, committed, commit, definition.name)
+        return self._commits.listeners.watched(START_EVENT, committed, definition.name, commit)
 
     def fire(self, number: int, event: str, actor: Actor, data: Any, *, key: str | None, seen: int | None) -> Outcome:
         """Fire an event. Raises what `Engine.fire` raises."""
@@ -85,9 +86,8 @@ class Events:
                 self._keys.use(held.unit, request, outcome)
             return outcome
 
-        def repeated(held: Held) -> Outcome | None:
-            return self._keys.repeated(held.unit, request) if request is not None else None
-
-        committed = Committed()
-        act = Act(number, step, before=repeated if request is not None else None)
-        return self._commits.listeners.watched(event, committed, lambda: self._transactions.run(act, committed))
+        committed, act = Committed(), Act(number, step)
+        if request is not None:
+            act.before = lambda held: self._keys.repeated(held.unit, request)
+        outcome: Outcome = self._commits.listeners.watched(event, committed, "", self._transactions.run, act, committed)
+        return outcome

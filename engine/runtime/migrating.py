@@ -42,14 +42,18 @@ class Migrating:
 
         has = self._operators.definitions.has  # timers of a version that is not loaded cannot fire: they end here
         try:
-            return self._transactions.run(Act(number, move, applies=has, insists=True), Committed())
+            act = Act(number, move)
+            act.applies, act.insists = has, True
+            return self._transactions.run(act, Committed())
         except UNABLE:
             raise
         except Exception:
             if reached:
                 raise
         # What is due cannot be applied, because a rule of the old version is broken: its timers end here.
-        return self._transactions.run(Act(number, move, applies=lambda found: False), Committed())
+        act = Act(number, move)
+        act.applies = lambda found: False
+        return self._transactions.run(act, Committed())
 
     def rehearsed(self, number: int, mapped: Mapped, actor: Actor) -> Move:
         """What `migrate` would do, by the same steps; nothing of it is kept. For an instance with a timer that is

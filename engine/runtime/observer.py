@@ -97,12 +97,12 @@ class Listeners:
         self.observer: Observer | None = None
         self.on_commit: Callable[[Committed], None] | None = None
 
-    def watched(self, event: str, committed: Committed, work: Callable[[], T], workflow: str = "") -> T:
+    def watched(self, event: str, committed: Committed, workflow: str, work: Callable[..., T], *given: object) -> T:
         """What `work` returns or raises; the observer, where there is one, stands around it."""
         if self.observer is None:
-            return work()
+            return work(*given)
         with self.observer.watching(event, committed, workflow):
-            return work()
+            return work(*given)
 
     def tell(self, committed: Committed) -> None:
         """Wake whoever has something to do after a commit, and tell the observer of it."""

@@ -103,13 +103,14 @@ class Recording:
         renews = isinstance(way, Transition) and (way.renew_link or (resent is not None and resent.rotates))
         if renews:
             self.renew_link(unit, found)
-        said = self._said(attempt, way, renews)
+        data = "{}"
+        if way.keep or renews or resent is not None or attempt.since is not None:
+            data = history.canonical(self._said(attempt, way, renews))
         found.state = target
         if source == target and isinstance(way, Transition) and workflow.timers[target]:
             after = self._timers_after_return(held, workflow, attempt, way, due_at)
         else:
             after = _timers_of_state(held, workflow, attempt)
-        data = history.canonical(said) if said else "{}"
         self._enter(held, attempt.event, source, str(attempt.actor), due_at, data, after.said)
         if after.times or held.timers:
             self._set_timers(held, after)
@@ -195,13 +196,13 @@ class Recording:
     def _set_timers(held: Held, after: _TimersAfter) -> None:
         """The timers of the state that was entered; those of the one before are gone, `kept` ones are as they were."""
         unit, number, timers = held.unit, held.instance.id, held.timers
-        wanted, kept = after.wanted, after.kept
+        wanted, times, kept, _said = after
         if any(timer.event not in wanted for timer in timers):
             unit.write("DELETE FROM timer WHERE instance_id = ?", (number,))
             timers.clear()
             kept = ()
         known = {timer.event for timer in timers}
-        for event, due in after.times.items():
+        for event, due in times.items():
             if event in kept:
                 continue
             if event in known:
@@ -214,24 +215,17 @@ class Recording:
 
     def put_effects(self, held: Held, workflow: Workflow, attempt: Attempt, effects: Sequence[Effect]) -> None:
         """Outbox rows. The first effects of a new instance may be leased at once: nothing can stand before them."""
+        found, now = held.instance, held.now
         taken: set[str] = set()
         for position, effect in enumerate(effects):
             recipient = workflow.recipients.get(effect.to)
             language = answers.language(effect, recipient, attempt) if recipient is not None else ""
             figures = answers.figures(effect, attempt) if effect.figures is not None else "{}"
-            leased = self.hands_over and held.instance.seq == 1 and effect.channel not in taken
+            leased = self.hands_over and found.seq == 1 and effect.channel not in taken
             taken.add(effect.channel)
-            self._put_effect(held, position, effect, language, figures, leased)
-        if self._listeners.observer is not None:
-            self._listeners.observer.effects_put(held.unit, held.instance)
-
-    def _put_effect(self, held: Held, position: int, effect: Effect, language: str, figures: str, leased: bool) -> None:
-        found, now = held.instance, held.now
-        deadline_at = now + effect.retry.deadline
-        nonce = self.draw(links.NONCE)
-        outbox_rows.put(
-            held.unit,
-            (
+            deadline_at, nonce = now + effect.retry.deadline, self.draw(links.NONCE)
+            tries = 1 if leased else 0
+            row = (
                 found.id,
                 found.seq,
                 position,
@@ -242,32 +236,20 @@ class Recording:
                 figures,
                 found.generation,
                 "leased" if leased else "waiting",
-                1 if leased else 0,
-                1 if leased else 0,
-                to_db(now + self.lease) if leased else to_db(now),
+                tries,
+                tries,
+                to_db(now + self.lease if leased else now),
                 to_db(deadline_at),
                 effect.retry.patience,
                 self.worker if leased else "",
                 nonce,
-            ),
-        )
-        if leased:
-            claim = Claim(
-                instance=found.id,
-                seq=found.seq,
-                position=position,
-                name=effect.name,
-                language=language,
-                figures=figures,
-                generation=found.generation,
-                attempts=1,
-                claims=1,
-                delivered=False,
-                deadline_at=deadline_at,
-                nonce=nonce,
             )
-            held.committed.hand_over(claim)
-        held.committed.effects += 1
+            outbox_rows.put(held.unit, row)
+            if leased:
+                held.committed.hand_over(_claim_of(row, deadline_at))
+            held.committed.effects += 1
+        if self._listeners.observer is not None:
+            self._listeners.observer.effects_put(held.unit, found)
 
     def renew_link(self, unit: Unit, found: Instance) -> None:
         """A new generation: the old link is dead, and mails that carry it have lost their point.
@@ -283,6 +265,25 @@ class Recording:
         carriers = tuple(dict.fromkeys(effect.name for effect in workflow.all_effects() if effect.link))
         if carriers:
             outbox_rows.cancel(unit, found.id, carriers)
+
+
+def _claim_of(row: outbox_rows.NewRow, deadline_at: datetime) -> Claim:
+    """The claim of an effect that is leased in the commit that makes it: its first try."""
+    number, seq, position, _kind, name, _recipient, language, figures, generation = row[:9]
+    return Claim(
+        instance=number,
+        seq=seq,
+        position=position,
+        name=name,
+        language=language,
+        figures=figures,
+        generation=generation,
+        attempts=1,
+        claims=1,
+        delivered=False,
+        deadline_at=deadline_at,
+        nonce=row[-1],
+    )
 
 
 def _timers_of_state(held: Held, workflow: Workflow, attempt: Attempt) -> _TimersAfter:

@@ -17,6 +17,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from engine.errors import Busy, CatchingUp, DatabaseAway, TimerBroken
 from engine.outcomes import Committed
@@ -83,6 +84,7 @@ class RunDue:
         commits, committed = self._commits, Committed()
 
         def fire(unit: Unit) -> None:
+            committed.begin_again()
             batch.begin_again()
             opened, time = commits.store.open_due(unit, batch.moment, batch.most)
             batch.numbers.extend(found.id for found, _ in opened)
@@ -99,7 +101,7 @@ class RunDue:
                     batch.moved += self._due_timers.apply(held) > 0
             unit.unchanged = not batch.moved + batch.put_off
 
-        commits.listeners.watched(DUE, committed, lambda: commits.run(fire, committed, many=True), DUE)
+        commits.listeners.watched(DUE, committed, DUE, partial(commits.run, many=True), fire, committed)
 
     def _apart(self, batch: _Batch, held: Held) -> None:
         """Fire those of one instance behind a savepoint; what cannot be told apart so is left to be done alone."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from engine.definition import Instance
@@ -25,7 +24,6 @@ from engine.store.base import Opened, Statement, Unit, Violation
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
 class Act(Generic[T]):
     """What is done to one instance in its transaction.
 
@@ -34,12 +32,17 @@ class Act(Generic[T]):
     cannot fire, or where what is due does not come to an end.
     """
 
-    number: int
-    do: Callable[[Held], T]
-    before: Callable[[Held], T | None] | None = None
-    also: Statement | None = None
-    applies: Callable[[Instance], bool] | None = None
-    insists: bool = False
+    __slots__ = ("also", "applies", "before", "do", "fired", "insists", "number", "source")
+
+    def __init__(self, number: int, do: Callable[[Held], T]) -> None:
+        self.number = number
+        self.do = do
+        self.before: Callable[[Held], T | None] | None = None
+        self.also: Statement | None = None
+        self.applies: Callable[[Instance], bool] | None = None
+        self.insists = False
+        self.fired = False  # whether due timers were, in the transaction that is open or was rolled back last
+        self.source = ""  # the state in which it found the instance
 
 
 class Transactions:
@@ -55,10 +58,68 @@ class Transactions:
     def run(self, act: Act[T], committed: Committed) -> T:
         """What the act answers, committed. Raises what it raises; TimerBroken where a due timer cannot fire, CatchingUp
         where more is due than fits into MOST_PIECES commits, and what a violated index means to the act."""
-        return _Run(self, act, committed).run()
+
+        def work(unit: Unit) -> tuple[T] | None:
+            return self._work(act, unit, committed, applies)
+
+        applies, pieces = True, 0
+        while applies or act.insists:
+            done = None
+            try:
+                done = self.commits.run(work, committed)
+            except TimerBroken:
+                if self.catch_up.of(act.number, counts=False).broken is not None:
+                    if not act.insists:
+                        raise
+                    applies = False
+            except (Refused, Forbidden, EventNotPossible, StaleForm):
+                if act.fired:
+                    self._keep_fired(act)
+                raise
+            except Violation as violation:
+                if act.fired:
+                    try:
+                        self._keep_fired(act)
+                    except TimerBroken:
+                        if not act.insists:
+                            raise
+                        applies = False
+                        continue
+                raise self._meaning(act, violation, committed) from violation
+            if done is not None:
+                return done[0]
+            pieces += 1
+            applies = applies and pieces < MOST_PIECES
+        raise CatchingUp
+
+    def _work(self, act: Act[T], unit: Unit, committed: Committed, applies: bool) -> tuple[T] | None:
+        """The answer of the act; None where more is due than fits into one commit, which is committed first."""
+        act.fired = False
+        held = self.hold(unit, act.number, committed, act.also)
+        if act.before is not None and (answer := act.before(held)):
+            unit.unchanged = True
+            return (answer,)
+        if held.timers and applies and (act.applies is None or act.applies(held.instance)):
+            act.fired = self.due_timers.apply(held) > 0
+            if act.fired and timetable.is_due(held.timers, held.now):
+                return None
+        act.source = held.instance.state
+        return (act.do(held),)
+
+    def _keep_fired(self, act: Act[T]) -> None:
+        """Do alone what timers did in a transaction that was rolled back. Raises TimerBroken where one cannot: a
+        database that answers writes with the COMMIT says so late."""
+        broken = self.catch_up.of(act.number, counts=False).broken
+        if broken is not None:
+            raise broken
+
+    def _meaning(self, act: Act[T], violation: Violation, committed: Committed) -> Exception:
+        found, _, _ = self.read(act.number)
+        return conflicts.meaning(violation, self.definitions.of(found), committed.way, found, act.source)
 
     def hold(self, unit: Unit, number: int, committed: Committed, also: Statement | None = None) -> Held:
-        """Lock and read an instance in an open transaction. Raises UnknownInstance."""
+        """Lock and read an instance, at the beginning of a transaction. Raises UnknownInstance."""
+        committed.begin_again()
         opened = self.store.open(unit, number, also=also)
         assert opened is not None  # None only where locked rows are skipped
         found, timers, now = opened
@@ -107,76 +168,3 @@ class Transactions:
                 self.catch_up.of(number, counts=False)
             except CatchingUp:
                 endless = True
-
-
-class _Run(Generic[T]):
-    """One act, until it is committed or refused."""
-
-    __slots__ = ("_act", "_applies", "_committed", "_fired", "_source", "_transactions")
-
-    def __init__(self, transactions: Transactions, act: Act[T], committed: Committed) -> None:
-        self._transactions = transactions
-        self._act = act
-        self._committed = committed
-        self._applies = True  # whether due timers are applied, as far as is known by now
-        self._fired = False  # whether any was, in the transaction that is open or was rolled back last
-        self._source = ""  # the state in which the act found the instance
-
-    def run(self) -> T:
-        transactions, act = self._transactions, self._act
-        pieces = 0
-        while self._applies or act.insists:
-            done = None
-            try:
-                done = transactions.commits.run(self._work, self._committed)
-            except TimerBroken:
-                if transactions.catch_up.of(act.number, counts=False).broken is not None:
-                    if not act.insists:
-                        raise
-                    self._applies = False
-            except (Refused, Forbidden, EventNotPossible, StaleForm):
-                if self._fired:
-                    self._keep_fired()
-                raise
-            except Violation as violation:
-                if self._fired:
-                    try:
-                        self._keep_fired()
-                    except TimerBroken:
-                        if not act.insists:
-                            raise
-                        self._applies = False
-                        continue
-                raise self._meaning(violation) from violation
-            if done is not None:
-                return done[0]
-            pieces += 1
-            self._applies = self._applies and pieces < MOST_PIECES
-        raise CatchingUp
-
-    def _work(self, unit: Unit) -> tuple[T] | None:
-        """The answer of the act; None where more is due than fits into one commit, which is committed first."""
-        act, due_timers = self._act, self._transactions.due_timers
-        self._fired = False
-        held = self._transactions.hold(unit, act.number, self._committed, act.also)
-        if act.before is not None and (answer := act.before(held)):
-            unit.unchanged = True
-            return (answer,)
-        if held.timers and self._applies and (act.applies is None or act.applies(held.instance)):
-            self._fired = due_timers.apply(held) > 0
-            if self._fired and timetable.is_due(held.timers, held.now):
-                return None
-        self._source = held.instance.state
-        return (act.do(held),)
-
-    def _keep_fired(self) -> None:
-        """Do alone what timers did in a transaction that was rolled back. Raises TimerBroken where one cannot: a
-        database that answers writes with the COMMIT says so late."""
-        broken = self._transactions.catch_up.of(self._act.number, counts=False).broken
-        if broken is not None:
-            raise broken
-
-    def _meaning(self, violation: Violation) -> Exception:
-        found, _, _ = self._transactions.read(self._act.number)
-        workflow = self._transactions.definitions.of(found)
-        return conflicts.meaning(violation, workflow, self._committed.way, found, self._source)
