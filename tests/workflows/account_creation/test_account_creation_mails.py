@@ -49,21 +49,30 @@ class OneRow:
         return self.row
 
 
+REQUESTED = Instance(LARGEST, "account_creation", 1, "customer:1", "requested", 1, 0, b"")
+
+
 def mail(site: Site, name: str, language: str, **changes: str) -> Message:
     """One of the mails, for the largest instance that there can be."""
     renderer = site.dispatcher.renderer
     renderer.base_url = BASE_URL
-    instance = Instance(LARGEST, "account_creation", 1, "customer:1", "requested", 1, 0, b"")
-    effect = ACCOUNT_CREATION.effects[name]
     return renderer.message(
         ACCOUNT_CREATION,
-        effect,
-        instance,
+        ACCOUNT_CREATION.effects[name],
+        REQUESTED,
         OneRow(**changes),  # type: ignore[arg-type]  # mails only get
         {},
         key="1.1.0.abcdef",
         language=language,
     )
+
+
+def preview(site: Site, name: str, language: str) -> Message:
+    """The same mail as it is looked at before it is real."""
+    renderer = site.dispatcher.renderer
+    renderer.base_url = BASE_URL
+    rows: Any = OneRow()
+    return renderer.preview(ACCOUNT_CREATION, ACCOUNT_CREATION.effects[name], REQUESTED, rows, {}, language)
 
 
 def columns(text: str) -> int:
