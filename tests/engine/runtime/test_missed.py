@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +23,6 @@ from engine.runtime.engine import Engine
 from engine.runtime.held import Held
 from engine.runtime.pauses.scopes import OneInstance
 from engine.store.base import Due, SiteDatabase
-from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
 from tests.kit.scale import trials
@@ -373,13 +371,6 @@ def test_a_look_counts_to_where_firing_ends(sqlite_db: SiteDatabase, workflow: W
         assert {timer.event: timer.due_at for timer in timers} == {timer.event: timer.due_at for timer in there}
         assert all(timer.due_at > now for timer in there)
         assert engine.verify(number) == []
-
-
-@pytest.fixture
-def sqlite_db(sqlite_url: str) -> Iterator[SiteDatabase]:
-    db = open_database(sqlite_url)
-    yield db
-    db.close()
 
 
 # -- arithmetic --------------------------------------------------------------------------------------------------------
