@@ -17,7 +17,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from engine.definition import HOLDER, OPERATOR, Actor, Effect, Instance, Permission, Workflow
 from engine.errors import EngineError, UnknownInstance, UnknownWorkflow
@@ -44,14 +44,14 @@ from engine.runtime.request_keys import RequestKeys
 from engine.runtime.run_due import RunDue
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Transactions
-from engine.store.base import SiteDatabase, Unit, Violation
+from engine.store.base import Clock, SiteDatabase, Store, Unit, Violation
 
 
 class Engine:
     """Runs workflows on one database.
 
     `secret` seals history and derives links: one key, or several with the newest first, which seals while each of them
-    verifies (`keyring`). `clock` replaces the database's time.
+    verifies (`keyring`). `clock` replaces the database's time. `make_store` replaces the database's own store.
     `worker` names this process in leases. `lease` is how long a delivery may take before another worker may try: more
     than twice the time that the slowest plugin allows itself. `site` is what rules may know of the site, as
     `Attempt.site`. `operators` may act on instances of whatever workflow names no operators of its own (`operators`).
@@ -76,9 +76,12 @@ class Engine:
         render: Render | None = None,
         site: Any = None,
         operators: Permission = OPERATOR,
+        make_store: Callable[[SiteDatabase, Clock | None], Store] | None = None,
     ) -> None:
-        self.db = db
-        self.store = store = db.store(clock)
+        # What is Final is held by the parts below as well: another one, given later, would not reach them.
+        self.db: Final = db
+        store = db.store(clock) if make_store is None else make_store(db, clock)
+        self.store: Final = store
         self.definitions = definitions = Definitions(workflows, site)
         self.chance = chance
         self.keyring = Keyring.of(secret)

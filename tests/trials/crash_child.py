@@ -38,15 +38,16 @@ from engine.delivery import Outcome as Delivered
 from engine.errors import Busy, DatabaseAway, EventNotPossible, OutcomeUnknown, Refused, TransitionConflict
 from engine.outcomes import Outcome
 from engine.runtime.engine import Engine
-from engine.store.base import Opened
-from engine.store.postgres import PostgresStore
-from engine.store.sqlite import SqliteStore
+from engine.store.base import Clock, Opened, SiteDatabase, Store
+from engine.store.postgres import PostgresDatabase, PostgresStore
+from engine.store.sqlite import SqliteDatabase, SqliteStore
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.workflow import ACCOUNT_CREATION
 
 T = TypeVar("T")
+MakeStore = Callable[[SiteDatabase, Clock | None], Store]
 
 SECRET = b"the secret of a site that is killed again and again"
 
@@ -131,6 +132,10 @@ class Marks:
             slot = self._own.slot = next(self._next)
         self._map[slot] = what
 
+    def seen(self) -> bool:
+        """Whether the calling thread was ever marked."""
+        return hasattr(self._own, "slot")
+
     @staticmethod
     def read(path: Path) -> tuple[bool, bool]:
         """Whether any thread was inside a transaction, and whether one was inside COMMIT."""
@@ -199,11 +204,20 @@ class MarkedPostgres(Marked, PostgresStore):
     pass
 
 
-def marked(store: Any, marks: Marks) -> MarkedSqlite | MarkedPostgres:
-    """A store on the same database and clock, with marks."""
-    made = (MarkedSqlite if isinstance(store, SqliteStore) else MarkedPostgres)(store.db, store.clock)
-    made.mark_with(marks)
-    return made
+def marking(marks: Marks) -> MakeStore:
+    """Makes stores with marks."""
+
+    def make(db: SiteDatabase, clock: Clock | None) -> Store:
+        made: MarkedSqlite | MarkedPostgres
+        if isinstance(db, SqliteDatabase):
+            made = MarkedSqlite(db, clock)
+        else:
+            assert isinstance(db, PostgresDatabase)
+            made = MarkedPostgres(db, clock)
+        made.mark_with(marks)
+        return made
+
+    return make
 
 
 class LateMailer:
@@ -225,6 +239,7 @@ def site_of(
     lease: float = 1.5,
     clock: Any = None,
     works: bool = True,
+    make_store: MakeStore | None = None,
     **settings: Any,
 ) -> Site:
     """The site of child and parent, put together as the product is."""
@@ -237,7 +252,7 @@ def site_of(
         password_cost=(1, 8, 1),
         **settings,
     )
-    options = {"lease": timedelta(seconds=lease)}
+    options = {"lease": timedelta(seconds=lease), "make_store": make_store}
     return build(chosen, clock=clock, workflows=WORKFLOWS, engine_options=options, works=works)
 
 
@@ -260,9 +275,10 @@ class Flows:
         self.life = life
         self.stopping = threading.Event()
         self._own = threading.local()
+        assert isinstance(self.engine.store, Marked)
+        self.store = self.engine.store
         if life.broken == ACK_EARLY:
-            assert isinstance(self.engine.store, Marked)
-            self.engine.store.before_commit = self._answer_too_early
+            self.store.before_commit = self._answer_too_early
 
     def say(self, what: str, **values: Any) -> None:
         """One line in one write: whole, or not there at all."""
@@ -341,6 +357,7 @@ class Flows:
             return False
         finally:
             self._own.request = None
+        assert self.store.marks.seen(), "what was done here passed no mark: where a kill fell would not be known"
         if not self._own.answered:
             values = {**asdict(outcome), "at": outcome.at.isoformat()}
             self.say("ack", key=request.key, **values)
@@ -352,7 +369,7 @@ class Flows:
 
     def _answer_too_early(self) -> None:
         """The mistake of ACK_EARLY."""
-        store: Any = self.engine.store
+        store: Any = self.store
         request = getattr(self._own, "request", None)
         if request is not None and request.what == "start" and store.opened.number:
             outcome = Outcome(store.opened.number, 1, "start", "", "requested", store.now())
@@ -367,8 +384,14 @@ def main(life: Life) -> None:
     logging.getLogger("transitions").setLevel(logging.ERROR)  # it warns of every event that comes too late
     if life.clock_ahead:
         travel(datetime.now(UTC) + timedelta(seconds=life.clock_ahead)).start()
-    site = site_of(life.database_url, life.smtp_url, Path(life.var), lease=life.lease, works=life.role != PAGES)
-    site.engine.store = marked(site.engine.store, Marks(Path(life.marks)))
+    site = site_of(
+        life.database_url,
+        life.smtp_url,
+        Path(life.var),
+        lease=life.lease,
+        works=life.role != PAGES,
+        make_store=marking(Marks(Path(life.marks))),
+    )
     if life.broken == SEND_LATE:
         mailers: Mapping[str, Mailer] = site.dispatcher.mailers
         site.dispatcher.mailers = {name: LateMailer(mailer) for name, mailer in mailers.items()}

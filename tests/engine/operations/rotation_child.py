@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, cast
 
 from engine.keyring import Keyring
 from engine.operations.key_loss import base_anew
 from engine.operations.key_rotation import rotate
 from engine.operations.known_keys import admit, give_up
 from engine.runtime.engine import Engine
+from engine.store.base import Store
 from engine.store.opening import open_database
 from tests.kit.reviews import OPERATOR, REVIEW, SECRET
 
@@ -47,8 +48,9 @@ def main(url: str, what: str, moment: str, n: int) -> None:
     ring = Keyring((NEW, SECRET)) if what == "rotate" else Keyring((NEW,))
     if what == "rotate":
         admit(db, ring)
-    engine = Engine(db, (REVIEW,), secret=ring)
-    engine.store = DyingStore(engine.store, moment, n)
+    engine = Engine(
+        db, (REVIEW,), secret=ring, make_store=lambda db, clock: cast(Store, DyingStore(db.store(clock), moment, n))
+    )
     if what == "rotate":
         rotate(engine, at_once=2)
     else:
