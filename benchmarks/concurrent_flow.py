@@ -190,7 +190,7 @@ def waits(name: str, rounds: Sequence[Round]) -> Figure:
 def on_sqlite(databases: Databases, flows: int, rounds: int) -> Report:
     """Sharing commits, beside raw, ourselves one by one, and plain connections."""
     raw, ours, plain = Raw(databases.make("raw")), OurEngine(databases.make("ours")), Raw(databases.make("plain"))
-    stores = {"p50": ours.engine.store, "p50 unshared": Unshared(ours.db)}
+    engines = {"p50": ours.engine, "p50 unshared": ours.engine_on(Unshared)}
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(plain.db.database, timeout=30, isolation_level=None)
@@ -211,9 +211,9 @@ def on_sqlite(databases: Databases, flows: int, rounds: int) -> Report:
         ours.activate_database()
         for part in range(_TURNS):  # short and by turns, so that both meet the same disk
             name = ("p50", "p50 unshared")[(turn + part) % 2]
-            ours.engine.store = stores[name]
+            ours.engine = engines[name]
             alone[name].append(lone(ours, max(2, flows // _TURNS)))
-        ours.engine.store = stores["p50"]
+        ours.engine = engines["p50"]
     concurrent = [one.each for one in many]
     share = statistics.median(one.cpu / one.wall for one in many)
     measured = f"{statistics.median(concurrent) * 1e6:.0f} µs a transition"

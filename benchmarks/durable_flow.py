@@ -44,7 +44,7 @@ from engine.attempt import Actor, Secret
 from engine.keyring import LINKS
 from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
-from engine.store.base import Record, to_db
+from engine.store.base import Clock, Record, SiteDatabase, Store, to_db
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from workflows.account_creation.inputs import ApplicationInput
@@ -113,10 +113,17 @@ class OurEngine(Subject):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.engine = Engine(self.db, [ACCOUNT_CREATION], secret=SECRET, worker="host:0123456789ab", draw=bytes)
-        self.engine.hands_over = True
+        self.engine = self.engine_on()
         self.effect = ACCOUNT_CREATION.start.effects[0]
         self.visitor = Actor("visitor", "0123456789abcdef")
+
+    def engine_on(self, make_store: Callable[[SiteDatabase, Clock | None], Store] | None = None) -> Engine:
+        """An engine on this subject's database; on its own store, or on the one that is made."""
+        engine = Engine(
+            self.db, [ACCOUNT_CREATION], secret=SECRET, worker="host:0123456789ab", draw=bytes, make_store=make_store
+        )
+        engine.hands_over = True
+        return engine
 
     def prepare(self, numbers: range) -> None:
         """What was typed, and the mailed link that is pressed: instances are numbered as the flows are, and what their
