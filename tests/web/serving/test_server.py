@@ -24,6 +24,7 @@ from tests.kit.stalled import Stalled, kinds
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import free_port
 from web.app import create_app
+from web.assembly.site import Site
 from web.assembly.stopping import heeded
 from web.server import run
 from web.serving.server import Server
@@ -33,6 +34,12 @@ STALLED = 24
 LINK = f"/a/{links.base36(1)}{'k' * links.TOKEN_LENGTH}"
 LAST = b"Host: localhost\r\nConnection: close\r\n"
 FORM = b"POST /apply HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n" + LAST
+
+
+@pytest.fixture
+def app(site: Site) -> Flask:
+    """The pages themselves, where its neighbours put an application of the tests' own behind the server."""
+    return create_app(site)
 
 
 @contextmanager
