@@ -55,12 +55,15 @@ WITHOUT_DATABASE = (
     ("workflow", "check"),
     ("workflow", "diagram", "account_creation", "--format", "dot"),
     ("workflow", "readme", "account_creation"),
+    ("workflow", "new", "address_label", "--title", "宛名ラベル", "--english", "Address label"),
+    ("workflow", "release", "faq_entry"),
     ("plugins", "list"),
     ("plugins", "check"),
     ("plugins", "new", "some_mailer", "--shape", "mailer"),
 )
 LOOKING = (
     ("doctor",),
+    ("shell",),
     ("customers", "export"),
     ("incidents", "list"),
     ("staff", "list"),
@@ -77,6 +80,7 @@ LOOKING = (
 ACTING = (
     ("serve", "--port", "8000"),
     ("worker",),
+    ("shell", "--write"),
     ("migrate",),
     ("customers", "import", CSV),
     ("incidents", "retry", "1.1.0", "--reason", "x"),
