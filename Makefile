@@ -1,20 +1,24 @@
-# make run           the site with demo data on http://127.0.0.1:8000; PORT=8080 takes another port
-# make test          every test; nine to ten minutes on two quiet cores
-# make test-engine   the tests of one layer; so test-workflows, test-web, test-plugins and test-stories
-# make check         style, types, import arrows, the reference, coverage
-# make bench         the figures that we promise, each beside its floor, into benchmarks/RESULTS.md
-# make bench-large   those that need millions of rows; an hour, and 20 GB for a while
-# make soak          the long trials, and every story in both languages on both devices; under an hour
-# make mutation      change the engine at 200 random places, one at a time, and see which changes no test notices; an hour
-# make screenshots   pictures of every page into screenshots/, and those of the README into docs/pictures/
-# make dist          wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
-# make reference     the public API as pages into build/reference/
-# make architecture  draw the rooms of docs/architecture.md anew
-# make lock          pin the dependencies anew
-# make changelog     put what is new (changes/) into CHANGELOG.md; DRAFT=1 only shows it
-# make hooks         let git check style, types and import arrows before each commit
-# make clean         remove the environment, and everything that was built
-# make help          this list; `make` alone is `make test`
+# make run             the site with demo data on http://127.0.0.1:8000; PORT=8080 takes another port
+# make test            every test; nine to ten minutes on two quiet cores
+# make test-engine     the tests of the engine alone
+# make test-workflows  the tests of the procedures and of what they share
+# make test-web        the tests of the pages and of the commands
+# make test-plugins    the tests of the bundled plugins
+# make test-stories    what a visitor, a customer and the staff do, in a browser
+# make check           style, types, import arrows, the reference, coverage
+# make bench           the figures that we promise, each beside its floor, into benchmarks/RESULTS.md
+# make bench-large     those that need millions of rows; an hour, and 20 GB for a while
+# make soak            the long trials, and every story in both languages on both devices; under an hour
+# make mutation        change the engine at 200 random places, one by one, and see which changes no test notices; an hour
+# make screenshots     pictures of every page into screenshots/, and those of the README into docs/pictures/
+# make dist            wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
+# make reference       the public API as pages into build/reference/
+# make architecture    draw the rooms of docs/architecture.md anew
+# make lock            pin the dependencies anew
+# make changelog       put what is new (changes/) into CHANGELOG.md; DRAFT=1 only shows it
+# make hooks           let git check style, types and import arrows before each commit
+# make clean           remove the environment, and everything that was built
+# make help            this list; `make` alone is `make test`
 
 PYTHON ?= python3
 PORT ?= 8000
