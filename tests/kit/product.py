@@ -53,9 +53,12 @@ _COLUMNS = (
 )
 
 
+IS_LONG = float(os.environ.get("TETSUZUKI_TRIALS", "0")) >= 1  # the long run: `make soak`
+
+
 def of_all(*kinds: T) -> list[T]:
     """The first of several kinds of readers or devices for a story that each would walk alike; all in the long run."""
-    return list(kinds) if float(os.environ.get("TETSUZUKI_TRIALS", "0")) >= 1 else [kinds[0]]
+    return list(kinds) if IS_LONG else [kinds[0]]
 
 
 @dataclass(frozen=True)

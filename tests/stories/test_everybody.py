@@ -14,14 +14,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.kit.product import Product, of_all
-from tests.kit.visitor import NARROWEST
+from tests.kit.visitor import COLOURS, NARROWEST
 from tests.stories.pictures import opened, shown
 from tests.stories.scene import PAGES, Scene, Shot, demo
 
 pytestmark = pytest.mark.browser
 
 _AXE = Axe()
-_COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # all that a theme changes
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ SHOTS = _of_each_view()
 def _faults(page: Page) -> Iterator[str]:
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
-        found = _AXE.run(page, options=_COLOURS if theme == "dark" else None)
+        found = _AXE.run(page, options=COLOURS if theme == "dark" else None)
         if found.violations_count:
             yield f"{theme}: {found.generate_report()}"
     size = page.viewport_size
