@@ -156,11 +156,12 @@ class Work:
         """The code of a new member of staff, who was set up with that of half a minute before."""
         assert self.clock is not None
         staff: Any = self.site.staff
-        members = getattr(staff, "members", staff)  # one class did all, in a build of before
-        opened_by, finish = (
-            (staff.set_ups.opened, staff.set_ups.finish) if hasattr(staff, "set_ups") else (staff.opened, staff.set_up)
+        add, opened_by, finish = (
+            (staff.members.add, staff.set_ups.opened, staff.set_ups.finish)
+            if hasattr(staff, "set_ups")
+            else (staff.add, staff.opened, staff.set_up)  # one class did all, in a build of before
         )
-        token = members.add(STAFF_EMAIL, "担当 一郎").token
+        token = add(STAFF_EMAIL, "担当 一郎").token
         opened = opened_by(token)
         assert opened is not None
         codes = pyotp.TOTP(opened.secret)
