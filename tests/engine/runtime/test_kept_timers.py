@@ -40,6 +40,15 @@ def engine_on(db: SiteDatabase, clock: Clock, workflow: Workflow = OFFER) -> Eng
     return Engine(db, [workflow], secret=SECRET, clock=clock)
 
 
+def come_back(engine: Engine, clock: Clock, number: int, how: str) -> None:
+    """A transition into its own state: that of "a person", or that of "the reminder" when it is due."""
+    if how == "a person":
+        engine.fire(number, "resend", VISITOR)
+    else:
+        clock.forward(hours=12)
+        engine.run_due()
+
+
 def test_a_reminder_does_not_keep_the_end_from_coming(db: SiteDatabase, clock: Clock) -> None:
     """Remind every 12 hours, expire after 24: whether or not anything runs in between."""
     engine = engine_on(db, clock)
@@ -92,11 +101,7 @@ def test_a_timer_that_somebody_moved_is_not_sealed_by_a_return(db: SiteDatabase,
     engine = engine_on(db, clock)
     number = begin(engine, "offer")
     db.execute_sql("UPDATE timer SET due_at = '2026-09-01 00:00:00.000000' WHERE event = 'expire'")
-    if how == "a person":
-        engine.fire(number, "resend", VISITOR)
-    else:
-        clock.forward(hours=12)
-        engine.run_due()
+    come_back(engine, clock, number, how)
     (fault,) = engine.verify(number)
     assert fault.startswith("the timer 'expire' is due at 2026-09-01 00:00:00.000000, history says 2026-04-02 09:00:00")
 
@@ -176,11 +181,7 @@ def test_a_timer_that_was_lost_is_put_back_by_a_return(db: SiteDatabase, clock: 
     engine = engine_on(db, clock)
     number = begin(engine, "offer")
     db.execute_sql("DELETE FROM timer WHERE event = 'expire'")
-    if how == "a person":
-        engine.fire(number, "resend", VISITOR)
-    else:
-        clock.forward(hours=12)
-        engine.run_due()
+    come_back(engine, clock, number, how)
     assert due_in(engine, number)["expire"] == 24
     assert engine.verify(number) == []
 
