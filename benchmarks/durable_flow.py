@@ -160,7 +160,7 @@ class OurEngine(Subject):
         renderer = Renderer(
             base_url="https://csite.desknets.com",
             sender="aporder@desknets.com",
-            site=asdict(Organisation()),
+            site_facts=asdict(Organisation()),
             link=self.engine.link,
         )
         with self.engine.store.reading() as unit:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine.moved import renamed
 from engine.text import Text
 
 _OWN_FRAMES = (__file__, str(Path(__file__).with_name("definition.py")), "<string>")
@@ -170,12 +171,18 @@ class Attempt:
     at: datetime
     records: Records
     link: str = ""  # the role of the mailed link that the actor showed; empty where there was none, or a dead one
-    site: Any = None  # what the assembled site lets rules know: its configuration, never anything that does I/O
+    services: Any = None  # what the assembled site lets rules know: its configuration, never anything that does I/O
     memo: dict[str, Any] = field(default_factory=dict)
     completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
     resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.runtime.resends`
     occurrences: int = 1  # how many times of a timer this one stands for (`Timer.missed`)
     since: datetime | None = None  # the first of them, where they are several
+
+    @property
+    def site(self) -> Any:
+        """`services`, under the name that it had before."""
+        renamed("Attempt.site", "Attempt.services")
+        return self.services
 
 
 Guard = Callable[[Attempt], Refusal | None]

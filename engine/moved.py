@@ -1,4 +1,4 @@
-"""Import paths that a release promised to authors of plugins and that have moved since.
+"""Import paths and names of fields that a release promised to authors and that are others since.
 
 Each goes on working with a DeprecationWarning that says the new one. A module is found under its old name by a finder,
 a name of a package by that package's `__getattr__`; nothing is imported before somebody asks. The finder is asked
@@ -36,6 +36,11 @@ def names(package: str, moved: Mapping[str, str]) -> Callable[[str], Any]:
 def modules(moved: Mapping[str, str]) -> None:
     """Let modules be imported by their old names too; `moved` says the new name of each."""
     sys.meta_path.insert(0, _Finder(moved))
+
+
+def renamed(old: str, new: str) -> None:
+    """Say that a field was asked for by the name that it had before. Called by the property of the old name."""
+    warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
 
 
 class _Finder(MetaPathFinder):

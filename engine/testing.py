@@ -24,13 +24,13 @@ from engine.plugins import SiteFacts
 P = TypeVar("P")
 
 
-def configured(plugin: Callable[..., P], settings: Mapping[str, Any], site: SiteFacts, **more: Any) -> P:
+def configured(plugin: Callable[..., P], settings: Mapping[str, Any], site_facts: SiteFacts, **more: Any) -> P:
     """A plugin made of its class and its settings, which are checked as the site checks them. Raises SettingsError."""
     reading = Reading({})
     config: Any = plugin.Config  # type: ignore[attr-defined]
     values = read_keys(config, settings, Place("settings"), reading)
     reading.check()
-    return plugin(config(**values), site, **more)
+    return plugin(config(**values), site_facts, **more)
 
 
 class Clock:

@@ -35,10 +35,10 @@ Delay = timedelta | Callable[[Attempt], datetime]
 
 
 def _calendar(attempt: Attempt) -> BusinessCalendar:
-    """The site's calendar, `Attempt.site.calendar`; that of a Japanese company where the engine runs without a site."""
-    if attempt.site is None:
+    """The site's calendar, `Attempt.services.calendar`; that of a Japanese company where an engine has no site."""
+    if attempt.services is None:
         return BusinessCalendar()
-    found: BusinessCalendar = attempt.site.calendar
+    found: BusinessCalendar = attempt.services.calendar
     return found
 
 

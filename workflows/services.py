@@ -1,7 +1,7 @@
 """What the procedures of this business work with; `web.assembly.site` puts it together.
 
-Rules get it as `attempt.site`. They may ask what is configured and what day it is; they never call a plugin, because
-nothing may happen inside a transaction but the database.
+Rules get it as `attempt.services`. They may ask what is configured and what day it is; they never call a plugin,
+because nothing may happen inside a transaction but the database.
 """
 
 from __future__ import annotations

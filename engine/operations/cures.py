@@ -73,7 +73,7 @@ def _lost(engine: Engine, unit: Unit, found: Instance, timers: Sequence[Due], no
         if entry.event in (START_EVENT, history.MIGRATE_EVENT) or (entry.source, entry.event) in workflow.outgoing
     )
     at = entered.due_at or entered.at
-    attempt = Attempt(found, entered.event, SYSTEM_ACTOR, None, now, at, unit, site=engine.definitions.site)
+    attempt = Attempt(found, entered.event, SYSTEM_ACTOR, None, now, at, unit, services=engine.definitions.services)
     state = workflow.by_name.get(found.state)
     if state is None:
         raise EventNotPossible(f"The definition of instance {found.id} has no state {found.state!r}.")
@@ -99,7 +99,7 @@ def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: st
         engine.renew_link(unit, found)
         said = {"mail": effect.name, "reason": reason, history.LINK: found.generation}
         engine.note(unit, found, LINK_EVENT, actor, said, now)
-        attempt = Attempt(found, LINK_EVENT, SYSTEM_ACTOR, None, now, now, unit, site=engine.definitions.site)
+        attempt = Attempt(found, LINK_EVENT, SYSTEM_ACTOR, None, now, now, unit, services=engine.definitions.services)
         engine.recording.put_effects(held, workflow, attempt, (effect,))
     return effect.name
 

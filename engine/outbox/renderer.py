@@ -44,15 +44,15 @@ def _templates(folder: Path) -> Environment:
 class Renderer:
     """Turns an effect of kind "mail" into a message.
 
-    `link` gives the text of an instance's link for a role; `site` goes to templates.
+    `link` gives the text of an instance's link for a role; `site_facts` goes to templates, as `site`.
     """
 
     def __init__(
-        self, *, base_url: str, sender: str, site: Mapping[str, Any], link: Callable[[Instance, str], str]
+        self, *, base_url: str, sender: str, site_facts: Mapping[str, Any], link: Callable[[Instance, str], str]
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.sender = sender
-        self.site = site
+        self.site_facts = site_facts
         self.link = link
 
     def url(self, workflow: Workflow, text: str) -> str:
@@ -83,7 +83,7 @@ class Renderer:
         if workflow.link:
             role = effect.link or HOLDER
             context["url"] = self.url(workflow, self.link(instance, role))
-        context["site"], context["figures"] = self.site, figures
+        context["site"], context["figures"] = self.site_facts, figures
         templates = _templates(workflow.home / "mail")
         with reading_in(chosen):
             subject, _, text = templates.get_template(f"{effect.name}.{chosen}.txt").render(context).partition("\n")
@@ -104,7 +104,7 @@ class Renderer:
     ) -> Address | Nobody | None:
         found = answers.address(workflow, effect, role, instance, records)
         if isinstance(found, SiteAddress):
-            return Address(str(self.site[found.name]), found.language)
+            return Address(str(self.site_facts[found.name]), found.language)
         return found
 
     def preview(

@@ -44,7 +44,7 @@ SETTINGS = Place("settings", "plugins")
 
 def load(
     settings: Mapping[str, Mapping[str, Any]],
-    site: SiteFacts,
+    site_facts: SiteFacts,
     *,
     extra: Sequence[tuple[str, type[Any]]] = (),
     specs: Sequence[ModuleType | type] = (),
@@ -66,7 +66,7 @@ def load(
         loading.fail(clash[0], f"the name is claimed by {sources}; none of them is loaded")
     classes = loading.enabled(unique)
     all_specs = (hookspecs, *specs)
-    built = loading.built(classes, site, all_specs, os.environ if environ is None else environ)
+    built = loading.built(classes, site_facts, all_specs, os.environ if environ is None else environ)
     manager = manager_of(all_specs)
     for one, plugin in reversed(built):  # pluggy calls first what was registered last
         manager.register(plugin, one.name)
@@ -112,7 +112,7 @@ class _Loading:
     def built(
         self,
         classes: Sequence[tuple[Found, type[Any]]],
-        site: SiteFacts,
+        site_facts: SiteFacts,
         specs: Sequence[ModuleType | type],
         environ: Mapping[str, str],
     ) -> list[tuple[Found, Any]]:
@@ -123,7 +123,7 @@ class _Loading:
             keys = self._settings.get(one.name, {})
             try:
                 config = configure(one, target.Config, keys, self._place.at(one.name), Reading(environ))
-                plugin = target(config, site)
+                plugin = target(config, site_facts)
                 one.hooks = validate(trial, plugin, one.name)
             except (Exception, SystemExit) as error:
                 trial = manager_of(specs)  # a half-valid plugin leaves no trace

@@ -67,7 +67,7 @@ class Completing:
             why = f"delivered, but its event {done!r} was refused: {refused.in_full}"
             outbox_rows.refuse_after_delivery(unit, place, why, now)
         else:
-            attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, site=self._definitions.site)
+            attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, services=self._definitions.services)
             attempt.completes = own
             self._steps.take(held, attempt)
 

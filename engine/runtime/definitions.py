@@ -15,18 +15,18 @@ _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = 
 
 
 class Definitions:
-    """Workflows by name and version; `newest` has the newest version by name. `site` is given to rules as
-    `Attempt.site`.
+    """Workflows by name and version; `newest` has the newest version by name. `services` is given to rules as
+    `Attempt.services`.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
 
-    def __init__(self, workflows: Iterable[Workflow], site: Any = None) -> None:
+    def __init__(self, workflows: Iterable[Workflow], services: Any = None) -> None:
         workflows = tuple(workflows)
         refuse_unsound(workflows)
         self.loaded = {(workflow.name, workflow.version): workflow for workflow in workflows}
         self.newest = {name: self.loaded[name, version] for name, version in sorted(self.loaded)}
-        self.site = site
+        self.services = services
         self._in_versions = {name for name, version in self.loaded if version != self.newest[name].version}
         self._keeps_timers: dict[Workflow, bool] = {}
 

@@ -165,10 +165,10 @@ class DueTimers:
         ]
 
     def _next(self, held: Held, timers: Sequence[Due], *, looking: bool = False) -> Occurrence | None:
-        found, now, unit, site = held.instance, held.now, held.unit, self._definitions.site
+        found, now, unit, services = held.instance, held.now, held.unit, self._definitions.services
 
         def attempt_at(event: str, at: datetime) -> Attempt:
-            return Attempt(found, event, SYSTEM_ACTOR, None, now, at, unit, site=site)
+            return Attempt(found, event, SYSTEM_ACTOR, None, now, at, unit, services=services)
 
         return timetable.next_occurrence(
             self._definitions.of(found), found.state, timers, now, attempt_at, self._taken, looking=looking
@@ -185,7 +185,7 @@ class DueTimers:
             held.now,
             at,
             held.unit,
-            site=self._definitions.site,
+            services=self._definitions.services,
             occurrences=occurrence.count,
             since=since,
         )

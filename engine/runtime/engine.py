@@ -53,8 +53,8 @@ class Engine:
     `secret` seals history and derives links: one key, or several with the newest first, which seals while each of them
     verifies (`keyring`). `clock` replaces the database's time. `make_store` replaces the database's own store.
     `worker` names this process in leases. `lease` is how long a delivery may take before another worker may try: more
-    than twice the time that the slowest plugin allows itself. `site` is what rules may know of the site, as
-    `Attempt.site`. `operators` may act on instances of whatever workflow names no operators of its own (`operators`).
+    than twice the time that the slowest plugin allows itself. `services` is what rules may know of the site, as
+    `Attempt.services`. `operators` may act on instances of whatever workflow names no operators of its own.
     `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
     and must not raise. `observer` watches what is done (`engine.runtime.observer`).
 
@@ -74,7 +74,7 @@ class Engine:
         worker: str = "engine",
         lease: timedelta = timedelta(minutes=4),
         render: Render | None = None,
-        site: Any = None,
+        services: Any = None,
         operators: Permission = OPERATOR,
         make_store: Callable[[SiteDatabase, Clock | None], Store] | None = None,
     ) -> None:
@@ -82,7 +82,7 @@ class Engine:
         self.db: Final = db
         store = db.store(clock) if make_store is None else make_store(db, clock)
         self.store: Final = store
-        self.definitions = definitions = Definitions(workflows, site)
+        self.definitions = definitions = Definitions(workflows, services)
         self.chance = chance
         self.keyring = Keyring.of(secret)
         self.history_keys = self.keyring.derived(HISTORY)

@@ -54,7 +54,7 @@ class Events:
             nonces = self._recording.draw(2 * links.NONCE)
             instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"", nonces)
             committed.about = instance
-            attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, site=self._definitions.site)
+            attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, services=self._definitions.services)
             outcome = self._steps.begin(Held(unit, instance, [], now, committed), definition, attempt)
             if request is not None:
                 self._keys.use(unit, request, outcome)
@@ -80,7 +80,7 @@ class Events:
                 raise Paused
             if seen is not None and seen != found.seq:
                 raise StaleForm
-            attempt = Attempt(found, event, actor, data, now, now, held.unit, site=self._definitions.site)
+            attempt = Attempt(found, event, actor, data, now, now, held.unit, services=self._definitions.services)
             outcome = self._steps.take(held, attempt)
             if request is not None:
                 self._keys.use(held.unit, request, outcome)

@@ -63,10 +63,10 @@ class Looking:
         with self._store.reading() as unit:
             sight, found = self.sight(unit, number)
             role = self._links.role_of(actor.proof, found, unit)
-            site = self._definitions.site
+            services = self._definitions.services
 
             def attempt_of(event: str) -> Attempt:
-                return Attempt(found, event, actor, None, sight.now, sight.now, unit, role, site)
+                return Attempt(found, event, actor, None, sight.now, sight.now, unit, role, services)
 
             workflow = self._definitions.of(found)
             if found.paused:
@@ -117,7 +117,7 @@ class Previews:
                 raise Paused
             if timetable.is_due(held.timers, now):
                 raise CatchingUp
-            attempt = Attempt(found, event, actor, data, now, now, unit, site=self._definitions.site)
+            attempt = Attempt(found, event, actor, data, now, now, unit, services=self._definitions.services)
             workflow = self._definitions.of(found)
             source, before = found.state, found.seq
             held.committed.begin_again()  # what follows is the event's doing

@@ -33,7 +33,7 @@ class Operators:
 
         For what is about no single instance, `found` is one with the number 0 (`nowhere`).
         """
-        attempt = Attempt(found, event, actor, None, now, now, unit, site=self.definitions.site)
+        attempt = Attempt(found, event, actor, None, now, now, unit, services=self.definitions.services)
         allow = self.of(found.workflow, found.version)
         if not answers.permission(allow, None, attempt, allow.holds(attempt)):
             raise Forbidden

@@ -90,7 +90,7 @@ def _too_soon(until: datetime, zone: tzinfo) -> Refusal:
 
 def _zone(attempt: Attempt) -> tzinfo:
     """The time zone of the site's calendar; UTC where the site has none."""
-    zone = getattr(getattr(attempt.site, "calendar", None), "zone", None)
+    zone = getattr(getattr(attempt.services, "calendar", None), "zone", None)
     return zone if isinstance(zone, tzinfo) else UTC
 
 

@@ -179,7 +179,7 @@ def move_of(operators: Operators, held: Held, mapping: Migration, effects: Seque
     landing = _landing(definitions, unit, mapping, target, found)
     there = replace(found, version=target.version, state=landing.name)
     data = {"from": found.version, "to": target.version}
-    attempt = Attempt(there, history.MIGRATE_EVENT, actor, data, now, now, unit, site=definitions.site)
+    attempt = Attempt(there, history.MIGRATE_EVENT, actor, data, now, now, unit, services=definitions.services)
     fates = tuple(_fate(mapping, target, landing, one, attempt) for one in effects)
     clockwork = tuple(_timed(definitions, held, mapping, landing, timer, attempt) for timer in landing.timers)
     has = {timer.event for timer in landing.timers}

@@ -51,13 +51,13 @@ class BankTransfer:
         number: Annotated[str, line(20)] = ""
         holder: Annotated[str, line(100)] = ""
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         given = {one.name: getattr(config, one.name).strip() for one in fields(config)}
         missing = [name for name, value in given.items() if not value]
         if missing and set(missing) != {"bank", "branch", "number", "holder"}:
             raise ConfigurationError(f"{', '.join(missing)}: expected, because other parts of the account are set")
         self._configured = not missing
-        if missing and site.demo:
+        if missing and site_facts.demo:
             given = {
                 "bank": "デモ銀行",
                 "branch": "見本支店",

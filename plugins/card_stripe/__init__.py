@@ -79,11 +79,11 @@ class CardStripe:
         tolerance: Annotated[int, whole(1, 86_400, "seconds")] = 300
         api_base: Annotated[str, origin("https://api.stripe.com")] = "https://api.stripe.com"
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         if (config.api_key is None) != (config.webhook_secret is None):
             raise ConfigurationError("api_key and webhook_secret: expected both or neither")
         self._config = config
-        self._demo = site.demo
+        self._demo = site_facts.demo
         self.origins: Sequence[str] = config.origins
 
     @hookimpl

@@ -59,8 +59,8 @@ class DemoCard:
     class Config:
         """Nothing to configure."""
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
-        self._demo = site.demo
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
+        self._demo = site_facts.demo
         self._secret = secrets.token_bytes(32)
         self._visits: dict[str, _Visit] = {}
         self._lock = Lock()

@@ -30,10 +30,10 @@ class DemoUsage:
         gigabytes: Annotated[int, whole(1, 1_000_000)] = 10
 
     def __init__(
-        self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, config: Config, site_facts: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._limit = config.gigabytes * GIGABYTE
-        self._demo = site.demo
+        self._demo = site_facts.demo
         self._clock = clock
 
     @hookimpl

@@ -37,11 +37,11 @@ class DevMailbox:
         keep: Annotated[int, whole(1, 1_000_000)] = 500
 
     def __init__(
-        self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, config: Config, site_facts: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._keep = config.keep
-        self._demo = site.demo
-        self._folder = site.var / FOLDER
+        self._demo = site_facts.demo
+        self._folder = site_facts.var / FOLDER
         self._clock = clock
         self._lock = Lock()
 

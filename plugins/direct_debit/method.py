@@ -62,9 +62,9 @@ class DirectDebit:
         day: Annotated[int, whole(1, 28, "a day that every month has,")] = 27
         collector: Annotated[str, line(100)] = ""
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         postcode, address = config.postcode, config.address
-        if site.demo and not address:
+        if site_facts.demo and not address:
             postcode, address = "000-0000", "（デモ）東京都見本区みほん1-2-3"
         self._ready = bool(address.strip())
         self._recipient = Recipient(postcode, address, config.department, config.collector, config.day)

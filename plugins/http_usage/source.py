@@ -86,7 +86,7 @@ class HttpUsage:
         )
 
     def __init__(
-        self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, config: Config, site_facts: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._config = config
         self._clock = clock

@@ -59,11 +59,11 @@ class Ledger:
         prices: Mapping[str, Any] = field(default_factory=dict)
         tax: tuple[Mapping[str, Any], ...] = DEMO_TAX
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
-        given = config.prices or (DEMO_PRICES if site.demo else {})
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
+        given = config.prices or (DEMO_PRICES if site_facts.demo else {})
         self._prices = PriceList.from_settings(given, config.tax)
-        if config.prices and site.products:
-            check_names(self._prices, site.products)
+        if config.prices and site_facts.products:
+            check_names(self._prices, site_facts.products)
 
     @hookimpl
     def register_billing_backends(self) -> Mapping[str, BillingBackend]:

@@ -47,7 +47,7 @@ class NoticeEmail:
     class Config:
         """There is nothing to set: sender and mail server are the site's."""
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         pass
 
     @hookimpl

@@ -28,7 +28,7 @@ class NoticeSite:
     class Config:
         """There is nothing to set."""
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         pass
 
     @hookimpl

@@ -87,7 +87,7 @@ class SmtpMailer:
         hostname: Annotated[str | None, _HOSTNAME] = None
 
     def __init__(
-        self, config: Config, site: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, config: Config, site_facts: SiteFacts, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._config = config
         # Connecting and greeting may each take `timeout`; what was asked before the answer to the final dot another.
@@ -97,7 +97,7 @@ class SmtpMailer:
         secured = self._server is not None and self._server.security != "none"
         # Reading the system's authorities takes longer than everything else here.
         self._tls = _tls(config.ca_file) if secured or config.ca_file is not None else None
-        self._hostname = _own_name(config.hostname or urlsplit(site.base_url).hostname or "")
+        self._hostname = _own_name(config.hostname or urlsplit(site_facts.base_url).hostname or "")
 
     @hookimpl
     def register_mailers(self) -> Mapping[str, Mailer]:

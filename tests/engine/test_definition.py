@@ -102,7 +102,7 @@ def test_what_nobody_says_of_a_part() -> None:
 
 def test_an_attempt_begins_with_nothing_read_and_stands_for_one_time() -> None:
     one, other = attempt(SYSTEM_ACTOR), attempt(SYSTEM_ACTOR)
-    assert (one.link, one.site, one.memo, one.completes, one.resent, one.occurrences, one.since) == (
+    assert (one.link, one.services, one.memo, one.completes, one.resent, one.occurrences, one.since) == (
         "",
         None,
         {},
@@ -113,6 +113,13 @@ def test_an_attempt_begins_with_nothing_read_and_stands_for_one_time() -> None:
     )
     one.memo["read"] = True
     assert other.memo == {}
+
+
+def test_what_an_attempt_knows_of_the_site_answers_to_its_name_of_before_and_says_so() -> None:
+    one = replace(attempt(SYSTEM_ACTOR), services="what rules may know")
+    with pytest.warns(DeprecationWarning, match=r"^Attempt\.site is now Attempt\.services$") as said:
+        assert one.site == "what rules may know"
+    assert said[0].filename == __file__
 
 
 def test_a_copy_of_an_instance_is_walked_on_without_the_other() -> None:

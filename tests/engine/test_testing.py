@@ -157,18 +157,18 @@ class Owl:
         speed: int
         name: str = "owl"
 
-    def __init__(self, config: Config, site: SiteFacts, *, perch: str = "") -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts, *, perch: str = "") -> None:
         self.config = config
-        self.site = site
+        self.site = site_facts
         self.perch = perch
 
 
 def test_a_plugin_is_made_as_the_site_makes_it() -> None:
-    site = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
-    owl = configured(Owl, {"speed": 3}, site, perch="oak")
-    assert (owl.config, owl.site, owl.perch) == (Owl.Config(3), site, "oak")
+    site_facts = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
+    owl = configured(Owl, {"speed": 3}, site_facts, perch="oak")
+    assert (owl.config, owl.site, owl.perch) == (Owl.Config(3), site_facts, "oak")
     with pytest.raises(SettingsError) as raised:
-        configured(Owl, {"sped": 3, "name": {"env": "NAME"}}, site)
+        configured(Owl, {"sped": 3, "name": {"env": "NAME"}}, site_facts)
     assert str(raised.value).splitlines() == [
         'settings: sped: there is no such key; did you mean "speed"?',
         "settings: name = a table: expected a text; only secrets are taken from the environment",

@@ -99,7 +99,7 @@ def clock() -> Clock:
 @pytest.fixture
 def engine(database_url: str, clock: Clock) -> Iterator[Engine]:
     db = open_database(database_url)
-    yield Engine(db, [waiting(FULL)], secret=SECRET, clock=clock, site=Site())
+    yield Engine(db, [waiting(FULL)], secret=SECRET, clock=clock, services=Site())
     db.close()
 
 
@@ -167,7 +167,7 @@ def test_an_escalation_with_a_state_hands_the_matter_to_others(sqlite_url: str, 
     )
     assert check(workflow, kinds=KINDS, languages=("ja",), strict=True) == []
     db = open_database(sqlite_url)
-    engine = Engine(db, [workflow], secret=SECRET, clock=clock, site=Site())
+    engine = Engine(db, [workflow], secret=SECRET, clock=clock, services=Site())
     number = engine.start("deciding", "paper:1", VISITOR).instance
     clock.forward(days=1)
     engine.run_due()
@@ -196,7 +196,7 @@ def test_delays_may_be_hours_rules_and_plain_time() -> None:
 
 
 def due(rule: Any, at: datetime, site: Any = None) -> datetime:
-    attempt = Attempt(None, "start", VISITOR, None, at, at, None, site=site)  # type: ignore[arg-type]
+    attempt = Attempt(None, "start", VISITOR, None, at, at, None, services=site)  # type: ignore[arg-type]
     found: datetime = rule(attempt)
     return found.astimezone(TOKYO)
 

@@ -52,5 +52,5 @@ def dispatcher_of(
 ) -> Dispatcher:
     """Delivers effects of kind "ping" to the handler; without `clock` by the machine's."""
     engine = Engine(db, workflows, secret=b"x" * 32, clock=clock, worker=worker, chance=lambda: 0.5)
-    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
+    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site_facts={}, link=engine.link)
     return Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": handler})

@@ -71,7 +71,7 @@ def at_work(
 ) -> Iterator[tuple[Engine, Heartbeat]]:
     db = open_database(url)
     engine = Engine(db, [workflow], secret=b"x" * 32, worker="one")
-    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
+    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site_facts={}, link=engine.link)
     dispatcher = Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": ping} if ping else {})
     heartbeat = Heartbeat(engine, dispatcher, threads=2, chores=chores)
     heartbeat.start()

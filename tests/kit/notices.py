@@ -105,7 +105,7 @@ class StatusPage:
     class Config:
         pass
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         type(self).posted = []
 
     @hookimpl

@@ -148,7 +148,7 @@ def open_post(
 
 def _post(db: SiteDatabase, clock: Clock, machines: Machines, workflows: tuple[Workflow, ...], worker: str) -> Post:
     engine = Engine(db, workflows, secret=b"x" * 32, clock=clock, worker=worker, chance=lambda: 0.5)
-    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
+    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site_facts={}, link=engine.link)
     handlers: Mapping[str, Any] = {"printer": machines, "letter": machines}
     return Post(db, engine, Dispatcher(engine, renderer, mailers={}, mailer="none", handlers=handlers), clock, machines)
 

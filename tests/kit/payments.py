@@ -93,7 +93,7 @@ def paying_site(
         class Config:
             pass
 
-        def __init__(self, config: Config, site: SiteFacts) -> None:
+        def __init__(self, config: Config, site_facts: SiteFacts) -> None:
             pass
 
         @hookimpl

@@ -326,7 +326,7 @@ def open_office(database_url: str, clock: Clock | None = None, *workflows: Workf
     clock, mailer, letters = clock or Clock(), MemoryMailer(), Letters()
     engine = Engine(db, workflows or (REVIEW, REVIEW_2), secret=SECRET, clock=clock, chance=lambda: 0.5, worker="one")
     renderer = Renderer(
-        base_url="https://example.jp", sender="office@example.jp", site={"site_name": "Office"}, link=engine.link
+        base_url="https://example.jp", sender="office@example.jp", site_facts={"site_name": "Office"}, link=engine.link
     )
     engine.render = renderer.preview
     # The second version is there to be moved to: what is started runs on the first unless a test says otherwise.

@@ -57,7 +57,7 @@ def memory_plugin(mailer: MemoryMailer) -> type[Any]:
         class Config:
             pass
 
-        def __init__(self, config: Config, site: SiteFacts) -> None:
+        def __init__(self, config: Config, site_facts: SiteFacts) -> None:
             pass
 
         @hookimpl

@@ -446,7 +446,7 @@ class Odd:
     class Config:
         pass
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         type(self).behaviour = {}
         type(self).way = "none"
 

@@ -294,7 +294,7 @@ class Books:
     class Config:
         pass
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         """Nothing to set up."""
 
     @hookimpl

@@ -57,8 +57,8 @@ class TestSmtpMailer(MailerContract):
     @pytest.fixture(autouse=True)
     def server(self, tmp_path: Path) -> Iterator[None]:
         with MailServer() as running:
-            site = SiteFacts(tmp_path, "http://127.0.0.1:8000", "site@example.jp", False, "Asia/Tokyo")
-            self.made = SmtpMailer(SmtpMailer.Config(Secret(running.url)), site)
+            site_facts = SiteFacts(tmp_path, "http://127.0.0.1:8000", "site@example.jp", False, "Asia/Tokyo")
+            self.made = SmtpMailer(SmtpMailer.Config(Secret(running.url)), site_facts)
             yield
 
     def mailer(self) -> Mailer:
@@ -68,8 +68,8 @@ class TestSmtpMailer(MailerContract):
 class TestDevMailbox(MailerContract):
     @pytest.fixture(autouse=True)
     def folder(self, tmp_path: Path) -> None:
-        site = SiteFacts(tmp_path, "http://127.0.0.1:8000", "site@example.jp", True, "Asia/Tokyo")
-        self.made = DevMailbox(DevMailbox.Config(), site)
+        site_facts = SiteFacts(tmp_path, "http://127.0.0.1:8000", "site@example.jp", True, "Asia/Tokyo")
+        self.made = DevMailbox(DevMailbox.Config(), site_facts)
 
     def mailer(self) -> Mailer:
         return self.made.register_mailers()["dev_mailbox"]

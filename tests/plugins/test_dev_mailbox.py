@@ -31,8 +31,8 @@ def ticking() -> Iterator[datetime]:
 
 def mailbox(var: Path, *, keep: int = 500, demo: bool = True) -> DevMailbox:
     times = ticking()
-    site = SiteFacts(var, "http://127.0.0.1:8000", "s@example.jp", demo, "Asia/Tokyo")
-    return DevMailbox(DevMailbox.Config(keep), site, clock=lambda: next(times))
+    site_facts = SiteFacts(var, "http://127.0.0.1:8000", "s@example.jp", demo, "Asia/Tokyo")
+    return DevMailbox(DevMailbox.Config(keep), site_facts, clock=lambda: next(times))
 
 
 def files(var: Path) -> list[Path]:
@@ -117,5 +117,5 @@ def test_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("demo", [True, False])
 def test_mailbox_is_registered_in_a_demo_only(tmp_path: Path, demo: bool) -> None:
-    site = SiteFacts(tmp_path, "http://127.0.0.1:8000", "s@example.jp", demo, "Asia/Tokyo")
-    assert ("dev_mailbox" in load({}, site).mailers()) is demo
+    site_facts = SiteFacts(tmp_path, "http://127.0.0.1:8000", "s@example.jp", demo, "Asia/Tokyo")
+    assert ("dev_mailbox" in load({}, site_facts).mailers()) is demo

@@ -103,9 +103,9 @@ def test_without_an_address_it_says_why_it_cannot_be_chosen() -> None:
 
 
 def test_a_day_that_some_months_lack_is_refused() -> None:
-    site = SiteFacts(Path("var"), "https://example.jp", "site@example.jp", False, "Asia/Tokyo")
+    site_facts = SiteFacts(Path("var"), "https://example.jp", "site@example.jp", False, "Asia/Tokyo")
     with pytest.raises(ConfigurationError, match="day = 29: expected a day that every month has, from 1 to 28"):
-        configured(DirectDebit, {"day": 29}, site)
+        configured(DirectDebit, {"day": 29}, site_facts)
 
 
 @pytest.mark.parametrize("typed", ["みずほ", "みずほ銀行", "ミズホ", "1", "0001", "０００１", " みずほ 銀行 "])

@@ -139,9 +139,11 @@ def test_example_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
     (info / "entry_points.txt").write_text(f"[tetsuzuki.plugins]\n{name} = {target}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    site = SiteFacts(tmp_path, "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
+    site_facts = SiteFacts(tmp_path, "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
     try:
-        plugins = load(settings["plugins"], site, specs=[hookspecs_of_the_business], environ={"SMS_TOKEN": "s3cr3t"})
+        plugins = load(
+            settings["plugins"], site_facts, specs=[hookspecs_of_the_business], environ={"SMS_TOKEN": "s3cr3t"}
+        )
         assert plugins.failures == ()
         (listed,) = [one for one in plugins.listed if one.name == name]
         assert listed.description == "Sends text messages through an HTTP gateway."

@@ -399,9 +399,9 @@ def test_one_slow_or_broken_environment_holds_nobody_back(tables: str) -> None:
 
 @pytest.mark.parametrize("demo", [True, False])
 def test_invented_figures_are_there_in_a_demo_only(tmp_path: Path, demo: bool) -> None:
-    site = SiteFacts(tmp_path, "http://127.0.0.1:8000", "s@example.jp", demo, "Asia/Tokyo")
-    assert ("demo_usage" in load({}, site, specs=[hookspecs]).registered("register_disk_usage")) is demo
-    source = DemoUsage(DemoUsage.Config(), site, clock=Clock())
+    site_facts = SiteFacts(tmp_path, "http://127.0.0.1:8000", "s@example.jp", demo, "Asia/Tokyo")
+    assert ("demo_usage" in load({}, site_facts, specs=[hookspecs]).registered("register_disk_usage")) is demo
+    source = DemoUsage(DemoUsage.Config(), site_facts, clock=Clock())
     found = source.usage(NEO, SHORT)
     assert found == source.usage(NEO, SHORT)
     assert isinstance(found, Usage)

@@ -32,7 +32,10 @@ class Bench:
         self.engine = Engine(self.db, workflows, secret=SECRET, clock=clock)
         self.mailer = MemoryMailer()
         renderer = Renderer(
-            base_url="http://localhost", sender="site@example.jp", site=asdict(Organisation()), link=self.engine.link
+            base_url="http://localhost",
+            sender="site@example.jp",
+            site_facts=asdict(Organisation()),
+            link=self.engine.link,
         )
         self.dispatcher = Dispatcher(self.engine, renderer, mailers={"memory": self.mailer}, mailer="memory")
 

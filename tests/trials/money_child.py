@@ -64,7 +64,7 @@ def site_of(database_url: str, var: Path, clock: Callable[[], datetime]) -> Site
         class Config:
             pass
 
-        def __init__(self, config: Config, site: SiteFacts) -> None:
+        def __init__(self, config: Config, site_facts: SiteFacts) -> None:
             pass
 
         @hookimpl

@@ -107,7 +107,7 @@ def test_mails_are_of_one_house(site: Site, workflow: Workflow) -> None:
 
 
 def _looks_the_same(site: Site, mail: Effect, language: str, message: Message) -> None:
-    known = site.dispatcher.renderer.site
+    known = site.dispatcher.renderer.site_facts
     with reading_in(language):
         lines = [str(known[name]) for name in ("support_centre", "email", "phone")]
     lines += [f"営業時間：{known['hours']}"] if language == "ja" else []

@@ -100,7 +100,7 @@ def attempts(site: Site, scene: Scene, workflow: Workflow, way: Start | Transiti
     kind = subject.partition(":")[0]
     gone = Instance(GONE, workflow.name, workflow.version, f"{kind}:{GONE}", there.state, 1, 0, b"")
     for instance, by in ((there, actor), (gone, Actor(actor.kind, str(GONE)))):
-        yield Attempt(instance, event, by, data, NOW, NOW, None, site=site.services)  # type: ignore[arg-type]
+        yield Attempt(instance, event, by, data, NOW, NOW, None, services=site.services)  # type: ignore[arg-type]
 
 
 def forget(unit: Unit, number: int) -> None:

@@ -84,7 +84,7 @@ def engine(
         secret=ground.keyring,
         clock=clock,
         worker=worker,
-        site=services,
+        services=services,
         operators=OPERATORS,
         **given,
     )
@@ -97,7 +97,7 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
         base_url=settings.base_url,
         sender=organisation.mail_from,
         # Names of the default configuration have translations; a company's own are shown as it wrote them.
-        site={
+        site_facts={
             **{name: Text(value) for name, value in asdict(organisation).items()},
             "catalogue": ground.catalogue,
             "calendar": services.calendar,

@@ -103,7 +103,7 @@ def _standing(attempt: Attempt) -> ahead.Standing | Refusal:
     after = terms_from_json(given.after)
     if contract is None or after is None:
         return NOT_YOURS if contract is None else conditions.NOT_CHANGEABLE
-    today = attempt.site.calendar.today(attempt.at)
+    today = attempt.services.calendar.today(attempt.at)
     open_requests = [one for one in waiting if one is not None]
     return ahead.standing(terms_of(contract), open_requests, given.kind, after, today)
 
@@ -117,7 +117,7 @@ def change_is_possible(attempt: Attempt) -> Refusal | None:
     kind = conditions.kind_of(before, after)
     if kind != given.kind:
         return kind if isinstance(kind, Refusal) else conditions.NOT_CHANGEABLE
-    return next(conditions.faults(before, after, attempt.site.catalogue), None)
+    return next(conditions.faults(before, after, attempt.services.catalogue), None)
 
 
 def date_is_as_shown(attempt: Attempt) -> Refusal | None:
@@ -128,7 +128,7 @@ def date_is_as_shown(attempt: Attempt) -> Refusal | None:
     standing = standing_of(attempt)
     if isinstance(standing, Refusal):
         return standing
-    today = attempt.site.calendar.today(attempt.at)
+    today = attempt.services.calendar.today(attempt.at)
     counts = standing.effective_on if standing is not None else dates.effective_on(None, after, today)
     return None if counts == attempt.data.effective_on else SHOWN_CHANGED
 
@@ -185,7 +185,7 @@ def keep_change(attempt: Attempt) -> None:
 def kind_needs_review(attempt: Attempt) -> Refusal | None:
     """Which kinds staff look at is configuration; the others are accepted at once."""
     request = request_of(attempt.instance, attempt.records)
-    return None if request is not None and request.kind in attempt.site.review.kinds else NO_REVIEW
+    return None if request is not None and request.kind in attempt.services.review.kinds else NO_REVIEW
 
 
 def change_still_fits(attempt: Attempt) -> Refusal | None:
@@ -203,7 +203,7 @@ def _why_not(attempt: Attempt) -> Refusal | None:
     if customer is None or customer.channel != "direct":
         return GONE if customer is None else conditions.NOT_DIRECT
     if request.contract_id is None:
-        refusal = next(conditions.faults(None, after, attempt.site.catalogue), None)
+        refusal = next(conditions.faults(None, after, attempt.services.catalogue), None)
         return refusal or _environment_refusal(attempt, request.customer_id, after, request.effective_on)
     contract = _contract(attempt, request.contract_id)
     before = terms_from_json(request.before)
@@ -214,7 +214,9 @@ def _why_not(attempt: Attempt) -> Refusal | None:
     now = terms_of(contract)
     if getattr(now, request.kind) != getattr(before, request.kind):
         return CONTRACT_CHANGED
-    return next(conditions.faults(now, conditions.with_change(now, request.kind, after), attempt.site.catalogue), None)
+    return next(
+        conditions.faults(now, conditions.with_change(now, request.kind, after), attempt.services.catalogue), None
+    )
 
 
 def contract_can_take_it(attempt: Attempt) -> Refusal | None:
@@ -263,7 +265,7 @@ def fix_effective_date(attempt: Attempt) -> None:
     """The confirmed date, or the next possible one where the decision came after it. On the day itself it holds."""
     request = request_of(attempt.instance, attempt.records)
     after = terms_from_json(request.after) if request is not None else None
-    today = attempt.site.calendar.today(attempt.at)
+    today = attempt.services.calendar.today(attempt.at)
     if request is None or after is None or request.effective_on >= today:
         return
     before = terms_from_json(request.before)
@@ -364,12 +366,12 @@ def at_once(attempt: Attempt) -> datetime:
 
 def review_is_due(attempt: Attempt) -> datetime:
     """At closing time of the last working day of the review."""
-    due: datetime = attempt.site.calendar.after_working_days(attempt.at, attempt.site.review.working_days)
+    due: datetime = attempt.services.calendar.after_working_days(attempt.at, attempt.services.review.working_days)
     return due
 
 
 def effective_day_begins(attempt: Attempt) -> datetime:
     """Midnight of the effective date, where the company is."""
     request = request_of(attempt.instance, attempt.records)
-    begins: datetime = attempt.site.calendar.midnight(request.effective_on) if request is not None else attempt.at
+    begins: datetime = attempt.services.calendar.midnight(request.effective_on) if request is not None else attempt.at
     return begins

@@ -165,7 +165,7 @@ def _reason(data: Any) -> str:
 
 
 def _services(attempt: Attempt) -> Services:
-    services: Services = attempt.site
+    services: Services = attempt.services
     return services
 
 

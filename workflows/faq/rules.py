@@ -22,7 +22,7 @@ def entry_is_new(attempt: Attempt) -> Refusal | None:
 def product_is_known(attempt: Attempt) -> Refusal | None:
     """An entry is about a product of the catalogue, or about all of them."""
     product = attempt.data.product
-    return None if not product or product in attempt.site.catalogue.products else NO_PRODUCT
+    return None if not product or product in attempt.services.catalogue.products else NO_PRODUCT
 
 
 def keep_entry(attempt: Attempt) -> None:

@@ -47,7 +47,7 @@ def notice_is_new(attempt: Attempt) -> Refusal | None:
 
 def products_are_known(attempt: Attempt) -> Refusal | None:
     """Only products of the catalogue have an audience."""
-    return None if set(attempt.data.products) <= set(attempt.site.catalogue.products) else NO_PRODUCT
+    return None if set(attempt.data.products) <= set(attempt.services.catalogue.products) else NO_PRODUCT
 
 
 def draft_fits_its_kind(attempt: Attempt) -> Refusal | None:

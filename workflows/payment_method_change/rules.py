@@ -87,15 +87,15 @@ def contract_is_running(attempt: Attempt) -> Refusal | None:
     contract = _contract(attempt)
     if contract is None:
         return NO_CONTRACT
-    today = attempt.site.calendar.today(attempt.at)
+    today = attempt.services.calendar.today(attempt.at)
     return NO_CONTRACT if contract.ended_on is not None and contract.ended_on < today else None
 
 
 def method_is_offered(attempt: Attempt) -> Refusal | None:
     """Only what the company offers and a plugin does; whether it is ready was asked before."""
     method = attempt.data.method
-    offered = method in attempt.site.catalogue.payment_methods
-    plugin = attempt.site.payment_methods.get(method)
+    offered = method in attempt.services.catalogue.payment_methods
+    plugin = attempt.services.payment_methods.get(method)
     return None if offered and plugin is not None and plugin.way == attempt.data.way else NOT_OFFERED
 
 
@@ -114,7 +114,7 @@ def effective_date_is_as_shown(attempt: Attempt) -> Refusal | None:
 def method_is_still_there(attempt: Attempt) -> Refusal | None:
     """A method that is no longer offered on the day of the change cannot take effect."""
     mandate = mandate_of(attempt.instance, attempt.records)
-    there = mandate is not None and mandate.method in attempt.site.payment_methods
+    there = mandate is not None and mandate.method in attempt.services.payment_methods
     return None if there else NOT_OFFERED
 
 
@@ -123,14 +123,14 @@ def method_is_still_there(attempt: Attempt) -> Refusal | None:
 
 def review_is_not_wanted(attempt: Attempt) -> Refusal | None:
     """Which requests the staff look at first is configuration."""
-    if KIND in attempt.site.review.kinds:
+    if KIND in attempt.services.review.kinds:
         return Refusal("review", _("担当者が内容を確認します。"))
     return None
 
 
 def review_is_wanted(attempt: Attempt) -> Refusal | None:
     """The opposite of `review_is_not_wanted`."""
-    if KIND in attempt.site.review.kinds:
+    if KIND in attempt.services.review.kinds:
         return None
     return Refusal("no_review", _("担当者の確認は必要ありません。"))
 
@@ -295,7 +295,7 @@ def _change_mandate(attempt: Attempt, **values: Any) -> None:
 
 
 def _today(attempt: Attempt) -> date:
-    day: date = attempt.site.calendar.today(attempt.at)
+    day: date = attempt.services.calendar.today(attempt.at)
     return day
 
 
@@ -323,14 +323,14 @@ def waited_for(attempt: Attempt) -> datetime:
 
 def review_is_due(attempt: Attempt) -> datetime:
     """Closing time of the last of the working days within which the staff want to look at it."""
-    due: datetime = attempt.site.calendar.after_working_days(attempt.at, attempt.site.review.working_days)
+    due: datetime = attempt.services.calendar.after_working_days(attempt.at, attempt.services.review.working_days)
     return due
 
 
 def effective_time(attempt: Attempt) -> datetime:
     """When its day begins, where the company is."""
     request = request_of(attempt.instance, attempt.records)
-    moment: datetime = attempt.site.calendar.midnight(request.effective_on) if request is not None else attempt.at
+    moment: datetime = attempt.services.calendar.midnight(request.effective_on) if request is not None else attempt.at
     return moment
 
 

@@ -175,7 +175,10 @@ def sent_to(office: Office, folder: Path, **changed: Any) -> Message:
     effect = replace(REVIEW.effects["invitation"], **changed)
     site = {"name": "the office", "staff": "staff@example.jp"}
     renderer = Renderer(
-        base_url="https://example.jp//", sender="The office <office@b.jp>", site=site, link=lambda found, role: role
+        base_url="https://example.jp//",
+        sender="The office <office@b.jp>",
+        site_facts=site,
+        link=lambda found, role: role,
     )
     with office.engine.store.reading() as unit:
         _, found = office.engine.sight(unit, number)

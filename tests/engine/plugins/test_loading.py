@@ -509,7 +509,7 @@ class Owl:
     class Config:
         speed: int = 1
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         self.speed = config.speed
 
     @hookimpl

@@ -43,7 +43,7 @@ def plugin(mailers: Any = None, handlers: Any = None) -> type[Any]:
         class Config:
             pass
 
-        def __init__(self, config: Config, site: SiteFacts) -> None:
+        def __init__(self, config: Config, site_facts: SiteFacts) -> None:
             self.asked = 0
 
         @hookimpl
@@ -252,7 +252,7 @@ def with_speed(init: Any = None) -> Any:
             speed: int
             key: Secret | None = None
 
-        def __init__(self, config: Config, site: SiteFacts) -> None:
+        def __init__(self, config: Config, site_facts: SiteFacts) -> None:
             if init is not None:
                 init(config)
 

@@ -149,7 +149,7 @@ class Desk:
         )
         self.engine = Engine(self.db, [definition], secret=b"x" * 32, clock=self.clock, chance=lambda: 0.5)
         self.mailer = MemoryMailer()
-        renderer = Renderer(base_url="https://example.jp", sender="s@example.jp", site={}, link=self.engine.link)
+        renderer = Renderer(base_url="https://example.jp", sender="s@example.jp", site_facts={}, link=self.engine.link)
         self.engine.render = renderer.preview
         self.dispatcher = Dispatcher(
             self.engine, renderer, mailers={"memory": self.mailer}, mailer="memory", handlers={"ping": self}

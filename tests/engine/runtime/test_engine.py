@@ -609,13 +609,13 @@ def test_what_a_rule_knows_of_the_site_and_the_event_is_all_there(db: SiteDataba
         start=replace(ORDER.start, writes=(note,)),
         transitions=tuple(replace(way, writes=(note,)) for way in ORDER.transitions),
     )
-    engine = Engine(db, [workflow], secret=SECRET, clock=clock, site=site)
+    engine = Engine(db, [workflow], secret=SECRET, clock=clock, services=site)
     number = engine.start("order", "o", VISITOR, {"a": 1}).instance
     clock.forward(hours=1)
     engine.fire(number, "go", AUTHOR, {"b": 2})
     clock.forward(hours=4)
     engine.run_due()
-    assert [(one.event, str(one.actor), one.data, one.now, one.at, one.site, one.occurrences) for one in seen] == [
+    assert [(one.event, str(one.actor), one.data, one.now, one.at, one.services, one.occurrences) for one in seen] == [
         ("start", str(VISITOR), {"a": 1}, moment(1, 9), moment(1, 9), site, 1),
         ("go", "author:7", {"b": 2}, moment(1, 10), moment(1, 10), site, 1),
         ("later", "system", None, moment(1, 14), moment(1, 13), site, 1),

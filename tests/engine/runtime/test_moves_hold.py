@@ -98,7 +98,7 @@ class World:
         for table in ("instance", "history", "timer", "outbox"):
             self.db.execute_sql(f"DELETE FROM {table}")
         self.engine = Engine(self.db, workflows, secret=b"x" * 32, clock=self.clock, chance=lambda: 0.5)
-        renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=self.engine.link)
+        renderer = Renderer(base_url="http://localhost", sender="a@example.com", site_facts={}, link=self.engine.link)
         handlers: dict[str, Any] = dict.fromkeys(KINDS, self)
         self.dispatcher = Dispatcher(self.engine, renderer, mailers={}, mailer="none", handlers=handlers)
         self.held = []

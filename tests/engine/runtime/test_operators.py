@@ -80,11 +80,11 @@ def test_a_permission_of_operators_sees_who_what_and_where(sqlite_url: str, cloc
         secret=SECRET,
         clock=clock,
         operators=Permission("seeing", _("The chief"), holds),
-        site=site,
+        services=site,
     )
     found, now = nowhere("review", 1), engine.store.now()
     with engine.store.begin() as unit:
         engine.operators.require(unit, found, BOSS, "migrate", now)
     (one,) = seen
     assert (one.instance, one.event, one.actor, one.data, one.now, one.at) == (found, "migrate", BOSS, None, now, now)
-    assert (one.records, one.site) == (unit, site)
+    assert (one.records, one.services) == (unit, site)

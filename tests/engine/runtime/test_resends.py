@@ -265,7 +265,7 @@ def test_resend_is_refused_before_its_time_and_the_refusal_says_when(
     open_with: Callable[..., Office], clock: Clock
 ) -> None:
     office = open_with(invitation("invited", Resend(most=9, not_sooner=MINUTES)))
-    office.engine.definitions.site = SimpleNamespace(calendar=SimpleNamespace(zone=ZoneInfo("Asia/Tokyo")))
+    office.engine.definitions.services = SimpleNamespace(calendar=SimpleNamespace(zone=ZoneInfo("Asia/Tokyo")))
     number = begin(office, "invited")
     office.dispatcher.drain()
     clock.forward(seconds=30)

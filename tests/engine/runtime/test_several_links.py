@@ -42,7 +42,7 @@ OLD_ADDRESS = link_holder("stop", _("The old address"))
 
 def when_the_site_says(attempt: Attempt) -> datetime:
     """The day that the site's settings name."""
-    found: datetime = attempt.site["day"]
+    found: datetime = attempt.services["day"]
     return found
 
 
@@ -103,11 +103,11 @@ class Desk:
         self.clock, self.mailer = clock, MemoryMailer()
         self.db = open_database(url)
         site = {"day": clock.now + timedelta(days=9)}
-        self.engine = Engine(self.db, [self.workflow], secret=SECRET, clock=clock, site=site)
+        self.engine = Engine(self.db, [self.workflow], secret=SECRET, clock=clock, services=site)
         renderer = Renderer(
             base_url="https://example.jp",
             sender="s@example.jp",
-            site={"staff_email": "staff@example.jp"},
+            site_facts={"staff_email": "staff@example.jp"},
             link=self.engine.link,
         )
         self.engine.render = renderer.preview

@@ -192,7 +192,7 @@ def trade(name: str, url: str) -> Trade:
     clock, mailer, noter = Clock(datetime(2026, 4, 1, 9, tzinfo=UTC)), MemoryMailer(), Noter()
     engine = Engine(db, [SELLING], secret=SECRET, clock=clock)
     renderer = Renderer(
-        base_url="https://example.jp", sender="a@example.jp", site={"site_name": name}, link=engine.link
+        base_url="https://example.jp", sender="a@example.jp", site_facts={"site_name": name}, link=engine.link
     )
     engine.render = renderer.preview
     dispatcher = Dispatcher(engine, renderer, mailers={"m": mailer}, mailer="m", handlers={"letter": noter})

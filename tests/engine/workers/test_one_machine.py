@@ -162,7 +162,7 @@ def test_a_sweep_replaces_a_thread_that_died_and_none_once_it_is_to_stop(sqlite_
 def test_two_heartbeats_share_the_work(database_url: str) -> None:
     first, second = Ping(), Ping()
     with at_work(database_url, NOTIFY, first) as (engine, _one):
-        renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
+        renderer = Renderer(base_url="http://localhost", sender="a@example.com", site_facts={}, link=engine.link)
         other = Engine(engine.db, [NOTIFY], secret=b"x" * 32, worker="two")
         beat = Heartbeat(other, Dispatcher(other, renderer, mailers={}, mailer="none", handlers={"ping": second}))
         beat.start()

@@ -59,7 +59,7 @@ def member(
     """One process of a site; `works=False` is one of pages alone."""
     db = open_database(url)
     engine = Engine(db, [workflow], secret=b"x" * 32, worker=f"w{id(db)}", clock=clock)
-    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site={}, link=engine.link)
+    renderer = Renderer(base_url="http://localhost", sender="a@example.com", site_facts={}, link=engine.link)
     dispatcher = Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": ping} if ping else {})
     heartbeat = Cluster(engine, dispatcher, threads=2, works=works, chores=chores)
     heartbeat.start()

@@ -80,7 +80,7 @@ class Unconfigured:
     class Config:
         gateway: str
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         pass
 
     @hookimpl

@@ -95,7 +95,7 @@ def booked(database_url: str, clock: Clock, mailer: MemoryMailer, books: Books, 
         class Config:
             pass
 
-        def __init__(self, config: Config, site: SiteFacts) -> None:
+        def __init__(self, config: Config, site_facts: SiteFacts) -> None:
             pass
 
         @hookimpl

@@ -174,7 +174,7 @@ class Broken:
     class Config:
         pass
 
-    def __init__(self, config: Config, site: SiteFacts) -> None:
+    def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         raise ValueError("cannot reach hidden.example")
 
     @hookimpl
