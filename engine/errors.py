@@ -148,8 +148,8 @@ class RuleError(EngineError):
 
     def __init__(self, fault: str, *, workflow: str, version: int, state: str, rule: str, where: Location) -> None:
         self.workflow, self.version, self.state, self.rule, self.where = workflow, version, state, rule, where
-        place = f"state {state!r}" if state else "the start"
-        super().__init__(f"workflow {workflow!r} version {version}, {place}, {rule} (written at {where}): {fault}")
+        asked_in = f"state {state!r}" if state else "the start"
+        super().__init__(f"workflow {workflow!r} version {version}, {asked_in}, {rule} (written at {where}): {fault}")
 
 
 class UndeclaredConflict(RuleError):

@@ -59,7 +59,7 @@ class Standing:
     due: datetime | None
 
 
-def places(engine: Engine, permission: str) -> frozenset[tuple[str, int, str]]:
+def pinned_states(engine: Engine, permission: str) -> frozenset[tuple[str, int, str]]:
     """(workflow, version, state) of every state out of which somebody with this permission may lead."""
     return frozenset(
         (workflow.name, workflow.version, source)
@@ -80,7 +80,9 @@ def standing_in(engine: Engine, where: Collection[tuple[str, int, str]], limit: 
         return []
     wanted = sorted(where)
     choice = " OR ".join("(i.workflow = ? AND i.version = ? AND i.state = ?)" for _ in wanted)
-    return _standing(engine, f"{choice} ORDER BY i.id LIMIT ?", [part for place in wanted for part in place] + [limit])
+    return _standing(
+        engine, f"{choice} ORDER BY i.id LIMIT ?", [part for pinned in wanted for part in pinned] + [limit]
+    )
 
 
 def standing(engine: Engine, instances: Collection[int]) -> dict[int, Standing]:
@@ -161,27 +163,27 @@ def censuses(engine: Engine, workflows: Collection[str], most: int = COUNTED) ->
         there = set(occupied(unit))
         return {
             name: [
-                _population(engine, unit, place, most) if place in there else Population(place[1], place[2], 0)
-                for place in _places_of(engine, name, there)
+                _population(engine, unit, pinned, most) if pinned in there else Population(pinned[1], pinned[2], 0)
+                for pinned in _pinned_states_of(engine, name, there)
             ]
             for name in workflows
         }
 
 
-def _population(engine: Engine, unit: Unit, place: tuple[str, int, str], most: int) -> Population:
-    workflow, version, state = place
+def _population(engine: Engine, unit: Unit, pinned: tuple[str, int, str], most: int) -> Population:
+    workflow, version, state = pinned
     definition = engine.workflows.get((workflow, version))
     if definition is not None and state in definition.by_name and definition.by_name[state].final:
-        count = unit.rows(_COUNT, (*place, most + 1))[0][0]
+        count = unit.rows(_COUNT, (*pinned, most + 1))[0][0]
         return Population(version, state, min(count, most), more=count > most)
-    rows = unit.rows(_AGES, (*place, most + 1))
+    rows = unit.rows(_AGES, (*pinned, most + 1))
     ages = sorted(from_db(row[0]) for row in rows[:most] if row[0] is not None)  # of some the history may be gone
     oldest, median = (ages[0], ages[(len(ages) - 1) // 2]) if ages else (None, None)
     return Population(version, state, len(rows[:most]), oldest, median, more=len(rows) > most)
 
 
-def _places_of(engine: Engine, name: str, there: Collection[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
+def _pinned_states_of(engine: Engine, name: str, there: Collection[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
     """Every state of the loaded definitions, and those of the tables that no definition knows."""
     versions = sorted((version for found, version in engine.workflows if found == name), reverse=True)
     known = [(name, v, state.name) for v in versions for state in engine.workflows[name, v].states]
-    return [*known, *sorted({place for place in there if place[0] == name} - set(known))]
+    return [*known, *sorted({pinned for pinned in there if pinned[0] == name} - set(known))]

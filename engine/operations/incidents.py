@@ -19,9 +19,9 @@ from engine.runtime.engine import Engine
 from engine.store import outbox_rows
 from engine.store.base import Unit, Violation, from_db
 
-_Place = tuple[int, int] | str
+_Within = tuple[int, int] | str
 """What of an instance is an incident: seq and position of an effect, or the event of a timer."""
-_Decide = Callable[[Unit, Instance, _Place, datetime], None]
+_Decide = Callable[[Unit, Instance, _Within, datetime], None]
 
 _NOT_HERE = "The address of this recipient cannot be amended here."
 
@@ -76,10 +76,10 @@ def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
 def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
     """Give the effect up for good; what waits behind it in its channel goes on. Its `done` event is not fired."""
 
-    def give_up(unit: Unit, found: Instance, place: _Place, now: datetime) -> None:
-        if isinstance(place, str):
+    def give_up(unit: Unit, found: Instance, within: _Within, now: datetime) -> None:
+        if isinstance(within, str):
             raise EventNotPossible("A timer cannot be skipped: mend its rule, then retry.")
-        outbox_rows.skip(unit, (found.id, *place))
+        outbox_rows.skip(unit, (found.id, *within))
 
     _act(engine, ref, actor, "incident.skip", reason, give_up)
 
@@ -92,10 +92,10 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
     """
     again = _again(engine)
 
-    def correct(unit: Unit, found: Instance, place: _Place, now: datetime) -> None:
-        if isinstance(place, str):
+    def correct(unit: Unit, found: Instance, within: _Within, now: datetime) -> None:
+        if isinstance(within, str):
             raise EventNotPossible(_NOT_HERE)
-        name, to, delivered = outbox_rows.addressed(unit, (found.id, *place))
+        name, to, delivered = outbox_rows.addressed(unit, (found.id, *within))
         workflow = engine.workflow(found)
         recipient = workflow.recipients.get(to)
         if recipient is None or recipient.amend is None:
@@ -106,38 +106,38 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
         if workflow.effects[name].link:
             # Whoever has the mail that went to the wrong address must not hold a working link.
             engine.renew_link(unit, found)
-            outbox_rows.renew_link(unit, (found.id, *place), found.generation, engine.recording.draw(links.NONCE))
-        again(unit, found, place, now)
+            outbox_rows.renew_link(unit, (found.id, *within), found.generation, engine.recording.draw(links.NONCE))
+        again(unit, found, within, now)
 
     _act(engine, ref, actor, "incident.amend", reason, correct)
 
 
 def _again(engine: Engine) -> _Decide:
-    def again(unit: Unit, found: Instance, place: _Place, now: datetime) -> None:
-        if isinstance(place, str):
+    def again(unit: Unit, found: Instance, within: _Within, now: datetime) -> None:
+        if isinstance(within, str):
             unit.write(
                 "UPDATE timer SET wake_at = due_at, failures = 0, error = '' WHERE instance_id = ? AND event = ?",
-                (found.id, place),
+                (found.id, within),
             )
             return
-        name = outbox_rows.addressed(unit, (found.id, *place))[0]
+        name = outbox_rows.addressed(unit, (found.id, *within))[0]
         effect = engine.workflow(found).effects.get(name)
         retry = effect.retry if effect is not None else Retry()
-        outbox_rows.try_again(unit, (found.id, *place), now, retry)
+        outbox_rows.try_again(unit, (found.id, *within), now, retry)
 
     return again
 
 
 def _act(engine: Engine, ref: str, actor: Actor, event: str, reason: str, act: _Decide) -> None:
     reason = given_reason(reason)
-    number, place = _parse(ref)
+    number, within = _parse(ref)
     try:
         with engine.held(number) as held:
             unit, found, now = held.unit, held.instance, held.now
-            if not _is_open(unit, number, place):
+            if not _is_open(unit, number, within):
                 raise UnknownEffect(f"There is no open incident {ref}.")
             before = found.generation
-            act(unit, found, place, now)
+            act(unit, found, within, now)
             said: dict[str, object] = {"incident": ref, "reason": reason}
             if found.generation != before:
                 said[history.LINK] = found.generation
@@ -148,14 +148,14 @@ def _act(engine: Engine, ref: str, actor: Actor, event: str, reason: str, act: _
         raise engine.refusal_of(violation, number) from violation
 
 
-def _is_open(unit: Unit, number: int, place: _Place) -> bool:
-    if isinstance(place, str):
+def _is_open(unit: Unit, number: int, within: _Within) -> bool:
+    if isinstance(within, str):
         broken = "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0"
-        return bool(unit.rows(broken, (number, place)))
-    return outbox_rows.is_incident(unit, (number, *place))
+        return bool(unit.rows(broken, (number, within)))
+    return outbox_rows.is_incident(unit, (number, *within))
 
 
-def _parse(ref: str) -> tuple[int, _Place]:
+def _parse(ref: str) -> tuple[int, _Within]:
     head, _, rest = ref.partition(".")
     numbers = rest.split(".")
     if _is_number(head, 18):

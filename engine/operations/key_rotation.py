@@ -219,16 +219,16 @@ class Waiting:
 def waiting(engine: Engine, since: datetime) -> Waiting:
     """What was begun before `since`, when the newest key had sealed everything, and is still under way."""
     links = endless = 0
-    places = [
+    pinned_states = [
         (workflow, state.name) for workflow in engine.workflows.values() for state in workflow.states if not state.final
     ]
     until: datetime | None = None
     with engine.store.reading() as unit:
         derived = outbox_rows.count_without_nonce(unit)
-        for workflow, state in places:
-            place = (workflow.name, workflow.version, state)
-            derived += unit.rows(_DERIVED, place)[0][0]
-            for due, found in unit.rows(_LINKED, (*place, to_db(since))) if workflow.link_roles else ():
+        for workflow, state in pinned_states:
+            pinned = (workflow.name, workflow.version, state)
+            derived += unit.rows(_DERIVED, pinned)[0][0]
+            for due, found in unit.rows(_LINKED, (*pinned, to_db(since))) if workflow.link_roles else ():
                 links += found
                 if due is None:
                     endless += found

@@ -60,11 +60,11 @@ def standing(engine: Engine, workflow: str) -> dict[int, frozenset[str]]:
 
 
 def _ensure(engine: Engine, mapping: Migration) -> None:
-    places = standing(engine, mapping.workflow)
+    states = standing(engine, mapping.workflow)
     ensure(
         mapping,
         engine.workflows,
-        {state for version in mapping.from_versions for state in places.get(version, ())},
+        {state for version in mapping.from_versions for state in states.get(version, ())},
     )
 
 
@@ -148,10 +148,10 @@ class _Rollout:
     def carry_out(self, reason: str) -> Result:
         """Move each."""
         listed, tally = self._listed(), _Tally()
-        for place, before in enumerate(listed, start=1):
+        for number, before in enumerate(listed, start=1):
             tally.of(before, partial(self._moved, before, reason))
-            if place % _EVERY == 0 or place == len(listed):
-                self._tell(place, len(listed))
+            if number % _EVERY == 0 or number == len(listed):
+                self._tell(number, len(listed))
         return self._result(tally)
 
     def _tell(self, done: int, of: int) -> None:
@@ -167,15 +167,15 @@ class _Rollout:
         most = _MOST if self.where.limit is None else self.where.limit
         with self.engine.store.snapshot() as unit:
             condition, values = self.where.condition(self.engine.store.now())
-            for version, state, ended in self._places(unit):
+            for version, state, ended in self._states_with_instances(unit):
                 if not ended or self.where.ended:
-                    place = (self.mapping.workflow, version, state)
-                    rows = unit.rows(_HERE.format(condition), (*place, *values, most))
+                    pinned = (self.mapping.workflow, version, state)
+                    rows = unit.rows(_HERE.format(condition), (*pinned, *values, most))
                     found += [_Listed(row[0], version, state) for row in rows]
         found.sort(key=lambda one: one.number)
         return found[:most]
 
-    def _places(self, unit: Unit) -> list[tuple[int, str, bool]]:
+    def _states_with_instances(self, unit: Unit) -> list[tuple[int, str, bool]]:
         """(version, state, whether it is final) of what was asked for and is occupied."""
         mapping = self.mapping
         versions = set(mapping.from_versions) - {mapping.to_version}
@@ -236,10 +236,10 @@ class _Rollout:
         found = []
         with self.engine.store.snapshot() as unit:
             condition, values = replace(self.where, older_than=None).condition(self.engine.store.now())
-            for version, state, ended in self._places(unit):
+            for version, state, ended in self._states_with_instances(unit):
                 if ended:
-                    place = (self.mapping.workflow, version, state)
-                    rows = unit.rows(_HERE.format(condition), (*place, *values, _ENDED + 1))
+                    pinned = (self.mapping.workflow, version, state)
+                    rows = unit.rows(_HERE.format(condition), (*pinned, *values, _ENDED + 1))
                     if rows:
                         some = tuple(row[0] for row in rows[:EXAMPLES])
                         count, more = min(len(rows), _ENDED), len(rows) > _ENDED

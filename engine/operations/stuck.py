@@ -52,23 +52,23 @@ def stuck(engine: Engine, limit: int = 100, *, most: int | None = None) -> list[
     """
     found: list[Stuck] = []
     with engine.store.reading() as unit:
-        for place in occupied(unit):
-            found += _Place(engine, unit, place, limit, most).stuck()
+        for pinned in occupied(unit):
+            found += _PinnedState(engine, unit, pinned, limit, most).stuck()
     return found
 
 
-class _Place:
+class _PinnedState:
     """A state of a version, with the instances that stand in it."""
 
-    def __init__(self, engine: Engine, unit: Unit, place: tuple[str, int, str], limit: int, most: int | None) -> None:
+    def __init__(self, engine: Engine, unit: Unit, pinned: tuple[str, int, str], limit: int, most: int | None) -> None:
         self.engine = engine
         self.unit = unit
-        self.place = place
+        self.pinned = pinned
         self.limit = limit
         self.most = most
 
     def stuck(self) -> list[Stuck]:
-        name, version, state = self.place
+        name, version, state = self.pinned
         workflow = self.engine.workflows.get((name, version))
         if workflow is None:
             return self._all("no definition of its version is loaded", "load")
@@ -84,19 +84,19 @@ class _Place:
     def _all(self, why: str, cure: Cure) -> list[Stuck]:
         rows = self.unit.rows(
             "SELECT i.id FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? ORDER BY i.id LIMIT ?",
-            (*self.place, self.limit),
+            (*self.pinned, self.limit),
         )
-        return [Stuck(row[0], *self.place, why, cure) for row in rows]
+        return [Stuck(row[0], *self.pinned, why, cure) for row in rows]
 
     def _some(self, workflow: Workflow, ways: Exits) -> list[Stuck]:
         """Those for which what the definition promises is not there."""
-        timers = [timer.event for timer in workflow.by_name[self.place[2]].timers]
+        timers = [timer.event for timer in workflow.by_name[self.pinned[2]].timers]
         found: dict[int, Stuck] = {}
         for after, last in self._steps():
             for event in timers:
                 for number in self._without_timer(event, after, last):
                     why = f"its timer {event!r} is lost: history says when it is due, and it is not there"
-                    found.setdefault(number, Stuck(number, *self.place, why, "timers", event))
+                    found.setdefault(number, Stuck(number, *self.pinned, why, "timers", event))
             if not ways.persons:
                 for number in self._without_anything(workflow, ways, after, last):
                     found.setdefault(number, self._unmoved(workflow, ways, number))
@@ -109,7 +109,7 @@ class _Place:
         after, left = 0, self.most
         while left is None or left > 0:
             count = _STEP if left is None else min(_STEP, left)
-            rows = self.unit.rows(_LAST_OF_STEP, (*self.place, after, count))
+            rows = self.unit.rows(_LAST_OF_STEP, (*self.pinned, after, count))
             if rows[0][0] is None:
                 return
             yield after, rows[0][0]
@@ -120,7 +120,7 @@ class _Place:
         """Those whose history says that the timer stands. Histories of before due times were sealed say nothing: there
         the definition counts."""
         said = f'%"{_escaped(event)}":"%'
-        rows = self.unit.rows(_WITHOUT_TIMER, (*self.place, after, last, event, after, last, said, self.limit))
+        rows = self.unit.rows(_WITHOUT_TIMER, (*self.pinned, after, last, event, after, last, said, self.limit))
         return [row[0] for row in rows]
 
     def _without_anything(self, workflow: Workflow, ways: Exits, after: int, last: int) -> list[int]:
@@ -129,7 +129,7 @@ class _Place:
             f"NOT EXISTS (SELECT 1 FROM timer t WHERE {_T_OF_STEP} AND (t.event IN ({marks}) OR t.failures > 0)) "
             f"AND NOT {outbox_rows.open_effect_of('i.id', _O_OF_STEP)}"
         )
-        params: list[object] = [*self.place, after, last, after, last, *ways.timers, after, last]
+        params: list[object] = [*self.pinned, after, last, after, last, *ways.timers, after, last]
         links = self._carriers(workflow, ways)
         if links:
             condition += f" AND NOT {outbox_rows.mailed_of('i.id', links, _O_OF_STEP)}"
@@ -144,10 +144,10 @@ class _Place:
 
     def _unmoved(self, workflow: Workflow, ways: Exits, number: int) -> Stuck:
         if not ways.roles:
-            return Stuck(number, *self.place, "no timer, no effect, no incident, and no person could move it", "move")
+            return Stuck(number, *self.pinned, "no timer, no effect, no incident, and no person could move it", "move")
         why = "no timer, no effect, no incident, and the link with which somebody could act was not mailed"
-        mails = mails_of_links(workflow, self.place[2])
-        return Stuck(number, *self.place, why, "link" if mails else "move", mails[0] if len(mails) == 1 else "")
+        mails = mails_of_links(workflow, self.pinned[2])
+        return Stuck(number, *self.pinned, why, "link" if mails else "move", mails[0] if len(mails) == 1 else "")
 
 
 def mails_of_links(workflow: Workflow, state: str) -> list[str]:

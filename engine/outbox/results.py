@@ -77,4 +77,4 @@ def tries(count: int) -> str:
 
 def ref(claim: Claim) -> str:
     """The name of an effect in logs and commands, as in `42.1.0`."""
-    return ".".join(map(str, outbox_rows.place_of(claim)))
+    return ".".join(map(str, outbox_rows.effect_id_of(claim)))

@@ -3,10 +3,10 @@
 Each plugin that somebody waits for has a breaker of its own, with a bounded pool (Nygard, "Release It!", "Circuit
 Breaker" and "Bulkheads").
 
-- **The pool.** `PLACES` calls may be under way, those that were left behind because they hang among them. Whoever
-  finds no place waits for one a moment; so most of the site's threads stay free for other pages.
+- **The pool.** `MOST_CALLS` calls may be under way, those that were left behind because they hang among them. Whoever
+  comes while as many are waits a moment; so most of the site's threads stay free for other pages.
 - **Closed** is how a breaker begins: every call is made. One that takes its time and brings nothing is a failure: it
-  has not ended when its time was over, or raised only then, or found no place. A call that raises at once is none: it
+  has not ended when its time was over, or raised only then, or was one too many. A call that raises at once is none: it
   costs nobody anything, the log says what it raised, and a stranger who can make a plugin raise must not shut it for
   others.
 - **Open**: after `FAILURES` failures in a row nobody is asked for `REST`, and each call answers `NotNow` at once.
@@ -32,10 +32,10 @@ from engine.plugins import bounded_calls
 
 T = TypeVar("T")
 
-PLACES = 8
+MOST_CALLS = 8
 FAILURES = 5
 REST = timedelta(seconds=30)
-PATIENCE = timedelta(seconds=1)  # that somebody waits for a place
+PATIENCE = timedelta(seconds=1)  # that somebody waits for another call to end
 SLOW = timedelta(seconds=3)
 _LATE = 0.5  # of its time: what raises later has cost its caller time and brought nothing
 
@@ -72,14 +72,14 @@ class Breaker:
         *,
         told: Callable[[Standing], None] | None = None,
         clock: Callable[[], float] = monotonic,
-        places: int = PLACES,
+        most_calls: int = MOST_CALLS,
         patience: timedelta = PATIENCE,
     ) -> None:
         self._kind = kind
         self._name = name
         self._told = told
         self._clock = clock
-        self._places = places
+        self._most_calls = most_calls
         self._patience = patience.total_seconds()
         self._changed = Condition(Lock())
         self._under_way = 0
@@ -133,9 +133,9 @@ class Breaker:
         return self._started(call)
 
     def also_begun(self, call: Callable[[], T]) -> Future[T] | None:
-        """A further call of somebody for whom one is under way; None where there is no place or the breaker is open."""
+        """A further call of somebody for whom one is under way; None where it is one too many or the breaker open."""
         with self._changed:
-            if self._open_until is not None or self._under_way >= self._places:
+            if self._open_until is not None or self._under_way >= self._most_calls:
                 return None
             self._under_way += 1
         with suppress(NotNow):
@@ -182,7 +182,7 @@ class Breaker:
         with self._changed:
             if self._open_until is None:
                 self._changed.wait_for(self._need_not_wait, self._patience)
-            full = self._under_way >= self._places
+            full = self._under_way >= self._most_calls
             if self._open_until is not None:
                 if self._clock() < self._open_until or self._trying:
                     raise NotNow(f"{self._kind} {self._name} is not asked for a while: {self._reason}")
@@ -190,12 +190,12 @@ class Breaker:
             if not full:
                 self._under_way += 1
                 return
-        reason = f"{self._places} calls have not ended"
+        reason = f"{self._most_calls} calls have not ended"
         self.failed(reason)
         raise NotNow(f"{self._kind} {self._name}: {reason}")
 
     def _need_not_wait(self) -> bool:
-        return self._under_way < self._places or self._open_until is not None
+        return self._under_way < self._most_calls or self._open_until is not None
 
     def _leave(self) -> None:
         with self._changed:
@@ -211,18 +211,20 @@ class Breakers:
         *,
         told: Callable[[Standing], None] | None = None,
         clock: Callable[[], float] = monotonic,
-        places: int = PLACES,
+        most_calls: int = MOST_CALLS,
         patience: timedelta = PATIENCE,
     ) -> None:
         self.told = told
         self._made: list[Breaker] = []
         self._clock = clock
-        self._places = places
+        self._most_calls = most_calls
         self._patience = patience
 
     def make(self, kind: str, name: str) -> Breaker:
         """The breaker of a plugin."""
-        made = Breaker(kind, name, told=self._tell, clock=self._clock, places=self._places, patience=self._patience)
+        made = Breaker(
+            kind, name, told=self._tell, clock=self._clock, most_calls=self._most_calls, patience=self._patience
+        )
         self._made.append(made)
         return made
 

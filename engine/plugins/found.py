@@ -100,8 +100,8 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, EngineError):
         return words
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {words}{place}" if words else f"{type(error).__name__}{place}"
+    raised_at = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {words}{raised_at}" if words else f"{type(error).__name__}{raised_at}"
 
 
 def failure_of(one: Found, reason: str) -> Failure:

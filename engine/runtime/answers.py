@@ -59,9 +59,9 @@ def note(error: Exception, instance: Instance, rule: object, where: Location) ->
     """Have an error that a rule raised tell where the rule is asked. What the engine raises says so by itself."""
     if isinstance(error, EngineError):
         return
-    place = f"state {instance.state!r}" if instance.state else "the start"
+    asked_in = f"state {instance.state!r}" if instance.state else "the start"
     said = (
-        f"raised by {rule_name(rule)}, workflow {instance.workflow!r} version {instance.version}, {place} "
+        f"raised by {rule_name(rule)}, workflow {instance.workflow!r} version {instance.version}, {asked_in} "
         f"(written at {where})"
     )
     if said not in getattr(error, "__notes__", ()):
@@ -76,10 +76,10 @@ def permission(allow: Permission, where: Location | None, attempt: Attempt, answ
     if answer is True or answer is False:
         return answer
     fault = f"the permission {allow.name!r} answered {_shown(answer)}; expected True or False"
-    raise wrong(attempt.instance, allow.holds, where or _place_of(allow.holds), fault)
+    raise wrong(attempt.instance, allow.holds, where or _location_of(allow.holds), fault)
 
 
-def _place_of(rule: object) -> Location:
+def _location_of(rule: object) -> Location:
     code = getattr(written_function(rule), "__code__", None)
     return Location(code.co_filename, code.co_firstlineno) if code is not None else Location("?", 0)
 

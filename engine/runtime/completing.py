@@ -24,48 +24,56 @@ class Completing:
         self._definitions = definitions
         self._steps = steps
 
-    def complete(self, place: outbox_rows.Place, effect: Effect, generation: int | None) -> None:
+    def complete(self, effect_id: outbox_rows.EffectId, effect: Effect, generation: int | None) -> None:
         """See `Engine.complete`."""
         try:
-            self._complete(place, effect, generation)
+            self._complete(effect_id, effect, generation)
         except (Refused, Forbidden, EventNotPossible, RuleError) as error:
-            ref = ".".join(map(str, place))
+            ref = ".".join(map(str, effect_id))
             log.error("effect %s was delivered, and its event refused: %s", ref, error.in_full, exc_info=error)
-            self._complete(place, effect, generation, error)
+            self._complete(effect_id, effect, generation, error)
 
     def _complete(
-        self, place: outbox_rows.Place, effect: Effect, generation: int | None, refused: EngineError | None = None
+        self,
+        effect_id: outbox_rows.EffectId,
+        effect: Effect,
+        generation: int | None,
+        refused: EngineError | None = None,
     ) -> None:
         """As `complete`; where the event was `refused` already, the incident. Raises what the event is refused for."""
 
         def is_done(held: Held) -> bool | None:
             if not held.unit.also:
-                raise UnknownEffect(f"There is no effect {'.'.join(map(str, place))}.")
+                raise UnknownEffect(f"There is no effect {'.'.join(map(str, effect_id))}.")
             state, current, _name = held.unit.also[0]
             return state in ("done", "skipped") or generation not in (None, current) or None
 
         def finish(held: Held) -> bool:
-            state, _generation, name = held.unit.rows(outbox_rows.STATE, place)[0] if held.fired else held.unit.also[0]
+            state, _generation, name = (
+                held.unit.rows(outbox_rows.STATE, effect_id)[0] if held.fired else held.unit.also[0]
+            )
             done = self._awaited(held.instance, name, effect) if state != "cancelled" else None
-            self._finish(held, place, done, refused)
+            self._finish(held, effect_id, done, refused)
             return True
 
         committed = Committed()
-        act = Act(place[0], finish)
-        act.before, act.also = is_done, (outbox_rows.STATE, place)
+        act = Act(effect_id[0], finish)
+        act.before, act.also = is_done, (outbox_rows.STATE, effect_id)
         listeners = self._transactions.commits.listeners
         listeners.watched(effect.done or "", committed, "", self._transactions.run, act, committed)
 
-    def _finish(self, held: Held, place: outbox_rows.Place, done: str | None, refused: EngineError | None) -> None:
+    def _finish(
+        self, held: Held, effect_id: outbox_rows.EffectId, done: str | None, refused: EngineError | None
+    ) -> None:
         unit, found, now = held.unit, held.instance, held.now
-        own = (place[1], place[2])
+        own = (effect_id[1], effect_id[2])
         if found.paused and done is not None:
-            outbox_rows.wait_for_resuming(unit, place)
+            outbox_rows.wait_for_resuming(unit, effect_id)
         elif done is None:
-            outbox_rows.complete(unit, place)
+            outbox_rows.complete(unit, effect_id)
         elif refused is not None:
             why = f"delivered, but its event {done!r} was refused: {refused.in_full}"
-            outbox_rows.refuse_after_delivery(unit, place, why, now)
+            outbox_rows.refuse_after_delivery(unit, effect_id, why, now)
         else:
             attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, services=self._definitions.services)
             attempt.completes = own

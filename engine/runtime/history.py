@@ -125,17 +125,17 @@ def verified(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry]
     based = base_of(keys, instance, entries, to_text)
     found: list[str] = []
     before, state, unsealed = b"", "", 0
-    for place, entry in enumerate(entries, start=1):
-        if entry.seq != place:
-            found.append(f"entry {place} is missing: entry {entry.seq} stands in its place")
+    for number, entry in enumerate(entries, start=1):
+        if entry.seq != number:
+            found.append(f"entry {number} is missing: entry {entry.seq} stands in its place")
             break
         if entry.source != state:
-            found.append(f"entry {place} begins in {entry.source!r}, the one before ended in {state!r}")
-        if not is_genuine(keys, instance, versions[place - 1], entry, before, to_text):
-            if place <= based:
+            found.append(f"entry {number} begins in {entry.source!r}, the one before ended in {state!r}")
+        if not is_genuine(keys, instance, versions[number - 1], entry, before, to_text):
+            if number <= based:
                 unsealed += 1
             else:
-                found.append(f"entry {place} ({entry.event}) was changed, or SECRET_KEY is another one")
+                found.append(f"entry {number} ({entry.event}) was changed, or SECRET_KEY is another one")
         before, state = entry.mac, entry.target
     if not found:
         if not entries:
@@ -157,14 +157,14 @@ def base_of(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry],
 
     A base is an entry that says what the history was when its key was lost, by the digest of all of it (`digests`).
     """
-    for place in range(len(entries) - 1, 0, -1):
-        entry = entries[place]
+    for index in range(len(entries) - 1, 0, -1):
+        entry = entries[index]
         if (
             entry.event == BASE_EVENT
-            and is_genuine(keys, instance, _versions(instance, entries)[place], entry, entries[place - 1].mac, to_text)
-            and _said(entry).get(DIGEST) == digests(instance, entries, to_text)[place - 1].hex()
+            and is_genuine(keys, instance, _versions(instance, entries)[index], entry, entries[index - 1].mac, to_text)
+            and _said(entry).get(DIGEST) == digests(instance, entries, to_text)[index - 1].hex()
         ):
-            return place
+            return index
     return 0
 
 
@@ -172,9 +172,9 @@ def seals(key: bytes, instance: Instance, entries: Sequence[Entry], based: int, 
     """The seals that a verified history has under one key. Those of the first `based` entries stay as they are."""
     versions = _versions(instance, entries)
     made = [entry.mac for entry in entries[:based]]
-    for place in range(based, len(entries)):
+    for index in range(based, len(entries)):
         before = made[-1] if made else b""
-        made.append(seal_of(key, instance, versions[place], entries[place], before, to_text))
+        made.append(seal_of(key, instance, versions[index], entries[index], before, to_text))
     return made
 
 

@@ -109,8 +109,8 @@ def is_genuine(
 def effect_key(key: bytes, instance: int, seq: int, position: int, nonce: bytes) -> str:
     """An effect's idempotency key, from what its row of the outbox holds; that of the instance itself as its effect
     (0, 0), with the instance's nonces."""
-    place = f"{instance}.{seq}.{position}"
+    effect = f"{instance}.{seq}.{position}"
     unique = nonce[:NONCE]
     if not unique or unique == _NONE:
-        return f"{place}.{hmac.digest(key, place.encode(), 'sha256').hex()[:12]}"
-    return f"{place}.{unique.hex()}"
+        return f"{effect}.{hmac.digest(key, effect.encode(), 'sha256').hex()[:12]}"
+    return f"{effect}.{unique.hex()}"

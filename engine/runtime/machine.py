@@ -124,7 +124,8 @@ class Compiled:
                 )
         made = {id(transition): Candidate(transition) for transition in workflow.transitions}
         self.candidates: Mapping[tuple[str, str], tuple[Candidate, ...]] = {
-            place: tuple(made[id(transition)] for transition in written) for place, written in workflow.outgoing.items()
+            source: tuple(made[id(transition)] for transition in written)
+            for source, written in workflow.outgoing.items()
         }
         self.answers: dict[tuple[Any, ...], Answer] = {}
 

@@ -99,15 +99,15 @@ class Migrating:
 def _carry_on(unit: Unit, number: int, fate: Fate, now: datetime, committed: Committed) -> None:
     """Give an effect its new name, or end it; what was delivered already is done."""
     row, effect = fate.row, fate.effect
-    place = (number, row.seq, row.position)
+    effect_id = (number, row.seq, row.position)
     if effect is None:
-        outbox_rows.end_with_version(unit, place, fate.why)
+        outbox_rows.end_with_version(unit, effect_id, fate.why)
         return
     now_ = (effect.name, effect.kind, effect.to, fate.language)
     if now_ != (row.name, row.kind, row.recipient, row.language):
-        outbox_rows.rename(unit, place, effect, fate.language)
+        outbox_rows.rename(unit, effect_id, effect, fate.language)
     if row.state == "waiting":  # what was paused may not be so in the new version; else it is put off again
-        outbox_rows.look_again(unit, place, now)
+        outbox_rows.look_again(unit, effect_id, now)
     if row.lacks_its_definition:
-        outbox_rows.begin_anew(unit, place, now, effect.retry.patience)
+        outbox_rows.begin_anew(unit, effect_id, now, effect.retry.patience)
     committed.effects += 1  # one that waited for another definition, or behind one that is cancelled now

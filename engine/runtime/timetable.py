@@ -88,8 +88,8 @@ def holds_up_nobody(workflow: Workflow, state: str, event: str) -> bool:
     return leads(workflow, state, event) is Leads.BACK and not _restarted(workflow, state, event) - {event}
 
 
-def place(workflow: Workflow, state: str, event: str) -> int:
-    """Where among the timers of its state a timer was written."""
+def order_of(workflow: Workflow, state: str, event: str) -> int:
+    """Which of the timers of its state a timer is, counted from 0 in the order in which they were written."""
     written = workflow.timers.get(state, {})
     return list(written).index(event) if event in written else len(written)
 
@@ -98,7 +98,7 @@ def earliest(workflow: Workflow, state: str, timers: Sequence[Due]) -> Due | Non
     """The timer that comes first, whether or not it is due; None where there is none."""
     if len(timers) < 2:  # as nearly always
         return timers[0] if timers else None
-    return min(timers, key=lambda timer: (timer.due_at, place(workflow, state, timer.event), timer.event))
+    return min(timers, key=lambda timer: (timer.due_at, order_of(workflow, state, timer.event), timer.event))
 
 
 def is_due(timers: Sequence[Due], now: datetime) -> bool:
@@ -256,7 +256,7 @@ class _Grid:
                 if due is earliest:
                     raise
                 occurrence = Occurrence(due, due.due_at)  # what is wrong with it shows when it fires
-            found.append((occurrence.at, place(self.workflow, self.state, due.event), occurrence))
+            found.append((occurrence.at, order_of(self.workflow, self.state, due.event), occurrence))
         return min(found, key=lambda one: one[:2])[2]
 
     def _occurrence(self, due: Due) -> Occurrence:
@@ -280,7 +280,7 @@ class _Grid:
     def _end(self, due: Due) -> _End:
         """Until when its times are occurrences: now, or the due time of another timer that may lead out of the state
         or begin this one anew."""
-        own = place(self.workflow, self.state, due.event)
+        own = order_of(self.workflow, self.state, due.event)
         end = _End(self.now, included=True)
         for other in self.timers:
             if other is due or other.due_at > end.at:
@@ -290,7 +290,7 @@ class _Grid:
             ):
                 continue
             if other.due_at < end.at or end.included:
-                end = _End(other.due_at, included=own < place(self.workflow, self.state, other.event))
+                end = _End(other.due_at, included=own < order_of(self.workflow, self.state, other.event))
         return end
 
     def _walk(self, timer: Timer, begin: datetime, end: _End) -> tuple[datetime, int, datetime]:

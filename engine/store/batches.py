@@ -46,7 +46,7 @@ class Shape:
     def sql(self, types: dict[str, str]) -> str:
         """The text for many rows at once."""
         arrays = ", ".join(f"?::{types[column]}[]" for column in self.columns)
-        names = ", ".join(f"p{place}" for place in range(len(self.columns)))
+        names = ", ".join(f"p{index}" for index in range(len(self.columns)))
         return self.template.format(from_=f"unnest({arrays}) AS v({names})")
 
 
@@ -69,8 +69,8 @@ def _insert(table: str, columns: str, values: str) -> Shape | None:
     if len(names) != len(given):
         return None
     bound = [name for name, value in zip(names, given, strict=True) if value == "?"]
-    places = iter(range(len(bound)))
-    selected = ", ".join(f"v.p{next(places)}" if value == "?" else value for value in given)
+    indexes = iter(range(len(bound)))
+    selected = ", ".join(f"v.p{next(indexes)}" if value == "?" else value for value in given)
     listed = ", ".join(f'"{name}"' for name in names)
     return Shape(table, tuple(bound), (), f'INSERT INTO "{table}" ({listed}) SELECT {selected} FROM {{from_}}')
 
@@ -82,9 +82,9 @@ def _update(table: str, changes: str, where: str) -> Shape | None:
     bound = [name for name, value in parts if value == "?"]
     if any("?" in value and value != "?" for _, value in parts):
         return None
-    places = iter(range(len(bound)))
+    indexes = iter(range(len(bound)))
     change = ", ".join(
-        f'"{name}" = v.p{next(places)}' if value == "?" else f'"{name}" = {value}' for name, value in parts
+        f'"{name}" = v.p{next(indexes)}' if value == "?" else f'"{name}" = {value}' for name, value in parts
     )
     found = _where(where, len(bound))
     if found is None:
@@ -129,7 +129,7 @@ def _where(where: str, first: int) -> tuple[str, tuple[str, ...], tuple[int, ...
 @dataclass(slots=True)
 class _Gathered:
     shape: Shape
-    place: int
+    order: int
     rows: list[Sequence[Any]] = field(default_factory=list)
     keys: set[tuple[Any, ...]] = field(default_factory=set)
 
@@ -152,7 +152,7 @@ class Sets:
                 yield sql, params
                 continue
             group = self._groups.get(sql)
-            key = tuple([params[place] for place in shape.keys])
+            key = tuple([params[index] for index in shape.keys])
             if self._would_tell(owner, sql, shape, group, key):
                 yield from self._close()
                 group = None
@@ -161,14 +161,14 @@ class Sets:
             group.rows.append(params)
             if key:
                 group.keys.add(key)
-            self._last[owner] = group.place
+            self._last[owner] = group.order
             self._text[shape.table] = sql
         yield from self._close()
 
     def _would_tell(self, owner: int, sql: str, shape: Shape, group: _Gathered | None, key: tuple[Any, ...]) -> bool:
         if shape.table not in OF_ONE_INSTANCE and self._text.get(shape.table, sql) != sql:
             return True
-        return group is not None and (self._last.get(owner, 0) > group.place or (bool(key) and key in group.keys))
+        return group is not None and (self._last.get(owner, 0) > group.order or (bool(key) and key in group.keys))
 
     def _close(self) -> Iterator[Statement]:
         for sql, group in self._groups.items():

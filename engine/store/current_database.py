@@ -39,9 +39,9 @@ def entered(db: pw.Database) -> None:
 def left(db: pw.Database) -> None:
     """What was opened last on it in this thread has ended. What began since on another one goes on."""
     databases = open_here.databases
-    for place in range(len(databases) - 1, -1, -1):
-        if databases[place] is db:
-            del databases[place]
+    for index in range(len(databases) - 1, -1, -1):
+        if databases[index] is db:
+            del databases[index]
             return
 
 

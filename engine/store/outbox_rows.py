@@ -23,8 +23,8 @@ from engine.definition import Effect, Retry
 from engine.outcomes import Claim
 from engine.store.base import NEVER, Row, Statement, Unit, from_db, storable, to_db
 
-Place = tuple[int, int, int]
-"""What names a row: instance, seq of the history entry that put it, and position among the effects of that entry."""
+EffectId = tuple[int, int, int]
+"""Names the row of an effect: instance, seq of the entry that put it, and position among the effects of that entry."""
 
 OPEN = "('waiting', 'leased', 'incident')"
 """The states of effects that are not ended, as SQL."""
@@ -33,7 +33,7 @@ _ONE = "instance_id = ? AND seq = ? AND position = ?"
 _LEASED_TO = f"{_ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
 
 
-def place_of(claim: Claim) -> Place:
+def effect_id_of(claim: Claim) -> EffectId:
     """The row that a claim is about."""
     return claim.instance, claim.seq, claim.position
 
@@ -85,12 +85,12 @@ def end_mails_to(unit: Unit, instance: int, recipient: str) -> None:
     unit.write(f"{_END}kind = 'mail' AND recipient = ?", (instance, recipient))
 
 
-def complete(unit: Unit, place: Place, lost: Collection[str] = ()) -> None:
+def complete(unit: Unit, effect_id: EffectId, lost: Collection[str] = ()) -> None:
     """Write that an effect is done. The open effects of the names `lost` are cancelled by the same statement."""
     if not lost:
-        unit.write(_DONE, place)
+        unit.write(_DONE, effect_id)
         return
-    instance, *own = place
+    instance, *own = effect_id
     unit.write(
         "UPDATE outbox SET state = CASE WHEN seq = ? AND position = ? THEN 'done' ELSE 'cancelled' END "
         "WHERE instance_id = ? AND ((seq = ? AND position = ?) "
@@ -105,18 +105,18 @@ STATE = f"SELECT state, generation, name FROM outbox WHERE {_ONE}"
 """State, generation and name of one effect, for who reads it together with something else."""
 
 
-def wait_for_resuming(unit: Unit, place: Place) -> None:
+def wait_for_resuming(unit: Unit, effect_id: EffectId) -> None:
     """Write that an effect was delivered while it was paused: resuming makes it due, until then nobody looks at it."""
     unit.write(
-        f"UPDATE outbox SET state = 'waiting', delivered = 1, error = '', due_at = '{NEVER}' WHERE {_ONE}", place
+        f"UPDATE outbox SET state = 'waiting', delivered = 1, error = '', due_at = '{NEVER}' WHERE {_ONE}", effect_id
     )
 
 
-def refuse_after_delivery(unit: Unit, place: Place, why: str, now: datetime) -> None:
+def refuse_after_delivery(unit: Unit, effect_id: EffectId, why: str, now: datetime) -> None:
     """Make an effect an incident that was delivered, and whose event was refused for the reason `why`."""
     unit.write(
         f"UPDATE outbox SET state = 'incident', delivered = 1, error = ?, due_at = ? WHERE {_ONE}",
-        (storable(why), to_db(now), *place),
+        (storable(why), to_db(now), *effect_id),
     )
 
 
@@ -201,7 +201,7 @@ _WRITE_OUTCOME = (
 
 def set_deadline(unit: Unit, claim: Claim, deadline_at: datetime) -> None:
     """Write the deadline of a claimed effect."""
-    unit.write(f"UPDATE outbox SET deadline_at = ? WHERE {_ONE}", (to_db(deadline_at), *place_of(claim)))
+    unit.write(f"UPDATE outbox SET deadline_at = ? WHERE {_ONE}", (to_db(deadline_at), *effect_id_of(claim)))
 
 
 def name_of(unit: Unit, claim: Claim, worker: str) -> str | None:
@@ -294,32 +294,32 @@ def incidents(unit: Unit) -> list[Row]:
     )
 
 
-def is_incident(unit: Unit, place: Place) -> bool:
+def is_incident(unit: Unit, effect_id: EffectId) -> bool:
     """Whether this effect was given up, and nobody has decided about it."""
-    return bool(unit.rows(f"SELECT 1 FROM outbox WHERE {_ONE} AND state = 'incident'", place))
+    return bool(unit.rows(f"SELECT 1 FROM outbox WHERE {_ONE} AND state = 'incident'", effect_id))
 
 
-def addressed(unit: Unit, place: Place) -> Row:
+def addressed(unit: Unit, effect_id: EffectId) -> Row:
     """(name, recipient, delivered) of one effect that is there."""
-    return unit.rows(f"SELECT name, recipient, delivered FROM outbox WHERE {_ONE}", place)[0]
+    return unit.rows(f"SELECT name, recipient, delivered FROM outbox WHERE {_ONE}", effect_id)[0]
 
 
-def skip(unit: Unit, place: Place) -> None:
+def skip(unit: Unit, effect_id: EffectId) -> None:
     """End an effect that an operator gave up."""
-    unit.write(f"UPDATE outbox SET state = 'skipped' WHERE {_ONE}", place)
+    unit.write(f"UPDATE outbox SET state = 'skipped' WHERE {_ONE}", effect_id)
 
 
-def renew_link(unit: Unit, place: Place, generation: int, nonce: bytes) -> None:
+def renew_link(unit: Unit, effect_id: EffectId, generation: int, nonce: bytes) -> None:
     """Let an effect carry the link of another generation."""
-    unit.write(f"UPDATE outbox SET generation = ?, nonce = ? WHERE {_ONE}", (generation, nonce, *place))
+    unit.write(f"UPDATE outbox SET generation = ?, nonce = ? WHERE {_ONE}", (generation, nonce, *effect_id))
 
 
-def try_again(unit: Unit, place: Place, now: datetime, retry: Retry) -> None:
+def try_again(unit: Unit, effect_id: EffectId, now: datetime, retry: Retry) -> None:
     """Let an effect be tried from `now` on, with as many tries and as much time as a new one."""
     unit.write(
         "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ?, patience = ? "
         f"WHERE {_ONE}",
-        (to_db(now), to_db(now + retry.deadline), retry.patience, *place),
+        (to_db(now), to_db(now + retry.deadline), retry.patience, *effect_id),
     )
 
 
@@ -333,37 +333,37 @@ OPEN_EFFECTS_OF = (
 """As `OPEN_EFFECTS` with the instance before it, of several instances."""
 
 
-def end_with_version(unit: Unit, place: Place, why: str) -> None:
+def end_with_version(unit: Unit, effect_id: EffectId, why: str) -> None:
     """End an effect that the new version has none for; one that was delivered is done."""
     unit.write(
         "UPDATE outbox SET state = CASE WHEN delivered = 1 THEN 'done' ELSE 'cancelled' END, error = ? "
         f"WHERE {_ONE} AND state IN {OPEN}",
-        (storable(why), *place),
+        (storable(why), *effect_id),
     )
 
 
-def rename(unit: Unit, place: Place, effect: Effect, language: str) -> None:
+def rename(unit: Unit, effect_id: EffectId, effect: Effect, language: str) -> None:
     """Let an effect go on as another one."""
     unit.write(
         f"UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? WHERE {_ONE}",
-        (effect.name, effect.kind, effect.to, language, effect.retry.patience, *place),
+        (effect.name, effect.kind, effect.to, language, effect.retry.patience, *effect_id),
     )
 
 
-def look_again(unit: Unit, place: Place, now: datetime) -> None:
+def look_again(unit: Unit, effect_id: EffectId, now: datetime) -> None:
     """Make an effect due that was put off: what was paused may not be so in the new version."""
     unit.write(
         f"UPDATE outbox SET attempts = 0, due_at = ? WHERE {_ONE} AND state = 'waiting' AND due_at = '{NEVER}'",
-        (to_db(now), *place),
+        (to_db(now), *effect_id),
     )
 
 
-def begin_anew(unit: Unit, place: Place, now: datetime, patience: int) -> None:
+def begin_anew(unit: Unit, effect_id: EffectId, now: datetime, patience: int) -> None:
     """Let an incident be tried from `now` on, with the patience of its new definition."""
     unit.write(
         "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, patience = ? "
         f"WHERE {_ONE} AND state = 'incident'",
-        (to_db(now), patience, *place),
+        (to_db(now), patience, *effect_id),
     )
 
 
@@ -408,9 +408,9 @@ def was_leased_to_others(unit: Unit, instance: int, generation: int, workers: st
     )
 
 
-def nonce_of(unit: Unit, place: Place) -> bytes | None:
+def nonce_of(unit: Unit, effect_id: EffectId) -> bytes | None:
     """What an effect's idempotency key is derived from; None where there is no such effect."""
-    rows = unit.rows(f"SELECT nonce FROM outbox WHERE {_ONE}", place)
+    rows = unit.rows(f"SELECT nonce FROM outbox WHERE {_ONE}", effect_id)
     return bytes(rows[0][0]) if rows else None
 
 

@@ -27,18 +27,18 @@ from engine.store.base import database, to_db
 class _Value(NamedTuple):
     """A parameter to come: which argument it is, and how its column takes it."""
 
-    place: int
+    position: int
     convert: Callable[[Any], Any] | None
 
 
 class _Argument(pw.Node):
     """Stands for an argument while the query is built."""
 
-    def __init__(self, place: int) -> None:
-        self._place = place
+    def __init__(self, index: int) -> None:
+        self._index = index
 
     def __sql__(self, ctx: Any) -> Any:
-        return ctx.value(_Value(self._place, ctx.state.converter), False)
+        return ctx.value(_Value(self._index, ctx.state.converter), False)
 
 
 class Prepared:
@@ -69,7 +69,7 @@ class Prepared:
         key = (type(db), len(values), *shape.items())
         made = self._made.get(key)
         if made is None:
-            query = self._build(*(_Argument(place) for place in range(len(values))), **shape)
+            query = self._build(*(_Argument(index) for index in range(len(values))), **shape)
             sql, params = db.get_sql_context().sql(query).query()
             made = self._made[key] = query, sql, params
         query, sql, params = made
@@ -78,7 +78,7 @@ class Prepared:
 
 
 def _bound(param: _Value, values: tuple[Any, ...]) -> Any:
-    value = values[param.place]
+    value = values[param.position]
     if param.convert is not None:
         return param.convert(value)
     if not isinstance(value, datetime):

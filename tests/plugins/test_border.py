@@ -19,7 +19,7 @@ from engine.definition import Effect, Start
 from engine.delivery import Accepted, Deferred, Failed, outcome_of
 from engine.hookspecs import hookimpl
 from engine.operations.incidents import incidents
-from engine.plugins.breakers import FAILURES, PLACES, Breaker
+from engine.plugins.breakers import FAILURES, MOST_CALLS, Breaker
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
@@ -336,7 +336,7 @@ def test_a_source_that_hangs_costs_some_pages_their_time_and_the_next_ones_nothi
         found = measured(held, [NEO_ENVIRONMENT] * 20, timedelta(milliseconds=50))
         assert set(found) <= {UsageUnavailable(NO_ANSWER), UsageUnavailable(NOT_NOW)}
     before = len(asked)
-    assert before <= PLACES
+    assert before <= MOST_CALLS
     assert measured(held, [NEO_ENVIRONMENT] * 20, timedelta(seconds=60)) == [UsageUnavailable(NOT_NOW)] * 20
     assert len(asked) == before
     hanging = [thread for thread in _threads() if thread.name == "plugin"]

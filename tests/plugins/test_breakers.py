@@ -151,7 +151,7 @@ def test_one_at_a_time_tries_whether_it_answers_again(plugin: Plugin, time: Time
 
 
 def test_calls_that_hang_for_ever_hold_no_more_threads_than_there_are_places(plugin: Plugin, time: Time) -> None:
-    breaker = Breaker("billing", "odd", clock=time, places=7, patience=SOON)
+    breaker = Breaker("billing", "odd", clock=time, most_calls=7, patience=SOON)
     opened(breaker, plugin)
     for _try in range(20):
         time.rest()
@@ -166,7 +166,7 @@ def test_calls_that_hang_for_ever_hold_no_more_threads_than_there_are_places(plu
 
 
 def test_who_finds_no_place_waits_for_one(plugin: Plugin) -> None:
-    breaker = Breaker("billing", "odd", places=1, patience=LONG)
+    breaker = Breaker("billing", "odd", most_calls=1, patience=LONG)
     first = breaker.begun(plugin)
     second: list[str] = []
     asking = Breaker("test", "the one who waits").begun(lambda: second.append(breaker.within(LONG, plugin)))

@@ -17,7 +17,7 @@ from engine.keyring import Keyring
 from engine.operations.known_keys import watch
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
-from engine.plugins.breakers import PLACES, Breakers
+from engine.plugins.breakers import MOST_CALLS, Breakers
 from engine.plugins.loaded import Plugins
 from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
@@ -63,7 +63,7 @@ class Ground:
 
 def breakers(ground: Ground, worker: str, given: Breakers | None) -> Breakers:
     """The circuit breakers of the plugins; what they do is told to every process."""
-    made = given or Breakers(places=max(1, min(PLACES, ground.settings.threads // 2)))
+    made = given or Breakers(most_calls=max(1, min(MOST_CALLS, ground.settings.threads // 2)))
     made.told = Teller(worker, ground.clock)
     return made
 

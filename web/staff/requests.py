@@ -12,7 +12,7 @@ from werkzeug import Response
 
 from engine.definition import Refusal, Workflow
 from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, TransitionConflict
-from engine.operations.census import Standing, places, standing, standing_in
+from engine.operations.census import Standing, pinned_states, standing, standing_in
 from engine.operations.pauses import pauses_of
 from engine.text import Text, _
 from web.http.areas import NUMBER, STAFF_MENU
@@ -59,7 +59,7 @@ class Waiting:
 def requests() -> str:
     """What waits for a decision of the staff, the most urgent first."""
     engine, now, who = site().engine, site().clock(), actor()
-    found = {one.instance: one for one in standing_in(engine, places(engine, STAFF.name))}
+    found = {one.instance: one for one in standing_in(engine, pinned_states(engine, STAFF.name))}
     asked = ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(list(found)))
     rows = [(one, found[one.instance]) for one in asked]
     rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since or now, row[1].instance))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.definition import ANYONE, Transition, Workflow
 from engine.rules import is_lambda, rule_name
 from engine.runtime.resends import guards_of
-from engine.runtime.soundness.problems import Problem, place
+from engine.runtime.soundness.problems import Problem, shown
 
 
 def _guard_keys(transition: Transition) -> frozenset[str | int]:
@@ -30,7 +30,7 @@ def check_candidates(workflow: Workflow) -> Iterator[Problem]:
             if first[key] is transition:
                 message = f"{what} names this source twice; once is enough"
             else:
-                written_at = place(first[key].where)
+                written_at = shown(first[key].where)
                 message = f'{what} to "{transition.target}" with the same guards is already written at {written_at}'
             yield Problem(transition.where, "DUPLICATE_TRANSITION", message)
         candidates = [(guards, transition) for (_, guards), transition in first.items()]
@@ -39,14 +39,14 @@ def check_candidates(workflow: Workflow) -> Iterator[Problem]:
                 after = candidates[position + 1][1]
                 message = (
                     f'{what} to "{transition.target}" has no guards, which hides the one to "{after.target}" at '
-                    f"{place(after.where)}; of transitions with the same event and source all but the last need guards"
+                    f"{shown(after.where)}; of transitions with the same event and source all but the last need guards"
                 )
                 yield Problem(transition.where, "AMBIGUOUS_TRANSITION", message)
             for others, earlier in candidates[:position]:
                 if others and others <= guards and earlier.allow in (transition.allow, ANYONE):
                     message = (
                         f'{what} to "{transition.target}" is never taken: where its guards hold, those of the one to '
-                        f'"{earlier.target}" at {place(earlier.where)} hold too, and that one is tried first'
+                        f'"{earlier.target}" at {shown(earlier.where)} hold too, and that one is tried first'
                     )
                     yield Problem(transition.where, "UNREACHABLE_TRANSITION", message)
                     break

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from engine.definition import ALL_TIMERS, SYSTEM, Missed, State, Timer, Transition, Workflow
 from engine.runtime.resends import guards_of
 from engine.runtime.soundness.graph import open_to_system
-from engine.runtime.soundness.problems import Problem, place
+from engine.runtime.soundness.problems import Problem, shown
 from engine.runtime.timetable import Leads, leads
 
 _LATE = datetime(9000, 1, 1, tzinfo=UTC)  # later than whatever a rule compares its time with
@@ -111,7 +111,7 @@ def _circles(workflow: Workflow) -> Iterator[Problem]:
             timer = next_of[circle[0]][0]
             states = ", ".join(f'"{one}"' for one in circle)
             last = next_of[circle[-1]][0]
-            where = "" if last is timer else f", the last of them at {place(last.where)}"
+            where = "" if last is timer else f", the last of them at {shown(last.where)}"
             message = (
                 f'timer "{timer.event}" of state "{circle[0]}" leads round in a circle without time going by, through '
                 f"{states}{where}; expected a time between them, or a guard that leads out"

@@ -9,7 +9,7 @@ from engine.definition import Location, State, Timer, Transition, Workflow
 from engine.rules import rule_name, same_rule
 from engine.runtime.resends import guards_of
 from engine.runtime.soundness.graph import Graph, open_to_system
-from engine.runtime.soundness.problems import Problem, place
+from engine.runtime.soundness.problems import Problem, shown
 from engine.waits import BusinessDays, BusinessHours
 
 
@@ -21,7 +21,7 @@ def check_timers(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
             what = f'timer "{timer.event}" of state "{state.name}"'
             if timer.event in first:
                 message = (
-                    f"{what} is already written at {place(first[timer.event])}; a state needs one timer for an event"
+                    f"{what} is already written at {shown(first[timer.event])}; a state needs one timer for an event"
                 )
                 yield Problem(timer.where, "DUPLICATE_TIMER", message)
                 continue
@@ -44,7 +44,7 @@ def check_timers(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
             earlier = next((other for other in state.timers if _precedes(graph, state, other, timer)), None)
             if earlier is not None:
                 message = (
-                    f'{what} never fires: timer "{earlier.event}" at {place(earlier.where)} is due no later and always '
+                    f'{what} never fires: timer "{earlier.event}" at {shown(earlier.where)} is due no later and always '
                     "leads out of the state; remove one of them, or make this one the earlier"
                 )
                 yield Problem(timer.where, "TIMER_NEVER_FIRES", message)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 from engine.definition import Effect, Workflow
 from engine.runtime.soundness.graph import Graph, written_effects
 from engine.runtime.soundness.names import listed, nearest
-from engine.runtime.soundness.problems import Problem, place
+from engine.runtime.soundness.problems import Problem, shown
 
 
 def check_effects(workflow: Workflow, graph: Graph, kinds: Set[str] | None) -> Iterator[Problem]:
@@ -27,7 +27,7 @@ def check_effects(workflow: Workflow, graph: Graph, kinds: Set[str] | None) -> I
             continue  # what else it differs in only follows from that
         other = first.setdefault(effect.name, effect)
         if other != effect:
-            message = f'a different effect, at {place(other.where)}, is named "{effect.name}" too; rename one'
+            message = f'a different effect, at {shown(other.where)}, is named "{effect.name}" too; rename one'
             yield Problem(effect.where, "DUPLICATE_EFFECT", message)
     for role, effects in unknown.items():
         known = nearest(role, workflow.recipients)

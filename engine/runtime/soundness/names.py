@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from engine.definition import Guard, Location, Permission, Workflow
 from engine.rules import is_lambda, is_nameable, rule_name, same_rule, written_function
 from engine.runtime.soundness.graph import Graph, asked, written_effects
-from engine.runtime.soundness.problems import Problem, place
+from engine.runtime.soundness.problems import Problem, shown
 
 _LISTED = 20
 
@@ -19,7 +19,7 @@ def check_names(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
         first = graph.states[state.name]
         if first is not state:
             yield Problem(
-                state.where, "DUPLICATE_STATE", f'state "{state.name}" is already declared at {place(first.where)}'
+                state.where, "DUPLICATE_STATE", f'state "{state.name}" is already declared at {shown(first.where)}'
             )
     for transition in workflow.transitions:
         if not transition.sources:
@@ -37,7 +37,7 @@ def check_names(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
         if meant:  # the declaration is what was misspelt: everything else agrees
             unused.remove(meant[0])
             message = (
-                f'state "{meant[0]}" is named nowhere else, and "{name}" ({place(uses[0][1].where)}) is not declared: '
+                f'state "{meant[0]}" is named nowhere else, and "{name}" ({shown(uses[0][1].where)}) is not declared: '
                 "one of the two is misspelt"
             )
             yield Problem(graph.states[meant[0]].where, "UNKNOWN_STATE", message)
@@ -45,7 +45,7 @@ def check_names(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
         what, part = uses[0]
         message = f'{what} "{name}", which is not declared{nearest(name, graph.states)}'
         if len(uses) > 1:
-            message += f"; so does what stands at {', '.join(str(place(other.where)) for _, other in uses[1:_LISTED])}"
+            message += f"; so does what stands at {', '.join(str(shown(other.where)) for _, other in uses[1:_LISTED])}"
         yield Problem(part.where, "UNKNOWN_STATE", message)
 
 

@@ -1,4 +1,4 @@
-"""One problem of a definition, and the place where it was written."""
+"""One problem of a definition, and where it was written."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{place(self.where)}: {self.code} {self.message}"
+        return f"{shown(self.where)}: {self.code} {self.message}"
 
 
-def place(where: Location) -> Location:
-    """The same place as seen from the current folder, where it lies below it."""
+def shown(where: Location) -> Location:
+    """The same location as seen from the current folder, where it lies below it."""
     path = Path(where.file)
     return Location(str(path.relative_to(Path.cwd())), where.line) if path.is_relative_to(Path.cwd()) else where
 

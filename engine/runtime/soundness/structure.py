@@ -17,7 +17,7 @@ from engine.runtime.soundness.effects import check_effects
 from engine.runtime.soundness.graph import Graph
 from engine.runtime.soundness.names import check_names, check_verdict_names
 from engine.runtime.soundness.parts import SHAPELESS, check_figures, check_parts, check_spelling
-from engine.runtime.soundness.problems import Problem, place, position
+from engine.runtime.soundness.problems import Problem, position, shown
 from engine.runtime.soundness.resends import check_policies
 
 
@@ -59,7 +59,7 @@ def contradictions(workflows: Sequence[Workflow]) -> list[Problem]:
         other = first.setdefault((workflow.name, workflow.version), workflow)
         if other is not workflow:
             message = (
-                f'workflow "{workflow.name}" version {workflow.version} is already defined at {place(other.where)}; '
+                f'workflow "{workflow.name}" version {workflow.version} is already defined at {shown(other.where)}; '
                 "a changed definition needs a version of its own"
             )
             problems.append(Problem(workflow.where, "DUPLICATE_WORKFLOW", message))

@@ -35,7 +35,7 @@ from engine.runtime.soundness.choices import check_choices
 from engine.runtime.soundness.containers import check_containers, with_tuples
 from engine.runtime.soundness.graph import MOST_UNKNOWN, Graph
 from engine.runtime.soundness.names import listed, nearest
-from engine.runtime.soundness.problems import place
+from engine.runtime.soundness.problems import shown
 from engine.runtime.soundness.structure import contradictions
 from engine.store.opening import open_database
 from engine.text import Text, _
@@ -71,7 +71,7 @@ def held(*timers: Timer, ways: tuple[Transition, ...] = (), **more: Any) -> Work
 
 
 def at(part: Any) -> str:
-    return str(place(part.where))
+    return str(shown(part.where))
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -1278,8 +1278,8 @@ def test_problems_of_several_definitions_come_in_order_of_file_and_line() -> Non
 
 def test_a_place_is_short_below_the_current_folder_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert place(Location(str(tmp_path / "a" / "b.py"), 3)) == Location("a/b.py", 3)
-    assert place(Location("/elsewhere/b.py", 3)) == Location("/elsewhere/b.py", 3)
+    assert shown(Location(str(tmp_path / "a" / "b.py"), 3)) == Location("a/b.py", 3)
+    assert shown(Location("/elsewhere/b.py", 3)) == Location("/elsewhere/b.py", 3)
     assert str(Problem(Location("options", 0), "BAD", "it is.")) == "options: BAD it is."
 
 

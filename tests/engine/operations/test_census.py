@@ -7,7 +7,16 @@ from datetime import timedelta
 
 import pytest
 
-from engine.operations.census import Population, Standing, census, censuses, occupied, places, standing, standing_in
+from engine.operations.census import (
+    Population,
+    Standing,
+    census,
+    censuses,
+    occupied,
+    pinned_states,
+    standing,
+    standing_in,
+)
 from engine.runtime.due_timers import SKIP_EVENT
 from engine.runtime.recording import SINCE
 from engine.store.base import to_db
@@ -71,8 +80,8 @@ def test_census_counts_what_no_definition_knows(office: Office) -> None:
 
 
 def test_places_are_the_states_that_a_permission_leads_out_of(office: Office) -> None:
-    assert places(office.engine, "reviewer") == {("review", 1, "in_review"), ("review", 2, "in_review")}
-    assert places(office.engine, "nobody") == frozenset()
+    assert pinned_states(office.engine, "reviewer") == {("review", 1, "in_review"), ("review", 2, "in_review")}
+    assert pinned_states(office.engine, "nobody") == frozenset()
 
 
 def test_standing_tells_since_when_and_until_when(office: Office) -> None:

@@ -31,7 +31,7 @@ from engine.delivery import Failed
 from engine.errors import EventNotPossible, Forbidden
 from engine.operations.cures import mail_link, restore_timers
 from engine.operations.incidents import skip
-from engine.operations.stuck import Stuck, _Place, mails_of_links, stuck
+from engine.operations.stuck import Stuck, _PinnedState, mails_of_links, stuck
 from engine.runtime import history
 from engine.runtime.engine import Engine
 from engine.runtime.exits import exits
@@ -467,7 +467,7 @@ def test_the_sweep_reads_by_index_alone(office: Office) -> None:
             return rows(sql, params)
 
         unit.rows = watched
-        assert len(_Place(office.engine, unit, ("review", 1, "in_review"), 9, None).stuck()) == 1
+        assert len(_PinnedState(office.engine, unit, ("review", 1, "in_review"), 9, None).stuck()) == 1
         held = replace(REVIEW.states[2], timers=())
         waits = workflow(
             way("accept", "in_review", "closed", LINK_HOLDER),
@@ -475,7 +475,7 @@ def test_the_sweep_reads_by_index_alone(office: Office) -> None:
             states=(held,),
         )
         office.engine.definitions.loaded["review", 1] = waits
-        assert _Place(office.engine, unit, ("review", 1, "in_review"), 9, None).stuck() == []
+        assert _PinnedState(office.engine, unit, ("review", 1, "in_review"), 9, None).stuck() == []
     assert len(asked) == 6
     if office.db.param != "?":
         office.sql("SET enable_seqscan = off")  # an empty table is read through otherwise
@@ -493,8 +493,8 @@ LOST = "its timer {!r} is lost: history says when it is due, and it is not there
 def test_what_no_definition_knows_must_be_loaded_or_moved(sqlite_office: Office) -> None:
     office = sqlite_office
     numbers = [office.submit(f"Paper {n}") for n in range(4)]
-    for number, place in zip(numbers, ((7, "limbo"), (7, "submitted"), (1, "limbo"), (1, "rejected")), strict=True):
-        office.sql("UPDATE instance SET version = ?, state = ? WHERE id = ?", *place, number)
+    for number, pinned in zip(numbers, ((7, "limbo"), (7, "submitted"), (1, "limbo"), (1, "rejected")), strict=True):
+        office.sql("UPDATE instance SET version = ?, state = ? WHERE id = ?", *pinned, number)
     assert stuck(office.engine) == [
         Stuck(numbers[2], "review", 1, "limbo", "its definition lacks the state", "move", ""),
         Stuck(numbers[0], "review", 7, "limbo", "no definition of its version is loaded", "load", ""),
@@ -582,13 +582,13 @@ def test_no_more_are_asked_for_where_so_many_were_found(sqlite_office: Office, m
     office.sql("DELETE FROM timer")
     office.sql("UPDATE instance SET version = 2 WHERE id = ?", office.submit("Sound", version=2))
     steps: list[tuple[int, int]] = []
-    asked = _Place._without_timer
+    asked = _PinnedState._without_timer
 
-    def noting(place: _Place, event: str, after: int, last: int) -> list[int]:
+    def noting(pinned: _PinnedState, event: str, after: int, last: int) -> list[int]:
         steps.append((after, last))
-        return asked(place, event, after, last)
+        return asked(pinned, event, after, last)
 
-    monkeypatch.setattr(_Place, "_without_timer", noting)
+    monkeypatch.setattr(_PinnedState, "_without_timer", noting)
     assert [one.instance for one in stuck(office.engine, 3, most=5)] == numbers[:3]
     assert steps[:4] == [(0, numbers[1])] * 2 + [(numbers[1], numbers[3])] * 2
     assert len(steps) == 4 + 2  # and those of the other version

@@ -22,7 +22,7 @@ from engine.runtime.timetable import (
     holds_up_nobody,
     is_due,
     leads,
-    place,
+    order_of,
 )
 from engine.store.base import Due
 
@@ -100,8 +100,8 @@ def test_a_timer_holds_up_nobody_where_it_only_leads_back_and_restarts_no_other(
 
 def test_of_one_microsecond_what_was_written_first_comes_first_and_then_what_was_not_written_by_name() -> None:
     workflow = flow(Timer("b", HOUR), Timer("a", HOUR))
-    assert [place(workflow, "open", event) for event in ("b", "a", "y")] == [0, 1, 2]
-    assert place(workflow, "nowhere", "a") == 0
+    assert [order_of(workflow, "open", event) for event in ("b", "a", "y")] == [0, 1, 2]
+    assert order_of(workflow, "nowhere", "a") == 0
     timers = [Due(event, BEGIN) for event in ("y", "x", "a", "b")]
     order = []
     while timers:
