@@ -118,7 +118,7 @@ class Instance:
 class Records(Protocol):
     """The domain's records inside the engine's transaction.
 
-    `model` is a peewee model. Writes may be held back and sent together; every read sees the writes before it.
+    `model` is a peewee model. Writes may be kept pending and sent together; every read sees the writes before it.
     """
 
     def get(self, model: Any, **equal: Any) -> Any | None:
@@ -130,9 +130,9 @@ class Records(Protocol):
     def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
         """Several `get`s, of (model, equal) each, in one round trip."""
 
-    def hold(self, model: Any, **equal: Any) -> None:
-        """Keep everybody else who holds these rows waiting until this transaction ends; read what depends on them
-        after it."""
+    def lock_rows(self, model: Any, **equal: Any) -> None:
+        """Lock the rows where every named column equals its value until this transaction ends; read what depends on
+        them after it."""
 
     def insert(self, model: Any, **values: Any) -> None:
         """Add a row."""

@@ -95,7 +95,7 @@ class Transactions:
     def _work(self, act: Act[T], unit: Unit, committed: Committed, applies: bool) -> tuple[T] | None:
         """The answer of the act; None where more is due than fits into one commit, which is committed first."""
         act.fired = False
-        held = self.hold(unit, act.number, committed, act.also)
+        held = self.lock(unit, act.number, committed, act.also)
         if act.before is not None and (answer := act.before(held)):
             unit.unchanged = True
             return (answer,)
@@ -117,7 +117,7 @@ class Transactions:
         found, _, _ = self.read(act.number)
         return conflicts.meaning(violation, self.definitions.of(found), committed.way, found, act.source)
 
-    def hold(self, unit: Unit, number: int, committed: Committed, also: Statement | None = None) -> Held:
+    def lock(self, unit: Unit, number: int, committed: Committed, also: Statement | None = None) -> Held:
         """Lock and read an instance, at the beginning of a transaction. Raises UnknownInstance."""
         committed.begin_again()
         opened = self.store.open(unit, number, also=also)
@@ -137,7 +137,7 @@ class Transactions:
     ) -> Iterator[Held]:
         """An instance with at most `most` of its due timers applied, in a transaction that is never committed."""
         with self.store.begin() as unit:
-            held = self.hold(unit, number, Committed())
+            held = self.lock(unit, number, Committed())
             if most and applies(held.instance):
                 self.due_timers.apply(held, most)
             yield held
@@ -153,7 +153,7 @@ class Transactions:
         endless = False
         for pieces in range(MOST_PIECES):
             with self.store.begin() as unit:
-                held = self.hold(unit, number, Committed())
+                held = self.lock(unit, number, Committed())
                 found, timers = held.instance, held.timers
                 sound = self.definitions.has(found) and not any(timer.failures for timer in timers)
                 applies = sound and not found.paused and not endless and pieces < MOST_PIECES - 1

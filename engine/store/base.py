@@ -219,8 +219,8 @@ class Unit(ABC):
     def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Several reads at once."""
 
-    def flush(self) -> None:  # noqa: B027  (on SQLite nothing is held back)
-        """Send what was held back. Raises Violation."""
+    def flush(self) -> None:  # noqa: B027  (on SQLite nothing is pending)
+        """Send what is pending. Raises Violation."""
 
     def stop_steps(self, workflow: str, version: int) -> None:  # noqa: B027  (on SQLite nobody else writes anyway)
         """Wait until nobody steps an instance of this version, and let nobody until this transaction ends."""
@@ -268,8 +268,8 @@ class Unit(ABC):
         answers = self.rows_of(statements)
         return [plans.row(model, rows[0]) if rows else None for (model, _), rows in zip(wanted, answers, strict=True)]
 
-    def hold(self, model: Any, **equal: Any) -> None:
-        """See `Records.hold`. On SQLite whoever writes holds everything."""
+    def lock_rows(self, model: Any, **equal: Any) -> None:
+        """See `Records.lock_rows`. On SQLite whoever writes has locked everything."""
         if self.lock_suffix:
             plan = plans.touch(model, tuple(equal))
             self.write(plan.sql + self.lock_suffix, bind(list(equal.values()), plan))

@@ -52,8 +52,8 @@ from engine.store.postgres_unit import ColumnTypes, PostgresUnit, UnitOfMany
 
 # Who steps an instance holds the lock of its version together with others, until the end of the transaction; who pauses
 # or resumes the version holds it alone. So whether it is paused is known once the next statement is answered.
-_HOLD_VERSION = "pg_advisory_xact_lock_shared(hashtextextended(i.workflow, i.version))"
-_LOCK = f"SELECT {COLUMNS}, {_HOLD_VERSION} FROM instance i WHERE i.id = ? FOR UPDATE"
+_SHARE_VERSION = "pg_advisory_xact_lock_shared(hashtextextended(i.workflow, i.version))"
+_LOCK = f"SELECT {COLUMNS}, {_SHARE_VERSION} FROM instance i WHERE i.id = ? FOR UPDATE"
 _LOCK_OR_SKIP = _LOCK + " SKIP LOCKED"
 _TIMERS_AND_CLOCK = (
     f"SELECT clock_timestamp() AT TIME ZONE 'UTC', t.event, t.due_at, t.failures, {IS_PAUSED} "
@@ -63,7 +63,7 @@ _INSTANCE_TIMERS_CLOCK = INSTANCE_AND_TIMERS.replace(
     " FROM instance", f", clock_timestamp() AT TIME ZONE 'UTC', {A_CHANNEL_IS_PAUSED} FROM instance"
 )
 _DUE = (
-    f"SELECT {COLUMNS}, {_HOLD_VERSION} FROM timer t JOIN instance i ON i.id = t.instance_id "
+    f"SELECT {COLUMNS}, {_SHARE_VERSION} FROM timer t JOIN instance i ON i.id = t.instance_id "
     "WHERE t.wake_at <= ? ORDER BY t.wake_at LIMIT ? FOR UPDATE OF i SKIP LOCKED"
 )
 _TIMERS_OF = "SELECT t.instance_id, t.event, t.due_at, t.failures FROM timer t WHERE t.instance_id = ANY(?)"
@@ -173,7 +173,7 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         )
 
     def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
-        """Send what an open unit holds back, then the statement. Raises DatabaseAway where the connection breaks."""
+        """Send what is pending in an open unit, then the statement. Raises DatabaseAway where the connection breaks."""
         unit = getattr(self.local, "unit", None)
         if unit is not None:
             unit.flush()
@@ -236,7 +236,7 @@ class PostgresStore:
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
         connection = self._connection()
         unit = make(connection)
-        unit.held.append(("BEGIN", ()))
+        unit.pending.append(("BEGIN", ()))
         db.push_transaction(db.manual_commit())
         db.local.unit = unit
         try:
@@ -245,7 +245,7 @@ class PostgresStore:
             db.local.unit = None
             db.pop_transaction()
             if not unit.committed:
-                unit.forget_held()
+                unit.forget_pending()
                 with suppress(psycopg.Error):  # a broken connection has rolled back; the first error is the one to tell
                     connection.rollback()
 
@@ -289,9 +289,9 @@ class PostgresStore:
         self, unit: PostgresUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
         """See `Store.open`: the clock and the timers are read by a statement of their own, after the lock is held."""
-        held = unit.take_held()
+        pending = unit.take_pending()
         lock = _LOCK_OR_SKIP if skip_locked else _LOCK
-        statements = [*held, (lock, (instance,)), (_TIMERS_AND_CLOCK, (instance,))]
+        statements = [*pending, (lock, (instance,)), (_TIMERS_AND_CLOCK, (instance,))]
         answers = unit.send(statements if also is None else [*statements, also])
         rows = unit.wire.rows
         if also is not None:
@@ -310,10 +310,10 @@ class PostgresStore:
         return found, timers, now
 
     def commit(self, unit: PostgresUnit) -> None:
-        """See `Store.commit`: what was held back and the COMMIT are one round trip."""
-        held = unit.take_held()
+        """See `Store.commit`: what is pending and the COMMIT are one round trip."""
+        pending = unit.take_pending()
         try:
-            unit.send([*held, ("COMMIT", ())])
+            unit.send([*pending, ("COMMIT", ())])
         except DatabaseAway as error:
             raise OutcomeUnknown from error
         unit.committed = True
@@ -333,13 +333,13 @@ class PostgresStore:
         """One snapshot for all that is read inside."""
         connection = self._connection()
         unit = PostgresUnit(connection)
-        unit.held.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))
+        unit.pending.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))
         entered(self.db)
         try:
             yield unit
         finally:
             left(self.db)
-            unit.held.clear()
+            unit.pending.clear()
             with suppress(psycopg.Error):
                 connection.rollback()
 

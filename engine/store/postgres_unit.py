@@ -1,4 +1,4 @@
-"""One open transaction on PostgreSQL: what it holds back, and when that is sent."""
+"""One open transaction on PostgreSQL: which statements are pending, and when they are sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ColumnTypes = dict[str, dict[str, str]]
 """The types of columns as PostgreSQL names them, by table and column."""
 
 # Who pauses or resumes a version holds its lock alone; who steps an instance, together with others.
-_HOLD_VERSION_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(?, ?))"
+_LOCK_VERSION_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(?, ?))"
 _TYPES = (
     "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
     "WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
@@ -27,14 +27,14 @@ _TYPES = (
 
 
 class PostgresUnit(Unit):
-    """A unit that holds writes back, to send them together with the next read or the COMMIT."""
+    """A unit that keeps writes pending, to send them together with the next read or the COMMIT."""
 
     lock_suffix = " FOR NO KEY UPDATE"  # whoever only refers to the row need not wait
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self.wire = wire_of(connection)
         self.committed = False
-        self.held: list[Statement] = []
+        self.pending: list[Statement] = []
 
     def send(self, statements: Sequence[Statement]) -> list[PGresult]:
         """Send statements in one round trip; their answers. Raises Violation, Busy, DatabaseAway."""
@@ -47,49 +47,49 @@ class PostgresUnit(Unit):
         except psycopg.OperationalError as error:
             raise DatabaseAway from error
 
-    def take_held(self) -> list[Statement]:
-        """What was held back, for who sends it."""
-        held, self.held = self.held, []
-        return held
+    def take_pending(self) -> list[Statement]:
+        """The pending statements, for who sends them."""
+        pending, self.pending = self.pending, []
+        return pending
 
-    def forget_held(self) -> None:
-        """It is not to be sent."""
-        self.held.clear()
+    def forget_pending(self) -> None:
+        """Nothing that is pending is to be sent."""
+        self.pending.clear()
 
     def flush(self) -> None:
-        """Send what was held back."""
-        if self.held:
-            self.send(self.take_held())
+        """Send what is pending."""
+        if self.pending:
+            self.send(self.take_pending())
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        return self.wire.rows(self.send([*self.take_held(), (sql, params)])[-1])
+        return self.wire.rows(self.send([*self.take_pending(), (sql, params)])[-1])
 
     def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        held = self.take_held()
-        answers = self.send([*held, *statements])
-        return [self.wire.rows(answer) for answer in answers[len(held) :]]
+        pending = self.take_pending()
+        answers = self.send([*pending, *statements])
+        return [self.wire.rows(answer) for answer in answers[len(pending) :]]
 
     def take_turns(self, name: bytes) -> None:
         number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
         self.write("SELECT pg_advisory_xact_lock(?)", (number,))
 
     def stop_steps(self, workflow: str, version: int) -> None:
-        self.rows(_HOLD_VERSION_ALONE, (workflow, version))
+        self.rows(_LOCK_VERSION_ALONE, (workflow, version))
 
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
-        self.held.append((sql, params))
+        self.pending.append((sql, params))
 
     def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
-        return self.send([*self.take_held(), (sql, params)])[-1].command_tuples or 0
+        return self.send([*self.take_pending(), (sql, params)])[-1].command_tuples or 0
 
     def begin_part(self) -> None:
-        self.send([*self.take_held(), ("SAVEPOINT part", ())])
+        self.send([*self.take_pending(), ("SAVEPOINT part", ())])
 
     def end_part(self) -> None:
-        self.send([*self.take_held(), ("RELEASE SAVEPOINT part", ())])
+        self.send([*self.take_pending(), ("RELEASE SAVEPOINT part", ())])
 
     def undo_part(self) -> None:
-        self.forget_held()
+        self.forget_pending()
         self.send([("ROLLBACK TO SAVEPOINT part", ()), ("RELEASE SAVEPOINT part", ())])
 
 
@@ -104,21 +104,21 @@ class UnitOfMany(PostgresUnit):
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
         self.owned.append((self.owner, sql, params))
 
-    def forget_held(self) -> None:
-        """See `PostgresUnit.forget_held`."""
-        super().forget_held()
+    def forget_pending(self) -> None:
+        """See `PostgresUnit.forget_pending`."""
+        super().forget_pending()
         self.owned.clear()
 
     def flush(self) -> None:
         """See `PostgresUnit.flush`."""
-        if self.owned or self.held:
-            self.send(self.take_held())
+        if self.owned or self.pending:
+            self.send(self.take_pending())
 
-    def take_held(self) -> list[Statement]:
-        """See `PostgresUnit.take_held`."""
+    def take_pending(self) -> list[Statement]:
+        """See `PostgresUnit.take_pending`."""
         owned, self.owned = self.owned, []
-        held = super().take_held()
-        return [*held, *Sets(self._types_of).of(owned)] if owned else held
+        pending = super().take_pending()
+        return [*pending, *Sets(self._types_of).of(owned)] if owned else pending
 
     def _types_of(self, table: str) -> dict[str, str]:
         """The column types of a table; asked for once in a process."""

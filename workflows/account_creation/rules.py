@@ -88,7 +88,7 @@ def create_account(attempt: Attempt) -> None:
     """
     records = attempt.records
     application = required(application_of(attempt), NO_CUSTOMER)
-    records.hold(Customer, id=application.customer_id)
+    records.lock_rows(Customer, id=application.customer_id)
     another = records.exists(Account, customer=application.customer_id)
     records.insert(
         Account,

@@ -76,7 +76,7 @@ def address_is_still_free(attempt: Attempt) -> Refusal | None:
 @needs_input
 def roles_stand_still(attempt: Attempt) -> Refusal | None:
     """Nobody's role is changed until the account is there, or was changed before and is seen."""
-    attempt.records.hold(Customer, id=customer_of(attempt.instance.subject, attempt.records))
+    attempt.records.lock_rows(Customer, id=customer_of(attempt.instance.subject, attempt.records))
     return None
 
 

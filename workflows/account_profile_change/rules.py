@@ -17,7 +17,7 @@ CHANGED_ELSEWHERE = Refusal(
 def nobody_was_faster(attempt: Attempt) -> Refusal | None:
     """What the page had shown is still so; of two changes at once the second is told."""
     number = number_of(attempt.instance.subject)
-    attempt.records.hold(Account, id=number)
+    attempt.records.lock_rows(Account, id=number)
     account = attempt.records.get(Account, id=number)
     if account is None:
         return NO_ACCOUNT

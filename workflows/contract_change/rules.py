@@ -95,7 +95,7 @@ def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
 
 def _standing(attempt: Attempt) -> ahead.Standing | Refusal:
     given = attempt.data
-    attempt.records.hold(Contract, id=given.contract_id)
+    attempt.records.lock_rows(Contract, id=given.contract_id)
     contract, *waiting = attempt.records.get_each(
         (Contract, {"id": given.contract_id}),
         *((ChangeRequest, {"slot": slot}) for slot in ahead.slots(given.contract_id)),
@@ -249,7 +249,7 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
 
     Holds the request, as the billing effect does before it calls the backend: whoever comes second sees the first.
     """
-    attempt.records.hold(ChangeRequest, instance=attempt.instance.id)
+    attempt.records.lock_rows(ChangeRequest, instance=attempt.instance.id)
     progress = attempt.records.get(ContractChange, instance=attempt.instance.id)
     underway = progress is not None and progress.booking in ("asked", "queued", "applied")
     return BEING_BOOKED if underway and not getattr(attempt.data, "checked", False) else None

@@ -22,7 +22,7 @@ NO_CUSTOMER = Refusal("no_customer", _("ご契約が見つかりません。"))
 
 def address_differs(attempt: Attempt) -> Refusal | None:
     """The new address is not the present one, which nobody else changes until this is written down."""
-    attempt.records.hold(Customer, id=number_of(attempt.instance.subject))
+    attempt.records.lock_rows(Customer, id=number_of(attempt.instance.subject))
     customer = attempt.records.get(Customer, id=number_of(attempt.instance.subject))
     if customer is None:
         return NO_CUSTOMER
@@ -49,7 +49,7 @@ def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
 @needs_input
 def no_import_is_faster(attempt: Attempt) -> Refusal | None:
     """Whoever else writes the customer, as an import does, waits until this is done, or came first and is seen."""
-    attempt.records.hold(Customer, id=number_of(attempt.instance.subject))
+    attempt.records.lock_rows(Customer, id=number_of(attempt.instance.subject))
     return None
 
 

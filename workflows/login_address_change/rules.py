@@ -55,7 +55,7 @@ def account_is_there(attempt: Attempt) -> Refusal | None:
 @needs_input
 def account_stands_still(attempt: Attempt) -> Refusal | None:
     """Nobody sets the account's password until the address is changed, or did so before and is seen."""
-    attempt.records.hold(Account, id=number_of(attempt.instance.subject))
+    attempt.records.lock_rows(Account, id=number_of(attempt.instance.subject))
     return None
 
 

@@ -36,7 +36,7 @@ def account_is_there(attempt: Attempt) -> Refusal | None:
 def make_this_the_only_link(attempt: Attempt) -> None:
     """The link of this procedure counts from now on, and one that was mailed before does not."""
     number, instance = number_of(attempt.instance.subject), attempt.instance.id
-    attempt.records.hold(Account, id=number)
+    attempt.records.lock_rows(Account, id=number)
     if attempt.records.exists(PasswordReset, account=number):
         attempt.records.update(PasswordReset, {"account": number}, instance=instance)
     elif attempt.records.exists(Account, id=number):
@@ -54,7 +54,7 @@ def link_is_the_newest(attempt: Attempt) -> Refusal | None:
 @needs_input
 def link_is_still_the_newest(attempt: Attempt) -> Refusal | None:
     """The same, once nobody else can change the account's password any more."""
-    attempt.records.hold(Account, id=number_of(attempt.instance.subject))
+    attempt.records.lock_rows(Account, id=number_of(attempt.instance.subject))
     return link_is_the_newest(attempt)
 
 

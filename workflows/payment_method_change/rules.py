@@ -183,7 +183,7 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
 
     The row is held, because the effect writes down there that it asks before it does.
     """
-    attempt.records.hold(Mandate, instance=attempt.instance.id)
+    attempt.records.lock_rows(Mandate, instance=attempt.instance.id)
     mandate = mandate_of(attempt.instance, attempt.records)
     underway = mandate is not None and mandate.booking in ("asked", "queued", "applied")
     return IN_THE_BOOKS if underway and not getattr(attempt.data, "checked", False) else None

@@ -35,7 +35,7 @@ class DyingStore:
     def commit(self, unit: Any) -> None:
         self._left -= 1
         if self._left == 0 and self._moment == "before":
-            unit.rows("SELECT 1")  # what is held back has left the process
+            unit.rows("SELECT 1")  # what is pending has left the process
             os.kill(os.getpid(), signal.SIGKILL)
         self._store.commit(unit)
         if self._left == 0:

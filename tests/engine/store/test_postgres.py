@@ -158,7 +158,7 @@ def test_the_databases_time_is_asked_once_a_minute_and_carried_on_meanwhile(db: 
     assert timedelta(seconds=50) <= db.now() - past < timedelta(seconds=59)
     db._asked = monotonic() - 60.5, past
     with db.store().begin():
-        assert timedelta(seconds=60) <= db.now() - past < timedelta(minutes=9)  # what a unit holds back stays there
+        assert timedelta(seconds=60) <= db.now() - past < timedelta(minutes=9)  # what is pending in a unit stays there
     assert abs(db.now() - datetime.now(UTC)) < timedelta(minutes=1)
     assert abs(db.now() - datetime.now(UTC)) < timedelta(minutes=1)
 
@@ -210,20 +210,22 @@ def test_what_is_held_by_others_or_takes_too_long_is_busy(
         unit.rows("SELECT * FROM gone")
 
 
-# -- what is held back -------------------------------------------------------------------------------------------------
+# -- what is pending ---------------------------------------------------------------------------------------------------
 
 
-def test_writes_are_held_back_until_something_is_read_or_committed(db: PostgresDatabase, store: PostgresStore) -> None:
+def test_writes_are_kept_pending_until_something_is_read_or_committed(
+    db: PostgresDatabase, store: PostgresStore
+) -> None:
     with store.begin() as unit:
-        assert unit.held == [("BEGIN", ())]
+        assert unit.pending == [("BEGIN", ())]
         unit.flush()
-        assert unit.held == []
+        assert unit.pending == []
         unit.flush()
         unit.write(INSERT, ("a",))
-        assert unit.held == [(INSERT, ("a",))]
+        assert unit.pending == [(INSERT, ("a",))]
         count = ("SELECT count(*) FROM note", ())
         assert unit.rows_of([count, ("SELECT 7", ())]) == [[(1,)], [(7,)]]
-        assert unit.held == []
+        assert unit.pending == []
         unit.write(INSERT, ("b",))
         assert unit.rows(*count) == [(2,)]
         unit.write(INSERT, ("c",))
@@ -271,7 +273,7 @@ def test_who_pauses_a_version_waits_for_those_that_begin_one_and_lets_nobody_beg
 
     with store.begin() as unit:
         unit.stop_steps("review", 1)
-        assert unit.held == []  # it was waited for
+        assert unit.pending == []  # it was waited for
         waiting = another(1)
         locks = (
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
@@ -294,14 +296,14 @@ def test_of_many_instances_writes_travel_as_sets_and_are_seen_by_reads(
         for owner, text in enumerate("abc", 1):
             unit.owner = owner
             unit.write(INSERT, (text,))
-        assert unit.held == [("BEGIN", ())]
+        assert unit.pending == [("BEGIN", ())]
         assert len(unit.owned) == 3
         seen = unit.rows("SELECT count(*) FROM note")
-        assert (unit.owned, unit.held) == ([], [])
+        assert (unit.owned, unit.pending) == ([], [])
         unit.write(UPDATE, (1, "a"))
         unit.write(UPDATE, (2, "b"))
         unit.flush()
-        assert (unit.owned, unit.held) == ([], [])
+        assert (unit.owned, unit.pending) == ([], [])
         unit.flush()
         unit.write(UPDATE, (3, "c"))
         unit.write(UPDATE, (4, "c"))
@@ -322,7 +324,7 @@ def test_what_of_many_is_undone_is_never_sent(db: PostgresDatabase, store: Postg
         unit.write(INSERT, ("c",))
         unit.end_part()
         unit.write(INSERT, ("d",))
-        unit.forget_held()
+        unit.forget_pending()
 
     store.run(write, many=True)
     assert texts(db) == ["a", "c"]

@@ -408,7 +408,7 @@ def test_whoever_holds_the_same_row_waits_and_then_sees_what_the_first_one_wrote
 
     def write_unless_there(first: bool) -> None:
         with shelf.engine.store.begin() as unit:
-            unit.hold(Publication, title="shared")
+            unit.lock_rows(Publication, title="shared")
             found.append(unit.get(Specimen, name="first") is not None)
             if first:
                 held.set()
@@ -707,7 +707,7 @@ def test_whether_a_row_is_there_is_asked_by_every_column_that_is_named(shelf: Of
         found = [unit.exists(Specimen, **equal) for equal in asked]
         assert found == [True, False, True, False, True]
         assert {type(one) for one in found} == {bool}
-        unit.hold(Specimen, name="nobody")
+        unit.lock_rows(Specimen, name="nobody")
         unit.insert(Specimen, name="b")
         assert unit.exists(Specimen, name="b")
 

@@ -68,7 +68,7 @@ def _both(attempt: Attempt) -> list[Any | None]:
         records, account = attempt.records, acting_account(attempt)
         if account is None:
             return [None, None]
-        records.hold(Customer, id=account.customer_id)
+        records.lock_rows(Customer, id=account.customer_id)
         attempt.memo["both_accounts"] = records.get_each(
             (Account, {"id": account.id}),
             (Account, {"id": number_of(attempt.instance.subject), "customer": account.customer_id}),

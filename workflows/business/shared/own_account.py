@@ -27,7 +27,7 @@ CHANGED_MEANWHILE = Refusal(
 def current_password_is_right(attempt: Attempt) -> Refusal | None:
     """Whoever changes something knows the present password; of two changes at once only one does."""
     number = number_of(attempt.instance.subject)
-    attempt.records.hold(Account, id=number)
+    attempt.records.lock_rows(Account, id=number)
     account = attempt.records.get(Account, id=number)
     if account is None:
         return NO_ACCOUNT
