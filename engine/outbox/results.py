@@ -52,7 +52,7 @@ class Results:
     def end_try(
         self, claim: Claim, state: str, error: str, due: datetime, *, delivered: bool = False, untried: bool = False
     ) -> None:
-        """Write down what came of a try, unless somebody else has claimed or settled the row since."""
+        """Write down what came of a try, unless somebody else has claimed or ended the row since."""
         store = self._engine.store
         if state == "incident":
             log.error("effect %s is an incident: %s", ref(claim), storable(error))

@@ -1,6 +1,6 @@
 """Which timer of a state comes next, as of when it fires, and which timers a state has after a step. Pure arithmetic.
 
-`settle` writes what this file says and `sight` walks along it without writing: so a look counts to the same end.
+`due_timers` writes what this file says and `sight` walks along it without writing: so a look counts to the same end.
 
 A timer is **due** from its due time on, and late where it fires after it. The earliest fires first; of those of one
 microsecond, the one that was written first. It fires *as of* its due time, however late: what follows is counted from

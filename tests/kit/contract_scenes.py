@@ -104,7 +104,7 @@ def request(site: Site, of: Customer, on: Contract | None, by: Account, after: T
     return site.engine.start("contract_change", found.subject, actor(by), found.request(), key=key).instance
 
 
-def settle(site: Site) -> None:
+def do_all_due(site: Site) -> None:
     """Let the scheduler and the dispatcher do all that is due now."""
     for _round in range(20):
         if not site.engine.run_due() and not site.dispatcher.drain():

@@ -26,7 +26,7 @@ from engine.operations.pauses.looking import paused
 from engine.runtime.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
-from tests.kit.contract_scenes import changed, request, settle
+from tests.kit.contract_scenes import changed, do_all_due, request
 from tests.kit.members import Member, add_account, add_stranger, member
 from tests.kit.payments import TYPED, asked
 from tests.kit.sites import SiteMaker
@@ -306,7 +306,7 @@ def make_world(make_site: SiteMaker, url: str, clock: Clock) -> World:
     _mailed_links(world)
     _incident(world)
     _pause(world)
-    settle(site)
+    do_all_due(site)
     return world
 
 
@@ -370,7 +370,7 @@ def _requests(world: World) -> None:
         given = asked(site, method, typed, effective_on=on)
         number = engine.start("payment_method_change", f"contract:{contract.id}", actor(editor), given).instance
         world.requests[method] = number
-    settle(site)
+    do_all_due(site)
     paying = member(world.app, editor.email)
     paying.open(f"/registration/payment/requests/{world.requests['credit_card']}")
     action, data = paying.filled("カード会社の画面へ進む")
@@ -403,7 +403,7 @@ def _mailed_links(world: World) -> None:
         ).instance,
         "contractor_email_change": engine.start("contractor_email_change", customer, actor(admin), email).instance,
     }
-    settle(site)
+    do_all_due(site)
     world.clock.forward(minutes=5)  # the invitation can be sent again
     for purpose, number in numbers.items():
         instance = engine.look(number).instance
@@ -420,7 +420,7 @@ def _incident(world: World) -> None:
     engine.start("account_role_change", f"account:{refused.id}", actor(world.accounts["admin"]), role)
     working = dispatcher.mailers
     dispatcher.mailers = {**working, dispatcher.mailer: MemoryMailer(lambda _message: Failed("550", "no such user"))}
-    settle(world.site)
+    do_all_due(world.site)
     dispatcher.mailers = working
     assert incidents(engine)
 
@@ -429,7 +429,7 @@ def _pause(world: World) -> None:
     """A procedure of the customer's that staff halted: nothing else that is under way waits for it."""
     editor = world.accounts["editor"]
     halted = world.site.engine.start("password_reset", f"account:{editor.id}", Actor("visitor")).instance
-    settle(world.site)
+    do_all_due(world.site)
     pause(world.site.engine, OneInstance(halted), world.staff, "見本 編集子様のお電話を待つため")
 
 
@@ -461,7 +461,7 @@ def visitors(world: World) -> list[Visitor]:
     admin = actor(world.accounts["admin"])
     site.engine.start("account_removal", f"account:{gone.id}", admin, RemovalInput(mark_of(gone)))
     site.staff.members.deactivate(LEAVER_EMAIL)
-    settle(site)
+    do_all_due(site)
     return [
         Visitor("stranger", app.test_client()),
         Visitor("deleted admin", deleted.client),

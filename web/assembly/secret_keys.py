@@ -102,7 +102,7 @@ def make(var: Path) -> tuple[bytes, ...]:
             os.link(draft, path)
     finally:
         draft.unlink()
-    _settle(path.parent)
+    _sync_folder(path.parent)
     return from_file(var)
 
 
@@ -111,7 +111,7 @@ def put_first(var: Path) -> None:
     path = key_file(var)
     before = path.read_text(encoding="utf-8").strip()
     os.replace(_draft(path, f"{secrets.token_hex(32)}\n{before}"), path)
-    _settle(path.parent)
+    _sync_folder(path.parent)
 
 
 def _draft(path: Path, text: str) -> Path:
@@ -123,7 +123,7 @@ def _draft(path: Path, text: str) -> Path:
     return draft
 
 
-def _settle(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)

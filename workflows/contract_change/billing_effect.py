@@ -44,7 +44,7 @@ class BillingEffect:
         if billing is None:
             return Failed("no_billing_backend", "no plugin quotes and applies changes: see the setting billing")
         if progress.booking == "queued":
-            return self._settled(request, billing.status(request.reference), asked_again=True)
+            return self._write_outcome(request, billing.status(request.reference), asked_again=True)
         return self._ask(request, progress, billing, key)
 
     def _ask(self, request: ChangeRequest, progress: ContractChange, billing: BillingBackend, key: str) -> Outcome:
@@ -68,7 +68,7 @@ class BillingEffect:
         stopped = self._mark_asked(request, change, progress.booking_key, begun=begun)
         if stopped is not None:
             return stopped
-        return self._settled(request, billing.apply(change, confirmed, progress.booking_key))
+        return self._write_outcome(request, billing.apply(change, confirmed, progress.booking_key))
 
     @staticmethod
     def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
@@ -87,7 +87,7 @@ class BillingEffect:
             ContractChange.update(booking="asked", booking_key=key).where(own).execute()
         return None
 
-    def _settled(
+    def _write_outcome(
         self, request: ChangeRequest, answer: Applied | Queued | Rejected, *, asked_again: bool = False
     ) -> Outcome:
         """Write the backend's answer down. One that is none leaves it asked for, and is asked again."""

@@ -148,11 +148,11 @@ class PaymentEffects:
             effective_on=request.effective_on,
         )
         if mandate.booking == "queued":
-            return _settled(instance, billing.status(request.reference))
+            return _write_outcome(instance, billing.status(request.reference))
         begun = mandate.booking in UNDER_WAY
         asks_with = (mandate.booking_key or key) if begun else next_key(key, mandate.booking, mandate.booking_key)
         stopped = _mark_asked(request, change, asks_with, begun=begun)
-        return stopped if stopped is not None else _settled(instance, billing.apply(change, None, asks_with))
+        return stopped if stopped is not None else _write_outcome(instance, billing.apply(change, None, asks_with))
 
 
 def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
@@ -173,7 +173,7 @@ def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool
     return None
 
 
-def _settled(instance: int, answer: Applied | Queued | Rejected) -> Outcome:
+def _write_outcome(instance: int, answer: Applied | Queued | Rejected) -> Outcome:
     """Write the backend's answer down. One that is none leaves it asked for, and is asked again."""
     if not is_answer(answer):
         return Deferred(NO_ANSWER)

@@ -267,26 +267,26 @@ def test_as_many_fire_as_are_asked_for_and_those_that_are_left_out_do_not(
     engine, number = begun(rules.workflow(Timer("remind", HOUR, missed="each"), Timer("end", 3 * HOUR)))
     clock.now = after(5)
 
-    def settle(most: int, without: tuple[str, ...] = ()) -> tuple[int, str, dict[str, float]]:
+    def apply_due_timers(most: int, without: tuple[str, ...] = ()) -> tuple[int, str, dict[str, float]]:
         with engine.store.begin() as unit:
             found, timers, now = engine.store.read(unit, number)
             fired = engine.due_timers.apply(Held(unit, found, timers, now, Committed()), most, without)
             assert found.seq == 1 + fired
             return fired, found.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}
 
-    assert settle(1) == (1, "open", {"remind": 2, "end": 3})
-    assert settle(2) == (2, "open", {"remind": 3, "end": 3})
-    assert settle(3) == (3, "open", {"remind": 4, "end": 3})
-    assert settle(4) == (4, "ended", {"forget": 5, "end": 8})
-    assert settle(0) == settle(9) == (5, "gone", {})
-    assert settle(1, ("remind",)) == (1, "ended", {"forget": 5, "end": 8})
-    assert settle(9, ("end",)) == (5, "open", {"remind": 6, "end": 3})
-    assert settle(9, ("forget",)) == (5, "gone", {})  # which is of a state that was not yet entered
-    assert settle(0, ("remind", "end")) == (0, "open", {"remind": 1, "end": 3})
+    assert apply_due_timers(1) == (1, "open", {"remind": 2, "end": 3})
+    assert apply_due_timers(2) == (2, "open", {"remind": 3, "end": 3})
+    assert apply_due_timers(3) == (3, "open", {"remind": 4, "end": 3})
+    assert apply_due_timers(4) == (4, "ended", {"forget": 5, "end": 8})
+    assert apply_due_timers(0) == apply_due_timers(9) == (5, "gone", {})
+    assert apply_due_timers(1, ("remind",)) == (1, "ended", {"forget": 5, "end": 8})
+    assert apply_due_timers(9, ("end",)) == (5, "open", {"remind": 6, "end": 3})
+    assert apply_due_timers(9, ("forget",)) == (5, "gone", {})  # which is of a state that was not yet entered
+    assert apply_due_timers(0, ("remind", "end")) == (0, "open", {"remind": 1, "end": 3})
     engine.due_timers.piece = 2
-    assert settle(0) == (2, "open", {"remind": 3, "end": 3})
+    assert apply_due_timers(0) == (2, "open", {"remind": 3, "end": 3})
     engine.due_timers.piece = 3  # the fourth is of the same moment as the third, and kept with it
-    assert settle(0) == (4, "ended", {"forget": 5, "end": 8})
+    assert apply_due_timers(0) == (4, "ended", {"forget": 5, "end": 8})
 
 
 def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun, rules: Rules, clock: Clock) -> None:

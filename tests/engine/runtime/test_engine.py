@@ -670,7 +670,7 @@ def test_more_than_can_be_committed_while_somebody_waits_is_told_to_who_only_pre
 def test_who_is_refused_is_told_of_a_timer_that_cannot_be_done_alone_after_it_could_be_done_before(
     db: SiteDatabase, clock: Clock
 ) -> None:
-    """What was settled before a refusal is done again in a commit of its own; a rule may answer otherwise then."""
+    """What timers did before a refusal is done again in a commit of its own; a rule may answer otherwise then."""
     tried: list[str] = []
 
     def only_once(attempt: Attempt) -> None:

@@ -766,7 +766,7 @@ def test_i7_a_digest_is_the_same_in_every_release() -> None:
 # -- I8: history cannot be edited unseen -------------------------------------------------------------------------------
 
 
-def settled(office: Office) -> int:
+def with_every_entry(office: Office) -> int:
     """An instance with every kind of entry: start, done event, timer, person."""
     number = office.submit()
     office.clock.forward(hours=25)
@@ -808,7 +808,7 @@ TAMPERING = {
 
 @pytest.mark.parametrize("what", TAMPERING)
 def test_i8_tampering_shows(office: Office, what: str) -> None:
-    number = settled(office)
+    number = with_every_entry(office)
     statement, fault = TAMPERING[what]
     office.sql(statement, number)
     faults = office.engine.verify(number)
@@ -818,7 +818,7 @@ def test_i8_tampering_shows(office: Office, what: str) -> None:
 
 def test_i8_a_tail_that_was_cut_with_its_state_put_back_shows(office: Office) -> None:
     """Whoever rolls back state and number as well still lacks the seal that the instance holds."""
-    number = settled(office)
+    number = with_every_entry(office)
     office.sql("DELETE FROM history WHERE instance_id = ? AND seq = 4", number)
     office.sql("UPDATE instance SET state = 'in_review', seq = 3 WHERE id = ?", number)
     assert office.engine.verify(number) == ["the last entry's seal is not the one that the instance holds"]
@@ -836,7 +836,7 @@ def test_i8_a_link_that_was_brought_back_shows(office: Office) -> None:
 
 
 def test_i8_an_entry_copied_from_another_instance_shows(office: Office) -> None:
-    first, second = settled(office), office.invited("Other")
+    first, second = with_every_entry(office), office.invited("Other")
     office.sql("DELETE FROM history WHERE instance_id = ?", second)
     office.sql(
         "INSERT INTO history SELECT ?, seq, event, source, target, actor, at, due_at, data, mac, timers FROM history "
@@ -855,13 +855,13 @@ def test_i8_an_entry_copied_from_another_instance_shows(office: Office) -> None:
 
 
 def test_i8_another_secret_verifies_nothing(office: Office) -> None:
-    number = settled(office)
+    number = with_every_entry(office)
     other = type(office.engine)(office.db, (REVIEW,), secret=b"another", clock=office.clock)
     assert len(other.verify(number)) == 4
 
 
 def test_i8_what_is_personal_is_erased_while_the_chain_still_verifies(office: Office) -> None:
-    number = settled(office)
+    number = with_every_entry(office)
     assert b"author@example.jp" in dump_bytes_of_rows(office)
     Paper.delete().execute()
     assert b"author@example.jp" not in dump_bytes_of_rows(office)

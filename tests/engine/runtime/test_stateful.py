@@ -54,7 +54,7 @@ class Model:
             self.state, self.entered = target, at
         self.entries += 1
 
-    def settle(self, now: datetime) -> bool:
+    def apply_due_timers(self, now: datetime) -> bool:
         before = self.entries
         while self.timers() and (due := min((at, event) for event, at in self.timers().items()))[0] <= now:
             self.enter(LEADS[due[1]], due[0])
@@ -62,7 +62,7 @@ class Model:
         return self.entries > before
 
     def fire(self, event: str, who: str, now: datetime, grade: int, published: set[str]) -> str | type[EngineError]:
-        self.settle(now)
+        self.apply_due_timers(now)
         if self.state not in AFTER or event == "nonsense" or (event == "decide" and self.state != "in_review"):
             return EventNotPossible
         if (event == "remind" and self.state != "submitted") or (event == "invited" and self.state == "in_review"):
@@ -81,14 +81,14 @@ class Model:
 
     def deliver(self, now: datetime) -> None:
         view = Model(self.entered, self.title, self.pages, self.state)
-        view.settle(now)
+        view.apply_due_timers(now)
         if self.invitation and view.state in ("submitted", "reminded"):
-            self.settle(now)
+            self.apply_due_timers(now)
             self.enter("in_review", now)
         self.invitation = False
         while self.letters:  # however late: the deadline of each counts from its first try
             self.letters.pop(0)
-            self.settle(now)
+            self.apply_due_timers(now)
 
 
 class Reviews(RuleBasedStateMachine):
@@ -145,7 +145,7 @@ class Reviews(RuleBasedStateMachine):
             expected = outcome if first == request else KeyReused
             stale = False
         elif stale:
-            model.settle(now)
+            model.apply_due_timers(now)
             expected = StaleForm
         else:
             expected = model.fire(event, who, now, grade, self.published)
@@ -169,7 +169,7 @@ class Reviews(RuleBasedStateMachine):
         number = self.number(which)
         model = self.models[number]
         view = Model(model.entered, model.title, model.pages, model.state)
-        overdue = view.settle(self.office.clock.now)
+        overdue = view.apply_due_timers(self.office.clock.now)
         sight = self.office.engine.look(number)
         assert (sight.state.name, sight.overdue) == (view.state, overdue)
         offered = {offer.event for offer in self.office.engine.allowed(number, actor)}
@@ -183,7 +183,7 @@ class Reviews(RuleBasedStateMachine):
 
     @rule()
     def run_due(self) -> None:
-        due = [model.settle(self.office.clock.now) for model in self.models.values()]
+        due = [model.apply_due_timers(self.office.clock.now) for model in self.models.values()]
         assert self.office.engine.run_due(limit=1000) == sum(due)
 
     @rule()

@@ -165,7 +165,7 @@ class Model:
             if mail.state in ("waiting", "leased", "incident"):
                 mail.state = "cancelled"
 
-    def settle(self, now: datetime) -> None:
+    def apply_due_timers(self, now: datetime) -> None:
         if self.paused is not None:
             return
         policy = self.name.removeprefix("duty_")
@@ -190,7 +190,7 @@ class Model:
     def seen(self, now: datetime) -> Model:
         """What somebody who looks must see."""
         view = deepcopy(self)
-        view.settle(now)
+        view.apply_due_timers(now)
         return view
 
     def last_sent(self) -> datetime | None:
@@ -199,7 +199,7 @@ class Model:
         return max([*counts, *self.accepted], default=None)
 
     def expected(self, event: str, genuine: bool, now: datetime) -> str | type[EngineError]:
-        """What comes of an event once timers are settled: the state, or the error."""
+        """What comes of an event once due timers are applied: the state, or the error."""
         if self.paused is not None:
             return Paused
         if self.state not in ALIVE or event == "nonsense" or (event == "hurry" and self.state != "mailed"):
@@ -246,7 +246,7 @@ class Model:
         elif fails:
             mail.state = "incident"
         else:
-            self.settle(now)
+            self.apply_due_timers(now)
             mail.state = "done"
             self.enter("mailed", now)
             self.accepted.append(now)
@@ -299,7 +299,7 @@ class Duties(RuleBasedStateMachine):
     def fire(self, which: int, event: str, genuine: bool) -> None:
         number, model = self.one(which)
         proof = self.office.link(number) if genuine else "nonsense"
-        model.settle(self.now)
+        model.apply_due_timers(self.now)
         expected = model.expected(event, genuine, self.now)
         actor = Actor("visitor", proof=proof)
         if isinstance(expected, type):
@@ -326,7 +326,7 @@ class Duties(RuleBasedStateMachine):
     def run_due(self) -> None:
         self.office.engine.run_due(limit=1000)
         for model in self.models.values():
-            model.settle(self.now)
+            model.apply_due_timers(self.now)
 
     @rule(fails=st.booleans())
     def deliver(self, fails: bool) -> None:
@@ -391,9 +391,9 @@ class Duties(RuleBasedStateMachine):
         if view.state != "open":
             with pytest.raises(EngineError):
                 getattr(incidents, act)(self.office.engine, one.ref, OPERATOR, "a test")
-            model.settle(self.now)
+            model.apply_due_timers(self.now)
             return
-        model.settle(self.now)
+        model.apply_due_timers(self.now)
         getattr(incidents, act)(self.office.engine, one.ref, OPERATOR, "a test")
         model.entries += 1
         mail.state, mail.attempts = ("waiting", 0) if act == "retry" else ("skipped", mail.attempts)
@@ -411,7 +411,7 @@ class Duties(RuleBasedStateMachine):
                     mail.due = self.now
             model.entries += 1
             return
-        model.settle(self.now)
+        model.apply_due_timers(self.now)
         if model.state not in ALIVE:
             with pytest.raises(EventNotPossible):
                 pause(self.office.engine, OneInstance(number), OPERATOR, "a test")
@@ -436,7 +436,7 @@ class Duties(RuleBasedStateMachine):
             timers={"nag": nag, "expire": expire},
             effects={MAIL[model.version]: MAIL[version]},
         )
-        model.settle(self.now)
+        model.apply_due_timers(self.now)
         if model.state not in ALIVE:
             self.office.engine.migrate(number, version, OPERATOR, "a test", mapping=mapping)
             model.version, model.entries = version, model.entries + 1

@@ -94,7 +94,7 @@ class Crowd:
     def come(self, kind: str) -> Person:
         """Somebody, as far on the way as `kind` says; time has passed, so that they are let in."""
         self.clock.forward(minutes=self.rng.choice((20, 60, 20 * 60, 20 * 60, 5 * 24 * 60)))
-        self.settle()
+        self.do_all_due()
         person = self.person()
         if kind == "stranger":
             return person
@@ -129,7 +129,7 @@ class Crowd:
         answer = person.press(b"/", subdomain=SUBDOMAIN, email=email, password=PASSWORD)
         assert answer.headers["Location"] == "/top", answer.data
 
-    def settle(self) -> None:
+    def do_all_due(self) -> None:
         """What the heartbeat does, until nothing is due; and addresses lead to what there is now."""
         for _round in range(200):
             if not self.site.engine.run_due() + self.site.dispatcher.drain():
@@ -393,7 +393,7 @@ def test_anything_is_answered_and_leaves_nothing_half_done(
                 together, left = together - max(count, 1), left - count
             if sent in ("read", "forged"):
                 assert _without_sessions(site) == before, f"a request wrote: {sent}"
-            crowd.settle()
+            crowd.do_all_due()
             assert list(faults(site, crowd.made, known)) == []
             assert _of_the_other(world) == others
     assert {f"{method} {rule.rule}" for rule, method in rules if method in ("GET", "POST")} <= crowd.sent.keys()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.contract_scenes import LEDGER, account, changed, request, settle
+from tests.kit.contract_scenes import LEDGER, account, changed, do_all_due, request
 from web.assembly.site import Site
 from workflows.business.records import Contract, Customer
 
@@ -22,5 +22,5 @@ def asked(site: Site, customer: Customer) -> int:
     """A request for options, which staff review."""
     on = Contract.get(Contract.customer == customer.id, Contract.product == "desknets-neo")
     number = request(site, customer, on, account(customer), changed(on, options=("appsuite",)))
-    settle(site)
+    do_all_due(site)
     return number

@@ -28,7 +28,7 @@ from tests.kit.browser import (
     first,
     mailed_path,
 )
-from tests.kit.contract_scenes import LEDGER, account, changed, request, settle
+from tests.kit.contract_scenes import LEDGER, account, changed, do_all_due, request
 from tests.kit.dumps import dump
 from tests.kit.sites import SiteMaker
 from tests.kit.staff import MEMBER, NAME, PASSWORD, code, enrol, enter
@@ -292,7 +292,7 @@ def test_queue_shows_what_waits_by_due_date_and_marks_what_is_late(
     clock.forward(hours=24)
     second = request(site, customer, on, by, changed(on, options=("disk-10gb",)))
     by_itself = request(site, customer, on, by, changed(on, users=40))  # needs no review
-    settle(site)
+    do_all_due(site)
     _enter_again(site, staffed, clock)
     rows = staffed.page.select("tbody tr")
     assert [address(first(row, "a")) for row in rows] == [f"/staff/requests/{asked}", f"/staff/requests/{second}"]
@@ -301,7 +301,7 @@ def test_queue_shows_what_waits_by_due_date_and_marks_what_is_late(
     assert "期限超過" not in staffed.text
     assert "1 日前" in rows[0].text
     clock.forward(days=4)  # over a weekend
-    settle(site)  # reminds the staff, which does not move what was due
+    do_all_due(site)  # reminds the staff, which does not move what was due
     _enter_again(site, staffed, clock)
     rows = staffed.page.select("tbody tr")
     assert ["期限超過" in row.text for row in rows] == [True, False]
@@ -347,7 +347,7 @@ def test_accepting_moves_it_in_the_name_of_who_pressed(site: Site, staffed: Brow
     assert entry.actor == f"staff:{StaffMember.get().id}"
     line = next(line for line in staffed.page.select(".timeline li") if "承認する" in line.text)
     assert NAME in line.text
-    settle(site)
+    do_all_due(site)
     staffed.open("/staff/")
     assert "審査待ちのお申し込みはありません" in staffed.text
 
@@ -364,7 +364,7 @@ def test_rejection_needs_a_reason_which_the_customer_is_told(
     assert staffed.find(id="reason-reject")["aria-invalid"] == "true"
     typed = "在庫の都合により、\r\n<b>今月は</b>お受けできません。\0"
     staffed.press("お断りする", reason=typed)
-    settle(site)
+    do_all_due(site)
     kept = "在庫の都合により、\n<b>今月は</b>お受けできません。"
     assert ChangeRequest.get_by_id(asked).reason == kept
     assert kept.split("\n")[0] in mailer.sent[-1].text
@@ -437,7 +437,7 @@ def test_new_price_is_taken_only_by_who_has_seen_it(
     of = add_customer()
     on = Contract.get(Contract.customer == of.id, Contract.product == "desknets-neo")
     number = request(site, of, on, account(of), changed(on, users=40))
-    settle(site)
+    do_all_due(site)
     dearer = json.loads(json.dumps(LEDGER))
     dearer["prices"]["desknets-neo"]["users"][0]["month"] = 450
     site = make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": dearer})

@@ -25,11 +25,11 @@ from tests.kit.contract_scenes import (
     at,
     changed,
     contract,
+    do_all_due,
     ordered,
     proposed,
     request,
     row,
-    settle,
     staff,
 )
 from tests.kit.customers import customer
@@ -64,12 +64,12 @@ def test_more_users_are_accepted_at_once_and_applied_on_the_first(
     of = customer()
     on, by = contract(of), account(of)
     number = request(changing, of, on, by, changed(on, users=25))
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "scheduled"
     assert again(on).users == 10
     assert row(number).effective_on == date(2026, 5, 1)
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "applied"
     assert again(on).users == 25
     assert row(number).slot is None
@@ -89,7 +89,7 @@ def test_g31_the_receipt_goes_to_the_contractor_with_the_acting_account_in_copy(
     of = customer()
     on, by = contract(of), account(of)
     request(changing, of, on, by, changed(on, users=25))
-    settle(changing)
+    do_all_due(changing)
     (mail,) = mailer.sent
     assert (mail.to, mail.cc, mail.sender) == (
         ("info@a00000001.example",),
@@ -116,7 +116,7 @@ def test_the_receipt_is_in_the_language_of_who_asked(lite: Site, mailer: MemoryM
     of = customer()
     on, by = contract(of), account(of, language="en")
     request(lite, of, on, by, changed(on, options=("disk-10gb",)))
-    settle(lite)
+    do_all_due(lite)
     mail = mailer.sent[0]
     assert mail.subject == "We have received your request to change your contract"
     for said in ("1 May 2026", "Services and options: None -> Additional disk space (10 GB)", "Consumption tax (10%)"):
@@ -132,7 +132,7 @@ def test_the_receipt_shows_what_was_confirmed_and_not_what_it_would_cost_now(
     on, by = contract(of), account(of)
     request(before, of, on, by, changed(on, users=25))
     after = make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": _dearer()})
-    settle(after)
+    do_all_due(after)
     assert "11,000円" in mailer.sent[0].text
 
 
@@ -145,19 +145,19 @@ def test_options_wait_for_the_staff_who_hear_of_it(changing: Site, clock: Clock,
     of = customer()
     on, by, clerk = contract(of), account(of), staff()
     number = request(changing, of, on, by, changed(on, options=("disk-10gb", "appsuite")))
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "in_review"
     review = mailer.sent[1]
     assert review.to == ("cloudsupport@desknets.com",)
     assert str(number) in review.subject
     assert {offer.event for offer in changing.engine.allowed(number, clerk)} == {"accept", "reject"}
     changing.engine.fire(number, "accept", clerk)
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "scheduled"
     assert mailer.sent[2].subject == "ご契約内容変更のお申し込みを承りました"
     assert "2026年5月1日" in mailer.sent[2].text
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     assert again(on).options == "appsuite disk-10gb"
 
 
@@ -165,7 +165,7 @@ def test_staff_see_beforehand_what_their_decision_does_and_sends(changing: Site)
     of = customer()
     on, by, clerk = contract(of), account(of), staff()
     number = request(changing, of, on, by, changed(on, term="annual"))
-    settle(changing)
+    do_all_due(changing)
     before = dump(changing.db)
     accepting = changing.engine.preview(number, "accept", clerk)
     assert accepting.target == "accepted"
@@ -183,13 +183,13 @@ def test_a_rejection_needs_a_reason_which_the_customer_reads(changing: Site, mai
     of = customer()
     on, by, clerk = contract(of), account(of), staff()
     number = request(changing, of, on, by, changed(on, term="annual"))
-    settle(changing)
+    do_all_due(changing)
     for reason, code in ((" ", "reason_missing"), ("あ" * 1001, "reason_long")):
         with pytest.raises(Refused) as refused:
             changing.engine.fire(number, "reject", clerk, Rejection(reason))
         assert refused.value.refusal.code == code
     changing.engine.fire(number, "reject", clerk, Rejection("お支払いの確認が必要です。"))
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "rejected"
     assert row(number).reason == "お支払いの確認が必要です。"
     assert "お支払いの確認が必要です。" in mailer.sent[-1].text
@@ -204,14 +204,14 @@ def test_an_open_request_can_be_withdrawn_until_it_is_applied(
     on, by = contract(of), account(of)
     other = account(of, email="jiro@mihon.example")
     number = request(changing, of, on, by, changed(on, users=25))
-    settle(changing)
+    do_all_due(changing)
     at(clock, 2026, 4, 30, 23, 59)
     changing.engine.fire(number, "withdraw", actor(other))
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "withdrawn"
     assert mailer.sent[-1].cc == ("jiro@mihon.example",)  # who acted (G31)
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     assert again(on).users == 10
     with pytest.raises(EventNotPossible):
         changing.engine.fire(number, "withdraw", actor(by))
@@ -222,13 +222,13 @@ def test_each_kind_changes_its_own_field_alone(changing: Site, clock: Clock) -> 
     on, by, clerk = contract(of), account(of), staff()
     users = request(changing, of, on, by, changed(on, users=25))
     options = request(changing, of, on, by, changed(on, options=("disk-10gb",)))
-    settle(changing)
+    do_all_due(changing)
     changing.engine.fire(options, "accept", clerk)
-    settle(changing)
+    do_all_due(changing)
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     clock.now += timedelta(hours=1)  # where both were taken up at once, the second waited for its turn
-    settle(changing)
+    do_all_due(changing)
     assert [state(changing, number) for number in (users, options)] == ["applied", "applied"]
     found = again(on)
     assert (found.users, found.options) == (25, "disk-10gb")
@@ -325,7 +325,7 @@ def test_only_active_staff_decide(changing: Site) -> None:
     of = customer()
     on, by = contract(of), account(of, "admin")
     number = request(changing, of, on, by, changed(on, term="annual"))
-    settle(changing)
+    do_all_due(changing)
     for nobody in (actor(by), staff(active=0), Actor("visitor")):
         with pytest.raises(Forbidden):
             changing.engine.fire(number, "accept", nobody)
@@ -361,12 +361,12 @@ def test_rules_are_asked_again_when_it_is_applied(changing: Site, clock: Clock, 
     ending, moved, by = contract(of), contract(of, subdomain="moved"), account(of)
     one = request(changing, of, ending, by, changed(ending, users=25))
     two = request(changing, of, moved, by, changed(moved, users=25))
-    settle(changing)
+    do_all_due(changing)
     Contract.update(ended_on=date(2026, 4, 20)).where(Contract.id == ending.id).execute()
     Contract.update(users=11).where(Contract.id == moved.id).execute()
     mailer.sent.clear()
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, one), state(changing, two)) == ("failed", "failed")
     assert "ご契約が終了" in row(one).reason
     assert "ご契約内容が変わった" in row(two).reason
@@ -384,12 +384,12 @@ def test_g45_the_other_product_can_be_ordered(changing: Site, clock: Clock) -> N
     contract(of)
     by, clerk = account(of), staff()
     number = request(changing, of, None, by, ordered(subdomain="ＭＩＨＯＮ"))
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "in_review"
     assert changing.engine.look(number).instance.subject == f"customer:{of.id}"
     changing.engine.fire(number, "accept", clerk)
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     made = Contract.get(Contract.product == "chatluck")
     assert (made.customer_id, made.subdomain, made.users, made.started_on) == (of.id, "mihon", 10, date(2026, 5, 1))
     assert ContractChange.get().wish is None
@@ -401,7 +401,7 @@ def test_g45_the_other_product_can_be_ordered(changing: Site, clock: Clock) -> N
     assert (booking.reference, booking.kind, booking.total) == (row(number).reference, "order", 3300)
     again_ = request(changing, of, made, by, changed(made, users=20))
     at(clock, 2026, 6, 1)
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, again_) == "applied"
     kinds = [one.kind for one in bookings.of_contract(changing.services.billing, made.id)]
     assert kinds == ["order", "users"]
@@ -413,10 +413,10 @@ def test_an_account_that_is_removed_meanwhile_loses_no_request(
     of = customer()
     on, by = contract(of), account(of)
     number = request(changing, of, on, by, changed(on, users=25))
-    settle(changing)
+    do_all_due(changing)
     by.delete_instance()
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, number), again(on).users, incidents(changing.engine)) == ("applied", 25, [])
     assert (mailer.sent[-1].to, mailer.sent[-1].cc) == (("info@a00000001.example",), ())
     assert row(number).asked_by_name == "見本 花子"
@@ -429,7 +429,7 @@ def test_figures_are_the_same_by_hand_on_paper_in_the_request_the_mail_and_the_b
     of = customer()
     on, by = contract(of), account(of)
     number = request(changing, of, on, by, changed(on, users=137))
-    settle(changing)
+    do_all_due(changing)
     kept = quotes.from_json(row(number).quote).quote
     assert kept is not None
     (tax,) = kept.recurring.taxes
@@ -439,7 +439,7 @@ def test_figures_are_the_same_by_hand_on_paper_in_the_request_the_mail_and_the_b
         assert text in mail.text
         assert text in mail.html
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     assert "59,466" in mailer.sent[-1].text
     assert changing.services.billing is not None
     assert [one.total for one in changing.services.billing.history(on.id)] == [59_466]
@@ -468,13 +468,13 @@ def test_a_subdomain_that_an_import_took_meanwhile_ends_the_order_and_staff_hear
     of, other = customer(), customer("A00000002")
     by, clerk = account(of), staff()
     number = request(changing, of, None, by, ordered())
-    settle(changing)
+    do_all_due(changing)
     changing.engine.fire(number, "accept", clerk)
     at(clock, 2026, 5, 1)
     changing.engine.run_due()
     assert state(changing, number) == "applying"
     contract(other, product="chatluck", subdomain="mihon")
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "failed"
     told = [mail for mail in mailer.sent if mail.to == ("cloudsupport@desknets.com",)][-1]
     assert "L-00000001" in told.text
@@ -490,9 +490,9 @@ def test_without_a_backend_it_shows_no_price_and_becomes_an_incident(
     on, by, clerk = contract(of), account(of), staff()
     assert isinstance(proposed(site, of, on, changed(on, users=25)).quote, Unavailable)
     number = request(site, of, on, by, changed(on, users=25))
-    settle(site)
+    do_all_due(site)
     at(clock, 2026, 5, 1)
-    settle(site)
+    do_all_due(site)
     assert "あらためてご案内" in mailer.sent[0].text
     assert state(site, number) == "applying"
     (incident,) = incidents(site.engine)
@@ -501,7 +501,7 @@ def test_without_a_backend_it_shows_no_price_and_becomes_an_incident(
     assert stuck(site.engine) == []  # it waits for people, and they know
     assert {offer.event for offer in site.engine.allowed(number, clerk)} == {"accept_price", "give_up"}
     site.engine.fire(number, "give_up", clerk, GivingUp("料金が決まっていないため"))
-    settle(site)
+    do_all_due(site)
     assert (state(site, number), incidents(site.engine), row(number).slot) == ("failed", [], None)
 
 
@@ -542,10 +542,10 @@ def _reprice_scene(
     of = customer()
     on, by = contract(of), account(of)
     number = request(cheap, of, on, by, changed(on, users=25))
-    settle(cheap)
+    do_all_due(cheap)
     dear = make_site(url, clock=clock, mailer=mailer, plugins={"ledger": _dearer()})
     at(clock, 2026, 5, 1)
-    settle(dear)
+    do_all_due(dear)
     assert state(dear, number) == "applying"
     assert again(on).users == 10
     (incident,) = incidents(dear.engine)
@@ -559,7 +559,7 @@ def test_another_price_than_was_confirmed_applies_nothing_and_a_retry_at_the_old
     _dear, on, number, clerk = _reprice_scene(make_site, database_url, clock, mailer)
     mended = make_site(database_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
     retry(mended.engine, incidents(mended.engine)[0].ref, clerk, "prices were mended")
-    settle(mended)
+    do_all_due(mended)
     assert (state(mended, number), again(on).users) == ("applied", 25)
 
 
@@ -574,7 +574,7 @@ def test_staff_apply_at_the_new_price_and_the_customer_is_told(
             dear.engine.fire(number, "accept_price", clerk, data)
         assert refused.value.refusal.code == code
     dear.engine.fire(number, "accept_price", clerk, NewPrice("価格改定のため", quotes.to_json(quote)))
-    settle(dear)
+    do_all_due(dear)
     assert (state(dear, number), again(on).users, incidents(dear.engine)) == ("applied", 25, [])
     told = next(mail for mail in mailer.sent if "料金が変わりました" in mail.subject)
     assert "13,750円" in told.text
@@ -593,7 +593,7 @@ def test_an_accepted_price_that_changes_again_asks_again(
     quote = reprice(dear.services, row(number))
     mended = make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
     mended.engine.fire(number, "accept_price", clerk, NewPrice("x", quotes.to_json(quote)))
-    settle(mended)
+    do_all_due(mended)
     assert (state(mended, number), again(on).users) == ("applying", 10)
     assert "price_changed" in incidents(mended.engine)[0].error
 
@@ -629,7 +629,7 @@ def test_withdraw_and_apply_at_the_same_moment_have_one_winner(changing: Site, c
         at(clock, 2026, 4, 10, 12, 0)
         on = contract(of, subdomain=f"r{round_}")
         number = request(changing, of, on, by, changed(on, users=25))
-        settle(changing)
+        do_all_due(changing)
         clock.now = midnight - timedelta(microseconds=1)
         withdrawn, moved = _race(
             [
@@ -639,9 +639,9 @@ def test_withdraw_and_apply_at_the_same_moment_have_one_winner(changing: Site, c
             changing,
         )
         clock.now = midnight
-        settle(changing)
+        do_all_due(changing)
         changing.engine.run_due()  # one that another thread held at that moment was left to it
-        settle(changing)
+        do_all_due(changing)
         ended = state(changing, number)
         wins[ended] += 1
         assert isinstance(withdrawn, EventNotPossible) == (ended == "applied"), (withdrawn, moved)
@@ -657,7 +657,7 @@ def test_of_two_staff_who_decide_at_once_one_does(changing: Site) -> None:
     for round_ in range(8):
         on = contract(of, subdomain=f"r{round_}")
         number = request(changing, of, on, by, changed(on, term="annual"))
-        settle(changing)
+        do_all_due(changing)
         answers = _race(
             [
                 partial(changing.engine.fire, number, "accept", one),

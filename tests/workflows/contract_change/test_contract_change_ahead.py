@@ -25,10 +25,10 @@ from tests.kit.contract_scenes import (
     at,
     changed,
     contract,
+    do_all_due,
     proposed,
     request,
     row,
-    settle,
     staff,
 )
 from tests.kit.customers import customer
@@ -50,9 +50,9 @@ def total(of: Proposal) -> int:
 
 def settle_in_turn(site: Site, clock: Clock) -> None:
     """All that is due now, and what waits for its turn behind it."""
-    settle(site)
+    do_all_due(site)
     clock.now += timedelta(hours=1)
-    settle(site)
+    do_all_due(site)
 
 
 def said_ahead(number: int) -> str:
@@ -70,9 +70,9 @@ def test_second_request_is_quoted_on_top_of_the_first_and_both_are_applied(
     assert total(second) == 25 * (400 + 320) * 110 // 100
     assert second.ahead == (users,)
     options = request(changing, of, on, by, changed(on, options=("appsuite",)))
-    settle(changing)
+    do_all_due(changing)
     changing.engine.fire(options, "accept", clerk)
-    settle(changing)
+    do_all_due(changing)
     at(clock, 2026, 5, 1)
     settle_in_turn(changing, clock)
     assert [state(changing, one) for one in (users, options)] == ["applied", "applied"]
@@ -90,7 +90,7 @@ def test_the_receipt_says_in_english_what_goes_before(lite: Site, mailer: Memory
     on, by = contract(of), account(of, language="en")
     request(lite, of, on, by, changed(on, users=25))
     request(lite, of, on, by, changed(on, options=("appsuite",)))
-    settle(lite)
+    do_all_due(lite)
     said = "This is the price after the change that you requested before (Licensed users: 10 → 25) has taken effect."
     assert any(said in mail.text for mail in mailer.sent if "received" in mail.subject)
 
@@ -103,14 +103,14 @@ def test_without_the_first_the_confirmed_price_of_the_second_no_longer_holds(
     on, by, clerk = contract(of), account(of), staff()
     first = request(changing, of, on, by, changed(on, options=("appsuite",)))
     second = request(changing, of, on, by, changed(on, users=25))
-    settle(changing)
+    do_all_due(changing)
     if ends == "withdraw":
         changing.engine.fire(first, "withdraw", actor(by))
     else:
         changing.engine.fire(first, "reject", clerk, Rejection("在庫がないため"))
-    settle(changing)
+    do_all_due(changing)
     at(clock, 2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, second) == "applying"
     (incident,) = incidents(changing.engine)
     assert "price_changed" in incident.error
@@ -122,9 +122,9 @@ def test_second_waits_while_the_first_is_not_settled(changing: Site, clock: Cloc
     on, by, clerk = contract(of), account(of), staff()
     first = request(changing, of, on, by, changed(on, options=("appsuite",)))
     second = request(changing, of, on, by, changed(on, users=25))
-    settle(changing)
+    do_all_due(changing)
     at(clock, 2026, 5, 1, 10, 0)
-    settle(changing)
+    do_all_due(changing)
     assert [state(changing, one) for one in (first, second)] == ["in_review", "applying"]
     assert incidents(changing.engine) == []
     changing.engine.fire(first, "accept", clerk)
@@ -275,10 +275,10 @@ def _wait(site: Site, clock: Clock, on: Contract, made: list[int], clerk: Actor,
 def _settle_and_check(site: Site, on: Contract, made: list[int], clerk: Actor) -> None:
     """All that is due is done; what was stopped was stopped because its price is another one, and is given up."""
     for _round in range(8):
-        settle(site)
+        do_all_due(site)
         for number in [one for one in made if state(site, one) == "in_review"]:
             site.engine.fire(number, "accept", clerk)
-        settle(site)
+        do_all_due(site)
         stopped = [one for one in made if state(site, one) == "applying"]
         for number in stopped[:1] if len(stopped) == 1 else _first(stopped):
             assert not _holds(site, on, number)

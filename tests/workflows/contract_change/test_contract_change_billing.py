@@ -18,7 +18,7 @@ from engine.operations.incidents import incidents, retry
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from plugins.ledger.quoting import amount, digest
-from tests.kit.contract_scenes import account, again, at, changed, contract, proposed, request, row, settle, staff
+from tests.kit.contract_scenes import account, again, at, changed, contract, do_all_due, proposed, request, row, staff
 from tests.kit.customers import customer
 from tests.kit.sites import state
 from web.assembly.settings import Settings
@@ -126,9 +126,9 @@ def due(site: Site, clock: Clock) -> tuple[Any, int, Actor]:
     of = customer()
     on, by, clerk = contract(of), account(of), staff()
     number = request(site, of, on, by, changed(on, users=25))
-    settle(site)
+    do_all_due(site)
     at(clock, 2026, 5, 1)
-    settle(site)
+    do_all_due(site)
     return on, number, clerk
 
 
@@ -140,7 +140,7 @@ def test_a_crash_after_the_booking_books_once_though_prices_have_risen_since(
     assert (state(booked, number), again(on).users) == ("applying", 10)
     books.price = 200
     clock.forward(minutes=5)
-    settle(booked)
+    do_all_due(booked)
     assert (state(booked, number), again(on).users, row(number).reference) == ("applied", 25, "B1")
     assert len(books.booked) == 1
     assert len(books.calls) == 2
@@ -151,12 +151,12 @@ def test_a_queued_change_is_asked_about_until_it_is_applied(booked: Site, clock:
     books.answers = [Queued("Q7", timedelta(hours=2)), Queued("Q7", timedelta(hours=2)), Applied("Q7")]
     on, number, _clerk = due(booked, clock)
     assert (state(booked, number), row(number).reference) == ("applying", "Q7")
-    settle(booked)
+    do_all_due(booked)
     assert [call for call, _ in books.calls] == ["apply"]  # not before the two hours are over
     for _try in range(2):
         assert again(on).users == 10
         clock.forward(hours=2)
-        settle(booked)
+        do_all_due(booked)
     assert (state(booked, number), again(on).users) == ("applied", 25)
     assert books.calls[1:] == [("status", "Q7"), ("status", "Q7")]
 
@@ -167,9 +167,9 @@ def two_due(site: Site, clock: Clock) -> tuple[Any, int, int]:
     on, by, clerk = contract(of), account(of), staff()
     users = request(site, of, on, by, changed(on, users=25))
     options = request(site, of, on, by, changed(on, options=("appsuite",)))
-    settle(site)
+    do_all_due(site)
     site.engine.fire(options, "accept", clerk)
-    settle(site)
+    do_all_due(site)
     at(clock, 2026, 5, 1)
     return on, users, options
 
@@ -179,15 +179,15 @@ def test_two_changes_of_a_contract_are_booked_one_after_the_other_each_with_the_
 ) -> None:
     books.answers = [Queued("Q1", timedelta(hours=2))]
     on, users, options = two_due(booked, clock)
-    settle(booked)
+    do_all_due(booked)
     assert (state(booked, users), state(booked, options)) == ("applying", "applying")
     assert [change.kind for change in books.changes] == ["users"]  # the other one waits for what the first comes to
     books.answers = [Applied("Q1")]
     clock.forward(hours=2)
-    settle(booked)
+    do_all_due(booked)
     assert (state(booked, users), again(on).users) == ("applied", 25)
     clock.forward(hours=2)
-    settle(booked)
+    do_all_due(booked)
     assert incidents(booked.engine) == []  # it was confirmed at the price of 25 users, and is booked with them
     assert (state(booked, options), again(on).users, again(on).options) == ("applied", 25, "appsuite")
     assert (books.changes[-1].after.users, books.changes[-1].after.options) == (25, ("appsuite",))
@@ -222,7 +222,7 @@ def test_an_answer_that_is_none_leaves_it_asked_for_and_is_asked_again(
     with pytest.raises(Refused):
         booked.engine.fire(number, "give_up", clerk, GivingUp("やめる"))
     clock.forward(minutes=5)
-    settle(booked)
+    do_all_due(booked)
     assert (state(booked, number), again(on).users) == ("applied", 25)
     assert len(set(books.calls)) == 1
 
@@ -276,7 +276,7 @@ def test_a_rejection_is_an_incident_and_a_retry_asks_with_a_new_key(booked: Site
         assert incident.error.startswith("closed_books")
         assert again(on).users == 10
         retry(booked.engine, incident.ref, clerk, "asked accounting")
-        settle(booked)
+        do_all_due(booked)
     assert (state(booked, number), again(on).users) == ("applied", 25)
     assert len({key for _, key in books.calls}) == 3
 
@@ -291,7 +291,7 @@ def test_staff_cannot_give_up_or_reprice_what_may_be_booked_unless_they_have_che
             booked.engine.fire(number, event, clerk, data)
         assert refused.value.refusal.code == "being_booked"
     booked.engine.fire(number, "give_up", clerk, GivingUp("やめる", checked=True))
-    settle(booked)
+    do_all_due(booked)
     assert (state(booked, number), incidents(booked.engine)) == ("failed", [])
 
 

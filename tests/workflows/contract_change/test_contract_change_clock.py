@@ -22,12 +22,12 @@ from tests.kit.contract_scenes import (
     at,
     changed,
     contract,
+    do_all_due,
     jst,
     ordered,
     proposed,
     request,
     row,
-    settle,
     staff,
 )
 from tests.kit.customers import customer
@@ -123,10 +123,10 @@ def test_a_microsecond_decides_at_the_end_of_a_month(changing: Site, clock: Cloc
     on, by = contract(of), account(of)
     clock.now = jst(2026, 5, 1) - MICROSECOND  # 23:59:59.999999 in Tokyo, and 14:59 in UTC
     early = request(changing, of, on, by, changed(on, users=25))
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, early), row(early).effective_on) == ("scheduled", date(2026, 5, 1))
     clock.now += MICROSECOND
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, early), again(on).users) == ("applied", 25)
     late = request(changing, of, again(on), by, changed(again(on), users=30))
     assert row(late).effective_on == date(2026, 6, 1)
@@ -148,13 +148,13 @@ def test_fewer_users_wait_for_the_renewal_of_the_annual_term(changing: Site, clo
     of = customer()
     on, by = contract(of, term="annual", users=50, started_on=date(2025, 7, 15)), account(of)
     number = request(changing, of, on, by, changed(on, users=20))
-    settle(changing)
+    do_all_due(changing)
     for day in (date(2026, 5, 1), date(2026, 7, 14)):
         clock.now = jst(day.year, day.month, day.day, 23, 59, 59)
-        settle(changing)
+        do_all_due(changing)
         assert (state(changing, number), again(on).users) == ("scheduled", 50)
     at(clock, 2026, 7, 15)
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, number), again(on).users) == ("applied", 20)
 
 
@@ -163,12 +163,12 @@ def test_a_contract_of_29_february_is_renewed_on_28_february(changing: Site, clo
     of = customer()
     on, by = contract(of, term="annual", users=50, started_on=date(2024, 2, 29)), account(of)
     number = request(changing, of, on, by, changed(on, users=20))
-    settle(changing)
+    do_all_due(changing)
     clock.now = jst(2027, 2, 28) - MICROSECOND
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "scheduled"
     clock.now += MICROSECOND
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, number), row(number).effective_on) == ("applied", date(2027, 2, 28))
 
 
@@ -177,12 +177,12 @@ def test_a_review_over_the_year_end_is_due_on_4_january(changing: Site, clock: C
     of = customer()
     on, by = contract(of), account(of)
     number = request(changing, of, on, by, changed(on, options=("disk-10gb",)))
-    settle(changing)
+    do_all_due(changing)
     clock.now = jst(2027, 1, 4, 17, 30) - MICROSECOND
-    settle(changing)
+    do_all_due(changing)
     assert [entry.event for entry in changing.engine.history(number)] == ["start", "triage"]
     clock.now += MICROSECOND
-    settle(changing)
+    do_all_due(changing)
     assert state(changing, number) == "in_review"
     overdue = [mail for mail in mailer.sent if "期限超過" in mail.subject]
     assert [mail.to for mail in overdue] == [("cloudsupport@desknets.com",)]
@@ -195,15 +195,15 @@ def test_a_decision_after_the_effective_date_takes_the_next_one(
     of = customer()
     on, by, clerk = contract(of), account(of), staff()
     late = request(changing, of, on, by, changed(on, options=("disk-10gb",)))
-    settle(changing)
+    do_all_due(changing)
     assert row(late).effective_on == date(2027, 1, 1)
     at(clock, 2027, 1, 4, 9, 0)
     changing.engine.fire(late, "accept", clerk)
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, late), row(late).effective_on) == ("scheduled", date(2027, 2, 1))
     assert "2027年2月1日" in mailer.sent[-1].text
     at(clock, 2027, 2, 1)
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, late), again(on).options) == ("applied", "disk-10gb")
 
 
@@ -212,14 +212,14 @@ def test_an_order_that_is_decided_late_starts_late(changing: Site, clock: Clock,
     of = customer()
     by, clerk = account(of), staff()
     number = request(changing, of, None, by, ordered())
-    settle(changing)
+    do_all_due(changing)
     at(clock, 2026, 5, 7, 9, 0)
     changing.engine.fire(number, "accept", clerk)
-    settle(changing)
+    do_all_due(changing)
     assert "2026年6月1日" in mailer.sent[-1].text
     assert "2026-05-01" not in mailer.sent[-1].text
     at(clock, 2026, 6, 1)
-    settle(changing)
+    do_all_due(changing)
     assert Contract.get().started_on == date(2026, 6, 1)
 
 
@@ -228,10 +228,10 @@ def test_a_decision_on_the_effective_day_itself_still_holds(changing: Site, cloc
     of = customer()
     on, by, clerk = contract(of), account(of), staff()
     number = request(changing, of, on, by, changed(on, options=("disk-10gb",)))
-    settle(changing)
+    do_all_due(changing)
     at(clock, 2026, 5, 1, 10, 0)
     changing.engine.fire(number, "accept", clerk)
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, number), row(number).effective_on) == ("applied", date(2026, 5, 1))
 
 
@@ -248,10 +248,10 @@ def test_a_tax_rate_that_changes_between_request_and_effect_applies_nothing(
     of = customer()
     on, by = contract(of), account(of)
     number = request(before, of, on, by, changed(on, users=25))
-    settle(before)
+    do_all_due(before)
     after = make_site(database_url, clock=clock, mailer=mailer, plugins={"ledger": _taxed(("2026-05-01", "0.12"))})
     at(clock, 2026, 5, 1)
-    settle(after)
+    do_all_due(after)
     assert (state(after, number), again(on).users) == ("applying", 10)
     (incident,) = incidents(after.engine)
     assert incident.error == "price_changed: confirmed 11,000 a month; now 11,200 a month"
@@ -269,9 +269,9 @@ def test_a_tax_rate_that_is_known_beforehand_is_quoted_for_the_effective_date(
     assert isinstance(quote, Quote)
     assert [(tax.net, tax.tax) for tax in quote.recurring.taxes] == [(10_000, 1_200)]
     number = request(site, of, on, by, changed(on, users=25))
-    settle(site)
+    do_all_due(site)
     at(clock, 2026, 5, 1)
-    settle(site)
+    do_all_due(site)
     assert state(site, number) == "applied"
 
 
@@ -280,10 +280,10 @@ def test_a_scheduler_that_was_off_for_three_days_applies_late_and_dates_right(ch
     of = customer()
     on, by = contract(of), account(of)
     number = request(changing, of, on, by, changed(on, users=25))
-    settle(changing)
+    do_all_due(changing)
     late = at(clock, 2026, 5, 4, 9, 30)
     assert changing.engine.look(number).state.name == "applying"  # it counts as due, whether a scheduler runs or not
-    settle(changing)
+    do_all_due(changing)
     assert (state(changing, number), again(on).users) == ("applied", 25)
     (applied,) = [entry for entry in changing.engine.history(number) if entry.event == "apply"]
     assert (applied.due_at, applied.at) == (datetime(2026, 4, 30, 15, 0, tzinfo=UTC), late)
@@ -303,5 +303,5 @@ def test_a_request_that_no_scheduler_ever_saw_catches_up_in_one_go(changing: Sit
     entries = {entry.event: entry.due_at for entry in changing.engine.history(number)}
     assert entries["triage"] == entries["schedule"] == jst(2026, 4, 30, 23, 59, 59)
     assert entries["apply"] == jst(2026, 5, 1)
-    settle(changing)
+    do_all_due(changing)
     assert (again(on).users, row(number).effective_on) == (25, date(2026, 5, 1))
