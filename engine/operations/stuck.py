@@ -1,6 +1,6 @@
 """Is anything stuck? (I6) Every instance that is not final waits for a timer, a person, an effect or an incident.
 
-A sweep asks the tables, for many instances at once, and the definitions (`exits`). It cannot ask guards, nor whether
+The search asks the tables, for many instances at once, and the definitions (`exits`). It cannot ask guards, nor whether
 anybody has a permission: a person counts where the definition lets one act, and a guard that will never agree is not
 found. What it finds:
 

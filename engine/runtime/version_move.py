@@ -304,7 +304,7 @@ def _fate(mapping: Migration, target: Workflow, landing: State, row: OpenEffect,
 
 
 def _goes_on(definitions: Definitions, held: Held, move: Move) -> bool:
-    """Whether anything is left that may move it on (I6), by the same ways out that the sweep counts."""
+    """Whether anything is left that may move it on (I6), by the ways out that the search for stuck ones counts."""
     ways = exits(move.target, move.landing)
     if ways.persons or any(timer.due is not None and timer.event in ways.timers for timer in move.timers):
         return True

@@ -1,4 +1,4 @@
-"""What the sweep finds (I6), that it finds nothing else, and that each finding's cure helps."""
+"""What the search for stuck instances finds (I6), that it finds nothing else, and that each finding's cure helps."""
 
 from __future__ import annotations
 
