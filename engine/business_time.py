@@ -71,8 +71,8 @@ class BusinessCalendar:
     def kind(cls, zone: ZoneInfo) -> Table[BusinessCalendar]:
         """What `[calendar]` takes."""
 
-        def build(given: CalendarSettings) -> BusinessCalendar:
-            made = cls(zone, given.country, given.holidays, given.opens, given.closes)
+        def build(read: CalendarSettings) -> BusinessCalendar:
+            made = cls(zone, read.country, read.holidays, read.opens, read.closes)
             made.check_closures()
             return made
 

@@ -58,11 +58,11 @@ class Keyring:
             object.__setattr__(self, "oldest", self.secrets[-1])
 
     @classmethod
-    def of(cls, given: bytes | Sequence[bytes] | Keyring) -> Keyring:
+    def of(cls, secrets: bytes | Sequence[bytes] | Keyring) -> Keyring:
         """One key, several with the newest first, or a keyring as it is."""
-        if isinstance(given, Keyring):
-            return given
-        return cls((given,) if isinstance(given, bytes) else tuple(given))
+        if isinstance(secrets, Keyring):
+            return secrets
+        return cls((secrets,) if isinstance(secrets, bytes) else tuple(secrets))
 
     @property
     def newest(self) -> bytes:

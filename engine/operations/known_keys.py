@@ -101,11 +101,11 @@ def proves_right(db: SiteDatabase, keyring: Keyring, proofs: Iterable[Proof]) ->
 
 def wrong(keys: Sequence[KnownKey], keyring: Keyring | None) -> str:
     """Why these keys are not the database's, in words for an operator; empty where they are."""
-    given = keyring.fingerprints() if keyring is not None else ()
-    missing = [key for key in keys if key.state == IN_USE and key.fingerprint not in given]
+    configured = keyring.fingerprints() if keyring is not None else ()
+    missing = [key for key in keys if key.state == IN_USE and key.fingerprint not in configured]
     if missing:
-        has = "the configured key is " if len(given) == 1 else "the configured keys are "
-        said = has + ", ".join(map(short, given)) if given else "no key is configured"
+        has = "the configured key is " if len(configured) == 1 else "the configured keys are "
+        said = has + ", ".join(map(short, configured)) if configured else "no key is configured"
         return (
             f"SECRET_KEY: this database is sealed with key {', '.join(map(str, missing))}, and {said}. Put that key "
             "back, as the only one or behind a newer one. If it is gone for good: tetsuzuki secret accept-loss --help"
@@ -156,9 +156,9 @@ def _with_oldest(keyring: Keyring, keys: Iterable[KnownKey]) -> Keyring:
 def _prove(db: SiteDatabase, keyring: Keyring, proofs: Iterable[Proof]) -> None:
     """Raises WrongSecretKey where there is something to open and no key opens any of it."""
     if proves_right(db, keyring, proofs) is False:
-        given = ", ".join(map(short, keyring.fingerprints()))
+        own = ", ".join(map(short, keyring.fingerprints()))
         raise WrongSecretKey(
-            f"SECRET_KEY: nothing in this database was sealed with the configured key ({given}): neither its newest "
+            f"SECRET_KEY: nothing in this database was sealed with the configured key ({own}): neither its newest "
             "histories nor what is kept encrypted. Put the key back that it was used with. A key with a line break or "
             'a comma in it stands in the file, as secret_key = ["…"]. If it is gone for good: '
             "tetsuzuki secret accept-loss --help"
@@ -256,9 +256,9 @@ def give_up(db: SiteDatabase, keyring: Keyring, reason: str, now: datetime) -> t
         if not keys:
             _put(db, UNNAMED, 1, now)
             keys = known(db)
-        given = keyring.fingerprints()
+        configured = keyring.fingerprints()
         for key in keys:
-            if key.state == IN_USE and key.fingerprint not in given:
+            if key.state == IN_USE and key.fingerprint not in configured:
                 db.execute_sql(
                     f"UPDATE secret_key SET state = '{LOST}', ended_at = {db.param}, reason = {db.param}, done = 0, "
                     f"finished_at = NULL, histories = 0 WHERE fingerprint = {db.param}",

@@ -81,7 +81,7 @@ def origin(entry: EntryPoint) -> tuple[str, str]:
         return "unknown", "unknown"
 
 
-def given(name: str, target: type[Any]) -> Found:
+def not_installed(name: str, target: type[Any]) -> Found:
     return Found(name, target.__module__, "given by the site", "-", lambda: target)
 
 

@@ -29,8 +29,8 @@ from engine.plugins.found import (
     Failure,
     Found,
     failure_of,
-    given,
     installed,
+    not_installed,
     reason_of,
     without_clashes,
     without_secrets,
@@ -59,7 +59,7 @@ def load(
     and is the process's environment by default. `place` is where the table stands, and `moved` where single keys of it
     stand instead, by their dotted names.
     """
-    unique, clashing = without_clashes([*installed(), *(given(name, target) for name, target in extra)])
+    unique, clashing = without_clashes([*installed(), *(not_installed(name, target) for name, target in extra)])
     loading = _Loading(settings, place, moved)
     for clash in clashing:
         sources = " and ".join(f"{one.distribution} {one.version}" for one in clash)

@@ -99,9 +99,9 @@ def is_genuine(
     text: str, keys: Sequence[bytes], purpose: str, instance: int, generation: int, nonce: bytes = b""
 ) -> bool:
     """Whether it is this instance's current link, of any of the keys; takes the same time for every wrong one."""
-    given = text.encode("utf-8", "surrogatepass")
+    claimed = text.encode("utf-8", "surrogatepass")
     for key in keys:  # noqa: SIM110  (a generator takes longer, and each mailed link that is opened waits for it)
-        if hmac.compare_digest(given, link(key, purpose, instance, generation, nonce).encode()):
+        if hmac.compare_digest(claimed, link(key, purpose, instance, generation, nonce).encode()):
             return True
     return False
 

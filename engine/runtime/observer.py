@@ -97,12 +97,12 @@ class Listeners:
         self.observer: Observer | None = None
         self.on_commit: Callable[[Committed], None] | None = None
 
-    def watched(self, event: str, committed: Committed, workflow: str, work: Callable[..., T], *given: object) -> T:
+    def watched(self, event: str, committed: Committed, workflow: str, work: Callable[..., T], *args: object) -> T:
         """What `work` returns or raises; the observer, where there is one, stands around it."""
         if self.observer is None:
-            return work(*given)
+            return work(*args)
         with self.observer.watching(event, committed, workflow):
-            return work(*given)
+            return work(*args)
 
     def tell(self, committed: Committed) -> None:
         """Wake whoever has something to do after a commit, and tell the observer of it."""

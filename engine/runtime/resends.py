@@ -126,7 +126,7 @@ def begin(db: SiteDatabase, unit: Unit, workflow: Workflow, transition: Transiti
 
 def _correct(db: SiteDatabase, unit: Unit, workflow: Workflow, resend: Resend, attempt: Attempt) -> str:
     """Write the address that the event's data gives; the recipient, or nothing where it is the present one."""
-    address = _given(attempt.data) if resend.corrects else ""
+    address = _new_address(attempt.data) if resend.corrects else ""
     if not address:
         return ""
     recipient = workflow.recipients.get(resend.corrects)
@@ -143,6 +143,6 @@ def _correct(db: SiteDatabase, unit: Unit, workflow: Workflow, resend: Resend, a
     return resend.corrects
 
 
-def _given(data: Any) -> str:
+def _new_address(data: Any) -> str:
     value = data.get("email") if isinstance(data, Mapping) else getattr(data, "email", None)
     return value if isinstance(value, str) else ""

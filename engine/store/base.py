@@ -277,8 +277,8 @@ class Unit(ABC):
     def insert(self, model: Any, **values: Any) -> None:
         """See `Records.insert`."""
         plan = plans.insert(model, tuple(values))
-        given = [*values.values(), *(default() if callable(default) else default for default in plan.defaults)]
-        self.write(plan.sql, bind(given, plan))
+        row = [*values.values(), *(default() if callable(default) else default for default in plan.defaults)]
+        self.write(plan.sql, bind(row, plan))
 
     def update(self, model: Any, where: Mapping[str, Any], **values: Any) -> None:
         """See `Records.update`."""

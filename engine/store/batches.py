@@ -65,12 +65,12 @@ def shape_of(sql: str) -> Shape | None:
 
 def _insert(table: str, columns: str, values: str) -> Shape | None:
     names = [column.strip().strip('"') for column in columns.split(",")]
-    given = _VALUE.findall(values)
-    if len(names) != len(given):
+    literals = _VALUE.findall(values)
+    if len(names) != len(literals):
         return None
-    bound = [name for name, value in zip(names, given, strict=True) if value == "?"]
+    bound = [name for name, value in zip(names, literals, strict=True) if value == "?"]
     indexes = iter(range(len(bound)))
-    selected = ", ".join(f"v.p{next(indexes)}" if value == "?" else value for value in given)
+    selected = ", ".join(f"v.p{next(indexes)}" if value == "?" else value for value in literals)
     listed = ", ".join(f'"{name}"' for name in names)
     return Shape(table, tuple(bound), (), f'INSERT INTO "{table}" ({listed}) SELECT {selected} FROM {{from_}}')
 

@@ -73,8 +73,8 @@ class Prepared:
             sql, params = db.get_sql_context().sql(query).query()
             made = self._made[key] = query, sql, params
         query, sql, params = made
-        given = [_bound(param, values) if isinstance(param, _Value) else param for param in params]
-        return query, db.execute_sql(sql, given)
+        bound = [_bound(param, values) if isinstance(param, _Value) else param for param in params]
+        return query, db.execute_sql(sql, bound)
 
 
 def _bound(param: _Value, values: tuple[Any, ...]) -> Any:

@@ -27,8 +27,8 @@ def check_timers(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
                 continue
             first[timer.event] = timer.where
             if (timer.after is None) == (timer.at is None):
-                given = "neither" if timer.at is None else "both"
-                message = f"{what} has {given}; expected either after=… or at=…"
+                written = "neither" if timer.at is None else "both"
+                message = f"{what} has {written}; expected either after=… or at=…"
                 yield Problem(timer.where, "TIMER_WITHOUT_TIME", message)
             elif timer.after is not None and timer.after.total_seconds() <= 0:
                 message = f'{what} fires after "{timer.after}"; expected a time longer than none'

@@ -101,11 +101,11 @@ def resuming(engine: Engine, unit: Unit, lasting: Pause, now: datetime, most: in
     source = f"FROM timer t JOIN instance i ON i.id = t.instance_id WHERE {condition}"
     since = to_db(lasting.since)
     fires = f"{source} AND {others} AND t.due_at <= ? AND (NOT {stands} OR {late})"
-    given = (*params, lasting.number, to_db(now), *pairs, since)
-    count = unit.rows(f"SELECT COUNT(*) {fires}", given)[0][0]
+    values = (*params, lasting.number, to_db(now), *pairs, since)
+    count = unit.rows(f"SELECT COUNT(*) {fires}", values)[0][0]
     first = unit.rows(
         f"SELECT t.instance_id, t.event, t.due_at {fires} ORDER BY t.due_at, t.instance_id, t.event LIMIT ?",
-        (*given, most),
+        (*values, most),
     )
     standing = unit.rows(f"SELECT COUNT(*) {source} AND {stands} AND NOT {late}", (*params, *pairs, since))[0][0]
     return [DueTimer(number, event, from_db(due)) for number, event, due in first], count, standing
