@@ -99,7 +99,7 @@ def _sealed(engine: Engine, number: int, workflow: str, customer: int, at: str) 
         mac = history.seal(engine.history_keys[0], found, seq, event, source, target, actor, at, None, "{}", before)
         entries.append((number, seq, event, source, target, actor, at, None, "{}", mac))
         before = mac
-    return (number, workflow, 1, found.subject, "emailed", 2, 0, before), entries
+    return (number, workflow, 1, found.about, "emailed", 2, 0, before), entries
 
 
 def _applications(numbers: range, customer: int) -> Iterator[tuple[Any, ...]]:

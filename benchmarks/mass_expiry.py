@@ -54,12 +54,12 @@ _FEWEST = 10  # links that stay alive for whoever presses them
 
 def subject_is_a_customer(attempt: Attempt) -> Refusal | None:
     """A guard that reads nothing."""
-    return None if attempt.instance.subject.startswith("customer:") else NOBODY
+    return None if attempt.instance.about.startswith("customer:") else NOBODY
 
 
 def customer_is_known(attempt: Attempt) -> Refusal | None:
     """A guard that reads a record: what was held back before it must be sent first."""
-    known = attempt.records.exists(Customer, id=int(attempt.instance.subject.removeprefix("customer:")))
+    known = attempt.records.exists(Customer, id=int(attempt.instance.about.removeprefix("customer:")))
     return None if known else NOBODY
 
 

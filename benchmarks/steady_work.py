@@ -114,8 +114,8 @@ class Work:
         self.applicants += 1
         email = f"u{self.applicants:06d}@customer.example"
         typed = ApplicationInput(self.customer, "山田 太郎", email, Secret(HASH), "ja")
-        subject, visitor = f"customer:{self.customer}", Actor("visitor", "0123456789abcdef")
-        return lambda: self.site.engine.start("account_creation", subject, visitor, typed)
+        about, visitor = f"customer:{self.customer}", Actor("visitor", "0123456789abcdef")
+        return lambda: self.site.engine.start("account_creation", about, visitor, typed)
 
     def _deliver_one(self) -> None:
         assert self.site.dispatcher.drain(1) == 1

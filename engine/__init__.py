@@ -1,7 +1,7 @@
 """A durable, declarative state-machine engine.
 
-It knows states, events and time. It knows no customer and no web page: a subject is a string to it, and what a
-procedure means is written in `workflows/`.
+It knows states, events and time. It knows no customer and no web page: what an instance is about is a string to it,
+and what a procedure means is written in `workflows/`.
 
 This is its door: the words of a definition, `check`, `open_database` and `Engine`. Each is imported when it is asked
 for, so that whoever needs the words alone pays for no database.

@@ -84,14 +84,15 @@ SYSTEM_ACTOR = Actor("system")
 class Instance:
     """One running procedure as the database knows it. `head` is the HMAC of its last history entry (I8).
 
-    `nonce` was drawn at random (see `links`); it is empty where the instance began before there was one. Nothing steps
-    an instance while it is `paused`, by itself or with its version (see `pauses`).
+    `about` is a text, such as `customer:42`. `nonce` was drawn at random (see `links`); it is empty where the instance
+    began before there was one. Nothing steps an instance while it is `paused`, by itself or with its version (see
+    `pauses`).
     """
 
     id: int
     workflow: str
     version: int
-    subject: str
+    about: str
     state: str
     seq: int
     generation: int
@@ -99,13 +100,19 @@ class Instance:
     nonce: bytes = b""
     paused: bool = False
 
+    @property
+    def subject(self) -> str:
+        """`about`, under the name that it had before."""
+        renamed("Instance.subject", "Instance.about")
+        return self.about
+
     def copy(self) -> Instance:
         """One that may be walked on without the other; `dataclasses.replace` costs five times as much on each look."""
         return Instance(
             self.id,
             self.workflow,
             self.version,
-            self.subject,
+            self.about,
             self.state,
             self.seq,
             self.generation,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+from engine.moved import renamed
+
 log = logging.getLogger("tetsuzuki.delivery")
 
 
@@ -72,10 +74,16 @@ class Delivery:
     kind: str
     name: str
     to: str
-    subject: str
+    about: str
     figures: Mapping[str, Any]
     language: str
     instance: int = 0
+
+    @property
+    def subject(self) -> str:
+        """`about`, under the name that it had before."""
+        renamed("Delivery.subject", "Delivery.about")
+        return self.about
 
 
 class Mailer(Protocol):

@@ -130,7 +130,7 @@ class Committed:
     """What a commit left to be done: for whoever wakes the dispatcher and the timers.
 
     `handed_over` are effects whose lease this process took in the commit that made them, so that they need not be
-    claimed by a commit of their own. `about` is the instance, once it is opened, where the commit is about one alone;
+    claimed by a commit of their own. `instance` is set once it is opened, where the commit is about one alone;
     `steps` are kept for an observer, each with the name of its workflow. `way` is the last transition that was taken:
     what the COMMIT is refused for is its doing.
     """
@@ -138,7 +138,7 @@ class Committed:
     effects: int = 0
     next_due: datetime | None = None
     handed_over: list[Claim] | None = None
-    about: Instance | None = None
+    instance: Instance | None = None
     steps: list[tuple[str, Outcome]] | None = None
     way: Start | Transition | None = None
 

@@ -52,7 +52,7 @@ class Standing:
     instance: int
     workflow: str
     version: int
-    subject: str
+    about: str
     state: str
     seq: int
     since: datetime | None
@@ -103,8 +103,8 @@ def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Sta
             (*(SKIP_EVENT,) * 2, *params),
         )
     return [
-        Standing(number, workflow, version, subject, state, seq, _first(since), _first(timer, _missed(said), reminded))
-        for number, workflow, version, subject, state, seq, since, timer, reminded, said in rows
+        Standing(number, workflow, version, about, state, seq, _first(since), _first(timer, _missed(said), reminded))
+        for number, workflow, version, about, state, seq, since, timer, reminded, said in rows
     ]
 
 

@@ -52,7 +52,7 @@ def restore_timers(engine: Engine, instance: int, actor: Actor, reason: str) -> 
         said = {"timers": {event: to_db(due) for event, due in lost.items()}, "reason": reason}
         engine.note(unit, found, TIMERS_EVENT, actor, said, now)
         engine.store.commit(unit)
-    engine.tell(Committed(about=found, next_due=min(lost.values())))
+    engine.tell(Committed(instance=found, next_due=min(lost.values())))
     return lost
 
 

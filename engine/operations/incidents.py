@@ -35,7 +35,7 @@ class Incident:
 
     ref: str
     instance: int
-    subject: str
+    about: str
     workflow: str
     state: str
     what: str

@@ -26,14 +26,14 @@ class Verdict(Enum):
 class Where:
     """Which instances: all unless something is named.
 
-    `states` are those of the old versions; `older_than` says for how long at least it has stood in its state; `subject`
+    `states` are those of the old versions; `older_than` says for how long at least it has stood in its state; `about`
     is a whole one, or with a `*` at its end how it begins; `limit` is how many, those that began first. `ended` takes
     those that have ended, too, where the new version has a final state for them.
     """
 
     states: tuple[str, ...] = ()
     older_than: timedelta | None = None
-    subject: str = ""
+    about: str = ""
     limit: int | None = None
     ended: bool = False
 
@@ -44,11 +44,11 @@ class Where:
     def condition(self, now: datetime) -> tuple[str, list[str]]:
         """What SQL has to ask of an instance `i`, beside its place, and the values of the marks."""
         condition, values = "", []
-        if self.subject.endswith("*"):
-            begins = self.subject[:-1].replace("!", "!!").replace("%", "!%").replace("_", "!_")
+        if self.about.endswith("*"):
+            begins = self.about[:-1].replace("!", "!!").replace("%", "!%").replace("_", "!_")
             condition, values = " AND i.subject LIKE ? ESCAPE '!'", [f"{begins}%"]
-        elif self.subject:
-            condition, values = " AND i.subject = ?", [self.subject]
+        elif self.about:
+            condition, values = " AND i.subject = ?", [self.about]
         if self.older_than is not None:
             condition += f" AND ({version_move.ENTERED.format('i.id')}) <= ?"
             values.append(to_db(now - self.older_than))

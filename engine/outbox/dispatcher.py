@@ -205,7 +205,7 @@ class Dispatcher:
         handler = self.handlers.get(effect.kind)
         if handler is None:
             return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
-        delivery = Delivery(effect.kind, effect.name, effect.to, found.subject, figures, claim.language, found.id)
+        delivery = Delivery(effect.kind, effect.name, effect.to, found.about, figures, claim.language, found.id)
         return Accepted(), lambda: handler.deliver(delivery, key)
 
     @staticmethod

@@ -76,7 +76,7 @@ class Renderer:
         if isinstance(address, Nobody):
             raise NobodyLeft
         if address is None:
-            raise NoRecipient(f"There is no address for {effect.to!r} of {instance.subject} any more.")
+            raise NoRecipient(f"There is no address for {effect.to!r} of {instance.about} any more.")
         copy = self._address(workflow, effect, effect.cc, instance, records) if effect.cc else None
         chosen = language or address.language
         context = answers.context(workflow, instance, records)

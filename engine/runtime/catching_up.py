@@ -93,7 +93,7 @@ class CatchUp:
             opened = commits.store.open(unit, piece.number, skip_locked=True)
             if opened is not None:
                 found, timers, time = opened
-                committed.about, state = found, found.state
+                committed.instance, state = found, found.state
                 due = [timer for timer in timers if timer.event not in piece.without]
                 piece.event = self.first_of(found, due)
                 held = Held(unit, found, timers, piece.now or time, committed)

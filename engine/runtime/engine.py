@@ -198,13 +198,13 @@ class Engine:
     # -- doing --------------------------------------------------------------------------------------------------------
 
     def start(
-        self, workflow: str, subject: str, actor: Actor, data: Any = None, *, key: str | None = None, version: int = 0
+        self, workflow: str, about: str, actor: Actor, data: Any = None, *, key: str | None = None, version: int = 0
     ) -> Outcome:
-        """Begin a procedure about `subject`, on its newest version unless `version` names one.
+        """Begin a procedure about `about`, such as `customer:42`, on its newest version unless `version` names one.
 
         Raises Refused, Forbidden, Paused, KeyReused (I10), UnknownWorkflow, Busy.
         """
-        return self._events.start(self.definitions.to_start(workflow, version), subject, actor, data, key)
+        return self._events.start(self.definitions.to_start(workflow, version), about, actor, data, key)
 
     def fire(
         self,
@@ -368,6 +368,6 @@ class Engine:
         UnknownInstance."""
         return verification.finding(self, instance)
 
-    def find(self, workflow: str, subject: str) -> tuple[int, ...]:
-        """The instances of a workflow about a subject, newest first."""
-        return self._looking.find(workflow, subject)
+    def find(self, workflow: str, about: str) -> tuple[int, ...]:
+        """The instances of a workflow that are about it, newest first."""
+        return self._looking.find(workflow, about)

@@ -37,10 +37,10 @@ class Events:
         self._keys = keys
         self._recording = recording
 
-    def start(self, definition: Workflow, subject: str, actor: Actor, data: Any, key: str | None) -> Outcome:
+    def start(self, definition: Workflow, about: str, actor: Actor, data: Any, key: str | None) -> Outcome:
         """Begin an instance. Raises what `Engine.start` raises."""
-        about = f"{definition.name} {subject}"
-        request = Request(actor, key, START_EVENT, about, data) if key is not None else None
+        begun = f"{definition.name} {about}"
+        request = Request(actor, key, START_EVENT, begun, data) if key is not None else None
         committed = Committed()
 
         def begin(unit: Unit) -> Outcome:
@@ -52,8 +52,8 @@ class Events:
             if paused:
                 raise Paused
             nonces = self._recording.draw(2 * links.NONCE)
-            instance = Instance(number, definition.name, definition.version, subject, "", 0, 0, b"", nonces)
-            committed.about = instance
+            instance = Instance(number, definition.name, definition.version, about, "", 0, 0, b"", nonces)
+            committed.instance = instance
             attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, services=self._definitions.services)
             outcome = self._steps.begin(Held(unit, instance, [], now, committed), definition, attempt)
             if request is not None:
@@ -64,7 +64,7 @@ class Events:
             try:
                 return self._commits.run(begin, committed)
             except Violation as violation:
-                found = committed.about
+                found = committed.instance
                 assert found is not None
                 raise conflicts.meaning(violation, definition, definition.start, found, "") from violation
 

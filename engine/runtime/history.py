@@ -57,7 +57,7 @@ def seal(
     due = "null" if due_at is None else _text(due_at)
     times = "" if timers is None else f"{_text(timers)},"
     fields = (
-        f"[{instance.id},{_text(instance.workflow)},{instance.version},{_text(instance.subject)},{seq},{_text(event)},"
+        f"[{instance.id},{_text(instance.workflow)},{instance.version},{_text(instance.about)},{seq},{_text(event)},"
         f'{_text(source)},{_text(target)},{_text(actor)},{_text(at)},{due},{_text(data)},{times}"{before.hex()}"]'
     )
     mac = _keyed(key).copy()

@@ -71,8 +71,8 @@ def renewed(nonces: bytes, drawn: bytes) -> bytes:
 
 def token(key: bytes, purpose: str, instance: int, generation: int, nonce: bytes = b"") -> str:
     """The secret part of a link."""
-    about = f"{purpose}\n{instance}\n{generation}\n{nonce.hex()}" if nonce else f"{purpose}\n{instance}\n{generation}"
-    mac = hmac.digest(key, about.encode(), "sha256")
+    message = f"{purpose}\n{instance}\n{generation}\n{nonce.hex()}" if nonce else f"{purpose}\n{instance}\n{generation}"
+    mac = hmac.digest(key, message.encode(), "sha256")
     return _digits(int.from_bytes(mac, "big") % _RANGE)
 
 

@@ -82,11 +82,11 @@ class Looking:
             raise UnknownInstance(f"There is no procedure {number}.")
         return found
 
-    def find(self, workflow: str, subject: str) -> tuple[int, ...]:
-        """The instances of a workflow about a subject, newest first."""
+    def find(self, workflow: str, about: str) -> tuple[int, ...]:
+        """The instances of a workflow that are about it, newest first."""
         with self._store.reading() as unit:
             rows = unit.rows(
-                "SELECT id FROM instance WHERE subject = ? AND workflow = ? ORDER BY id DESC", (subject, workflow)
+                "SELECT id FROM instance WHERE subject = ? AND workflow = ? ORDER BY id DESC", (about, workflow)
             )
         return tuple(row[0] for row in rows)
 

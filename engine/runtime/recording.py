@@ -185,8 +185,8 @@ class Recording:
             self._history_key, found, seq, event, source, target, actor, at, due, data, found.head, timers
         )
         if seq == 1:
-            about = (found.id, found.workflow, found.version, found.subject)
-            unit.write(_NEW_INSTANCE, (*about, target, seq, found.generation, mac, found.nonce))
+            named = (found.id, found.workflow, found.version, found.about)
+            unit.write(_NEW_INSTANCE, (*named, target, seq, found.generation, mac, found.nonce))
         else:
             unit.write("UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?", (target, seq, mac, found.id))
         unit.write(_NEW_ENTRY, (found.id, seq, event, source, target, actor, at, due, data, mac, timers))

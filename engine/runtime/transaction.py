@@ -123,7 +123,7 @@ class Transactions:
         opened = self.store.open(unit, number, also=also)
         assert opened is not None  # None only where locked rows are skipped
         found, timers, now = opened
-        committed.about = found
+        committed.instance = found
         return Held(unit, found, timers, now, committed)
 
     def read(self, number: int) -> Opened:

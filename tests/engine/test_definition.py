@@ -120,6 +120,8 @@ def test_what_an_attempt_knows_of_the_site_answers_to_its_name_of_before_and_say
     with pytest.warns(DeprecationWarning, match=r"^Attempt\.site is now Attempt\.services$") as said:
         assert one.site == "what rules may know"
     assert said[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match=r"^Instance\.subject is now Instance\.about$"):
+        assert one.instance.subject == one.instance.about
 
 
 def test_a_copy_of_an_instance_is_walked_on_without_the_other() -> None:

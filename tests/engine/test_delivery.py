@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, outcome_of
 
 MADE: Any = {"accepted": Accepted, "deferred": Deferred, "failed": Failed}
@@ -49,3 +51,9 @@ def test_what_is_left_unsaid_of_a_mail_and_an_effect() -> None:
     assert (mail.language, mail.cc) == ("ja", ())
     assert "secret" not in repr(mail)
     assert Delivery("letter", "reminder", "author", "paper:1", {}, "ja").instance == 0
+
+
+def test_what_a_delivery_is_about_answers_to_its_name_of_before_and_says_so() -> None:
+    one = Delivery("letter", "reminder", "author", "paper:1", {}, "ja")
+    with pytest.warns(DeprecationWarning, match=r"^Delivery\.subject is now Delivery\.about$"):
+        assert one.subject == "paper:1"

@@ -39,7 +39,7 @@ def test_a_commit_that_is_done_again_leaves_only_what_it_leaves_then_and_is_abou
     way = Transition("remind", ("open",), "open", allow=SYSTEM)
     whole = Committed(2, NOON, [claim(0)], instance, [step(1)], way)
     whole.begin_again()
-    assert whole == Committed(about=instance)
+    assert whole == Committed(instance=instance)
     assert (whole.effects, whole.next_due, whole.handed_over, whole.steps, whole.way) == (0, None, None, None, None)
 
 

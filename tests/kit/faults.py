@@ -93,7 +93,7 @@ def _has_waited(found: Incident) -> bool:
     """Whether it is the booking of a change behind another open request of the same contract."""
     if not found.error.startswith("deadline: ") or (found.workflow, found.what) != ("contract_change", "apply"):
         return False
-    contract = int(found.subject.removeprefix("contract:"))
+    contract = int(found.about.removeprefix("contract:"))
     others = ChangeRequest.select().where(
         ChangeRequest.contract == contract, ChangeRequest.slot.is_null(False), ChangeRequest.instance != found.instance
     )

@@ -34,9 +34,9 @@ class Notes:
             error = type(raised).__name__
             raise
         finally:
-            about = committed.about.workflow if committed.about is not None else workflow
+            named = committed.instance.workflow if committed.instance is not None else workflow
             with self._lock:
-                self.ended.append((event, about, error))
+                self.ended.append((event, named, error))
 
     def watching(self, event: str, committed: Committed, workflow: str = "") -> AbstractContextManager[object]:
         return self._watching(event, committed, workflow)

@@ -83,10 +83,10 @@ class Scene:
         ContractChange.update(withdrawn_by=self.hanako.id).where(ContractChange.instance == made).execute()
         return made
 
-    def _begin(self, workflow: str, subject: str, data: object, actor: Actor | None = None) -> int:
+    def _begin(self, workflow: str, about: str, data: object, actor: Actor | None = None) -> int:
         by = actor or Actor("account", str(self.hanako.id))
-        self.given[workflow] = by, subject, data
-        return self.site.engine.start(workflow, subject, by, data).instance
+        self.given[workflow] = by, about, data
+        return self.site.engine.start(workflow, about, by, data).instance
 
     def account_creation(self) -> int:
         data = ApplicationInput(self.customer.id, "見本 三郎", "saburo@mihon.example", HASH)
@@ -108,7 +108,7 @@ class Scene:
         now = terms_of(self.contract)
         for wanted in (replace(now, users=25), replace(now, options=("appsuite", "disk-10gb"))):
             found = proposed(self.site, self.customer, self.contract, wanted)
-            numbers.append(self._begin("contract_change", found.subject, found.request()))
+            numbers.append(self._begin("contract_change", found.about, found.request()))
         return numbers[-1]
 
     def customer_details_change(self) -> int:

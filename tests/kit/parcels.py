@@ -107,9 +107,9 @@ class Post:
     clock: Clock
     machines: Machines
 
-    def begin(self, subject: str = "parcel:1", version: int = 1) -> int:
+    def begin(self, about: str = "parcel:1", version: int = 1) -> int:
         """A new parcel."""
-        return self.engine.start("parcel", subject, VISITOR, version=version).instance
+        return self.engine.start("parcel", about, VISITOR, version=version).instance
 
     def place(self, number: int) -> tuple[int, str]:
         """Version and state, as the table holds them."""

@@ -26,7 +26,7 @@ class Rules:
     broken: set[str] = field(default_factory=set)
 
     def hurt(self, attempt: Attempt) -> None:
-        if attempt.event in self.broken and attempt.instance.subject.startswith("broken"):
+        if attempt.event in self.broken and attempt.instance.about.startswith("broken"):
             raise ZeroDivisionError(f"the rule of {attempt.event}")
 
     def workflow(self) -> Workflow:
@@ -52,7 +52,7 @@ class Rules:
 
 
 def begin_papers(engine: Engine, *subjects: str) -> list[int]:
-    return [engine.start("paper", subject, VISITOR).instance for subject in subjects]
+    return [engine.start("paper", about, VISITOR).instance for about in subjects]
 
 
 def reminding(*timers: Timer, every: timedelta = HOUR, missed: Missed = "once", **more: Any) -> Workflow:
@@ -78,8 +78,8 @@ def reminding(*timers: Timer, every: timedelta = HOUR, missed: Missed = "once", 
 EngineOf = Callable[..., Engine]
 
 
-def begin(engine: Engine, workflow: str = "reminding", subject: str = "s") -> int:
-    return engine.start(workflow, subject, VISITOR).instance
+def begin(engine: Engine, workflow: str = "reminding", about: str = "s") -> int:
+    return engine.start(workflow, about, VISITOR).instance
 
 
 def hours(engine: Engine, number: int, event: str = "remind") -> list[float]:

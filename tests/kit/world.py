@@ -363,8 +363,8 @@ def _requests(world: World) -> None:
     world.requests["contract_change"] = request(site, world.customer, neo, editor, changed(neo, options=("appsuite",)))
     known = details_of(world.customer)
     details = DetailsInput(**{**known, "company": "株式会社みほん新社名"}, seen=shown_digest(known))
-    subject = f"customer:{world.customer.id}"
-    world.requests["details"] = engine.start("customer_details_change", subject, actor(editor), details).instance
+    about = f"customer:{world.customer.id}"
+    world.requests["details"] = engine.start("customer_details_change", about, actor(editor), details).instance
     on = effective_date(site.clock().date())
     for method, contract, typed in (("direct_debit", neo, TYPED), ("credit_card", chat, {})):
         given = asked(site, method, typed, effective_on=on)

@@ -62,8 +62,8 @@ def _left_behind(world: World, clock: Clock) -> dict[str, Any]:
     engine = world.site.engine
     logged_in = member(world.app, world.accounts["editor"].email)
     admin, invited = world.accounts["admin"], InvitationInput("見本 待子", "machi@customer.example", "viewer")
-    subject = f"customer:{world.customer.id}"
-    waiting = engine.start("account_invitation", subject, Actor("account", str(admin.id)), invited).instance
+    about = f"customer:{world.customer.id}"
+    waiting = engine.start("account_invitation", about, Actor("account", str(admin.id)), invited).instance
     clock.forward(minutes=1)
     return {
         "clock": clock.now.isoformat(),

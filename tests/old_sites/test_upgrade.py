@@ -116,7 +116,7 @@ def test_what_one_version_begins_the_other_ends(upgrade: Upgrade) -> None:
     upgrade.site.dispatcher.drain()
     link = link_in(upgrade.mailer.sent[-1].text)
     assert engine.fire(begun_there, "activate", Actor("link", proof=link)).target == "activated"
-    customer = engine.look(begun_there).instance.subject
+    customer = engine.look(begun_there).instance.about
     begun_here = _apply(upgrade.site, int(customer.partition(":")[2]), "here@mihon.example")
     link = link_in(old.deliver()[-1][1])  # by a worker that knows no nonces
     assert engine.open_link("account_creation", link) == begun_here

@@ -282,8 +282,8 @@ def _invited(site: Site) -> int:
     """An invitation of the customer's, by their only administrator."""
     owner = Account.get(Account.email == accounts.EMAIL)
     data = InvitationInput("桜井 南", "minamii@demo-bussan.example", "viewer")
-    subject, actor = f"customer:{owner.customer_id}", Actor("account", str(owner.id))
-    return site.engine.start("account_invitation", subject, actor, data).instance
+    about, actor = f"customer:{owner.customer_id}", Actor("account", str(owner.id))
+    return site.engine.start("account_invitation", about, actor, data).instance
 
 
 def _at(address: str, site: Site) -> Flask:

@@ -224,13 +224,13 @@ def _records(book: Book, read: _Read) -> Iterator[str]:
     keys = {number: key for key, (number, seq) in read.requests.items() if seq == 1}
     applied = {row.instance: row for row in Application.select()}
     wanted: Counter[tuple[Any, ...]] = Counter()
-    for number, (name, subject, state, _) in read.instances.items():
+    for number, (name, about, state, _) in read.instances.items():
         request = book.tried.get(keys.get(number, ""))
         if request is None:
             yield f"instance {number} was never asked for"
             continue
-        if (name, subject) != (request.workflow, f"customer:{request.customer}"):
-            yield f"instance {number} is {name} about {subject}, asked for was {request}"
+        if (name, about) != (request.workflow, f"customer:{request.customer}"):
+            yield f"instance {number} is {name} about {about}, asked for was {request}"
         if state == "activated":
             wanted[request.customer, request.email, f"{request.key} さん", "a hash"] += 1
         application = applied.pop(number, None)

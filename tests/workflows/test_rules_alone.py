@@ -88,7 +88,7 @@ def rules_of(workflow: Workflow, way: Start | Transition) -> Iterator[Callable[[
 
 def attempts(site: Site, scene: Scene, workflow: Workflow, way: Start | Transition, number: int) -> Iterator[Attempt]:
     """A step of a real procedure, and the same step where its instance and its subject have no record at all."""
-    actor, subject, data = scene.given[workflow.name]
+    actor, about, data = scene.given[workflow.name]
     event = "start" if isinstance(way, Start) else way.event
     if isinstance(way, Transition):
         actor = SYSTEM_ACTOR if way.allow.name == "system" else actor
@@ -97,7 +97,7 @@ def attempts(site: Site, scene: Scene, workflow: Workflow, way: Start | Transiti
     there = site.engine.look(number).instance
     if isinstance(way, Start):
         there.id = GONE
-    kind = subject.partition(":")[0]
+    kind = about.partition(":")[0]
     gone = Instance(GONE, workflow.name, workflow.version, f"{kind}:{GONE}", there.state, 1, 0, b"")
     for instance, by in ((there, actor), (gone, Actor(actor.kind, str(GONE)))):
         yield Attempt(instance, event, by, data, NOW, NOW, None, services=site.services)  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ def test_every_rule_works_alone_or_refuses(site: Site, workflow: Workflow) -> No
                     except Exception as error:
                         if "FOREIGN KEY" in str(error):  # a customer who is gone has nothing: the tables hold that
                             continue
-                        where = "nothing there" if attempt.instance.subject.endswith(str(GONE)) else "a procedure"
+                        where = "nothing there" if attempt.instance.about.endswith(str(GONE)) else "a procedure"
                         broken.append(f"{attempt.event}: {rule_name(rule)}, {where}: {error!r}")
     assert broken == []
 

@@ -25,7 +25,7 @@ def list_incidents() -> None:
         to = f" to {one.recipient}" if one.recipient else ""
         done = ", delivered" if one.delivered else ""
         click.echo(
-            f"{one.ref}  {one.since:%Y-%m-%d %H:%M} UTC  {one.workflow} ({one.subject}, {one.state}): "
+            f"{one.ref}  {one.since:%Y-%m-%d %H:%M} UTC  {one.workflow} ({one.about}, {one.state}): "
             f"{one.what}{to}, {one.attempts} tries{done}\n    {one.error}"
         )
     click.echo(f"{len(found)} open incidents" if found else "no open incidents", err=True)

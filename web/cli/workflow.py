@@ -145,7 +145,7 @@ def history(instance: int) -> None:
     with opened_site(looks=True) as site:
         sight = site.engine.look(instance)
         entries = site.engine.history(instance)
-    click.echo(f"{sight.instance.workflow} v{sight.instance.version}, {sight.instance.subject}: {sight.state.name}")
+    click.echo(f"{sight.instance.workflow} v{sight.instance.version}, {sight.instance.about}: {sight.state.name}")
     for entry in entries:
         late = f"  {entry.late:.1f} s late" if entry.late is not None else ""
         data = f"  {entry.data}" if entry.data != "{}" else ""

@@ -24,7 +24,7 @@ from workflows.business.permissions import ROLES, VIEWER
 pages = Area("own", __name__, url_prefix="/registration/account")
 
 
-def subject() -> str:
+def about() -> str:
     """What procedures about the account of who is logged in are about."""
     return f"account:{this_user().account.id}"
 
@@ -50,7 +50,7 @@ def set_profile() -> str | Response:
     language = form.language.data if form.language.data in LANGUAGES else this_user().account.language
     given = ProfileInput(name, language, form.shown.data or "")
     try:
-        site().engine.start("account_profile_change", subject(), this_actor(), given)
+        site().engine.start("account_profile_change", about(), this_actor(), given)
     except Refused as refused:
         form.refuse(refused.refusals)
         return form_again(page(profile=form), refused.refusals)
@@ -74,6 +74,6 @@ def page(*, profile: ProfileForm | None = None, address: LoginAddressForm | None
         role=ROLES.get(account.role, account.role),
         profile=profile,
         address=asking,
-        change=open_change(f"{subject()}/login", this_actor()),
+        change=open_change(f"{about()}/login", this_actor()),
         problems=profile if sent else asking,
     )

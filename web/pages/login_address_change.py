@@ -61,10 +61,10 @@ def change_address() -> str | AnyResponse:
         form.refuse((too_many,))
         return form_again(account_profile_change.page(address=form), (too_many,))
     key = key_of(form.request_key.data)
-    make_room(f"{account_profile_change.subject()}/login", this_actor())
+    make_room(f"{account_profile_change.about()}/login", this_actor())
     try:
         outcome = site().engine.start(
-            WORKFLOW, account_profile_change.subject(), this_actor(), LoginAddressInput(email, verified), key=key
+            WORKFLOW, account_profile_change.about(), this_actor(), LoginAddressInput(email, verified), key=key
         )
     except (Refused, KeyReused) as error:
         access.address_changes.give_back(account.id, email)
@@ -82,7 +82,7 @@ def change_address() -> str | AnyResponse:
 def withdraw() -> AnyResponse:
     """Take the change of the log-in address back, as long as it is not confirmed."""
     return withdraw_change(
-        f"{account_profile_change.subject()}/login", this_actor(), request.form.get("seen", ""), "own.show"
+        f"{account_profile_change.about()}/login", this_actor(), request.form.get("seen", ""), "own.show"
     )
 
 

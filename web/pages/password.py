@@ -200,7 +200,7 @@ def set_anew(ref: str) -> AnyResponse:
 
 
 def _account(instance: int) -> Account | None:
-    number = number_of(site().engine.look(instance).instance.subject)
+    number = number_of(site().engine.look(instance).instance.about)
     found: Account | None = Account.select().where(Account.id == number).first()
     return found
 

@@ -82,8 +82,8 @@ def create() -> str | Response:
     if not isinstance(given, DraftInput):
         return form_again(_draft_page(form), given)
     try:
-        subject = f"notice:{given.notice}"
-        site().engine.start("notice", subject, actor(), given, key=f"notice-{given.notice}")
+        about = f"notice:{given.notice}"
+        site().engine.start("notice", about, actor(), given, key=f"notice-{given.notice}")
     except Refused as refused:
         form.refuse(refused.refusals)
         return form_again(_draft_page(form), refused.refusals)

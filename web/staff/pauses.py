@@ -154,12 +154,12 @@ def scope_title(scope: Scope) -> Text | str:
 def _may(scope: Scope | None) -> bool:
     """Whether who is logged in may pause and resume this; for a form without a choice, anything at all."""
     engine = site().engine
-    about = nowhere(scope.workflow, scope.version) if isinstance(scope, OneVersion) else nowhere()
+    instance = nowhere(scope.workflow, scope.version) if isinstance(scope, OneVersion) else nowhere()
     with engine.store.reading() as unit:
         if isinstance(scope, OneInstance):
-            about = engine.store.read(unit, scope.number)[0]
+            instance = engine.store.read(unit, scope.number)[0]
         try:
-            engine.operators.require(unit, about, actor(), engine_pauses.RESUME_EVENT, engine.store.now())
+            engine.operators.require(unit, instance, actor(), engine_pauses.RESUME_EVENT, engine.store.now())
         except Forbidden:
             return False
     return True

@@ -157,7 +157,7 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
         yen=quotes.yen,
         percent=quotes.percent,
         seal=quotes.seal,
-        customer=_customer(asked, where.subject),
+        customer=_customer(asked, where.about),
         contract=asked.contract if asked is not None and asked.contract_id is not None else None,
         product=_product(asked),
         payment=money.payment_facts(instance),
@@ -184,12 +184,12 @@ def _title(workflow: Workflow | None, name: str) -> Text | str:
     return workflow.title if workflow is not None and workflow.title is not None else name
 
 
-def _customer(asked: ChangeRequest | None, subject: str) -> Customer | None:
+def _customer(asked: ChangeRequest | None, about: str) -> Customer | None:
     if asked is not None:
         found: Customer = asked.customer
         return found
     with site().engine.store.reading() as unit:
-        number = customer_of(subject, unit)
+        number = customer_of(about, unit)
     known: Customer | None = Customer.get_or_none(Customer.id == number) if number is not None else None
     return known
 

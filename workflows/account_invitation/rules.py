@@ -51,7 +51,7 @@ def role_is_known(attempt: Attempt) -> Refusal | None:
 
 def address_has_no_account(attempt: Attempt) -> Refusal | None:
     """Who has an account of this customer already needs no invitation."""
-    customer = customer_of(attempt.instance.subject, attempt.records)
+    customer = customer_of(attempt.instance.about, attempt.records)
     taken = attempt.records.exists(Account, customer=customer, email=attempt.data.email)
     return ADDRESS_TAKEN if taken else None
 
@@ -76,7 +76,7 @@ def address_is_still_free(attempt: Attempt) -> Refusal | None:
 @needs_input
 def roles_stand_still(attempt: Attempt) -> Refusal | None:
     """Nobody's role is changed until the account is there, or was changed before and is seen."""
-    attempt.records.lock_rows(Customer, id=customer_of(attempt.instance.subject, attempt.records))
+    attempt.records.lock_rows(Customer, id=customer_of(attempt.instance.about, attempt.records))
     return None
 
 
@@ -107,7 +107,7 @@ def keep_invitation(attempt: Attempt) -> None:
     attempt.records.insert(
         Invitation,
         instance=attempt.instance.id,
-        customer=customer_of(attempt.instance.subject, attempt.records),
+        customer=customer_of(attempt.instance.about, attempt.records),
         email=given.email,
         user_name=given.user_name,
         role=given.role,
@@ -180,7 +180,7 @@ def _invitation(instance: Instance, records: Records) -> Invitation | None:
 
 
 def _customer(instance: Instance, records: Records) -> Any | None:
-    return records.get(Customer, id=customer_of(instance.subject, records))
+    return records.get(Customer, id=customer_of(instance.about, records))
 
 
 def _invited_language(attempt: Attempt) -> str:

@@ -16,7 +16,7 @@ CHANGED_ELSEWHERE = Refusal(
 
 def nobody_was_faster(attempt: Attempt) -> Refusal | None:
     """What the page had shown is still so; of two changes at once the second is told."""
-    number = number_of(attempt.instance.subject)
+    number = number_of(attempt.instance.about)
     attempt.records.lock_rows(Account, id=number)
     account = attempt.records.get(Account, id=number)
     if account is None:
@@ -27,5 +27,5 @@ def nobody_was_faster(attempt: Attempt) -> Refusal | None:
 def set_profile(attempt: Attempt) -> None:
     """The account has the new name and language at once."""
     given = attempt.data
-    number = number_of(attempt.instance.subject)
+    number = number_of(attempt.instance.about)
     attempt.records.update(Account, {"id": number}, user_name=given.user_name, language=given.language)

@@ -25,7 +25,7 @@ def role_is_another(attempt: Attempt) -> Refusal | None:
 
 def change_role(attempt: Attempt) -> None:
     """The new role, from the account's next request on: each asks for the role anew."""
-    attempt.records.update(Account, {"id": number_of(attempt.instance.subject)}, role=attempt.data.role)
+    attempt.records.update(Account, {"id": number_of(attempt.instance.about)}, role=attempt.data.role)
 
 
 def new_role(attempt: Attempt) -> Mapping[str, Any]:
@@ -41,7 +41,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
 
 
 def _account(instance: Instance, records: Records) -> Any | None:
-    return records.get(Account, id=number_of(instance.subject))
+    return records.get(Account, id=number_of(instance.about))
 
 
 def _language(attempt: Attempt) -> str:

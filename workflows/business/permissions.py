@@ -27,14 +27,14 @@ def reaches(role: str, least: str) -> bool:
 NO_ACCOUNT = Refusal("no_account", _("アカウントが見つかりません。"))
 
 
-def number_of(subject: str) -> int:
+def number_of(about: str) -> int:
     """The number in a subject: 5 of `account:5`."""
-    return int(subject.partition(":")[2])
+    return int(about.partition(":")[2])
 
 
-def customer_of(subject: str, records: Records) -> int | None:
+def customer_of(about: str, records: Records) -> int | None:
     """The customer whom a subject (`customer:3`, `contract:7`, `account:5`) belongs to; None where it is gone."""
-    kind, _colon, number = subject.partition(":")
+    kind, _colon, number = about.partition(":")
     if kind == "customer":
         return int(number)
     if kind in ("contract", "account"):
@@ -57,12 +57,12 @@ def _account_with(least: str, attempt: Attempt) -> bool:
     account = acting_account(attempt)
     if account is None or not reaches(account.role, least):
         return False
-    return account.customer_id == customer_of(attempt.instance.subject, attempt.records)
+    return account.customer_id == customer_of(attempt.instance.about, attempt.records)
 
 
 def _own_account(attempt: Attempt) -> bool:
     account = acting_account(attempt)
-    return account is not None and attempt.instance.subject == f"account:{account.id}"
+    return account is not None and attempt.instance.about == f"account:{account.id}"
 
 
 def _staff(attempt: Attempt) -> bool:

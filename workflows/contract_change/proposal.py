@@ -54,7 +54,7 @@ class Proposal:
         return self.change.effective_on
 
     @property
-    def subject(self) -> str:
+    def about(self) -> str:
         """What the procedure is about: the contract, or for an order the customer."""
         number = self.change.contract
         return f"customer:{self.customer_id}" if number is None else f"contract:{number}"
@@ -64,7 +64,7 @@ class Proposal:
         """Everything that the confirmation page shows, as SHA-256: what changes, from when, at which price."""
         figures = quotes.seal(self.quote) if isinstance(self.quote, Quote) else ""
         shown = [
-            self.subject,
+            self.about,
             self.kind,
             to_json(self.change.before),
             to_json(self.change.after),

@@ -53,10 +53,10 @@ def subject_is_what_changes(attempt: Attempt) -> Refusal | None:
     """The permission was asked about the subject, so the subject must be the contract, or the customer who orders."""
     given = attempt.data
     if given.contract_id is None:
-        right = attempt.instance.subject == f"customer:{given.customer_id}" and given.kind == "order"
+        right = attempt.instance.about == f"customer:{given.customer_id}" and given.kind == "order"
         return None if right else NOT_YOURS
     contract = _contract(attempt, given.contract_id)
-    right = attempt.instance.subject == f"contract:{given.contract_id}" and given.kind != "order"
+    right = attempt.instance.about == f"contract:{given.contract_id}" and given.kind != "order"
     return None if right and contract is not None and contract.customer_id == given.customer_id else NOT_YOURS
 
 

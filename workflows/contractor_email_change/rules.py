@@ -22,8 +22,8 @@ NO_CUSTOMER = Refusal("no_customer", _("ご契約が見つかりません。"))
 
 def address_differs(attempt: Attempt) -> Refusal | None:
     """The new address is not the present one, which nobody else changes until this is written down."""
-    attempt.records.lock_rows(Customer, id=number_of(attempt.instance.subject))
-    customer = attempt.records.get(Customer, id=number_of(attempt.instance.subject))
+    attempt.records.lock_rows(Customer, id=number_of(attempt.instance.about))
+    customer = attempt.records.get(Customer, id=number_of(attempt.instance.about))
     if customer is None:
         return NO_CUSTOMER
     return SAME_ADDRESS if customer.contractor_email == attempt.data.email else None
@@ -31,7 +31,7 @@ def address_differs(attempt: Attempt) -> Refusal | None:
 
 def keep_contractor_change(attempt: Attempt) -> None:
     """Keep both addresses; a customer has one change at a time."""
-    number = number_of(attempt.instance.subject)
+    number = number_of(attempt.instance.about)
     customer = required(attempt.records.get(Customer, id=number), NO_CUSTOMER)
     keep_change(attempt, customer=number, old=customer.contractor_email, slot=f"customer:{number}/contractor")
 
@@ -49,12 +49,12 @@ def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
 @needs_input
 def no_import_is_faster(attempt: Attempt) -> Refusal | None:
     """Whoever else writes the customer, as an import does, waits until this is done, or came first and is seen."""
-    attempt.records.lock_rows(Customer, id=number_of(attempt.instance.subject))
+    attempt.records.lock_rows(Customer, id=number_of(attempt.instance.about))
     return None
 
 
 def _registered(attempt: Attempt, which: str) -> Refusal | None:
-    customer = attempt.records.get(Customer, id=number_of(attempt.instance.subject))
+    customer = attempt.records.get(Customer, id=number_of(attempt.instance.about))
     change = change_of(attempt.instance, attempt.records)
     if customer is None or change is None:
         return NO_CUSTOMER

@@ -86,7 +86,7 @@ def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
 
     The customer's row is held from here on, so that an import cannot come in between.
     """
-    customer_id = customer_of(attempt.instance.subject, attempt.records)
+    customer_id = customer_of(attempt.instance.about, attempt.records)
     attempt.records.lock_rows(Customer, id=customer_id)
     customer, request = attempt.records.get_each(
         (Customer, {"id": customer_id}), (ChangeRequest, {"instance": attempt.instance.id})
@@ -145,7 +145,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
 def _customer(attempt: Attempt) -> Any | None:
     """The customer whom the form is about, held so that two forms at once take turns; read once."""
     if "customer" not in attempt.memo:
-        number = customer_of(attempt.instance.subject, attempt.records)
+        number = customer_of(attempt.instance.about, attempt.records)
         attempt.records.lock_rows(Customer, id=number)
         attempt.memo["customer"] = attempt.records.get(Customer, id=number)
     return attempt.memo["customer"]

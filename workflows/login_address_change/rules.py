@@ -48,14 +48,14 @@ def keep_login_change(attempt: Attempt) -> None:
 
 def account_is_there(attempt: Attempt) -> Refusal | None:
     """The account was not deleted meanwhile."""
-    there = attempt.records.exists(Account, id=number_of(attempt.instance.subject))
+    there = attempt.records.exists(Account, id=number_of(attempt.instance.about))
     return None if there else NO_ACCOUNT
 
 
 @needs_input
 def account_stands_still(attempt: Attempt) -> Refusal | None:
     """Nobody sets the account's password until the address is changed, or did so before and is seen."""
-    attempt.records.lock_rows(Account, id=number_of(attempt.instance.subject))
+    attempt.records.lock_rows(Account, id=number_of(attempt.instance.about))
     return None
 
 
@@ -83,7 +83,7 @@ def take_new_address(attempt: Attempt) -> None:
 
 def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
     """What is put back is what this procedure changed."""
-    account = attempt.records.get(Account, id=number_of(attempt.instance.subject))
+    account = attempt.records.get(Account, id=number_of(attempt.instance.about))
     change = change_of(attempt.instance, attempt.records)
     if account is None or change is None:
         return NO_ACCOUNT

@@ -54,11 +54,11 @@ class Announcer:
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
         """One batch. Deferred while somebody waits, Accepted when everybody has been tried to the end."""
-        notice = Notice.get_or_none(Notice.id == delivery.subject.partition(":")[2])
+        notice = Notice.get_or_none(Notice.id == delivery.about.partition(":")[2])
         number = int(delivery.figures["revision"])
         revision = NoticeRevision.get_or_none(NoticeRevision.notice == notice, NoticeRevision.number == number)
         if notice is None or revision is None:
-            return Failed("no_notice", f"{delivery.subject} has no revision {number}")
+            return Failed("no_notice", f"{delivery.about} has no revision {number}")
         if not revision.notify:
             return Accepted("not to be announced")
         if number < notice.announced:

@@ -9,4 +9,4 @@ from workflows.business.permissions import number_of
 
 def end_other_sessions(attempt: Attempt) -> None:
     """Every other browser has to log in again."""
-    end_sessions(number_of(attempt.instance.subject), attempt.data.session)
+    end_sessions(number_of(attempt.instance.about), attempt.data.session)

@@ -29,13 +29,13 @@ def at_once(attempt: Attempt) -> datetime:
 
 def account_is_there(attempt: Attempt) -> Refusal | None:
     """Only an account that exists is written to."""
-    there = attempt.records.exists(Account, id=number_of(attempt.instance.subject))
+    there = attempt.records.exists(Account, id=number_of(attempt.instance.about))
     return None if there else NO_ACCOUNT
 
 
 def make_this_the_only_link(attempt: Attempt) -> None:
     """The link of this procedure counts from now on, and one that was mailed before does not."""
-    number, instance = number_of(attempt.instance.subject), attempt.instance.id
+    number, instance = number_of(attempt.instance.about), attempt.instance.id
     attempt.records.lock_rows(Account, id=number)
     if attempt.records.exists(PasswordReset, account=number):
         attempt.records.update(PasswordReset, {"account": number}, instance=instance)
@@ -46,7 +46,7 @@ def make_this_the_only_link(attempt: Attempt) -> None:
 def link_is_the_newest(attempt: Attempt) -> Refusal | None:
     """Of several mails only the newest one's link sets a password, and none after the password was changed."""
     newest = attempt.records.exists(
-        PasswordReset, account=number_of(attempt.instance.subject), instance=attempt.instance.id
+        PasswordReset, account=number_of(attempt.instance.about), instance=attempt.instance.id
     )
     return None if newest else REPLACED
 
@@ -54,15 +54,15 @@ def link_is_the_newest(attempt: Attempt) -> Refusal | None:
 @needs_input
 def link_is_still_the_newest(attempt: Attempt) -> Refusal | None:
     """The same, once nobody else can change the account's password any more."""
-    attempt.records.lock_rows(Account, id=number_of(attempt.instance.subject))
+    attempt.records.lock_rows(Account, id=number_of(attempt.instance.about))
     return link_is_the_newest(attempt)
 
 
 def end_all_sessions(attempt: Attempt) -> None:
     """Every browser has to log in again, with the new password."""
-    end_sessions(number_of(attempt.instance.subject))
+    end_sessions(number_of(attempt.instance.about))
 
 
 def forget_link(attempt: Attempt) -> None:
     """This procedure's link counts no longer; a newer one's does."""
-    attempt.records.delete(PasswordReset, account=number_of(attempt.instance.subject), instance=attempt.instance.id)
+    attempt.records.delete(PasswordReset, account=number_of(attempt.instance.about), instance=attempt.instance.id)

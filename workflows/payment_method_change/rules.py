@@ -60,7 +60,7 @@ def effective_date(today: date) -> date:
 
 def contract_of(instance: Instance, records: Records) -> Contract | None:
     """The contract that a procedure is about; None where it is gone."""
-    kind, _colon, number = instance.subject.partition(":")
+    kind, _colon, number = instance.about.partition(":")
     found: Contract | None = records.get(Contract, id=int(number)) if kind == "contract" else None
     return found
 

@@ -147,7 +147,7 @@ def an_hour_later(attempt: Attempt) -> datetime:
 
 
 def by_the_record(attempt: Attempt) -> datetime:
-    return attempt.instance.subject and attempt.at  # type: ignore[return-value]
+    return attempt.instance.about and attempt.at  # type: ignore[return-value]
 
 
 def circle(*rules: Any, out: tuple[Any, ...] = ()) -> Workflow:

@@ -88,7 +88,7 @@ def test_standing_tells_since_when_and_until_when(office: Office) -> None:
     begun = office.clock.now
     number = office.invited("On locks")
     (found,) = standing_in(office.engine, {("review", 1, "in_review")})
-    assert (found.instance, found.subject, found.state) == (number, "paper:On locks", "in_review")
+    assert (found.instance, found.about, found.state) == (number, "paper:On locks", "in_review")
     assert (found.since, found.due) == (begun, begun + timedelta(hours=72))
     assert standing_in(office.engine, ()) == []
     assert standing(office.engine, ()) == {}

@@ -96,13 +96,13 @@ def test_those_that_have_ended_move_only_where_that_is_asked_for(sqlite_post: Po
     ("where", "places"),
     [
         (Where(states=("shelved", "sent")), [3, 4]),
-        (Where(subject="parcel:1"), [1]),
-        (Where(subject="parcel:*"), [0, 1, 2, 3, 4]),
-        (Where(subject="parc_l:*"), []),
+        (Where(about="parcel:1"), [1]),
+        (Where(about="parcel:*"), [0, 1, 2, 3, 4]),
+        (Where(about="parc_l:*"), []),
         (Where(limit=2), [0, 1]),
         (Where(limit=0), []),
         (Where(older_than=timedelta(hours=2)), [1, 2]),
-        (Where(states=("packed",), subject="*", older_than=timedelta(hours=2), limit=1), [1]),
+        (Where(states=("packed",), about="*", older_than=timedelta(hours=2), limit=1), [1]),
     ],
 )
 def test_only_those_that_were_asked_for_move(post: Post, where: Where, places: list[int]) -> None:
@@ -172,7 +172,7 @@ def test_who_fires_meanwhile_moves_by_the_newer_state_or_is_told(post: Post, whe
 
 def test_a_rule_that_fails_costs_its_own_instance_and_no_other(post: Post) -> None:
     def at(attempt: Attempt) -> Any:
-        return attempt.now + HOUR / (attempt.instance.subject != "parcel:1")
+        return attempt.now + HOUR / (attempt.instance.about != "parcel:1")
 
     states = (replace(PARCEL_2.states[0], timers=(Timer("lapse", at=at),)), *PARCEL_2.states[1:])
     post = post.with_versions(PARCEL, replace(PARCEL_2, states=states))
@@ -382,9 +382,9 @@ def test_what_has_ended_is_counted_as_what_was_asked_for_says(sqlite_post: Post)
     for where, count in (
         (Where(states=("sent",)), 1),
         (Where(states=("packed",)), 0),
-        (Where(subject="parcel:5"), 1),
-        (Where(subject="parcel:1"), 0),
-        (Where(subject="parcel:*"), 1),
+        (Where(about="parcel:5"), 1),
+        (Where(about="parcel:1"), 0),
+        (Where(about="parcel:*"), 1),
         (Where(older_than=timedelta(days=9)), 1),  # of which how long it has stood there says nothing
         (Where(limit=0), 1),
         (Where(ended=True), 0),
@@ -407,7 +407,7 @@ def test_the_beginning_of_a_subject_is_taken_as_it_is_written(
 ) -> None:
     names = ["a%b", "a_b", "a!b", "axb", "xa%b"]
     numbers = {sqlite_post.begin(name): name for name in names}
-    found = plan(sqlite_post.engine, MAPPING, OPERATOR, Where(subject=subject))
+    found = plan(sqlite_post.engine, MAPPING, OPERATOR, Where(about=subject))
     assert [numbers[number] for one in found.groups for number in one.examples] == taken
 
 

@@ -116,7 +116,7 @@ def test_stop_gives_leases_back_as_if_they_had_never_been_taken(db: SiteDatabase
 
 def test_broken_timers_never_stop_the_others(db: SiteDatabase, clock: Clock) -> None:
     def broken(attempt: Attempt) -> None:
-        if attempt.instance.subject == "bad":
+        if attempt.instance.about == "bad":
             raise ValueError("what no table holds: \0")
 
     workflow = replace(

@@ -515,12 +515,12 @@ def test_a_link_is_of_one_role_and_renewing_it_cancels_what_carries_it(engine: E
 
 
 def test_instances_are_found_newest_first_and_looked_at_where_they_are_there(engine: Engine, db: SiteDatabase) -> None:
-    numbers = [engine.start("order", subject, VISITOR).instance for subject in ("a", "b", "a")]
+    numbers = [engine.start("order", about, VISITOR).instance for about in ("a", "b", "a")]
     assert engine.find("order", "a") == (numbers[2], numbers[0])
     assert engine.find("another", "a") == engine.find("order", "c") == ()
     seen = engine.look_if_there(numbers[0])
     assert seen is not None
-    assert (seen, seen.instance.subject, seen.state, seen.overdue) == (
+    assert (seen, seen.instance.about, seen.state, seen.overdue) == (
         engine.look(numbers[0]),
         "a",
         ORDER.by_name["open"],
@@ -708,7 +708,7 @@ def test_a_timer_that_stands_before_a_delivery_is_written_down_for_its_own_insta
 
     ways = tuple(replace(way, writes=(breaks,)) if way.event == "soon" else way for way in ORDER.transitions)
     engine = Engine(db, [replace(ORDER, transitions=ways)], secret=SECRET, clock=clock)
-    first, second = (engine.start("order", subject, VISITOR).instance for subject in "ab")
+    first, second = (engine.start("order", about, VISITOR).instance for about in "ab")
     clock.forward(hours=2)
     for _again in range(2):
         with pytest.raises(TimerBroken):

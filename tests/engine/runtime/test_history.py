@@ -30,9 +30,9 @@ TEXTS = st.text(max_size=12) | st.sampled_from(['"', "\\", "\n", "\u2028", "æ—¥æ
 def test_a_seal_is_the_hmac_of_the_canonical_json_of_all_fields(
     number: int, texts: list[str], seq: int, due: str | None, before: bytes, key: bytes
 ) -> None:
-    workflow, subject, event, source, target, actor, at, data = texts
-    instance = Instance(number, workflow, 3, subject, "", 0, 0, b"")
-    fields = [number, workflow, 3, subject, seq, event, source, target, actor, at, due, data, before.hex()]
+    workflow, about, event, source, target, actor, at, data = texts
+    instance = Instance(number, workflow, 3, about, "", 0, 0, b"")
+    fields = [number, workflow, 3, about, seq, event, source, target, actor, at, due, data, before.hex()]
     expected = hmac.digest(key, chain.canonical(fields).encode(), "sha256")
     assert chain.seal(key, instance, seq, event, source, target, actor, at, due, data, before) == expected
 

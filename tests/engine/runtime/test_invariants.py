@@ -293,7 +293,7 @@ def test_i3_a_timer_whose_rule_is_broken_is_an_incident_and_holds_up_nobody(data
     broken = {"now": True}
 
     def sometimes(attempt: Attempt) -> None:
-        if broken["now"] and attempt.instance.subject == "paper:Bad":
+        if broken["now"] and attempt.instance.about == "paper:Bad":
             raise Broken("a rule is broken")
 
     transitions = tuple(

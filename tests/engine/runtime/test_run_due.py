@@ -38,17 +38,17 @@ def even(attempt: Attempt) -> Refusal | None:
 
 def may_break(attempt: Attempt) -> None:
     """A rule that is broken for some, before or after it has written."""
-    if attempt.instance.subject == "broken:early":
+    if attempt.instance.about == "broken:early":
         raise ZeroDivisionError("early")
-    if attempt.instance.subject == "away":
+    if attempt.instance.about == "away":
         raise DatabaseAway
-    if attempt.instance.subject == "meets":
+    if attempt.instance.about == "meets":
         raise TransitionConflict
     attempt.records.insert(Throttle, bucket=f"{attempt.instance.id}.{attempt.instance.seq}", full_at=attempt.at)
-    if attempt.instance.subject == "broken:read":
+    if attempt.instance.about == "broken:read":
         attempt.records.exists(Throttle, bucket="x")
         raise ZeroDivisionError("after a read")
-    if attempt.instance.subject == "twice":  # a unique index that the first one has not violated
+    if attempt.instance.about == "twice":  # a unique index that the first one has not violated
         attempt.records.insert(Throttle, bucket="one for all", full_at=attempt.at)
 
 
@@ -90,7 +90,7 @@ def everything(db: SiteDatabase) -> dict[str, list[Any]]:
 
 
 def start(engine: Engine, subjects: list[str]) -> list[int]:
-    return [engine.start("running", subject, VISITOR).instance for subject in subjects]
+    return [engine.start("running", about, VISITOR).instance for about in subjects]
 
 
 @pytest.mark.parametrize("hours", [1, 3, 4, 7, 20])

@@ -119,8 +119,8 @@ class Desk:
         self.dispatcher.drain()
         return number
 
-    def link(self, subject: str) -> str:
-        (found,) = [mail for mail in self.mailer.sent if mail.subject == subject]
+    def link(self, about: str) -> str:
+        (found,) = [mail for mail in self.mailer.sent if mail.subject == about]
         return found.text.strip().rpartition("/")[2]
 
 

@@ -806,7 +806,7 @@ def test_a_mail_goes_on_in_the_language_that_it_had_and_what_had_none_is_given_o
 
     def language(attempt: Attempt) -> str:
         asked.append(attempt.instance.state)
-        if attempt.instance.subject == "parcel:bad":
+        if attempt.instance.about == "parcel:bad":
             raise ValueError("no language")
         return "en"
 

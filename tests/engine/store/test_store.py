@@ -259,10 +259,10 @@ def test_reading_waits_for_no_writer_and_sees_what_is_committed(shelf: Office) -
     writer = threading.Thread(target=write)
     writer.start()
     assert begun.wait(PATIENCE)
-    assert shelf.engine.look(number).instance.subject == "paper:On locks"
+    assert shelf.engine.look(number).instance.about == "paper:On locks"
     done.set()
     writer.join()
-    assert shelf.engine.look(number).instance.subject == "changed"
+    assert shelf.engine.look(number).instance.about == "changed"
 
 
 # -- ids, times --------------------------------------------------------------------------------------------------------

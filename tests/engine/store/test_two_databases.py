@@ -80,12 +80,12 @@ def shop_here() -> str:
 
 
 def is_open(attempt: Attempt) -> Refusal | None:
-    return None if attempt.instance.subject == shop_here() else CLOSED
+    return None if attempt.instance.about == shop_here() else CLOSED
 
 
 def write_down(attempt: Attempt) -> None:
     """In every way in which a record can be written."""
-    shop = attempt.instance.subject
+    shop = attempt.instance.about
     number = attempt.instance.id
     attempt.records.insert(Line, shop=shop, what=f"{attempt.event} records", instance=number)
     Line.create(shop=shop, what=f"{attempt.event} create", instance=number)
@@ -100,13 +100,13 @@ def write_down(attempt: Attempt) -> None:
 
 
 def closing_time(attempt: Attempt) -> datetime:
-    Line.create(shop=attempt.instance.subject, what=f"timer of {shop_here()}", instance=attempt.instance.id)
+    Line.create(shop=attempt.instance.about, what=f"timer of {shop_here()}", instance=attempt.instance.id)
     return attempt.at + timedelta(hours=1)
 
 
 def shop_of(instance: Instance, records: Records) -> Address:
     found = Shop.get_by_id(1)
-    assert found.name == instance.subject
+    assert found.name == instance.about
     return Address(found.email, "en")
 
 
@@ -115,7 +115,7 @@ def context(instance: Instance, records: Records) -> Mapping[str, Any]:
 
 
 def language(attempt: Attempt) -> str:
-    assert shop_here() == attempt.instance.subject
+    assert shop_here() == attempt.instance.about
     return "en"
 
 
@@ -123,7 +123,7 @@ def figures(attempt: Attempt) -> Mapping[str, Any]:
     return {"pages": len(shop_here())}
 
 
-BY_SHOP = Permission("shop", "The shop", lambda attempt: shop_here() == attempt.instance.subject)  # type: ignore[arg-type]
+BY_SHOP = Permission("shop", "The shop", lambda attempt: shop_here() == attempt.instance.about)  # type: ignore[arg-type]
 SELLING = Workflow(
     "selling",
     1,
@@ -159,8 +159,8 @@ class Noter:
     shops: list[tuple[str, str]] = field(default_factory=list)
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        self.shops.append((delivery.subject, shop_here()))
-        Line.create(shop=delivery.subject, what="delivered", instance=delivery.instance)
+        self.shops.append((delivery.about, shop_here()))
+        Line.create(shop=delivery.about, what="delivered", instance=delivery.instance)
         return Accepted()
 
 

@@ -24,8 +24,8 @@ def applied(site: Site, count: int, version: int = 9) -> list[int]:
     numbers = []
     for n in range(count):
         data = ApplicationInput(customer.id, "見本 花子", f"u{n}@mihon.example", Secret("hash"))
-        subject = f"customer:{customer.id}"
-        numbers.append(site.engine.start("account_creation", subject, Actor("visitor"), data).instance)
+        about = f"customer:{customer.id}"
+        numbers.append(site.engine.start("account_creation", about, Actor("visitor"), data).instance)
     site.db.execute_sql("UPDATE instance SET version = ?", (version,))
     return numbers
 

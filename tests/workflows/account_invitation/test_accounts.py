@@ -286,10 +286,10 @@ def test_only_administrators_of_the_customer_invite_and_only_the_link_activates(
     admin, foreign = account(of, "hanako"), account(customer("A00000002"), "saburo")
     lesser = [account(of, "e", EDITOR), account(of, "v", VIEWER)]
     number = invite(any_site, admin)
-    subject = f"customer:{of.id}"
+    about = f"customer:{of.id}"
     for who in (*map(acting, (foreign, *lesser)), Actor("visitor"), Actor("staff", "1"), Actor("account", "999")):
         with pytest.raises(Forbidden):
-            any_site.engine.start("account_invitation", subject, who, InvitationInput(NAME, "x@x.example", VIEWER))
+            any_site.engine.start("account_invitation", about, who, InvitationInput(NAME, "x@x.example", VIEWER))
         for event in ("resend", "withdraw", "activate", "sent", "expire", "lapse"):
             with pytest.raises((Forbidden, EventNotPossible)):
                 any_site.engine.fire(number, event, who, shown(any_site, number))
@@ -392,8 +392,8 @@ def test_an_invitation_of_the_first_version_goes_on_as_it_began(
 ) -> None:
     admin = account(customer(), "hanako")
     given = InvitationInput(NAME, EMAIL, EDITOR)
-    subject = f"customer:{admin.customer_id}"
-    number = any_site.engine.start("account_invitation", subject, acting(admin), given, version=1).instance
+    about = f"customer:{admin.customer_id}"
+    number = any_site.engine.start("account_invitation", about, acting(admin), given, version=1).instance
     for _time in range(12):
         any_site.engine.fire(number, "resend", acting(admin), shown(any_site, number))
     any_site.dispatcher.drain()

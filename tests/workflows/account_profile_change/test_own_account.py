@@ -493,8 +493,8 @@ def test_a_deleted_account_confirms_nothing(any_site: Site, clock: Clock) -> Non
 
 
 def change_contractor(site: Site, who: Account, email: str = "info@mihon.example") -> int:
-    subject = f"customer:{who.customer_id}"
-    return site.engine.start("contractor_email_change", subject, actor(who), ContractorEmailInput(email)).instance
+    about = f"customer:{who.customer_id}"
+    return site.engine.start("contractor_email_change", about, actor(who), ContractorEmailInput(email)).instance
 
 
 def registered(of: Customer) -> str:

@@ -28,9 +28,9 @@ def account(of: Customer, role: str) -> Account:
     return made
 
 
-def holds(site: Site, permission: object, actor: Actor, subject: str) -> bool:
+def holds(site: Site, permission: object, actor: Actor, about: str) -> bool:
     with site.engine.store.reading() as unit:
-        instance = Instance(1, "any", 1, subject, "", 0, 0, b"")
+        instance = Instance(1, "any", 1, about, "", 0, 0, b"")
         attempt = Attempt(instance, "any", actor, None, NOW, NOW, unit)
         return bool(permission.holds(attempt))  # type: ignore[attr-defined]
 
@@ -55,9 +55,9 @@ def test_another_customers_administrator_may_nothing(any_site: Site) -> None:
         customer=one, product="chatluck", subdomain="x", term="annual", payment_method="x", users=5, started_on=NOW
     )
     foreign, own = acting(account(two, "admin")), account(one, "admin")
-    for subject in (f"customer:{one.id}", f"contract:{contract.id}", f"account:{own.id}"):
-        assert not holds(any_site, ACCOUNT_EDITOR, foreign, subject)
-        assert holds(any_site, ACCOUNT_EDITOR, acting(own), subject)
+    for about in (f"customer:{one.id}", f"contract:{contract.id}", f"account:{own.id}"):
+        assert not holds(any_site, ACCOUNT_EDITOR, foreign, about)
+        assert holds(any_site, ACCOUNT_EDITOR, acting(own), about)
     assert not holds(any_site, ACCOUNT_EDITOR, foreign, "contract:999999")
     assert not holds(any_site, ACCOUNT_EDITOR, foreign, "house:1")
 

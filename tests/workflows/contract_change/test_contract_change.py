@@ -238,9 +238,9 @@ def test_one_open_request_for_each_contract_and_kind(changing: Site) -> None:
     of = customer()
     on, by = contract(of), account(of)
     first, second = proposed(changing, of, on, changed(on, users=25)), proposed(changing, of, on, changed(on, users=30))
-    changing.engine.start("contract_change", first.subject, actor(by), first.request())
+    changing.engine.start("contract_change", first.about, actor(by), first.request())
     with pytest.raises(Refused) as refused:
-        changing.engine.start("contract_change", second.subject, actor(by), second.request())
+        changing.engine.start("contract_change", second.about, actor(by), second.request())
     assert refused.value.refusal.code == "already_open"
     assert codes(changing, of, on, changed(on, users=30)) == ["already_open"]
     proposed(changing, of, on, changed(on, options=("disk-10gb",)))
@@ -253,7 +253,7 @@ def test_a_form_that_is_sent_twice_is_one_request(changing: Site) -> None:
 
     def send(**changes: Any) -> Any:
         data = replace(found.request(), **changes)
-        return changing.engine.start("contract_change", found.subject, actor(by), data, key="form")
+        return changing.engine.start("contract_change", found.about, actor(by), data, key="form")
 
     first = send()
     assert send() == replace(first, repeated=True)
@@ -287,17 +287,17 @@ def test_the_engine_refuses_what_no_page_would_send(changing: Site) -> None:
     data = good.request()
     before = dump(changing.db)
     tampered: list[tuple[str, Any, str]] = [
-        (good.subject, replace(data, contract_id=theirs.id), "not_yours"),
-        (good.subject, replace(data, customer_id=other.id), "not_yours"),
+        (good.about, replace(data, contract_id=theirs.id), "not_yours"),
+        (good.about, replace(data, customer_id=other.id), "not_yours"),
         (f"customer:{of.id}", replace(data, contract_id=None), "not_yours"),
-        (good.subject, replace(data, kind="term"), "not_changeable"),
-        (good.subject, replace(data, kind="payment_method"), "not_changeable"),
-        (good.subject, replace(data, effective_on=date(2026, 4, 1)), "shown_changed"),
-        (good.subject, replace(data, before=data.after, after=data.before), "shown_changed"),
+        (good.about, replace(data, kind="term"), "not_changeable"),
+        (good.about, replace(data, kind="payment_method"), "not_changeable"),
+        (good.about, replace(data, effective_on=date(2026, 4, 1)), "shown_changed"),
+        (good.about, replace(data, before=data.after, after=data.before), "shown_changed"),
     ]
-    for subject, given, code in tampered:
+    for about, given, code in tampered:
         with pytest.raises(Refused) as refused:
-            changing.engine.start("contract_change", subject, actor(by), given)
+            changing.engine.start("contract_change", about, actor(by), given)
         assert code in [refusal.code for refusal in refused.value.refusals], given
     assert dump(changing.db) == before
 
@@ -313,8 +313,8 @@ def test_only_an_editor_of_the_customer_may_ask_or_withdraw(changing: Site) -> N
     nobodies = [actor(viewer), actor(stranger), actor(gone), staff(), Actor("visitor"), Actor("system")]
     for nobody in nobodies:
         with pytest.raises(Forbidden):
-            changing.engine.start("contract_change", found.subject, nobody, found.request())
-    number = changing.engine.start("contract_change", found.subject, actor(by), found.request()).instance
+            changing.engine.start("contract_change", found.about, nobody, found.request())
+    number = changing.engine.start("contract_change", found.about, actor(by), found.request()).instance
     for nobody in nobodies:
         with pytest.raises(Forbidden):
             changing.engine.fire(number, "withdraw", nobody)
@@ -341,7 +341,7 @@ def test_g1_g2_customers_of_partners_cannot_ask(changing: Site) -> None:
         Customer.update(channel=channel).execute()
         assert codes(changing, Customer.get(), on, changed(on, users=25)) == ["not_direct"]
         with pytest.raises(Refused) as refused:
-            changing.engine.start("contract_change", found.subject, actor(by), found.request())
+            changing.engine.start("contract_change", found.about, actor(by), found.request())
         assert refused.value.refusal.code == "not_direct"
 
 
@@ -352,7 +352,7 @@ def test_a_contract_that_ends_before_the_date_is_not_changed(changing: Site) -> 
     Contract.update(ended_on=date(2026, 4, 30)).execute()
     assert codes(changing, of, again(on), changed(on, users=25)) == ["contract_ended"]
     with pytest.raises(Refused) as refused:
-        changing.engine.start("contract_change", found.subject, actor(by), found.request())
+        changing.engine.start("contract_change", found.about, actor(by), found.request())
     assert refused.value.refusal.code == "contract_ended"
 
 
@@ -386,7 +386,7 @@ def test_g45_the_other_product_can_be_ordered(changing: Site, clock: Clock) -> N
     number = request(changing, of, None, by, ordered(subdomain="ＭＩＨＯＮ"))
     do_all_due(changing)
     assert state(changing, number) == "in_review"
-    assert changing.engine.look(number).instance.subject == f"customer:{of.id}"
+    assert changing.engine.look(number).instance.about == f"customer:{of.id}"
     changing.engine.fire(number, "accept", clerk)
     at(clock, 2026, 5, 1)
     do_all_due(changing)
@@ -453,13 +453,13 @@ def test_an_order_is_refused_where_somebody_has_or_wants_the_subdomain(changing:
     assert codes(changing, of, None, ordered(subdomain="no.such.host")) == ["subdomain_foreign"]
     assert codes(changing, of, None, ordered("nothing")) == ["product_unknown"]
     mine, theirs = proposed(changing, of, None, ordered()), proposed(changing, other, None, ordered())
-    number = changing.engine.start("contract_change", mine.subject, actor(by), mine.request()).instance
+    number = changing.engine.start("contract_change", mine.about, actor(by), mine.request()).instance
     assert codes(changing, other, None, ordered()) == ["subdomain_taken"]
     with pytest.raises(Refused) as refused:
-        changing.engine.start("contract_change", theirs.subject, actor(their), theirs.request())
+        changing.engine.start("contract_change", theirs.about, actor(their), theirs.request())
     assert refused.value.refusal.code == "subdomain_taken"
     changing.engine.fire(number, "withdraw", actor(by))
-    changing.engine.start("contract_change", theirs.subject, actor(their), theirs.request())
+    changing.engine.start("contract_change", theirs.about, actor(their), theirs.request())
 
 
 def test_a_subdomain_that_an_import_took_meanwhile_ends_the_order_and_staff_hear_what_was_booked(
@@ -677,7 +677,7 @@ def test_of_two_requests_of_one_kind_at_once_one_is_made(changing: Site) -> None
         on = contract(of, subdomain=f"r{round_}")
         given = [proposed(changing, of, on, changed(on, users=users)) for users in (25, 30)]
         answers = _race(
-            [partial(changing.engine.start, "contract_change", one.subject, actor(by), one.request()) for one in given],
+            [partial(changing.engine.start, "contract_change", one.about, actor(by), one.request()) for one in given],
             changing,
         )
         (lost,) = [answer for answer in answers if isinstance(answer, Exception)]

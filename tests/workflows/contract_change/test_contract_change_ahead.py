@@ -141,7 +141,7 @@ def test_what_was_shown_no_longer_holds_once_another_request_goes_before_it(chan
     assert isinstance(again_asked, tuple)
     assert [refusal.code for refusal in again_asked] == ["shown_changed"]
     with pytest.raises(Refused) as refused:
-        changing.engine.start("contract_change", shown.subject, actor(by), shown.request())
+        changing.engine.start("contract_change", shown.about, actor(by), shown.request())
     assert refused.value.refusal.code == "shown_changed"
 
 
@@ -154,7 +154,7 @@ def test_of_two_kinds_that_are_confirmed_at_once_the_second_is_shown_again(chang
     def send(one: Proposal) -> None:
         gate.wait()
         try:
-            changing.engine.start("contract_change", one.subject, actor(by), one.request())
+            changing.engine.start("contract_change", one.about, actor(by), one.request())
             outcomes.append("made")
         except Refused as refused:
             outcomes.append(refused.refusal.code)
@@ -262,7 +262,7 @@ def _act(
     else:
         found = propose(site.services, of, again(on), changed(again(on), **{what: value}), now=site.clock())
         if isinstance(found, Proposal):
-            made.append(site.engine.start("contract_change", found.subject, actor(by), found.request()).instance)
+            made.append(site.engine.start("contract_change", found.about, actor(by), found.request()).instance)
 
 
 def _wait(site: Site, clock: Clock, on: Contract, made: list[int], clerk: Actor, days: int) -> None:

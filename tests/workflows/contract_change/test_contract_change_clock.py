@@ -139,7 +139,7 @@ def test_what_was_shown_before_midnight_is_not_accepted_after_it(changing: Site,
     shown = proposed(changing, of, on, changed(on, users=25))
     clock.now += MICROSECOND
     with pytest.raises(Refused) as refused:
-        changing.engine.start("contract_change", shown.subject, actor(by), shown.request())
+        changing.engine.start("contract_change", shown.about, actor(by), shown.request())
     assert refused.value.refusal.code == "shown_changed"
 
 

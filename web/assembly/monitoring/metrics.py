@@ -146,8 +146,8 @@ class Metrics:
 
     def fired(self, event: str, committed: Committed, workflow: str, error: BaseException | None, took: float) -> None:
         """A transaction ended, after `took` seconds."""
-        if committed.about is not None:
-            workflow = committed.about.workflow
+        if committed.instance is not None:
+            workflow = committed.instance.workflow
         events = self._events.get(workflow)
         if events is None:
             workflow = UNKNOWN

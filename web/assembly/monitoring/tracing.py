@@ -84,10 +84,10 @@ class Tracing:
                     span.set_status(StatusCode.ERROR)
                 raise
             finally:
-                if committed.about is not None:
-                    span.set_attribute("tetsuzuki.workflow", committed.about.workflow)
-                    span.set_attribute("tetsuzuki.instance", committed.about.id)
-                    span.set_attribute("tetsuzuki.seq", committed.about.seq)
+                if committed.instance is not None:
+                    span.set_attribute("tetsuzuki.workflow", committed.instance.workflow)
+                    span.set_attribute("tetsuzuki.instance", committed.instance.id)
+                    span.set_attribute("tetsuzuki.seq", committed.instance.seq)
             span.set_attribute("tetsuzuki.result", "done" if committed.steps else "unchanged")
             span.set_attribute("tetsuzuki.steps", len(committed.steps or ()))
 

@@ -238,7 +238,7 @@ def _apply(
         terms_version=terms_version,
         password_mark=password_mark,
     )
-    subject = f"customer:{applicant.customer.id}"
+    about = f"customer:{applicant.customer.id}"
     access = site().access
     form.user_name.data, form.email.data = user_name, email
     too_many = access.applications.admit(applicant.customer.id, email)
@@ -246,7 +246,7 @@ def _apply(
         form.refuse((too_many,))
         return form_again(_account_page(form, applicant, key), (too_many,))
     try:
-        outcome = site().engine.start(WORKFLOW, subject, Actor("visitor", applicant.ticket), given, key=key)
+        outcome = site().engine.start(WORKFLOW, about, Actor("visitor", applicant.ticket), given, key=key)
     except (Refused, KeyReused) as error:
         access.applications.give_back(applicant.customer.id, email)
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)

@@ -162,7 +162,7 @@ def _is_ours(number: int) -> bool:
         found = site().engine.look(number).instance
     except UnknownInstance:
         return False
-    return (found.workflow, found.subject) == (WORKFLOW, f"customer:{this_user().account.customer_id}")
+    return (found.workflow, found.about) == (WORKFLOW, f"customer:{this_user().account.customer_id}")
 
 
 def _invitation(number: int) -> Invitation | None:

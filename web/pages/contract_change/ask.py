@@ -125,7 +125,7 @@ def _asked(errand: Errand) -> str | Response:
 
 def _send(errand: Errand, proposal: Proposal, key: str) -> str | Response:
     try:
-        outcome = site().engine.start(WORKFLOW, proposal.subject, this_actor(), proposal.request(), key=key)
+        outcome = site().engine.start(WORKFLOW, proposal.about, this_actor(), proposal.request(), key=key)
     except KeyReused:
         return form_again(_confirm_page(errand, proposal, _SENT_BEFORE))
     except Refused as refused:
@@ -156,7 +156,7 @@ def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
     same = ("users", "options", "term", "payment_method") if errand.contract is None else (errand.kind,)
     if any(getattr(after, name) != getattr(wanted, name) for name in same):
         return None
-    subject = f"contract:{made.contract_id}" if made.contract_id else f"customer:{made.customer_id}"
+    about = f"contract:{made.contract_id}" if made.contract_id else f"customer:{made.customer_id}"
     given = ChangeInput(
         kind=made.kind,
         customer_id=made.customer_id,
@@ -167,7 +167,7 @@ def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
         quote=made.quote,
     )
     try:
-        outcome = site().engine.start(WORKFLOW, subject, this_actor(), given, key=key)
+        outcome = site().engine.start(WORKFLOW, about, this_actor(), given, key=key)
     except EngineError:
         return None
     return outcome.instance

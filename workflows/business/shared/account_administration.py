@@ -45,7 +45,7 @@ def target_of(attempt: Attempt) -> Any | None:
 def is_another_account(attempt: Attempt) -> Refusal | None:
     """Nobody takes the role or the account from themselves: so the last account cannot go, and one 管理 remains."""
     actor = attempt.actor
-    return ONESELF if actor.kind == "account" and int(actor.id) == number_of(attempt.instance.subject) else None
+    return ONESELF if actor.kind == "account" and int(actor.id) == number_of(attempt.instance.about) else None
 
 
 def actor_is_still_admin(attempt: Attempt) -> Refusal | None:
@@ -71,7 +71,7 @@ def _both(attempt: Attempt) -> list[Any | None]:
         records.lock_rows(Customer, id=account.customer_id)
         attempt.memo["both_accounts"] = records.get_each(
             (Account, {"id": account.id}),
-            (Account, {"id": number_of(attempt.instance.subject), "customer": account.customer_id}),
+            (Account, {"id": number_of(attempt.instance.about), "customer": account.customer_id}),
         )
     found: list[Any | None] = attempt.memo["both_accounts"]
     return found

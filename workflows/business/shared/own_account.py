@@ -26,7 +26,7 @@ CHANGED_MEANWHILE = Refusal(
 
 def current_password_is_right(attempt: Attempt) -> Refusal | None:
     """Whoever changes something knows the present password; of two changes at once only one does."""
-    number = number_of(attempt.instance.subject)
+    number = number_of(attempt.instance.about)
     attempt.records.lock_rows(Account, id=number)
     account = attempt.records.get(Account, id=number)
     if account is None:
@@ -38,7 +38,7 @@ def current_password_is_right(attempt: Attempt) -> Refusal | None:
 
 def set_password(attempt: Attempt) -> None:
     """The account has the new password; links that would set another are dead, or would move its log-in address."""
-    number = number_of(attempt.instance.subject)
+    number = number_of(attempt.instance.about)
     account = attempt.records.get(Account, id=number)
     if account is not None:
         call_off_unconfirmed(attempt.records, account)
@@ -48,18 +48,18 @@ def set_password(attempt: Attempt) -> None:
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """What the mails show."""
-    account = records.get(Account, id=number_of(instance.subject))
+    account = records.get(Account, id=number_of(instance.about))
     customer = records.get(Customer, id=account.customer_id) if account is not None else None
     return {"account": account, "customer": customer}
 
 
 def _language(attempt: Attempt) -> str:
-    account = attempt.records.get(Account, id=number_of(attempt.instance.subject))
+    account = attempt.records.get(Account, id=number_of(attempt.instance.about))
     return account.language if account is not None else "ja"
 
 
 def _address(instance: Instance, records: Records) -> Address | Nobody:
-    account = records.get(Account, id=number_of(instance.subject))
+    account = records.get(Account, id=number_of(instance.about))
     return Address(account.email, account.language) if account is not None else NOBODY  # deleted meanwhile
 
 
