@@ -114,7 +114,7 @@ class Lateness:
         """See `Observer`."""
         now = self.clock()
         for _name, outcome in committed.steps or ():
-            self.late.append((now - due_at(outcome.instance, self.count)).total_seconds())
+            self.late.append((now - due_at(outcome.instance_id, self.count)).total_seconds())
 
     def effects_put(self, unit: Unit, found: Instance) -> None:
         """See `Observer`."""

@@ -138,16 +138,16 @@ class OurEngine(Subject):
         engine = self.engine
         started = engine.start("account_creation", f"customer:{self.customer}", self.visitor, self.typed[number])
         yield
-        engine.complete(started.instance, 1, 0, self.effect)
+        engine.complete(started.instance_id, 1, 0, self.effect)
         yield
-        engine.fire(started.instance, "activate", self.links[started.instance])
+        engine.fire(started.instance_id, "activate", self.links[started.instance_id])
         yield
 
-    def proof(self, instance: int) -> str:
+    def proof(self, instance_id: int) -> str:
         from engine.runtime import links
 
         return links.link(
-            self.engine.keyring.derived(LINKS)[0], "account_creation", instance, 0, bytes(2 * links.NONCE)
+            self.engine.keyring.derived(LINKS)[0], "account_creation", instance_id, 0, bytes(2 * links.NONCE)
         )
 
     def check(self) -> str:

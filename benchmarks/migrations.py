@@ -72,9 +72,9 @@ def filled(db: SiteDatabase, number: int) -> Engine:
     _flushes(db, "off")
     for n in range(number):
         engine.store.clock = lambda n=n: now - (4 * _DAY if n % 10 == 1 else _DAY)
-        instance = engine.start("parcel", f"parcel:{n}", OPERATOR, version=1).instance
+        instance_id = engine.start("parcel", f"parcel:{n}", OPERATOR, version=1).instance_id
         if n % 10 == 2:
-            engine.fire(instance, "put_aside", OPERATOR)
+            engine.fire(instance_id, "put_aside", OPERATOR)
     engine.store.clock = None
     _flushes(db, "full" if db.param == "?" else "on")
     analyze(db)

@@ -101,13 +101,15 @@ class Work:
         """The links in these mails pressed: an account is made, and a mail about it waits."""
         self._drain()
         self.mailer.sent.clear()
-        instances = [apply().instance for apply in list(self.start(number))]  # type: ignore[attr-defined]
+        applied: list[Any] = [apply() for apply in list(self.start(number))]  # type: ignore[func-returns-value]
+        # It was called `instance` in a build of before.
+        instances = [one.instance_id if hasattr(one, "instance_id") else one.instance for one in applied]
         self._drain()
         proofs = [found[1] for mail in self.mailer.sent if (found := _LINK.search(mail.text))]
         assert len(proofs) == len(instances), "each application's mail has its link"
-        for instance, proof in zip(instances, proofs, strict=True):
-            yield lambda instance=instance, proof=proof: self.site.engine.fire(  # type: ignore[misc]
-                instance, "activate", Actor("link", proof=proof)
+        for instance_id, proof in zip(instances, proofs, strict=True):
+            yield lambda instance_id=instance_id, proof=proof: self.site.engine.fire(  # type: ignore[misc]
+                instance_id, "activate", Actor("link", proof=proof)
             )
 
     def _application(self) -> Act:

@@ -77,13 +77,19 @@ class Delivery:
     about: str
     figures: Mapping[str, Any]
     language: str
-    instance: int = 0
+    instance_id: int = 0
 
     @property
     def subject(self) -> str:
         """`about`, under the name that it had before."""
         renamed("Delivery.subject", "Delivery.about")
         return self.about
+
+    @property
+    def instance(self) -> int:
+        """`instance_id`, under the name that it had before."""
+        renamed("Delivery.instance", "Delivery.instance_id")
+        return self.instance_id
 
 
 class Mailer(Protocol):

@@ -159,14 +159,14 @@ class UndeclaredConflict(RuleError):
 class TimerBroken(EngineError):
     """An automatic step of this procedure has failed. Staff have been told; please try again later.
 
-    The timer `event` of `instance` is due and cannot fire: `__cause__` says why. `kept` timers before it could.
+    The timer `event` of the instance is due and cannot fire: `__cause__` says why. `kept` timers before it could.
     """
 
     status = 503
 
-    def __init__(self, instance: int = 0, event: str = "", kept: int = 0, why: str = "") -> None:
-        self.instance, self.event, self.kept, self.why = instance, event, kept, why
-        super().__init__(f"instance {instance}: the timer {event!r} cannot fire: {why}" if why else None)
+    def __init__(self, instance_id: int = 0, event: str = "", kept: int = 0, why: str = "") -> None:
+        self.instance_id, self.event, self.kept, self.why = instance_id, event, kept, why
+        super().__init__(f"instance {instance_id}: the timer {event!r} cannot fire: {why}" if why else None)
 
 
 class CatchingUp(EngineError):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from engine.definition import Instance, Refusal, Start, State, Transition
 from engine.delivery import Message
+from engine.moved import renamed
 from engine.text import Text
 
 
@@ -14,13 +15,19 @@ from engine.text import Text
 class Outcome:
     """What an event did. `repeated` says that it had been done before, under the same key (I10)."""
 
-    instance: int
+    instance_id: int
     seq: int
     event: str
     source: str
     target: str
     at: datetime
     repeated: bool = False
+
+    @property
+    def instance(self) -> int:
+        """`instance_id`, under the name that it had before."""
+        renamed("Outcome.instance", "Outcome.instance_id")
+        return self.instance_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class Claim:
     worker of the one before was gone before it could write that down.
     """
 
-    instance: int
+    instance_id: int
     seq: int
     position: int
     name: str

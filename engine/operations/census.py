@@ -49,7 +49,7 @@ class Standing:
     """Where an instance stands. `due` is the first time that its state had set, even where that has passed and only
     led to a reminder; None where nothing is set. `since` is None where its history is gone."""
 
-    instance: int
+    instance_id: int
     workflow: str
     version: int
     about: str
@@ -91,7 +91,7 @@ def standing(engine: Engine, instances: Collection[int]) -> dict[int, Standing]:
     if not wanted:
         return {}
     marks = ", ".join("?" * len(wanted))
-    return {found.instance: found for found in _standing(engine, f"i.id IN ({marks})", wanted)}
+    return {found.instance_id: found for found in _standing(engine, f"i.id IN ({marks})", wanted)}
 
 
 def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Standing]:

@@ -28,7 +28,7 @@ TIMERS_EVENT = "cure.timers"
 LINK_EVENT = "cure.link"
 
 
-def restore_timers(engine: Engine, instance: int, actor: Actor, reason: str) -> dict[str, datetime]:
+def restore_timers(engine: Engine, instance_id: int, actor: Actor, reason: str) -> dict[str, datetime]:
     """Put back the timers that an instance lost; when each is due.
 
     The times are those under the seal of its history. Where they are not sealed yet, they are counted anew from when
@@ -37,13 +37,13 @@ def restore_timers(engine: Engine, instance: int, actor: Actor, reason: str) -> 
     """
     reason = given_reason(reason)
     with engine.store.begin() as unit:
-        opened_now = engine.store.open(unit, instance)
+        opened_now = engine.store.open(unit, instance_id)
         assert opened_now is not None  # None only where locked rows are skipped
         found, timers, now = opened_now
         engine.operators.require(unit, found, actor, TIMERS_EVENT, now)
         lost = _lost(engine, unit, found, timers, now)
         if not lost:
-            raise EventNotPossible(f"Instance {instance} has lost no timer.")
+            raise EventNotPossible(f"Instance {instance_id} has lost no timer.")
         for event, due in lost.items():
             unit.write(
                 "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, ?, ?, ?, 0, '')",
@@ -80,7 +80,7 @@ def _lost(engine: Engine, unit: Unit, found: Instance, timers: Sequence[Due], no
     return {timer.event: answers.due(timer, attempt) for timer in state.timers if timer.event not in there}
 
 
-def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: str = "") -> str:
+def mail_link(engine: Engine, instance_id: int, actor: Actor, reason: str, mail: str = "") -> str:
     """Mail the link with which somebody can act again, as a new one: the old one is dead. The mail's name.
 
     `mail` names the effect where several could bring it. Due timers are applied first (I3). What was mailed before
@@ -88,7 +88,7 @@ def mail_link(engine: Engine, instance: int, actor: Actor, reason: str, mail: st
     a link, Forbidden, UnknownInstance, UnknownWorkflow.
     """
     reason = given_reason(reason)
-    with engine.held(instance) as held:
+    with engine.held(instance_id) as held:
         unit, found, now = held.unit, held.instance, held.now
         engine.operators.require(unit, found, actor, LINK_EVENT, now)
         workflow = engine.workflow(found)

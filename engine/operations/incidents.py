@@ -34,7 +34,7 @@ class Incident:
     """
 
     ref: str
-    instance: int
+    instance_id: int
     about: str
     workflow: str
     state: str

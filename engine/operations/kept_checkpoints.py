@@ -37,7 +37,7 @@ def exported(engine: Engine) -> Iterator[str]:
                     "kind": found.kind,
                     "at": to_db(found.at),
                     "said": found.said,
-                    "items": [[item.instance, item.seq, item.digest.hex()] for item in found.items],
+                    "items": [[item.instance_id, item.seq, item.digest.hex()] for item in found.items],
                     "digest": found.digest.hex(),
                     "mac": found.mac.hex(),
                 },
@@ -93,13 +93,13 @@ def against(engine: Engine, kept: Sequence[Checkpoint], progress: Callable[[int]
         for checkpoint in kept:
             progress(checkpoint.number)
             for item in checkpoint.items:
-                if item.instance in gone:
+                if item.instance_id in gone:
                     continue
-                rows = unit.rows(INSTANCE, (item.instance,))
+                rows = unit.rows(INSTANCE, (item.instance_id,))
                 found = instance_of(rows[0]) if rows else None
-                fault = not_as_known(str(checkpoint), item.seq, item.digest, found, entries_of(unit, item.instance))
+                fault = not_as_known(str(checkpoint), item.seq, item.digest, found, entries_of(unit, item.instance_id))
                 if fault:
-                    yield f"instance {item.instance}: {fault}"
+                    yield f"instance {item.instance_id}: {fault}"
 
 
 def _rewound(kept: Sequence[Checkpoint], here: dict[int, Checkpoint]) -> Iterator[str]:

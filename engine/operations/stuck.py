@@ -36,7 +36,7 @@ _STEP = 10_000  # instances that are asked about in one statement
 class Stuck:
     """An instance that waits for what will not come. `what` is the timer's event or the mail that `cure` is about."""
 
-    instance: int
+    instance_id: int
     workflow: str
     version: int
     state: str

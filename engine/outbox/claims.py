@@ -76,7 +76,7 @@ class Claims:
     def _begun(self, unit: Unit, claim: Claim, now: datetime) -> Claim:
         """A first claim with the deadline that its definition says: a worker of a version before this one wrote the
         row, and no patience into it."""
-        workflow = self._engine.workflows.get(unit.rows(_VERSION_OF, (claim.instance,))[0])
+        workflow = self._engine.workflows.get(unit.rows(_VERSION_OF, (claim.instance_id,))[0])
         effect = workflow.effects.get(claim.name) if workflow is not None else None
         deadline_at = now + (effect.retry if effect is not None else Retry()).deadline
         outbox_rows.set_deadline(unit, claim, deadline_at)

@@ -121,7 +121,7 @@ class Dispatcher:
             assert effect is not None
             try:
                 self.engine.complete(
-                    claim.instance,
+                    claim.instance_id,
                     claim.seq,
                     claim.position,
                     effect,
@@ -149,7 +149,7 @@ class Dispatcher:
         effect: Effect | None = None
         try:
             with engine.store.snapshot() as unit:
-                sight, found = engine.sight(unit, claim.instance)
+                sight, found = engine.sight(unit, claim.instance_id)
                 workflow = engine.workflow(found)
                 name = claim.name
                 if name not in workflow.effects or engine.definitions.has_versions(workflow):

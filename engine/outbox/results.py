@@ -46,7 +46,7 @@ class Results:
 
     def _has_patience_until(self, due: datetime, claim: Claim, effect: Effect) -> bool:
         with self._engine.store.reading() as unit:
-            found = self._engine.store.read(unit, claim.instance)[0]
+            found = self._engine.store.read(unit, claim.instance_id)[0]
             return not is_out_of_patience(unit, claim, effect, found, due)
 
     def end_try(

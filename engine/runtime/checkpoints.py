@@ -76,7 +76,7 @@ class Sealing(Protocol):
 class Item:
     """Where the history of one instance stood: its last entry, and the digest of it and all before it."""
 
-    instance: int
+    instance_id: int
     seq: int
     digest: bytes
 
@@ -95,7 +95,7 @@ class Checkpoint:
 
     def counted(self, before: bytes) -> bytes:
         """What its digest must be, behind the digest `before`."""
-        items = [[item.instance, item.seq, item.digest.hex()] for item in self.items]
+        items = [[item.instance_id, item.seq, item.digest.hex()] for item in self.items]
         fields = [self.number, self.kind, to_db(self.at), self.said, items, before.hex()]
         return hashlib.sha256(history.canonical(fields).encode()).digest()
 
@@ -204,7 +204,7 @@ def _append(
     for item in items:
         unit.write(
             "INSERT INTO checkpoint_item (number, instance_id, seq, digest) VALUES (?, ?, ?, ?)",
-            (draft.number, item.instance, item.seq, item.digest),
+            (draft.number, item.instance_id, item.seq, item.digest),
         )
     return draft
 

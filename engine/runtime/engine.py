@@ -145,22 +145,22 @@ class Engine:
         """As `open_link`, with the role to which this link was mailed."""
         return self.mailed_links.opened(purpose, text)
 
-    def effect_key(self, instance: int, seq: int, position: int) -> str:
+    def effect_key(self, instance_id: int, seq: int, position: int) -> str:
         """An effect's idempotency key: the same on every attempt, and never that of another one (I5). Raises
         UnknownEffect."""
-        return self.mailed_links.effect_key(instance, seq, position)
+        return self.mailed_links.effect_key(instance_id, seq, position)
 
     def key_of(self, claim: Claim) -> str:
         """The idempotency key of a claimed effect."""
         return self.mailed_links.key_of(claim)
 
-    def instance_key(self, instance: int) -> str:
+    def instance_key(self, instance_id: int) -> str:
         """An idempotency key for what is done once for an instance, outside of its effects. Raises UnknownInstance.
 
         It is another one from each restore on: what was begun with it in the lost time must not be the answer to what
         the customer does again.
         """
-        return self.mailed_links.instance_key(instance)
+        return self.mailed_links.instance_key(instance_id)
 
     # -- who hears of it ----------------------------------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ class Engine:
 
     def fire(
         self,
-        instance: int,
+        instance_id: int,
         event: str,
         actor: Actor,
         data: Any = None,
@@ -222,7 +222,7 @@ class Engine:
         Raises Refused, Forbidden, EventNotPossible, Paused, TransitionConflict (I2), StaleForm, KeyReused,
         UnknownInstance, Busy.
         """
-        return self._events.fire(instance, event, actor, data, key=key, seen=seen)
+        return self._events.fire(instance_id, event, actor, data, key=key, seen=seen)
 
     def run_due(
         self, now: datetime | None = None, limit: int = 100, stopped: Callable[[], bool] = lambda: False
@@ -242,7 +242,7 @@ class Engine:
 
     def migrate(
         self,
-        instance: int,
+        instance_id: int,
         version: int,
         actor: Actor,
         reason: str,
@@ -260,10 +260,10 @@ class Engine:
         for operators), CannotMove (an EventNotPossible), InvalidMapping.
         """
         mapped = version_move.as_asked(self.workflows, version, state, mapping)
-        return self.migrating.migrate(instance, mapped, actor, reason)[0]
+        return self.migrating.migrate(instance_id, mapped, actor, reason)[0]
 
     def complete(
-        self, instance: int, seq: int, position: int, effect: Effect, *, generation: int | None = None
+        self, instance_id: int, seq: int, position: int, effect: Effect, *, generation: int | None = None
     ) -> None:
         """Write down that an effect was delivered and fire its `done` event, in one commit (I5).
 
@@ -273,14 +273,14 @@ class Engine:
         the delivery is written down, and the event is fired after it was resumed. `generation` is the link's that was
         delivered: where a newer one was issued since, what arrived is worth nothing, and nothing is written.
         """
-        self._completing.complete((instance, seq, position), effect, generation)
+        self._completing.complete((instance_id, seq, position), effect, generation)
 
     # -- what operators do --------------------------------------------------------------------------------------------
 
-    def held(self, instance: int) -> AbstractContextManager[Held]:
+    def held(self, instance_id: int) -> AbstractContextManager[Held]:
         """An instance for an operator's act inside the block, which is committed and told at its end; what is due was
         applied before (I3). Raises UnknownInstance, Busy. See `Transactions.of_operator`."""
-        return self._transactions.of_operator(instance)
+        return self._transactions.of_operator(instance_id)
 
     def note(
         self,
@@ -302,21 +302,21 @@ class Engine:
         """A new generation: the old link is dead. See `Recording.renew_link`."""
         self.recording.renew_link(unit, found)
 
-    def refusal_of(self, violation: Violation, instance: int) -> EngineError:
+    def refusal_of(self, violation: Violation, instance_id: int) -> EngineError:
         """What a violated index means to an instance, by any of its workflow's declared conflicts."""
-        found, _, _ = self._transactions.read(instance)
+        found, _, _ = self._transactions.read(instance_id)
         return conflicts.meaning(violation, self.definitions.of(found), None, found, found.state)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
-    def look(self, instance: int) -> Sight:
+    def look(self, instance_id: int) -> Sight:
         """An instance as it is now. Writes nothing. Raises UnknownInstance."""
-        return self._looking.look(instance)
+        return self._looking.look(instance_id)
 
-    def look_if_there(self, instance: int) -> Sight | None:
+    def look_if_there(self, instance_id: int) -> Sight | None:
         """As `look`, for a list that must not end with one that is gone, or whose definition is not loaded."""
         try:
-            return self._looking.look(instance)
+            return self._looking.look(instance_id)
         except (UnknownInstance, UnknownWorkflow):
             return None
 
@@ -324,20 +324,20 @@ class Engine:
         """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
         return self._looking.sight(unit, number)
 
-    def allowed(self, instance: int, actor: Actor) -> tuple[Offer, ...]:
+    def allowed(self, instance_id: int, actor: Actor) -> tuple[Offer, ...]:
         """What `actor` may do now: the transition that `fire` would take, once an event."""
-        return deciding.offers(self._looking.explain(instance, actor))
+        return deciding.offers(self._looking.explain(instance_id, actor))
 
-    def choices(self, instance: int, actor: Actor) -> Choices:
+    def choices(self, instance_id: int, actor: Actor) -> Choices:
         """What `actor` may do now, and why not what they may do at other times; of what others may do, nothing."""
-        return deciding.choices(self._looking.explain(instance, actor))
+        return deciding.choices(self._looking.explain(instance_id, actor))
 
-    def explain(self, instance: int, actor: Actor) -> tuple[Explanation, ...]:
+    def explain(self, instance_id: int, actor: Actor) -> tuple[Explanation, ...]:
         """Every transition out of the current state, as `fire` would come to it, and who could.
 
         A rule that is broken closes its own event alone, and is logged.
         """
-        return self._looking.explain(instance, actor)
+        return self._looking.explain(instance_id, actor)
 
     @property
     def render(self) -> Render | None:
@@ -348,25 +348,25 @@ class Engine:
     def render(self, render: Render | None) -> None:
         self.previews.render = render
 
-    def preview(self, instance: int, event: str, actor: Actor, data: Any = None) -> Preview:
+    def preview(self, instance_id: int, event: str, actor: Actor, data: Any = None) -> Preview:
         """What `event` would do, by the same code, rolled back: next state, mails with their texts, timers.
 
         Raises what `fire` would raise.
         """
-        return self.previews.of(instance, event, actor, data)
+        return self.previews.of(instance_id, event, actor, data)
 
-    def history(self, instance: int) -> tuple[Entry, ...]:
+    def history(self, instance_id: int) -> tuple[Entry, ...]:
         """Every entry, oldest first. Raises UnknownInstance."""
-        return self._looking.history(instance)
+        return self._looking.history(instance_id)
 
-    def verify(self, instance: int) -> list[str]:
+    def verify(self, instance_id: int) -> list[str]:
         """What is wrong with an instance's history; empty where its chain holds (I8). Raises UnknownInstance."""
-        return list(self.verified(instance).faults)
+        return list(self.verified(instance_id).faults)
 
-    def verified(self, instance: int) -> Finding:
+    def verified(self, instance_id: int) -> Finding:
         """What is wrong with an instance's history, and which part of it no key verifies any more. Raises
         UnknownInstance."""
-        return verification.finding(self, instance)
+        return verification.finding(self, instance_id)
 
     def find(self, workflow: str, about: str) -> tuple[int, ...]:
         """The instances of a workflow that are about it, newest first."""

@@ -30,9 +30,9 @@ def legible(rows: Sequence[Row]) -> tuple[history.Entry, ...] | str:
         return f"it cannot be read: {type(error).__name__}: {error}"
 
 
-def entries_of(unit: Unit, instance: int) -> tuple[history.Entry, ...]:
+def entries_of(unit: Unit, instance_id: int) -> tuple[history.Entry, ...]:
     """Every entry of an instance, oldest first."""
-    return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance,)))
+    return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance_id,)))
 
 
 _SEALED_TIMES = (
@@ -40,24 +40,24 @@ _SEALED_TIMES = (
 )
 
 
-def sealed_times(unit: Unit, instance: int) -> dict[str, datetime] | None:
+def sealed_times(unit: Unit, instance_id: int) -> dict[str, datetime] | None:
     """The due times that history says stand, by event; None where it is from before they were sealed."""
-    rows = unit.rows(_SEALED_TIMES, (instance,))
+    rows = unit.rows(_SEALED_TIMES, (instance_id,))
     if not rows or rows[0][0] is None:
         return None
     return {event: from_db(due) for event, due in json.loads(rows[0][0]).items()}
 
 
-def as_sealed(unit: Unit, instance: int, events: Collection[str]) -> dict[str, str]:
+def as_sealed(unit: Unit, instance_id: int, events: Collection[str]) -> dict[str, str]:
     """The due times under which timers stand in history: so one that somebody moved is not sealed where it is now."""
-    sealed = sealed_times(unit, instance) or {}
+    sealed = sealed_times(unit, instance_id) or {}
     return {event: to_db(due) for event, due in sealed.items() if event in events}
 
 
-def ends_with_a_seal_of(keys: Sequence[bytes], unit: Unit, instance: int) -> bool:
+def ends_with_a_seal_of(keys: Sequence[bytes], unit: Unit, instance_id: int) -> bool:
     """Whether the last entry of an instance was sealed with one of the history keys."""
-    found = unit.rows(INSTANCE, (instance,))
-    entries = entries_of(unit, instance)
+    found = unit.rows(INSTANCE, (instance_id,))
+    entries = entries_of(unit, instance_id)
     if not found or not entries:
         return False
     before = entries[-2].mac if len(entries) > 1 else b""

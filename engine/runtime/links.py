@@ -69,16 +69,18 @@ def renewed(nonces: bytes, drawn: bytes) -> bytes:
     return (nonces[:NONCE] or _NONE) + drawn
 
 
-def token(key: bytes, purpose: str, instance: int, generation: int, nonce: bytes = b"") -> str:
+def token(key: bytes, purpose: str, instance_id: int, generation: int, nonce: bytes = b"") -> str:
     """The secret part of a link."""
-    message = f"{purpose}\n{instance}\n{generation}\n{nonce.hex()}" if nonce else f"{purpose}\n{instance}\n{generation}"
+    message = (
+        f"{purpose}\n{instance_id}\n{generation}\n{nonce.hex()}" if nonce else f"{purpose}\n{instance_id}\n{generation}"
+    )
     mac = hmac.digest(key, message.encode(), "sha256")
     return _digits(int.from_bytes(mac, "big") % _RANGE)
 
 
-def link(key: bytes, purpose: str, instance: int, generation: int, nonce: bytes = b"") -> str:
+def link(key: bytes, purpose: str, instance_id: int, generation: int, nonce: bytes = b"") -> str:
     """A link's text, to be put behind its path."""
-    return base36(instance) + token(key, purpose, instance, generation, nonce)
+    return base36(instance_id) + token(key, purpose, instance_id, generation, nonce)
 
 
 def purpose_of(workflow: str, role: str) -> str:
@@ -96,20 +98,20 @@ def instance_of(text: str) -> int | None:
 
 
 def is_genuine(
-    text: str, keys: Sequence[bytes], purpose: str, instance: int, generation: int, nonce: bytes = b""
+    text: str, keys: Sequence[bytes], purpose: str, instance_id: int, generation: int, nonce: bytes = b""
 ) -> bool:
     """Whether it is this instance's current link, of any of the keys; takes the same time for every wrong one."""
     claimed = text.encode("utf-8", "surrogatepass")
-    for key in keys:  # noqa: SIM110  (a generator takes longer, and each mailed link that is opened waits for it)
-        if hmac.compare_digest(claimed, link(key, purpose, instance, generation, nonce).encode()):
+    for key in keys:  # a generator takes longer, and each mailed link that is opened waits for it
+        if hmac.compare_digest(claimed, link(key, purpose, instance_id, generation, nonce).encode()):
             return True
     return False
 
 
-def effect_key(key: bytes, instance: int, seq: int, position: int, nonce: bytes) -> str:
+def effect_key(key: bytes, instance_id: int, seq: int, position: int, nonce: bytes) -> str:
     """An effect's idempotency key, from what its row of the outbox holds; that of the instance itself as its effect
     (0, 0), with the instance's nonces."""
-    effect = f"{instance}.{seq}.{position}"
+    effect = f"{instance_id}.{seq}.{position}"
     unique = nonce[:NONCE]
     if not unique or unique == _NONE:
         return f"{effect}.{hmac.digest(key, effect.encode(), 'sha256').hex()[:12]}"

@@ -74,7 +74,7 @@ class MailedLinks:
 
     def key_of(self, claim: Claim) -> str:
         """The idempotency key of a claimed effect."""
-        return links.effect_key(self._effect_key, claim.instance, claim.seq, claim.position, claim.nonce)
+        return links.effect_key(self._effect_key, claim.instance_id, claim.seq, claim.position, claim.nonce)
 
     def instance_key(self, number: int) -> str:
         """An idempotency key for what is done once for an instance; another one from each restore on. Raises

@@ -123,7 +123,9 @@ def keep_trace(unit: Unit, found: Instance, traceparent: str) -> None:
 def trace_of(store: Store, claim: Claim) -> str:
     """The `traceparent` in which an effect was put into the outbox; empty where nobody traced then."""
     with store.reading() as unit:
-        rows = unit.rows("SELECT traceparent FROM trace WHERE instance_id = ? AND seq = ?", (claim.instance, claim.seq))
+        rows = unit.rows(
+            "SELECT traceparent FROM trace WHERE instance_id = ? AND seq = ?", (claim.instance_id, claim.seq)
+        )
     return str(rows[0][0]) if rows else ""
 
 

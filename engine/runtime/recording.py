@@ -271,7 +271,7 @@ def _claim_of(row: outbox_rows.NewRow, deadline_at: datetime) -> Claim:
     """The claim of an effect that is leased in the commit that makes it: its first try."""
     number, seq, position, _kind, name, _recipient, language, figures, generation = row[:9]
     return Claim(
-        instance=number,
+        instance_id=number,
         seq=seq,
         position=position,
         name=name,

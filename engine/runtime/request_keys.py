@@ -84,7 +84,7 @@ class RequestKeys:
         digest = self._digest(self._secrets[0], request)
         unit.write(
             "INSERT INTO request (actor, key, instance_id, seq, digest) VALUES (?, ?, ?, ?, ?)",
-            (str(request.actor), _short(request.key), outcome.instance, outcome.seq, digest),
+            (str(request.actor), _short(request.key), outcome.instance_id, outcome.seq, digest),
         )
 
 

@@ -316,7 +316,7 @@ class Store(Protocol):
         """The id of a new instance, the time, and whether its version is paused: none is begun after that."""
 
     def open(
-        self, unit: Any, instance: int, *, skip_locked: bool = False, also: Statement | None = None
+        self, unit: Any, instance_id: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
         """Lock and read an instance with its timers and whether it is paused, then the clock.
 
@@ -340,7 +340,7 @@ class Store(Protocol):
     def snapshot(self) -> Any:
         """`reading`, where everything that is read must be of one moment."""
 
-    def read(self, unit: Any, instance: int) -> Opened:
+    def read(self, unit: Any, instance_id: int) -> Opened:
         """An instance with its timers, unlocked, and the time."""
 
 

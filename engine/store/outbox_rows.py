@@ -35,7 +35,7 @@ _LEASED_TO = f"{_ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
 
 def effect_id_of(claim: Claim) -> EffectId:
     """The row that a claim is about."""
-    return claim.instance, claim.seq, claim.position
+    return claim.instance_id, claim.seq, claim.position
 
 
 def _marks(some: Collection[Any]) -> str:
@@ -43,7 +43,7 @@ def _marks(some: Collection[Any]) -> str:
 
 
 def _leased_to(claim: Claim, worker: str) -> tuple[int, int, int, str, int]:
-    return claim.instance, claim.seq, claim.position, worker, claim.claims
+    return claim.instance_id, claim.seq, claim.position, worker, claim.claims
 
 
 # -- putting and ending, inside a step --------------------------------------------------------------------------------
@@ -70,19 +70,19 @@ def put(unit: Unit, row: NewRow) -> None:
     unit.write(_PUT, row)
 
 
-def cancel(unit: Unit, instance: int, names: Collection[str]) -> None:
+def cancel(unit: Unit, instance_id: int, names: Collection[str]) -> None:
     """End the open effects of these names: they have lost their point."""
-    unit.write(CANCEL.format(_marks(names)), (instance, *names))
+    unit.write(CANCEL.format(_marks(names)), (instance_id, *names))
 
 
-def supersede(unit: Unit, instance: int, names: Collection[str]) -> None:
+def supersede(unit: Unit, instance_id: int, names: Collection[str]) -> None:
     """End the open effects of these names, because each is put once more."""
-    unit.write(f"{_END}name IN ({_marks(names)})", (instance, *names))
+    unit.write(f"{_END}name IN ({_marks(names)})", (instance_id, *names))
 
 
-def end_mails_to(unit: Unit, instance: int, recipient: str) -> None:
+def end_mails_to(unit: Unit, instance_id: int, recipient: str) -> None:
     """End the open mails to a recipient whose address was corrected."""
-    unit.write(f"{_END}kind = 'mail' AND recipient = ?", (instance, recipient))
+    unit.write(f"{_END}kind = 'mail' AND recipient = ?", (instance_id, recipient))
 
 
 def complete(unit: Unit, effect_id: EffectId, lost: Collection[str] = ()) -> None:
@@ -90,12 +90,12 @@ def complete(unit: Unit, effect_id: EffectId, lost: Collection[str] = ()) -> Non
     if not lost:
         unit.write(_DONE, effect_id)
         return
-    instance, *own = effect_id
+    instance_id, *own = effect_id
     unit.write(
         "UPDATE outbox SET state = CASE WHEN seq = ? AND position = ? THEN 'done' ELSE 'cancelled' END "
         "WHERE instance_id = ? AND ((seq = ? AND position = ?) "
         f"OR (state IN {OPEN} AND name IN ({_marks(lost)})))",
-        (*own, instance, *own, *lost),
+        (*own, instance_id, *own, *lost),
     )
 
 
@@ -176,7 +176,7 @@ def claim_next(unit: Unit, now: datetime, lease: timedelta, worker: str) -> tupl
 
 def _claim_of(row: Row) -> Claim:
     return Claim(
-        instance=row[0],
+        instance_id=row[0],
         seq=row[1],
         position=row[2],
         name=row[3],
@@ -372,38 +372,38 @@ def begin_anew(unit: Unit, effect_id: EffectId, now: datetime, patience: int) ->
 _MAILED = "(o.state = 'done' OR o.delivered = 1)"
 
 
-def open_effect_of(instance: str, narrower: str = "") -> str:
+def open_effect_of(instance_id: str, narrower: str = "") -> str:
     """The condition that an open effect `o` of this instance is there; `narrower` is more of it."""
-    return f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {instance}{narrower} AND o.state IN {OPEN})"
+    return f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {instance_id}{narrower} AND o.state IN {OPEN})"
 
 
-def mailed_of(instance: str, names: Collection[str], narrower: str = "") -> str:
+def mailed_of(instance_id: str, names: Collection[str], narrower: str = "") -> str:
     """The condition that one of these mails `o` of instance `i` was delivered with the link that counts now; binds
     what `narrower` does, then the names."""
     return (
-        f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {instance}{narrower} AND o.generation = i.generation "
+        f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {instance_id}{narrower} AND o.generation = i.generation "
         f"AND {_MAILED} AND o.name IN ({_marks(names)}))"
     )
 
 
-def was_mailed(unit: Unit, instance: int, generation: int, names: Collection[str]) -> bool:
+def was_mailed(unit: Unit, instance_id: int, generation: int, names: Collection[str]) -> bool:
     """Whether one of these mails was delivered with the link of this generation."""
     return bool(
         unit.rows(
             f"SELECT 1 FROM outbox o WHERE o.instance_id = ? AND o.generation = ? AND {_MAILED} "
             f"AND o.name IN ({_marks(names)}) LIMIT 1",
-            (instance, generation, *names),
+            (instance_id, generation, *names),
         )
     )
 
 
-def was_leased_to_others(unit: Unit, instance: int, generation: int, workers: str) -> bool:
+def was_leased_to_others(unit: Unit, instance_id: int, generation: int, workers: str) -> bool:
     """Whether an effect with the link of this generation was leased to a worker whose name is not LIKE `workers`."""
     return bool(
         unit.rows(
             "SELECT 1 FROM outbox WHERE instance_id = ? AND generation = ? AND leased_by <> '' "
             "AND leased_by NOT LIKE ?",
-            (instance, generation, workers),
+            (instance_id, generation, workers),
         )
     )
 
@@ -414,30 +414,32 @@ def nonce_of(unit: Unit, effect_id: EffectId) -> bytes | None:
     return bytes(rows[0][0]) if rows else None
 
 
-def put_since(unit: Unit, instance: int, seq: int) -> list[Row]:
+def put_since(unit: Unit, instance_id: int, seq: int) -> list[Row]:
     """(name, language) of each effect that was put after the entry `seq`, in their order."""
     return unit.rows(
-        "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position", (instance, seq)
+        "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position", (instance_id, seq)
     )
 
 
-def put_last(unit: Unit, instance: int, name: str) -> Row | None:
+def put_last(unit: Unit, instance_id: int, name: str) -> Row | None:
     """(language, figures as JSON) of the last effect of this name."""
     rows = unit.rows(
         "SELECT language, figures FROM outbox WHERE instance_id = ? AND name = ? ORDER BY seq DESC LIMIT 1",
-        (instance, name),
+        (instance_id, name),
     )
     return rows[0] if rows else None
 
 
-def is_any_of(unit: Unit, instance: int) -> bool:
+def is_any_of(unit: Unit, instance_id: int) -> bool:
     """Whether any effect of this instance is there, ended or not."""
-    return bool(unit.rows("SELECT 1 FROM outbox WHERE instance_id = ?", (instance,)))
+    return bool(unit.rows("SELECT 1 FROM outbox WHERE instance_id = ?", (instance_id,)))
 
 
-def count_open(unit: Unit, instance: int) -> int:
+def count_open(unit: Unit, instance_id: int) -> int:
     """How many effects of an instance are not ended."""
-    return int(unit.rows(f"SELECT COUNT(*) FROM outbox WHERE instance_id = ? AND state IN {OPEN}", (instance,))[0][0])
+    return int(
+        unit.rows(f"SELECT COUNT(*) FROM outbox WHERE instance_id = ? AND state IN {OPEN}", (instance_id,))[0][0]
+    )
 
 
 def count_without_nonce(unit: Unit) -> int:
@@ -446,18 +448,18 @@ def count_without_nonce(unit: Unit) -> int:
     return int(unit.rows(f"SELECT COUNT(*) FROM outbox WHERE state IN {OPEN} AND length(nonce) = 0")[0][0])
 
 
-def times_put(unit: Unit, instance: int, event: str) -> int:
+def times_put(unit: Unit, instance_id: int, event: str) -> int:
     """How many entries of this event have put an effect: a transition of the same event may put none."""
     return int(
         unit.rows(
             "SELECT COUNT(*) FROM history h WHERE h.instance_id = ? AND h.event = ? AND EXISTS "
             "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq)",
-            (instance, event),
+            (instance_id, event),
         )[0][0]
     )
 
 
-def written_last(instance: int, names: Collection[str]) -> Statement:
+def written_last(instance_id: int, names: Collection[str]) -> Statement:
     """Reads when the last of these effects was put, unless it is known that nobody got it."""
     return (
         "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND EXISTS "
@@ -465,7 +467,7 @@ def written_last(instance: int, names: Collection[str]) -> Statement:
         f"AND o.name IN ({_marks(names)}) "
         "AND (o.delivered = 1 OR o.state IN ('waiting', 'leased', 'done') "
         "OR (o.state = 'cancelled' AND o.attempts > 0)))",
-        (instance, *names),
+        (instance_id, *names),
     )
 
 

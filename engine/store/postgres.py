@@ -286,12 +286,12 @@ class PostgresStore:
         return number, self.clock() if self.clock is not None else from_db(now), paused
 
     def open(
-        self, unit: PostgresUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
+        self, unit: PostgresUnit, instance_id: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
         """See `Store.open`: the clock and the timers are read by a statement of their own, after the lock is held."""
         pending = unit.take_pending()
         lock = _LOCK_OR_SKIP if skip_locked else _LOCK
-        statements = [*pending, (lock, (instance,)), (_TIMERS_AND_CLOCK, (instance,))]
+        statements = [*pending, (lock, (instance_id,)), (_TIMERS_AND_CLOCK, (instance_id,))]
         answers = unit.send(statements if also is None else [*statements, also])
         rows = unit.wire.rows
         if also is not None:
@@ -300,7 +300,7 @@ class PostgresStore:
         if not locked:
             if skip_locked:
                 return None
-            raise UnknownInstance(f"There is no procedure {instance}.")
+            raise UnknownInstance(f"There is no procedure {instance_id}.")
         timed = rows(answers[-1])
         timers = [Due(row[1], from_db(row[2]), row[3]) for row in timed if row[1] is not None]
         now = self.clock() if self.clock is not None else from_db(timed[0][0])
@@ -343,11 +343,11 @@ class PostgresStore:
             with suppress(psycopg.Error):
                 connection.rollback()
 
-    def read(self, unit: PostgresUnit, instance: int) -> Opened:
+    def read(self, unit: PostgresUnit, instance_id: int) -> Opened:
         """See `Store.read`."""
-        rows = unit.rows(_INSTANCE_TIMERS_CLOCK, (instance,))  # one statement, so that they fit together
+        rows = unit.rows(_INSTANCE_TIMERS_CLOCK, (instance_id,))  # one statement, so that they fit together
         if not rows:
-            raise UnknownInstance(f"There is no procedure {instance}.")
+            raise UnknownInstance(f"There is no procedure {instance_id}.")
         timers = [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
         found = instance_of(rows[0])
         _, found.paused, now, unit.channels_paused = rows[0][11:]

@@ -96,9 +96,9 @@ _DUE = INSTANCE_AND_TIMERS.replace(
 )
 
 
-def _unjoin(rows: list[Row], instance: int) -> tuple[Instance, list[Due]]:
+def _unjoin(rows: list[Row], instance_id: int) -> tuple[Instance, list[Due]]:
     if not rows:
-        raise UnknownInstance(f"There is no procedure {instance}.")
+        raise UnknownInstance(f"There is no procedure {instance_id}.")
     found = instance_of(rows[0])
     if rows[0][12]:
         found.paused = True
@@ -164,15 +164,15 @@ class SqliteStore:
         return (last or 0) + 1, self.now(), bool(paused)
 
     def open(
-        self, unit: SqliteUnit, instance: int, *, skip_locked: bool = False, also: Statement | None = None
+        self, unit: SqliteUnit, instance_id: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
         """See `Store.open`; the lock is the transaction's."""
         if also is not None:
             unit.also = unit.rows(*also)
-        rows = unit.rows(INSTANCE_AND_TIMERS, (instance,))
+        rows = unit.rows(INSTANCE_AND_TIMERS, (instance_id,))
         if skip_locked and not rows:
             return None
-        return *_unjoin(rows, instance), self.now()
+        return *_unjoin(rows, instance_id), self.now()
 
     def commit(self, unit: SqliteUnit) -> None:
         """See `Store.commit`."""
@@ -254,8 +254,8 @@ class SqliteStore:
 
     snapshot = reading
 
-    def read(self, unit: SqliteUnit, instance: int) -> Opened:
+    def read(self, unit: SqliteUnit, instance_id: int) -> Opened:
         """See `Store.read`."""
-        rows = unit.rows(_READ, (instance,))
+        rows = unit.rows(_READ, (instance_id,))
         unit.channels_paused = bool(rows and rows[0][13])
-        return *_unjoin(rows, instance), self.now()
+        return *_unjoin(rows, instance_id), self.now()

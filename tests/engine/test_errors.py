@@ -79,12 +79,12 @@ def test_a_broken_rule_says_where_it_is_asked() -> None:
 
 def test_a_broken_timer_says_whose_it_is_where_that_is_known() -> None:
     bare, known = TimerBroken(), TimerBroken(7, "expire", 2, "division by zero")
-    assert (bare.instance, bare.event, bare.kept, bare.why) == (0, "", 0, "")
+    assert (bare.instance_id, bare.event, bare.kept, bare.why) == (0, "", 0, "")
     assert (
         bare.message.msgid
         == "An automatic step of this procedure has failed. Staff have been told; please try again later."
     )
-    assert (known.instance, known.event, known.kept, known.why) == (7, "expire", 2, "division by zero")
+    assert (known.instance_id, known.event, known.kept, known.why) == (7, "expire", 2, "division by zero")
     assert str(known) == "instance 7: the timer 'expire' cannot fire: division by zero"
 
 

@@ -93,12 +93,12 @@ def test_a_form_sent_again_after_a_new_key_is_still_one_request(office: Office) 
     first = office.submit(key="form 1")
     both = with_keys(office, NEW, SECRET)
     again = both.start("review", "paper:On locks", AUTHOR, Submission("On locks"), key="form 1")
-    assert (again.instance, again.repeated) == (first, True)
+    assert (again.instance_id, again.repeated) == (first, True)
     with pytest.raises(KeyReused):
         both.start("review", "paper:On locks", AUTHOR, Submission("On locks", pages=11), key="form 1")
-    second = both.start("review", "paper:Two", AUTHOR, Submission("Two"), key="form 2").instance
+    second = both.start("review", "paper:Two", AUTHOR, Submission("Two"), key="form 2").instance_id
     third = with_keys(office, OTHER, NEW).start("review", "paper:Two", AUTHOR, Submission("Two"), key="form 2")
-    assert (third.instance, third.repeated) == (second, True)
+    assert (third.instance_id, third.repeated) == (second, True)
 
 
 def test_i5_an_effect_that_is_tried_again_after_a_new_key_keeps_its_idempotency_key(office: Office) -> None:

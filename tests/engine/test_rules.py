@@ -340,7 +340,7 @@ def test_verdicts_of_two_partials_are_two(sqlite_url: str) -> None:
     db = open_database(sqlite_url)
     migrate(db, (ENGINE_MIGRATIONS,))
     engine = Engine(db, [workflow], secret=SECRET, clock=Clock(datetime(2026, 4, 1, tzinfo=UTC)))
-    number = engine.start("reviewed", "paper:1", VISITOR).instance
+    number = engine.start("reviewed", "paper:1", VISITOR).instance_id
     with pytest.raises(Refused) as refused:
         engine.fire(number, "close", VISITOR, {"how_many": 11})
     assert [str(refusal.message) for refusal in refused.value.refusals] == ["at most 3", "at most 10"]

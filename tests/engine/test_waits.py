@@ -119,7 +119,7 @@ def test_a_changed_copy_of_a_definition_has_each_part_once() -> None:
 
 
 def test_a_reminder_comes_back_on_its_working_days_and_delays_nobody(engine: Engine, clock: Clock) -> None:
-    number = engine.start("deciding", "paper:1", VISITOR).instance
+    number = engine.start("deciding", "paper:1", VISITOR).instance_id
     happened = []
     for _half_day in range(2 * 16):
         clock.forward(hours=12)
@@ -140,7 +140,7 @@ def test_a_reminder_comes_back_on_its_working_days_and_delays_nobody(engine: Eng
 
 
 def test_what_was_missed_is_one_reminder_and_the_wait_ends_in_time(engine: Engine, clock: Clock) -> None:
-    number = engine.start("deciding", "paper:1", VISITOR).instance
+    number = engine.start("deciding", "paper:1", VISITOR).instance_id
     clock.forward(days=60)
     engine.run_due()
     entries = engine.history(number)[1:]
@@ -150,7 +150,7 @@ def test_what_was_missed_is_one_reminder_and_the_wait_ends_in_time(engine: Engin
 
 
 def test_a_decision_ends_the_wait(engine: Engine, clock: Clock) -> None:
-    number = engine.start("deciding", "paper:1", VISITOR).instance
+    number = engine.start("deciding", "paper:1", VISITOR).instance_id
     clock.forward(days=3)
     assert engine.fire(number, "decide", Actor("staff", "1")).target == "decided"
     assert engine.next_due() is None
@@ -168,7 +168,7 @@ def test_an_escalation_with_a_state_hands_the_matter_to_others(sqlite_url: str, 
     assert check(workflow, kinds=KINDS, languages=("ja",), strict=True) == []
     db = open_database(sqlite_url)
     engine = Engine(db, [workflow], secret=SECRET, clock=clock, services=Site())
-    number = engine.start("deciding", "paper:1", VISITOR).instance
+    number = engine.start("deciding", "paper:1", VISITOR).instance_id
     clock.forward(days=1)
     engine.run_due()
     sight = engine.look(number)

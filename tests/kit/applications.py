@@ -26,7 +26,7 @@ def application(site: Site, of: Customer, email: str = "hanako@mihon.example", *
 def apply(site: Site, of: Customer, email: str = "hanako@mihon.example", **changes: Any) -> int:
     """An application, as the page makes it."""
     data = application(site, of, email, **changes)
-    return site.engine.start("account_creation", f"customer:{of.id}", VISITOR, data).instance
+    return site.engine.start("account_creation", f"customer:{of.id}", VISITOR, data).instance_id
 
 
 def holder(site: Site, number: int) -> Actor:
@@ -46,7 +46,7 @@ def begun(site: Site, email: str = "hanako@mihon.example") -> int:
         },
     )
     data = ApplicationInput(of.id, "見本 花子", email, Secret("hash"))
-    return site.engine.start("account_creation", f"customer:{of.id}", VISITOR, data).instance
+    return site.engine.start("account_creation", f"customer:{of.id}", VISITOR, data).instance_id
 
 
 def mailed(site: Site, mailer: MemoryMailer | None = None, email: str = "hanako@mihon.example") -> int:

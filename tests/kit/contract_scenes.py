@@ -101,7 +101,7 @@ ORDER: dict[str, Any] = {
 def request(site: Site, of: Customer, on: Contract | None, by: Account, after: Terms, key: str | None = None) -> int:
     """A request, as the page makes it."""
     found = proposed(site, of, on, after)
-    return site.engine.start("contract_change", found.about, actor(by), found.request(), key=key).instance
+    return site.engine.start("contract_change", found.about, actor(by), found.request(), key=key).instance_id
 
 
 def do_all_due(site: Site) -> None:

@@ -95,7 +95,9 @@ def _has_waited(found: Incident) -> bool:
         return False
     contract = int(found.about.removeprefix("contract:"))
     others = ChangeRequest.select().where(
-        ChangeRequest.contract == contract, ChangeRequest.slot.is_null(False), ChangeRequest.instance != found.instance
+        ChangeRequest.contract == contract,
+        ChangeRequest.slot.is_null(False),
+        ChangeRequest.instance != found.instance_id,
     )
     return bool(others.exists())
 

@@ -63,7 +63,7 @@ def draft(
 
 def begin(site: Site, staff: Actor, given: DraftInput | None = None) -> int:
     given = given or draft()
-    return site.engine.start("notice", f"notice:{given.notice}", staff, given).instance
+    return site.engine.start("notice", f"notice:{given.notice}", staff, given).instance_id
 
 
 def update(status: str = board.WORKING, notify: bool = True, **changes: Any) -> UpdateInput:

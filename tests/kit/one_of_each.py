@@ -86,7 +86,7 @@ class Scene:
     def _begin(self, workflow: str, about: str, data: object, actor: Actor | None = None) -> int:
         by = actor or Actor("account", str(self.hanako.id))
         self.given[workflow] = by, about, data
-        return self.site.engine.start(workflow, about, by, data).instance
+        return self.site.engine.start(workflow, about, by, data).instance_id
 
     def account_creation(self) -> int:
         data = ApplicationInput(self.customer.id, "見本 三郎", "saburo@mihon.example", HASH)

@@ -109,7 +109,7 @@ class Post:
 
     def begin(self, about: str = "parcel:1", version: int = 1) -> int:
         """A new parcel."""
-        return self.engine.start("parcel", about, VISITOR, version=version).instance
+        return self.engine.start("parcel", about, VISITOR, version=version).instance_id
 
     def place(self, number: int) -> tuple[int, str]:
         """Version and state, as the table holds them."""

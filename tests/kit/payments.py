@@ -182,7 +182,7 @@ def ask(
 ) -> int:
     """A request; its first step is taken at once, as the scheduler does."""
     data = asked(site, method, typed, **changes)
-    number = site.engine.start("payment_method_change", f"contract:{of.id}", actor, data).instance
+    number = site.engine.start("payment_method_change", f"contract:{of.id}", actor, data).instance_id
     work(site)
     return number
 

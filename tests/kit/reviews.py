@@ -278,7 +278,7 @@ class Office:
         """A new instance in "submitted"."""
         data = Submission(title, **{name: value for name, value in more.items() if name in ("pages", "email")})
         options = {name: value for name, value in more.items() if name in ("version", "key")}
-        return self.engine.start("review", f"paper:{title}", AUTHOR, data, **options).instance
+        return self.engine.start("review", f"paper:{title}", AUTHOR, data, **options).instance_id
 
     def invited(self, title: str = "On locks", **more: Any) -> int:
         """A new instance whose invitation was delivered."""

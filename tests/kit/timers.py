@@ -52,7 +52,7 @@ class Rules:
 
 
 def begin_papers(engine: Engine, *subjects: str) -> list[int]:
-    return [engine.start("paper", about, VISITOR).instance for about in subjects]
+    return [engine.start("paper", about, VISITOR).instance_id for about in subjects]
 
 
 def reminding(*timers: Timer, every: timedelta = HOUR, missed: Missed = "once", **more: Any) -> Workflow:
@@ -79,7 +79,7 @@ EngineOf = Callable[..., Engine]
 
 
 def begin(engine: Engine, workflow: str = "reminding", about: str = "s") -> int:
-    return engine.start(workflow, about, VISITOR).instance
+    return engine.start(workflow, about, VISITOR).instance_id
 
 
 def hours(engine: Engine, number: int, event: str = "remind") -> list[float]:

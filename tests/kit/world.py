@@ -347,7 +347,7 @@ def _notices(world: World) -> None:
     for name in (_PUBLISHED, _DRAFT):
         wording = Wording("チャットの障害について", "調べています。", "Trouble", "We look into it.")
         draft = DraftInput(name, board.OUTAGE, ("chatluck",), wording, status=board.INVESTIGATING)
-        number = engine.start("notice", f"notice:{name}", world.staff, draft).instance
+        number = engine.start("notice", f"notice:{name}", world.staff, draft).instance_id
         if name == _PUBLISHED:
             engine.fire(number, "publish", world.staff, PublishInput(notify=False))
 
@@ -364,11 +364,11 @@ def _requests(world: World) -> None:
     known = details_of(world.customer)
     details = DetailsInput(**{**known, "company": "株式会社みほん新社名"}, seen=shown_digest(known))
     about = f"customer:{world.customer.id}"
-    world.requests["details"] = engine.start("customer_details_change", about, actor(editor), details).instance
+    world.requests["details"] = engine.start("customer_details_change", about, actor(editor), details).instance_id
     on = effective_date(site.clock().date())
     for method, contract, typed in (("direct_debit", neo, TYPED), ("credit_card", chat, {})):
         given = asked(site, method, typed, effective_on=on)
-        number = engine.start("payment_method_change", f"contract:{contract.id}", actor(editor), given).instance
+        number = engine.start("payment_method_change", f"contract:{contract.id}", actor(editor), given).instance_id
         world.requests[method] = number
     do_all_due(site)
     paying = member(world.app, editor.email)
@@ -389,7 +389,7 @@ def _mailed_links(world: World) -> None:
     viewer, admin = world.accounts["viewer"], world.accounts["admin"]
     customer = f"customer:{world.customer.id}"
     invited = InvitationInput("見本 招待子", "shotai@customer.example", "viewer")
-    world.invitation = engine.start("account_invitation", customer, actor(admin), invited).instance
+    world.invitation = engine.start("account_invitation", customer, actor(admin), invited).instance_id
     verified = site.access.present_password.verify(viewer, PASSWORD)
     assert isinstance(verified, Secret)
     address = LoginAddressInput("atarashii@customer.example", verified)
@@ -397,11 +397,11 @@ def _mailed_links(world: World) -> None:
     numbers = {
         "account_creation": Application.get().instance,
         "account_invitation": world.invitation,
-        "password_reset": engine.start("password_reset", f"account:{viewer.id}", Actor("visitor")).instance,
+        "password_reset": engine.start("password_reset", f"account:{viewer.id}", Actor("visitor")).instance_id,
         "login_address_change": engine.start(
             "login_address_change", f"account:{viewer.id}", actor(viewer), address
-        ).instance,
-        "contractor_email_change": engine.start("contractor_email_change", customer, actor(admin), email).instance,
+        ).instance_id,
+        "contractor_email_change": engine.start("contractor_email_change", customer, actor(admin), email).instance_id,
     }
     do_all_due(site)
     world.clock.forward(minutes=5)  # the invitation can be sent again
@@ -428,7 +428,7 @@ def _incident(world: World) -> None:
 def _pause(world: World) -> None:
     """A procedure of the customer's that staff halted: nothing else that is under way waits for it."""
     editor = world.accounts["editor"]
-    halted = world.site.engine.start("password_reset", f"account:{editor.id}", Actor("visitor")).instance
+    halted = world.site.engine.start("password_reset", f"account:{editor.id}", Actor("visitor")).instance_id
     do_all_due(world.site)
     pause(world.site.engine, OneInstance(halted), world.staff, "見本 編集子様のお電話を待つため")
 

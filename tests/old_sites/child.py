@@ -32,7 +32,9 @@ class Child:
         """Begin an account creation."""
         customer = Customer.select().order_by(Customer.id).get().id
         data = ApplicationInput(customer, "太郎", email, Secret("a hash"))
-        return int(self.site.engine.start("account_creation", f"customer:{customer}", Actor("visitor"), data).instance)
+        return int(
+            self.site.engine.start("account_creation", f"customer:{customer}", Actor("visitor"), data).instance_id
+        )
 
     def deliver(self) -> list[list[str]]:
         """Send what is due; Message-ID and text of each mail."""

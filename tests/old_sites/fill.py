@@ -63,7 +63,7 @@ def _left_behind(world: World, clock: Clock) -> dict[str, Any]:
     logged_in = member(world.app, world.accounts["editor"].email)
     admin, invited = world.accounts["admin"], InvitationInput("見本 待子", "machi@customer.example", "viewer")
     about = f"customer:{world.customer.id}"
-    waiting = engine.start("account_invitation", about, Actor("account", str(admin.id)), invited).instance
+    waiting = engine.start("account_invitation", about, Actor("account", str(admin.id)), invited).instance_id
     clock.forward(minutes=1)
     return {
         "clock": clock.now.isoformat(),

@@ -150,4 +150,4 @@ def test_the_version_before_works_on_its_backup(checkout: Path, tmp_path: Path, 
 
 def _apply(site: Site, customer: int, email: str) -> int:
     data = ApplicationInput(customer, "太郎", email, Secret("a hash"))
-    return site.engine.start("account_creation", f"customer:{customer}", Actor("visitor"), data).instance
+    return site.engine.start("account_creation", f"customer:{customer}", Actor("visitor"), data).instance_id

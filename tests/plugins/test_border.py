@@ -185,7 +185,7 @@ def test_what_is_no_outcome_is_not_done_and_tried_again(answer: Any, sqlite_url:
     handler = Handler(lambda delivery: answer)
     db = open_database(sqlite_url)
     dispatcher = dispatcher_of(db, clock, handler, told())
-    number = dispatcher.engine.start("told", "x:1", VISITOR).instance
+    number = dispatcher.engine.start("told", "x:1", VISITOR).instance_id
     dispatcher.drain()
     assert dispatcher.engine.look(number).state.name == "open"
     handler.answer = lambda delivery: Accepted()
@@ -425,7 +425,7 @@ def test_a_channel_that_breaks_is_tried_again_and_holds_up_no_other(
     customer(1, NEO)
     member = StaffMember.create(email="tanto@company.example", name="担当", created_at=clock())
     staff = Actor("staff", str(member.id))
-    number = site.engine.start("notice", "notice:0123456789ab", staff, draft()).instance
+    number = site.engine.start("notice", "notice:0123456789ab", staff, draft()).instance_id
     site.engine.fire(number, "publish", staff, PublishInput(notify=True))
     deliver_everything(site, clock)
     states = {row.channel: (row.state, row.attempts > 0) for row in NoticeDelivery.select()}
@@ -513,7 +513,7 @@ def request_of_odd(site: Site, way: str = "none") -> int:
     started = site.engine.start(
         "payment_method_change", f"contract:{contract.id}", Actor("account", str(account.id)), given
     )
-    return started.instance
+    return started.instance_id
 
 
 def payment_effective(site: Site) -> date:

@@ -138,7 +138,7 @@ def test_channels_of_all_plugins_are_used_and_none_waits_for_another(site: Site,
     customer(1, NEO)
     member = StaffMember.create(email="tanto@company.example", name="担当", created_at=clock())
     staff = Actor("staff", str(member.id))
-    number = site.engine.start("notice", "notice:0123456789ab", staff, draft()).instance
+    number = site.engine.start("notice", "notice:0123456789ab", staff, draft()).instance_id
     site.engine.fire(number, "publish", staff, PublishInput(notify=True))
     deliver_everything(site, clock)
     assert StatusPage.posted == [("0123456789ab", 1, "everybody")]

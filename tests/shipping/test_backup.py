@@ -38,7 +38,7 @@ MANUAL = Path(__file__).parents[2] / "docs" / "operations.md"
 
 def apply(site: Site, customer: int, n: int) -> int:
     data = ApplicationInput(customer, "太郎", f"taro{n}@example.jp", Secret("a hash"))
-    return site.engine.start("account_creation", f"customer:{customer}", Actor("visitor"), data).instance
+    return site.engine.start("account_creation", f"customer:{customer}", Actor("visitor"), data).instance_id
 
 
 def take_sqlite(url: str, folder: Path, postgres: Any) -> str:
@@ -162,7 +162,7 @@ class _Life:
 
 def _invite(site: Site, customer: int, admin: Actor, email: str) -> int:
     data = InvitationInput("見本", email, "viewer")
-    number = site.engine.start("account_invitation", f"customer:{customer}", admin, data).instance
+    number = site.engine.start("account_invitation", f"customer:{customer}", admin, data).instance_id
     site.dispatcher.drain()
     return number
 

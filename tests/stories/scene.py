@@ -283,7 +283,7 @@ def _invited(site: Site) -> int:
     owner = Account.get(Account.email == accounts.EMAIL)
     data = InvitationInput("桜井 南", "minamii@demo-bussan.example", "viewer")
     about, actor = f"customer:{owner.customer_id}", Actor("account", str(owner.id))
-    return site.engine.start("account_invitation", about, actor, data).instance
+    return site.engine.start("account_invitation", about, actor, data).instance_id
 
 
 def _at(address: str, site: Site) -> Flask:

@@ -51,7 +51,7 @@ def asked_for_options(product: Product, url: str, customer: Customer) -> int:
         found = propose(site.services, of, on, after, now=site.clock())
         assert isinstance(found, Proposal), found
         who = Actor("account", str(by.id))
-        number = site.engine.start("contract_change", found.about, who, found.request()).instance
+        number = site.engine.start("contract_change", found.about, who, found.request()).instance_id
         site.engine.run_due()  # as the scheduler of whichever machine took the request
         return number
     finally:

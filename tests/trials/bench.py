@@ -55,7 +55,7 @@ class Bench:
     def applied(self, customer: int, email: str, workflow: str = ACCOUNT_CREATION.name) -> int:
         """An application's instance."""
         data = ApplicationInput(customer, "太郎", email, Secret("a hash"))
-        return self.engine.start(workflow, f"customer:{customer}", VISITOR, data).instance
+        return self.engine.start(workflow, f"customer:{customer}", VISITOR, data).instance_id
 
     def emailed(self, customer: int, email: str) -> int:
         """An application whose mail was delivered."""

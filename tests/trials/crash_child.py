@@ -91,7 +91,7 @@ class Request:
     workflow: str = ""
     customer: int = 0
     email: str = ""
-    instance: int = 0
+    instance_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,8 +180,8 @@ class Marked:
         self.opened.number = self.opened.number or found[0]
         return found
 
-    def open(self, unit: Any, instance: int, **options: Any) -> Opened | None:
-        found: Opened | None = super().open(unit, instance, **options)  # type: ignore[misc]
+    def open(self, unit: Any, instance_id: int, **options: Any) -> Opened | None:
+        found: Opened | None = super().open(unit, instance_id, **options)  # type: ignore[misc]
         self.marks.set(_INSIDE)
         return found
 
@@ -262,8 +262,8 @@ def perform(engine: Engine, request: Request, *, key: bool = True) -> Outcome:
     if request.what == "start":
         data = ApplicationInput(request.customer, f"{request.key} さん", request.email, Secret("a hash"))
         return engine.start(request.workflow, f"customer:{request.customer}", Actor("visitor"), data, key=chosen)
-    proof = engine.link(engine.look(request.instance).instance)
-    return engine.fire(request.instance, "activate", Actor("visitor", proof=proof), key=chosen)
+    proof = engine.link(engine.look(request.instance_id).instance)
+    return engine.fire(request.instance_id, "activate", Actor("visitor", proof=proof), key=chosen)
 
 
 class Flows:
@@ -339,10 +339,10 @@ class Flows:
         if open_ones:
             number = rng.choice(open_ones)
             sight = self.engine.look(number)
-            self.say("seen", instance=number, seq=sight.instance.seq, state=sight.instance.state)
+            self.say("seen", instance_id=number, seq=sight.instance.seq, state=sight.instance.state)
             chance = {"requested": 0.15, "emailed": 0.9}.get(sight.state.name, 0.2)
             if rng.random() < (chance if sight.instance.workflow == ACCOUNT_CREATION.name else chance / 5):
-                return Request(key, "activate", instance=number)
+                return Request(key, "activate", instance_id=number)
         return None
 
     def make(self, request: Request) -> bool:

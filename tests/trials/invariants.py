@@ -171,7 +171,7 @@ def _answers(site: Site, book: Book, read: _Read) -> Iterator[str]:
             yield f"{TWICE}: {key} {answer}, its key has {read.requests[key]}"
             continue
         outcome = perform(site.engine, book.tried[key])
-        if not outcome.repeated or (outcome.instance, outcome.seq) != (answer["instance"], answer["seq"]):
+        if not outcome.repeated or (outcome.instance_id, outcome.seq) != (answer["instance"], answer["seq"]):
             yield f"{key}: a repeat answers {outcome}, the first answer was {answer}"
     for key, why in book.refused.items():
         if key in read.requests:

@@ -78,7 +78,7 @@ def _ask(site: Site, count: int) -> list[int]:
         for subject, after in ((on, changed(on, users=10 + number)), (None, ordered(subdomain=f"chat-{number}"))):
             found = propose(site.services, of, subject, after, now=site.clock())
             assert isinstance(found, Proposal)
-            asked.append(site.engine.start("contract_change", found.about, who, found.request()).instance)
+            asked.append(site.engine.start("contract_change", found.about, who, found.request()).instance_id)
         asked.append(_ask_for_transfer(site, on, who))
     while site.engine.run_due() + site.dispatcher.drain():
         pass
@@ -87,7 +87,7 @@ def _ask(site: Site, count: int) -> list[int]:
 
 def _ask_for_transfer(site: Site, on: Contract, who: Actor) -> int:
     given = PaymentMethodInput("bank_transfer", "none", "", Secret(""), MAY)
-    return site.engine.start("payment_method_change", f"contract:{on.id}", who, given).instance
+    return site.engine.start("payment_method_change", f"contract:{on.id}", who, given).instance_id
 
 
 @dataclass

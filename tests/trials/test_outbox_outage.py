@@ -98,7 +98,7 @@ class Post:
     def apply(self, email: str, workflow: str = ACCOUNT_CREATION.name) -> int:
         """An application's instance."""
         data = ApplicationInput(self.customer, "太郎", email, Secret("a hash"))
-        return self.site.engine.start(workflow, f"customer:{self.customer}", VISITOR, data).instance
+        return self.site.engine.start(workflow, f"customer:{self.customer}", VISITOR, data).instance_id
 
     def link(self, number: int) -> str:
         """The text of the present link."""

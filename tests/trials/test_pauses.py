@@ -100,7 +100,7 @@ class Ring:
 def test_no_step_is_after_a_pause(database_url: str, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     db = open_database(database_url, pool=FIRING + 6)
     engine = Engine(db, (LASTING,), secret=SECRET)
-    number = engine.start("lasting", "", VISITOR).instance
+    number = engine.start("lasting", "", VISITOR).instance_id
     scope: Scope = OneInstance(number) if kind == "instance" else VERSION
 
     def seen() -> Seen:
@@ -163,7 +163,7 @@ def test_no_timer_fires_after_a_pause(database_url: str) -> None:
         return pause(engine, scope, OPERATOR, "a race"), fired()
 
     for _round in range(trials(400)):
-        numbers = [engine.start("round", "", VISITOR).instance for _ in range(4)]
+        numbers = [engine.start("round", "", VISITOR).instance_id for _ in range(4)]
         *_, (made, at_once) = Ring(engine, engine.run_due, lambda: engine.run_due(limit=1), halt).rounds(1)[0]
         assert engine.run_due() == 0
         assert fired() == at_once

@@ -193,7 +193,7 @@ def test_of_two_operators_at_one_incident_one_wins(bench: Bench) -> None:
         bench.mailer.answer = lambda message: Failed("550", "no such user")
         number = bench.applied(bench.customer(), f"taro{n}@example.jp")
         bench.dispatcher.drain()
-        (incident,) = (found for found in incidents(bench.engine) if found.instance == number)
+        (incident,) = (found for found in incidents(bench.engine) if found.instance_id == number)
         bench.mailer.answer = lambda message: Accepted()
         results = Racers(
             partial(retry, bench.engine, incident.ref, OPERATOR, "the address exists now"),

@@ -169,7 +169,7 @@ def stuck_instances(site: Site) -> Iterator[Finding]:
     from web.shown.cures import advice
 
     for one in stuck(site.engine):
-        yield fault(f"instance {one.instance} ({one.workflow}, {one.state}) is stuck: {one.why}; {advice(one)}")
+        yield fault(f"instance {one.instance_id} ({one.workflow}, {one.state}) is stuck: {one.why}; {advice(one)}")
 
 
 def unheld_rules(site: Site) -> Iterator[Finding]:

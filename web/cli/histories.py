@@ -113,15 +113,15 @@ def checkpoint(file: Path | None) -> None:
 
 
 @click.command(epilog='Example: tetsuzuki workflow remove 42 --reason "kept for ten years"')
-@click.argument("instance", type=INSTANCE)
+@click.argument("instance_id", metavar="INSTANCE", type=INSTANCE)
 @click.option("--reason", type=REASON, required=True, help="Kept for ever: name no person.")
-def remove(instance: int, reason: str) -> None:
+def remove(instance_id: int, reason: str) -> None:
     """Remove an instance that has come to its end, with its history. That it was removed stays, as a checkpoint."""
     from engine.runtime import checkpoints
 
     with opened_site() as site:
-        checkpoints.remove(site.engine, instance, operator(), reason)
-    click.echo(f"instance {instance} is removed")
+        checkpoints.remove(site.engine, instance_id, operator(), reason)
+    click.echo(f"instance {instance_id} is removed")
 
 
 COMMANDS = (verify, checkpoint, remove)

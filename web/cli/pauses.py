@@ -104,14 +104,14 @@ def _foretell(found: Resuming) -> None:
     click.echo(_line(found.pause))
     click.echo(f"timers that fire on resuming: {found.timer_count}")
     for timer in found.timers:
-        click.echo(f"  {timer.instance}.{timer.event}  due {timer.due_at:%Y-%m-%d %H:%M:%S} UTC")
+        click.echo(f"  {timer.instance_id}.{timer.event}  due {timer.due_at:%Y-%m-%d %H:%M:%S} UTC")
     _more(found.timer_count, len(found.timers))
     click.echo(f"timers that are put off by the length of the pause: {found.standing}")
     click.echo(f"effects that are tried on resuming: {found.effect_count}")
     for effect in found.effects:
         to = f" to {effect.recipient}" if effect.recipient else ""
         said = ", delivered: the event that follows is fired" if effect.delivered else ""
-        click.echo(f"  {effect.instance}.{effect.seq}.{effect.position}  {effect.name}{to}{said}")
+        click.echo(f"  {effect.instance_id}.{effect.seq}.{effect.position}  {effect.name}{to}{said}")
     _more(found.effect_count, len(found.effects))
 
 

@@ -139,12 +139,12 @@ def readme(name: str) -> None:
 
 
 @workflow.command(epilog="Example: tetsuzuki workflow history 42")
-@click.argument("instance", type=INSTANCE)
-def history(instance: int) -> None:
+@click.argument("instance_id", metavar="INSTANCE", type=INSTANCE)
+def history(instance_id: int) -> None:
     """What happened to one instance: when, what, by whom, and how late a timer was."""
     with opened_site(looks=True) as site:
-        sight = site.engine.look(instance)
-        entries = site.engine.history(instance)
+        sight = site.engine.look(instance_id)
+        entries = site.engine.history(instance_id)
     click.echo(f"{sight.instance.workflow} v{sight.instance.version}, {sight.instance.about}: {sight.state.name}")
     for entry in entries:
         late = f"  {entry.late:.1f} s late" if entry.late is not None else ""

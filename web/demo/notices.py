@@ -25,13 +25,13 @@ def show_demo_notices(site: Site, member: StaffMember) -> None:
     for draft in _drafts(site.clock(), products):
         if not Notice.select().where(Notice.id == draft.notice).exists():
             started = site.engine.start("notice", f"notice:{draft.notice}", staff, draft)
-            site.engine.fire(started.instance, "publish", staff, PublishInput(notify=False))
+            site.engine.fire(started.instance_id, "publish", staff, PublishInput(notify=False))
             if draft.kind == board.OUTAGE:
-                site.engine.fire(started.instance, "update", staff, _UPDATE)
+                site.engine.fire(started.instance_id, "update", staff, _UPDATE)
     for entry in _questions():
         if not FaqEntry.select().where(FaqEntry.id == entry.entry).exists():
             started = site.engine.start("faq_entry", f"faq:{entry.entry}", staff, entry)
-            site.engine.fire(started.instance, "show", staff)
+            site.engine.fire(started.instance_id, "show", staff)
 
 
 _UPDATE = UpdateInput(

@@ -141,7 +141,7 @@ class Area(Blueprint):
         return decorate
 
     def shows_requests(self, kind: str) -> Callable[[View], View]:
-        """The view shows requests of `kind`, which have steps of their own; it takes their number as `instance`."""
+        """The view shows requests of `kind`, which have steps of their own; it takes their number as `instance_id`."""
 
         def decorate(view: View) -> View:
             self._declarations.append(lambda to: to.request_pages.update({kind: self._endpoint(view)}))

@@ -207,11 +207,11 @@ def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iter
         yield (*head, changed.title, changed.before or "", changed.after, *tail)
 
 
-@pages.get(f"/requests/<{NUMBER}:instance>", endpoint="request")
+@pages.get(f"/requests/<{NUMBER}:instance_id>", endpoint="request")
 @needs(VIEWER)
-def request_page(instance: int) -> str | Response:
+def request_page(instance_id: int) -> str | Response:
     """One request: before and after, its price, its timeline, and what may be done with it."""
-    record = own_request(instance)
+    record = own_request(instance_id)
     elsewhere = own_page(record)
     return redirect(elsewhere) if elsewhere else _request_page(record)
 
@@ -220,28 +220,28 @@ def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> s
     return render_template("contracts/request.html", **request_context(record, refused))
 
 
-@pages.post(f"/requests/<{NUMBER}:instance>")
+@pages.post(f"/requests/<{NUMBER}:instance_id>")
 @needs(EDITOR)
-def press(instance: int) -> str | Response:
+def press(instance_id: int) -> str | Response:
     """Do what a button of the request says, unless its state is no longer the one that was shown with it."""
-    record = own_request(instance)
+    record = own_request(instance_id)
     pressed = request.form.get("event", "")
     shown = shown_request(record, {})
-    titles = {offer.event: offer.title for offer in offers(instance)}
+    titles = {offer.event: offer.title for offer in offers(instance_id)}
     if pressed not in titles or request.form.get("seen", "") != shown.seen:
         return _somebody_was_faster(record)
     try:
-        site().engine.fire(instance, pressed, this_actor())
+        site().engine.fire(instance_id, pressed, this_actor())
     except Refused as refused:
         return form_again(_request_page(record, refused.refusals), refused.refusals)
     except (EventNotPossible, TransitionConflict):
         return _somebody_was_faster(record)
-    state = site().engine.look(instance).state
+    state = site().engine.look(instance_id).state
     done = _(
         "［%(button)s］を受け付けました。現在の状態：%(state)s", button=titles[pressed], state=state.title or state.name
     )
     flash(str(done))
-    return redirect(url_for("contracts.request", instance=instance), 303)
+    return redirect(url_for("contracts.request", instance_id=instance_id), 303)
 
 
 def _somebody_was_faster(record: ChangeRequest) -> Response:

@@ -105,7 +105,7 @@ def change() -> str | Response:
     customer = this_user().account.customer
     pending = _open_request(customer)
     if pending is not None:
-        return redirect(url_for("contracts.request", instance=pending.instance))
+        return redirect(url_for("contracts.request", instance_id=pending.instance))
     return _form_page(_prefilled(customer))
 
 
@@ -149,7 +149,7 @@ def _request(customer: Customer, given: DetailsInput, form: DetailsForm) -> str 
     except Refused as refused:
         return _refused(customer, form, refused.refusals)
     flash(str(_("お客様情報の変更を受け付けました。受付メールをお送りしますので、ご確認ください。")))
-    return redirect(url_for("contracts.request", instance=outcome.instance), 303)
+    return redirect(url_for("contracts.request", instance_id=outcome.instance_id), 303)
 
 
 def _refused(customer: Customer, form: DetailsForm, refusals: tuple[Refusal, ...]) -> Response:

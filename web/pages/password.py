@@ -163,11 +163,11 @@ _OFFER = Page("password/set.html")
 @open_to_all
 def show(ref: str) -> Response:
     """The form for a new password, or what became of it. Changes nothing (I4)."""
-    instance = site().engine.open_link(RESET, ref)
-    if instance is None:
+    instance_id = site().engine.open_link(RESET, ref)
+    if instance_id is None:
         return _unknown()
-    done_here = session.pop(_DONE_HERE, None) == instance
-    return _page(instance, ref, PasswordForm(), done_here=done_here)
+    done_here = session.pop(_DONE_HERE, None) == instance_id
+    return _page(instance_id, ref, PasswordForm(), done_here=done_here)
 
 
 @pages.post("/p/<ref>")
@@ -175,48 +175,48 @@ def show(ref: str) -> Response:
 def set_anew(ref: str) -> AnyResponse:
     """Set the password. Every session ends, and this browser is known to belong to the account's owner."""
     engine, form = site().engine, PasswordForm()
-    instance = engine.open_link(RESET, ref)
-    if instance is None:
+    instance_id = engine.open_link(RESET, ref)
+    if instance_id is None:
         return _unknown()
-    account = _account(instance)
-    event = next((way.event for way in engine.allowed(instance, Actor("link", proof=ref))), None)
+    account = _account(instance_id)
+    event = next((way.event for way in engine.allowed(instance_id, Actor("link", proof=ref))), None)
     if account is None or event is None:
         return redirect(url_for("password.show", ref=ref), 303)
     if not form.validate():
-        return _page(instance, ref, form, status=422)
+        return _page(instance_id, ref, form, status=422)
     rejected = _rejected(form, account)
     if rejected is not None:
         form.refuse((rejected,))
-        return form_again(_page(instance, ref, form).get_data(as_text=True), (rejected,))
+        return form_again(_page(instance_id, ref, form).get_data(as_text=True), (rejected,))
     given = PasswordResetInput(site().hasher.hash(form.password.data))
     response = redirect(url_for("password.show", ref=ref), 303)
     try:
-        engine.fire(instance, event, Actor("link", proof=ref), given)
+        engine.fire(instance_id, event, Actor("link", proof=ref), given)
     except (Refused, EventNotPossible, TransitionConflict, Forbidden):
         return response  # somebody was faster, or time ran out: the page says what is true now
-    session[_DONE_HERE] = instance
+    session[_DONE_HERE] = instance_id
     cookies.DEVICE.write(response, site().access.log_ins.device(account.id))
     return response
 
 
-def _account(instance: int) -> Account | None:
-    number = number_of(site().engine.look(instance).instance.about)
+def _account(instance_id: int) -> Account | None:
+    number = number_of(site().engine.look(instance_id).instance.about)
     found: Account | None = Account.select().where(Account.id == number).first()
     return found
 
 
 def _page(
-    instance: int, ref: str, form: PasswordForm, *, status: int | None = None, done_here: bool = False
+    instance_id: int, ref: str, form: PasswordForm, *, status: int | None = None, done_here: bool = False
 ) -> Response:
     engine = site().engine
-    page = PAGES.get(engine.look(instance).state.name, _OFFER)
-    choices = engine.choices(instance, Actor("link", proof=ref))
+    page = PAGES.get(engine.look(instance_id).state.name, _OFFER)
+    choices = engine.choices(instance_id, Actor("link", proof=ref))
     text = render_template(
         page.template,
         form=form,
         offers=choices.offers,
         refusals=choices.refusals,
-        account=_account(instance),
+        account=_account(instance_id),
         done_here=done_here,
     )
     return make_response(text, status or page.status)

@@ -280,7 +280,7 @@ def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> d
         "steps": timeline(record),
         "paused": site().engine.look(record.instance).paused,
         "offers": offers(shown.number),
-        "press": url_for("contracts.press", instance=shown.number),
+        "press": url_for("contracts.press", instance_id=shown.number),
         "seen": shown.seen,
         "refusals": refused,
         "printed_on": day(today()),
@@ -293,4 +293,4 @@ def own_page(request: ChangeRequest) -> str:
     endpoint = declared().request_pages.get(request.kind)
     if endpoint is None or not this_user().may(access_of(current_app, endpoint)):
         return ""
-    return url_for(endpoint, instance=request.instance)
+    return url_for(endpoint, instance_id=request.instance)

@@ -11,12 +11,12 @@ def command(one: Stuck) -> str:
     """The command that cures it; empty where no command does, because the software that is deployed lacks something."""
     match one.cure:
         case "timers":
-            return f"tetsuzuki workflow cure timers {one.instance} {_REASON}"
+            return f"tetsuzuki workflow cure timers {one.instance_id} {_REASON}"
         case "link":
             mail = f" --mail {one.what}" if one.what else ""
-            return f"tetsuzuki workflow cure link {one.instance}{mail} {_REASON}"
+            return f"tetsuzuki workflow cure link {one.instance_id}{mail} {_REASON}"
         case "move":
-            return f"tetsuzuki workflow migrate {one.instance} --to {one.version} --state STATE {_REASON}"
+            return f"tetsuzuki workflow migrate {one.instance_id} --to {one.version} --state STATE {_REASON}"
     return ""
 
 
@@ -27,5 +27,5 @@ def advice(one: Stuck) -> str:
         return f"to cure it: {given}"
     return (
         "deploy the software that has this version, or move it: "
-        f"tetsuzuki workflow migrate {one.instance} --to VERSION --state STATE {_REASON}"
+        f"tetsuzuki workflow migrate {one.instance_id} --to VERSION --state STATE {_REASON}"
     )

@@ -41,42 +41,42 @@ def is_id(text: str | None) -> bool:
     return _ID.fullmatch(text or "") is not None
 
 
-def fire(instance: int, event: str, seen: str | None, data: Any = None, *, key: str | None = None) -> bool:
+def fire(instance_id: int, event: str, seen: str | None, data: Any = None, *, key: str | None = None) -> bool:
     """Fire `event` in the name of who is logged in, unless somebody changed what they saw: then they are told.
 
     Raises Refused, for a form to show.
     """
     number = int(seen) if seen is not None and seen.isascii() and seen.isdigit() and len(seen) < 10 else -1
     try:
-        site().engine.fire(instance, event, actor(), data, key=key or None, seen=number)
+        site().engine.fire(instance_id, event, actor(), data, key=key or None, seen=number)
     except (StaleForm, TransitionConflict, EventNotPossible, Forbidden, KeyReused):
         flash(str(_SOMEBODY_WAS_FASTER), "care")
         return False
     return True
 
 
-def press(instance: int, event: str, seen: str | None, data: Any = None, *, key: str | None = None) -> bool:
+def press(instance_id: int, event: str, seen: str | None, data: Any = None, *, key: str | None = None) -> bool:
     """As `fire`, for a button that stands alone: a refusal is told on the next page."""
     try:
-        return fire(instance, event, seen, data, key=key)
+        return fire(instance_id, event, seen, data, key=key)
     except Refused as refused:
         for refusal in refused.refusals:
             flash(str(refusal.message), "care")
         return False
 
 
-def offers(instance: int) -> dict[str, Text]:
+def offers(instance_id: int) -> dict[str, Text]:
     """What may be done now, by event, with what its button says."""
-    found = site().engine.allowed(instance, actor())
+    found = site().engine.allowed(instance_id, actor())
     return {offer.event: offer.title for offer in found if offer.title is not None}
 
 
-def history(instance: int, workflow: Workflow) -> Iterator[Done]:
+def history(instance_id: int, workflow: Workflow) -> Iterator[Done]:
     """What was done, newest first."""
     names = {f"staff:{member.id}": member.name for member in StaffMember.select()}
     titles = {way.event: way.title for way in workflow.transitions}
     exact = {(way.event, way.target): way.title for way in workflow.transitions}
-    for entry in reversed(site().engine.history(instance)):
+    for entry in reversed(site().engine.history(instance_id)):
         title = _("作成") if entry.event == "start" else exact.get((entry.event, entry.target), titles.get(entry.event))
         if title is None:  # of the system's own events, the state that they led to
             state = workflow.by_name.get(entry.target)

@@ -51,7 +51,7 @@ class ShownContract:
 class ShownRequest:
     """A line of a customer's requests."""
 
-    instance: int
+    instance_id: int
     kind: Text | str
     asked_at: str
     asked_by: str

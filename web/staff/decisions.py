@@ -80,20 +80,20 @@ def quote_in(workflow: str, event: str, data: Any) -> Quote | None:
     return decision.quote(data) if decision is not None else None
 
 
-def is_open(instance: int, actor: Actor) -> bool:
+def is_open(instance_id: int, actor: Actor) -> bool:
     """Whether the staff may do anything now. What others may do as well, such as who has a link, does not count."""
-    return any(one.allowed and one.who == STAFF.title for one in site().engine.explain(instance, actor))
+    return any(one.allowed and one.who == STAFF.title for one in site().engine.explain(instance_id, actor))
 
 
 def options(
-    instance: int, workflow: Workflow, state: str, asked: ChangeRequest | None, actor: Actor
+    instance_id: int, workflow: Workflow, state: str, asked: ChangeRequest | None, actor: Actor
 ) -> tuple[list[Option], list[Elsewhere]]:
     """What the staff may decide, each event once, and what waits for others."""
-    ours, others = _explained(instance, actor)
+    ours, others = _explained(instance_id, actor)
     decisions: dict[str, list[Explanation]] = {}
     for explanation in ours:
         decisions.setdefault(explanation.event, []).append(explanation)
-    found = [_option(instance, workflow, state, asked, event, ways, actor) for event, ways in decisions.items()]
+    found = [_option(instance_id, workflow, state, asked, event, ways, actor) for event, ways in decisions.items()]
     elsewhere = {
         (one.event, str(one.who)): Elsewhere(event_title(workflow, state, one.event), one.who)
         for one in others
@@ -102,17 +102,17 @@ def options(
     return found, list(elsewhere.values())
 
 
-def _explained(instance: int, actor: Actor) -> tuple[list[Explanation], list[Explanation]]:
+def _explained(instance_id: int, actor: Actor) -> tuple[list[Explanation], list[Explanation]]:
     """What the permission leaves to the staff, and what it leaves to others alone."""
     ours: list[Explanation] = []
     others: list[Explanation] = []
-    for explanation in site().engine.explain(instance, actor):
+    for explanation in site().engine.explain(instance_id, actor):
         (others if machine.NO_PERMISSION in explanation.reasons else ours).append(explanation)
     return ours, others
 
 
 def _option(
-    instance: int,
+    instance_id: int,
     workflow: Workflow,
     state: str,
     asked: ChangeRequest | None,
@@ -132,7 +132,7 @@ def _option(
             reason = str(_HERE_STANDS_THE_REASON) if "reason" in wanted else ""
             data = data_for(workflow.name, event, asked, reason, "checked" in wanted)
             try:
-                preview = site().engine.preview(instance, event, actor, data)
+                preview = site().engine.preview(instance_id, event, actor, data)
                 break
             except Refused as refused:
                 missing = {r.field: r for r in refused.refusals if r.field in _ASKED_FOR and r.field not in wanted}
@@ -144,7 +144,7 @@ def _option(
     except EngineError as error:
         return Option(event, title, (Refusal("not_now", error.message),))
     except Exception:  # a template or a rule is broken: what cannot be foreseen is not offered
-        log.exception("no preview of %s %s, instance %s", workflow.name, event, instance)
+        log.exception("no preview of %s %s, instance %s", workflow.name, event, instance_id)
         return Option(event, title, (_NO_PREVIEW,))
     return Option(
         event,

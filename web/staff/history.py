@@ -40,9 +40,9 @@ class Line:
     late: bool
 
 
-def lines(instance: int, workflow: Workflow | None) -> list[Line]:
+def lines(instance_id: int, workflow: Workflow | None) -> list[Line]:
     """Every entry, oldest first. `workflow` is None where no definition of its version is loaded."""
-    entries = site().engine.history(instance)
+    entries = site().engine.history(instance_id)
     names = names_of({entry.actor for entry in entries})
     return [
         Line(

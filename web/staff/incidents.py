@@ -71,7 +71,7 @@ class Shown:
     """An incident as pages show it."""
 
     ref: str
-    instance: int
+    instance_id: int
     procedure: Text | str
     state: Text | str
     what: Text | str
@@ -187,7 +187,7 @@ def _acts(found: Incident) -> tuple[Act, ...]:
 
 def _pin(found: Incident) -> tuple[str, int]:
     with site().engine.store.reading() as unit:
-        rows = unit.rows("SELECT version FROM instance WHERE id = ?", (found.instance,))
+        rows = unit.rows("SELECT version FROM instance WHERE id = ?", (found.instance_id,))
     return found.workflow, rows[0][0] if rows else 0
 
 
@@ -205,7 +205,7 @@ def _shown(found: Incident) -> Shown:
         what = _("メール「%(name)s」", name=found.what) if mail else _("処理「%(name)s」", name=found.what)
     return Shown(
         found.ref,
-        found.instance,
+        found.instance_id,
         procedure,
         state_title(definition, found.state),
         what,
@@ -226,7 +226,7 @@ def _address(found: Incident) -> str:
     if recipient is None:
         return ""
     try:
-        instance = engine.look(found.instance).instance
+        instance = engine.look(found.instance_id).instance
     except UnknownInstance:
         return ""
     with engine.store.reading() as unit:

@@ -40,9 +40,9 @@ class Booked:
     total: str
 
 
-def payment_facts(instance: int) -> list[Fact]:
+def payment_facts(instance_id: int) -> list[Fact]:
     """How a request wants its contract to be paid; nothing where it is about something else."""
-    mandate = Mandate.get_or_none(Mandate.instance == instance)
+    mandate = Mandate.get_or_none(Mandate.instance == instance_id)
     return list(_facts(mandate)) if mandate is not None else []
 
 

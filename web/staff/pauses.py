@@ -50,7 +50,7 @@ class Shown:
 class Fires:
     """A timer that fires on resuming."""
 
-    instance: int
+    instance_id: int
     title: Text | str
     due: str
 
@@ -58,7 +58,7 @@ class Fires:
 @pages.get("/workflows/pauses")
 @staff_only
 def pauses() -> str:
-    """What is paused, and a form to pause more; `instance` names one that somebody came from."""
+    """What is paused, and a form to pause more; `?instance=` names one that somebody came from."""
     given = request.args.get("instance", "")
     return _list(f"instance {given}" if given else "")
 
@@ -218,7 +218,7 @@ def _page(found: Pause, reason: str = "", refusals: Sequence[Refusal] = ()) -> s
     return render_template(
         "staff/pause.html",
         pause=_shown([found])[0],
-        instance=found.scope.number if isinstance(found.scope, OneInstance) else None,
+        instance_id=found.scope.number if isinstance(found.scope, OneInstance) else None,
         foreseen=foreseen,
         timers=_fires(foreseen),
         may=_may(found.scope),
@@ -233,8 +233,8 @@ def _fires(foreseen: Resuming) -> list[Fires]:
     found = []
     for timer in foreseen.timers:
         with engine.store.reading() as unit:
-            instance = engine.store.read(unit, timer.instance)[0]
+            instance = engine.store.read(unit, timer.instance_id)[0]
         definition = engine.workflows.get((instance.workflow, instance.version))
         title = event_title(definition, instance.state, timer.event)
-        found.append(Fires(timer.instance, title, local_time(timer.due_at)))
+        found.append(Fires(timer.instance_id, title, local_time(timer.due_at)))
     return found

@@ -43,7 +43,7 @@ _OTHER_FIGURES = Refusal("other_figures", _("この画面を表示した後に�
 class Waiting:
     """A line of the queue."""
 
-    instance: int
+    instance_id: int
     customer: Customer
     kind: Text | str
     state: Text | str
@@ -59,10 +59,10 @@ class Waiting:
 def requests() -> str:
     """What waits for a decision of the staff, the most urgent first."""
     engine, now, who = site().engine, site().clock(), actor()
-    found = {one.instance: one for one in standing_in(engine, pinned_states(engine, STAFF.name))}
+    found = {one.instance_id: one for one in standing_in(engine, pinned_states(engine, STAFF.name))}
     asked = ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(list(found)))
     rows = [(one, found[one.instance]) for one in asked]
-    rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since or now, row[1].instance))
+    rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since or now, row[1].instance_id))
     waiting = [_waiting(one, where, now) for one, where in rows if decisions.is_open(one.instance, who)]
     return render_template("staff/requests.html", waiting=waiting)
 
@@ -86,37 +86,37 @@ def age(since: datetime, now: datetime) -> str:
     return str(format_timedelta(now - since, granularity="minute"))
 
 
-@pages.get(f"/requests/<{NUMBER}:instance>")
+@pages.get(f"/requests/<{NUMBER}:instance_id>")
 @staff_only
-def request_page(instance: int) -> str:
+def request_page(instance_id: int) -> str:
     """A request with before and after, figures, history, and what each decision will do."""
-    return _page(instance)
+    return _page(instance_id)
 
 
-@pages.post(f"/requests/<{NUMBER}:instance>")
+@pages.post(f"/requests/<{NUMBER}:instance_id>")
 @staff_only
-def decide(instance: int) -> str | Response:
+def decide(instance_id: int) -> str | Response:
     """Fire what was pressed. Whoever saw the request before somebody else's decision is told, and nothing happens."""
     event, reason = request.form.get("event", ""), _typed_reason()
-    where = standing(site().engine, [instance]).get(instance)
+    where = standing(site().engine, [instance_id]).get(instance_id)
     if where is None:
         abort(404)
-    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
+    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
     checked = request.form.get("checked") == "yes"
     data = decisions.data_for(where.workflow, event, asked, reason, checked)
     figures = decisions.quote_in(where.workflow, event, data)
     if figures is not None and quotes.seal(figures) != request.form.get("figures"):
-        return make_response(_page(instance, event, reason, (_OTHER_FIGURES,)), 409)
+        return make_response(_page(instance_id, event, reason, (_OTHER_FIGURES,)), 409)
     key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
     try:
         seen = _number(request.form.get("seen", ""))
-        site().engine.fire(instance, event, actor(), data, key=key, seen=seen)
+        site().engine.fire(instance_id, event, actor(), data, key=key, seen=seen)
     except Refused as refused:
-        return make_response(_page(instance, event, reason, refused.refusals), 422)
+        return make_response(_page(instance_id, event, reason, refused.refusals), 422)
     except (StaleForm, TransitionConflict, EventNotPossible, KeyReused):
-        return make_response(_page(instance, event, reason, (_FASTER,)), 409)
+        return make_response(_page(instance_id, event, reason, (_FASTER,)), 409)
     flash(str(_("処理しました。")))
-    return redirect(url_for("staff.request_page", instance=instance), 303)
+    return redirect(url_for("staff.request_page", instance_id=instance_id), 303)
 
 
 def _typed_reason() -> str:
@@ -129,20 +129,20 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else -1
 
 
-def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[Refusal] = ()) -> str:
+def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequence[Refusal] = ()) -> str:
     engine, now = site().engine, site().clock()
-    where = standing(engine, [instance]).get(instance)
+    where = standing(engine, [instance_id]).get(instance_id)
     if where is None:
         abort(404)
     workflow = engine.workflows.get((where.workflow, where.version))
     # Where its definition is not loaded, nothing can be said of it but what the tables hold.
-    state = engine.look(instance).state.name if workflow is not None else where.state
-    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
-    options, elsewhere = _options(instance, workflow, state, asked)
+    state = engine.look(instance_id).state.name if workflow is not None else where.state
+    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
+    options, elsewhere = _options(instance_id, workflow, state, asked)
     confirmed = quotes.from_json(asked.quote) if asked is not None else None
     return render_template(
         "staff/request.html",
-        instance=instance,
+        instance_id=instance_id,
         title=REQUEST_KINDS.get(asked.kind, asked.kind) if asked is not None else _title(workflow, where.workflow),
         state=state_title(workflow, state),
         asked=asked,
@@ -160,12 +160,12 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
         customer=_customer(asked, where.about),
         contract=asked.contract if asked is not None and asked.contract_id is not None else None,
         product=_product(asked),
-        payment=money.payment_facts(instance),
+        payment=money.payment_facts(instance_id),
         options=options,
         books=money.books(asked) if any(option.question is not None for option in options) else None,
         elsewhere=elsewhere,
-        lines=lines(instance, workflow),
-        pauses=pauses_of(engine, instance),
+        lines=lines(instance_id, workflow),
+        pauses=pauses_of(engine, instance_id),
         seen=where.seq,
         new_key=new_key,
         pressed=event,
@@ -175,9 +175,9 @@ def _page(instance: int, event: str = "", reason: str = "", refusals: Sequence[R
 
 
 def _options(
-    instance: int, workflow: Workflow | None, state: str, asked: ChangeRequest | None
+    instance_id: int, workflow: Workflow | None, state: str, asked: ChangeRequest | None
 ) -> tuple[list[decisions.Option], list[decisions.Elsewhere]]:
-    return decisions.options(instance, workflow, state, asked, actor()) if workflow is not None else ([], [])
+    return decisions.options(instance_id, workflow, state, asked, actor()) if workflow is not None else ([], [])
 
 
 def _title(workflow: Workflow | None, name: str) -> Text | str:

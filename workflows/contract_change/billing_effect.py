@@ -34,10 +34,10 @@ class BillingEffect:
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
         """Apply the change of `delivery.instance`. What the backend raises counts as not now."""
-        request = ChangeRequest.get_or_none(ChangeRequest.instance == delivery.instance)
-        progress = ContractChange.get_or_none(ContractChange.instance == delivery.instance)
+        request = ChangeRequest.get_or_none(ChangeRequest.instance == delivery.instance_id)
+        progress = ContractChange.get_or_none(ContractChange.instance == delivery.instance_id)
         if request is None or progress is None:
-            return Failed("no_request", f"there is no request {delivery.instance} any more")
+            return Failed("no_request", f"there is no request {delivery.instance_id} any more")
         if progress.booking == "applied":
             return Accepted(request.reference)
         billing = self._services.billing

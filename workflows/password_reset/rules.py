@@ -35,12 +35,12 @@ def account_is_there(attempt: Attempt) -> Refusal | None:
 
 def make_this_the_only_link(attempt: Attempt) -> None:
     """The link of this procedure counts from now on, and one that was mailed before does not."""
-    number, instance = number_of(attempt.instance.about), attempt.instance.id
+    number, instance_id = number_of(attempt.instance.about), attempt.instance.id
     attempt.records.lock_rows(Account, id=number)
     if attempt.records.exists(PasswordReset, account=number):
-        attempt.records.update(PasswordReset, {"account": number}, instance=instance)
+        attempt.records.update(PasswordReset, {"account": number}, instance=instance_id)
     elif attempt.records.exists(Account, id=number):
-        attempt.records.insert(PasswordReset, account=number, instance=instance)
+        attempt.records.insert(PasswordReset, account=number, instance=instance_id)
 
 
 def link_is_the_newest(attempt: Attempt) -> Refusal | None:

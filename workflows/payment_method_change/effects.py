@@ -75,13 +75,13 @@ class PaymentEffects:
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
         """See `EffectHandler.deliver`. The effect's name says what to do."""
         if delivery.name == "book":
-            return self._book(delivery.instance, key)
+            return self._book(delivery.instance_id, key)
         if delivery.name == "revoke_before":
             if not delivery.figures.get("mandate"):
                 return Accepted("there was none")
             mandate = Mandate.get_or_none(Mandate.id == delivery.figures["mandate"])
         else:
-            mandate = Mandate.get_or_none(Mandate.instance == delivery.instance)
+            mandate = Mandate.get_or_none(Mandate.instance == delivery.instance_id)
         if mandate is None:
             return Accepted("the mandate is gone")
         method = self._services.payment_methods.get(mandate.method)
@@ -125,10 +125,10 @@ class PaymentEffects:
             return Failed("revoke", report.detail)
         return Deferred(f"{report.status}: {report.detail}")
 
-    def _book(self, instance: int, key: str) -> Outcome:
+    def _book(self, instance_id: int, key: str) -> Outcome:
         """Tell the books that another method is billed from the effective date on."""
-        request = ChangeRequest.get_or_none(ChangeRequest.instance == instance)
-        mandate = Mandate.get_or_none(Mandate.instance == instance)
+        request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
+        mandate = Mandate.get_or_none(Mandate.instance == instance_id)
         contract = Contract.get_or_none(Contract.id == mandate.contract_id) if mandate is not None else None
         if request is None or mandate is None or contract is None:
             return Failed("no_contract", "the contract or its request is gone")
@@ -148,11 +148,11 @@ class PaymentEffects:
             effective_on=request.effective_on,
         )
         if mandate.booking == "queued":
-            return _write_outcome(instance, billing.status(request.reference))
+            return _write_outcome(instance_id, billing.status(request.reference))
         begun = mandate.booking in UNDER_WAY
         asks_with = (mandate.booking_key or key) if begun else next_key(key, mandate.booking, mandate.booking_key)
         stopped = _mark_asked(request, change, asks_with, begun=begun)
-        return stopped if stopped is not None else _write_outcome(instance, billing.apply(change, None, asks_with))
+        return stopped if stopped is not None else _write_outcome(instance_id, billing.apply(change, None, asks_with))
 
 
 def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
@@ -173,15 +173,15 @@ def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool
     return None
 
 
-def _write_outcome(instance: int, answer: Applied | Queued | Rejected) -> Outcome:
+def _write_outcome(instance_id: int, answer: Applied | Queued | Rejected) -> Outcome:
     """Write the backend's answer down. One that is none leaves it asked for, and is asked again."""
     if not is_answer(answer):
         return Deferred(NO_ANSWER)
     booking = "applied" if isinstance(answer, Applied) else "queued" if isinstance(answer, Queued) else "rejected"
     with transaction():
-        Mandate.update(booking=booking).where(Mandate.instance == instance).execute()
+        Mandate.update(booking=booking).where(Mandate.instance == instance_id).execute()
         if isinstance(answer, Applied | Queued):
-            ChangeRequest.update(reference=answer.reference).where(ChangeRequest.instance == instance).execute()
+            ChangeRequest.update(reference=answer.reference).where(ChangeRequest.instance == instance_id).execute()
     if isinstance(answer, Applied):
         return Accepted()
     if isinstance(answer, Queued):

@@ -24,13 +24,13 @@ def pauses(engine: Engine, most: int = 1000) -> list[Pause]:
     return [pause_of(row) for row in rows]
 
 
-def pauses_of(engine: Engine, instance: int) -> list[Pause]:
+def pauses_of(engine: Engine, instance_id: int) -> list[Pause]:
     """What halts an instance now: its own pause, and that of its version."""
     with engine.store.reading() as unit:
         rows = unit.rows(
             f"SELECT {PAUSE} FROM instance i JOIN pause p ON p.ended_at IS NULL AND p.target IN "
             f"({INSTANCE_TARGETS}) WHERE i.id = ? ORDER BY p.number",
-            (instance,),
+            (instance_id,),
         )
     return [pause_of(row) for row in rows]
 

@@ -41,10 +41,10 @@ def begin(unit: Unit, scope: Scope, actor: Actor, reason: str, now: datetime) ->
         raise EventNotPossible(
             f"The {scope} is paused already, since {lasting.since:%Y-%m-%d %H:%M} UTC by {lasting.actor}."
         )
-    instance, workflow, version, kind, recipient = 0, "", 0, "", ""
+    instance_id, workflow, version, kind, recipient = 0, "", 0, "", ""
     match scope:
         case OneInstance(number):
-            instance = number
+            instance_id = number
         case OneVersion():
             workflow, version = scope.workflow, scope.version
         case OneChannel():
@@ -54,7 +54,7 @@ def begin(unit: Unit, scope: Scope, actor: Actor, reason: str, now: datetime) ->
         (
             scope.kind,
             str(scope),
-            instance,
+            instance_id,
             workflow,
             version,
             kind,
@@ -68,10 +68,10 @@ def begin(unit: Unit, scope: Scope, actor: Actor, reason: str, now: datetime) ->
 
 
 def pause_of(row: Row) -> Pause:
-    number, kind, instance, workflow, version, effects, recipient, since, actor, reason, ended_at, by, why = row
+    number, kind, instance_id, workflow, version, effects, recipient, since, actor, reason, ended_at, by, why = row
     scope: Scope
     if kind == OneInstance.kind:
-        scope = OneInstance(instance)
+        scope = OneInstance(instance_id)
     elif kind == OneVersion.kind:
         scope = OneVersion(workflow, version)
     else:

@@ -66,7 +66,7 @@ class Pause:
 class DueTimer:
     """A timer that fires on resuming, as of its due time."""
 
-    instance: int
+    instance_id: int
     event: str
     due_at: datetime
 
@@ -75,7 +75,7 @@ class DueTimer:
 class WaitingEffect:
     """An effect that is tried on resuming; of one that was `delivered` its `done` is fired."""
 
-    instance: int
+    instance_id: int
     seq: int
     position: int
     name: str

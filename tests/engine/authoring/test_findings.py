@@ -330,7 +330,7 @@ def test_the_tables_hold_what_is_said_here(database_url: str, tmp_path: Path) ->
     workflow = replace(workflow, name=name)
     db = open_database(database_url)
     engine = Engine(db, [workflow], secret=SECRET)
-    number = engine.start(name, "paper:1", VISITOR).instance
+    number = engine.start(name, "paper:1", VISITOR).instance_id
     assert engine.fire(number, name, VISITOR).target == name
     db.close()
 

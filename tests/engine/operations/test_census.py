@@ -88,7 +88,7 @@ def test_standing_tells_since_when_and_until_when(office: Office) -> None:
     begun = office.clock.now
     number = office.invited("On locks")
     (found,) = standing_in(office.engine, {("review", 1, "in_review")})
-    assert (found.instance, found.about, found.state) == (number, "paper:On locks", "in_review")
+    assert (found.instance_id, found.about, found.state) == (number, "paper:On locks", "in_review")
     assert (found.since, found.due) == (begun, begun + timedelta(hours=72))
     assert standing_in(office.engine, ()) == []
     assert standing(office.engine, ()) == {}
@@ -116,7 +116,7 @@ def test_reminder_does_not_move_what_was_due(database_url: str, clock: Clock) ->
     )
     office = open_office(database_url, clock, nagging, REVIEW_2)
     begun = clock.now
-    number = office.engine.start("review", "paper:x", AUTHOR, Submission("x")).instance
+    number = office.engine.start("review", "paper:x", AUTHOR, Submission("x")).instance_id
     clock.forward(hours=60)
     office.engine.run_due()
     found = standing(office.engine, [number])[number]

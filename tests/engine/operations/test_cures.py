@@ -121,7 +121,7 @@ def test_where_the_definition_lacks_the_state_no_time_can_be_known(office_of: Of
 
 def test_a_link_that_is_mailed_again_is_a_new_one_and_all_of_it_is_written_down(office_of: OfficeOf) -> None:
     office = office_of(linked(INVITES))
-    number = office.engine.start("review", "paper:x", AUTHOR, {"price": 980}).instance
+    number = office.engine.start("review", "paper:x", AUTHOR, {"price": 980}).instance_id
     office.sql("UPDATE outbox SET language = 'ja', state = 'skipped'")
     office.sql("UPDATE outbox SET figures = '{\"price\":980}'")
     told: list[Committed] = []
@@ -152,7 +152,7 @@ def test_a_link_that_is_mailed_again_is_a_new_one_and_all_of_it_is_written_down(
 def test_a_mail_that_never_went_out_is_made_as_the_definition_says(office_of: OfficeOf) -> None:
     bare = Mail("reminder", to="reviewer", link=True)
     office = office_of(linked(bare))
-    number = office.engine.start("review", "paper:x", AUTHOR).instance
+    number = office.engine.start("review", "paper:x", AUTHOR).instance_id
     office.sql("DELETE FROM outbox")
     assert mail_link(office.engine, number, OPERATOR, "x") == "reminder"
     assert office.sql("SELECT seq, name, language, figures FROM outbox") == [(2, "reminder", "en", "{}")]
@@ -161,7 +161,7 @@ def test_a_mail_that_never_went_out_is_made_as_the_definition_says(office_of: Of
 def test_which_mail_is_asked_for_is_one_that_brings_the_link(office_of: OfficeOf) -> None:
     first, second = (Mail(name, to="reviewer", link=True) for name in ("invitation", "reminder"))
     office = office_of(linked(first, second))
-    number = office.engine.start("review", "paper:x", AUTHOR).instance
+    number = office.engine.start("review", "paper:x", AUTHOR).instance_id
     office.sql("UPDATE outbox SET state = 'skipped'")
     before = office.sql("SELECT COUNT(*) FROM history")
     for wrong in ("", "letter"):
@@ -179,7 +179,7 @@ def test_which_mail_is_asked_for_is_one_that_brings_the_link(office_of: OfficeOf
 @pytest.mark.parametrize("state", ["seen", "closed", "limbo"])
 def test_where_no_mail_brings_a_link_nothing_is_mailed(office_of: OfficeOf, state: str) -> None:
     office = office_of(linked(Mail("invitation", to="reviewer", link=True)))
-    number = office.engine.start("review", "paper:x", AUTHOR).instance
+    number = office.engine.start("review", "paper:x", AUTHOR).instance_id
     office.sql("UPDATE instance SET state = ?", state)
     with pytest.raises(EventNotPossible) as raised:
         mail_link(office.engine, number, OPERATOR, "x")

@@ -31,7 +31,7 @@ def test_every_history_that_no_key_is_left_for_gets_a_base_and_no_other_does(sql
         for number, entries in before.items()
     }
     engine = Engine(office.db, (REVIEW,), secret=NEW, clock=office.clock)
-    fresh = engine.start("review", "paper:new", AUTHOR, Submission("A new one")).instance
+    fresh = engine.start("review", "paper:new", AUTHOR, Submission("A new one")).instance_id
     gone, empty, short = old[1], old[3], office.submit("cut off")
     office.sql("DELETE FROM history WHERE instance_id = ?", gone)
     office.sql("DELETE FROM history WHERE instance_id = ?", empty)

@@ -215,7 +215,7 @@ def test_histories_of_a_lost_key_go_on_and_are_never_shown_as_well(office: Offic
     engine.fire(numbers[2], "decide", REVIEWER, Verdict(5))
     found = engine.verified(numbers[2])
     assert (found.faults, found.unverifiable is None) == ((), False)
-    fresh = engine.start("review", "paper:new", AUTHOR, Submission("A new one")).instance
+    fresh = engine.start("review", "paper:new", AUTHOR, Submission("A new one")).instance_id
     assert engine.verified(fresh).unverifiable is None
 
 
@@ -437,7 +437,7 @@ def test_seals_alone_change_and_only_those_of_another_key(sqlite_office: Office,
     office = sqlite_office
     both = with_keys(office, NEW, SECRET)
     both.fire(papers[0], "withdraw", AUTHOR)
-    fresh = both.start("review", "paper:new", AUTHOR, Submission("A new one")).instance
+    fresh = both.start("review", "paper:new", AUTHOR, Submission("A new one")).instance_id
     columns = "instance_id, seq, event, source, target, actor, at, due_at, data, timers"
     before = (
         office.sql(f"SELECT {columns} FROM history ORDER BY instance_id, seq"),

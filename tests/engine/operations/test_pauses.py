@@ -300,7 +300,7 @@ def test_a_timer_that_stands_is_put_off_by_the_length_of_the_pause_under_the_sea
     pause(office.engine, scope(number), OPERATOR, WHY)
     clock.forward(hours=30)
     foreseen = what_resumes(office.engine, scope(number))
-    assert [(timer.instance, timer.event) for timer in foreseen.timers] == [
+    assert [(timer.instance_id, timer.event) for timer in foreseen.timers] == [
         (one, "remind") for one in ((number, other) if scope(number) == VERSION else (number,))
     ]
     assert foreseen.standing == foreseen.timer_count
@@ -432,7 +432,9 @@ def test_effects_of_what_is_paused_wait_and_go_out_on_resuming(office: Office, s
     waiting = backlog(office.engine)
     assert (waiting.outbox["paused"], waiting.outbox["later"], waiting.outbox_lag) == (1, 0, timedelta(0))
     foreseen = what_resumes(office.engine, scope(number))
-    assert [(one.instance, one.name, one.recipient) for one in foreseen.effects] == [(number, "invitation", "reviewer")]
+    assert [(one.instance_id, one.name, one.recipient) for one in foreseen.effects] == [
+        (number, "invitation", "reviewer")
+    ]
     assert (foreseen.effect_count, foreseen.timer_count) == (1, 0)
     resume(office.engine, scope(number), OPERATOR, WHY)
     assert office.dispatcher.drain() == 1
@@ -744,14 +746,14 @@ def test_what_resuming_sets_going_is_told_whole_and_in_order(sqlite_office: Offi
     )
     few = what_resumes(office.engine, VERSION, most=1)
     assert (few.timers, few.timer_count) == ((DueTimer(three, "lapse", begun),), 4)
-    assert ([one.instance for one in few.effects], few.effect_count) == ([one], 2)
+    assert ([one.instance_id for one in few.effects], few.effect_count) == ([one], 2)
     office.clock.now = at - timedelta(microseconds=1)
     assert what_resumes(office.engine, VERSION).timer_count == 1
     mails = pause(office.engine, MAILS, OPERATOR, WHY)
     assert what_resumes(office.engine, VERSION).effects == ()  # which the channel halts as well
     found = what_resumes(office.engine, MAILS)
     assert (found.pause, found.timers, found.timer_count, found.standing) == (mails, (), 0, 0)
-    assert [effect.instance for effect in found.effects] == [elsewhere]
+    assert [effect.instance_id for effect in found.effects] == [elsewhere]
 
 
 def test_a_timer_stands_from_when_it_was_set_during_the_pause(sqlite_office: Office) -> None:
@@ -787,7 +789,7 @@ def test_a_lease_of_what_is_halted_is_given_back_untried_and_so_is_what_is_due(s
     assert claim is not None
     made = pause(office.engine, MAILS, OPERATOR, WHY)
     now = to_db(office.clock.now)
-    office.sql("UPDATE outbox SET due_at = ? WHERE instance_id > ?", now, claim.instance)  # as though set since
+    office.sql("UPDATE outbox SET due_at = ? WHERE instance_id > ?", now, claim.instance_id)  # as though set since
     far = to_db(office.clock.now + timedelta(hours=1))
     office.sql("UPDATE outbox SET due_at = ? WHERE instance_id = ?", far, numbers[2])
     give_back(office.engine, claim, made.scope)

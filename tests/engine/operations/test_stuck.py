@@ -86,7 +86,7 @@ def desk(database_url: str, clock: Clock) -> Iterator[Desk]:
 
 
 def begun(office: Office) -> int:
-    return office.engine.start("review", "paper:x", AUTHOR).instance
+    return office.engine.start("review", "paper:x", AUTHOR).instance_id
 
 
 def paper(office: Office, number: int, email: str) -> None:
@@ -103,7 +103,7 @@ TIMERS_OF = "SELECT event, due_at, wake_at, failures FROM timer WHERE instance_i
 
 
 def found(engine: Engine) -> list[tuple[int, str, str]]:
-    return [(one.instance, one.cure, one.what) for one in stuck(engine)]
+    return [(one.instance_id, one.cure, one.what) for one in stuck(engine)]
 
 
 # -- ways out, by the definition alone ---------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_who_was_mailed_no_link_cannot_act_until_it_is_mailed(desk: Desk) -> Non
     skip(office.engine, f"{numbers[1]}.1.0", OPERATOR, "nobody there")
     assert found(office.engine) == [(numbers[1], "link", "invitation")]
     office.sql("UPDATE instance SET generation = 1 WHERE id = ?", numbers[2])  # the link that was mailed is dead
-    assert [one.instance for one in stuck(office.engine)] == [numbers[1], numbers[2]]
+    assert [one.instance_id for one in stuck(office.engine)] == [numbers[1], numbers[2]]
     office.sql("UPDATE instance SET generation = 0 WHERE id = ?", numbers[2])
 
     paper(office, numbers[1], "c@example.jp")
@@ -315,7 +315,7 @@ def test_a_mail_that_is_cured_keeps_its_language_and_figures(desk: Desk) -> None
             recipients={"reviewer": speaks},
         )
     )
-    number = office.engine.start("review", "x", AUTHOR, {"price": 980, "language": "ja"}).instance
+    number = office.engine.start("review", "x", AUTHOR, {"price": 980, "language": "ja"}).instance_id
     skip_all(office)
     mail_link(office.engine, number, OPERATOR, "x")
     rows = office.sql(
@@ -448,9 +448,9 @@ def test_at_most_so_many_of_each_state_are_told_and_looked_at(office: Office, mo
     numbers = [office.submit(f"Paper {n}") for n in range(7)]
     assert stuck(office.engine) == []
     office.sql("DELETE FROM timer WHERE instance_id IN (?, ?, ?, ?)", *numbers[3:])
-    assert [one.instance for one in stuck(office.engine)] == numbers[3:]
-    assert [one.instance for one in stuck(office.engine, 3)] == numbers[3:6]
-    assert [one.instance for one in stuck(office.engine, most=5)] == numbers[3:5]
+    assert [one.instance_id for one in stuck(office.engine)] == numbers[3:]
+    assert [one.instance_id for one in stuck(office.engine, 3)] == numbers[3:6]
+    assert [one.instance_id for one in stuck(office.engine, most=5)] == numbers[3:5]
     assert stuck(office.engine, most=3) == []
 
 
@@ -502,8 +502,8 @@ def test_what_no_definition_knows_must_be_loaded_or_moved(sqlite_office: Office)
     ]
     more = office.submit("More")
     office.sql("UPDATE instance SET version = 7, state = 'limbo' WHERE id = ?", more)
-    assert [one.instance for one in stuck(office.engine, 1)] == [numbers[2], numbers[0], numbers[1]]
-    assert [one.instance for one in stuck(office.engine)] == [numbers[2], numbers[0], more, numbers[1]]
+    assert [one.instance_id for one in stuck(office.engine, 1)] == [numbers[2], numbers[0], numbers[1]]
+    assert [one.instance_id for one in stuck(office.engine)] == [numbers[2], numbers[0], more, numbers[1]]
 
 
 def test_each_instance_is_told_once_with_the_first_of_its_timers(sqlite_office: Office) -> None:
@@ -589,9 +589,9 @@ def test_no_more_are_asked_for_where_so_many_were_found(sqlite_office: Office, m
         return asked(pinned, event, after, last)
 
     monkeypatch.setattr(_PinnedState, "_without_timer", noting)
-    assert [one.instance for one in stuck(office.engine, 3, most=5)] == numbers[:3]
+    assert [one.instance_id for one in stuck(office.engine, 3, most=5)] == numbers[:3]
     assert steps[:4] == [(0, numbers[1])] * 2 + [(numbers[1], numbers[3])] * 2
     assert len(steps) == 4 + 2  # and those of the other version
     steps.clear()
-    assert [one.instance for one in stuck(office.engine, most=5)] == numbers[:5]
+    assert [one.instance_id for one in stuck(office.engine, most=5)] == numbers[:5]
     assert steps[4:6] == [(numbers[3], numbers[4])] * 2

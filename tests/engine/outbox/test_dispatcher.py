@@ -83,14 +83,14 @@ def test_an_effect_waits_for_the_earlier_ones_of_its_instance_and_channel_alone(
     office = office_of(starting_with(*letters))
     one, two = office.submit("One"), office.submit("Two")
     claims = [office.dispatcher.next_claim() for _time in range(5)]
-    assert [(claim.instance, claim.name) for claim in claims if claim] == [
+    assert [(claim.instance_id, claim.name) for claim in claims if claim] == [
         (one, "a"), (one, "c"), (two, "a"), (two, "c")
     ]  # fmt: skip
     office.sql("UPDATE outbox SET state = 'incident' WHERE name = 'a' AND instance_id = ?", one)
     assert office.dispatcher.next_claim() is None
     office.sql("UPDATE outbox SET delivered = 1 WHERE name = 'a'")
     again = claimed(office)
-    assert (again.instance, again.name) == (one, "b")
+    assert (again.instance_id, again.name) == (one, "b")
     assert office.dispatcher.next_claim() is None
 
 

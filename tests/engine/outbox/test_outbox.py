@@ -40,7 +40,7 @@ class Broken:
 def test_what_was_delivered_is_not_delivered_again_when_it_cannot_be_completed(db: SiteDatabase, clock: Clock) -> None:
     broken, handler = Broken(), Handler()
     dispatcher = dispatcher_of(db, clock, handler, told(broken))
-    number = dispatcher.engine.start("told", "x:1", VISITOR).instance
+    number = dispatcher.engine.start("told", "x:1", VISITOR).instance_id
     for _turn in range(80):
         dispatcher.drain()
         clock.forward(hours=1)
@@ -61,7 +61,7 @@ def test_effect_of_a_version_that_is_not_loaded_becomes_an_incident_and_holds_up
     both = dispatcher_of(db, clock, handler, told(), told(version=2))
     for n in range(5):
         both.engine.start("told", f"old:{n}", VISITOR, version=1)
-    new = both.engine.start("told", "new:1", VISITOR).instance
+    new = both.engine.start("told", "new:1", VISITOR).instance_id
     only_new = dispatcher_of(db, clock, handler, told(version=2))
     only_new.drain()
     assert only_new.engine.look(new).state.name == "told"
@@ -129,13 +129,13 @@ def test_broken_timers_never_stop_the_others(db: SiteDatabase, clock: Clock) -> 
     dispatcher = dispatcher_of(db, clock, Handler(), workflow)
     engine = dispatcher.engine
     engine.start("told", "bad", VISITOR)
-    good = [engine.start("told", f"good:{n}", VISITOR).instance for n in range(5)]
+    good = [engine.start("told", f"good:{n}", VISITOR).instance_id for n in range(5)]
     clock.forward(days=31)
     while engine.run_due(limit=1):
         pass
     engine.run_due()
     assert {len(engine.history(number)) for number in good} == {2}
-    assert [one.instance for one in incidents(engine) if one.what == "timer expire"] != []
+    assert [one.instance_id for one in incidents(engine) if one.what == "timer expire"] != []
 
 
 def test_nobody_to_wake_is_no_reason_to_call_a_committed_start_a_failure(db: SiteDatabase, clock: Clock) -> None:
@@ -222,7 +222,7 @@ def test_i5_a_lease_that_was_handed_over_to_a_process_that_died_is_no_try(db: Si
     handler = Handler()
     dispatcher = dispatcher_of(db, clock, handler, told())
     dispatcher.engine.hands_over = True  # and nobody takes it over: the process is gone
-    number = dispatcher.engine.start("told", "x:1", VISITOR).instance
+    number = dispatcher.engine.start("told", "x:1", VISITOR).instance_id
     clock.forward(hours=96)
     dispatcher.drain()
     assert len(handler.keys) == 1

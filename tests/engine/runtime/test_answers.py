@@ -160,7 +160,7 @@ class Desk:
         return Accepted()
 
     def start(self) -> int:
-        return self.engine.start("asked", "a:1", VISITOR).instance
+        return self.engine.start("asked", "a:1", VISITOR).instance_id
 
     def go(self) -> int:
         number = self.start()

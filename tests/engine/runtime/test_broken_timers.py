@@ -92,7 +92,7 @@ def test_who_fires_something_is_told_and_finds_the_incident_written(engine: Engi
     for _again in range(3):
         with pytest.raises(TimerBroken) as refused:
             engine.fire(number, "end", VISITOR)
-    assert (refused.value.status, refused.value.event, refused.value.instance) == (503, "forget", number)
+    assert (refused.value.status, refused.value.event, refused.value.instance_id) == (503, "forget", number)
     assert isinstance(refused.value.__cause__, ZeroDivisionError)
     assert events(engine, number) == ["nudge", "close"]
     assert engine.allowed(number, VISITOR) == ()
@@ -166,8 +166,8 @@ def test_a_write_that_an_index_refuses_costs_its_own_timer(db: SiteDatabase, clo
     (incident,) = incidents(engine)
     assert incident.ref.endswith(".close")
     with pytest.raises(TimerBroken):
-        engine.fire(incident.instance, "end", VISITOR)
-    assert engine.verify(incident.instance) == []
+        engine.fire(incident.instance_id, "end", VISITOR)
+    assert engine.verify(incident.instance_id) == []
 
 
 # -- time that does not advance ----------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def test_each_checkpoint_lists_what_went_on_since_the_one_before(office: Office)
     office.engine.fire(first, "decide", REVIEWER, Verdict(5))
     assert written(office) == 1
     with office.engine.store.reading() as unit:
-        listed = [[(i.instance, i.seq) for i in one.items] for one in checkpoints.checkpoints(unit)]
+        listed = [[(i.instance_id, i.seq) for i in one.items] for one in checkpoints.checkpoints(unit)]
     assert listed == [[(first, 2)], [(first, 3), (second, 2)]]
     assert found(office) == {}
 
@@ -274,7 +274,7 @@ def test_more_than_one_checkpoint_holds_go_into_the_next(office: Office) -> None
     assert checkpoints.write(office.engine, most=2) == 3
     assert checkpoints.write(office.engine, most=2) == 0
     with office.engine.store.reading() as unit:
-        listed = [[item.instance for item in one.items] for one in checkpoints.checkpoints(unit)]
+        listed = [[item.instance_id for item in one.items] for one in checkpoints.checkpoints(unit)]
     assert listed == [numbers[:2], numbers[2:4], numbers[4:]]
     assert found(office) == {}
 
@@ -287,7 +287,7 @@ def test_what_has_no_history_and_what_stands_far_off_keeps_nobody_from_being_lis
     third = office.submit("Three")
     assert checkpoints.write(office.engine, most=1) >= 1
     with office.engine.store.reading() as unit:
-        listed = {item.instance for one in checkpoints.checkpoints(unit) for item in one.items}
+        listed = {item.instance_id for one in checkpoints.checkpoints(unit) for item in one.items}
     assert {2**40, third} <= listed
     assert broken not in listed
 
@@ -354,7 +354,7 @@ def test_what_is_still_to_be_delivered_keeps_an_instance(office: Office) -> None
 def listed(office: Office) -> list[tuple[int, str, list[tuple[int, int]]]]:
     """Number, kind and items of every checkpoint."""
     with office.engine.store.reading() as unit:
-        return [(c.number, c.kind, [(i.instance, i.seq) for i in c.items]) for c in checkpoints.checkpoints(unit)]
+        return [(c.number, c.kind, [(i.instance_id, i.seq) for i in c.items]) for c in checkpoints.checkpoints(unit)]
 
 
 def chained(office: Office, known: dict[int, bytes] | None = None) -> list[str]:
@@ -378,7 +378,7 @@ def test_a_checkpoint_is_kept_as_it_was_written(sqlite_office: Office) -> None:
         assert checkpoints.removals(office.engine, unit) == {number: two}
     (item,) = one.items
     assert (one.number, one.kind, one.at, one.said) == (1, "changes", at, "{}")
-    assert (item.instance, item.seq, len(item.digest)) == (number, 3, 32)
+    assert (item.instance_id, item.seq, len(item.digest)) == (number, 3, 32)
     assert (two.number, two.kind, two.at, two.items) == (2, "removal", at + timedelta(minutes=1), ())
     said = f'{{"by":"operator:root","instance":{number},"reason":"kept for ten years","workflow":"review"}}'
     assert (two.said, two.removes, one.removes, three.removes) == (said, number, None, None)

@@ -69,7 +69,7 @@ class Desk:
 
     def __init__(self, db: SiteDatabase, workflow: Workflow) -> None:
         self.engine = Engine(db, [workflow], secret=b"x" * 32, clock=Clock())
-        self.number = self.engine.start(workflow.name, "a:1", CLERK).instance
+        self.number = self.engine.start(workflow.name, "a:1", CLERK).instance_id
 
     def offered(self, actor: Actor = CLERK) -> list[tuple[str, str, str]]:
         return [(o.event, str(o.title), o.target) for o in self.engine.allowed(self.number, actor)]

@@ -86,7 +86,7 @@ def begun(db: SiteDatabase, clock: Clock) -> Begun:
 
     def make(workflow: Workflow) -> tuple[Engine, int]:
         engine = Engine(db, [workflow], secret=SECRET, clock=clock)
-        return engine, engine.start(workflow.name, "s", VISITOR).instance
+        return engine, engine.start(workflow.name, "s", VISITOR).instance_id
 
     return make
 
@@ -257,7 +257,7 @@ def test_a_circle_leaves_a_look_where_it_began_and_names_its_first_timer(begun: 
         found, timers, now = engine.store.read(unit, number)
         with pytest.raises(TimerBroken) as raised:
             engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
-    assert (raised.value.event, raised.value.kept, raised.value.instance) == ("enter", 1, number)
+    assert (raised.value.event, raised.value.kept, raised.value.instance_id) == ("enter", 1, number)
     assert raised.value.why.startswith('TimerStandsStill: timer "enter" of state "begin" of workflow "swing" version 1')
 
 
@@ -302,7 +302,7 @@ def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun,
     clock.now = after(11)
     rules.broken = {"end"}
     error = broken()
-    assert (error.instance, error.event, error.kept, error.why) == (number, "end", 2, "ZeroDivisionError: broken")
+    assert (error.instance_id, error.event, error.kept, error.why) == (number, "end", 2, "ZeroDivisionError: broken")
     assert str(error) == f"instance {number}: the timer 'end' cannot fire: ZeroDivisionError: broken"
     assert error.__cause__ is rules.error
     rules.broken, rules.refused = set(), {"nudge", "end"}

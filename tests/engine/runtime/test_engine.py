@@ -409,7 +409,7 @@ def test_what_nobody_waits_for_any_more_is_cancelled_whoever_moved_on(engine: En
     """With the delivery that moved it in one statement, which is done and not cancelled."""
 
     def states(act: Any) -> dict[str, str]:
-        number = engine.start("order", "o", VISITOR).instance
+        number = engine.start("order", "o", VISITOR).instance_id
         act(number)
         found = db.execute_sql(f"SELECT name, state FROM outbox WHERE instance_id = {number}").fetchall()
         return dict(found)
@@ -447,7 +447,7 @@ def test_a_delivery_that_a_due_timer_made_worthless_moves_nothing(db: SiteDataba
         ),
     )
     engine = Engine(db, [workflow], secret=SECRET, clock=clock)
-    number = engine.start("renewing", "r", VISITOR).instance
+    number = engine.start("renewing", "r", VISITOR).instance_id
     clock.forward(hours=1)
     engine.complete(number, 1, 0, workflow.effects["offer"], generation=0)
     assert [entry.event for entry in engine.history(number)] == ["start", "renew"]
@@ -470,7 +470,7 @@ def test_a_delivery_on_an_instance_with_much_to_catch_up_tells_of_each_commit_on
     )
     engine = Engine(db, [workflow], secret=SECRET, clock=clock)
     engine.due_timers.piece = 2
-    number = engine.start("nagging", "n", VISITOR).instance
+    number = engine.start("nagging", "n", VISITOR).instance_id
     heard = Heard(engine)
     clock.forward(hours=5)
     engine.complete(number, 1, 0, workflow.effects["offer"])
@@ -486,15 +486,15 @@ def test_history_keeps_what_was_named_of_what_was_given_and_nothing_of_what_is_n
         (None, "{}"),
         ([("grade", 3)], "{}"),
     ):
-        number = engine.start("order", "o", VISITOR).instance
+        number = engine.start("order", "o", VISITOR).instance_id
         engine.fire(number, "go", VISITOR, given)
         assert engine.history(number)[-1].data == kept
     with pytest.raises(Refused):
-        engine.fire(engine.start("order", "o", VISITOR).instance, "go", VISITOR, "no")
+        engine.fire(engine.start("order", "o", VISITOR).instance_id, "go", VISITOR, "no")
 
 
 def test_a_link_is_of_one_role_and_renewing_it_cancels_what_carries_it(engine: Engine, db: SiteDatabase) -> None:
-    number = engine.start("order", "o", VISITOR).instance
+    number = engine.start("order", "o", VISITOR).instance_id
     found = engine.look(number).instance
     text = engine.link(found, "guest")
     assert engine.opened_link("order", text) == (number, "guest")
@@ -515,7 +515,7 @@ def test_a_link_is_of_one_role_and_renewing_it_cancels_what_carries_it(engine: E
 
 
 def test_instances_are_found_newest_first_and_looked_at_where_they_are_there(engine: Engine, db: SiteDatabase) -> None:
-    numbers = [engine.start("order", about, VISITOR).instance for about in ("a", "b", "a")]
+    numbers = [engine.start("order", about, VISITOR).instance_id for about in ("a", "b", "a")]
     assert engine.find("order", "a") == (numbers[2], numbers[0])
     assert engine.find("another", "a") == engine.find("order", "c") == ()
     seen = engine.look_if_there(numbers[0])
@@ -551,7 +551,7 @@ def test_versions_are_several_where_another_is_loaded_or_this_is_not_the_first(d
 
 
 def test_a_look_says_where_due_timers_lead_and_since_when_it_is_late(engine: Engine, clock: Clock) -> None:
-    number = engine.start("order", "o", VISITOR).instance
+    number = engine.start("order", "o", VISITOR).instance_id
     clock.forward(hours=2, microseconds=-1)
     assert (engine.look(number).overdue, engine.look(number).state.name) == (False, "open")
     clock.forward(microseconds=1)
@@ -575,7 +575,7 @@ def test_a_look_says_where_due_timers_lead_and_since_when_it_is_late(engine: Eng
 def test_a_paused_procedure_stays_where_it_is_whatever_is_due_and_nothing_wakes_for_it(
     engine: Engine, clock: Clock
 ) -> None:
-    number = engine.start("order", "o", VISITOR).instance
+    number = engine.start("order", "o", VISITOR).instance_id
     pause(engine, OneInstance(number), OPERATOR, "for a while")
     clock.forward(hours=3)
     assert engine.run_due() == 0
@@ -592,7 +592,7 @@ def test_who_cannot_be_woken_is_no_failure_of_what_was_committed(
         raise ZeroDivisionError
 
     engine.on_commit = fails
-    number = engine.start("order", "o", VISITOR).instance
+    number = engine.start("order", "o", VISITOR).instance_id
     assert engine.look(number).instance.seq == 1
     assert "nobody could be woken after a commit" in caplog.text
 
@@ -610,7 +610,7 @@ def test_what_a_rule_knows_of_the_site_and_the_event_is_all_there(db: SiteDataba
         transitions=tuple(replace(way, writes=(note,)) for way in ORDER.transitions),
     )
     engine = Engine(db, [workflow], secret=SECRET, clock=clock, services=site)
-    number = engine.start("order", "o", VISITOR, {"a": 1}).instance
+    number = engine.start("order", "o", VISITOR, {"a": 1}).instance_id
     clock.forward(hours=1)
     engine.fire(number, "go", AUTHOR, {"b": 2})
     clock.forward(hours=4)
@@ -623,7 +623,7 @@ def test_what_a_rule_knows_of_the_site_and_the_event_is_all_there(db: SiteDataba
 
 
 def test_an_entry_says_which_times_it_set_and_which_it_left(engine: Engine) -> None:
-    number = engine.start("order", "o", VISITOR).instance
+    number = engine.start("order", "o", VISITOR).instance_id
     engine.fire(number, "go", VISITOR)
     start, go = engine.history(number)
     assert json.loads(start.timers or "") == {"late": apr(1, 14), "soon": apr(1, 11), "later": apr(1, 18)}
@@ -654,7 +654,7 @@ def test_more_than_can_be_committed_while_somebody_waits_is_told_to_who_only_pre
     )
     engine = Engine(db, [nagging], secret=SECRET, clock=clock)
     engine.due_timers.piece = 2
-    number = engine.start("nagging", "n", VISITOR).instance
+    number = engine.start("nagging", "n", VISITOR).instance_id
     clock.forward(hours=6)
     assert engine.preview(number, "end", VISITOR).target == "over"
     clock.forward(hours=1)
@@ -689,7 +689,7 @@ def test_who_is_refused_is_told_of_a_timer_that_cannot_be_done_alone_after_it_co
         ),
     )
     engine = Engine(db, [workflow], secret=SECRET, clock=clock)
-    number = engine.start("moody", "m", VISITOR).instance
+    number = engine.start("moody", "m", VISITOR).instance_id
     clock.forward(hours=1)
     with pytest.raises(TimerBroken) as raised:
         engine.fire(number, "go", VISITOR, "no")
@@ -708,7 +708,7 @@ def test_a_timer_that_stands_before_a_delivery_is_written_down_for_its_own_insta
 
     ways = tuple(replace(way, writes=(breaks,)) if way.event == "soon" else way for way in ORDER.transitions)
     engine = Engine(db, [replace(ORDER, transitions=ways)], secret=SECRET, clock=clock)
-    first, second = (engine.start("order", about, VISITOR).instance for about in "ab")
+    first, second = (engine.start("order", about, VISITOR).instance_id for about in "ab")
     clock.forward(hours=2)
     for _again in range(2):
         with pytest.raises(TimerBroken):

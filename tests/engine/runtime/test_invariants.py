@@ -523,7 +523,7 @@ def test_i5_order_is_kept_in_a_channel_and_no_channel_waits_for_another(database
     )
     office = open_office(database_url, clock, errand)
     office.letters.answer = Failed("no", "never")
-    number = office.engine.start("review", "x", AUTHOR).instance
+    number = office.engine.start("review", "x", AUTHOR).instance_id
     office.engine.fire(number, "close", AUTHOR)
     office.dispatcher.drain()
     # "a" is an incident: "b" and "d" wait behind it, "c" went its own way.
@@ -660,7 +660,7 @@ def test_i6_an_instance_that_nothing_will_move_is_found(office: Office) -> None:
     office.engine.fire(over, "withdraw", AUTHOR)
     assert stuck(office.engine) == []
     office.sql("UPDATE instance SET state = 'gone' WHERE id = ?", waiting)
-    assert [(one.instance, one.state, one.why) for one in stuck(office.engine)] == [
+    assert [(one.instance_id, one.state, one.why) for one in stuck(office.engine)] == [
         (waiting, "gone", "its definition lacks the state")
     ]
     office.sql("UPDATE instance SET state = 'submitted', version = 9 WHERE id = ?", waiting)
@@ -672,13 +672,13 @@ def test_i6_what_waits_for_the_system_alone_needs_a_timer_or_an_effect(database_
     errand = workflow_with(posted, start=Start("open", effects=(Effect("letter", "a", to="x", done="posted"),)))
     office = open_office(database_url, clock, errand)
     office.letters.answer = Failed("no", "never")
-    number = office.engine.start("review", "x", AUTHOR).instance
+    number = office.engine.start("review", "x", AUTHOR).instance_id
     assert stuck(office.engine) == []  # an effect
     office.dispatcher.drain()
     assert stuck(office.engine) == []  # an incident
     skip(office.engine, f"{number}.1.0", OPERATOR, "not needed")
     (found,) = stuck(office.engine)
-    assert (found.instance, found.state) == (number, "open")
+    assert (found.instance_id, found.state) == (number, "open")
     office.close()
 
 
@@ -911,14 +911,14 @@ def test_i10_the_same_key_with_other_data_is_an_error(office: Office) -> None:
     number, other = office.invited(), office.invited("Other")
     office.engine.fire(number, "decide", REVIEWER, Verdict(5, "good"), key="k")
     before = dump(office.db)
-    for instance, event, verdict in (
+    for instance_id, event, verdict in (
         (number, "decide", Verdict(5, "bad")),
         (number, "decide", Verdict(4, "good")),
         (number, "withdraw", Verdict(5, "good")),
         (other, "decide", Verdict(5, "good")),
     ):
         with pytest.raises(KeyReused):
-            office.engine.fire(instance, event, REVIEWER, verdict, key="k")
+            office.engine.fire(instance_id, event, REVIEWER, verdict, key="k")
     assert dump(office.db) == before
 
 
@@ -960,7 +960,7 @@ def test_i10_a_start_that_is_repeated_makes_one_instance(office: Office) -> None
     with pytest.raises(KeyReused):
         office.engine.start("review", "paper:2", AUTHOR, Submission("One"), key="k")
     with pytest.raises(KeyReused):
-        office.engine.fire(first.instance, "withdraw", AUTHOR, key="k")
+        office.engine.fire(first.instance_id, "withdraw", AUTHOR, key="k")
     assert not office.engine.start("review", "paper:1", AUTHOR, Submission("One"), key="another").repeated
 
 
@@ -995,7 +995,7 @@ def test_i10_the_same_request_many_times_at_once_is_done_once(office: Office) ->
     for thread in threads:
         thread.join()
     assert len(outcomes) == 6
-    assert len({outcome.instance for outcome in outcomes}) == 1
+    assert len({outcome.instance_id for outcome in outcomes}) == 1
     assert sum(not outcome.repeated for outcome in outcomes) == 1
     assert len(dump(office.db)["instance"]) == 1
 
@@ -1101,7 +1101,7 @@ def test_a_link_of_another_procedure_opens_nothing_here(database_url: str, clock
     """Two procedures on one site: the purpose is part of what the token is made of, and of what is asked."""
     office = open_office(database_url, clock, REVIEW, REVIEW_2, replace(REVIEW, name="appeal"))
     review = office.submit()
-    appeal = office.engine.start("appeal", "paper:2", AUTHOR, Submission("Two")).instance
+    appeal = office.engine.start("appeal", "paper:2", AUTHOR, Submission("Two")).instance_id
     assert office.engine.open_link("review", office.link(appeal)) is None
     assert office.engine.open_link("appeal", office.link(review)) is None
     assert office.engine.open_link("appeal", office.link(appeal)) == appeal

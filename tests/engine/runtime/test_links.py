@@ -29,12 +29,12 @@ numbers = st.integers(1, LARGEST)
 
 
 @given(numbers, st.integers(0, 10**6))
-def test_a_link_is_genuine_and_tells_its_instance(instance: int, generation: int) -> None:
-    text = link(KEY, "review", instance, generation)
+def test_a_link_is_genuine_and_tells_its_instance(instance_id: int, generation: int) -> None:
+    text = link(KEY, "review", instance_id, generation)
     assert set(text) <= set(string.ascii_lowercase + string.digits)
     assert len(text) <= 13 + TOKEN_LENGTH
-    assert instance_of(text) == instance
-    assert is_genuine(text, [KEY], "review", instance, generation)
+    assert instance_of(text) == instance_id
+    assert is_genuine(text, [KEY], "review", instance_id, generation)
 
 
 @given(numbers, numbers, st.integers(0, 99), st.integers(0, 99))
@@ -51,16 +51,16 @@ def test_a_link_fits_nothing_else(one: int, other: int, generation: int, later: 
 @pytest.mark.parametrize("nonce", [b"", bytes(range(32))])
 @pytest.mark.parametrize(("instance", "number"), [(1, "1"), (35, "z"), (36, "10"), (1295, "zz"), (1296, "100")])
 def test_a_link_is_the_number_and_what_the_description_says_of_the_rest(
-    nonce: bytes, instance: int, number: str
+    nonce: bytes, instance_id: int, number: str
 ) -> None:
     """Links that were mailed years ago open: what they are derived from is the same for ever."""
-    said = f"review\n{instance}\n3" + (f"\n{nonce.hex()}" if nonce else "")
+    said = f"review\n{instance_id}\n3" + (f"\n{nonce.hex()}" if nonce else "")
     secret = int.from_bytes(hmac.digest(KEY, said.encode(), "sha256"), "big") % 36**25
     digits = ""
     for _place in range(25):
         secret, digit = divmod(secret, 36)
         digits = (string.digits + string.ascii_lowercase)[digit] + digits
-    assert link(KEY, "review", instance, 3, nonce) == number + digits
+    assert link(KEY, "review", instance_id, 3, nonce) == number + digits
 
 
 def test_a_link_of_any_key_is_genuine_and_one_of_another_is_not() -> None:
@@ -88,8 +88,8 @@ def test_a_token_has_at_least_128_bits() -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_it(text: str) -> None:
-    instance = instance_of(text)
-    assert instance is None or 0 < instance <= LARGEST
+    instance_id = instance_of(text)
+    assert instance_id is None or 0 < instance_id <= LARGEST
     assert not is_genuine(text, [KEY], "review", 1, 0)
 
 

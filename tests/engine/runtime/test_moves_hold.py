@@ -132,7 +132,7 @@ def holds(world: World, mapping: Migration, new: Workflow, foretold: Result, fou
     assert found == foretold
     moved = {number for number, version in versions_of(world).items() if version == 2}
     assert len(moved) == found.count(Verdict.MOVES)
-    stranded = {one.instance: one for one in stuck(world.engine)}
+    stranded = {one.instance_id: one for one in stuck(world.engine)}
     for number in moved:
         assert world.engine.verify(number) == []
         assert number not in stranded, stranded[number]
@@ -159,7 +159,7 @@ def one_example(world: World, data: st.DataObject) -> None:
     world.outcomes = iter(data.draw(st.lists(st.sampled_from(OUTCOMES), max_size=8)))
     world.know(old, new)
     for _instance in range(data.draw(st.integers(1, 2))):
-        number = world.engine.start("any", "any:1", Actor("visitor"), version=1).instance
+        number = world.engine.start("any", "any:1", Actor("visitor"), version=1).instance_id
         world.live(
             number, data.draw(st.lists(st.sampled_from(("go", "claim", "claim", "drain", "wait", "due")), max_size=4))
         )

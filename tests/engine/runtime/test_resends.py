@@ -120,7 +120,7 @@ def open_with(database_url: str, clock: Clock) -> Iterator[Callable[..., Office]
 
 
 def begin(office: Office, name: str, email: str = "wrong@example.jp") -> int:
-    return office.engine.start(name, "paper:1", VISITOR, Submission("On locks", email=email)).instance
+    return office.engine.start(name, "paper:1", VISITOR, Submission("On locks", email=email)).instance_id
 
 
 def again(office: Office, number: int, email: str = "") -> Any:

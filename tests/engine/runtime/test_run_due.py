@@ -90,7 +90,7 @@ def everything(db: SiteDatabase) -> dict[str, list[Any]]:
 
 
 def start(engine: Engine, subjects: list[str]) -> list[int]:
-    return [engine.start("running", about, VISITOR).instance for about in subjects]
+    return [engine.start("running", about, VISITOR).instance_id for about in subjects]
 
 
 @pytest.mark.parametrize("hours", [1, 3, 4, 7, 20])
@@ -136,7 +136,7 @@ def test_a_broken_rule_costs_its_own_timer_and_no_other(db: SiteDatabase, clock:
     assert engine.run_due() == 3
     states = [engine.look(number).instance.state for number in numbers]
     assert [state == "open" for state in states] == [False, True, False, False]
-    assert [incident.instance for incident in incidents(engine)] == [numbers[1]]
+    assert [incident.instance_id for incident in incidents(engine)] == [numbers[1]]
     assert all(engine.verify(number) == [] for number in numbers)
     assert [row[0] for row in everything(db)["throttle"]] == [f"{n}.1" for n in numbers if n != numbers[1]]
 
@@ -379,7 +379,7 @@ def test_catching_up_says_whether_anything_fired_and_what_cannot(sqlite_engine: 
         assert (found.moved, found.broken is not None and found.broken.event) == (False, "remind")
         assert timers(engine, broken)["remind"][2] == failures
     assert found.broken is not None
-    assert (found.broken.instance, found.broken.kept) == (broken, 0)
+    assert (found.broken.instance_id, found.broken.kept) == (broken, 0)
     assert found.broken.why == "ZeroDivisionError: after a read"
 
 
@@ -412,7 +412,7 @@ def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_
     engine.due_timers.piece = 5  # which is tried one by one at once
     broken = engine.catch_up.of(gone, None).broken
     assert broken is not None
-    assert (broken.instance, broken.event, broken.kept) == (gone, "remind", 0)
+    assert (broken.instance_id, broken.event, broken.kept) == (gone, "remind", 0)
     assert isinstance(broken.__cause__, UnknownWorkflow)
 
 

@@ -114,7 +114,7 @@ class Desk:
         self.dispatcher = Dispatcher(self.engine, renderer, mailers={"memory": self.mailer}, mailer="memory")
 
     def start(self) -> int:
-        number = self.engine.start("move", "house:1", VISITOR).instance
+        number = self.engine.start("move", "house:1", VISITOR).instance_id
         self.engine.run_due()
         self.dispatcher.drain()
         return number
@@ -150,7 +150,7 @@ def test_a_timer_fires_at_the_time_that_its_rule_answers(desk: Desk) -> None:
 
 def test_a_timer_whose_time_has_passed_is_due_at_once(desk: Desk) -> None:
     desk.clock.forward(days=30)
-    number = desk.engine.start("move", "house:1", VISITOR).instance
+    number = desk.engine.start("move", "house:1", VISITOR).instance_id
     assert desk.engine.look(number).state.name == "closed"  # it is seen so before anybody has written it
     desk.engine.run_due()
     last = desk.engine.history(number)[-1]

@@ -157,7 +157,7 @@ class Reviews(RuleBasedStateMachine):
         found = self.office.engine.fire(number, event, actor, Verdict(grade), key=used, seen=seen)
         if found.repeated:
             assert isinstance(expected, Outcome)
-            assert (found.instance, found.seq, found.target) == (expected.instance, expected.seq, expected.target)
+            assert (found.instance_id, found.seq, found.target) == (expected.instance_id, expected.seq, expected.target)
         else:
             assert (found.target, found.seq) == (expected, model.entries)
             if used is not None:

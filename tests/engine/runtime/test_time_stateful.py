@@ -275,7 +275,7 @@ class Duties(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(POLICIES)), version=st.sampled_from([1, 2]))
     def begin(self, name: str, version: int) -> None:
-        number = self.office.engine.start(name, f"duty:{self.example}", VISITOR, version=version).instance
+        number = self.office.engine.start(name, f"duty:{self.example}", VISITOR, version=version).instance_id
         model = Model(name, self.now, version, mails=[Sent(self.now, 0)])
         model.begin_timers(self.now)
         self.models[number] = model
@@ -354,13 +354,13 @@ class Duties(RuleBasedStateMachine):
             for model in self.models.values():
                 assert model.paused is not None or not any(mail.may_be_claimed(self.now) for mail in model.mails)
             return None
-        model = self.models[claim.instance]
+        model = self.models[claim.instance_id]
         (mail,) = [mail for mail in model.mails if mail.may_be_claimed(self.now)]
         mail.state, mail.attempts, mail.due = "leased", mail.attempts + 1, self.now + LEASE
         return claim, mail
 
     def finish(self, claim: Claim, mail: Sent, fails: bool) -> None:
-        model = self.models[claim.instance]
+        model = self.models[claim.instance_id]
         self.office.letters.answer = Failed("moved", "no such reader") if fails else Accepted()
         self.office.dispatcher.deliver(claim)
         if model.paused is not None:
@@ -379,13 +379,13 @@ class Duties(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 9), act=st.sampled_from(["retry", "skip"]))
     def decide_on_an_incident(self, which: int, act: str) -> None:
-        found = [one for one in incidents.incidents(self.office.engine) if one.instance in self.models]
+        found = [one for one in incidents.incidents(self.office.engine) if one.instance_id in self.models]
         waiting = {number for number, model in self.models.items() if any(m.state == "incident" for m in model.mails)}
-        assert {one.instance for one in found} == waiting
+        assert {one.instance_id for one in found} == waiting
         if not found:
             return
         one = found[which % len(found)]
-        model = self.models[one.instance]
+        model = self.models[one.instance_id]
         (mail,) = [mail for mail in model.mails if mail.state == "incident"]
         view = model.seen(self.now)
         if view.state != "open":

@@ -542,19 +542,19 @@ def test_an_instance_comes_with_its_timers_its_pause_and_the_time(shelf: Office)
         "lapse": Due("lapse", start + timedelta(hours=72), 2),
     }
 
-    def seen(instance: int) -> tuple[bool, bool]:
+    def seen(instance_id: int) -> tuple[bool, bool]:
         """Whether it is paused, for who opens it and for who reads it, after both have seen the same."""
         with store.begin() as unit:
-            opened = store.open(unit, instance, also=("SELECT ?", ("also",)))
+            opened = store.open(unit, instance_id, also=("SELECT ?", ("also",)))
             assert opened is not None
             assert list(map(tuple, unit.also)) == [("also",)]
         with store.reading() as unit:
-            read = store.read(unit, instance)
+            read = store.read(unit, instance_id)
         for found, timers, moment in (opened, read):
             assert {timer.event: timer for timer in timers} == expected
             assert len(timers) == 2
             assert moment == now
-            assert (found.id, found.workflow, found.version) == (instance, "review", 1)
+            assert (found.id, found.workflow, found.version) == (instance_id, "review", 1)
             assert (found.state, found.seq) == ("submitted", 1)
             assert {type(part) for part in (found.head, found.nonce)} == {bytes}
         assert opened[0] == read[0]

@@ -160,7 +160,7 @@ class Noter:
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
         self.shops.append((delivery.about, shop_here()))
-        Line.create(shop=delivery.about, what="delivered", instance=delivery.instance)
+        Line.create(shop=delivery.about, what="delivered", instance=delivery.instance_id)
         return Accepted()
 
 
@@ -177,7 +177,7 @@ class Trade:
     clock: Clock
 
     def begin(self) -> int:
-        return self.engine.start("selling", self.name, VISITOR).instance
+        return self.engine.start("selling", self.name, VISITOR).instance_id
 
     def lines(self) -> list[tuple[str, str]]:
         """(shop, what) of every line in this database, whatever records use now."""

@@ -52,7 +52,7 @@ def test_each_sweep_does_the_chores_and_one_that_fails_holds_up_no_other(
 def test_scheduler_wakes_for_a_timer_without_its_sweep(database_url: str) -> None:
     with at_work(database_url, limited(timedelta(milliseconds=300))) as (engine, heartbeat):
         without_sweep(heartbeat)
-        number = engine.start("limited", "x:1", VISITOR).instance
+        number = engine.start("limited", "x:1", VISITOR).instance_id
         until(lambda: len(engine.history(number)) == 2, "the timer")
         late = engine.history(number)[1].late
     assert late is not None
@@ -65,14 +65,16 @@ def test_earlier_timer_moves_the_wake_up_forward(sqlite_url: str) -> None:
     slow.start("limited", "x:1", VISITOR)
     db.close()
     with at_work(sqlite_url, limited(timedelta(milliseconds=200))) as (engine, _heartbeat):
-        number = engine.start("limited", "x:2", VISITOR).instance
+        number = engine.start("limited", "x:2", VISITOR).instance_id
         until(lambda: len(engine.history(number)) == 2, "the earlier timer")
 
 
 def test_what_became_due_while_nothing_ran_is_caught_up_and_says_how_late(database_url: str) -> None:
     db = open_database(database_url)
     workflow = limited(timedelta(microseconds=1))
-    numbers = [Engine(db, [workflow], secret=b"x" * 32).start("limited", f"x:{n}", VISITOR).instance for n in range(5)]
+    numbers = [
+        Engine(db, [workflow], secret=b"x" * 32).start("limited", f"x:{n}", VISITOR).instance_id for n in range(5)
+    ]
     db.close()
     with at_work(database_url, workflow) as (engine, _heartbeat):
         for number in numbers:
@@ -94,7 +96,7 @@ def test_effect_is_delivered_at_once_and_again_when_it_was_deferred(database_url
     )
     ping = Ping(failures=2)
     with at_work(database_url, workflow, ping) as (engine, _heartbeat):
-        number = engine.start("notify", "x:1", VISITOR).instance
+        number = engine.start("notify", "x:1", VISITOR).instance_id
         until(lambda: engine.look(number).state.name == "told", "the third try")
     assert len(ping.keys) == 3
     assert len(set(ping.keys)) == 1
@@ -110,7 +112,7 @@ def test_stop_finishes_what_is_being_delivered(sqlite_url: str, tmp_path: Path) 
     ping = Ping(hold=Event())
     assert ping.hold is not None
     with at_work(sqlite_url, NOTIFY, ping) as (engine, _heartbeat):
-        number = engine.start("notify", "x:1", VISITOR).instance
+        number = engine.start("notify", "x:1", VISITOR).instance_id
         assert ping.begun.wait(PATIENCE)
         ping.hold.set()
     db = open_database(sqlite_url)
@@ -167,7 +169,7 @@ def test_two_heartbeats_share_the_work(database_url: str) -> None:
         beat = Heartbeat(other, Dispatcher(other, renderer, mailers={}, mailer="none", handlers={"ping": second}))
         beat.start()
         try:
-            numbers = [(engine if n % 2 else other).start("notify", f"x:{n}", VISITOR).instance for n in range(40)]
+            numbers = [(engine if n % 2 else other).start("notify", f"x:{n}", VISITOR).instance_id for n in range(40)]
             until(lambda: all(engine.look(n).state.name == "told" for n in numbers), "all effects")
         finally:
             beat.stop()

@@ -97,7 +97,7 @@ def test_a_process_of_pages_wakes_a_worker_elsewhere_without_its_sweep(postgres_
     ping = Ping()
     with swept_once_at_most(postgres_url, NOTIFY, ping), member(postgres_url, NOTIFY, works=False) as (pages, _):
         for n in range(5):
-            number = pages.start("notify", f"x:{n}", VISITOR).instance
+            number = pages.start("notify", f"x:{n}", VISITOR).instance_id
             until(partial(is_told, pages, number), "the effect")
     assert len(ping.keys) == len(set(ping.keys)) == 5
 
@@ -143,7 +143,7 @@ def test_a_timer_fires_when_it_is_due_and_an_earlier_one_before_it(postgres_url:
         quick = limited(timedelta(milliseconds=700))
         with swept_once_at_most(postgres_url, quick), member(postgres_url, quick, works=False) as (pages, _):
             for n in range(2):
-                number = pages.start("limited", f"x:{n + 1}", VISITOR).instance
+                number = pages.start("limited", f"x:{n + 1}", VISITOR).instance_id
                 until(partial(has_fired, pages, number), "the timer")
                 entry = pages.history(number)[1]
                 assert entry.late is not None
@@ -165,7 +165,7 @@ def test_a_fault_while_others_are_woken_keeps_nobody_asleep(
     quick = limited(timedelta(milliseconds=700))
     with swept_once_at_most(postgres_url, quick), member(postgres_url, quick, works=False, clock=clock) as (pages, _):
         for n in range(2):
-            number = pages.start("limited", f"x:{n}", VISITOR).instance
+            number = pages.start("limited", f"x:{n}", VISITOR).instance_id
             until(partial(has_fired, pages, number), "the timer")
     assert failed.is_set()
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
@@ -176,7 +176,9 @@ def test_a_fault_while_others_are_woken_keeps_nobody_asleep(
 def test_what_became_due_while_nothing_ran_is_caught_up(postgres_url: str) -> None:
     workflow = limited(timedelta(microseconds=1))
     db = open_database(postgres_url)
-    numbers = [Engine(db, [workflow], secret=b"x" * 32).start("limited", f"x:{n}", VISITOR).instance for n in range(5)]
+    numbers = [
+        Engine(db, [workflow], secret=b"x" * 32).start("limited", f"x:{n}", VISITOR).instance_id for n in range(5)
+    ]
     close_database(db)
     with member(postgres_url, workflow) as (engine, _):
         for number in numbers:
@@ -213,7 +215,7 @@ def test_workers_share_what_waits_and_nobody_does_it_twice(postgres_url: str) ->
         for ping in pings:
             stack.enter_context(member(postgres_url, NOTIFY, ping))
         pages, _ = stack.enter_context(member(postgres_url, NOTIFY, works=False))
-        numbers = [pages.start("notify", f"x:{n}", VISITOR).instance for n in range(60)]
+        numbers = [pages.start("notify", f"x:{n}", VISITOR).instance_id for n in range(60)]
         until(lambda: all(pages.look(number).state.name == "told" for number in numbers), "all effects")
     keys = [key for ping in pings for key in ping.keys]
     assert len(keys) == len(set(keys)) == 60
@@ -225,7 +227,7 @@ def test_who_stops_finishes_what_it_began_and_leaves_the_rest_to_others(postgres
     assert slow.hold is not None
     with asking(postgres_url) as ask, ExitStack() as stack:
         with member(postgres_url, NOTIFY, slow) as (engine, heartbeat):
-            numbers = [engine.start("notify", f"x:{n}", VISITOR).instance for n in range(6)]
+            numbers = [engine.start("notify", f"x:{n}", VISITOR).instance_id for n in range(6)]
             assert slow.begun.wait(PATIENCE)
             heartbeat._stopping.set()
             slow.hold.set()
@@ -284,7 +286,7 @@ def test_it_works_on_when_the_database_threw_everybody_out(postgres_url: str, ca
         member(postgres_url, NOTIFY, works=False) as (pages, _),
     ):
         for n in range(3):
-            number = pages.start("notify", f"x:{n}", VISITOR).instance
+            number = pages.start("notify", f"x:{n}", VISITOR).instance_id
             until(partial(is_told, pages, number), "the effect")
             pages.db.give_back()
             ask(

@@ -25,7 +25,7 @@ def applied(site: Site, count: int, version: int = 9) -> list[int]:
     for n in range(count):
         data = ApplicationInput(customer.id, "見本 花子", f"u{n}@mihon.example", Secret("hash"))
         about = f"customer:{customer.id}"
-        numbers.append(site.engine.start("account_creation", about, Actor("visitor"), data).instance)
+        numbers.append(site.engine.start("account_creation", about, Actor("visitor"), data).instance_id)
     site.db.execute_sql("UPDATE instance SET version = ?", (version,))
     return numbers
 
@@ -44,7 +44,7 @@ def invited(site: Site) -> int:
         created_at=datetime(2026, 4, 1, tzinfo=UTC),
     )
     data, actor = InvitationInput("見本 花子", "h@mihon.example", "viewer"), Actor("account", str(admin.id))
-    return site.engine.start("account_invitation", f"customer:{customer.id}", actor, data).instance
+    return site.engine.start("account_invitation", f"customer:{customer.id}", actor, data).instance_id
 
 
 def versions(site: Site) -> list[int]:

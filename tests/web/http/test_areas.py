@@ -69,11 +69,11 @@ def test_an_app_collects_what_an_area_declares_in_whatever_order() -> None:
     def start() -> str:
         return "start"
 
-    @second.get("/<int:instance>")
+    @second.get("/<int:instance_id>")
     @second.in_menu("main", 10, Text("a"), good_for=Text("why"))
     @second.shows_requests("move")
-    def show(instance: int) -> str:
-        return str(instance)
+    def show(instance_id: int) -> str:
+        return str(instance_id)
 
     decision = StaffDecision(lambda asked, reason, checked: reason)
     second.tones("moving", moved="done")

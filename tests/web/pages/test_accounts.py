@@ -474,7 +474,7 @@ def test_address_of_an_invitation_of_the_first_version_is_not_corrected(
     assert "宛先の訂正" not in hanako.text
     token = hanako.value("csrf_token")
     data = {"csrf_token": token, "generation": "0", "email": "other@customer.example"}
-    posted = hanako.client.post(f"{LIST}/invitations/{started.instance}/address", data=data)
+    posted = hanako.client.post(f"{LIST}/invitations/{started.instance_id}/address", data=data)
     assert posted.status_code == 409
     hanako.press("メール再送信")
     site.dispatcher.drain()
@@ -627,15 +627,15 @@ def test_ids_of_another_customer_are_not_there(site: Site, app: Flask, admin: Ac
     token = browser.value("csrf_token")
     before = dump(site.db)
 
-    def answers(account_id: int, instance: int) -> list[tuple[int, str]]:
+    def answers(account_id: int, instance_id: int) -> list[tuple[int, str]]:
         posted = {"csrf_token": token, "role": VIEWER, "generation": "0", "event": "withdraw", "email": "x@y.example"}
         paths = (
             f"{LIST}/{account_id}/role",
             f"{LIST}/{account_id}/delete",
-            f"{LIST}/invitations/{instance}/address",
+            f"{LIST}/invitations/{instance_id}/address",
         )
         got = [browser.client.get(path) for path in paths]
-        got += [browser.client.post(path, data=posted) for path in (*paths, f"{LIST}/invitations/{instance}")]
+        got += [browser.client.post(path, data=posted) for path in (*paths, f"{LIST}/invitations/{instance_id}")]
         return [(one.status_code, re.sub(r'value="[^"]*"', "", one.text)) for one in got]
 
     theirs, nobodys = answers(admin.id, invitation.instance), answers(99999, 99999)

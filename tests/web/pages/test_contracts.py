@@ -49,7 +49,7 @@ def ask(site: Site, account: Account, contract: Contract | None, **changes: Any)
     proposal = propose(site.services, account.customer, contract, after, now=site.clock())
     assert isinstance(proposal, Proposal), proposal
     actor = Actor("account", str(account.id))
-    return site.engine.start("contract_change", proposal.about, actor, proposal.request()).instance
+    return site.engine.start("contract_change", proposal.about, actor, proposal.request()).instance_id
 
 
 # ご契約内容の確認

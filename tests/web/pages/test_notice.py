@@ -72,7 +72,7 @@ def reader(browser: Browser, site: Site, customer: Customer, clock: Clock) -> Br
 
 def publish(site: Site, staff: Actor, given_: DraftInput | None = None) -> int:
     given_ = given_ or draft()
-    number = site.engine.start("notice", f"notice:{given_.notice}", staff, given_).instance
+    number = site.engine.start("notice", f"notice:{given_.notice}", staff, given_).instance_id
     site.engine.fire(number, "publish", staff, PublishInput(notify=False))
     return number
 
@@ -109,7 +109,7 @@ def test_customer_reads_what_concerns_their_products(reader: Browser, site: Site
 
 
 def test_drafts_and_plans_are_nobodys_to_read(reader: Browser, site: Site, staff: Actor, clock: Clock) -> None:
-    number = site.engine.start("notice", f"notice:{NOTICE}", staff, draft()).instance
+    number = site.engine.start("notice", f"notice:{NOTICE}", staff, draft()).instance_id
     for _step in range(2):
         assert reader.open(f"/notices/{NOTICE}").status_code == 404
         assert WORDING.title_ja not in reader.open("/notices").text

@@ -66,7 +66,7 @@ def acting(of: Account) -> Actor:
 
 def invite(site: Site, by: Account, email: str = EMAIL, **changes: Any) -> int:
     given = replace(InvitationInput(NAME, email, EDITOR), **changes)
-    return site.engine.start("account_invitation", f"customer:{by.customer_id}", acting(by), given).instance
+    return site.engine.start("account_invitation", f"customer:{by.customer_id}", acting(by), given).instance_id
 
 
 def holder(site: Site, number: int) -> Actor:
@@ -87,7 +87,7 @@ def change_role(site: Site, by: Account, of: Account, role: str) -> None:
 
 
 def remove(site: Site, by: Account, of: Account) -> int:
-    return site.engine.start("account_removal", f"account:{of.id}", acting(by), RemovalInput(mark_of(of))).instance
+    return site.engine.start("account_removal", f"account:{of.id}", acting(by), RemovalInput(mark_of(of))).instance_id
 
 
 def refusal(call: Callable[[], Any]) -> str:
@@ -264,7 +264,7 @@ def test_of_an_application_and_an_invitation_the_first_that_is_completed_gets_th
     admin = account(of, "hanako")
     applied = any_site.engine.start(
         "account_creation", f"customer:{of.id}", Actor("visitor"), ApplicationInput(of.id, NAME, EMAIL, HASH)
-    ).instance
+    ).instance_id
     invited = invite(any_site, admin)
     clock.forward(minutes=5)
     ways: dict[str, Callable[[], Any]] = {
@@ -393,7 +393,7 @@ def test_an_invitation_of_the_first_version_goes_on_as_it_began(
     admin = account(customer(), "hanako")
     given = InvitationInput(NAME, EMAIL, EDITOR)
     about = f"customer:{admin.customer_id}"
-    number = any_site.engine.start("account_invitation", about, acting(admin), given, version=1).instance
+    number = any_site.engine.start("account_invitation", about, acting(admin), given, version=1).instance_id
     for _time in range(12):
         any_site.engine.fire(number, "resend", acting(admin), shown(any_site, number))
     any_site.dispatcher.drain()
@@ -554,7 +554,7 @@ def test_of_two_invitations_and_of_two_activations_at_once_one_is_done(any_site:
         invitation = Invitation.get(Invitation.customer == of)
         applied = any_site.engine.start(
             "account_creation", f"customer:{of.id}", Actor("visitor"), ApplicationInput(of.id, NAME, EMAIL, HASH)
-        ).instance
+        ).instance_id
         came = race(
             any_site,
             partial(activate, any_site, invitation.instance),

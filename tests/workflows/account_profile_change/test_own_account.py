@@ -120,7 +120,7 @@ def codes(refused: pytest.ExceptionInfo[Refused]) -> list[str]:
 
 def change_password(site: Site, who: Account, token: str, wanted: str = OTHER, key: str | None = None) -> int:
     given = PasswordChangeInput(Secret(who.password_hash), site.hasher.hash(wanted), Secret(token))
-    return site.engine.start("password_change", f"account:{who.id}", actor(who), given, key=key).instance
+    return site.engine.start("password_change", f"account:{who.id}", actor(who), given, key=key).instance_id
 
 
 def test_g36_a_new_password_ends_the_other_sessions_and_is_told(any_site: Site, mailer: MemoryMailer) -> None:
@@ -197,10 +197,10 @@ def test_a_password_is_changed_by_its_account_alone(any_site: Site) -> None:
 
 def ask(site: Site, number: int) -> int:
     """A request for a mail, looked up and sent."""
-    instance = site.engine.start("password_reset", f"account:{number}", VISITOR).instance
+    instance_id = site.engine.start("password_reset", f"account:{number}", VISITOR).instance_id
     site.engine.run_due()
     site.dispatcher.drain()
-    return instance
+    return instance_id
 
 
 def reset(site: Site, number: int, password: str = OTHER) -> None:
@@ -286,7 +286,7 @@ def test_of_a_change_and_a_reset_at_once_both_or_the_change_alone_is_done(any_si
 
 def test_nobody_is_written_to_where_there_is_no_account(any_site: Site, mailer: MemoryMailer) -> None:
     number = ask(any_site, 0)
-    gone = any_site.engine.start("password_reset", "account:77", VISITOR).instance
+    gone = any_site.engine.start("password_reset", "account:77", VISITOR).instance_id
     any_site.engine.run_due()
     any_site.dispatcher.drain()
     assert (state(any_site, number), state(any_site, gone)) == ("nobody", "nobody")
@@ -347,7 +347,7 @@ def test_the_second_of_two_who_change_a_name_is_told(any_site: Site) -> None:
 
 def move(site: Site, who: Account, email: str = "new@mihon.example") -> int:
     given = LoginAddressInput(email, Secret(who.password_hash))
-    return site.engine.start("login_address_change", f"account:{who.id}", actor(who), given).instance
+    return site.engine.start("login_address_change", f"account:{who.id}", actor(who), given).instance_id
 
 
 def email_of(who: Account) -> str:
@@ -494,7 +494,7 @@ def test_a_deleted_account_confirms_nothing(any_site: Site, clock: Clock) -> Non
 
 def change_contractor(site: Site, who: Account, email: str = "info@mihon.example") -> int:
     about = f"customer:{who.customer_id}"
-    return site.engine.start("contractor_email_change", about, actor(who), ContractorEmailInput(email)).instance
+    return site.engine.start("contractor_email_change", about, actor(who), ContractorEmailInput(email)).instance_id
 
 
 def registered(of: Customer) -> str:

@@ -314,7 +314,7 @@ def test_only_an_editor_of_the_customer_may_ask_or_withdraw(changing: Site) -> N
     for nobody in nobodies:
         with pytest.raises(Forbidden):
             changing.engine.start("contract_change", found.about, nobody, found.request())
-    number = changing.engine.start("contract_change", found.about, actor(by), found.request()).instance
+    number = changing.engine.start("contract_change", found.about, actor(by), found.request()).instance_id
     for nobody in nobodies:
         with pytest.raises(Forbidden):
             changing.engine.fire(number, "withdraw", nobody)
@@ -453,7 +453,7 @@ def test_an_order_is_refused_where_somebody_has_or_wants_the_subdomain(changing:
     assert codes(changing, of, None, ordered(subdomain="no.such.host")) == ["subdomain_foreign"]
     assert codes(changing, of, None, ordered("nothing")) == ["product_unknown"]
     mine, theirs = proposed(changing, of, None, ordered()), proposed(changing, other, None, ordered())
-    number = changing.engine.start("contract_change", mine.about, actor(by), mine.request()).instance
+    number = changing.engine.start("contract_change", mine.about, actor(by), mine.request()).instance_id
     assert codes(changing, other, None, ordered()) == ["subdomain_taken"]
     with pytest.raises(Refused) as refused:
         changing.engine.start("contract_change", theirs.about, actor(their), theirs.request())

@@ -262,7 +262,7 @@ def _act(
     else:
         found = propose(site.services, of, again(on), changed(again(on), **{what: value}), now=site.clock())
         if isinstance(found, Proposal):
-            made.append(site.engine.start("contract_change", found.about, actor(by), found.request()).instance)
+            made.append(site.engine.start("contract_change", found.about, actor(by), found.request()).instance_id)
 
 
 def _wait(site: Site, clock: Clock, on: Contract, made: list[int], clerk: Actor, days: int) -> None:

@@ -89,7 +89,7 @@ def asked(of: Customer, **changes: str) -> DetailsInput:
 
 def start(site: Site, of: Customer, role: str = "editor", **changes: str) -> int:
     data = asked(of, **(changes or {"contractor_phone": PHONE}))
-    return site.engine.start(NAME, f"customer:{of.id}", account(of, role), data).instance
+    return site.engine.start(NAME, f"customer:{of.id}", account(of, role), data).instance_id
 
 
 def now_of(of: Customer) -> Customer:

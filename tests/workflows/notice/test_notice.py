@@ -260,10 +260,10 @@ def test_one_that_fails_holds_nobody_up_and_can_be_tried_again(
         customer(number, NEO)
     bad = ("keiyaku3@customer.example",)
     mailer.answer = lambda message: Failed("550", "no such user") if message.to == bad else _accepted()
-    instance = begin(any_site, staff)
-    any_site.engine.fire(instance, "publish", staff, PublishInput(notify=True))
+    instance_id = begin(any_site, staff)
+    any_site.engine.fire(instance_id, "publish", staff, PublishInput(notify=True))
     with pytest.raises(Refused):
-        any_site.engine.fire(instance, "retry", staff)
+        any_site.engine.fire(instance_id, "retry", staff)
     deliver_everything(any_site, clock)
     assert len(mailer.sent) == 29
     notice = Notice.get()
@@ -276,7 +276,7 @@ def test_one_that_fails_holds_nobody_up_and_can_be_tried_again(
     first = next(message.message_id for message in mailer.tried if message.to == bad)
 
     mailer.answer = None
-    any_site.engine.fire(instance, "retry", staff)
+    any_site.engine.fire(instance_id, "retry", staff)
     deliver_everything(any_site, clock)
     assert Counter(message.to for message in mailer.sent).most_common(1)[0][1] == 1
     assert (mailer.sent[-1].to, mailer.sent[-1].message_id) == (bad, first)
@@ -619,7 +619,7 @@ def test_faq_entries_keep_who_did_what(any_site: Site, staff: Actor) -> None:
 
     engine = any_site.engine
     given_ = FaqInput("0123456789ab", "操作", "", 10, "質問", "回答")
-    number = engine.start("faq_entry", "faq:0123456789ab", staff, given_).instance
+    number = engine.start("faq_entry", "faq:0123456789ab", staff, given_).instance_id
     assert list(found("", "", None)) == []
     engine.fire(number, "show", staff)
     assert [entry.question_ja for entry in found("質問", "", None)] == ["質問"]

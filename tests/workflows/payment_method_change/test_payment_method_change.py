@@ -498,7 +498,7 @@ def test_the_books_hear_of_it_after_another_change_of_the_contract_and_with_it(
     by = account(of)
     proposal = propose(site.services, of.customer, of, replace(terms_of(of), users=50), now=site.clock())
     assert isinstance(proposal, Proposal)
-    users = site.engine.start("contract_change", proposal.about, by, proposal.request()).instance
+    users = site.engine.start("contract_change", proposal.about, by, proposal.request()).instance_id
     work(site)
     number = ask(site, of, by, "bank_transfer")
     books.answer = Queued("later-1", timedelta(hours=1))

@@ -109,7 +109,7 @@ class Tracing:
     def _delivering(self, tried: Tried) -> Iterator[None]:
         claim = tried.claim
         with self._span(f"deliver {claim.name}", SpanKind.CONSUMER, trace_of(self._engine.store, claim)) as span:
-            span.set_attribute("tetsuzuki.instance", claim.instance)
+            span.set_attribute("tetsuzuki.instance", claim.instance_id)
             span.set_attribute("tetsuzuki.seq", claim.seq)
             span.set_attribute("tetsuzuki.attempt", claim.attempts)
             try:

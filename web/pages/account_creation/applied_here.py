@@ -30,7 +30,7 @@ def instances() -> tuple[int, ...]:
     return tuple(i for i in value if isinstance(i, int)) if isinstance(value, list) else ()
 
 
-def remember(response: Response, instance: int) -> None:
-    """Note that `instance` was applied for in this browser."""
-    others = [i for i in instances() if i != instance]
-    APPLIED.write(response, str(_applications().dumps([*others, instance][-_APPLICATIONS_KEPT:])))
+def remember(response: Response, instance_id: int) -> None:
+    """Note that the instance was applied for in this browser."""
+    others = [i for i in instances() if i != instance_id]
+    APPLIED.write(response, str(_applications().dumps([*others, instance_id][-_APPLICATIONS_KEPT:])))

@@ -257,7 +257,7 @@ def _apply(
     _drop_held()
     session[_ACCEPTED] = {"email": email, "ticket": applicant.ticket}
     response = redirect(url_for("apply.accepted"), 303)
-    applied_here.remember(response, outcome.instance)
+    applied_here.remember(response, outcome.instance_id)
     return response
 
 

@@ -35,11 +35,11 @@ _OFFER = Page("link/offer.html")
 @open_to_all
 def show(ref: str) -> Response:
     """The state as it is now, whether or not a scheduler runs."""
-    instance = site().engine.open_link(PURPOSE, ref)
-    if instance is None:
+    instance_id = site().engine.open_link(PURPOSE, ref)
+    if instance_id is None:
         return _unknown()
-    done_here = session.pop(_DONE_HERE, None) == instance
-    return _page(instance, ref, done_here=done_here)
+    done_here = session.pop(_DONE_HERE, None) == instance_id
+    return _page(instance_id, ref, done_here=done_here)
 
 
 @pages.post("/a/<ref>")
@@ -47,31 +47,31 @@ def show(ref: str) -> Response:
 def press(ref: str) -> AnyResponse:
     """Do what the button says, then show what came of it; a second press finds it done and says so."""
     engine = site().engine
-    instance = engine.open_link(PURPOSE, ref)
-    if instance is None:
+    instance_id = engine.open_link(PURPOSE, ref)
+    if instance_id is None:
         return _unknown()
     try:
-        engine.fire(instance, request.form.get("event", ""), Actor("link", proof=ref))
+        engine.fire(instance_id, request.form.get("event", ""), Actor("link", proof=ref))
     except Refused as refused:
-        return _page(instance, ref, refused.refusals)
+        return _page(instance_id, ref, refused.refusals)
     except (EventNotPossible, TransitionConflict, Forbidden):
         pass  # somebody was faster, or time ran out: the page says what is true now
     else:
-        session[_DONE_HERE] = instance
+        session[_DONE_HERE] = instance_id
     return redirect(url_for("link.show", ref=ref), 303)
 
 
-def _page(instance: int, ref: str, refused: Sequence[Refusal] = (), *, done_here: bool = False) -> Response:
+def _page(instance_id: int, ref: str, refused: Sequence[Refusal] = (), *, done_here: bool = False) -> Response:
     engine = site().engine
-    page = PAGES.get(engine.look(instance).state.name, _OFFER)
-    choices = engine.choices(instance, Actor("link", proof=ref))
+    page = PAGES.get(engine.look(instance_id).state.name, _OFFER)
+    choices = engine.choices(instance_id, Actor("link", proof=ref))
     refusals = refused or choices.refusals
     text = render_template(
         page.template,
         offers=choices.offers,
         refusals=refusals,
         # In the browser that applied, the page's script presses the button. A refusal would only come again.
-        at_once=instance in applied_here.instances() and not refusals,
+        at_once=instance_id in applied_here.instances() and not refusals,
         done_here=done_here,
     )
     return make_response(text, 422 if refused else page.status)

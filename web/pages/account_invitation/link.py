@@ -42,8 +42,8 @@ PAGES: Mapping[str, Page] = {
 @open_to_all
 def show(ref: str) -> Response:
     """The state as it is now, whether or not a scheduler runs."""
-    instance = site().engine.open_link(PURPOSE, ref)
-    return _page(instance, ref, PasswordForm()) if instance is not None else _plain(_UNKNOWN)
+    instance_id = site().engine.open_link(PURPOSE, ref)
+    return _page(instance_id, ref, PasswordForm()) if instance_id is not None else _plain(_UNKNOWN)
 
 
 @pages.post("/i/<ref>")
@@ -51,20 +51,20 @@ def show(ref: str) -> Response:
 def press(ref: str) -> AnyResponse:
     """［設定する］ makes the account; nobody is logged in by it (G25)."""
     engine = site().engine
-    instance = engine.open_link(PURPOSE, ref)
-    if instance is None:
+    instance_id = engine.open_link(PURPOSE, ref)
+    if instance_id is None:
         return _plain(_UNKNOWN)
     form = PasswordForm()
-    invitation = Invitation.get_or_none(Invitation.instance == instance)
-    if invitation is None or invitation.email is None or engine.look(instance).state.name in PAGES:
+    invitation = Invitation.get_or_none(Invitation.instance == instance_id)
+    if invitation is None or invitation.email is None or engine.look(instance_id).state.name in PAGES:
         return redirect(url_for("invitation.show", ref=ref), 303)  # the page says what is true now
     if not form.validate():
-        return form_again(_page(instance, ref, form).get_data(as_text=True))
+        return form_again(_page(instance_id, ref, form).get_data(as_text=True))
     customer: Customer = invitation.customer
     rejected = site().access.new_passwords.refusal(
         form.password.data,
         form.password_again.data,
-        who=f"invitation:{instance}",
+        who=f"invitation:{instance_id}",
         customer_number=customer.number,
         subdomains=[contract.subdomain for contract in Contract.select().where(Contract.customer == customer)],
         company=customer.company,
@@ -75,28 +75,28 @@ def press(ref: str) -> AnyResponse:
     if rejected is not None or isinstance(agreed, Refusal):
         refusals = [said for said in (rejected, agreed) if isinstance(said, Refusal)]
         form.refuse(refusals)
-        return form_again(_page(instance, ref, form).get_data(as_text=True), refusals)
+        return form_again(_page(instance_id, ref, form).get_data(as_text=True), refusals)
     given = ActivationInput(site().hasher.hash(form.password.data), current_language(), agreed)
     try:
-        engine.fire(instance, "activate", Actor("link", proof=ref), given)
+        engine.fire(instance_id, "activate", Actor("link", proof=ref), given)
     except Refused:
-        return form_again(_page(instance, ref, PasswordForm()).get_data(as_text=True))  # which says the reason
+        return form_again(_page(instance_id, ref, PasswordForm()).get_data(as_text=True))  # which says the reason
     except (EventNotPossible, TransitionConflict, Forbidden):
         pass  # somebody was faster, or time ran out: the page says what is true now
     else:
-        session[_DONE_HERE] = instance
+        session[_DONE_HERE] = instance_id
     return redirect(url_for("invitation.show", ref=ref), 303)
 
 
-def _page(instance: int, ref: str, form: PasswordForm) -> Response:
+def _page(instance_id: int, ref: str, form: PasswordForm) -> Response:
     engine = site().engine
-    page = PAGES.get(engine.look(instance).state.name)
+    page = PAGES.get(engine.look(instance_id).state.name)
     if page is not None:
-        return _plain(page, done_here=session.pop(_DONE_HERE, None) == instance)
-    invitation = Invitation.get_or_none(Invitation.instance == instance)
+        return _plain(page, done_here=session.pop(_DONE_HERE, None) == instance_id)
+    invitation = Invitation.get_or_none(Invitation.instance == instance_id)
     if invitation is None:
         return _plain(_UNKNOWN)
-    choices = engine.choices(instance, Actor("link", proof=ref))
+    choices = engine.choices(instance_id, Actor("link", proof=ref))
     return _plain(
         Page("account_invitation/password.html"),
         form=form,

@@ -78,7 +78,7 @@ def _first_page(errand: Errand) -> str | Response:
     slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, _any_terms(errand))
     asked = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
     if asked is not None:
-        return redirect(url_for("contracts.request", instance=asked.instance))
+        return redirect(url_for("contracts.request", instance_id=asked.instance))
     errand.filled_in()
     return _form_page(errand)
 
@@ -113,7 +113,7 @@ def _asked(errand: Errand) -> str | Response:
     if isinstance(found, tuple):
         done = _done_before(errand, wanted, key) if sent and ALREADY_OPEN in found else None
         if done is not None:
-            return redirect(url_for("contracts.request", instance=done), 303)
+            return redirect(url_for("contracts.request", instance_id=done), 303)
         form.refuse(found)
         return form_again(_form_page(errand), found)
     if not sent:
@@ -140,7 +140,7 @@ def _send(errand: Errand, proposal: Proposal, key: str) -> str | Response:
         sender=organisation.mail_from,
     )
     flash(str(said))
-    return redirect(url_for("contracts.request", instance=outcome.instance), 303)
+    return redirect(url_for("contracts.request", instance_id=outcome.instance_id), 303)
 
 
 def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
@@ -170,7 +170,7 @@ def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
         outcome = site().engine.start(WORKFLOW, about, this_actor(), given, key=key)
     except EngineError:
         return None
-    return outcome.instance
+    return outcome.instance_id
 
 
 def _confirm_page(errand: Errand, proposal: Proposal, refusal: Refusal | None = None) -> str:

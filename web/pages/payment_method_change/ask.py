@@ -62,7 +62,7 @@ class Choice:
 class OpenRequest:
     """A request that is not closed yet."""
 
-    instance: int
+    instance_id: int
     title: Text | str
     state: Text | None
 
@@ -145,7 +145,7 @@ def start(contract: int, method: str) -> AnyResponse:
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)
         return form_again(_confirm_page(found, method, details.label, confirmed.sealed.data or "", refusals))
     flash(str(_("お支払い方法変更のお申し込みを受け付けました。")))
-    return redirect(url_for("payment.request_page", instance=outcome.instance), 303)
+    return redirect(url_for("payment.request_page", instance_id=outcome.instance_id), 303)
 
 
 # What the pages show

@@ -39,64 +39,64 @@ _NO_ANSWER = _("カード会社の画面を開けませんでした。時間を�
 _MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
 
 
-@pages.get(f"/requests/<{NUMBER}:instance>")
+@pages.get(f"/requests/<{NUMBER}:instance_id>")
 @pages.shows_requests(KIND)
 @needs(EDITOR)
-def request_page(instance: int) -> Response:
+def request_page(instance_id: int) -> Response:
     """A request: what it changes, where it stands, what can be done."""
-    return _request_page(instance)
+    return _request_page(instance_id)
 
 
-@pages.post(f"/requests/<{NUMBER}:instance>")
+@pages.post(f"/requests/<{NUMBER}:instance_id>")
 @needs(EDITOR)
-def act(instance: int) -> AnyResponse:
+def act(instance_id: int) -> AnyResponse:
     """What a button of the page says, such as お申し込みを取り下げる."""
-    _mandate(instance)
-    sight = site().engine.look(instance)
+    _mandate(instance_id)
+    sight = site().engine.look(instance_id)
     # Timers that are due move it on before any event, and by what the page has shown already.
     seen = None if sight.overdue else sight.instance.seq
     try:
-        if request.form.get("seen", "") != _as_shown(instance):
+        if request.form.get("seen", "") != _as_shown(instance_id):
             raise StaleForm
-        site().engine.fire(instance, request.form.get("event", "")[:64], this_actor(), seen=seen)
+        site().engine.fire(instance_id, request.form.get("event", "")[:64], this_actor(), seen=seen)
     except (EventNotPossible, TransitionConflict, Forbidden, StaleForm, Refused):
         flash(str(_MOVED_ON))
     else:
         flash(str(_("お手続きを受け付けました。")))
-    return redirect(url_for("payment.request_page", instance=instance), 303)
+    return redirect(url_for("payment.request_page", instance_id=instance_id), 303)
 
 
-@pages.get(f"/requests/<{NUMBER}:instance>/form.pdf")
+@pages.get(f"/requests/<{NUMBER}:instance_id>/form.pdf")
 @needs(EDITOR)
-def download(instance: int) -> Response:
+def download(instance_id: int) -> Response:
     """The document to be signed, made anew each time: the account number lies nowhere in the clear."""
-    mandate = _mandate(instance)
+    mandate = _mandate(instance_id)
     document = _document(mandate)
     if document is None:
         abort(404)
     response = Response(document.pdf, mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f'attachment; filename="request-{instance}.pdf"'
+    response.headers["Content-Disposition"] = f'attachment; filename="request-{instance_id}.pdf"'
     return response
 
 
-@pages.post(f"/requests/<{NUMBER}:instance>/page")
+@pages.post(f"/requests/<{NUMBER}:instance_id>/page")
 @needs(EDITOR)
-def open_page(instance: int) -> AnyResponse:
+def open_page(instance_id: int) -> AnyResponse:
     """カード会社の画面へ進む: the provider makes a page, once for this request, and the browser goes there."""
-    mandate = _mandate(instance)
+    mandate = _mandate(instance_id)
     method = site().services.payment_methods.get(mandate.method)
-    here = redirect(url_for("payment.request_page", instance=instance), 303)
-    if method is None or "open_page" not in _offered(instance):
+    here = redirect(url_for("payment.request_page", instance_id=instance_id), 303)
+    if method is None or "open_page" not in _offered(instance_id):
         flash(str(_MOVED_ON))
         return here
-    context, key = _context(mandate), site().engine.instance_key(instance)
+    context, key = _context(mandate), site().engine.instance_key(instance_id)
     begun = payment_calls.begun(method, context, facts_of(mandate), secret_of(site().services, mandate), key)
     if not isinstance(begun, Redirect) or not begun.reference:
         flash(str(_NO_ANSWER))
         return here
     if begun.reference != mandate.reference:
         try:
-            site().engine.fire(instance, "open_page", this_actor(), PageOpened(begun.reference))
+            site().engine.fire(instance_id, "open_page", this_actor(), PageOpened(begun.reference))
         except (EventNotPossible, TransitionConflict, Forbidden, Refused):
             # It was withdrawn or has lapsed meanwhile, and nobody knows the page that was just made.
             with suppress(Exception):
@@ -106,25 +106,25 @@ def open_page(instance: int) -> AnyResponse:
     return redirect(begun.url, 303)
 
 
-@pages.get(f"/requests/<{NUMBER}:instance>/return")
+@pages.get(f"/requests/<{NUMBER}:instance_id>/return")
 @needs(EDITOR)
-def returned(instance: int) -> Response:
+def returned(instance_id: int) -> Response:
     """Back from the provider's page. What the address says is a hint and settles nothing (I4)."""
-    mandate = _mandate(instance)
+    mandate = _mandate(instance_id)
     method = site().services.payment_methods.get(mandate.method)
     hint = payment_calls.hint(method, _context(mandate), request.args.to_dict()) if method is not None else None
-    return _request_page(instance, hint)
+    return _request_page(instance_id, hint)
 
 
 # What the page shows
 
 
-def _request_page(instance: int, hint: Text | None = None) -> Response:
-    mandate = _mandate(instance)
-    asked = ChangeRequest.get(ChangeRequest.instance == instance)
+def _request_page(instance_id: int, hint: Text | None = None) -> Response:
+    mandate = _mandate(instance_id)
+    asked = ChangeRequest.get(ChangeRequest.instance == instance_id)
     method = site().services.payment_methods.get(mandate.method)
-    sight = site().engine.look(instance)
-    offers = site().engine.allowed(instance, this_actor())
+    sight = site().engine.look(instance_id)
+    offers = site().engine.allowed(instance_id, this_actor())
     document = _document(mandate)
     waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
     page = render_template(
@@ -132,8 +132,8 @@ def _request_page(instance: int, hint: Text | None = None) -> Response:
         **request_context(asked)
         | {
             "offers": [offer for offer in offers if offer.event != "open_page"],
-            "press": url_for("payment.act", instance=instance),
-            "seen": _as_shown(instance),
+            "press": url_for("payment.act", instance_id=instance_id),
+            "seen": _as_shown(instance_id),
         },
         label=mandate.label,
         page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
@@ -149,16 +149,16 @@ def _request_page(instance: int, hint: Text | None = None) -> Response:
     return response
 
 
-def _as_shown(instance: int) -> str:
+def _as_shown(instance_id: int) -> str:
     """Tells whether somebody has done something since a page was shown; what timers do by themselves is no reason."""
     engine = site().engine
-    acts = sum(entry.actor != str(SYSTEM_ACTOR) for entry in engine.history(instance))
-    return f"{engine.look(instance).state.name}.{acts}"
+    acts = sum(entry.actor != str(SYSTEM_ACTOR) for entry in engine.history(instance_id))
+    return f"{engine.look(instance_id).state.name}.{acts}"
 
 
-def _offered(instance: int) -> dict[str, Offer]:
+def _offered(instance_id: int) -> dict[str, Offer]:
     """What may be tried: also what needs data that only the view brings."""
-    return {offer.event: offer for offer in site().engine.allowed(instance, this_actor())}
+    return {offer.event: offer for offer in site().engine.allowed(instance_id, this_actor())}
 
 
 def _until(mandate: Mandate) -> str:
@@ -168,14 +168,14 @@ def _until(mandate: Mandate) -> str:
 # What a request is about
 
 
-def _mandate(instance: int) -> Mandate:
-    found = Mandate.get_or_none(Mandate.instance == instance, Mandate.customer == this_user().account.customer_id)
+def _mandate(instance_id: int) -> Mandate:
+    found = Mandate.get_or_none(Mandate.instance == instance_id, Mandate.customer == this_user().account.customer_id)
     return found if found is not None else abort(404)
 
 
 def _context(mandate: Mandate) -> PaymentContext:
     base = site().settings.base_url
-    back = base + url_for("payment.returned", instance=mandate.instance)
+    back = base + url_for("payment.returned", instance_id=mandate.instance)
     return context_of(
         site().services,
         mandate.contract,

@@ -22,7 +22,7 @@ NO_ANSWER = "the billing backend gave no answer that can be read"
 _LATER = timedelta(minutes=1)
 
 
-def not_yet(instance: int, change: Change) -> Deferred | None:
+def not_yet(instance_id: int, change: Change) -> Deferred | None:
     """Why the booking of `change` cannot begin now; None where it may.
 
     Call it in the transaction that writes down that the backend is asked: the contract's row is held until its end.
@@ -35,7 +35,9 @@ def not_yet(instance: int, change: Change) -> Deferred | None:
     if contract is None or terms_of(contract) != change.before:
         return Deferred("the contract has changed in between", None)
     others = ChangeRequest.select(ChangeRequest.instance).where(
-        ChangeRequest.contract == change.contract, ChangeRequest.slot.is_null(False), ChangeRequest.instance != instance
+        ChangeRequest.contract == change.contract,
+        ChangeRequest.slot.is_null(False),
+        ChangeRequest.instance != instance_id,
     )
     changes = ContractChange.select().where(ContractChange.request.in_(others), ContractChange.booking.in_(UNDER_WAY))
     mandates = Mandate.select().where(Mandate.instance.in_(others), Mandate.booking.in_(UNDER_WAY))

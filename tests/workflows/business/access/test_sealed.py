@@ -49,9 +49,9 @@ def records(database_url: str) -> Iterator[None]:
         users=1,
         started_on=date(2026, 1, 1),
     )
-    for instance, text in ((1, OLD.seal("1234567", SEALED_FOR)), (2, "")):
+    for instance_id, text in ((1, OLD.seal("1234567", SEALED_FOR)), (2, "")):
         Mandate.create(
-            instance=instance,
+            instance=instance_id,
             customer=customer,
             contract=contract,
             method="direct_debit",
