@@ -108,19 +108,19 @@ def _where(where: str, first: int) -> tuple[str, tuple[str, ...], tuple[int, ...
     conditions: list[str] = []
     columns: list[str] = []
     keys: list[int] = []
-    for term in where.split(" AND "):
-        if equal := _EQUAL.fullmatch(term):
+    for comparison in where.split(" AND "):
+        if equal := _EQUAL.fullmatch(comparison):
             keys.append(first + len(columns))
             conditions.append(f'o."{equal[1]}" = v.p{first + len(columns)}')
             columns.append(equal[1])
-        elif among := _AMONG.fullmatch(term):
-            count = term.count("?")
+        elif among := _AMONG.fullmatch(comparison):
+            count = comparison.count("?")
             keys += range(first + len(columns), first + len(columns) + count)
             marks = ", ".join(f"v.p{first + len(columns) + n}" for n in range(count))
             conditions.append(f'o."{among[1]}" IN ({marks})')
             columns += [among[1]] * count
-        elif _PLAIN.fullmatch(term):
-            conditions.append(f"o.{term}")
+        elif _PLAIN.fullmatch(comparison):
+            conditions.append(f"o.{comparison}")
         else:
             return None
     return (" AND ".join(conditions), tuple(columns), tuple(keys)) if keys else None

@@ -21,7 +21,7 @@ from engine.runtime.history import canonical
 from engine.text import _
 from plugins.ledger.prices import PriceList, ProductPrices
 from workflows.business.renewals import anniversary, next_renewal
-from workflows.ports.billing import Amount, Change, Line, Period, Quote, Tax, Terms, Unavailable
+from workflows.ports.billing import Amount, BillingTerm, Change, ContractTerms, Line, Period, Quote, Tax, Unavailable
 
 NO_PRICE = Unavailable(_("この内容の料金は、お申し込みの受付後に当社よりご案内いたします。"))
 
@@ -32,7 +32,7 @@ def quote(prices: PriceList, change: Change) -> Quote | Unavailable:
     rate = prices.rate_on(change.effective_on)
     if product is None or rate is None or not set(change.after.options) <= set(product.options):
         return NO_PRICE
-    period: Period = "year" if change.after.term == "annual" else "month"
+    period: Period = "year" if change.after.term == BillingTerm.ANNUAL else "month"
     recurring = amount(period, tuple(_lines(product, change.after, rate)))
     due = _due(product, change, rate)
     return Quote(recurring, due, digest(recurring, due))
@@ -76,10 +76,10 @@ def whole_months_until_renewal(started_on: date, day: date) -> int:
 
 def _due(product: ProductPrices, change: Change, rate: Decimal) -> Amount | None:
     before, after = change.before, change.after
-    if before is None or after.term != "annual":
+    if before is None or after.term != BillingTerm.ANNUAL:
         return None
     months = whole_months_until_renewal(before.started_on, change.effective_on)
-    paid = _net(product, before) if before.term == "annual" else 0
+    paid = _net(product, before) if before.term == BillingTerm.ANNUAL else 0
     if paid is None:
         return None
     monthly = ((_net(product, after) or 0) - paid) // 12
@@ -87,24 +87,24 @@ def _due(product: ProductPrices, change: Change, rate: Decimal) -> Amount | None
         return None
     title = (
         _("契約更新日までの料金（1か月あたり）")
-        if before.term != "annual"
+        if before.term != BillingTerm.ANNUAL
         else _("契約更新日までの差額（1か月あたり）")
     )
     return amount("once", (Line(title, months, monthly, months * monthly, rate),))
 
 
-def _net(product: ProductPrices, terms: Terms) -> int | None:
+def _net(product: ProductPrices, terms: ContractTerms) -> int | None:
     """What terms cost a period, without tax; None where an old option has no price any more."""
     if not set(terms.options) <= set(product.options):
         return None
     return sum(line.amount for line in _lines(product, terms, Decimal(0)))
 
 
-def _lines(product: ProductPrices, terms: Terms, rate: Decimal) -> Iterator[Line]:
+def _lines(product: ProductPrices, terms: ContractTerms, rate: Decimal) -> Iterator[Line]:
     def line(title: object, quantity: int, unit_price: int) -> Line:
         return Line(title, quantity, unit_price, quantity * unit_price, rate)  # type: ignore[arg-type]
 
-    annual = terms.term == "annual"
+    annual = terms.term == BillingTerm.ANNUAL
     ends = [tier.first - 1 for tier in product.tiers[1:]] + [terms.users]
     for tier, end in zip(product.tiers, ends, strict=True):
         users = min(end, terms.users) - tier.first + 1

@@ -12,9 +12,9 @@ from engine.attempt import Actor
 from engine.testing import Clock
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
-from workflows.business.shared.change_request import terms_of
+from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change.proposal import Proposal, propose
-from workflows.ports.billing import Terms
+from workflows.ports.billing import ContractTerms
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 PRICES: Mapping[str, Any] = {
@@ -75,18 +75,18 @@ def actor(of: Account) -> Actor:
     return Actor("account", str(of.id))
 
 
-def proposed(site: Site, of: Customer, on: Contract | None, after: Terms) -> Proposal:
+def proposed(site: Site, of: Customer, on: Contract | None, after: ContractTerms) -> Proposal:
     found = propose(site.services, of, on, after, now=site.clock())
     assert isinstance(found, Proposal), found
     return found
 
 
-def changed(on: Contract, **changes: Any) -> Terms:
-    return replace(terms_of(on), **changes)
+def changed(on: Contract, **changes: Any) -> ContractTerms:
+    return replace(contract_terms(on), **changes)
 
 
-def ordered(product: str = "chatluck", subdomain: str = "mihon", **changes: Any) -> Terms:
-    return Terms(product, subdomain, **{**ORDER, **changes})
+def ordered(product: str = "chatluck", subdomain: str = "mihon", **changes: Any) -> ContractTerms:
+    return ContractTerms(product, subdomain, **{**ORDER, **changes})
 
 
 ORDER: dict[str, Any] = {
@@ -98,7 +98,9 @@ ORDER: dict[str, Any] = {
 }
 
 
-def request(site: Site, of: Customer, on: Contract | None, by: Account, after: Terms, key: str | None = None) -> int:
+def request(
+    site: Site, of: Customer, on: Contract | None, by: Account, after: ContractTerms, key: str | None = None
+) -> int:
     """A request, as the page makes it."""
     found = proposed(site, of, on, after)
     return site.engine.start("contract_change", found.about, actor(by), found.request(), key=key).instance_id

@@ -18,7 +18,7 @@ from workflows.account_role_change.inputs import RoleInput
 from workflows.business.permissions import ADMIN
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer, StaffMember
 from workflows.business.shared.account_administration import mark_of
-from workflows.business.shared.change_request import terms_of
+from workflows.business.shared.change_request import contract_terms
 from workflows.contractor_email_change.inputs import ContractorEmailInput
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
 from workflows.faq.inputs import FaqInput
@@ -105,7 +105,7 @@ class Scene:
     def contract_change(self) -> int:
         """The second of two: what goes before it is said as well."""
         numbers = []
-        now = terms_of(self.contract)
+        now = contract_terms(self.contract)
         for wanted in (replace(now, users=25), replace(now, options=("appsuite", "disk-10gb"))):
             found = proposed(self.site, self.customer, self.contract, wanted)
             numbers.append(self._begin("contract_change", found.about, found.request()))

@@ -41,7 +41,7 @@ from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery
 from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports import hookspecs, payment_calls, quotes
-from workflows.ports.billing import Change, Quote, Terms
+from workflows.ports.billing import Change, ContractTerms, Quote
 from workflows.ports.disk_usage import (
     NO_ANSWER,
     NOT_NOW,
@@ -393,7 +393,7 @@ def _threads() -> list[Any]:
 
 
 DAY = date(2026, 4, 1)
-TERMS = Terms("desknets-neo", "mihon", 10, (), "monthly", "bank_transfer", DAY)
+TERMS = ContractTerms("desknets-neo", "mihon", 10, (), "monthly", "bank_transfer", DAY)
 CHANGE = Change("users", "A00000001", 1, TERMS, TERMS, DAY, DAY)
 
 

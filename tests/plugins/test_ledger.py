@@ -31,7 +31,7 @@ from plugins.ledger.quoting import quote, whole_months_until_renewal
 from workflows.business import renewals
 from workflows.business.catalogue import DEFAULT_CATALOGUE
 from workflows.ports import hookspecs, quotes
-from workflows.ports.billing import Applied, Booking, Change, Quote, Rejected, Terms, Unavailable
+from workflows.ports.billing import Applied, Booking, Change, ContractTerms, Quote, Rejected, Unavailable
 
 ROOT = Path(__file__).parents[2]
 PRICES: dict[str, Any] = {
@@ -53,16 +53,18 @@ DAYS = st.dates(date(2020, 1, 1), date(2030, 12, 31))
 OPTIONS = st.sets(st.sampled_from(("appsuite", "disk-10gb"))).map(lambda found: tuple(sorted(found)))
 
 
-def terms(users: int = 10, options: tuple[str, ...] = (), term: str = "monthly", **more: Any) -> Terms:
+def terms(users: int = 10, options: tuple[str, ...] = (), term: str = "monthly", **more: Any) -> ContractTerms:
     values = {"product": "desknets-neo", "subdomain": "x", "payment_method": "bank_transfer"}
-    return Terms(users=users, options=options, term=term, **{**values, "started_on": date(2025, 7, 15), **more})
+    return ContractTerms(users=users, options=options, term=term, **{**values, "started_on": date(2025, 7, 15), **more})
 
 
-def change(before: Terms | None, after: Terms, day: date = date(2026, 5, 1), kind: str = "users") -> Change:
+def change(
+    before: ContractTerms | None, after: ContractTerms, day: date = date(2026, 5, 1), kind: str = "users"
+) -> Change:
     return Change(kind, "A00000001", 7 if before else None, before, after, date(2026, 4, 10), day)
 
 
-def quoted(before: Terms | None, after: Terms, day: date = date(2026, 5, 1)) -> Quote:
+def quoted(before: ContractTerms | None, after: ContractTerms, day: date = date(2026, 5, 1)) -> Quote:
     found = quote(LIST, change(before, after, day))
     assert isinstance(found, Quote)
     return found
@@ -128,7 +130,7 @@ def test_a_contract_that_becomes_annual_is_charged_until_its_renewal() -> None:
     ],
     ids=["monthly", "fewer", "back to monthly", "on the renewal day", "no whole month left", "payment method"],
 )
-def test_nothing_is_due_at_once_otherwise(before: Terms, after: Terms, day: date) -> None:
+def test_nothing_is_due_at_once_otherwise(before: ContractTerms, after: ContractTerms, day: date) -> None:
     assert quoted(before, after, day).due is None
 
 
@@ -187,7 +189,7 @@ def test_the_digest_tells_other_figures_apart() -> None:
 
 
 @pytest.mark.parametrize("after", [terms(product="chatluck"), terms(options=("teleport",))], ids=["product", "option"])
-def test_what_has_no_price_is_not_available(after: Terms) -> None:
+def test_what_has_no_price_is_not_available(after: ContractTerms) -> None:
     assert isinstance(quote(LIST, change(None, after)), Unavailable)
 
 

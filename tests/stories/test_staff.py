@@ -22,7 +22,7 @@ from web.assembly.settings import Settings
 from web.assembly.site import build
 from workflows.business.records import Account, Contract
 from workflows.business.records import Customer as CustomerRecord
-from workflows.business.shared.change_request import terms_of
+from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change.proposal import Proposal, propose
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def asked_for_options(product: Product, url: str, customer: Customer) -> int:
             role="editor",
             created_at=datetime.now(UTC),
         )
-        after = terms_of(on)
+        after = contract_terms(on)
         after = type(after)(**{name: getattr(after, name) for name in after.__slots__} | {"options": ("appsuite",)})
         found = propose(site.services, of, on, after, now=site.clock())
         assert isinstance(found, Proposal), found

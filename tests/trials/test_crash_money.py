@@ -43,7 +43,7 @@ from tests.trials.money_child import (
 from tests.trials.newborn import Newborn
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract
-from workflows.business.shared.change_request import terms_from_json, terms_of
+from workflows.business.shared.change_request import contract_terms, contract_terms_from_json
 from workflows.contract_change.proposal import Proposal, propose
 from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports import quotes
@@ -185,14 +185,14 @@ def _contracts() -> Iterator[str]:
     for one in Contract.select():
         wanted = {"payment_method": "bank_transfer"}
         for row in ChangeRequest.select().where(ChangeRequest.contract == one.id):
-            after = terms_from_json(row.after)
+            after = contract_terms_from_json(row.after)
             assert after is not None
             if row.kind in ("users", "order"):
                 wanted["users"] = str(after.users)
         if {name: str(getattr(one, name)) for name in wanted} != wanted:
             yield f"the contract {one.id} does not say what was asked for: {wanted}"
         last = LedgerBooking.select().where(LedgerBooking.contract == one.id).order_by(LedgerBooking.id.desc()).first()
-        if last is not None and terms_of(one) != terms_from_json(last.terms):
+        if last is not None and contract_terms(one) != contract_terms_from_json(last.terms):
             yield f"the books have other terms of the contract {one.id}: {json.loads(last.terms)}"
 
 

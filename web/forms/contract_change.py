@@ -24,7 +24,7 @@ class ChangeForm(Form):
         """Let each of its fields offer what there is to choose from; `options` are titles by name."""
         offered: dict[str, Mapping[str, str | Text]] = {
             "options": options,
-            "term": catalogue.terms,
+            "term": catalogue.billing_terms,
             "payment_method": catalogue.payment_methods,
         }
         for name, choices in offered.items():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXTENSION = "tetsuzuki"
 PROCEDURE_GONE = _("手続きの記録がありません")  # of something listed, whose instance or definition is gone
-_TERMS = "tetsuzuki_terms"
+_TERMS_OF_USE = "tetsuzuki_terms_of_use"
 
 
 def site() -> Site:
@@ -28,11 +28,13 @@ def site() -> Site:
 
 
 def terms_of_use() -> TermsOfUse:
-    """The terms that whoever uses the site accepts (G10)."""
-    kept: TermsOfUse | None = current_app.extensions.get(_TERMS)
+    """The terms of use that everybody accepts who uses the site (G10)."""
+    kept: TermsOfUse | None = current_app.extensions.get(_TERMS_OF_USE)
     if kept is None:
         here = site()
-        kept = current_app.extensions[_TERMS] = TermsOfUse(here.organisation, here.catalogue, here.settings.terms)
+        kept = current_app.extensions[_TERMS_OF_USE] = TermsOfUse(
+            here.organisation, here.catalogue, here.settings.terms
+        )
     return kept
 
 

@@ -37,7 +37,7 @@ from web.shown.csv import csv_file
 from web.shown.prices import in_short, quote_of, yen
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Contract
-from workflows.business.shared.change_request import TERMS
+from workflows.business.shared.change_request import CONTRACT_LABELS
 from workflows.ports import quotes
 
 PAGE = 20
@@ -90,11 +90,14 @@ def _shown(contract: Contract, waiting: list[ShownRequest]) -> ShownContract:
 
 def _facts(contract: Contract) -> Iterator[Fact]:
     catalogue = site().catalogue
-    yield Fact(TERMS["users"], _("%(users)s ユーザー", users=f"{contract.users:,}"))
-    yield Fact(TERMS["options"], option_titles(catalogue, contract.product, sorted(contract.options.split())))
-    yield Fact(TERMS["term"], catalogue.terms.get(contract.term, contract.term))
-    yield Fact(TERMS["payment_method"], catalogue.payment_methods.get(contract.payment_method, contract.payment_method))
-    yield Fact(TERMS["started_on"], day(contract.started_on))
+    yield Fact(CONTRACT_LABELS["users"], _("%(users)s ユーザー", users=f"{contract.users:,}"))
+    yield Fact(CONTRACT_LABELS["options"], option_titles(catalogue, contract.product, sorted(contract.options.split())))
+    yield Fact(CONTRACT_LABELS["term"], catalogue.billing_terms.get(contract.term, contract.term))
+    yield Fact(
+        CONTRACT_LABELS["payment_method"],
+        catalogue.payment_methods.get(contract.payment_method, contract.payment_method),
+    )
+    yield Fact(CONTRACT_LABELS["started_on"], day(contract.started_on))
     renewal = renewal_on(contract, today())
     if renewal is not None:
         yield Fact(_("次回更新日"), day(renewal))
@@ -132,7 +135,7 @@ def _contract_row(contract: Contract) -> tuple[object, ...]:
         environment(catalogue, contract),
         contract.users,
         option_titles(catalogue, contract.product, sorted(contract.options.split())),
-        catalogue.terms.get(contract.term, contract.term),
+        catalogue.billing_terms.get(contract.term, contract.term),
         catalogue.payment_methods.get(contract.payment_method, contract.payment_method),
         contract.started_on,
         renewal_on(contract, today()) or "",

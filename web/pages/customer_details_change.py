@@ -89,7 +89,7 @@ def _contracts(customer: Customer) -> list[ContractShown]:
         ContractShown(
             catalogue.products[one.product].title if one.product in catalogue.products else one.product,
             one.subdomain,
-            catalogue.terms.get(one.term, one.term),
+            catalogue.billing_terms.get(one.term, one.term),
             catalogue.payment_methods.get(one.payment_method, one.payment_method),
         )
         for one in own_running_contracts()

@@ -11,7 +11,7 @@ from web.http.areas import Area
 from web.http.current import terms_of_use
 from web.http.who_may import open_to_all
 
-TERMS_CHANGED = Refusal(
+TERMS_OF_USE_CHANGED = Refusal(
     "terms_changed",
     _("利用約款が改定されました。新しい利用約款をご確認のうえ、もう一度送信してください。"),
 )
@@ -20,20 +20,20 @@ pages = Area("terms", __name__)
 
 
 def version() -> str:
-    """Names the terms that a page shows, for its form to carry (`terms_note` in parts.html)."""
+    """Names the terms of use that a page shows, for its form to carry (`terms_of_use_note` in parts.html)."""
     return terms_of_use().version()
 
 
 def accepted() -> str | Refusal:
-    """The version of the terms that were accepted with the form that was sent: that which its page showed.
+    """The version of the terms of use that were accepted with the form that was sent: that which its page showed.
 
     Where they were revised since, or the form does not say which it showed, nobody has accepted what there is now.
     """
     current = version()
-    return current if request.form.get("terms") == current else TERMS_CHANGED
+    return current if request.form.get("terms") == current else TERMS_OF_USE_CHANGED
 
 
-pages.shown_in_templates(terms_version=version)
+pages.shown_in_templates(terms_of_use_version=version)
 
 
 @pages.get("/tos.pdf")

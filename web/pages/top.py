@@ -102,7 +102,7 @@ def _contracts() -> list[Shown]:
         Shown(
             catalogue.products[contract.product].title,
             catalogue.url(contract.product, contract.subdomain),
-            catalogue.terms.get(contract.term, contract.term),
+            catalogue.billing_terms.get(contract.term, contract.term),
             disk,
         )
         for contract, disk in zip(sold, disks(sold), strict=True)

@@ -24,6 +24,7 @@ from workflows.business.records import Account, ChangeRequest, Contract, Contrac
 from workflows.business.renewals import next_renewal
 from workflows.business.shared.change_request import Difference, differences, in_one_line, listed
 from workflows.ports import quotes
+from workflows.ports.billing import BillingTerm
 from workflows.registry import REQUEST_KINDS
 
 _ON_ITS_WAY, _OVER = "open", "over"
@@ -144,7 +145,7 @@ def has_ended(contract: Contract, now: date) -> bool:
 
 def renewal_on(contract: Contract, now: date) -> date | None:
     """When an annual contract is renewed next; None for a monthly one, and for one that is over by then."""
-    if contract.term != "annual":
+    if contract.term != BillingTerm.ANNUAL:
         return None
     on = next_renewal(contract.started_on, now)
     return on if contract.ended_on is None or on <= contract.ended_on else None

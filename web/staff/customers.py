@@ -24,7 +24,7 @@ from web.staff.history import state_title
 from workflows.business import typed
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
-from workflows.business.shared.change_request import DETAILS, said, terms_of
+from workflows.business.shared.change_request import DETAILS, contract_terms, said
 from workflows.registry import REQUEST_KINDS
 
 _ON_A_PAGE = 25
@@ -151,7 +151,7 @@ def customer(customer: int) -> str:
 
 def _contract(contract: Contract) -> ShownContract:
     catalogue = site().catalogue
-    terms = terms_of(contract)
+    terms = contract_terms(contract)
 
     def shown(name: str) -> str | Text:
         return said(name, getattr(terms, name), contract.product, catalogue)

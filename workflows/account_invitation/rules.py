@@ -124,7 +124,7 @@ def invite_in_own_name(attempt: Attempt) -> None:
 
 
 def create_account(attempt: Attempt) -> None:
-    """The account of the invited, with the password that they chose and the terms that they accepted."""
+    """The account of the invited, with the password that they chose and the terms of use that they accepted."""
     invitation, given = required(invitation_of(attempt), NO_INVITATION), attempt.data
     attempt.records.insert(
         Account,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Annotated, Any
 
 from engine.configuration import Named, Place, Value, Wrong, read_one
@@ -24,8 +25,16 @@ _TEMPLATE = re.compile(r"https?://\{subdomain\}\.(?P<domain>[a-z0-9.-]+)(?P<rest
 CUSTOMER_NUMBER_PATTERN = "A[0-9]{8}"  # G11
 _LONGEST_TRIED = 64  # letters: a number of 32, and the prefix that somebody has left out
 
-# Contract terms (ご契約種別) and payment methods (お支払い方法) of G35, in the order in which forms offer them.
-TERMS: Mapping[str, Text] = {"monthly": _("月払い"), "annual": _("年間一括払い")}
+
+class BillingTerm(StrEnum):
+    """How a contract is paid (契約種別, G35): month by month, or a year in one sum. Contracts store the value."""
+
+    MONTHLY = "monthly"
+    ANNUAL = "annual"
+
+
+# Billing terms (ご契約種別) and payment methods (お支払い方法) of G35, in the order in which forms offer them.
+TERM_LABELS: Mapping[str, Text] = {BillingTerm.MONTHLY.value: _("月払い"), BillingTerm.ANNUAL.value: _("年間一括払い")}
 PAYMENT_METHODS: Mapping[str, Text] = {
     "bank_transfer": _("銀行振込"),
     "direct_debit": _("口座振替"),
@@ -129,10 +138,10 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The products, terms and payment methods that a contract may name; each mapping is by the stored name."""
+    """The products, billing terms and payment methods that a contract may name; each mapping is by the stored name."""
 
     products: Mapping[str, Product]
-    terms: Mapping[str, Text] = field(default_factory=lambda: TERMS)
+    billing_terms: Mapping[str, Text] = field(default_factory=lambda: TERM_LABELS)
     payment_methods: Mapping[str, Text] = field(default_factory=lambda: PAYMENT_METHODS)
 
     @classmethod

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from workflows.business.records import ChangeRequest
-from workflows.business.shared.change_request import terms_from_json
+from workflows.business.shared.change_request import contract_terms_from_json
 from workflows.contract_change import conditions, dates
-from workflows.ports.billing import Terms
+from workflows.ports.billing import ContractTerms
 
 PRICED = ("users", "options", "term")  # of each at most one is open for a contract: its slot is unique
 
@@ -26,7 +26,7 @@ PRICED = ("users", "options", "term")  # of each at most one is open for a contr
 class Standing:
     """What holds when a change begins: `before`, from `effective_on`, once the requests `ahead` were applied."""
 
-    before: Terms
+    before: ContractTerms
     effective_on: date
     ahead: tuple[int, ...]
 
@@ -36,7 +36,9 @@ def slots(contract: int) -> tuple[str, ...]:
     return tuple(f"contract:{contract}/{kind}" for kind in PRICED)
 
 
-def standing(now: Terms, open_requests: Iterable[ChangeRequest], kind: str, after: Terms, today: date) -> Standing:
+def standing(
+    now: ContractTerms, open_requests: Iterable[ChangeRequest], kind: str, after: ContractTerms, today: date
+) -> Standing:
     """Where a change of `kind` to `after` begins, asked for on `today` of a contract that says `now`."""
     others = sorted((one for one in open_requests if one.kind != kind), key=_order)
     before, last, taken = now, today, 0
@@ -45,13 +47,13 @@ def standing(now: Terms, open_requests: Iterable[ChangeRequest], kind: str, afte
         following = others[taken : taken + 1]
         if not following or following[0].effective_on > day:
             return Standing(before, day, tuple(one.instance for one in others[:taken]))
-        wanted = terms_from_json(following[0].after)
+        wanted = contract_terms_from_json(following[0].after)
         assert wanted is not None  # a request always has what it asks for
         before, last = conditions.with_change(before, following[0].kind, wanted), following[0].effective_on
         taken += 1
 
 
-def _effective_on(before: Terms, after: Terms, today: date, last: date) -> date:
+def _effective_on(before: ContractTerms, after: ContractTerms, today: date, last: date) -> date:
     """As `dates.effective_on`, and not before `last`, the day from which `before` holds."""
     counted = today
     if dates.waits_for_renewal(before, after):

@@ -11,7 +11,7 @@ from engine.text import _
 from workflows.business import typed
 from workflows.business.catalogue import Catalogue
 from workflows.business.typed import Subdomain
-from workflows.ports.billing import Terms
+from workflows.ports.billing import ContractTerms
 
 CHANGEABLE = ("users", "options", "term", "payment_method")
 
@@ -34,11 +34,11 @@ UNKNOWN_TERM = Refusal("term_unknown", _("ご契約種別をお選びくださ�
 UNKNOWN_METHOD = Refusal("payment_method_unknown", _("お支払い方法をお選びください。"), "payment_method")
 
 
-def kind_of(before: Terms | None, after: Terms) -> str | Refusal:
+def kind_of(before: ContractTerms | None, after: ContractTerms) -> str | Refusal:
     """Which one thing a request changes: "order", or a name of `CHANGEABLE`."""
     if before is None:
         return "order"
-    changed = [part.name for part in fields(Terms) if getattr(before, part.name) != getattr(after, part.name)]
+    changed = [part.name for part in fields(ContractTerms) if getattr(before, part.name) != getattr(after, part.name)]
     if not changed:
         return NOTHING_CHANGES
     if not set(changed) <= set(CHANGEABLE):
@@ -46,12 +46,12 @@ def kind_of(before: Terms | None, after: Terms) -> str | Refusal:
     return changed[0] if len(changed) == 1 else SEVERAL_CHANGES
 
 
-def with_change(now: Terms, kind: str, after: Terms) -> Terms:
+def with_change(now: ContractTerms, kind: str, after: ContractTerms) -> ContractTerms:
     """`now` with the one thing that a request of `kind` changes: what else has changed meanwhile stays."""
     return replace(now, **{kind: getattr(after, kind)})
 
 
-def faults(before: Terms | None, after: Terms, catalogue: Catalogue) -> Iterator[Refusal]:
+def faults(before: ContractTerms | None, after: ContractTerms, catalogue: Catalogue) -> Iterator[Refusal]:
     """Why the catalogue does not allow `after`. What stays as it is was allowed once and is not asked about."""
     product = catalogue.products.get(after.product)
     if product is None:
@@ -75,7 +75,7 @@ def faults(before: Terms | None, after: Terms, catalogue: Catalogue) -> Iterator
     kept = set(before.options) if before is not None else set()
     if not set(after.options) - kept <= set(product.options):
         yield UNKNOWN_OPTION
-    if (before is None or before.term != after.term) and after.term not in catalogue.terms:
+    if (before is None or before.term != after.term) and after.term not in catalogue.billing_terms:
         yield UNKNOWN_TERM
     if (before is None or before.payment_method != after.payment_method) and (
         after.payment_method not in catalogue.payment_methods

@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import date
 
 from workflows.business.renewals import next_renewal
-from workflows.ports.billing import Terms
+from workflows.ports.billing import BillingTerm, ContractTerms
 
 
 def first_of_next_month(today: date) -> date:
@@ -22,14 +22,14 @@ def first_of_next_month(today: date) -> date:
     return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
-def waits_for_renewal(before: Terms, after: Terms) -> bool:
+def waits_for_renewal(before: ContractTerms, after: ContractTerms) -> bool:
     """Whether a change takes something away from an annual term that has been paid for."""
-    return before.term == "annual" and (
-        after.users < before.users or bool(set(before.options) - set(after.options)) or after.term != "annual"
+    return before.term == BillingTerm.ANNUAL and (
+        after.users < before.users or bool(set(before.options) - set(after.options)) or after.term != BillingTerm.ANNUAL
     )
 
 
-def effective_on(before: Terms | None, after: Terms, today: date) -> date:
+def effective_on(before: ContractTerms | None, after: ContractTerms, today: date) -> date:
     """The first day on which `after` holds, for what is asked on `today`. `before` is None for an order."""
     if before is None:
         return first_of_next_month(today)

@@ -10,9 +10,9 @@ from datetime import date
 class ChangeInput:
     """A request as it was confirmed. Made by `Proposal.request`, never by hand.
 
-    `before` (empty for an order) and `after` are Terms as `workflows.business.shared.change_request.to_json` writes
-    them, `quote` is what `workflows.ports.quotes.to_json` writes: what the customer saw is what is kept. `contract_id`
-    is None for an order.
+    `before` (empty for an order) and `after` are `ContractTerms` as `to_json` of
+    `workflows.business.shared.change_request` writes them, `quote` is what `workflows.ports.quotes.to_json` writes:
+    what the customer saw is what is kept. `contract_id` is None for an order.
     """
 
     kind: str

@@ -17,11 +17,11 @@ from engine.runtime.history import canonical
 from engine.text import _
 from workflows.business import typed
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
-from workflows.business.shared.change_request import ALREADY_OPEN, terms_from_json, terms_of, to_json
+from workflows.business.shared.change_request import ALREADY_OPEN, contract_terms, contract_terms_from_json, to_json
 from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.inputs import ChangeInput
 from workflows.ports import quotes
-from workflows.ports.billing import Change, Quote, Terms, Unavailable
+from workflows.ports.billing import Change, ContractTerms, Quote, Unavailable
 from workflows.services import Services
 
 SHOWN_CHANGED = Refusal(
@@ -90,7 +90,7 @@ def propose(
     services: Services,
     customer: Customer,
     contract: Contract | None,
-    after: Terms,
+    after: ContractTerms,
     *,
     now: datetime,
     shown: str | None = None,
@@ -104,7 +104,7 @@ def propose(
     Never raises for what a plugin does; calls one, so it must not run inside a transaction.
     """
     today = services.calendar.today(now)
-    before = terms_of(contract) if contract is not None else None
+    before = contract_terms(contract) if contract is not None else None
     after = replace(after, options=tuple(sorted(set(after.options))))
     if before is None:
         after = _as_ordered(services, after, today)
@@ -137,7 +137,7 @@ def propose(
     return proposal
 
 
-def _as_ordered(services: Services, after: Terms, today: date) -> Terms:
+def _as_ordered(services: Services, after: ContractTerms, today: date) -> ContractTerms:
     """The terms of an order, with the subdomain's name alone of what was typed, and the day on which it begins."""
     wish = typed.subdomain(after.subdomain, services.catalogue)
     if not isinstance(wish, Refusal) and wish.product in (None, after.product):
@@ -149,8 +149,8 @@ def _refusals(
     services: Services,
     customer: Customer,
     contract: Contract | None,
-    before: Terms | None,
-    after: Terms,
+    before: ContractTerms | None,
+    after: ContractTerms,
     kind: str,
     effective_on: date,
     today: date,
@@ -171,7 +171,7 @@ def _refusals(
         yield ALREADY_OPEN
 
 
-def _is_taken(after: Terms) -> bool:
+def _is_taken(after: ContractTerms) -> bool:
     """Whether a contract has the subdomain, or an open order wants it."""
     held = (Contract.product == after.product) & (Contract.subdomain == after.subdomain)
     if Contract.select().where(held).exists():
@@ -179,12 +179,12 @@ def _is_taken(after: Terms) -> bool:
     return bool(ContractChange.select().where(ContractChange.wish == wish_of(after)).exists())
 
 
-def slot_of(kind: str, customer_id: int, contract: Contract | None, after: Terms) -> str:
+def slot_of(kind: str, customer_id: int, contract: Contract | None, after: ContractTerms) -> str:
     """What only one open request may concern: a contract and a kind, or a customer's order of a product."""
     return f"contract:{contract.id}/{kind}" if contract is not None else f"customer:{customer_id}/order/{after.product}"
 
 
-def wish_of(after: Terms) -> str:
+def wish_of(after: ContractTerms) -> str:
     """The environment that an open order keeps from being promised to somebody else."""
     return f"{after.product}/{after.subdomain}"
 
@@ -194,10 +194,10 @@ def change_of(request: ChangeRequest, customer: Customer, contract: Contract | N
 
     None where the contract is gone.
     """
-    after = terms_from_json(request.after)
+    after = contract_terms_from_json(request.after)
     if after is None or (contract is None and request.kind != "order"):
         return None
-    before = terms_of(contract) if contract is not None else None
+    before = contract_terms(contract) if contract is not None else None
     return Change(
         kind=request.kind,
         customer_number=customer.number,

@@ -14,17 +14,17 @@ from workflows.business.records import ChangeRequest, Contract, ContractChange, 
 from workflows.business.required import required
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
+    contract_terms,
+    contract_terms_from_json,
     keep_request,
     request_of,
-    terms_from_json,
-    terms_of,
     to_json,
 )
 from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.kinds import TITLES
 from workflows.contract_change.proposal import SHOWN_CHANGED, wish_of
 from workflows.ports import quotes
-from workflows.ports.billing import Terms
+from workflows.ports.billing import ContractTerms
 
 NOT_YOURS = Refusal("not_yours", _("ご契約が見つかりません。お手数ですが、最初からお手続きください。"))
 GONE = Refusal("gone", _("対象のご契約が見つからないため、変更を適用できません。"))
@@ -79,7 +79,7 @@ def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
     found = standing_of(attempt)
     if isinstance(found, Refusal):
         return found
-    return None if found is not None and found.before == terms_from_json(given.before) else SHOWN_CHANGED
+    return None if found is not None and found.before == contract_terms_from_json(given.before) else SHOWN_CHANGED
 
 
 def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
@@ -100,18 +100,18 @@ def _standing(attempt: Attempt) -> ahead.Standing | Refusal:
         (Contract, {"id": given.contract_id}),
         *((ChangeRequest, {"slot": slot}) for slot in ahead.slots(given.contract_id)),
     )
-    after = terms_from_json(given.after)
+    after = contract_terms_from_json(given.after)
     if contract is None or after is None:
         return NOT_YOURS if contract is None else conditions.NOT_CHANGEABLE
     today = attempt.services.calendar.today(attempt.at)
     open_requests = [one for one in waiting if one is not None]
-    return ahead.standing(terms_of(contract), open_requests, given.kind, after, today)
+    return ahead.standing(contract_terms(contract), open_requests, given.kind, after, today)
 
 
 def change_is_possible(attempt: Attempt) -> Refusal | None:
     """One thing changes, and the catalogue allows it."""
     given = attempt.data
-    before, after = terms_from_json(given.before), terms_from_json(given.after)
+    before, after = contract_terms_from_json(given.before), contract_terms_from_json(given.after)
     if after is None or given.kind not in TITLES:
         return conditions.NOT_CHANGEABLE
     kind = conditions.kind_of(before, after)
@@ -122,7 +122,7 @@ def change_is_possible(attempt: Attempt) -> Refusal | None:
 
 def date_is_as_shown(attempt: Attempt) -> Refusal | None:
     """The effective date that was confirmed is the one that counts now, midnight or not."""
-    after = terms_from_json(attempt.data.after)
+    after = contract_terms_from_json(attempt.data.after)
     if after is None:
         return conditions.NOT_CHANGEABLE
     standing = standing_of(attempt)
@@ -144,7 +144,7 @@ def contract_runs(attempt: Attempt) -> Refusal | None:
 
 def environment_is_free(attempt: Attempt) -> Refusal | None:
     """An order is for a product that the customer has not, under a subdomain that nobody has."""
-    after = terms_from_json(attempt.data.after)
+    after = contract_terms_from_json(attempt.data.after)
     if attempt.data.contract_id is not None or after is None:
         return None
     return _environment_refusal(attempt, attempt.data.customer_id, after, attempt.data.effective_on)
@@ -153,7 +153,7 @@ def environment_is_free(attempt: Attempt) -> Refusal | None:
 def keep_change(attempt: Attempt) -> None:
     """Write the request down; an order reserves its subdomain until it is closed."""
     given = attempt.data
-    after = required(terms_from_json(given.after), conditions.NOT_CHANGEABLE)
+    after = required(contract_terms_from_json(given.after), conditions.NOT_CHANGEABLE)
     standing = standing_of(attempt)
     if isinstance(standing, Refusal):
         raise Refused([standing])
@@ -196,7 +196,7 @@ def change_still_fits(attempt: Attempt) -> Refusal | None:
 
 def _why_not(attempt: Attempt) -> Refusal | None:
     request = request_of(attempt.instance, attempt.records)
-    after = terms_from_json(request.after) if request is not None else None
+    after = contract_terms_from_json(request.after) if request is not None else None
     if request is None or after is None:
         return GONE
     customer = attempt.records.get(Customer, id=request.customer_id)
@@ -206,12 +206,12 @@ def _why_not(attempt: Attempt) -> Refusal | None:
         refusal = next(conditions.faults(None, after, attempt.services.catalogue), None)
         return refusal or _environment_refusal(attempt, request.customer_id, after, request.effective_on)
     contract = _contract(attempt, request.contract_id)
-    before = terms_from_json(request.before)
+    before = contract_terms_from_json(request.before)
     if contract is None or before is None:
         return GONE
     if not conditions.runs_until(contract.ended_on, request.effective_on):
         return conditions.CONTRACT_ENDED
-    now = terms_of(contract)
+    now = contract_terms(contract)
     if getattr(now, request.kind) != getattr(before, request.kind):
         return CONTRACT_CHANGED
     return next(
@@ -222,7 +222,7 @@ def _why_not(attempt: Attempt) -> Refusal | None:
 def contract_can_take_it(attempt: Attempt) -> Refusal | None:
     """What is in the books can be written down: the contract is there, or for an order its subdomain is still free."""
     request = request_of(attempt.instance, attempt.records)
-    after = terms_from_json(request.after) if request is not None else None
+    after = contract_terms_from_json(request.after) if request is not None else None
     refusal = None
     if request is None or after is None:
         refusal = GONE
@@ -264,11 +264,11 @@ def new_price_is_known(attempt: Attempt) -> Refusal | None:
 def fix_effective_date(attempt: Attempt) -> None:
     """The confirmed date, or the next possible one where the decision came after it. On the day itself it holds."""
     request = request_of(attempt.instance, attempt.records)
-    after = terms_from_json(request.after) if request is not None else None
+    after = contract_terms_from_json(request.after) if request is not None else None
     today = attempt.services.calendar.today(attempt.at)
     if request is None or after is None or request.effective_on >= today:
         return
-    before = terms_from_json(request.before)
+    before = contract_terms_from_json(request.before)
     day = dates.effective_on(before, after, today)
     moved = {"after": to_json(replace(after, started_on=day))} if before is None else {}  # an order starts then
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day, **moved)
@@ -315,7 +315,7 @@ def apply_change(attempt: Attempt) -> None:
     Of an order there is a contract from now on, and its request says which.
     """
     request = required(request_of(attempt.instance, attempt.records), GONE)
-    after = required(terms_from_json(request.after), GONE)
+    after = required(contract_terms_from_json(request.after), GONE)
     if request.contract_id is None:
         attempt.records.insert(
             Contract,
@@ -349,7 +349,7 @@ def _contract(attempt: Attempt, number: int) -> Contract | None:
     return found
 
 
-def _environment_refusal(attempt: Attempt, customer: int, after: Terms, day: date) -> Refusal | None:
+def _environment_refusal(attempt: Attempt, customer: int, after: ContractTerms, day: date) -> Refusal | None:
     if attempt.records.exists(Contract, product=after.product, subdomain=after.subdomain):
         return conditions.SUBDOMAIN_TAKEN
     held = attempt.records.get(Contract, customer=customer, product=after.product)

@@ -14,7 +14,7 @@ from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store.base import transaction
 from workflows.business.records import ChangeRequest, Contract, Mandate
 from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
-from workflows.business.shared.change_request import terms_of
+from workflows.business.shared.change_request import contract_terms
 from workflows.ports.billing import Applied, Change, Queued, Rejected
 from workflows.ports.payment_calls import outcome, report_of
 from workflows.ports.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending
@@ -132,7 +132,7 @@ class PaymentEffects:
         contract = Contract.get_or_none(Contract.id == mandate.contract_id) if mandate is not None else None
         if request is None or mandate is None or contract is None:
             return Failed("no_contract", "the contract or its request is gone")
-        before = terms_of(contract)
+        before = contract_terms(contract)
         if before.payment_method == mandate.method:
             return Accepted("the method stays, only the account or card behind it changes")
         billing = self._services.billing

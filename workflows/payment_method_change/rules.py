@@ -17,9 +17,9 @@ from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
     close_request,
+    contract_terms,
     keep_request,
     request_of,
-    terms_of,
     to_json,
 )
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
@@ -195,7 +195,7 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
 def keep_what_was_asked(attempt: Attempt) -> None:
     """The request, and its mandate."""
     given, contract = attempt.data, required(_contract(attempt), NO_CONTRACT)
-    before = terms_of(contract)
+    before = contract_terms(contract)
     keep_request(
         attempt,
         customer=contract.customer_id,

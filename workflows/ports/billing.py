@@ -13,15 +13,17 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from engine.text import Text
+from workflows.business.catalogue import BillingTerm as BillingTerm  # authors of billing backends take it from here
 
 Period = Literal["once", "month", "year"]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a contract says at one time: the subject of a change, before and after it.
+class ContractTerms:
+    """What a contract says at one time: what a change is about, before and after it.
 
-    `term` is "monthly" or "annual"; `options` are names of the catalogue, sorted.
+    `term` is a value of `BillingTerm`, or what else was sent as one and is refused. `options` are names of the
+    catalogue, sorted.
     """
 
     product: str
@@ -44,8 +46,8 @@ class Change:
     kind: str
     customer_number: str
     contract: int | None
-    before: Terms | None
-    after: Terms
+    before: ContractTerms | None
+    after: ContractTerms
     asked_on: date
     effective_on: date
 

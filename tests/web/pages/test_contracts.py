@@ -23,10 +23,10 @@ from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
-from workflows.business.shared.change_request import terms_of
+from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change.inputs import Rejection
 from workflows.contract_change.proposal import Proposal, propose
-from workflows.ports.billing import Terms
+from workflows.ports.billing import ContractTerms
 
 FORMULA = '=HYPERLINK("https://evil.example","x")'
 
@@ -43,9 +43,9 @@ def app(site: Site, account: Account) -> Flask:
 
 def ask(site: Site, account: Account, contract: Contract | None, **changes: Any) -> int:
     """A request, made as the pages make it."""
-    new = Terms("chatluck", "mihon-talk", 10, (), "monthly", "bank_transfer", date(2026, 4, 1))
-    after = terms_of(contract) if contract is not None else new
-    after = Terms(**{**{name: getattr(after, name) for name in after.__dataclass_fields__}, **changes})
+    new = ContractTerms("chatluck", "mihon-talk", 10, (), "monthly", "bank_transfer", date(2026, 4, 1))
+    after = contract_terms(contract) if contract is not None else new
+    after = ContractTerms(**{**{name: getattr(after, name) for name in after.__dataclass_fields__}, **changes})
     proposal = propose(site.services, account.customer, contract, after, now=site.clock())
     assert isinstance(proposal, Proposal), proposal
     actor = Actor("account", str(account.id))

@@ -20,7 +20,7 @@ from workflows.business.catalogue import (
     CUSTOMER_NUMBER_PATTERN,
     DEFAULT_CATALOGUE,
     PAYMENT_METHODS,
-    TERMS,
+    TERM_LABELS,
     Catalogue,
     Organisation,
     Product,
@@ -341,7 +341,7 @@ def test_defaults_are_the_guides() -> None:
         "0120-365-800",
         "aporder@desknets.com",
     )
-    assert [str(title) for title in TERMS.values()] == ["月払い", "年間一括払い"]
+    assert [str(title) for title in TERM_LABELS.values()] == ["月払い", "年間一括払い"]
     assert [str(title) for title in PAYMENT_METHODS.values()] == ["銀行振込", "口座振替", "クレジットカード決済"]
     assert DEFAULT_CATALOGUE.url("desknets-neo", "acme") == "https://acme.dn-cloud.com/cgi-bin/dneo/dneo.cgi"
     assert [product.title for product in DEFAULT_CATALOGUE.products.values()] == ["desknet's NEO", "ChatLuck"]
@@ -349,7 +349,7 @@ def test_defaults_are_the_guides() -> None:
 
 def test_every_title_has_an_english_text() -> None:
     with reading_in("en"):
-        for title in (*TERMS.values(), *PAYMENT_METHODS.values(), *CHANNELS.values(), *BILLING_MODES.values()):
+        for title in (*TERM_LABELS.values(), *PAYMENT_METHODS.values(), *CHANNELS.values(), *BILLING_MODES.values()):
             assert str(title).isascii()
 
 

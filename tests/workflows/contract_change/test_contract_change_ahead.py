@@ -35,7 +35,7 @@ from tests.kit.customers import customer
 from tests.kit.sites import state
 from web.assembly.site import Site
 from workflows.business.records import Contract, ContractChange, Customer
-from workflows.business.shared.change_request import terms_from_json, terms_of
+from workflows.business.shared.change_request import contract_terms, contract_terms_from_json
 from workflows.contract_change import conditions
 from workflows.contract_change.inputs import GivingUp, Rejection
 from workflows.contract_change.proposal import Proposal, propose
@@ -302,12 +302,12 @@ def _first(stopped: list[int]) -> list[int]:
 
 def _holds(site: Site, on: Contract, number: int) -> bool:
     """Whether the price that was confirmed is what the change would cost of the contract as it is."""
-    asked, now = row(number), terms_of(again(on))
-    after = terms_from_json(asked.after)
+    asked, now = row(number), contract_terms(again(on))
+    after = contract_terms_from_json(asked.after)
     confirmed = quotes.from_json(asked.quote).quote
     assert after is not None
     assert confirmed is not None
-    if now == terms_from_json(asked.before):
+    if now == contract_terms_from_json(asked.before):
         return True
     change = Change(
         asked.kind,

@@ -36,7 +36,7 @@ from web.assembly.site import Site
 from workflows.business import renewals
 from workflows.business.records import Contract
 from workflows.contract_change import dates
-from workflows.ports.billing import Quote, Terms
+from workflows.ports.billing import ContractTerms, Quote
 
 DAYS = st.dates(date(2000, 1, 1), date(2099, 12, 31))
 MICROSECOND = timedelta(microseconds=1)
@@ -47,8 +47,8 @@ def changing(make_site: SiteMaker, database_url: str, clock: Clock, mailer: Memo
     return make_site(database_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
 
 
-def terms(started_on: date, term: str = "annual", users: int = 10, options: tuple[str, ...] = ()) -> Terms:
-    return Terms("desknets-neo", "x", users, options, term, "bank_transfer", started_on)
+def terms(started_on: date, term: str = "annual", users: int = 10, options: tuple[str, ...] = ()) -> ContractTerms:
+    return ContractTerms("desknets-neo", "x", users, options, term, "bank_transfer", started_on)
 
 
 # -- dates alone -------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ from tests.kit.sites import state
 from tests.kit.stripe_server import StripeServer
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract, Mandate
-from workflows.business.shared.change_request import Decision, differences, terms_of
+from workflows.business.shared.change_request import Decision, contract_terms, differences
 from workflows.contract_change.inputs import GivingUp
 from workflows.contract_change.proposal import Proposal, propose
 from workflows.payment_method_change import effective_date
@@ -496,7 +496,7 @@ def test_the_books_hear_of_it_after_another_change_of_the_contract_and_with_it(
     """A change of users that the backend has in its queue: both are in the books in the end, whole."""
     of = contract(method="credit_card")
     by = account(of)
-    proposal = propose(site.services, of.customer, of, replace(terms_of(of), users=50), now=site.clock())
+    proposal = propose(site.services, of.customer, of, replace(contract_terms(of), users=50), now=site.clock())
     assert isinstance(proposal, Proposal)
     users = site.engine.start("contract_change", proposal.about, by, proposal.request()).instance_id
     work(site)

@@ -31,11 +31,11 @@ from web.shown.contracts import (
 )
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest
-from workflows.business.shared.change_request import ALREADY_OPEN, compared, terms_from_json
+from workflows.business.shared.change_request import ALREADY_OPEN, compared, contract_terms_from_json
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.dates import waits_for_renewal
 from workflows.contract_change.proposal import SHOWN_CHANGED, slot_of
-from workflows.ports.billing import Quote, Terms
+from workflows.ports.billing import ContractTerms, Quote
 
 _SENT_BEFORE = sent_before(
     _("この確認画面は、すでに送信されています。内容をご確認のうえ、もう一度お申し込みください。")
@@ -83,9 +83,9 @@ def _first_page(errand: Errand) -> str | Response:
     return _form_page(errand)
 
 
-def _any_terms(errand: Errand) -> Terms:
-    """Terms that name the errand's product, which is all that a slot asks of them."""
-    return Terms(errand.product, "", 0, (), "", "", date.min)
+def _any_terms(errand: Errand) -> ContractTerms:
+    """Contract terms that name the errand's product, which is all that a slot asks of them."""
+    return ContractTerms(errand.product, "", 0, (), "", "", date.min)
 
 
 def _form_page(errand: Errand) -> str:
@@ -143,7 +143,7 @@ def _send(errand: Errand, proposal: Proposal, key: str) -> str | Response:
     return redirect(url_for("contracts.request", instance_id=outcome.instance_id), 303)
 
 
-def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
+def _done_before(errand: Errand, wanted: ContractTerms, key: str) -> int | None:
     """The request that this very form has made already: the second click of two finds its work done.
 
     The engine is asked for the first outcome of its key; it gives one only for the same account and contents.
@@ -152,7 +152,7 @@ def _done_before(errand: Errand, wanted: Terms, key: str) -> int | None:
     made = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
     if made is None or not is_key(key):
         return None
-    after = terms_from_json(made.after)
+    after = contract_terms_from_json(made.after)
     same = ("users", "options", "term", "payment_method") if errand.contract is None else (errand.kind,)
     if any(getattr(after, name) != getattr(wanted, name) for name in same):
         return None

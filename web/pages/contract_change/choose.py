@@ -25,7 +25,7 @@ from web.shown.contracts import (
 )
 from workflows.business.permissions import EDITOR
 from workflows.business.records import Contract
-from workflows.business.shared.change_request import compared, terms_of
+from workflows.business.shared.change_request import compared, contract_terms
 from workflows.contract_change.proposal import slot_of
 from workflows.registry import REQUEST_KINDS
 
@@ -73,7 +73,7 @@ def show() -> str:
 
 def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> Choice:
     catalogue = site().catalogue
-    terms = terms_of(contract)
+    terms = contract_terms(contract)
     said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
     urls = {kind: url_for("changes.change", contract=contract.id, kind=kind) for kind in CHANGES}
     elsewhere = {kind: page for kind, page in declared().change_pages.items() if kind in said}

@@ -19,9 +19,9 @@ from web.shown.contracts import (
 )
 from workflows.business import typed as inputs
 from workflows.business.records import Contract
-from workflows.business.shared.change_request import terms_of
+from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
-from workflows.ports.billing import Terms
+from workflows.ports.billing import ContractTerms
 from workflows.registry import REQUEST_KINDS
 
 # What can be changed of a contract here, as the manual calls it.
@@ -54,14 +54,14 @@ class Errand:
         known = self.contract or next((c for c in all_own_contracts() if not has_ended(c, today())), None)
         if known is None:
             return
-        terms = terms_of(known)
+        terms = contract_terms(known)
         values = {**asdict(terms), "users": str(terms.users), "options": list(terms.options)}
         for field in self.form:
             if field.name in values and (field.name != "options" or self.contract is not None):
                 field.data = values[field.name]
 
-    def wanted(self) -> Terms | tuple[Refusal, ...]:
-        """What was typed, as terms; or what is wrong with it. Whether it may be is not decided here."""
+    def wanted(self) -> ContractTerms | tuple[Refusal, ...]:
+        """What was typed, as terms; or what is wrong with it. Whether the terms are possible is not decided here."""
         typed = {field.name: field.data for field in self.form}
         if "users" in typed:
             typed["users"] = inputs.licensed_users(typed["users"])
@@ -76,8 +76,8 @@ class Errand:
             return wrong
         if self.contract is None:
             names = ("subdomain", "users", "options", "term", "payment_method")
-            return Terms(product=self.product, started_on=today(), **{name: typed[name] for name in names})
-        return replace(terms_of(self.contract), **{self.kind: typed[self.kind]})
+            return ContractTerms(product=self.product, started_on=today(), **{name: typed[name] for name in names})
+        return replace(contract_terms(self.contract), **{self.kind: typed[self.kind]})
 
 
 def change_of(number: int, kind: str) -> Errand:

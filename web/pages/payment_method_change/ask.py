@@ -171,7 +171,7 @@ def _shown(contract: Contract) -> Shown:
         product.title if product is not None else contract.product,
         product is not None,
         contract.subdomain,
-        catalogue.terms.get(contract.term, contract.term),
+        catalogue.billing_terms.get(contract.term, contract.term),
         _method_title(contract.payment_method),
         # An import may have set another method since, to which no account or card belongs.
         in_use.label if in_use is not None and in_use.method == contract.payment_method else "",

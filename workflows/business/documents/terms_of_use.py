@@ -21,10 +21,10 @@ TITLE = "お客様サポートサイト利用約款"
 
 
 class TermsOfUse:
-    """The terms as they are now: the company's own `file` where one is configured, else those of the manual.
+    """The terms of use as they are now: the company's own `file` where one is configured, else those of the manual.
 
     A file is read whenever it is asked for, so that it can be replaced while the site runs. What is made is made once,
-    when it is first asked for: most processes never are (`_terms_pdf`).
+    when it is first asked for: most processes never are (`_terms_of_use_pdf`).
     """
 
     def __init__(self, organisation: Organisation, catalogue: Catalogue, file: Path | None = None) -> None:
@@ -46,7 +46,7 @@ class TermsOfUse:
                     raise
                 log.warning("the terms of use are served as they were read last: %s: %s", self._file, error.strerror)
             return self._read
-        return terms_pdf(self._organisation, self._catalogue)
+        return terms_of_use_pdf(self._organisation, self._catalogue)
 
     def version(self) -> str:
         """Names exactly this document: the first 16 hexadecimal digits of its SHA-256."""
@@ -122,13 +122,13 @@ _ARTICLES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def terms_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOGUE) -> bytes:
-    """The terms as a PDF of A4 pages. The same organisation gives the same bytes."""
-    return _terms_pdf(organisation, "／".join(product.title for product in catalogue.products.values()))
+def terms_of_use_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOGUE) -> bytes:
+    """The terms of use as a PDF of A4 pages. The same organisation gives the same bytes."""
+    return _terms_of_use_pdf(organisation, "／".join(product.title for product in catalogue.products.values()))
 
 
 @lru_cache(maxsize=1)
-def _terms_pdf(organisation: Organisation, products: str) -> bytes:
+def _terms_of_use_pdf(organisation: Organisation, products: str) -> bytes:
     from reportlab.lib.enums import TA_CENTER, TA_RIGHT
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.lib.units import mm

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.delivery import Deferred
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Mandate
-from workflows.business.shared.change_request import terms_of
+from workflows.business.shared.change_request import contract_terms
 from workflows.ports.billing import Applied, BillingBackend, Booking, Change, Queued, Rejected
 
 UNDER_WAY = ("asked", "queued", "applied")  # the backend may have it in its books, or has
@@ -32,7 +32,7 @@ def not_yet(instance_id: int, change: Change) -> Deferred | None:
     mine = Contract.id == change.contract
     Contract.update(users=Contract.users).where(mine).execute()
     contract = Contract.get_or_none(mine)
-    if contract is None or terms_of(contract) != change.before:
+    if contract is None or contract_terms(contract) != change.before:
         return Deferred("the contract has changed in between", None)
     others = ChangeRequest.select(ChangeRequest.instance).where(
         ChangeRequest.contract == change.contract,

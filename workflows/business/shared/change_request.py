@@ -17,7 +17,7 @@ from engine.text import Text, _, current_language
 from workflows.business.catalogue import BILLING_MODES, Catalogue
 from workflows.business.permissions import acting_account
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
-from workflows.ports.billing import Terms
+from workflows.ports.billing import ContractTerms
 
 ALREADY_OPEN = Refusal(
     "already_open",
@@ -26,7 +26,7 @@ ALREADY_OPEN = Refusal(
 ONE_OPEN_REQUEST = Conflict("change_request", ("slot",), ALREADY_OPEN)
 
 # What a contract says, in the order in which pages and mails show it.
-TERMS: Mapping[str, Text] = {
+CONTRACT_LABELS: Mapping[str, Text] = {
     "product": _("製品"),
     "subdomain": _("サブドメイン"),
     "users": _("ユーザー契約数"),
@@ -79,9 +79,9 @@ class Difference:
     after: str | Text
 
 
-def terms_of(contract: Contract) -> Terms:
+def contract_terms(contract: Contract) -> ContractTerms:
     """What a contract says now."""
-    return Terms(
+    return ContractTerms(
         product=contract.product,
         subdomain=contract.subdomain,
         users=contract.users,
@@ -92,21 +92,21 @@ def terms_of(contract: Contract) -> Terms:
     )
 
 
-def to_json(values: Terms | Mapping[str, str] | None) -> str:
-    """Terms, or a customer's details by column, as a request keeps them; "" for nothing."""
+def to_json(values: ContractTerms | Mapping[str, str] | None) -> str:
+    """What a contract says, or a customer's details by column, as a request keeps them; "" for nothing."""
     if values is None:
         return ""
-    plain = asdict(values) if isinstance(values, Terms) else dict(values)
+    plain = asdict(values) if isinstance(values, ContractTerms) else dict(values)
     return json.dumps(plain, ensure_ascii=False, sort_keys=True, default=str)
 
 
-def terms_from_json(text: str) -> Terms | None:
-    """The Terms that `to_json` wrote; None for ""."""
+def contract_terms_from_json(text: str) -> ContractTerms | None:
+    """The terms of a contract that `to_json` wrote; None for ""."""
     if not text:
         return None
     values = json.loads(text)
     options, started = tuple(values.pop("options")), date.fromisoformat(values.pop("started_on"))
-    return Terms(**values, options=options, started_on=started)
+    return ContractTerms(**values, options=options, started_on=started)
 
 
 def differences(request: ChangeRequest, catalogue: Catalogue) -> tuple[Difference, ...]:
@@ -117,8 +117,8 @@ def differences(request: ChangeRequest, catalogue: Catalogue) -> tuple[Differenc
 
 
 def compared(before: Mapping[str, Any], after: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Difference]:
-    """What differs between two sets of terms or details, by name, in the words of `catalogue`."""
-    titles = TERMS if "product" in after else DETAILS
+    """How a contract's terms or a customer's details differ, `before` and `after`, in the words of `catalogue`."""
+    titles = CONTRACT_LABELS if "product" in after else DETAILS
     product = str(after.get("product", ""))
     for name, title in titles.items():
         if name in after and before.get(name) != after[name]:
@@ -140,7 +140,7 @@ def in_one_line(changes: Iterable[Difference]) -> Text:
 
 
 def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Text:
-    """One value of terms or details, as people read it."""
+    """One value of a contract's terms or a customer's details, as people read it."""
     if name == "product":
         known = catalogue.products.get(str(value))
         return known.title if known is not None else str(value)
@@ -149,7 +149,7 @@ def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Tex
         titles = known.options if known is not None else {}
         return listed(str(Text(titles.get(option, option))) for option in value) or _NOTHING
     if name == "term":
-        return catalogue.terms.get(value, str(value))
+        return catalogue.billing_terms.get(value, str(value))
     if name == "payment_method":
         return catalogue.payment_methods.get(value, str(value))
     if name == "billing_mode":

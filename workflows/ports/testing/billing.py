@@ -13,11 +13,11 @@ from workflows.ports.billing import (
     BillingBackend,
     Booking,
     Change,
+    ContractTerms,
     Invoice,
     Queued,
     Quote,
     Rejected,
-    Terms,
     Unavailable,
 )
 
@@ -34,8 +34,8 @@ class BillingBackendContract(ABC):
 
     def change(self) -> Change:
         """More users, from the first of a month on."""
-        before = Terms("desknets-neo", "example", 10, (), "monthly", "bank_transfer", date(2025, 4, 1))
-        after = Terms("desknets-neo", "example", 30, (), "monthly", "bank_transfer", date(2025, 4, 1))
+        before = ContractTerms("desknets-neo", "example", 10, (), "monthly", "bank_transfer", date(2025, 4, 1))
+        after = ContractTerms("desknets-neo", "example", 30, (), "monthly", "bank_transfer", date(2025, 4, 1))
         return Change("users", "A00000001", 1, before, after, date(2026, 11, 22), date(2026, 12, 1))
 
     def quote(self) -> Quote:
@@ -64,7 +64,7 @@ class BillingBackendContract(ABC):
 
     def test_what_is_not_sold_has_no_price_and_is_no_error(self) -> None:
         change = self.change()
-        unknown = Terms("no-such-product", "example", 10, (), "monthly", "bank_transfer", date(2025, 4, 1))
+        unknown = ContractTerms("no-such-product", "example", 10, (), "monthly", "bank_transfer", date(2025, 4, 1))
         wanted = Change("order", change.customer_number, None, None, unknown, change.asked_on, change.effective_on)
         assert isinstance(self.backend().quote(wanted), Unavailable)
 
