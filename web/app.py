@@ -16,12 +16,12 @@ from web import pages, staff
 from web.assembly.monitoring.requests_observed import ObservedRequests, name_requests
 from web.http import cookies
 from web.http.application import InReadersLanguage, OnItsDatabase, Pages, Wsgi
-from web.http.areas import MAIN_MENU, REGISTRATION_MENU, areas_in, declared_in
+from web.http.areas import CUSTOMER_DETAILS_MENU, MAIN_MENU, areas_in, declared_in
 from web.http.assets import version_files
 from web.http.current import EXTENSION, gigabytes, local_time
 from web.http.errors import explain_errors
 from web.http.guard import PageSession, protect
-from web.http.menu import in_registration, shown
+from web.http.menu import in_customer_details, shown
 from web.http.probes import Monitoring
 from web.http.who_may import check_access, know_users, staff_member, user
 from web.serving import Limits
@@ -99,8 +99,8 @@ def _say_everywhere(app: Flask, site: Site) -> None:
         user=user,
         staff_member=staff_member,
         shown=shown,
-        in_registration=in_registration,
-        menus={"main": menus[MAIN_MENU], "registration": menus[REGISTRATION_MENU]},
+        in_customer_details=in_customer_details,
+        menus={"main": menus[MAIN_MENU], "customer_details": menus[CUSTOMER_DETAILS_MENU]},
         gigabytes=gigabytes,
         local_time=local_time,
     )

@@ -13,7 +13,7 @@ from engine.text import _
 from web.forms import Form
 from web.forms.fields import HiddenField, StringField
 from workflows.business.catalogue import BILLING_MODES
-from workflows.business.shared.change_request import DETAILS
+from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.customer_details_change.inputs import REQUIRED
 
 
@@ -29,7 +29,7 @@ class _Marked:
 
 def _line(name: str, **attributes: str) -> Any:
     """A line of text."""
-    return StringField(DETAILS[name], validators=[_Marked()] if name in REQUIRED else [], render_kw=attributes)
+    return StringField(DETAIL_LABELS[name], validators=[_Marked()] if name in REQUIRED else [], render_kw=attributes)
 
 
 class DetailsForm(Form):
@@ -50,7 +50,7 @@ class DetailsForm(Form):
     billing_postcode = _line("billing_postcode", autocomplete="billing postal-code", inputmode="numeric")
     billing_address = _line("billing_address", autocomplete="billing street-address")
     billing_mode = RadioField(
-        DETAILS["billing_mode"],
+        DETAIL_LABELS["billing_mode"],
         choices=[SelectChoice(name, title) for name, title in BILLING_MODES.items()],
         validators=[InputRequired(_("どちらかをお選びください。"))],
         validate_choice=False,
@@ -59,4 +59,4 @@ class DetailsForm(Form):
     @property
     def typed(self) -> dict[str, str]:
         """What was typed, by the names of the columns."""
-        return {name: self[name].data or "" for name in DETAILS}
+        return {name: self[name].data or "" for name in DETAIL_LABELS}

@@ -27,7 +27,7 @@ from workflows.ports.billing import Quote
 View = TypeVar("View", bound=Callable[..., Any])
 
 # The menus: the header's (⑨), ご登録情報 (⑩, G28, G30, G32 to G37), and the one of the staff.
-MAIN_MENU, REGISTRATION_MENU, STAFF_MENU = "main", "registration", "staff"
+MAIN_MENU, CUSTOMER_DETAILS_MENU, STAFF_MENU = "main", "customer_details", "staff"
 NUMBER = f"int(max={LARGEST})"  # the converter of such a number in an address
 _EXTENSION = "tetsuzuki_declared"
 

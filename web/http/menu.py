@@ -22,7 +22,7 @@ class Shown:
     here: bool
 
 
-def in_registration() -> bool:
+def in_customer_details() -> bool:
     """Whether the page is one of ご登録情報, those behind its entries included."""
     return request.path.startswith("/registration")
 

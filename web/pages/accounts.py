@@ -19,7 +19,7 @@ from engine.outcomes import Offer, Sight
 from engine.runtime.resends import may_correct
 from engine.store.base import LARGEST
 from engine.text import Text, _
-from web.http.areas import REGISTRATION_MENU, Area
+from web.http.areas import CUSTOMER_DETAILS_MENU, Area
 from web.http.current import local_time, site
 from web.http.request_keys import key_of, new_key, sent_before
 from web.http.responses import form_again
@@ -81,7 +81,7 @@ class Invited:
 
 
 @pages.get("")
-@pages.in_menu(REGISTRATION_MENU, 60, _("アカウント管理"))
+@pages.in_menu(CUSTOMER_DETAILS_MENU, 60, _("アカウント管理"))
 @needs(ADMIN)
 def show() -> str:
     """The list: accounts in white, the invited in yellow-green, and the state as text (G39)."""

@@ -9,7 +9,7 @@ from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import _
 from web.forms.own_account import ContractorEmailForm
-from web.http.areas import REGISTRATION_MENU, Area
+from web.http.areas import CUSTOMER_DETAILS_MENU, Area
 from web.http.current import site
 from web.http.request_keys import SENT_BEFORE, key_of, new_key
 from web.http.responses import form_again
@@ -35,7 +35,7 @@ def _subject() -> str:
 
 
 @pages.get("")
-@pages.in_menu(REGISTRATION_MENU, 30, _("E-mail変更"))
+@pages.in_menu(CUSTOMER_DETAILS_MENU, 30, _("E-mail変更"))
 @pages.begins("contractor_email")
 @needs(EDITOR)
 def show() -> str:

@@ -12,7 +12,7 @@ from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.forms.customer_details_change import DetailsForm
-from web.http.areas import REGISTRATION_MENU, Area, declared
+from web.http.areas import CUSTOMER_DETAILS_MENU, Area, declared
 from web.http.current import site
 from web.http.request_keys import is_key, new_key, sent_before
 from web.http.responses import form_again
@@ -20,7 +20,7 @@ from web.http.who_may import access_of, needs, own_running_contracts, this_actor
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.shared import change_request
-from workflows.business.shared.change_request import DETAILS
+from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.customer_details_change import DetailsInput, details_of, read, shown_digest
 from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND
 
@@ -53,7 +53,7 @@ class Way:
 
 
 @pages.get("")
-@pages.in_menu(REGISTRATION_MENU, 10, _("お客様情報確認"), alone=True)
+@pages.in_menu(CUSTOMER_DETAILS_MENU, 10, _("お客様情報確認"), alone=True)
 @needs(VIEWER)
 def show() -> str:
     """お客様情報確認: contractor, term, payment method and billing address as they are now (G32)."""
@@ -64,7 +64,7 @@ def show() -> str:
         customer=customer,
         details=details,
         missing={name for name, value in details.items() if not value},
-        titles=DETAILS,
+        titles=DETAIL_LABELS,
         contracts=_contracts(customer),
         ways={what: _way(endpoint) for what, endpoint in declared().change_pages.items()},
         pending=_open_request(customer),
@@ -97,7 +97,7 @@ def _contracts(customer: Customer) -> list[ContractShown]:
 
 
 @pages.get("/change")
-@pages.in_menu(REGISTRATION_MENU, 20, _("お客様情報変更"), alone=True)
+@pages.in_menu(CUSTOMER_DETAILS_MENU, 20, _("お客様情報変更"), alone=True)
 @pages.begins(KIND)
 @needs(EDITOR)
 def change() -> str | Response:

@@ -17,7 +17,7 @@ from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, Trans
 from engine.text import _
 from web.forms.own_account import ChangePasswordForm, ForgottenForm, PasswordForm
 from web.http import cookies
-from web.http.areas import REGISTRATION_MENU, Area
+from web.http.areas import CUSTOMER_DETAILS_MENU, Area
 from web.http.current import remote, site
 from web.http.request_keys import SENT_BEFORE, key_of, mark, new_key
 from web.http.responses import Page, form_again
@@ -39,7 +39,7 @@ pages = Area("password", __name__)
 
 
 @pages.get("/registration/password")
-@pages.in_menu(REGISTRATION_MENU, 50, _("パスワード変更"))
+@pages.in_menu(CUSTOMER_DETAILS_MENU, 50, _("パスワード変更"))
 @needs(VIEWER)
 def change() -> str:
     """The form."""

@@ -24,7 +24,7 @@ from web.staff.history import state_title
 from workflows.business import typed
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
-from workflows.business.shared.change_request import DETAILS, contract_terms, said
+from workflows.business.shared.change_request import DETAIL_LABELS, contract_terms, said
 from workflows.registry import REQUEST_KINDS
 
 _ON_A_PAGE = 25
@@ -139,7 +139,7 @@ def customer(customer: int) -> str:
     return render_template(
         "staff/customer.html",
         customer=found,
-        details=[(title, said(name, getattr(found, name), "", catalogue)) for name, title in DETAILS.items()],
+        details=[(title, said(name, getattr(found, name), "", catalogue)) for name, title in DETAIL_LABELS.items()],
         contracts=[_contract(contract) for contract in contracts],
         accounts=[
             (account.user_name, account.email, ROLES.get(account.role, account.role), local_time(account.created_at))

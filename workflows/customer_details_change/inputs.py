@@ -12,7 +12,7 @@ from engine.text import _
 from workflows.business import typed as inputs
 from workflows.business.catalogue import BILLING_MODES
 from workflows.business.records import Customer
-from workflows.business.shared.change_request import DETAILS
+from workflows.business.shared.change_request import DETAIL_LABELS
 
 REQUIRED = ("company", "contractor_name", "contractor_phone", "contractor_postcode", "contractor_address")
 _POSTCODES = ("contractor_postcode", "billing_postcode")
@@ -45,7 +45,7 @@ class DetailsInput:
 
 def details_of(customer: Customer) -> dict[str, str]:
     """What is known of a customer now, by the names of its columns."""
-    return {name: str(getattr(customer, name)) for name in DETAILS}
+    return {name: str(getattr(customer, name)) for name in DETAIL_LABELS}
 
 
 def shown_digest(details: Mapping[str, str]) -> str:
@@ -61,7 +61,7 @@ def read(typed: Mapping[str, str], known: Mapping[str, str], seen: str) -> Detai
     """
     values: dict[str, str] = {}
     refusals: list[Refusal] = []
-    for name in DETAILS:
+    for name in DETAIL_LABELS:
         given = typed.get(name, "")
         value = given if given == known.get(name) and given else _value(name, given)
         if isinstance(value, Refusal):
@@ -79,7 +79,7 @@ def _value(name: str, given: str) -> str | Refusal:
     if isinstance(line, Refusal):
         return line
     if not line:
-        missing = Refusal(f"{name}_missing", _("%(title)sをご入力ください。", title=DETAILS[name]), name)
+        missing = Refusal(f"{name}_missing", _("%(title)sをご入力ください。", title=DETAIL_LABELS[name]), name)
         return missing if name in REQUIRED else ""
     if name in _POSTCODES:
         return inputs.postcode(line, name)

@@ -7,7 +7,7 @@ from flask import Flask
 
 from engine.text import Text
 from web import pages, staff
-from web.http.areas import MAIN_MENU, REGISTRATION_MENU, STAFF_MENU, Area, StaffDecision, areas_in, declared_in
+from web.http.areas import CUSTOMER_DETAILS_MENU, MAIN_MENU, STAFF_MENU, Area, StaffDecision, areas_in, declared_in
 from workflows.registry import WORKFLOWS
 
 
@@ -31,7 +31,7 @@ def test_each_menu_has_its_entries_in_their_order(site_app: Flask) -> None:
         "notices.show",
         "contact.show",
     ]
-    assert [entry.endpoint for entry in menus[REGISTRATION_MENU]] == [
+    assert [entry.endpoint for entry in menus[CUSTOMER_DETAILS_MENU]] == [
         "registration.show",
         "registration.change",
         "contractor_email.show",

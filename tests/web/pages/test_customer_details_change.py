@@ -34,7 +34,7 @@ from web.app import create_app
 from web.assembly.site import Site
 from web.pages.contact import dialled
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
-from workflows.business.shared.change_request import DETAILS
+from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.ports.disk_usage import GIGABYTE
 
 PHONE = "03-9876-5432"
@@ -269,7 +269,7 @@ def test_contracts_that_ended_are_not_shown(editor: Browser, clock: Clock) -> No
 # お客様情報確認
 
 
-def test_registration_shows_what_is_known_as_it_is_now(editor: Browser) -> None:
+def test_customer_details_show_what_is_known_as_it_is_now(editor: Browser) -> None:
     Customer.update(billing_name="経理部", billing_mode="electronic").execute()
     editor.open("/registration")
     assert editor.title == "お客様情報確認"
@@ -479,7 +479,7 @@ ODD = st.text(alphabet=st.characters(exclude_categories=()), max_size=300)
 
 @settings(max_examples=60)
 @given(
-    typed=st.dictionaries(st.sampled_from([*DETAILS, "seen", "request_key", "confirmed"]), ODD),
+    typed=st.dictionaries(st.sampled_from([*DETAIL_LABELS, "seen", "request_key", "confirmed"]), ODD),
     confirmed=st.sampled_from(["", "yes", "no"]),
 )
 def test_whatever_is_sent_is_answered_and_only_whole_requests_are_kept(

@@ -23,7 +23,7 @@ from workflows.business.customer_file.exporting import export_customers
 from workflows.business.customer_file.importing import import_customers
 from workflows.business.customer_file.reading import ImportRefused
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
-from workflows.business.shared.change_request import DETAILS
+from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.customer_details_change import read
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
 
@@ -338,7 +338,7 @@ def test_history_holds_nothing_personal(any_site: Site, of: Customer) -> None:
 # What is typed
 
 
-KNOWN = dict.fromkeys(DETAILS, "") | {
+KNOWN = dict.fromkeys(DETAIL_LABELS, "") | {
     "company": "株式会社みほん",
     "contractor_name": "契約 太郎",
     "contractor_phone": "代表電話",  # an old record, from before these rules
@@ -375,7 +375,7 @@ def test_what_is_known_is_taken_as_it_is() -> None:
 
 
 def test_everything_wrong_is_named_at_its_field() -> None:
-    typed = dict.fromkeys(DETAILS, "") | {
+    typed = dict.fromkeys(DETAIL_LABELS, "") | {
         "contractor_phone": "12",
         "contractor_postcode": "abc",
         "billing_name": "x" * 201,
@@ -396,7 +396,7 @@ def test_everything_wrong_is_named_at_its_field() -> None:
 
 
 @settings(max_examples=300)
-@given(st.dictionaries(st.sampled_from(list(DETAILS)), st.text(max_size=60)))
+@given(st.dictionaries(st.sampled_from(list(DETAIL_LABELS)), st.text(max_size=60)))
 def test_whatever_is_typed_is_refused_or_canonical(typed: dict[str, str]) -> None:
     found = read(KNOWN | typed, KNOWN, "seen")
     if isinstance(found, DetailsInput):
@@ -404,7 +404,7 @@ def test_whatever_is_typed_is_refused_or_canonical(typed: dict[str, str]) -> Non
         assert again == found
         assert all(len(value) <= getattr(Customer, name).max_length for name, value in found.values.items())
     else:
-        assert all(isinstance(refusal, Refusal) and refusal.field in DETAILS for refusal in found)
+        assert all(isinstance(refusal, Refusal) and refusal.field in DETAIL_LABELS for refusal in found)
 
 
 @given(st.from_regex(r"0[0-9]{9,10}", fullmatch=True))

@@ -27,7 +27,7 @@ from engine.errors import KeyReused, Refused
 from engine.text import Text, _, current_language
 from web.forms import Form
 from web.forms.payment_method_change import ConfirmForm, method_form
-from web.http.areas import NUMBER, REGISTRATION_MENU
+from web.http.areas import CUSTOMER_DETAILS_MENU, NUMBER
 from web.http.current import PROCEDURE_GONE, site, today
 from web.http.request_keys import mark, new_key, sent_before
 from web.http.responses import form_again
@@ -83,7 +83,7 @@ class Shown:
 
 
 @pages.get("")
-@pages.in_menu(REGISTRATION_MENU, 40, _("ご契約種別・お支払い方法変更"))
+@pages.in_menu(CUSTOMER_DETAILS_MENU, 40, _("ご契約種別・お支払い方法変更"))
 @pages.begins(KIND)
 @needs(EDITOR)
 def show() -> str:

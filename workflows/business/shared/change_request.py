@@ -36,7 +36,7 @@ CONTRACT_LABELS: Mapping[str, Text] = {
     "started_on": _("ご利用開始日"),
 }
 # What is known of a customer (ご契約者情報, 請求書送付先), by the names of its columns.
-DETAILS: Mapping[str, Text] = {
+DETAIL_LABELS: Mapping[str, Text] = {
     "company": _("貴社名"),
     "contractor_name": _("ご契約者名"),
     "contractor_person": _("ご担当者様"),
@@ -118,7 +118,7 @@ def differences(request: ChangeRequest, catalogue: Catalogue) -> tuple[Differenc
 
 def compared(before: Mapping[str, Any], after: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Difference]:
     """How a contract's terms or a customer's details differ, `before` and `after`, in the words of `catalogue`."""
-    titles = CONTRACT_LABELS if "product" in after else DETAILS
+    titles = CONTRACT_LABELS if "product" in after else DETAIL_LABELS
     product = str(after.get("product", ""))
     for name, title in titles.items():
         if name in after and before.get(name) != after[name]:
@@ -156,7 +156,7 @@ def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Tex
         return BILLING_MODES.get(value, str(value))
     if name == "started_on":
         return day_said(value if isinstance(value, date) else date.fromisoformat(value))
-    return str(value) or (_UNKNOWN if name in DETAILS else _NOTHING)
+    return str(value) or (_UNKNOWN if name in DETAIL_LABELS else _NOTHING)
 
 
 def listed(names: Iterable[str]) -> str:
