@@ -12,7 +12,7 @@ from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.store.base import Record
 from workflows.business.access.sealed import SealedColumn
-from workflows.business.shared.change_request import RequestKind
+from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.services import Services
 
 
@@ -21,13 +21,13 @@ class Procedure:
     """A folder of workflows.
 
     `workflows` are the versions that instances may still be on. `effects` makes what carries out its own kinds of
-    effects, by kind; mails and what plugins deliver are none of them. `requests` are the kinds of change request that
-    it carries out. `records` are its own tables, whose steps are in `workflows/migrations`, and `sealed` the columns in
-    which the vault keeps something for it.
+    effects, by kind; mails and what plugins deliver are none of them. `change_requests` are the kinds of
+    change request that it carries out. `records` are its own tables, whose steps are in `workflows/migrations`, and
+    `sealed` the columns in which the vault keeps something for it.
     """
 
     workflows: tuple[Workflow, ...]
     effects: Mapping[str, Callable[[Services], EffectHandler]] = field(default_factory=dict)
-    requests: tuple[RequestKind, ...] = ()
+    change_requests: tuple[ChangeRequestKind, ...] = ()
     records: tuple[type[Record], ...] = ()
     sealed: tuple[SealedColumn, ...] = ()

@@ -43,10 +43,12 @@ RECORDS: tuple[type[Record], ...] = (
 )
 
 # What customers may ask to change, by the name that the record of a request has.
-REQUEST_KINDS: Mapping[str, Text] = {kind.name: kind.title for procedure in PROCEDURES for kind in procedure.requests}
+CHANGE_REQUEST_KINDS: Mapping[str, Text] = {
+    kind.name: kind.title for procedure in PROCEDURES for kind in procedure.change_requests
+}
 
 REVIEWED: frozenset[str] = frozenset(
-    kind.name for procedure in PROCEDURES for kind in procedure.requests if kind.reviewed
+    kind.name for procedure in PROCEDURES for kind in procedure.change_requests if kind.reviewed
 )
 
 SEALED = Sealed((*OF_STAFF, *(column for procedure in PROCEDURES for column in procedure.sealed)))

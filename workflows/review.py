@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from engine.configuration import Place, read_one
 from engine.configuration.kinds import several_of, whole
 from engine.configuration.tables import Table
-from workflows.registry import REQUEST_KINDS, REVIEWED
+from workflows.registry import CHANGE_REQUEST_KINDS, REVIEWED
 from workflows.services import ReviewPolicy
 
 
@@ -17,7 +17,7 @@ from workflows.services import ReviewPolicy
 class ReviewSettings:
     """The keys of `[review]`."""
 
-    kinds: Annotated[frozenset[str], several_of(REQUEST_KINDS)] = REVIEWED
+    kinds: Annotated[frozenset[str], several_of(CHANGE_REQUEST_KINDS)] = REVIEWED
     working_days: Annotated[int, whole(1, 60)] = 2
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import workflows
 from engine.definition import Workflow
 from engine.store.base import Record
-from workflows.registry import EFFECT_KINDS, PROCEDURES, RECORDS, REQUEST_KINDS, WORKFLOWS
+from workflows.registry import CHANGE_REQUEST_KINDS, EFFECT_KINDS, PROCEDURES, RECORDS, WORKFLOWS
 
 FOLDERS = [path.parent.name for path in sorted(Path(workflows.__file__).parent.glob("*/workflow.py"))]
 
@@ -33,5 +33,5 @@ def test_every_table_is_declared_once() -> None:
 
 
 def test_no_two_procedures_declare_one_kind() -> None:
-    assert len(REQUEST_KINDS) == sum(len(one.requests) for one in PROCEDURES)
+    assert len(CHANGE_REQUEST_KINDS) == sum(len(one.change_requests) for one in PROCEDURES)
     assert len(EFFECT_KINDS) == len(set(EFFECT_KINDS))

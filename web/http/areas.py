@@ -70,13 +70,13 @@ class StaffDecision:
 class Declared:
     """What the areas of an app declare.
 
-    `request_pages` are endpoints by kind of request, `change_pages` by what is changed there; `tones` is the look of
-    states by workflow; `decisions` are by workflow and event; `same_for_all` are the endpoints whose answer is the
-    same for every reader.
+    `change_request_pages` are endpoints by kind of change request, `change_pages` by what is changed there; `tones` is
+    the look of states by workflow; `decisions` are by workflow and event; `same_for_all` are the endpoints whose
+    answer is the same for every reader.
     """
 
     menus: dict[str, tuple[Entry, ...]] = field(default_factory=lambda: defaultdict(tuple))
-    request_pages: dict[str, str] = field(default_factory=dict)
+    change_request_pages: dict[str, str] = field(default_factory=dict)
     change_pages: dict[str, str] = field(default_factory=dict)
     tones: dict[str, Mapping[str, str]] = field(default_factory=dict)
     decisions: dict[tuple[str, str], StaffDecision] = field(default_factory=dict)
@@ -140,11 +140,11 @@ class Area(Blueprint):
 
         return decorate
 
-    def shows_requests(self, kind: str) -> Callable[[View], View]:
+    def shows_change_requests(self, kind: str) -> Callable[[View], View]:
         """The view shows requests of `kind`, which have steps of their own; it takes their number as `instance_id`."""
 
         def decorate(view: View) -> View:
-            self._declarations.append(lambda to: to.request_pages.update({kind: self._endpoint(view)}))
+            self._declarations.append(lambda to: to.change_request_pages.update({kind: self._endpoint(view)}))
             return view
 
         return decorate

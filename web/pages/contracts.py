@@ -17,20 +17,20 @@ from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
 from web.shown.contracts import (
     Fact,
+    ShownChangeRequest,
     ShownContract,
-    ShownRequest,
     all_own_contracts,
+    change_request_context,
     day,
     environment,
     offers,
-    open_requests,
+    open_change_requests,
     option_titles,
+    own_change_request,
     own_page,
-    own_request,
     product_title,
     renewal_on,
-    request_context,
-    shown_request,
+    shown_change_request,
     shown_state,
 )
 from web.shown.csv import csv_file
@@ -63,9 +63,9 @@ def show() -> str:
     """ご契約内容の確認: every contract, those that are over too, and what an open request will change."""
     contracts = all_own_contracts()
     by_id = {contract.id: contract for contract in contracts}
-    waiting: dict[int | None, list[ShownRequest]] = defaultdict(list)
-    for asked in open_requests():
-        waiting[asked.contract_id].append(shown_request(asked, by_id))
+    waiting: dict[int | None, list[ShownChangeRequest]] = defaultdict(list)
+    for asked in open_change_requests():
+        waiting[asked.contract_id].append(shown_change_request(asked, by_id))
     return render_template(
         "contracts/show.html",
         customer=this_user().account.customer,
@@ -76,7 +76,7 @@ def show() -> str:
     )
 
 
-def _shown(contract: Contract, waiting: list[ShownRequest]) -> ShownContract:
+def _shown(contract: Contract, waiting: list[ShownChangeRequest]) -> ShownContract:
     catalogue = site().catalogue
     return ShownContract(
         record=contract,
@@ -84,7 +84,7 @@ def _shown(contract: Contract, waiting: list[ShownRequest]) -> ShownContract:
         url=environment(catalogue, contract),
         state=shown_state(contract, today()),
         facts=tuple(_facts(contract)),
-        open_requests=tuple(waiting),
+        open_change_requests=tuple(waiting),
     )
 
 
@@ -156,7 +156,7 @@ def history() -> str:
     by_id = {contract.id: contract for contract in all_own_contracts()}
     return render_template(
         "contracts/history.html",
-        requests=[shown_request(row, by_id) for row in rows],
+        requests=[shown_change_request(row, by_id) for row in rows],
         page=page,
         last=last,
         count=count,
@@ -197,7 +197,7 @@ _HISTORY_COLUMNS = (
 
 
 def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iterator[tuple[object, ...]]:
-    shown = shown_request(record, contracts)
+    shown = shown_change_request(record, contracts)
     quote = quote_of(record)
     prices: tuple[object, ...] = ("", "", "")
     if quote is not None:
@@ -214,22 +214,22 @@ def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iter
 @needs(VIEWER)
 def request_page(instance_id: int) -> str | Response:
     """One request: before and after, its price, its timeline, and what may be done with it."""
-    record = own_request(instance_id)
+    record = own_change_request(instance_id)
     elsewhere = own_page(record)
     return redirect(elsewhere) if elsewhere else _request_page(record)
 
 
 def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> str:
-    return render_template("contracts/request.html", **request_context(record, refused))
+    return render_template("contracts/change_request.html", **change_request_context(record, refused))
 
 
 @pages.post(f"/requests/<{NUMBER}:instance_id>")
 @needs(EDITOR)
 def press(instance_id: int) -> str | Response:
     """Do what a button of the request says, unless its state is no longer the one that was shown with it."""
-    record = own_request(instance_id)
+    record = own_change_request(instance_id)
     pressed = request.form.get("event", "")
-    shown = shown_request(record, {})
+    shown = shown_change_request(record, {})
     titles = {offer.event: offer.title for offer in offers(instance_id)}
     if pressed not in titles or request.form.get("seen", "") != shown.seen:
         return _somebody_was_faster(record)

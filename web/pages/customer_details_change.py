@@ -19,8 +19,7 @@ from web.http.responses import form_again
 from web.http.who_may import access_of, needs, own_running_contracts, this_actor, this_user
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Customer
-from workflows.business.shared import change_request
-from workflows.business.shared.change_request import DETAIL_LABELS
+from workflows.business.shared.change_request import DETAIL_LABELS, compared, said
 from workflows.customer_details_change import DetailsInput, details_of, read, shown_digest
 from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND
 
@@ -80,7 +79,7 @@ def _way(endpoint: str) -> Way:
 def _said(details: Mapping[str, str]) -> dict[str, str | Text]:
     """Details as people read them; "" where nothing is known."""
     catalogue = site().catalogue
-    return {name: change_request.said(name, value, "", catalogue) if value else "" for name, value in details.items()}
+    return {name: said(name, value, "", catalogue) if value else "" for name, value in details.items()}
 
 
 def _contracts(customer: Customer) -> list[ContractShown]:
@@ -131,7 +130,7 @@ def ask() -> str | Response:
         return _request(customer, given, form)
     if given.seen != shown_digest(known):
         return _refused(customer, form, (CHANGED_MEANWHILE,))
-    changes = list(change_request.compared(known, given.values, site().catalogue))
+    changes = list(compared(known, given.values, site().catalogue))
     if not changes:
         flash(str(_("変更された項目がありません。")))
         return redirect(url_for("registration.show"), 303)

@@ -25,7 +25,7 @@ from workflows.business.renewals import next_renewal
 from workflows.business.shared.change_request import Difference, differences, in_one_line, listed
 from workflows.ports import quotes
 from workflows.ports.billing import BillingTerm
-from workflows.registry import REQUEST_KINDS
+from workflows.registry import CHANGE_REQUEST_KINDS
 
 _ON_ITS_WAY, _OVER = "open", "over"
 
@@ -55,11 +55,11 @@ class ShownContract:
     url: str
     state: State
     facts: tuple[Fact, ...]
-    open_requests: tuple[ShownRequest, ...]
+    open_change_requests: tuple[ShownChangeRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRequest:
+class ShownChangeRequest:
     """A request as pages show it. A button sends `seen` along: what was shown, so that the second of two is told."""
 
     number: int
@@ -124,7 +124,7 @@ def own_contract(number: int) -> Contract:
     return found if found is not None else abort(404)
 
 
-def own_request(number: int) -> ChangeRequest:
+def own_change_request(number: int) -> ChangeRequest:
     """A request of who is logged in; the answer is 404 for anybody else's."""
     found: ChangeRequest | None = ChangeRequest.get_or_none(
         ChangeRequest.instance == number, ChangeRequest.customer == this_user().account.customer_id
@@ -132,7 +132,7 @@ def own_request(number: int) -> ChangeRequest:
     return found if found is not None else abort(404)
 
 
-def open_requests() -> list[ChangeRequest]:
+def open_change_requests() -> list[ChangeRequest]:
     """What the customer of who is logged in has asked for and is not closed, the oldest first."""
     mine = ChangeRequest.customer == this_user().account.customer_id
     return list(ChangeRequest.select().where(mine, ChangeRequest.slot.is_null(False)).order_by(ChangeRequest.instance))
@@ -162,43 +162,43 @@ def shown_state(contract: Contract, now: date) -> State:
     return State(_("ご利用中"), "good")
 
 
-def shown_request(request: ChangeRequest, contracts: Mapping[int, Contract]) -> ShownRequest:
+def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> ShownChangeRequest:
     """A request in words, with its state as the engine has it now."""
-    sight = site().engine.look_if_there(request.instance)
+    sight = site().engine.look_if_there(change_request.instance)
     if sight is None:
         final, state, name = True, State(PROCEDURE_GONE, _OVER), ""
     else:
         final, name = sight.state.final, sight.state.name
         tones = declared().tones.get(sight.instance.workflow, {})
         state = State(_said(sight.state, name), tones.get(name, _OVER if final else _ON_ITS_WAY))
-    return ShownRequest(
-        number=request.instance,
-        record=request,
-        title=REQUEST_KINDS.get(request.kind, request.kind),
-        about=_about(request, contracts),
+    return ShownChangeRequest(
+        number=change_request.instance,
+        record=change_request,
+        title=CHANGE_REQUEST_KINDS.get(change_request.kind, change_request.kind),
+        about=_about(change_request, contracts),
         state=state,
         open=not final,
-        seen=_seen(name, request),
-        asked_at=local_time(request.asked_at),
-        effective_on=day(request.effective_on),
-        differences=differences(request, site().catalogue),
-        price=in_short(quote_of(request)),
+        seen=_seen(name, change_request),
+        asked_at=local_time(change_request.asked_at),
+        effective_on=day(change_request.effective_on),
+        differences=differences(change_request, site().catalogue),
+        price=in_short(quote_of(change_request)),
     )
 
 
-def _seen(state: str, request: ChangeRequest) -> str:
+def _seen(state: str, change_request: ChangeRequest) -> str:
     """A digest of what a page shows of a request.
 
     Not the procedure's `seq`: a timer that is due counts already while somebody looks, and is written down with the
     next event, so that the number would change under a page that shows the truth.
     """
-    shown = "\0".join((state, request.effective_on.isoformat(), request.quote, request.reason))
+    shown = "\0".join((state, change_request.effective_on.isoformat(), change_request.quote, change_request.reason))
     return sha256(shown.encode()).hexdigest()[:32]
 
 
-def _about(request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:
+def _about(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:
     """Which contract a request concerns: product and subdomain; empty where it concerns none yet."""
-    contract = contracts.get(request.contract_id or 0)
+    contract = contracts.get(change_request.contract_id or 0)
     if contract is None:
         return ""
     return f"{product_title(site().catalogue, contract.product)} ({contract.subdomain})"
@@ -211,24 +211,24 @@ def after_changes(numbers: Iterable[int]) -> Text | None:
     return in_one_line(changes) if changes else None
 
 
-def ahead_of(request: ChangeRequest) -> Text | None:
+def ahead_of(change_request: ChangeRequest) -> Text | None:
     """What was to be applied before a request when it was confirmed; None where nothing was."""
-    progress = ContractChange.get_or_none(ContractChange.instance == request.instance)
+    progress = ContractChange.get_or_none(ContractChange.instance == change_request.instance)
     return (
         after_changes(int(one) for one in progress.ahead.split()) if progress is not None and progress.ahead else None
     )
 
 
-def timeline(request: ChangeRequest) -> list[Step]:
+def timeline(change_request: ChangeRequest) -> list[Step]:
     """How a request came to where it is, oldest first. Only what changed its state: the rest is the company's own.
 
     What a timer that is due has done already, and nobody has written down yet, stands last without its time.
     """
     engine = site().engine
-    sight = engine.look(request.instance)
+    sight = engine.look(change_request.instance)
     states = engine.workflow(sight.instance).by_name
-    entries = [entry for entry in engine.history(request.instance) if entry.source != entry.target]
-    names = _names(request, (entry.actor for entry in entries))
+    entries = [entry for entry in engine.history(change_request.instance) if entry.source != entry.target]
+    names = _names(change_request, (entry.actor for entry in entries))
     steps = [Step(local_time(e.at), _said(states.get(e.target), e.target), _who(e.actor, names)) for e in entries]
     if sight.overdue:
         steps.append(Step("", _said(sight.state, sight.state.name), _who(str(SYSTEM_ACTOR), names)))
@@ -240,14 +240,16 @@ def _said(state: definition.State | None, name: str) -> str | Text:
     return state.title if state is not None and state.title is not None else name
 
 
-def _names(request: ChangeRequest, actors: Iterable[str]) -> dict[str, str]:
+def _names(change_request: ChangeRequest, actors: Iterable[str]) -> dict[str, str]:
     """What the customer's own accounts among `actors` are called; who asked keeps the name that they had then."""
     numbers = {int(number) for kind, _colon, number in (a.partition(":") for a in actors) if kind == "account"}
     accounts: Sequence[Account] = list(
-        Account.select().where(Account.id.in_(numbers), Account.customer == request.customer_id) if numbers else ()
+        Account.select().where(Account.id.in_(numbers), Account.customer == change_request.customer_id)
+        if numbers
+        else ()
     )
     names = {f"account:{account.id}": account.user_name for account in accounts}
-    return names | {f"account:{request.asked_by}": request.asked_by_name}
+    return names | {f"account:{change_request.asked_by}": change_request.asked_by_name}
 
 
 def _who(actor: str, names: Mapping[str, str]) -> str | Text:
@@ -269,10 +271,10 @@ def offers(number: int) -> list[Offer]:
     return [offer for offer in found if offer.title is not None and not offer.needs_input]
 
 
-def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:
+def change_request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:
     """What every page of a request shows, whatever it changes: before and after, price, timeline, buttons."""
     by_id = {contract.id: contract for contract in all_own_contracts()}
-    shown = shown_request(record, by_id)
+    shown = shown_change_request(record, by_id)
     return {
         "asked": shown,
         "quote": quote_of(record),
@@ -288,10 +290,10 @@ def request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> d
     }
 
 
-def own_page(request: ChangeRequest) -> str:
+def own_page(change_request: ChangeRequest) -> str:
     """The address of the page that the procedure of a request has for its own steps; empty where there is none, or it
     is not for who is logged in."""
-    endpoint = declared().request_pages.get(request.kind)
+    endpoint = declared().change_request_pages.get(change_request.kind)
     if endpoint is None or not this_user().may(access_of(current_app, endpoint)):
         return ""
-    return url_for(endpoint, instance_id=request.instance)
+    return url_for(endpoint, instance_id=change_request.instance)

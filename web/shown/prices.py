@@ -13,9 +13,9 @@ def yen(amount: int) -> Text:
     return _("%(amount)s円", amount=quotes.yen(amount))
 
 
-def quote_of(request: ChangeRequest) -> Quote | None:
+def quote_of(change_request: ChangeRequest) -> Quote | None:
     """The figures that a request was confirmed with; None where there were none."""
-    return quotes.from_json(request.quote).quote
+    return quotes.from_json(change_request.quote).quote
 
 
 def in_short(quote: Quote | None) -> Text | str:

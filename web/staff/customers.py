@@ -25,7 +25,7 @@ from workflows.business import typed
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 from workflows.business.shared.change_request import DETAIL_LABELS, contract_terms, said
-from workflows.registry import REQUEST_KINDS
+from workflows.registry import CHANGE_REQUEST_KINDS
 
 _ON_A_PAGE = 25
 _MOST_PAGES = 400
@@ -48,7 +48,7 @@ class ShownContract:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRequest:
+class ShownChangeRequest:
     """A line of a customer's requests."""
 
     instance_id: int
@@ -168,7 +168,7 @@ def _contract(contract: Contract) -> ShownContract:
     )
 
 
-def _requests(found: Customer) -> list[ShownRequest]:
+def _requests(found: Customer) -> list[ShownChangeRequest]:
     asked = list(
         ChangeRequest.select()
         .where(ChangeRequest.customer == found.id)
@@ -183,9 +183,9 @@ def _requests(found: Customer) -> list[ShownRequest]:
         definition = engine.workflows.get((place.workflow, place.version)) if place is not None else None
         state = state_title(definition, place.state) if place is not None else ""
         shown.append(
-            ShownRequest(
+            ShownChangeRequest(
                 one.instance,
-                REQUEST_KINDS.get(one.kind, one.kind),
+                CHANGE_REQUEST_KINDS.get(one.kind, one.kind),
                 local_time(one.asked_at),
                 one.asked_by_name,
                 state,

@@ -18,7 +18,7 @@ from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff.area import actor, pages
 from web.staff.history import event_title, state_title
-from web.staff.requests import age
+from web.staff.review import age
 from workflows.business import typed as inputs
 from workflows.business.access.actor_names import names_of
 from workflows.ports.troubles import troubles

@@ -17,7 +17,7 @@ from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.shared import bookings
 from workflows.ports import quotes
 from workflows.ports.billing import Booking
-from workflows.registry import REQUEST_KINDS
+from workflows.registry import CHANGE_REQUEST_KINDS
 
 log = logging.getLogger("tetsuzuki.staff")
 
@@ -91,5 +91,5 @@ def books(asked: ChangeRequest | None) -> Sequence[Booked] | None:
 def _booked(one: Booking) -> Booked:
     total = str(_("%(yen)s円", yen=quotes.yen(one.total))) if one.total is not None else ""
     return Booked(
-        one.reference, REQUEST_KINDS.get(one.kind, one.kind), str(format_date(one.effective_on, "long")), total
+        one.reference, CHANGE_REQUEST_KINDS.get(one.kind, one.kind), str(format_date(one.effective_on, "long")), total
     )

@@ -28,7 +28,7 @@ from web.shown.cures import command
 from web.staff.area import pages
 from web.staff.history import state_title
 from web.staff.pauses import scope_title
-from web.staff.requests import age
+from web.staff.review import age
 
 _PAUSES_NAMED = 20
 _LONGEST_DRAWING = 32  # definitions kept: every one, in both languages

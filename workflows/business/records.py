@@ -145,7 +145,7 @@ class ChangeRequest(Record):
     customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
     contract_id: int | None
     contract = pw.ForeignKeyField(Contract, null=True, on_delete="CASCADE")
-    kind = pw.CharField(32)  # a name of workflows.registry.REQUEST_KINDS
+    kind = pw.CharField(32)  # a name of workflows.registry.CHANGE_REQUEST_KINDS
     slot = pw.CharField(100, null=True, unique=True)
     asked_by = pw.BigIntegerField()
     asked_by_name = pw.CharField(100)

@@ -21,5 +21,5 @@ __all__ = [
 ]
 
 PROCEDURE = Procedure(
-    (CONTRACT_CHANGE,), effects={"billing": lambda services: Patient(BillingEffect(services))}, requests=KINDS
+    (CONTRACT_CHANGE,), effects={"billing": lambda services: Patient(BillingEffect(services))}, change_requests=KINDS
 )

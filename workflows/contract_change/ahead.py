@@ -37,10 +37,10 @@ def slots(contract: int) -> tuple[str, ...]:
 
 
 def standing(
-    now: ContractTerms, open_requests: Iterable[ChangeRequest], kind: str, after: ContractTerms, today: date
+    now: ContractTerms, open_change_requests: Iterable[ChangeRequest], kind: str, after: ContractTerms, today: date
 ) -> Standing:
     """Where a change of `kind` to `after` begins, asked for on `today` of a contract that says `now`."""
-    others = sorted((one for one in open_requests if one.kind != kind), key=_order)
+    others = sorted((one for one in open_change_requests if one.kind != kind), key=_order)
     before, last, taken = now, today, 0
     while True:
         day = _effective_on(before, conditions.with_change(before, kind, after), today, last)
@@ -61,11 +61,15 @@ def _effective_on(before: ContractTerms, after: ContractTerms, today: date, last
     return max(dates.effective_on(before, after, counted), last)
 
 
-def _order(request: ChangeRequest) -> tuple[date, int]:
-    return request.effective_on, request.instance
+def _order(change_request: ChangeRequest) -> tuple[date, int]:
+    return change_request.effective_on, change_request.instance
 
 
-def goes_before(request: ChangeRequest, open_requests: Sequence[ChangeRequest]) -> ChangeRequest | None:
-    """The first of the open requests of its contract that is applied before `request`; None where it is its turn."""
-    earlier = [one for one in open_requests if one.instance != request.instance and _order(one) < _order(request)]
+def goes_before(change_request: ChangeRequest, open_change_requests: Sequence[ChangeRequest]) -> ChangeRequest | None:
+    """The first open request of its contract that is applied before `change_request`; None where it is its turn."""
+    earlier = [
+        one
+        for one in open_change_requests
+        if one.instance != change_request.instance and _order(one) < _order(change_request)
+    ]
     return min(earlier, key=_order, default=None)

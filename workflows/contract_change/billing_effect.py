@@ -34,80 +34,88 @@ class BillingEffect:
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
         """Apply the change of `delivery.instance`. What the backend raises counts as not now."""
-        request = ChangeRequest.get_or_none(ChangeRequest.instance == delivery.instance_id)
+        change_request = ChangeRequest.get_or_none(ChangeRequest.instance == delivery.instance_id)
         progress = ContractChange.get_or_none(ContractChange.instance == delivery.instance_id)
-        if request is None or progress is None:
+        if change_request is None or progress is None:
             return Failed("no_request", f"there is no request {delivery.instance_id} any more")
         if progress.booking == "applied":
-            return Accepted(request.reference)
+            return Accepted(change_request.reference)
         billing = self._services.billing
         if billing is None:
             return Failed("no_billing_backend", "no plugin quotes and applies changes: see the setting billing")
         if progress.booking == "queued":
-            return self._write_outcome(request, billing.status(request.reference), asked_again=True)
-        return self._ask(request, progress, billing, key)
+            return self._write_outcome(change_request, billing.status(change_request.reference), asked_again=True)
+        return self._ask(change_request, progress, billing, key)
 
-    def _ask(self, request: ChangeRequest, progress: ContractChange, billing: BillingBackend, key: str) -> Outcome:
-        if progress.booking not in UNDER_WAY and request.contract_id:
-            waiting = list(ChangeRequest.select().where(ChangeRequest.slot.in_(ahead.slots(request.contract_id))))
-            first = ahead.goes_before(request, waiting)
+    def _ask(
+        self, change_request: ChangeRequest, progress: ContractChange, billing: BillingBackend, key: str
+    ) -> Outcome:
+        if progress.booking not in UNDER_WAY and change_request.contract_id:
+            waiting = list(
+                ChangeRequest.select().where(ChangeRequest.slot.in_(ahead.slots(change_request.contract_id)))
+            )
+            first = ahead.goes_before(change_request, waiting)
             if first is not None:
                 return Deferred(f"request {first.instance} of the same contract goes before it", _TURN)
-        customer = Customer.get_by_id(request.customer_id)
-        contract = Contract.get_or_none(Contract.id == request.contract_id) if request.contract_id else None
-        change = change_of(request, customer, contract, self._services.calendar.today(request.asked_at))
+        customer = Customer.get_by_id(change_request.customer_id)
+        contract = (
+            Contract.get_or_none(Contract.id == change_request.contract_id) if change_request.contract_id else None
+        )
+        change = change_of(change_request, customer, contract, self._services.calendar.today(change_request.asked_at))
         if change is None:
             return Failed("no_contract", "the contract is gone")
-        confirmed = quotes.from_json(request.quote).quote
+        confirmed = quotes.from_json(change_request.quote).quote
         begun = progress.booking in UNDER_WAY
         if not begun:
             refused = _price_refused(billing, change, confirmed)
             if refused is not None:
                 return refused
             progress.booking_key = next_key(key, progress.booking, progress.booking_key)
-        stopped = self._mark_asked(request, change, progress.booking_key, begun=begun)
+        stopped = self._mark_asked(change_request, change, progress.booking_key, begun=begun)
         if stopped is not None:
             return stopped
-        return self._write_outcome(request, billing.apply(change, confirmed, progress.booking_key))
+        return self._write_outcome(change_request, billing.apply(change, confirmed, progress.booking_key))
 
     @staticmethod
-    def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
+    def _mark_asked(
+        change_request: ChangeRequest, change: Change, key: str, *, begun: bool
+    ) -> Deferred | Failed | None:
         """Write down that the backend is called now; or why it is not.
 
         The update locks the request, as `rules.nothing_is_being_booked` does: staff cannot give it up in between.
         """
-        still_open = (ChangeRequest.instance == request.instance) & ChangeRequest.slot.is_null(False)
+        still_open = (ChangeRequest.instance == change_request.instance) & ChangeRequest.slot.is_null(False)
         with transaction():
-            waits = not_yet(request.instance, change) if not begun else None
+            waits = not_yet(change_request.instance, change) if not begun else None
             if waits is not None:
                 return waits
             if not ChangeRequest.update(reference=ChangeRequest.reference).where(still_open).execute():
                 return Failed("closed", "the request was closed in the meantime")
-            own = ContractChange.instance == request.instance
+            own = ContractChange.instance == change_request.instance
             ContractChange.update(booking="asked", booking_key=key).where(own).execute()
         return None
 
     def _write_outcome(
-        self, request: ChangeRequest, answer: Applied | Queued | Rejected, *, asked_again: bool = False
+        self, change_request: ChangeRequest, answer: Applied | Queued | Rejected, *, asked_again: bool = False
     ) -> Outcome:
         """Write the backend's answer down. One that is none leaves it asked for, and is asked again."""
         if not is_answer(answer):
             return Deferred(NO_ANSWER)
         if isinstance(answer, Rejected):
-            self._write(request, "rejected", "")
+            self._write(change_request, "rejected", "")
             return Failed(answer.code, answer.reason)
         if isinstance(answer, Queued):
             if not asked_again:
-                self._write(request, "queued", answer.reference)
+                self._write(change_request, "queued", answer.reference)
             return Deferred(f"the billing backend has it in its queue as {answer.reference}", answer.after)
-        self._write(request, "applied", answer.reference)
+        self._write(change_request, "applied", answer.reference)
         return Accepted(answer.reference)
 
     @staticmethod
-    def _write(request: ChangeRequest, booking: str, reference: str) -> None:
+    def _write(change_request: ChangeRequest, booking: str, reference: str) -> None:
         with transaction():
-            ChangeRequest.update(reference=reference).where(ChangeRequest.instance == request.instance).execute()
-            ContractChange.update(booking=booking).where(ContractChange.instance == request.instance).execute()
+            ChangeRequest.update(reference=reference).where(ChangeRequest.instance == change_request.instance).execute()
+            ContractChange.update(booking=booking).where(ContractChange.instance == change_request.instance).execute()
 
 
 def _price_refused(billing: BillingBackend, change: Change, confirmed: Quote | None) -> Deferred | Failed | None:

@@ -13,10 +13,10 @@ from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
     Difference,
+    change_request_of,
     day_said,
     differences,
     in_one_line,
-    request_of,
 )
 from workflows.contract_change.kinds import TITLES
 from workflows.ports import quotes
@@ -24,22 +24,26 @@ from workflows.ports import quotes
 
 def effective_date(attempt: Attempt) -> Mapping[str, Any]:
     """The date as it is when the mail is made."""
-    request = request_of(attempt.instance, attempt.records)
-    return {"effective_on": request.effective_on.isoformat() if request is not None else ""}
+    change_request = change_request_of(attempt.instance, attempt.records)
+    return {"effective_on": change_request.effective_on.isoformat() if change_request is not None else ""}
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """What the mails show. The price is what was confirmed, as it was kept (G31)."""
-    request = request_of(instance, records)
-    price = quotes.from_json(request.quote) if request is not None else quotes.Confirmed(None)
-    contract = records.get(Contract, id=request.contract_id) if request is not None and request.contract_id else None
+    change_request = change_request_of(instance, records)
+    price = quotes.from_json(change_request.quote) if change_request is not None else quotes.Confirmed(None)
+    contract = (
+        records.get(Contract, id=change_request.contract_id)
+        if change_request is not None and change_request.contract_id
+        else None
+    )
     return {
         "number": instance.id,
-        "request": request,
-        "customer": records.get(Customer, id=request.customer_id) if request is not None else None,
+        "request": change_request,
+        "customer": records.get(Customer, id=change_request.customer_id) if change_request is not None else None,
         "contract": contract,
-        "kind": TITLES[request.kind] if request is not None else "",
-        "differences": lambda catalogue: differences(request, catalogue) if request is not None else (),
+        "kind": TITLES[change_request.kind] if change_request is not None else "",
+        "differences": lambda catalogue: differences(change_request, catalogue) if change_request is not None else (),
         "price": price.quote,
         "confirmed_price": price.replaced or price.quote,
         "ahead": lambda catalogue: in_one_line(changes_ahead(instance.id, records, catalogue)),

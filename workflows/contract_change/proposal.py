@@ -189,34 +189,36 @@ def wish_of(after: ContractTerms) -> str:
     return f"{after.product}/{after.subdomain}"
 
 
-def change_of(request: ChangeRequest, customer: Customer, contract: Contract | None, asked_on: date) -> Change | None:
+def change_of(
+    change_request: ChangeRequest, customer: Customer, contract: Contract | None, asked_on: date
+) -> Change | None:
     """The change as it is to be applied now: today's contract with the one thing that the request changes.
 
     None where the contract is gone.
     """
-    after = contract_terms_from_json(request.after)
-    if after is None or (contract is None and request.kind != "order"):
+    after = contract_terms_from_json(change_request.after)
+    if after is None or (contract is None and change_request.kind != "order"):
         return None
     before = contract_terms(contract) if contract is not None else None
     return Change(
-        kind=request.kind,
+        kind=change_request.kind,
         customer_number=customer.number,
         contract=contract.id if contract is not None else None,
         before=before,
-        after=conditions.with_change(before, request.kind, after)
+        after=conditions.with_change(before, change_request.kind, after)
         if before is not None
-        else replace(after, started_on=request.effective_on),
+        else replace(after, started_on=change_request.effective_on),
         asked_on=asked_on,
-        effective_on=request.effective_on,
+        effective_on=change_request.effective_on,
     )
 
 
-def reprice(services: Services, request: ChangeRequest) -> Quote | Unavailable:
+def reprice(services: Services, change_request: ChangeRequest) -> Quote | Unavailable:
     """What the request would cost as things are now, for staff who look at one that was not applied at its price.
 
     `NewPrice(reason, quotes.to_json(quote))` is the data of `accept_price`. Calls a plugin: never inside a transaction.
     """
-    customer = Customer.get_by_id(request.customer_id)
-    contract = Contract.get_or_none(Contract.id == request.contract_id) if request.contract_id else None
-    change = change_of(request, customer, contract, services.calendar.today(request.asked_at))
+    customer = Customer.get_by_id(change_request.customer_id)
+    contract = Contract.get_or_none(Contract.id == change_request.contract_id) if change_request.contract_id else None
+    change = change_of(change_request, customer, contract, services.calendar.today(change_request.asked_at))
     return quotes.ask(services.billing, change) if change is not None else quotes.NO_ANSWER

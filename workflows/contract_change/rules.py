@@ -14,10 +14,10 @@ from workflows.business.records import ChangeRequest, Contract, ContractChange, 
 from workflows.business.required import required
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
+    change_request_of,
     contract_terms,
     contract_terms_from_json,
     keep_request,
-    request_of,
     to_json,
 )
 from workflows.contract_change import ahead, conditions, dates
@@ -104,8 +104,8 @@ def _standing(attempt: Attempt) -> ahead.Standing | Refusal:
     if contract is None or after is None:
         return NOT_YOURS if contract is None else conditions.NOT_CHANGEABLE
     today = attempt.services.calendar.today(attempt.at)
-    open_requests = [one for one in waiting if one is not None]
-    return ahead.standing(contract_terms(contract), open_requests, given.kind, after, today)
+    open_change_requests = [one for one in waiting if one is not None]
+    return ahead.standing(contract_terms(contract), open_change_requests, given.kind, after, today)
 
 
 def change_is_possible(attempt: Attempt) -> Refusal | None:
@@ -184,8 +184,8 @@ def keep_change(attempt: Attempt) -> None:
 
 def kind_needs_review(attempt: Attempt) -> Refusal | None:
     """Which kinds staff look at is configuration; the others are accepted at once."""
-    request = request_of(attempt.instance, attempt.records)
-    return None if request is not None and request.kind in attempt.services.review.kinds else NO_REVIEW
+    change_request = change_request_of(attempt.instance, attempt.records)
+    return None if change_request is not None and change_request.kind in attempt.services.review.kinds else NO_REVIEW
 
 
 def change_still_fits(attempt: Attempt) -> Refusal | None:
@@ -195,39 +195,40 @@ def change_still_fits(attempt: Attempt) -> Refusal | None:
 
 
 def _why_not(attempt: Attempt) -> Refusal | None:
-    request = request_of(attempt.instance, attempt.records)
-    after = contract_terms_from_json(request.after) if request is not None else None
-    if request is None or after is None:
+    change_request = change_request_of(attempt.instance, attempt.records)
+    after = contract_terms_from_json(change_request.after) if change_request is not None else None
+    if change_request is None or after is None:
         return GONE
-    customer = attempt.records.get(Customer, id=request.customer_id)
+    customer = attempt.records.get(Customer, id=change_request.customer_id)
     if customer is None or customer.channel != "direct":
         return GONE if customer is None else conditions.NOT_DIRECT
-    if request.contract_id is None:
+    if change_request.contract_id is None:
         refusal = next(conditions.faults(None, after, attempt.services.catalogue), None)
-        return refusal or _environment_refusal(attempt, request.customer_id, after, request.effective_on)
-    contract = _contract(attempt, request.contract_id)
-    before = contract_terms_from_json(request.before)
+        return refusal or _environment_refusal(attempt, change_request.customer_id, after, change_request.effective_on)
+    contract = _contract(attempt, change_request.contract_id)
+    before = contract_terms_from_json(change_request.before)
     if contract is None or before is None:
         return GONE
-    if not conditions.runs_until(contract.ended_on, request.effective_on):
+    if not conditions.runs_until(contract.ended_on, change_request.effective_on):
         return conditions.CONTRACT_ENDED
     now = contract_terms(contract)
-    if getattr(now, request.kind) != getattr(before, request.kind):
+    if getattr(now, change_request.kind) != getattr(before, change_request.kind):
         return CONTRACT_CHANGED
     return next(
-        conditions.faults(now, conditions.with_change(now, request.kind, after), attempt.services.catalogue), None
+        conditions.faults(now, conditions.with_change(now, change_request.kind, after), attempt.services.catalogue),
+        None,
     )
 
 
 def contract_can_take_it(attempt: Attempt) -> Refusal | None:
     """What is in the books can be written down: the contract is there, or for an order its subdomain is still free."""
-    request = request_of(attempt.instance, attempt.records)
-    after = contract_terms_from_json(request.after) if request is not None else None
+    change_request = change_request_of(attempt.instance, attempt.records)
+    after = contract_terms_from_json(change_request.after) if change_request is not None else None
     refusal = None
-    if request is None or after is None:
+    if change_request is None or after is None:
         refusal = GONE
-    elif request.contract_id is not None:
-        refusal = None if _contract(attempt, request.contract_id) is not None else GONE
+    elif change_request.contract_id is not None:
+        refusal = None if _contract(attempt, change_request.contract_id) is not None else GONE
     elif attempt.records.exists(Contract, product=after.product, subdomain=after.subdomain):
         refusal = conditions.SUBDOMAIN_TAKEN
     attempt.memo["why_not"] = refusal
@@ -263,12 +264,12 @@ def new_price_is_known(attempt: Attempt) -> Refusal | None:
 
 def fix_effective_date(attempt: Attempt) -> None:
     """The confirmed date, or the next possible one where the decision came after it. On the day itself it holds."""
-    request = request_of(attempt.instance, attempt.records)
-    after = contract_terms_from_json(request.after) if request is not None else None
+    change_request = change_request_of(attempt.instance, attempt.records)
+    after = contract_terms_from_json(change_request.after) if change_request is not None else None
     today = attempt.services.calendar.today(attempt.at)
-    if request is None or after is None or request.effective_on >= today:
+    if change_request is None or after is None or change_request.effective_on >= today:
         return
-    before = contract_terms_from_json(request.before)
+    before = contract_terms_from_json(change_request.before)
     day = dates.effective_on(before, after, today)
     moved = {"after": to_json(replace(after, started_on=day))} if before is None else {}  # an order starts then
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day, **moved)
@@ -290,10 +291,10 @@ def keep_failed_rule(attempt: Attempt) -> None:
 
 def keep_new_price(attempt: Attempt) -> None:
     """The figures at which it is applied, beside those that the customer had confirmed."""
-    request = request_of(attempt.instance, attempt.records)
-    if request is None:
+    change_request = change_request_of(attempt.instance, attempt.records)
+    if change_request is None:
         return
-    known = quotes.from_json(request.quote)
+    known = quotes.from_json(change_request.quote)
     quote = quotes.to_json(quotes.from_json(attempt.data.quote).quote, known.replaced or known.quote)
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, quote=quote)
 
@@ -314,26 +315,26 @@ def apply_change(attempt: Attempt) -> None:
 
     Of an order there is a contract from now on, and its request says which.
     """
-    request = required(request_of(attempt.instance, attempt.records), GONE)
-    after = required(contract_terms_from_json(request.after), GONE)
-    if request.contract_id is None:
+    change_request = required(change_request_of(attempt.instance, attempt.records), GONE)
+    after = required(contract_terms_from_json(change_request.after), GONE)
+    if change_request.contract_id is None:
         attempt.records.insert(
             Contract,
-            customer=request.customer_id,
+            customer=change_request.customer_id,
             product=after.product,
             subdomain=after.subdomain,
             term=after.term,
             payment_method=after.payment_method,
             users=after.users,
-            started_on=request.effective_on,
+            started_on=change_request.effective_on,
             ended_on=None,
             options=" ".join(after.options),
         )
         made = attempt.records.get(Contract, product=after.product, subdomain=after.subdomain)
         attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, contract=required(made, GONE).id)
         return
-    value = " ".join(after.options) if request.kind == "options" else getattr(after, request.kind)
-    attempt.records.update(Contract, {"id": request.contract_id}, **{request.kind: value})
+    value = " ".join(after.options) if change_request.kind == "options" else getattr(after, change_request.kind)
+    attempt.records.update(Contract, {"id": change_request.contract_id}, **{change_request.kind: value})
 
 
 def release_wish(attempt: Attempt) -> None:
@@ -372,6 +373,8 @@ def review_is_due(attempt: Attempt) -> datetime:
 
 def effective_day_begins(attempt: Attempt) -> datetime:
     """Midnight of the effective date, where the company is."""
-    request = request_of(attempt.instance, attempt.records)
-    begins: datetime = attempt.services.calendar.midnight(request.effective_on) if request is not None else attempt.at
+    change_request = change_request_of(attempt.instance, attempt.records)
+    begins: datetime = (
+        attempt.services.calendar.midnight(change_request.effective_on) if change_request is not None else attempt.at
+    )
     return begins

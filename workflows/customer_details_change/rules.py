@@ -20,7 +20,7 @@ from engine.text import _
 from workflows.business.permissions import customer_of
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.required import required
-from workflows.business.shared import change_request
+from workflows.business.shared import change_request as shared
 from workflows.customer_details_change.inputs import details_of, shown_digest
 from workflows.services import Services
 
@@ -60,14 +60,14 @@ def keep_request(attempt: Attempt) -> None:
     """Write down what changes, before and after; nothing else of the form is kept."""
     customer = required(_customer(attempt), NO_CUSTOMER)
     before, after = _changes(attempt, customer)
-    change_request.keep_request(
+    shared.keep_request(
         attempt,
         customer=customer.id,
         contract=None,
         kind=KIND,
         slot=f"customer:{customer.id}/{KIND}",
-        before=change_request.to_json(before),
-        after=change_request.to_json(after),
+        before=shared.to_json(before),
+        after=shared.to_json(after),
         quote="",
         effective_on=_services(attempt).calendar.today(attempt.now),
     )
@@ -75,10 +75,10 @@ def keep_request(attempt: Attempt) -> None:
 
 def no_review_is_needed(attempt: Attempt) -> Refusal | None:
     """Staff look at it where the site says so, and always where the name of company or contractor changes."""
-    request = change_request.request_of(attempt.instance, attempt.records)
-    if request is None or KIND in _services(attempt).review.kinds:
+    change_request = shared.change_request_of(attempt.instance, attempt.records)
+    if change_request is None or KIND in _services(attempt).review.kinds:
         return REVIEW_NEEDED
-    return REVIEW_NEEDED if any(name in json.loads(request.after) for name in REVIEWED) else None
+    return REVIEW_NEEDED if any(name in json.loads(change_request.after) for name in REVIEWED) else None
 
 
 def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
@@ -88,25 +88,25 @@ def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
     """
     customer_id = customer_of(attempt.instance.about, attempt.records)
     attempt.records.lock_rows(Customer, id=customer_id)
-    customer, request = attempt.records.get_each(
+    customer, change_request = attempt.records.get_each(
         (Customer, {"id": customer_id}), (ChangeRequest, {"instance": attempt.instance.id})
     )
-    if customer is None or request is None:
+    if customer is None or change_request is None:
         return NO_CUSTOMER
-    before, after = json.loads(request.before), json.loads(request.after)
+    before, after = json.loads(change_request.before), json.loads(change_request.after)
     same = all(getattr(customer, name) in (before[name], after[name]) for name in after)
     return None if same else NO_LONGER_AS_CONFIRMED
 
 
 def apply_changes(attempt: Attempt) -> None:
     """What was confirmed becomes what is known of the customer; nothing else of the record is touched."""
-    request = required(change_request.request_of(attempt.instance, attempt.records), NO_CUSTOMER)
-    attempt.records.update(Customer, {"id": request.customer_id}, **json.loads(request.after))
+    change_request = required(shared.change_request_of(attempt.instance, attempt.records), NO_CUSTOMER)
+    attempt.records.update(Customer, {"id": change_request.customer_id}, **json.loads(change_request.after))
 
 
 def close_request(attempt: Attempt) -> None:
     """Another change of these details may begin."""
-    change_request.close_request(attempt)
+    shared.close_request(attempt)
 
 
 @needs_input
@@ -136,10 +136,12 @@ def review_due(attempt: Attempt) -> datetime:
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """What the mails show: the customer, the request, and `changes(catalogue)`."""
-    request = change_request.request_of(instance, records)
-    customer = records.get(Customer, id=request.customer_id) if request is not None else None
-    changes: Callable[..., Any] = partial(change_request.differences, request) if request is not None else lambda _: ()
-    return {"request": request, "customer": customer, "changes": changes}
+    change_request = shared.change_request_of(instance, records)
+    customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
+    changes: Callable[..., Any] = (
+        partial(shared.differences, change_request) if change_request is not None else lambda _: ()
+    )
+    return {"request": change_request, "customer": customer, "changes": changes}
 
 
 def _customer(attempt: Attempt) -> Any | None:
@@ -170,7 +172,7 @@ def _services(attempt: Attempt) -> Services:
 
 
 RECIPIENTS = {
-    "contractor": change_request.CONTRACTOR,
-    "acting_account": change_request.ACTING_ACCOUNT,
+    "contractor": shared.CONTRACTOR,
+    "acting_account": shared.ACTING_ACCOUNT,
     "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
 }

@@ -3,7 +3,7 @@
 from engine.text import _
 from workflows.business.access.sealed import SealedColumn
 from workflows.business.records import Mandate
-from workflows.business.shared.change_request import RequestKind
+from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.payment_method_change.effects import SEALED_FOR, PaymentEffects, context_of, facts_of
 from workflows.payment_method_change.inputs import Confirmation, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.records import PaymentEvent
@@ -27,7 +27,7 @@ __all__ = [
 PROCEDURE = Procedure(
     (PAYMENT_METHOD_CHANGE,),
     effects={"payment": lambda services: Patient(PaymentEffects(services))},
-    requests=(RequestKind(KIND, _("お支払い方法の変更")),),
+    change_requests=(ChangeRequestKind(KIND, _("お支払い方法の変更")),),
     sealed=(SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),),
     records=(PaymentEvent,),
 )

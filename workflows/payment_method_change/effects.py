@@ -127,10 +127,10 @@ class PaymentEffects:
 
     def _book(self, instance_id: int, key: str) -> Outcome:
         """Tell the books that another method is billed from the effective date on."""
-        request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
+        change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
         mandate = Mandate.get_or_none(Mandate.instance == instance_id)
         contract = Contract.get_or_none(Contract.id == mandate.contract_id) if mandate is not None else None
-        if request is None or mandate is None or contract is None:
+        if change_request is None or mandate is None or contract is None:
             return Failed("no_contract", "the contract or its request is gone")
         before = contract_terms(contract)
         if before.payment_method == mandate.method:
@@ -144,29 +144,29 @@ class PaymentEffects:
             contract=contract.id,
             before=before,
             after=replace(before, payment_method=mandate.method),
-            asked_on=self._services.calendar.today(request.asked_at),
-            effective_on=request.effective_on,
+            asked_on=self._services.calendar.today(change_request.asked_at),
+            effective_on=change_request.effective_on,
         )
         if mandate.booking == "queued":
-            return _write_outcome(instance_id, billing.status(request.reference))
+            return _write_outcome(instance_id, billing.status(change_request.reference))
         begun = mandate.booking in UNDER_WAY
         asks_with = (mandate.booking_key or key) if begun else next_key(key, mandate.booking, mandate.booking_key)
-        stopped = _mark_asked(request, change, asks_with, begun=begun)
+        stopped = _mark_asked(change_request, change, asks_with, begun=begun)
         return stopped if stopped is not None else _write_outcome(instance_id, billing.apply(change, None, asks_with))
 
 
-def _mark_asked(request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
+def _mark_asked(change_request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
     """Write down that the books are asked now; or why they are not.
 
     A crash after it leaves "asked": the next try asks with the same key, which answers as it did the first time.
     """
     with transaction():
-        waits = not_yet(request.instance, change) if not begun else None
+        waits = not_yet(change_request.instance, change) if not begun else None
         if waits is not None:
             return waits
-        own = Mandate.instance == request.instance
+        own = Mandate.instance == change_request.instance
         Mandate.update(booking_key=Mandate.booking_key).where(own).execute()  # held, as staff who give it up do
-        found = ChangeRequest.get_or_none(ChangeRequest.instance == request.instance)
+        found = ChangeRequest.get_or_none(ChangeRequest.instance == change_request.instance)
         if found is None or found.slot is None:
             return Failed("closed", "the request was closed in the meantime")
         Mandate.update(booking="asked", booking_key=key).where(own).execute()

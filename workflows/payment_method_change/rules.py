@@ -16,10 +16,10 @@ from workflows.business.required import required
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
+    change_request_of,
     close_request,
     contract_terms,
     keep_request,
-    request_of,
     to_json,
 )
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
@@ -271,16 +271,16 @@ def set_effective_date(attempt: Attempt) -> None:
 def switch_methods(attempt: Attempt) -> None:
     """The contract is paid by the new mandate, and the one before it ends."""
     records, instance = attempt.records, attempt.instance
-    request, mandate = request_of(instance, records), mandate_of(instance, records)
-    if request is None or mandate is None:
+    change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
+    if change_request is None or mandate is None:
         return
     before = records.get(Mandate, in_use=mandate.contract_id)
     if before is not None:
         attempt.memo["ended"] = before.id
         records.update(
-            Mandate, {"id": before.id}, in_use=None, sealed="", ended_on=request.effective_on - timedelta(days=1)
+            Mandate, {"id": before.id}, in_use=None, sealed="", ended_on=change_request.effective_on - timedelta(days=1)
         )
-    records.update(Mandate, {"id": mandate.id}, in_use=mandate.contract_id, active_from=request.effective_on)
+    records.update(Mandate, {"id": mandate.id}, in_use=mandate.contract_id, active_from=change_request.effective_on)
     records.update(Contract, {"id": mandate.contract_id}, payment_method=mandate.method)
 
 
@@ -329,8 +329,10 @@ def review_is_due(attempt: Attempt) -> datetime:
 
 def effective_time(attempt: Attempt) -> datetime:
     """When its day begins, where the company is."""
-    request = request_of(attempt.instance, attempt.records)
-    moment: datetime = attempt.services.calendar.midnight(request.effective_on) if request is not None else attempt.at
+    change_request = change_request_of(attempt.instance, attempt.records)
+    moment: datetime = (
+        attempt.services.calendar.midnight(change_request.effective_on) if change_request is not None else attempt.at
+    )
     return moment
 
 
@@ -339,11 +341,11 @@ def effective_time(attempt: Attempt) -> datetime:
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """What the mails show."""
-    request, mandate = request_of(instance, records), mandate_of(instance, records)
-    customer = records.get(Customer, id=request.customer_id) if request is not None else None
+    change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
+    customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
     contract = contract_of(instance, records)
-    before = json.loads(request.before).get("payment_method", "") if request is not None else ""
-    return {"request": request, "mandate": mandate, "customer": customer, "contract": contract, "before": before}
+    before = json.loads(change_request.before).get("payment_method", "") if change_request is not None else ""
+    return {"request": change_request, "mandate": mandate, "customer": customer, "contract": contract, "before": before}
 
 
 RECIPIENTS = {

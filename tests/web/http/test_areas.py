@@ -51,7 +51,7 @@ def test_each_menu_has_its_entries_in_their_order(site_app: Flask) -> None:
 def test_what_is_declared_is_there(site_app: Flask) -> None:
     found = declared_in(site_app)
     endpoints = {entry.endpoint for entries in found.menus.values() for entry in entries}
-    endpoints |= {*found.request_pages.values(), *found.change_pages.values(), *found.same_for_all}
+    endpoints |= {*found.change_request_pages.values(), *found.change_pages.values(), *found.same_for_all}
     assert endpoints <= set(site_app.view_functions)
     states = {(one.name, state.name) for one in WORKFLOWS for state in one.states}
     events = {(one.name, way.event) for one in WORKFLOWS for way in one.transitions}
@@ -71,7 +71,7 @@ def test_an_app_collects_what_an_area_declares_in_whatever_order() -> None:
 
     @second.get("/<int:instance_id>")
     @second.in_menu("main", 10, Text("a"), good_for=Text("why"))
-    @second.shows_requests("move")
+    @second.shows_change_requests("move")
     def show(instance_id: int) -> str:
         return str(instance_id)
 
@@ -88,8 +88,8 @@ def test_an_app_collects_what_an_area_declares_in_whatever_order() -> None:
     ]
     assert found.change_pages == {"move": "first.start"}
     assert found.same_for_all == {"first.start"}
-    assert found.request_pages == {"move": "second.show"}
+    assert found.change_request_pages == {"move": "second.show"}
     assert found.tones == {"moving": {"moved": "done"}}
     assert found.decisions == {("moving", "stop"): decision}
     assert app.jinja_env.globals["answer"] == 42
-    assert declared_in(app_with(first)).request_pages == {}, "an app knows the areas that it has, and no others"
+    assert declared_in(app_with(first)).change_request_pages == {}, "an app knows the areas that it has, and no others"

@@ -15,19 +15,19 @@ from web.http.who_may import needs, this_user
 from web.pages.contract_change.area import ORDER, pages
 from web.pages.contract_change.errand import CHANGES
 from web.shown.contracts import (
-    ShownRequest,
+    ShownChangeRequest,
     all_own_contracts,
     has_ended,
     offers,
-    open_requests,
+    open_change_requests,
     product_title,
-    shown_request,
+    shown_change_request,
 )
 from workflows.business.permissions import EDITOR
 from workflows.business.records import Contract
 from workflows.business.shared.change_request import compared, contract_terms
 from workflows.contract_change.proposal import slot_of
-from workflows.registry import REQUEST_KINDS
+from workflows.registry import CHANGE_REQUEST_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Way:
     title: Text
     now: str | Text
     url: str
-    waiting: ShownRequest | None
+    waiting: ShownChangeRequest | None
     offers: tuple[Offer, ...]
 
 
@@ -62,7 +62,7 @@ def show() -> str:
     """What can be changed of each contract, what is on its way already, and what can be ordered."""
     contracts = [contract for contract in all_own_contracts() if not has_ended(contract, today())]
     by_id = {contract.id: contract for contract in contracts}
-    waiting = {asked.slot: shown_request(asked, by_id) for asked in open_requests()}
+    waiting = {asked.slot: shown_change_request(asked, by_id) for asked in open_change_requests()}
     held = {contract.product for contract in contracts}
     return render_template(
         "contract_change/show.html",
@@ -71,7 +71,7 @@ def show() -> str:
     )
 
 
-def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> Choice:
+def _choice(contract: Contract, waiting: Mapping[str | None, ShownChangeRequest]) -> Choice:
     catalogue = site().catalogue
     terms = contract_terms(contract)
     said = {changed.name: changed.after for changed in compared({}, asdict(terms), catalogue)}
@@ -79,7 +79,7 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
     elsewhere = {kind: page for kind, page in declared().change_pages.items() if kind in said}
     urls |= {kind: url_for(page) for kind, page in elsewhere.items()}
     titles = {kind: title for kind, (title, _form) in CHANGES.items()} | {
-        kind: REQUEST_KINDS[kind] for kind in elsewhere
+        kind: CHANGE_REQUEST_KINDS[kind] for kind in elsewhere
     }
     if contract.product not in catalogue.products:
         urls = {}
@@ -91,12 +91,12 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownRequest]) -> C
     return Choice(product_title(catalogue, contract.product), contract.subdomain, tuple(ways))
 
 
-def _order(product: str, waiting: Mapping[str | None, ShownRequest]) -> Choice:
+def _order(product: str, waiting: Mapping[str | None, ShownChangeRequest]) -> Choice:
     asked = waiting.get(f"customer:{this_user().account.customer_id}/order/{product}")
     title = product_title(site().catalogue, product)
-    way = Way(REQUEST_KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
+    way = Way(CHANGE_REQUEST_KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
     return Choice(title, "", (way,))
 
 
-def _offers(asked: ShownRequest | None) -> tuple[Offer, ...]:
+def _offers(asked: ShownChangeRequest | None) -> tuple[Offer, ...]:
     return tuple(offers(asked.number)) if asked is not None else ()

@@ -22,7 +22,7 @@ from workflows.business.records import Contract
 from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
 from workflows.ports.billing import ContractTerms
-from workflows.registry import REQUEST_KINDS
+from workflows.registry import CHANGE_REQUEST_KINDS
 
 # What can be changed of a contract here, as the manual calls it.
 CHANGES: Mapping[str, tuple[Text, type[ChangeForm]]] = {
@@ -93,7 +93,7 @@ def order_of(product: str) -> Errand:
     """The order of a product; 404 where it is not sold."""
     if product not in site().catalogue.products:
         abort(404)
-    return _errand(ORDER, REQUEST_KINDS[ORDER], product, None, OrderForm())
+    return _errand(ORDER, CHANGE_REQUEST_KINDS[ORDER], product, None, OrderForm())
 
 
 def _errand(kind: str, title: Text, product: str, contract: Contract | None, form: ChangeForm) -> Errand:

@@ -53,7 +53,7 @@ _UNKNOWN = _("未登録")
 
 
 @dataclass(frozen=True, slots=True)
-class RequestKind:
+class ChangeRequestKind:
     """A kind of change request: the name that its record and `[review]` have, what people call it, and whether staff
     look at it unless `[review]` says otherwise."""
 
@@ -109,10 +109,10 @@ def contract_terms_from_json(text: str) -> ContractTerms | None:
     return ContractTerms(**values, options=options, started_on=started)
 
 
-def differences(request: ChangeRequest, catalogue: Catalogue) -> tuple[Difference, ...]:
+def differences(change_request: ChangeRequest, catalogue: Catalogue) -> tuple[Difference, ...]:
     """What a request changes; for an order all that it asks for."""
-    before: Mapping[str, Any] = json.loads(request.before) if request.before else {}
-    after: Mapping[str, Any] = json.loads(request.after)
+    before: Mapping[str, Any] = json.loads(change_request.before) if change_request.before else {}
+    after: Mapping[str, Any] = json.loads(change_request.after)
     return tuple(compared(before, after, catalogue))
 
 
@@ -169,7 +169,7 @@ def day_said(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日" if current_language() == "ja" else f"{day.day} {day:%B %Y}"
 
 
-def request_of(instance: Instance, records: Records) -> ChangeRequest | None:
+def change_request_of(instance: Instance, records: Records) -> ChangeRequest | None:
     """The request that a procedure is about."""
     found: ChangeRequest | None = records.get(ChangeRequest, instance=instance.id)
     return found
@@ -214,22 +214,22 @@ def close_request(attempt: Attempt) -> None:
 
 
 def _contractor(instance: Instance, records: Records) -> Address | None:
-    request = request_of(instance, records)
-    customer = records.get(Customer, id=request.customer_id) if request is not None else None
+    change_request = change_request_of(instance, records)
+    customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
     return Address(customer.contractor_email) if customer is not None else None
 
 
 def _acting(instance: Instance, records: Records) -> Address | None:
-    request = request_of(instance, records)
-    account = records.get(Account, id=request.asked_by) if request is not None else None
+    change_request = change_request_of(instance, records)
+    account = records.get(Account, id=change_request.asked_by) if change_request is not None else None
     return Address(account.email, account.language) if account is not None else None
 
 
 def _acting_language(attempt: Attempt) -> str:
     account = acting_account(attempt)
     if account is None:
-        request = request_of(attempt.instance, attempt.records)
-        account = attempt.records.get(Account, id=request.asked_by) if request is not None else None
+        change_request = change_request_of(attempt.instance, attempt.records)
+        account = attempt.records.get(Account, id=change_request.asked_by) if change_request is not None else None
     return account.language if account is not None else "ja"
 
 

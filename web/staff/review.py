@@ -26,7 +26,7 @@ from workflows.business.permissions import STAFF, customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
 from workflows.business.shared.change_request import differences
 from workflows.ports import quotes
-from workflows.registry import REQUEST_KINDS
+from workflows.registry import CHANGE_REQUEST_KINDS
 
 _LONGEST_KEY = 64
 _FASTER = Refusal(
@@ -64,7 +64,7 @@ def requests() -> str:
     rows = [(one, found[one.instance]) for one in asked]
     rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since or now, row[1].instance_id))
     waiting = [_waiting(one, where, now) for one, where in rows if decisions.is_open(one.instance, who)]
-    return render_template("staff/requests.html", waiting=waiting)
+    return render_template("staff/review_queue.html", waiting=waiting)
 
 
 def _waiting(asked: ChangeRequest, where: Standing, now: datetime) -> Waiting:
@@ -72,7 +72,7 @@ def _waiting(asked: ChangeRequest, where: Standing, now: datetime) -> Waiting:
     return Waiting(
         asked.instance,
         asked.customer,
-        REQUEST_KINDS.get(asked.kind, asked.kind),
+        CHANGE_REQUEST_KINDS.get(asked.kind, asked.kind),
         state_title(definition, where.state),
         local_time(asked.asked_at),
         age(asked.asked_at, now),
@@ -141,9 +141,11 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
     options, elsewhere = _options(instance_id, workflow, state, asked)
     confirmed = quotes.from_json(asked.quote) if asked is not None else None
     return render_template(
-        "staff/request.html",
+        "staff/review.html",
         instance_id=instance_id,
-        title=REQUEST_KINDS.get(asked.kind, asked.kind) if asked is not None else _title(workflow, where.workflow),
+        title=CHANGE_REQUEST_KINDS.get(asked.kind, asked.kind)
+        if asked is not None
+        else _title(workflow, where.workflow),
         state=state_title(workflow, state),
         asked=asked,
         asked_at=local_time(asked.asked_at) if asked is not None else "",

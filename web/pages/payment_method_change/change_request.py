@@ -26,7 +26,7 @@ from web.http.current import site
 from web.http.guard import POLICY
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import pages
-from web.shown.contracts import request_context
+from web.shown.contracts import change_request_context
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.payment_method_change import PageOpened, context_of, facts_of
@@ -40,7 +40,7 @@ _MOVED_ON = _("お申し込みの状態が変わったため、操作は行わ�
 
 
 @pages.get(f"/requests/<{NUMBER}:instance_id>")
-@pages.shows_requests(KIND)
+@pages.shows_change_requests(KIND)
 @needs(EDITOR)
 def request_page(instance_id: int) -> Response:
     """A request: what it changes, where it stands, what can be done."""
@@ -128,8 +128,8 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
     document = _document(mandate)
     waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
     page = render_template(
-        "payment_method_change/request.html",
-        **request_context(asked)
+        "payment_method_change/change_request.html",
+        **change_request_context(asked)
         | {
             "offers": [offer for offer in offers if offer.event != "open_page"],
             "press": url_for("payment.act", instance_id=instance_id),
