@@ -52,13 +52,13 @@ class BankTransfer:
         holder: Annotated[str, line(100)] = ""
 
     def __init__(self, config: Config, site_facts: SiteFacts) -> None:
-        given = {one.name: getattr(config, one.name).strip() for one in fields(config)}
-        missing = [name for name, value in given.items() if not value]
+        account = {one.name: getattr(config, one.name).strip() for one in fields(config)}
+        missing = [name for name, value in account.items() if not value]
         if missing and set(missing) != {"bank", "branch", "number", "holder"}:
             raise ConfigurationError(f"{', '.join(missing)}: expected, because other parts of the account are set")
         self._configured = not missing
         if missing and site_facts.demo:
-            given = {
+            account = {
                 "bank": "デモ銀行",
                 "branch": "見本支店",
                 "kind": "普通",
@@ -66,7 +66,7 @@ class BankTransfer:
                 "holder": "カ）ミホン",
             }
             self._configured = True
-        self._account = given
+        self._account = account
 
     @hookimpl
     def register_payment_methods(self) -> Mapping[str, PaymentMethod]:

@@ -118,31 +118,31 @@ def _find(text: str, known: Iterable[_Known], digits: int, ending: re.Pattern[st
 
 def account_number(text: str) -> str | Refusal:
     """The number with its seven digits; a shorter one gets zeros in front, as bank books leave them out."""
-    given = _DASHES.sub("-", normalise(text[:_LONGEST_INPUT]))
-    if not given:
+    digits = _DASHES.sub("-", normalise(text[:_LONGEST_INPUT]))
+    if not digits:
         return Refusal("number_missing", _("口座番号をご入力ください。"), "number")
-    if re.fullmatch(r"[0-9]+(?:[ -][0-9]+)*", given):
-        given = re.sub("[ -]", "", given)
-    if not re.fullmatch(r"[0-9]{1,7}", given) or not given.strip("0"):
+    if re.fullmatch(r"[0-9]+(?:[ -][0-9]+)*", digits):
+        digits = re.sub("[ -]", "", digits)
+    if not re.fullmatch(r"[0-9]{1,7}", digits) or not digits.strip("0"):
         return Refusal("number_invalid", _("口座番号は7桁以内の数字でご入力ください。"), "number")
-    return given.zfill(7)
+    return digits.zfill(7)
 
 
 def holder(text: str) -> str | Refusal:
     """The holder's name in the letters of the banks' format, half-width."""
-    given = jaconv.hira2kata(normalise(text[:_LONGEST_INPUT])).translate(_SMALL)
-    given = re.sub(r"[・･,、]", ".", re.sub(r"\s+", " ", given))
-    given = jaconv.z2h(_DASHES.sub("-", given).upper(), kana=True, digit=True, ascii=True)
-    given = given.replace("｡", ".").replace("､", ".")
-    if not given:
+    name = jaconv.hira2kata(normalise(text[:_LONGEST_INPUT])).translate(_SMALL)
+    name = re.sub(r"[・･,、]", ".", re.sub(r"\s+", " ", name))
+    name = jaconv.z2h(_DASHES.sub("-", name).upper(), kana=True, digit=True, ascii=True)
+    name = name.replace("｡", ".").replace("､", ".")
+    if not name:
         return Refusal("holder_missing", _("口座名義をカタカナでご入力ください。"), "holder")
-    if not _HOLDER.fullmatch(given) or not _LETTER.search(given):
+    if not _HOLDER.fullmatch(name) or not _LETTER.search(name):
         message = _("口座名義は、カタカナ・英字・数字・（ ）．－でご入力ください。漢字は使えません。")
         return Refusal("holder_invalid", message, "holder")
-    if len(given) > LONGEST_HOLDER:
+    if len(name) > LONGEST_HOLDER:
         message = _("口座名義は%(most)s文字以内（濁点も1文字）でご入力ください。", most=LONGEST_HOLDER)
         return Refusal("holder_long", message, "holder")
-    return str(given)
+    return str(name)
 
 
 def full_width(text: str) -> str:

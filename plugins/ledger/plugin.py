@@ -60,8 +60,8 @@ class Ledger:
         tax: tuple[Mapping[str, Any], ...] = DEMO_TAX
 
     def __init__(self, config: Config, site_facts: SiteFacts) -> None:
-        given = config.prices or (DEMO_PRICES if site_facts.demo else {})
-        self._prices = PriceList.from_settings(given, config.tax)
+        prices = config.prices or (DEMO_PRICES if site_facts.demo else {})
+        self._prices = PriceList.from_settings(prices, config.tax)
         if config.prices and site_facts.products:
             check_names(self._prices, site_facts.products)
 

@@ -61,9 +61,9 @@ class Ground:
     clock: Clock
 
 
-def breakers(ground: Ground, worker: str, given: Breakers | None) -> Breakers:
+def breakers(ground: Ground, worker: str, shared: Breakers | None) -> Breakers:
     """The circuit breakers of the plugins; what they do is told to every process."""
-    made = given or Breakers(most_calls=max(1, min(MOST_CALLS, ground.settings.threads // 2)))
+    made = shared or Breakers(most_calls=max(1, min(MOST_CALLS, ground.settings.threads // 2)))
     made.told = Teller(worker, ground.clock)
     return made
 
@@ -77,7 +77,7 @@ def engine(
     options: Mapping[str, Any],
 ) -> Engine:
     """The engine. Where `clock` is None, the database tells the time of what it writes."""
-    given: dict[str, Any] = {"lease": _lease(ground.plugins.mailers().values()), **options}
+    arguments: dict[str, Any] = {"lease": _lease(ground.plugins.mailers().values()), **options}
     return Engine(
         ground.db,
         workflows,
@@ -86,7 +86,7 @@ def engine(
         worker=worker,
         services=services,
         operators=OPERATORS,
-        **given,
+        **arguments,
     )
 
 

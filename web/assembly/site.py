@@ -96,13 +96,13 @@ def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> N
     builds another site, as tests do all the time.
     """
     global _sound
-    given = tuple(workflows)
-    if kinds == _sound[1] and len(given) == len(_sound[0]) and all(map(is_, given, _sound[0])):
+    definitions = tuple(workflows)
+    if kinds == _sound[1] and len(definitions) == len(_sound[0]) and all(map(is_, definitions, _sound[0])):
         return
-    problems = check_all(given, kinds=kinds)
+    problems = check_all(definitions, kinds=kinds)
     if problems:
         raise InvalidDefinition("\n".join(str(problem) for problem in problems))
-    _sound = (given, kinds)
+    _sound = (definitions, kinds)
 
 
 def check_indexes(db: SiteDatabase, workflows: Sequence[Workflow]) -> None:

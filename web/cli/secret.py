@@ -88,15 +88,21 @@ def show() -> None:
 def _keys(keys: tuple[KnownKey, ...], keyring: Keyring) -> Iterator[str]:
     from engine.keyring import short
 
-    given = keyring.fingerprints()
+    configured = keyring.fingerprints()
     for key in reversed(keys):
         at = f", {key.state} since {key.ended_at:%Y-%m-%d %H:%M} UTC" if key.ended_at is not None else ""
         why = f" ({key.reason})" if key.reason else ""
-        place = "seals" if key.fingerprint == given[0] else "verifies" if key.fingerprint in given else "not configured"
+        place = (
+            "seals"
+            if key.fingerprint == configured[0]
+            else "verifies"
+            if key.fingerprint in configured
+            else "not configured"
+        )
         yield f"{short(key.fingerprint)}  first used as newest {key.since:%Y-%m-%d %H:%M} UTC{at}{why}: {place}"
-    for one in given:
+    for one in configured:
         if one not in {key.fingerprint for key in keys}:
-            yield f"{short(one)}  not used yet: {'will seal' if one == given[0] else 'verifies'}"
+            yield f"{short(one)}  not used yet: {'will seal' if one == configured[0] else 'verifies'}"
 
 
 def _waiting(left: Waiting) -> Iterator[str]:
@@ -277,10 +283,10 @@ def _lost(db: SiteDatabase, keyring: Keyring) -> str:
     from engine.operations.known_keys import IN_USE, UNNAMED, known, proves_right, unfinished
     from web.assembly.unlocking import PROOFS
 
-    keys, given = known(db), keyring.fingerprints()
+    keys, configured = known(db), keyring.fingerprints()
     if not keys and proves_right(db, keyring, PROOFS) is False:
         return "that this database was sealed with"
-    gone = [key for key in keys if key.state == IN_USE and key.fingerprint not in given] or unfinished(keys)
+    gone = [key for key in keys if key.state == IN_USE and key.fingerprint not in configured] or unfinished(keys)
     if not gone:
         raise ConfigurationError("no secret key is missing: nothing is given up")
     return ", ".join("without a name" if key.fingerprint == UNNAMED else short(key.fingerprint) for key in gone)
@@ -293,9 +299,9 @@ def _nobody_seals(db: SiteDatabase, keyring: Keyring) -> None:
     from engine.keyring import short
     from engine.operations.known_keys import known
 
-    given = keyring.fingerprints()
+    configured = keyring.fingerprints()
     for key in known(db):
-        if key.fingerprint not in given and key.is_sealing(db.now()):
+        if key.fingerprint not in configured and key.is_sealing(db.now()):
             assert key.sealing_at is not None
             raise ConfigurationError(
                 f"a process sealed with the key {short(key.fingerprint)} until {key.sealing_at:%H:%M:%S} UTC: the key "
@@ -326,7 +332,7 @@ def state_of_keys(site: Site) -> tuple[list[str], list[str]]:
     from engine.keyring import short
     from engine.operations.known_keys import IN_USE, LOST, RETIRED, known
 
-    keys, given = known(site.db), site.engine.keyring.fingerprints()
+    keys, configured = known(site.db), site.engine.keyring.fingerprints()
     told = [
         f"secret key: {short(key.fingerprint)} was lost, given up on {key.finished_at:%Y-%m-%d} ({key.reason}): "
         f"{key.histories} histories are unverifiable before that"
@@ -336,10 +342,10 @@ def state_of_keys(site: Site) -> tuple[list[str], list[str]]:
     told += [
         f"secret key: {short(key.fingerprint)} is retired and still configured: tetsuzuki secret show says until when"
         for key in keys
-        if key.state == RETIRED and key.fingerprint in given
+        if key.state == RETIRED and key.fingerprint in configured
     ]
     if not keys:
         told.append("secret key: the database knows none yet; the first start writes it down")
-    older = [key for key in keys if key.state == IN_USE and key.fingerprint != given[0]]
+    older = [key for key in keys if key.state == IN_USE and key.fingerprint != configured[0]]
     wrong = [f"secret key: {short(key.fingerprint)} is to be replaced: tetsuzuki secret rotate" for key in older]
     return wrong, told

@@ -15,10 +15,10 @@ from wtforms import widgets
 from wtforms.widgets.core import clean_key
 
 
-def attributes(**given: Any) -> Markup:
+def attributes(**values: Any) -> Markup:
     """HTML attributes, as `wtforms.widgets.html_params` writes them."""
     written = []
-    for name, value in sorted(given.items()):
+    for name, value in sorted(values.items()):
         if value is True:
             written.append(_clean(name))
         elif value is not False:

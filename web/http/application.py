@@ -73,15 +73,15 @@ class Pages(Flask):
     jinja_options = PageEnvironment.options
     url_rule_class = Address
 
-    def __init__(self, *given: Any, **options: Any) -> None:
-        super().__init__(*given, **options)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._addresses: dict[tuple[str, str], str] = {}
 
     def url_for(self, endpoint: str, **values: Any) -> str:
         """See `Flask.url_for`."""
-        given = {name: value for name, value in values.items() if value is not None}
-        file = given.get("filename", "") if endpoint in STATIC else ""
-        if len(given) > bool(file) or endpoint.startswith(".") or not has_request_context() or request.script_root:
+        present = {name: value for name, value in values.items() if value is not None}
+        file = present.get("filename", "") if endpoint in STATIC else ""
+        if len(present) > bool(file) or endpoint.startswith(".") or not has_request_context() or request.script_root:
             return super().url_for(endpoint, **values)
         known = self._addresses.get((endpoint, file))
         if known is None:

@@ -77,9 +77,9 @@ class Monitoring:
         metrics = self._site.metrics
         if token is None or metrics is None:
             return _NOT_FOUND
-        scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         # WSGI gives headers as Latin-1.
-        genuine = hmac.compare_digest(given.strip().encode("latin-1", "replace"), token.encode())
+        genuine = hmac.compare_digest(credentials.strip().encode("latin-1", "replace"), token.encode())
         if scheme.lower() != "bearer" or not genuine:
             return (
                 401,

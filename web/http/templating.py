@@ -21,16 +21,16 @@ _PLAIN = frozenset({FunctionType, MethodType})
 
 
 class _PageContext(Context):
-    def call(self, function: Any, /, *given: Any, **options: Any) -> Any:
+    def call(self, function: Any, /, *args: Any, **options: Any) -> Any:
         """See `Context.call`."""
         if type(function) in _PLAIN and not hasattr(function, "jinja_pass_arg"):
             options.pop("_loop_vars", None)  # what a block or loop has for who wants the context
             options.pop("_block_vars", None)
             try:
-                return function(*given, **options)
+                return function(*args, **options)
             except StopIteration:  # it would end the page
                 return self.environment.undefined("value was undefined because a callable raised a StopIteration")
-        return super().call(function, *given, **options)
+        return super().call(function, *args, **options)
 
 
 class _CompiledTemplates(BytecodeCache):

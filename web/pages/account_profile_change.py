@@ -48,9 +48,9 @@ def set_profile() -> str | Response:
         form.refuse((name,))
         return form_again(page(profile=form), (name,))
     language = form.language.data if form.language.data in LANGUAGES else this_user().account.language
-    given = ProfileInput(name, language, form.shown.data or "")
+    profile = ProfileInput(name, language, form.shown.data or "")
     try:
-        site().engine.start("account_profile_change", about(), this_actor(), given)
+        site().engine.start("account_profile_change", about(), this_actor(), profile)
     except Refused as refused:
         form.refuse(refused.refusals)
         return form_again(page(profile=form), refused.refusals)

@@ -50,8 +50,8 @@ def change_role(number: int) -> AnyResponse:
     account = account_here(number)
     if not form.validate():
         return form_again(_role_page(form, account)) if account is not None else not_here()
-    given = RoleInput(form.role.data or "", form.shown.data or "")
-    refused = start(WORKFLOW, number, given, form.request_key.data)
+    change = RoleInput(form.role.data or "", form.shown.data or "")
+    refused = start(WORKFLOW, number, change, form.request_key.data)
     if refused is None:
         flash(str(_("権限を変更しました。変更した内容を、ご本人にメールでお知らせします。")))
         return redirect(url_for("accounts.show"), 303)

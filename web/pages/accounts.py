@@ -172,13 +172,13 @@ def account_here(number: int) -> Account | None:
     return found
 
 
-def start(workflow: str, number: int, given: RoleInput | RemovalInput, key: str | None) -> tuple[Refusal, ...] | None:
+def start(workflow: str, number: int, change: RoleInput | RemovalInput, key: str | None) -> tuple[Refusal, ...] | None:
     """Begin what acts on an account; None where it was done, else why not.
 
     The engine is asked even where there is no such account: it knows a form that was sent twice.
     """
     try:
-        site().engine.start(workflow, f"account:{number}", this_actor(), given, key=key_of(key))
+        site().engine.start(workflow, f"account:{number}", this_actor(), change, key=key_of(key))
     except Refused as error:
         return error.refusals
     except KeyReused:

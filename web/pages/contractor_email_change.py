@@ -57,19 +57,23 @@ def change() -> str | AnyResponse:
     if wrong is not None:
         form.refuse((wrong,))
         return form_again(_page(form), (wrong,))
-    given = ContractorEmailInput(str(email))
+    new_address = ContractorEmailInput(str(email))
     key = key_of(form.request_key.data)
     make_room(f"{_subject()}/contractor", this_actor())
     try:
-        outcome = site().engine.start(WORKFLOW, _subject(), this_actor(), given, key=key)
+        outcome = site().engine.start(WORKFLOW, _subject(), this_actor(), new_address, key=key)
     except (Refused, KeyReused) as error:
-        site().access.address_changes.give_back(account.id, given.email)
+        site().access.address_changes.give_back(account.id, new_address.email)
         refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
         form.refuse(refusals)
         return form_again(_page(form), refusals)
     if outcome.repeated:
-        site().access.address_changes.give_back(account.id, given.email)
-    flash(str(_("確認のメールを %(email)s に送信します。メールのURLを開くと、変更が完了します。", email=given.email)))
+        site().access.address_changes.give_back(account.id, new_address.email)
+    flash(
+        str(
+            _("確認のメールを %(email)s に送信します。メールのURLを開くと、変更が完了します。", email=new_address.email)
+        )
+    )
     return redirect(url_for("contractor_email.show"), 303)
 
 

@@ -119,29 +119,29 @@ def ask() -> str | Response:
     if not is_key(form.request_key.data or ""):
         form.request_key.data = new_key()
     known = details_of(customer)
-    given = read(form.typed, known, form.seen.data or "")
-    if isinstance(given, tuple):
-        form.refuse(given)
-        return form_again(_form_page(form), given)
+    details = read(form.typed, known, form.seen.data or "")
+    if isinstance(details, tuple):
+        form.refuse(details)
+        return form_again(_form_page(form), details)
     answer = request.form.get("confirmed", "")
     if answer == "no":  # ［修正する］: the form again, with what was typed
         return _form_page(form)
     if answer == "yes":
-        return _request(customer, given, form)
-    if given.seen != shown_digest(known):
+        return _request(customer, details, form)
+    if details.seen != shown_digest(known):
         return _refused(customer, form, (CHANGED_MEANWHILE,))
-    changes = list(compared(known, given.values, site().catalogue))
+    changes = list(compared(known, details.values, site().catalogue))
     if not changes:
         flash(str(_("変更された項目がありません。")))
         return redirect(url_for("registration.show"), 303)
-    return render_template("customer_details_change/confirm.html", form=form, values=given.values, changes=changes)
+    return render_template("customer_details_change/confirm.html", form=form, values=details.values, changes=changes)
 
 
-def _request(customer: Customer, given: DetailsInput, form: DetailsForm) -> str | Response:
+def _request(customer: Customer, details: DetailsInput, form: DetailsForm) -> str | Response:
     """Start the procedure; a refusal is shown in the form."""
     try:
         outcome = site().engine.start(
-            WORKFLOW, f"customer:{customer.id}", this_actor(), given, key=form.request_key.data
+            WORKFLOW, f"customer:{customer.id}", this_actor(), details, key=form.request_key.data
         )
     except KeyReused:
         return _refused(customer, form, (_SENT_BEFORE,))

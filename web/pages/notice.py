@@ -122,8 +122,8 @@ def show() -> str:
 
 
 def _page_number(total: int) -> int:
-    given = request.args.get("page", "1")
-    page = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    text = request.args.get("page", "1")
+    page = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
     return max(1, min(page, (total - 1) // _A_PAGE + 1))
 
 
@@ -214,8 +214,8 @@ def _asked_language() -> str:
 
 def _own_address(path: str) -> str:
     """The address under which this feed is found again: what it was asked for, and nothing else."""
-    given = {name: request.args[name] for name in ("product", "language") if request.args.get(name)}
-    return site().settings.base_url + path + (f"?{urlencode(given)}" if given else "")
+    filters = {name: request.args[name] for name in ("product", "language") if request.args.get(name)}
+    return site().settings.base_url + path + (f"?{urlencode(filters)}" if filters else "")
 
 
 def _feed_title() -> str:

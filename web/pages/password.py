@@ -67,12 +67,12 @@ def set_own() -> str | AnyResponse:
         return form_again(_change_page(form, key), (verified,))
     # Whether it was right is for the rule to say: the second of two clicks finds the password changed, and its key
     # finds the first one's outcome.
-    given = PasswordChangeInput(
+    change = PasswordChangeInput(
         verified, site().hasher.hash(wanted), Secret(here.token), mark(f"{key}\0{current}\0{wanted}")
     )
     number = str(here.account.id)
     try:
-        site().engine.start("password_change", f"account:{number}", this_actor(), given, key=key)
+        site().engine.start("password_change", f"account:{number}", this_actor(), change, key=key)
     except (Refused, KeyReused) as error:
         refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
         form.refuse(refusals)
@@ -188,10 +188,10 @@ def set_anew(ref: str) -> AnyResponse:
     if rejected is not None:
         form.refuse((rejected,))
         return form_again(_page(instance_id, ref, form).get_data(as_text=True), (rejected,))
-    given = PasswordResetInput(site().hasher.hash(form.password.data))
+    reset = PasswordResetInput(site().hasher.hash(form.password.data))
     response = redirect(url_for("password.show", ref=ref), 303)
     try:
-        engine.fire(instance_id, event, Actor("link", proof=ref), given)
+        engine.fire(instance_id, event, Actor("link", proof=ref), reset)
     except (Refused, EventNotPossible, TransitionConflict, Forbidden):
         return response  # somebody was faster, or time ran out: the page says what is true now
     session[_DONE_HERE] = instance_id

@@ -118,11 +118,11 @@ def _put_together(said: _Said, body: bytes, request: Request) -> Answer:
     bodiless = status < 200 or status in (204, 304)
     last = not request.keeps
     lines = [f"HTTP/1.1 {said.status}"]
-    given: set[str] = set()
+    names: set[str] = set()
     length: int | None = None
     for name, value in said.fields:
         lower = name.lower()
-        given.add(lower)
+        names.add(lower)
         if lower == "content-length":
             length = int(value)
         elif lower == "connection":
@@ -131,7 +131,7 @@ def _put_together(said: _Said, body: bytes, request: Request) -> Answer:
             lines.append(f"{name}: {value}")
     if length not in (None, len(body)) and not bodiless and request.head.method != "HEAD":
         raise ValueError(f"the answer has {len(body)} bytes, and says {length}")
-    if "date" not in given:
+    if "date" not in names:
         lines.append(f"Date: {formatdate(usegmt=True)}")
     if length is None and not bodiless and request.head.method != "HEAD":
         lines.append(f"Content-Length: {len(body)}")

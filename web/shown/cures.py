@@ -22,9 +22,9 @@ def command(one: Stuck) -> str:
 
 def advice(one: Stuck) -> str:
     """What to do, in English, as `doctor` says it."""
-    given = command(one)
-    if given:
-        return f"to cure it: {given}"
+    cure = command(one)
+    if cure:
+        return f"to cure it: {cure}"
     return (
         "deploy the software that has this version, or move it: "
         f"tetsuzuki workflow migrate {one.instance_id} --to VERSION --state STATE {_REASON}"

@@ -61,12 +61,12 @@ def create() -> str | Response:
     form = FaqForm()
     if not is_id(form.entry.data):
         abort(400)
-    given = _given(form, form.entry.data)
-    if not isinstance(given, FaqInput):
-        form.refuse(given)
-        return form_again(_page(form), given)
+    contents = _typed(form, form.entry.data)
+    if not isinstance(contents, FaqInput):
+        form.refuse(contents)
+        return form_again(_page(form), contents)
     try:
-        site().engine.start("faq_entry", f"faq:{given.entry}", actor(), given, key=f"faq-{given.entry}")
+        site().engine.start("faq_entry", f"faq:{contents.entry}", actor(), contents, key=f"faq-{contents.entry}")
     except Refused as refused:
         form.refuse(refused.refusals)
         return form_again(_page(form), refused.refusals)
@@ -74,7 +74,7 @@ def create() -> str | Response:
         flash(str(_("このご質問は、先ほど作成されています。")), "care")
     else:
         flash(str(_("保存しました。")))
-    return redirect(url_for("staff_faq.read", entry=given.entry), 303)
+    return redirect(url_for("staff_faq.read", entry=contents.entry), 303)
 
 
 @pages.get("/<entry>")
@@ -93,12 +93,12 @@ def read(entry: str) -> str:
 def save(entry: str) -> str | Response:
     """Change the entry."""
     found, form = _found(entry), FaqForm()
-    given = _given(form, found.id)
-    if not isinstance(given, FaqInput):
-        form.refuse(given)
-        return form_again(_page(form, found), given)
+    contents = _typed(form, found.id)
+    if not isinstance(contents, FaqInput):
+        form.refuse(contents)
+        return form_again(_page(form, found), contents)
     try:
-        if fire(found.instance, "edit", form.seen.data, given, key=form.request_key.data):
+        if fire(found.instance, "edit", form.seen.data, contents, key=form.request_key.data):
             flash(str(_("保存しました。")))
     except Refused as refused:
         form.refuse(refused.refusals)
@@ -118,7 +118,7 @@ def act(entry: str) -> Response:
     return redirect(url_for("staff_faq.read", entry=entry), 303)
 
 
-def _given(form: FaqForm, number: str) -> FaqInput | tuple[Refusal, ...]:
+def _typed(form: FaqForm, number: str) -> FaqInput | tuple[Refusal, ...]:
     texts = {name: form[name].data or "" for name in (*_TEXTS, "position")}
     return inputs.entry(number, **texts)
 

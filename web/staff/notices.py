@@ -78,12 +78,12 @@ def create() -> str | Response:
     form = DraftForm()
     if not is_id(form.notice.data):
         abort(400)
-    given = _draft_input(form, form.notice.data)
-    if not isinstance(given, DraftInput):
-        return form_again(_draft_page(form), given)
+    draft = _draft_input(form, form.notice.data)
+    if not isinstance(draft, DraftInput):
+        return form_again(_draft_page(form), draft)
     try:
-        about = f"notice:{given.notice}"
-        site().engine.start("notice", about, actor(), given, key=f"notice-{given.notice}")
+        about = f"notice:{draft.notice}"
+        site().engine.start("notice", about, actor(), draft, key=f"notice-{draft.notice}")
     except Refused as refused:
         form.refuse(refused.refusals)
         return form_again(_draft_page(form), refused.refusals)
@@ -91,7 +91,7 @@ def create() -> str | Response:
         flash(str(_("このお知らせは、先ほど作成されています。")), "care")
     else:
         flash(str(_("下書きを保存しました。")))
-    return redirect(url_for("staff_notices.read", notice=given.notice), 303)
+    return redirect(url_for("staff_notices.read", notice=draft.notice), 303)
 
 
 @pages.get("/<notice>")
@@ -119,11 +119,11 @@ def edit(notice: str) -> str | Response:
 def save(notice: str) -> str | Response:
     """Change the draft."""
     found, form = _found(notice), DraftForm()
-    given = _draft_input(form, found.id)
-    if not isinstance(given, DraftInput):
-        return form_again(_draft_page(form, found), given)
+    draft = _draft_input(form, found.id)
+    if not isinstance(draft, DraftInput):
+        return form_again(_draft_page(form, found), draft)
     try:
-        if fire(found.instance, "edit", form.seen.data, given, key=form.request_key.data):
+        if fire(found.instance, "edit", form.seen.data, draft, key=form.request_key.data):
             flash(str(_("下書きを保存しました。")))
     except Refused as refused:
         form.refuse(refused.refusals)
@@ -160,9 +160,9 @@ def add_update(notice: str) -> str | Response:
         return form_again(_update_page(form, found), refusals)
     if preview:
         return _update_page(form, found, preview=_unsaved(found, words, form.status.data or ""))
-    given = UpdateInput(words.wording, notify, form.status.data or "", *words.window)
+    update = UpdateInput(words.wording, notify, form.status.data or "", *words.window)
     try:
-        if fire(found.instance, "update", form.seen.data, given, key=form.request_key.data):
+        if fire(found.instance, "update", form.seen.data, update, key=form.request_key.data):
             flash(str(_("続報を公開しました。")))
     except Refused as refused:
         form.refuse(refused.refusals)
@@ -190,9 +190,9 @@ def _publish(found: Notice, event: str) -> str | Response:
     at = inputs.moment(form.publish_at.data or "", "publish_at", site().services.calendar.zone)
     refusals = [part for part in (notify, at) if isinstance(part, Refusal)]
     if not refusals and not isinstance(notify, Refusal) and not isinstance(at, Refusal):
-        given = PublishInput(notify, at if event == "schedule" else None)
+        publication = PublishInput(notify, at if event == "schedule" else None)
         try:
-            if fire(found.instance, event, form.seen.data, given, key=form.request_key.data):
+            if fire(found.instance, event, form.seen.data, publication, key=form.request_key.data):
                 flash(str(_DONE[event]))
         except Refused as refused:
             refusals += refused.refusals

@@ -59,8 +59,8 @@ class Fires:
 @staff_only
 def pauses() -> str:
     """What is paused, and a form to pause more; `?instance=` names one that somebody came from."""
-    given = request.args.get("instance", "")
-    return _list(f"instance {given}" if given else "")
+    text = request.args.get("instance", "")
+    return _list(f"instance {text}" if text else "")
 
 
 @pages.post("/workflows/pauses")

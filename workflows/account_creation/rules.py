@@ -40,10 +40,10 @@ def address_is_free_to_apply(attempt: Attempt) -> Refusal | None:
 def _customer_and_account(attempt: Attempt) -> list[Any | None]:
     """The customer who applies, and the account that already has the address; read once, together."""
     if "customer_and_account" not in attempt.memo:
-        given = attempt.data
+        application = attempt.data
         attempt.memo["customer_and_account"] = attempt.records.get_each(
-            (Customer, {"id": given.customer_id}),
-            (Account, {"customer": given.customer_id, "email": given.email}),
+            (Customer, {"id": application.customer_id}),
+            (Account, {"customer": application.customer_id, "email": application.email}),
         )
     found: list[Any | None] = attempt.memo["customer_and_account"]
     return found
@@ -68,16 +68,16 @@ def address_is_free(attempt: Attempt) -> Refusal | None:
 
 def keep_application(attempt: Attempt) -> None:
     """Keep what was typed until it is an account or has expired."""
-    given = attempt.data
+    application = attempt.data
     attempt.records.insert(
         Application,
         instance=attempt.instance.id,
-        customer=given.customer_id,
-        email=given.email,
-        user_name=given.user_name,
-        password_hash=given.password_hash,
-        language=given.language,
-        terms_version=given.terms_version,
+        customer=application.customer_id,
+        email=application.email,
+        user_name=application.user_name,
+        password_hash=application.password_hash,
+        language=application.language,
+        terms_version=application.terms_version,
     )
 
 

@@ -103,15 +103,15 @@ def corrected_address_has_no_account(attempt: Attempt) -> Refusal | None:
 
 def keep_invitation(attempt: Attempt) -> None:
     """Keep who is invited until there is an account, or nobody waits for one any more."""
-    given = attempt.data
+    invitation = attempt.data
     attempt.records.insert(
         Invitation,
         instance=attempt.instance.id,
         customer=customer_of(attempt.instance.about, attempt.records),
-        email=given.email,
-        user_name=given.user_name,
-        role=given.role,
-        language=given.language,
+        email=invitation.email,
+        user_name=invitation.user_name,
+        role=invitation.role,
+        language=invitation.language,
         invited_by=int(attempt.actor.id),
         created_at=attempt.now,
         account=None,
@@ -125,17 +125,17 @@ def invite_in_own_name(attempt: Attempt) -> None:
 
 def create_account(attempt: Attempt) -> None:
     """The account of the invited, with the password that they chose and the terms of use that they accepted."""
-    invitation, given = required(invitation_of(attempt), NO_INVITATION), attempt.data
+    invitation, activation = required(invitation_of(attempt), NO_INVITATION), attempt.data
     attempt.records.insert(
         Account,
         customer=invitation.customer_id,
         email=invitation.email,
         user_name=invitation.user_name,
-        password_hash=given.password_hash,
+        password_hash=activation.password_hash,
         role=invitation.role,
-        language=given.language,
+        language=activation.language,
         created_at=attempt.now,
-        terms_version=given.terms_version,
+        terms_version=activation.terms_version,
     )
 
 

@@ -26,6 +26,6 @@ def nobody_was_faster(attempt: Attempt) -> Refusal | None:
 
 def set_profile(attempt: Attempt) -> None:
     """The account has the new name and language at once."""
-    given = attempt.data
+    profile = attempt.data
     number = number_of(attempt.instance.about)
-    attempt.records.update(Account, {"id": number}, user_name=given.user_name, language=given.language)
+    attempt.records.update(Account, {"id": number}, user_name=profile.user_name, language=profile.language)

@@ -157,13 +157,13 @@ class Catalogue:
         return Named(each, "a table of products by name", line(32), cls._sold)  # as long as contracts can hold it
 
     @classmethod
-    def _sold(cls, given: Mapping[str, ProductSettings]) -> Catalogue:
-        if not given:
+    def _sold(cls, products: Mapping[str, ProductSettings]) -> Catalogue:
+        if not products:
             return DEFAULT_CATALOGUE
         return cls(
             {
                 name: Product(name, one.title, one.url, one.options, one.least_users, one.most_users)
-                for name, one in given.items()
+                for name, one in products.items()
             }
         )
 

@@ -59,12 +59,12 @@ def body(text: str, field: str, *, required: bool = True) -> str | Refusal:
     Control characters and direction marks are taken out: XML could not carry the first, and the second would show
     an address as another one.
     """
-    given = unicodedata.normalize("NFC", text[: 4 * LONGEST].replace("\r\n", "\n").replace("\r", "\n"))
-    given = "".join(
-        c for c in given if c == "\n" or (unicodedata.category(c) not in _UNSEEN and c not in _BIDI)
+    written = unicodedata.normalize("NFC", text[: 4 * LONGEST].replace("\r\n", "\n").replace("\r", "\n"))
+    written = "".join(
+        c for c in written if c == "\n" or (unicodedata.category(c) not in _UNSEEN and c not in _BIDI)
     ).strip()
-    if required and not given:
+    if required and not written:
         return Refusal(f"{field}_missing", _("本文をご入力ください。"), field)
-    if len(given) > LONGEST:
+    if len(written) > LONGEST:
         return Refusal(f"{field}_long", _("%(most)s文字以内でご入力ください。", most=LONGEST), field)
-    return given
+    return written

@@ -62,16 +62,16 @@ def normalise(text: str) -> str:
 
 def customer_number(text: str, pattern: str) -> str | Refusal:
     """The customer number that matches `pattern` as a whole (G11), in capitals unless the pattern wants otherwise."""
-    given = _machine_readable(text)
-    if not given:
+    readable = _machine_readable(text)
+    if not readable:
         return _refusal("customer_number", "missing", _("お客様番号をご入力ください。"))
-    if len(given) <= LONGEST_NUMBER:
+    if len(readable) <= LONGEST_NUMBER:
         known = re.compile(pattern, re.ASCII)
-        for candidate in (given.upper(), given.lower(), given):
+        for candidate in (readable.upper(), readable.lower(), readable):
             if known.fullmatch(candidate):
                 return candidate
         prefix = _PREFIX.match(pattern)
-        if prefix and known.fullmatch(prefix[0] + given):
+        if prefix and known.fullmatch(prefix[0] + readable):
             message = _("お客様番号は「%(prefix)s」から省かずにご入力ください。", prefix=prefix[0])
             return _refusal("customer_number", "prefix", message)
     return _refusal("customer_number", "invalid", _("お客様番号の形式が正しくありません。"))
@@ -83,12 +83,12 @@ def subdomain(text: str, catalogue: Catalogue) -> Subdomain | Refusal:
     Internationalised names are refused: the environments have none.
     """
     # NFKC leaves the ideographic full stop alone; a Japanese keyboard types it for a dot.
-    given = _machine_readable(text).lower().replace("。", ".")
-    if not given:
+    readable = _machine_readable(text).lower().replace("。", ".")
+    if not readable:
         return _refusal("subdomain", "missing", _("サブドメインをご入力ください。"))
     invalid = _refusal("subdomain", "invalid", _("サブドメインの形式が正しくありません。"))
     # `name:8080` reads as scheme and path: a scheme is one only with its slashes.
-    match = _ADDRESS.fullmatch(given if "://" in given or given.startswith("//") else "//" + given)
+    match = _ADDRESS.fullmatch(readable if "://" in readable or readable.startswith("//") else "//" + readable)
     if match is None or match["slashes"] is None or match["scheme"] not in (None, "http", "https"):
         return invalid
     host = match["host"].removesuffix(".")
@@ -125,14 +125,14 @@ def email(text: str) -> str | Refusal:
     """
     from email_validator import EmailNotValidError, validate_email
 
-    given = _machine_readable(text)
-    if not given:
+    readable = _machine_readable(text)
+    if not readable:
         return _refusal("email", "missing", _("メールアドレスをご入力ください。"))
-    if len(given) > LONGEST_EMAIL:
+    if len(readable) > LONGEST_EMAIL:
         message = _("メールアドレスは%(most)s文字以内でご入力ください。", most=LONGEST_EMAIL)
         return _refusal("email", "long", message)
     try:
-        found = validate_email(given, check_deliverability=False, allow_smtputf8=False)
+        found = validate_email(readable, check_deliverability=False, allow_smtputf8=False)
     except (EmailNotValidError, UnicodeError):
         return _refusal("email", "invalid", _("メールアドレスの形式が正しくありません。"))
     address = (found.ascii_email or found.normalized).lower()
@@ -181,23 +181,23 @@ def phone(text: str, field: str, most: int) -> str | Refusal:
 
 def user_name(text: str) -> str | Refusal:
     """The name of an account (G17), 1 to 100 characters, as its owner writes it: see `single_line`."""
-    given = single_line(text, "user_name", LONGEST_USER_NAME)
-    if given == "":
+    name = single_line(text, "user_name", LONGEST_USER_NAME)
+    if name == "":
         return _refusal("user_name", "missing", _("ユーザー名をご入力ください。"))
-    return given
+    return name
 
 
 def licensed_users(text: str) -> int | Refusal:
     """A number of licensed users (ユーザー契約数), from 1 up: 1,000 is as good as 1000. How many there may be is the
     product's to say."""
-    given = _machine_readable(text).replace(",", "")
-    if not given:
+    digits = _machine_readable(text).replace(",", "")
+    if not digits:
         return _refusal("users", "missing", _("ユーザー契約数をご入力ください。"))
-    if not (given.isascii() and given.isdigit()):
+    if not (digits.isascii() and digits.isdigit()):
         return _refusal("users", "invalid", _("ユーザー契約数は数字でご入力ください。"))
-    if len(given.lstrip("0")) > _LONGEST_USERS or int(given) < 1:
+    if len(digits.lstrip("0")) > _LONGEST_USERS or int(digits) < 1:
         return _refusal("users", "range", _("ユーザー契約数を確認のうえ、ご入力ください。"))
-    return int(given)
+    return int(digits)
 
 
 def single_line(text: str, field: str, most: int) -> str | Refusal:
@@ -207,16 +207,16 @@ def single_line(text: str, field: str, most: int) -> str | Refusal:
     letter. Control characters, line ends and direction marks are refused: they would forge lines of mails and logs.
     """
     if text.isascii() and text.isprintable():
-        given = text.strip()
+        line = text.strip()
     else:
         parts = _KEPT.split(text[: most + _LONGEST_INPUT])
         parts[::2] = (unicodedata.normalize("NFC", part) for part in parts[::2])
-        given = _strip_invisible("".join(parts))
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BIDI for c in given):
+        line = _strip_invisible("".join(parts))
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BIDI for c in line):
         return _refusal(field, "invalid", _("改行や制御文字は使えません。"))
-    if len(given) > most:
+    if len(line) > most:
         return _refusal(field, "long", _("%(most)s文字以内でご入力ください。", most=most))
-    return given
+    return line
 
 
 def _strip_invisible(text: str) -> str:

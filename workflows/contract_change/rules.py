@@ -51,13 +51,13 @@ _LONGEST_REASON = 1000  # as ChangeRequest.reason
 
 def subject_is_what_changes(attempt: Attempt) -> Refusal | None:
     """The permission was asked about the subject, so the subject must be the contract, or the customer who orders."""
-    given = attempt.data
-    if given.contract_id is None:
-        right = attempt.instance.about == f"customer:{given.customer_id}" and given.kind == "order"
+    change = attempt.data
+    if change.contract_id is None:
+        right = attempt.instance.about == f"customer:{change.customer_id}" and change.kind == "order"
         return None if right else NOT_YOURS
-    contract = _contract(attempt, given.contract_id)
-    right = attempt.instance.about == f"contract:{given.contract_id}" and given.kind != "order"
-    return None if right and contract is not None and contract.customer_id == given.customer_id else NOT_YOURS
+    contract = _contract(attempt, change.contract_id)
+    right = attempt.instance.about == f"contract:{change.contract_id}" and change.kind != "order"
+    return None if right and contract is not None and contract.customer_id == change.customer_id else NOT_YOURS
 
 
 def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
@@ -73,13 +73,13 @@ def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
 
     Holds the contract: of two requests that are made at once, the second sees the first.
     """
-    given = attempt.data
-    if given.contract_id is None:
-        return None if not given.before else SHOWN_CHANGED
+    change = attempt.data
+    if change.contract_id is None:
+        return None if not change.before else SHOWN_CHANGED
     found = standing_of(attempt)
     if isinstance(found, Refusal):
         return found
-    return None if found is not None and found.before == contract_terms_from_json(given.before) else SHOWN_CHANGED
+    return None if found is not None and found.before == contract_terms_from_json(change.before) else SHOWN_CHANGED
 
 
 def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
@@ -94,28 +94,28 @@ def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
 
 
 def _standing(attempt: Attempt) -> ahead.Standing | Refusal:
-    given = attempt.data
-    attempt.records.lock_rows(Contract, id=given.contract_id)
+    change = attempt.data
+    attempt.records.lock_rows(Contract, id=change.contract_id)
     contract, *waiting = attempt.records.get_each(
-        (Contract, {"id": given.contract_id}),
-        *((ChangeRequest, {"slot": slot}) for slot in ahead.slots(given.contract_id)),
+        (Contract, {"id": change.contract_id}),
+        *((ChangeRequest, {"slot": slot}) for slot in ahead.slots(change.contract_id)),
     )
-    after = contract_terms_from_json(given.after)
+    after = contract_terms_from_json(change.after)
     if contract is None or after is None:
         return NOT_YOURS if contract is None else conditions.NOT_CHANGEABLE
     today = attempt.services.calendar.today(attempt.at)
     open_change_requests = [one for one in waiting if one is not None]
-    return ahead.standing(contract_terms(contract), open_change_requests, given.kind, after, today)
+    return ahead.standing(contract_terms(contract), open_change_requests, change.kind, after, today)
 
 
 def change_is_possible(attempt: Attempt) -> Refusal | None:
     """One thing changes, and the catalogue allows it."""
-    given = attempt.data
-    before, after = contract_terms_from_json(given.before), contract_terms_from_json(given.after)
-    if after is None or given.kind not in TITLES:
+    change = attempt.data
+    before, after = contract_terms_from_json(change.before), contract_terms_from_json(change.after)
+    if after is None or change.kind not in TITLES:
         return conditions.NOT_CHANGEABLE
     kind = conditions.kind_of(before, after)
-    if kind != given.kind:
+    if kind != change.kind:
         return kind if isinstance(kind, Refusal) else conditions.NOT_CHANGEABLE
     return next(conditions.faults(before, after, attempt.services.catalogue), None)
 
@@ -135,9 +135,9 @@ def date_is_as_shown(attempt: Attempt) -> Refusal | None:
 
 def contract_runs(attempt: Attempt) -> Refusal | None:
     """A contract that ends before the change would begin is not changed any more."""
-    given = attempt.data
-    contract = _contract(attempt, given.contract_id) if given.contract_id is not None else None
-    if contract is None or conditions.runs_until(contract.ended_on, given.effective_on):
+    change = attempt.data
+    contract = _contract(attempt, change.contract_id) if change.contract_id is not None else None
+    if contract is None or conditions.runs_until(contract.ended_on, change.effective_on):
         return None
     return conditions.CONTRACT_ENDED
 
@@ -152,24 +152,24 @@ def environment_is_free(attempt: Attempt) -> Refusal | None:
 
 def keep_change(attempt: Attempt) -> None:
     """Write the request down; an order reserves its subdomain until it is closed."""
-    given = attempt.data
-    after = required(contract_terms_from_json(given.after), conditions.NOT_CHANGEABLE)
+    change = attempt.data
+    after = required(contract_terms_from_json(change.after), conditions.NOT_CHANGEABLE)
     standing = standing_of(attempt)
     if isinstance(standing, Refusal):
         raise Refused([standing])
-    order = given.contract_id is None
+    order = change.contract_id is None
     keep_request(
         attempt,
-        customer=given.customer_id,
-        contract=given.contract_id,
-        kind=given.kind,
-        slot=f"customer:{given.customer_id}/order/{after.product}"
+        customer=change.customer_id,
+        contract=change.contract_id,
+        kind=change.kind,
+        slot=f"customer:{change.customer_id}/order/{after.product}"
         if order
-        else f"contract:{given.contract_id}/{given.kind}",
-        before=given.before,
-        after=given.after,
-        quote=given.quote,
-        effective_on=given.effective_on,
+        else f"contract:{change.contract_id}/{change.kind}",
+        before=change.before,
+        after=change.after,
+        quote=change.quote,
+        effective_on=change.effective_on,
     )
     attempt.records.insert(
         ContractChange,

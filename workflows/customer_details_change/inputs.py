@@ -62,8 +62,8 @@ def read(typed: Mapping[str, str], known: Mapping[str, str], seen: str) -> Detai
     values: dict[str, str] = {}
     refusals: list[Refusal] = []
     for name in DETAIL_LABELS:
-        given = typed.get(name, "")
-        value = given if given == known.get(name) and given else _value(name, given)
+        text = typed.get(name, "")
+        value = text if text == known.get(name) and text else _value(name, text)
         if isinstance(value, Refusal):
             refusals.append(value)
         else:
@@ -71,11 +71,11 @@ def read(typed: Mapping[str, str], known: Mapping[str, str], seen: str) -> Detai
     return tuple(refusals) if refusals else DetailsInput(**values, seen=seen)
 
 
-def _value(name: str, given: str) -> str | Refusal:
+def _value(name: str, text: str) -> str | Refusal:
     most: int = getattr(Customer, name).max_length
     if name == "billing_mode":
-        return given if given in BILLING_MODES else Refusal(f"{name}_invalid", _("どちらかをお選びください。"), name)
-    line = inputs.single_line(given, name, most)
+        return text if text in BILLING_MODES else Refusal(f"{name}_invalid", _("どちらかをお選びください。"), name)
+    line = inputs.single_line(text, name, most)
     if isinstance(line, Refusal):
         return line
     if not line:

@@ -162,8 +162,8 @@ def _changes(attempt: Attempt, customer: Any) -> tuple[dict[str, str], dict[str,
 
 def _reason(data: Any) -> str:
     """The `reason` of a mapping or an object."""
-    given = data.get("reason") if isinstance(data, Mapping) else getattr(data, "reason", None)
-    return given.strip() if isinstance(given, str) else ""
+    reason = data.get("reason") if isinstance(data, Mapping) else getattr(data, "reason", None)
+    return reason.strip() if isinstance(reason, str) else ""
 
 
 def _services(attempt: Attempt) -> Services:

@@ -61,8 +61,8 @@ def entry(
 
 
 def _line(text: str, field: str, most: int) -> str | Refusal:
-    given = single_line(text, field, most)
-    return Refusal(f"{field}_missing", _("ご入力ください。"), field) if given == "" else given
+    line = single_line(text, field, most)
+    return Refusal(f"{field}_missing", _("ご入力ください。"), field) if line == "" else line
 
 
 def _number(text: str) -> int | Refusal:

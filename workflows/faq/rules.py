@@ -27,9 +27,14 @@ def product_is_known(attempt: Attempt) -> Refusal | None:
 
 def keep_entry(attempt: Attempt) -> None:
     """Write the entry down; nobody but staff sees it yet."""
-    given = attempt.data
+    contents = attempt.data
     attempt.records.insert(
-        FaqEntry, id=given.entry, instance=attempt.instance.id, updated_at=attempt.now, shown=0, **_contents(given)
+        FaqEntry,
+        id=contents.entry,
+        instance=attempt.instance.id,
+        updated_at=attempt.now,
+        shown=0,
+        **_contents(contents),
     )
 
 
@@ -50,6 +55,6 @@ def hide_entry(attempt: Attempt) -> None:
     attempt.records.update(FaqEntry, {"instance": attempt.instance.id}, shown=0)
 
 
-def _contents(given: Any) -> dict[str, Any]:
+def _contents(contents: Any) -> dict[str, Any]:
     names = ("category", "product", "position", "question_ja", "answer_ja", "question_en", "answer_en")
-    return {name: getattr(given, name) for name in names}
+    return {name: getattr(contents, name) for name in names}

@@ -137,8 +137,8 @@ class Announcer:
             return Failed("no_recipient", f"{row.recipient} is gone")
         key = f"notice-{notice.id}.{revision.number}.{bytes(row.nonce).hex() or row.id}"
         try:
-            given = self._facts.published(notice), self._facts.revision(notice, revision), recipient
-            return outcome_of(channel.deliver(*given, key))
+            announced = self._facts.published(notice), self._facts.revision(notice, revision), recipient
+            return outcome_of(channel.deliver(*announced, key))
         except (NotNow, TooSlow) as error:
             return Deferred(str(error))
         except (Exception, SystemExit) as error:

@@ -64,14 +64,14 @@ def wording(title_ja: str, body_ja: str, title_en: str, body_en: str) -> Wording
 
     English is optional as a whole: a title without a body, or the other way round, would show one language's half.
     """
-    given = (
+    checked = (
         title(title_ja, "title_ja"),
         prose.body(body_ja, "body_ja"),
         title(title_en, "title_en", required=False),
         prose.body(body_en, "body_en", required=False),
     )
-    refusals = [part for part in given if isinstance(part, Refusal)]
-    texts = [part for part in given if isinstance(part, str)]
+    refusals = [part for part in checked if isinstance(part, Refusal)]
+    texts = [part for part in checked if isinstance(part, str)]
     if not refusals and bool(texts[2]) != bool(texts[3]):
         empty = "body_en" if texts[2] else "title_en"
         refusals.append(Refusal("half_english", _("英語は件名と本文の両方をご入力ください。"), empty))
@@ -80,10 +80,10 @@ def wording(title_ja: str, body_ja: str, title_en: str, body_en: str) -> Wording
 
 def title(text: str, field: str, *, required: bool = True) -> str | Refusal:
     """A title of one line."""
-    given = single_line(text, field, LONGEST_TITLE)
-    if required and given == "":
+    line = single_line(text, field, LONGEST_TITLE)
+    if required and line == "":
         return Refusal(f"{field}_missing", _("件名をご入力ください。"), field)
-    return given
+    return line
 
 
 def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
@@ -91,14 +91,14 @@ def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
 
     Aware, in UTC. Where clocks are put back, the earlier of two moments is meant.
     """
-    given = normalise(text[:100])
-    if not given:
+    readable = normalise(text[:100])
+    if not readable:
         return None
     try:
-        found = datetime.strptime(given.replace(" ", "T")[:16], "%Y-%m-%dT%H:%M")
+        found = datetime.strptime(readable.replace(" ", "T")[:16], "%Y-%m-%dT%H:%M")
     except ValueError:
         found = None
-    if found is None or found.year not in _YEARS or len(given) > _LONGEST_MOMENT:
+    if found is None or found.year not in _YEARS or len(readable) > _LONGEST_MOMENT:
         return Refusal(f"{field}_invalid", _("日時の形式が正しくありません（例：2026-04-10T22:00）。"), field)
     return found.replace(tzinfo=zone).astimezone(UTC)
 

@@ -73,13 +73,13 @@ def update_fits_its_kind(attempt: Attempt) -> Refusal | None:
     return _fits(_notice_before(attempt).kind, attempt.data)
 
 
-def _fits(kind: str, given: Any) -> Refusal | None:
+def _fits(kind: str, draft: Any) -> Refusal | None:
     if kind == OUTAGE:
-        return None if given.status in STATUSES else NO_STATUS
+        return None if draft.status in STATUSES else NO_STATUS
     if kind == MAINTENANCE:
-        if given.window_start is None or given.window_end is None:
+        if draft.window_start is None or draft.window_end is None:
             return NO_WINDOW
-        return None if given.window_start < given.window_end else WINDOW_BACKWARDS
+        return None if draft.window_start < draft.window_end else WINDOW_BACKWARDS
     return None
 
 
@@ -105,29 +105,29 @@ def somebody_was_not_reached(attempt: Attempt) -> Refusal | None:
 
 def keep_draft(attempt: Attempt) -> None:
     """Write the notice down with its first revision, which nobody sees yet."""
-    given, records = attempt.data, attempt.records
+    draft, records = attempt.data, attempt.records
     records.insert(
         Notice,
-        id=given.notice,
+        id=draft.notice,
         instance=attempt.instance.id,
-        kind=given.kind,
-        products=" ".join(sorted(given.products)),
+        kind=draft.kind,
+        products=" ".join(sorted(draft.products)),
         updated_at=attempt.now,
-        **_circumstances(given.kind, given),
+        **_circumstances(draft.kind, draft),
     )
-    _insert_revision(attempt, given.notice, 1, given.kind, None, notify=False)
+    _insert_revision(attempt, draft.notice, 1, draft.kind, None, notify=False)
 
 
 def rewrite_draft(attempt: Attempt) -> None:
     """The first revision says something else; nobody has seen it."""
-    given, records = attempt.data, attempt.records
-    circumstances = _circumstances(given.kind, given)
+    draft, records = attempt.data, attempt.records
+    circumstances = _circumstances(draft.kind, draft)
     notice = notice_of(attempt)
     records.update(
         Notice,
         {"id": notice.id},
-        kind=given.kind,
-        products=" ".join(sorted(given.products)),
+        kind=draft.kind,
+        products=" ".join(sorted(draft.products)),
         updated_at=attempt.now,
         **circumstances,
     )
@@ -136,7 +136,7 @@ def rewrite_draft(attempt: Attempt) -> None:
         {"notice": notice.id, "number": 1},
         written_by=int(attempt.actor.id),
         **circumstances,
-        **_texts(given.wording),
+        **_texts(draft.wording),
     )
 
 
@@ -171,18 +171,18 @@ def take_publication_back(attempt: Attempt) -> None:
 
 def add_revision(attempt: Attempt) -> None:
     """What it says from now on; what it said before stays readable."""
-    given, notice = attempt.data, _notice_before(attempt)
+    update, notice = attempt.data, _notice_before(attempt)
     number = notice.revision + 1
-    _insert_revision(attempt, notice.id, number, notice.kind, attempt.at, notify=given.notify)
-    resolved = notice.kind == OUTAGE and given.status == RESOLVED
+    _insert_revision(attempt, notice.id, number, notice.kind, attempt.at, notify=update.notify)
+    resolved = notice.kind == OUTAGE and update.status == RESOLVED
     attempt.records.update(
         Notice,
         {"id": notice.id},
         revision=number,
-        announced=number if given.notify else notice.announced,
-        closes_at=_closes_at(notice.kind, resolved, given.window_end, attempt.at),
+        announced=number if update.notify else notice.announced,
+        closes_at=_closes_at(notice.kind, resolved, update.window_end, attempt.at),
         updated_at=attempt.at,
-        **_circumstances(notice.kind, given),
+        **_circumstances(notice.kind, update),
     )
 
 
@@ -235,13 +235,13 @@ def announced_again(attempt: Attempt) -> dict[str, int]:
     return {"revision": notice_of(attempt).announced}
 
 
-def _circumstances(kind: str, given: Any) -> dict[str, Any]:
+def _circumstances(kind: str, written: Any) -> dict[str, Any]:
     """Status and window, as far as the kind has them."""
     maintenance = kind == MAINTENANCE
     return {
-        "status": given.status if kind == OUTAGE else "",
-        "window_start": given.window_start if maintenance else None,
-        "window_end": given.window_end if maintenance else None,
+        "status": written.status if kind == OUTAGE else "",
+        "window_start": written.window_start if maintenance else None,
+        "window_end": written.window_end if maintenance else None,
     }
 
 

@@ -194,7 +194,7 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
 
 def keep_what_was_asked(attempt: Attempt) -> None:
     """The request, and its mandate."""
-    given, contract = attempt.data, required(_contract(attempt), NO_CONTRACT)
+    choice, contract = attempt.data, required(_contract(attempt), NO_CONTRACT)
     before = contract_terms(contract)
     keep_request(
         attempt,
@@ -203,19 +203,19 @@ def keep_what_was_asked(attempt: Attempt) -> None:
         kind=KIND,
         slot=f"contract:{contract.id}/{KIND}",
         before=to_json(before),
-        after=to_json(replace(before, payment_method=given.method)),
+        after=to_json(replace(before, payment_method=choice.method)),
         quote="",
-        effective_on=given.effective_on,
+        effective_on=choice.effective_on,
     )
     attempt.records.insert(
         Mandate,
         instance=attempt.instance.id,
         customer=contract.customer_id,
         contract=contract.id,
-        method=given.method,
-        way=given.way,
-        label=given.label,
-        sealed=str(given.sealed),
+        method=choice.method,
+        way=choice.way,
+        label=choice.label,
+        sealed=str(choice.sealed),
         reference="",
         due_at=None,
         active_from=None,
@@ -242,17 +242,17 @@ def keep_page(attempt: Attempt) -> None:
 
 def keep_confirmation(attempt: Attempt) -> None:
     """What a provider's event said; where the site has asked by itself, the answer is kept already."""
-    given = attempt.data
-    if isinstance(given, Confirmation):
+    confirmation = attempt.data
+    if isinstance(confirmation, Confirmation):
         attempt.records.insert(
             PaymentEvent,
-            provider=given.provider,
-            event=given.event,
+            provider=confirmation.provider,
+            event=confirmation.event,
             instance=attempt.instance.id,
             received_at=attempt.now,
         )
-        if given.label:
-            _change_mandate(attempt, label=given.label[:200])
+        if confirmation.label:
+            _change_mandate(attempt, label=confirmation.label[:200])
 
 
 def keep_reason(attempt: Attempt) -> None:

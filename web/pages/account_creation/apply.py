@@ -135,17 +135,19 @@ def set_account() -> str | Response:
     key = form.request_key.data
     if not form.validate():
         return form_again(_account_page(form, applicant, key))
-    given, agreed = _checked(form, applicant.customer), terms_of_use.accepted()
-    if isinstance(given, tuple) or isinstance(agreed, Refusal):
-        said = (*(given if isinstance(given, tuple) else ()), *((agreed,) if isinstance(agreed, Refusal) else ()))
+    checked, agreed = _checked(form, applicant.customer), terms_of_use.accepted()
+    if isinstance(checked, tuple) or isinstance(agreed, Refusal):
+        said = (*(checked if isinstance(checked, tuple) else ()), *((agreed,) if isinstance(agreed, Refusal) else ()))
         form.refuse(said)
         return form_again(_account_page(form, applicant, key), said)
     if request.form.get("confirmed") != "yes":
         _drop_held()
-        session[_PENDING] = {"token": site().access.pending_applications.keep(given), "key": key}
+        session[_PENDING] = {"token": site().access.pending_applications.keep(checked), "key": key}
         return redirect(url_for("apply.confirm"), 303)
-    hashed = site().hasher.hash(given.password)
-    return _apply(applicant, given.user_name, given.email, hashed, key, form, agreed, mark(f"{key}\0{given.password}"))
+    hashed = site().hasher.hash(checked.password)
+    return _apply(
+        applicant, checked.user_name, checked.email, hashed, key, form, agreed, mark(f"{key}\0{checked.password}")
+    )
 
 
 def _checked(form: AccountForm, customer: Customer) -> PendingInput | tuple[Refusal, ...]:
@@ -229,7 +231,7 @@ def _apply(
     password_mark: str = "",
 ) -> str | Response:
     """Start the procedure; the mail follows from it. A refusal is shown in the form, at its field."""
-    given = ApplicationInput(
+    application = ApplicationInput(
         customer_id=applicant.customer.id,
         user_name=user_name,
         email=email,
@@ -246,7 +248,7 @@ def _apply(
         form.refuse((too_many,))
         return form_again(_account_page(form, applicant, key), (too_many,))
     try:
-        outcome = site().engine.start(WORKFLOW, about, Actor("visitor", applicant.ticket), given, key=key)
+        outcome = site().engine.start(WORKFLOW, about, Actor("visitor", applicant.ticket), application, key=key)
     except (Refused, KeyReused) as error:
         access.applications.give_back(applicant.customer.id, email)
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)

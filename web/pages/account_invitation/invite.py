@@ -60,13 +60,13 @@ def invite() -> AnyResponse:
     if isinstance(user_name, Refusal) or isinstance(email, Refusal):
         return _add_again(form, [said for said in (user_name, email) if isinstance(said, Refusal)])
     customer, access = this_user().account.customer_id, site().access
-    given = InvitationInput(user_name, email, form.role.data or "", current_language())
+    invitation = InvitationInput(user_name, email, form.role.data or "", current_language())
     too_many = access.invitations.admit(customer, email)
     if too_many is not None:
         return _add_again(form, (too_many,))
     try:
         outcome = site().engine.start(
-            WORKFLOW, f"customer:{customer}", this_actor(), given, key=key_of(form.request_key.data)
+            WORKFLOW, f"customer:{customer}", this_actor(), invitation, key=key_of(form.request_key.data)
         )
     except (Refused, KeyReused) as error:
         access.invitations.give_back(customer, email)

@@ -76,9 +76,9 @@ def press(ref: str) -> AnyResponse:
         refusals = [said for said in (rejected, agreed) if isinstance(said, Refusal)]
         form.refuse(refusals)
         return form_again(_page(instance_id, ref, form).get_data(as_text=True), refusals)
-    given = ActivationInput(site().hasher.hash(form.password.data), current_language(), agreed)
+    activation = ActivationInput(site().hasher.hash(form.password.data), current_language(), agreed)
     try:
-        engine.fire(instance_id, "activate", Actor("link", proof=ref), given)
+        engine.fire(instance_id, "activate", Actor("link", proof=ref), activation)
     except Refused:
         return form_again(_page(instance_id, ref, PasswordForm()).get_data(as_text=True))  # which says the reason
     except (EventNotPossible, TransitionConflict, Forbidden):

@@ -157,7 +157,7 @@ def _done_before(errand: Errand, wanted: ContractTerms, key: str) -> int | None:
     if any(getattr(after, name) != getattr(wanted, name) for name in same):
         return None
     about = f"contract:{made.contract_id}" if made.contract_id else f"customer:{made.customer_id}"
-    given = ChangeInput(
+    change = ChangeInput(
         kind=made.kind,
         customer_id=made.customer_id,
         contract_id=made.contract_id,
@@ -167,7 +167,7 @@ def _done_before(errand: Errand, wanted: ContractTerms, key: str) -> int | None:
         quote=made.quote,
     )
     try:
-        outcome = site().engine.start(WORKFLOW, about, this_actor(), given, key=key)
+        outcome = site().engine.start(WORKFLOW, about, this_actor(), change, key=key)
     except EngineError:
         return None
     return outcome.instance_id

@@ -131,7 +131,7 @@ def start(contract: int, method: str) -> AnyResponse:
         form.refuse((_TOO_LATE,))
         return form_again(_form_page(found, method, chosen, context, form))
     key = (confirmed.request_key.data or "")[:64]
-    given = PaymentMethodInput(
+    choice = PaymentMethodInput(
         method=method,
         way=chosen.way,
         label=details.label,
@@ -140,7 +140,7 @@ def start(contract: int, method: str) -> AnyResponse:
         mark=mark(f"payment\0{details.secret}"),
     )
     try:
-        outcome = site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), given, key=key or None)
+        outcome = site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), choice, key=key or None)
     except (Refused, KeyReused) as error:
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)
         return form_again(_confirm_page(found, method, details.label, confirmed.sealed.data or "", refusals))

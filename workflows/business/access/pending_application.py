@@ -47,20 +47,20 @@ class PendingApplications:
         self._hasher = hasher
         self._clock = clock
 
-    def keep(self, given: PendingInput, now: datetime | None = None) -> str:
+    def keep(self, pending: PendingInput, now: datetime | None = None) -> str:
         """Keep a form for 30 minutes until its confirmation page is answered; returns the token that the page holds.
 
         For browsers without JavaScript (G20): the password is kept as its hash, so that it need not go back and
         forth in a hidden field.
         """
         token = new_token()
-        hashed = self._hasher.hash(given.password)
+        hashed = self._hasher.hash(pending.password)
         with transaction():
             PendingApplication.insert(
                 token=digest(token),
-                customer=given.customer_id,
-                email=given.email,
-                user_name=given.user_name,
+                customer=pending.customer_id,
+                email=pending.email,
+                user_name=pending.user_name,
                 password_hash=hashed,
                 expires_at=(now or self._clock()) + PENDING_LIFE,
             ).execute()
