@@ -21,7 +21,7 @@ from workflows.services import Services
 _HERE = Path(__file__).parent
 
 
-def _found() -> Iterator[Procedure]:
+def _procedures() -> Iterator[Procedure]:
     """The procedures of this folder, by name."""
     for module in iter_modules([str(_HERE)]):
         if module.ispkg:
@@ -30,7 +30,7 @@ def _found() -> Iterator[Procedure]:
                 yield procedure
 
 
-PROCEDURES: tuple[Procedure, ...] = tuple(_found())
+PROCEDURES: tuple[Procedure, ...] = tuple(_procedures())
 
 WORKFLOWS: tuple[Workflow, ...] = tuple(one for procedure in PROCEDURES for one in procedure.workflows)
 

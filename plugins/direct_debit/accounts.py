@@ -99,20 +99,22 @@ def _find(text: str, known: Iterable[_Known], digits: int, ending: re.Pattern[st
     if not wanted:
         return Refusal(f"{field}_missing", missing, field)
     if re.fullmatch(r"[0-9]+", wanted) and len(wanted) <= digits:
-        found = [one.place for one in known if one.place.code == wanted.zfill(digits)]
+        matches = [one.place for one in known if one.place.code == wanted.zfill(digits)]
     else:
-        found = [one.place for one in known if wanted in one.names]
+        matches = [one.place for one in known if wanted in one.names]
         bare = ending.sub("", wanted)
-        if not found and bare:
-            found = [one.place for one in known if bare in one.names]
-        if not found and bare:
-            found = [one.place for one in known if any(name.startswith(bare) for name in one.names)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+        if not matches and bare:
+            matches = [one.place for one in known if bare in one.names]
+        if not matches and bare:
+            matches = [one.place for one in known if any(name.startswith(bare) for name in one.names)]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
         return Refusal(f"{field}_unknown", _("見つかりません。名称またはコードをご確認ください。"), field)
-    listed = "、".join(f"{one.name}（{one.code}）" for one in found[:_LISTED])
-    more = _("候補が複数あります。コードでご入力ください：%(listed)s", listed=listed + ("…" if found[_LISTED:] else ""))
+    listed = "、".join(f"{one.name}（{one.code}）" for one in matches[:_LISTED])
+    more = _(
+        "候補が複数あります。コードでご入力ください：%(listed)s", listed=listed + ("…" if matches[_LISTED:] else "")
+    )
     return Refusal(f"{field}_several", more, field)
 
 

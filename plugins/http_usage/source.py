@@ -149,8 +149,8 @@ class HttpUsage:
     def _ask(self, environment: Environment) -> Usage:
         now = self._clock()
         try:
-            found = ask(_address(self._config.url or "", environment), self._headers, self._config.timeout, now)
-            _keep(environment, found, now)
+            usage = ask(_address(self._config.url or "", environment), self._headers, self._config.timeout, now)
+            _keep(environment, usage, now)
         except NoFigure as error:
             log.warning("%s %s: no disk usage: %s", environment.product, environment.subdomain, error)
             with self._lock:
@@ -159,15 +159,15 @@ class HttpUsage:
         else:
             with self._lock:
                 self._failed.pop(environment, None)
-            return found
+            return usage
         finally:
             with self._lock:
                 self._asking.pop(environment, None)
 
 
-def _keep(environment: Environment, found: Usage, now: datetime) -> None:
+def _keep(environment: Environment, usage: Usage, now: datetime) -> None:
     """Write the figure down; that it cannot be is no reason not to show it."""
-    values = {"used": found.used, "most": found.limit, "measured_at": found.measured_at, "asked_at": now}
+    values = {"used": usage.used, "most": usage.limit, "measured_at": usage.measured_at, "asked_at": now}
     keys = {"product": environment.product, "subdomain": environment.subdomain}
     try:
         with transaction():

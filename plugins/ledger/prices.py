@@ -70,8 +70,8 @@ class PriceList:
 
     def rate_on(self, day: date) -> Decimal | None:
         """The tax rate of `day`; None before the first one."""
-        found = [tax.rate for tax in self.taxes if tax.first_day <= day]
-        return found[-1] if found else None
+        rates = [tax.rate for tax in self.taxes if tax.first_day <= day]
+        return rates[-1] if rates else None
 
     @classmethod
     def from_settings(cls, prices: Mapping[str, Any], tax: Sequence[Mapping[str, Any]]) -> PriceList:
@@ -140,17 +140,17 @@ def _price(where: str, table: Mapping[str, Any], months: int) -> Price:
 
 
 def _taxes(given: Sequence[Mapping[str, Any]]) -> tuple[TaxRate, ...]:
-    found: list[TaxRate] = []
+    rates: list[TaxRate] = []
     for number, entry in enumerate(given, start=1):
         name = f"tax[{number}]"
         table = _table(name, entry, ("from", "rate"))
         first_day = _day(f"{name}.from", table.get("from"))
-        if found and first_day <= found[-1].first_day:
-            raise ConfigurationError(f"{name}.from: expected a day after {found[-1].first_day}, got {first_day}")
-        found.append(TaxRate(first_day, _rate(f"{name}.rate", table.get("rate"))))
-    if not found:
+        if rates and first_day <= rates[-1].first_day:
+            raise ConfigurationError(f"{name}.from: expected a day after {rates[-1].first_day}, got {first_day}")
+        rates.append(TaxRate(first_day, _rate(f"{name}.rate", table.get("rate"))))
+    if not rates:
         raise ConfigurationError('tax: expected a list like [{from = "2019-10-01", rate = "0.10"}], got an empty one')
-    return tuple(found)
+    return tuple(rates)
 
 
 def _table(where: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:

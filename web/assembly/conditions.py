@@ -66,12 +66,12 @@ def address(settings: Settings) -> Check:
 
 def storage(settings: Settings) -> Check:
     """Whether the database can be written. Asks it anew, which takes up to a few seconds."""
-    found = look(settings.database_url)
-    inside = (found.why,) if found.why else ()
-    if found.state == "read-only":
+    room = look(settings.database_url)
+    inside = (room.why,) if room.why else ()
+    if room.state == "read-only":
         return Check("storage", "failed", "the database is read-only", inside)
-    if found.state == "full":
+    if room.state == "full":
         return Check("storage", "failed", "the disk of the database is full", inside)
-    if found.state == "little":
+    if room.state == "little":
         return Check("storage", "warning", "the disk of the database is nearly full", inside)
     return Check("storage", "ok")

@@ -122,12 +122,12 @@ def _definitions(engine: Engine) -> Check:
 
 
 def _late(waiting: Backlog) -> tuple[Check, ...]:
-    found = []
+    checks = []
     for name, lag, what in (("timers", waiting.timer_lag, "timer"), ("outbox", waiting.outbox_lag, "effect")):
         late = lag > LATE
         said = f"the oldest {what} that is due has waited for {lag.total_seconds():.0f} s" if late else ""
-        found.append(Check(name, "warning" if late else "ok", said))
-    return tuple(found)
+        checks.append(Check(name, "warning" if late else "ok", said))
+    return tuple(checks)
 
 
 def _paused(waiting: Backlog) -> Check:

@@ -33,8 +33,8 @@ def key_file(var: Path) -> Path:
 
 
 def _parts(text: str, between: re.Pattern[str]) -> tuple[str, ...]:
-    found = tuple(part for part in between.split(text) if part)
-    return found if len(found) > 1 and all(len(part) >= SHORTEST_KEY for part in found) else (text,)
+    parts = tuple(part for part in between.split(text) if part)
+    return parts if len(parts) > 1 and all(len(part) >= SHORTEST_KEY for part in parts) else (text,)
 
 
 def _parse(given: Any) -> tuple[bytes, ...]:

@@ -190,8 +190,8 @@ def read(environ: Mapping[str, str] | None = None, file: Path | None = None, **o
         values["base_url"] = values["base_url"].rstrip("/")
     reading.check()
     var = Path(values.get("var", Settings.var))
-    found = _secret_keys(values.get("secret_key"), str(values.get("database_url", "sqlite:")), var)
-    values["secret_key"], values["old_secret_keys"] = (found[0] if found else b""), found[1:]
+    keys = _secret_keys(values.get("secret_key"), str(values.get("database_url", "sqlite:")), var)
+    values["secret_key"], values["old_secret_keys"] = (keys[0] if keys else b""), keys[1:]
     return Settings(**values, sources={name: source for name, source in sources.items() if name not in overrides})
 
 

@@ -151,14 +151,14 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
 
 def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
     """What is wrong with the settings that only the installed plugins can tell."""
-    found = list(plugins.problems)
+    problems = list(plugins.problems)
     for key, hook in CHOICES.items():
         chosen, known = getattr(settings, key), plugins.offers(hook)
         if chosen not in known and settings.names(key):
             kind = KEYS[key].kind.expected
             hint = nearest(chosen, known) or f"; there are: {', '.join(known) or 'none'}"
-            found.append(Problem(settings.place(key), f" = {shown_value(chosen)}: expected {kind}{hint}"))
-    return found
+            problems.append(Problem(settings.place(key), f" = {shown_value(chosen)}: expected {kind}{hint}"))
+    return problems
 
 
 def build(

@@ -86,15 +86,15 @@ def plugins(site: Site) -> Iterator[Finding]:
 
 def address(site: Site) -> Iterator[Finding]:
     """Whether what people send the site can be read on the way."""
-    yield from _found(conditions.address(site.settings))
+    yield from _findings_of(conditions.address(site.settings))
 
 
 def storage(site: Site) -> Iterator[Finding]:
     """Whether the database can be written."""
-    yield from _found(conditions.storage(site.settings))
+    yield from _findings_of(conditions.storage(site.settings))
 
 
-def _found(check: conditions.Check) -> Iterator[Finding]:
+def _findings_of(check: conditions.Check) -> Iterator[Finding]:
     if check.state != "ok":
         text = ": ".join((check.name, check.detail, *check.inside))
         yield warning(text) if check.state == "warning" else fault(text)
@@ -116,20 +116,20 @@ def workers(site: Site) -> Iterator[Finding]:
         return
     from engine.store.jobs import STALLED, condition
 
-    found = condition(site.db)
+    queue = condition(site.db)
     yield note(
-        f"workers: {found.workers} at work (each process counts for timers and for the outbox), "
-        f"{found.running} jobs under way, {found.waiting} waiting"
+        f"workers: {queue.workers} at work (each process counts for timers and for the outbox), "
+        f"{queue.running} jobs under way, {queue.waiting} waiting"
     )
-    if not found.workers:
+    if not queue.workers:
         yield fault("no worker: is `tetsuzuki serve` or `tetsuzuki worker` running?")
-    if found.dead or found.stuck:
+    if queue.dead or queue.stuck:
         yield fault(
-            f"{found.dead} workers said nothing for {STALLED:.0f} s and {found.stuck} jobs of dead ones are stuck: "
+            f"{queue.dead} workers said nothing for {STALLED:.0f} s and {queue.stuck} jobs of dead ones are stuck: "
             "others take them over within a minute, where there are others"
         )
-    if found.longest_wait > LONGEST_WAIT:
-        yield fault(f"a job has waited for {found.longest_wait.total_seconds():.0f} s: more workers are needed")
+    if queue.longest_wait > LONGEST_WAIT:
+        yield fault(f"a job has waited for {queue.longest_wait.total_seconds():.0f} s: more workers are needed")
 
 
 def silent_plugins(site: Site) -> Iterator[Finding]:
@@ -147,19 +147,19 @@ def open_incidents(site: Site) -> Iterator[Finding]:
     """Whether somebody has to decide on what was given up."""
     from engine.operations.incidents import incidents
 
-    found = incidents(site.engine)
-    if found:
-        yield fault(f"{len(found)} open incidents: tetsuzuki incidents list")
+    waiting = incidents(site.engine)
+    if waiting:
+        yield fault(f"{len(waiting)} open incidents: tetsuzuki incidents list")
 
 
 def pauses(site: Site) -> Iterator[Finding]:
     """What an operator has paused: wanted, and easily forgotten."""
     from engine.operations.pauses.looking import paused
 
-    found = paused(site.engine, most=_MOST_PAUSES + 1)
-    for one in found[:_MOST_PAUSES]:
+    in_force = paused(site.engine, most=_MOST_PAUSES + 1)
+    for one in in_force[:_MOST_PAUSES]:
         yield warning(f"{one.scope} is paused since {one.since:%Y-%m-%d %H:%M} UTC by {one.actor}: {one.reason}")
-    if len(found) > _MOST_PAUSES:
+    if len(in_force) > _MOST_PAUSES:
         yield warning("and more is paused: tetsuzuki pauses")
 
 
@@ -197,7 +197,7 @@ CHECKS: tuple[Check, ...] = (
 
 def findings(site: Site, checks: Sequence[Check] = CHECKS) -> tuple[Finding, ...]:
     """What every check found, in the order of `checks`."""
-    return tuple(found for check in checks for found in check(site))
+    return tuple(finding for check in checks for finding in check(site))
 
 
 @click.command(epilog="Example: tetsuzuki doctor --mail hanako@example.co.jp")
@@ -206,7 +206,7 @@ def doctor(mail: str | None) -> None:
     """Is everything well? Lists what is not and ends with 1."""
     if mail is not None and not is_mailbox(mail):
         raise click.BadParameter(f"expected a mail address like support@example.jp, got {mail!r}")
-    unwritable = [one for one in _found(conditions.storage(read())) if one.kind == "fault"]
+    unwritable = [one for one in _findings_of(conditions.storage(read())) if one.kind == "fault"]
     if unwritable:  # the site cannot even be opened then, because it notes which definitions run
         _tell(unwritable)
     with opened_site(looks=True) as site:
@@ -244,14 +244,14 @@ def _answered(outcome: object, name: str, to: str) -> Iterator[Finding]:
             yield fault(f"test mail to {to}: {name} answered {type(outcome).__name__}, which is no outcome")
 
 
-def _tell(found: Sequence[Finding]) -> None:
+def _tell(findings: Sequence[Finding]) -> None:
     """Print the findings, notes first and faults last; end with 1 where there is a fault."""
     for kind in _MARKS:
-        for one in found:
+        for one in findings:
             if one.kind == kind:
                 click.echo(str(one))
-    faults = sum(one.kind == "fault" for one in found)
-    warnings = sum(one.kind == "warning" for one in found)
+    faults = sum(one.kind == "fault" for one in findings)
+    warnings = sum(one.kind == "warning" for one in findings)
     if faults:
         sys.exit(1)
     click.echo("✓ all is well" if not warnings else f"✓ nothing is broken; {warnings} to think about")

@@ -55,12 +55,12 @@ def _verified(site: Site, instances: tuple[int, ...] | None) -> tuple[int, int, 
     from engine.runtime.verification import all_findings, finding
 
     bad = count = unverifiable = 0
-    found: Iterator[tuple[int, Finding]] = (
+    verdicts: Iterator[tuple[int, Finding]] = (
         all_findings(site.engine)
         if instances is None
         else ((number, finding(site.engine, number)) for number in instances)
     )
-    for number, verdict in found:
+    for number, verdict in verdicts:
         count += number > 0
         bad += len(verdict.faults)
         for fault in verdict.faults:

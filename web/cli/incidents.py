@@ -20,15 +20,15 @@ def list_incidents() -> None:
     from engine.operations.incidents import incidents as open_incidents
 
     with opened_site(looks=True) as site:
-        found = open_incidents(site.engine)
-    for one in found:
+        listed = open_incidents(site.engine)
+    for one in listed:
         to = f" to {one.recipient}" if one.recipient else ""
         done = ", delivered" if one.delivered else ""
         click.echo(
             f"{one.ref}  {one.since:%Y-%m-%d %H:%M} UTC  {one.workflow} ({one.about}, {one.state}): "
             f"{one.what}{to}, {one.attempts} tries{done}\n    {one.error}"
         )
-    click.echo(f"{len(found)} open incidents" if found else "no open incidents", err=True)
+    click.echo(f"{len(listed)} open incidents" if listed else "no open incidents", err=True)
 
 
 @incidents.command(epilog='Example: tetsuzuki incidents retry 42.1.0 --reason "mail server was down"')

@@ -37,10 +37,10 @@ class _Span(click.ParamType[timedelta]):
     name = "span"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        found = re.fullmatch(r"([0-9]{1,6})([dhm])", str(value))
-        if found is None:
+        match = re.fullmatch(r"([0-9]{1,6})([dhm])", str(value))
+        if match is None:
             self.fail(f"expected a number of days, hours or minutes, as in 30d, 12h or 90m, got {value!r}", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 class _Pair(click.ParamType[tuple[str, str]]):
@@ -153,8 +153,8 @@ def _one(number: int, asked: _Asked, reason: str | None) -> None:
     state = asked.states[0] if asked.states else None
     with opened_site(looks=reason is None) as site:
         engine = site.engine
-        found = _instance(engine, number)
-        mappings = _mappings(engine, found.workflow, (found.version,), asked, plainly=False)
+        instance = _instance(engine, number)
+        mappings = _mappings(engine, instance.workflow, (instance.version,), asked, plainly=False)
         mapping = mappings[0] if mappings else None
         if reason is not None:
             outcome = engine.migrate(number, asked.to, operator(), reason, state, mapping=mapping)
@@ -274,9 +274,9 @@ def _details(group: Group) -> str:
 def _sum_up(results: Iterable[Result], *, would: bool) -> None:
     from engine.operations.verdicts import Verdict
 
-    found = list(results)
+    moves = list(results)
     move, choose, cannot = (
-        sum(result.count(verdict) for result in found)
+        sum(result.count(verdict) for result in moves)
         for verdict in (Verdict.MOVES, Verdict.NEEDS_A_CHOICE, Verdict.CANNOT)
     )
     moved = "would move" if would else "moved"
@@ -303,14 +303,14 @@ def _mappings(engine: Engine, name: str, versions: tuple[int, ...], asked: _Aske
         if (read.workflow, read.to_version) != (name, asked.to):
             raise ConfigurationError(f"{asked.file}: it is about {read}, and {name} → {asked.to} was asked for")
         wanted = tuple(one for one in read.from_versions if one in versions) if versions else read.from_versions
-        found = [replace(read, from_versions=wanted)] if wanted else []
+        chosen = [replace(read, from_versions=wanted)] if wanted else []
         if lacking := sorted(set(asked.versions) - set(read.from_versions)):
             raise ConfigurationError(f"{asked.file}: it says nothing of version {', '.join(map(str, lacking))}")
     else:
-        found = mappings.ways(target, versions)
+        chosen = mappings.ways(target, versions)
     if not plainly and not asked.maps_something and all(mappings.carried(target, one) is None for one in versions):
         return []
-    return [_with_options(one, asked) for one in found]
+    return [_with_options(one, asked) for one in chosen]
 
 
 def _with_options(mapping: Migration, asked: _Asked) -> Migration:

@@ -100,19 +100,19 @@ def resume(what: str, version: int | None, channel: str, reason: str | None, dry
     click.echo(f"{ended.scope} is resumed")
 
 
-def _foretell(found: Resuming) -> None:
-    click.echo(_line(found.pause))
-    click.echo(f"timers that fire on resuming: {found.timer_count}")
-    for timer in found.timers:
+def _foretell(resuming: Resuming) -> None:
+    click.echo(_line(resuming.pause))
+    click.echo(f"timers that fire on resuming: {resuming.timer_count}")
+    for timer in resuming.timers:
         click.echo(f"  {timer.instance_id}.{timer.event}  due {timer.due_at:%Y-%m-%d %H:%M:%S} UTC")
-    _more(found.timer_count, len(found.timers))
-    click.echo(f"timers that are put off by the length of the pause: {found.standing}")
-    click.echo(f"effects that are tried on resuming: {found.effect_count}")
-    for effect in found.effects:
+    _more(resuming.timer_count, len(resuming.timers))
+    click.echo(f"timers that are put off by the length of the pause: {resuming.standing}")
+    click.echo(f"effects that are tried on resuming: {resuming.effect_count}")
+    for effect in resuming.effects:
         to = f" to {effect.recipient}" if effect.recipient else ""
         said = ", delivered: the event that follows is fired" if effect.delivered else ""
         click.echo(f"  {effect.instance_id}.{effect.seq}.{effect.position}  {effect.name}{to}{said}")
-    _more(found.effect_count, len(found.effects))
+    _more(resuming.effect_count, len(resuming.effects))
 
 
 def _more(count: int, shown: int) -> None:
@@ -134,10 +134,10 @@ def pauses(everything: bool) -> None:
     from engine.operations import pauses as acts
 
     with opened_site(looks=True) as site:
-        found = (acts.pauses if everything else acts.paused)(site.engine, _MOST_LISTED)
-    for one in found:
+        listed = (acts.pauses if everything else acts.paused)(site.engine, _MOST_LISTED)
+    for one in listed:
         click.echo(_line(one))
-    lasting = sum(one.ended_at is None for one in found)
+    lasting = sum(one.ended_at is None for one in listed)
     click.echo(f"{lasting} pauses" if lasting else "nothing is paused", err=True)
 
 

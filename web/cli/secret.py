@@ -65,10 +65,11 @@ def show() -> None:
         for line in _keys(keys, site.engine.keyring):
             click.echo(line)
         with _progress("verified") as progress:
-            found = dependence(site.engine, progress)
+            needed = dependence(site.engine, progress)
         click.echo(
-            f"histories: {found.histories}, of which {found.older} need an old key, {found.broken} verify with no key, "
-            f"{found.unverifiable} are unverifiable before a loss"
+            f"histories: {needed.histories}, of which {needed.older} need an old key, "
+            f"{needed.broken} verify with no key, "
+            f"{needed.unverifiable} are unverifiable before a loss"
         )
         older = SEALED.older(site.services.vault)
         newest = next((key for key in keys if key.fingerprint == site.engine.keyring.fingerprints()[0]), None)
@@ -82,7 +83,7 @@ def show() -> None:
             for line in _waiting(left):
                 click.echo(line)
             to_retire = sum(key.state == IN_USE for key in keys) > 1
-            click.echo(_next(to_retire or found.older > 0 or any(older.values()), left))
+            click.echo(_next(to_retire or needed.older > 0 or any(older.values()), left))
 
 
 def _keys(keys: tuple[KnownKey, ...], keyring: Keyring) -> Iterator[str]:
@@ -313,12 +314,12 @@ def _what_ends(engine: Engine, lost: str, gone: Forgotten) -> str:
     from engine.operations.key_rotation import dependence, waiting
 
     with _progress("verified") as progress:
-        found = dependence(engine, progress)
+        needed = dependence(engine, progress)
     left = waiting(engine, engine.store.now())
     return _ENDS.format(
         lost=lost,
-        histories=found.broken,
-        total=found.histories,
+        histories=needed.broken,
+        total=needed.histories,
         links=left.links,
         derived=left.derived,
         staff=f"{len(gone.staff)} members",

@@ -28,10 +28,10 @@ def _named(name: str) -> Workflow:
     from engine.errors import UnknownWorkflow
     from workflows.registry import WORKFLOWS
 
-    found = {one.name: one for one in sorted(WORKFLOWS, key=lambda one: one.version)}
-    if name not in found:
-        raise UnknownWorkflow(f"There is no workflow {name!r}; there are {', '.join(sorted(found))}.")
-    return found[name]
+    newest = {one.name: one for one in sorted(WORKFLOWS, key=lambda one: one.version)}
+    if name not in newest:
+        raise UnknownWorkflow(f"There is no workflow {name!r}; there are {', '.join(sorted(newest))}.")
+    return newest[name]
 
 
 @workflow.command("list", epilog="Example: tetsuzuki workflow list")
@@ -52,16 +52,16 @@ def show(name: str, language: str) -> None:
     from engine.rules import rule_name
     from engine.text import reading_in
 
-    found = _named(name)
+    definition = _named(name)
     with reading_in(language):
-        click.echo(f"{found.name} v{found.version}: {found.title}")
-        for state in found.states:
+        click.echo(f"{definition.name} v{definition.version}: {definition.title}")
+        for state in definition.states:
             kind = " (final)" if state.final else ""
             click.echo(f"\n{state.name}: {state.title}{kind}")
             for timer in state.timers:
                 click.echo(f"  ⏱ {lasting(timer)}: {timer.event}")
-            for event in found.events[state.name]:
-                for way in found.outgoing[state.name, event]:
+            for event in definition.events[state.name]:
+                for way in definition.outgoing[state.name, event]:
                     guards = f" [{', '.join(map(rule_name, way.guards))}]" if way.guards else ""
                     click.echo(f"  {event} → {way.target}{guards}  ({way.allow.title})")
 
@@ -120,8 +120,8 @@ def diagram(name: str, form: str, language: str, output: Path | None) -> None:
     """A workflow as a picture."""
     from engine.authoring import diagram as drawing
 
-    found = _named(name)
-    made = getattr(drawing, form)(found, language)
+    definition = _named(name)
+    made = getattr(drawing, form)(definition, language)
     content = made if isinstance(made, bytes) else made.encode()
     if output is not None:
         output.write_bytes(content)

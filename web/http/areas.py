@@ -90,8 +90,8 @@ def declared() -> Declared:
 
 def declared_in(app: Flask | App) -> Declared:
     """What the areas of `app` declare."""
-    found: Declared = app.extensions.setdefault(_EXTENSION, Declared())
-    return found
+    declared: Declared = app.extensions.setdefault(_EXTENSION, Declared())
+    return declared
 
 
 class Area(Blueprint):
@@ -184,6 +184,6 @@ class Area(Blueprint):
 def areas_in(package: ModuleType) -> tuple[Area, ...]:
     """The areas of a package: each that stands as `pages` in one of its modules, once. All its modules are imported
     first, since several may add views to one area."""
-    modules = [import_module(found.name) for found in walk_packages(package.__path__, f"{package.__name__}.")]
-    found = (getattr(module, "pages", None) for module in modules)
-    return tuple(dict.fromkeys(area for area in found if isinstance(area, Area)))
+    modules = [import_module(module.name) for module in walk_packages(package.__path__, f"{package.__name__}.")]
+    areas = (getattr(module, "pages", None) for module in modules)
+    return tuple(dict.fromkeys(area for area in areas if isinstance(area, Area)))

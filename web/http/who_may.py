@@ -117,8 +117,8 @@ def check_access(app: Flask) -> None:
 
 def user() -> User | None:
     """Who is logged in, or None."""
-    found = current_user._get_current_object()
-    return found if isinstance(found, User) else None
+    reader = current_user._get_current_object()
+    return reader if isinstance(reader, User) else None
 
 
 def this_user() -> User:
@@ -137,16 +137,16 @@ def own_running_contracts() -> list[Contract]:
     """The contracts of who is logged in that have not ended; asked once a request."""
     if "own_running_contracts" not in g:
         g.own_running_contracts = running_contracts(this_user().account.customer_id, today())
-    found: list[Contract] = g.own_running_contracts
-    return found
+    contracts: list[Contract] = g.own_running_contracts
+    return contracts
 
 
 def staff_member() -> StaffMember | None:
     """The staff member who is logged in, or None; asked once a request."""
     if "staff_member" not in g:
         g.staff_member = site().staff.sessions.member(cookies.STAFF.read())
-    found: StaffMember | None = g.staff_member
-    return found
+    member: StaffMember | None = g.staff_member
+    return member
 
 
 def this_staff_member() -> StaffMember:

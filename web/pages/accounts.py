@@ -168,8 +168,8 @@ def role_title(name: str) -> Text:
 def account_here(number: int) -> Account | None:
     """An account of the reader's customer."""
     mine = (Account.id == number) & (Account.customer == this_user().account.customer_id)
-    found: Account | None = Account.get_or_none(mine)
-    return found
+    account: Account | None = Account.get_or_none(mine)
+    return account
 
 
 def start(workflow: str, number: int, change: RoleInput | RemovalInput, key: str | None) -> tuple[Refusal, ...] | None:

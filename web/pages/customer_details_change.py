@@ -175,5 +175,7 @@ def _form_page(form: DetailsForm) -> str:
 
 
 def _open_request(customer: Customer) -> ChangeRequest | None:
-    found: ChangeRequest | None = ChangeRequest.get_or_none(ChangeRequest.slot == f"customer:{customer.id}/{KIND}")
-    return found
+    change_request: ChangeRequest | None = ChangeRequest.get_or_none(
+        ChangeRequest.slot == f"customer:{customer.id}/{KIND}"
+    )
+    return change_request

@@ -32,22 +32,22 @@ def log_in() -> str | Response:
     form = LogInForm()
     if not form.validate():
         return form_again(_page(form))
-    found = site().access.log_ins.log_in(
+    logged_in = site().access.log_ins.log_in(
         form.subdomain.data,
         form.email.data,
         form.password.data,
         remote(),
         cookies.DEVICE.read() or None,
     )
-    if isinstance(found, tuple):
-        form.refuse(found)
-        return form_again(_page(form), found)
+    if isinstance(logged_in, tuple):
+        form.refuse(logged_in)
+        return form_again(_page(form), logged_in)
     _end_session()
-    login_user(User(found.account, found.token))
+    login_user(User(logged_in.account, logged_in.token))
     response = redirect(url_for("top.show"), 303)
-    cookies.DEVICE.write(response, found.device)
+    cookies.DEVICE.write(response, logged_in.device)
     if not cookies.LANGUAGE.read():  # a new browser: the language that the account was made in
-        cookies.LANGUAGE.write(response, cookies.language(found.account.language))
+        cookies.LANGUAGE.write(response, cookies.language(logged_in.account.language))
     return response
 
 

@@ -80,8 +80,8 @@ def _files() -> Iterator[Path]:
 
 def _find(name: str) -> Letter:
     # Looked for among what is there, so that no name leads anywhere else.
-    found = next((path for path in _files() if path.stem == name), None)
-    return _read(found) if found is not None else abort(404)
+    file = next((path for path in _files() if path.stem == name), None)
+    return _read(file) if file is not None else abort(404)
 
 
 def _read(path: Path) -> Letter:

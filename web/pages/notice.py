@@ -54,16 +54,16 @@ def latest_notices() -> Latest:
     """The newest open notices for who is logged in."""
     if not site().services.distribution.shows_pages:
         return Latest((), ())
-    found, products = board.open_now(site().clock()), _products()
-    return Latest(board.latest(found, products, board.TROUBLES), board.latest(found, products, board.SUPPORT))
+    notices, products = board.open_now(site().clock()), _products()
+    return Latest(board.latest(notices, products, board.TROUBLES), board.latest(notices, products, board.SUPPORT))
 
 
 def outage_banner() -> tuple[board.Shown, ...]:
     """The open outages that concern who is logged in; none for strangers."""
     if user() is None or not site().services.distribution.shows_pages:
         return ()
-    found = board.open_outages(site().clock())
-    return tuple(shown for shown in found if board.concerns(shown.notice, _products())) if found else ()
+    outages = board.open_outages(site().clock())
+    return tuple(shown for shown in outages if board.concerns(shown.notice, _products())) if outages else ()
 
 
 def _products() -> frozenset[str]:
@@ -103,9 +103,9 @@ def show() -> str:
     own = _products()
     product = request.args.get("product", "")
     product = product if product in own else ""
-    found = _published(frozenset({product}) if product else own, kinds)
-    found.sort(key=lambda shown: not shown.open)  # stable: within each, what was said last stays first
-    page = _page_number(len(found))
+    notices = _published(frozenset({product}) if product else own, kinds)
+    notices.sort(key=lambda shown: not shown.open)  # stable: within each, what was said last stays first
+    page = _page_number(len(notices))
     begin = (page - 1) * _A_PAGE
     catalogue = site().catalogue
     return render_template(
@@ -113,11 +113,11 @@ def show() -> str:
         section=section,
         title=title,
         sections=[(name, section_title) for name, (section_title, _kinds) in _SECTIONS.items()],
-        notices=found[begin : begin + _A_PAGE],
+        notices=notices[begin : begin + _A_PAGE],
         products=[(name, catalogue.products[name].title) for name in catalogue.products if name in own],
         product=product,
         page=page,
-        more=len(found) > begin + _A_PAGE,
+        more=len(notices) > begin + _A_PAGE,
     )
 
 
@@ -133,10 +133,10 @@ def read(notice: str) -> str:
     """One notice with everything that it said, newest first; 404 where it is not for this customer."""
     if not site().services.distribution.shows_pages:
         abort(404)
-    found = board.read(notice, site().clock(), _products())
-    if found is None:
+    read_notice = board.read(notice, site().clock(), _products())
+    if read_notice is None:
         abort(404)
-    shown, revisions = found
+    shown, revisions = read_notice
     return render_template("notice/read.html", item=shown, revisions=revisions, statuses=board.STATUSES)
 
 
@@ -146,17 +146,17 @@ def faq() -> str:
     """よくあるご質問, searched by words and category."""
     query, category = request.args.get("q", "")[: search.LONGEST], request.args.get("category", "")
     products = _products()
-    categories = list(dict.fromkeys(entry.category for entry in search.found("", "", products)))
+    categories = list(dict.fromkeys(entry.category for entry in search.entries("", "", products)))
     category = category if category in categories else ""
     by_category: dict[str, list[FaqEntry]] = {}
-    for entry in search.found(query, category, products):
+    for entry in search.entries(query, category, products):
         by_category.setdefault(entry.category, []).append(entry)
     return render_template(
         "notice/faq.html",
         query=query,
         category=category,
         categories=categories,
-        found=by_category,
+        by_category=by_category,
         number=sum(map(len, by_category.values())),
     )
 
@@ -169,9 +169,9 @@ def feed() -> Response:
 
     def make() -> bytes:
         settings, organisation = site().settings, site().organisation
-        found = islice(_published(_asked_product(), tuple(board.KINDS)), _IN_A_FEED)
+        notices = islice(_published(_asked_product(), tuple(board.KINDS)), _IN_A_FEED)
         return feeds.atom(
-            list(found),
+            list(notices),
             address=_own_address("/notices/feed.atom"),
             title=_feed_title(),
             author=str(Text(organisation.company)),
@@ -189,13 +189,13 @@ def maintenance() -> Response:
 
     def make() -> bytes:
         begin = site().clock() - _PAST_IN_CALENDAR
-        found = [
+        notices = [
             shown
             for shown in _published(_asked_product(), (board.MAINTENANCE,))
             if shown.notice.window_end is not None and shown.notice.window_end >= begin
         ]
         titles = {name: product.title for name, product in site().catalogue.products.items()}
-        return feeds.calendar(found, title=_feed_title(), base_url=site().settings.base_url, titles=titles)
+        return feeds.calendar(notices, title=_feed_title(), base_url=site().settings.base_url, titles=titles)
 
     return _for_readers(make, "text/calendar")
 

@@ -119,12 +119,12 @@ def ask() -> str | AnyResponse:
     if not form.validate():
         return form_again(_forgotten_page(form, key))
     subdomain, email = form.subdomain.data, form.email.data
-    found = site().access.forgotten_passwords.accounts(subdomain, email, remote())
-    refusals = [said for said in found if isinstance(said, Refusal)]
+    accounts = site().access.forgotten_passwords.accounts(subdomain, email, remote())
+    refusals = [said for said in accounts if isinstance(said, Refusal)]
     if refusals:
         form.refuse(refusals)
         return form_again(_forgotten_page(form, key), refusals)
-    for place, number in enumerate(found):
+    for place, number in enumerate(accounts):
         # The same form for another address is another request, and the same one again is the same request.
         text = f"{key}\0{subdomain}\0{email}\0{place}".encode("utf-8", "surrogatepass")
         once = hashlib.sha256(text).hexdigest()
@@ -201,8 +201,8 @@ def set_anew(ref: str) -> AnyResponse:
 
 def _account(instance_id: int) -> Account | None:
     number = number_of(site().engine.look(instance_id).instance.about)
-    found: Account | None = Account.select().where(Account.id == number).first()
-    return found
+    account: Account | None = Account.select().where(Account.id == number).first()
+    return account
 
 
 def _page(

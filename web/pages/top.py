@@ -113,10 +113,10 @@ def disks(contracts: Sequence[Contract]) -> list[Disk]:
     """How full the environment of each contract is, of products that are sold; takes two seconds at most."""
     url = site().catalogue.url
     environments = [Environment(one.product, one.subdomain, url(one.product, one.subdomain)) for one in contracts]
-    return [_disk(found) for found in measured(site().services.disk_usage, environments)]
+    return [_disk(usage) for usage in measured(site().services.disk_usage, environments)]
 
 
-def _disk(found: Usage | UsageUnavailable) -> Disk:
-    if isinstance(found, Usage):
-        return Disk(Gauge(found))
-    return Disk(Gauge(found.last) if found.last is not None else None, found.reason)
+def _disk(usage: Usage | UsageUnavailable) -> Disk:
+    if isinstance(usage, Usage):
+        return Disk(Gauge(usage))
+    return Disk(Gauge(usage.last) if usage.last is not None else None, usage.reason)

@@ -111,25 +111,25 @@ def environment(catalogue: Catalogue, contract: Contract) -> str:
 
 def all_own_contracts() -> list[Contract]:
     """The contracts of who is logged in, ended ones too: those that run first, in order of their beginning."""
-    found = Contract.select().where(Contract.customer == this_user().account.customer_id)
+    contracts = Contract.select().where(Contract.customer == this_user().account.customer_id)
     now = today()
-    return sorted(found, key=lambda c: (has_ended(c, now), c.started_on, c.id))
+    return sorted(contracts, key=lambda c: (has_ended(c, now), c.started_on, c.id))
 
 
 def own_contract(number: int) -> Contract:
     """A contract of who is logged in; the answer is 404 for anybody else's."""
-    found: Contract | None = Contract.get_or_none(
+    contract: Contract | None = Contract.get_or_none(
         Contract.id == number, Contract.customer == this_user().account.customer_id
     )
-    return found if found is not None else abort(404)
+    return contract if contract is not None else abort(404)
 
 
 def own_change_request(number: int) -> ChangeRequest:
     """A request of who is logged in; the answer is 404 for anybody else's."""
-    found: ChangeRequest | None = ChangeRequest.get_or_none(
+    change_request: ChangeRequest | None = ChangeRequest.get_or_none(
         ChangeRequest.instance == number, ChangeRequest.customer == this_user().account.customer_id
     )
-    return found if found is not None else abort(404)
+    return change_request if change_request is not None else abort(404)
 
 
 def open_change_requests() -> list[ChangeRequest]:
@@ -267,8 +267,8 @@ def offers(number: int) -> list[Offer]:
 
     What it would take only together with something that was filled in has its place on the procedure's own page.
     """
-    found = site().engine.allowed(number, this_actor())
-    return [offer for offer in found if offer.title is not None and not offer.needs_input]
+    allowed = site().engine.allowed(number, this_actor())
+    return [offer for offer in allowed if offer.title is not None and not offer.needs_input]
 
 
 def change_request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:

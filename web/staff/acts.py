@@ -67,8 +67,8 @@ def press(instance_id: int, event: str, seen: str | None, data: Any = None, *, k
 
 def offers(instance_id: int) -> dict[str, Text]:
     """What may be done now, by event, with what its button says."""
-    found = site().engine.allowed(instance_id, actor())
-    return {offer.event: offer.title for offer in found if offer.title is not None}
+    allowed = site().engine.allowed(instance_id, actor())
+    return {offer.event: offer.title for offer in allowed if offer.title is not None}
 
 
 def history(instance_id: int, workflow: Workflow) -> Iterator[Done]:

@@ -66,9 +66,9 @@ def customers() -> str:
     """Search in number, company, subdomain and mail addresses; without a question all of them, by number."""
     asked = request.args.get("q", "")[:_LONGEST_QUERY]
     page = _page_number(request.args.get("page", ""))
-    found = _found(asked)
+    matches = _matching(asked)
     # One more than is shown tells whether there is another page.
-    rows = list(found.order_by(Customer.number).offset((page - 1) * _ON_A_PAGE).limit(_ON_A_PAGE + 1))
+    rows = list(matches.order_by(Customer.number).offset((page - 1) * _ON_A_PAGE).limit(_ON_A_PAGE + 1))
     return render_template(
         "staff/customers.html", asked=asked, rows=rows[:_ON_A_PAGE], page=page, more=len(rows) > _ON_A_PAGE
     )
@@ -78,7 +78,7 @@ def _page_number(text: str) -> int:
     return min(max(int(text), 1), _MOST_PAGES) if text.isascii() and text.isdecimal() and len(text) < 6 else 1
 
 
-def _found(asked: str) -> pw.ModelSelect[Customer]:
+def _matching(asked: str) -> pw.ModelSelect[Customer]:
     """The customers of whom something contains what was asked for; a pasted URL stands for its subdomain.
 
     `%`, `_` and backslashes are letters like others. Reading through a hundred thousand customers takes a fraction of a
@@ -130,22 +130,22 @@ def _pattern(text: str) -> str:
 @staff_only
 def customer(customer: int) -> str:
     """Everything that is known of one customer."""
-    found: Customer | None = Customer.get_or_none(Customer.id == customer)
-    if found is None:
+    record: Customer | None = Customer.get_or_none(Customer.id == customer)
+    if record is None:
         abort(404)
     catalogue = site().catalogue
-    contracts = Contract.select().where(Contract.customer == found.id).order_by(Contract.id)
-    accounts = Account.select().where(Account.customer == found.id).order_by(Account.id)
+    contracts = Contract.select().where(Contract.customer == record.id).order_by(Contract.id)
+    accounts = Account.select().where(Account.customer == record.id).order_by(Account.id)
     return render_template(
         "staff/customer.html",
-        customer=found,
-        details=[(title, said(name, getattr(found, name), "", catalogue)) for name, title in DETAIL_LABELS.items()],
+        customer=record,
+        details=[(title, said(name, getattr(record, name), "", catalogue)) for name, title in DETAIL_LABELS.items()],
         contracts=[_contract(contract) for contract in contracts],
         accounts=[
             (account.user_name, account.email, ROLES.get(account.role, account.role), local_time(account.created_at))
             for account in accounts
         ],
-        requests=_requests(found),
+        requests=_requests(record),
     )
 
 
@@ -168,10 +168,10 @@ def _contract(contract: Contract) -> ShownContract:
     )
 
 
-def _requests(found: Customer) -> list[ShownChangeRequest]:
+def _requests(customer: Customer) -> list[ShownChangeRequest]:
     asked = list(
         ChangeRequest.select()
-        .where(ChangeRequest.customer == found.id)
+        .where(ChangeRequest.customer == customer.id)
         .order_by(ChangeRequest.instance.desc())
         .limit(_REQUESTS_SHOWN)
     )

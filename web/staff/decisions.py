@@ -93,13 +93,13 @@ def options(
     decisions: dict[str, list[Explanation]] = {}
     for explanation in ours:
         decisions.setdefault(explanation.event, []).append(explanation)
-    found = [_option(instance_id, workflow, state, asked, event, ways, actor) for event, ways in decisions.items()]
+    choices = [_option(instance_id, workflow, state, asked, event, ways, actor) for event, ways in decisions.items()]
     elsewhere = {
         (one.event, str(one.who)): Elsewhere(event_title(workflow, state, one.event), one.who)
         for one in others
         if one.event not in decisions and one.who != SYSTEM.title
     }
-    return found, list(elsewhere.values())
+    return choices, list(elsewhere.values())
 
 
 def _explained(instance_id: int, actor: Actor) -> tuple[list[Explanation], list[Explanation]]:

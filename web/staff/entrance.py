@@ -39,17 +39,17 @@ def begin() -> str | Response:
     if not form.validate():
         return form_again(_page(form))
     device = cookies.STAFF_DEVICE.read() or None
-    found = site().staff.log_ins.log_in(form.email.data, form.password.data, form.code.data, remote(), device)
-    if isinstance(found, tuple):
-        log.warning("a staff log-in was refused (%s), from %s", found[0].code, remote())
-        form.refuse(found)
-        return form_again(_page(form), found)
-    log.info("staff:%s logged in, from %s", found.member.id, remote())
+    logged_in = site().staff.log_ins.log_in(form.email.data, form.password.data, form.code.data, remote(), device)
+    if isinstance(logged_in, tuple):
+        log.warning("a staff log-in was refused (%s), from %s", logged_in[0].code, remote())
+        form.refuse(logged_in)
+        return form_again(_page(form), logged_in)
+    log.info("staff:%s logged in, from %s", logged_in.member.id, remote())
     site().staff.sessions.log_out(cookies.STAFF.read())  # of whoever was here before
     session.pop("csrf_token", None)  # nor does a form's token outlive the change
     response = redirect(url_for("staff.requests"), 303)
-    cookies.STAFF.write(response, found.token)
-    cookies.STAFF_DEVICE.write(response, found.device)
+    cookies.STAFF.write(response, logged_in.token)
+    cookies.STAFF_DEVICE.write(response, logged_in.device)
     return response
 
 

@@ -81,28 +81,28 @@ def create() -> str | Response:
 @staff_only
 def read(entry: str) -> str:
     """One entry, to be changed, shown or hidden, and its history."""
-    found, form = _found(entry), FaqForm()
+    record, form = _entry(entry), FaqForm()
     for name in _TEXTS:
-        form[name].data = getattr(found, name)
-    form.position.data = str(found.position)
-    return _page(form, found)
+        form[name].data = getattr(record, name)
+    form.position.data = str(record.position)
+    return _page(form, record)
 
 
 @pages.post("/<entry>")
 @staff_only
 def save(entry: str) -> str | Response:
     """Change the entry."""
-    found, form = _found(entry), FaqForm()
-    contents = _typed(form, found.id)
+    record, form = _entry(entry), FaqForm()
+    contents = _typed(form, record.id)
     if not isinstance(contents, FaqInput):
         form.refuse(contents)
-        return form_again(_page(form, found), contents)
+        return form_again(_page(form, record), contents)
     try:
-        if fire(found.instance, "edit", form.seen.data, contents, key=form.request_key.data):
+        if fire(record.instance, "edit", form.seen.data, contents, key=form.request_key.data):
             flash(str(_("保存しました。")))
     except Refused as refused:
         form.refuse(refused.refusals)
-        return form_again(_page(form, found), refused.refusals)
+        return form_again(_page(form, record), refused.refusals)
     return redirect(url_for("staff_faq.read", entry=entry), 303)
 
 
@@ -110,10 +110,10 @@ def save(entry: str) -> str | Response:
 @staff_only
 def act(entry: str) -> Response:
     """Show, hide or remove it."""
-    found, event = _found(entry), request.form.get("event", "")
+    record, event = _entry(entry), request.form.get("event", "")
     if event not in _DONE:
         abort(400)
-    if press(found.instance, event, request.form.get("seen"), key=request.form.get("request_key")):
+    if press(record.instance, event, request.form.get("seen"), key=request.form.get("request_key")):
         flash(str(_DONE[event]))
     return redirect(url_for("staff_faq.read", entry=entry), 303)
 
@@ -123,27 +123,27 @@ def _typed(form: FaqForm, number: str) -> FaqInput | tuple[Refusal, ...]:
     return inputs.entry(number, **texts)
 
 
-def _found(entry: str) -> FaqEntry:
-    found: FaqEntry | None = FaqEntry.get_or_none(FaqEntry.id == entry) if is_id(entry) else None
-    return found if found is not None else abort(404)
+def _entry(entry: str) -> FaqEntry:
+    record: FaqEntry | None = FaqEntry.get_or_none(FaqEntry.id == entry) if is_id(entry) else None
+    return record if record is not None else abort(404)
 
 
-def _page(form: FaqForm, found: FaqEntry | None = None) -> str:
+def _page(form: FaqForm, record: FaqEntry | None = None) -> str:
     form.product.choices = offered_as(
         [("", _("全製品")), *((n, p.title) for n, p in site().catalogue.products.items())]
     )
     form.request_key.data = form.request_key.data or new_id()
-    if found is not None and not form.seen.data:
-        form.seen.data = str(site().engine.look(found.instance).instance.seq)
-    possible = offers(found.instance) if found is not None else {}
+    if record is not None and not form.seen.data:
+        form.seen.data = str(site().engine.look(record.instance).instance.seq)
+    possible = offers(record.instance) if record is not None else {}
     categories = [row.category for row in FaqEntry.select(FaqEntry.category).distinct().order_by(FaqEntry.category)]
     return render_template(
         "staff/faq/entry.html",
         form=form,
-        entry=found,
-        title=site().engine.look(found.instance).state.title if found is not None else None,
-        editable=found is None or "edit" in possible,
+        entry=record,
+        title=site().engine.look(record.instance).state.title if record is not None else None,
+        editable=record is None or "edit" in possible,
         buttons={event: title for event, title in possible.items() if event in _DONE},
         categories=categories,
-        history=list(history(found.instance, FAQ_ENTRY)) if found is not None else (),
+        history=list(history(record.instance, FAQ_ENTRY)) if record is not None else (),
     )

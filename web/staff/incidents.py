@@ -99,8 +99,8 @@ class Silent:
 @staff_only
 def incidents() -> str:
     """All open incidents, the oldest first; and the plugins that do not answer, which may become some."""
-    found = engine_incidents.incidents(site().engine)
-    return render_template("staff/incidents.html", incidents=[_shown(one) for one in found], silent=_silent())
+    listed = engine_incidents.incidents(site().engine)
+    return render_template("staff/incidents.html", incidents=[_shown(one) for one in listed], silent=_silent())
 
 
 def _silent() -> list[Silent]:
@@ -114,18 +114,18 @@ def _silent() -> list[Silent]:
 @staff_only
 def incident(ref: str) -> str | Response:
     """One incident, and what each act would mean."""
-    found = _find(ref)
-    return _gone() if found is None else _page(found)
+    incident = _find(ref)
+    return _gone() if incident is None else _page(incident)
 
 
 @pages.post("/incidents/<ref>")
 @staff_only
 def act_on_incident(ref: str) -> str | Response:
     """Carry an act out, in the name of who pressed it. Somebody else's act before it is told."""
-    found = _find(ref)
-    if found is None:
+    incident = _find(ref)
+    if incident is None:
         return _gone()
-    act = next((act for act in _acts(found) if act.name == request.form.get("act")), None)
+    act = next((act for act in _acts(incident) if act.name == request.form.get("act")), None)
     if act is None:
         abort(422)
     reason = request.form.get("reason", "").replace("\0", "").strip()
@@ -137,25 +137,25 @@ def act_on_incident(ref: str) -> str | Response:
     if isinstance(address, Refusal):
         refusals.append(address)
     if refusals:
-        return make_response(_page(found, act.name, reason, typed, refusals), 422)
+        return make_response(_page(incident, act.name, reason, typed, refusals), 422)
     try:
-        _carry_out(act, found, reason, str(address))
+        _carry_out(act, incident, reason, str(address))
     except UnknownEffect:
         return _gone()
     except Refused as refused:
-        return make_response(_page(found, act.name, reason, typed, list(refused.refusals)), 422)
+        return make_response(_page(incident, act.name, reason, typed, list(refused.refusals)), 422)
     except EventNotPossible:
-        return make_response(_page(found, act.name, reason, typed, [_NOT_POSSIBLE]), 409)
+        return make_response(_page(incident, act.name, reason, typed, [_NOT_POSSIBLE]), 409)
     flash(str(_("処理しました。")))
     return redirect(url_for("staff.incidents"), 303)
 
 
-def _carry_out(act: Act, found: Incident, reason: str, address: str) -> None:
+def _carry_out(act: Act, incident: Incident, reason: str, address: str) -> None:
     engine, who = site().engine, actor()
     ways: dict[str, Callable[[], None]] = {
-        "retry": lambda: engine_incidents.retry(engine, found.ref, who, reason),
-        "skip": lambda: engine_incidents.skip(engine, found.ref, who, reason),
-        "amend": lambda: engine_incidents.amend(engine, found.ref, who, reason, address),
+        "retry": lambda: engine_incidents.retry(engine, incident.ref, who, reason),
+        "skip": lambda: engine_incidents.skip(engine, incident.ref, who, reason),
+        "amend": lambda: engine_incidents.amend(engine, incident.ref, who, reason, address),
     }
     ways[act.name]()
 
@@ -169,64 +169,64 @@ def _find(ref: str) -> Incident | None:
     return next((one for one in engine_incidents.incidents(site().engine) if one.ref == ref), None)
 
 
-def _is_timer(found: Incident) -> bool:
-    return not found.recipient and found.what.startswith("timer ")
+def _is_timer(incident: Incident) -> bool:
+    return not incident.recipient and incident.what.startswith("timer ")
 
 
-def _acts(found: Incident) -> tuple[Act, ...]:
+def _acts(incident: Incident) -> tuple[Act, ...]:
     """What can be done about it at all: a timer cannot be skipped, only some addresses can be corrected here, and what
     was delivered is not delivered again."""
-    if _is_timer(found):
+    if _is_timer(incident):
         return (RETRY,)
-    if found.delivered:
+    if incident.delivered:
         return (RETRY_EVENT, SKIP_EVENT)
-    definition = site().engine.workflows.get(_pin(found))
-    recipient = definition.recipients.get(found.recipient) if definition is not None else None
+    definition = site().engine.workflows.get(_pin(incident))
+    recipient = definition.recipients.get(incident.recipient) if definition is not None else None
     return (RETRY, AMEND, SKIP) if recipient is not None and recipient.amend is not None else (RETRY, SKIP)
 
 
-def _pin(found: Incident) -> tuple[str, int]:
+def _pin(incident: Incident) -> tuple[str, int]:
     with site().engine.store.reading() as unit:
-        rows = unit.rows("SELECT version FROM instance WHERE id = ?", (found.instance_id,))
-    return found.workflow, rows[0][0] if rows else 0
+        rows = unit.rows("SELECT version FROM instance WHERE id = ?", (incident.instance_id,))
+    return incident.workflow, rows[0][0] if rows else 0
 
 
-def _shown(found: Incident) -> Shown:
+def _shown(incident: Incident) -> Shown:
     engine = site().engine
-    definition = engine.workflows.get(_pin(found))
-    procedure = definition.title if definition is not None and definition.title is not None else found.workflow
+    definition = engine.workflows.get(_pin(incident))
+    procedure = definition.title if definition is not None and definition.title is not None else incident.workflow
     what: Text | str
-    if _is_timer(found):
-        event = found.what.removeprefix("timer ")
-        what = _("自動処理「%(event)s」", event=event_title(definition, found.state, event))
+    if _is_timer(incident):
+        event = incident.what.removeprefix("timer ")
+        what = _("自動処理「%(event)s」", event=event_title(definition, incident.state, event))
     else:
-        effect = definition.effects.get(found.what) if definition is not None else None
+        effect = definition.effects.get(incident.what) if definition is not None else None
         mail = effect is not None and effect.kind == "mail"
-        what = _("メール「%(name)s」", name=found.what) if mail else _("処理「%(name)s」", name=found.what)
+        what = _("メール「%(name)s」", name=incident.what) if mail else _("処理「%(name)s」", name=incident.what)
     return Shown(
-        found.ref,
-        found.instance_id,
+        incident.ref,
+        incident.instance_id,
         procedure,
-        state_title(definition, found.state),
+        state_title(definition, incident.state),
         what,
-        _address(found),
-        found.attempts,
-        local_time(found.since),
-        age(found.since, max(site().clock(), found.since)),
-        found.error,
-        found.delivered,
+        _address(incident),
+        incident.attempts,
+        local_time(incident.since),
+        age(incident.since, max(site().clock(), incident.since)),
+        incident.error,
+        incident.delivered,
     )
 
 
-def _address(found: Incident) -> str:
+def _address(incident: Incident) -> str:
     """Where it was to go, as the records have it now."""
     engine = site().engine
-    definition = engine.workflows.get(_pin(found))
-    recipient = definition.recipients.get(found.recipient) if definition is not None else None
+    definition = engine.workflows.get(_pin(incident))
+    recipient = definition.recipients.get(incident.recipient) if definition is not None else None
     if recipient is None:
         return ""
     try:
-        instance = engine.look(found.instance_id).instance
+        instance = engine.look(incident.instance_id).instance
     except UnknownInstance:
         return ""
     with engine.store.reading() as unit:
@@ -237,12 +237,12 @@ def _address(found: Incident) -> str:
 
 
 def _page(
-    found: Incident, pressed: str = "", reason: str = "", address: str = "", refusals: list[Refusal] | None = None
+    incident: Incident, pressed: str = "", reason: str = "", address: str = "", refusals: list[Refusal] | None = None
 ) -> str:
     return render_template(
         "staff/incident.html",
-        incident=_shown(found),
-        acts=_acts(found),
+        incident=_shown(incident),
+        acts=_acts(incident),
         pressed=pressed,
         reason=reason,
         address=address,

@@ -81,11 +81,11 @@ def books(asked: ChangeRequest | None) -> Sequence[Booked] | None:
     if asked is None or asked.contract_id is None or billing is None:
         return None
     try:
-        found = [_booked(one) for one in bookings.of_contract(billing, asked.contract_id)]
+        booked = [_booked(one) for one in bookings.of_contract(billing, asked.contract_id)]
     except Exception:
         log.exception("request %s: the billing backend raised while its books were read", asked.instance)
         return None
-    return found
+    return booked
 
 
 def _booked(one: Booking) -> Booked:

@@ -98,36 +98,36 @@ def create() -> str | Response:
 @staff_only
 def read(notice: str) -> str:
     """One notice: as customers see it, as it is mailed, what can be done, how far it is, and its history."""
-    return _page(_found(notice), PublishForm())
+    return _page(_notice(notice), PublishForm())
 
 
 @pages.get("/<notice>/edit")
 @staff_only
 def edit(notice: str) -> str | Response:
     """The draft, to be changed; a notice that is none any more is shown instead."""
-    found = _found(notice)
-    if "edit" not in offers(found.instance):
+    record = _notice(notice)
+    if "edit" not in offers(record.instance):
         return redirect(url_for("staff_notices.read", notice=notice))
     form = DraftForm()
-    form.kind.data, form.products.data = found.kind, found.products.split()
-    _prefill(form, found, board.revisions_of(found)[0])
-    return _draft_page(form, found)
+    form.kind.data, form.products.data = record.kind, record.products.split()
+    _prefill(form, record, board.revisions_of(record)[0])
+    return _draft_page(form, record)
 
 
 @pages.post("/<notice>/edit")
 @staff_only
 def save(notice: str) -> str | Response:
     """Change the draft."""
-    found, form = _found(notice), DraftForm()
-    draft = _draft_input(form, found.id)
+    record, form = _notice(notice), DraftForm()
+    draft = _draft_input(form, record.id)
     if not isinstance(draft, DraftInput):
-        return form_again(_draft_page(form, found), draft)
+        return form_again(_draft_page(form, record), draft)
     try:
-        if fire(found.instance, "edit", form.seen.data, draft, key=form.request_key.data):
+        if fire(record.instance, "edit", form.seen.data, draft, key=form.request_key.data):
             flash(str(_("下書きを保存しました。")))
     except Refused as refused:
         form.refuse(refused.refusals)
-        return form_again(_draft_page(form, found), refused.refusals)
+        return form_again(_draft_page(form, record), refused.refusals)
     return redirect(url_for("staff_notices.read", notice=notice), 303)
 
 
@@ -135,21 +135,21 @@ def save(notice: str) -> str | Response:
 @staff_only
 def update(notice: str) -> str | Response:
     """A further revision, prefilled with what stays (G4). Its text is new: an old English one must not stay behind."""
-    found = _found(notice)
-    if "update" not in offers(found.instance):
+    record = _notice(notice)
+    if "update" not in offers(record.instance):
         return redirect(url_for("staff_notices.read", notice=notice))
     form = UpdateForm()
     form.notify.data = None
-    _prefill(form, found, board.revisions_of(found)[0])
+    _prefill(form, record, board.revisions_of(record)[0])
     form.body_ja.data = form.body_en.data = ""
-    return _update_page(form, found)
+    return _update_page(form, record)
 
 
 @pages.post("/<notice>/update")
 @staff_only
 def add_update(notice: str) -> str | Response:
     """Publish the revision, or show what it would look like: both are buttons of one form."""
-    found, form = _found(notice), UpdateForm()
+    record, form = _notice(notice), UpdateForm()
     preview = request.form.get("act") == "preview"
     notify = False if preview else inputs.choice(form.notify.data or "")
     words = _words(form)
@@ -157,16 +157,16 @@ def add_update(notice: str) -> str | Response:
         refusals = words if isinstance(words, tuple) else ()
         refusals = (*refusals, notify) if isinstance(notify, Refusal) else refusals
         form.refuse(refusals)
-        return form_again(_update_page(form, found), refusals)
+        return form_again(_update_page(form, record), refusals)
     if preview:
-        return _update_page(form, found, preview=_unsaved(found, words, form.status.data or ""))
+        return _update_page(form, record, preview=_unsaved(record, words, form.status.data or ""))
     update = UpdateInput(words.wording, notify, form.status.data or "", *words.window)
     try:
-        if fire(found.instance, "update", form.seen.data, update, key=form.request_key.data):
+        if fire(record.instance, "update", form.seen.data, update, key=form.request_key.data):
             flash(str(_("続報を公開しました。")))
     except Refused as refused:
         form.refuse(refused.refusals)
-        return form_again(_update_page(form, found), refused.refusals)
+        return form_again(_update_page(form, record), refused.refusals)
     return redirect(url_for("staff_notices.read", notice=notice), 303)
 
 
@@ -174,17 +174,17 @@ def add_update(notice: str) -> str | Response:
 @staff_only
 def publish(notice: str) -> str | Response:
     """Publish it now."""
-    return _publish(_found(notice), "publish")
+    return _publish(_notice(notice), "publish")
 
 
 @pages.post("/<notice>/schedule")
 @staff_only
 def schedule(notice: str) -> str | Response:
     """Have it published at a time."""
-    return _publish(_found(notice), "schedule")
+    return _publish(_notice(notice), "schedule")
 
 
-def _publish(found: Notice, event: str) -> str | Response:
+def _publish(record: Notice, event: str) -> str | Response:
     form = PublishForm()
     notify = inputs.choice(form.notify.data or "")
     at = inputs.moment(form.publish_at.data or "", "publish_at", site().services.calendar.zone)
@@ -192,24 +192,24 @@ def _publish(found: Notice, event: str) -> str | Response:
     if not refusals and not isinstance(notify, Refusal) and not isinstance(at, Refusal):
         publication = PublishInput(notify, at if event == "schedule" else None)
         try:
-            if fire(found.instance, event, form.seen.data, publication, key=form.request_key.data):
+            if fire(record.instance, event, form.seen.data, publication, key=form.request_key.data):
                 flash(str(_DONE[event]))
         except Refused as refused:
             refusals += refused.refusals
         else:
-            return redirect(url_for("staff_notices.read", notice=found.id), 303)
+            return redirect(url_for("staff_notices.read", notice=record.id), 303)
     form.refuse(refusals)
-    return form_again(_page(found, form, asked=event), refusals)
+    return form_again(_page(record, form, asked=event), refusals)
 
 
 @pages.post("/<notice>/act")
 @staff_only
 def act(notice: str) -> Response:
     """The events that need nothing but a button."""
-    found, event = _found(notice), request.form.get("event", "")
+    record, event = _notice(notice), request.form.get("event", "")
     if event not in _PLAIN_EVENTS:
         abort(400)
-    if press(found.instance, event, request.form.get("seen"), key=request.form.get("request_key")):
+    if press(record.instance, event, request.form.get("seen"), key=request.form.get("request_key")):
         flash(str(_DONE[event]))
     return redirect(url_for("staff_notices.read", notice=notice), 303)
 
@@ -245,9 +245,9 @@ def _draft_input(form: DraftForm, notice: str) -> DraftInput | tuple[Refusal, ..
     return DraftInput(notice, kind, products, words.wording, form.status.data or "", *words.window)
 
 
-def _found(notice: str) -> Notice:
-    found: Notice | None = Notice.get_or_none(Notice.id == notice) if is_id(notice) else None
-    return found if found is not None else abort(404)
+def _notice(notice: str) -> Notice:
+    record: Notice | None = Notice.get_or_none(Notice.id == notice) if is_id(notice) else None
+    return record if record is not None else abort(404)
 
 
 def _prefill(form: WordingForm, notice: Notice, revision: NoticeRevision) -> None:
@@ -262,31 +262,31 @@ def _typed(moment: datetime | None) -> str:
     return moment.astimezone(site().services.calendar.zone).strftime("%Y-%m-%dT%H:%M") if moment is not None else ""
 
 
-def _keyed(form: Any, found: Notice | None) -> None:
+def _keyed(form: Any, record: Notice | None) -> None:
     """What this showing of a form was about: sent twice it is one request, and after somebody else's none."""
     form.request_key.data = form.request_key.data or new_id()
-    if found is not None and not form.seen.data:
-        form.seen.data = str(site().engine.look(found.instance).instance.seq)
+    if record is not None and not form.seen.data:
+        form.seen.data = str(site().engine.look(record.instance).instance.seq)
 
 
-def _draft_page(form: DraftForm, found: Notice | None = None) -> str:
-    _keyed(form, found)
+def _draft_page(form: DraftForm, record: Notice | None = None) -> str:
+    _keyed(form, record)
     products = [(name, product.title) for name, product in site().catalogue.products.items()]
-    return render_template("staff/notices/draft.html", form=form, notice=found, products=products)
+    return render_template("staff/notices/draft.html", form=form, notice=record, products=products)
 
 
-def _update_page(form: UpdateForm, found: Notice, preview: NoticeRevision | None = None) -> str:
-    _keyed(form, found)
+def _update_page(form: UpdateForm, record: Notice, preview: NoticeRevision | None = None) -> str:
+    _keyed(form, record)
     return render_template(
         "staff/notices/update.html",
         form=form,
-        notice=found,
-        kind=board.KINDS[found.kind],
-        asks_status=found.kind == board.OUTAGE,
-        asks_window=found.kind == board.MAINTENANCE,
-        audience=_audience(found),
-        preview=_as_shown(found, preview) if preview is not None else None,
-        mails=list(previews(site().services, found, preview)) if preview is not None else (),
+        notice=record,
+        kind=board.KINDS[record.kind],
+        asks_status=record.kind == board.OUTAGE,
+        asks_window=record.kind == board.MAINTENANCE,
+        audience=_audience(record),
+        preview=_as_shown(record, preview) if preview is not None else None,
+        mails=list(previews(site().services, record, preview)) if preview is not None else (),
     )
 
 
@@ -323,29 +323,29 @@ def _audience(notice: Notice) -> int:
     return audience_size(site().services, notice.products.split())
 
 
-def _page(found: Notice, form: PublishForm, asked: str = "") -> str:
+def _page(record: Notice, form: PublishForm, asked: str = "") -> str:
     services = site().services
-    revisions = board.revisions_of(found)
-    sight = site().engine.look(found.instance)
+    revisions = board.revisions_of(record)
+    sight = site().engine.look(record.instance)
     form.seen.data = str(sight.instance.seq)
     form.request_key.data = new_id()
-    possible = offers(found.instance)
+    possible = offers(record.instance)
     return render_template(
         "staff/notices/read.html",
-        notice=found,
+        notice=record,
         title=sight.state.title,
-        shown=_as_shown(found, revisions[0]),
+        shown=_as_shown(record, revisions[0]),
         revisions=revisions,
-        mails=list(previews(services, found, revisions[0])),
+        mails=list(previews(services, record, revisions[0])),
         offers=possible,
         buttons={event: title for event, title in possible.items() if event in _PLAIN_EVENTS},
         form=form,
         asked=asked,
-        audience=_audience(found),
-        counts=counts(found),
+        audience=_audience(record),
+        counts=counts(record),
         channels={name: channel.title for name, channel in services.distribution.channels.items()},
-        failures=failures(found),
+        failures=failures(record),
         over=sight.state.final,
         delivery_states=STATES,
-        history=history(found.instance, NOTICE),
+        history=history(record.instance, NOTICE),
     )

@@ -88,23 +88,23 @@ def begin_pause() -> str | Response:
 @staff_only
 def pause(number: int) -> str | Response:
     """One pause, and what will fire when it ends."""
-    found = _find(number)
-    return _gone() if found is None else _page(found)
+    pause = _find(number)
+    return _gone() if pause is None else _page(pause)
 
 
 @pages.post(f"/workflows/pauses/<{NUMBER}:number>")
 @staff_only
 def end_pause(number: int) -> str | Response:
     """Resume, in the name of who pressed it. Somebody else's act before it is told."""
-    found = _find(number)
-    if found is None:
+    pause = _find(number)
+    if pause is None:
         return _gone()
     reason = _reason()
     refusals = _wrong_reason(reason)
     if refusals:
-        return make_response(_page(found, reason, refusals), 422)
+        return make_response(_page(pause, reason, refusals), 422)
     try:
-        engine_pauses.resume(site().engine, found.scope, actor(), reason)
+        engine_pauses.resume(site().engine, pause.scope, actor(), reason)
     except EventNotPossible:
         return _gone()
     flash(str(_("再開しました。")))
@@ -174,8 +174,8 @@ def _gone() -> Response:
     return redirect(url_for("staff.pauses"), 303)
 
 
-def _shown(found: Sequence[Pause]) -> list[Shown]:
-    now, names = site().clock(), names_of({one.actor for one in found})
+def _shown(pauses: Sequence[Pause]) -> list[Shown]:
+    now, names = site().clock(), names_of({one.actor for one in pauses})
     return [
         Shown(
             one.number,
@@ -185,7 +185,7 @@ def _shown(found: Sequence[Pause]) -> list[Shown]:
             names[one.actor],
             one.reason,
         )
-        for one in found
+        for one in pauses
     ]
 
 
@@ -210,18 +210,18 @@ def _list(what: str = "", number: str = "", reason: str = "", refusals: Sequence
     )
 
 
-def _page(found: Pause, reason: str = "", refusals: Sequence[Refusal] = ()) -> str | Response:
+def _page(pause: Pause, reason: str = "", refusals: Sequence[Refusal] = ()) -> str | Response:
     try:
-        foreseen = engine_pauses.what_resumes(site().engine, found.scope, _MOST)
+        foreseen = engine_pauses.what_resumes(site().engine, pause.scope, _MOST)
     except EventNotPossible:
         return _gone()
     return render_template(
         "staff/pause.html",
-        pause=_shown([found])[0],
-        instance_id=found.scope.number if isinstance(found.scope, OneInstance) else None,
+        pause=_shown([pause])[0],
+        instance_id=pause.scope.number if isinstance(pause.scope, OneInstance) else None,
         foreseen=foreseen,
         timers=_fires(foreseen),
-        may=_may(found.scope),
+        may=_may(pause.scope),
         reason=reason,
         refusals=refusals,
         you=_you(),
@@ -230,11 +230,11 @@ def _page(found: Pause, reason: str = "", refusals: Sequence[Refusal] = ()) -> s
 
 def _fires(foreseen: Resuming) -> list[Fires]:
     engine = site().engine
-    found = []
+    fires = []
     for timer in foreseen.timers:
         with engine.store.reading() as unit:
             instance = engine.store.read(unit, timer.instance_id)[0]
         definition = engine.workflows.get((instance.workflow, instance.version))
         title = event_title(definition, instance.state, timer.event)
-        found.append(Fires(timer.instance_id, title, local_time(timer.due_at)))
-    return found
+        fires.append(Fires(timer.instance_id, title, local_time(timer.due_at)))
+    return fires

@@ -59,9 +59,11 @@ class Waiting:
 def requests() -> str:
     """What waits for a decision of the staff, the most urgent first."""
     engine, now, who = site().engine, site().clock(), actor()
-    found = {one.instance_id: one for one in standing_in(engine, pinned_states(engine, STAFF.name))}
-    asked = ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(list(found)))
-    rows = [(one, found[one.instance]) for one in asked]
+    standings = {one.instance_id: one for one in standing_in(engine, pinned_states(engine, STAFF.name))}
+    asked = (
+        ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(list(standings)))
+    )
+    rows = [(one, standings[one.instance]) for one in asked]
     rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since or now, row[1].instance_id))
     waiting = [_waiting(one, where, now) for one, where in rows if decisions.is_open(one.instance, who)]
     return render_template("staff/review_queue.html", waiting=waiting)
@@ -188,8 +190,8 @@ def _title(workflow: Workflow | None, name: str) -> Text | str:
 
 def _customer(asked: ChangeRequest | None, about: str) -> Customer | None:
     if asked is not None:
-        found: Customer = asked.customer
-        return found
+        customer: Customer = asked.customer
+        return customer
     with site().engine.store.reading() as unit:
         number = customer_of(about, unit)
     known: Customer | None = Customer.get_or_none(Customer.id == number) if number is not None else None

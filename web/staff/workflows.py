@@ -75,8 +75,8 @@ def _number(counts: Sequence[Population]) -> Text | str:
 @staff_only
 def workflow(name: str) -> str:
     """One workflow: diagram, states, and what is stuck in it."""
-    found = site().engine.newest.get(name)
-    if found is None:
+    definition = site().engine.newest.get(name)
+    if definition is None:
         abort(404)
     now = site().clock()
     lines = [
@@ -93,11 +93,11 @@ def workflow(name: str) -> str:
     return render_template(
         "staff/workflow.html",
         name=name,
-        workflow=found,
-        title=found.title or name,
+        workflow=definition,
+        title=definition.title or name,
         lines=lines,
         drawn=can_draw(),
-        source=mermaid(found, current_language()),
+        source=mermaid(definition, current_language()),
         stuck=[(one, command) for one, command in _stuck() if one.workflow == name],
     )
 
@@ -106,11 +106,11 @@ def workflow(name: str) -> str:
 @staff_only
 def diagram(name: str, version: int, language: str) -> Response:
     """The drawing of a definition."""
-    found = site().engine.workflows.get((name, version))
-    if found is None or not can_draw():
+    definition = site().engine.workflows.get((name, version))
+    if definition is None or not can_draw():
         abort(404)
     try:
-        drawn = _drawing(found, language)
+        drawn = _drawing(definition, language)
     except EngineError:
         abort(404)  # the page has the diagram as text, too
     response = Response(drawn, mimetype="image/svg+xml")
@@ -119,8 +119,8 @@ def diagram(name: str, version: int, language: str) -> Response:
 
 
 @lru_cache(maxsize=_LONGEST_DRAWING)
-def _drawing(found: Workflow, language: str) -> str:
-    return svg(found, language)
+def _drawing(definition: Workflow, language: str) -> str:
+    return svg(definition, language)
 
 
 def can_draw() -> bool:

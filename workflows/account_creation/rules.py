@@ -45,16 +45,16 @@ def _customer_and_account(attempt: Attempt) -> list[Any | None]:
             (Customer, {"id": application.customer_id}),
             (Account, {"customer": application.customer_id, "email": application.email}),
         )
-    found: list[Any | None] = attempt.memo["customer_and_account"]
-    return found
+    both: list[Any | None] = attempt.memo["customer_and_account"]
+    return both
 
 
 def application_of(attempt: Attempt) -> Application | None:
     """What was applied for, as it was before this event wrote anything; read once. None once it was forgotten."""
     if "application" not in attempt.memo:
         attempt.memo["application"] = _application(attempt.instance, attempt.records)
-    found: Application | None = attempt.memo["application"]
-    return found
+    application: Application | None = attempt.memo["application"]
+    return application
 
 
 def address_is_free(attempt: Attempt) -> Refusal | None:
@@ -121,8 +121,8 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
 
 
 def _application(instance: Instance, records: Records) -> Application | None:
-    found: Application | None = records.get(Application, instance=instance.id)
-    return found
+    application: Application | None = records.get(Application, instance=instance.id)
+    return application
 
 
 def _applicant_language(attempt: Attempt) -> str:

@@ -60,8 +60,8 @@ def invitation_of(attempt: Attempt) -> Invitation | None:
     """Who is invited, as it was before this event wrote anything; read once. None once it was forgotten."""
     if "invitation" not in attempt.memo:
         attempt.memo["invitation"] = _invitation(attempt.instance, attempt.records)
-    found: Invitation | None = attempt.memo["invitation"]
-    return found
+    invitation: Invitation | None = attempt.memo["invitation"]
+    return invitation
 
 
 def address_is_still_free(attempt: Attempt) -> Refusal | None:
@@ -175,8 +175,8 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
 
 
 def _invitation(instance: Instance, records: Records) -> Invitation | None:
-    found: Invitation | None = records.get(Invitation, instance=instance.id)
-    return found
+    invitation: Invitation | None = records.get(Invitation, instance=instance.id)
+    return invitation
 
 
 def _customer(instance: Instance, records: Records) -> Any | None:

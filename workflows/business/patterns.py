@@ -27,10 +27,10 @@ def ways(pattern: str, longest: int) -> int:
 
 def _of_sequence(items: Iterable[Any], longest: int) -> int:
     """Each way of one part goes with each way of the next."""
-    found = 1
+    ways = 1
     for item in items:
-        found = min(found * _of(str(item[0]), item[1], longest), MOST_WAYS + 1)
-    return found
+        ways = min(ways * _of(str(item[0]), item[1], longest), MOST_WAYS + 1)
+    return ways
 
 
 def _of(kind: str, what: Any, longest: int) -> int:
@@ -46,9 +46,9 @@ def _of(kind: str, what: Any, longest: int) -> int:
         return max(total, 1)
     if kind == "BRANCH":
         alternatives = what[1]
-        found = [_of_sequence(one, longest) for one in alternatives]
+        ways = [_of_sequence(one, longest) for one in alternatives]
         # Which one it is tells the first letter, where each begins with another one.
-        return max(found) if _begin_differently(alternatives) else sum(found)
+        return max(ways) if _begin_differently(alternatives) else sum(ways)
     if kind in ("SUBPATTERN", "ATOMIC_GROUP", "ASSERT", "ASSERT_NOT"):
         return _of_sequence(what[-1] if isinstance(what, tuple) else what, longest)
     if kind == "GROUPREF_EXISTS":

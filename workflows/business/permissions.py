@@ -47,8 +47,8 @@ def acting_account(attempt: Attempt) -> Account | None:
     """The account that acts, as it is now; read once. None where somebody else acts, or it was deleted."""
     if "acting_account" not in attempt.memo:
         actor = attempt.actor
-        found = attempt.records.get(Account, id=int(actor.id)) if actor.kind == "account" else None
-        attempt.memo["acting_account"] = found
+        acting = attempt.records.get(Account, id=int(actor.id)) if actor.kind == "account" else None
+        attempt.memo["acting_account"] = acting
     account: Account | None = attempt.memo["acting_account"]
     return account
 

@@ -43,12 +43,12 @@ def paragraphs(text: str) -> tuple[Paragraph, ...]:
 
 def _spans(line: str) -> Iterator[Span]:
     end = 0
-    for found in _ADDRESS.finditer(line):
-        address = found[0]
-        if found.start() > end:
-            yield Span(line[end : found.start()])
+    for match in _ADDRESS.finditer(line):
+        address = match[0]
+        if match.start() > end:
+            yield Span(line[end : match.start()])
         yield Span(address, address)
-        end = found.start() + len(address)
+        end = match.start() + len(address)
     if end < len(line) or not line:
         yield Span(line[end:])
 

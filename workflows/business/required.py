@@ -15,8 +15,8 @@ from engine.errors import Refused
 _T = TypeVar("_T")
 
 
-def required(found: _T | None, refusal: Refusal) -> _T:
-    """`found`. Raises Refused with `refusal` where it is None."""
-    if found is None:
+def required(value: _T | None, refusal: Refusal) -> _T:
+    """`value`. Raises Refused with `refusal` where it is None."""
+    if value is None:
         raise Refused([refusal])
-    return found
+    return value

@@ -94,26 +94,26 @@ def subdomain(text: str, catalogue: Catalogue) -> Subdomain | Refusal:
     host = match["host"].removesuffix(".")
     if "." not in host and not (match["scheme"] or match["port"] or match["rest"]):
         return Subdomain(host) if _is_label(host) else invalid
-    found: list[tuple[str, str]] = []
+    candidates: list[tuple[str, str]] = []
     foreign = True
     for product in catalogue.products.values():
         name = host.removesuffix("." + product.domain)
         if name != host:
             foreign = False
             if _is_label(name):
-                found.append((product.name, name))
+                candidates.append((product.name, name))
     if foreign and all(_is_label(label) for label in host.split(".")):
         domains = ", ".join(sorted({product.domain for product in catalogue.products.values()}))
         message = _("%(host)s は当社サービスのURLではありません（%(domains)s）。", host=host, domains=domains)
         return _refusal("subdomain", "foreign", message)
-    if len(found) > 1:  # products that share a domain are told apart by their paths
+    if len(candidates) > 1:  # products that share a domain are told apart by their paths
         path = re.split("[?#]", match["rest"] or "", maxsplit=1)[0]
-        by_path = [(product, name) for product, name in found if path == catalogue.products[product].path.lower()]
-        names = {name for _product, name in found}
+        by_path = [(product, name) for product, name in candidates if path == catalogue.products[product].path.lower()]
+        names = {name for _product, name in candidates}
         if len(by_path) != 1:
             return Subdomain(names.pop()) if len(names) == 1 else invalid
-        found = by_path
-    return Subdomain(found[0][1], found[0][0]) if found else invalid
+        candidates = by_path
+    return Subdomain(candidates[0][1], candidates[0][0]) if candidates else invalid
 
 
 def email(text: str) -> str | Refusal:
@@ -132,10 +132,10 @@ def email(text: str) -> str | Refusal:
         message = _("メールアドレスは%(most)s文字以内でご入力ください。", most=LONGEST_EMAIL)
         return _refusal("email", "long", message)
     try:
-        found = validate_email(readable, check_deliverability=False, allow_smtputf8=False)
+        valid = validate_email(readable, check_deliverability=False, allow_smtputf8=False)
     except (EmailNotValidError, UnicodeError):
         return _refusal("email", "invalid", _("メールアドレスの形式が正しくありません。"))
-    address = (found.ascii_email or found.normalized).lower()
+    address = (valid.ascii_email or valid.normalized).lower()
     if len(address) > LONGEST_EMAIL:
         message = _("メールアドレスは%(most)s文字以内でご入力ください。", most=LONGEST_EMAIL)
         return _refusal("email", "long", message)

@@ -116,8 +116,8 @@ def propose(
         effective_on = dates.effective_on(before, after, today)
     else:
         waiting = ChangeRequest.select().where(ChangeRequest.slot.in_(ahead.slots(contract.id)))
-        found = ahead.standing(before, waiting, kind, after, today)
-        before, effective_on, earlier = found.before, found.effective_on, found.ahead
+        standing = ahead.standing(before, waiting, kind, after, today)
+        before, effective_on, earlier = standing.before, standing.effective_on, standing.ahead
         after = conditions.with_change(before, kind, after)
     refusals = tuple(_refusals(services, customer, contract, before, after, kind, effective_on, today))
     if refusals:

@@ -76,10 +76,12 @@ def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
     change = attempt.data
     if change.contract_id is None:
         return None if not change.before else SHOWN_CHANGED
-    found = standing_of(attempt)
-    if isinstance(found, Refusal):
-        return found
-    return None if found is not None and found.before == contract_terms_from_json(change.before) else SHOWN_CHANGED
+    standing = standing_of(attempt)
+    if isinstance(standing, Refusal):
+        return standing
+    return (
+        None if standing is not None and standing.before == contract_terms_from_json(change.before) else SHOWN_CHANGED
+    )
 
 
 def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
@@ -89,8 +91,8 @@ def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
     """
     if "standing" not in attempt.memo:
         attempt.memo["standing"] = _standing(attempt) if attempt.data.contract_id is not None else None
-    found: ahead.Standing | Refusal | None = attempt.memo["standing"]
-    return found
+    standing: ahead.Standing | Refusal | None = attempt.memo["standing"]
+    return standing
 
 
 def _standing(attempt: Attempt) -> ahead.Standing | Refusal:
@@ -346,8 +348,8 @@ def _contract(attempt: Attempt, number: int) -> Contract | None:
     """The contract, read once."""
     if "contract" not in attempt.memo:
         attempt.memo["contract"] = attempt.records.get(Contract, id=number)
-    found: Contract | None = attempt.memo["contract"]
-    return found
+    contract: Contract | None = attempt.memo["contract"]
+    return contract
 
 
 def _environment_refusal(attempt: Attempt, customer: int, after: ContractTerms, day: date) -> Refusal | None:

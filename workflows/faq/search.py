@@ -44,7 +44,7 @@ def matches(entry: FaqEntry, wanted: Iterable[str]) -> bool:
     return all(word in text for word in wanted)
 
 
-def found(query: str, category: str, products: Collection[str] | None) -> Iterator[FaqEntry]:
+def entries(query: str, category: str, products: Collection[str] | None) -> Iterator[FaqEntry]:
     """The entries that readers of `products` (None: of everything) see, by category and position.
 
     `category` "" is all of them.

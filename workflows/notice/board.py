@@ -114,10 +114,10 @@ def open_now(now: datetime) -> tuple[Shown, ...]:
 
 
 def latest(
-    found: Iterable[Shown], products: Collection[str] | None, kinds: Collection[str], most: int = 5
+    notices: Iterable[Shown], products: Collection[str] | None, kinds: Collection[str], most: int = 5
 ) -> tuple[Shown, ...]:
     """The first `most` of open notices that are of these kinds and concern users of `products` (⑦ and ⑧ of G29)."""
-    own = (shown for shown in found if shown.notice.kind in kinds and concerns(shown.notice, products))
+    own = (shown for shown in notices if shown.notice.kind in kinds and concerns(shown.notice, products))
     return tuple(islice(own, most))
 
 
@@ -127,11 +127,11 @@ def read(
     """One published notice and all that it said, newest first; None where these readers have no such notice."""
     if "\0" in notice:  # which PostgreSQL takes in no text, not even to look for it
         return None
-    found = Notice.get_or_none(Notice.id == notice)
-    if found is None or found.publish_at is None or found.publish_at > now or not concerns(found, products):
+    record = Notice.get_or_none(Notice.id == notice)
+    if record is None or record.publish_at is None or record.publish_at > now or not concerns(record, products):
         return None
-    revisions = revisions_of(found)
-    return _shown(found, revisions[0], now), revisions
+    revisions = revisions_of(record)
+    return _shown(record, revisions[0], now), revisions
 
 
 def revisions_of(notice: Notice) -> tuple[NoticeRevision, ...]:
@@ -142,8 +142,8 @@ def revisions_of(notice: Notice) -> tuple[NoticeRevision, ...]:
 
 def open_outages(now: datetime) -> tuple[Shown, ...]:
     """Outages that are not over: what the banner on each page says. One indexed query, which seldom finds any."""
-    found = published(now, None, (OUTAGE,), open_only=True)
-    return tuple(shown for shown in found if shown.notice.status != RESOLVED)
+    outages = published(now, None, (OUTAGE,), open_only=True)
+    return tuple(shown for shown in outages if shown.notice.status != RESOLVED)
 
 
 def _shown(notice: Notice, revision: NoticeRevision, now: datetime) -> Shown:

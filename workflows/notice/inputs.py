@@ -95,12 +95,12 @@ def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
     if not readable:
         return None
     try:
-        found = datetime.strptime(readable.replace(" ", "T")[:16], "%Y-%m-%dT%H:%M")
+        local = datetime.strptime(readable.replace(" ", "T")[:16], "%Y-%m-%dT%H:%M")
     except ValueError:
-        found = None
-    if found is None or found.year not in _YEARS or len(readable) > _LONGEST_MOMENT:
+        local = None
+    if local is None or local.year not in _YEARS or len(readable) > _LONGEST_MOMENT:
         return Refusal(f"{field}_invalid", _("日時の形式が正しくありません（例：2026-04-10T22:00）。"), field)
-    return found.replace(tzinfo=zone).astimezone(UTC)
+    return local.replace(tzinfo=zone).astimezone(UTC)
 
 
 def choice(text: str) -> bool | Refusal:

@@ -45,9 +45,9 @@ def counts(notice: Notice) -> tuple[Count, ...]:
         .group_by(NoticeDelivery.revision, NoticeDelivery.channel, NoticeDelivery.state)
         .tuples()
     )
-    found: dict[tuple[int, str], dict[str, int]] = {}
+    numbers: dict[tuple[int, str], dict[str, int]] = {}
     for revision, channel, state, number in rows:
-        found.setdefault((revision, channel), {})[state] = number
+        numbers.setdefault((revision, channel), {})[state] = number
     return tuple(
         Count(
             revision,
@@ -55,19 +55,19 @@ def counts(notice: Notice) -> tuple[Count, ...]:
             sum(by_state.values()),
             *(by_state.get(state, 0) for state in (SENT, FAILED, WAITING, SUPERSEDED)),
         )
-        for (revision, channel), by_state in sorted(found.items(), reverse=True)
+        for (revision, channel), by_state in sorted(numbers.items(), reverse=True)
     )
 
 
 def failures(notice: Notice, most: int = 100) -> list[tuple[NoticeDelivery, Customer | None]]:
     """Who was not reached, and why; at most `most`, the newest first."""
-    found = (
+    query = (
         NoticeDelivery.select()
         .where(NoticeDelivery.notice == notice, NoticeDelivery.state == FAILED)
         .order_by(NoticeDelivery.id.desc())
         .limit(most)
     )
-    rows = list(found)
+    rows = list(query)
     ids = [int(row.recipient.partition(":")[2]) for row in rows if row.recipient.startswith("customer:")]
     customers = {customer.id: customer for customer in Customer.select().where(Customer.id.in_(ids))}
     return [

@@ -28,16 +28,16 @@ NOT_RESOLVED = Refusal("not_resolved", _("復旧していません。"))
 
 def notice_of(attempt: Attempt) -> Notice:
     """The record that a procedure is about, as it is now. Raises Refused where it is gone."""
-    found: Notice | None = attempt.records.get(Notice, instance=attempt.instance.id)
-    return required(found, GONE)
+    notice: Notice | None = attempt.records.get(Notice, instance=attempt.instance.id)
+    return required(notice, GONE)
 
 
 def _notice_before(attempt: Attempt) -> Notice:
     """The same as it was before this event wrote anything; read once."""
     if "notice" not in attempt.memo:
         attempt.memo["notice"] = notice_of(attempt)
-    found: Notice = attempt.memo["notice"]
-    return found
+    notice: Notice = attempt.memo["notice"]
+    return notice
 
 
 def notice_is_new(attempt: Attempt) -> Refusal | None:

@@ -166,8 +166,8 @@ def _mark_asked(change_request: ChangeRequest, change: Change, key: str, *, begu
             return waits
         own = Mandate.instance == change_request.instance
         Mandate.update(booking_key=Mandate.booking_key).where(own).execute()  # held, as staff who give it up do
-        found = ChangeRequest.get_or_none(ChangeRequest.instance == change_request.instance)
-        if found is None or found.slot is None:
+        current = ChangeRequest.get_or_none(ChangeRequest.instance == change_request.instance)
+        if current is None or current.slot is None:
             return Failed("closed", "the request was closed in the meantime")
         Mandate.update(booking="asked", booking_key=key).where(own).execute()
     return None

@@ -61,22 +61,22 @@ def effective_date(today: date) -> date:
 def contract_of(instance: Instance, records: Records) -> Contract | None:
     """The contract that a procedure is about; None where it is gone."""
     kind, _colon, number = instance.about.partition(":")
-    found: Contract | None = records.get(Contract, id=int(number)) if kind == "contract" else None
-    return found
+    contract: Contract | None = records.get(Contract, id=int(number)) if kind == "contract" else None
+    return contract
 
 
 def mandate_of(instance: Instance, records: Records) -> Mandate | None:
     """The mandate that a request makes."""
-    found: Mandate | None = records.get(Mandate, instance=instance.id)
-    return found
+    mandate: Mandate | None = records.get(Mandate, instance=instance.id)
+    return mandate
 
 
 def _contract(attempt: Attempt) -> Contract | None:
     """The contract as it was before this event wrote anything; read once."""
     if "contract" not in attempt.memo:
         attempt.memo["contract"] = contract_of(attempt.instance, attempt.records)
-    found: Contract | None = attempt.memo["contract"]
-    return found
+    contract: Contract | None = attempt.memo["contract"]
+    return contract
 
 
 # Whether it may begin, or take effect

@@ -84,26 +84,26 @@ def measured(
     """
     if guarded is None:
         return [UsageUnavailable(NOT_CONFIGURED) for _environment in environments]
-    found = [_known(guarded.source, environment) for environment in environments]
-    asked = [environment for environment, known in zip(environments, found, strict=True) if known is None]
+    figures = [_known(guarded.source, environment) for environment in environments]
+    asked = [environment for environment, known in zip(environments, figures, strict=True) if known is None]
     answers = iter(_asked_at_once(guarded, asked, within))
-    return [next(answers) if known is None else known for known in found]
+    return [next(answers) if known is None else known for known in figures]
 
 
 def _known(source: DiskUsage, environment: Environment) -> Usage | None:
     try:
-        found: Any = source.known(environment) if hasattr(source, "known") else None
+        usage: Any = source.known(environment) if hasattr(source, "known") else None
     except (Exception, SystemExit):
         log.exception("disk usage of %s %s", environment.product, environment.subdomain)
         return None
-    return found if is_possible(found) else None
+    return usage if is_possible(usage) else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What the source answered, and whether it left some of its time."""
 
-    found: Usage | UsageUnavailable
+    usage: Usage | UsageUnavailable
     prompt: bool
 
 
@@ -141,24 +141,24 @@ def _asked_at_once(
         guarded.breaker.answered()
     else:
         guarded.breaker.failed(f"no answer in {within.total_seconds():g} s")
-    return [answer.result().found if answer in done else UsageUnavailable(NO_ANSWER) for answer in answers]
+    return [answer.result().usage if answer in done else UsageUnavailable(NO_ANSWER) for answer in answers]
 
 
 def _asked(source: DiskUsage, environment: Environment, timeout: timedelta) -> _Answer:
     began = monotonic()
     try:
-        found: Any = source.usage(environment, timeout)
+        usage: Any = source.usage(environment, timeout)
     except (Exception, SystemExit):  # a plugin's: the page is shown all the same
         log.exception("disk usage of %s %s", environment.product, environment.subdomain)
-        found = UsageUnavailable(NO_ANSWER)
+        usage = UsageUnavailable(NO_ANSWER)
     # One that gives up when its time is over has waited for somebody who hangs.
-    prompt = isinstance(found, Usage) or monotonic() - began < timeout.total_seconds() * _LATE
-    match found:
-        case Usage() if is_possible(found):
-            return _Answer(found, prompt)
+    prompt = isinstance(usage, Usage) or monotonic() - began < timeout.total_seconds() * _LATE
+    match usage:
+        case Usage() if is_possible(usage):
+            return _Answer(usage, prompt)
         case UsageUnavailable(Text(), last) if last is None or is_possible(last):
-            return _Answer(found, prompt)
-    log.error("disk usage of %s %s: %r is no answer", environment.product, environment.subdomain, found)
+            return _Answer(usage, prompt)
+    log.error("disk usage of %s %s: %r is no answer", environment.product, environment.subdomain, usage)
     return _Answer(UsageUnavailable(UNREADABLE), prompt)
 
 

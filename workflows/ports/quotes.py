@@ -37,16 +37,16 @@ def ask(billing: BillingBackend | None, change: Change) -> Quote | Unavailable:
     if billing is None:
         return NO_BACKEND
     try:
-        found: Any = billing.quote(change)
-        if is_sound(found):
-            answer: Quote | Unavailable = found
+        quoted: Any = billing.quote(change)
+        if is_sound(quoted):
+            answer: Quote | Unavailable = quoted
             return answer
     except (NotNow, TooSlow) as error:
         log.warning("no price: %s", error)
     except Exception:
         log.exception("the billing backend raised while it quoted")
     else:
-        log.error("the billing backend answered %s, whose figures do not add up", type(found).__name__)
+        log.error("the billing backend answered %s, whose figures do not add up", type(quoted).__name__)
     return NO_ANSWER
 
 

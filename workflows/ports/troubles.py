@@ -95,9 +95,9 @@ class Teller:
 def troubles(now: datetime) -> tuple[Trouble, ...]:
     """What any process has told lately, the longest first."""
     rows = PluginTrouble.select().where(PluginTrouble.told_at > now - TOLD_LATELY).order_by(PluginTrouble.since)
-    found: dict[tuple[str, str], list[PluginTrouble]] = {}
+    by_plugin: dict[tuple[str, str], list[PluginTrouble]] = {}
     for row in rows:
-        found.setdefault((row.kind, row.name), []).append(row)
+        by_plugin.setdefault((row.kind, row.name), []).append(row)
     return tuple(
         Trouble(
             kind,
@@ -107,7 +107,7 @@ def troubles(now: datetime) -> tuple[Trouble, ...]:
             max(row.told_at for row in told),
             tuple(row.worker for row in told),
         )
-        for (kind, name), told in found.items()
+        for (kind, name), told in by_plugin.items()
     )
 
 

@@ -31,7 +31,7 @@ from web.assembly.site import Site
 from workflows.business import prose
 from workflows.business.records import Customer, StaffMember
 from workflows.faq.records import FaqEntry
-from workflows.faq.search import folded, found, matches, words
+from workflows.faq.search import entries, folded, matches, words
 from workflows.notice import board
 from workflows.notice.audience import audience_size, contractors
 from workflows.notice.channel_facts import previews
@@ -585,7 +585,7 @@ def test_faq_is_found_in_any_width_case_and_kana_by_all_words(any_site: Site) ->
     faq("非公開", "パスワード", shown=0)
 
     def ids(query: str, **options: Any) -> list[str]:
-        return [entry.question_ja for entry in found(query, options.get("category", ""), options.get("products"))]
+        return [entry.question_ja for entry in entries(query, options.get("category", ""), options.get("products"))]
 
     for query in ("パスワード", "ﾊﾟｽﾜｰﾄﾞ", "ぱすわーど", "abc", "ＡＢＣ　１２３", "再設定 ログイン", "abc　忘れ"):
         assert ids(query) == ["パスワードを忘れました"], query
@@ -596,8 +596,8 @@ def test_faq_is_found_in_any_width_case_and_kana_by_all_words(any_site: Site) ->
 
 def test_faq_of_another_product_is_not_found(any_site: Site) -> None:
     faq("チャットについて", "回答", product=CHAT)
-    assert list(found("", "", {NEO})) == []
-    assert len(list(found("", "", {CHAT}))) == len(list(found("", "", None))) == 1
+    assert list(entries("", "", {NEO})) == []
+    assert len(list(entries("", "", {CHAT}))) == len(list(entries("", "", None))) == 1
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
@@ -620,9 +620,9 @@ def test_faq_entries_keep_who_did_what(any_site: Site, staff: Actor) -> None:
     engine = any_site.engine
     given_ = FaqInput("0123456789ab", "操作", "", 10, "質問", "回答")
     number = engine.start("faq_entry", "faq:0123456789ab", staff, given_).instance_id
-    assert list(found("", "", None)) == []
+    assert list(entries("", "", None)) == []
     engine.fire(number, "show", staff)
-    assert [entry.question_ja for entry in found("質問", "", None)] == ["質問"]
+    assert [entry.question_ja for entry in entries("質問", "", None)] == ["質問"]
     with pytest.raises(EventNotPossible):
         engine.fire(number, "remove", staff)
     with pytest.raises(Refused):

@@ -90,13 +90,13 @@ def begin() -> str | Response:
     form = IdentifyForm()
     if not form.validate():
         return form_again(_identify_page(form))
-    found = site().access.identification.identify(form.customer_number.data, form.subdomain.data, remote())
-    if isinstance(found, tuple):
-        form.refuse(found)
-        return form_again(_identify_page(form), found)
+    customer = site().access.identification.identify(form.customer_number.data, form.subdomain.data, remote())
+    if isinstance(customer, tuple):
+        form.refuse(customer)
+        return form_again(_identify_page(form), customer)
     session.pop(_PENDING, None)
     session[_APPLICANT] = {
-        "customer": found.id,
+        "customer": customer.id,
         "since": int(site().clock().timestamp()),
         "ticket": secrets.token_hex(8),
     }

@@ -112,10 +112,10 @@ def address(number: int) -> str | Response:
     invitation = _invitation(number)
     if invitation is None:
         return not_here()
-    found = site().engine.look_if_there(number)
-    if found is None:
+    sight = site().engine.look_if_there(number)
+    if sight is None:
         return not_here()
-    shown = shown_invitation(invitation, found)
+    shown = shown_invitation(invitation, sight)
     if not shown.may_be_corrected:
         return list_again(shown.reasons or (CHANGED_MEANWHILE,), 422)
     form = CorrectionForm()
@@ -128,10 +128,10 @@ def address(number: int) -> str | Response:
 def correct(number: int) -> AnyResponse:
     """［再送信する］: the mail goes to the address as it is now typed, and the URL that was mailed before is dead."""
     invitation = _invitation(number)
-    found = site().engine.look_if_there(number)
-    if invitation is None or found is None:
+    sight = site().engine.look_if_there(number)
+    if invitation is None or sight is None:
         return not_here()
-    if not may_correct(site().engine.workflow(found.instance), found.state.name, "resend"):
+    if not may_correct(site().engine.workflow(sight.instance), sight.state.name, "resend"):
         return list_again((CHANGED_MEANWHILE,), 409)
     form, name, before = CorrectionForm(), invitation.user_name, invitation.email or ""
     if not form.validate():
@@ -159,17 +159,17 @@ def _address_page(form: CorrectionForm, name: str, email: str, key: str | None =
 def _is_ours(number: int) -> bool:
     """Whether it is an invitation of the reader's customer, even one that is over and of which nothing is left."""
     try:
-        found = site().engine.look(number).instance
+        instance = site().engine.look(number).instance
     except UnknownInstance:
         return False
-    return (found.workflow, found.about) == (WORKFLOW, f"customer:{this_user().account.customer_id}")
+    return (instance.workflow, instance.about) == (WORKFLOW, f"customer:{this_user().account.customer_id}")
 
 
 def _invitation(number: int) -> Invitation | None:
     """An invitation of the reader's customer."""
     mine = (Invitation.instance == number) & (Invitation.customer == this_user().account.customer_id)
-    found: Invitation | None = Invitation.get_or_none(mine)
-    return found
+    invitation: Invitation | None = Invitation.get_or_none(mine)
+    return invitation
 
 
 def _press(number: int, event: str, shown: ShownInput, key: str) -> tuple[tuple[Refusal, ...], int] | None:

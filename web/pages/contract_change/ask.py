@@ -107,20 +107,20 @@ def _asked(errand: Errand) -> str | Response:
         form.refuse(wanted)
         return form_again(_form_page(errand), wanted)
     customer = this_user().account.customer
-    found = propose(site().services, customer, errand.contract, wanted, now=site().clock())
+    proposal = propose(site().services, customer, errand.contract, wanted, now=site().clock())
     sent = request.form.get("confirmed") == "yes"
     key = request.form.get("request_key", "")
-    if isinstance(found, tuple):
-        done = _done_before(errand, wanted, key) if sent and ALREADY_OPEN in found else None
+    if isinstance(proposal, tuple):
+        done = _done_before(errand, wanted, key) if sent and ALREADY_OPEN in proposal else None
         if done is not None:
             return redirect(url_for("contracts.request", instance_id=done), 303)
-        form.refuse(found)
-        return form_again(_form_page(errand), found)
+        form.refuse(proposal)
+        return form_again(_form_page(errand), proposal)
     if not sent:
-        return _confirm_page(errand, found)
-    if not is_key(key) or request.form.get("shown") != found.digest:
-        return form_again(_confirm_page(errand, found, SHOWN_CHANGED))
-    return _send(errand, found, key)
+        return _confirm_page(errand, proposal)
+    if not is_key(key) or request.form.get("shown") != proposal.digest:
+        return form_again(_confirm_page(errand, proposal, SHOWN_CHANGED))
+    return _send(errand, proposal, key)
 
 
 def _send(errand: Errand, proposal: Proposal, key: str) -> str | Response:

@@ -95,41 +95,43 @@ def show() -> str:
 @needs(EDITOR)
 def describe(contract: int, method: str) -> str:
     """What the method says and asks for."""
-    found, chosen, context = _chosen(contract, method)
-    return _form_page(found, method, chosen, context, method_form(payment_calls.form_of(chosen, context)))
+    own_contract, chosen, context = _chosen(contract, method)
+    return _form_page(own_contract, method, chosen, context, method_form(payment_calls.form_of(chosen, context)))
 
 
 @pages.post(f"/<{NUMBER}:contract>/<method>")
 @needs(EDITOR)
 def confirm(contract: int, method: str) -> str | Response:
     """What was typed is checked; the page that follows shows all of it that may be shown, and asks."""
-    found, chosen, context = _chosen(contract, method)
+    own_contract, chosen, context = _chosen(contract, method)
     asked = payment_calls.form_of(chosen, context)
     form = method_form(asked)
     if not form.validate():
-        return form_again(_form_page(found, method, chosen, context, form))
+        return form_again(_form_page(own_contract, method, chosen, context, form))
     typed = {field.name: str(getattr(form, field.name).data or "") for field in asked.fields}
     details = payment_calls.checked(chosen, context, typed)
     if not isinstance(details, Details):
         form.refuse(details)
-        return form_again(_form_page(found, method, chosen, context, form))
+        return form_again(_form_page(own_contract, method, chosen, context, form))
     until = int((site().clock() + _LIFE).timestamp())
     held = json.dumps({"label": details.label, "secret": str(details.secret), "until": until})
-    return _confirm_page(found, method, details.label, site().services.vault.seal(held, _purpose(contract, method)))
+    return _confirm_page(
+        own_contract, method, details.label, site().services.vault.seal(held, _purpose(contract, method))
+    )
 
 
 @pages.post(f"/<{NUMBER}:contract>/<method>/start")
 @needs(EDITOR)
 def start(contract: int, method: str) -> AnyResponse:
     """［この内容で申し込む］: from here on the procedure owns it."""
-    found, chosen, context = _chosen(contract, method)
+    own_contract, chosen, context = _chosen(contract, method)
     confirmed = ConfirmForm()
     details = _held(confirmed.sealed.data or "", contract, method) if confirmed.validate() else None
     if details is None:
         form = method_form(payment_calls.form_of(chosen, context))
         form.process(None)  # what was sent is the confirmation's, and nothing of it was typed here
         form.refuse((_TOO_LATE,))
-        return form_again(_form_page(found, method, chosen, context, form))
+        return form_again(_form_page(own_contract, method, chosen, context, form))
     key = (confirmed.request_key.data or "")[:64]
     choice = PaymentMethodInput(
         method=method,
@@ -143,7 +145,7 @@ def start(contract: int, method: str) -> AnyResponse:
         outcome = site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), choice, key=key or None)
     except (Refused, KeyReused) as error:
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)
-        return form_again(_confirm_page(found, method, details.label, confirmed.sealed.data or "", refusals))
+        return form_again(_confirm_page(own_contract, method, details.label, confirmed.sealed.data or "", refusals))
     flash(str(_("お支払い方法変更のお申し込みを受け付けました。")))
     return redirect(url_for("payment.request_page", instance_id=outcome.instance_id), 303)
 
@@ -159,13 +161,13 @@ def _shown(contract: Contract) -> Shown:
     catalogue = site().catalogue
     product = catalogue.products.get(contract.product)
     in_use = Mandate.get_or_none(Mandate.in_use == contract.id)
-    found = ChangeRequest.get_or_none(ChangeRequest.slot == f"contract:{contract.id}/payment_method")
+    change_request = ChangeRequest.get_or_none(ChangeRequest.slot == f"contract:{contract.id}/payment_method")
     under_way = None
-    if found is not None:
-        asked = json.loads(found.after)["payment_method"]
-        sight = site().engine.look_if_there(found.instance)
+    if change_request is not None:
+        asked = json.loads(change_request.after)["payment_method"]
+        sight = site().engine.look_if_there(change_request.instance)
         state = sight.state.title if sight is not None else PROCEDURE_GONE
-        under_way = OpenRequest(found.instance, _method_title(asked), state)
+        under_way = OpenRequest(change_request.instance, _method_title(asked), state)
     return Shown(
         contract.id,
         product.title if product is not None else contract.product,
@@ -237,20 +239,20 @@ def _day(day: date) -> str:
 
 
 def _contract(number: int) -> Contract:
-    found = next((one for one in _contracts() if one.id == number), None)
-    return found if found is not None else abort(404)
+    contract = next((one for one in _contracts() if one.id == number), None)
+    return contract if contract is not None else abort(404)
 
 
 def _chosen(contract: int, name: str) -> tuple[Contract, PaymentMethod, PaymentContext]:
     """A contract of this account's customer, and a method that can be chosen for it now; otherwise 404."""
-    found = _contract(contract)
+    own_contract = _contract(contract)
     method = site().services.payment_methods.get(name)
-    context = context_of(site().services, found, language=current_language())
+    context = context_of(site().services, own_contract, language=current_language())
     if method is None or name not in site().catalogue.payment_methods:
         abort(404)
     if payment_calls.availability(method, context) is not None:
         abort(404)
-    return found, method, context
+    return own_contract, method, context
 
 
 def _purpose(contract: int, method: str) -> str:

@@ -169,8 +169,8 @@ def _until(mandate: Mandate) -> str:
 
 
 def _mandate(instance_id: int) -> Mandate:
-    found = Mandate.get_or_none(Mandate.instance == instance_id, Mandate.customer == this_user().account.customer_id)
-    return found if found is not None else abort(404)
+    mandate = Mandate.get_or_none(Mandate.instance == instance_id, Mandate.customer == this_user().account.customer_id)
+    return mandate if mandate is not None else abort(404)
 
 
 def _context(mandate: Mandate) -> PaymentContext:

@@ -20,8 +20,8 @@ pages = Area("demo_card", __name__, url_prefix="/demo/card")
 
 
 def _provider(token: str) -> DemonstrationPage:
-    found = site().services.payment_methods.get(_METHOD)
-    method = found.plugin if isinstance(found, GuardedMethod) else None
+    provider = site().services.payment_methods.get(_METHOD)
+    method = provider.plugin if isinstance(provider, GuardedMethod) else None
     if not site().settings.demo or not isinstance(method, DemonstrationPage) or method.shown(token) is None:
         abort(404)
     return method

@@ -46,5 +46,5 @@ _OTHERS: Mapping[str, Text] = {
 
 
 def _number_of(kind: str, actor: str) -> tuple[str, ...]:
-    found, _colon, number = actor.partition(":")
-    return (number,) if found == kind and number.isascii() and number.isdecimal() and len(number) <= 18 else ()
+    prefix, _colon, number = actor.partition(":")
+    return (number,) if prefix == kind and number.isascii() and number.isdecimal() and len(number) <= 18 else ()

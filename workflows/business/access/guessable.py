@@ -138,8 +138,8 @@ class _Estimate:
             for sign in signs:
                 letters.setdefault(sign, []).append(letter)
         if prod(map(len, table.values())) * prod(map(len, letters.values())) <= _MOST_SUBSTITUTIONS:
-            found: list[dict[str, str]] = self._matching.enumerate_l33t_subs(table)
-            return [signs for signs in found if signs]
+            substitutions: list[dict[str, str]] = self._matching.enumerate_l33t_subs(table)
+            return [signs for signs in substitutions if signs]
         return [dict(zip(letters, read, strict=True)) for read in product(*letters.values())]
 
     def _repeats(self, text: str) -> Iterator[tuple[int, int, float]]:

@@ -65,5 +65,5 @@ class ForgottenPasswords:
         if wait is not None:
             return (too_many(wait),)
         holders, accounts = candidates(subdomain, email)
-        found = tuple(account.id for account in accounts)
-        return found + (0,) * (max(1, holders) - len(found))
+        numbers = tuple(account.id for account in accounts)
+        return numbers + (0,) * (max(1, holders) - len(numbers))

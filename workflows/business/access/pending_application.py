@@ -20,8 +20,8 @@ _SECOND_CLICK = timedelta(minutes=1)
 @prepared
 def _pending(token_digest: str, now: datetime) -> Any:
     """A form that waits for its yes, with its customer."""
-    found = PendingApplication.select(PendingApplication, Customer).join(Customer)
-    return found.where((PendingApplication.token == token_digest) & (PendingApplication.expires_at > now)).limit(1)
+    query = PendingApplication.select(PendingApplication, Customer).join(Customer)
+    return query.where((PendingApplication.token == token_digest) & (PendingApplication.expires_at > now)).limit(1)
 
 
 @prepared
@@ -68,8 +68,8 @@ class PendingApplications:
 
     def look(self, token: str, now: datetime | None = None) -> PendingApplication | None:
         """The form that `token` holds, with its customer; None when it was never there or its time is over."""
-        found: PendingApplication | None = _pending.first(digest(token), now or self._clock())
-        return found
+        pending: PendingApplication | None = _pending.first(digest(token), now or self._clock())
+        return pending
 
     def drop(self, token: str, now: datetime | None = None) -> None:
         """The form has done its work. It can be looked at for one more minute.

@@ -52,13 +52,13 @@ class Sealed:
 
     def is_opened_by(self, keyring: Keyring) -> bool | None:
         """Whether these keys open something of what is sealed; None where nothing is."""
-        vault, found = Vault(keyring), None
+        vault, opened = Vault(keyring), None
         for column in self.columns:
             for _, text in _texts(column):
                 if vault.opens(text, column.purpose):
                     return True
-                found = False
-        return found
+                opened = False
+        return opened
 
     def older(self, vault: Vault) -> dict[str, int]:
         """How many texts of each column the newest key does not open, by what they are."""
@@ -115,11 +115,11 @@ def _texts(column: SealedColumn) -> Iterator[tuple[Any, str]]:
     last: Any = None
     while True:
         rows = model.select(primary, field).where(field != "").order_by(primary).limit(_STEP)
-        found = list((rows.where(primary > last) if last is not None else rows).tuples())
-        if not found:
+        batch = list((rows.where(primary > last) if last is not None else rows).tuples())
+        if not batch:
             return
-        yield from found
-        last = found[-1][0]
+        yield from batch
+        last = batch[-1][0]
 
 
 def _replace(column: SealedColumn, key: Any, before: str, after: str) -> int:

@@ -20,8 +20,8 @@ _SEEN_EVERY = timedelta(minutes=1)
 def _session(token_digest: str, seen_after: datetime, created_after: datetime) -> Any:
     """A session that is alive, with its account and customer."""
     alive = (Session.seen_at > seen_after) & (Session.created_at > created_after)
-    found = Session.select(Session, Account, Customer).join(Account).join(Customer)
-    return found.where((Session.token == token_digest) & alive).limit(1)
+    query = Session.select(Session, Account, Customer).join(Account).join(Customer)
+    return query.where((Session.token == token_digest) & alive).limit(1)
 
 
 class Sessions:
@@ -56,14 +56,14 @@ class Sessions:
         """
         now = now or self._clock()
         token_digest = digest(token)
-        found: Session | None = _session.first(token_digest, now - self._idle, now - self._absolute)
-        if found is None:
+        session: Session | None = _session.first(token_digest, now - self._idle, now - self._absolute)
+        if session is None:
             return None
-        if now - found.seen_at >= _SEEN_EVERY:
+        if now - session.seen_at >= _SEEN_EVERY:
             with transaction():
                 # Only ever later: requests of one browser overtake each other.
                 Session.update(seen_at=now).where((Session.token == token_digest) & (Session.seen_at < now)).execute()
-        return found.account
+        return session.account
 
     def log_out(self, token: str) -> None:
         """End one session. Twice is as good as once."""

@@ -128,9 +128,9 @@ def _day(value: str) -> date | Refusal:
 
 
 def _postcode(value: str) -> str | Refusal:
-    found = typed.postcode(value, "")
-    if isinstance(found, str):
-        return found
+    postcode = typed.postcode(value, "")
+    if isinstance(postcode, str):
+        return postcode
     return refused(_("「%(value)s」は郵便番号として読めません。例: 100-0001", value=short(value)))
 
 

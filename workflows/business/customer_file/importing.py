@@ -143,8 +143,8 @@ def _compare(table: FileTable, overwrite: bool, steps: _Steps) -> _Plan:
     """What would change, with the problems that only the records can tell added to the table's."""
     plan = _Plan()
     for numbers in _batches(list(table.customers)):
-        found = _rows_of(Customer.select().where(Customer.number.in_(numbers)).order_by(Customer.id))
-        records = {record["number"]: record for record in found}
+        customers = _rows_of(Customer.select().where(Customer.number.in_(numbers)).order_by(Customer.id))
+        records = {record["number"]: record for record in customers}
         for number in numbers:
             said, record = table.customers[number], records.get(number)
             values = dict(zip(table.customer_columns, said.values, strict=True))
@@ -187,7 +187,7 @@ def _contracts(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[st
     subdomains: dict[str, list[str]] = {}
     for product, subdomain in keys:
         subdomains.setdefault(product, []).append(subdomain)
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    contracts: dict[tuple[str, str], dict[str, Any]] = {}
     for product, names in subdomains.items():
         query = (
             Contract.select(Contract, Customer.number.alias("number"))
@@ -195,8 +195,8 @@ def _contracts(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[st
             .where((Contract.product == product) & Contract.subdomain.in_(names))
             .order_by(Contract.id)
         )
-        found.update(((product, record["subdomain"]), record) for record in _rows_of(query))
-    return found
+        contracts.update(((product, record["subdomain"]), record) for record in _rows_of(query))
+    return contracts
 
 
 def _complete(columns: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,5 +73,5 @@ def _both(attempt: Attempt) -> list[Any | None]:
             (Account, {"id": account.id}),
             (Account, {"id": number_of(attempt.instance.about), "customer": account.customer_id}),
         )
-    found: list[Any | None] = attempt.memo["both_accounts"]
-    return found
+    both: list[Any | None] = attempt.memo["both_accounts"]
+    return both

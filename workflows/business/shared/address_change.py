@@ -52,8 +52,8 @@ SAME_ADDRESS = Refusal("same_address", _("現在と同じメールアドレス�
 
 def change_of(instance: Instance, records: Records) -> AddressChange | None:
     """The change that a procedure is about; None once it was forgotten."""
-    found: AddressChange | None = records.get(AddressChange, instance=instance.id)
-    return found
+    change: AddressChange | None = records.get(AddressChange, instance=instance.id)
+    return change
 
 
 def keep_change(attempt: Attempt, *, customer: int, old: str, slot: str) -> None:

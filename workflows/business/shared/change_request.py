@@ -171,8 +171,8 @@ def day_said(day: date) -> str:
 
 def change_request_of(instance: Instance, records: Records) -> ChangeRequest | None:
     """The request that a procedure is about."""
-    found: ChangeRequest | None = records.get(ChangeRequest, instance=instance.id)
-    return found
+    change_request: ChangeRequest | None = records.get(ChangeRequest, instance=instance.id)
+    return change_request
 
 
 def keep_request(

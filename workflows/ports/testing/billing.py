@@ -40,9 +40,9 @@ class BillingBackendContract(ABC):
 
     def quote(self) -> Quote:
         """The price of `change`."""
-        found = self.backend().quote(self.change())
-        assert isinstance(found, Quote), f"the change of the tests cannot be priced: {found}"
-        return found
+        quote = self.backend().quote(self.change())
+        assert isinstance(quote, Quote), f"the change of the tests cannot be priced: {quote}"
+        return quote
 
     def test_a_quote_adds_up_and_is_taxed_once_per_rate(self) -> None:
         quote = self.quote()

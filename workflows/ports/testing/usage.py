@@ -34,24 +34,24 @@ class DiskUsageContract(ABC):
         return None
 
     def test_it_answers_with_figures_that_can_be(self) -> None:
-        found = self.source().usage(self.environment(), timedelta(seconds=5))
-        assert isinstance(found, Usage), f"the environment of the tests has no figure: {found}"
-        assert is_possible(found)
+        usage = self.source().usage(self.environment(), timedelta(seconds=5))
+        assert isinstance(usage, Usage), f"the environment of the tests has no figure: {usage}"
+        assert is_possible(usage)
 
     def test_it_answers_many_at_once(self) -> None:
         source = self.source()
         with ThreadPoolExecutor(_THREADS) as pool:
-            found = list(pool.map(lambda _: source.usage(self.environment(), timedelta(seconds=5)), range(_THREADS)))
-        assert all(isinstance(one, Usage | UsageUnavailable) for one in found)
+            answers = list(pool.map(lambda _: source.usage(self.environment(), timedelta(seconds=5)), range(_THREADS)))
+        assert all(isinstance(one, Usage | UsageUnavailable) for one in answers)
 
     def test_an_environment_that_does_not_answer_costs_no_more_than_its_time(self) -> None:
         source = self.unreachable()
         if source is None:
             return
         begun = monotonic()
-        found = source.usage(self.environment(), timedelta(seconds=1))
-        assert isinstance(found, UsageUnavailable)
-        assert str(found.reason)
+        usage = source.usage(self.environment(), timedelta(seconds=1))
+        assert isinstance(usage, UsageUnavailable)
+        assert str(usage.reason)
         assert monotonic() - begun < self.longest
-        if found.last is not None:
-            assert is_possible(found.last)
+        if usage.last is not None:
+            assert is_possible(usage.last)

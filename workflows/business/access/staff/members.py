@@ -91,11 +91,11 @@ class StaffMembers:
 
     def _named(self, email_text: str) -> StaffMember:
         email = typed.email(email_text)
-        found: StaffMember | None = None if isinstance(email, Refusal) else StaffMember.get_or_none(email=email)
-        if found is None:
+        member: StaffMember | None = None if isinstance(email, Refusal) else StaffMember.get_or_none(email=email)
+        if member is None:
             message = _(
                 "%(email)s というスタッフは登録されていません。登録済みの方は tetsuzuki staff list で確認できます。",
                 email=email_text,
             )
             raise UnknownStaff(message)
-        return found
+        return member

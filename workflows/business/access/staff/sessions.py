@@ -43,7 +43,7 @@ class StaffSessions:
             return None
         now = now or self._clock()
         token_digest = digest(token)
-        found: StaffSession | None = (
+        session: StaffSession | None = (
             StaffSession.select(StaffSession, StaffMember)
             .join(StaffMember)
             .where(
@@ -54,13 +54,13 @@ class StaffSessions:
             )
             .first()
         )
-        if found is None:
+        if session is None:
             return None
-        if now - found.seen_at >= _SEEN_EVERY:
+        if now - session.seen_at >= _SEEN_EVERY:
             with transaction():
                 later = (StaffSession.token == token_digest) & (StaffSession.seen_at < now)
                 StaffSession.update(seen_at=now).where(later).execute()
-        member: StaffMember = found.member
+        member: StaffMember = session.member
         return member
 
     def log_out(self, token: str) -> None:

@@ -87,9 +87,9 @@ class SetUps:
 
     def opened(self, token: str) -> OpenedSetUp | None:
         """What a one-time address is for; None where it was used, replaced, is over or never was. Writes nothing."""
-        found = self._waiting(token, self._clock())
-        secret = self._authenticators.readable(found.totp_secret) if found is not None else None
-        return OpenedSetUp(found.member, secret) if found is not None and secret is not None else None
+        set_up = self._waiting(token, self._clock())
+        secret = self._authenticators.readable(set_up.totp_secret) if set_up is not None else None
+        return OpenedSetUp(set_up.member, secret) if set_up is not None and secret is not None else None
 
     def finish(self, token: str, password: str, again: str, code_text: str) -> StaffMember | tuple[Refusal, ...]:
         """Set the password and enrol the authenticator, whose first code proves that it works; or why not."""
@@ -127,13 +127,13 @@ class SetUps:
         return member
 
     def _waiting(self, token: str, now: datetime) -> StaffSetUp | None:
-        found: StaffSetUp | None = (
+        set_up: StaffSetUp | None = (
             StaffSetUp.select(StaffSetUp, StaffMember)
             .join(StaffMember)
             .where((StaffSetUp.token == digest(token)) & (StaffSetUp.expires_at > now) & (StaffMember.active == 1))
             .first()
         )
-        return found
+        return set_up
 
     def end_over(self, now: datetime | None = None) -> int:
         """Delete the addresses whose time is over. Returns how many."""
