@@ -64,8 +64,8 @@ def show() -> str:
     contracts = all_own_contracts()
     by_id = {contract.id: contract for contract in contracts}
     waiting: dict[int | None, list[ShownChangeRequest]] = defaultdict(list)
-    for asked in open_change_requests():
-        waiting[asked.contract_id].append(shown_change_request(asked, by_id))
+    for change_request in open_change_requests():
+        waiting[change_request.contract_id].append(shown_change_request(change_request, by_id))
     return render_template(
         "contracts/show.html",
         customer=this_user().account.customer,

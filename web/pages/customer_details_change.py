@@ -66,7 +66,7 @@ def show() -> str:
         titles=DETAIL_LABELS,
         contracts=_contracts(customer),
         ways={what: _way(endpoint) for what, endpoint in declared().change_pages.items()},
-        pending=_open_request(customer),
+        pending=_open_change_request(customer),
     )
 
 
@@ -102,7 +102,7 @@ def _contracts(customer: Customer) -> list[ContractShown]:
 def change() -> str | Response:
     """お客様情報変更, filled in with what is known (G4); the open request where there is one."""
     customer = this_user().account.customer
-    pending = _open_request(customer)
+    pending = _open_change_request(customer)
     if pending is not None:
         return redirect(url_for("contracts.request", instance_id=pending.instance))
     return _form_page(_prefilled(customer))
@@ -174,7 +174,7 @@ def _form_page(form: DetailsForm) -> str:
 # A request
 
 
-def _open_request(customer: Customer) -> ChangeRequest | None:
+def _open_change_request(customer: Customer) -> ChangeRequest | None:
     change_request: ChangeRequest | None = ChangeRequest.get_or_none(
         ChangeRequest.slot == f"customer:{customer.id}/{KIND}"
     )

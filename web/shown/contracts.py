@@ -206,8 +206,10 @@ def _about(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> 
 
 def after_changes(numbers: Iterable[int]) -> Text | None:
     """What the requests of these numbers change, in a line: what goes before another. None where there are none."""
-    asked = ChangeRequest.select().where(ChangeRequest.instance.in_(list(numbers))).order_by(ChangeRequest.instance)
-    changes = [change for one in asked for change in differences(one, site().catalogue)]
+    change_requests = (
+        ChangeRequest.select().where(ChangeRequest.instance.in_(list(numbers))).order_by(ChangeRequest.instance)
+    )
+    changes = [change for one in change_requests for change in differences(one, site().catalogue)]
     return in_one_line(changes) if changes else None
 
 

@@ -48,7 +48,7 @@ class ShownContract:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownChangeRequest:
+class ChangeRequestLine:
     """A line of a customer's requests."""
 
     instance_id: int
@@ -145,7 +145,7 @@ def customer(customer: int) -> str:
             (account.user_name, account.email, ROLES.get(account.role, account.role), local_time(account.created_at))
             for account in accounts
         ],
-        requests=_requests(record),
+        requests=_change_requests(record),
     )
 
 
@@ -168,22 +168,22 @@ def _contract(contract: Contract) -> ShownContract:
     )
 
 
-def _requests(customer: Customer) -> list[ShownChangeRequest]:
-    asked = list(
+def _change_requests(customer: Customer) -> list[ChangeRequestLine]:
+    change_requests = list(
         ChangeRequest.select()
         .where(ChangeRequest.customer == customer.id)
         .order_by(ChangeRequest.instance.desc())
         .limit(_REQUESTS_SHOWN)
     )
     engine = site().engine
-    where = standing(engine, [one.instance for one in asked])
+    where = standing(engine, [one.instance for one in change_requests])
     shown = []
-    for one in asked:
+    for one in change_requests:
         place = where.get(one.instance)
         definition = engine.workflows.get((place.workflow, place.version)) if place is not None else None
         state = state_title(definition, place.state) if place is not None else ""
         shown.append(
-            ShownChangeRequest(
+            ChangeRequestLine(
                 one.instance,
                 CHANGE_REQUEST_KINDS.get(one.kind, one.kind),
                 local_time(one.asked_at),

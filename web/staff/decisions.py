@@ -68,10 +68,10 @@ class Elsewhere:
     who: Text
 
 
-def data_for(workflow: str, event: str, asked: ChangeRequest | None, reason: str, checked: bool) -> Any:
+def data_for(workflow: str, event: str, change_request: ChangeRequest | None, reason: str, checked: bool) -> Any:
     """What `event` is fired with."""
     decision = declared().decisions.get((workflow, event))
-    return decision.data(asked, reason, checked) if decision is not None else Decision(reason)
+    return decision.data(change_request, reason, checked) if decision is not None else Decision(reason)
 
 
 def quote_in(workflow: str, event: str, data: Any) -> Quote | None:
@@ -86,14 +86,16 @@ def is_open(instance_id: int, actor: Actor) -> bool:
 
 
 def options(
-    instance_id: int, workflow: Workflow, state: str, asked: ChangeRequest | None, actor: Actor
+    instance_id: int, workflow: Workflow, state: str, change_request: ChangeRequest | None, actor: Actor
 ) -> tuple[list[Option], list[Elsewhere]]:
     """What the staff may decide, each event once, and what waits for others."""
     ours, others = _explained(instance_id, actor)
     decisions: dict[str, list[Explanation]] = {}
     for explanation in ours:
         decisions.setdefault(explanation.event, []).append(explanation)
-    choices = [_option(instance_id, workflow, state, asked, event, ways, actor) for event, ways in decisions.items()]
+    choices = [
+        _option(instance_id, workflow, state, change_request, event, ways, actor) for event, ways in decisions.items()
+    ]
     elsewhere = {
         (one.event, str(one.who)): Elsewhere(event_title(workflow, state, one.event), one.who)
         for one in others
@@ -115,7 +117,7 @@ def _option(
     instance_id: int,
     workflow: Workflow,
     state: str,
-    asked: ChangeRequest | None,
+    change_request: ChangeRequest | None,
     event: str,
     ways: list[Explanation],
     actor: Actor,
@@ -130,7 +132,7 @@ def _option(
     try:
         while True:
             reason = str(_HERE_STANDS_THE_REASON) if "reason" in wanted else ""
-            data = data_for(workflow.name, event, asked, reason, "checked" in wanted)
+            data = data_for(workflow.name, event, change_request, reason, "checked" in wanted)
             try:
                 preview = site().engine.preview(instance_id, event, actor, data)
                 break

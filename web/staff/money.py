@@ -72,18 +72,18 @@ def _method(name: str) -> Text | str:
     return site().catalogue.payment_methods.get(name, name)
 
 
-def books(asked: ChangeRequest | None) -> Sequence[Booked] | None:
+def books(change_request: ChangeRequest | None) -> Sequence[Booked] | None:
     """What the billing backend has in its books of the contract; None where it cannot be asked.
 
     Calls a plugin: for those who must look into the books before they decide, and for nobody else.
     """
     billing = site().services.billing
-    if asked is None or asked.contract_id is None or billing is None:
+    if change_request is None or change_request.contract_id is None or billing is None:
         return None
     try:
-        booked = [_booked(one) for one in bookings.of_contract(billing, asked.contract_id)]
+        booked = [_booked(one) for one in bookings.of_contract(billing, change_request.contract_id)]
     except Exception:
-        log.exception("request %s: the billing backend raised while its books were read", asked.instance)
+        log.exception("request %s: the billing backend raised while its books were read", change_request.instance)
         return None
     return booked
 

@@ -60,24 +60,24 @@ def requests() -> str:
     """What waits for a decision of the staff, the most urgent first."""
     engine, now, who = site().engine, site().clock(), actor()
     standings = {one.instance_id: one for one in standing_in(engine, pinned_states(engine, STAFF.name))}
-    asked = (
+    change_requests = (
         ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(list(standings)))
     )
-    rows = [(one, standings[one.instance]) for one in asked]
+    rows = [(one, standings[one.instance]) for one in change_requests]
     rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since or now, row[1].instance_id))
     waiting = [_waiting(one, where, now) for one, where in rows if decisions.is_open(one.instance, who)]
     return render_template("staff/review_queue.html", waiting=waiting)
 
 
-def _waiting(asked: ChangeRequest, where: Standing, now: datetime) -> Waiting:
+def _waiting(change_request: ChangeRequest, where: Standing, now: datetime) -> Waiting:
     definition = site().engine.workflows.get((where.workflow, where.version))
     return Waiting(
-        asked.instance,
-        asked.customer,
-        CHANGE_REQUEST_KINDS.get(asked.kind, asked.kind),
+        change_request.instance,
+        change_request.customer,
+        CHANGE_REQUEST_KINDS.get(change_request.kind, change_request.kind),
         state_title(definition, where.state),
-        local_time(asked.asked_at),
-        age(asked.asked_at, now),
+        local_time(change_request.asked_at),
+        age(change_request.asked_at, now),
         local_time(where.due) if where.due is not None else "",
         where.due is not None and where.due <= now,
     )
@@ -103,9 +103,9 @@ def decide(instance_id: int) -> str | Response:
     where = standing(site().engine, [instance_id]).get(instance_id)
     if where is None:
         abort(404)
-    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
+    change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
     checked = request.form.get("checked") == "yes"
-    data = decisions.data_for(where.workflow, event, asked, reason, checked)
+    data = decisions.data_for(where.workflow, event, change_request, reason, checked)
     figures = decisions.quote_in(where.workflow, event, data)
     if figures is not None and quotes.seal(figures) != request.form.get("figures"):
         return make_response(_page(instance_id, event, reason, (_OTHER_FIGURES,)), 409)
@@ -139,34 +139,36 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
     workflow = engine.workflows.get((where.workflow, where.version))
     # Where its definition is not loaded, nothing can be said of it but what the tables hold.
     state = engine.look(instance_id).state.name if workflow is not None else where.state
-    asked = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
-    options, elsewhere = _options(instance_id, workflow, state, asked)
-    confirmed = quotes.from_json(asked.quote) if asked is not None else None
+    change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
+    options, elsewhere = _options(instance_id, workflow, state, change_request)
+    confirmed = quotes.from_json(change_request.quote) if change_request is not None else None
     return render_template(
         "staff/review.html",
         instance_id=instance_id,
-        title=CHANGE_REQUEST_KINDS.get(asked.kind, asked.kind)
-        if asked is not None
+        title=CHANGE_REQUEST_KINDS.get(change_request.kind, change_request.kind)
+        if change_request is not None
         else _title(workflow, where.workflow),
         state=state_title(workflow, state),
-        asked=asked,
-        asked_at=local_time(asked.asked_at) if asked is not None else "",
-        effective_on=format_date(asked.effective_on, "long") if asked is not None else "",
+        asked=change_request,
+        asked_at=local_time(change_request.asked_at) if change_request is not None else "",
+        effective_on=format_date(change_request.effective_on, "long") if change_request is not None else "",
         age=age(where.since, now) if where.since is not None else "",
         due=local_time(where.due) if where.due is not None else "",
         overdue=where.due is not None and where.due <= now,
-        differences=differences(asked, site().catalogue) if asked is not None else (),
+        differences=differences(change_request, site().catalogue) if change_request is not None else (),
         confirmed=confirmed,
         periods=quotes.PERIODS,
         yen=quotes.yen,
         percent=quotes.percent,
         seal=quotes.seal,
-        customer=_customer(asked, where.about),
-        contract=asked.contract if asked is not None and asked.contract_id is not None else None,
-        product=_product(asked),
+        customer=_customer(change_request, where.about),
+        contract=change_request.contract
+        if change_request is not None and change_request.contract_id is not None
+        else None,
+        product=_product(change_request),
         payment=money.payment_facts(instance_id),
         options=options,
-        books=money.books(asked) if any(option.question is not None for option in options) else None,
+        books=money.books(change_request) if any(option.question is not None for option in options) else None,
         elsewhere=elsewhere,
         lines=lines(instance_id, workflow),
         pauses=pauses_of(engine, instance_id),
@@ -179,18 +181,20 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
 
 
 def _options(
-    instance_id: int, workflow: Workflow | None, state: str, asked: ChangeRequest | None
+    instance_id: int, workflow: Workflow | None, state: str, change_request: ChangeRequest | None
 ) -> tuple[list[decisions.Option], list[decisions.Elsewhere]]:
-    return decisions.options(instance_id, workflow, state, asked, actor()) if workflow is not None else ([], [])
+    return (
+        decisions.options(instance_id, workflow, state, change_request, actor()) if workflow is not None else ([], [])
+    )
 
 
 def _title(workflow: Workflow | None, name: str) -> Text | str:
     return workflow.title if workflow is not None and workflow.title is not None else name
 
 
-def _customer(asked: ChangeRequest | None, about: str) -> Customer | None:
-    if asked is not None:
-        customer: Customer = asked.customer
+def _customer(change_request: ChangeRequest | None, about: str) -> Customer | None:
+    if change_request is not None:
+        customer: Customer = change_request.customer
         return customer
     with site().engine.store.reading() as unit:
         number = customer_of(about, unit)
@@ -198,7 +202,9 @@ def _customer(asked: ChangeRequest | None, about: str) -> Customer | None:
     return known
 
 
-def _product(asked: ChangeRequest | None) -> str | Text:
-    contract: Contract | None = asked.contract if asked is not None and asked.contract_id is not None else None
+def _product(change_request: ChangeRequest | None) -> str | Text:
+    contract: Contract | None = (
+        change_request.contract if change_request is not None and change_request.contract_id is not None else None
+    )
     product = site().catalogue.products.get(contract.product) if contract is not None else None
     return product.title if product is not None else contract.product if contract is not None else ""

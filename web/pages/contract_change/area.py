@@ -16,13 +16,13 @@ pages = Area("changes", __name__, url_prefix="/changes")
 pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong")
 
 
-def _new_price(asked: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
+def _new_price(change_request: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
     """What the request would cost now. Asks the billing backend, so never inside a transaction."""
-    quote = reprice(site().services, asked) if asked is not None else None
+    quote = reprice(site().services, change_request) if change_request is not None else None
     return NewPrice(reason, quotes.to_json(quote))
 
 
-pages.decides(WORKFLOW, "give_up", StaffDecision(lambda asked, reason, checked: GivingUp(reason, checked)))
+pages.decides(WORKFLOW, "give_up", StaffDecision(lambda change_request, reason, checked: GivingUp(reason, checked)))
 pages.decides(
     WORKFLOW, "accept_price", StaffDecision(_new_price, quote=lambda data: quotes.from_json(data.quote).quote)
 )

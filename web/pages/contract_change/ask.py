@@ -76,9 +76,9 @@ def ask_order(product: str) -> str | Response:
 def _first_page(errand: Errand) -> str | Response:
     """The form; where the same is on its way already, what there is of it."""
     slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, _any_terms(errand))
-    asked = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
-    if asked is not None:
-        return redirect(url_for("contracts.request", instance_id=asked.instance))
+    change_request = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
+    if change_request is not None:
+        return redirect(url_for("contracts.request", instance_id=change_request.instance))
     errand.filled_in()
     return _form_page(errand)
 

@@ -62,7 +62,9 @@ def show() -> str:
     """What can be changed of each contract, what is on its way already, and what can be ordered."""
     contracts = [contract for contract in all_own_contracts() if not has_ended(contract, today())]
     by_id = {contract.id: contract for contract in contracts}
-    waiting = {asked.slot: shown_change_request(asked, by_id) for asked in open_change_requests()}
+    waiting = {
+        change_request.slot: shown_change_request(change_request, by_id) for change_request in open_change_requests()
+    }
     held = {contract.product for contract in contracts}
     return render_template(
         "contract_change/show.html",
@@ -85,18 +87,18 @@ def _choice(contract: Contract, waiting: Mapping[str | None, ShownChangeRequest]
         urls = {}
     ways = []
     for kind, title in titles.items():
-        asked = waiting.get(slot_of(kind, contract.customer_id, contract, terms))
-        if asked is not None or kind in urls:
-            ways.append(Way(title, said[kind], urls.get(kind, ""), asked, _offers(asked)))
+        shown = waiting.get(slot_of(kind, contract.customer_id, contract, terms))
+        if shown is not None or kind in urls:
+            ways.append(Way(title, said[kind], urls.get(kind, ""), shown, _offers(shown)))
     return Choice(product_title(catalogue, contract.product), contract.subdomain, tuple(ways))
 
 
 def _order(product: str, waiting: Mapping[str | None, ShownChangeRequest]) -> Choice:
-    asked = waiting.get(f"customer:{this_user().account.customer_id}/order/{product}")
+    shown = waiting.get(f"customer:{this_user().account.customer_id}/order/{product}")
     title = product_title(site().catalogue, product)
-    way = Way(CHANGE_REQUEST_KINDS[ORDER], "", url_for("changes.order", product=product), asked, _offers(asked))
+    way = Way(CHANGE_REQUEST_KINDS[ORDER], "", url_for("changes.order", product=product), shown, _offers(shown))
     return Choice(title, "", (way,))
 
 
-def _offers(asked: ShownChangeRequest | None) -> tuple[Offer, ...]:
-    return tuple(offers(asked.number)) if asked is not None else ()
+def _offers(shown: ShownChangeRequest | None) -> tuple[Offer, ...]:
+    return tuple(offers(shown.number)) if shown is not None else ()

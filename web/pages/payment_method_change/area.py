@@ -9,4 +9,4 @@ WORKFLOW = "payment_method_change"
 
 pages = Area("payment", __name__, url_prefix="/registration/payment")
 pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong", lapsed="wrong")
-pages.decides(WORKFLOW, "fail", StaffDecision(lambda asked, reason, checked: GivingUp(reason, checked)))
+pages.decides(WORKFLOW, "fail", StaffDecision(lambda change_request, reason, checked: GivingUp(reason, checked)))

@@ -59,7 +59,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRequest:
+class OpenChangeRequest:
     """A request that is not closed yet."""
 
     instance_id: int
@@ -79,7 +79,7 @@ class Shown:
     method: Text | str
     label: str
     choices: Sequence[Choice]
-    open: OpenRequest | None
+    open: OpenChangeRequest | None
 
 
 @pages.get("")
@@ -167,7 +167,7 @@ def _shown(contract: Contract) -> Shown:
         asked = json.loads(change_request.after)["payment_method"]
         sight = site().engine.look_if_there(change_request.instance)
         state = sight.state.title if sight is not None else PROCEDURE_GONE
-        under_way = OpenRequest(change_request.instance, _method_title(asked), state)
+        under_way = OpenChangeRequest(change_request.instance, _method_title(asked), state)
     return Shown(
         contract.id,
         product.title if product is not None else contract.product,

@@ -121,7 +121,7 @@ def returned(instance_id: int) -> Response:
 
 def _request_page(instance_id: int, hint: Text | None = None) -> Response:
     mandate = _mandate(instance_id)
-    asked = ChangeRequest.get(ChangeRequest.instance == instance_id)
+    change_request = ChangeRequest.get(ChangeRequest.instance == instance_id)
     method = site().services.payment_methods.get(mandate.method)
     sight = site().engine.look(instance_id)
     offers = site().engine.allowed(instance_id, this_actor())
@@ -129,7 +129,7 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
     waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
     page = render_template(
         "payment_method_change/change_request.html",
-        **change_request_context(asked)
+        **change_request_context(change_request)
         | {
             "offers": [offer for offer in offers if offer.event != "open_page"],
             "press": url_for("payment.act", instance_id=instance_id),
