@@ -74,6 +74,7 @@ def test_each_promised_name_is_there_and_says_where_it_is_now(module: str, monke
         monkeypatch.delitem(sys.modules, module, raising=False)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ResourceWarning)  # of what a test before left to the garbage collector
         for name in PROMISED[module].split():
             scope: dict[str, object] = {}
             exec(f"from {module} import {name}", scope)
