@@ -129,13 +129,13 @@ def _body(name: str, value: str) -> str:
 
 
 def _mailbox(header: str, value: str) -> Address:
-    found = _MAILBOX.fullmatch(_header(header, value))
-    if found is None:
+    match = _MAILBOX.fullmatch(_header(header, value))
+    if match is None:
         raise _Unsendable(f"{header}: {value!r} is not a mail address")
-    local, at, domain = (found["angle"] or found["bare"]).strip().rpartition("@")
+    local, at, domain = (match["angle"] or match["bare"]).strip().rpartition("@")
     if not at or not _LOCAL_PART.fullmatch(local):
         raise _Unsendable(f"{header}: {value!r} is not a mail address")
-    name = found["name"] or ""
+    name = match["name"] or ""
     quoted = _QUOTED_NAME.fullmatch(name)
     if quoted is not None:
         name = re.sub(r"\\(.)", r"\1", quoted[1])

@@ -71,9 +71,9 @@ class _Moved(ModuleType):
     """A module under its old name."""
 
     def __init__(self, name: str, new: str) -> None:
-        found = import_module(new)
-        super().__init__(name, found.__doc__)
-        self._found = found
+        module = import_module(new)
+        super().__init__(name, module.__doc__)
+        self._found = module
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._found, name)

@@ -38,8 +38,8 @@ def _calendar(attempt: Attempt) -> BusinessCalendar:
     """The site's calendar, `Attempt.services.calendar`; that of a Japanese company where an engine has no site."""
     if attempt.services is None:
         return BusinessCalendar()
-    found: BusinessCalendar = attempt.services.calendar
-    return found
+    calendar: BusinessCalendar = attempt.services.calendar
+    return calendar
 
 
 @dataclass(frozen=True, slots=True)

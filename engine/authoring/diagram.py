@@ -207,7 +207,7 @@ def _clean(text: str) -> str:
 
 def _for_mermaid(text: str) -> str:
     """Mermaid reads `#58;` as the character 58 and never as its own syntax."""
-    return _MERMAID_SYNTAX.sub(lambda found: f"#{ord(found[0])};", text)
+    return _MERMAID_SYNTAX.sub(lambda match: f"#{ord(match[0])};", text)
 
 
 def _for_dot(text: str) -> str:

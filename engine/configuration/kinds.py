@@ -90,10 +90,10 @@ def seconds(most: float) -> Value[float]:
     """A time in seconds above 0."""
 
     def parse(given: Any) -> float:
-        found = finite(given)
-        if not 0 < found <= most:
+        value = finite(given)
+        if not 0 < value <= most:
             raise Wrong
-        return found
+        return value
 
     return Value(f"seconds above 0 and up to {most:g}", parse)
 
@@ -103,12 +103,12 @@ def finite(given: Any) -> float:
     if not isinstance(given, int | float) or isinstance(given, bool):
         raise Wrong
     try:
-        found = float(given)
+        value = float(given)
     except OverflowError as error:
         raise Wrong from error
-    if not isfinite(found):
+    if not isfinite(value):
         raise Wrong
-    return found
+    return value
 
 
 def switch() -> Value[bool]:
@@ -256,10 +256,10 @@ def time_of_day() -> Value[time]:
     def parse(given: Any) -> time:
         if isinstance(given, time):
             return given
-        found = _TIME.fullmatch(given) if isinstance(given, str) else None
-        if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+        match = _TIME.fullmatch(given) if isinstance(given, str) else None
+        if match is None or int(match[1]) > 23 or int(match[2]) > 59:
             raise Wrong
-        return time(int(found[1]), int(found[2]))
+        return time(int(match[1]), int(match[2]))
 
     return Value('a time like "9:00"', parse)
 

@@ -39,44 +39,44 @@ def restore_timers(engine: Engine, instance_id: int, actor: Actor, reason: str) 
     with engine.store.begin() as unit:
         opened_now = engine.store.open(unit, instance_id)
         assert opened_now is not None  # None only where locked rows are skipped
-        found, timers, now = opened_now
-        engine.operators.require(unit, found, actor, TIMERS_EVENT, now)
-        lost = _lost(engine, unit, found, timers, now)
+        instance, timers, now = opened_now
+        engine.operators.require(unit, instance, actor, TIMERS_EVENT, now)
+        lost = _lost(engine, unit, instance, timers, now)
         if not lost:
             raise EventNotPossible(f"Instance {instance_id} has lost no timer.")
         for event, due in lost.items():
             unit.write(
                 "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, ?, ?, ?, 0, '')",
-                (found.id, event, to_db(due), to_db(due)),
+                (instance.id, event, to_db(due), to_db(due)),
             )
         said = {"timers": {event: to_db(due) for event, due in lost.items()}, "reason": reason}
-        engine.note(unit, found, TIMERS_EVENT, actor, said, now)
+        engine.note(unit, instance, TIMERS_EVENT, actor, said, now)
         engine.store.commit(unit)
-    engine.tell(Committed(instance=found, next_due=min(lost.values())))
+    engine.tell(Committed(instance=instance, next_due=min(lost.values())))
     return lost
 
 
-def _lost(engine: Engine, unit: Unit, found: Instance, timers: Sequence[Due], now: datetime) -> dict[str, datetime]:
+def _lost(engine: Engine, unit: Unit, instance: Instance, timers: Sequence[Due], now: datetime) -> dict[str, datetime]:
     """The timers that are not there, and when they are due. Raises EventNotPossible where history does not verify."""
-    entries = entries_of(unit, found.id)
-    faults = history.verified(engine.history_keys, found, entries, to_db).faults
+    entries = entries_of(unit, instance.id)
+    faults = history.verified(engine.history_keys, instance, entries, to_db).faults
     if faults:
-        raise EventNotPossible(f"The history of instance {found.id} does not verify: {faults[0]}.")
+        raise EventNotPossible(f"The history of instance {instance.id} does not verify: {faults[0]}.")
     there = {timer.event for timer in timers}
     said = history.due_times(entries)
     if said is not None:
         return {event: from_db(due) for event, due in said.items() if event not in there}
-    workflow = engine.workflow(found)
+    workflow = engine.workflow(instance)
     entered = next(
         entry
         for entry in reversed(entries)
         if entry.event in (START_EVENT, history.MIGRATE_EVENT) or (entry.source, entry.event) in workflow.outgoing
     )
     at = entered.due_at or entered.at
-    attempt = Attempt(found, entered.event, SYSTEM_ACTOR, None, now, at, unit, services=engine.definitions.services)
-    state = workflow.by_name.get(found.state)
+    attempt = Attempt(instance, entered.event, SYSTEM_ACTOR, None, now, at, unit, services=engine.definitions.services)
+    state = workflow.by_name.get(instance.state)
     if state is None:
-        raise EventNotPossible(f"The definition of instance {found.id} has no state {found.state!r}.")
+        raise EventNotPossible(f"The definition of instance {instance.id} has no state {instance.state!r}.")
     return {timer.event: answers.due(timer, attempt) for timer in state.timers if timer.event not in there}
 
 
@@ -89,27 +89,29 @@ def mail_link(engine: Engine, instance_id: int, actor: Actor, reason: str, mail:
     """
     reason = given_reason(reason)
     with engine.held(instance_id) as held:
-        unit, found, now = held.unit, held.instance, held.now
-        engine.operators.require(unit, found, actor, LINK_EVENT, now)
-        workflow = engine.workflow(found)
-        effect = _chosen(workflow, found, mail)
-        before = outbox_rows.put_last(unit, found.id, effect.name)
+        unit, instance, now = held.unit, held.instance, held.now
+        engine.operators.require(unit, instance, actor, LINK_EVENT, now)
+        workflow = engine.workflow(instance)
+        effect = _chosen(workflow, instance, mail)
+        before = outbox_rows.put_last(unit, instance.id, effect.name)
         if before is not None:
             workflow, effect = _as_before(workflow, effect, before[0], json.loads(before[1]))
-        engine.renew_link(unit, found)
-        said = {"mail": effect.name, "reason": reason, history.LINK: found.generation}
-        engine.note(unit, found, LINK_EVENT, actor, said, now)
-        attempt = Attempt(found, LINK_EVENT, SYSTEM_ACTOR, None, now, now, unit, services=engine.definitions.services)
+        engine.renew_link(unit, instance)
+        said = {"mail": effect.name, "reason": reason, history.LINK: instance.generation}
+        engine.note(unit, instance, LINK_EVENT, actor, said, now)
+        attempt = Attempt(
+            instance, LINK_EVENT, SYSTEM_ACTOR, None, now, now, unit, services=engine.definitions.services
+        )
         engine.recording.put_effects(held, workflow, attempt, (effect,))
     return effect.name
 
 
-def _chosen(workflow: Workflow, found: Instance, mail: str) -> Effect:
-    state = workflow.by_name.get(found.state)
-    names = mails_of_links(workflow, found.state) if state is not None and not state.final else []
+def _chosen(workflow: Workflow, instance: Instance, mail: str) -> Effect:
+    state = workflow.by_name.get(instance.state)
+    names = mails_of_links(workflow, instance.state) if state is not None and not state.final else []
     if not names:
         raise EventNotPossible(
-            f"No mail brings a link with which somebody could lead instance {found.id} out of {found.state!r}; "
+            f"No mail brings a link with which somebody could lead instance {instance.id} out of {instance.state!r}; "
             "migrate it into a state that goes on."
         )
     if (mail and mail not in names) or (not mail and len(names) > 1):

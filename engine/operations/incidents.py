@@ -76,10 +76,10 @@ def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
 def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
     """Give the effect up for good; what waits behind it in its channel goes on. Its `done` event is not fired."""
 
-    def give_up(unit: Unit, found: Instance, within: _Within, now: datetime) -> None:
+    def give_up(unit: Unit, instance: Instance, within: _Within, now: datetime) -> None:
         if isinstance(within, str):
             raise EventNotPossible("A timer cannot be skipped: mend its rule, then retry.")
-        outbox_rows.skip(unit, (found.id, *within))
+        outbox_rows.skip(unit, (instance.id, *within))
 
     _act(engine, ref, actor, "incident.skip", reason, give_up)
 
@@ -92,38 +92,40 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
     """
     again = _again(engine)
 
-    def correct(unit: Unit, found: Instance, within: _Within, now: datetime) -> None:
+    def correct(unit: Unit, instance: Instance, within: _Within, now: datetime) -> None:
         if isinstance(within, str):
             raise EventNotPossible(_NOT_HERE)
-        name, to, delivered = outbox_rows.addressed(unit, (found.id, *within))
-        workflow = engine.workflow(found)
+        name, to, delivered = outbox_rows.addressed(unit, (instance.id, *within))
+        workflow = engine.workflow(instance)
         recipient = workflow.recipients.get(to)
         if recipient is None or recipient.amend is None:
             raise EventNotPossible(_NOT_HERE)
         if delivered:
             raise EventNotPossible("It was delivered: retry fires its event again, skip gives that up.")
-        recipient.amend(found, unit, address)
+        recipient.amend(instance, unit, address)
         if workflow.effects[name].link:
             # Whoever has the mail that went to the wrong address must not hold a working link.
-            engine.renew_link(unit, found)
-            outbox_rows.renew_link(unit, (found.id, *within), found.generation, engine.recording.draw(links.NONCE))
-        again(unit, found, within, now)
+            engine.renew_link(unit, instance)
+            outbox_rows.renew_link(
+                unit, (instance.id, *within), instance.generation, engine.recording.draw(links.NONCE)
+            )
+        again(unit, instance, within, now)
 
     _act(engine, ref, actor, "incident.amend", reason, correct)
 
 
 def _again(engine: Engine) -> _Decide:
-    def again(unit: Unit, found: Instance, within: _Within, now: datetime) -> None:
+    def again(unit: Unit, instance: Instance, within: _Within, now: datetime) -> None:
         if isinstance(within, str):
             unit.write(
                 "UPDATE timer SET wake_at = due_at, failures = 0, error = '' WHERE instance_id = ? AND event = ?",
-                (found.id, within),
+                (instance.id, within),
             )
             return
-        name = outbox_rows.addressed(unit, (found.id, *within))[0]
-        effect = engine.workflow(found).effects.get(name)
+        name = outbox_rows.addressed(unit, (instance.id, *within))[0]
+        effect = engine.workflow(instance).effects.get(name)
         retry = effect.retry if effect is not None else Retry()
-        outbox_rows.try_again(unit, (found.id, *within), now, retry)
+        outbox_rows.try_again(unit, (instance.id, *within), now, retry)
 
     return again
 
@@ -133,15 +135,15 @@ def _act(engine: Engine, ref: str, actor: Actor, event: str, reason: str, act: _
     number, within = _parse(ref)
     try:
         with engine.held(number) as held:
-            unit, found, now = held.unit, held.instance, held.now
+            unit, instance, now = held.unit, held.instance, held.now
             if not _is_open(unit, number, within):
                 raise UnknownEffect(f"There is no open incident {ref}.")
-            before = found.generation
-            act(unit, found, within, now)
+            before = instance.generation
+            act(unit, instance, within, now)
             said: dict[str, object] = {"incident": ref, "reason": reason}
-            if found.generation != before:
-                said[history.LINK] = found.generation
-            engine.note(unit, found, event, actor, said, now)
+            if instance.generation != before:
+                said[history.LINK] = instance.generation
+            engine.note(unit, instance, event, actor, said, now)
             held.committed.effects += 1
             held.committed.next_due = now
     except Violation as violation:

@@ -30,16 +30,16 @@ def exported(engine: Engine) -> Iterator[str]:
     """Every checkpoint as a line of JSON, behind a line that says what this is."""
     yield json.dumps(_HEADER)
     with engine.store.snapshot() as unit:
-        for found in checkpoints(unit):
+        for checkpoint in checkpoints(unit):
             yield json.dumps(
                 {
-                    "number": found.number,
-                    "kind": found.kind,
-                    "at": to_db(found.at),
-                    "said": found.said,
-                    "items": [[item.instance_id, item.seq, item.digest.hex()] for item in found.items],
-                    "digest": found.digest.hex(),
-                    "mac": found.mac.hex(),
+                    "number": checkpoint.number,
+                    "kind": checkpoint.kind,
+                    "at": to_db(checkpoint.at),
+                    "said": checkpoint.said,
+                    "items": [[item.instance_id, item.seq, item.digest.hex()] for item in checkpoint.items],
+                    "digest": checkpoint.digest.hex(),
+                    "mac": checkpoint.mac.hex(),
                 },
                 ensure_ascii=False,
             )
@@ -96,8 +96,10 @@ def against(engine: Engine, kept: Sequence[Checkpoint], progress: Callable[[int]
                 if item.instance_id in gone:
                     continue
                 rows = unit.rows(INSTANCE, (item.instance_id,))
-                found = instance_of(rows[0]) if rows else None
-                fault = not_as_known(str(checkpoint), item.seq, item.digest, found, entries_of(unit, item.instance_id))
+                instance = instance_of(rows[0]) if rows else None
+                fault = not_as_known(
+                    str(checkpoint), item.seq, item.digest, instance, entries_of(unit, item.instance_id)
+                )
                 if fault:
                     yield f"instance {item.instance_id}: {fault}"
 

@@ -114,11 +114,11 @@ def _seal_anew(
     if isinstance(entries, str):
         rotated.broken[instance.id] = (entries,)
         return
-    found = history.verified(engine.history_keys, instance, entries, to_db)
-    if found.faults:
-        rotated.broken[instance.id] = found.faults
+    finding = history.verified(engine.history_keys, instance, entries, to_db)
+    if finding.faults:
+        rotated.broken[instance.id] = finding.faults
         return
-    seals = history.seals(engine.history_keys[0], instance, entries, _based(found), to_db)
+    seals = history.seals(engine.history_keys[0], instance, entries, _based(finding), to_db)
     if seals[-1] == instance.head:  # it covers all before it
         return
     for entry, seal in zip(entries, seals, strict=True):
@@ -191,13 +191,13 @@ def dependence(engine: Engine, progress: Progress = lambda done, total: None) ->
     return found
 
 
-def _count(engine: Engine, found: Dependence, instance: Instance, entries: Sequence[history.Entry]) -> None:
+def _count(engine: Engine, dependence: Dependence, instance: Instance, entries: Sequence[history.Entry]) -> None:
     verdict = history.verified(engine.history_keys, instance, entries, to_db)
     if verdict.faults:
-        found.broken += 1
+        dependence.broken += 1
     elif not _is_of_newest(engine, instance, entries, verdict):
-        found.older += 1
-    found.unverifiable += verdict.unverifiable is not None
+        dependence.older += 1
+    dependence.unverifiable += verdict.unverifiable is not None
 
 
 def _based(verdict: history.Finding) -> int:

@@ -187,24 +187,26 @@ class _Rollout:
 
     # -- what becomes of one
 
-    def _mapped(self, before: _Listed, found: Instance) -> Migration:
+    def _mapped(self, before: _Listed, instance: Instance) -> Migration:
         """The mapping, where the instance is still one of those that were asked for."""
-        if found.version != before.version:
-            raise _Left(f"it runs on version {found.version} now")
-        if found.state != before.state:
-            has_ended = version_move.is_final(self.engine.definitions, found.workflow, found.version, found.state)
+        if instance.version != before.version:
+            raise _Left(f"it runs on version {instance.version} now")
+        if instance.state != before.state:
+            has_ended = version_move.is_final(
+                self.engine.definitions, instance.workflow, instance.version, instance.state
+            )
             if has_ended and not self.where.ended:
-                raise _Ended(f"it has ended meanwhile, in {found.state!r}")
-            if self.where.older_than is not None or not self.where.takes(found.state):
-                raise _Left(f"it is in {found.state!r} now")
+                raise _Ended(f"it has ended meanwhile, in {instance.state!r}")
+            if self.where.older_than is not None or not self.where.takes(instance.state):
+                raise _Left(f"it is in {instance.state!r} now")
         return self.mapping
 
     def _judged(self, unit: Unit, before: _Listed, present: _Present | None, now: datetime) -> version_move.Move:
         if present is None:
             raise UnknownInstance
-        found = present.instance
-        mapping = self._mapped(before, found)
-        held = Held(unit, found, present.timers, now, Committed())
+        instance = present.instance
+        mapping = self._mapped(before, instance)
+        held = Held(unit, instance, present.timers, now, Committed())
         return version_move.move_of(self.engine.operators, held, mapping, present.effects, self.actor)
 
     def _rehearsed(self, before: _Listed) -> version_move.Move:
@@ -307,7 +309,7 @@ class _Tally:
     def of(self, before: _Listed, decide: Callable[[], version_move.Move]) -> None:
         """Count one, by what its migration is or why it is none. Raises what keeps any migration from being tried."""
         try:
-            found = decide()
+            move = decide()
         except UnknownInstance:
             self._count(before, Verdict.LEFT, "it is gone")
         except version_move.UNABLE:
@@ -324,9 +326,9 @@ class _Tally:
             log.exception("instance %s cannot be moved", before.number)
             self._count(before, Verdict.CANNOT, storable(f"{type(error).__name__}: {error}"))
         else:
-            self._count(before, Verdict.MOVES, landing=found.landing)
-            self.timers.update(found.said_of_timers())
-            self.effects.update(str(fate) for fate in found.effects)
+            self._count(before, Verdict.MOVES, landing=move.landing)
+            self.timers.update(move.said_of_timers())
+            self.effects.update(str(fate) for fate in move.effects)
 
     def _count(self, before: _Listed, verdict: Verdict, why: str = "", landing: str = "") -> None:
         key = (before.version, before.state, verdict, landing, why)

@@ -149,8 +149,8 @@ class Dispatcher:
         effect: Effect | None = None
         try:
             with engine.store.snapshot() as unit:
-                sight, found = engine.sight(unit, claim.instance_id)
-                workflow = engine.workflow(found)
+                sight, instance = engine.sight(unit, claim.instance_id)
+                workflow = engine.workflow(instance)
                 name = claim.name
                 if name not in workflow.effects or engine.definitions.has_versions(workflow):
                     present = outbox_rows.name_of(unit, claim, engine.worker)
@@ -158,19 +158,19 @@ class Dispatcher:
                         return None
                     name = present  # a migration may have given it another one
                 effect = workflow.effects.get(name)
-                if (found.paused or unit.channels_paused) and (scope := halting.halting(unit, found, effect)):
+                if (instance.paused or unit.channels_paused) and (scope := halting.halting(unit, instance, effect)):
                     raise _Halted(scope)
                 if effect is None:
                     return None, Failed("unknown_effect", f"{workflow!r} declares no effect {name!r}"), None
                 if claim.delivered:
                     return effect, Accepted(), None
-                if self._has_lost_its_point(effect, claim, found, workflow.events[found.state]):
+                if self._has_lost_its_point(effect, claim, instance, workflow.events[instance.state]):
                     return None
                 late = claim.may_be_late and sight.now >= claim.deadline_at
-                if late and is_out_of_patience(unit, claim, effect, found, sight.now):
+                if late and is_out_of_patience(unit, claim, effect, instance, sight.now):
                     last = claim.said or "nobody wrote down what came of it"
                     return effect, Late("deadline", f"{tries(claim.attempts - 1)}; the last: {last}"), None
-                return effect, *self._ready(claim, effect, workflow, found, unit)
+                return effect, *self._ready(claim, effect, workflow, instance, unit)
         except _Halted:
             raise
         except NobodyLeft:
@@ -182,7 +182,7 @@ class Dispatcher:
             return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
 
     def _ready(
-        self, claim: Claim, effect: Effect, workflow: Workflow, found: Instance, unit: Unit
+        self, claim: Claim, effect: Effect, workflow: Workflow, instance: Instance, unit: Unit
     ) -> tuple[Outcome, Callable[[], Outcome] | None]:
         """The call that delivers, or the outcome where there is nothing to call."""
         key = self.engine.key_of(claim)
@@ -193,7 +193,7 @@ class Dispatcher:
                 return Failed("no_plugin", f"the mailer {self.mailer!r} is not loaded"), None
             try:
                 message = self.renderer.message(
-                    workflow, effect, found, unit, figures, key=key, language=claim.language
+                    workflow, effect, instance, unit, figures, key=key, language=claim.language
                 )
             except NoRecipient as error:
                 return Failed("no_recipient", str(error)), None
@@ -205,12 +205,12 @@ class Dispatcher:
         handler = self.handlers.get(effect.kind)
         if handler is None:
             return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
-        delivery = Delivery(effect.kind, effect.name, effect.to, found.about, figures, claim.language, found.id)
+        delivery = Delivery(effect.kind, effect.name, effect.to, instance.about, figures, claim.language, instance.id)
         return Accepted(), lambda: handler.deliver(delivery, key)
 
     @staticmethod
-    def _has_lost_its_point(effect: Effect, claim: Claim, found: Instance, events: tuple[str, ...]) -> bool:
-        if effect.link and claim.generation != found.generation:
+    def _has_lost_its_point(effect: Effect, claim: Claim, instance: Instance, events: tuple[str, ...]) -> bool:
+        if effect.link and claim.generation != instance.generation:
             return True
         return effect.done is not None and effect.done not in events
 

@@ -46,8 +46,8 @@ class Results:
 
     def _has_patience_until(self, due: datetime, claim: Claim, effect: Effect) -> bool:
         with self._engine.store.reading() as unit:
-            found = self._engine.store.read(unit, claim.instance_id)[0]
-            return not is_out_of_patience(unit, claim, effect, found, due)
+            instance = self._engine.store.read(unit, claim.instance_id)[0]
+            return not is_out_of_patience(unit, claim, effect, instance, due)
 
     def end_try(
         self, claim: Claim, state: str, error: str, due: datetime, *, delivered: bool = False, untried: bool = False
@@ -63,11 +63,11 @@ class Results:
             store.commit(unit)
 
 
-def is_out_of_patience(unit: Unit, claim: Claim, effect: Effect, found: Instance, when: datetime) -> bool:
+def is_out_of_patience(unit: Unit, claim: Claim, effect: Effect, instance: Instance, when: datetime) -> bool:
     """Whether by `when`, which is not before its deadline, it has been open for longer than its patience lasts; for
     how long it was paused since then does not count."""
     begun = claim.deadline_at - effect.retry.deadline
-    return when >= claim.deadline_at + halting.time_paused(unit, found, effect, begun, when)
+    return when >= claim.deadline_at + halting.time_paused(unit, instance, effect, begun, when)
 
 
 def tries(count: int) -> str:

@@ -74,8 +74,8 @@ def begun(call: Callable[[], T], over: Callable[[], None]) -> Future[T]:
 
 
 def _its_database() -> SiteDatabase | None:
-    found: SiteDatabase | None = database.obj
-    return found
+    db: SiteDatabase | None = database.obj
+    return db
 
 
 def _work(run: Call) -> None:

@@ -85,9 +85,9 @@ def not_installed(name: str, target: type[Any]) -> Found:
     return Found(name, target.__module__, "given by the site", "-", lambda: target)
 
 
-def without_clashes(found: Sequence[Found]) -> tuple[list[Found], list[list[Found]]]:
+def without_clashes(plugins: Sequence[Found]) -> tuple[list[Found], list[list[Found]]]:
     by_name: dict[str, list[Found]] = {}
-    for one in found:
+    for one in plugins:
         by_name.setdefault(one.name, []).append(one)
     return [c[0] for c in by_name.values() if len(c) == 1], [c for c in by_name.values() if len(c) > 1]
 

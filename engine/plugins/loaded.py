@@ -23,12 +23,12 @@ class Plugins:
     def __init__(
         self,
         manager: PluginManager,
-        found: Sequence[Found],
+        plugins: Sequence[Found],
         failures: Sequence[Failure],
         problems: Sequence[Problem] = (),
     ) -> None:
         self._manager = manager
-        self._found = {one.name: one for one in found}
+        self._found = {one.name: one for one in plugins}
         self._failures = list(failures)
         self.problems = tuple(problems)
         self._registered: dict[str, dict[str, list[tuple[str, Any]]]] = {}

@@ -94,10 +94,10 @@ class _Loading:
         """Write down why a plugin is not at work."""
         self.failures.append(failure_of(one, reason))
 
-    def enabled(self, found: Sequence[Found]) -> list[tuple[Found, type[Any]]]:
+    def enabled(self, plugins: Sequence[Found]) -> list[tuple[Found, type[Any]]]:
         """The classes of those that are enabled and can be imported, in the order in which they are to be called."""
         classes: list[tuple[Found, type[Any]]] = []
-        for one in found:
+        for one in plugins:
             try:
                 one.enabled = _is_enabled(self._settings.get(one.name, {}), self._place.at(one.name))
                 if one.enabled:

@@ -92,21 +92,21 @@ class CatchUp:
             piece.fired, piece.event, piece.state_left = 0, "", False
             opened = commits.store.open(unit, piece.number, skip_locked=True)
             if opened is not None:
-                found, timers, time = opened
-                committed.instance, state = found, found.state
+                instance, timers, time = opened
+                committed.instance, state = instance, instance.state
                 due = [timer for timer in timers if timer.event not in piece.without]
-                piece.event = self.first_of(found, due)
-                held = Held(unit, found, timers, piece.now or time, committed)
+                piece.event = self.first_of(instance, due)
+                held = Held(unit, instance, timers, piece.now or time, committed)
                 piece.fired = self._due_timers.apply(held, piece.most, piece.without)
-                piece.state_left = found.state != state
+                piece.state_left = instance.state != state
             unit.unchanged = not piece.fired
 
         commits.listeners.watched(DUE, committed, "", commits.run, fire, committed)
 
-    def first_of(self, found: Instance, timers: list[Due]) -> str:
+    def first_of(self, instance: Instance, timers: list[Due]) -> str:
         """The event of the timer that comes first; empty where there is none."""
-        if self._definitions.has(found):
-            first = timetable.earliest(self._definitions.of(found), found.state, timers)
+        if self._definitions.has(instance):
+            first = timetable.earliest(self._definitions.of(instance), instance.state, timers)
         else:
             first = min(timers, key=lambda timer: (timer.due_at, timer.event), default=None)
         return first.event if first is not None else ""
@@ -119,23 +119,25 @@ class CatchUp:
                 opened = store.open(unit, number, skip_locked=True)
                 if opened is None:
                     return False
-                found, timers, time = opened
+                instance, timers, time = opened
                 if not counts and any(timer.failures for timer in timers if timer.event == broken.event):
-                    return self._is_harmless(found, broken.event)
-                harmless = self.write_down(unit, found, timers, broken, now or time)
+                    return self._is_harmless(instance, broken.event)
+                harmless = self.write_down(unit, instance, timers, broken, now or time)
                 store.commit(unit)
                 return harmless
         except Exception:
             log.exception("timer of instance %s: its failure could not be written down", number)
             return False
 
-    def write_down(self, unit: Unit, found: Instance, timers: list[Due], broken: TimerBroken, moment: datetime) -> bool:
+    def write_down(
+        self, unit: Unit, instance: Instance, timers: list[Due], broken: TimerBroken, moment: datetime
+    ) -> bool:
         """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.
 
         Whether the others of its state go on without it; those that are due and do not are put off as well.
         """
         event = broken.event
-        harmless = self._is_harmless(found, event)
+        harmless = self._is_harmless(instance, event)
         failures = max((timer.failures for timer in timers if timer.event == event), default=0)
         # With its traceback once: thousands may be tried again and again.
         log.error("%s", broken, exc_info=None if failures else broken.__cause__)
@@ -143,17 +145,17 @@ class CatchUp:
         for timer in timers:
             if timer.event == event or (timer.due_at <= moment and not harmless):
                 unit.write(
-                    "UPDATE timer SET wake_at = ? WHERE instance_id = ? AND event = ?", (wake, found.id, timer.event)
+                    "UPDATE timer SET wake_at = ? WHERE instance_id = ? AND event = ?", (wake, instance.id, timer.event)
                 )
         unit.write(
             "UPDATE timer SET failures = ?, error = ? WHERE instance_id = ? AND event = ?",
-            (failures + 1, storable(broken.why), found.id, event),
+            (failures + 1, storable(broken.why), instance.id, event),
         )
         return harmless
 
-    def _is_harmless(self, found: Instance, event: str) -> bool:
-        return self._definitions.has(found) and timetable.holds_up_nobody(
-            self._definitions.of(found), found.state, event
+    def _is_harmless(self, instance: Instance, event: str) -> bool:
+        return self._definitions.has(instance) and timetable.holds_up_nobody(
+            self._definitions.of(instance), instance.state, event
         )
 
 

@@ -175,10 +175,10 @@ def _item(unit: Unit, number: int) -> Iterator[Item]:
     On PostgreSQL entries may be newer than the row that was read before them. They are left for the next time: the
     version that the row names is not theirs.
     """
-    found = unit.rows(INSTANCE, (number,))
-    entries = legible(unit.rows(HISTORY, (number,))) if found else ""
+    rows = unit.rows(INSTANCE, (number,))
+    entries = legible(unit.rows(HISTORY, (number,))) if rows else ""
     if not isinstance(entries, str):
-        instance = instance_of(found[0])
+        instance = instance_of(rows[0])
         known = entries[: instance.seq]
         if known and known[-1].seq == len(known) == instance.seq:
             yield Item(number, instance.seq, history.digests(instance, known, to_db)[-1])
@@ -232,14 +232,14 @@ def remove(engine: Sealing, number: int, actor: Actor, reason: str) -> None:
         unit.take_turns(_TURN)
         opened = engine.store.open(unit, number)
         assert opened is not None
-        found, _timers, now = opened
-        if not engine.workflow(found).by_name[found.state].final:
-            raise EventNotPossible(f"Procedure {number} has not ended: it is in {found.state!r}.")
+        instance, _timers, now = opened
+        if not engine.workflow(instance).by_name[instance.state].final:
+            raise EventNotPossible(f"Procedure {number} has not ended: it is in {instance.state!r}.")
         if under_way := outbox_rows.count_open(unit, number):
             raise EventNotPossible(
                 f"Procedure {number} has {under_way} effects that were not delivered: wait, or settle the incident."
             )
-        said = {"instance": number, "workflow": found.workflow, "by": str(actor), "reason": reason}
+        said = {"instance": number, "workflow": instance.workflow, "by": str(actor), "reason": reason}
         _append(engine, unit, _newest(unit), REMOVAL, now, said, [])
         for table in ("timer", "outbox", "trace", "request", "pause", "history"):
             unit.write(f"DELETE FROM {table} WHERE instance_id = ?", (number,))
@@ -276,15 +276,15 @@ def seal_anew(engine: Sealing) -> list[str]:
             if not rows:
                 break
             for row in rows:
-                found = checkpoint_of(row, unit.rows(_ITEMS, (row[0],)))
-                if found.kind == LOSS and _is_sealed(engine.history_keys, found):
+                checkpoint = checkpoint_of(row, unit.rows(_ITEMS, (row[0],)))
+                if checkpoint.kind == LOSS and _is_sealed(engine.history_keys, checkpoint):
                     wrong.clear()
-                if found.counted(before) != found.digest or not _is_sealed(engine.history_keys, found):
-                    wrong.append(f"{found} was changed, or SECRET_KEY is another one")
-                elif not _is_sealed(engine.history_keys[:1], found):
-                    mac = mac_of(engine.history_keys[0], found.digest)
-                    unit.write("UPDATE checkpoint SET mac = ? WHERE number = ?", (mac, found.number))
-                last, before = found.number, found.digest
+                if checkpoint.counted(before) != checkpoint.digest or not _is_sealed(engine.history_keys, checkpoint):
+                    wrong.append(f"{checkpoint} was changed, or SECRET_KEY is another one")
+                elif not _is_sealed(engine.history_keys[:1], checkpoint):
+                    mac = mac_of(engine.history_keys[0], checkpoint.digest)
+                    unit.write("UPDATE checkpoint SET mac = ? WHERE number = ?", (mac, checkpoint.number))
+                last, before = checkpoint.number, checkpoint.digest
             engine.store.commit(unit)
     return wrong
 
@@ -348,7 +348,9 @@ def faults_of_chain(
     yield from unsealed
 
 
-def faults_of_instance(unit: Unit, number: int, found: Instance | None, entries: Sequence[history.Entry]) -> list[str]:
+def faults_of_instance(
+    unit: Unit, number: int, instance: Instance | None, entries: Sequence[history.Entry]
+) -> list[str]:
     """Where an instance is not as the checkpoints knew it: set back, changed, or gone. What was removed lawfully is
     not asked about."""
     rows = unit.rows(
@@ -358,20 +360,20 @@ def faults_of_instance(unit: Unit, number: int, found: Instance | None, entries:
     )
     for checkpoint, at, seq, digest in rows:
         known = f"checkpoint {checkpoint} of {from_db(at):%Y-%m-%d %H:%M:%S} UTC"
-        fault = not_as_known(known, seq, bytes(digest), found, entries)
+        fault = not_as_known(known, seq, bytes(digest), instance, entries)
         if fault:
             return [fault]  # those before it say the same, or less
     return []
 
 
 def not_as_known(
-    known: str, seq: int, digest: bytes, found: Instance | None, entries: Sequence[history.Entry]
+    known: str, seq: int, digest: bytes, instance: Instance | None, entries: Sequence[history.Entry]
 ) -> str | None:
     """Where an instance is not as a checkpoint knew it, as a sentence; None where it is."""
-    if found is None:
+    if instance is None:
         return f"it is gone: {known} knew its entry {seq}"
     if len(entries) < seq:
         return f"it was set back: {known} knew its entry {seq}, the last one is now {len(entries)}"
-    if history.digests(found, entries, to_db)[seq - 1] != digest:
+    if history.digests(instance, entries, to_db)[seq - 1] != digest:
         return f"its history is another one than {known} knew"
     return None

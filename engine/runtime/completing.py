@@ -65,9 +65,9 @@ class Completing:
     def _finish(
         self, held: Held, effect_id: outbox_rows.EffectId, done: str | None, refused: EngineError | None
     ) -> None:
-        unit, found, now = held.unit, held.instance, held.now
+        unit, instance, now = held.unit, held.instance, held.now
         own = (effect_id[1], effect_id[2])
-        if found.paused and done is not None:
+        if instance.paused and done is not None:
             outbox_rows.wait_for_resuming(unit, effect_id)
         elif done is None:
             outbox_rows.complete(unit, effect_id)
@@ -75,13 +75,13 @@ class Completing:
             why = f"delivered, but its event {done!r} was refused: {refused.in_full}"
             outbox_rows.refuse_after_delivery(unit, effect_id, why, now)
         else:
-            attempt = Attempt(found, done, SYSTEM_ACTOR, None, now, now, unit, services=self._definitions.services)
+            attempt = Attempt(instance, done, SYSTEM_ACTOR, None, now, now, unit, services=self._definitions.services)
             attempt.completes = own
             self._steps.take(held, attempt)
 
-    def _awaited(self, found: Instance, name: str, effect: Effect) -> str | None:
+    def _awaited(self, instance: Instance, name: str, effect: Effect) -> str | None:
         """The `done` event of an effect, where somebody waits for it: as the version says on which the instance is
         now, which may be another one than when the effect was claimed."""
-        workflow = self._definitions.of(found)
+        workflow = self._definitions.of(instance)
         done = workflow.effects.get(name, effect).done
-        return done if done in workflow.events[found.state] else None
+        return done if done in workflow.events[instance.state] else None

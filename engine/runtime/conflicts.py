@@ -17,7 +17,7 @@ _ENTRIES = ("history", "instance")  # the tables in which two that act at once m
 
 
 def meaning(
-    violation: Violation, workflow: Workflow, way: Start | Transition | None, found: Instance, state: str
+    violation: Violation, workflow: Workflow, way: Start | Transition | None, instance: Instance, state: str
 ) -> EngineError:
     """What the index means that a step out of `state` has violated: Refused, TransitionConflict, UndeclaredConflict.
 
@@ -31,8 +31,8 @@ def meaning(
     where = workflow.where if way is None else way.where
     return UndeclaredConflict(
         "it was violated, and no Conflict there declares it",
-        workflow=found.workflow,
-        version=found.version,
+        workflow=instance.workflow,
+        version=instance.version,
         state=state,
         rule=f"the unique index {violation.index}",
         where=where,

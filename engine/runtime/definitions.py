@@ -32,13 +32,13 @@ class Definitions:
 
     def of(self, instance: Instance) -> Workflow:
         """The definition that an instance is pinned to. Raises UnknownWorkflow."""
-        found = self.loaded.get((instance.workflow, instance.version))
-        if found is None:
+        workflow = self.loaded.get((instance.workflow, instance.version))
+        if workflow is None:
             raise UnknownWorkflow(
                 f"No definition of workflow {instance.workflow!r} version {instance.version} is loaded; "
                 f"instance {instance.id} runs on it."
             )
-        return found
+        return workflow
 
     def to_start(self, workflow: str, version: int) -> Workflow:
         """The newest version of a workflow, unless `version` names one. Raises UnknownWorkflow."""

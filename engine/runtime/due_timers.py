@@ -58,25 +58,27 @@ class DueTimers:
         With 0 it is a piece, and what fires as of one moment is kept together: of timers that go round in a circle
         nothing must be kept. Timers of the present state that `without` names are left out. Raises TimerBroken.
         """
-        found, now = held.instance, held.now
-        if found.paused or not timetable.is_due(held.timers, now):
+        instance, now = held.instance, held.now
+        if instance.paused or not timetable.is_due(held.timers, now):
             return 0
-        workflow = self._definitions.of(found)
+        workflow = self._definitions.of(instance)
         circle = Circle()
-        state = found.state
+        state = instance.state
         while not most or circle.fired < most:
             kept = circle.fired
             event = ""
             try:
                 timers = held.timers
-                due = timers if found.state != state or not without else [t for t in timers if t.event not in without]
-                first = timetable.earliest(workflow, found.state, due)
+                due = (
+                    timers if instance.state != state or not without else [t for t in timers if t.event not in without]
+                )
+                first = timetable.earliest(workflow, instance.state, due)
                 event = first.event if first is not None else ""
                 occurrence = self._next(held, due)
                 if occurrence is None or (not most and circle.fired >= self.piece and occurrence.at != circle.at):
                     break
                 event = occurrence.timer.event
-                circle.begins(found.state, occurrence)
+                circle.begins(instance.state, occurrence)
                 if circle.closes:
                     event, kept = circle.event, circle.began
                     raise circle.error(workflow)
@@ -88,7 +90,7 @@ class DueTimers:
                 raise
             except Exception as error:
                 why = error.in_full if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
-                raise TimerBroken(found.id, event, kept, why) from error
+                raise TimerBroken(instance.id, event, kept, why) from error
         held.fired += circle.fired
         return circle.fired
 
@@ -98,16 +100,16 @@ class DueTimers:
         The event of a timer that is due and cannot fire, or nothing. One that could not when it was last tried counts
         as such until it is tried again.
         """
-        found, timers = held.instance, held.timers
-        workflow = self._definitions.of(found)
+        instance, timers = held.instance, held.timers
+        workflow = self._definitions.of(instance)
         circle = Circle()
-        before = found.state, list(timers)
+        before = instance.state, list(timers)
         broken, without = "", set[str]()
         while True:
             event = ""
             try:
                 due = [timer for timer in timers if timer.event not in without]
-                first = timetable.earliest(workflow, found.state, due)
+                first = timetable.earliest(workflow, instance.state, due)
                 if first is None or first.due_at > held.now:
                     break
                 event = first.event
@@ -116,17 +118,17 @@ class DueTimers:
                 event = occurrence.timer.event
                 if occurrence.timer.failures:  # a write may be to blame, which is not tried here
                     raise EventNotPossible
-                if circle.begins(found.state, occurrence):
-                    before = found.state, list(timers)
+                if circle.begins(instance.state, occurrence):
+                    before = instance.state, list(timers)
                 if circle.closes:
-                    found.state, timers[:] = before
+                    instance.state, timers[:] = before
                     return circle.event
                 if self._walk_on(held, occurrence):
                     broken, without = "", set()
             except PASSING:
                 raise
             except Exception:
-                if not timetable.holds_up_nobody(workflow, found.state, event):
+                if not timetable.holds_up_nobody(workflow, instance.state, event):
                     return event
                 broken = broken or event
                 without.add(event)
@@ -147,17 +149,17 @@ class DueTimers:
 
     def _after(self, held: Held, attempt: Attempt, transition: Transition) -> list[Due]:
         """Lead the instance on; the timers that it has then."""
-        found, timers, unit = held.instance, held.timers, held.unit
-        workflow = self._definitions.of(found)
+        instance, timers, unit = held.instance, held.timers, held.unit
+        workflow = self._definitions.of(instance)
         resend = transition.resend
         runs_on = resend is not None and resend.link == "reuse"
-        if transition.target == found.state:
+        if transition.target == instance.state:
             keeps = runs_on if resend is not None else self._definitions.keeps_timers(unit, workflow)
             wanted, _kept = timetable.after_return(
-                workflow, transition, attempt, timers, True, keeps, lambda: sealed_times(unit, found.id)
+                workflow, transition, attempt, timers, True, keeps, lambda: sealed_times(unit, instance.id)
             )
             return [Due(event, due) for event, due in wanted.items()]
-        found.state = transition.target
+        instance.state = transition.target
         before = {timer.event: timer.due_at for timer in timers} if runs_on else {}
         return [
             Due(timer.event, before.get(timer.event) or answers.due(timer, attempt))
@@ -165,13 +167,13 @@ class DueTimers:
         ]
 
     def _next(self, held: Held, timers: Sequence[Due], *, looking: bool = False) -> Occurrence | None:
-        found, now, unit, services = held.instance, held.now, held.unit, self._definitions.services
+        instance, now, unit, services = held.instance, held.now, held.unit, self._definitions.services
 
         def attempt_at(event: str, at: datetime) -> Attempt:
-            return Attempt(found, event, SYSTEM_ACTOR, None, now, at, unit, services=services)
+            return Attempt(instance, event, SYSTEM_ACTOR, None, now, at, unit, services=services)
 
         return timetable.next_occurrence(
-            self._definitions.of(found), found.state, timers, now, attempt_at, self._taken, looking=looking
+            self._definitions.of(instance), instance.state, timers, now, attempt_at, self._taken, looking=looking
         )
 
     def _attempt(self, held: Held, occurrence: Occurrence) -> Attempt:

@@ -285,7 +285,7 @@ class Engine:
     def note(
         self,
         unit: Unit,
-        found: Instance,
+        instance: Instance,
         event: str,
         actor: Actor,
         data: Mapping[str, Any],
@@ -296,16 +296,16 @@ class Engine:
 
         `timers` are the due times of all its timers (`runtime.history.timers_text`) where the act has changed one.
         """
-        self.recording.note(Held(unit, found, [], now, Committed()), event, actor, data, timers)
+        self.recording.note(Held(unit, instance, [], now, Committed()), event, actor, data, timers)
 
-    def renew_link(self, unit: Unit, found: Instance) -> None:
+    def renew_link(self, unit: Unit, instance: Instance) -> None:
         """A new generation: the old link is dead. See `Recording.renew_link`."""
-        self.recording.renew_link(unit, found)
+        self.recording.renew_link(unit, instance)
 
     def refusal_of(self, violation: Violation, instance_id: int) -> EngineError:
         """What a violated index means to an instance, by any of its workflow's declared conflicts."""
-        found, _, _ = self._transactions.read(instance_id)
-        return conflicts.meaning(violation, self.definitions.of(found), None, found, found.state)
+        instance, _, _ = self._transactions.read(instance_id)
+        return conflicts.meaning(violation, self.definitions.of(instance), None, instance, instance.state)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 

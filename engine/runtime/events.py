@@ -75,12 +75,12 @@ class Events:
         request = Request(actor, key, event, number, data) if key is not None else None
 
         def step(held: Held) -> Outcome:
-            found, now = held.instance, held.now
-            if found.paused:
+            instance, now = held.instance, held.now
+            if instance.paused:
                 raise Paused
-            if seen is not None and seen != found.seq:
+            if seen is not None and seen != instance.seq:
                 raise StaleForm
-            attempt = Attempt(found, event, actor, data, now, now, held.unit, services=self._definitions.services)
+            attempt = Attempt(instance, event, actor, data, now, now, held.unit, services=self._definitions.services)
             outcome = self._steps.take(held, attempt)
             if request is not None:
                 self._keys.use(held.unit, request, outcome)

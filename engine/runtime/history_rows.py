@@ -56,10 +56,10 @@ def as_sealed(unit: Unit, instance_id: int, events: Collection[str]) -> dict[str
 
 def ends_with_a_seal_of(keys: Sequence[bytes], unit: Unit, instance_id: int) -> bool:
     """Whether the last entry of an instance was sealed with one of the history keys."""
-    found = unit.rows(INSTANCE, (instance_id,))
+    rows = unit.rows(INSTANCE, (instance_id,))
     entries = entries_of(unit, instance_id)
-    if not found or not entries:
+    if not rows or not entries:
         return False
     before = entries[-2].mac if len(entries) > 1 else b""
-    known = instance_of(found[0])
+    known = instance_of(rows[0])
     return history.is_genuine(keys, known, known.version, entries[-1], before, to_db)

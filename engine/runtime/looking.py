@@ -51,27 +51,27 @@ class Looking:
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
         """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
         stored, timers, now = self._store.read(unit, number)
-        found = stored.copy()
-        workflow = self._definitions.of(found)
-        if found.paused or not timetable.is_due(timers, now):
-            return Sight(stored, workflow.by_name[found.state], False, now, "", found.paused), found
-        broken = self._due_timers.walk(Held(unit, found, timers, now, Committed()))
-        return Sight(stored, workflow.by_name[found.state], True, now, broken), found
+        instance = stored.copy()
+        workflow = self._definitions.of(instance)
+        if instance.paused or not timetable.is_due(timers, now):
+            return Sight(stored, workflow.by_name[instance.state], False, now, "", instance.paused), instance
+        broken = self._due_timers.walk(Held(unit, instance, timers, now, Committed()))
+        return Sight(stored, workflow.by_name[instance.state], True, now, broken), instance
 
     def explain(self, number: int, actor: Actor) -> tuple[Explanation, ...]:
         """Every transition out of the current state, as `fire` would come to it, and who could."""
         with self._store.reading() as unit:
-            sight, found = self.sight(unit, number)
-            role = self._links.role_of(actor.proof, found, unit)
+            sight, instance = self.sight(unit, number)
+            role = self._links.role_of(actor.proof, instance, unit)
             services = self._definitions.services
 
             def attempt_of(event: str) -> Attempt:
-                return Attempt(found, event, actor, None, sight.now, sight.now, unit, role, services)
+                return Attempt(instance, event, actor, None, sight.now, sight.now, unit, role, services)
 
-            workflow = self._definitions.of(found)
-            if found.paused:
-                return tuple(deciding.halted(workflow, found.state, attempt_of))
-            explained = deciding.explained(workflow, found.state, attempt_of)
+            workflow = self._definitions.of(instance)
+            if instance.paused:
+                return tuple(deciding.halted(workflow, instance.state, attempt_of))
+            explained = deciding.explained(workflow, instance.state, attempt_of)
             return tuple(map(due_timers.closed, explained) if sight.broken else explained)
 
     def history(self, number: int) -> tuple[Entry, ...]:
@@ -112,24 +112,24 @@ class Previews:
         """Next state, mails with their texts, timers. Raises what `fire` would raise."""
         most = MOST_PIECES * self._transactions.due_timers.piece
         with self._transactions.rehearsal(number, most) as held:
-            unit, found, now = held.unit, held.instance, held.now
-            if found.paused:
+            unit, instance, now = held.unit, held.instance, held.now
+            if instance.paused:
                 raise Paused
             if timetable.is_due(held.timers, now):
                 raise CatchingUp
-            attempt = Attempt(found, event, actor, data, now, now, unit, services=self._definitions.services)
-            workflow = self._definitions.of(found)
-            source, before = found.state, found.seq
+            attempt = Attempt(instance, event, actor, data, now, now, unit, services=self._definitions.services)
+            workflow = self._definitions.of(instance)
+            source, before = instance.state, instance.seq
             held.committed.begin_again()  # what follows is the event's doing
             try:
                 self._steps.take(held, attempt)
-                written = outbox_rows.put_since(unit, found.id, before)
+                written = outbox_rows.put_since(unit, instance.id, before)
             except Violation as violation:
-                raise conflicts.meaning(violation, workflow, held.committed.way, found, source) from violation
+                raise conflicts.meaning(violation, workflow, held.committed.way, instance, source) from violation
             effects = [(workflow.effects[name], language) for name, language in written]
             return Preview(
                 source,
-                found.state,
+                instance.state,
                 tuple((timer.event, timer.due_at) for timer in held.timers),
                 tuple(self._mails(held, workflow, attempt, effects)),
                 tuple(effect.name for effect, _language in effects),

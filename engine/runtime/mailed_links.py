@@ -42,7 +42,7 @@ class MailedLinks:
             role = self.role_of(text, instance_of(rows[0]), unit)
         return (number, role) if role else None
 
-    def role_of(self, proof: str, found: Instance, unit: Unit) -> str:
+    def role_of(self, proof: str, instance: Instance, unit: Unit) -> str:
         """Whose link `proof` is, among those that this instance mails; empty where it is none of them.
 
         While machines are upgraded one after another, a worker of the version before knows no nonces, and mails a link
@@ -50,15 +50,15 @@ class MailedLinks:
         """
         if not proof:
             return ""
-        definition = self._definitions.loaded.get((found.workflow, found.version))
+        definition = self._definitions.loaded.get((instance.workflow, instance.version))
         for role in definition.link_roles if definition is not None else (HOLDER,):
-            purpose = links.purpose_of(found.workflow, role)
-            if links.is_genuine(proof, self._keys, purpose, found.id, found.generation, found.nonce):
+            purpose = links.purpose_of(instance.workflow, role)
+            if links.is_genuine(proof, self._keys, purpose, instance.id, instance.generation, instance.nonce):
                 return role
             if (
-                found.nonce
-                and links.is_genuine(proof, self._keys, purpose, found.id, found.generation)
-                and outbox_rows.was_leased_to_others(unit, found.id, found.generation, f"%{DRAWS}")
+                instance.nonce
+                and links.is_genuine(proof, self._keys, purpose, instance.id, instance.generation)
+                and outbox_rows.was_leased_to_others(unit, instance.id, instance.generation, f"%{DRAWS}")
             ):
                 return role
         return ""
@@ -80,7 +80,7 @@ class MailedLinks:
         """An idempotency key for what is done once for an instance; another one from each restore on. Raises
         UnknownInstance."""
         with self._store.reading() as unit:
-            found, _, _ = self._store.read(unit, number)
+            instance, _, _ = self._store.read(unit, number)
             restored = unit.rows(_LAST_RESTORE)
-        key = links.effect_key(self._effect_key, number, 0, 0, found.nonce)
+        key = links.effect_key(self._effect_key, number, 0, 0, instance.nonce)
         return f"{key}.{bytes(restored[0][0]).hex()[:16]}" if restored else key

@@ -83,15 +83,15 @@ class Migrating:
         return move_of(self._operators, held, mapping, effects, actor)
 
     def _carry_out(self, held: Held, move: Move, actor: Actor, reason: str) -> Outcome:
-        unit, found, target = held.unit, held.instance, move.target
-        data: dict[str, Any] = {"from": found.version, "to": target.version, "reason": storable(reason, len(reason))}
+        unit, instance, target = held.unit, held.instance, move.target
+        data: dict[str, Any] = {"from": instance.version, "to": target.version, "reason": storable(reason, len(reason))}
         told = {f"{fate.row.seq}.{fate.row.position}": str(fate) for fate in move.effects if fate.tells}
         if told:
             data["effects"] = told
         for fate in move.effects:
-            _carry_on(unit, found.id, fate, held.now, held.committed)
-        unit.write("UPDATE instance SET version = ? WHERE id = ?", (target.version, found.id))
-        found.version = target.version
+            _carry_on(unit, instance.id, fate, held.now, held.committed)
+        unit.write("UPDATE instance SET version = ? WHERE id = ?", (target.version, instance.id))
+        instance.version = target.version
         due = {timer.event: timer.due for timer in move.timers if timer.due is not None}
         return self._recording.move(held, history.MIGRATE_EVENT, move.landing, actor, data, due)
 

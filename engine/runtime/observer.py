@@ -52,7 +52,7 @@ class Observer(Protocol):
     def committed(self, committed: Committed) -> None:
         """A commit of at least one step is durable."""
 
-    def effects_put(self, unit: Unit, found: Instance) -> None:
+    def effects_put(self, unit: Unit, instance: Instance) -> None:
         """The step `found.seq` has put effects into the outbox, in this open transaction."""
 
     def delivering(self, tried: Tried) -> AbstractContextManager[object]:
@@ -77,10 +77,10 @@ class Both:
         self.first.committed(committed)
         self.second.committed(committed)
 
-    def effects_put(self, unit: Unit, found: Instance) -> None:
+    def effects_put(self, unit: Unit, instance: Instance) -> None:
         """See `Observer.effects_put`."""
-        self.first.effects_put(unit, found)
-        self.second.effects_put(unit, found)
+        self.first.effects_put(unit, instance)
+        self.second.effects_put(unit, instance)
 
     @contextmanager
     def delivering(self, tried: Tried) -> Iterator[None]:
@@ -115,9 +115,11 @@ class Listeners:
                 log.exception("nobody could be woken after a commit; the sweep will")
 
 
-def keep_trace(unit: Unit, found: Instance, traceparent: str) -> None:
+def keep_trace(unit: Unit, instance: Instance, traceparent: str) -> None:
     """Keep beside the effects of a step in which trace it was made."""
-    unit.write("INSERT INTO trace (instance_id, seq, traceparent) VALUES (?, ?, ?)", (found.id, found.seq, traceparent))
+    unit.write(
+        "INSERT INTO trace (instance_id, seq, traceparent) VALUES (?, ?, ?)", (instance.id, instance.seq, traceparent)
+    )
 
 
 def trace_of(store: Store, claim: Claim) -> str:

@@ -28,13 +28,13 @@ class Operators:
         definition = known.loaded.get((workflow, version)) or known.newest.get(workflow)
         return (definition.operators if definition is not None else None) or self.by_default
 
-    def require(self, unit: Unit, found: Instance, actor: Actor, event: str, now: datetime) -> None:
+    def require(self, unit: Unit, instance: Instance, actor: Actor, event: str, now: datetime) -> None:
         """Raises RuleError, and Forbidden where `actor` may not do `event` (such as "migrate") to this instance.
 
         For what is about no single instance, `found` is one with the number 0 (`nowhere`).
         """
-        attempt = Attempt(found, event, actor, None, now, now, unit, services=self.definitions.services)
-        allow = self.of(found.workflow, found.version)
+        attempt = Attempt(instance, event, actor, None, now, now, unit, services=self.definitions.services)
+        allow = self.of(instance.workflow, instance.version)
         if not answers.permission(allow, None, attempt, allow.holds(attempt)):
             raise Forbidden
 

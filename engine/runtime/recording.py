@@ -92,21 +92,21 @@ class Recording:
         due_at: datetime | None = None,
     ) -> Outcome:
         """State, history, timers and outbox of one step. `due_at` is that of the timer which fired it."""
-        unit, found = held.unit, held.instance
-        source = found.state
+        unit, instance = held.unit, held.instance
+        source = instance.state
         lost = _pointless(workflow, source, target) if source in workflow.events else ()
         if attempt.completes is not None:
-            outbox_rows.complete(unit, (found.id, *attempt.completes), lost)
+            outbox_rows.complete(unit, (instance.id, *attempt.completes), lost)
         elif lost:
-            outbox_rows.cancel(unit, found.id, lost)
+            outbox_rows.cancel(unit, instance.id, lost)
         resent = attempt.resent
         renews = isinstance(way, Transition) and (way.renew_link or (resent is not None and resent.rotates))
         if renews:
-            self.renew_link(unit, found)
+            self.renew_link(unit, instance)
         data = "{}"
         if way.keep or renews or resent is not None or attempt.since is not None:
             data = history.canonical(self._said(attempt, way, renews))
-        found.state = target
+        instance.state = target
         if source == target and isinstance(way, Transition) and workflow.timers[target]:
             after = self._timers_after_return(held, workflow, attempt, way, due_at)
         else:
@@ -116,24 +116,24 @@ class Recording:
             self._set_timers(held, after)
         if way.effects:
             self.put_effects(held, workflow, attempt, way.effects)
-        outcome = Outcome(found.id, found.seq, attempt.event, source, target, held.now)
+        outcome = Outcome(instance.id, instance.seq, attempt.event, source, target, held.now)
         if self._listeners.observer is not None:
-            held.committed.stepped(found.workflow, outcome)
+            held.committed.stepped(instance.workflow, outcome)
         return outcome
 
     def move(
         self, held: Held, event: str, target: str, actor: Actor, data: Mapping[str, Any], due: Mapping[str, datetime]
     ) -> Outcome:
         """An instance comes to `target` by what is no step of a definition; it has the timers that `due` names."""
-        found = held.instance
-        source, found.state = found.state, target
+        instance = held.instance
+        source, instance.state = instance.state, target
         times = {name: to_db(at) for name, at in due.items()}
         said = history.timers_text(times) if times else "{}"
         self._enter(held, event, source, str(actor), None, history.canonical(data), said)
         self._set_timers(held, _TimersAfter(due, times, (), said))
-        outcome = Outcome(found.id, found.seq, event, source, target, held.now)
+        outcome = Outcome(instance.id, instance.seq, event, source, target, held.now)
         if self._listeners.observer is not None:
-            held.committed.stepped(found.workflow, outcome)
+            held.committed.stepped(instance.workflow, outcome)
         return outcome
 
     def note(
@@ -178,19 +178,19 @@ class Recording:
         self, held: Held, event: str, source: str, actor: str, due_at: datetime | None, data: str, timers: str
     ) -> None:
         """One history entry and the instance row that holds its seal; the state that it leads to is the instance's."""
-        unit, found = held.unit, held.instance
-        target, seq = found.state, found.seq + 1
+        unit, instance = held.unit, held.instance
+        target, seq = instance.state, instance.seq + 1
         at, due = to_db(held.now), to_db(due_at) if due_at is not None else None
         mac = history.seal(
-            self._history_key, found, seq, event, source, target, actor, at, due, data, found.head, timers
+            self._history_key, instance, seq, event, source, target, actor, at, due, data, instance.head, timers
         )
         if seq == 1:
-            named = (found.id, found.workflow, found.version, found.about)
-            unit.write(_NEW_INSTANCE, (*named, target, seq, found.generation, mac, found.nonce))
+            named = (instance.id, instance.workflow, instance.version, instance.about)
+            unit.write(_NEW_INSTANCE, (*named, target, seq, instance.generation, mac, instance.nonce))
         else:
-            unit.write("UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?", (target, seq, mac, found.id))
-        unit.write(_NEW_ENTRY, (found.id, seq, event, source, target, actor, at, due, data, mac, timers))
-        found.seq, found.head = seq, mac
+            unit.write("UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?", (target, seq, mac, instance.id))
+        unit.write(_NEW_ENTRY, (instance.id, seq, event, source, target, actor, at, due, data, mac, timers))
+        instance.seq, instance.head = seq, mac
 
     @staticmethod
     def _set_timers(held: Held, after: _TimersAfter) -> None:
@@ -215,26 +215,26 @@ class Recording:
 
     def put_effects(self, held: Held, workflow: Workflow, attempt: Attempt, effects: Sequence[Effect]) -> None:
         """Outbox rows. The first effects of a new instance may be leased at once: nothing can stand before them."""
-        found, now = held.instance, held.now
+        instance, now = held.instance, held.now
         taken: set[str] = set()
         for position, effect in enumerate(effects):
             recipient = workflow.recipients.get(effect.to)
             language = answers.language(effect, recipient, attempt) if recipient is not None else ""
             figures = answers.figures(effect, attempt) if effect.figures is not None else "{}"
-            leased = self.hands_over and found.seq == 1 and effect.channel not in taken
+            leased = self.hands_over and instance.seq == 1 and effect.channel not in taken
             taken.add(effect.channel)
             deadline_at, nonce = now + effect.retry.deadline, self.draw(links.NONCE)
             tries = 1 if leased else 0
             row = (
-                found.id,
-                found.seq,
+                instance.id,
+                instance.seq,
                 position,
                 effect.kind,
                 effect.name,
                 effect.to,
                 language,
                 figures,
-                found.generation,
+                instance.generation,
                 "leased" if leased else "waiting",
                 tries,
                 tries,
@@ -249,22 +249,23 @@ class Recording:
                 held.committed.hand_over(_claim_of(row, deadline_at))
             held.committed.effects += 1
         if self._listeners.observer is not None:
-            self._listeners.observer.effects_put(held.unit, found)
+            self._listeners.observer.effects_put(held.unit, instance)
 
-    def renew_link(self, unit: Unit, found: Instance) -> None:
+    def renew_link(self, unit: Unit, instance: Instance) -> None:
         """A new generation: the old link is dead, and mails that carry it have lost their point.
 
         Whoever calls it writes the generation into history, as `history.LINK`: it is sealed there (I8).
         """
-        found.generation += 1
-        found.nonce = links.renewed(found.nonce, self.draw(links.NONCE))
+        instance.generation += 1
+        instance.nonce = links.renewed(instance.nonce, self.draw(links.NONCE))
         unit.write(
-            "UPDATE instance SET generation = ?, nonce = ? WHERE id = ?", (found.generation, found.nonce, found.id)
+            "UPDATE instance SET generation = ?, nonce = ? WHERE id = ?",
+            (instance.generation, instance.nonce, instance.id),
         )
-        workflow = self._definitions.of(found)
+        workflow = self._definitions.of(instance)
         carriers = tuple(dict.fromkeys(effect.name for effect in workflow.all_effects() if effect.link))
         if carriers:
-            outbox_rows.cancel(unit, found.id, carriers)
+            outbox_rows.cancel(unit, instance.id, carriers)
 
 
 def _claim_of(row: outbox_rows.NewRow, deadline_at: datetime) -> Claim:

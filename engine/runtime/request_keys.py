@@ -67,14 +67,14 @@ class RequestKeys:
     def repeated(self, unit: Unit, request: Request) -> Outcome | None:
         """The first outcome, where this actor has used this key before. Two at once take turns. Raises KeyReused."""
         unit.take_turns(f"{request.actor}\0{request.key}".encode("utf-8", "surrogatepass"))
-        found = unit.rows(
+        rows = unit.rows(
             "SELECT r.digest, h.instance_id, h.seq, h.event, h.source, h.target, h.at FROM request r "
             "LEFT JOIN history h ON h.instance_id = r.instance_id AND h.seq = r.seq WHERE r.actor = ? AND r.key = ?",
             (str(request.actor), _short(request.key)),
         )
-        if not found:
+        if not rows:
             return None
-        digest, number, seq, done, source, target, at = found[0]
+        digest, number, seq, done, source, target, at = rows[0]
         if number is None or not self._is_same(bytes(digest), request):
             raise KeyReused
         return Outcome(number, seq, done, source, target, from_db(at), repeated=True)

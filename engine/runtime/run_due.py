@@ -87,13 +87,13 @@ class RunDue:
             committed.begin_again()
             batch.begin_again()
             opened, time = commits.store.open_due(unit, batch.moment, batch.most)
-            batch.numbers.extend(found.id for found, _ in opened)
+            batch.numbers.extend(instance.id for instance, _ in opened)
             batch.timers = sum(timer.due_at <= batch.moment for _, timers in opened for timer in timers)
-            for found, timers in opened:
-                unit.owner = found.id
-                held = Held(unit, found, timers, batch.now or time, committed)
-                if found.paused:
-                    unit.write(_PUT_OFF, (NEVER, found.id))
+            for instance, timers in opened:
+                unit.owner = instance.id
+                held = Held(unit, instance, timers, batch.now or time, committed)
+                if instance.paused:
+                    unit.write(_PUT_OFF, (NEVER, instance.id))
                     batch.put_off += 1
                 elif apart or any(timer.failures for timer in timers):
                     self._apart(batch, held)
@@ -105,10 +105,10 @@ class RunDue:
 
     def _apart(self, batch: _Batch, held: Held) -> None:
         """Fire those of one instance behind a savepoint; what cannot be told apart so is left to be done alone."""
-        unit, found = held.unit, held.instance
+        unit, instance = held.unit, held.instance
         without = set[str]()
         while True:
-            trial = Held(unit, found.copy(), list(held.timers), held.now, Committed())
+            trial = Held(unit, instance.copy(), list(held.timers), held.now, Committed())
             unit.begin_part()
             try:
                 fired = self._due_timers.apply(trial, without=without)
@@ -118,15 +118,15 @@ class RunDue:
             except TimerBroken as broken:
                 unit.undo_part()
                 if broken.kept:
-                    batch.left.append(found.id)
+                    batch.left.append(instance.id)
                     return
                 batch.put_off += 1
-                if not self._catch_up.write_down(unit, found, held.timers, broken, batch.moment):
+                if not self._catch_up.write_down(unit, instance, held.timers, broken, batch.moment):
                     return
                 without.add(broken.event)
             except Exception:
                 unit.undo_part()
-                batch.left.append(found.id)
+                batch.left.append(instance.id)
                 return
             else:
                 batch.moved += fired > 0

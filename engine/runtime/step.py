@@ -40,10 +40,10 @@ class Steps:
 
         Raises EventNotPossible, Forbidden, Refused, TransitionConflict, RuleError, and what rules raise.
         """
-        unit, found = held.unit, held.instance
-        workflow = self._definitions.of(found)
+        unit, instance = held.unit, held.instance
+        workflow = self._definitions.of(instance)
         if attempt.actor.proof:
-            attempt.link = self._links.role_of(attempt.actor.proof, found, unit)
+            attempt.link = self._links.role_of(attempt.actor.proof, instance, unit)
         step = deciding.decide(workflow, attempt)
         transition = step.transition
         if transition is None:
@@ -52,7 +52,7 @@ class Steps:
             if step.refusals == (machine.NO_PERMISSION,):
                 raise Forbidden
             raise Refused(step.refusals)
-        source = found.state
+        source = instance.state
         held.committed.way = transition
         try:
             if transition.resend is not None:
@@ -62,7 +62,7 @@ class Steps:
             if due_at is not None and transition.writes and not unit.owner:
                 unit.flush()  # an index that a timer violates is no refusal of what comes after it
         except Violation as violation:
-            raise conflicts.meaning(violation, workflow, transition, found, source) from violation
+            raise conflicts.meaning(violation, workflow, transition, instance, source) from violation
         return outcome
 
     def _write(self, way: Start | Transition, attempt: Attempt) -> None:

@@ -114,17 +114,17 @@ class Transactions:
             raise broken
 
     def _meaning(self, act: Act[T], violation: Violation, committed: Committed) -> Exception:
-        found, _, _ = self.read(act.number)
-        return conflicts.meaning(violation, self.definitions.of(found), committed.way, found, act.source)
+        instance, _, _ = self.read(act.number)
+        return conflicts.meaning(violation, self.definitions.of(instance), committed.way, instance, act.source)
 
     def lock(self, unit: Unit, number: int, committed: Committed, also: Statement | None = None) -> Held:
         """Lock and read an instance, at the beginning of a transaction. Raises UnknownInstance."""
         committed.begin_again()
         opened = self.store.open(unit, number, also=also)
         assert opened is not None  # None only where locked rows are skipped
-        found, timers, now = opened
-        committed.instance = found
-        return Held(unit, found, timers, now, committed)
+        instance, timers, now = opened
+        committed.instance = instance
+        return Held(unit, instance, timers, now, committed)
 
     def read(self, number: int) -> Opened:
         """An instance as it is stored, and the time."""
@@ -133,7 +133,7 @@ class Transactions:
 
     @contextmanager
     def rehearsal(
-        self, number: int, most: int, applies: Callable[[Instance], bool] = lambda found: True
+        self, number: int, most: int, applies: Callable[[Instance], bool] = lambda instance: True
     ) -> Iterator[Held]:
         """An instance with at most `most` of its due timers applied, in a transaction that is never committed."""
         with self.store.begin() as unit:
@@ -154,9 +154,9 @@ class Transactions:
         for pieces in range(MOST_PIECES):
             with self.store.begin() as unit:
                 held = self.lock(unit, number, Committed())
-                found, timers = held.instance, held.timers
-                sound = self.definitions.has(found) and not any(timer.failures for timer in timers)
-                applies = sound and not found.paused and not endless and pieces < MOST_PIECES - 1
+                instance, timers = held.instance, held.timers
+                sound = self.definitions.has(instance) and not any(timer.failures for timer in timers)
+                applies = sound and not instance.paused and not endless and pieces < MOST_PIECES - 1
                 acts = not applies or not timetable.is_due(timers, held.now)
                 if acts:
                     yield held

@@ -42,7 +42,7 @@ def finding(engine: Sealing, number: int) -> history.Finding:
 
 def all_faults(engine: Sealing) -> Iterator[tuple[int, list[str]]]:
     """As `all_findings`, the faults alone."""
-    return ((number, list(found.faults)) for number, found in all_findings(engine))
+    return ((number, list(finding.faults)) for number, finding in all_findings(engine))
 
 
 def all_findings(engine: Sealing) -> Iterator[tuple[int, history.Finding]]:
@@ -88,15 +88,15 @@ def _of_checkpoints(engine: Sealing, unit: Unit) -> Iterator[str]:
 def _finding(engine: Sealing, unit: Unit, number: int) -> history.Finding | list[str]:
     try:
         rows = unit.rows(INSTANCE, (number,))
-        found = instance_of(rows[0]) if rows else None
+        instance = instance_of(rows[0]) if rows else None
         entries = entries_of(unit, number)
         timers = unit.rows("SELECT event, due_at, wake_at FROM timer WHERE instance_id = ?", (number,))
-        if found is None and number in checkpoints.removals(engine, unit):
+        if instance is None and number in checkpoints.removals(engine, unit):
             return [] if not entries and not timers else ["it was removed on purpose, and not all of it is gone"]
-        listed = checkpoints.faults_of_instance(unit, number, found, entries)
-        if found is not None:
+        listed = checkpoints.faults_of_instance(unit, number, instance, entries)
+        if instance is not None:
             there = {event: to_db(from_db(due)) for event, due, _ in timers}
-            chained = history.verified(engine.history_keys, found, entries, to_db)
+            chained = history.verified(engine.history_keys, instance, entries, to_db)
             moved = history.faults_of_timers(entries, there) + _asleep(engine, unit, number, timers)
             wrong = (*chained.faults, *listed) or tuple(moved)
             return history.Finding(wrong, chained.unverifiable)

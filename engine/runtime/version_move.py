@@ -149,12 +149,12 @@ def as_asked(workflows: Loaded, version: int, state: str | None, mapping: Migrat
     UnknownWorkflow.
     """
 
-    def mapped(found: Instance) -> Migration:
+    def mapped(instance: Instance) -> Migration:
         if mapping is not None:
-            ensure(mapping, workflows, (found.state,))
-        states = {} if state is None else {found.state: state}
+            ensure(mapping, workflows, (instance.state,))
+        states = {} if state is None else {instance.state: state}
         if mapping is None:
-            return Migration(found.workflow, (found.version,), version, states, otherwise=ANEW)
+            return Migration(instance.workflow, (instance.version,), version, states, otherwise=ANEW)
         if mapping.to_version != version:
             raise InvalidMapping(f"{mapping.where}: the mapping leads to version {mapping.to_version}, not {version}.")
         return mapping.with_states(states) if states else mapping
@@ -168,17 +168,19 @@ def move_of(operators: Operators, held: Held, mapping: Migration, effects: Seque
     Raises NeedsChoice where somebody must say in which state it lands, CannotMove with the reason, Forbidden where
     `actor` is no operator of both versions, UnknownWorkflow.
     """
-    definitions, unit, found, now = operators.definitions, held.unit, held.instance, held.now
-    target = definitions.loaded.get((found.workflow, mapping.to_version))
+    definitions, unit, instance, now = operators.definitions, held.unit, held.instance, held.now
+    target = definitions.loaded.get((instance.workflow, mapping.to_version))
     if target is None:
-        raise UnknownWorkflow(f"No definition of workflow {found.workflow!r} version {mapping.to_version} is loaded.")
-    if found.workflow != mapping.workflow or found.version not in mapping.from_versions:
-        raise CannotMove(f"It runs on {found.workflow!r} version {found.version}: the mapping is {mapping}.")
-    for version in (found.version, target.version):
-        operators.require(unit, replace(found, version=version), actor, history.MIGRATE_EVENT, now)
-    landing = _landing(definitions, unit, mapping, target, found)
-    there = replace(found, version=target.version, state=landing.name)
-    data = {"from": found.version, "to": target.version}
+        raise UnknownWorkflow(
+            f"No definition of workflow {instance.workflow!r} version {mapping.to_version} is loaded."
+        )
+    if instance.workflow != mapping.workflow or instance.version not in mapping.from_versions:
+        raise CannotMove(f"It runs on {instance.workflow!r} version {instance.version}: the mapping is {mapping}.")
+    for version in (instance.version, target.version):
+        operators.require(unit, replace(instance, version=version), actor, history.MIGRATE_EVENT, now)
+    landing = _landing(definitions, unit, mapping, target, instance)
+    there = replace(instance, version=target.version, state=landing.name)
+    data = {"from": instance.version, "to": target.version}
     attempt = Attempt(there, history.MIGRATE_EVENT, actor, data, now, now, unit, services=definitions.services)
     fates = tuple(_fate(mapping, target, landing, one, attempt) for one in effects)
     clockwork = tuple(_timed(definitions, held, mapping, landing, timer, attempt) for timer in landing.timers)
@@ -199,38 +201,40 @@ def move_of(operators: Operators, held: Held, mapping: Migration, effects: Seque
     return move
 
 
-def _landing(definitions: Definitions, unit: Unit, mapping: Migration, target: Workflow, found: Instance) -> State:
-    chosen = mapping.states.get(found.state, found.state)
+def _landing(definitions: Definitions, unit: Unit, mapping: Migration, target: Workflow, instance: Instance) -> State:
+    chosen = mapping.states.get(instance.state, instance.state)
     if isinstance(chosen, Choice):
-        chosen = _chosen(chosen, unit, found)
+        chosen = _chosen(chosen, unit, instance)
     state = target.by_name.get(chosen)
     if state is None:
-        message = f"Workflow {found.workflow!r} version {target.version} has no state {chosen!r}."
-        raise CannotMove(message) if found.state in mapping.states else NeedsChoice(message)
-    if is_final(definitions, found.workflow, found.version, found.state):
+        message = f"Workflow {instance.workflow!r} version {target.version} has no state {chosen!r}."
+        raise CannotMove(message) if instance.state in mapping.states else NeedsChoice(message)
+    if is_final(definitions, instance.workflow, instance.version, instance.state):
         if not state.final:
-            raise CannotMove(f"It has ended, in {found.state!r}, and {chosen!r} is not final: what has ended stays so.")
-    elif state.final and found.state not in mapping.states:
+            raise CannotMove(
+                f"It has ended, in {instance.state!r}, and {chosen!r} is not final: what has ended stays so."
+            )
+    elif state.final and instance.state not in mapping.states:
         raise NeedsChoice(
             f"State {chosen!r} is final in version {target.version}, and it has not ended: say that it is to end there."
         )
     return state
 
 
-def _chosen(choice: Choice, unit: Unit, found: Instance) -> str:
+def _chosen(choice: Choice, unit: Unit, instance: Instance) -> str:
     answer: Any = None
     if choice.by is not None:
         try:
-            answer = choice.by(found, unit)
+            answer = choice.by(instance, unit)
         except Exception as error:
             raise CannotMove(
-                f"The rule {rule_name(choice.by)} of the choice for state {found.state!r} failed: {_said(error)}"
+                f"The rule {rule_name(choice.by)} of the choice for state {instance.state!r} failed: {_said(error)}"
             ) from error
     if answer is None:
         among = ", ".join(map(repr, choice.among))
-        raise NeedsChoice(f"State {found.state!r} becomes one of {among}: say which.")
+        raise NeedsChoice(f"State {instance.state!r} becomes one of {among}: say which.")
     if answer not in choice.among:
-        raise CannotMove(f"The rule {rule_name(choice.by)} chose {answer!r} for state {found.state!r}.")
+        raise CannotMove(f"The rule {rule_name(choice.by)} chose {answer!r} for state {instance.state!r}.")
     return str(answer)
 
 
@@ -267,18 +271,18 @@ def _timed(
 def _kept(definitions: Definitions, held: Held, timer: Due) -> datetime:
     """When a timer that keeps its time is due. For one that stands while it is paused the pause does not count up to
     now; what is left of the pause is counted by whoever resumes, if it is still paused then."""
-    found = held.instance
-    source = definitions.loaded.get((found.workflow, found.version))
-    before = source.timers.get(found.state, {}).get(timer.event) if source is not None else None
-    if not found.paused or before is None or before.while_paused != "stands":
+    instance = held.instance
+    source = definitions.loaded.get((instance.workflow, instance.version))
+    before = source.timers.get(instance.state, {}).get(timer.event) if source is not None else None
+    if not instance.paused or before is None or before.while_paused != "stands":
         return timer.due_at
-    targets = (f"instance {found.id}", version_target(found.workflow, found.version))
-    since, set_at = held.unit.rows(_HALTED, (found.id, *targets))[0]
+    targets = (f"instance {instance.id}", version_target(instance.workflow, instance.version))
+    since, set_at = held.unit.rows(_HALTED, (instance.id, *targets))[0]
     return put_off_by(timer.due_at, max(from_db(time) for time in (since, set_at) if time is not None), held.now)
 
 
-def _entered(unit: Unit, found: Instance) -> datetime:
-    rows = unit.rows(_ENTERED, (found.id,))
+def _entered(unit: Unit, instance: Instance) -> datetime:
+    rows = unit.rows(_ENTERED, (instance.id,))
     if not rows:
         raise CannotMove("Its history does not say since when it stands in its state: no timer can be recomputed.")
     return from_db(rows[0][0])
@@ -311,7 +315,7 @@ def _goes_on(definitions: Definitions, held: Held, move: Move) -> bool:
     coming = [fate.effect for fate in move.effects if fate.effect is not None]
     if ways.ends and any(effect.done is not None or effect.link in ways.roles for effect in coming):
         return True
-    found = held.instance
-    versions = [one for one in definitions.loaded.values() if one.name == found.workflow]
+    instance = held.instance
+    versions = [one for one in definitions.loaded.values() if one.name == instance.workflow]
     mails = {name for one in versions for role in ways.roles for name in carriers(one, role)}
-    return bool(mails) and outbox_rows.was_mailed(held.unit, found.id, found.generation, sorted(mails))
+    return bool(mails) and outbox_rows.was_mailed(held.unit, instance.id, instance.generation, sorted(mails))

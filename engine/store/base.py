@@ -251,8 +251,8 @@ class Unit(ABC):
     def get(self, model: Any, **equal: Any) -> Any | None:
         """See `Records.get`."""
         plan = plans.select(model, tuple(equal))
-        found = self.rows(plan.sql, bind(list(equal.values()), plan))
-        return plans.row(model, found[0]) if found else None
+        rows = self.rows(plan.sql, bind(list(equal.values()), plan))
+        return plans.row(model, rows[0]) if rows else None
 
     def exists(self, model: Any, **equal: Any) -> bool:
         """See `Records.exists`."""

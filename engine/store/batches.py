@@ -56,9 +56,9 @@ def shape_of(sql: str) -> Shape | None:
     if "{" in sql:
         return None
     for pattern, read in ((_INSERT, _insert), (_UPDATE, _update), (_DELETE, _delete)):
-        found = pattern.fullmatch(sql)
-        if found is not None:
-            shape = read(*found.groups())
+        match = pattern.fullmatch(sql)
+        if match is not None:
+            shape = read(*match.groups())
             return shape if shape is not None and len(shape.columns) == sql.count("?") else None
     return None
 

@@ -99,9 +99,9 @@ class FairLock:
             return None
         with self._mutex:
             if self._waiting and isinstance(self._waiting[0], Work):
-                found = self._waiting.popleft()
-                assert isinstance(found, Work)
-                return found
+                turn = self._waiting.popleft()
+                assert isinstance(turn, Work)
+                return turn
         return None
 
     def release(self) -> None:

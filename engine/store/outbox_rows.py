@@ -159,8 +159,8 @@ def is_due(unit: Unit, now: datetime) -> bool:
 
 def next_due(unit: Unit) -> datetime | None:
     """When the next effect wants to be tried; None where nothing waits, or all that does is paused."""
-    found = unit.rows(_NEXT_DUE)
-    return from_db(found[0][0]) if found else None
+    rows = unit.rows(_NEXT_DUE)
+    return from_db(rows[0][0]) if rows else None
 
 
 def claim_next(unit: Unit, now: datetime, lease: timedelta, worker: str) -> tuple[Claim, int] | None:

@@ -192,8 +192,8 @@ def _element(value: Any) -> str:
     raise psycopg.DataError(f"cannot send a {type(value).__name__} in an array")
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return "\\" + found[0]
+def _escaped(match: re.Match[str]) -> str:
+    return "\\" + match[0]
 
 
 _wires: WeakKeyDictionary[psycopg.Connection[Any], Wire] = WeakKeyDictionary()

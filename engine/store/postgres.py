@@ -304,10 +304,10 @@ class PostgresStore:
         timed = rows(answers[-1])
         timers = [Due(row[1], from_db(row[2]), row[3]) for row in timed if row[1] is not None]
         now = self.clock() if self.clock is not None else from_db(timed[0][0])
-        found = instance_of(locked[0])
+        instance = instance_of(locked[0])
         if timed[0][4]:
-            found.paused = True
-        return found, timers, now
+            instance.paused = True
+        return instance, timers, now
 
     def commit(self, unit: PostgresUnit) -> None:
         """See `Store.commit`: what is pending and the COMMIT are one round trip."""
@@ -349,6 +349,6 @@ class PostgresStore:
         if not rows:
             raise UnknownInstance(f"There is no procedure {instance_id}.")
         timers = [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
-        found = instance_of(rows[0])
-        _, found.paused, now, unit.channels_paused = rows[0][11:]
-        return found, timers, self.clock() if self.clock is not None else from_db(now)
+        instance = instance_of(rows[0])
+        _, instance.paused, now, unit.channels_paused = rows[0][11:]
+        return instance, timers, self.clock() if self.clock is not None else from_db(now)

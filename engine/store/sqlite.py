@@ -99,10 +99,10 @@ _DUE = INSTANCE_AND_TIMERS.replace(
 def _unjoin(rows: list[Row], instance_id: int) -> tuple[Instance, list[Due]]:
     if not rows:
         raise UnknownInstance(f"There is no procedure {instance_id}.")
-    found = instance_of(rows[0])
+    instance = instance_of(rows[0])
     if rows[0][12]:
-        found.paused = True
-    return found, [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
+        instance.paused = True
+    return instance, [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
 
 
 class _Transaction:

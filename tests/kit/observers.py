@@ -45,9 +45,9 @@ class Notes:
         with self._lock:
             self.steps += [(step.event, step.target) for _workflow, step in committed.steps or ()]
 
-    def effects_put(self, unit: Unit, found: Instance) -> None:
+    def effects_put(self, unit: Unit, instance: Instance) -> None:
         if self.traceparent:
-            keep_trace(unit, found, self.traceparent)
+            keep_trace(unit, instance, self.traceparent)
 
     @contextmanager
     def _delivering(self, tried: Tried) -> Iterator[None]:
@@ -78,7 +78,7 @@ class Slow:
         self.held.set()
         self.told.wait(PATIENCE)
 
-    def effects_put(self, unit: Unit, found: Instance) -> None:
+    def effects_put(self, unit: Unit, instance: Instance) -> None:
         """Nothing is wanted of them."""
 
     def delivering(self, tried: Tried) -> AbstractContextManager[object]:

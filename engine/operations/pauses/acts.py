@@ -46,14 +46,14 @@ def pause(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
 
 def _pause_instance(engine: Engine, scope: OneInstance, actor: Actor, reason: str) -> Pause:
     with engine.held(scope.number) as held:
-        unit, found, now = held.unit, held.instance, held.now
-        engine.operators.require(unit, found, actor, PAUSE_EVENT, now)
-        definition = engine.workflows.get((found.workflow, found.version))
-        state = definition.by_name.get(found.state) if definition is not None else None
+        unit, instance, now = held.unit, held.instance, held.now
+        engine.operators.require(unit, instance, actor, PAUSE_EVENT, now)
+        definition = engine.workflows.get((instance.workflow, instance.version))
+        state = definition.by_name.get(instance.state) if definition is not None else None
         if state is not None and state.final:
-            raise EventNotPossible(f"Procedure {found.id} has ended: it is in {found.state!r}.")
+            raise EventNotPossible(f"Procedure {instance.id} has ended: it is in {instance.state!r}.")
         made = begin(unit, scope, actor, reason, now)
-        engine.note(unit, found, PAUSE_EVENT, actor, {"reason": reason}, now)
+        engine.note(unit, instance, PAUSE_EVENT, actor, {"reason": reason}, now)
         put_off_rows(unit, scope, NEVER)
     return made
 
@@ -69,20 +69,20 @@ def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
 
     def work(unit: Unit) -> Pause:
         if isinstance(scope, OneInstance):
-            found, now = _lock_instance(engine, unit, scope)
+            instance, now = _lock_instance(engine, unit, scope)
         else:
             alone(unit, scope)
-            found, now = _about(scope), engine.store.now()
-        engine.operators.require(unit, found, actor, standing.RESUME_EVENT, now)
+            instance, now = _about(scope), engine.store.now()
+        engine.operators.require(unit, instance, actor, standing.RESUME_EVENT, now)
         lasting = open_pause(unit, scope)
         if lasting is None:
             raise EventNotPossible(f"There is no pause of {scope}.")
-        unit.owner = found.id
+        unit.owner = instance.id
         unit.write(END, (to_db(now), str(actor), reason, lasting.number))
         said = {"reason": reason, "paused": str(scope)}
         noted = standing.restart(engine, unit, lasting, actor, said, now)
-        if isinstance(scope, OneInstance) and found.id not in noted:
-            engine.note(unit, found, standing.RESUME_EVENT, actor, said, now)
+        if isinstance(scope, OneInstance) and instance.id not in noted:
+            engine.note(unit, instance, standing.RESUME_EVENT, actor, said, now)
         bring_forward(unit, scope, now)
         committed.effects, committed.next_due = 1, now
         return Pause(lasting.number, scope, lasting.since, lasting.actor, lasting.reason, now, str(actor), reason)
@@ -96,8 +96,8 @@ def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
 def _lock_instance(engine: Engine, unit: Unit, scope: OneInstance) -> tuple[Instance, datetime]:
     opened_one = engine.store.open(unit, scope.number)
     assert opened_one is not None  # None only where locked rows are skipped
-    found, _timers, now = opened_one
-    return found, now
+    instance, _timers, now = opened_one
+    return instance, now
 
 
 def _about(scope: OneVersion | OneChannel) -> Instance:

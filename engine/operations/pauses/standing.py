@@ -48,22 +48,22 @@ def restart(
 ) -> frozenset[int]:
     """Put off the timers that stood, each under the seal of an entry; the instances of which one was."""
     noted = set[int]()
-    for found, timers, set_at in _standing_instances(engine, unit, lasting.scope):
-        events = _standing(engine.workflows.get((found.workflow, found.version))).get(found.state, frozenset())
+    for instance, timers, set_at in _standing_instances(engine, unit, lasting.scope):
+        events = _standing(engine.workflows.get((instance.workflow, instance.version))).get(instance.state, frozenset())
         begun = max(lasting.since, set_at)
         times = {event: put_off_by(due, begun, now) if event in events else due for event, due in timers.items()}
         moved = {event: due for event, due in times.items() if due != timers[event]}
         if not moved:
             continue
-        unit.owner = found.id
+        unit.owner = instance.id
         texts = {event: to_db(due) for event, due in times.items()}
-        engine.note(unit, found, RESUME_EVENT, actor, said, now, history.timers_text(texts))
+        engine.note(unit, instance, RESUME_EVENT, actor, said, now, history.timers_text(texts))
         for event in moved:
             unit.write(
                 "UPDATE timer SET due_at = ?, wake_at = ? WHERE instance_id = ? AND event = ?",
-                (texts[event], texts[event], found.id, event),
+                (texts[event], texts[event], instance.id, event),
             )
-        noted.add(found.id)
+        noted.add(instance.id)
     return frozenset(noted)
 
 

@@ -14,9 +14,9 @@ from engine.store import outbox_rows
 from engine.store.base import NEVER, Unit, from_db, to_db, version_target
 
 
-def time_paused(unit: Unit, found: Instance, effect: Effect, begun: datetime, now: datetime) -> timedelta:
+def time_paused(unit: Unit, instance: Instance, effect: Effect, begun: datetime, now: datetime) -> timedelta:
     """For how long an effect was halted between two times, by whatever halted it."""
-    targets = _halting(found, effect)
+    targets = _halting(instance, effect)
     marks = ", ".join("?" * len(targets))
     rows = unit.rows(
         f"SELECT since, ended_at FROM pause WHERE target IN ({marks}) AND since < ? "
@@ -37,10 +37,10 @@ def covered(spans: Iterable[tuple[datetime, datetime]], begun: datetime, now: da
     return total
 
 
-def halting(unit: Unit, found: Instance, effect: Effect | None) -> Scope | None:
+def halting(unit: Unit, instance: Instance, effect: Effect | None) -> Scope | None:
     """What halts an effect of this instance, if anything does: its instance, its version or its channel. Asked where
     it is known that something of the kind is paused."""
-    targets = _halting(found, effect)
+    targets = _halting(instance, effect)
     marks = ", ".join("?" * len(targets))
     rows = unit.rows(
         f"SELECT {PAUSE} FROM pause p WHERE p.ended_at IS NULL AND p.target IN ({marks}) ORDER BY p.number LIMIT 1",
@@ -49,8 +49,8 @@ def halting(unit: Unit, found: Instance, effect: Effect | None) -> Scope | None:
     return pause_of(rows[0]).scope if rows else None
 
 
-def _halting(found: Instance, effect: Effect | None) -> tuple[str, ...]:
-    of_instance = (str(OneInstance(found.id)), version_target(found.workflow, found.version))
+def _halting(instance: Instance, effect: Effect | None) -> tuple[str, ...]:
+    of_instance = (str(OneInstance(instance.id)), version_target(instance.workflow, instance.version))
     if effect is None:
         return of_instance
     return (*of_instance, str(OneChannel(effect.kind)), str(OneChannel(effect.kind, effect.to)))

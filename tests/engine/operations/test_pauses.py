@@ -819,7 +819,7 @@ def test_the_time_that_an_effect_was_halted_counts_whatever_halted_it(sqlite_off
     now = office.clock.forward(hours=32)
     with office.engine.store.reading() as unit:
         mine, theirs = (office.engine.store.read(unit, one)[0] for one in (number, other))
-        for found, since, until, hours in (
+        for instance, since, until, hours in (
             (mine, begun, now, 47),
             (theirs, begun, now, 46),
             (mine, begun + hour, now, 46),
@@ -827,7 +827,7 @@ def test_the_time_that_an_effect_was_halted_counts_whatever_halted_it(sqlite_off
             (mine, begun, begun, 0),
             (mine, begun + 15 * hour, begun + 31 * hour, 0),
         ):
-            assert time_paused(unit, found, INVITATION, since, until) == hours * hour
+            assert time_paused(unit, instance, INVITATION, since, until) == hours * hour
         assert halting(unit, mine, INVITATION) == halting(unit, theirs, INVITATION) == MAILS
         assert halting(unit, mine, None) is None
         assert halting(unit, mine, replace(INVITATION, to="author")) is None

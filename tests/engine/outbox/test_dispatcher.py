@@ -406,7 +406,7 @@ def test_what_is_observed_of_a_try_is_its_effect_and_its_outcome(office: Office)
         def committed(self, committed: Committed) -> None:
             """Nothing is wanted of it."""
 
-        def effects_put(self, unit: Unit, found: Instance) -> None:
+        def effects_put(self, unit: Unit, instance: Instance) -> None:
             """Nothing is wanted of them."""
 
     office.submit()

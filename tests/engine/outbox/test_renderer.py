@@ -25,9 +25,9 @@ def rendered(office: Office, title: str, language: str = "") -> Message:
     """The invitation to review a paper of this title."""
     number = office.submit(title)
     with office.engine.store.reading() as unit:
-        _, found = office.engine.sight(unit, number)
+        _, instance = office.engine.sight(unit, number)
         return office.dispatcher.renderer.message(
-            REVIEW, REVIEW.effects["invitation"], found, unit, {}, key="1.1.0.abc", language=language
+            REVIEW, REVIEW.effects["invitation"], instance, unit, {}, key="1.1.0.abc", language=language
         )
 
 
@@ -66,9 +66,9 @@ def test_a_line_end_in_a_subject_makes_no_header(sqlite_url: str, end: str) -> N
     number = office.submit("x")
     Paper.update(title=f"x{end}Bcc: evil@example.jp").execute()
     with office.engine.store.reading() as unit:
-        _, found = office.engine.sight(unit, number)
+        _, instance = office.engine.sight(unit, number)
         mail = office.dispatcher.renderer.message(
-            REVIEW, REVIEW.effects["invitation"], found, unit, {}, key="1.1.0.abc"
+            REVIEW, REVIEW.effects["invitation"], instance, unit, {}, key="1.1.0.abc"
         )
     composed = compose(mail, NOW)
     if isinstance(composed, Mime):
@@ -114,9 +114,11 @@ def test_lines_of_blocks_leave_no_gap_and_the_last_line_ends(sqlite_office: Offi
         (tmp_path / "mail" / f"invitation.en.{suffix}").write_text(source)
     number = sqlite_office.submit("a")
     with sqlite_office.engine.store.reading() as unit:
-        _, found = sqlite_office.engine.sight(unit, number)
+        _, instance = sqlite_office.engine.sight(unit, number)
         workflow = replace(REVIEW, folder=tmp_path)
-        mail = sqlite_office.dispatcher.renderer.preview(workflow, REVIEW.effects["invitation"], found, unit, {}, "en")
+        mail = sqlite_office.dispatcher.renderer.preview(
+            workflow, REVIEW.effects["invitation"], instance, unit, {}, "en"
+        )
     assert mail.text == "  a\nb\n"
 
 
@@ -134,9 +136,9 @@ def test_a_recipient_who_is_gone_is_no_recipient(sqlite_office: Office) -> None:
     number = sqlite_office.submit("a")
     Paper.delete().execute()
     with sqlite_office.engine.store.reading() as unit:
-        _, found = sqlite_office.engine.sight(unit, number)
+        _, instance = sqlite_office.engine.sight(unit, number)
         with pytest.raises(NoRecipient, match="'reviewer' of paper:a"):
-            sqlite_office.dispatcher.renderer.preview(REVIEW, REVIEW.effects["invitation"], found, unit, {}, "en")
+            sqlite_office.dispatcher.renderer.preview(REVIEW, REVIEW.effects["invitation"], instance, unit, {}, "en")
 
 
 def test_a_template_that_asks_for_what_is_not_there_fails_instead_of_sending_a_gap(
@@ -147,10 +149,10 @@ def test_a_template_that_asks_for_what_is_not_there_fails_instead_of_sending_a_g
         (tmp_path / "mail" / f"invitation.en.{suffix}").write_text("Subject: x\n\n{{ paper.colour }}\n")
     number = sqlite_office.submit("a")
     with sqlite_office.engine.store.reading() as unit:
-        _, found = sqlite_office.engine.sight(unit, number)
+        _, instance = sqlite_office.engine.sight(unit, number)
         with pytest.raises(UndefinedError, match="colour"):
             sqlite_office.dispatcher.renderer.preview(
-                replace(REVIEW, folder=tmp_path), REVIEW.effects["invitation"], found, unit, {}, "en"
+                replace(REVIEW, folder=tmp_path), REVIEW.effects["invitation"], instance, unit, {}, "en"
             )
 
 
@@ -178,11 +180,11 @@ def sent_to(office: Office, folder: Path, **changed: Any) -> Message:
         base_url="https://example.jp//",
         sender="The office <office@b.jp>",
         site_facts=site,
-        link=lambda found, role: role,
+        link=lambda instance, role: role,
     )
     with office.engine.store.reading() as unit:
-        _, found = office.engine.sight(unit, number)
-        return renderer.message(workflow, effect, found, unit, {"n": 7}, key="1.1.0.abc")
+        _, instance = office.engine.sight(unit, number)
+        return renderer.message(workflow, effect, instance, unit, {"n": 7}, key="1.1.0.abc")
 
 
 def to(answer: Any) -> Recipient:

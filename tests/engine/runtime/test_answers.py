@@ -197,8 +197,8 @@ NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
 
 
 def attempt(state: str = "open") -> Attempt:
-    found = Instance(7, "asked", 2, "a:1", state, 1, 0, b"")
-    return Attempt(found, "go", VISITOR, None, NOW, NOW, SimpleNamespace())
+    instance = Instance(7, "asked", 2, "a:1", state, 1, 0, b"")
+    return Attempt(instance, "go", VISITOR, None, NOW, NOW, SimpleNamespace())
 
 
 def fault(call: Callable[[], object]) -> str:

@@ -237,8 +237,8 @@ def looking(workflow: Workflow, actor: Actor = CLERK) -> list[Explanation]:
 
 
 def asked(event: str, actor: Actor = CLERK, data: Any = None) -> Attempt:
-    found, now = Instance(7, "paths", 1, "a:1", "open", 1, 0, b""), Clock().now
-    return Attempt(found, event, actor, data, now, now, SimpleNamespace())
+    instance, now = Instance(7, "paths", 1, "a:1", "open", 1, 0, b""), Clock().now
+    return Attempt(instance, event, actor, data, now, now, SimpleNamespace())
 
 
 def explanation(event: str, target: str, who: str, *reasons: Refusal, **more: bool) -> Explanation:
@@ -430,11 +430,11 @@ def definitions(draw: st.DrawFn) -> Workflow:
 @settings(max_examples=trials(10_000))
 @given(definitions(), st.sampled_from(KINDS), st.sets(st.sampled_from(("sees_0", "sees_1"))))
 def test_what_is_offered_is_what_fire_does(workflow: Workflow, kind: str, unfit: set[str]) -> None:
-    found = Instance(1, "paths", 1, "a:1", "open", 1, 0, b"")
+    instance = Instance(1, "paths", 1, "a:1", "open", 1, 0, b"")
 
     def attempt_of(event: str, data: Any = None) -> Attempt:
         now = Clock().now
-        return Attempt(found, event, Actor(kind), data, now, now, SimpleNamespace())
+        return Attempt(instance, event, Actor(kind), data, now, now, SimpleNamespace())
 
     explained = list(deciding.explained(workflow, "open", attempt_of))
     offers = {offer.event: offer for offer in deciding.offers(explained)}

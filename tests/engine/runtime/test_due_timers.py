@@ -98,15 +98,15 @@ def after(hours: float) -> datetime:
 def walked(engine: Engine, number: int) -> tuple[str, dict[str, float], str]:
     """The state and the hours of its timers to which a look comes, and which timer it calls broken."""
     with engine.store.reading() as unit:
-        found, timers, now = engine.store.read(unit, number)
-        broken = engine.due_timers.walk(Held(unit, found, timers, now, Committed()))
-    return found.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}, broken
+        instance, timers, now = engine.store.read(unit, number)
+        broken = engine.due_timers.walk(Held(unit, instance, timers, now, Committed()))
+    return instance.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}, broken
 
 
 def stands(engine: Engine, number: int) -> tuple[str, dict[str, float]]:
     with engine.store.reading() as unit:
-        found, timers, _now = engine.store.read(unit, number)
-    return found.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}
+        instance, timers, _now = engine.store.read(unit, number)
+    return instance.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}
 
 
 def test_a_look_walks_where_firing_leads_and_finds_the_same_timers_there(
@@ -254,9 +254,9 @@ def test_a_circle_leaves_a_look_where_it_began_and_names_its_first_timer(begun: 
     clock.now = after(2)
     assert walked(engine, number) == ("begin", {"tick": 3, "enter": 2}, "enter")
     with engine.store.begin() as unit:
-        found, timers, now = engine.store.read(unit, number)
+        instance, timers, now = engine.store.read(unit, number)
         with pytest.raises(TimerBroken) as raised:
-            engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
+            engine.due_timers.apply(Held(unit, instance, timers, now, Committed()))
     assert (raised.value.event, raised.value.kept, raised.value.instance_id) == ("enter", 1, number)
     assert raised.value.why.startswith('TimerStandsStill: timer "enter" of state "begin" of workflow "swing" version 1')
 
@@ -269,10 +269,10 @@ def test_as_many_fire_as_are_asked_for_and_those_that_are_left_out_do_not(
 
     def apply_due_timers(most: int, without: tuple[str, ...] = ()) -> tuple[int, str, dict[str, float]]:
         with engine.store.begin() as unit:
-            found, timers, now = engine.store.read(unit, number)
-            fired = engine.due_timers.apply(Held(unit, found, timers, now, Committed()), most, without)
-            assert found.seq == 1 + fired
-            return fired, found.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}
+            instance, timers, now = engine.store.read(unit, number)
+            fired = engine.due_timers.apply(Held(unit, instance, timers, now, Committed()), most, without)
+            assert instance.seq == 1 + fired
+            return fired, instance.state, {timer.event: (timer.due_at - BEGIN) / HOUR for timer in timers}
 
     assert apply_due_timers(1) == (1, "open", {"remind": 2, "end": 3})
     assert apply_due_timers(2) == (2, "open", {"remind": 3, "end": 3})
@@ -294,9 +294,9 @@ def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun,
 
     def broken() -> TimerBroken:
         with engine.store.begin() as unit:
-            found, timers, now = engine.store.read(unit, number)
+            instance, timers, now = engine.store.read(unit, number)
             with pytest.raises(TimerBroken) as raised:
-                engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
+                engine.due_timers.apply(Held(unit, instance, timers, now, Committed()))
         return raised.value
 
     clock.now = after(11)
@@ -312,9 +312,9 @@ def test_a_timer_that_breaks_says_how_many_fired_before_it_and_why(begun: Begun,
     rules.error = DatabaseAway()
     rules.broken = {"end"}
     with engine.store.begin() as unit:
-        found, timers, now = engine.store.read(unit, number)
+        instance, timers, now = engine.store.read(unit, number)
         with pytest.raises(DatabaseAway):
-            engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
+            engine.due_timers.apply(Held(unit, instance, timers, now, Committed()))
 
 
 def test_a_rule_of_later_times_that_breaks_is_its_own_timers_fault(begun: Begun, rules: Rules, clock: Clock) -> None:
@@ -326,9 +326,9 @@ def test_a_rule_of_later_times_that_breaks_is_its_own_timers_fault(begun: Begun,
     engine, number = begun(rules.workflow(Timer("remind", at=breaks_later), Timer("nudge", 4 * HOUR)))
     clock.now = after(2)
     with engine.store.begin() as unit:
-        found, timers, now = engine.store.read(unit, number)
+        instance, timers, now = engine.store.read(unit, number)
         with pytest.raises(TimerBroken) as raised:
-            engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
+            engine.due_timers.apply(Held(unit, instance, timers, now, Committed()))
     assert (raised.value.event, raised.value.kept) == ("remind", 0)
     assert raised.value.why == "ZeroDivisionError: no next time"
     clock.now = after(5)
@@ -400,9 +400,9 @@ def test_a_timer_of_another_version_fires_as_an_event_that_is_not_possible(
     clock.now = after(1)
     assert walked(engine, number) == ("open", {"unknown": 1, "nudge": 3, "end": 10}, "unknown")
     with engine.store.begin() as unit:
-        found, timers, now = engine.store.read(unit, number)
+        instance, timers, now = engine.store.read(unit, number)
         assert Due("unknown", after(1)) in timers
         with pytest.raises(TimerBroken) as raised:
-            engine.due_timers.apply(Held(unit, found, timers, now, Committed()))
+            engine.due_timers.apply(Held(unit, instance, timers, now, Committed()))
     assert (raised.value.event, raised.value.kept) == ("unknown", 0)
     assert raised.value.why.startswith("EventNotPossible: ")

@@ -495,11 +495,11 @@ def test_history_keeps_what_was_named_of_what_was_given_and_nothing_of_what_is_n
 
 def test_a_link_is_of_one_role_and_renewing_it_cancels_what_carries_it(engine: Engine, db: SiteDatabase) -> None:
     number = engine.start("order", "o", VISITOR).instance_id
-    found = engine.look(number).instance
-    text = engine.link(found, "guest")
+    instance = engine.look(number).instance
+    text = engine.link(instance, "guest")
     assert engine.opened_link("order", text) == (number, "guest")
     assert engine.open_link("order", text) == number
-    for purpose, wrong in (("order", engine.link(found)), ("review", text), ("order", "nonsense"), ("order", "")):
+    for purpose, wrong in (("order", engine.link(instance)), ("review", text), ("order", "nonsense"), ("order", "")):
         assert engine.opened_link(purpose, wrong) is None
         assert engine.open_link(purpose, wrong) is None
     unknown = links.link(b"any", "order", number + 1, 0)
@@ -507,7 +507,7 @@ def test_a_link_is_of_one_role_and_renewing_it_cancels_what_carries_it(engine: E
     with pytest.raises(Forbidden):
         engine.fire(number, "answer", VISITOR)
     with pytest.raises(Forbidden):
-        engine.fire(number, "answer", Actor("visitor", proof=engine.link(found)))
+        engine.fire(number, "answer", Actor("visitor", proof=engine.link(instance)))
     assert engine.fire(number, "answer", Actor("visitor", proof=text)).target == "over"
     assert engine.opened_link("order", text) is None
     assert engine.look(number).instance.generation == 1
@@ -629,8 +629,8 @@ def test_an_entry_says_which_times_it_set_and_which_it_left(engine: Engine) -> N
     assert json.loads(start.timers or "") == {"late": apr(1, 14), "soon": apr(1, 11), "later": apr(1, 18)}
     assert json.loads(go.timers or "") == {"later": apr(1, 12)}
     with engine.store.begin() as unit:
-        found, _timers, now = engine.store.open(unit, number) or pytest.fail("it is there")
-        engine.note(unit, found, "note", OPERATOR, {"why": "because", "b": 1}, now)
+        instance, _timers, now = engine.store.open(unit, number) or pytest.fail("it is there")
+        engine.note(unit, instance, "note", OPERATOR, {"why": "because", "b": 1}, now)
         engine.store.commit(unit)
     noted = engine.history(number)[-1]
     assert (noted.seq, noted.event, noted.source, noted.target, noted.actor, noted.at, noted.due_at) == (

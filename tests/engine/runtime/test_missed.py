@@ -361,13 +361,13 @@ def test_a_look_counts_to_where_firing_ends(sqlite_db: SiteDatabase, workflow: W
         clock.forward(hours=more)
         entries = len(engine.history(number))
         with engine.store.reading() as unit:
-            found, timers, now = engine.store.read(unit, number)
-            engine.due_timers.walk(Held(unit, found, timers, now, Committed()))
+            instance, timers, now = engine.store.read(unit, number)
+            engine.due_timers.walk(Held(unit, instance, timers, now, Committed()))
         assert len(engine.history(number)) == entries
         engine.catch_up.of(number, counts=False)
         with engine.store.reading() as unit:
             stored, there, _ = engine.store.read(unit, number)
-        assert stored.state == found.state
+        assert stored.state == instance.state
         assert {timer.event: timer.due_at for timer in timers} == {timer.event: timer.due_at for timer in there}
         assert all(timer.due_at > now for timer in there)
         assert engine.verify(number) == []

@@ -29,8 +29,8 @@ def test_a_link_of_before_opens_and_its_renewal_draws(office: Office) -> None:
     assert office.link(number) == older_link(number)
     assert office.engine.open_link("review", older_link(number)) == number
     with office.engine.store.begin() as unit:
-        found = office.engine.look(number).instance
-        office.engine.renew_link(unit, found)
+        instance = office.engine.look(number).instance
+        office.engine.renew_link(unit, instance)
         office.engine.store.commit(unit)
     assert office.engine.open_link("review", older_link(number)) is None
     assert office.engine.open_link("review", older_link(number, 1)) is None

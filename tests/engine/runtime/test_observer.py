@@ -159,8 +159,8 @@ class Around:
     def committed(self, committed: Committed) -> None:
         self.heard.append((self.name, committed))
 
-    def effects_put(self, unit: Unit, found: Instance) -> None:
-        self.heard.append((self.name, unit, found))
+    def effects_put(self, unit: Unit, instance: Instance) -> None:
+        self.heard.append((self.name, unit, instance))
 
     def delivering(self, tried: Tried) -> AbstractContextManager[object]:
         return self._around(tried)

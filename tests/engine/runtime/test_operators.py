@@ -82,9 +82,16 @@ def test_a_permission_of_operators_sees_who_what_and_where(sqlite_url: str, cloc
         operators=Permission("seeing", _("The chief"), holds),
         services=site,
     )
-    found, now = nowhere("review", 1), engine.store.now()
+    instance, now = nowhere("review", 1), engine.store.now()
     with engine.store.begin() as unit:
-        engine.operators.require(unit, found, BOSS, "migrate", now)
+        engine.operators.require(unit, instance, BOSS, "migrate", now)
     (one,) = seen
-    assert (one.instance, one.event, one.actor, one.data, one.now, one.at) == (found, "migrate", BOSS, None, now, now)
+    assert (one.instance, one.event, one.actor, one.data, one.now, one.at) == (
+        instance,
+        "migrate",
+        BOSS,
+        None,
+        now,
+        now,
+    )
     assert (one.records, one.services) == (unit, site)

@@ -385,13 +385,13 @@ def test_catching_up_says_whether_anything_fired_and_what_cannot(sqlite_engine: 
 
 def test_the_first_timer_is_known_also_of_a_definition_that_is_not_loaded(sqlite_engine: Engine, clock: Clock) -> None:
     at = clock.now
-    found = Instance(1, "running", 1, "s", "open", 1, 0, b"")
+    instance = Instance(1, "running", 1, "s", "open", 1, 0, b"")
     gone = Instance(1, "running", 9, "s", "open", 1, 0, b"")
     both = [Due("close", at), Due("remind", at)]
-    assert sqlite_engine.catch_up.first_of(found, both) == "remind"  # as they were written
+    assert sqlite_engine.catch_up.first_of(instance, both) == "remind"  # as they were written
     assert sqlite_engine.catch_up.first_of(gone, both) == "close"  # as they are called
     assert sqlite_engine.catch_up.first_of(gone, [Due("a", at + timedelta(hours=1)), Due("b", at)]) == "b"
-    assert sqlite_engine.catch_up.first_of(found, []) == sqlite_engine.catch_up.first_of(gone, []) == ""
+    assert sqlite_engine.catch_up.first_of(instance, []) == sqlite_engine.catch_up.first_of(gone, []) == ""
 
 
 def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_timer(

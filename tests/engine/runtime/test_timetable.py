@@ -51,8 +51,8 @@ def flow(*timers: Timer, out: tuple[str, ...] = (), restarts: Mapping[str, tuple
 
 
 def attempt(event: str, moment: datetime) -> Attempt:
-    found = Instance(1, "watch", 3, "s", "open", 1, 0, b"")
-    return Attempt(found, event, SYSTEM_ACTOR, None, moment, moment, SimpleNamespace())
+    instance = Instance(1, "watch", 3, "s", "open", 1, 0, b"")
+    return Attempt(instance, event, SYSTEM_ACTOR, None, moment, moment, SimpleNamespace())
 
 
 def chosen(

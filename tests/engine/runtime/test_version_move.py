@@ -690,23 +690,23 @@ def test_what_was_delivered_is_done_and_what_was_not_is_cancelled_with_the_reaso
 
 def test_what_is_asked_for_counts_for_the_instance_as_it_is_found(sqlite_post: Post) -> None:
     post = sqlite_post
-    found = post.engine.look(post.begin()).instance
+    instance = post.engine.look(post.begin()).instance
     loaded = post.engine.workflows
-    bare = as_asked(loaded, 2, None, None)(found)
+    bare = as_asked(loaded, 2, None, None)(instance)
     assert replace(bare, where=MAPPING.where) == replace(
         Migration("parcel", (1,), 2, otherwise=ANEW), where=MAPPING.where
     )
-    plain = as_asked(loaded, 2, "boxed", None)(found)
+    plain = as_asked(loaded, 2, "boxed", None)(instance)
     assert (plain.states, plain.otherwise, plain.to_version) == ({"packed": "boxed"}, ANEW, 2)
-    assert as_asked(loaded, 2, None, MAPPING)(found) is MAPPING
-    assert as_asked(loaded, 2, "checked", MAPPING)(found).states == {**MAPPING.states, "packed": "checked"}
+    assert as_asked(loaded, 2, None, MAPPING)(instance) is MAPPING
+    assert as_asked(loaded, 2, "checked", MAPPING)(instance).states == {**MAPPING.states, "packed": "checked"}
     with pytest.raises(InvalidMapping) as raised:
-        as_asked(loaded, 1, None, MAPPING)(found)
+        as_asked(loaded, 1, None, MAPPING)(instance)
     assert str(raised.value) == f"{MAPPING.where}: the mapping leads to version 2, not 1."
     with pytest.raises(InvalidMapping, match="'packd': version 1 has none of this name"):
-        as_asked(loaded, 2, None, replace(MAPPING, states={"packd": "boxed"}))(found)
+        as_asked(loaded, 2, None, replace(MAPPING, states={"packd": "boxed"}))(instance)
     limbo = replace(MAPPING, states={"limbo": "boxed"})
-    assert as_asked(loaded, 2, None, limbo)(replace(found, state="limbo")) is limbo
+    assert as_asked(loaded, 2, None, limbo)(replace(instance, state="limbo")) is limbo
 
 
 def test_whether_who_stands_in_a_state_has_ended_is_told_by_its_own_version_or_by_any_other(sqlite_post: Post) -> None:
@@ -725,10 +725,10 @@ def test_whether_who_stands_in_a_state_has_ended_is_told_by_its_own_version_or_b
         True,
     ]
     assert not is_final(known, "letter", 1, "sent")
-    found = engine.look(post.begin()).instance
-    assert engine.definitions.has(found)
-    assert not engine.definitions.has(replace(found, version=7))
-    assert not engine.definitions.has(replace(found, workflow="letter"))
+    instance = engine.look(post.begin()).instance
+    assert engine.definitions.has(instance)
+    assert not engine.definitions.has(replace(instance, version=7))
+    assert not engine.definitions.has(replace(instance, workflow="letter"))
 
 
 def test_the_time_that_a_state_was_entered_is_that_of_the_last_event_that_led_there(sqlite_post: Post) -> None:
@@ -814,7 +814,7 @@ def test_a_mail_goes_on_in_the_language_that_it_had_and_what_had_none_is_given_o
     named = replace(
         PARCEL_2,
         start=replace(PARCEL_2.start, effects=(to_finder,)),
-        recipients={"finder": Recipient(language, lambda found, records: None)},
+        recipients={"finder": Recipient(language, lambda instance, records: None)},
     )
     post = sqlite_post.with_versions(PARCEL, named)
     spoken, silent, bad = (post.begin(f"parcel:{name}") for name in ("spoken", "silent", "bad"))

@@ -550,13 +550,13 @@ def test_an_instance_comes_with_its_timers_its_pause_and_the_time(shelf: Office)
             assert list(map(tuple, unit.also)) == [("also",)]
         with store.reading() as unit:
             read = store.read(unit, instance_id)
-        for found, timers, moment in (opened, read):
+        for instance, timers, moment in (opened, read):
             assert {timer.event: timer for timer in timers} == expected
             assert len(timers) == 2
             assert moment == now
-            assert (found.id, found.workflow, found.version) == (instance_id, "review", 1)
-            assert (found.state, found.seq) == ("submitted", 1)
-            assert {type(part) for part in (found.head, found.nonce)} == {bytes}
+            assert (instance.id, instance.workflow, instance.version) == (instance_id, "review", 1)
+            assert (instance.state, instance.seq) == ("submitted", 1)
+            assert {type(part) for part in (instance.head, instance.nonce)} == {bytes}
         assert opened[0] == read[0]
         return opened[0].paused, read[0].paused
 
@@ -640,8 +640,8 @@ def test_what_is_due_comes_the_longest_overdue_first_each_with_all_its_timers(sh
             opened, now = store.open_due(unit, moment, limit)
         assert now == shelf.clock.now
         return [
-            (found.id, found.paused, sorted((timer.event, timer.due_at, timer.failures) for timer in timers))
-            for found, timers in opened
+            (instance.id, instance.paused, sorted((timer.event, timer.due_at, timer.failures) for timer in timers))
+            for instance, timers in opened
         ]
 
     def timers(place: int, failures: int = 0) -> list[tuple[str, datetime, int]]:
