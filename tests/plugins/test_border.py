@@ -225,7 +225,7 @@ def test_a_handler_that_hangs_holds_one_thread_and_no_other_effect(sqlite_url: s
     delivered = Event()
 
     def answer(delivery: Any) -> Any:
-        if delivery.subject == "slow:1":
+        if delivery.about == "slow:1":
             return hangs()
         delivered.set()
         return Accepted()

@@ -111,7 +111,7 @@ def test_fifty_starts_with_one_key_begin_one_procedure(bench: Bench) -> None:
 
         results = Racers(*[apply] * MANY).run(bench.db)
         assert {type(result) for result in results} == {Outcome}, Counter(map(repr, results))
-        assert len({result.instance for result in results}) == 1
+        assert len({result.instance_id for result in results}) == 1
         assert [result.repeated for result in results].count(False) == 1
         assert len(bench.engine.find(ACCOUNT_CREATION.name, f"customer:{customer}")) == n + 1
 

@@ -454,7 +454,7 @@ def test_what_becomes_of_one_is_counted_by_how_its_migration_ends(
     target = version_move.move_of
 
     def ending(*args: Any) -> version_move.Move:
-        error = endings[args[1].instance.subject]
+        error = endings[args[1].instance.about]
         if error is not None:
             raise error
         return target(*args)
