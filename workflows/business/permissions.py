@@ -1,7 +1,7 @@
 """Who may do what: the roles of accounts (閲覧, 手続き, 管理), and the staff.
 
 A permission asks the records inside the transaction, so that a role that was taken away a moment ago is gone. The
-actor is `account:<id>` or `staff:<id>`; the subject says about whose data it is.
+actor is `account:<id>` or `staff:<id>`; what an instance is about says whose data it is.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ NO_ACCOUNT = Refusal("no_account", _("アカウントが見つかりません。
 
 
 def number_of(about: str) -> int:
-    """The number in a subject: 5 of `account:5`."""
+    """The number in what an instance is about: 5 of `account:5`."""
     return int(about.partition(":")[2])
 
 
 def customer_of(about: str, records: Records) -> int | None:
-    """The customer whom a subject (`customer:3`, `contract:7`, `account:5`) belongs to; None where it is gone."""
+    """The customer to whom `customer:3`, `contract:7` or `account:5` belongs; None where it is gone."""
     kind, _colon, number = about.partition(":")
     if kind == "customer":
         return int(number)

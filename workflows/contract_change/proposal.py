@@ -74,7 +74,7 @@ class Proposal:
         return hashlib.sha256(canonical(shown).encode()).hexdigest()
 
     def request(self) -> ChangeInput:
-        """The data for `engine.start("contract_change", proposal.subject, actor, proposal.request(), key=…)`."""
+        """The data for `engine.start("contract_change", proposal.about, actor, proposal.request(), key=…)`."""
         return ChangeInput(
             kind=self.kind,
             customer_id=self.customer_id,

@@ -50,7 +50,7 @@ _LONGEST_REASON = 1000  # as ChangeRequest.reason
 
 
 def subject_is_what_changes(attempt: Attempt) -> Refusal | None:
-    """The permission was asked about the subject, so the subject must be the contract, or the customer who orders."""
+    """The permission was asked of what the instance is about: that must be the contract, or the customer who orders."""
     change = attempt.data
     if change.contract_id is None:
         right = attempt.instance.about == f"customer:{change.customer_id}" and change.kind == "order"
