@@ -50,8 +50,8 @@ from engine.store.schema import migrate
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.records import Application
 from workflows.account_creation.workflow import ACCOUNT_CREATION
-from workflows.business.catalogue import Organisation
 from workflows.business.records import Account, Customer
+from workflows.organisation import Organisation
 from workflows.registry import MIGRATIONS
 
 SECRET = b"a secret of the benchmark, long enough"

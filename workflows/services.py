@@ -13,7 +13,8 @@ from datetime import datetime
 from engine.business_time import BusinessCalendar
 from engine.plugins.breakers import Breakers
 from workflows.business.access.vault import Vault
-from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.catalogue import Catalogue
+from workflows.organisation import Organisation
 from workflows.ports.billing import BillingBackend
 from workflows.ports.disk_usage import GuardedUsage
 from workflows.ports.notice_channels import Distribution

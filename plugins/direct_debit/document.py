@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plugins.direct_debit import accounts
-from workflows.business.catalogue import Organisation
 from workflows.business.documents.pdf import FONT, built, markup, register_font
+from workflows.organisation import Organisation
 from workflows.ports.payments import PaymentContext
 
 TITLE = "預金口座振替依頼書"

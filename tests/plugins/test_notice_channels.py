@@ -21,11 +21,11 @@ from tests.kit.notices import NEO, StatusPage, customer, deliver_everything, dra
 from tests.kit.sites import CHEAP, SECRET
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
-from workflows.business.catalogue import Organisation
 from workflows.business.records import StaffMember
 from workflows.notice.board import KINDS, STATUSES
 from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery
+from workflows.organisation import Organisation
 from workflows.ports.notice_channels import (
     CONTRACTORS,
     ONCE,

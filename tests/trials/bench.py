@@ -16,8 +16,8 @@ from engine.testing import Clock, MemoryMailer
 from tests.kit.databases import close_database
 from tests.trials.crash_child import SECRET
 from workflows.account_creation import ACCOUNT_CREATION, ApplicationInput
-from workflows.business.catalogue import Organisation
 from workflows.business.records import Customer
+from workflows.organisation import Organisation
 
 MANY = 50
 VISITOR = Actor("visitor")

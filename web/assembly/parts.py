@@ -32,8 +32,9 @@ from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
 from workflows.business.access.vault import Vault
-from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.catalogue import Catalogue
 from workflows.business.permissions import OPERATORS
+from workflows.organisation import Organisation
 from workflows.ports import troubles
 from workflows.ports.disk_usage import GuardedUsage
 from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times

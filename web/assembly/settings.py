@@ -41,7 +41,8 @@ from engine.definition import Secret
 from engine.errors import ConfigurationError, SettingsError
 from engine.keyring import Keyring
 from web.assembly import secret_keys
-from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.catalogue import Catalogue
+from workflows.organisation import Organisation
 from workflows.review import REVIEW
 
 PREFIX = "TETSUZUKI_"

@@ -36,7 +36,8 @@ from workflows.business.access.access import Access
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
-from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.catalogue import Catalogue
+from workflows.organisation import Organisation
 from workflows.ports import hookspecs
 from workflows.ports.guarded import Times
 from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from engine.delivery import Mailer, Message, Outcome
 from engine.text import Text
-from workflows.business.catalogue import Organisation
+from workflows.organisation import Organisation
 
 AUDIENCES = VISITORS, CONTRACTORS, ONCE = "visitors", "contractors", "once"
 

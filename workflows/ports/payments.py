@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from engine.definition import Refusal, Secret
 from engine.text import Text, _
-from workflows.business.catalogue import Organisation
+from workflows.organisation import Organisation
 
 Way = Literal["none", "form", "page"]
 Status = Literal["processed", "pending", "error", "canceled", "undefined"]

@@ -22,7 +22,8 @@ from engine.configuration.tables import keys
 from engine.errors import SettingsError
 from web.assembly.settings import KEYS, PREFIX, read
 from web.assembly.site import build, plugins_of, problems_of
-from workflows.business.catalogue import Organisation, ProductSettings
+from workflows.business.catalogue import ProductSettings
+from workflows.organisation import Organisation
 from workflows.review import ReviewSettings
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 import web
 from engine import errors
 from engine.text import Text, catalogue
-from workflows.business.catalogue import Organisation
+from workflows.organisation import Organisation
 
 WEB = Path(web.__path__[0])
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))

@@ -17,15 +17,14 @@ from workflows.business import typed as inputs
 from workflows.business.catalogue import (
     BILLING_MODES,
     CHANNELS,
-    CUSTOMER_NUMBER_PATTERN,
     DEFAULT_CATALOGUE,
     PAYMENT_METHODS,
     TERM_LABELS,
     Catalogue,
-    Organisation,
     Product,
 )
 from workflows.business.typed import Subdomain
+from workflows.organisation import CUSTOMER_NUMBER_PATTERN, Organisation
 
 # Any code point, lone surrogates too: a request body may hold them.
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))

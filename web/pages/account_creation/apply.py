@@ -30,8 +30,8 @@ from web.pages.account_creation import applied_here
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.business import typed
 from workflows.business.access.pending_application import PendingInput
-from workflows.business.catalogue import Organisation
 from workflows.business.records import Contract, Customer, PendingApplication, customer_by_id
+from workflows.organisation import Organisation
 
 WORKFLOW = "account_creation"
 

@@ -34,7 +34,8 @@ from workflows.business.access.pending_application import PendingApplications
 from workflows.business.access.sessions import ABSOLUTE, IDLE, Sessions
 from workflows.business.access.standing import Standing
 from workflows.business.access.throttle import Throttles
-from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.catalogue import Catalogue
+from workflows.organisation import Organisation
 
 _TOKYO = ZoneInfo("Asia/Tokyo")
 _DEFAULT_ORGANISATION = Organisation()

@@ -9,8 +9,9 @@ from workflows.business import typed
 from workflows.business.access.limits import IDENTIFY_NETWORK, IDENTIFY_NUMBER, IDENTIFY_SUBDOMAIN
 from workflows.business.access.standing import Standing, named
 from workflows.business.access.throttle import Guess, Throttles, network_of, too_many
-from workflows.business.catalogue import Catalogue, Organisation
+from workflows.business.catalogue import Catalogue
 from workflows.business.records import Contract, Customer
+from workflows.organisation import Organisation
 
 
 class Identification:

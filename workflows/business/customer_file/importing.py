@@ -21,7 +21,7 @@ from engine.definition import Refusal
 from engine.errors import TransitionConflict
 from engine.store.base import database, transaction
 from engine.text import _
-from workflows.business.catalogue import CUSTOMER_NUMBER_PATTERN, DEFAULT_CATALOGUE, Catalogue
+from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue
 from workflows.business.customer_file.cells import (
     CONTRACT_COLUMNS,
     CUSTOMER_COLUMNS,
@@ -34,6 +34,7 @@ from workflows.business.customer_file.cells import (
 )
 from workflows.business.customer_file.reading import PROGRESS_STEP, FileTable, ImportRefused, Progress, Reader
 from workflows.business.records import Contract, Customer
+from workflows.organisation import CUSTOMER_NUMBER_PATTERN
 
 _T = TypeVar("_T")
 

@@ -12,8 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue, Organisation
+from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue
 from workflows.business.documents.pdf import FONT, built, markup, register_font
+from workflows.organisation import Organisation
 
 log = logging.getLogger("tetsuzuki.terms")
 

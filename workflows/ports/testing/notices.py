@@ -12,7 +12,7 @@ from engine.delivery import Accepted, Deferred, Failed, Message, Outcome, outcom
 from engine.mime import Mime, compose
 from engine.testing import MemoryMailer
 from engine.text import Text
-from workflows.business.catalogue import Organisation
+from workflows.organisation import Organisation
 from workflows.ports.notice_channels import (
     CONTRACTORS,
     NoticeChannel,

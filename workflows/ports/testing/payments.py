@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from engine.definition import Refusal, Secret
 from engine.text import Text
-from workflows.business.catalogue import Organisation
+from workflows.organisation import Organisation
 from workflows.ports.payment_calls import outcome, report_of
 from workflows.ports.payments import (
     Active,

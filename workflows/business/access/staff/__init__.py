@@ -33,7 +33,7 @@ from workflows.business.access.staff.sessions import StaffSessions
 from workflows.business.access.staff.set_up import SetUps
 from workflows.business.access.throttle import Throttles
 from workflows.business.access.vault import Vault
-from workflows.business.catalogue import Organisation
+from workflows.organisation import Organisation
 
 
 class Staff:

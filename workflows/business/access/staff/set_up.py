@@ -17,8 +17,8 @@ from workflows.business.access.staff.limits import STAFF_IDENTITY
 from workflows.business.access.staff.sessions import end_sessions
 from workflows.business.access.throttle import Throttles
 from workflows.business.access.tokens import digest
-from workflows.business.catalogue import Organisation
 from workflows.business.records import StaffMember, StaffSetUp
+from workflows.organisation import Organisation
 
 SET_UP_LIFE = timedelta(hours=24)
 _SET_UP_BYTES = 16  # 128 bits, in the letters that logs know to leave out

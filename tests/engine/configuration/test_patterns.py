@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from workflows.business.patterns import MOST_WAYS, ways
+from engine.configuration.patterns import MOST_WAYS, ways
 
 
 @pytest.mark.parametrize(
