@@ -82,3 +82,29 @@ def test_no_file_mentions_the_address_of_a_package_index() -> None:
         if path != Path(__file__) and address.search(path.read_bytes()):
             found.append(name)
     assert found == []
+
+
+# Ruff gives each such import a line of its own.
+_UNDER_ANOTHER_NAME = re.compile(r"^ *(?:from ([\w.]+) )?import ([\w.]+) as (\w+)", re.MULTILINE)
+
+
+def other_names(path: str, source: str, modules: set[str]) -> list[str]:
+    """Each import of one of `modules` under another name than its own."""
+    found = []
+    for package, name, other in _UNDER_ANOTHER_NAME.findall(source):
+        whole = f"{package}.{name}" if package else name
+        if whole in modules and other != name:
+            found.append(f"{path}: {whole} as {other}")
+    return found
+
+
+def test_a_module_has_one_name_wherever_it_is_imported() -> None:
+    """Whoever reads `history.seal` finds history.py; where two modules have one name, the longer one is written out."""
+    paths = [path for path in tracked() if path.endswith(".py") and not path.startswith("tests/old_sites/")]
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in paths}
+    assert "engine.runtime.history" in modules
+    assert [line for path in paths for line in other_names(path, (ROOT / path).read_text(), modules)] == []
+    assert other_names("a.py", "from engine.runtime import history as chain\nimport engine.text as said", modules) == [
+        "a.py: engine.runtime.history as chain",
+        "a.py: engine.text as said",
+    ]

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from engine import delivery, testing
+import engine.testing
+import workflows.ports.hookspecs
+import workflows.ports.testing
+from engine import delivery
 from engine.hookspecs import PROJECT
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
-from workflows.ports import hookspecs as hookspecs_of_the_business
-from workflows.ports import testing as testing_of_the_business
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
@@ -83,7 +84,8 @@ def test_hook_is_named_in_a_test(name: str) -> None:
 
 
 def test_every_kit_and_every_shape_of_plugins_new_stands_in_the_section_of_its_hook() -> None:
-    kits = {name for module in (testing, testing_of_the_business) for name in vars(module) if name.endswith("Contract")}
+    homes = (engine.testing, workflows.ports.testing)
+    kits = {name for home in homes for name in vars(home) if name.endswith("Contract")}
     sections = {name: section(written(name)) for name in hookspecs()}
     named = {name: re.findall(r"- Kit: `[a-z.]+\.(\w+)`. Begin: `tetsuzuki plugins new NAME --shape (\w+)`", text)
              for name, text in sections.items() if name != "register_migrations"}  # fmt: skip
@@ -96,7 +98,7 @@ def test_every_kit_and_every_shape_of_plugins_new_stands_in_the_section_of_its_h
 
 def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp_path: Path) -> None:
     plugins = load({}, SiteFacts(tmp_path, "http://localhost", "s@example.jp", False, "Asia/Tokyo"),
-                   specs=[hookspecs_of_the_business])  # fmt: skip
+                   specs=[workflows.ports.hookspecs])  # fmt: skip
     for one in plugins.listed:
         target: Any = type(plugins._manager.get_plugin(one.name))
         hook = next(hook for hook in one.hooks if hook != "register_migrations")
@@ -142,7 +144,7 @@ def test_example_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     site_facts = SiteFacts(tmp_path, "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
     try:
         plugins = load(
-            settings["plugins"], site_facts, specs=[hookspecs_of_the_business], environ={"SMS_TOKEN": "s3cr3t"}
+            settings["plugins"], site_facts, specs=[workflows.ports.hookspecs], environ={"SMS_TOKEN": "s3cr3t"}
         )
         assert plugins.failures == ()
         (listed,) = [one for one in plugins.listed if one.name == name]

@@ -148,7 +148,7 @@ def migrate(
 
 
 def _one(number: int, asked: _Asked, reason: str | None) -> None:
-    from engine.runtime import version_move as move
+    from engine.runtime.version_move import as_asked
 
     state = asked.states[0] if asked.states else None
     with opened_site(looks=reason is None) as site:
@@ -161,7 +161,7 @@ def _one(number: int, asked: _Asked, reason: str | None) -> None:
             click.echo(f"instance {number} runs on version {asked.to}, in {outcome.target}")
             return
 
-        mapped = move.as_asked(engine.workflows, asked.to, state, mapping)
+        mapped = as_asked(engine.workflows, asked.to, state, mapping)
         foretold = engine.migrating.rehearsed(number, mapped, operator())
     click.echo(f"instance {number} would run on version {asked.to}, in {foretold.landing}")
     _say_move(foretold)

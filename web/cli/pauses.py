@@ -70,7 +70,7 @@ def pause(what: str, version: int | None, channel: str, reason: str) -> None:
     Nothing steps what is halted until it is resumed: people are told so, timers and effects wait. Operators may migrate
     it and settle its incidents.
     """
-    from engine.operations import pauses as acts
+    from engine.operations.pauses import acts
 
     with opened_site() as site:
         made = acts.pause(site.engine, _scope(site, what, version, channel), operator(), reason)
@@ -87,14 +87,14 @@ Example: tetsuzuki workflow resume contract_change --version 1 --dry-run
 @click.option("--dry-run", is_flag=True, help="Only say what would fire.")
 def resume(what: str, version: int | None, channel: str, reason: str | None, dry_run: bool) -> None:
     """Let what was paused go on; what has come due meanwhile fires at once."""
-    from engine.operations import pauses as acts
+    from engine.operations.pauses import acts, looking
 
     if reason is None and not dry_run:
         raise click.UsageError("say why with --reason, or look first with --dry-run")
     with opened_site(looks=dry_run) as site:
         scope = _scope(site, what, version, channel)
         if dry_run:
-            _foretell(acts.what_resumes(site.engine, scope, _SHOWN))
+            _foretell(looking.what_resumes(site.engine, scope, _SHOWN))
             return
         ended = acts.resume(site.engine, scope, operator(), str(reason))
     click.echo(f"{ended.scope} is resumed")
@@ -131,10 +131,10 @@ def _line(one: Pause) -> str:
 @click.option("--all", "everything", is_flag=True, help="Those that have ended, too; the newest first.")
 def pauses(everything: bool) -> None:
     """What is paused: since when, by whom and why. `workflow pause` and `workflow resume` change it."""
-    from engine.operations import pauses as acts
+    from engine.operations.pauses import looking
 
     with opened_site(looks=True) as site:
-        listed = (acts.pauses if everything else acts.paused)(site.engine, _MOST_LISTED)
+        listed = (looking.pauses if everything else looking.paused)(site.engine, _MOST_LISTED)
     for one in listed:
         click.echo(_line(one))
     lasting = sum(one.ended_at is None for one in listed)

@@ -118,10 +118,10 @@ def _without_index(more: Sequence[Path]) -> list[Problem]:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file instead of standard output.")
 def diagram(name: str, form: str, language: str, output: Path | None) -> None:
     """A workflow as a picture."""
-    from engine.authoring import diagram as drawing
+    import engine.authoring.diagram
 
     definition = _named(name)
-    made = getattr(drawing, form)(definition, language)
+    made = getattr(engine.authoring.diagram, form)(definition, language)
     content = made if isinstance(made, bytes) else made.encode()
     if output is not None:
         output.write_bytes(content)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
 
+from engine import operations
 from engine.definition import Address, Refusal, SiteAddress
 from engine.errors import EventNotPossible, Refused, UnknownEffect, UnknownInstance
-from engine.operations import incidents as engine_incidents
 from engine.operations.incidents import Incident
 from engine.text import Text, _
 from web.http.areas import STAFF_MENU
@@ -19,8 +19,8 @@ from web.http.who_may import staff_only
 from web.staff.area import actor, pages
 from web.staff.history import event_title, state_title
 from web.staff.review import age
-from workflows.business import typed as inputs
 from workflows.business.access.actor_names import names_of
+from workflows.business.typed import email
 from workflows.ports.troubles import troubles
 
 _LONGEST_REASON = 1000
@@ -99,7 +99,7 @@ class Silent:
 @staff_only
 def incidents() -> str:
     """All open incidents, the oldest first; and the plugins that do not answer, which may become some."""
-    listed = engine_incidents.incidents(site().engine)
+    listed = operations.incidents.incidents(site().engine)
     return render_template("staff/incidents.html", incidents=[_shown(one) for one in listed], silent=_silent())
 
 
@@ -130,7 +130,7 @@ def act_on_incident(ref: str) -> str | Response:
         abort(422)
     reason = request.form.get("reason", "").replace("\0", "").strip()
     typed = request.form.get("address", "")
-    address = inputs.email(typed) if act is AMEND else ""
+    address = email(typed) if act is AMEND else ""
     refusals = []
     if not reason or len(reason) > _LONGEST_REASON:
         refusals.append(_REASON_LONG if reason else _REASON_MISSING)
@@ -153,9 +153,9 @@ def act_on_incident(ref: str) -> str | Response:
 def _carry_out(act: Act, incident: Incident, reason: str, address: str) -> None:
     engine, who = site().engine, actor()
     ways: dict[str, Callable[[], None]] = {
-        "retry": lambda: engine_incidents.retry(engine, incident.ref, who, reason),
-        "skip": lambda: engine_incidents.skip(engine, incident.ref, who, reason),
-        "amend": lambda: engine_incidents.amend(engine, incident.ref, who, reason, address),
+        "retry": lambda: operations.incidents.retry(engine, incident.ref, who, reason),
+        "skip": lambda: operations.incidents.skip(engine, incident.ref, who, reason),
+        "amend": lambda: operations.incidents.amend(engine, incident.ref, who, reason, address),
     }
     ways[act.name]()
 
@@ -166,7 +166,7 @@ def _gone() -> Response:
 
 
 def _find(ref: str) -> Incident | None:
-    return next((one for one in engine_incidents.incidents(site().engine) if one.ref == ref), None)
+    return next((one for one in operations.incidents.incidents(site().engine) if one.ref == ref), None)
 
 
 def _is_timer(incident: Incident) -> bool:

@@ -11,8 +11,17 @@ from werkzeug import Response
 from engine.configuration import one_line
 from engine.definition import Refusal
 from engine.errors import EventNotPossible, Forbidden, UnknownInstance
-from engine.operations import pauses as engine_pauses
-from engine.operations.pauses import OneChannel, OneInstance, OneVersion, Pause, Resuming, Scope
+from engine.operations.pauses import (
+    RESUME_EVENT,
+    OneChannel,
+    OneInstance,
+    OneVersion,
+    Pause,
+    Resuming,
+    Scope,
+    acts,
+    looking,
+)
 from engine.runtime.operators import nowhere
 from engine.text import Text, _
 from web.http.areas import NUMBER
@@ -75,7 +84,7 @@ def begin_pause() -> str | Response:
     if refusals or scope is None:
         return make_response(_list(what, number, reason, refusals), 422)
     try:
-        engine_pauses.pause(site().engine, scope, actor(), reason)
+        acts.pause(site().engine, scope, actor(), reason)
     except UnknownInstance:
         return make_response(_list(what, number, reason, [_NO_INSTANCE]), 422)
     except EventNotPossible:
@@ -104,7 +113,7 @@ def end_pause(number: int) -> str | Response:
     if refusals:
         return make_response(_page(pause, reason, refusals), 422)
     try:
-        engine_pauses.resume(site().engine, pause.scope, actor(), reason)
+        acts.resume(site().engine, pause.scope, actor(), reason)
     except EventNotPossible:
         return _gone()
     flash(str(_("再開しました。")))
@@ -130,7 +139,7 @@ def _choices() -> Mapping[str, tuple[Scope, Text | str]]:
     """What may be chosen from a list, by name, with what it is called."""
     engine = site().engine
     versions = [OneVersion(name, version) for name, version in sorted(engine.workflows)]
-    scopes: list[Scope] = [*versions, *engine_pauses.channels(engine)]
+    scopes: list[Scope] = [*versions, *acts.channels(engine)]
     return {str(scope): (scope, scope_title(scope)) for scope in scopes}
 
 
@@ -159,14 +168,14 @@ def _may(scope: Scope | None) -> bool:
         if isinstance(scope, OneInstance):
             instance = engine.store.read(unit, scope.number)[0]
         try:
-            engine.operators.require(unit, instance, actor(), engine_pauses.RESUME_EVENT, engine.store.now())
+            engine.operators.require(unit, instance, actor(), RESUME_EVENT, engine.store.now())
         except Forbidden:
             return False
     return True
 
 
 def _find(number: int) -> Pause | None:
-    return next((one for one in engine_pauses.paused(site().engine) if one.number == number), None)
+    return next((one for one in looking.paused(site().engine) if one.number == number), None)
 
 
 def _gone() -> Response:
@@ -198,7 +207,7 @@ def _list(what: str = "", number: str = "", reason: str = "", refusals: Sequence
         what, number = "instance", what.removeprefix("instance ")
     return render_template(
         "staff/pauses.html",
-        pauses=_shown(engine_pauses.paused(site().engine, _MOST_LISTED)),
+        pauses=_shown(looking.paused(site().engine, _MOST_LISTED)),
         versions=[(name, title) for name, (scope, title) in _choices().items() if isinstance(scope, OneVersion)],
         channels=[(name, title) for name, (scope, title) in _choices().items() if isinstance(scope, OneChannel)],
         may=_may(None),
@@ -212,7 +221,7 @@ def _list(what: str = "", number: str = "", reason: str = "", refusals: Sequence
 
 def _page(pause: Pause, reason: str = "", refusals: Sequence[Refusal] = ()) -> str | Response:
     try:
-        foreseen = engine_pauses.what_resumes(site().engine, pause.scope, _MOST)
+        foreseen = looking.what_resumes(site().engine, pause.scope, _MOST)
     except EventNotPossible:
         return _gone()
     return render_template(

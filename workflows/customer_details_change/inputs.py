@@ -9,10 +9,10 @@ from hashlib import blake2b
 
 from engine.definition import Refusal
 from engine.text import _
-from workflows.business import typed as inputs
 from workflows.business.catalogue import BILLING_MODES
 from workflows.business.records import Customer
 from workflows.business.shared.change_request import DETAIL_LABELS
+from workflows.business.typed import phone, postcode, single_line
 
 REQUIRED = ("company", "contractor_name", "contractor_phone", "contractor_postcode", "contractor_address")
 _POSTCODES = ("contractor_postcode", "billing_postcode")
@@ -75,12 +75,12 @@ def _value(name: str, text: str) -> str | Refusal:
     most: int = getattr(Customer, name).max_length
     if name == "billing_mode":
         return text if text in BILLING_MODES else Refusal(f"{name}_invalid", _("どちらかをお選びください。"), name)
-    line = inputs.single_line(text, name, most)
+    line = single_line(text, name, most)
     if isinstance(line, Refusal):
         return line
     if not line:
         missing = Refusal(f"{name}_missing", _("%(title)sをご入力ください。", title=DETAIL_LABELS[name]), name)
         return missing if name in REQUIRED else ""
     if name in _POSTCODES:
-        return inputs.postcode(line, name)
-    return inputs.phone(line, name, most) if name in _PHONES else line
+        return postcode(line, name)
+    return phone(line, name, most) if name in _PHONES else line

@@ -20,7 +20,7 @@ from engine.text import _
 from workflows.business.permissions import customer_of
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.required import required
-from workflows.business.shared import change_request as shared
+from workflows.business.shared import change_request
 from workflows.customer_details_change.inputs import details_of, shown_digest
 from workflows.services import Services
 
@@ -60,14 +60,14 @@ def keep_request(attempt: Attempt) -> None:
     """Write down what changes, before and after; nothing else of the form is kept."""
     customer = required(_customer(attempt), NO_CUSTOMER)
     before, after = _changes(attempt, customer)
-    shared.keep_request(
+    change_request.keep_request(
         attempt,
         customer=customer.id,
         contract=None,
         kind=KIND,
         slot=f"customer:{customer.id}/{KIND}",
-        before=shared.to_json(before),
-        after=shared.to_json(after),
+        before=change_request.to_json(before),
+        after=change_request.to_json(after),
         quote="",
         effective_on=_services(attempt).calendar.today(attempt.now),
     )
@@ -75,10 +75,10 @@ def keep_request(attempt: Attempt) -> None:
 
 def no_review_is_needed(attempt: Attempt) -> Refusal | None:
     """Staff look at it where the site says so, and always where the name of company or contractor changes."""
-    change_request = shared.change_request_of(attempt.instance, attempt.records)
-    if change_request is None or KIND in _services(attempt).review.kinds:
+    record = change_request.change_request_of(attempt.instance, attempt.records)
+    if record is None or KIND in _services(attempt).review.kinds:
         return REVIEW_NEEDED
-    return REVIEW_NEEDED if any(name in json.loads(change_request.after) for name in REVIEWED) else None
+    return REVIEW_NEEDED if any(name in json.loads(record.after) for name in REVIEWED) else None
 
 
 def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
@@ -88,25 +88,25 @@ def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
     """
     customer_id = customer_of(attempt.instance.about, attempt.records)
     attempt.records.lock_rows(Customer, id=customer_id)
-    customer, change_request = attempt.records.get_each(
+    customer, record = attempt.records.get_each(
         (Customer, {"id": customer_id}), (ChangeRequest, {"instance": attempt.instance.id})
     )
-    if customer is None or change_request is None:
+    if customer is None or record is None:
         return NO_CUSTOMER
-    before, after = json.loads(change_request.before), json.loads(change_request.after)
+    before, after = json.loads(record.before), json.loads(record.after)
     same = all(getattr(customer, name) in (before[name], after[name]) for name in after)
     return None if same else NO_LONGER_AS_CONFIRMED
 
 
 def apply_changes(attempt: Attempt) -> None:
     """What was confirmed becomes what is known of the customer; nothing else of the record is touched."""
-    change_request = required(shared.change_request_of(attempt.instance, attempt.records), NO_CUSTOMER)
-    attempt.records.update(Customer, {"id": change_request.customer_id}, **json.loads(change_request.after))
+    record = required(change_request.change_request_of(attempt.instance, attempt.records), NO_CUSTOMER)
+    attempt.records.update(Customer, {"id": record.customer_id}, **json.loads(record.after))
 
 
 def close_request(attempt: Attempt) -> None:
     """Another change of these details may begin."""
-    shared.close_request(attempt)
+    change_request.close_request(attempt)
 
 
 @needs_input
@@ -136,12 +136,10 @@ def review_due(attempt: Attempt) -> datetime:
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """What the mails show: the customer, the request, and `changes(catalogue)`."""
-    change_request = shared.change_request_of(instance, records)
-    customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
-    changes: Callable[..., Any] = (
-        partial(shared.differences, change_request) if change_request is not None else lambda _: ()
-    )
-    return {"request": change_request, "customer": customer, "changes": changes}
+    record = change_request.change_request_of(instance, records)
+    customer = records.get(Customer, id=record.customer_id) if record is not None else None
+    changes: Callable[..., Any] = partial(change_request.differences, record) if record is not None else lambda _: ()
+    return {"request": record, "customer": customer, "changes": changes}
 
 
 def _customer(attempt: Attempt) -> Any | None:
@@ -172,7 +170,7 @@ def _services(attempt: Attempt) -> Services:
 
 
 RECIPIENTS = {
-    "contractor": shared.CONTRACTOR,
-    "acting_account": shared.ACTING_ACCOUNT,
+    "contractor": change_request.CONTRACTOR,
+    "acting_account": change_request.ACTING_ACCOUNT,
     "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
 }

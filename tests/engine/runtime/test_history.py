@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.attempt import Instance
-from engine.runtime import history as chain
+from engine.runtime import history
 from engine.runtime.history import Entry
 from engine.store.base import to_db
 
@@ -33,8 +33,8 @@ def test_a_seal_is_the_hmac_of_the_canonical_json_of_all_fields(
     workflow, about, event, source, target, actor, at, data = texts
     instance = Instance(number, workflow, 3, about, "", 0, 0, b"")
     fields = [number, workflow, 3, about, seq, event, source, target, actor, at, due, data, before.hex()]
-    expected = hmac.digest(key, chain.canonical(fields).encode(), "sha256")
-    assert chain.seal(key, instance, seq, event, source, target, actor, at, due, data, before) == expected
+    expected = hmac.digest(key, history.canonical(fields).encode(), "sha256")
+    assert history.seal(key, instance, seq, event, source, target, actor, at, due, data, before) == expected
 
 
 # -- a history, sealed by hand ----------------------------------------------------------------------------------------
@@ -48,14 +48,14 @@ def entry(seq: int, event: str, source: str, target: str, data: str = "{}", time
     return Entry(seq, event, source, target, "author:1", AT + timedelta(hours=seq), None, data, b"", timers)
 
 
-def history(
+def written(
     *drafts: Entry, keys: Sequence[bytes] = (KEY,), version: int = 1, versions: Sequence[int] = ()
 ) -> tuple[Instance, list[Entry]]:
     """Entries sealed one after another (the last key goes on), and an instance that stands behind them."""
     before, entries = b"", list[Entry]()
     for place, draft in enumerate(drafts):
         key, of = keys[min(place, len(keys) - 1)], versions[place] if versions else version
-        before = chain.seal_of(key, INSTANCE, of, draft, before, to_db)
+        before = history.seal_of(key, INSTANCE, of, draft, before, to_db)
         entries.append(replace(draft, mac=before))
     state = drafts[-1].target if drafts else ""
     return replace(INSTANCE, version=version, state=state, seq=len(drafts), head=before), entries
@@ -65,19 +65,19 @@ START, SENT, NOTED = entry(1, "start", "", "open"), entry(2, "send", "open", "se
 
 
 def faults(instance: Instance, entries: Sequence[Entry], *keys: bytes) -> tuple[str, ...]:
-    found = chain.verified(keys or (KEY,), instance, entries, to_db)
+    found = history.verified(keys or (KEY,), instance, entries, to_db)
     assert found.unverifiable is None
     return found.faults
 
 
 def test_a_history_that_holds_has_no_fault_whichever_of_the_keys_sealed_it() -> None:
     for keys in ((KEY,), (OTHER,), (KEY, OTHER, KEY)):
-        instance, entries = history(START, SENT, NOTED, keys=keys)
+        instance, entries = written(START, SENT, NOTED, keys=keys)
         assert faults(instance, entries, KEY, OTHER) == ()
 
 
 def test_each_fault_is_told_once_and_with_its_place() -> None:
-    instance, entries = history(START, SENT, NOTED)
+    instance, entries = written(START, SENT, NOTED)
     changed = "entry 2 (send) was changed, or SECRET_KEY is another one"
     told = [
         (instance, [entries[0], entries[2]], "entry 2 is missing: entry 3 stands in its place"),
@@ -92,39 +92,39 @@ def test_each_fault_is_told_once_and_with_its_place() -> None:
         ),
         (replace(instance, generation=1), entries, "the link's generation is 1, history says 0"),
         (replace(instance, state="open"), entries, "history ends in 'sent', the instance says 'open'"),
-        (*history(START, replace(NOTED, seq=2)), "entry 2 begins in 'sent', the one before ended in 'open'"),
-        (*history(replace(START, source="open")), "entry 1 begins in 'open', the one before ended in ''"),
+        (*written(START, replace(NOTED, seq=2)), "entry 2 begins in 'sent', the one before ended in 'open'"),
+        (*written(replace(START, source="open")), "entry 1 begins in 'open', the one before ended in ''"),
     ]
     for there, of, fault in told:
         assert faults(there, of) == (fault,)
 
 
 def test_all_entries_that_were_changed_are_told() -> None:
-    instance, entries = history(START, SENT, NOTED)
+    instance, entries = written(START, SENT, NOTED)
     assert faults(instance, entries, OTHER) == tuple(
         f"entry {one.seq} ({one.event}) was changed, or SECRET_KEY is another one" for one in entries
     )
 
 
 def test_the_links_generation_is_that_of_the_last_entry_that_renewed_it() -> None:
-    first = replace(SENT, data=chain.canonical({chain.LINK: 1}))
-    second = replace(NOTED, data=chain.canonical({chain.LINK: 2}))
+    first = replace(SENT, data=history.canonical({history.LINK: 1}))
+    second = replace(NOTED, data=history.canonical({history.LINK: 2}))
     after = [
-        entry(n, "note", "sent", "sent", f'"{chain.LINK}"' if n == 4 else f'{{"{chain.LINK}":"3"}}') for n in (4, 5)
+        entry(n, "note", "sent", "sent", f'"{history.LINK}"' if n == 4 else f'{{"{history.LINK}":"3"}}') for n in (4, 5)
     ]
-    instance, entries = history(START, first, second, *after)
+    instance, entries = written(START, first, second, *after)
     assert faults(replace(instance, generation=2), entries) == ()
     assert faults(instance, entries) == ("the link's generation is 0, history says 2",)
 
 
 def test_each_entry_is_verified_under_the_version_of_its_time() -> None:
     moves = [entry(n, "migrate", "open", "open", data) for n, data in ((2, '{"from":1}'), (3, '{"from":2}'))]
-    instance, entries = history(START, *moves, replace(SENT, seq=4), version=5, versions=(1, 2, 5, 5))
+    instance, entries = written(START, *moves, replace(SENT, seq=4), version=5, versions=(1, 2, 5, 5))
     assert faults(instance, entries) == ()
     assert len(faults(replace(instance, version=4), entries)) == 2  # those under the last version
     for data in ("{}", "[]", '{"from":"x"}', "no JSON", '{"from":null}'):  # names none: the version is taken on
         moved = replace(moves[0], data=data)
-        assert faults(*history(START, moved, version=3)) == ()
+        assert faults(*written(START, moved, version=3)) == ()
 
 
 # -- a key that was lost ----------------------------------------------------------------------------------------------
@@ -132,10 +132,10 @@ def test_each_entry_is_verified_under_the_version_of_its_time() -> None:
 
 def based(*before: Entry, keys: Sequence[bytes], digest: str | None = None) -> tuple[Instance, list[Entry]]:
     """A history with a base behind these entries, that says why, and one entry more."""
-    instance, entries = history(*before)
-    said = {"reason": "the disk died", chain.DIGEST: digest or chain.digests(instance, entries, to_db)[-1].hex()}
-    base = entry(len(before) + 1, chain.BASE_EVENT, before[-1].target, before[-1].target, chain.canonical(said))
-    return history(*before, base, replace(NOTED, seq=base.seq + 1, source=base.target, target=base.target), keys=keys)
+    instance, entries = written(*before)
+    said = {"reason": "the disk died", history.DIGEST: digest or history.digests(instance, entries, to_db)[-1].hex()}
+    base = entry(len(before) + 1, history.BASE_EVENT, before[-1].target, before[-1].target, history.canonical(said))
+    return written(*before, base, replace(NOTED, seq=base.seq + 1, source=base.target, target=base.target), keys=keys)
 
 
 @pytest.mark.parametrize("before", [(START,), (START, SENT), (START, SENT, NOTED)])
@@ -145,85 +145,85 @@ def test_what_stands_before_a_base_is_unverifiable_and_the_rest_is_held_against_
     lost = [b"a lost key"] * len(before)
     instance, entries = based(*before, keys=(*lost, KEY))
     count = len(before)
-    said = chain.Unverifiable(count, AT + timedelta(hours=count + 1), "the disk died")
-    assert chain.verified([KEY], instance, entries, to_db) == chain.Finding((), said)
+    said = history.Unverifiable(count, AT + timedelta(hours=count + 1), "the disk died")
+    assert history.verified([KEY], instance, entries, to_db) == history.Finding((), said)
     assert str(said) == f"entries 1 to {count} are unverifiable: their key was lost on 2026-04-01 (the disk died)"
-    assert chain.base_of([KEY], instance, entries, to_db) == count
-    assert chain.base_of([OTHER], instance, entries, to_db) == 0
+    assert history.base_of([KEY], instance, entries, to_db) == count
+    assert history.base_of([OTHER], instance, entries, to_db) == 0
     entries[-1] = replace(entries[-1], actor="author:2")
-    assert chain.verified([KEY], instance, entries, to_db) == chain.Finding(
+    assert history.verified([KEY], instance, entries, to_db) == history.Finding(
         (f"entry {count + 2} (note) was changed, or SECRET_KEY is another one",), said
     )
     whole, sealed = based(*before, keys=(KEY,))
-    assert chain.verified([KEY], whole, sealed, to_db) == chain.Finding(())  # whose key is there after all
+    assert history.verified([KEY], whole, sealed, to_db) == history.Finding(())  # whose key is there after all
 
 
 def test_a_base_that_says_another_digest_or_is_none_excuses_nothing() -> None:
     keys = (OTHER, OTHER, KEY)
     instance, entries = based(START, SENT, keys=keys, digest="00" * 32)
-    assert chain.base_of([KEY], instance, entries, to_db) == 0
+    assert history.base_of([KEY], instance, entries, to_db) == 0
     assert len(faults(instance, entries)) == 2
-    instance, entries = history(START, SENT, replace(NOTED, data=based(START, SENT, keys=keys)[1][2].data), keys=keys)
-    assert chain.base_of([KEY], instance, entries, to_db) == 0
+    instance, entries = written(START, SENT, replace(NOTED, data=based(START, SENT, keys=keys)[1][2].data), keys=keys)
+    assert history.base_of([KEY], instance, entries, to_db) == 0
 
 
 @pytest.mark.parametrize("data", ["[]", "no JSON", '{"digest":1}', '"digest"'])
 def test_a_base_that_cannot_be_read_is_none(data: str) -> None:
-    instance, entries = history(START, entry(2, chain.BASE_EVENT, "open", "open", data), keys=(OTHER, KEY))
+    instance, entries = written(START, entry(2, history.BASE_EVENT, "open", "open", data), keys=(OTHER, KEY))
     assert faults(instance, entries) == ("entry 1 (start) was changed, or SECRET_KEY is another one",)
 
 
 def test_of_several_bases_the_last_one_counts() -> None:
     first, entries = based(START, keys=(OTHER, b"lost, too"))
-    said = {"reason": "again", chain.DIGEST: chain.digests(first, entries, to_db)[-1].hex()}
-    again = entry(4, chain.BASE_EVENT, "open", "open", chain.canonical(said))
-    mac = chain.seal_of(KEY, INSTANCE, 1, again, entries[-1].mac, to_db)
+    said = {"reason": "again", history.DIGEST: history.digests(first, entries, to_db)[-1].hex()}
+    again = entry(4, history.BASE_EVENT, "open", "open", history.canonical(said))
+    mac = history.seal_of(KEY, INSTANCE, 1, again, entries[-1].mac, to_db)
     instance = replace(first, seq=4, head=mac)
-    found = chain.verified([KEY], instance, [*entries, replace(again, mac=mac)], to_db)
-    assert found == chain.Finding((), chain.Unverifiable(3, again.at, "again"))
+    found = history.verified([KEY], instance, [*entries, replace(again, mac=mac)], to_db)
+    assert found == history.Finding((), history.Unverifiable(3, again.at, "again"))
 
 
 def test_sealed_anew_a_history_keeps_the_seals_before_its_base_and_goes_on_from_there() -> None:
     instance, entries = based(START, SENT, keys=(OTHER, OTHER, KEY))
     new = b"a newer key"
-    made = chain.seals(new, instance, entries, 2, to_db)
+    made = history.seals(new, instance, entries, 2, to_db)
     assert made[:2] == [one.mac for one in entries[:2]]
     anew = [replace(one, mac=mac) for one, mac in zip(entries, made, strict=True)]
-    found = chain.verified([new], replace(instance, head=made[-1]), anew, to_db)
+    found = history.verified([new], replace(instance, head=made[-1]), anew, to_db)
     assert (found.faults, found.unverifiable and found.unverifiable.entries) == ((), 2)
-    assert chain.seals(KEY, *history(START, SENT), 0, to_db) == [one.mac for one in history(START, SENT)[1]]
+    assert history.seals(KEY, *written(START, SENT), 0, to_db) == [one.mac for one in written(START, SENT)[1]]
 
 
 # -- due times --------------------------------------------------------------------------------------------------------
 
 
 def test_due_times_are_written_in_one_way() -> None:
-    assert chain.timers_text({}) == "{}"
-    assert chain.timers_text({"lapse": "1"}) == '{"lapse":"1"}'
-    assert chain.timers_text({"remind": "2", "lapse": "1"}) == '{"lapse":"1","remind":"2"}'
+    assert history.timers_text({}) == "{}"
+    assert history.timers_text({"lapse": "1"}) == '{"lapse":"1"}'
+    assert history.timers_text({"remind": "2", "lapse": "1"}) == '{"lapse":"1","remind":"2"}'
 
 
 def test_the_due_times_that_stand_are_those_of_the_last_entry_that_says_any() -> None:
     sets = replace(START, timers='{"lapse":"1"}')
-    silent = replace(SENT, timers=chain.AS_BEFORE)
-    assert chain.due_times([sets, silent, silent]) == {"lapse": "1"}
-    assert chain.due_times([sets, replace(SENT, timers="{}")]) == {}
-    assert chain.due_times([sets, SENT]) is None  # from before they were sealed
-    assert chain.due_times([silent]) is None
-    assert chain.due_times([]) is None
+    silent = replace(SENT, timers=history.AS_BEFORE)
+    assert history.due_times([sets, silent, silent]) == {"lapse": "1"}
+    assert history.due_times([sets, replace(SENT, timers="{}")]) == {}
+    assert history.due_times([sets, SENT]) is None  # from before they were sealed
+    assert history.due_times([silent]) is None
+    assert history.due_times([]) is None
     for text in ("no JSON", "[]", "1"):
-        assert chain.due_times([sets, replace(SENT, timers=text)]) is None
+        assert history.due_times([sets, replace(SENT, timers=text)]) is None
 
 
 def test_timers_that_are_not_as_history_says_are_told_by_name() -> None:
     entries = [replace(START, timers='{"a":"1","b":"2","c":"3"}')]
-    assert chain.faults_of_timers(entries, {"a": "1", "b": "2", "c": "3"}) == []
-    assert chain.faults_of_timers(entries, {"d": "4", "b": "5", "a": "1"}) == [
+    assert history.faults_of_timers(entries, {"a": "1", "b": "2", "c": "3"}) == []
+    assert history.faults_of_timers(entries, {"d": "4", "b": "5", "a": "1"}) == [
         "the timer 'b' is due at 5, history says 2",
         "the timer 'c' is due at no time, history says 3",
         "the timer 'd' is due at 4, history says no time",
     ]
-    assert chain.faults_of_timers([START], {"a": "1"}) == []
+    assert history.faults_of_timers([START], {"a": "1"}) == []
 
 
 def test_how_late_an_entry_is_counts_from_when_it_was_due() -> None:

@@ -10,8 +10,8 @@ import pytest
 from engine.errors import DatabaseAway, UnknownInstance
 from engine.operations.pauses.acts import pause
 from engine.runtime import checkpoints
-from engine.runtime import history as chain
 from engine.runtime.catching_up import LONGEST_WAIT
+from engine.runtime.history import Finding
 from engine.runtime.pauses.scopes import OneInstance
 from engine.runtime.verification import all_faults, all_findings, faults, finding
 from engine.store.base import NEVER, to_db
@@ -45,7 +45,7 @@ def test_every_instance_of_which_anything_is_left_is_told_in_order_and_the_check
         found = list(all_faults(office.engine))
         assert found[:-1] == list(told.items())
         assert found[-1][0] == 0
-        assert list(all_findings(office.engine))[5] == (numbers[5], chain.Finding(()))
+        assert list(all_findings(office.engine))[5] == (numbers[5], Finding(()))
     office.sql("DELETE FROM timer WHERE instance_id = ?", numbers[2])
     with pytest.raises(UnknownInstance, match=f"There is no procedure {numbers[2]}"):
         faults(office.engine, numbers[2])
@@ -56,9 +56,7 @@ def test_both_that_are_left_without_their_row_are_named_together(sqlite_office: 
     number = office.submit()
     office.sql("DELETE FROM instance")
     assert faults(office.engine, number) == ["its row is gone, its history and timers of it still there"]
-    assert finding(office.engine, number) == chain.Finding(
-        ("its row is gone, its history and timers of it still there",)
-    )
+    assert finding(office.engine, number) == Finding(("its row is gone, its history and timers of it still there",))
 
 
 def test_one_that_is_removed_while_all_are_told_is_left_out(sqlite_office: Office) -> None:

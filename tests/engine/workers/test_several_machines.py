@@ -35,8 +35,8 @@ from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.workers import several_machines
 from engine.workers.jobs import deferring, taking
-from engine.workers.jobs import wanted as wanted_jobs
 from engine.workers.jobs.outages import Outage
+from engine.workers.jobs.wanted import NOW as AT_ONCE_WANTED
 from engine.workers.jobs.wanted import Wanted
 from engine.workers.several_machines import Cluster
 from tests.kit.databases import close_database
@@ -380,7 +380,6 @@ def test_without_the_library_the_site_says_what_to_install(postgres_url: str) ->
 
 NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-AT_ONCE_WANTED = wanted_jobs.NOW
 
 
 class Work:

@@ -24,7 +24,7 @@ from web.http.current import terms_of_use
 from workflows.account_creation.records import Application
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.account_invitation.records import Invitation
-from workflows.business import typed as inputs
+from workflows.business import typed
 from workflows.business.access.limits import INVITE_ADDRESS
 from workflows.business.permissions import ADMIN, EDITOR, ROLES, VIEWER
 from workflows.business.records import Account, Contract, Customer
@@ -487,12 +487,12 @@ def test_wrong_corrections_are_told_beside_the_address(
     invite(hanako, email="jirro@customer.example")
     _to_the_correction(site, clock, hanako)
     sent = len(mailer.sent)
-    for typed, said in (
+    for written, said in (
         ("", "メールアドレスをご入力ください。"),
         ("not an address", "メールアドレス"),
         (EMAIL, "すでに作成されています"),
     ):
-        hanako.press("再送信する", email=typed)
+        hanako.press("再送信する", email=written)
         assert hanako.title == "宛先の訂正"
         assert said in hanako.text
     site.dispatcher.drain()
@@ -714,5 +714,5 @@ def test_anything_typed_into_the_form_is_an_answer(
     assert made == (1 if answer.status_code == 303 else 0)
     for kept in Invitation.select():
         assert kept.role in ROLES
-        assert inputs.email(str(kept.email)) == kept.email
-        assert inputs.user_name(kept.user_name) == kept.user_name
+        assert typed.email(str(kept.email)) == kept.email
+        assert typed.user_name(kept.user_name) == kept.user_name

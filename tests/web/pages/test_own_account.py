@@ -15,9 +15,9 @@ from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, address
 from tests.kit.dumps import dump
 from web.assembly.site import Site
-from workflows.business import typed as inputs
 from workflows.business.permissions import ADMIN, VIEWER
 from workflows.business.records import Account, Contract, Customer, Session, Throttle
+from workflows.business.typed import user_name
 
 OTHER = "石橋を叩いて渡る 9"
 NEW = "new@customer.example"
@@ -458,7 +458,7 @@ def test_whatever_is_typed_is_answered_and_kept_only_in_its_canonical_form(
         answer = reader.client.post(path, data={"csrf_token": token, **typed, **more})
         assert answer.status_code in (303, 422, 429), path
     found = Account.get()
-    assert inputs.user_name(found.user_name) == found.user_name
+    assert user_name(found.user_name) == found.user_name
     assert found.language in ("ja", "en")
     assert found.email == EMAIL
 

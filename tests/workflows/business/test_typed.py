@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.attempt import Refusal
 from engine.errors import ConfigurationError
 from engine.text import reading_in
-from workflows.business import typed as inputs
+from workflows.business import typed
 from workflows.business.catalogue import (
     BILLING_MODES,
     CHANNELS,
@@ -53,8 +53,8 @@ def code(result: object) -> str:
 @example("\u00a8 ")
 @example("a\u200b\u0301")
 def test_normalise_is_idempotent(text: str) -> None:
-    once = inputs.normalise(text)
-    assert inputs.normalise(once) == once
+    once = typed.normalise(text)
+    assert typed.normalise(once) == once
     assert once == once.strip()
     assert unicodedata.is_normalized("NFKC", once)
 
@@ -63,7 +63,7 @@ def test_normalise_is_idempotent(text: str) -> None:
     "text", ["A1", "\ufeffA1", " \u3000A1\u3000 ", "Ａ１", "A\u200b1", "\u200b \u200bA1\u202c", "\u202aA1", "A\u00ad1"]
 )
 def test_what_cannot_be_seen_makes_no_difference(text: str) -> None:
-    assert inputs.normalise(text) == "A1"
+    assert typed.normalise(text) == "A1"
 
 
 # customer number
@@ -74,12 +74,12 @@ def test_what_cannot_be_seen_makes_no_difference(text: str) -> None:
     ["A12345678", "a12345678", "Ａ１２３４５６７８", "ａ１２３４５６７８", "\u3000A12345678\n", "A1234\u200b5678"],
 )
 def test_g11_customer_number_in_any_width_and_case(text: str) -> None:
-    assert inputs.customer_number(text, CUSTOMER_NUMBER_PATTERN) == "A12345678"
+    assert typed.customer_number(text, CUSTOMER_NUMBER_PATTERN) == "A12345678"
 
 
 @pytest.mark.parametrize("text", ["12345678", "１２３４５６７８"])
 def test_g11_the_a_must_be_typed(text: str) -> None:
-    result = inputs.customer_number(text, CUSTOMER_NUMBER_PATTERN)
+    result = typed.customer_number(text, CUSTOMER_NUMBER_PATTERN)
     assert code(result) == "customer_number_prefix"
     assert isinstance(result, Refusal)
     assert "「A」" in str(result.message)
@@ -87,21 +87,21 @@ def test_g11_the_a_must_be_typed(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "\u3000", "\u200b"])
 def test_empty_customer_number_is_missing(text: str) -> None:
-    assert code(inputs.customer_number(text, CUSTOMER_NUMBER_PATTERN)) == "customer_number_missing"
+    assert code(typed.customer_number(text, CUSTOMER_NUMBER_PATTERN)) == "customer_number_missing"
 
 
 @pytest.mark.parametrize(
     "text", ["A1234567", "A123456789", "B12345678", "A1234567٨", "A12345678 A", "AA12345678", "A" * 10**6]
 )
 def test_other_customer_numbers_are_invalid(text: str) -> None:
-    assert code(inputs.customer_number(text, CUSTOMER_NUMBER_PATTERN)) == "customer_number_invalid"
+    assert code(typed.customer_number(text, CUSTOMER_NUMBER_PATTERN)) == "customer_number_invalid"
 
 
 def test_g11_pattern_decides_the_spelling() -> None:
-    assert inputs.customer_number("KD-12", "kd-[0-9]+") == "kd-12"
-    assert inputs.customer_number("Kd12", "Kd[0-9]+") == "Kd12"
-    assert code(inputs.customer_number("12", "KD[0-9]+")) == "customer_number_prefix"
-    assert code(inputs.customer_number("٣", r"\d")) == "customer_number_invalid"
+    assert typed.customer_number("KD-12", "kd-[0-9]+") == "kd-12"
+    assert typed.customer_number("Kd12", "Kd[0-9]+") == "Kd12"
+    assert code(typed.customer_number("12", "KD[0-9]+")) == "customer_number_prefix"
+    assert code(typed.customer_number("٣", r"\d")) == "customer_number_invalid"
 
 
 # subdomain
@@ -112,7 +112,7 @@ def test_g11_pattern_decides_the_spelling() -> None:
     ["acme", "ACME", "ａｃｍｅ", "\u3000acme\u3000", "acme.", "a\u200bcme"],
 )
 def test_g13_name_alone_leaves_the_product_open(text: str) -> None:
-    assert inputs.subdomain(text, DEFAULT_CATALOGUE) == Subdomain("acme")
+    assert typed.subdomain(text, DEFAULT_CATALOGUE) == Subdomain("acme")
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,13 @@ def test_g13_name_alone_leaves_the_product_open(text: str) -> None:
     ],
 )
 def test_g13_whole_url_decides_the_product(text: str) -> None:
-    assert inputs.subdomain(text, DEFAULT_CATALOGUE) == Subdomain("acme", "desknets-neo")
+    assert typed.subdomain(text, DEFAULT_CATALOGUE) == Subdomain("acme", "desknets-neo")
 
 
 def test_g13_url_of_the_other_product() -> None:
     url = DEFAULT_CATALOGUE.url("chatluck", "acme")
     assert url == "https://acme.chatluck.net/cgi-bin/chatlk/chat.cgi"
-    assert inputs.subdomain(url, DEFAULT_CATALOGUE) == Subdomain("acme", "chatluck")
+    assert typed.subdomain(url, DEFAULT_CATALOGUE) == Subdomain("acme", "chatluck")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_g13_url_of_the_other_product() -> None:
     ],
 )
 def test_url_of_somebody_else_is_foreign(text: str) -> None:
-    assert code(inputs.subdomain(text, DEFAULT_CATALOGUE)) == "subdomain_foreign"
+    assert code(typed.subdomain(text, DEFAULT_CATALOGUE)) == "subdomain_foreign"
 
 
 @pytest.mark.parametrize(
@@ -186,31 +186,31 @@ def test_url_of_somebody_else_is_foreign(text: str) -> None:
     ],
 )
 def test_other_subdomains_are_invalid(text: str) -> None:
-    assert code(inputs.subdomain(text, DEFAULT_CATALOGUE)) == "subdomain_invalid"
+    assert code(typed.subdomain(text, DEFAULT_CATALOGUE)) == "subdomain_invalid"
 
 
 def test_longest_label_and_leading_digit_are_valid() -> None:
-    assert inputs.subdomain("3" * 63, DEFAULT_CATALOGUE) == Subdomain("3" * 63)
+    assert typed.subdomain("3" * 63, DEFAULT_CATALOGUE) == Subdomain("3" * 63)
 
 
 def test_empty_subdomain_is_missing() -> None:
-    assert code(inputs.subdomain(" ", DEFAULT_CATALOGUE)) == "subdomain_missing"
+    assert code(typed.subdomain(" ", DEFAULT_CATALOGUE)) == "subdomain_missing"
 
 
 def test_products_that_share_a_domain_are_told_apart_by_path() -> None:
-    assert inputs.subdomain("https://acme.example.com/chat/?a", SHARED) == Subdomain("acme", "chat")
-    assert inputs.subdomain("https://acme.example.com/", SHARED) == Subdomain("acme")
-    assert inputs.subdomain("https://acme.mail.example.com/", SHARED) == Subdomain("acme", "mail")
+    assert typed.subdomain("https://acme.example.com/chat/?a", SHARED) == Subdomain("acme", "chat")
+    assert typed.subdomain("https://acme.example.com/", SHARED) == Subdomain("acme")
+    assert typed.subdomain("https://acme.mail.example.com/", SHARED) == Subdomain("acme", "mail")
 
 
 @given(ANYTHING)
 def test_any_text_gives_a_valid_subdomain_or_a_refusal(text: str) -> None:
-    result = inputs.subdomain(text, DEFAULT_CATALOGUE)
+    result = typed.subdomain(text, DEFAULT_CATALOGUE)
     if isinstance(result, Refusal):
         assert result.field == "subdomain"
     else:
         assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", result.name)
-        assert inputs.subdomain(result.name, DEFAULT_CATALOGUE) == Subdomain(result.name)
+        assert typed.subdomain(result.name, DEFAULT_CATALOGUE) == Subdomain(result.name)
 
 
 @given(
@@ -221,7 +221,7 @@ def test_every_environments_url_is_accepted_in_every_case(name: str, product: st
     url = DEFAULT_CATALOGUE.url(product, name)
     assert DEFAULT_CATALOGUE.host(product, name) in url
     for text in (url, url.upper(), url.removeprefix("https://")):
-        assert inputs.subdomain(text, DEFAULT_CATALOGUE) == Subdomain(name, product)
+        assert typed.subdomain(text, DEFAULT_CATALOGUE) == Subdomain(name, product)
 
 
 # e-mail
@@ -237,11 +237,11 @@ def test_every_environments_url_is_accepted_in_every_case(name: str, product: st
     ],
 )
 def test_g18_mail_address_has_one_spelling(text: str) -> None:
-    assert inputs.email(text) == "taro@example.co.jp"
+    assert typed.email(text) == "taro@example.co.jp"
 
 
 def test_international_domain_is_kept_in_ascii() -> None:
-    assert inputs.email("taro@日本.jp") == "taro@xn--wgv71a.jp"
+    assert typed.email("taro@日本.jp") == "taro@xn--wgv71a.jp"
 
 
 @pytest.mark.parametrize(
@@ -262,23 +262,23 @@ def test_international_domain_is_kept_in_ascii() -> None:
     ],
 )
 def test_invalid_mail_addresses_are_refused(text: str) -> None:
-    assert code(inputs.email(text)) == "email_invalid"
+    assert code(typed.email(text)) == "email_invalid"
 
 
 def test_mail_address_lengths() -> None:
     domain = ".".join(["d" * 60] * 4)
     longest = "a" * (254 - len(domain) - 1 - 3) + "@" + domain + ".jp"
     assert len(longest) == 254
-    assert code(inputs.email("")) == "email_missing"
-    assert code(inputs.email("a" + longest)) == "email_long"
-    assert inputs.email(longest) == longest
+    assert code(typed.email("")) == "email_missing"
+    assert code(typed.email("a" + longest)) == "email_long"
+    assert typed.email(longest) == longest
 
 
 @given(ANYTHING | st.emails())
 def test_mail_address_is_its_own_canonical_form(text: str) -> None:
-    result = inputs.email(text)
+    result = typed.email(text)
     if isinstance(result, str):
-        assert inputs.email(result) == result
+        assert typed.email(result) == result
         assert result.isascii()
         assert len(result) <= 254
     else:
@@ -303,28 +303,28 @@ def test_mail_address_is_its_own_canonical_form(text: str) -> None:
     ],
 )
 def test_g17_user_name_stays_as_its_owner_writes_it(text: str, kept: str) -> None:
-    assert inputs.user_name(text) == kept
+    assert typed.user_name(text) == kept
 
 
 @pytest.mark.parametrize(
     "text", ["a\nb", "a\0b", "a\tb", "a\x7fb", "a\u202eb", "a\u2028b", "a\x85b", "\ud800", "a\r\nBcc: x"]
 )
 def test_control_characters_in_names_are_refused(text: str) -> None:
-    assert code(inputs.user_name(text)) == "user_name_invalid"
+    assert code(typed.user_name(text)) == "user_name_invalid"
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("", "missing"), ("\u3000\u200b ", "missing"), ("x" * 101, "long"), ("𠮷" * 10**6, "long")]
 )
 def test_user_name_has_1_to_100_characters(text: str, expected: str) -> None:
-    assert code(inputs.user_name(text)) == "user_name_" + expected
+    assert code(typed.user_name(text)) == "user_name_" + expected
 
 
 @given(ANYTHING)
 def test_names_are_idempotent(text: str) -> None:
-    result = inputs.single_line(text, "company", 200)
+    result = typed.single_line(text, "company", 200)
     if isinstance(result, str):
-        assert inputs.single_line(result, "company", 200) == result
+        assert typed.single_line(result, "company", 200) == result
         assert len(result) <= 200
         result.encode()
 
@@ -376,7 +376,7 @@ def test_wrong_settings_are_named(settings: dict[str, Any], named: tuple[str, ..
 
 def test_catalogue_from_settings() -> None:
     catalogue = Catalogue.from_settings({"wiki": {"title": "Wiki", "url": "https://{subdomain}.example.com/wiki"}})
-    assert inputs.subdomain("https://acme.example.com", catalogue) == Subdomain("acme", "wiki")
+    assert typed.subdomain("https://acme.example.com", catalogue) == Subdomain("acme", "wiki")
     assert Catalogue.from_settings({}) is DEFAULT_CATALOGUE
 
 
@@ -399,21 +399,21 @@ def test_wrong_products_are_named(settings: dict[str, Any], named: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "users"),
+    ("text", "users"),
     [("1", 1), ("５０", 50), (" 1,000 ", 1000), ("１，０００", 1000), ("007", 7), ("9999999", 9_999_999), ("①", 1)],
 )
-def test_licensed_users_are_read(typed: str, users: int) -> None:
-    assert inputs.licensed_users(typed) == users
+def test_licensed_users_are_read(text: str, users: int) -> None:
+    assert typed.licensed_users(text) == users
 
 
-@pytest.mark.parametrize("typed", ["", " ", "0", "-1", "1.5", "1e3", "五", "²x", "10000000", "9" * 5000, "\0", "１\0"])
-def test_what_is_no_number_of_users_is_refused_at_its_field(typed: str) -> None:
-    found = inputs.licensed_users(typed)
+@pytest.mark.parametrize("text", ["", " ", "0", "-1", "1.5", "1e3", "五", "²x", "10000000", "9" * 5000, "\0", "１\0"])
+def test_what_is_no_number_of_users_is_refused_at_its_field(text: str) -> None:
+    found = typed.licensed_users(text)
     assert isinstance(found, Refusal)
     assert found.field == "users"
 
 
 @given(st.text())
-def test_licensed_users_never_raise(typed: str) -> None:
-    found = inputs.licensed_users(typed)
+def test_licensed_users_never_raise(text: str) -> None:
+    found = typed.licensed_users(text)
     assert isinstance(found, Refusal) or 1 <= found <= 9_999_999

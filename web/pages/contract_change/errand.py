@@ -17,9 +17,9 @@ from web.shown.contracts import (
     has_ended,
     own_contract,
 )
-from workflows.business import typed as inputs
 from workflows.business.records import Contract
 from workflows.business.shared.change_request import contract_terms
+from workflows.business.typed import licensed_users, subdomain
 from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
 from workflows.ports.billing import ContractTerms
 from workflows.registry import CHANGE_REQUEST_KINDS
@@ -64,11 +64,11 @@ class Errand:
         """What was typed, as terms; or what is wrong with it. Whether the terms are possible is not decided here."""
         typed = {field.name: field.data for field in self.form}
         if "users" in typed:
-            typed["users"] = inputs.licensed_users(typed["users"])
+            typed["users"] = licensed_users(typed["users"])
         if "options" in typed:
             typed["options"] = tuple(sorted(set(typed["options"] or ())))
         if "subdomain" in typed:
-            wish = inputs.subdomain(typed["subdomain"], site().catalogue)
+            wish = subdomain(typed["subdomain"], site().catalogue)
             foreign = not isinstance(wish, Refusal) and wish.product not in (None, self.product)
             typed["subdomain"] = SUBDOMAIN_TAKEN if foreign else wish if isinstance(wish, Refusal) else wish.name
         wrong = tuple(value for value in typed.values() if isinstance(value, Refusal))
