@@ -8,7 +8,7 @@ table elsewhere names a view, a state or an event of a procedure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
@@ -66,13 +66,23 @@ class StaffDecision:
     quote: Callable[[Any], Quote | None] = _no_quote
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is known, in words; `url` leads on to more of it."""
+
+    title: Text
+    value: Text | str
+    url: str = ""
+
+
 @dataclass(slots=True)
 class Declared:
     """What the areas of an app declare.
 
     `change_request_pages` are endpoints by kind of change request, `change_pages` by what is changed there; `tones` is
-    the look of states by workflow; `decisions` are by workflow and event; `same_for_all` are the endpoints whose
-    answer is the same for every reader.
+    the look of states by workflow; `decisions` are by workflow and event; `facts` are by workflow what the staff see
+    of an instance, and `with_own_pages` the workflows on which they work elsewhere than in their queue; `same_for_all`
+    are the endpoints whose answer is the same for every reader.
     """
 
     menus: dict[str, tuple[Entry, ...]] = field(default_factory=lambda: defaultdict(tuple))
@@ -80,6 +90,8 @@ class Declared:
     change_pages: dict[str, str] = field(default_factory=dict)
     tones: dict[str, Mapping[str, str]] = field(default_factory=dict)
     decisions: dict[tuple[str, str], StaffDecision] = field(default_factory=dict)
+    facts: dict[str, Callable[[int], Sequence[Fact]]] = field(default_factory=dict)
+    with_own_pages: set[str] = field(default_factory=set)
     same_for_all: set[str] = field(default_factory=set)
 
 
@@ -97,9 +109,9 @@ def declared_in(app: Flask | App) -> Declared:
 class Area(Blueprint):
     """A blueprint of pages that declares what the rest of the site shows of them.
 
-    The decorators go between the route and the check of access; `tones`, `decides` and `shown_in_templates` are called
-    once in the module. `signed_by_senders` is for what machines send: a signature says who they are, and no form of
-    ours carries a token.
+    The decorators go between the route and the check of access; `tones`, `decides`, `tells_staff`, `staff_works_here`
+    and `shown_in_templates` are called once in the module. `signed_by_senders` is for what machines send: a signature
+    says who they are, and no form of ours carries a token.
     """
 
     def __init__(
@@ -171,6 +183,14 @@ class Area(Blueprint):
     def decides(self, workflow: str, event: str, decision: StaffDecision) -> None:
         """The staff fire `event` of `workflow` with more than a reason."""
         self._declarations.append(lambda to: to.decisions.update({(workflow, event): decision}))
+
+    def tells_staff(self, workflow: str, facts: Callable[[int], Sequence[Fact]]) -> None:
+        """What the staff see of an instance of `workflow`, by its number, beside its state and its history."""
+        self._declarations.append(lambda to: to.facts.update({workflow: facts}))
+
+    def staff_works_here(self, workflow: str) -> None:
+        """The staff do what they have to do about `workflow` on pages of this area: their queue leaves it out."""
+        self._declarations.append(lambda to: to.with_own_pages.add(workflow))
 
     def shown_in_templates(self, **values: Any) -> None:
         """Names that every template knows: functions are called when a page is shown."""

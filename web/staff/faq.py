@@ -21,6 +21,7 @@ from workflows.faq.inputs import FaqInput
 from workflows.faq.records import FaqEntry
 
 pages = Area("staff_faq", __name__, url_prefix="/staff/faq")
+pages.staff_works_here("faq_entry")
 
 _TEXTS = ("category", "product", "question_ja", "answer_ja", "question_en", "answer_en")
 _DONE = {

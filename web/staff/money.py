@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from flask_babel import format_date
 
 from engine.text import Text, _
+from web.http.areas import Fact
 from web.http.current import local_time, site
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.shared import bookings
@@ -20,14 +21,6 @@ from workflows.ports.billing import Booking
 from workflows.registry import CHANGE_REQUEST_KINDS
 
 log = logging.getLogger("tetsuzuki.staff")
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing that is known."""
-
-    title: Text
-    value: Text | str
 
 
 @dataclass(frozen=True, slots=True)

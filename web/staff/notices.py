@@ -31,6 +31,7 @@ from workflows.notice.mailing import STATES, counts, failures
 from workflows.notice.records import Notice, NoticeRevision
 
 pages = Area("staff_notices", __name__, url_prefix="/staff/notices")
+pages.staff_works_here("notice")
 
 _A_PAGE = 50
 _PLAIN_EVENTS = frozenset({"unschedule", "cancel", "close", "retry"})

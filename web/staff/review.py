@@ -1,4 +1,4 @@
-"""The review queue, and one request with everything that a decision needs."""
+"""The staff's queue, and one procedure in it with everything that a decision needs: mostly a change request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, Trans
 from engine.operations.census import Standing, pinned_states, standing, standing_in
 from engine.operations.pauses import pauses_of
 from engine.text import Text, _
-from web.http.areas import NUMBER, STAFF_MENU
+from web.http.areas import NUMBER, STAFF_MENU, Fact, declared
 from web.http.current import local_time, site
 from web.http.request_keys import new_key
 from web.http.who_may import staff_only
@@ -44,7 +44,7 @@ class Waiting:
     """A line of the queue."""
 
     instance_id: int
-    customer: Customer
+    customer: Customer | None
     kind: Text | str
     state: Text | str
     asked_at: str
@@ -57,27 +57,33 @@ class Waiting:
 @pages.in_menu(STAFF_MENU, 10, _("審査待ち"), below="/staff/requests/")
 @staff_only
 def requests() -> str:
-    """What waits for a decision of the staff, the most urgent first."""
+    """What waits for a decision of the staff, the most urgent first: change requests, and all other procedures in
+    which the staff may act and that have no pages of their own for it."""
     engine, now, who = site().engine, site().clock(), actor()
-    standings = {one.instance_id: one for one in standing_in(engine, pinned_states(engine, STAFF.name))}
-    change_requests = (
-        ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(list(standings)))
-    )
-    rows = [(one, standings[one.instance]) for one in change_requests]
-    rows.sort(key=lambda row: (row[1].due is None, row[1].due or row[1].since or now, row[1].instance_id))
-    waiting = [_waiting(one, where, now) for one, where in rows if decisions.is_open(one.instance, who)]
+    elsewhere = declared().with_own_pages
+    standings = standing_in(engine, [one for one in pinned_states(engine, STAFF.name) if one[0] not in elsewhere])
+    standings.sort(key=lambda one: (one.due is None, one.due or one.since or now, one.instance_id))
+    rows = ChangeRequest.select(ChangeRequest, Customer).join(Customer)
+    rows = rows.where(ChangeRequest.instance.in_([one.instance_id for one in standings]))
+    change_requests = {one.instance: one for one in rows}
+    waiting = [
+        _waiting(one, change_requests.get(one.instance_id), now)
+        for one in standings
+        if decisions.is_open(one.instance_id, who)
+    ]
     return render_template("staff/review_queue.html", waiting=waiting)
 
 
-def _waiting(change_request: ChangeRequest, where: Standing, now: datetime) -> Waiting:
+def _waiting(where: Standing, change_request: ChangeRequest | None, now: datetime) -> Waiting:
     definition = site().engine.workflows.get((where.workflow, where.version))
+    at = change_request.asked_at if change_request is not None else where.since
     return Waiting(
-        change_request.instance,
-        change_request.customer,
-        CHANGE_REQUEST_KINDS.get(change_request.kind, change_request.kind),
+        where.instance_id,
+        _customer(change_request, where.about),
+        _title(change_request, definition, where.workflow),
         state_title(definition, where.state),
-        local_time(change_request.asked_at),
-        age(change_request.asked_at, now),
+        local_time(at) if at is not None else "",
+        age(at, now) if at is not None else "",
         local_time(where.due) if where.due is not None else "",
         where.due is not None and where.due <= now,
     )
@@ -145,9 +151,7 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
     return render_template(
         "staff/review.html",
         instance_id=instance_id,
-        title=CHANGE_REQUEST_KINDS.get(change_request.kind, change_request.kind)
-        if change_request is not None
-        else _title(workflow, where.workflow),
+        title=_title(change_request, workflow, where.workflow),
         state=state_title(workflow, state),
         asked=change_request,
         asked_at=local_time(change_request.asked_at) if change_request is not None else "",
@@ -166,6 +170,7 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         if change_request is not None and change_request.contract_id is not None
         else None,
         product=_product(change_request),
+        facts=declared().facts.get(where.workflow, _no_facts)(instance_id),
         payment=money.payment_facts(instance_id),
         options=options,
         books=money.books(change_request) if any(option.question is not None for option in options) else None,
@@ -188,7 +193,13 @@ def _options(
     )
 
 
-def _title(workflow: Workflow | None, name: str) -> Text | str:
+def _no_facts(_instance_id: int) -> Sequence[Fact]:
+    return ()
+
+
+def _title(change_request: ChangeRequest | None, workflow: Workflow | None, name: str) -> Text | str:
+    if change_request is not None:
+        return CHANGE_REQUEST_KINDS.get(change_request.kind, change_request.kind)
     return workflow.title if workflow is not None and workflow.title is not None else name
 
 

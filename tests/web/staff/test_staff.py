@@ -12,6 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 
+from engine.attempt import Actor
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
 from engine.plugins.breakers import Standing
@@ -38,6 +39,7 @@ from web.demo.staff import EMAIL as DEMO_EMAIL
 from web.demo.staff import enrol_demo_staff
 from web.http.who_may import access_of
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
+from workflows.notice.inputs import DraftInput, Wording
 from workflows.ports.troubles import Teller
 
 
@@ -305,6 +307,22 @@ def test_queue_shows_what_waits_by_due_date_and_marks_what_is_late(
     _enter_again(site, staffed, clock)
     rows = staffed.page.select("tbody tr")
     assert ["期限超過" in row.text for row in rows] == [True, False]
+
+
+def test_queue_shows_every_procedure_that_waits_for_the_staff_and_none_that_has_pages_of_its_own(
+    site: Site, clock: Clock, staffed: Browser, asked: int
+) -> None:
+    """The tutorial's has no record of a change either."""
+    ChangeRequest.delete().execute()
+    draft = DraftInput("aaaaaaaaaaaa", "outage", (), Wording("件名", "本文"), "investigating")
+    editor = Actor("staff", str(StaffMember.get().id))
+    site.engine.start("notice", "notice:aaaaaaaaaaaa", editor, draft)
+    _enter_again(site, staffed, clock)
+    (row,) = staffed.page.select("tbody tr")
+    assert address(first(row, "a")) == f"/staff/requests/{asked}"
+    assert "ご契約内容変更" in row.text
+    assert COMPANY in row.text
+    assert NUMBER in row.text
 
 
 def _enter_again(site: Site, browser: Browser, clock: Clock) -> None:
