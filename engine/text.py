@@ -51,6 +51,16 @@ class Catalogue:
             messages = self._read()
         return messages.get(language, {}).get(msgid)
 
+    def file_for(self, folder: Path, language: str) -> str:
+        """Where a text that is used in `folder` has its translation: the catalogue of the area that is named as the
+        folder is, else that of its package."""
+        for above in folder.parents:
+            if above / "locale" in self._folders:
+                own = f"{folder.name}.{language}.po"
+                there = (above / "locale" / own).is_file()
+                return f"{above.name}/locale/{own if there else f'{language}.po'}"
+        return f"{language}.po"
+
     def html(self, msgid: str, language: str) -> Markup:
         """The translation, or `msgid`, escaped for a page. Only for texts without parameters of their own."""
         html = self._html.get((msgid, language))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import Environment, TemplateSyntaxError
+from jinja2 import Environment, TemplateSyntaxError, nodes
 
-from engine.definition import Location, Workflow
+from engine.definition import Effect, Location, Workflow
 from engine.runtime.soundness.graph import written_effects
 from engine.runtime.soundness.names import nearest
 from engine.runtime.soundness.problems import Problem
@@ -26,7 +26,7 @@ def check_mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Prob
         names = [f"{effect.name}.{language}.{suffix}" for language in languages for suffix in ("txt", "html")]
         there = [folder / name for name in names if (folder / name).is_file()]
         for path in there:
-            yield from _template(path)
+            yield from _template(path, effect)
         if names and not there:
             known = {path.name.split(".")[0] for path in folder.glob("*.txt")}
             message = f'mail "{effect.name}" has no template{nearest(effect.name, sorted(known))}'
@@ -39,7 +39,7 @@ def check_mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Prob
                 yield Problem(effect.where, "MISSING_MAIL_TEMPLATE", message)
 
 
-def _template(path: Path) -> Iterator[Problem]:
+def _template(path: Path, effect: Effect) -> Iterator[Problem]:
     try:
         source = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -56,6 +56,9 @@ def _template(path: Path) -> Iterator[Problem]:
         yield Problem(
             Location(str(path), line), "TEMPLATE_ERROR", f'template "{path.name}" is not valid Jinja2: {what}'
         )
+    elif effect.figures is None and "figures" in source and (at := _shows_figures(source)):
+        message = f'template "{path.name}" shows figures, and mail "{effect.name}" has none; expected figures=…'
+        yield Problem(Location(str(path), at), "TEMPLATE_ERROR", message)
 
 
 @lru_cache(maxsize=1024)
@@ -66,3 +69,9 @@ def _syntax_fault(source: str) -> tuple[int, str] | None:
     except TemplateSyntaxError as error:
         return error.lineno, error.message or ""
     return None
+
+
+def _shows_figures(source: str) -> int:
+    """The first line on which a template shows a figure; 0 where none does."""
+    names = _TEMPLATES.parse(source).find_all(nodes.Name)
+    return min((name.lineno for name in names if name.name == "figures"), default=0)

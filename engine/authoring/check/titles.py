@@ -36,7 +36,8 @@ def check_titles(workflow: Workflow, languages: tuple[str, ...], translations: C
                     continue
                 seen.add((text, language))  # one missing translation is one problem, however often it is shown
                 if translations.find(text, language) is None:
-                    message = f'title "{text}" of {what} has no translation; expected one in "{language}.po"'
+                    file = translations.file_for(workflow.home, language)
+                    message = f'title "{text}" of {what} has no translation; expected one in "{file}"'
                     yield Problem(where, "MISSING_TRANSLATION", message)
 
 

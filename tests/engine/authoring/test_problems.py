@@ -38,7 +38,7 @@ from engine.runtime.soundness.names import listed, nearest
 from engine.runtime.soundness.problems import shown
 from engine.runtime.soundness.structure import contradictions
 from engine.store.opening import open_database
-from engine.text import Text, _
+from engine.text import Catalogue, Text, _
 from engine.waits import BusinessDays, BusinessHours, Escalate, GiveUp, Remind, Wait
 from tests.kit.definitions import APPLICANT, DAY, STAFF, address_is_free, link_is_fresh, mail_folder, minimal
 
@@ -965,6 +965,18 @@ def test_a_missing_translation_names_the_catalogue_once_for_each_text() -> None:
     ][::-1]
 
 
+def test_a_missing_translation_names_the_catalogue_of_its_area_where_that_has_one(tmp_path: Path) -> None:
+    for area in ("label", "letter"):
+        (tmp_path / "shop" / area).mkdir(parents=True)
+    (tmp_path / "shop" / "locale").mkdir()
+    (tmp_path / "shop" / "locale" / "label.en.po").write_text('msgid ""\nmsgstr ""\n')
+    known = Catalogue()
+    known.add(tmp_path / "shop" / "locale")
+    assert known.file_for(tmp_path / "shop" / "label", "en") == "shop/locale/label.en.po"
+    assert known.file_for(tmp_path / "shop" / "letter", "en") == "shop/locale/en.po"
+    assert known.file_for(tmp_path, "en") == "en.po"
+
+
 @pytest.mark.parametrize("text", ["々", "〇", "ぁ", "ヿ", "一", "豈", "ｦ"])
 def test_what_is_written_in_japanese_is_translated(text: str) -> None:
     found = said(replace(minimal(), title=_(text)), languages=("ja", "en"))
@@ -978,6 +990,18 @@ def test_what_is_written_in_japanese_is_translated(text: str) -> None:
 
 def greeting(folder: Path, name: str = "hello") -> Workflow:
     return shutting(Mail(name, to="applicant"), recipients={"applicant": APPLICANT}, folder=folder)
+
+
+def test_a_mail_that_shows_figures_and_has_none_is_told_where_it_shows_them(tmp_path: Path) -> None:
+    mail_folder(tmp_path, "hello")
+    text = tmp_path / "mail" / "hello.ja.txt"
+    text.write_text("Subject: so many\n\nfigures\n{% if figures.count %}{{ figures.count }}{% endif %}\n", "utf-8")
+    (told,) = check(greeting(tmp_path), kinds=KINDS, languages=("ja",))
+    assert (told.code, told.where) == ("TEMPLATE_ERROR", Location(str(text), 4))
+    assert told.message == 'template "hello.ja.txt" shows figures, and mail "hello" has none; expected figures=…'
+    with_figures = Mail("hello", to="applicant", figures=lambda attempt: {"count": 3})
+    sound = shutting(with_figures, recipients={"applicant": APPLICANT}, folder=tmp_path)
+    assert check(sound, kinds=KINDS, languages=("ja",)) == []
 
 
 def test_each_mail_template_that_is_missing_or_cannot_be_read_is_told(tmp_path: Path) -> None:
