@@ -1,14 +1,16 @@
 """A demo site with at least one of everything that has a name in an address, and the addresses of all of it.
 
 Two customers are there: みほん商事, whose everything it is, and another one, which has an administrator and a contract.
-`ADDRESSES` says how each route with arguments is filled; who may come there is the site's own word (`access_of`).
+`ADDRESSES` says how each route with arguments is filled; who may come there is the site's own word (`access_of`). An
+`instance_id` alone is filled with one of the procedure that the route's area is named after, where that has a scene of
+its own (`tests.kit.one_of_each`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum
 from random import Random
@@ -28,15 +30,18 @@ from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
 from tests.kit.contract_scenes import changed, do_all_due, request
 from tests.kit.members import Member, add_account, add_stranger, member
+from tests.kit.one_of_each import begun, with_scenes
 from tests.kit.payments import TYPED, asked
 from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from web.demo.notices import show_demo_notices
+from web.http.who_may import access_of
 from workflows.account_creation.records import Application
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.account_removal.inputs import RemovalInput
 from workflows.account_role_change.inputs import RoleInput
+from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Mandate, StaffMember
 from workflows.business.shared.account_administration import mark_of
 from workflows.contractor_email_change.inputs import ContractorEmailInput
@@ -108,12 +113,19 @@ class World:
     links: dict[str, str]  # by purpose, that of an old address as `<purpose>/stop`
     set_up: str
     card: str
+    begun: dict[str, int] = field(default_factory=dict)  # of procedures with a scene of their own
+
+    def begin(self, workflow: str, about: str, data: object, by: Actor | None = None) -> int:
+        """Begin a procedure in the name of `by`, or of somebody of the customer's who may; its number."""
+        by = by or actor(self.accounts["editor"])
+        return self.site.engine.start(workflow, about, by, data).instance_id
 
     def paths(self, rule: Rule) -> list[str]:
         """Every address of a route that leads to something of みほん商事, of the site, or of whoever holds it."""
         if not rule.arguments:
             return [rule.rule]
-        address = ADDRESSES[rule.endpoint]
+        address = address_of(self.app, rule)
+        assert address is not None, rule
         with self.app.test_request_context():
             built = [rule.build(values, append_unknown=False) for values in address.fill(self)]
         assert None not in built, rule
@@ -249,8 +261,8 @@ ADDRESSES: Mapping[str, Address] = {
     "webhooks.receive": Address(Whose.SITE, lambda w: [{"method": name} for name in w.site.services.payment_methods]),
     # the staff's
     "staff.customer": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
-    "staff.request_page": Address(Whose.SITE, lambda w: _numbers(w, "instance", *_ALL_REQUESTS)),
-    "staff.decide": Address(Whose.SITE, lambda w: _numbers(w, "instance", *_ALL_REQUESTS)),
+    "staff.request_page": Address(Whose.SITE, lambda w: _for_staff(w)),
+    "staff.decide": Address(Whose.SITE, lambda w: _for_staff(w)),
     "staff.incident": Address(Whose.SITE, lambda w: _incidents(w)),
     "staff.act_on_incident": Address(Whose.SITE, lambda w: _incidents(w)),
     "staff.pause": Address(Whose.SITE, lambda w: _pauses(w)),
@@ -270,6 +282,20 @@ ADDRESSES: Mapping[str, Address] = {
     },
     **{f"staff_faq.{name}": Address(Whose.SITE, lambda w: [{"entry": _ENTRY}]) for name in ("read", "save", "act")},
 }
+
+
+def address_of(app: Flask, rule: Rule) -> Address | None:
+    """How a route with arguments is filled; None where nobody said so."""
+    procedure = rule.endpoint.partition(".")[0].removeprefix("staff_")
+    if rule.endpoint in ADDRESSES or rule.arguments != {"instance_id"} or procedure not in with_scenes():
+        return ADDRESSES.get(rule.endpoint)
+    whose = Whose.CUSTOMER if access_of(app, rule.endpoint) in ROLES else Whose.SITE
+    return Address(whose, lambda world: [{"instance_id": world.begun[procedure]}])
+
+
+def _for_staff(world: World) -> list[Values]:
+    numbers = [*(world.requests[kind] for kind in _ALL_REQUESTS), *world.begun.values()]
+    return [{"instance_id": number} for number in numbers]
 
 
 def _incidents(world: World) -> list[Values]:
@@ -306,6 +332,7 @@ def make_world(make_site: SiteMaker, url: str, clock: Clock) -> World:
     _mailed_links(world)
     _incident(world)
     _pause(world)
+    world.begun |= {name: begun(name, world) for name in with_scenes()}
     do_all_due(site)
     return world
 

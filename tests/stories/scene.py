@@ -1,7 +1,8 @@
 """A demo in which something has happened: what the pictures are taken of, and what is tested for everybody's use.
 
-It is filled through the pages themselves, before `tetsuzuki demo` serves it. `PAGES` names every page that there is, so
-that none is forgotten; a test compares it with the addresses that the site answers.
+It is filled through the pages themselves, before `tetsuzuki demo` serves it. `PAGES` holds every page that there is, so
+that none is forgotten; a test compares it with the addresses that the site answers. A page is there by itself where its
+address is the same for all and nothing has to happen first; the others are named.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from urllib.parse import urlsplit
 from flask import Flask
 from playwright.sync_api import Page
 
+import web.pages
+import web.staff
 from engine.attempt import Actor
 from engine.delivery import Failed
 from engine.operations.incidents import incidents
@@ -37,6 +40,8 @@ from web.assembly.site import Site, build
 from web.demo import accounts, staff
 from web.demo.content import demo_settings, fill
 from web.demo.staff import demo_log_in
+from web.http.areas import areas_in
+from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 from workflows.ports.troubles import Teller
@@ -114,7 +119,7 @@ def _ask(page: Page) -> None:
     page.locator("dialog[open]").wait_for()
 
 
-PAGES: tuple[Shot, ...] = (
+_NAMED: tuple[Shot, ...] = (
     # Who has no account yet, or not this one
     Shot("entrance.show", "login", "/"),
     Shot("entrance.show", "login-mistakes", "/", act=lambda page: _refused(page)),
@@ -197,20 +202,35 @@ PAGES: tuple[Shot, ...] = (
     Shot("staff.workflow", "staff-workflow", "/staff/workflows/contract_change", "staff"),
 )
 
-# What answers a GET and is no page, with the reason.
+# What answers a GET and is no page, although its address does not end as a file's, with the reason.
 NO_PICTURE: Mapping[str, str] = {
     "static": "files",
     "bootstrap.static": "files",
-    "terms.download": "a PDF",
-    "payment.download": "a PDF",
-    "contracts.contracts_csv": "a CSV file",
-    "contracts.history_csv": "a CSV file",
-    "notices.feed": "an Atom feed",
-    "notices.maintenance": "an iCalendar file",
     "mailbox.read_html": "the frame within mailbox.read",
-    "staff.diagram": "the picture within staff.workflow",
     "payment.returned": "leads on to payment.request_page",
 }
+
+
+def is_file(address: str) -> bool:
+    """Whether a rule of the site's addresses is of a file, such as a PDF."""
+    return re.search(r"\.[a-z]+$", address) is not None
+
+
+def _by_themselves() -> Iterator[Shot]:
+    """The pages that nobody had to name, as who may open them sees them."""
+    app = Flask("pages")
+    for area in (*areas_in(web.pages), *areas_in(web.staff)):
+        app.register_blueprint(area)
+    known = {shot.endpoint for shot in _NAMED} | set(NO_PICTURE)
+    for rule in app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or rule.arguments or rule.endpoint in known or is_file(rule.rule):
+            continue
+        reader = {ANYONE: "visitor", STAFF: "staff"}.get(access_of(app, rule.endpoint), "customer")
+        name = rule.endpoint.removesuffix(".show").replace("_", "-").replace(".", "-")
+        yield Shot(rule.endpoint, name, rule.rule, reader)
+
+
+PAGES: tuple[Shot, ...] = (*_NAMED, *_by_themselves())
 
 
 def _refused(page: Page) -> None:

@@ -15,7 +15,7 @@ from engine.delivery import Message
 from engine.testing import Clock, MemoryMailer
 from engine.text import reading_in
 from tests.kit.contract_scenes import LEDGER
-from tests.kit.one_of_each import Scene
+from tests.kit.one_of_each import Scene, figures_of
 from tests.kit.payments import CONFIGURED
 from tests.kit.sites import SiteMaker
 from web.assembly.site import Site
@@ -59,11 +59,12 @@ def site_settings() -> Mapping[str, Any]:
 def rendered(site: Site, workflow: Workflow) -> Iterator[tuple[Effect, str, Message]]:
     """Each mail of a real procedure, in each language."""
     instance = site.engine.look(Scene(site).start(workflow.name)).instance
+    figures = {**FIGURES, **figures_of(workflow.name)}
     for mail in mails_of(workflow):
         for language in ("ja", "en"):
             with site.engine.store.reading() as unit:
                 made = site.dispatcher.renderer.message(
-                    workflow, mail, instance, unit, FIGURES, key="k", language=language
+                    workflow, mail, instance, unit, figures, key="k", language=language
                 )
             yield mail, language, made
 

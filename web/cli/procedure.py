@@ -41,6 +41,7 @@ _FILES = (
     ("show.html.txt", "web/templates/$name/show.html"),
     ("web.po.txt", "web/locale/$name.en.po"),
     ("test.txt", "tests/workflows/$name/test_$name.py"),
+    ("scene.txt", "tests/workflows/$name/scene.py"),
 )
 
 

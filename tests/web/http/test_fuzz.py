@@ -31,7 +31,7 @@ from tests.kit.members import add_account
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.kit.senders import KNOWN, URLENCODED, Person, Shown, body, forms_of, headers, odd, right, urlencoded
 from tests.kit.sites import SiteMaker
-from tests.kit.world import ADDRESSES, NUMBER, STAFF_EMAIL, World, make_world
+from tests.kit.world import NUMBER, STAFF_EMAIL, World, address_of, make_world
 from web.assembly.site import Site
 from web.http import cookies
 from web.http.guard import STATIC
@@ -161,7 +161,7 @@ class Crowd:
             return self.rng.choice(ways)().decode("latin-1")
 
         path = re.sub(r"<[^>]+>", value, rule.rule).encode("latin-1")
-        if rule.arguments and rule.endpoint in ADDRESSES and self.rng.random() < 0.5:
+        if rule.arguments and address_of(self.world.app, rule) is not None and self.rng.random() < 0.5:
             there = self.world.paths(rule)
             path = self.rng.choice(there).encode() if there else path
         if self.rng.random() > 0.1:
