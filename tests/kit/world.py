@@ -188,7 +188,7 @@ def _of_contract(*paths: Mapping[str, str]) -> Callable[[World], list[Values]]:
 
 
 def _payments(world: World) -> list[Values]:
-    return _numbers(world, "instance", "direct_debit", "credit_card")
+    return _numbers(world, "instance_id", "direct_debit", "credit_card")
 
 
 def _accounts(world: World) -> list[Values]:
@@ -236,15 +236,15 @@ ADDRESSES: Mapping[str, Address] = {
     # a customer's
     "changes.change": Address(Whose.CUSTOMER, _of_contract(*_KINDS)),
     "changes.ask_change": Address(Whose.CUSTOMER, _of_contract(*_KINDS)),
-    "contracts.request": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", *_ALL_REQUESTS)),
-    "contracts.press": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", *_ALL_REQUESTS)),
+    "contracts.request": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", *_ALL_REQUESTS)),
+    "contracts.press": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", *_ALL_REQUESTS)),
     "payment.describe": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.confirm": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.start": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.request_page": Address(Whose.CUSTOMER, _payments),
     "payment.act": Address(Whose.CUSTOMER, _payments),
-    "payment.download": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", "direct_debit")),
-    "payment.open_page": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance", "credit_card")),
+    "payment.download": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", "direct_debit")),
+    "payment.open_page": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", "credit_card")),
     "payment.returned": Address(Whose.CUSTOMER, _payments),
     **{
         f"accounts.{name}": Address(Whose.CUSTOMER, lambda w: [{"number": w.invitation}])
