@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Annotated, Any
 
 from engine.configuration import Named, Place, Value, Wrong, read_one
@@ -13,18 +12,11 @@ from engine.configuration.kinds import clean, line, matching, whole
 from engine.configuration.tables import Table
 from engine.errors import ConfigurationError
 from engine.text import Text, _
+from workflows.ports.billing import BillingTerm
 
 _OPTION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _MOST_USERS = 99_999
 _TEMPLATE = re.compile(r"https?://\{subdomain\}\.(?P<domain>[a-z0-9.-]+)(?P<rest>(?::[0-9]+)?(?P<path>/[^{}]*)?)")
-
-
-class BillingTerm(StrEnum):
-    """How a contract is paid (契約種別, G35): month by month, or a year in one sum. Contracts store the value."""
-
-    MONTHLY = "monthly"
-    ANNUAL = "annual"
-
 
 # Billing terms (ご契約種別) and payment methods (お支払い方法) of G35, in the order in which forms offer them.
 TERM_LABELS: Mapping[str, Text] = {BillingTerm.MONTHLY.value: _("月払い"), BillingTerm.ANNUAL.value: _("年間一括払い")}

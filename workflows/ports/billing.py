@@ -10,12 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal, Protocol
 
 from engine.text import Text
-from workflows.business.catalogue import BillingTerm as BillingTerm  # authors of billing backends take it from here
 
 Period = Literal["once", "month", "year"]
+
+
+class BillingTerm(StrEnum):
+    """How a contract is paid (契約種別, G35): month by month, or a year in one sum. Contracts store the value."""
+
+    MONTHLY = "monthly"
+    ANNUAL = "annual"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def test_a_link_fits_nothing_else(one: int, other: int, generation: int, later: 
 
 
 @pytest.mark.parametrize("nonce", [b"", bytes(range(32))])
-@pytest.mark.parametrize(("instance", "number"), [(1, "1"), (35, "z"), (36, "10"), (1295, "zz"), (1296, "100")])
+@pytest.mark.parametrize(("instance_id", "number"), [(1, "1"), (35, "z"), (36, "10"), (1295, "zz"), (1296, "100")])
 def test_a_link_is_the_number_and_what_the_description_says_of_the_rest(
     nonce: bytes, instance_id: int, number: str
 ) -> None:
