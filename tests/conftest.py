@@ -24,7 +24,13 @@ from workflows.registry import MIGRATIONS
 if TYPE_CHECKING:
     from tests.kit.stripe_server import StripeServer
 
-pytest_plugins = ["tests.kit.time_limits", "tests.kit.postgres", "tests.kit.order", "tests.kit.compiled"]
+pytest_plugins = [
+    "tests.kit.time_limits",
+    "tests.kit.postgres",
+    "tests.kit.order",
+    "tests.kit.compiled",
+    "tests.kit.installed",
+]
 
 hypothesis_settings.register_profile(
     "tetsuzuki", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

@@ -7,6 +7,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Annotated, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from engine.configuration import NOTHING, Kind, Nothing, Place, Reading, built, shown_value, unknown_key
 from engine.configuration.kinds import PLAIN
@@ -118,13 +119,19 @@ class Key:
     required: bool
 
 
-def keys(of: type[Any]) -> dict[str, Key]:
+_KEYS: WeakKeyDictionary[type[Any], Mapping[str, Key]] = WeakKeyDictionary()
+
+
+def keys(of: type[Any]) -> Mapping[str, Key]:
     """The keys of a dataclass, in its order. A field whose name is a word of Python's has an underscore behind it.
 
     Raises ConfigurationError for a type that settings cannot have.
     """
-    hints = typing.get_type_hints(of, include_extras=True)
-    return {one.name.rstrip("_"): Key(one.name, kind_of(hints[one.name]), _is_required(one)) for one in _inits(of)}
+    if of not in _KEYS:
+        hints = typing.get_type_hints(of, include_extras=True)
+        found = {one.name.rstrip("_"): Key(one.name, kind_of(hints[one.name]), _is_required(one)) for one in _inits(of)}
+        _KEYS[of] = types.MappingProxyType(found)
+    return _KEYS[of]
 
 
 def _inits(of: type[Any]) -> list[Field[Any]]:

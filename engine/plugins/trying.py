@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pluggy import HookimplOpts, PluginManager
 
@@ -34,10 +35,23 @@ def target_of(one: Found) -> type[Any]:
 
 
 class _Manager(PluginManager):
-    """Looks at no name that Python gives each object: they are two thirds of all, and none is a hook."""
+    """Looks at no name that Python gives each object: they are two thirds of all, and none is a hook.
+
+    Each plugin is registered twice, on trial and to stay: what is no hook of its class is remembered for the class.
+    """
+
+    _no_hooks: WeakKeyDictionary[type[Any], set[str]] = WeakKeyDictionary()
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
-        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+        if name.startswith("__"):
+            return None
+        known = self._no_hooks.setdefault(type(plugin), set())
+        if name in known and name not in getattr(plugin, "__dict__", ()):
+            return None
+        options = super().parse_hookimpl_opts(plugin, name)
+        if options is None and name not in getattr(plugin, "__dict__", ()):
+            known.add(name)
+        return options
 
 
 def manager_of(specs: Sequence[ModuleType | type]) -> PluginManager:
