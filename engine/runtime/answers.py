@@ -1,12 +1,11 @@
-"""What rules may answer, and the error where one answers something else.
+"""Validation of what rules answer.
 
-Rules are functions of a definition's author, and Python lets them answer anything. What they answer is looked at where
-it comes in: a wrong answer is a `RuleError` that names the workflow, the state, the rule and the line of the definition
-that asks it, and never a surprise somewhere behind it. What a rule raises is passed on as it is, with a note that names
-the same.
+A rule is a function of a definition's author, and Python lets it return anything. Each answer is validated where it
+comes in: a wrong one raises a `RuleError` that names the workflow, the state, the rule and the line of the definition
+that asks the rule. An exception that a rule raises is passed on unchanged, with a note that names the same.
 
-In an event a wrong answer is an error of the server, and nothing of the event is kept. Where a timer asked, it is an
-incident of that timer; where a delivery asked, it is an incident of that effect.
+In an event, a wrong answer is an error of the server, and the transaction is rolled back. In a timer, it becomes an
+incident of that timer; in a delivery, an incident of that effect.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_ke
 
 
 def wrong(instance: Instance, rule: object, where: Location, fault: str) -> RuleError:
-    """The error of a rule that is asked at `where` of a definition, about an instance as it is at that moment."""
+    """The error for a rule that is asked at `where` of a definition; it names `instance` as it is at that moment."""
     return RuleError(
         fault,
         workflow=instance.workflow,
@@ -56,7 +55,8 @@ def wrong(instance: Instance, rule: object, where: Location, fault: str) -> Rule
 
 
 def note(error: Exception, instance: Instance, rule: object, where: Location) -> None:
-    """Have an error that a rule raised tell where the rule is asked. What the engine raises says so by itself."""
+    """Add a note to an error that a rule raised: which rule, and where it is asked. Idempotent. An EngineError names
+    both already, and gets no note."""
     if isinstance(error, EngineError):
         return
     asked_in = f"state {instance.state!r}" if instance.state else "the start"
@@ -69,9 +69,10 @@ def note(error: Exception, instance: Instance, rule: object, where: Location) ->
 
 
 def permission(allow: Permission, where: Location | None, attempt: Attempt, answer: object) -> bool:
-    """What a permission answered: whether the actor has it. Raises RuleError.
+    """A permission's answer, validated: whether the actor has the permission. Raises RuleError.
 
-    `where` is None where no definition asks it; the error then tells where the permission's function is written.
+    `where` is None where no definition asks the permission; the error then names the line where its function is
+    written.
     """
     if answer is True or answer is False:
         return answer
@@ -85,7 +86,7 @@ def _location_of(rule: object) -> Location:
 
 
 def refusal(way: Start | Transition, guard: Guard, attempt: Attempt, answer: object) -> Refusal:
-    """What a guard answered that is not None: a refusal whose text can be shown. Raises RuleError."""
+    """A guard's answer other than None, validated: a Refusal whose text can be shown. Raises RuleError."""
 
     def fail(fault: str) -> NoReturn:
         raise wrong(attempt.instance, guard, way.where, f"the guard answered {fault}")
@@ -105,7 +106,8 @@ def refusal(way: Start | Transition, guard: Guard, attempt: Attempt, answer: obj
 
 
 def due(timer: Timer, attempt: Attempt) -> datetime:
-    """When a timer of the state that `attempt` has entered fires; aware, in UTC. Raises RuleError."""
+    """When a timer of the state that `attempt` has entered is due: aware, in UTC, and never before `attempt.at`. Raises
+    RuleError, and what the timer's rule raises."""
     rule = timer.at
     if rule is None:
         return timer.due(attempt)
@@ -129,7 +131,8 @@ def due(timer: Timer, attempt: Attempt) -> datetime:
 
 
 def figures(effect: Effect, attempt: Attempt) -> str:
-    """What an effect freezes, as canonical JSON without secrets. Raises RuleError."""
+    """The figures that an effect freezes, as canonical JSON without secrets (I11). Raises RuleError, and what the
+    effect's rule raises."""
     rule = effect.figures
     if rule is None:
         return "{}"
@@ -153,14 +156,16 @@ def figures(effect: Effect, attempt: Attempt) -> str:
 
 
 def _text_of(value: object) -> str:
-    """A value that is no part of JSON, as text. Raises TypeError where the text would only name its place in memory."""
+    """A value that JSON does not know, as text. Raises TypeError where the text would only name an address in
+    memory."""
     if callable(value) or (type(value).__str__ is object.__str__ and type(value).__repr__ is object.__repr__):
         raise TypeError(f"{type(value).__name__} is no figure")
     return str(value)
 
 
 def language(effect: Effect, recipient: Recipient, attempt: Attempt) -> str:
-    """The language in which a mail is written. Raises RuleError."""
+    """The language in which a mail is written, as a code of at most 8 characters. Raises RuleError, and what the
+    recipient's rule raises."""
     try:
         answer = recipient.language(attempt)
     except Exception as error:
@@ -175,7 +180,8 @@ def language(effect: Effect, recipient: Recipient, attempt: Attempt) -> str:
 def address(
     workflow: Workflow, effect: Effect, role: str, instance: Instance, records: Records
 ) -> Address | SiteAddress | Nobody | None:
-    """Where a mail of an effect goes to `role`. Raises RuleError."""
+    """The address of the recipient `role`, to whom a mail of `effect` goes. Raises RuleError, and what the recipient's
+    rule raises."""
     rule = workflow.recipients[role].address
     answer = rule(instance, records)
     if answer is None or isinstance(answer, SiteAddress | Nobody):
@@ -187,7 +193,7 @@ def address(
 
 
 def context(workflow: Workflow, instance: Instance, records: Records) -> dict[str, Any]:
-    """What the templates of a workflow's mails are shown. Raises RuleError."""
+    """The context with which a workflow's mail templates are rendered. Raises RuleError, and what the rule raises."""
     rule = workflow.mail_context
     if rule is None:
         return {}
@@ -199,7 +205,7 @@ def context(workflow: Workflow, instance: Instance, records: Records) -> dict[st
 
 
 def _shown(answer: object) -> str:
-    """An answer in a log: of text and of what is built of parts only the type, because it may be personal."""
+    """An answer as a log may hold it: a text or a compound value by its type only, because it may be personal data."""
     plain = answer is None or isinstance(answer, bool | int | float | type)
     return repr(answer) if plain else f"a {type(answer).__name__}"
 

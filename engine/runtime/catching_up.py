@@ -1,7 +1,8 @@
-"""Fires the due timers of one instance in as many commits as it takes, and writes down which one cannot fire.
+"""Catching up: fires the due timers of one instance, in as many commits as that takes, and records a timer that cannot
+fire.
 
-What fired before a broken timer is kept. Those behind it wait for it, except where it only leads back into its state,
-because then they fire whether or not it does.
+Timers that fired before a broken one are kept. Timers behind it wait for it, unless the broken one only leads back into
+its state: the others then fire whether or not it does.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ log = logging.getLogger("tetsuzuki.engine")
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """What became of one instance's due timers: whether any fired, and which is due and cannot."""
+    """What became of one instance's due timers: whether any fired (`moved`), and which one is due and cannot fire
+    (`broken`)."""
 
     moved: bool
     broken: TimerBroken | None = None
 
 
 class CatchUp:
-    """Fires the due timers of single instances. Nothing is done where another worker holds the instance."""
+    """Fires the due timers of single instances. An instance that another worker has locked is left to that worker."""
 
     def __init__(self, commits: Commits, definitions: Definitions, due_timers: DueTimers) -> None:
         self._commits = commits
@@ -44,12 +46,11 @@ class CatchUp:
         self._due_timers = due_timers
 
     def of(self, number: int, now: datetime | None = None, *, counts: bool = True) -> CaughtUp:
-        """Fire them until nothing is due at `now` (the database's time unless given) that can fire.
+        """Fire the instance's timers until none that can fire is due at `now` (default: the database's time).
 
-        A timer that cannot is written down, with its reason, and put off. Where it does not count as one of its tries,
-        because somebody came by for something else, only where that is news.
-
-        Raises Busy, DatabaseAway, OutcomeUnknown; CatchingUp after MOST_PIECES commits.
+        A timer that cannot fire is recorded with its reason and retried later. With `counts=False`, for a caller that
+        came for another purpose, only the first failure is recorded: a further one is no new try. Raises Busy,
+        DatabaseAway, OutcomeUnknown, and CatchingUp after MOST_PIECES commits.
         """
         moved, broken, without = False, None, set[str]()
         most = usual = 0
@@ -84,7 +85,7 @@ class CatchUp:
         raise CatchingUp
 
     def _fire(self, piece: _Piece) -> None:
-        """One commit."""
+        """Fire one commit's share of the timers."""
         commits, committed = self._commits, Committed()
 
         def fire(unit: Unit) -> None:
@@ -104,7 +105,7 @@ class CatchUp:
         commits.listeners.watched(DUE, committed, "", commits.run, fire, committed)
 
     def first_of(self, instance: Instance, timers: list[Due]) -> str:
-        """The event of the timer that comes first; empty where there is none."""
+        """The event of the earliest of `timers`; empty where there is none."""
         if self._definitions.has(instance):
             first = timetable.earliest(self._definitions.of(instance), instance.state, timers)
         else:
@@ -112,7 +113,8 @@ class CatchUp:
         return first.event if first is not None else ""
 
     def _put_off(self, number: int, broken: TimerBroken, now: datetime | None, *, counts: bool) -> bool:
-        """As `write_down`, in a commit of its own. Nothing is raised: other instances' timers must fire."""
+        """Do `write_down` in a commit of its own. Failures are logged and not raised, because the timers of other
+        instances must still fire."""
         store = self._commits.store
         try:
             with store.begin() as unit:
@@ -132,9 +134,10 @@ class CatchUp:
     def write_down(
         self, unit: Unit, instance: Instance, timers: list[Due], broken: TimerBroken, moment: datetime
     ) -> bool:
-        """Write down why a timer did not fire and try again later, each time after a longer wait up to an hour.
+        """Record why a timer did not fire, and back off: it is retried after 1, 2, 4 … minutes, and at most after an
+        hour.
 
-        Whether the others of its state go on without it; those that are due and do not are put off as well.
+        Returns whether the other timers of its state fire without it. If not, those that are due are put off as well.
         """
         event = broken.event
         harmless = self._is_harmless(instance, event)
@@ -161,7 +164,7 @@ class CatchUp:
 
 @dataclass(slots=True)
 class _Piece:
-    """One commit of one instance's timers: how many `fired`, or which `event` was tried."""
+    """One commit of one instance's timers: how many `fired`, or the `event` of the one that was tried."""
 
     number: int
     now: datetime | None

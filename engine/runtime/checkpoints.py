@@ -1,21 +1,21 @@
-"""Checkpoints: where histories stood, written down apart from them (I8).
+"""Checkpoints: where histories stood at a moment, written down apart from the histories (I8).
 
-A history's chain shows what was changed in it. It cannot show that its last entries were removed and its row set back
-to the entry before, or that row and history are gone. A checkpoint can: it lists each instance whose history went on
-since the checkpoint before, with the number of its last entry and the digest of all that led to it (`history.digests`).
-Checkpoints are a chain of their own: each one's digest covers the one before, and is sealed with the site's key.
-Exported and kept elsewhere (`tetsuzuki workflow checkpoint --export`), they show that the whole database is an older
-copy.
+A history's hash chain shows what was changed in it. The chain cannot show that its last entries were removed and the
+instance's row set back to the entry before, or that row and history are both gone. A checkpoint can: it lists each
+instance whose history has grown since the last checkpoint, with the number of its last entry and the digest of all
+entries up to there (`history.digests`). Checkpoints are a hash chain of their own: the digest of each covers the one
+before, and is sealed with the site's key. Checkpoints that were exported and kept elsewhere (`tetsuzuki workflow
+checkpoint --export`) show that the whole database is an older copy.
 
-What is removed or restored on purpose is a checkpoint of its own kind, with who and why: so a lawful removal is told
-from any other, and cannot be taken back unseen.
+A removal or a restore on purpose is a checkpoint of its own kind, which names the actor and the reason. So a lawful
+removal can be told from any other, and cannot be taken back unseen.
 
-Digests depend on no key. A history that is sealed anew with another key still fits the checkpoints of before; only the
+Digests depend on no key. A history that is sealed anew with another key still fits the earlier checkpoints; only the
 seals of the checkpoints themselves are renewed then.
 
-Nothing is written for it when an instance moves, for a transition must not become dearer by it. Every ten minutes
-(`Keeper`) all instances are looked through for those that have gone on since they were listed, by two indexes side by
-side and in pieces: a million of them take a second.
+A transition writes nothing for checkpoints, so it costs no more with them. Every ten minutes (`Keeper`) all instances
+are searched, in pieces and by two indexes side by side, for histories that have grown since they were listed: a million
+instances take a second.
 """
 
 from __future__ import annotations
@@ -58,23 +58,26 @@ _GONE_ON = (
 
 
 class Sealing(Protocol):
-    """What checkpoints need of an engine: where histories are, their keys with the newest first, and definitions."""
+    """What checkpoints need of an engine: the store, the keys of histories with the newest first, and the
+    definitions."""
 
     @property
     def store(self) -> Store:
-        """The database."""
+        """The database that holds histories and checkpoints."""
 
     @property
     def history_keys(self) -> Sequence[bytes]:
-        """The keys that seal histories."""
+        """The keys that seal histories and checkpoints, newest first. The first one seals, and each of them
+        verifies."""
 
     def workflow(self, instance: Instance) -> Workflow:
-        """The definition of an instance. Raises UnknownWorkflow."""
+        """The definition that an instance is pinned to. Raises UnknownWorkflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Where the history of one instance stood: its last entry, and the digest of it and all before it."""
+    """Where the history of one instance stood: the number of its last entry, and the digest of all entries up to that
+    one."""
 
     instance_id: int
     seq: int
@@ -83,7 +86,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One of them. `said` is canonical JSON: who and why, where that is to be said."""
+    """A checkpoint: a row of the chain, sealed by `mac`. `said` is canonical JSON: the actor and the reason, where its
+    kind has them."""
 
     number: int
     kind: str
@@ -94,14 +98,14 @@ class Checkpoint:
     items: tuple[Item, ...] = ()
 
     def counted(self, before: bytes) -> bytes:
-        """What its digest must be, behind the digest `before`."""
+        """The digest that this checkpoint must have where it follows one with the digest `before`."""
         items = [[item.instance_id, item.seq, item.digest.hex()] for item in self.items]
         fields = [self.number, self.kind, to_db(self.at), self.said, items, before.hex()]
         return hashlib.sha256(history.canonical(fields).encode()).digest()
 
     @property
     def removes(self) -> int | None:
-        """The instance whose removal this is."""
+        """The number of the instance that was removed; None where the checkpoint is of another kind."""
         return int(json.loads(self.said)["instance"]) if self.kind == REMOVAL else None
 
     def __str__(self) -> str:
@@ -109,7 +113,7 @@ class Checkpoint:
 
 
 def mac_of(key: bytes, digest: bytes) -> bytes:
-    """The seal of a checkpoint, with the key of histories."""
+    """The seal of a checkpoint: the HMAC-SHA256 of its digest under a key of histories."""
     return hmac.digest(key, b"checkpoint " + digest, "sha256")
 
 
@@ -121,14 +125,14 @@ def _is_sealed(keys: Sequence[bytes], checkpoint: Checkpoint) -> bool:
 
 
 class Keeper:
-    """The chore of a process that works: writes checkpoints every ten minutes in which anything happened."""
+    """The chore that writes checkpoints: at most every ten minutes, and only where some history has grown."""
 
     def __init__(self, engine: Sealing) -> None:
         self._engine = engine
         self._looked_at: datetime | None = None
 
     def __call__(self) -> int:
-        """Write what is to be listed, where nobody has for ten minutes. How many checkpoints it was."""
+        """Write checkpoints, unless any process has within the last ten minutes. Returns how many were written."""
         now = self._engine.store.now()
         if self._looked_at is None or now - self._looked_at >= EVERY:
             self._looked_at = now
@@ -140,7 +144,8 @@ class Keeper:
 
 
 def write(engine: Sealing, most: int = ITEMS_AT_ONCE) -> int:
-    """List every history that has gone on since it was listed, `most` in a checkpoint. How many checkpoints it took."""
+    """List every history that has grown since it was last listed, at most `most` in one checkpoint. Returns how many
+    checkpoints were written."""
     written = first = 0
     while True:
         with engine.store.reading() as unit:
@@ -156,7 +161,8 @@ def write(engine: Sealing, most: int = ITEMS_AT_ONCE) -> int:
 
 
 def _write_one(engine: Sealing, first: int, last: int, most: int) -> tuple[bool, int]:
-    """List those above `first` up to `last`. Whether there was something to list, and up to which number it is done."""
+    """List the grown histories with numbers above `first` up to `last`, in one commit. Returns whether any was listed,
+    and the number up to which the search is complete."""
     store = engine.store
     with store.begin() as unit:
         unit.take_turns(_TURN)
@@ -169,11 +175,11 @@ def _write_one(engine: Sealing, first: int, last: int, most: int) -> tuple[bool,
 
 
 def _item(unit: Unit, number: int) -> Iterator[Item]:
-    """Where an instance stands. Nothing of one whose last entries are missing or cannot be read, which `verify` tells:
-    it would be listed again and again, as something else than it was.
+    """Where an instance's history stands. Nothing for one whose last entries are missing or illegible, which `verify`
+    reports: it would be listed again and again, and each time as something that it was not.
 
-    On PostgreSQL entries may be newer than the row that was read before them. They are left for the next time: the
-    version that the row names is not theirs.
+    On PostgreSQL, entries may be newer than the row that was read before them. They are left for the next checkpoint,
+    because the version that the row names is not theirs.
     """
     rows = unit.rows(INSTANCE, (number,))
     entries = legible(unit.rows(HISTORY, (number,))) if rows else ""
@@ -215,18 +221,18 @@ def _newest(unit: Unit) -> Checkpoint | None:
 
 
 def checkpoint_of(row: Row, items: Iterable[Row] = ()) -> Checkpoint:
-    """A checkpoint of the columns `COLUMNS`, with its items."""
+    """The checkpoint of a row with the columns `COLUMNS`, and its items."""
     number, kind, at, said, digest, mac = row
     listed = tuple(Item(item[0], item[1], bytes(item[2])) for item in items)
     return Checkpoint(number, kind, from_db(at), said, bytes(digest), bytes(mac), listed)
 
 
 def remove(engine: Sealing, number: int, actor: Actor, reason: str) -> None:
-    """Remove an instance that has come to its end, with its history and all that the engine keeps of it.
+    """Remove an instance that has ended, with its history and everything else that the engine keeps of it.
 
-    What the procedure wrote into other records stays. That it was removed, by whom and why is kept for ever: `reason`
-    must name no person. Raises UnknownInstance, EventNotPossible where it has not ended, or where a mail or a booking
-    of it is still under way or an incident: with its row it would be lost.
+    Records that its procedure wrote stay. The checkpoint that names actor and reason is kept for ever, so `reason` must
+    name no person. Raises UnknownInstance, and EventNotPossible where the instance has not ended or one of its effects
+    is still under way or an incident: that effect would be lost with its row.
     """
     with engine.store.begin() as unit:
         unit.take_turns(_TURN)
@@ -248,14 +254,14 @@ def remove(engine: Sealing, number: int, actor: Actor, reason: str) -> None:
 
 
 def note_restore(engine: Sealing, unit: Unit, actor: Actor, reason: str, now: datetime) -> Checkpoint:
-    """Write down, inside an open unit, that the database was restored from a backup on purpose."""
+    """Record, inside an open unit, that the database was restored from a backup on purpose."""
     unit.take_turns(_TURN)
     return _append(engine, unit, _newest(unit), RESTORE, now, {"by": str(actor), "reason": reason}, [])
 
 
 def note_loss(engine: Sealing, actor: Actor, reason: str) -> None:
-    """Write down that the key is lost which sealed the checkpoints so far. Its digest covers theirs, so that none of
-    them can change from now on."""
+    """Record that the key which sealed the checkpoints so far is lost. The digest of this one covers theirs, so none of
+    them can change unseen from now on. Idempotent: where the chain has no fault, nothing is written."""
     with engine.store.begin() as unit:
         unit.take_turns(_TURN)
         newest = _newest(unit)
@@ -266,8 +272,8 @@ def note_loss(engine: Sealing, actor: Actor, reason: str) -> None:
 
 
 def seal_anew(engine: Sealing) -> list[str]:
-    """Seal every checkpoint with the newest key, where it verifies with one of the keys. What is wrong with the others,
-    which stay as they are; those before a loss are not asked about."""
+    """Seal every checkpoint with the newest key, provided that one of the keys verifies it. Idempotent. Returns the
+    faults of the others, as sentences; they stay as they are. Checkpoints before a key loss are no faults."""
     last, before, wrong = 0, b"", list[str]()
     while True:
         with engine.store.begin() as unit:
@@ -290,7 +296,7 @@ def seal_anew(engine: Sealing) -> list[str]:
 
 
 def of_older_keys(engine: Sealing) -> int:
-    """How many checkpoints an older key than the newest has sealed."""
+    """How many checkpoints are sealed with one of the older keys."""
     with engine.store.reading() as unit:
         rows = unit.rows("SELECT digest, mac FROM checkpoint")
     older = engine.history_keys[1:]
@@ -301,7 +307,7 @@ def of_older_keys(engine: Sealing) -> int:
 
 
 def checkpoints(unit: Unit) -> Iterator[Checkpoint]:
-    """All of them with their items, oldest first."""
+    """All checkpoints with their items, oldest first."""
     last = 0
     while rows := unit.rows(_ALL, (last,)):
         for row in rows:
@@ -310,8 +316,8 @@ def checkpoints(unit: Unit) -> Iterator[Checkpoint]:
 
 
 def removals(engine: Sealing, unit: Unit) -> dict[int, Checkpoint]:
-    """The instances that were removed on purpose, by their numbers: as checkpoints say that are what they were, and
-    sealed. Those before a loss need no seal, as in `faults_of_chain`."""
+    """The checkpoints of lawful removals, by the number of the removed instance: those whose digest fits and whose seal
+    verifies. One that a key loss covers needs no seal, as in `faults_of_chain`."""
     found: dict[int, Checkpoint] = {}
     unsealed: dict[int, Checkpoint] = {}
     for row in unit.rows(_REMOVALS):
@@ -329,8 +335,8 @@ def removals(engine: Sealing, unit: Unit) -> dict[int, Checkpoint]:
 def faults_of_chain(
     engine: Sealing, found: Iterable[Checkpoint], known: Mapping[int, bytes] | None = None
 ) -> Iterator[str]:
-    """What does not fit in a chain of checkpoints, as sentences. The seals of those before a loss are not asked for,
-    nor are those of which `known` has the digest by their number."""
+    """What does not fit in a chain of checkpoints, as sentences. No seal is required of checkpoints before a key loss,
+    nor of those whose number and digest are in `known`."""
     before, expected = b"", 1
     unsealed: list[str] = []
     for checkpoint in found:
@@ -351,8 +357,8 @@ def faults_of_chain(
 def faults_of_instance(
     unit: Unit, number: int, instance: Instance | None, entries: Sequence[history.Entry]
 ) -> list[str]:
-    """Where an instance is not as the checkpoints knew it: set back, changed, or gone. What was removed lawfully is
-    not asked about."""
+    """Where an instance is not as the checkpoints recorded it: set back, changed or gone; one sentence at most. The
+    caller leaves out instances that were removed lawfully."""
     rows = unit.rows(
         "SELECT c.number, c.at, i.seq, i.digest FROM checkpoint_item i JOIN checkpoint c ON c.number = i.number "
         "WHERE i.instance_id = ? ORDER BY c.number DESC",
@@ -369,7 +375,8 @@ def faults_of_instance(
 def not_as_known(
     known: str, seq: int, digest: bytes, instance: Instance | None, entries: Sequence[history.Entry]
 ) -> str | None:
-    """Where an instance is not as a checkpoint knew it, as a sentence; None where it is."""
+    """Where an instance is not as one checkpoint recorded it, as a sentence; None where it is. `known` names the
+    checkpoint."""
     if instance is None:
         return f"it is gone: {known} knew its entry {seq}"
     if len(entries) < seq:

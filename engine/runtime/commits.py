@@ -1,4 +1,4 @@
-"""One transaction and what follows from it: work, COMMIT, and only then anybody else hears of it."""
+"""Commits: work runs in a transaction, is made durable, and only then is anybody told."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ T = TypeVar("T")
 
 
 class Commits:
-    """Runs work in transactions of the store, and tells what each left to be done."""
+    """Runs work in transactions of the store, and tells the listeners what each commit left to be done."""
 
     def __init__(self, store: Store, listeners: Listeners) -> None:
         self.store = store
         self.listeners = listeners
 
     def run(self, work: Callable[[Unit], T], committed: Committed, *, many: bool = False) -> T:
-        """What `work` returns, once it is durable and told. Raises what it raises, and Violation (`Store.run`).
+        """Run `work`, commit, tell the listeners, and return what `work` returned. Raises what `work` raises, and
+        Violation (`Store.run`).
 
-        `work` may be called again, so it begins with `committed.begin_again()`, or with `Transactions.hold`.
+        The transaction may be rolled back and run again, so `work` begins with `committed.begin_again()` or
+        `Transactions.lock`.
         """
         done = self.store.run(work, many=many)
         self.listeners.tell(committed)

@@ -1,4 +1,4 @@
-"""Writes down that an effect was delivered and fires its `done` event, in one commit (I5)."""
+"""Records that an effect was delivered and fires its `done` event, in one commit (I5)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("tetsuzuki.engine")
 
 
 class Completing:
-    """Completes effects."""
+    """Completes delivered effects, as `Engine.complete` promises."""
 
     def __init__(self, transactions: Transactions, definitions: Definitions, steps: Steps) -> None:
         self._transactions = transactions
@@ -40,7 +40,8 @@ class Completing:
         generation: int | None,
         refused: EngineError | None = None,
     ) -> None:
-        """As `complete`; where the event was `refused` already, the incident. Raises what the event is refused for."""
+        """Complete in one commit. Where the event was `refused` before, the effect becomes an incident that was
+        delivered. Raises what the event is refused for."""
 
         def is_done(held: Held) -> bool | None:
             if not held.unit.also:
@@ -80,8 +81,8 @@ class Completing:
             self._steps.take(held, attempt)
 
     def _awaited(self, instance: Instance, name: str, effect: Effect) -> str | None:
-        """The `done` event of an effect, where somebody waits for it: as the version says on which the instance is
-        now, which may be another one than when the effect was claimed."""
+        """The `done` event of an effect, where the instance waits for it; else None. The definition is that of the
+        version on which the instance is now, perhaps another one than when the effect was claimed."""
         workflow = self._definitions.of(instance)
         done = workflow.effects.get(name, effect).done
         return done if done in workflow.events[instance.state] else None

@@ -1,8 +1,8 @@
-"""What a violated unique index means: a declared refusal, a lost race (I2), or an error of a rule.
+"""What a violated unique index means: a declared refusal, a lost race (I2), or a fault of a definition.
 
-A rule over several rows is decided by a unique index. The transition that may meet it declares it as a `Conflict`, and
-people read its refusal. Nobody ever reads what the database says: an index that nobody declared is a `RuleError` with
-its name.
+A rule over several rows is decided by a unique index. The transition that may violate it declares it as a `Conflict`,
+and people read the refusal of that. Nobody reads what the database says: a violated index that is not declared is an
+UndeclaredConflict, which names the index and goes into the log.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ _ENTRIES = ("history", "instance")  # the tables in which two that act at once m
 def meaning(
     violation: Violation, workflow: Workflow, way: Start | Transition | None, instance: Instance, state: str
 ) -> EngineError:
-    """What the index means that a step out of `state` has violated: Refused, TransitionConflict, UndeclaredConflict.
+    """The error that a violated index is for a step out of `state`: Refused, TransitionConflict or UndeclaredConflict.
 
-    The conflicts of `way` count; those of the whole workflow where None was taken, as where an operator acts.
+    The conflicts that `way` declares count. Where `way` is None, as in an act of an operator, those of the whole
+    workflow count.
     """
     for conflict in _declared(workflow) if way is None else way.conflicts:
         if violation.of(conflict):

@@ -1,14 +1,14 @@
-"""Decides what an event leads to: one walk, for who fires it, for a timer, for a preview and for who only looks.
+"""Decides what an event leads to, by one walk that events, timers, previews and looks share.
 
-The transitions of an event are asked in the order in which they are written. The permission comes first: the guards of
-what the actor may not do are not asked, so that their reasons tell them nothing. The first transition whose guards all
-agree is taken, and nothing behind it is asked.
+The transitions of an event are tried in the order in which they are written. The permission is asked first. Guards of a
+transition that the actor has no permission for are not asked, because their refusals would tell the actor something.
+The first transition whose guards all agree is taken, and the guards behind it are not asked.
 
-Who looks has no data for the event. A guard that needs it (`needs_input`) then counts as agreeing: the transition is
-open, and those behind it are not offered, because they are taken only where the data is refused.
+A look has no data for the event. A guard that needs the data (`needs_input`) then counts as agreeing: its transition is
+offered, and those behind it are not, because they are taken only where the data is refused.
 
-A rule that raises, or answers what no rule may answer, ends an event with its error (`engine.runtime.answers`). For who
-looks it closes its own event alone, with a neutral reason, and the log has the error.
+A rule that raises, or answers what no rule may answer, ends an event with that error (`engine.runtime.answers`). In a
+look it closes its own event alone, with a neutral reason, and the error is logged.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ Verdicts = dict[str, Refusal | None]
 
 
 def decide(workflow: Workflow, attempt: Attempt) -> Step:
-    """The transition that an event takes, or the reasons why it takes none. Raises RuleError, and what rules raise."""
+    """The transition that an event takes, or the refusals where it takes none. Raises RuleError, and what rules
+    raise."""
     definition = compiled(workflow)
     state, event = attempt.instance.state, attempt.event
     verdicts: Verdicts = {}
@@ -47,7 +48,7 @@ def decide(workflow: Workflow, attempt: Attempt) -> Step:
 
 
 def admit(workflow: Workflow, attempt: Attempt) -> None:
-    """Let an instance begin. Raises Forbidden, Refused, RuleError, and what rules raise."""
+    """Check the permission and the guards of the start. Raises Forbidden, Refused, RuleError, and what rules raise."""
     start = workflow.start
     rule: Any = start.allow.holds
     refusals = []
@@ -67,7 +68,8 @@ def admit(workflow: Workflow, attempt: Attempt) -> None:
 
 
 def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, looking: bool) -> Candidate | None:
-    """Ask permissions and guards in the order of the candidates, until one of them has all it needs: that one."""
+    """Ask permissions and guards in the order of `candidates`; return the first candidate that is permitted and whose
+    guards all agree. Each answer is put into `verdicts`, and nothing is asked twice."""
     rule: Any = None
     for candidate in candidates:
         try:
@@ -99,9 +101,9 @@ def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, 
 
 
 def explained(workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt]) -> Iterator[Explanation]:
-    """Every transition out of `state`, by event, as `decide` would take it; `attempt_of` makes an event's attempt.
+    """Every transition out of `state`, by event, as `decide` would take it; `attempt_of` makes the attempt of an event.
 
-    Raises Busy and DatabaseAway; what is wrong with a rule is logged.
+    Raises Busy, DatabaseAway and OutcomeUnknown. An error of a rule is logged and closes its event.
     """
     definition = compiled(workflow)
     for event in workflow.events[state]:
@@ -121,7 +123,8 @@ def explained(workflow: Workflow, state: str, attempt_of: Callable[[str], Attemp
 
 
 def halted(workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt]) -> Iterator[Explanation]:
-    """Every transition out of `state` of a paused instance: closed, to who has the permission because of the pause.
+    """Every transition out of `state` of a paused instance. Each is closed: for want of permission, else because of the
+    pause.
 
     Guards are not asked. Raises as `explained`.
     """
@@ -135,12 +138,13 @@ def halted(workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt])
 
 
 def offers(explanations: Iterable[Explanation]) -> tuple[Offer, ...]:
-    """What is open, once an event."""
+    """The open transitions, at most one for each event."""
     return tuple(Offer(each.event, each.title, each.target, each.needs_input) for each in explanations if each.allowed)
 
 
 def choices(explanations: Sequence[Explanation]) -> Choices:
-    """What is open, and the reasons against the events that are closed to who has the permission."""
+    """The open events, and the refusals of the closed ones. Events that the actor has no permission for are left
+    out."""
     found = offers(explanations)
     opened = {offer.event for offer in found}
     closed = [each for each in explanations if each.event not in opened and NO_PERMISSION not in each.reasons]
@@ -150,7 +154,7 @@ def choices(explanations: Sequence[Explanation]) -> Choices:
 def _explain(
     event: str, candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, taken: object
 ) -> Iterator[Explanation]:
-    """One event's transitions: closed each for its reasons, or open, or behind the one that is taken."""
+    """Explain one event's transitions: closed with reasons, open, or behind the one that is taken."""
     decided = False
     needs_input = False
     for candidate in candidates:
@@ -184,7 +188,7 @@ def _explain(
 
 
 def _forbidden(candidate: Candidate, attempt: Attempt) -> Refusal | None:
-    """Why the actor may not do what nobody asked about, because it is behind, or could not ask."""
+    """Why the actor may not take a transition that `_ask` did not come to; None where the actor has the permission."""
     transition = candidate.transition
     try:
         answer = transition.allow.holds(attempt)

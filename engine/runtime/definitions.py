@@ -1,4 +1,4 @@
-"""The definitions that an engine runs, by name and version, and what their rules may know of the site (I7)."""
+"""The definitions that an engine runs, by name and version (I7), and the services that their rules are given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = 
 
 
 class Definitions:
-    """Workflows by name and version; `newest` has the newest version by name. `services` is given to rules as
+    """Workflows by name and version. `newest` has the newest version by name; rules read `services` as
     `Attempt.services`.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
@@ -41,25 +41,27 @@ class Definitions:
         return workflow
 
     def to_start(self, workflow: str, version: int) -> Workflow:
-        """The newest version of a workflow, unless `version` names one. Raises UnknownWorkflow."""
+        """The definition on which a new instance begins: the newest version, unless `version` is not 0. Raises
+        UnknownWorkflow."""
         found = self.loaded.get((workflow, version)) if version else self.newest.get(workflow)
         if found is None:
             raise UnknownWorkflow(f"No definition of workflow {workflow!r} is loaded.")
         return found
 
     def has(self, instance: Instance) -> bool:
-        """Whether the definition of an instance is loaded."""
+        """Whether the definition that an instance is pinned to is loaded."""
         return (instance.workflow, instance.version) in self.loaded
 
     def has_versions(self, workflow: Workflow) -> bool:
-        """Whether instances of a workflow may have been moved to this version from another one."""
+        """Whether an instance on this version may have been migrated to it from another one."""
         return workflow.version != 1 or workflow.name in self._in_versions
 
     def keeps_timers(self, unit: Unit, workflow: Workflow) -> bool:
-        """Whether timers run on where a transition leads back into its own state; the database is asked once.
+        """Whether the other timers run on where a transition leads back into its own state. The database is asked once
+        for each definition.
 
-        Not so in a version that this database released before there was a choice, nor in one that says so itself:
-        there all of them begin anew.
+        All timers begin anew instead in a version that this database released before there was this choice, and in one
+        that declares `restarts_timers`.
         """
         known = self._keeps_timers.get(workflow)
         if known is None:

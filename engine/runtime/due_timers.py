@@ -1,8 +1,8 @@
-"""Due timers of one instance: fired inside a transaction, or walked through by who only looks (I3).
+"""Due timers of one instance: fired inside a transaction, or walked through read-only by a look (I3).
 
-Both go by `timetable`, in the same order, and ask the same permissions and guards. Firing ends where nothing is due any
-more, after as many firings as the caller takes into one commit, or at a timer that cannot fire: then it raises
-TimerBroken, which says how many could before it, and whoever opened the transaction keeps those (`catching_up`).
+Both follow `timetable`, in the same order, and ask the same permissions and guards. Firing ends where nothing more is
+due, after as many firings as one commit takes, or at a timer that cannot fire. That one raises TimerBroken, which says
+how many fired before it, and the owner of the transaction fires those again and keeps them (`catching_up`).
 """
 
 from __future__ import annotations
@@ -53,10 +53,11 @@ class DueTimers:
         self._recording = recording
 
     def apply(self, held: Held, most: int = 0, without: Collection[str] = ()) -> int:
-        """Fire what is due, at most `most`; how many fired: none while the instance is paused.
+        """Fire the due timers, at most `most`. Returns how many fired: none while the instance is paused.
 
-        With 0 it is a piece, and what fires as of one moment is kept together: of timers that go round in a circle
-        nothing must be kept. Timers of the present state that `without` names are left out. Raises TimerBroken.
+        With `most=0` the limit is `piece`, and timers that fire as of one moment stay in one commit: nothing may be
+        kept of timers that go round in a circle. Timers of the present state that `without` names are left out. Raises
+        TimerBroken.
         """
         instance, now = held.instance, held.now
         if instance.paused or not timetable.is_due(held.timers, now):
@@ -95,10 +96,10 @@ class DueTimers:
         return circle.fired
 
     def walk(self, held: Held) -> str:
-        """Walk through what is due as `apply` would, and write nothing; only the state and the timers change.
+        """Walk through the due timers as `apply` would, read-only: only `held.instance.state` and `held.timers` change.
 
-        The event of a timer that is due and cannot fire, or nothing. One that could not when it was last tried counts
-        as such until it is tried again.
+        Returns the event of a timer that is due and cannot fire; empty where there is none. A timer that failed when it
+        was last tried counts as such until its next try.
         """
         instance, timers = held.instance, held.timers
         workflow = self._definitions.of(instance)
@@ -135,7 +136,8 @@ class DueTimers:
         return broken
 
     def _walk_on(self, held: Held, occurrence: Occurrence) -> bool:
-        """Go on as if it had fired; whether that led out of the state. Raises EventNotPossible where it would not."""
+        """Go on as if the timer had fired. Returns whether that led out of the state. Raises EventNotPossible where the
+        timer would be refused."""
         if occurrence.moves_to is not None:
             _move(held.timers, occurrence.timer.event, occurrence.moves_to)
             return False
@@ -148,7 +150,7 @@ class DueTimers:
         return held.instance.state != state
 
     def _after(self, held: Held, attempt: Attempt, transition: Transition) -> list[Due]:
-        """Lead the instance on; the timers that it has then."""
+        """Lead the instance along `transition`, in memory only. Returns the timers that it has afterwards."""
         instance, timers, unit = held.instance, held.timers, held.unit
         workflow = self._definitions.of(instance)
         resend = transition.resend
@@ -196,7 +198,7 @@ class DueTimers:
         return deciding.decide(self._definitions.of(attempt.instance), attempt).transition
 
     def _skip(self, held: Held, occurrence: Occurrence, to: datetime) -> None:
-        """Leave out what a timer has missed: it moves on, and an entry says so under its seal."""
+        """Skip the times that a timer has missed: it moves on, and a sealed entry of history records that."""
         event = occurrence.timer.event
         _move(held.timers, event, to)
         said = {"timer": event, OCCURRENCES: occurrence.count, SINCE: to_db(occurrence.at)}
@@ -206,7 +208,7 @@ class DueTimers:
 
 
 def closed(explanation: Explanation) -> Explanation:
-    """A way out of a state in which a timer is due and cannot fire: nobody can take it."""
+    """The explanation of a transition out of a state in which a timer is due and cannot fire: nobody can take it."""
     if NO_PERMISSION in explanation.reasons:
         return explanation
     return replace(explanation, reasons=(*explanation.reasons, TIMER_BROKEN))

@@ -1,12 +1,12 @@
 """The engine's doors: one event is one transaction.
 
-Opening it locks the instance, reads its timers and then the clock. Due timers are applied first, in order, each
-successor counted from its predecessor's due time (I3). Then permission, guards, `machine.step`, writes; then state,
-history, timers and outbox, and the COMMIT (I1). Only then does anybody else hear of it. `transaction` is that way,
-`step` and `recording` are what is done on it.
+Opening the transaction locks the instance, reads its timers and then the clock. Due timers are applied first, in order,
+and each successor is counted from its predecessor's due time (I3). Then come permission, guards, `machine.step` and
+writes; then state, history, timers and outbox, and the COMMIT (I1). Only after that is anybody told. `transaction` is
+this way; `step` and `recording` are what is done on it.
 
-A refusal keeps what the due timers did and nothing else. Looking (`look`, `allowed`, `explain`) asks the same
-questions in the same order, locks nothing and writes nothing (I4). `preview` goes the whole way and turns back before
+A refusal keeps what the due timers did, and nothing else. Looking (`look`, `allowed`, `explain`) asks the same
+questions in the same order, locks nothing and writes nothing (I4). `preview` goes the whole way and rolls back before
 the COMMIT.
 """
 
@@ -50,16 +50,15 @@ from engine.store.base import Clock, SiteDatabase, Store, Unit, Violation
 class Engine:
     """Runs workflows on one database.
 
-    `secret` seals history and derives links: one key, or several with the newest first, which seals while each of them
-    verifies (`keyring`). `clock` replaces the database's time. `make_store` replaces the database's own store.
-    `worker` names this process in leases. `lease` is how long a delivery may take before another worker may try: more
-    than twice the time that the slowest plugin allows itself. `services` is what rules may know of the site, as
-    `Attempt.services`. `operators` may act on instances of whatever workflow names no operators of its own.
-    `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
-    and must not raise. `observer` watches what is done (`engine.runtime.observer`).
+    `secret` seals history and derives links. It may be several keys, newest first: the newest seals, and each of them
+    verifies (`keyring`). `clock` replaces the database's time. `make_store` replaces the database's own store. `worker`
+    names this process in leases. `lease` is how long a delivery may take before another worker may try: more than twice
+    the time limit of the slowest plugin. Rules read `services` as `Attempt.services`. `operators` is the permission of
+    operators for workflows that name none of their own. `on_commit` is called after each commit that left something to
+    do, in the thread that committed: it must be quick and must not raise. `observer` watches what is done
+    (`engine.runtime.observer`).
 
-    Raises InvalidDefinition where a definition, or two of them together, could not run: see
-    `engine.runtime.soundness`.
+    Raises InvalidDefinition where a definition, or two of them together, could not run: see `engine.runtime.soundness`.
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class Engine:
 
     @property
     def workflows(self) -> dict[tuple[str, int], Workflow]:
-        """The definitions, by name and version."""
+        """The loaded definitions, by name and version."""
         return self.definitions.loaded
 
     @property
@@ -132,21 +131,22 @@ class Engine:
         return self.definitions.of(instance)
 
     def link(self, instance: Instance, role: str = HOLDER) -> str:
-        """The text of an instance's current mailed link. It is a secret: show it to the mail's reader alone."""
+        """The text of the link to an instance that is mailed to `role`. It is a secret (I11): show it to that role
+        alone."""
         return self.mailed_links.link(instance, role)
 
     def open_link(self, purpose: str, text: str) -> int | None:
-        """The instance whose current link this is; None where it is not genuine, was replaced, or is of another
-        purpose (a workflow's name)."""
+        """The number of the instance whose current link `text` is. None where the link is not genuine, was replaced, or
+        is of another purpose (a workflow's name)."""
         opened = self.mailed_links.opened(purpose, text)
         return opened[0] if opened is not None else None
 
     def opened_link(self, purpose: str, text: str) -> tuple[int, str] | None:
-        """As `open_link`, with the role to which this link was mailed."""
+        """The same as `open_link`, with the role to which the link was mailed."""
         return self.mailed_links.opened(purpose, text)
 
     def effect_key(self, instance_id: int, seq: int, position: int) -> str:
-        """An effect's idempotency key: the same on every attempt, and never that of another one (I5). Raises
+        """An effect's idempotency key: the same at every try, and never that of another effect (I5). Raises
         UnknownEffect."""
         return self.mailed_links.effect_key(instance_id, seq, position)
 
@@ -155,10 +155,11 @@ class Engine:
         return self.mailed_links.key_of(claim)
 
     def instance_key(self, instance_id: int) -> str:
-        """An idempotency key for what is done once for an instance, outside of its effects. Raises UnknownInstance.
+        """The idempotency key for a call that is made once for an instance, outside of its effects. Raises
+        UnknownInstance.
 
-        It is another one from each restore on: what was begun with it in the lost time must not be the answer to what
-        the customer does again.
+        The key changes with each restore: the answer to a call that was made in the lost time must not be the answer to
+        what the customer does again.
         """
         return self.mailed_links.instance_key(instance_id)
 
@@ -166,7 +167,7 @@ class Engine:
 
     @property
     def observer(self) -> Observer | None:
-        """Who watches what is done."""
+        """The observer of what is done; None where nobody watches."""
         return self.listeners.observer
 
     @observer.setter
@@ -175,7 +176,7 @@ class Engine:
 
     @property
     def on_commit(self) -> Callable[[Committed], None] | None:
-        """Who wakes the dispatcher and the timers."""
+        """The callback that wakes the dispatcher and the timers; None where nothing is woken."""
         return self.listeners.on_commit
 
     @on_commit.setter
@@ -184,7 +185,7 @@ class Engine:
 
     @property
     def hands_over(self) -> bool:
-        """Whether `on_commit` is given the leases of the first effects of new instances."""
+        """Whether a new instance's first effects are leased in its commit, and the claims given to `on_commit`."""
         return self.recording.hands_over
 
     @hands_over.setter
@@ -192,7 +193,7 @@ class Engine:
         self.recording.hands_over = hands_over
 
     def tell(self, committed: Committed) -> None:
-        """Wake whoever has something to do after a commit, and tell the observer of it."""
+        """Call `on_commit` and the observer, as after a commit."""
         self.listeners.tell(committed)
 
     # -- doing --------------------------------------------------------------------------------------------------------
@@ -202,7 +203,8 @@ class Engine:
     ) -> Outcome:
         """Begin a procedure about `about`, such as `customer:42`, on its newest version unless `version` names one.
 
-        Raises Refused, Forbidden, Paused, KeyReused (I10), UnknownWorkflow, Busy.
+        Idempotent under `key`: a repeat answers with the first outcome (I10). Raises Refused, Forbidden, Paused,
+        KeyReused (I10), UnknownWorkflow, Busy.
         """
         return self._events.start(self.definitions.to_start(workflow, version), about, actor, data, key)
 
@@ -216,10 +218,10 @@ class Engine:
         key: str | None = None,
         seen: int | None = None,
     ) -> Outcome:
-        """Fire `event`: committed when this returns, or nothing but due timers has changed.
+        """Fire `event`. When this returns, it is committed; when this raises, nothing but due timers has changed.
 
-        `key` makes a repeat answer with the first outcome (I10); `seen` is the `seq` that the actor's page showed.
-        Raises Refused, Forbidden, EventNotPossible, Paused, TransitionConflict (I2), StaleForm, KeyReused,
+        Idempotent under `key`: a repeat answers with the first outcome (I10). `seen` is the `seq` that the actor's page
+        showed. Raises Refused, Forbidden, EventNotPossible, Paused, TransitionConflict (I2), StaleForm, KeyReused,
         UnknownInstance, Busy.
         """
         return self._events.fire(instance_id, event, actor, data, key=key, seen=seen)
@@ -227,17 +229,17 @@ class Engine:
     def run_due(
         self, now: datetime | None = None, limit: int = 100, stopped: Callable[[], bool] = lambda: False
     ) -> int:
-        """Fire the timers that are due at `now` (the database's time unless given), at most `limit` instances.
+        """Fire the timers that are due at `now` (default: the database's time), of at most `limit` instances.
 
-        They share commits, see `run_due`; one that another worker holds is left to it. A timer that cannot fire,
-        because a rule is broken, is written down with its reason and tried again later, and never stops the others.
-        Returns how many instances moved. Those that could not do not count; `stopped` is asked between commits whether
-        to go on.
+        Instances share commits, see `run_due`; one that another worker has locked is left to that worker. A timer that
+        cannot fire, because a rule is broken, is recorded with its reason and retried with backoff, and never stops the
+        others. Returns how many instances moved. `stopped` is asked between commits; once it answers True, no further
+        one is begun.
         """
         return self._run_due.run(now, limit, stopped)
 
     def next_due(self) -> datetime | None:
-        """When the next timer wants to fire; None where none is set, or all are paused."""
+        """When the next timer is to be looked at; None where none is set, or all are paused."""
         return self._looking.next_due()
 
     def migrate(
@@ -252,12 +254,13 @@ class Engine:
     ) -> Outcome:
         """Move an instance to another version of its workflow, on purpose (I7).
 
-        `mapping` says what becomes of its state, timers and effects (`engine.migration`). Without one it lands in the
-        state of its old name, its timers begin anew, and effects keep their names. `state`, where it is given, is where
-        it lands. `reason` goes into history, so it must hold nothing personal.
+        `mapping` says what becomes of the instance's state, timers and effects (`engine.migration`). Without a mapping
+        the instance lands in the state of the same name, its timers begin anew, and effects keep their names. `state`,
+        where it is given, is the state in which the instance lands. `reason` goes into history, so it must hold nothing
+        personal.
 
-        A rule that is broken in the old version keeps nobody from leaving it. Raises UnknownWorkflow, Forbidden (it is
-        for operators), CannotMove (an EventNotPossible), InvalidMapping.
+        A rule that is broken in the old version keeps no instance there. Raises UnknownWorkflow, Forbidden (only
+        operators migrate), CannotMove (an EventNotPossible), InvalidMapping.
         """
         mapped = version_move.as_asked(self.workflows, version, state, mapping)
         return self.migrating.migrate(instance_id, mapped, actor, reason)[0]
@@ -265,21 +268,22 @@ class Engine:
     def complete(
         self, instance_id: int, seq: int, position: int, effect: Effect, *, generation: int | None = None
     ) -> None:
-        """Write down that an effect was delivered and fire its `done` event, in one commit (I5).
+        """Record that an effect was delivered and fire its `done` event, in one commit (I5).
 
-        Doing it twice changes nothing. Where the instance has moved on, so that nobody waits for the event, the
-        delivery alone is written down. Where the event is refused, or one of its rules is broken, the effect becomes an
-        incident that was delivered: nothing delivers it again, whatever is done about it. While the instance is paused
-        the delivery is written down, and the event is fired after it was resumed. `generation` is the link's that was
-        delivered: where a newer one was issued since, what arrived is worth nothing, and nothing is written.
+        Idempotent. Where the instance has moved on and waits for the event no more, only the delivery is recorded.
+        Where the event is refused, or one of its rules is broken, the effect becomes an incident that was delivered: it
+        is never delivered again, however the incident is settled. While the instance is paused, the delivery is
+        recorded, and the event is fired after the instance was resumed. `generation` is that of the link that was
+        delivered: where a newer link was issued since, the delivered one is worth nothing, and nothing is recorded.
+        Raises UnknownEffect.
         """
         self._completing.complete((instance_id, seq, position), effect, generation)
 
     # -- what operators do --------------------------------------------------------------------------------------------
 
     def held(self, instance_id: int) -> AbstractContextManager[Held]:
-        """An instance for an operator's act inside the block, which is committed and told at its end; what is due was
-        applied before (I3). Raises UnknownInstance, Busy. See `Transactions.of_operator`."""
+        """Hold an instance for an operator's act inside the block. Due timers were applied before (I3); the end of the
+        block commits and tells. Raises UnknownInstance, Busy. See `Transactions.of_operator`."""
         return self._transactions.of_operator(instance_id)
 
     def note(
@@ -292,56 +296,60 @@ class Engine:
         now: datetime,
         timers: str = AS_BEFORE,
     ) -> None:
-        """Write an entry that changes no state into history, inside an open unit: what an operator did and why.
+        """Write an entry of history that changes no state, inside an open unit: an operator's act and its reason.
 
-        `timers` are the due times of all its timers (`runtime.history.timers_text`) where the act has changed one.
+        `timers` are the due times of all timers of the instance (`runtime.history.timers_text`), where the act has
+        changed one.
         """
         self.recording.note(Held(unit, instance, [], now, Committed()), event, actor, data, timers)
 
     def renew_link(self, unit: Unit, instance: Instance) -> None:
-        """A new generation: the old link is dead. See `Recording.renew_link`."""
+        """Renew the link: a new generation, with which the old link is dead. See `Recording.renew_link`."""
         self.recording.renew_link(unit, instance)
 
     def refusal_of(self, violation: Violation, instance_id: int) -> EngineError:
-        """What a violated index means to an instance, by any of its workflow's declared conflicts."""
+        """The error that a violated index is for an instance, by any conflict that its workflow declares."""
         instance, _, _ = self._transactions.read(instance_id)
         return conflicts.meaning(violation, self.definitions.of(instance), None, instance, instance.state)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def look(self, instance_id: int) -> Sight:
-        """An instance as it is now. Writes nothing. Raises UnknownInstance."""
+        """An instance as it counts now. Read-only (I4). Raises UnknownInstance, UnknownWorkflow."""
         return self._looking.look(instance_id)
 
     def look_if_there(self, instance_id: int) -> Sight | None:
-        """As `look`, for a list that must not end with one that is gone, or whose definition is not loaded."""
+        """The same as `look`, but None where the instance is gone or its definition is not loaded: for lists."""
         try:
             return self._looking.look(instance_id)
         except (UnknownInstance, UnknownWorkflow):
             return None
 
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
-        """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
+        """An instance as it counts now, inside an open unit. Read-only: due timers are walked through and not fired
+        (I3, I4)."""
         return self._looking.sight(unit, number)
 
     def allowed(self, instance_id: int, actor: Actor) -> tuple[Offer, ...]:
-        """What `actor` may do now: the transition that `fire` would take, once an event."""
+        """The events that `actor` may fire now, each with the transition that `fire` would take. Read-only (I4)."""
         return deciding.offers(self._looking.explain(instance_id, actor))
 
     def choices(self, instance_id: int, actor: Actor) -> Choices:
-        """What `actor` may do now, and why not what they may do at other times; of what others may do, nothing."""
+        """The events that `actor` may fire now, and the refusals of those that are closed now. Read-only (I4). Events
+        that the actor has no permission for are left out."""
         return deciding.choices(self._looking.explain(instance_id, actor))
 
     def explain(self, instance_id: int, actor: Actor) -> tuple[Explanation, ...]:
-        """Every transition out of the current state, as `fire` would come to it, and who could.
+        """Every transition out of the current state: open, or closed with its reasons, as `fire` would decide.
+        Read-only (I4).
 
-        A rule that is broken closes its own event alone, and is logged.
+        A broken rule closes its own event alone, and is logged.
         """
         return self._looking.explain(instance_id, actor)
 
     @property
     def render(self) -> Render | None:
-        """What makes the mails that a preview shows."""
+        """The function that renders the mails of a preview; None where previews show none."""
         return self.previews.render
 
     @render.setter
@@ -349,25 +357,26 @@ class Engine:
         self.previews.render = render
 
     def preview(self, instance_id: int, event: str, actor: Actor, data: Any = None) -> Preview:
-        """What `event` would do, by the same code, rolled back: next state, mails with their texts, timers.
+        """What `event` would do, found by doing it and rolling back (I4): next state, mails with their texts, timers.
 
         Raises what `fire` would raise.
         """
         return self.previews.of(instance_id, event, actor, data)
 
     def history(self, instance_id: int) -> tuple[Entry, ...]:
-        """Every entry, oldest first. Raises UnknownInstance."""
+        """Every entry of an instance's history, oldest first. Raises UnknownInstance."""
         return self._looking.history(instance_id)
 
     def verify(self, instance_id: int) -> list[str]:
-        """What is wrong with an instance's history; empty where its chain holds (I8). Raises UnknownInstance."""
+        """The faults of an instance's history, as sentences; empty where its chain holds (I8). Raises
+        UnknownInstance."""
         return list(self.verified(instance_id).faults)
 
     def verified(self, instance_id: int) -> Finding:
-        """What is wrong with an instance's history, and which part of it no key verifies any more. Raises
+        """The faults of an instance's history, and the part of the history that no key verifies any more. Raises
         UnknownInstance."""
         return verification.finding(self, instance_id)
 
     def find(self, workflow: str, about: str) -> tuple[int, ...]:
-        """The instances of a workflow that are about it, newest first."""
+        """The numbers of the instances of a workflow that are about `about`, newest first."""
         return self._looking.find(workflow, about)

@@ -20,7 +20,7 @@ START_EVENT = "start"
 
 
 class Events:
-    """What actors ask for."""
+    """Starts instances and fires events for actors, each in one commit."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Events:
         self._recording = recording
 
     def start(self, definition: Workflow, about: str, actor: Actor, data: Any, key: str | None) -> Outcome:
-        """Begin an instance. Raises what `Engine.start` raises."""
+        """Begin an instance of `definition`. Raises what `Engine.start` raises."""
         begun = f"{definition.name} {about}"
         request = Request(actor, key, START_EVENT, begun, data) if key is not None else None
         committed = Committed()
@@ -71,7 +71,7 @@ class Events:
         return self._commits.listeners.watched(START_EVENT, committed, definition.name, commit)
 
     def fire(self, number: int, event: str, actor: Actor, data: Any, *, key: str | None, seen: int | None) -> Outcome:
-        """Fire an event. Raises what `Engine.fire` raises."""
+        """Fire an event on an instance. Raises what `Engine.fire` raises."""
         request = Request(actor, key, event, number, data) if key is not None else None
 
         def step(held: Held) -> Outcome:

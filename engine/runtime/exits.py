@@ -1,9 +1,9 @@
-"""What can lead an instance out of a state, by its definition alone.
+"""Reachability: what can lead an instance out of a state, by its definition alone.
 
-A way out leads to *another* state, from which the end can still be reached. So what only leads back is none: neither a
-self loop, nor a round of several states that people go for ever. A self loop counts where an effect that it makes leads
-on when it is done, as a mail that is sent again and then waited for. Guards are not asked: a way counts as if they
-agreed.
+An exit leads to *another* state, from which the end can still be reached. A transition that only leads back is none:
+neither a self loop, nor a circle of several states that people could walk for ever. A self loop counts where one of its
+effects leads on with its `done`, as a mail that is sent again and then waited for. Guards are not asked: each
+transition counts as if they agreed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from engine.definition import SYSTEM, State, Transition, Workflow, link_role
 
 @dataclass(frozen=True, slots=True)
 class Exits:
-    """The ways out of a state, by who takes them.
+    """The exits of a state, by who takes them.
 
-    `persons` says whether somebody could without a mailed link; `roles` are those of the links with which somebody
-    could; `timers` are the events of the state's timers that lead on. Where `ends` is false, nothing leads to the end.
+    `persons` says whether a person could take one without a mailed link; `roles` are the roles whose mailed links
+    could; `timers` are the events of the state's timers that lead on. Where `ends` is false, the end cannot be reached.
     """
 
     persons: bool
@@ -33,7 +33,7 @@ _known: WeakKeyDictionary[Workflow, dict[str, Exits]] = WeakKeyDictionary()
 
 
 def exits(workflow: Workflow, state: str) -> Exits:
-    """The ways out of a state of the definition."""
+    """The exits of a state of the definition. Raises KeyError for a state that it does not have."""
     known = _known.get(workflow)
     if known is None:
         known = _known[workflow] = _all_exits(workflow)
@@ -41,7 +41,7 @@ def exits(workflow: Workflow, state: str) -> Exits:
 
 
 def carriers(workflow: Workflow, role: str) -> tuple[str, ...]:
-    """The names of the effects that bring the link of this role."""
+    """The names of the effects that carry the link of `role`."""
     return tuple(dict.fromkeys(effect.name for effect in workflow.all_effects() if effect.link == role))
 
 
@@ -79,8 +79,8 @@ def _leads_on(workflow: Workflow, state: str, way: Transition, living: Set[str])
 
 
 def _living(workflow: Workflow) -> frozenset[str]:
-    """The states from which the end can be reached, by what somebody or something will do: an event of the system's
-    own comes of a timer or of an effect. All of them where the definition has no end."""
+    """The states from which the end can be reached by events that will happen: an event that only the system fires
+    needs a timer or an effect. All states where the definition has no end."""
     living = {state.name for state in workflow.states if state.final}
     if not living:
         return frozenset(workflow.by_name)

@@ -1,4 +1,4 @@
-"""One instance, locked and read in an open transaction: what every step of the engine is about."""
+"""An instance that is locked and read in an open transaction: what every step of the engine works on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from engine.store.base import Due, Unit
 
 @dataclass(slots=True)
 class Held:
-    """An instance with its timers, and the time that counts. Steps bring `instance` and `timers` up to date in place.
+    """A locked instance with its timers, and the time that counts. Steps update `instance` and `timers` in place.
 
-    `committed` gathers what the transaction leaves to be done; `fired` is how many due timers it has fired.
+    `committed` collects what the transaction leaves to be done; `fired` counts the due timers that it has fired.
     """
 
     unit: Unit

@@ -1,8 +1,8 @@
 """The hash chain over an instance's history (I8).
 
-Each entry's HMAC covers all its fields and the HMAC before it; the instance row holds the last one. So an entry that
-was changed, removed or put in between shows, and so does a missing tail. Entries also seal the due times that they set,
-so that a timer that was moved shows. An instance that was set back together with its row, or removed, shows by
+The HMAC of each entry covers all its fields and the HMAC of the entry before; the instance's row holds the last one. So
+an entry that was changed, removed or inserted shows, and so does a missing tail. Entries also seal the due times that
+they set, so a timer that was moved shows. An instance that was set back together with its row, or removed, shows by
 `checkpoints`. What stays undetectable is said in docs/integrity.md.
 """
 
@@ -67,13 +67,13 @@ def seal(
 
 @lru_cache(maxsize=8)
 def _keyed(key: bytes) -> hmac.HMAC:
-    """An HMAC that has taken the key in, to be copied: half of the work for a text this short."""
+    """An HMAC-SHA256 that has taken the key in, to be copied: half of the work for a text this short."""
     return hmac.new(key, digestmod="sha256")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of history. `due_at` is set where a timer fired: `late` is by how much."""
+    """One entry of history. `due_at` is set where a timer fired, and `late` is then how late."""
 
     seq: int
     event: str
@@ -88,15 +88,16 @@ class Entry:
 
     @property
     def late(self) -> float | None:
-        """Seconds between the time that was due and the time that it was done."""
+        """Seconds from the due time of the timer to the time at which it fired; None where no timer fired."""
         return (self.at - self.due_at).total_seconds() if self.due_at is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Unverifiable:
-    """The first `entries` of a history, which no key verifies any more: theirs was given up at `at`, for `reason`.
+    """The first `entries` entries of a history, which no key verifies any more: their key was given up at `at`, for
+    `reason`.
 
-    They have not changed since then.
+    The digest that was sealed then shows that they have not changed since.
     """
 
     entries: int
@@ -109,17 +110,19 @@ class Unverifiable:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What verifying a history found: sentences, empty where all is well, and what cannot be verified."""
+    """The result of verifying a history: `faults` as sentences, empty where all holds, and the part that no key
+    verifies."""
 
     faults: tuple[str, ...]
     unverifiable: Unverifiable | None = None
 
 
 def verified(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], to_text: ToText) -> Finding:
-    """Verify a history. `to_text` writes a time as the tables do.
+    """Verify a history. `to_text` writes a time as the tables do. Raises nothing for what was tampered with: faults are
+    told.
 
-    Each entry may be sealed with any of the keys: a chain goes on with a new one where the old one left off. What
-    stands before a base is not held against its seals, which nobody can verify, but must be what the base says.
+    Each entry may be sealed with any of the keys, because a chain goes on under a new key where the old one left off.
+    Entries before a base need no valid seal, which nobody could verify, but must have the digest that the base names.
     """
     versions = _versions(instance, entries)
     based = base_of(keys, instance, entries, to_text)
@@ -155,7 +158,7 @@ def verified(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry]
 def base_of(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], to_text: ToText) -> int:
     """How many entries stand before the last genuine base; 0 where there is none.
 
-    A base is an entry that says what the history was when its key was lost, by the digest of all of it (`digests`).
+    A base is an entry that names the digest of all entries before it (`digests`), written when their key was lost.
     """
     for index in range(len(entries) - 1, 0, -1):
         entry = entries[index]
@@ -169,7 +172,7 @@ def base_of(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry],
 
 
 def seals(key: bytes, instance: Instance, entries: Sequence[Entry], based: int, to_text: ToText) -> list[bytes]:
-    """The seals that a verified history has under one key. Those of the first `based` entries stay as they are."""
+    """The seals of a verified history under one key. The first `based` entries keep the seals that they have."""
     versions = _versions(instance, entries)
     made = [entry.mac for entry in entries[:based]]
     for index in range(based, len(entries)):
@@ -179,7 +182,7 @@ def seals(key: bytes, instance: Instance, entries: Sequence[Entry], based: int, 
 
 
 def _said(entry: Entry) -> dict[str, object]:
-    """What an entry's data says; nothing where it is no object."""
+    """What the data of an entry says; empty where the data is no JSON object."""
     with suppress(ValueError):
         found = json.loads(entry.data)
         return found if isinstance(found, dict) else {}
@@ -193,12 +196,12 @@ def _reason(entry: Entry) -> str:
 def is_genuine(
     keys: Sequence[bytes], instance: Instance, version: int, entry: Entry, before: bytes, to_text: ToText
 ) -> bool:
-    """Whether an entry is as one of the keys sealed it, behind the seal `before`."""
+    """Whether one of the keys sealed this entry, behind the seal `before`. The comparison takes constant time."""
     return any(hmac.compare_digest(seal_of(key, instance, version, entry, before, to_text), entry.mac) for key in keys)
 
 
 def seal_of(key: bytes, instance: Instance, version: int, entry: Entry, before: bytes, to_text: ToText) -> bytes:
-    """The seal that an entry, as it was read, has under a key."""
+    """The seal that an entry has under a key, of the fields as they were read."""
     return seal(
         key,
         replace(instance, version=version),
@@ -216,10 +219,10 @@ def seal_of(key: bytes, instance: Instance, version: int, entry: Entry, before: 
 
 
 def digests(instance: Instance, entries: Sequence[Entry], to_text: ToText) -> list[bytes]:
-    """What each entry and all before it come to, whoever sealed them: the chain under a key that everybody knows.
+    """For each entry, a digest of it and all entries before: the chain under a key that everybody knows.
 
-    So it stays the same when a history is sealed anew with another key. It proves nothing by itself: whoever keeps it
-    elsewhere, or under a seal, can tell later whether the history is still the same up to there.
+    So a digest stays the same when a history is sealed anew. It proves nothing by itself. Kept elsewhere, or under a
+    seal, it shows later whether the history is still the same up to there.
     """
     found: list[bytes] = []
     before = b""
@@ -230,7 +233,7 @@ def digests(instance: Instance, entries: Sequence[Entry], to_text: ToText) -> li
 
 
 def timers_text(times: Mapping[str, str]) -> str:
-    """The due times that an entry sets, by event, as they are sealed."""
+    """The due times that an entry sets, by event, as canonical JSON: the text that is sealed."""
     if len(times) == 1:  # as nearly always
         for event, due in times.items():
             return f'{{{_text(event)}:"{due}"}}'
@@ -238,7 +241,7 @@ def timers_text(times: Mapping[str, str]) -> str:
 
 
 def due_times(entries: Sequence[Entry]) -> dict[str, str] | None:
-    """The due times that stand after the last entry, by event; None where an entry does not say what it sets."""
+    """The due times, by event, that history says are set after the last entry; None where an entry does not say."""
     for entry in reversed(entries):
         if entry.timers is None:
             return None
@@ -252,7 +255,7 @@ def due_times(entries: Sequence[Entry]) -> dict[str, str] | None:
 
 
 def faults_of_timers(entries: Sequence[Entry], there: Mapping[str, str]) -> list[str]:
-    """Which timers are not as the last entry set them. `there` has due times by event, as the tables hold them."""
+    """The timers that are not as the last entry set them, as sentences. `there` are the stored due times, by event."""
     said = due_times(entries)
     if said is None:
         return []
@@ -275,7 +278,7 @@ def _generation(entries: Sequence[Entry]) -> int:
 
 
 def _versions(instance: Instance, entries: Sequence[Entry]) -> list[int]:
-    """The version under which each entry was sealed: a migration's own entry already names the new one."""
+    """The version under which each entry was sealed. The entry of a migration is sealed under the new one."""
     found: list[int] = []
     version = instance.version
     for entry in reversed(entries):
@@ -286,7 +289,7 @@ def _versions(instance: Instance, entries: Sequence[Entry]) -> list[int]:
 
 
 def _left_behind(data: str, version: int) -> int:
-    """The version that a migration came from. What somebody tampered with names none, and its seal then tells."""
+    """The version that a migration left. Data that was tampered with names none, and then its seal tells."""
     try:
         return int(json.loads(data)["from"])
     except (ValueError, KeyError, TypeError):

@@ -16,14 +16,14 @@ HISTORY = (
 
 
 def entry_of(row: Row) -> history.Entry:
-    """An entry of the columns of `HISTORY`."""
+    """The entry of a row with the columns of `HISTORY`."""
     seq, event, source, target, actor, at, due, data, mac, timers = row
     due_at = from_db(due) if due is not None else None
     return history.Entry(seq, event, source, target, actor, from_db(at), due_at, data, bytes(mac), timers)
 
 
 def legible(rows: Sequence[Row]) -> tuple[history.Entry, ...] | str:
-    """The entries of rows of `HISTORY`; where somebody wrote what is none into them, why they cannot be read."""
+    """The entries of rows of `HISTORY`; where a row was tampered with and is no entry, why it cannot be read."""
     try:
         return tuple(map(entry_of, rows))
     except (ValueError, TypeError) as error:
@@ -31,7 +31,7 @@ def legible(rows: Sequence[Row]) -> tuple[history.Entry, ...] | str:
 
 
 def entries_of(unit: Unit, instance_id: int) -> tuple[history.Entry, ...]:
-    """Every entry of an instance, oldest first."""
+    """Every entry of an instance's history, oldest first."""
     return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance_id,)))
 
 
@@ -41,7 +41,8 @@ _SEALED_TIMES = (
 
 
 def sealed_times(unit: Unit, instance_id: int) -> dict[str, datetime] | None:
-    """The due times that history says stand, by event; None where it is from before they were sealed."""
+    """The due times, by event, that history says are set; None where its entries are older than the sealing of due
+    times."""
     rows = unit.rows(_SEALED_TIMES, (instance_id,))
     if not rows or rows[0][0] is None:
         return None
@@ -49,13 +50,14 @@ def sealed_times(unit: Unit, instance_id: int) -> dict[str, datetime] | None:
 
 
 def as_sealed(unit: Unit, instance_id: int, events: Collection[str]) -> dict[str, str]:
-    """The due times under which timers stand in history: so one that somebody moved is not sealed where it is now."""
+    """The sealed due times of the timers `events`. A timer that somebody moved in the table is so not sealed where it
+    is now."""
     sealed = sealed_times(unit, instance_id) or {}
     return {event: to_db(due) for event, due in sealed.items() if event in events}
 
 
 def ends_with_a_seal_of(keys: Sequence[bytes], unit: Unit, instance_id: int) -> bool:
-    """Whether the last entry of an instance was sealed with one of the history keys."""
+    """Whether one of the history keys sealed the last entry of an instance."""
     rows = unit.rows(INSTANCE, (instance_id,))
     entries = entries_of(unit, instance_id)
     if not rows or not entries:

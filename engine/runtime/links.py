@@ -60,17 +60,17 @@ def _digits(number: int) -> str:
 
 
 def drawn() -> bytes:
-    """A nonce."""
+    """A random nonce of 16 bytes."""
     return os.urandom(NONCE)
 
 
 def renewed(nonces: bytes, drawn: bytes) -> bytes:
-    """An instance's nonces with another one for the link. Where there were none, zeros stand for the first."""
+    """An instance's nonces with `drawn` as that of its link. Where the instance had none, zeros stand for the first."""
     return (nonces[:NONCE] or _NONE) + drawn
 
 
 def token(key: bytes, purpose: str, instance_id: int, generation: int, nonce: bytes = b"") -> str:
-    """The secret part of a link."""
+    """The secret part of a link: 25 characters, 129 bits (I11, G24)."""
     message = (
         f"{purpose}\n{instance_id}\n{generation}\n{nonce.hex()}" if nonce else f"{purpose}\n{instance_id}\n{generation}"
     )
@@ -79,17 +79,17 @@ def token(key: bytes, purpose: str, instance_id: int, generation: int, nonce: by
 
 
 def link(key: bytes, purpose: str, instance_id: int, generation: int, nonce: bytes = b"") -> str:
-    """A link's text, to be put behind its path."""
+    """The text of a link, which is appended to its path."""
     return base36(instance_id) + token(key, purpose, instance_id, generation, nonce)
 
 
 def purpose_of(workflow: str, role: str) -> str:
-    """What a link is for: a workflow's holder, or one of the other roles to whom it mails links of their own."""
+    """The purpose from which a link is derived: the workflow's name for its holder, with the role for any other."""
     return workflow if role == HOLDER else f"{workflow}/{role}"
 
 
 def instance_of(text: str) -> int | None:
-    """The instance that a link's text speaks of, genuine or not; None where it cannot be a link."""
+    """The instance number in a link's text, genuine or not; None where the text cannot be a link."""
     number = text[:-TOKEN_LENGTH]
     if not 1 <= len(number) <= 13 or any(character not in _DIGITS for character in text):
         return None
@@ -100,7 +100,7 @@ def instance_of(text: str) -> int | None:
 def is_genuine(
     text: str, keys: Sequence[bytes], purpose: str, instance_id: int, generation: int, nonce: bytes = b""
 ) -> bool:
-    """Whether it is this instance's current link, of any of the keys; takes the same time for every wrong one."""
+    """Whether `text` is this instance's current link under any of the keys. Each key is compared in constant time."""
     claimed = text.encode("utf-8", "surrogatepass")
     for key in keys:  # a generator takes longer, and each mailed link that is opened waits for it
         if hmac.compare_digest(claimed, link(key, purpose, instance_id, generation, nonce).encode()):
@@ -109,8 +109,8 @@ def is_genuine(
 
 
 def effect_key(key: bytes, instance_id: int, seq: int, position: int, nonce: bytes) -> str:
-    """An effect's idempotency key, from what its row of the outbox holds; that of the instance itself as its effect
-    (0, 0), with the instance's nonces."""
+    """An effect's idempotency key, from its row of the outbox. The instance itself counts as effect (0, 0), with the
+    instance's nonces."""
     effect = f"{instance_id}.{seq}.{position}"
     unique = nonce[:NONCE]
     if not unique or unique == _NONE:

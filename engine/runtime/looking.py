@@ -1,7 +1,7 @@
-"""Looks at instances and writes nothing: what they are, what may be done, what an event would do (I4).
+"""Read-only views of instances: what they are, what may be done, what an event would do (I4).
 
-Looking asks the same questions as firing, in the same order, and locks nothing. `preview` alone goes the whole way,
-in a transaction that is rolled back.
+Looking asks the same questions as firing, in the same order, and locks nothing. `preview` alone goes the whole way, in
+a transaction that is rolled back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Render = Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Me
 
 
 class Looking:
-    """Looks at instances of one database."""
+    """Read-only views of the instances of one database."""
 
     def __init__(
         self, store: Store, definitions: Definitions, mailed_links: MailedLinks, walking: due_timers.DueTimers
@@ -44,12 +44,12 @@ class Looking:
         self._due_timers = walking
 
     def look(self, number: int) -> Sight:
-        """An instance as it is now. Raises UnknownInstance, UnknownWorkflow."""
+        """An instance as it counts now. Raises UnknownInstance, UnknownWorkflow."""
         with self._store.reading() as unit:
             return self.sight(unit, number)[0]
 
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
-        """An instance as it counts now, inside an open unit: due timers are walked through and nothing is written."""
+        """An instance as it counts now, inside an open unit. Read-only: due timers are walked through and not fired."""
         stored, timers, now = self._store.read(unit, number)
         instance = stored.copy()
         workflow = self._definitions.of(instance)
@@ -59,7 +59,7 @@ class Looking:
         return Sight(stored, workflow.by_name[instance.state], True, now, broken), instance
 
     def explain(self, number: int, actor: Actor) -> tuple[Explanation, ...]:
-        """Every transition out of the current state, as `fire` would come to it, and who could."""
+        """Every transition out of the current state: open, or closed with its reasons, as `fire` would decide."""
         with self._store.reading() as unit:
             sight, instance = self.sight(unit, number)
             role = self._links.role_of(actor.proof, instance, unit)
@@ -75,7 +75,7 @@ class Looking:
             return tuple(map(due_timers.closed, explained) if sight.broken else explained)
 
     def history(self, number: int) -> tuple[Entry, ...]:
-        """Every entry, oldest first. Raises UnknownInstance."""
+        """Every entry of an instance's history, oldest first. Raises UnknownInstance."""
         with self._store.reading() as unit:
             found = entries_of(unit, number)
         if not found:
@@ -83,7 +83,7 @@ class Looking:
         return found
 
     def find(self, workflow: str, about: str) -> tuple[int, ...]:
-        """The instances of a workflow that are about it, newest first."""
+        """The numbers of the instances of a workflow that are about `about`, newest first."""
         with self._store.reading() as unit:
             rows = unit.rows(
                 "SELECT id FROM instance WHERE subject = ? AND workflow = ? ORDER BY id DESC", (about, workflow)
@@ -91,14 +91,14 @@ class Looking:
         return tuple(row[0] for row in rows)
 
     def next_due(self) -> datetime | None:
-        """When the next timer wants to fire; None where none is set, or all are paused."""
+        """When the next timer is to be looked at; None where none is set, or all are paused."""
         with self._store.reading() as unit:
             found = unit.rows(f"SELECT wake_at FROM timer WHERE wake_at < '{NEVER}' ORDER BY wake_at LIMIT 1")
         return from_db(found[0][0]) if found else None
 
 
 class Previews:
-    """Shows what an event would do, by the same code, rolled back. `render` makes the mails, where it is given."""
+    """Shows what an event would do, by doing it and rolling back. `render` makes the mails, where it is given."""
 
     def __init__(
         self, transactions: Transactions, definitions: Definitions, steps: Steps, render: Render | None = None
@@ -109,7 +109,7 @@ class Previews:
         self._steps = steps
 
     def of(self, number: int, event: str, actor: Actor, data: Any) -> Preview:
-        """Next state, mails with their texts, timers. Raises what `fire` would raise."""
+        """Preview an event: next state, mails with their texts, timers. Raises what `fire` would raise."""
         most = MOST_PIECES * self._transactions.due_timers.piece
         with self._transactions.rehearsal(number, most) as held:
             unit, instance, now = held.unit, held.instance, held.now

@@ -36,9 +36,9 @@ _NONE = repeat(None)
 
 
 class Step(NamedTuple):
-    """The outcome: the transition that was taken and where it leads, or None and the reasons why not.
+    """The result of a decision: the transition that is taken and its target, or None and the refusals.
 
-    No transition and no reason means that the event does not lead out of the state at all.
+    No transition and no refusal means that the event does not lead out of the state at all.
     """
 
     transition: Transition | None
@@ -47,17 +47,17 @@ class Step(NamedTuple):
 
 
 def permission_verdict(permission: Permission) -> str:
-    """The name under which the runtime reports whether the actor has the permission."""
+    """The name of the verdict on whether the actor has the permission."""
     return f"may {permission.name}"
 
 
 def conditions(transition: Transition) -> tuple[str, ...]:
-    """The verdicts that a transition needs, in the order in which they are asked."""
+    """The names of the verdicts that a transition needs, in the order in which they are asked."""
     return (permission_verdict(transition.allow), *map(rule_name, guards_of(transition)))
 
 
 class _Model:
-    """What the machine moves for the length of one step."""
+    """The model that the machine moves, for the length of one step."""
 
     __slots__ = ("state", "taken")
 
@@ -80,10 +80,10 @@ Answer = Step | list[str]
 
 
 class Candidate:
-    """A transition as it is asked: the name of its permission's verdict, and its guards with theirs.
+    """A transition ready to be asked: the name of its permission's verdict, and its guards with the names of theirs.
 
-    Each guard says whether it needs the event's data. `step` is what the machine answered where this one is taken: it
-    is the same whatever came before.
+    Each guard says whether it needs the event's data. `step` remembers the machine's answer where this transition is
+    taken: it is the same whatever was tried before.
     """
 
     __slots__ = ("guards", "holds", "permission", "step", "transition")
@@ -99,7 +99,7 @@ class Candidate:
 
 
 class Compiled:
-    """A definition as a `transitions.Machine` without a model, and the answers that it gave.
+    """A definition as a `transitions.Machine` without a model, and the answers that the machine gave so far.
 
     `candidates` are the transitions by (source, event), in the order in which they are tried.
     """
@@ -130,7 +130,7 @@ class Compiled:
         self.answers: dict[tuple[Any, ...], Answer] = {}
 
     def step(self, state: str, event: str, verdicts: Verdicts) -> Step:
-        """See `step`."""
+        """The decision of the function `step`, remembered for the same verdicts."""
         question = (state, event, *verdicts, *map(is_, verdicts.values(), _NONE))
         answer = self.answers.get(question)
         if answer is None:
@@ -155,7 +155,7 @@ _compiled: WeakKeyDictionary[Workflow, Compiled] = WeakKeyDictionary()
 
 
 def compiled(workflow: Workflow) -> Compiled:
-    """A definition as it is asked; compiled once."""
+    """The compiled form of a definition; each definition is compiled once."""
     found = _compiled.get(workflow)
     if found is None:
         found = _compiled[workflow] = Compiled(workflow)
@@ -175,7 +175,8 @@ def _reason(verdicts: Verdicts, name: str) -> Refusal:
 
 
 def _against(candidates: tuple[Candidate, ...], verdicts: Verdicts) -> list[str]:
-    """Each verdict once: those of guards where the actor is permitted at all, else that they are not."""
+    """The names of the verdicts against the event, each once: those of guards where the actor has a permission at
+    all."""
     permitted = [each for each in candidates if verdicts.get(each.permission, NO_PERMISSION) is None]
     if not permitted:
         return [_NO_VERDICT] if candidates else []
@@ -184,5 +185,6 @@ def _against(candidates: tuple[Candidate, ...], verdicts: Verdicts) -> list[str]
 
 
 def each_once(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
-    """Refusals without those that read the same. Equal is not the same: a balance of 1 is not one of 1.00."""
+    """Refusals, each text once. They are told apart by `repr`, because equal values may read differently: 1 and
+    1.00."""
     return tuple({repr(refusal): refusal for refusal in refusals}.values())

@@ -1,4 +1,4 @@
-"""Makes, opens and recognises the links and idempotency keys of one site, by its secret keys (`links`)."""
+"""Mailed links and idempotency keys of one site: derives, opens and recognises them by its secret keys (`links`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _LAST_RESTORE = "SELECT digest FROM checkpoint WHERE kind = 'restore' ORDER BY n
 
 
 class MailedLinks:
-    """Derives links and keys. A link is good under each key of `keyring`; the newest makes it."""
+    """Derives links and keys. The newest key of `keyring` derives a link, and a link under any of its keys is
+    genuine."""
 
     def __init__(self, store: Store, definitions: Definitions, keyring: Keyring) -> None:
         self._store = store
@@ -25,13 +26,13 @@ class MailedLinks:
         self._effect_key = derive(keyring.oldest, LINKS)
 
     def link(self, instance: Instance, role: str) -> str:
-        """The text of an instance's current link. It is a secret."""
+        """The text of the current link to an instance, for `role`. It is a secret (I11)."""
         purpose = links.purpose_of(instance.workflow, role)
         return links.link(self._keys[0], purpose, instance.id, instance.generation, instance.nonce)
 
     def opened(self, purpose: str, text: str) -> tuple[int, str] | None:
-        """The instance whose current link this is, and the role to which it was mailed; None where it is not genuine,
-        was replaced, or is of another purpose (a workflow's name)."""
+        """The number of the instance whose current link `text` is, and the role to which the link was mailed. None
+        where the link is not genuine, was replaced, or is of another purpose (a workflow's name)."""
         number = links.instance_of(text)
         if number is None:
             return None
@@ -43,10 +44,11 @@ class MailedLinks:
         return (number, role) if role else None
 
     def role_of(self, proof: str, instance: Instance, unit: Unit) -> str:
-        """Whose link `proof` is, among those that this instance mails; empty where it is none of them.
+        """The role whose link `proof` is, among the roles to which this instance mails links; empty where it is none of
+        those.
 
-        While machines are upgraded one after another, a worker of the version before knows no nonces, and mails a link
-        without. That link is as good as any, where such a worker did claim a mail of this instance.
+        While machines are upgraded one after another, a worker of the version before knows no nonces and mails a link
+        without. That link is accepted where such a worker has claimed a mail of this instance.
         """
         if not proof:
             return ""
@@ -64,8 +66,8 @@ class MailedLinks:
         return ""
 
     def effect_key(self, number: int, seq: int, position: int) -> str:
-        """An effect's idempotency key. That of a row without a nonce is derived from the oldest secret key: a payment
-        that is tried again after another key was put first must not be a second payment. Raises UnknownEffect."""
+        """An effect's idempotency key. For a row without a nonce the oldest secret key derives it: a payment that is
+        retried after a new key was put first must not become a second payment. Raises UnknownEffect."""
         with self._store.reading() as unit:
             nonce = outbox_rows.nonce_of(unit, (number, seq, position))
         if nonce is None:
@@ -77,7 +79,7 @@ class MailedLinks:
         return links.effect_key(self._effect_key, claim.instance_id, claim.seq, claim.position, claim.nonce)
 
     def instance_key(self, number: int) -> str:
-        """An idempotency key for what is done once for an instance; another one from each restore on. Raises
+        """The idempotency key for a call that is made once for an instance; it changes with each restore. Raises
         UnknownInstance."""
         with self._store.reading() as unit:
             instance, _, _ = self._store.read(unit, number)

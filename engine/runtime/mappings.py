@@ -1,4 +1,5 @@
-"""Which migrations lead to a definition, and what is wrong with one (`engine.migration`)."""
+"""Mappings from version to version: which ones lead to a definition, and what is wrong with one
+(`engine.migration`)."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ Loaded = Mapping[tuple[str, int], Workflow]
 
 
 def carried(workflow: Workflow, version: int) -> Migration | None:
-    """The way that a definition itself names from another version of it to this one."""
+    """The mapping that a definition itself declares from another version of it; None where it declares none."""
     return next((one for one in workflow.migrates if version in one.from_versions), None)
 
 
 def ways(workflow: Workflow, versions: Iterable[int]) -> list[Migration]:
-    """The ways from these versions to a definition: those that it carries, and one without a word for the others."""
+    """The mappings from `versions` to a definition: those that it declares, and an empty one for the other versions."""
     found: dict[int, Migration] = {}
     plain = []
     for version in versions:
@@ -34,10 +35,10 @@ def ways(workflow: Workflow, versions: Iterable[int]) -> list[Migration]:
 
 
 def problems(mapping: Migration, workflows: Loaded, standing: Iterable[str] = ()) -> list[str]:
-    """What a mapping says of states, timers and effects that are not there, a sentence each.
+    """What a mapping says of states, timers and effects that do not exist, one sentence each. Raises nothing.
 
-    `standing` are states in which instances are: one that no definition has any more may be led on all the same.
-    Nothing is said of a version that is not loaded. Raises nothing.
+    `standing` are states in which instances are: the mapping may name such a state though no definition has it any
+    more. Nothing is said about a version that is not loaded.
     """
     target = workflows.get((mapping.workflow, mapping.to_version))
     if target is None:
@@ -53,7 +54,8 @@ def problems(mapping: Migration, workflows: Loaded, standing: Iterable[str] = ()
 
 
 def ensure(mapping: Migration, workflows: Loaded, standing: Iterable[str] = ()) -> None:
-    """Raise InvalidMapping with every problem of a mapping, UnknownWorkflow where its version is not loaded.
+    """Raise InvalidMapping with every problem of a mapping, UnknownWorkflow where the version that it leads to is not
+    loaded.
 
     `standing`: see `problems`.
     """

@@ -23,7 +23,7 @@ log = logging.getLogger("tetsuzuki.engine")
 
 
 class Migrating:
-    """Migrates instances, and rehearses it."""
+    """Migrates instances, and rehearses migrations."""
 
     def __init__(self, transactions: Transactions, operators: Operators, recording: Recording) -> None:
         self._transactions = transactions
@@ -31,7 +31,7 @@ class Migrating:
         self._recording = recording
 
     def migrate(self, number: int, mapped: Mapped, actor: Actor, reason: str) -> tuple[Outcome, Move]:
-        """Move an instance in one commit. What `mapped` raises leaves it as it was."""
+        """Migrate an instance in one commit. An error that `mapped` raises leaves the instance as it was."""
         reached = False
 
         def move(held: Held) -> tuple[Outcome, Move]:
@@ -56,8 +56,7 @@ class Migrating:
         return self._transactions.run(act, Committed())
 
     def rehearsed(self, number: int, mapped: Mapped, actor: Actor) -> Move:
-        """What `migrate` would do, by the same steps; nothing of it is kept. For an instance with a timer that is
-        due."""
+        """What `migrate` would do, found by the same steps and rolled back. For instances with a due timer."""
         most, has = MOST_PIECES * self._transactions.due_timers.piece, self._operators.definitions.has
         for applies in (True, True, False):
             reached = False
@@ -97,7 +96,7 @@ class Migrating:
 
 
 def _carry_on(unit: Unit, number: int, fate: Fate, now: datetime, committed: Committed) -> None:
-    """Give an effect its new name, or end it; what was delivered already is done."""
+    """Give an open effect its new name, or end it: cancelled, or done where it was delivered already."""
     row, effect = fate.row, fate.effect
     effect_id = (number, row.seq, row.position)
     if effect is None:

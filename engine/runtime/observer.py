@@ -1,12 +1,12 @@
-"""Whoever watches an engine and its dispatcher at work: metrics and traces, which have no place in either.
+"""Observability: how metrics and traces watch an engine and its dispatcher without being part of either.
 
-Without an observer each of these costs one comparison with None. With one, `watching` and `delivering` stand around
-the work, and `committed` hears of each commit once it is durable. An observer must be quick and must never raise: what
-it watches is already done.
+Without an observer each of these hooks costs one comparison with None. With one, `watching` and `delivering` stand
+around the work, and `committed` is called for each commit once it is durable. An observer must be quick and must never
+raise: what it watches is already done.
 
-The trace of a delivery began where its effect was put into the outbox, perhaps days before and in another process. So
-the W3C `traceparent` of that moment is kept beside the effect, in the same commit, while somebody traces; and nothing
-is written or read where nobody does.
+The trace of a delivery began when its effect was put into the outbox, perhaps days before and in another process. So
+while a tracer watches, the W3C `traceparent` of that moment is kept beside the effect, in the same commit. Without a
+tracer nothing of it is written or read.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ DUE = "due"  # what stands for the event where timers fire: which ones is not kn
 
 @dataclass(slots=True)
 class Tried:
-    """One try to deliver. `effect` is known once the try is prepared; `outcome` stays None where it lost its point, or
-    is `paused`."""
+    """One try to deliver an effect. `effect` is known once the try is prepared; `outcome` stays None where the effect
+    lost its point, or is `paused`."""
 
     claim: Claim
     effect: Effect | None = None
@@ -41,22 +41,23 @@ class Tried:
 
 
 class Observer(Protocol):
-    """What an engine and a dispatcher tell. Called from many threads at once."""
+    """The hooks that an engine and a dispatcher call, from many threads at once."""
 
     def watching(self, event: str, committed: Committed, workflow: str = "") -> AbstractContextManager[object]:
-        """Around one transaction: left when it is durable, or with what it raised.
+        """Stands around one transaction; it is left when the transaction is durable, or with the error that it raised.
 
-        `committed.about` and `committed.steps` say more by then; `event` is what somebody asked for, known or not.
+        `committed.about` and `committed.steps` say more by then. `event` is the name that an actor sent, whether or not
+        a definition has it.
         """
 
     def committed(self, committed: Committed) -> None:
         """A commit of at least one step is durable."""
 
     def effects_put(self, unit: Unit, instance: Instance) -> None:
-        """The step `found.seq` has put effects into the outbox, in this open transaction."""
+        """The step `instance.seq` has put effects into the outbox, in this open transaction."""
 
     def delivering(self, tried: Tried) -> AbstractContextManager[object]:
-        """Around one try to deliver, from preparing it to writing down what came of it."""
+        """Stands around one try to deliver, from preparing it to recording its outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Both:
 
 
 class Listeners:
-    """Who hears of an engine's work: its `observer`, and `on_commit`, which is called after each commit that left
+    """The listeners of an engine: its `observer`, and `on_commit`, which is called after each commit that left
     something to do, in the thread that committed. Both must be quick; `on_commit` must not raise."""
 
     def __init__(self) -> None:
@@ -98,14 +99,16 @@ class Listeners:
         self.on_commit: Callable[[Committed], None] | None = None
 
     def watched(self, event: str, committed: Committed, workflow: str, work: Callable[..., T], *args: object) -> T:
-        """What `work` returns or raises; the observer, where there is one, stands around it."""
+        """Run `work` inside the observer's `watching`, where there is an observer. Returns what `work` returns, raises
+        what it raises."""
         if self.observer is None:
             return work(*args)
         with self.observer.watching(event, committed, workflow):
             return work(*args)
 
     def tell(self, committed: Committed) -> None:
-        """Wake whoever has something to do after a commit, and tell the observer of it."""
+        """Tell the observer of a commit, and call `on_commit` where the commit left something to do. Errors of
+        `on_commit` are logged."""
         if self.observer is not None and committed.steps:
             self.observer.committed(committed)
         if self.on_commit is not None and (committed.effects or committed.next_due is not None):
@@ -116,14 +119,14 @@ class Listeners:
 
 
 def keep_trace(unit: Unit, instance: Instance, traceparent: str) -> None:
-    """Keep beside the effects of a step in which trace it was made."""
+    """Keep the `traceparent` of the present trace beside the effects of a step, in its transaction."""
     unit.write(
         "INSERT INTO trace (instance_id, seq, traceparent) VALUES (?, ?, ?)", (instance.id, instance.seq, traceparent)
     )
 
 
 def trace_of(store: Store, claim: Claim) -> str:
-    """The `traceparent` in which an effect was put into the outbox; empty where nobody traced then."""
+    """The `traceparent` under which an effect was put into the outbox; empty where no tracer watched then."""
     with store.reading() as unit:
         rows = unit.rows(
             "SELECT traceparent FROM trace WHERE instance_id = ? AND seq = ?", (claim.instance_id, claim.seq)
@@ -132,7 +135,7 @@ def trace_of(store: Store, claim: Claim) -> str:
 
 
 def forget_traces(store: Store) -> None:
-    """Remove what no open effect needs any more."""
+    """Delete the traces that no open effect needs any more. Idempotent."""
     with store.begin() as unit:
         unit.write(
             "DELETE FROM trace WHERE NOT " + outbox_rows.open_effect_of("trace.instance_id", " AND o.seq = trace.seq")

@@ -1,7 +1,7 @@
-"""Who may act on what runs, beside the ways of its definition: pause it, resume it, move it to another version.
+"""The permission of operators: to pause, resume or migrate an instance, beside the transitions of its definition.
 
 It is a permission like any other, asked inside the transaction of the act. A workflow may name its own
-(`Workflow.operators`); where it names none, or the act is about no workflow, `Engine(operators=)` counts.
+(`Workflow.operators`). Where it names none, or the act concerns no workflow, `Engine(operators=)` counts.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ class Operators:
         self.by_default = by_default
 
     def of(self, workflow: str, version: int) -> Permission:
-        """Who may act on instances of this version; a version that is not loaded is judged by the newest that is."""
+        """The permission to act on instances of this version. A version that is not loaded has that of the newest
+        loaded one."""
         known = self.definitions
         definition = known.loaded.get((workflow, version)) or known.newest.get(workflow)
         return (definition.operators if definition is not None else None) or self.by_default
 
     def require(self, unit: Unit, instance: Instance, actor: Actor, event: str, now: datetime) -> None:
-        """Raises RuleError, and Forbidden where `actor` may not do `event` (such as "migrate") to this instance.
+        """Raise Forbidden where `actor` may not do `event` (such as "migrate") to this instance; RuleError where the
+        permission answers wrongly.
 
-        For what is about no single instance, `found` is one with the number 0 (`nowhere`).
+        For an act that concerns no single instance, `instance` is that of `nowhere`, with the number 0.
         """
         attempt = Attempt(instance, event, actor, None, now, now, unit, services=self.definitions.services)
         allow = self.of(instance.workflow, instance.version)
@@ -40,5 +42,6 @@ class Operators:
 
 
 def nowhere(workflow: str = "", version: int = 0) -> Instance:
-    """What an operator's permission is asked about where the act concerns a version, or no workflow at all."""
+    """The instance, with the number 0, about which the permission is asked where an act concerns a version or no
+    workflow."""
     return Instance(0, workflow, version, "", "", 0, 0, b"")

@@ -1,4 +1,4 @@
-"""Records what a step did: state, history, timers and outbox, all in the transaction that is open (I1)."""
+"""Records a step: its state, history, timers and outbox rows, all in the open transaction (I1)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _SET_TIMER = "UPDATE timer SET due_at = ?, wake_at = ?, failures = 0, error = ''
 
 
 class _TimersAfter(NamedTuple):
-    """The timers of the state that a step leads to: when each is due, as texts too, which are `kept` as they were, and
-    what the entry says of them (`history.timers_text`)."""
+    """The timers of a step's target state: when each is due, the same as texts, which of them are `kept` unchanged, and
+    what the entry of history says (`history.timers_text`)."""
 
     wanted: Mapping[str, datetime]
     times: Mapping[str, str]
@@ -44,24 +44,25 @@ class _TimersAfter(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _pointless(workflow: Workflow, source: str, target: str) -> tuple[str, ...]:
-    """The effects that lose their point on the way from `source` to `target`: nobody waits for their `done` there."""
+    """The effects that lose their point between `source` and `target`: their `done` event is waited for in the one, and
+    not in the other."""
     before, after = workflow.events[source], workflow.events[target]
     names = (e.name for e in workflow.all_effects() if e.done and e.done in before and e.done not in after)
     return tuple(dict.fromkeys(names))
 
 
 def set_timer(held: Held, event: str, due: datetime) -> None:
-    """Let a timer that runs be due at another time."""
+    """Set the due time of a running timer. Its failures are forgotten."""
     text = to_db(due)
     held.unit.write(_SET_TIMER, (text, text, held.instance.id, event))
     held.committed.wakes(due)
 
 
 class Recording:
-    """Writes what steps did. `history_key` seals; `draw` answers random bytes, so many as it is asked for.
+    """Records steps. `history_key` seals their entries; `draw` answers as many random bytes as it is asked for.
 
     Where it `hands_over`, the first effects of a new instance are leased to `worker` at once, for as long as `lease`,
-    and given to who is told of the commit.
+    and `on_commit` is given the claims.
     """
 
     def __init__(
@@ -91,7 +92,8 @@ class Recording:
         target: str,
         due_at: datetime | None = None,
     ) -> Outcome:
-        """State, history, timers and outbox of one step. `due_at` is that of the timer which fired it."""
+        """Record one step: state, history, timers and outbox. `due_at` is the due time of the timer that fired the
+        step."""
         unit, instance = held.unit, held.instance
         source = instance.state
         lost = _pointless(workflow, source, target) if source in workflow.events else ()
@@ -124,7 +126,8 @@ class Recording:
     def move(
         self, held: Held, event: str, target: str, actor: Actor, data: Mapping[str, Any], due: Mapping[str, datetime]
     ) -> Outcome:
-        """An instance comes to `target` by what is no step of a definition; it has the timers that `due` names."""
+        """Bring an instance to `target` by an act that is no step of a definition; it then has the timers that `due`
+        names."""
         instance = held.instance
         source, instance.state = instance.state, target
         times = {name: to_db(at) for name, at in due.items()}
@@ -139,12 +142,12 @@ class Recording:
     def note(
         self, held: Held, event: str, actor: Actor, data: Mapping[str, Any], timers: str = history.AS_BEFORE
     ) -> None:
-        """An entry that changes no state. `timers` are the due times of all its timers where the act changed one."""
+        """Record an entry that changes no state. `timers` are the due times of all timers where the act changed one."""
         self._enter(held, event, held.instance.state, str(actor), None, history.canonical(data), timers)
 
     @staticmethod
     def _said(attempt: Attempt, way: Start | Transition, renews: bool) -> dict[str, Any]:
-        """What the entry says beside its event: nothing personal and nothing secret."""
+        """The data of an entry, beside its event: nothing personal and nothing secret (I8)."""
         said: dict[str, Any] = {}
         if way.keep and attempt.data is not None:
             values = without_secrets(attempt.data)
@@ -161,7 +164,7 @@ class Recording:
     def _timers_after_return(
         self, held: Held, workflow: Workflow, attempt: Attempt, way: Transition, due_at: datetime | None
     ) -> _TimersAfter:
-        """The timers of a state that a transition leads back into."""
+        """The timers after a transition that leads back into its own state."""
         unit, number, timers, resent = held.unit, held.instance.id, held.timers, attempt.resent
         alone = due_at is not None and len(workflow.timers[way.target]) == 1
         keeps = resent.runs_on if resent is not None else alone or self._definitions.keeps_timers(unit, workflow)
@@ -177,7 +180,8 @@ class Recording:
     def _enter(
         self, held: Held, event: str, source: str, actor: str, due_at: datetime | None, data: str, timers: str
     ) -> None:
-        """One history entry and the instance row that holds its seal; the state that it leads to is the instance's."""
+        """Write one sealed entry of history, and its seal into the instance's row; the target is the state that
+        `held.instance` has."""
         unit, instance = held.unit, held.instance
         target, seq = instance.state, instance.seq + 1
         at, due = to_db(held.now), to_db(due_at) if due_at is not None else None
@@ -194,7 +198,8 @@ class Recording:
 
     @staticmethod
     def _set_timers(held: Held, after: _TimersAfter) -> None:
-        """The timers of the state that was entered; those of the one before are gone, `kept` ones are as they were."""
+        """Write the timers of the state that was entered. Those of the state before are deleted; `kept` ones stay
+        unchanged."""
         unit, number, timers = held.unit, held.instance.id, held.timers
         wanted, times, kept, _said = after
         if any(timer.event not in wanted for timer in timers):
@@ -214,7 +219,8 @@ class Recording:
         timers[:] = [before[event] if event in kept else Due(event, due) for event, due in wanted.items()]
 
     def put_effects(self, held: Held, workflow: Workflow, attempt: Attempt, effects: Sequence[Effect]) -> None:
-        """Outbox rows. The first effects of a new instance may be leased at once: nothing can stand before them."""
+        """Write the effects' rows of the outbox. Where this `hands_over`, the first effect of each channel of a new
+        instance is leased at once, because no other can stand before it."""
         instance, now = held.instance, held.now
         taken: set[str] = set()
         for position, effect in enumerate(effects):
@@ -252,9 +258,9 @@ class Recording:
             self._listeners.observer.effects_put(held.unit, instance)
 
     def renew_link(self, unit: Unit, instance: Instance) -> None:
-        """A new generation: the old link is dead, and mails that carry it have lost their point.
+        """Renew the link: a new generation and nonce. The old link is dead, and mails that carry it are cancelled.
 
-        Whoever calls it writes the generation into history, as `history.LINK`: it is sealed there (I8).
+        The caller writes the generation into history, as `history.LINK`: it is sealed there (I8).
         """
         instance.generation += 1
         instance.nonce = links.renewed(instance.nonce, self.draw(links.NONCE))
@@ -269,7 +275,7 @@ class Recording:
 
 
 def _claim_of(row: outbox_rows.NewRow, deadline_at: datetime) -> Claim:
-    """The claim of an effect that is leased in the commit that makes it: its first try."""
+    """The claim of an effect that is leased in the commit that writes it, for the first try."""
     number, seq, position, _kind, name, _recipient, language, figures, generation = row[:9]
     return Claim(
         instance_id=number,
@@ -288,7 +294,7 @@ def _claim_of(row: outbox_rows.NewRow, deadline_at: datetime) -> Claim:
 
 
 def _timers_of_state(held: Held, workflow: Workflow, attempt: Attempt) -> _TimersAfter:
-    """The timers of a state that is entered; those whose deadlines run on are due when they were."""
+    """The timers of a state that is entered; where a resend lets deadlines run on, they keep their due times."""
     wanted: dict[str, datetime] = {}
     times: dict[str, str] = {}
     resent = attempt.resent

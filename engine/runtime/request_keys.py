@@ -1,7 +1,7 @@
-"""A repeated request is one request (I10).
+"""Idempotent requests: a repeated request is one request (I10).
 
-A key belongs to its actor. The first outcome is found again through the history entry that it names; what was asked
-is kept as a digest only, so that the same key with other contents shows. Refusals use no key up.
+A key belongs to its actor. The first outcome is found again through the entry of history that it names. Of what was
+asked only a digest is kept, so that the same key with other contents shows. A refused request uses no key up.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from engine.store.base import Unit, from_db
 
 
 def without_secrets(value: Any, text_of: Callable[[Any], str] = str) -> Any:
-    """Data as canonical JSON can say it; in place of each `Secret` nothing (I11).
+    """`value` as canonical JSON can say it, with None in place of each `Secret` (I11).
 
-    `text_of` makes a text of what is neither plain, nor a mapping, a dataclass or a sequence of values.
+    `text_of` makes a text of any value that is neither plain, nor a mapping, a dataclass or an iterable.
     """
     if isinstance(value, Secret):
         return None
@@ -41,7 +41,8 @@ def without_secrets(value: Any, text_of: Callable[[Any], str] = str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an actor asked for under a key: an event, about an instance or, to start one, about what it is about."""
+    """What an actor asks for under a key: an event, about an instance's number or, at a start, about what it will be
+    about."""
 
     actor: Actor
     key: str
@@ -51,7 +52,8 @@ class Request:
 
 
 class RequestKeys:
-    """The keys that were used. `secrets`, newest first, make digests that tell nothing to who reads the database."""
+    """The request keys that were used. `secrets`, newest first, key the digests, so that nobody can guess contents from
+    the database."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._secrets = tuple(secrets)
@@ -61,11 +63,12 @@ class RequestKeys:
         return hmac.digest(secret, content.encode("utf-8", "surrogatepass"), "sha256")
 
     def _is_same(self, digest: bytes, request: Request) -> bool:
-        """Whether a digest is of this request's contents, under any of the secrets."""
+        """Whether `digest` is of this request's contents, under any of the secrets."""
         return any(hmac.compare_digest(digest, self._digest(one, request)) for one in self._secrets)
 
     def repeated(self, unit: Unit, request: Request) -> Outcome | None:
-        """The first outcome, where this actor has used this key before. Two at once take turns. Raises KeyReused."""
+        """The first outcome, where this actor has used this key before; else None. Concurrent requests under one key
+        take turns. Raises KeyReused where the contents differ, or the instance is gone."""
         unit.take_turns(f"{request.actor}\0{request.key}".encode("utf-8", "surrogatepass"))
         rows = unit.rows(
             "SELECT r.digest, h.instance_id, h.seq, h.event, h.source, h.target, h.at FROM request r "
@@ -80,7 +83,7 @@ class RequestKeys:
         return Outcome(number, seq, done, source, target, from_db(at), repeated=True)
 
     def use(self, unit: Unit, request: Request, outcome: Outcome) -> None:
-        """Keep the key with its outcome, in the transaction of the step."""
+        """Record that the key is used, with its outcome, in the transaction of the step."""
         digest = self._digest(self._secrets[0], request)
         unit.write(
             "INSERT INTO request (actor, key, instance_id, seq, digest) VALUES (?, ?, ?, ?, ?)",
@@ -89,5 +92,5 @@ class RequestKeys:
 
 
 def _short(key: str) -> str:
-    """A key as the table holds it; a longer one by its digest."""
+    """A key as the table holds it: one over 128 characters, or with characters that do not print, by its SHA-256."""
     return key if len(key) <= 128 and key.isprintable() else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

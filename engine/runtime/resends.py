@@ -1,7 +1,7 @@
-"""Sending a mail once more: how often, how soon, with which link, and to which address (`definition.Resend`).
+"""Resends of mails: how often, how soon, with which link, and to which address (`definition.Resend`).
 
-How often a mail was sent is counted from the history of its instance, in the transaction of who fires and in the
-snapshot of who looks: there is no counter that could say something else. A transition without a `Resend` costs nothing.
+How often a mail was sent is counted from the history of its instance, in the transaction of an event and in the
+snapshot of a look: there is no counter that could say something else. A transition without a `Resend` costs nothing.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ _ACCEPTED = "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND h.event
 
 
 def running_deadline(resent: Resent, event: str, timers: Sequence[Due]) -> datetime | None:
-    """When a timer of this event was to fire already, where deadlines run on."""
+    """The due time of the running timer of this event, where deadlines run on; else None."""
     return next((timer.due_at for timer in timers if timer.event == event), None) if resent.runs_on else None
 
 
 @dataclass(frozen=True)
 class Limit:
-    """The guard that a limited `Resend` is, behind those that its transition names."""
+    """The rate limit of a `Resend`, as a guard behind those that its transition names."""
 
     transition: Transition
     resend: Resend
 
     @property
     def __name__(self) -> str:
-        """The name of its verdict: another one for each other answer that it may give."""
+        """The name of its verdict, which differs wherever the answer may differ."""
         names = ", ".join(effect.name for effect in self.transition.effects)
         return f"resend {self.transition.event} ({names}), {self.resend.most}, {self.resend.not_sooner}"
 
     def __call__(self, attempt: Attempt) -> Refusal | None:
-        """Why the mail may not be sent once more now; None where it may."""
+        """Refuse a mail that was sent too often or too recently; None where it may be sent once more now."""
         unit, number = cast(Unit, attempt.records), attempt.instance.id
         resend = self.resend
         if resend.most is not None:
@@ -60,7 +60,7 @@ class Limit:
 
 
 def guards_of(transition: Transition) -> tuple[Guard, ...]:
-    """The guards of a transition, with the limit that its `resend` sets."""
+    """The guards of a transition, and behind them the rate limit of its `resend`, where it has one."""
     resend = transition.resend
     if resend is None or not resend.is_limited:
         return transition.guards
@@ -68,7 +68,7 @@ def guards_of(transition: Transition) -> tuple[Guard, ...]:
 
 
 def may_correct(workflow: Workflow, state: str, event: str) -> bool:
-    """Whether an event out of a state may correct an address, for pages that then ask for one."""
+    """Whether an event out of a state may correct an address; pages then ask for the address."""
     return any(way.resend is not None and way.resend.corrects for way in workflow.outgoing.get((state, event), ()))
 
 
@@ -95,7 +95,8 @@ def _zone(attempt: Attempt) -> tzinfo:
 
 
 def _last(unit: Unit, number: int, transition: Transition) -> datetime | None:
-    """When the mail was sent last: accepted, where an event says so, else written."""
+    """When the mail was last accepted, where the effect has a `done` event, else when it was last written; None if
+    never."""
     names = tuple(dict.fromkeys(effect.name for effect in transition.effects))
     accepted = tuple(dict.fromkeys(effect.done for effect in transition.effects if effect.done))
     asked = [outbox_rows.written_last(number, names)] if names else []
@@ -106,9 +107,9 @@ def _last(unit: Unit, number: int, transition: Transition) -> datetime | None:
 
 
 def begin(db: SiteDatabase, unit: Unit, workflow: Workflow, transition: Transition, attempt: Attempt) -> None:
-    """Before the writes: correct the address, and end the mails that the new one takes the place of.
+    """Correct the address and end the earlier mails that the new one replaces; before the transition's writes.
 
-    What is left to be done with the link and the deadlines is in `attempt.resent`.
+    What is left to be done with the link and the deadlines is set as `attempt.resent`.
     """
     resend = transition.resend
     assert resend is not None  # whoever calls this has asked
@@ -125,7 +126,8 @@ def begin(db: SiteDatabase, unit: Unit, workflow: Workflow, transition: Transiti
 
 
 def _correct(db: SiteDatabase, unit: Unit, workflow: Workflow, resend: Resend, attempt: Attempt) -> str:
-    """Write the address that the event's data gives; the recipient, or nothing where it is the present one."""
+    """Write the address that the event's data gives. Returns the recipient; empty where the address is the present
+    one."""
     address = _new_address(attempt.data) if resend.corrects else ""
     if not address:
         return ""

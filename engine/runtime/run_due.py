@@ -1,14 +1,15 @@
-"""Due timers of many instances, fired many in one commit.
+"""Batches of due timers: those of many instances are fired in one commit.
 
-A timer that is due is an event like any other: the same guards, writes, history and effects. What is shared is the
-transaction, because a commit costs more than a transition: a batch of instances is locked (those that another worker
-holds are left to it), what is due of each is fired, and one COMMIT keeps all. On SQLite a batch is short, so that
-whoever writes meanwhile waits for milliseconds; on PostgreSQL its writes travel as sets (`engine.store.batches`).
+A due timer is an event like any other: the same guards, writes, history and effects. Only the transaction is shared,
+because a commit costs more than a transition. A batch of instances is locked (skipping those that another worker has
+locked), the due timers of each are fired, and one COMMIT keeps all. On SQLite a batch is short, so that other writers
+wait for milliseconds; on PostgreSQL its writes travel as sets (`engine.store.batches`).
 
 A broken rule costs its own timer and no other. Where anything in a batch fails, the batch is rolled back and done again
-with a savepoint around each instance: what fails is rolled back to it, its timer is written down with the reason and
-put off, and the COMMIT keeps that with the others. Instances of which a timer is known to be broken have their
-savepoint from the first. What cannot be told apart so is fired alone (`catching_up`).
+with a savepoint around each instance: a failing instance is rolled back to its savepoint, its timer is recorded with
+the reason and put off, and the COMMIT keeps that with the others. Instances with a timer that is known to be broken
+have their savepoint from the first. A failure that no savepoint can isolate is found by firing the instances one by one
+(`catching_up`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ log = logging.getLogger("tetsuzuki.engine")
 
 
 class RunDue:
-    """Fires due timers of whatever instances have them."""
+    """Fires the due timers of whatever instances have any."""
 
     def __init__(self, commits: Commits, due_timers: DueTimers, catch_up: CatchUp) -> None:
         self._commits = commits
@@ -42,10 +43,11 @@ class RunDue:
         self._catch_up = catch_up
 
     def run(self, now: datetime | None, limit: int, stopped: Callable[[], bool]) -> int:
-        """Fire what is due at `now` (the database's time unless given) of at most `limit` instances; how many moved.
+        """Fire what is due at `now` (default: the database's time) of at most `limit` instances. Returns how many
+        moved.
 
-        It ends there, or where fewer are due than it asked for, however many of those before could not fire; or where
-        `stopped` says so, which is asked between batches.
+        A run ends at `limit`, where fewer timers are due than a batch takes, where a batch comes to nothing, where the
+        database is busy or away, or where `stopped` says so, which is asked between batches.
         """
         store = self._commits.store
         moment = now or store.now()
@@ -63,7 +65,7 @@ class RunDue:
         return moved
 
     def _fire(self, batch: _Batch) -> None:
-        """Fire them together, as far as they can be. Raises Busy, DatabaseAway."""
+        """Fire a batch: together, else with savepoints, else one by one. Raises Busy, DatabaseAway."""
         for apart in (False, True):
             try:
                 self._together(batch, apart=apart)
@@ -104,7 +106,8 @@ class RunDue:
         commits.listeners.watched(DUE, committed, DUE, partial(commits.run, many=True), fire, committed)
 
     def _apart(self, batch: _Batch, held: Held) -> None:
-        """Fire those of one instance behind a savepoint; what cannot be told apart so is left to be done alone."""
+        """Fire the timers of one instance behind a savepoint; where that cannot isolate a failure, the instance is left
+        for `_alone`."""
         unit, instance = held.unit, held.instance
         without = set[str]()
         while True:
@@ -145,7 +148,7 @@ class RunDue:
 
 @dataclass(slots=True)
 class _Batch:
-    """Some instances of which timers are due. `timers` are those, as many as there were or were wanted."""
+    """A batch of instances with due timers. `timers` counts the due timers that were found, at most `most`."""
 
     now: datetime | None
     moment: datetime
@@ -157,6 +160,6 @@ class _Batch:
     left: list[int] = field(default_factory=list)  # what must be done alone
 
     def begin_again(self) -> None:
-        """The transaction was rolled back and runs again, or runs for the first time."""
+        """Reset the batch, because its transaction begins: for the first time, or again after a rollback."""
         self.moved = self.put_off = 0
         self.numbers, self.left = [], []

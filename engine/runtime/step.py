@@ -1,4 +1,4 @@
-"""One step: permission, guards, the decision, writes, and what is recorded of it. Its transaction is open already."""
+"""One step in an open transaction: permission, guards, the decision, writes, and the recording of all that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.store.base import SiteDatabase, Violation
 
 
 class Steps:
-    """Takes steps of definitions."""
+    """Takes the steps of instances along their definitions."""
 
     def __init__(
         self, db: SiteDatabase, definitions: Definitions, mailed_links: MailedLinks, recording: Recording
@@ -30,13 +30,13 @@ class Steps:
         self._recording = recording
 
     def begin(self, held: Held, workflow: Workflow, attempt: Attempt) -> Outcome:
-        """The first step of an instance. Raises Forbidden, Refused, RuleError, Violation, and what rules raise."""
+        """Take the first step of an instance. Raises Forbidden, Refused, RuleError, Violation, and what rules raise."""
         deciding.admit(workflow, attempt)
         self._write(workflow.start, attempt)
         return self._recording.record(held, workflow, attempt, workflow.start, workflow.start.state)
 
     def take(self, held: Held, attempt: Attempt, due_at: datetime | None = None) -> Outcome:
-        """The step of an event, or of a timer that was due at `due_at`.
+        """Take the step of an event, or of a timer that was due at `due_at`.
 
         Raises EventNotPossible, Forbidden, Refused, TransitionConflict, RuleError, and what rules raise.
         """

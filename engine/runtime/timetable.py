@@ -1,17 +1,18 @@
-"""Which timer of a state comes next, as of when it fires, and which timers a state has after a step. Pure arithmetic.
+"""The timetable of a state: which timer comes next, as of when it fires, and which timers there are after a step.
 
-`due_timers` writes what this file says and `sight` walks along it without writing: so a look counts to the same end.
+These functions write nothing. `due_timers` fires what they say, and a look walks along them without firing: so both
+count to the same end.
 
-A timer is **due** from its due time on, and late where it fires after it. The earliest fires first; of those of one
-microsecond, the one that was written first. It fires *as of* its due time, however late: what follows is counted from
-there (I3).
+A timer is **due** from its due time on, and late where it fires after it. The earliest fires first; of several that are
+due at one microsecond, the one that was written first. It fires *as of* its due time, however late, and what follows is
+counted from there (I3).
 
 Where the event leads back into the state, the timer has a next time, and so a grid: for `after` its due time and every
-so long after it, for `at` what the rule answers from one time to the next. An occurrence is **missed** when the next
-one came before it fired. What becomes of several is `Timer.missed`. A time at which the state was already left is no
-occurrence: so the grid ends where another timer of the state is due that may lead out of it.
+such interval after it, for `at` what the rule answers from one time to the next. An occurrence is **missed** when the
+next one came before it fired. `Timer.missed` says what becomes of several. A time at which the state was already left
+is no occurrence: so the grid ends where another timer of the state is due that may lead out of it.
 
-An `at` rule is asked for its next times before the transition's writes. One that answers by what those writes change
+An `at` rule is asked for its next times before the transition's writes. A rule that answers by what those writes change
 has no grid that could be walked ahead, and fires for each of its times.
 """
 
@@ -47,7 +48,8 @@ class Leads(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """What happens next: `timer` fires as of `at`, for `count` of its times; or for none, and moves to `moves_to`."""
+    """What happens next: `timer` fires as of `at`, for `count` of its times; or it skips them all, and moves to
+    `moves_to`."""
 
     timer: Due
     at: datetime
@@ -57,7 +59,8 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Where a grid ends. A time that is `at` itself is still on it where that timer comes before what ends it."""
+    """Where a grid ends. A time equal to `at` is still on the grid where `included`: its timer comes before the one
+    that ends the grid."""
 
     at: datetime
     included: bool
@@ -68,7 +71,7 @@ class _End:
 
 @lru_cache(maxsize=4096)
 def leads(workflow: Workflow, state: str, event: str) -> Leads:
-    """Where an event leads to from a state, by its definition alone."""
+    """Where an event leads from a state, by its definition alone."""
     back = {transition.target == state for transition in workflow.outgoing.get((state, event), ())}
     if back == {True}:
         return Leads.BACK
@@ -77,32 +80,32 @@ def leads(workflow: Workflow, state: str, event: str) -> Leads:
 
 @lru_cache(maxsize=4096)
 def _restarted(workflow: Workflow, state: str, event: str) -> frozenset[str]:
-    """The timers that an event may begin anew where it leads back into a state."""
+    """The timers that an event may restart where it leads back into the state."""
     ways = workflow.outgoing.get((state, event), ())
     names = frozenset(name for way in ways if way.target == state for name in way.restarts)
     return frozenset(workflow.timers[state]) if names & {*ALL_TIMERS} else names
 
 
 def holds_up_nobody(workflow: Workflow, state: str, event: str) -> bool:
-    """Whether the other timers of a state fire when they do, whether or not this one does."""
+    """Whether the other timers of a state fire at the same times, whether or not the timer of `event` fires."""
     return leads(workflow, state, event) is Leads.BACK and not _restarted(workflow, state, event) - {event}
 
 
 def order_of(workflow: Workflow, state: str, event: str) -> int:
-    """Which of the timers of its state a timer is, counted from 0 in the order in which they were written."""
+    """The position of a timer among those of its state, counted from 0 in the order of writing."""
     written = workflow.timers.get(state, {})
     return list(written).index(event) if event in written else len(written)
 
 
 def earliest(workflow: Workflow, state: str, timers: Sequence[Due]) -> Due | None:
-    """The timer that comes first, whether or not it is due; None where there is none."""
+    """The earliest of `timers`, whether or not it is due; None where there is none."""
     if len(timers) < 2:  # as nearly always
         return timers[0] if timers else None
     return min(timers, key=lambda timer: (timer.due_at, order_of(workflow, state, timer.event), timer.event))
 
 
 def is_due(timers: Sequence[Due], now: datetime) -> bool:
-    """Whether any of them is."""
+    """Whether any of `timers` is due at `now`."""
     for timer in timers:  # noqa: SIM110  (on the way of every event and look, where a generator costs more than it asks)
         if timer.due_at <= now:
             return True
@@ -119,9 +122,9 @@ def next_occurrence(
     *,
     looking: bool = False,
 ) -> Occurrence | None:
-    """What is due at `now` and comes first; None where nothing is.
+    """The occurrence that is due at `now` and comes first; None where nothing is due.
 
-    `looking` is for who writes nothing: there the firings of "each" that lead back whatever guards say are one.
+    With `looking`, for read-only callers, the firings of an "each" timer that always leads back count as one.
     """
     first = earliest(workflow, state, timers)
     if first is None or first.due_at > now:
@@ -142,11 +145,12 @@ def after_return(
     keeps: bool,
     sealed: Callable[[], Mapping[str, datetime] | None],
 ) -> tuple[dict[str, datetime], list[str]]:
-    """The due times of a state into which `way` has led back, in order of writing, and which of them are as before.
+    """The due times of a state into which `way` has led back, in the order of writing, and which of the timers are
+    unchanged.
 
-    `fired` says that a timer fired the event, which then begins anew; `keeps` is `release.keeps_timers`. A timer that
-    is not there is asked after in the `sealed` due times: it was lost, and is put back, or it was cancelled, and stays
-    so unless it is restarted. Where history does not say, which it answers by None, it begins anew.
+    `fired` says that a timer fired the event; that timer begins anew. `keeps` is `Definitions.keeps_timers`. A timer
+    that has no row is looked up in the `sealed` due times: one that was lost is put back; one that was cancelled stays
+    so, unless it is restarted. Where history does not say (`sealed` answers None), it begins anew.
 
     Raises TimerStandsStill where the timer that fired would fire again without time going by.
     """
@@ -176,12 +180,13 @@ def after_return(
 
 
 def put_off_by(due: datetime, begun: datetime, now: datetime) -> datetime:
-    """When a standing timer is due that was halted from `begun` to `now`; one that was due by then does not move."""
+    """The new due time of a standing timer that was halted from `begun` to `now`; one that was due by `begun` does not
+    move."""
     return due + max(now - begun, timedelta(0)) if due > begun else due
 
 
 def told(workflow: Workflow, state: str, event: str) -> str:
-    """A timer as an operator finds it."""
+    """A timer as a message to operators names it: with its state, its definition, and the line where it was written."""
     timer = workflow.timers.get(state, {}).get(event)
     where = f" ({timer.where})" if timer is not None else ""
     return f'timer "{event}" of state "{state}" of workflow "{workflow.name}" version {workflow.version}{where}'
@@ -189,9 +194,10 @@ def told(workflow: Workflow, state: str, event: str) -> str:
 
 @dataclass(slots=True)
 class Circle:
-    """What fires as of one moment: timers that lead on without time going by go round in a circle.
+    """Detects timers that go round in a circle: they lead to each other as of one moment, without time going by.
 
-    `began` are those that had fired before; `event` is the first one of it, and `state` where it began.
+    `began` is how many timers had fired before that moment; `event` is the first timer of the moment, and `state` its
+    state.
     """
 
     at: datetime | None = None
@@ -201,7 +207,7 @@ class Circle:
     fired: int = 0
 
     def begins(self, state: str, occurrence: Occurrence) -> bool:
-        """Count one more; whether it is the first as of its moment."""
+        """Count one occurrence. Returns whether it is the first as of its moment."""
         begins = occurrence.at != self.at
         if begins:
             self.at, self.state, self.event, self.began = occurrence.at, state, occurrence.timer.event, self.fired
@@ -210,11 +216,11 @@ class Circle:
 
     @property
     def closes(self) -> bool:
-        """Whether that was one too many."""
+        """Whether more than AT_ONE_MOMENT occurrences were counted as of one moment."""
         return self.fired - self.began > AT_ONE_MOMENT
 
     def error(self, workflow: Workflow) -> TimerStandsStill:
-        """What is wrong then."""
+        """The error that names the circle."""
         return TimerStandsStill(
             f"{told(workflow, self.state, self.event)} and the timers after it lead round in a circle without time "
             f"going by: {AT_ONE_MOMENT} of them were due at {self.at:%Y-%m-%d %H:%M:%S.%f} UTC"
@@ -226,7 +232,7 @@ class Circle:
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """The times of a state's timers that have gone by."""
+    """The grids of a state's timers: the times that have gone by."""
 
     workflow: Workflow
     state: str
@@ -237,7 +243,7 @@ class _Grid:
     looking: bool
 
     def of(self, due: Due) -> Timer | None:
-        """The timer, where several of its times may be one; None where each of them fires."""
+        """The timer, where several of its missed times may count as one occurrence; None where each time fires."""
         written = self.workflow.timers[self.state].get(due.event)
         kind = leads(self.workflow, self.state, due.event)
         if written is None or kind is Leads.OUT:
@@ -245,7 +251,7 @@ class _Grid:
         return None if written.missed == "each" and not (self.looking and kind is Leads.BACK) else written
 
     def first(self, earliest: Due) -> Occurrence:
-        """What comes first, where `earliest` has missed a time: each may fire as of a later one."""
+        """The first occurrence, where `earliest` has missed a time: any of the timers may fire as of a later time."""
         found: list[tuple[datetime, int, Occurrence]] = []
         for due in self.timers:
             if due.due_at > self.now:
@@ -278,8 +284,8 @@ class _Grid:
         return Occurrence(due, due.due_at, count, moves_to=following)
 
     def _end(self, due: Due) -> _End:
-        """Until when its times are occurrences: now, or the due time of another timer that may lead out of the state
-        or begin this one anew."""
+        """Until when a timer's times are occurrences: now, or the due time of another timer that may lead out of the
+        state or restart this one."""
         own = order_of(self.workflow, self.state, due.event)
         end = _End(self.now, included=True)
         for other in self.timers:
@@ -294,7 +300,8 @@ class _Grid:
         return end
 
     def _walk(self, timer: Timer, begin: datetime, end: _End) -> tuple[datetime, int, datetime]:
-        """The latest time from `begin` on that `end` reaches, how many they are, and the one after it."""
+        """The latest time on the grid, from `begin`, that `end` reaches; how many times those are; and the time after
+        it."""
         if timer.at is None:
             step = timer.after or timedelta(0)
             steps = (end.at - begin) // step

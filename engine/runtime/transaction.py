@@ -1,7 +1,8 @@
-"""Open, apply due timers, act, commit, tell: the one way in which an instance is changed.
+"""The one way in which an instance is changed: open, apply due timers, act, commit, tell.
 
-Opening locks the instance and reads its timers, then the clock. What is due is applied first (I3), then the act (I1).
-Where the act is refused, what the timers did is done again alone, and nothing else is kept.
+Opening locks the instance and reads its timers, then the clock. Due timers are applied first (I3), then comes the act
+(I1). Where the act is refused, the transaction is rolled back, what the timers did is done again alone, and nothing
+else is kept.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ T = TypeVar("T")
 
 
 class Act(Generic[T]):
-    """What is done to one instance in its transaction.
+    """An act on one instance, in the instance's transaction.
 
-    `before` may answer at once, before anything is applied: then nothing is written. `also` is read with the lock
-    (`Store.open`). `applies` says whether due timers are applied at all. One that `insists` acts even where a timer
-    cannot fire, or where what is due does not come to an end.
+    `before` may answer before anything is applied: then nothing is written. `also` is a statement that is read with the
+    lock (`Store.open`). `applies` says whether due timers are applied at all. An act that `insists` is done even where
+    a timer cannot fire, or where there is no end to what is due.
     """
 
     __slots__ = ("also", "applies", "before", "do", "fired", "insists", "number", "source")
@@ -46,7 +47,7 @@ class Act(Generic[T]):
 
 
 class Transactions:
-    """Opens instances and acts on them."""
+    """Opens instances and acts on them, each act in one transaction."""
 
     def __init__(self, commits: Commits, definitions: Definitions, due_timers: DueTimers, catch_up: CatchUp) -> None:
         self.commits = commits
@@ -56,8 +57,9 @@ class Transactions:
         self.catch_up = catch_up
 
     def run(self, act: Act[T], committed: Committed) -> T:
-        """What the act answers, committed. Raises what it raises; TimerBroken where a due timer cannot fire, CatchingUp
-        where more is due than fits into MOST_PIECES commits, and what a violated index means to the act."""
+        """Do an act and commit; returns its answer. Raises what the act raises, TimerBroken where a due timer cannot
+        fire, CatchingUp where more is due than fits into MOST_PIECES commits, and the meaning of a violated index
+        (`conflicts.meaning`)."""
 
         def work(unit: Unit) -> tuple[T] | None:
             return self._work(act, unit, committed, applies)
@@ -93,7 +95,8 @@ class Transactions:
         raise CatchingUp
 
     def _work(self, act: Act[T], unit: Unit, committed: Committed, applies: bool) -> tuple[T] | None:
-        """The answer of the act; None where more is due than fits into one commit, which is committed first."""
+        """Do the act in an open transaction; returns its answer in a tuple. None where more is due than fits into one
+        commit: that piece is committed first."""
         act.fired = False
         held = self.lock(unit, act.number, committed, act.also)
         if act.before is not None and (answer := act.before(held)):
@@ -107,8 +110,8 @@ class Transactions:
         return (act.do(held),)
 
     def _keep_fired(self, act: Act[T]) -> None:
-        """Do alone what timers did in a transaction that was rolled back. Raises TimerBroken where one cannot: a
-        database that answers writes with the COMMIT says so late."""
+        """Fire the due timers once more, alone, after the transaction that fired them was rolled back. Raises
+        TimerBroken where one cannot fire: a database that answers writes only with the COMMIT reports that late."""
         broken = self.catch_up.of(act.number, counts=False).broken
         if broken is not None:
             raise broken
@@ -118,7 +121,7 @@ class Transactions:
         return conflicts.meaning(violation, self.definitions.of(instance), committed.way, instance, act.source)
 
     def lock(self, unit: Unit, number: int, committed: Committed, also: Statement | None = None) -> Held:
-        """Lock and read an instance, at the beginning of a transaction. Raises UnknownInstance."""
+        """Lock and read an instance, at the beginning of a transaction. Raises UnknownInstance, Busy."""
         committed.begin_again()
         opened = self.store.open(unit, number, also=also)
         assert opened is not None  # None only where locked rows are skipped
@@ -127,7 +130,7 @@ class Transactions:
         return Held(unit, instance, timers, now, committed)
 
     def read(self, number: int) -> Opened:
-        """An instance as it is stored, and the time."""
+        """An instance as it is stored, its timers, and the time. Raises UnknownInstance."""
         with self.store.reading() as unit:
             return self.store.read(unit, number)
 
@@ -135,7 +138,8 @@ class Transactions:
     def rehearsal(
         self, number: int, most: int, applies: Callable[[Instance], bool] = lambda instance: True
     ) -> Iterator[Held]:
-        """An instance with at most `most` of its due timers applied, in a transaction that is never committed."""
+        """Hold an instance, with at most `most` of its due timers applied, in a transaction that is always rolled
+        back."""
         with self.store.begin() as unit:
             held = self.lock(unit, number, Committed())
             if most and applies(held.instance):
@@ -144,11 +148,11 @@ class Transactions:
 
     @contextmanager
     def of_operator(self, number: int) -> Iterator[Held]:
-        """An instance for an operator's act, which is committed and told where the block ends without an error.
+        """Hold an instance for an operator's act; it is committed and told where the block ends without an error.
 
-        Due timers were applied before (I3), and are kept whatever becomes of the act. A timer whose rule is known to be
-        broken is not tried here: its own retries do that, and what an operator does about it must remain possible. So
-        must a pause where what is due does not come to an end.
+        Due timers were applied before (I3), and are kept whatever becomes of the act. An instance with a timer whose
+        rule is known to be broken has none applied here: that timer's own retries do, and an operator must be able to
+        mend it. In the same way a pause stays possible where there is no end to what is due.
         """
         endless = False
         for pieces in range(MOST_PIECES):

@@ -1,4 +1,4 @@
-"""Do all histories hold? One broken instance is told of and stops nobody (I8)."""
+"""Verification of all histories: a broken instance is reported and stops no other (I8)."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ _NUMBERS = " UNION ".join(
 
 
 def faults(engine: Sealing, number: int) -> list[str]:
-    """What is wrong with one instance, as sentences; empty where all holds. Raises UnknownInstance where nothing tells
-    that there ever was one."""
+    """The faults of one instance, as sentences; empty where all holds. Raises UnknownInstance where nothing shows that
+    there ever was such an instance."""
     return list(finding(engine, number).faults)
 
 
 def finding(engine: Sealing, number: int) -> history.Finding:
-    """As `faults`, and what of its history no key verifies any more."""
+    """The same as `faults`, with the part of the history that no key verifies any more."""
     with engine.store.snapshot() as unit:
         found = _finding(engine, unit, number)
     return found if isinstance(found, history.Finding) else history.Finding(tuple(found))
 
 
 def all_faults(engine: Sealing) -> Iterator[tuple[int, list[str]]]:
-    """As `all_findings`, the faults alone."""
+    """The same as `all_findings`, with the faults alone."""
     return ((number, list(finding.faults)) for number, finding in all_findings(engine))
 
 
 def all_findings(engine: Sealing) -> Iterator[tuple[int, history.Finding]]:
-    """Every instance of which anything is left, with what is wrong with it; at the end the checkpoints, as number 0."""
+    """Every instance of which any row is left, with its finding; at the end the finding of the checkpoints, as number
+    0."""
     last = 0
     while True:
         with engine.store.reading() as unit:
@@ -65,8 +66,8 @@ def all_findings(engine: Sealing) -> Iterator[tuple[int, history.Finding]]:
 
 
 def _asleep(engine: Sealing, unit: Unit, number: int, timers: Iterable[Row]) -> list[str]:
-    """The timers that nobody would look at when they are due. `wake_at` is no part of a seal: it is put off where a
-    timer could not fire, and then never for longer than from one try to the next, or while the instance is paused."""
+    """The timers that would not be looked at when they are due. No seal covers `wake_at`: it is later than the due time
+    where a timer could not fire, by at most one backoff, or while the instance is paused."""
     latest = engine.store.now() + LONGEST_WAIT
     return [
         f"the timer {event!r} is due at {to_db(from_db(due))}, and put off until {to_db(from_db(wake))}"

@@ -1,13 +1,13 @@
-"""One instance moves to another version of its workflow: what becomes of its state, its timers and its effects (I7).
+"""Migration of one instance to another version of its workflow: what becomes of its state, timers and effects (I7).
 
-`move_of` decides, from what it is given and without writing anything; `migrating` asks it under the instance's lock and
-carries out what it said, in one commit; a dry run (`rollout`) asks the same and leaves it at that.
+`move_of` decides and writes nothing; `migrating` asks it under the instance's lock and carries out the decision in one
+commit; a dry run (`rollout`) asks the same and stops there.
 
 - The state is the mapping's, else the one of the same name. What has ended stays ended.
-- Timers are kept, recomputed, begun anew or cancelled, and the entry in history seals which times they have.
+- Timers are kept, recomputed, begun anew or cancelled, and the entry in history seals their due times.
 - Effects that wait, are in flight or are incidents take the name that the mapping gives them. One that the new version
-  lacks, or whose `done` event nobody waits for there, is cancelled, and history says why. What comes back from a
-  delivery that was in flight is completed by its new name (`Engine.complete`).
+  lacks, or whose `done` event nobody waits for there, is cancelled, and history says why. An effect that was in flight
+  is completed under its new name (`Engine.complete`).
 
 Due timers are applied first, as before any event (I3). Where that is not possible, because a rule of the old version is
 broken or the old version is not loaded, the instance moves all the same: a migration is what mends it.
@@ -67,7 +67,7 @@ _LACKING = ("unknown_effect: ", "no_definition: ")
 
 @dataclass(frozen=True, slots=True)
 class OpenEffect:
-    """An effect that is not done: a row of the outbox."""
+    """An effect that is not done yet, from its row of the outbox."""
 
     seq: int
     position: int
@@ -81,19 +81,19 @@ class OpenEffect:
 
     @property
     def lacks_its_definition(self) -> bool:
-        """Whether it is an incident for no other reason than that no definition had it."""
+        """Whether the effect is an incident for the sole reason that no definition had it."""
         return self.state == "incident" and not self.delivered and self.error.startswith(_LACKING)
 
 
 def open_effect(row: Row) -> OpenEffect:
-    """An effect of the columns of `outbox_rows.OPEN_EFFECTS`."""
+    """The effect of a row with the columns of `outbox_rows.OPEN_EFFECTS`."""
     seq, position, name, kind, recipient, language, state, delivered, error = row
     return OpenEffect(seq, position, name, kind, recipient, language, state, bool(delivered), error)
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of an effect: it goes on as `effect`, or it is cancelled for the reason `why`."""
+    """What becomes of an effect: it goes on as `effect`, or is cancelled for the reason `why`."""
 
     row: OpenEffect
     effect: Effect | None
@@ -107,14 +107,14 @@ class Fate:
 
     @property
     def tells(self) -> bool:
-        """Whether anything changes that history is to say."""
+        """Whether history must mention this effect: it is cancelled or renamed."""
         return self.effect is None or self.effect.name != self.row.name
 
 
 @dataclass(frozen=True, slots=True)
 class Clockwork:
-    """A timer of the state where an instance lands: `due` is None where the mapping cancels it. `rule` says how it came
-    to its time, which is `ANEW` for one that did not run before."""
+    """A timer of the state where an instance lands. `due` is None where the mapping cancels the timer. `rule` is how
+    its due time was found: `ANEW` for a timer that did not run before."""
 
     event: str
     rule: TimerRule
@@ -135,7 +135,7 @@ class Move:
     effects: tuple[Fate, ...]
 
     def said_of_timers(self) -> Iterator[str]:
-        """What becomes of each timer, in words that are the same for all of which the same becomes."""
+        """What becomes of each timer, in words that are equal for instances with equal timers."""
         for timer in self.timers:
             yield f"{timer.event} in {self.landing}: {_BECOMES[timer.rule]}"
         for event in self.ended:
@@ -143,10 +143,10 @@ class Move:
 
 
 def as_asked(workflows: Loaded, version: int, state: str | None, mapping: Migration | None) -> Mapped:
-    """What counts for an instance that is to go to a version: `mapping`, and `state`, where one is given.
+    """The mapping for an instance that is to go to a version: `mapping` with `state` put in, where they are given.
 
-    Without a mapping it keeps its state's name, timers begin anew and effects keep their names. Raises InvalidMapping,
-    UnknownWorkflow.
+    Without a mapping an instance keeps its state's name, timers begin anew, and effects keep their names. The returned
+    function raises InvalidMapping, UnknownWorkflow.
     """
 
     def mapped(instance: Instance) -> Migration:
@@ -163,10 +163,10 @@ def as_asked(workflows: Loaded, version: int, state: str | None, mapping: Migrat
 
 
 def move_of(operators: Operators, held: Held, mapping: Migration, effects: Sequence[OpenEffect], actor: Actor) -> Move:
-    """What `mapping` makes of an instance as it is. Writes nothing.
+    """Decide what `mapping` makes of an instance as it is. Writes nothing.
 
-    Raises NeedsChoice where somebody must say in which state it lands, CannotMove with the reason, Forbidden where
-    `actor` is no operator of both versions, UnknownWorkflow.
+    Raises NeedsChoice where an operator must choose the state in which the instance lands, CannotMove with the reason,
+    Forbidden where `actor` is no operator of both versions, UnknownWorkflow.
     """
     definitions, unit, instance, now = operators.definitions, held.unit, held.instance, held.now
     target = definitions.loaded.get((instance.workflow, mapping.to_version))
@@ -243,7 +243,7 @@ def _said(error: Exception) -> str:
 
 
 def is_final(definitions: Definitions, workflow: str, version: int, state: str) -> bool:
-    """Whether who stands in a state has ended. Of a version that is not loaded any other one may tell."""
+    """Whether an instance in this state has ended. For a version that is not loaded, any loaded version decides."""
     own = definitions.loaded.get((workflow, version))
     known = [own] if own is not None else [one for one in definitions.loaded.values() if one.name == workflow]
     return any(state in one.by_name and one.by_name[state].final for one in known)
@@ -269,8 +269,8 @@ def _timed(
 
 
 def _kept(definitions: Definitions, held: Held, timer: Due) -> datetime:
-    """When a timer that keeps its time is due. For one that stands while it is paused the pause does not count up to
-    now; what is left of the pause is counted by whoever resumes, if it is still paused then."""
+    """The due time of a timer that keeps its time. For a standing timer of a paused instance, the pause up to now does
+    not count; the rest of the pause is added when the instance is resumed."""
     instance = held.instance
     source = definitions.loaded.get((instance.workflow, instance.version))
     before = source.timers.get(instance.state, {}).get(timer.event) if source is not None else None
@@ -308,7 +308,8 @@ def _fate(mapping: Migration, target: Workflow, landing: State, row: OpenEffect,
 
 
 def _goes_on(definitions: Definitions, held: Held, move: Move) -> bool:
-    """Whether anything is left that may move it on (I6), by the ways out that the search for stuck ones counts."""
+    """Whether anything is left that may move the instance on (I6), by the same exits as in the search for stuck
+    instances."""
     ways = exits(move.target, move.landing)
     if ways.persons or any(timer.due is not None and timer.event in ways.timers for timer in move.timers):
         return True

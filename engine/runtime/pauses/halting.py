@@ -1,4 +1,4 @@
-"""What a pause means to an effect: whether it is halted, for how long it was, and that nobody goes round it."""
+"""What a pause means to an effect: whether the effect is halted, and for how long it was."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.store.base import NEVER, Unit, from_db, to_db, version_target
 
 
 def time_paused(unit: Unit, instance: Instance, effect: Effect, begun: datetime, now: datetime) -> timedelta:
-    """For how long an effect was halted between two times, by whatever halted it."""
+    """For how long pauses halted an effect between `begun` and `now`. Times that overlap count once."""
     targets = _halting(instance, effect)
     marks = ", ".join("?" * len(targets))
     rows = unit.rows(
@@ -38,8 +38,8 @@ def covered(spans: Iterable[tuple[datetime, datetime]], begun: datetime, now: da
 
 
 def halting(unit: Unit, instance: Instance, effect: Effect | None) -> Scope | None:
-    """What halts an effect of this instance, if anything does: its instance, its version or its channel. Asked where
-    it is known that something of the kind is paused."""
+    """The pause scope that halts an effect of this instance (its instance, its version or its channel); None where
+    nothing does. Callers know already that something of the kind is paused."""
     targets = _halting(instance, effect)
     marks = ", ".join("?" * len(targets))
     rows = unit.rows(
@@ -57,8 +57,8 @@ def _halting(instance: Instance, effect: Effect | None) -> tuple[str, ...]:
 
 
 def give_back(engine: Engine, claim: Claim, scope: Scope) -> None:
-    """Return the lease of an effect that is halted, as if it had never been claimed; with it whatever of the same is
-    due is put off, so that it need not be claimed one by one."""
+    """Return the lease of a halted effect, as if it had never been claimed. Whatever else of the same scope is due is
+    put off, so that it need not be claimed row by row."""
     with engine.store.begin() as unit:
         lasts = _still_lasts(engine, unit, scope)
         now = to_db(engine.store.now())
@@ -69,7 +69,8 @@ def give_back(engine: Engine, claim: Claim, scope: Scope) -> None:
 
 
 def put_off(engine: Engine, scope: Scope, until: str) -> None:
-    """Let nobody look at what is halted and wants to be looked at until then; in several commits."""
+    """Put off what a pause halts: nothing of it that is due by `until` is looked at before the pause ends. In several
+    commits; idempotent."""
     more = True
     while more:
         with engine.store.begin() as unit:
@@ -78,7 +79,8 @@ def put_off(engine: Engine, scope: Scope, until: str) -> None:
 
 
 def _still_lasts(engine: Engine, unit: Unit, scope: Scope) -> bool:
-    """Whether the pause lasts, and will until the unit ends: what is put off after it ended nobody would bring back."""
+    """Whether the pause lasts, and will until the unit ends. Rows that were put off after the pause ended would stay so
+    for ever."""
     if isinstance(scope, OneInstance):
         engine.store.open(unit, scope.number)
     else:

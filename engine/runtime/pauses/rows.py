@@ -30,7 +30,7 @@ _OF_VERSION = "(SELECT 1 FROM instance v WHERE v.id = {} AND v.workflow = ? AND 
 
 
 def open_pause(unit: Unit, scope: Scope) -> Pause | None:
-    """The pause of exactly this, where it lasts."""
+    """The lasting pause of exactly this scope; None where there is none."""
     rows = unit.rows(f"SELECT {PAUSE} FROM pause p WHERE p.ended_at IS NULL AND p.target = ?", (str(scope),))
     return pause_of(rows[0]) if rows else None
 
@@ -81,7 +81,8 @@ def pause_of(row: Row) -> Pause:
 
 
 def alone(unit: Unit, scope: Scope) -> None:
-    """Wait for whoever steps what this is about, and keep others waiting; for an instance its row does that."""
+    """Lock out steps: wait for those in the scope that are under way, and keep further ones waiting until the unit
+    ends. For an instance, the lock of its row does that."""
     if isinstance(scope, OneVersion):
         unit.stop_steps(scope.workflow, scope.version)
     elif isinstance(scope, OneChannel):
@@ -89,7 +90,7 @@ def alone(unit: Unit, scope: Scope) -> None:
 
 
 def effects_in(scope: Scope) -> tuple[str, tuple[Any, ...]]:
-    """The condition on rows `o` of the outbox."""
+    """The SQL condition, with its parameters, on rows `o` of the outbox that are in the scope."""
     match scope:
         case OneInstance(number):
             return "o.instance_id = ?", (number,)
@@ -102,14 +103,15 @@ def effects_in(scope: Scope) -> tuple[str, tuple[Any, ...]]:
 
 
 def timers_in(scope: OneInstance | OneVersion) -> tuple[str, tuple[Any, ...]]:
-    """The condition on rows `t` of the timers."""
+    """The SQL condition, with its parameters, on rows `t` of the timers that are in the scope."""
     if isinstance(scope, OneInstance):
         return "t.instance_id = ?", (scope.number,)
     return _OF_VERSION.format("t.instance_id"), (scope.workflow, scope.version)
 
 
 def put_off_rows(unit: Unit, scope: Scope, until: str) -> bool:
-    """Put off at most so many rows of each kind; whether there may be more. The pause lasts until the unit ends."""
+    """Put off at most AT_ONCE rows of each table. Returns whether there may be more. The pause must last until the unit
+    ends."""
     condition, params = effects_in(scope)
     changed = outbox_rows.put_off(unit, condition, params, until, AT_ONCE)
     if isinstance(scope, OneChannel):
@@ -125,7 +127,7 @@ def put_off_rows(unit: Unit, scope: Scope, until: str) -> bool:
 
 
 def bring_forward(unit: Unit, scope: Scope, now: datetime) -> None:
-    """What was put off wants to be looked at again: timers when they are due, effects at once."""
+    """Bring back what was put off: timers are looked at when they are due, effects at once."""
     condition, params = effects_in(scope)
     outbox_rows.bring_forward(unit, condition, params, now)
     if not isinstance(scope, OneChannel):

@@ -1,4 +1,4 @@
-"""What a pause is about, and what is told of one."""
+"""The scopes of pauses, and what is told of a pause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.store.base import version_target
 
 @dataclass(frozen=True, slots=True)
 class OneInstance:
-    """The pause of one instance."""
+    """The scope of a pause of one instance."""
 
     number: int
     kind = "instance"
@@ -21,7 +21,7 @@ class OneInstance:
 
 @dataclass(frozen=True, slots=True)
 class OneVersion:
-    """The pause of all instances that run on one version of a workflow; none is started on it."""
+    """The scope of a pause of all instances on one version of a workflow; no instance is started on it meanwhile."""
 
     workflow: str
     version: int
@@ -33,7 +33,7 @@ class OneVersion:
 
 @dataclass(frozen=True, slots=True)
 class OneChannel:
-    """The pause of all effects of one kind, or of those of them to one recipient, as `Effect.channel` names them."""
+    """The scope of a pause of all effects of one kind, or of those to one recipient, as `Effect.channel` names them."""
 
     effects: str
     recipient: str = ""
@@ -50,7 +50,7 @@ KINDS = (OneInstance.kind, OneVersion.kind, OneChannel.kind)
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A pause: since when, by whom and why. The fields of its end are empty while it lasts."""
+    """A pause: since when, by which actor and for what reason. The fields of its end are empty while it lasts."""
 
     number: int
     scope: Scope
@@ -64,7 +64,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class DueTimer:
-    """A timer that fires on resuming, as of its due time."""
+    """A timer that fires when its instance is resumed, as of its due time."""
 
     instance_id: int
     event: str
@@ -73,7 +73,7 @@ class DueTimer:
 
 @dataclass(frozen=True, slots=True)
 class WaitingEffect:
-    """An effect that is tried on resuming; of one that was `delivered` its `done` is fired."""
+    """An effect that is tried on resuming. Where it was `delivered` already, only its `done` is fired."""
 
     instance_id: int
     seq: int
@@ -85,8 +85,8 @@ class WaitingEffect:
 
 @dataclass(frozen=True, slots=True)
 class Resuming:
-    """What resuming would set going at once: the first timers by due time, the first effects by instance, and how many
-    there are of both. `standing` is how many timers would be put off by the length of the pause."""
+    """What resuming would set going at once: the first timers by due time, the first effects by instance, and the
+    counts of both. `standing` is how many timers would be put off by the length of the pause."""
 
     pause: Pause
     timers: tuple[DueTimer, ...]

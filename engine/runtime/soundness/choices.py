@@ -1,4 +1,4 @@
-"""Choices of timers that there are not."""
+"""Checks the choices of timers against those that exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CHOICES = (("missed", get_args(Missed)), ("while_paused", get_args(WhilePaused)
 
 
 def check_choices(workflow: Workflow) -> Iterator[Problem]:
-    """Choices of timers that there are not: an engine would take another one in silence."""
+    """Choices of timers that do not exist; without this problem an engine would silently take another one."""
     for state in workflow.states:
         for timer in state.timers:
             for name, expected in _CHOICES:

@@ -1,4 +1,4 @@
-"""A comma that was forgotten."""
+"""Checks that tuples are tuples: a forgotten comma makes a tuple of one a plain value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 
 
 def check_containers(workflow: Workflow) -> Iterator[Problem]:
-    """Python takes `("requested")` for a string and would walk through its letters: say so instead."""
+    """Fields that must be tuples and are not. Python takes `("requested")` for a string and would walk through its
+    letters."""
     for part in (workflow, workflow.start, *_as_tuple(workflow.states), *_as_tuple(workflow.transitions)):
         for name in _TUPLES.get(type(part), ()):
             value = getattr(part, name)
@@ -38,7 +39,7 @@ def check_containers(workflow: Workflow) -> Iterator[Problem]:
 
 
 def with_tuples(workflow: Workflow) -> Workflow:
-    """The workflow as it was meant, so that everything else can be checked too."""
+    """A copy of the workflow with tuples as they were meant, so that everything else can be checked too."""
 
     def repaired(part: Any) -> Any:
         names = _TUPLES.get(type(part), ())

@@ -1,4 +1,4 @@
-"""Effects that are told apart by nothing, and that go to nobody who is known."""
+"""Checks effects: each has a name of its own, and mails go to recipients that are declared."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from engine.runtime.soundness.problems import Problem, shown
 
 
 def check_effects(workflow: Workflow, graph: Graph, kinds: Set[str] | None) -> Iterator[Problem]:
-    """Effects that are told apart by nothing, and roles that are no recipients: each name is one problem.
+    """Different effects of one name, and mails to roles that are no recipients: one problem for each name.
 
-    `kinds` are those that something can deliver; None where nobody knows.
+    `kinds` are the kinds that a plugin can deliver; None where the plugins are not known.
     """
     unknown: dict[str, list[Effect]] = {}
     first: dict[str, Effect] = {}

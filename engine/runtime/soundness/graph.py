@@ -1,4 +1,4 @@
-"""A definition as a graph: its states, what leads from one to the next, and what is made on the way."""
+"""A definition as a graph: its states, the transitions between them, and the effects on the way."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MOST_UNKNOWN = 50  # names of states that are not declared; with more, nothing i
 
 
 class Graph:
-    """The declared states and what leads from one to the next.
+    """The declared states and the edges between them.
 
-    What only follows from a name that is not declared is not reported again. So there are two readings: `generous`
-    lets such a name mean every state, for whoever says that there is no way; in `workflow` as it was written it means
-    none, for whoever says that there is one.
+    What only follows from an undeclared name is not reported again. So there are two readings. In `generous` an
+    undeclared name stands for every state, for checks that report a missing path. In `workflow`, as it was written, it
+    stands for none, for checks that report a path.
     """
 
     def __init__(self, workflow: Workflow) -> None:
@@ -33,7 +33,7 @@ class Graph:
                 self.previous[transition.target].append(source)
 
     def _unknown(self) -> dict[str, list[tuple[str, Start | Transition]]]:
-        """The names of states that are not declared, each with what is said of it and where, in order of writing."""
+        """The undeclared names of states, each with its uses, in the order of writing."""
         found: dict[str, list[tuple[str, Start | Transition]]] = {}
         start = self.workflow.start
         if start.state not in self.states:
@@ -49,12 +49,12 @@ class Graph:
 
     @cached_property
     def is_readable(self) -> bool:
-        """Whether so much is declared that something can be said of paths."""
+        """Whether enough states are declared for a check of paths to make sense."""
         return len(self.unknown) <= MOST_UNKNOWN
 
     @cached_property
     def generous(self) -> Workflow:
-        """The definition in which a name that is not declared means every state."""
+        """The definition in which an undeclared name stands for every state."""
         if not self.unknown:
             return self.workflow
         inner = tuple(name for name, state in self.states.items() if not state.final) if self.is_readable else ()
@@ -73,17 +73,17 @@ class Graph:
 
     @cached_property
     def begin(self) -> tuple[str, ...]:
-        """Where an instance may begin."""
+        """The states in which an instance may begin."""
         start = self.workflow.start.state
         return (start,) if start in self.states else tuple(self.states)
 
     @cached_property
     def handled(self) -> frozenset[str]:
-        """The events that some transition has."""
+        """The events for which there is a transition."""
         return frozenset(transition.event for transition in self.workflow.transitions)
 
     def entered(self) -> Iterator[tuple[Effect, str]]:
-        """Every effect with each state that may be entered when it is made."""
+        """Every effect, paired with each state that may be entered when it is written."""
         for effect in self.workflow.start.effects:
             for name in self.begin:
                 yield effect, name
@@ -93,7 +93,7 @@ class Graph:
 
 
 def reach(begin: Iterable[str], edges: Mapping[str, list[str]]) -> set[str]:
-    """What can be reached along `edges`, the beginning included."""
+    """The nodes that can be reached from `begin` along `edges`, `begin` included."""
     found = {name for name in begin if name in edges}
     waiting = list(found)
     while waiting:
@@ -109,10 +109,10 @@ def open_to_system(transition: Transition) -> bool:
 
 
 def asked(workflow: Workflow) -> tuple[Start | Transition, ...]:
-    """Everything that has a permission and guards."""
+    """The start and the transitions: everything that has a permission and guards."""
     return (workflow.start, *workflow.transitions)
 
 
 def written_effects(workflow: Workflow) -> list[Effect]:
-    """Every effect once for each time that it was written, however often it is used."""
+    """The effects, each once for each place where it was written, however often it is used."""
     return list({id(effect): effect for effect in workflow.all_effects()}.values())

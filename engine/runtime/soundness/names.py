@@ -1,4 +1,4 @@
-"""Names that are not declared, or declared twice, and verdicts that share a name."""
+"""Checks names: declared once, and no verdict's name shared by two rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LISTED = 20
 
 
 def check_names(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """States that are declared twice or not at all: each name is one problem, however often it is used."""
+    """States that are declared twice or not at all: one problem for each name, however often it is used."""
     for state in workflow.states:
         first = graph.states[state.name]
         if first is not state:
@@ -50,7 +50,7 @@ def check_names(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def check_events(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """Events that timers and effects fire and no transition has: each name is one problem."""
+    """Events that timers or effects fire and no transition has: one problem for each name."""
     fired: dict[str, list[tuple[Location, str, str]]] = {}
     for effect in written_effects(workflow):
         if effect.done is not None and effect.done not in graph.handled:
@@ -70,7 +70,7 @@ def check_events(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What was probably meant, or all that there is."""
+    """The known name that was probably meant, and the known names, as the end of a message."""
     known = list(known)
     meant = get_close_matches(name, known, 1)
     if meant:
@@ -79,13 +79,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a sentence holds them, not all of very many."""
+    """Names as a sentence holds them: at most 20."""
     names = list(names)
     return (", ".join(f'"{name}"' for name in names[:_LISTED]) or "none") + (", …" if len(names) > _LISTED else "")
 
 
 def check_verdict_names(workflow: Workflow) -> Iterator[Problem]:
-    """Verdicts on guards and permissions go by name, so one name must be one function."""
+    """Guards or permissions that share a name. Verdicts are told apart by name, so one name must be one function."""
     guards: dict[str, list[Guard]] = {}
     permissions: dict[str, Permission] = {}
     for part in asked(workflow):

@@ -1,7 +1,7 @@
-"""Whether every part of a definition is one: a value of the right type, a name that the tables can hold.
+"""Checks every part of a definition: that it is of the right type, and that the tables can hold its name.
 
-This is what must hold before anything else can be said of a definition, and all that an engine insists on for itself
-(`structure`): a part that is none has no name, and a graph of such parts has no paths.
+Nothing else can be said of a definition before this holds: a part of a wrong type has no name, and a graph of such
+parts has no paths (`structure`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ _SECRET_WORDS = frozenset({"password", "passwd", "passphrase", "secret", "token"
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What a field takes: how it is told, in words, and with how many arguments it is called, where it is."""
+    """What a field takes: the test of a value, the words for what is expected, and the number of arguments of a
+    function."""
 
     holds: Callable[[Any], bool]
     expected: str
@@ -168,7 +169,7 @@ _WORDS = {  # how a part is called where it has no name, or before it
 
 
 def check_parts(workflow: Workflow) -> Iterator[Problem]:
-    """Every value that is of no use where it stands, once for each part that holds it."""
+    """Values of a wrong type, once for each part that holds them."""
     seen: set[int] = set()
     waiting: list[tuple[Any, Location, str]] = [(workflow, workflow.where, "workflow")]
     while waiting:
@@ -229,7 +230,7 @@ def _shown(value: Any) -> str:
 
 
 def _call_fault(rule: Any, arguments: int) -> str | None:
-    """Why a rule cannot be called as the engine calls it; None where it can, or where nobody can tell."""
+    """Why a rule cannot be called as the engine calls it; None where it can, or where its signature cannot be read."""
     if inspect.iscoroutinefunction(rule) or inspect.isgeneratorfunction(rule) or inspect.isasyncgenfunction(rule):
         return "is asynchronous or a generator; a rule is called inside the transaction and must return at once"
     try:
@@ -247,7 +248,8 @@ def _call_fault(rule: Any, arguments: int) -> str | None:
 
 
 def check_spelling(workflow: Workflow) -> Iterator[Problem]:
-    """Names that are empty or that no table can hold, events that are the engine's own, each name once."""
+    """Names that are empty or that the tables cannot hold, reserved events, and secrets among what history keeps; each
+    name once."""
     seen: set[tuple[str, str]] = set()
     for where, what, name, most in _names(workflow):
         if (what, name) in seen:
@@ -273,7 +275,7 @@ def check_spelling(workflow: Workflow) -> Iterator[Problem]:
 
 
 def _names(workflow: Workflow) -> Iterator[tuple[Location, str, str, int]]:
-    """Each name with what it names and how long it may be."""
+    """Each name: where it is written, what it names, the name, and the most characters that it may have."""
     yield workflow.where, "workflow", workflow.name, _NAME
     for state in workflow.states:
         yield state.where, "state", state.name, _NAME
@@ -294,7 +296,7 @@ def _names(workflow: Workflow) -> Iterator[tuple[Location, str, str, int]]:
 
 
 def check_figures(workflow: Workflow) -> Iterator[Problem]:
-    """Times and retries that mean nothing, each once where it was written."""
+    """Retries and timers whose durations make no sense, each once where it was written."""
     for effect in {id(effect.retry): effect for effect in reversed(list(workflow.all_effects()))}.values():
         faults = tuple(_retry_faults(effect.retry))
         if faults:

@@ -10,7 +10,7 @@ from engine.definition import Location
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. `code` is stable and made for machines; `message` says what was expected instead."""
+    """One problem of a definition. `code` is stable and made for machines; `message` says what was expected instead."""
 
     where: Location
     code: str
@@ -21,7 +21,7 @@ class Problem:
 
 
 def shown(where: Location) -> Location:
-    """The same location as seen from the current folder, where it lies below it."""
+    """A location relative to the current folder, where it lies below that."""
     path = Path(where.file)
     return Location(str(path.relative_to(Path.cwd())), where.line) if path.is_relative_to(Path.cwd()) else where
 

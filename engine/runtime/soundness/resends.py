@@ -1,4 +1,4 @@
-"""How a mail is sent once more: policies that mean nothing, and addresses that nobody can correct."""
+"""Checks resends: that their policies make sense, and that addresses which they correct can be corrected."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ _LINKS = ("rotate", "reuse", "extend")
 
 
 def check_policies(workflow: Workflow) -> Iterator[Problem]:
-    """What no engine could run with: values that mean nothing, and addresses that nobody can correct."""
+    """Policies with nonsensical values, and corrections of addresses that nothing can correct."""
     for transition, resend, what in resends_of(workflow):
         yield from nonsense(resend, what)
         yield from _corrections(workflow, transition, resend, what)
 
 
 def resends_of(workflow: Workflow) -> Iterator[tuple[Transition, Resend, str]]:
-    """Each transition that sends a mail once more, its policy, and what a problem calls that."""
+    """Each transition that resends a mail, its policy, and the words by which a problem names it."""
     for transition in workflow.transitions:
         if transition.resend is not None:
             yield transition, transition.resend, f'the resend of transition "{transition.event}"'
 
 
 def nonsense(resend: Resend, what: str) -> Iterator[Problem]:
-    """Values of a policy that mean nothing."""
+    """Values of a policy that make no sense: an unknown `link`, a `most` below 1, a `not_sooner` that is no
+    duration."""
     if resend.link not in _LINKS:
         links = ", ".join(f'"{link}"' for link in _LINKS)
         yield Problem(resend.where, "RESEND_LINK_UNKNOWN", f'{what} has link="{resend.link}"; expected one of {links}')

@@ -1,6 +1,7 @@
-"""What must hold before a definition may run at all, and what an engine refuses to begin with.
+"""What must hold before a definition may run at all: an engine refuses to begin without it.
 
-It needs no file and no translation, and is found once for each definition: an engine that is made again asks nothing.
+The checks read no file and no translation. Their result is remembered for each definition, so a further engine costs
+nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from engine.runtime.soundness.resends import check_policies
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What was found: the problems, and the graph where every part of it is one."""
+    """The problems that were found, and the graph, where every part of the definition is of the right type."""
 
     problems: tuple[Problem, ...]
     graph: Graph | None
 
 
 def definition_problems(workflow: Workflow, kinds: Set[str] | None = None) -> Structure:
-    """What is wrong with the parts of a definition and with the names by which they know each other."""
+    """What is wrong with the parts of a definition, and with the names by which they refer to each other."""
     problems = list(check_containers(workflow))
     if problems:
         workflow = with_tuples(workflow)
@@ -50,7 +51,7 @@ def definition_problems(workflow: Workflow, kinds: Set[str] | None = None) -> St
 
 
 def contradictions(workflows: Sequence[Workflow]) -> list[Problem]:
-    """What definitions say against each other."""
+    """Definitions that contradict each other: different ones with the same name and version."""
     problems: list[Problem] = []
     first: dict[tuple[str, int], Workflow] = {}
     for workflow in workflows:
@@ -70,7 +71,8 @@ _found: WeakKeyDictionary[Workflow, tuple[Problem, ...]] = WeakKeyDictionary()
 
 
 def refuse_unsound(workflows: Sequence[Workflow]) -> None:
-    """Raises InvalidDefinition with every problem that no engine could run with, a line each."""
+    """Raise InvalidDefinition with every problem that keeps an engine from running, one line each; nothing where all is
+    sound."""
     problems: list[Problem] = []
     for workflow in workflows:
         found = _found.get(workflow)
