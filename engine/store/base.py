@@ -1,7 +1,7 @@
 """The engine's tables and the one transaction around them, on SQLite and on PostgreSQL with one behaviour (I9).
 
-A `Unit` is one open transaction. It is opened by what it is about (an instance that must be locked, or a new one), it
-reads at once and it may hold writes back, to send them together with the COMMIT:
+A `Unit` is one open transaction. It is opened for an instance, which it locks, or for a new one. It reads at once, and
+may hold writes back, to send them together with the COMMIT:
 
 - on SQLite every statement runs where it is written; a fair lock stands before `BEGIN IMMEDIATE`, because SQLite's own
   waiting lets one thread starve;
@@ -10,7 +10,8 @@ reads at once and it may hold writes back, to send them together with the COMMIT
   sends the held-back writes first, so a read always sees the writes before it.
 
 Statements on the way of every transition are constant texts, which both drivers prepare once; peewee's query builder
-would cost more than the database does. Everything else may use peewee: records inside a unit's transaction are in it.
+would cost more than the database does. Everything else may use peewee: records that are used inside a unit take part in
+its transaction.
 
 Times are aware and in UTC in Python, and naive UTC in the tables, always with six decimals, so that they sort as text.
 The clock is read after the lock is held: by the database on PostgreSQL, so that several machines agree.
@@ -44,7 +45,7 @@ LARGEST = 2**63 - 1  # what a column of whole numbers holds, in either database
 
 
 def to_db(moment: datetime) -> str:
-    """An aware time as both databases take it: naive UTC with six decimals."""
+    """An aware time as the tables hold it: naive UTC with six decimals, such as `2026-04-01 00:00:00.000000`."""
     global _written
     known, text = _written  # a transition writes the time of its transaction several times
     if known is moment:
@@ -64,17 +65,17 @@ def _to_db(moment: datetime) -> str:
 
 
 def from_db(value: Any) -> datetime:
-    """A time as either database gives it, aware in UTC."""
+    """A time as a driver returns it (a text or a naive datetime), aware in UTC."""
     if isinstance(value, str):
         return datetime.fromisoformat(value + "+00:00")
     return cast(datetime, value).replace(tzinfo=UTC)
 
 
 class UtcField(pw.DateTimeField):
-    """An aware datetime in UTC; the column holds it naive."""
+    """A column for an aware datetime in UTC; the table holds it naive."""
 
     def db_value(self, value: datetime | None) -> str | None:
-        """Aware in, text out. A naive time is an error of the caller."""
+        """The text for an aware time. Raises ValueError for a naive one."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -82,12 +83,12 @@ class UtcField(pw.DateTimeField):
         return to_db(value)
 
     def python_value(self, value: Any) -> datetime | None:
-        """Naive in, aware out."""
+        """The aware time for what a driver returns; None for NULL."""
         return None if value is None else from_db(value)
 
 
 class Record(pw.Model):
-    """A table of the site."""
+    """The base of all records: a peewee model whose database is the current one (`current_database`)."""
 
     class Meta:
         database = database
@@ -98,24 +99,25 @@ _push, _pop = pw.Database.push_transaction, pw.Database.pop_transaction
 
 
 class SiteDatabase(pw.Database):
-    """A peewee database that knows when a thread has done with it for now, and for which records it counts."""
+    """A peewee database in which records are while one of its transactions is open (`current_database`)."""
 
     is_shared = False  # whether processes on several machines may work on it at once
 
     def bound(self) -> Bound:
-        """Records are in this database inside the `with` block, where no transaction on another one is open in it.
+        """Bind records to this database inside the `with` block, unless a transaction on another one is opened in it.
 
-        For a process that has opened several, outside of their transactions; see `current_database`.
+        For a process that has opened several databases, and outside of their transactions; see `current_database`.
         """
         return Bound(self)
 
     def push_transaction(self, transaction: Any) -> None:
-        """See `pw.Database.push_transaction`. Records are in this database until the transaction ends."""
+        """Extends `pw.Database.push_transaction`: records are in this database until the transaction ends."""
         open_here.databases.append(self)
         _push(self, transaction)
 
     def pop_transaction(self) -> Any:
-        """See `pw.Database.pop_transaction`."""
+        """Extends `pw.Database.pop_transaction`: records are no longer in this database on account of that
+        transaction."""
         databases = open_here.databases
         if databases and databases[-1] is self:  # as nearly always
             del databases[-1]
@@ -124,39 +126,40 @@ class SiteDatabase(pw.Database):
         return _pop(self)
 
     def now(self) -> datetime:
-        """The time for whatever is no part of a unit: this machine's, where no other machine can have another one."""
+        """The time, aware in UTC, outside of any unit: this machine's, unless several machines share the database."""
         return datetime.now(UTC)
 
     def give_back(self) -> None:
-        """The thread needs its connection no more until it asks again."""
+        """Return the thread's connection until its next query. Idempotent. On SQLite a thread keeps its connection."""
 
     def only_look(self) -> None:
-        """Have every write refused from now on, on the connection of this thread and on all that are opened later."""
+        """Make the database read-only: it refuses writes on this thread's connection and on all that are opened
+        later."""
         raise ConfigurationError(f"expected a database from open_database(), got {type(self).__name__}")
 
     def refuses_to_write(self, error: BaseException) -> bool:
-        """Whether an error of the driver says that this database, or this connection of it, takes no writes."""
+        """Whether `error`, of the driver, says that the database or the connection is read-only."""
         return False
 
     def store(self, clock: Clock | None = None) -> Store:
-        """The store on this database. `clock` replaces its time."""
+        """The engine's store on this database. `clock` replaces the database's time."""
         raise ConfigurationError(f"expected a database from open_database(), got {type(self).__name__}")
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """A write transaction for records."""
+        """A write transaction for records, in fair order on SQLite."""
         with self.atomic():
             yield
 
     def violation_of(self, error: pw.IntegrityError) -> Exception:
-        """What peewee reports of a unique index, as a Violation; anything else as it is."""
+        """The Violation that peewee's error means, where a unique index was violated; any other error unchanged."""
         return error
 
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """A write transaction for records, on the database that counts here (`current_database`): all or nothing, in fair
-    order on SQLite; a part of one that is open already."""
+    """A write transaction for records on the current database (`current_database`): all or nothing, in fair order on
+    SQLite. Inside an open transaction it is a savepoint."""
     current = database.obj
     if current.transaction_depth():
         with current.savepoint():  # `atomic` refuses to be inside a unit
@@ -168,7 +171,7 @@ def transaction() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Due:
-    """A timer as the database knows it."""
+    """A running timer. `due_at` is aware, in UTC; `failures` counts its tries that failed since it was set."""
 
     event: str
     due_at: datetime
@@ -180,13 +183,14 @@ Statement = tuple[str, Sequence[Any]]
 
 
 def storable(text: str, most: int = 1000) -> str:
-    """A text that both databases can hold, shortened; without the row that PostgreSQL shows behind DETAIL (I8)."""
+    """A text that both databases can hold, at most `most` characters. The row that PostgreSQL shows behind DETAIL is
+    left out, because it may be personal (I8)."""
     readable = text.split("\nDETAIL", 1)[0].replace("\0", "�").encode("utf-8", "replace").decode()
     return readable[:most]
 
 
 class Violation(Exception):
-    """A unique index was violated. `names` tells its index or its columns, as the database reported them."""
+    """A unique index was violated. `names` holds the index or its columns, as the database reported them."""
 
     def __init__(self, table: str, names: tuple[str, ...], detail: str) -> None:
         self.table, self.names = table, names
@@ -194,11 +198,12 @@ class Violation(Exception):
 
     @property
     def index(self) -> str:
-        """The name of the index; where the database told columns only, as an index over them is called here."""
+        """The name of the index. SQLite reports columns only; the name is then derived from them, as peewee names
+        indexes."""
         return self.names[0] if self.names[0].startswith(f"{self.table}_") else "_".join((self.table, *self.names))
 
     def of(self, conflict: Conflict) -> bool:
-        """Whether it is this index."""
+        """Whether the violated index is the one that `conflict` declares."""
         return self.table == conflict.table and self.names in ((conflict.index,), conflict.columns)
 
 
@@ -208,45 +213,47 @@ class Unit(ABC):
     lock_suffix = ""
     owner = 0  # the instance whose statements follow, in a unit about many
     also: Sequence[Row] = ()
-    channels_paused = False  # whether some channel was, when an instance was read
-    unchanged = False  # work that sets it has written nothing that is to be kept
+    channels_paused = False  # whether some channel was paused when an instance was read
+    unchanged = False  # set by work whose transaction is to be rolled back
 
     @abstractmethod
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """Read now, seeing every write before."""
+        """Read at once; the rows reflect every write before."""
 
     @abstractmethod
     def rows_of(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        """Several reads at once."""
+        """Read several statements, in one round trip where the database is remote. Returns the rows of each."""
 
     def flush(self) -> None:  # noqa: B027  (on SQLite nothing is pending)
-        """Send what is pending. Raises Violation."""
+        """Send the pending writes. Raises Violation."""
 
     def stop_steps(self, workflow: str, version: int) -> None:  # noqa: B027  (on SQLite nobody else writes anyway)
-        """Wait until nobody steps an instance of this version, and let nobody until this transaction ends."""
+        """Lock a version: wait until no instance of it is being stepped, and keep every step waiting until this
+        transaction ends."""
 
     def take_turns(self, name: bytes) -> None:  # noqa: B027  (on SQLite writers take turns anyway)
-        """Let whoever takes turns under the same name wait until this transaction ends."""
+        """Lock a name: wait for the transaction that holds it, and keep others waiting until this transaction ends."""
 
     @abstractmethod
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
-        """Write now or together with what follows. Raises Violation, here or at commit, for a unique index."""
+        """Write at once or together with what follows. Raises Violation, here or at the commit, where a unique index is
+        violated."""
 
     @abstractmethod
     def changed(self, sql: str, params: Sequence[Any] = ()) -> int:
-        """Write now and tell how many rows it was."""
+        """Write at once. Returns the number of rows that were written. Raises Violation."""
 
     @abstractmethod
     def begin_part(self) -> None:
-        """Begin something that can be undone while the rest of the transaction is kept; one at a time."""
+        """Set a savepoint; only one at a time. `end_part` or `undo_part` ends it."""
 
     @abstractmethod
     def end_part(self) -> None:
-        """Keep it. What is wrong with its writes is raised here at the latest."""
+        """Release the savepoint and keep its writes. Their errors are raised here at the latest."""
 
     @abstractmethod
     def undo_part(self) -> None:
-        """Undo it and end it, whatever went wrong since it began."""
+        """Roll back to the savepoint and release it, whatever has failed since."""
 
     def get(self, model: Any, **equal: Any) -> Any | None:
         """See `Records.get`."""
@@ -269,7 +276,7 @@ class Unit(ABC):
         return [plans.row(model, rows[0]) if rows else None for (model, _), rows in zip(wanted, answers, strict=True)]
 
     def lock_rows(self, model: Any, **equal: Any) -> None:
-        """See `Records.lock_rows`. On SQLite whoever writes has locked everything."""
+        """See `Records.lock_rows`. On SQLite a write transaction has locked the whole database already."""
         if self.lock_suffix:
             plan = plans.touch(model, tuple(equal))
             self.write(plan.sql + self.lock_suffix, bind(list(equal.values()), plan))
@@ -292,56 +299,60 @@ class Unit(ABC):
 
 
 class Store(Protocol):
-    """What the runtime needs of a database. `clock` replaces the database's own time in tests."""
+    """The database as the runtime needs it. `clock` replaces the database's own time in tests."""
 
     clock: Clock | None
     at_once: int  # how many instances may share a transaction when timers are fired
 
     def now(self) -> datetime:
-        """The time that decides: the database's on PostgreSQL, this machine's on SQLite, or the given clock's."""
+        """The time that decides, aware in UTC: the database's on PostgreSQL, this machine's on SQLite, or that of
+        `clock`."""
 
     def begin(self) -> Any:
-        """A context manager: an open write transaction as a `Unit`; rolled back unless `commit`ted."""
+        """A context manager for a write transaction, as a `Unit`; it is rolled back unless `commit` was called."""
 
     def run(self, call: Callable[[Any], T], *, many: bool = False) -> T:
-        """Call `call` with a unit in a write transaction and make it durable; nothing is kept where it raises or sets
-        `unit.unchanged`. Returns, or raises, what it does, once that is durable. It may run in another thread, with the
-        context variables of this one, and share its commit with others' work; and it may be called once more, when
-        nothing of the first time was kept.
+        """Call `call` with a unit in a write transaction and commit. Returns what `call` returns, once that is durable.
 
-        `many` says that it is about many instances: `unit.owner` names the one whose statements follow, and statements
-        of different ones may be sent together and in another order (see `batches`)."""
+        The transaction is rolled back where `call` raises or sets `unit.unchanged`. `call` may run in another thread,
+        with the context variables of this one, and share its commit with other callers' work. It may be called again,
+        after a rollback of the first time.
+
+        With `many`, the work concerns many instances: `unit.owner` names the one whose statements follow, and
+        statements of different instances may be sent together and in another order (see `batches`). Raises Violation,
+        Busy, DatabaseAway, OutcomeUnknown.
+        """
 
     def open_new(self, unit: Any, workflow: str, version: int) -> tuple[int, datetime, bool]:
-        """The id of a new instance, the time, and whether its version is paused: none is begun after that."""
+        """The number of a new instance, the time, and whether its version is paused. No pause of the version begins
+        before the unit ends."""
 
     def open(
         self, unit: Any, instance_id: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
         """Lock and read an instance with its timers and whether it is paused, then the clock.
 
-        From then on nobody pauses it, nor its version, until the unit ends: no step is after a pause.
-
-        None only with `skip_locked`, where somebody else holds it or it is gone.
-
-        `also` is read in the same breath, after the lock is held; its rows are in `unit.also`.
+        Neither the instance nor its version is paused from then on until the unit ends: no step comes after a pause.
+        `also` is a further statement, read after the lock is held; its rows are in `unit.also`. Returns None only with
+        `skip_locked`, where another worker has locked the instance or it is gone. Raises UnknownInstance, Busy.
         """
 
     def open_due(self, unit: Any, moment: datetime, limit: int) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
-        """Lock and read at most `limit` instances that have a timer to wake for at `moment`, the longest overdue first,
-        with all their timers, then the clock. Those that somebody else holds are left out."""
+        """Lock and read at most `limit` instances with a timer that is to be looked at by `moment`, the longest overdue
+        first, with all their timers; then read the clock. Instances that another worker has locked are skipped."""
 
     def commit(self, unit: Any) -> None:
-        """Make the unit durable. Raises Violation, and nothing of it is kept."""
+        """Commit the unit. Raises Violation, and the transaction is then rolled back; OutcomeUnknown where the
+        connection broke."""
 
     def reading(self) -> Any:
-        """A context manager: a `Unit` for looking only, which locks nothing and never waits for a writer."""
+        """A context manager for a read-only `Unit`, which locks nothing and never waits for a writer."""
 
     def snapshot(self) -> Any:
-        """`reading`, where everything that is read must be of one moment."""
+        """The same as `reading`, with everything that is read as of one moment."""
 
     def read(self, unit: Any, instance_id: int) -> Opened:
-        """An instance with its timers, unlocked, and the time."""
+        """An instance with its timers, unlocked, and the time. Raises UnknownInstance."""
 
 
 COLUMNS = "i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, i.nonce"
@@ -362,10 +373,10 @@ INSTANCE_AND_TIMERS = (
 
 
 def instance_of(row: Row) -> Instance:
-    """An instance of the columns of `INSTANCE`."""
+    """The instance of a row with the columns of `INSTANCE`."""
     return Instance(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), bytes(row[8]))
 
 
 def version_target(workflow: str, version: int) -> str:
-    """The name of a version among what may be paused, as `IS_PAUSED` makes it."""
+    """The name of a version among the targets of pauses, as `IS_PAUSED` builds it."""
     return f"workflow {workflow} {version}"

@@ -1,12 +1,13 @@
-"""Writes of many instances as sets: what a hundred transitions write alike, PostgreSQL does in one statement.
+"""Batched writes: what many transitions write alike is one statement on PostgreSQL.
 
-A transition's statements are constant texts of three shapes (INSERT of one row, UPDATE and DELETE by equality). Those
-of many instances that have one text become one statement over `unnest`ed arrays, which costs the server a fifth.
+A transition's statements are constant texts of three shapes (INSERT of one row, UPDATE and DELETE by equality).
+Statements of many instances that have one text become one statement over `unnest`ed arrays, which costs the server a
+fifth.
 
-What changes is only the order in which statements of different instances reach the database, and only where nobody
-could tell: the statements of one instance keep their order; the engine's own rows belong to one instance each; of a
-table of records at most one text is gathered at a time, and each row once. Whatever does not fit closes what was
-gathered, which is sent before it.
+Only the order changes in which statements of different instances reach the database, and only where that cannot be
+observed: the statements of one instance keep their order; each of the engine's own rows belongs to one instance; of a
+table of records at most one text is gathered at a time, and each row once. A statement that does not fit closes the
+batch, which is sent before it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ _AMONG = re.compile(r'"?(\w+)"? IN \(\?(?:, \?)*\)')
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One text, taken apart: `columns` are those whose values it binds, in order, and `keys` the places among them
-    that name its row; none for an INSERT. `template` has `{from_}` where the arrays go and `v.p0`, … for the values."""
+    """One text, parsed. `columns` are the columns whose values it binds, in order; `keys` are the places among them
+    that identify its row, none for an INSERT. `template` has `{from_}` in the place of the arrays and `v.p0`, … for the
+    values."""
 
     table: str
     columns: tuple[str, ...]
@@ -44,7 +46,7 @@ class Shape:
     template: str
 
     def sql(self, types: dict[str, str]) -> str:
-        """The text for many rows at once."""
+        """The statement for many rows; `types` are the column types of its table."""
         arrays = ", ".join(f"?::{types[column]}[]" for column in self.columns)
         names = ", ".join(f"p{index}" for index in range(len(self.columns)))
         return self.template.format(from_=f"unnest({arrays}) AS v({names})")
@@ -52,7 +54,8 @@ class Shape:
 
 @lru_cache(maxsize=4096)
 def shape_of(sql: str) -> Shape | None:
-    """How a text is done for many rows; None where it has another shape."""
+    """The shape of a text, so that it can be executed for many rows at once; None where it has none of the three
+    shapes."""
     if "{" in sql:
         return None
     for pattern, read in ((_INSERT, _insert), (_UPDATE, _update), (_DELETE, _delete)):
@@ -104,7 +107,8 @@ def _delete(table: str, where: str) -> Shape | None:
 
 
 def _where(where: str, first: int) -> tuple[str, tuple[str, ...], tuple[int, ...]] | None:
-    """The condition with the arrays' columns for the marks, the columns that it compares, and those that name rows."""
+    """The condition with the arrays' columns for its marks, the columns that it compares, and the places that identify
+    rows. None where it is no equality."""
     conditions: list[str] = []
     columns: list[str] = []
     keys: list[int] = []
@@ -136,7 +140,7 @@ class _Gathered:
 
 @dataclass(slots=True)
 class Sets:
-    """Gathers statements, each with the number of its owner, and gives them back as sets."""
+    """Gathers statements, each with the number of its owner, and returns them as batches."""
 
     types_of: TypesOf
     _groups: dict[str, _Gathered] = field(default_factory=dict)
@@ -144,7 +148,7 @@ class Sets:
     _text: dict[str, str] = field(default_factory=dict)
 
     def of(self, statements: Sequence[tuple[int, str, Sequence[Any]]]) -> Iterator[Statement]:
-        """The same as fewer statements, in an order that nobody can tell from theirs."""
+        """The same writes as fewer statements, in an order whose effect is the same."""
         for owner, sql, params in statements:
             shape = shape_of(sql)
             if shape is None:

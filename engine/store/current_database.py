@@ -1,14 +1,14 @@
-"""Which database records are in, where a process has opened several.
+"""The current database: in which database records are, where a process has opened several.
 
-A record class is one, whatever database its rows are in; so each query asks here for the database of whoever runs it:
+A record class is the same whatever database its rows are in. So each query asks here for the database of its caller:
 
 1. that of the innermost transaction, look or `with engine.db.bound():` that is open in this thread. So a record's write
-   is in the database of its own transaction, however that was opened, and also where a guard of one engine asks another
-   engine on another database;
-2. else the one that was bound in the context of this thread (`contextvars`), where a thread was given the context of
-   the one that began it: a plugin's call that somebody waits for;
-3. else the one that was opened last. A process with one database never needs more. One with several must say which it
-   means, by 1 or 2.
+   is in the database of its own transaction, however that was opened, and also where a guard of one engine asks
+   another engine on another database;
+2. else the one that was bound in the context of this thread (`contextvars`), where the thread runs in the context of
+   the one that began it: the call of a plugin under a time limit;
+3. else the one that was opened last. A process with one database never needs more. A process with several must name
+   the one that it means, by 1 or 2.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import peewee as pw
 
 
 class _Open(local):
-    """The databases of what is open in a thread, the innermost last."""
+    """The databases of the transactions and looks that are open in a thread, the innermost last."""
 
     def __init__(self) -> None:
         self.databases: list[pw.Database] = []
@@ -32,12 +32,13 @@ bound_here: ContextVar[pw.Database | None] = ContextVar("bound_here", default=No
 
 
 def entered(db: pw.Database) -> None:
-    """A transaction or look was opened on it in this thread."""
+    """Record that a transaction or a look was opened on `db` in this thread."""
     open_here.databases.append(db)
 
 
 def left(db: pw.Database) -> None:
-    """What was opened last on it in this thread has ended. What began since on another one goes on."""
+    """Record that the innermost transaction or look on `db` in this thread has ended. Those on other databases stay
+    open."""
     databases = open_here.databases
     for index in range(len(databases) - 1, -1, -1):
         if databases[index] is db:
@@ -46,7 +47,7 @@ def left(db: pw.Database) -> None:
 
 
 class Bound:
-    """Records are in one database inside the `with` block; see `SiteDatabase.bound`."""
+    """Binds records to one database inside the `with` block; see `SiteDatabase.bound`."""
 
     __slots__ = ("_db", "_token")
 
@@ -65,7 +66,7 @@ class Bound:
 
 
 class CurrentDatabase(pw.DatabaseProxy):
-    """What records have for a database. `obj` is the one that counts here and now; None before one was opened."""
+    """The database that record classes have: a proxy. `obj` is the current database; None before any was opened."""
 
     __slots__ = ()
 
@@ -74,7 +75,7 @@ class CurrentDatabase(pw.DatabaseProxy):
 
     @property
     def obj(self) -> Any:
-        """See the top of this file."""
+        """The current database, by the three rules at the top of this file."""
         databases = open_here.databases
         if databases:
             return databases[-1]

@@ -1,4 +1,5 @@
-"""A lock that is handed over in the order of asking, and work that queues for it instead of waiting with its own."""
+"""A fair lock (first come, first served), and work that queues for the lock to be done in another writer's
+transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from engine.store.sqlite_unit import SqliteUnit
 
 
 class Turn:
-    """Somebody's place in the queue of a `FairLock`; whoever waits there sleeps at `gate`."""
+    """A place in the queue of a `FairLock`. Its thread sleeps at `gate`."""
 
     __slots__ = ("gate",)
 
@@ -25,7 +26,8 @@ class Turn:
 
 
 class Work(Turn):
-    """A piece of work in the queue. Its turn comes, and it `leads`; or another writer took it along, and it is done."""
+    """A piece of work in the queue. Either its turn comes, and it `leads`; or another writer has done it with its
+    own."""
 
     __slots__ = ("call", "context", "error", "leads", "result")
 
@@ -38,7 +40,8 @@ class Work(Turn):
         self.error: BaseException | None = None
 
     def do(self, connection: sqlite3.Connection) -> bool:
-        """Do it; whether what it may have written is to be kept."""
+        """Do the work, with the context variables of the thread that asked. Returns whether its writes are to be
+        kept."""
         unit = SqliteUnit(connection)
         self.error = None
         try:
@@ -49,7 +52,7 @@ class Work(Turn):
 
 
 class FairLock:
-    """A mutex that is handed over in the order in which it was asked for."""
+    """A mutex that is granted in the order of asking."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
@@ -57,7 +60,7 @@ class FairLock:
         self._held = False
 
     def acquire(self, timeout: float = -1) -> bool:
-        """Wait for one's turn, at most `timeout` seconds unless it is negative; whether it came."""
+        """Wait for the lock, at most `timeout` seconds unless that is negative. Returns whether it was granted."""
         with self._mutex:
             if not self._held:
                 self._held = True
@@ -79,9 +82,9 @@ class FairLock:
         return True
 
     def acquire_or_queue(self, call: Callable[[SqliteUnit], Any], timeout: float) -> Work:
-        """Work that leads, and the lock is held; or that was done meanwhile by another writer.
+        """Queue `call`. Returns the work: it leads, and the lock is held; or another writer has done it meanwhile.
 
-        Raises Busy after `timeout` seconds in which nobody has begun it.
+        Raises Busy where no writer has begun it within `timeout` seconds.
         """
         work = Work(call)
         with self._mutex:
@@ -94,7 +97,8 @@ class FairLock:
         return work
 
     def next_work(self) -> Work | None:
-        """The work of whoever waits longest, for who holds the lock to do; None where that one wants the lock."""
+        """The work that has waited longest, to be done by the holder of the lock. None where nobody waits, or where the
+        first in the queue waits for the lock itself."""
         if not self._waiting:  # nobody else takes from it while the lock is held, so looking needs no mutex
             return None
         with self._mutex:
@@ -105,7 +109,7 @@ class FairLock:
         return None
 
     def release(self) -> None:
-        """Hand over to whoever has waited longest."""
+        """Grant the lock to the first in the queue."""
         with self._mutex:
             if self._waiting:
                 turn = self._waiting.popleft()

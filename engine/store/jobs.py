@@ -1,6 +1,6 @@
-"""The tables of Procrastinate, in which workers on several machines wake each other: made here, and looked at.
+"""The tables of Procrastinate, through which workers on several machines wake each other: made and looked at here.
 
-Their schema carries the version of Procrastinate, so that processes of two releases may work side by side.
+Their schema's name carries the version of Procrastinate, so that processes of two releases may work side by side.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ CONNECTION: dict[str, Any] = {
 
 
 def install(db: SiteDatabase) -> list[str]:
-    """Make Procrastinate's tables where this version of it has none. Returns what was done, as `migrate` does.
+    """Make Procrastinate's tables, unless this version of it has them. Idempotent. Returns what was made, as `migrate`
+    does.
 
-    To be called while the lock of `migrate` is held. Raises ConfigurationError where the database's user may not.
+    The caller holds the lock of `migrate`. Raises ConfigurationError where the database's user lacks the privilege.
     """
     with psycopg.connect(str(db.database), **CONNECTION) as connection:
         if _is_installed(connection):
@@ -57,10 +58,10 @@ def _is_installed(connection: psycopg.Connection[Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the workers of a site are, by the database's clock.
+    """The condition of a site's workers, by the database's clock.
 
-    Each process that works counts twice among `workers`, once for timers and once for the outbox. `waiting` jobs could
-    be begun and are not; the oldest has been so for `longest_wait`. `stuck` ones belong to workers that are dead.
+    Each process that works counts twice among `workers`: once for timers, once for the outbox. `waiting` jobs could be
+    begun and are not; the oldest has waited for `longest_wait`. `stuck` jobs belong to workers that are dead.
     """
 
     workers: int
@@ -72,7 +73,7 @@ class Condition:
 
 
 def condition(db: SiteDatabase) -> Condition:
-    """Look only; for `doctor`."""
+    """The present condition of the workers, for `doctor`. Read-only."""
     found = db.execute_sql(
         f"""
         SELECT

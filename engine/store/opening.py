@@ -1,4 +1,4 @@
-"""Opens the database that an address names. Its driver is imported only then."""
+"""Opens the database that a URL names. The driver is imported only then."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from engine.store.sqlite import SqliteDatabase
 
 
 def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
-    """Open `sqlite:///path` or `postgresql://…`; records are in it where nothing else says so (see `current`).
+    """Open `sqlite:///path` or `postgresql://…`. It becomes the current database by rule 3 of `current_database`.
 
-    Raises ConfigurationError when the URL is of neither form or its driver is not installed.
+    `pool` is the most connections to PostgreSQL. An SQLite file is created with mode 0600, a missing folder with 0700.
+    Raises ConfigurationError where the URL is of neither form or the driver is not installed.
     """
     if url.startswith("sqlite:///"):
         path = url.removeprefix("sqlite:///")

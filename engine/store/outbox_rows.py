@@ -1,13 +1,13 @@
 """The table `outbox`: every statement about it, and no decision.
 
 A row is an effect (`engine.definition.Effect`) on its way: `waiting` to be tried, `leased` to a worker that tries it,
-or an `incident` that an operator must decide. These three are open (`OPEN`). It ends as `done`, `cancelled` (it lost
+or an `incident` that an operator must settle. These three are open (`OPEN`). It ends as `done`, `cancelled` (it lost
 its point) or `skipped` (an operator gave it up).
 
-- `due_at` is when a waiting row may be claimed, when the lease of a leased one ends, and since when an incident is one.
-  What is paused is due at `NEVER`.
+- `due_at` is when a waiting row may be claimed, when the lease of a leased row ends, and since when an incident is one.
+  A paused row is due at `NEVER`.
 - `attempts` counts tries, `claims` every lease: a row belongs to the worker that knows both `leased_by` and `claims`.
-- `delivered` says that the world has it, and only the event that says so is missing.
+- `delivered` says that the world has received the effect, and only its `done` event is missing.
 
 Statements on the way of every transition are constant texts of the shapes that `engine.store.batches` knows.
 """
@@ -34,7 +34,7 @@ _LEASED_TO = f"{_ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
 
 
 def effect_id_of(claim: Claim) -> EffectId:
-    """The row that a claim is about."""
+    """The row that a claim leases."""
     return claim.instance_id, claim.seq, claim.position
 
 
@@ -58,7 +58,7 @@ NewRow = tuple[int, int, int, str, str, str, str, str, int, str, int, int, str, 
 attempts, claims; when it is due and its deadline (`to_db`), patience in microseconds; whose lease it is, nonce."""
 CANCEL = f"UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? AND state IN {OPEN} AND name IN ({{}})"
 _DONE = f"UPDATE outbox SET state = 'done' WHERE {_ONE}"
-# What was given up stays told from what was stopped on its way, which may have arrived (`written_last`).
+# Incidents, which never arrived, stay told from effects that were stopped on their way and may have (`written_last`).
 _END = (
     "UPDATE outbox SET state = CASE WHEN state = 'incident' THEN 'skipped' ELSE 'cancelled' END "
     f"WHERE instance_id = ? AND state IN {OPEN} AND "
@@ -66,27 +66,29 @@ _END = (
 
 
 def put(unit: Unit, row: NewRow) -> None:
-    """Put an effect: `waiting`, or `leased` already, which counts as the first try."""
+    """Insert an effect: `waiting`, or already `leased`, which counts as the first try."""
     unit.write(_PUT, row)
 
 
 def cancel(unit: Unit, instance_id: int, names: Collection[str]) -> None:
-    """End the open effects of these names: they have lost their point."""
+    """Cancel the open effects of these names, because they have lost their point."""
     unit.write(CANCEL.format(_marks(names)), (instance_id, *names))
 
 
 def supersede(unit: Unit, instance_id: int, names: Collection[str]) -> None:
-    """End the open effects of these names, because each is put once more."""
+    """End the open effects of these names, because each is put once more. An incident counts as skipped, any other as
+    cancelled."""
     unit.write(f"{_END}name IN ({_marks(names)})", (instance_id, *names))
 
 
 def end_mails_to(unit: Unit, instance_id: int, recipient: str) -> None:
-    """End the open mails to a recipient whose address was corrected."""
+    """End the open mails to a recipient whose address was corrected. An incident counts as skipped, any other as
+    cancelled."""
     unit.write(f"{_END}kind = 'mail' AND recipient = ?", (instance_id, recipient))
 
 
 def complete(unit: Unit, effect_id: EffectId, lost: Collection[str] = ()) -> None:
-    """Write that an effect is done. The open effects of the names `lost` are cancelled by the same statement."""
+    """Record that an effect is done. The same statement cancels the open effects of the names `lost`."""
     if not lost:
         unit.write(_DONE, effect_id)
         return
@@ -102,18 +104,18 @@ def complete(unit: Unit, effect_id: EffectId, lost: Collection[str] = ()) -> Non
 # -- completing what was delivered -------------------------------------------------------------------------------------
 
 STATE = f"SELECT state, generation, name FROM outbox WHERE {_ONE}"
-"""State, generation and name of one effect, for who reads it together with something else."""
+"""State, generation and name of one effect: a statement to be sent together with others."""
 
 
 def wait_for_resuming(unit: Unit, effect_id: EffectId) -> None:
-    """Write that an effect was delivered while it was paused: resuming makes it due, until then nobody looks at it."""
+    """Record that an effect was delivered while it was paused. It is not looked at until resuming makes it due."""
     unit.write(
         f"UPDATE outbox SET state = 'waiting', delivered = 1, error = '', due_at = '{NEVER}' WHERE {_ONE}", effect_id
     )
 
 
 def refuse_after_delivery(unit: Unit, effect_id: EffectId, why: str, now: datetime) -> None:
-    """Make an effect an incident that was delivered, and whose event was refused for the reason `why`."""
+    """Make an effect an incident that was delivered, and whose `done` event was refused for the reason `why`."""
     unit.write(
         f"UPDATE outbox SET state = 'incident', delivered = 1, error = ?, due_at = ? WHERE {_ONE}",
         (storable(why), to_db(now), *effect_id),
@@ -153,21 +155,22 @@ _NEXT_DUE = f"SELECT o.due_at FROM outbox o WHERE {_UNBLOCKED} AND o.due_at < '{
 
 
 def is_due(unit: Unit, now: datetime) -> bool:
-    """Whether an effect may be claimed: it is due and nothing of its instance and channel stands before it."""
+    """Whether an effect may be claimed: it is due, and no earlier effect of its instance and channel is open."""
     return bool(unit.rows(_IS_DUE, (to_db(now),)))
 
 
 def next_due(unit: Unit) -> datetime | None:
-    """When the next effect wants to be tried; None where nothing waits, or all that does is paused."""
+    """When the next effect may be claimed; None where nothing waits, or everything that waits is paused."""
     rows = unit.rows(_NEXT_DUE)
     return from_db(rows[0][0]) if rows else None
 
 
 def claim_next(unit: Unit, now: datetime, lease: timedelta, worker: str) -> tuple[Claim, int] | None:
-    """Lease the effect that has been due for longest, and its patience in microseconds; None where nothing is due.
+    """Claim the effect that has been due for longest, for as long as `lease`. Returns the claim and the effect's
+    patience in microseconds; None where nothing is due.
 
-    Its first claim sets its deadline, `patience` after `now`, unless a worker of a version before wrote the row: that
-    patience is 0.
+    The first claim sets the deadline to `patience` after `now`. A patience of 0, in a row that an older version wrote,
+    leaves the deadline as it is.
     """
     sql, time = _CLAIM_ONE_OF_MANY if unit.lock_suffix else _CLAIM_ONE, to_db(now)
     rows = unit.rows(sql, (time, to_db(now + lease), worker, time[:19], time[19:]))
@@ -200,21 +203,22 @@ _WRITE_OUTCOME = (
 
 
 def set_deadline(unit: Unit, claim: Claim, deadline_at: datetime) -> None:
-    """Write the deadline of a claimed effect."""
+    """Set the deadline of a claimed effect."""
     unit.write(f"UPDATE outbox SET deadline_at = ? WHERE {_ONE}", (to_db(deadline_at), *effect_id_of(claim)))
 
 
 def name_of(unit: Unit, claim: Claim, worker: str) -> str | None:
-    """The name that a claimed effect has now; None where this worker's lease is gone."""
+    """The present name of a claimed effect; None where this worker's lease is gone."""
     row = unit.rows(_NAME, _leased_to(claim, worker))
     return str(row[0][0]) if row else None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is written about a try: the state, why, and when the effect is due again, or since when it is an incident.
+    """What is recorded about a try: the state, the error, and when the effect is due again or since when it is an
+    incident.
 
-    An `untried` one was claimed and not tried: that claim is no attempt.
+    With `untried`, the effect was claimed and not tried: the claim counts as no attempt.
     """
 
     state: str
@@ -225,7 +229,7 @@ class Outcome:
 
 
 def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> None:
-    """Write what came of a try, unless somebody else has claimed or ended the row since."""
+    """Record the outcome of a try, unless another worker has claimed the row since, or it has ended."""
     unit.write(
         _WRITE_OUTCOME,
         (
@@ -240,7 +244,7 @@ def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> No
 
 
 def give_back(unit: Unit, claim: Claim, worker: str, due: str) -> None:
-    """Return a lease as if the effect had never been claimed. `due` is a time as the tables have it, or `NEVER`."""
+    """Return a lease as if the effect had never been claimed. `due` is a time as the tables hold it, or `NEVER`."""
     unit.write(
         f"UPDATE outbox SET state = 'waiting', due_at = ?, attempts = attempts - 1 WHERE {_LEASED_TO}",
         (due, *_leased_to(claim, worker)),
@@ -251,8 +255,8 @@ def give_back(unit: Unit, claim: Claim, worker: str, due: str) -> None:
 
 
 def put_off(unit: Unit, condition: str, params: Sequence[Any], until: str, most: int) -> int:
-    """Let nobody look at the waiting effects `o` that meet `condition` and are due by `until`; how many, at most
-    `most`."""
+    """Put off the waiting effects `o` that meet `condition` and are due by `until`, at most `most`. Returns how
+    many."""
     return unit.changed(
         f"UPDATE outbox SET due_at = '{NEVER}' WHERE state = 'waiting' AND (instance_id, seq, position) IN "
         f"(SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE o.state = 'waiting' AND o.due_at <= ? "
@@ -270,8 +274,8 @@ def bring_forward(unit: Unit, condition: str, params: Sequence[Any], now: dateti
 
 
 def waiting(unit: Unit, condition: str, params: Sequence[Any], most: int) -> tuple[int, list[Row]]:
-    """How many waiting effects `o`, of instances `i`, meet `condition`, and the first `most` as (instance, seq,
-    position, name, recipient, delivered)."""
+    """The number of waiting effects `o`, of instances `i`, that meet `condition`, and the first `most` of them as
+    (instance, seq, position, name, recipient, delivered)."""
     those = f"FROM outbox o JOIN instance i ON i.id = o.instance_id WHERE o.state = 'waiting' AND {condition}"
     count = int(unit.rows(f"SELECT COUNT(*) {those}", params)[0][0])
     return count, unit.rows(
@@ -285,8 +289,8 @@ def waiting(unit: Unit, condition: str, params: Sequence[Any], most: int) -> tup
 
 
 def incidents(unit: Unit) -> list[Row]:
-    """(instance, seq, position, subject, workflow, state of the instance, name, recipient, attempts, since, error,
-    delivered) of each effect that was given up."""
+    """All incidents, as (instance, seq, position, subject, workflow, state of the instance, name, recipient, attempts,
+    since, error, delivered)."""
     return unit.rows(
         "SELECT o.instance_id, o.seq, o.position, i.subject, i.workflow, i.state, o.name, o.recipient, o.attempts, "
         "o.due_at, o.error, o.delivered FROM outbox o JOIN instance i ON i.id = o.instance_id "
@@ -295,22 +299,22 @@ def incidents(unit: Unit) -> list[Row]:
 
 
 def is_incident(unit: Unit, effect_id: EffectId) -> bool:
-    """Whether this effect was given up, and nobody has decided about it."""
+    """Whether this effect is an incident that nobody has settled."""
     return bool(unit.rows(f"SELECT 1 FROM outbox WHERE {_ONE} AND state = 'incident'", effect_id))
 
 
 def addressed(unit: Unit, effect_id: EffectId) -> Row:
-    """(name, recipient, delivered) of one effect that is there."""
+    """The (name, recipient, delivered) of an effect that exists."""
     return unit.rows(f"SELECT name, recipient, delivered FROM outbox WHERE {_ONE}", effect_id)[0]
 
 
 def skip(unit: Unit, effect_id: EffectId) -> None:
-    """End an effect that an operator gave up."""
+    """Skip an effect: an operator gave it up."""
     unit.write(f"UPDATE outbox SET state = 'skipped' WHERE {_ONE}", effect_id)
 
 
 def renew_link(unit: Unit, effect_id: EffectId, generation: int, nonce: bytes) -> None:
-    """Let an effect carry the link of another generation."""
+    """Let an effect carry the link of another generation, under a new idempotency key."""
     unit.write(f"UPDATE outbox SET generation = ?, nonce = ? WHERE {_ONE}", (generation, nonce, *effect_id))
 
 
@@ -334,7 +338,7 @@ OPEN_EFFECTS_OF = (
 
 
 def end_with_version(unit: Unit, effect_id: EffectId, why: str) -> None:
-    """End an effect that the new version has none for; one that was delivered is done."""
+    """End an effect that the new version does not have: done where it was delivered, else cancelled."""
     unit.write(
         "UPDATE outbox SET state = CASE WHEN delivered = 1 THEN 'done' ELSE 'cancelled' END, error = ? "
         f"WHERE {_ONE} AND state IN {OPEN}",
@@ -343,7 +347,7 @@ def end_with_version(unit: Unit, effect_id: EffectId, why: str) -> None:
 
 
 def rename(unit: Unit, effect_id: EffectId, effect: Effect, language: str) -> None:
-    """Let an effect go on as another one."""
+    """Let an effect go on under the name, kind and recipient of `effect`."""
     unit.write(
         f"UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? WHERE {_ONE}",
         (effect.name, effect.kind, effect.to, language, effect.retry.patience, *effect_id),
@@ -351,7 +355,7 @@ def rename(unit: Unit, effect_id: EffectId, effect: Effect, language: str) -> No
 
 
 def look_again(unit: Unit, effect_id: EffectId, now: datetime) -> None:
-    """Make an effect due that was put off: what was paused may not be so in the new version."""
+    """Make a paused effect due: it may not be paused in the new version."""
     unit.write(
         f"UPDATE outbox SET attempts = 0, due_at = ? WHERE {_ONE} AND state = 'waiting' AND due_at = '{NEVER}'",
         (to_db(now), *effect_id),
@@ -373,13 +377,13 @@ _MAILED = "(o.state = 'done' OR o.delivered = 1)"
 
 
 def open_effect_of(instance_id: str, narrower: str = "") -> str:
-    """The condition that an open effect `o` of this instance is there; `narrower` is more of it."""
+    """The SQL condition that this instance has an open effect `o`; `narrower` is a further condition on it."""
     return f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {instance_id}{narrower} AND o.state IN {OPEN})"
 
 
 def mailed_of(instance_id: str, names: Collection[str], narrower: str = "") -> str:
-    """The condition that one of these mails `o` of instance `i` was delivered with the link that counts now; binds
-    what `narrower` does, then the names."""
+    """The SQL condition that one of the mails `names` of instance `i` was delivered with the current link. It binds
+    what `narrower` binds, then the names."""
     return (
         f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {instance_id}{narrower} AND o.generation = i.generation "
         f"AND {_MAILED} AND o.name IN ({_marks(names)}))"
@@ -387,7 +391,7 @@ def mailed_of(instance_id: str, names: Collection[str], narrower: str = "") -> s
 
 
 def was_mailed(unit: Unit, instance_id: int, generation: int, names: Collection[str]) -> bool:
-    """Whether one of these mails was delivered with the link of this generation."""
+    """Whether one of the mails `names` was delivered with the link of this generation."""
     return bool(
         unit.rows(
             f"SELECT 1 FROM outbox o WHERE o.instance_id = ? AND o.generation = ? AND {_MAILED} "
@@ -409,20 +413,20 @@ def was_leased_to_others(unit: Unit, instance_id: int, generation: int, workers:
 
 
 def nonce_of(unit: Unit, effect_id: EffectId) -> bytes | None:
-    """What an effect's idempotency key is derived from; None where there is no such effect."""
+    """The nonce from which an effect's idempotency key is derived; None where there is no such effect."""
     rows = unit.rows(f"SELECT nonce FROM outbox WHERE {_ONE}", effect_id)
     return bytes(rows[0][0]) if rows else None
 
 
 def put_since(unit: Unit, instance_id: int, seq: int) -> list[Row]:
-    """(name, language) of each effect that was put after the entry `seq`, in their order."""
+    """The (name, language) of each effect that was put after the entry `seq`, in order."""
     return unit.rows(
         "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position", (instance_id, seq)
     )
 
 
 def put_last(unit: Unit, instance_id: int, name: str) -> Row | None:
-    """(language, figures as JSON) of the last effect of this name."""
+    """The (language, figures as JSON) of the last effect of this name; None where there is none."""
     rows = unit.rows(
         "SELECT language, figures FROM outbox WHERE instance_id = ? AND name = ? ORDER BY seq DESC LIMIT 1",
         (instance_id, name),
@@ -431,25 +435,24 @@ def put_last(unit: Unit, instance_id: int, name: str) -> Row | None:
 
 
 def is_any_of(unit: Unit, instance_id: int) -> bool:
-    """Whether any effect of this instance is there, ended or not."""
+    """Whether this instance has any effect, open or ended."""
     return bool(unit.rows("SELECT 1 FROM outbox WHERE instance_id = ?", (instance_id,)))
 
 
 def count_open(unit: Unit, instance_id: int) -> int:
-    """How many effects of an instance are not ended."""
+    """How many open effects an instance has."""
     return int(
         unit.rows(f"SELECT COUNT(*) FROM outbox WHERE instance_id = ? AND state IN {OPEN}", (instance_id,))[0][0]
     )
 
 
 def count_without_nonce(unit: Unit) -> int:
-    """How many open effects have an idempotency key of before there were nonces: the oldest secret key alone gives
-    it."""
+    """How many open effects have no nonce: only the oldest secret key derives their idempotency keys."""
     return int(unit.rows(f"SELECT COUNT(*) FROM outbox WHERE state IN {OPEN} AND length(nonce) = 0")[0][0])
 
 
 def times_put(unit: Unit, instance_id: int, event: str) -> int:
-    """How many entries of this event have put an effect: a transition of the same event may put none."""
+    """How many entries of this event have put an effect. A transition of the same event may put none."""
     return int(
         unit.rows(
             "SELECT COUNT(*) FROM history h WHERE h.instance_id = ? AND h.event = ? AND EXISTS "
@@ -460,7 +463,8 @@ def times_put(unit: Unit, instance_id: int, event: str) -> int:
 
 
 def written_last(instance_id: int, names: Collection[str]) -> Statement:
-    """Reads when the last of these effects was put, unless it is known that nobody got it."""
+    """The statement that reads when the last of these effects was put, except for those that are known not to have
+    arrived."""
     return (
         "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND EXISTS "
         "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq "
@@ -472,8 +476,8 @@ def written_last(instance_id: int, names: Collection[str]) -> Statement:
 
 
 def depths(most: int) -> str:
-    """Counts what is open and no incident by (state, blocked, due, put off), with the earliest `due_at` of each, among
-    the `most` that are due first; binds the time."""
+    """The statement that counts waiting and leased effects by (state, blocked, due, put off), with the earliest
+    `due_at` of each, among the `most` that are due first; it binds the time."""
     return f"""
     SELECT o.state, o.blocked, o.due, o.halted, COUNT(*), MIN(o.due_at) FROM (
         SELECT w.state, w.due_at, w.due_at <= ? AS due, w.due_at = '{NEVER}' AS halted, EXISTS (
@@ -487,5 +491,5 @@ def depths(most: int) -> str:
 
 
 def count_incidents(most: int) -> str:
-    """Counts the incidents, up to `most`."""
+    """The statement that counts the incidents, up to `most`."""
     return f"SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = 'incident' LIMIT {most}) o"

@@ -1,9 +1,10 @@
-"""Several statements in one round trip to PostgreSQL.
+"""Pipelining: several statements in one round trip to PostgreSQL.
 
-psycopg's own pipeline mode is made for convenience and costs 30–50 µs of Python per statement. This sends prepared
-statements through the libpq that psycopg wraps (`psycopg.pq`): parse each text once per connection, bind and execute
-all of them, one sync, then read the answers. psycopg still loads the values and knows the errors. Waiting is done in
-`poll`, never inside libpq, so that other threads run meanwhile: one of them may hold the lock that is waited for.
+psycopg's own pipeline mode is made for convenience and costs 30–50 µs of Python per statement. This one sends prepared
+statements through the libpq that psycopg wraps (`psycopg.pq`): it parses each text once per connection, binds and
+executes all of them, syncs once, then reads the answers. psycopg still loads the values and maps the errors. Waiting is
+done in `poll`, never inside libpq, so that other threads run meanwhile: one of them may hold the lock that is waited
+for.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ _OUTDATED = ("0A000", "26000")  # cached plan must not change result type; prepa
 
 
 class Wire:
-    """One connection's prepared statements.
+    """The prepared statements of one connection.
 
-    Texts have `?` marks; values are str, int, float, bytes, bool, date or None, or a list of one kind of them, which is
-    an array.
+    Texts have `?` marks. Values are str, int, float, bytes, bool, date or None, or a list of values of one type, which
+    becomes an array.
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
@@ -43,10 +44,11 @@ class Wire:
         self._made = 0
 
     def send(self, statements: Sequence[Statement]) -> list[PGresult]:
-        """Send all, wait for all. Raises psycopg's error of the first that failed; those after it did not run.
+        """Send all statements, then wait for all answers. Raises psycopg's error for the first statement that failed;
+        those after it did not run.
 
-        Anything else that goes wrong on the way (a broken connection, an interrupt) closes the connection, because
-        its answers can no longer be told apart.
+        Any other failure on the way (a broken connection, an interrupt) closes the connection, because its answers can
+        no longer be told apart.
         """
         pgconn = self._pgconn
         calls = [(sql, *_encode(params)) for sql, params in statements]
@@ -73,7 +75,7 @@ class Wire:
     def _answers(
         self, calls: Sequence[tuple[str, Any, Any]], fresh: frozenset[str], results: Sequence[PGresult]
     ) -> list[PGresult]:
-        """One answer for each call; a statement that was prepared on the way has one of its own before that."""
+        """One answer for each call. A statement that was prepared on the way has a further answer before its own."""
         answers: list[PGresult] = []
         prepared: set[str] = set()
         remaining = iter(results)
@@ -87,7 +89,7 @@ class Wire:
         return answers
 
     def _check(self, result: PGresult, unprepared: frozenset[str]) -> None:
-        """Raise what the server says, without the DETAIL that shows the row: it may be personal (I8)."""
+        """Raise the server's error, without the DETAIL that shows the row: it may be personal (I8)."""
         if result.status in _GOOD:
             return
         for sql in unprepared:  # behind the failure nothing was prepared; a new name is always right
@@ -105,7 +107,7 @@ class Wire:
         raise kind(f"{message} [{state}]", info=result)
 
     def rows(self, result: PGresult) -> list[Row]:
-        """An answer's rows."""
+        """The rows of an answer, as tuples."""
         transformer = self._transformer
         transformer.set_pgresult(result)
         return transformer.load_rows(0, result.ntuples, tuple)
@@ -133,7 +135,7 @@ class Wire:
 
 
 def _marks(sql: str) -> bytes:
-    """A text with PostgreSQL's numbered marks."""
+    """A text with PostgreSQL's numbered marks (`$1`) for `?`."""
     parts = sql.split("?")
     return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, start=1)).encode()
 
@@ -170,7 +172,7 @@ _UNSAFE = re.compile(r'["\\\\]')
 
 
 def _array(values: list[Any]) -> bytes:
-    """An array as PostgreSQL reads it: `{1,NULL,"two"}`."""
+    """An array as PostgreSQL parses it: `{1,NULL,"two"}`."""
     return ("{" + ",".join(map(_element, values)) + "}").encode()
 
 
@@ -200,7 +202,7 @@ _wires: WeakKeyDictionary[psycopg.Connection[Any], Wire] = WeakKeyDictionary()
 
 
 def wire_of(connection: psycopg.Connection[Any]) -> Wire:
-    """The wire of a connection; it lives as long as the connection."""
+    """The wire of a connection; both live equally long."""
     wire = _wires.get(connection)
     if wire is None:
         wire = _wires[connection] = Wire(connection)

@@ -50,8 +50,8 @@ from engine.store.base import (
 from engine.store.current_database import entered, left
 from engine.store.postgres_unit import ColumnTypes, PostgresUnit, UnitOfMany
 
-# Who steps an instance holds the lock of its version together with others, until the end of the transaction; who pauses
-# or resumes the version holds it alone. So whether it is paused is known once the next statement is answered.
+# A step shares the lock of its instance's version with other steps, until its transaction ends; an act that pauses or
+# resumes the version holds the lock exclusively. So whether it is paused is known once the next statement is answered.
 _SHARE_VERSION = "pg_advisory_xact_lock_shared(hashtextextended(i.workflow, i.version))"
 _LOCK = f"SELECT {COLUMNS}, {_SHARE_VERSION} FROM instance i WHERE i.id = ? FOR UPDATE"
 _LOCK_OR_SKIP = _LOCK + " SKIP LOCKED"
@@ -95,7 +95,7 @@ _TIME_HOLDS = 60.0  # seconds; a crystal goes wrong by a few milliseconds in as 
 
 
 class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
-    """A pool of connections. What peewee sends inside a unit's transaction sees the unit's writes."""
+    """A pool of connections to PostgreSQL. A peewee query inside a unit's transaction sees the unit's writes."""
 
     is_shared = True
 
@@ -107,7 +107,8 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         self._asked: tuple[float, datetime] | None = None  # the database's time, and when by the monotonic clock
 
     def _connect(self) -> Any:
-        """A connection, new or from the pool, on which nothing depends on the server's defaults or waits for ever."""
+        """A connection, new or from the pool, that depends on no default of the server and has a limit for every
+        wait."""
         connection = super()._connect()
         if connection not in self._set_up:
             try:
@@ -121,7 +122,8 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         return connection
 
     def connect(self, reuse_if_open: bool = False) -> bool:
-        """See `pw.Database.connect`. That all connections are held is told as any other reason why there is none."""
+        """See `pw.Database.connect`. An exhausted pool raises OperationalError, as any other reason for having no
+        connection."""
         try:
             return bool(super().connect(reuse_if_open))
         except MaxConnectionsExceeded as error:
@@ -130,7 +132,7 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
     def now(self) -> datetime:
         """The database's time, so that machines agree: asked once a minute, and carried on by the monotonic clock.
 
-        Raises DatabaseAway where it could never be asked yet.
+        Raises DatabaseAway where the database has never answered yet.
         """
         asked = self._asked
         if asked is None or (monotonic() - asked[0] > _TIME_HOLDS and getattr(self.local, "unit", None) is None):
@@ -144,12 +146,12 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         return asked[1] + timedelta(seconds=monotonic() - asked[0])
 
     def give_back(self) -> None:
-        """Return the thread's connection to the pool, which throws away those that broke."""
+        """Return the thread's connection to the pool, which discards broken ones. Idempotent."""
         if not self.is_closed():
             self.close()
 
     def only_look(self) -> None:
-        """See `SiteDatabase.only_look`: whatever is open is closed, and opened again when it is needed."""
+        """See `SiteDatabase.only_look`. Open connections are closed, and opened again on demand."""
         self._begin_with = f"{_SET_UP}; SET default_transaction_read_only = on"
         self.give_back()
         self.close_all()
@@ -187,12 +189,13 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
             raise
 
     def replace_broken(self) -> None:
-        """Forget the thread's connection where it broke: whoever noticed that was told, and the next one may go on."""
+        """Discard the thread's connection where it broke, so that the next query gets a new one. An open transaction
+        keeps it: its owner must hear of the error."""
         if not self.is_closed() and self.connection().closed and not self.transaction_depth():
             self.close()
 
     def _is_closed(self, connection: psycopg.Connection[Row]) -> bool:
-        """Whether one of the pool is dead: on an idle connection nothing comes of itself but the server's farewell."""
+        """Whether a pooled connection is dead. On an idle connection the server sends nothing but its farewell."""
         if connection.closed:
             return True
         waiting = select.poll()
@@ -201,7 +204,7 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
 
 
 class PostgresStore:
-    """Several machines: row locks, SKIP LOCKED, the database's clock."""
+    """The store for several machines: row locks, SKIP LOCKED, the database's clock."""
 
     at_once = 500  # nobody else waits for a batch but who wants one of its instances
 
@@ -211,14 +214,14 @@ class PostgresStore:
         self._types: ColumnTypes = {}
 
     def now(self) -> datetime:
-        """The database's time, in UTC, or the given clock's."""
+        """The database's time, aware in UTC, or that of `clock`. Raises DatabaseAway."""
         if self.clock is not None:
             return self.clock()
         self._connection()
         return from_db(self.db.execute_sql(_CLOCK).fetchone()[0])
 
     def _connection(self) -> Any:
-        """The thread's connection, a new one where it broke. Raises DatabaseAway."""
+        """The thread's connection, a new one where the last one broke. Raises DatabaseAway."""
         self.db.replace_broken()
         try:
             return self.db.connection()
@@ -250,7 +253,7 @@ class PostgresStore:
                     connection.rollback()
 
     def run(self, call: Callable[[PostgresUnit], T], *, many: bool = False) -> T:
-        """See `Store.run`. PostgreSQL shares flushes among connections by itself; here each commit is one's own."""
+        """See `Store.run`. Each commit is its caller's own here: PostgreSQL itself shares flushes among connections."""
         try:
             with self._begin(self._unit_of_many if many else PostgresUnit) as unit:
                 result = call(unit)
@@ -279,7 +282,7 @@ class PostgresStore:
         return list(opened.values()), self.clock() if self.clock is not None else from_db(clock[0][0])
 
     def open_new(self, unit: PostgresUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
-        """See `Store.open_new`; a sequence never gives a number twice."""
+        """See `Store.open_new`. A sequence never yields a number twice."""
         number, now, paused = unit.rows(_NEW, (workflow, version))[0]
         if paused is None:
             paused = unit.rows(_VERSION, (version_target(workflow, version),))[0][0]
@@ -310,7 +313,8 @@ class PostgresStore:
         return instance, timers, now
 
     def commit(self, unit: PostgresUnit) -> None:
-        """See `Store.commit`: what is pending and the COMMIT are one round trip."""
+        """See `Store.commit`. The pending writes and the COMMIT are one round trip. Raises OutcomeUnknown where it
+        breaks."""
         pending = unit.take_pending()
         try:
             unit.send([*pending, ("COMMIT", ())])
@@ -320,7 +324,7 @@ class PostgresStore:
 
     @contextmanager
     def reading(self) -> Iterator[PostgresUnit]:
-        """Plain statements, each with a snapshot of its own: nothing is locked."""
+        """See `Store.reading`. Each statement has a snapshot of its own."""
         unit = PostgresUnit(self._connection())
         entered(self.db)
         try:
@@ -330,7 +334,7 @@ class PostgresStore:
 
     @contextmanager
     def snapshot(self) -> Iterator[PostgresUnit]:
-        """One snapshot for all that is read inside."""
+        """See `Store.snapshot`: a REPEATABLE READ, READ ONLY transaction."""
         connection = self._connection()
         unit = PostgresUnit(connection)
         unit.pending.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))

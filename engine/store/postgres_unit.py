@@ -1,4 +1,4 @@
-"""One open transaction on PostgreSQL: which statements are pending, and when they are sent."""
+"""One open transaction on PostgreSQL, which holds writes back until the next read or the COMMIT."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.store.pipeline import wire_of
 ColumnTypes = dict[str, dict[str, str]]
 """The types of columns as PostgreSQL names them, by table and column."""
 
-# Who pauses or resumes a version holds its lock alone; who steps an instance, together with others.
+# An act that pauses or resumes a version holds its lock exclusively; a step of an instance shares it.
 _LOCK_VERSION_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(?, ?))"
 _TYPES = (
     "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
@@ -27,9 +27,9 @@ _TYPES = (
 
 
 class PostgresUnit(Unit):
-    """A unit that keeps writes pending, to send them together with the next read or the COMMIT."""
+    """A unit that holds writes back, to send them together with the next read or the COMMIT."""
 
-    lock_suffix = " FOR NO KEY UPDATE"  # whoever only refers to the row need not wait
+    lock_suffix = " FOR NO KEY UPDATE"  # a transaction that only refers to the row need not wait
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self.wire = wire_of(connection)
@@ -37,7 +37,7 @@ class PostgresUnit(Unit):
         self.pending: list[Statement] = []
 
     def send(self, statements: Sequence[Statement]) -> list[PGresult]:
-        """Send statements in one round trip; their answers. Raises Violation, Busy, DatabaseAway."""
+        """Send statements in one round trip. Returns their answers. Raises Violation, Busy, DatabaseAway."""
         try:
             return self.wire.send(statements)
         except UniqueViolation as error:
@@ -48,16 +48,16 @@ class PostgresUnit(Unit):
             raise DatabaseAway from error
 
     def take_pending(self) -> list[Statement]:
-        """The pending statements, for who sends them."""
+        """Take the pending statements, in order to send them."""
         pending, self.pending = self.pending, []
         return pending
 
     def forget_pending(self) -> None:
-        """Nothing that is pending is to be sent."""
+        """Discard the pending statements unsent."""
         self.pending.clear()
 
     def flush(self) -> None:
-        """Send what is pending."""
+        """Send the pending statements. Raises Violation, Busy, DatabaseAway."""
         if self.pending:
             self.send(self.take_pending())
 
@@ -94,7 +94,7 @@ class PostgresUnit(Unit):
 
 
 class UnitOfMany(PostgresUnit):
-    """A unit about many instances, whose writes travel as sets."""
+    """A unit about many instances, whose writes are batched (`batches`)."""
 
     def __init__(self, connection: psycopg.Connection[Row], types: ColumnTypes) -> None:
         super().__init__(connection)
@@ -121,7 +121,7 @@ class UnitOfMany(PostgresUnit):
         return [*pending, *Sets(self._types_of).of(owned)] if owned else pending
 
     def _types_of(self, table: str) -> dict[str, str]:
-        """The column types of a table; asked for once in a process."""
+        """The column types of a table. The server is asked once per table, until a batch fails."""
         found = self.types.get(table)
         if found is None:
             answer = self.wire.rows(self.send([(_TYPES, (table,))])[0])

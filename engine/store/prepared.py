@@ -25,14 +25,14 @@ from engine.store.base import database, to_db
 
 
 class _Value(NamedTuple):
-    """A parameter to come: which argument it is, and how its column takes it."""
+    """A parameter whose value is yet to come: the number of its argument, and its column's conversion."""
 
     position: int
     convert: Callable[[Any], Any] | None
 
 
 class _Argument(pw.Node):
-    """Stands for an argument while the query is built."""
+    """A stand-in for an argument while the query is built."""
 
     def __init__(self, index: int) -> None:
         self._index = index
@@ -42,7 +42,7 @@ class _Argument(pw.Node):
 
 
 class Prepared:
-    """A query by its arguments; see `prepared`. Safe to use from several threads."""
+    """A query that is built once and run with arguments; see `prepared`. Thread-safe."""
 
     def __init__(self, build: Callable[..., Any]) -> None:
         self._build = build
@@ -50,17 +50,18 @@ class Prepared:
         update_wrapper(self, build)
 
     def __call__(self, *values: Any, **shape: Any) -> list[Any]:
-        """The rows of a SELECT, as peewee gives them. Raises what peewee raises."""
+        """Run a SELECT. Returns its rows, as peewee builds them. Raises what peewee raises."""
         query, cursor = self._run(values, shape)
         return list(query._get_cursor_wrapper(cursor))
 
     def first(self, *values: Any, **shape: Any) -> Any | None:
-        """The first row of a SELECT, or None. It should have a limit."""
+        """Run a SELECT, which should have a limit. Returns its first row, or None."""
         found = self(*values, **shape)
         return found[0] if found else None
 
     def write(self, *values: Any, **shape: Any) -> int:
-        """How many rows an INSERT, UPDATE or DELETE wrote; to be called in a transaction. Raises what peewee raises."""
+        """Run an INSERT, UPDATE or DELETE, inside a transaction. Returns how many rows it wrote. Raises what peewee
+        raises."""
         _query, cursor = self._run(values, shape)
         return int(cursor.rowcount)
 
@@ -89,5 +90,5 @@ def _bound(param: _Value, values: tuple[Any, ...]) -> Any:
 
 
 def prepared(build: Callable[..., Any]) -> Prepared:
-    """Make a function that builds a query into one that runs it. See the top of this file."""
+    """Turn a function that builds a query into one that runs it. See the top of this file."""
     return Prepared(build)

@@ -1,4 +1,4 @@
-"""Bringing the tables up to date, by peewee's own runner; safe when two processes start at once.
+"""Migrations of the schema, by peewee's own runner, and safe where two processes start at once.
 
 The runner takes no lock, so one is held around it: an advisory lock on PostgreSQL, a lock file beside the SQLite file.
 """
@@ -25,9 +25,10 @@ _PAUSE = 0.05  # seconds between two looks at whether the one before is done
 
 @contextmanager
 def alone(db: pw.Database, meanwhile: Callable[[], object]) -> Iterator[None]:
-    """Hold the lock, however long somebody else needs it; it is asked for and not waited for, so that a stop is heeded.
+    """Hold the lock of migrations, however long another process needs it. It is polled, and `meanwhile` called between
+    polls, so that a stop is heeded.
 
-    A lock that is waited for ends with LONGEST_WAIT on PostgreSQL, and a migration may take longer.
+    A lock that PostgreSQL waits for would end with LONGEST_WAIT, and a migration may take longer.
     """
     if isinstance(db, pw.SqliteDatabase):
         with Path(f"{db.database}.migrate-lock").open("w") as file:
@@ -63,10 +64,10 @@ def _runners(db: pw.Database, folders: Sequence[Path]) -> list[Runner]:
 
 
 def migrate(db: SiteDatabase, folders: Sequence[Path], meanwhile: Callable[[], object] = lambda: None) -> list[str]:
-    """Apply what is pending in each folder, in order. Returns the names of the applied steps.
+    """Apply the pending steps of each folder, in order. Idempotent. Returns the names of the applied steps.
 
-    `meanwhile` is called again and again while somebody else migrates; what it raises ends the wait. Raises
-    ConfigurationError where the jobs of workers on several machines cannot be had.
+    `meanwhile` is called again and again while another process migrates; what it raises ends the wait. Raises
+    ConfigurationError where the tables for workers on several machines cannot be made.
     """
     make_jobs = _jobs_of(db)
     with alone(db, meanwhile):
@@ -74,7 +75,8 @@ def migrate(db: SiteDatabase, folders: Sequence[Path], meanwhile: Callable[[], o
 
 
 def _jobs_of(db: SiteDatabase) -> Callable[[SiteDatabase], list[str]]:
-    """Makes the tables of jobs where several machines may work, and says what it made. Raises ConfigurationError."""
+    """The function that makes the tables for workers on several machines and returns what it made; on SQLite, one that
+    makes none. Raises ConfigurationError where Procrastinate is not installed."""
     if not db.is_shared:
         return lambda db: []
     try:
@@ -87,5 +89,5 @@ def _jobs_of(db: SiteDatabase) -> Callable[[SiteDatabase], list[str]]:
 
 
 def pending(db: pw.Database, folders: Sequence[Path]) -> list[str]:
-    """The steps that this version of the software has and the database has not."""
+    """The steps that this version of the software has and that were not applied to the database. Read-only."""
     return [step.name for runner in _runners(db, folders) for step in runner.status() if step.applied is None]

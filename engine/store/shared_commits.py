@@ -1,11 +1,11 @@
-"""Commits are shared on SQLite: one flush for all that queued.
+"""Group commit on SQLite: one flush for the work of all callers that queued.
 
-What a transition costs is mostly its flush. So who finds no writer becomes it, does its own work, and takes along the
-work of whoever queued behind it meanwhile, then one COMMIT, and only then is anybody told. A refusal harms no other:
-most refuse before they have written anything, and where one has, the batch is rolled back and done again with each
-piece in a savepoint of its own, which costs more than the few that need it are worth otherwise. A lone client pays
-nothing for it: its transaction is what it was, and no other thread takes part. Work is what `SqliteStore.run` is given;
-who uses `begin` takes a turn of its own in the same queue. The order of asking holds for both.
+A transition costs little but its flush. So a thread that finds no writer becomes the writer: it does its own work,
+takes along the work that has queued behind it meanwhile, commits once, and only then tells anybody. A refusal harms no
+other caller. Most refuse before they have written anything. Where one has written, the batch is rolled back and done
+again with each piece of work in a savepoint of its own; doing so always would cost more. A lone caller pays nothing for
+this: its transaction is its own, and no other thread takes part. Work is what `SqliteStore.run` is given; a caller of
+`begin` takes a turn of its own in the same queue. The order of asking holds for both.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MOST_AT_ONCE = 64  # pieces of work in one commit: it bounds how long the first
 
 
 class _NotAlone(Exception):
-    """A piece of work has written what is not to be kept, and others' writes stand before it."""
+    """A piece of work has written what must not be kept, after others in the same transaction."""
 
 
 def work_off(writer: FairLock, connection: sqlite3.Connection, batch: list[Work]) -> None:
-    """Do the first of the batch and what has queued meanwhile, which joins the batch, in one transaction that is left
-    open. Raises DatabaseAway."""
+    """Do the first work of the batch and what has queued meanwhile, which joins the batch, in one transaction that is
+    left open. Raises DatabaseAway."""
     try:
         _do(writer, connection, batch)
     except _NotAlone:
@@ -34,7 +34,7 @@ def work_off(writer: FairLock, connection: sqlite3.Connection, batch: list[Work]
 
 
 def _do(writer: FairLock, connection: sqlite3.Connection, batch: list[Work]) -> None:
-    """Do the first of the batch and what has queued, which joins it. Raises _NotAlone."""
+    """Do the first work of the batch and what has queued, which joins it. Raises _NotAlone, DatabaseAway."""
     work: Work | None = batch[0]
     while work is not None:
         if not connection.in_transaction:
@@ -65,5 +65,5 @@ def _do_each_in_a_savepoint(connection: sqlite3.Connection, batch: list[Work]) -
 
 
 def shared_error(error: BaseException) -> BaseException:
-    """What failed the commit of a batch, for those who were in it."""
+    """The error for the other callers of a batch whose commit failed."""
     return error if isinstance(error, Busy | DatabaseAway) else DatabaseAway(f"{DatabaseAway.__doc__} ({error!r})")

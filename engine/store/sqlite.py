@@ -1,6 +1,6 @@
 """The store on SQLite: one machine, one writer at a time, in the order of asking. See the top of `base`.
 
-Commits are shared (`shared_commits`).
+Commits are group commits (`shared_commits`).
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ T = TypeVar("T")
 
 
 class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
-    """SQLite as the site needs it: durable, with foreign keys, one writer at a time in fair order.
+    """SQLite as the site needs it: durable (WAL, `synchronous=FULL`), with foreign keys, one writer at a time in fair
+    order.
 
-    A thread keeps its connection: opening one anew costs more than it holds.
+    A thread keeps its connection, because opening a new one costs more than keeping it.
     """
 
     def __init__(self, path: str) -> None:
@@ -106,7 +107,8 @@ def _unjoin(rows: list[Row], instance_id: int) -> tuple[Instance, list[Due]]:
 
 
 class _Transaction:
-    """From `BEGIN IMMEDIATE`, in fair order, to the end of the block; rolled back unless it was committed."""
+    """A write transaction, from `BEGIN IMMEDIATE` in fair order to the end of the block; rolled back unless it was
+    committed."""
 
     __slots__ = ("db", "unit")
 
@@ -142,31 +144,32 @@ class _Transaction:
 
 
 class SqliteStore:
-    """One machine: WAL, synchronous FULL, one writer at a time in the order of asking."""
+    """The store for one machine: WAL, `synchronous=FULL`, one writer at a time in the order of asking."""
 
-    at_once = 64  # whoever writes meanwhile waits for that many
+    at_once = 64  # instances; other writers wait for so many
 
     def __init__(self, db: SqliteDatabase, clock: Clock | None = None) -> None:
         self.db = db
         self.clock = clock
 
     def now(self) -> datetime:
-        """This machine's time, in UTC."""
+        """This machine's time, aware in UTC, or that of `clock`."""
         return self.clock() if self.clock is not None else datetime.now(UTC)
 
     def begin(self) -> _Transaction:
-        """See `Store.begin`. Raises Busy when another process held the database for half a minute."""
+        """See `Store.begin`. Raises Busy where other writers have held the database for LONGEST_WAIT seconds."""
         return _Transaction(self.db)
 
     def open_new(self, unit: SqliteUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
-        """Ids never come back, even where rows were erased: a link of old must not fit a new instance."""
+        """See `Store.open_new`. Numbers are never reused, even after rows were erased: an old link must not fit a new
+        instance."""
         last, paused = unit.rows(_NEW, (f"workflow {workflow} {version}",))[0]  # as `version_target`
         return (last or 0) + 1, self.now(), bool(paused)
 
     def open(
         self, unit: SqliteUnit, instance_id: int, *, skip_locked: bool = False, also: Statement | None = None
     ) -> Opened | None:
-        """See `Store.open`; the lock is the transaction's."""
+        """See `Store.open`. The transaction itself is the lock."""
         if also is not None:
             unit.also = unit.rows(*also)
         rows = unit.rows(INSTANCE_AND_TIMERS, (instance_id,))
@@ -185,7 +188,7 @@ class SqliteStore:
     def open_due(
         self, unit: SqliteUnit, moment: datetime, limit: int
     ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
-        """See `Store.open_due`; the lock is the transaction's."""
+        """See `Store.open_due`. The transaction itself is the lock."""
         opened: dict[int, tuple[Instance, list[Due]]] = {}
         known: set[tuple[int, str]] = set()  # an instance is found as often as it has timers that are due
         for row in unit.rows(_DUE, (to_db(moment), limit)):
@@ -199,7 +202,8 @@ class SqliteStore:
         return list(opened.values()), self.now()
 
     def run(self, call: Callable[[SqliteUnit], T], *, many: bool = False) -> T:
-        """See `Store.run`."""
+        """See `Store.run`. The work may share its commit with others (`shared_commits`). Raises Busy after LONGEST_WAIT
+        seconds."""
         db = self.db
         if db.transaction_depth():
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
@@ -212,7 +216,7 @@ class SqliteStore:
         return result
 
     def _lead(self, own: Work) -> None:
-        """Do one's own work and that of whoever queued meanwhile, in one commit. The lock is held."""
+        """Do one's own work and what has queued meanwhile, in one commit. The lock is held, and released at the end."""
         db = self.db
         batch = [own]
         try:
@@ -226,7 +230,7 @@ class SqliteStore:
                 db.pop_transaction()
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-        except BaseException as error:  # nothing of the batch was kept: each must hear of it
+        except BaseException as error:  # the batch was rolled back: each caller must hear of it
             for work in batch:
                 work.error = work.error or (error if work is own else shared_error(error))
             if not isinstance(error, Exception):
@@ -238,7 +242,7 @@ class SqliteStore:
 
     @contextmanager
     def reading(self) -> Iterator[SqliteUnit]:
-        """A snapshot: WAL readers wait for nobody."""
+        """See `Store.reading`: a snapshot. Readers of a WAL database wait for nobody."""
         connection = self.db.connection()
         if connection.in_transaction:  # that of a unit, a look or `atomic` around it
             with self.db.bound():

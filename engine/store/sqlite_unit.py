@@ -1,4 +1,4 @@
-"""One open transaction on SQLite, and what its errors mean."""
+"""One open transaction on SQLite, and the meaning of its errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.store.base import Row, Statement, Unit, Violation
 
 
 class SqliteUnit(Unit):
-    """One open transaction on SQLite: each statement runs where it is written."""
+    """A unit on SQLite: each statement runs where it is written."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -56,14 +56,15 @@ def execute(connection: sqlite3.Connection, statement: str) -> None:
 
 
 def error_of(error: sqlite3.Error) -> Exception:
-    """What the driver raised, as the engine knows it: Violation, Busy, DatabaseAway; anything else as it is."""
+    """The engine's error for one of the driver: Violation, Busy or DatabaseAway; any other error unchanged."""
     if isinstance(error, sqlite3.IntegrityError):
         return violation(error)
     return _trouble(error) if isinstance(error, sqlite3.OperationalError) else error
 
 
 def _trouble(error: sqlite3.OperationalError) -> Exception:
-    """A database that is locked, full or unreadable, as what people are told; a mistake in a statement as it is."""
+    """Busy for a locked database, DatabaseAway for one that is full or unreadable; a mistake in a statement
+    unchanged."""
     text = str(error)
     if "locked" in text or "busy" in text:
         return Busy()
@@ -73,7 +74,7 @@ def _trouble(error: sqlite3.OperationalError) -> Exception:
 
 
 def violation(error: sqlite3.IntegrityError) -> Exception:
-    """`UNIQUE constraint failed: account.customer_id, account.email` as a Violation; anything else as it is."""
+    """The Violation for `UNIQUE constraint failed: account.customer_id, account.email`; any other error unchanged."""
     text = str(error)
     if not text.startswith("UNIQUE constraint failed: "):
         return error

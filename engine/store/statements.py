@@ -1,4 +1,4 @@
-"""SQL for the shapes in which guards and writes use records, made once per model and set of columns.
+"""SQL for the shapes in which guards and writes use records, built once per model and set of columns.
 
 peewee's query builder costs more than the database does; these texts are constant, so drivers prepare them once.
 """
@@ -15,7 +15,8 @@ Row = tuple[Any, ...]
 
 
 class Plan(NamedTuple):
-    """A statement, how the values at which places are converted, and the defaults that follow those that are given."""
+    """A statement, the conversions of its values by their places, and the defaults that are bound after the given
+    values."""
 
     sql: str
     convert: tuple[tuple[int, Callable[[Any], Any]], ...]
@@ -23,7 +24,7 @@ class Plan(NamedTuple):
 
 
 class RecordPlans:
-    """Finds the plan for a model and its columns."""
+    """The plans of all models. Each raises TypeError for a column that the model does not have."""
 
     def __init__(self) -> None:
         self._plans: dict[tuple[Any, ...], Plan] = {}
@@ -46,7 +47,7 @@ class RecordPlans:
         )
 
     def insert(self, model: Any, names: tuple[str, ...]) -> Plan:
-        """INSERT of the named columns, and of those of the others that have a default."""
+        """The INSERT of the named columns and of every other column that has a default."""
         plan = self._plans.get((model, "insert", names))
         if plan is None:
             named = self._fields(model, names)
@@ -64,7 +65,7 @@ class RecordPlans:
         return plan
 
     def update(self, model: Any, names: tuple[str, ...], where: tuple[str, ...]) -> Plan:
-        """UPDATE of the named columns."""
+        """The UPDATE of the columns `names` in the rows where the columns `where` equal the bound values."""
         plan = self._plans.get((model, "update", names, where))
         if plan is None:
             fields, keys = self._fields(model, names), self._fields(model, where)
@@ -77,7 +78,7 @@ class RecordPlans:
         return plan
 
     def delete(self, model: Any, where: tuple[str, ...]) -> Plan:
-        """DELETE by equality."""
+        """The DELETE of the rows where the columns `where` equal the bound values."""
         plan = self._plans.get((model, "delete", where))
         if plan is None:
             keys = self._fields(model, where)
@@ -88,7 +89,7 @@ class RecordPlans:
         return plan
 
     def select(self, model: Any, where: tuple[str, ...]) -> Plan:
-        """SELECT of one row by equality."""
+        """The SELECT of one row where the columns `where` equal the bound values."""
         plan = self._plans.get((model, "select", where))
         if plan is None:
             keys = self._fields(model, where)
@@ -101,7 +102,8 @@ class RecordPlans:
         return plan
 
     def touch(self, model: Any, where: tuple[str, ...]) -> Plan:
-        """SELECT of nothing from rows by equality: whether there is one, or to lock them."""
+        """The SELECT of no column from the rows where the columns `where` equal the bound values: to count or to lock
+        them."""
         plan = self._plans.get((model, "touch", where))
         if plan is None:
             keys = self._fields(model, where)
@@ -111,7 +113,7 @@ class RecordPlans:
         return plan
 
     def row(self, model: Any, values: Row) -> Any:
-        """One row as a light, read-only object whose attributes are the model's columns."""
+        """A row as a light, read-only object whose attributes are the model's columns."""
         shape = self._shapes.get(model)
         if shape is None:
             fields = model._meta.sorted_fields
