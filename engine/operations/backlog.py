@@ -1,7 +1,7 @@
-"""How far behind the work is: what is due and waits, since when, and what was given up. Looks only.
+"""The backlog: which work is due and waits, for how long, and what was given up. Read-only.
 
-It is asked every few seconds, so each question reads an index of open work from its beginning and counts up to `MOST`:
-it costs the same with a million instances, and a flood of work cannot make the asking a burden of its own.
+It is polled every few seconds. So each query reads an index of open work from its beginning and counts up to `MOST`: it
+costs the same with a million instances, and a flood of work cannot make the polling a burden of its own.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ TIMER_INCIDENTS = f"SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE failures > 0
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Each count stops at `MOST`; a lag is zero where nothing is late.
+    """The backlog at one moment. Each count stops at `MOST`; a lag is zero where nothing is late.
 
     `outbox` counts effects by `due` (to be tried now), `later` (deferred), `leased` (being tried), `paused` and
-    `blocked` (behind an earlier one of their instance and channel). `outbox_lag` is how long the oldest that is due has
-    been so. `pauses` counts what is paused, by "instance", "workflow" and "channel".
+    `blocked` (behind an earlier one of their instance and channel). `outbox_lag` is for how long the oldest due effect
+    has been due. `pauses` counts lasting pauses, by "instance", "workflow" and "channel".
     """
 
     timers_due: int
@@ -46,7 +46,7 @@ class Backlog:
 
 
 def backlog(engine: Engine) -> Backlog:
-    """The work that waits now."""
+    """The present backlog, by the database's clock. Read-only."""
     now = engine.store.now()
     with engine.store.reading() as unit:
         timers, outbox, effects, broken, *paused = unit.rows_of(

@@ -1,4 +1,4 @@
-"""What runs: how many instances stand in which state, since when, and what they wait for. Looks only."""
+"""The census: how many instances are in which state, since when, and what they wait for. Read-only."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _SINCE = "(SELECT MAX(h.at) FROM history h WHERE h.instance_id = i.id AND h.sour
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The instances of one state. `oldest` and `median` say since when; None where it is final, or nobody is there
-    whose history tells.
+    """The instances of one state, and since when they are in it: the `oldest` and the `median`.
 
-    With `more` there are more than `count`, and `oldest` and `median` are of the first that came into being.
+    Both are None for a final state, and where no history tells. With `more` there are more than `count`, and both are
+    of the first that began.
     """
 
     version: int
@@ -46,8 +46,8 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an instance stands. `due` is the first time that its state had set, even where that has passed and only
-    led to a reminder; None where nothing is set. `since` is None where its history is gone."""
+    """The state of one instance. `due` is the first due time that its state had set, even where that has passed and
+    only led to a reminder; None where none was set. `since` is None where its history is gone."""
 
     instance_id: int
     workflow: str
@@ -60,7 +60,7 @@ class Standing:
 
 
 def pinned_states(engine: Engine, permission: str) -> frozenset[tuple[str, int, str]]:
-    """(workflow, version, state) of every state out of which somebody with this permission may lead."""
+    """The (workflow, version, state) of every state with a transition that needs the permission of this name."""
     return frozenset(
         (workflow.name, workflow.version, source)
         for workflow in engine.workflows.values()
@@ -75,7 +75,7 @@ def _allows(transition: Transition, permission: str) -> bool:
 
 
 def standing_in(engine: Engine, where: Collection[tuple[str, int, str]], limit: int = 1000) -> list[Standing]:
-    """The instances in any of these (workflow, version, state), the oldest first, at most `limit`."""
+    """The instances in any of these (workflow, version, state), the oldest first, at most `limit`. Read-only."""
     if not where:
         return []
     wanted = sorted(where)
@@ -86,7 +86,7 @@ def standing_in(engine: Engine, where: Collection[tuple[str, int, str]], limit: 
 
 
 def standing(engine: Engine, instances: Collection[int]) -> dict[int, Standing]:
-    """Where these instances stand, by their numbers."""
+    """The states of these instances, by instance number. Unknown numbers are left out."""
     wanted = sorted(set(instances))
     if not wanted:
         return {}
@@ -109,7 +109,7 @@ def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Sta
 
 
 def _missed(data: str | None) -> str | None:
-    """The first of several times for which an entry stands."""
+    """The first of the several times for which an entry counts."""
     found: str | None = json.loads(data).get(SINCE) if data else None
     return found
 
@@ -119,9 +119,9 @@ def _first(*times: Any) -> datetime | None:
 
 
 def occupied(unit: Unit) -> list[tuple[str, int, str]]:
-    """(workflow, version, state) of every state in which an instance stands, in order.
+    """The (workflow, version, state) of every state in which there is an instance, in order.
 
-    From one to the next by the index, so that it takes as many steps as there are states, however many instances.
+    The index is searched from one state to the next, so the cost grows with the states and not with the instances.
     """
     found: list[tuple[str, int, str]] = []
     rows = unit.rows(_FIRST_PLACE)
@@ -150,15 +150,16 @@ _AGES = f"SELECT {_SINCE} {_HERE}"
 
 
 def census(engine: Engine, workflow: str, most: int = COUNTED) -> list[Population]:
-    """How many instances of a workflow stand in which state, newest version first, in the order of its states.
+    """The populations of a workflow's states, newest version first, in the order of its states.
 
-    States without instances are counted too; ages are told of those that are not final. Each count stops at `most`.
+    States without instances have a count of 0. Ages are given for states that are not final. Each count stops at
+    `most`.
     """
     return censuses(engine, [workflow], most)[workflow]
 
 
 def censuses(engine: Engine, workflows: Collection[str], most: int = COUNTED) -> dict[str, list[Population]]:
-    """The census of each of these workflows, at one moment."""
+    """The census of each of these workflows, all as of one moment."""
     with engine.store.snapshot() as unit:
         there = set(occupied(unit))
         return {
@@ -183,7 +184,7 @@ def _population(engine: Engine, unit: Unit, pinned: tuple[str, int, str], most: 
 
 
 def _pinned_states_of(engine: Engine, name: str, there: Collection[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
-    """Every state of the loaded definitions, and those of the tables that no definition knows."""
+    """Every state of the loaded definitions, then the states in the tables that no definition has."""
     versions = sorted((version for found, version in engine.workflows if found == name), reverse=True)
     known = [(name, v, state.name) for v in versions for state in engine.workflows[name, v].states]
     return [*known, *sorted({pinned for pinned in there if pinned[0] == name} - set(known))]

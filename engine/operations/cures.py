@@ -1,7 +1,7 @@
-"""What an operator does about an instance that `stuck` found, each act in one commit and with an entry in history.
+"""Cures for instances that `stuck` found: each is an act of an operator, in one commit, with an entry in history.
 
-An instance that must go on from another state is moved by `Engine.migrate`, into its own version or another one.
-An act needs the permission of operators (`operators`) and a reason, which is kept for ever: it must name no person.
+An instance that must go on from another state is migrated by `Engine.migrate`, to its own version or another one. An
+act needs the permission of operators (`operators`) and a reason, which is kept for ever: it must name no person.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ LINK_EVENT = "cure.link"
 
 
 def restore_timers(engine: Engine, instance_id: int, actor: Actor, reason: str) -> dict[str, datetime]:
-    """Put back the timers that an instance lost; when each is due.
+    """Put back the timers that an instance lost. Returns their due times.
 
-    The times are those under the seal of its history. Where they are not sealed yet, they are counted anew from when
-    the state was entered. What has passed fires at once. Raises EventNotPossible where no timer is lost or its time
-    cannot be known, Forbidden, UnknownInstance, UnknownWorkflow.
+    The due times are those that history has sealed. Where history is older than that, they are counted anew from when
+    the state was entered. A time that has passed fires at once. Raises EventNotPossible where no timer is lost, or its
+    time cannot be known; Forbidden, UnknownInstance, UnknownWorkflow.
     """
     reason = given_reason(reason)
     with engine.store.begin() as unit:
@@ -57,7 +57,8 @@ def restore_timers(engine: Engine, instance_id: int, actor: Actor, reason: str) 
 
 
 def _lost(engine: Engine, unit: Unit, instance: Instance, timers: Sequence[Due], now: datetime) -> dict[str, datetime]:
-    """The timers that are not there, and when they are due. Raises EventNotPossible where history does not verify."""
+    """The timers that history sets and the table lacks, with their due times. Raises EventNotPossible where history
+    does not verify."""
     entries = entries_of(unit, instance.id)
     faults = history.verified(engine.history_keys, instance, entries, to_db).faults
     if faults:
@@ -81,11 +82,11 @@ def _lost(engine: Engine, unit: Unit, instance: Instance, timers: Sequence[Due],
 
 
 def mail_link(engine: Engine, instance_id: int, actor: Actor, reason: str, mail: str = "") -> str:
-    """Mail the link with which somebody can act again, as a new one: the old one is dead. The mail's name.
+    """Mail a new link to the role that could act with one; the old link is dead. Returns the name of the mail.
 
-    `mail` names the effect where several could bring it. Due timers are applied first (I3). What was mailed before
-    under this name lends its language and its figures. Raises EventNotPossible where no mail of this state brings such
-    a link, Forbidden, UnknownInstance, UnknownWorkflow.
+    `mail` names the effect, where several carry such a link. Due timers are applied first (I3). The last mail of this
+    name lends its language and its figures. Raises EventNotPossible where no mail of this state carries such a link,
+    Forbidden, UnknownInstance, UnknownWorkflow.
     """
     reason = given_reason(reason)
     with engine.held(instance_id) as held:
@@ -122,7 +123,8 @@ def _chosen(workflow: Workflow, instance: Instance, mail: str) -> Effect:
 def _as_before(
     workflow: Workflow, effect: Effect, language: str, figures: Mapping[str, Any]
 ) -> tuple[Workflow, Effect]:
-    """The effect with the language and the figures that it had: rules that give them may need the data of then."""
+    """The effect with the language and figures of its last mail, because its rules may need data that only the first
+    event had."""
     recipients = dict(workflow.recipients)
     if effect.to in recipients:
         recipients[effect.to] = replace(recipients[effect.to], language=lambda attempt: language)

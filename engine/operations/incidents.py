@@ -1,8 +1,8 @@
-"""Effects and timers that the engine gave up on, and what an operator does about them (I5).
+"""Incidents: effects and timers that the engine gave up on, and how an operator settles them (I5).
 
-Due timers are applied before an act, as before any event (I3): what has run out of time is not tried again. Each act
-needs a reason and is written into the instance's history with its actor. A reason is kept for ever: it must
-name no person. What was amended stays out of history; it is in the records.
+Due timers are applied before an act, as before any event (I3): an effect that ran out of time is not tried again. Each
+act needs a reason and is written into the instance's history with its actor. A reason is kept for ever: it must name no
+person. An amended address stays out of history; it is in the records.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _NOT_HERE = "The address of this recipient cannot be amended here."
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that waits for an operator. `ref` names it in the commands, as in `42.1.0` or `42.expire`.
+    """An effect or a timer that waits for an operator. `ref` names it in commands, as in `42.1.0` or `42.expire`.
 
-    `delivered` says that the effect was delivered, and only its event could not be fired: nothing delivers it again.
+    `delivered` says that the effect was delivered, and only its event could not be fired: it is never delivered again.
     """
 
     ref: str
@@ -47,7 +47,7 @@ class Incident:
 
 
 def incidents(engine: Engine) -> list[Incident]:
-    """All open incidents, oldest first: effects that were given up, and timers whose rules are broken."""
+    """All open incidents, oldest first: effects that were given up, and timers whose rules are broken. Read-only."""
     with engine.store.reading() as unit:
         effects = outbox_rows.incidents(unit)
         timers = unit.rows(
@@ -66,15 +66,19 @@ def incidents(engine: Engine) -> list[Incident]:
 
 
 def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
-    """Try again at once, with a deadline that counts from the next try on. Raises UnknownEffect, EventNotPossible.
+    """Retry at once, with a deadline that counts from the next try.
 
-    What was delivered is not delivered again: its event is fired again.
+    An effect that was delivered is not delivered again: only its event is fired again. Raises UnknownEffect, and
+    EventNotPossible where `reason` is empty.
     """
     _act(engine, ref, actor, "incident.retry", reason, _again(engine))
 
 
 def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
-    """Give the effect up for good; what waits behind it in its channel goes on. Its `done` event is not fired."""
+    """Give an effect up for good; the effects behind it in its channel go on. Its `done` event is not fired.
+
+    Raises UnknownEffect, and EventNotPossible for a timer or where `reason` is empty.
+    """
 
     def give_up(unit: Unit, instance: Instance, within: _Within, now: datetime) -> None:
         if isinstance(within, str):
@@ -85,10 +89,10 @@ def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
 
 
 def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> None:
-    """Correct the recipient's address in its record, then retry. A mail that carries a link gets a new one.
+    """Correct the recipient's address in its record, then retry. A mail that carries a link gets a new link.
 
-    Raises EventNotPossible where the workflow does not let this recipient be amended, or where it was delivered, and
-    Refused where a unique index of the workflow holds the address already.
+    Raises EventNotPossible where the workflow does not let this recipient be amended, or where the effect was
+    delivered; Refused where a unique index that the workflow declares already holds the address; UnknownEffect.
     """
     again = _again(engine)
 
@@ -169,5 +173,5 @@ def _parse(ref: str) -> tuple[int, _Within]:
 
 
 def _is_number(text: str, digits: int) -> bool:
-    """Whether it is a number that the tables can hold."""
+    """Whether the text is a number of at most `digits` digits, so that the tables can hold it."""
     return text.isascii() and text.isdecimal() and len(text) <= digits

@@ -1,4 +1,4 @@
-"""Checkpoints that are kept elsewhere: exported, read again, and compared with the database (I8).
+"""Exported checkpoints: written to a file, read again, and compared with the database (I8).
 
 They show what the database alone cannot: that the whole of it is an older copy.
 """
@@ -27,7 +27,7 @@ _HEADER = {"format": "tetsuzuki checkpoints", "version": 1}
 
 
 def exported(engine: Engine) -> Iterator[str]:
-    """Every checkpoint as a line of JSON, behind a line that says what this is."""
+    """Every checkpoint as a line of JSON, after a header line that names the format."""
     yield json.dumps(_HEADER)
     with engine.store.snapshot() as unit:
         for checkpoint in checkpoints(unit):
@@ -46,11 +46,11 @@ def exported(engine: Engine) -> Iterator[str]:
 
 
 class NotCheckpoints(ValueError):
-    """A file holds no checkpoints; its message says where and what was expected."""
+    """A file holds no checkpoints; the message names the line and what was expected."""
 
 
 def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
-    """What `exported` wrote. Raises NotCheckpoints with the number of the line."""
+    """The checkpoints that `exported` wrote. Raises NotCheckpoints with the number of the line."""
     number = 0
     for number, line in enumerate(lines, start=1):
         try:
@@ -79,10 +79,10 @@ def imported(lines: Iterable[str]) -> Iterator[Checkpoint]:
 
 
 def against(engine: Engine, kept: Sequence[Checkpoint], progress: Callable[[int], object] = int) -> Iterator[str]:
-    """What is no longer as checkpoints say that were kept elsewhere, as sentences. `progress` hears of each one.
+    """Where the database differs from exported checkpoints, as sentences. `progress` is called with the number of each.
 
-    Seals in the file are of the keys of its time. They are asked for where the database does not have the same
-    checkpoint: what it has is sealed anew with each key, and so good for the file's.
+    Seals in the file are of the keys of its time. They are verified only where the database does not have the same
+    checkpoint: the database's own is sealed anew with each key, and vouches for the file's.
     """
     with engine.store.snapshot() as unit:
         here = {row[0]: checkpoint_of(row) for row in unit.rows(f"SELECT {COLUMNS} FROM checkpoint")}

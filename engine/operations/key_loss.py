@@ -1,12 +1,14 @@
-"""A secret key that is gone for good: the way on.
+"""Key loss: how histories go on after a secret key is gone for good (I8).
 
-What it had sealed can never be verified again. Each history that verifies with none of the keys that are left gets an
-entry of its own, sealed with the newest: that its key was lost, when and why, and a digest of what the history was at
-that moment. From there on it verifies; what stands before is shown as unverifiable, and never as well. Whatever
-somebody changed between the loss and this moment is kept as it is found: nobody can tell. A history of which entries
-are missing, or cannot be read, is broken whatever the key: it stays as it is, and `verify` goes on to say so.
+What the lost key had sealed can never be verified again. Each history that verifies with none of the remaining keys
+gets an entry of its own, sealed with the newest key: it says that the key was lost, when and why, with a digest of what
+the history was at that moment. From there on the history verifies; the entries before are shown as unverifiable, and
+never as genuine. A change that somebody made between the loss and this moment is kept as it is found, because nothing
+can show it. A history with missing or illegible entries is broken whatever the key: it stays as it is, and `verify`
+continues to report it.
 
-It goes on where it was interrupted. Every process that still runs with the lost key must be stopped before.
+Resumable: an interrupted run goes on where it was. Every process that still runs with the lost key must be stopped
+before.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ def base_anew(
     *,
     at_once: int = AT_ONCE,
 ) -> int:
-    """Give every history that verifies no more a new base. Returns how many have got one, interrupted runs included."""
+    """Give a base to every history that verifies no more. Returns how many got one, in interrupted runs too.
+
+    Resumable. `progress` is called with how many instances are done, and of how many. Raises Busy, DatabaseAway.
+    """
     done, based, total, seen = lost.done, lost.histories, count(engine), 0
     with engine.store.reading() as unit:
         seen = int(unit.rows("SELECT COUNT(*) FROM instance WHERE id <= ?", (done,))[0][0])

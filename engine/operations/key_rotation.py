@@ -1,12 +1,12 @@
-"""Every history sealed anew with the newest key, while the site works, so that older keys can go.
+"""Key rotation: every history is sealed anew with the newest key, while the site works, so that older keys can go (I8).
 
 Instances are taken in the order of their numbers, some in a transaction, each locked. A history is verified before it
-is sealed anew: one that does not verify stays as it is, for whoever must look into it. How far it is stands in the
-database, in the same transaction; whoever was interrupted goes on there. Nothing but seals changes: no entry is added,
-and a form that somebody has open stays good.
+is sealed anew; one that does not verify stays as it is, for an operator to look into. The progress is recorded in the
+same transaction, so an interrupted run goes on where it was. Only seals change: no entry is added, and an open form
+stays valid.
 
-A process that still seals with an older key may add to a history behind us. So at the end every history is verified
-once more, until all of them are of the newest key.
+A process that still seals with an older key may add to a history that was done already. So at the end every history is
+verified once more, until all are sealed with the newest key.
 """
 
 from __future__ import annotations
@@ -42,11 +42,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Rotated:
-    """What came of it: how many histories were looked at and sealed anew, and what is wrong with those that were not.
-
-    To those that are `late` some process still adds entries under an older key. `checkpoints` says what is wrong with
-    checkpoints that were not sealed anew.
-    """
+    """The result of a rotation: how many histories were looked at and sealed anew, and the faults of those that were
+    not (`broken`). To the `late` ones some process still adds entries under an older key. `checkpoints` are the faults
+    of checkpoints that were not sealed anew."""
 
     histories: int = 0
     anew: int = 0
@@ -57,7 +55,7 @@ class Rotated:
 
 @dataclass(slots=True)
 class Dependence:
-    """Which histories need an older key, and which verify under no key."""
+    """How many histories still need an older key, and how many verify under no key."""
 
     histories: int = 0
     older: int = 0
@@ -66,13 +64,13 @@ class Dependence:
 
 
 def count(engine: Engine) -> int:
-    """How many instances there are."""
+    """How many instances there are, ended ones included."""
     with engine.store.reading() as unit:
         return int(unit.rows("SELECT COUNT(*) FROM instance")[0][0])
 
 
 def locked(unit: Unit, after: int, limit: int) -> list[History]:
-    """Lock and read the next instances behind the number `after`, with their histories."""
+    """Lock and read the next `limit` instances after the number `after`, with their histories."""
     rows = unit.rows(_NEXT + unit.lock_suffix, (after, limit))
     return _with_entries(unit, rows) if rows else []
 
@@ -84,7 +82,8 @@ def _with_entries(unit: Unit, rows: Sequence[Row]) -> list[History]:
 
 
 def rotate(engine: Engine, progress: Progress = lambda done, total: None, *, at_once: int = AT_ONCE) -> Rotated:
-    """Seal every history anew with the newest key, from where it was interrupted. Raises Busy, DatabaseAway."""
+    """Seal every history anew with the newest key. Idempotent, and resumable after an interruption. Raises Busy,
+    DatabaseAway."""
     mark = fingerprint(engine.keyring.newest)
     known_before = next(key for key in known(engine.db) if key.fingerprint == mark)
     done = known_before.done if known_before.finished_at is None else 0
@@ -129,7 +128,7 @@ def _seal_anew(
 
 
 def _catch_up(engine: Engine, rotated: Rotated) -> None:
-    """Seal anew what another process has sealed with an older key meanwhile, unless it goes on and on."""
+    """Seal anew what another process has sealed with an older key meanwhile, in at most three rounds."""
     for _ in range(_MOST_ROUNDS):
         rotated.late = _of_older_keys(engine, rotated)
         if not rotated.late:
@@ -142,8 +141,8 @@ def _catch_up(engine: Engine, rotated: Rotated) -> None:
 
 
 def _of_older_keys(engine: Engine, rotated: Rotated) -> list[int]:
-    """The instances with an entry that is not of the newest key. Those that do not verify are listed as such, those
-    among them that whoever was interrupted has seen."""
+    """The instances whose history the newest key has not sealed throughout. Histories that do not verify are recorded
+    as `broken`, including those that an interrupted run has passed."""
     found = []
     for instance, entries in walked(engine):
         if isinstance(entries, str):
@@ -160,12 +159,12 @@ def _of_older_keys(engine: Engine, rotated: Rotated) -> list[int]:
 def _is_of_newest(
     engine: Engine, instance: Instance, entries: Sequence[history.Entry], verdict: history.Finding
 ) -> bool:
-    """Whether the newest key has sealed all of a history that verifies, but for what is of a lost key."""
+    """Whether the newest key has sealed a verified history, apart from entries of a lost key."""
     return history.seals(engine.history_keys[0], instance, entries, _based(verdict), to_db)[-1] == instance.head
 
 
 def walked(engine: Engine) -> Iterator[History]:
-    """Every history, in the order of the numbers, some of one moment at a time; nothing is locked."""
+    """Every history, in the order of instance numbers, in pieces that are each of one moment. Locks nothing."""
     last = 0
     while True:
         with engine.store.snapshot() as unit:
@@ -178,7 +177,7 @@ def walked(engine: Engine) -> Iterator[History]:
 
 
 def dependence(engine: Engine, progress: Progress = lambda done, total: None) -> Dependence:
-    """Which histories need which key, by verifying all of them."""
+    """How many histories depend on which key, by verifying all of them. Read-only."""
     found, total = Dependence(), count(engine)
     for instance, entries in walked(engine):
         found.histories += 1
@@ -207,8 +206,8 @@ def _based(verdict: history.Finding) -> int:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """What was begun under an older key and may still need it: procedures whose mailed link works until `until` at the
-    latest, procedures with a link that no timer ends, and procedures and effects whose idempotency key is derived from
-    the oldest key, as all were before there were nonces."""
+    latest (`links`), procedures with a link that no timer ends (`endless`), and procedures and effects whose
+    idempotency key is derived from the oldest key, as all were before there were nonces (`derived`)."""
 
     links: int
     until: datetime | None
@@ -217,7 +216,7 @@ class Waiting:
 
 
 def waiting(engine: Engine, since: datetime) -> Waiting:
-    """What was begun before `since`, when the newest key had sealed everything, and is still under way."""
+    """What was begun before `since`, when the newest key had sealed everything, and is still under way. Read-only."""
     links = endless = 0
     pinned_states = [
         (workflow, state.name) for workflow in engine.workflows.values() for state in workflow.states if not state.final

@@ -1,13 +1,13 @@
-"""The secret keys that a database knows: what it was sealed with, by fingerprint.
+"""The secret keys with which a database was sealed, by fingerprint.
 
-A site that starts with another key than its database's would answer as if nothing were wrong: no mailed link opens, no
-history verifies, no authenticator fits, and whatever it writes is sealed with a key that nobody kept. So a key's
-fingerprint is written down before anything is sealed with it, and whoever opens the database must have every key that
-is in use: the newest first, which seals, and older ones until `key_rotation` has sealed anew what they had sealed.
+A site that starts with another key than its database's would seem to work: no mailed link opens, no history verifies,
+no authenticator fits, and what it writes is sealed with a key that nobody kept. So a key's fingerprint is recorded
+before anything is sealed with it, and a process that opens the database must have every key in use: the newest first,
+which seals, and older ones until `key_rotation` has sealed anew what they had sealed.
 
-A key is *in use* from the moment that it stands first in the setting; *retired* when nothing that is kept is sealed
-with it any more; *lost* when an operator said so (`key_loss`). A database from before this table knows no key: it
-takes the first one that proves right by opening what is there.
+A key is *in use* from the moment that it is first in the setting; *retired* when nothing is sealed with it any more;
+*lost* when an operator said so (`key_loss`). A database that is older than this table knows no key: it accepts the
+first one that opens what is there.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class WrongSecretKey(ConfigurationError):
 class KnownKey:
     """A key that the database knows. `number` is the order of first use, `since` when it last became the newest.
 
-    `done` and `finished_at` tell how far the work under way is, by the number of the last instance: of a key in use,
-    that everything is sealed anew with it; of a lost one, that what it had sealed was given up. `histories` is how many
-    it was. `sealing_at` is when a process last said that it seals with this key.
+    `done` and `finished_at` are the progress of the work under way, by the number of the last instance: for a key in
+    use, sealing everything anew with it; for a lost one, giving up what it had sealed. `histories` counts what was
+    given up. `sealing_at` is when a process last recorded that it seals with this key.
     """
 
     fingerprint: str
@@ -62,7 +62,7 @@ class KnownKey:
     sealing_at: datetime | None
 
     def is_sealing(self, now: datetime) -> bool:
-        """Whether a process said a moment ago that it seals with this key."""
+        """Whether a process has recorded within SIGN_OF_LIFE that it seals with this key."""
         return self.sealing_at is not None and now - self.sealing_at < SIGN_OF_LIFE
 
     def __str__(self) -> str:
@@ -94,7 +94,7 @@ def _moment(value: Any) -> datetime | None:
 
 
 def proves_right(db: SiteDatabase, keyring: Keyring, proofs: Iterable[Proof]) -> bool | None:
-    """Whether a keyring opens something of what is sealed in the database; None where nothing is sealed."""
+    """Whether a keyring opens something that is sealed in the database; None where nothing is sealed."""
     verdicts = [verdict for proof in (_histories_of(db), *proofs) if (verdict := proof(keyring)) is not None]
     return any(verdicts) if verdicts else None
 
@@ -118,10 +118,10 @@ def wrong(keys: Sequence[KnownKey], keyring: Keyring | None) -> str:
 def admit(
     db: SiteDatabase, keyring: Keyring, proofs: Sequence[Proof] = (), *, now: Clock | None = None, looks: bool = False
 ) -> Keyring:
-    """Let a process work on the database with these keys, and write the newest down where it is new.
+    """Check that a process has the database's keys, and record the newest one where it is new. Raises WrongSecretKey.
 
     `proofs` tell, beside the histories, whether a keyring is right for a database that knows no key yet. With `looks`
-    nothing is written. Returns the keyring that knows which of its keys is the oldest. Raises WrongSecretKey.
+    nothing is recorded. Returns the keyring, which then knows which of its keys is the oldest.
     """
     keys = known(db)
     if not keys:
@@ -154,7 +154,7 @@ def _with_oldest(keyring: Keyring, keys: Iterable[KnownKey]) -> Keyring:
 
 
 def _prove(db: SiteDatabase, keyring: Keyring, proofs: Iterable[Proof]) -> None:
-    """Raises WrongSecretKey where there is something to open and no key opens any of it."""
+    """Raise WrongSecretKey where something is sealed and no key opens any of it."""
     if proves_right(db, keyring, proofs) is False:
         own = ", ".join(map(short, keyring.fingerprints()))
         raise WrongSecretKey(
@@ -176,7 +176,10 @@ def _histories_of(db: SiteDatabase) -> Proof:
 
 
 def write_down(db: SiteDatabase, keyring: Keyring, now: datetime) -> tuple[KnownKey, ...]:
-    """The newest key becomes one that is in use, and with the first one the older keys that were used before it."""
+    """Record the newest key as in use; in a database that knows no key, also the older keys that were used before it.
+
+    Returns all known keys. Raises WrongSecretKey.
+    """
     with db.exclusive():
         if db.is_shared:  # on SQLite whoever writes is alone
             db.execute_sql(f"SELECT pg_advisory_xact_lock({_ALONE})")
@@ -190,13 +193,14 @@ def write_down(db: SiteDatabase, keyring: Keyring, now: datetime) -> tuple[Known
 
 
 def _used(db: SiteDatabase, keyring: Keyring) -> list[bytes]:
-    """The keys of a database that knows none yet, oldest first: those that a history verifies with, and the newest."""
+    """The keys with which a database that knows none was sealed, oldest first: those that verify a history, and the
+    newest."""
     older = [secret for secret in keyring.secrets[1:] if _histories_of(db)(Keyring((secret,)))]
     return [*reversed(older), keyring.newest]
 
 
 def _put(db: SiteDatabase, mark: str, number: int, now: datetime) -> None:
-    """A new key, or one of before that is in use again: then it keeps its number."""
+    """Record a key as in use. A key that was in use before keeps its number."""
     values = ", ".join([db.param] * 4)
     db.execute_sql(
         "INSERT INTO secret_key (fingerprint, number, state, since, ended_at, reason, done, finished_at, histories) "
@@ -207,13 +211,13 @@ def _put(db: SiteDatabase, mark: str, number: int, now: datetime) -> None:
 
 
 def write_progress(unit: Unit, mark: str, done: int, histories: int) -> None:
-    """Write down, inside an open unit, how far the work for a key is."""
+    """Record, inside an open unit, the progress of the work for a key."""
     unit.write("UPDATE secret_key SET done = ?, histories = ? WHERE fingerprint = ?", (done, histories, mark))
 
 
 def finish_rotation(db: SiteDatabase, keyring: Keyring, now: datetime) -> None:
-    """Everything is sealed with the newest of these keys: the others are retired. One that another process has begun to
-    use meanwhile is not: nothing that it sealed was looked at."""
+    """Retire the older of these keys: everything is sealed with the newest. A key that another process has begun to use
+    meanwhile stays in use, because what it sealed was not looked at."""
     newest, *older = keyring.fingerprints()
     with db.exclusive():
         mark = db.param
@@ -227,7 +231,7 @@ def finish_rotation(db: SiteDatabase, keyring: Keyring, now: datetime) -> None:
 
 
 def watch(db: SiteDatabase, keyring: Keyring, now: Clock) -> None:
-    """The chore of a process that seals: say that it does, and say it in the log where its keys are no longer right."""
+    """The chore of a process that seals: records that it does, and logs an error where its keys are no longer right."""
     db.execute_sql(
         f"UPDATE secret_key SET sealing_at = {db.param} WHERE fingerprint = {db.param}",
         (to_db(now()), fingerprint(keyring.newest)),
@@ -239,15 +243,16 @@ def watch(db: SiteDatabase, keyring: Keyring, now: Clock) -> None:
 
 
 def still_sealing(db: SiteDatabase, keyring: Keyring, now: datetime) -> tuple[KnownKey, ...]:
-    """The keys in use, other than the newest, with which a process said a moment ago that it seals."""
+    """The keys in use, other than the newest, with which a process has recorded within SIGN_OF_LIFE that it seals."""
     newest = fingerprint(keyring.newest)
     return tuple(key for key in known(db) if key.state == IN_USE and key.fingerprint != newest and key.is_sealing(now))
 
 
 def give_up(db: SiteDatabase, keyring: Keyring, reason: str, now: datetime) -> tuple[KnownKey, ...]:
-    """Write down that the keys in use which are not in the keyring are lost, and that its newest is in use from now on.
+    """Record as lost the keys in use that are not in the keyring, and the keyring's newest as in use.
 
-    A database that knows no key yet is told of one without a name. Returns the keys whose loss is being worked on.
+    In a database that knows no key yet, a key without a name is recorded as lost. Returns the lost keys whose histories
+    are not all given up yet.
     """
     with db.exclusive():
         if db.is_shared:
@@ -275,7 +280,7 @@ def unfinished(keys: Iterable[KnownKey]) -> tuple[KnownKey, ...]:
 
 
 def finish_loss(db: SiteDatabase, now: datetime) -> None:
-    """All that a lost key had sealed is given up."""
+    """Record that everything which lost keys had sealed is given up."""
     with db.exclusive():
         db.execute_sql(
             f"UPDATE secret_key SET finished_at = {db.param} WHERE state = '{LOST}' AND finished_at IS NULL",

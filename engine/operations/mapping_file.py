@@ -1,4 +1,4 @@
-"""A migration as a file of an operator says it, in TOML or JSON; `engine.migration` shows one."""
+"""A migration's mapping as an operator writes it, in a TOML or JSON file; `engine.migration` shows one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _KEYS = ("workflow", "from", "to", "states", "timers", "effects", "otherwise")
 
 
 def read(path: Path) -> Migration:
-    """A mapping out of a TOML or JSON file. Raises ConfigurationError that names file, key and what was expected."""
+    """Read a mapping from a TOML or JSON file (UTF-8). Raises ConfigurationError that names file, key and what was
+    expected."""
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -29,7 +30,7 @@ def read(path: Path) -> Migration:
 
 
 def rule_of(text: Any, where: str) -> TimerRule:
-    """A rule by its word. Raises ConfigurationError."""
+    """The rule for a timer, by its word. Raises ConfigurationError that names `where`."""
     try:
         return TimerRule(text)
     except ValueError:
@@ -38,13 +39,13 @@ def rule_of(text: Any, where: str) -> TimerRule:
 
 
 class _Reader:
-    """Reads the parts of a mapping; what is wrong is told with file and key."""
+    """Reads the parts of a mapping; errors name file and key."""
 
     def __init__(self, file: str) -> None:
         self.file = file
 
     def mapping(self, content: Any) -> Migration:
-        """The whole."""
+        """Read the whole file's content. Raises ConfigurationError."""
         table = self._table(content, "")
         if unknown := sorted(set(table) - set(_KEYS)):
             self._wrong(unknown[0], f"one of the keys {', '.join(_KEYS)}", unknown[0])

@@ -7,9 +7,9 @@ from engine.store.base import storable
 
 
 def given_reason(reason: str, kept: str = "it is written into history") -> str:
-    """The reason as both databases can hold it; it is kept for ever, so it must name no person. `kept` says where.
+    """The reason as both databases can hold it. It is kept for ever, so it must name no person; `kept` says where.
 
-    Raises EventNotPossible where there is none.
+    Raises EventNotPossible where the reason is empty.
     """
     if not reason.strip():
         raise EventNotPossible(f"A reason is needed: {kept}.")

@@ -1,12 +1,11 @@
-"""Many instances move to another version: what would become of each, and then one commit each (I7).
+"""Rollouts: many instances are migrated to another version, each in a commit of its own, after a dry run (I7).
 
-`plan` looks and writes nothing; `carry_out` moves. Both ask `version_move.move_of` of each instance: without a lock, or
-under it. Where a timer of an instance is due, looking goes the whole way and turns back before the COMMIT, because what
-the timer leads to comes first.
+`plan` is the dry run and writes nothing; `carry_out` migrates. Both ask `version_move.move_of` of each instance: `plan`
+without a lock, `carry_out` under it. Where an instance has a due timer, the dry run goes the whole way and rolls back,
+because what the timer leads to comes first.
 
-What was moved is on the new version and is not found again: whoever is interrupted begins again and goes on. Where
-somebody fires meanwhile, the instance moves by the state that it has then, or is counted as one that left what was
-asked for.
+Resumable: a migrated instance is on the new version and is not found again. An instance on which an event is fired
+meanwhile is migrated by the state that it has then, or counted as one that left the selection.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ Progress = Callable[[int, int], object]
 
 
 def standing(engine: Engine, workflow: str) -> dict[int, frozenset[str]]:
-    """The versions of a workflow on which there are instances, and in which states they are."""
+    """The versions of a workflow on which there are instances, with the states in which they are."""
     found: dict[int, frozenset[str]] = {}
     with engine.store.reading() as unit:
         for name, version, state in occupied(unit):
@@ -71,7 +70,7 @@ def _ensure(engine: Engine, mapping: Migration) -> None:
 def plan(
     engine: Engine, mapping: Migration, actor: Actor, where: Where = EVERYWHERE, progress: Progress | None = None
 ) -> Result:
-    """What `carry_out` would do now. Writes nothing. Raises InvalidMapping, UnknownWorkflow."""
+    """The dry run: what `carry_out` would do now. Writes nothing. Raises InvalidMapping, UnknownWorkflow."""
     _ensure(engine, mapping)
     return _Rollout(engine, mapping, actor, where, progress).plan()
 
@@ -84,10 +83,10 @@ def carry_out(
     where: Where = EVERYWHERE,
     progress: Progress | None = None,
 ) -> Result:
-    """Move them, one commit each. `reason` goes into each history, so it must hold nothing personal.
+    """Migrate the selected instances, one commit each. Resumable after an interruption.
 
-    Done again after an interruption it goes on where it was. Raises InvalidMapping, UnknownWorkflow; and Busy or
-    DatabaseAway where the database is away: what was moved before is moved.
+    `reason` goes into each history, so it must hold nothing personal. Raises InvalidMapping, UnknownWorkflow; and Busy
+    or DatabaseAway where the database is away: instances that were migrated before stay migrated.
     """
     _ensure(engine, mapping)
     return _Rollout(engine, mapping, actor, where, progress).carry_out(reason)
@@ -95,7 +94,7 @@ def carry_out(
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """An instance as it was found."""
+    """An instance as the listing found it."""
 
     number: int
     version: int
@@ -104,7 +103,7 @@ class _Listed:
 
 @dataclass(slots=True)
 class _Present:
-    """An instance with its timers and effects, as they were at one moment."""
+    """An instance with its timers and effects, as of one moment."""
 
     instance: Instance
     timers: list[Due] = field(default_factory=list)
@@ -118,7 +117,7 @@ _HERE = "SELECT i.id FROM instance i WHERE i.workflow = ? AND i.version = ? AND 
 
 @dataclass(frozen=True)
 class _Rollout:
-    """A mapping, and those that were asked for."""
+    """A mapping, and the selection of instances to which it is applied."""
 
     engine: Engine
     mapping: Migration
@@ -127,7 +126,7 @@ class _Rollout:
     progress: Progress | None
 
     def plan(self) -> Result:
-        """Judge each; those with a timer that is due by rehearsing."""
+        """Judge each instance; those with a due timer by a rehearsal."""
         listed, tally = self._listed(), _Tally()
         for first in range(0, len(listed), _AT_ONCE):
             some = listed[first : first + _AT_ONCE]
@@ -146,7 +145,7 @@ class _Rollout:
         return self._result(tally)
 
     def carry_out(self, reason: str) -> Result:
-        """Move each."""
+        """Migrate each instance."""
         listed, tally = self._listed(), _Tally()
         for number, before in enumerate(listed, start=1):
             tally.of(before, partial(self._moved, before, reason))
@@ -161,8 +160,9 @@ class _Rollout:
     # -- which they are
 
     def _listed(self) -> list[_Listed]:
-        """Those that were asked for, in the order in which they began. All are listed first: no event that is fired
-        while they move leads one of them past the eye of whoever goes from state to state."""
+        """The selected instances, in the order in which they began. All are listed before the first is migrated: so an
+        event that is fired meanwhile cannot lead an instance from a state that is still to come into one that was
+        done."""
         found: list[_Listed] = []
         most = _MOST if self.where.limit is None else self.where.limit
         with self.engine.store.snapshot() as unit:
@@ -176,7 +176,7 @@ class _Rollout:
         return found[:most]
 
     def _states_with_instances(self, unit: Unit) -> list[tuple[int, str, bool]]:
-        """(version, state, whether it is final) of what was asked for and is occupied."""
+        """The selected states in which there are instances, as (version, state, whether it is final)."""
         mapping = self.mapping
         versions = set(mapping.from_versions) - {mapping.to_version}
         return [
@@ -188,7 +188,7 @@ class _Rollout:
     # -- what becomes of one
 
     def _mapped(self, before: _Listed, instance: Instance) -> Migration:
-        """The mapping, where the instance is still one of those that were asked for."""
+        """The mapping, where the instance is still selected. Raises _Left and _Ended where it is not."""
         if instance.version != before.version:
             raise _Left(f"it runs on version {instance.version} now")
         if instance.state != before.state:
@@ -234,7 +234,7 @@ class _Rollout:
         )
 
     def _ended(self) -> list[Group]:
-        """Those of final states, which stay; each count stops at some time."""
+        """The instances in final states, which stay; each count stops at _ENDED."""
         found = []
         with self.engine.store.snapshot() as unit:
             condition, values = replace(self.where, older_than=None).condition(self.engine.store.now())
@@ -249,7 +249,7 @@ class _Rollout:
         return found
 
     def _notes(self) -> Iterator[str]:
-        """What changes for whoever holds a mailed link, and what cannot be told."""
+        """What changes for people with a mailed link, and what cannot be known."""
         workflow, to = self.mapping.workflow, self.mapping.to_version
         target = self.engine.workflows[workflow, to]
         for version in self.mapping.from_versions:
@@ -286,11 +286,11 @@ def _read(unit: Unit, some: Sequence[_Listed]) -> dict[int, _Present]:
 
 
 class _Left(Exception):
-    """It is no longer among those that were asked for."""
+    """The instance is no longer one of the selected ones."""
 
 
 class _Ended(Exception):
-    """It has ended."""
+    """The instance has ended meanwhile, and ended ones are not selected."""
 
 
 _Key = tuple[int, str, Verdict, str, str]
@@ -299,7 +299,7 @@ _Key = tuple[int, str, Verdict, str, str]
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts what becomes of instances."""
+    """Counts what becomes of instances, with examples."""
 
     counts: Counter[_Key] = field(default_factory=Counter)
     examples: dict[_Key, list[int]] = field(default_factory=dict)
@@ -307,7 +307,8 @@ class _Tally:
     effects: Counter[str] = field(default_factory=Counter)
 
     def of(self, before: _Listed, decide: Callable[[], version_move.Move]) -> None:
-        """Count one, by what its migration is or why it is none. Raises what keeps any migration from being tried."""
+        """Count one instance, by its migration or by the reason why there is none. Raises what keeps every migration
+        from being tried: Busy, DatabaseAway, OutcomeUnknown."""
         try:
             move = decide()
         except UnknownInstance:

@@ -1,10 +1,11 @@
-"""Can the database be written, and is there room? Asked by opening it anew, as the next request's connection would.
+"""Storage check: whether the database can be written and has room, over a new connection.
 
-A write is tried that changes nothing: SQLite's header is written with what stands in it, so that a file, a folder or a
-file system that is read-only or full says so itself; PostgreSQL is asked whether new transactions are read-only, and
-sorts a little on its disk, which is possible even then and needs room where its tables have theirs.
+The check writes without changing anything: SQLite's header is written with its present value, so that a file, a folder
+or a file system that is read-only or full says so itself. PostgreSQL is asked whether new transactions are read-only,
+and sorts a little on its disk, which is possible even then and needs room where its tables have theirs.
 
-Where the database cannot be asked at all, nothing is said here: whoever needs it says so better.
+Where the database cannot be asked at all, the state is "unknown": the callers that need the database report that
+better.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _SORT = "SELECT count(*) FROM (SELECT n FROM generate_series(1, 20000) n ORDER B
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How the storage is. `why` says it in words, for operators: it may name paths."""
+    """The state of the storage. `why` says it in words for operators: it may name paths."""
 
     state: State
     why: str = ""
@@ -38,7 +39,7 @@ OK = Storage("ok")
 
 
 def look(url: str) -> Storage:
-    """How the storage of the database of `url` is. Takes a few seconds at most; raises nothing."""
+    """Check the storage of the database of `url`. Takes a few seconds at most; raises nothing."""
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///"))
         return _sqlite(path) if path.exists() else OK  # it is made on the first start

@@ -1,12 +1,12 @@
-"""Is anything stuck? (I6) Every instance that is not final waits for a timer, a person, an effect or an incident.
+"""The search for stuck instances (I6): those that wait for no timer, person, effect or incident and have not ended.
 
 The search asks the tables, for many instances at once, and the definitions (`exits`). It cannot ask guards, nor whether
 anybody has a permission: a person counts where the definition lets one act, and a guard that will never agree is not
-found. What it finds:
+found. It finds that
 
 - nothing will move the instance, or what people can do there leads round in circles;
 - a mailed link would let somebody act, and the present link neither was mailed nor will be;
-- a timer is lost: history says when it is due, and the timer is not there. It is found where a person could act, too.
+- a timer is lost: history says when it is due, and its row is missing. It is found where a person could act, too.
 
 Each finding names its cure, which is an act of an operator: see `cures`.
 """
@@ -34,7 +34,8 @@ _STEP = 10_000  # instances that are asked about in one statement
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """An instance that waits for what will not come. `what` is the timer's event or the mail that `cure` is about."""
+    """An instance that waits for nothing that could come. `what` is the timer's event, or the mail, that `cure` is
+    about."""
 
     instance_id: int
     workflow: str
@@ -46,7 +47,7 @@ class Stuck:
 
 
 def stuck(engine: Engine, limit: int = 100, *, most: int | None = None) -> list[Stuck]:
-    """The stuck instances, at most `limit` of each state; empty where I6 holds.
+    """The stuck instances, at most `limit` of each state; empty where I6 holds. Read-only.
 
     With `most`, only so many instances of each state are looked at, those that began first.
     """
@@ -58,7 +59,7 @@ def stuck(engine: Engine, limit: int = 100, *, most: int | None = None) -> list[
 
 
 class _PinnedState:
-    """A state of a version, with the instances that stand in it."""
+    """A state of one version, with the instances in it."""
 
     def __init__(self, engine: Engine, unit: Unit, pinned: tuple[str, int, str], limit: int, most: int | None) -> None:
         self.engine = engine
@@ -89,7 +90,7 @@ class _PinnedState:
         return [Stuck(row[0], *self.pinned, why, cure) for row in rows]
 
     def _some(self, workflow: Workflow, ways: Exits) -> list[Stuck]:
-        """Those for which what the definition promises is not there."""
+        """The instances that lack what the definition promises."""
         timers = [timer.event for timer in workflow.by_name[self.pinned[2]].timers]
         found: dict[int, Stuck] = {}
         for after, last in self._steps():
@@ -105,7 +106,7 @@ class _PinnedState:
         return [found[number] for number in sorted(found)][: self.limit]
 
     def _steps(self) -> Iterator[tuple[int, int]]:
-        """Ranges of numbers, each behind the first and up to the second, that hold some of the instances."""
+        """Ranges of instance numbers, from above the first up to the second, that hold instances of this state."""
         after, left = 0, self.most
         while left is None or left > 0:
             count = _STEP if left is None else min(_STEP, left)
@@ -117,8 +118,8 @@ class _PinnedState:
             left = left - count if left is not None else None
 
     def _without_timer(self, event: str, after: int, last: int) -> list[int]:
-        """Those whose history says that the timer stands. Histories of before due times were sealed say nothing: there
-        the definition counts."""
+        """The instances whose history says that the timer is set, and that lack it. Where due times were not sealed
+        yet, the definition says so."""
         said = f'%"{_escaped(event)}":"%'
         rows = self.unit.rows(_WITHOUT_TIMER, (*self.pinned, after, last, event, after, last, said, self.limit))
         return [row[0] for row in rows]
@@ -138,7 +139,7 @@ class _PinnedState:
         return [row[0] for row in rows]
 
     def _carriers(self, workflow: Workflow, ways: Exits) -> list[str]:
-        """What brings the links with which somebody could act, in whichever version it was mailed."""
+        """The mails that carry the links with which somebody could act, in any version of the workflow."""
         versions = [other for (name, _), other in self.engine.workflows.items() if name == workflow.name]
         return list(dict.fromkeys(name for other in versions for role in ways.roles for name in carriers(other, role)))
 
@@ -151,7 +152,7 @@ class _PinnedState:
 
 
 def mails_of_links(workflow: Workflow, state: str) -> list[str]:
-    """The mails that would bring the links with which somebody could leave a state, and that keep their point there."""
+    """The mails that would carry the links with which somebody could leave a state, and that keep their point there."""
     roles, events = exits(workflow, state).roles, workflow.events[state]
     return list(
         dict.fromkeys(
@@ -163,7 +164,7 @@ def mails_of_links(workflow: Workflow, state: str) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """A text for LIKE, which has `!` for its escape."""
+    """A text for LIKE, with `!` as the escape character."""
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 

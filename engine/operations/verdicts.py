@@ -1,4 +1,4 @@
-"""What is asked of a rollout, and what it tells: which instances, and what becomes of them."""
+"""The selection and the result of a rollout: which instances, and what becomes of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.store.base import to_db
 
 
 class Verdict(Enum):
-    """What becomes of an instance."""
+    """What becomes of an instance in a rollout."""
 
     MOVES = "moves"
     NEEDS_A_CHOICE = "needs a choice"
@@ -24,11 +24,11 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which instances: all unless something is named.
+    """The selection of instances; without any field it selects all.
 
-    `states` are those of the old versions; `older_than` says for how long at least it has stood in its state; `about`
-    is a whole one, or with a `*` at its end how it begins; `limit` is how many, those that began first. `ended` takes
-    those that have ended, too, where the new version has a final state for them.
+    `states` are states of the old versions; `older_than` is for how long at least an instance has been in its state;
+    `about` is equal to the instance's, or with a `*` at its end a prefix of it; `limit` is the most instances, those
+    that began first. `ended` selects ended instances, too, where the new version has a final state for them.
     """
 
     states: tuple[str, ...] = ()
@@ -38,11 +38,11 @@ class Where:
     ended: bool = False
 
     def takes(self, state: str) -> bool:
-        """Whether it asks for instances of a state."""
+        """Whether instances in this state are selected."""
         return not self.states or state in self.states
 
     def condition(self, now: datetime) -> tuple[str, list[str]]:
-        """What SQL has to ask of an instance `i`, beside its place, and the values of the marks."""
+        """The SQL condition on an instance `i`, beside its workflow, version and state, with its parameters."""
         condition, values = "", []
         if self.about.endswith("*"):
             begins = self.about[:-1].replace("!", "!!").replace("%", "!%").replace("_", "!_")
@@ -60,7 +60,7 @@ EVERYWHERE = Where()
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What becomes of the instances of one state: those that share verdict, new state and reason.
+    """The instances of one state with the same verdict, new state and reason.
 
     With `more` there are more of them than `count`.
     """
@@ -77,10 +77,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What would become, or became, of the `asked` instances that were asked for, and which of the rest have ended.
+    """What became, or would become, of the `asked` instances that were selected, and which of the rest have ended.
 
-    `timers` counts what becomes of timers, and `effects` of effects that are under way, in words. `notes` is what else
-    changes for those that move.
+    `timers` counts what becomes of timers, and `effects` of open effects, in words. `notes` is what else changes for
+    migrated instances.
     """
 
     mapping: Migration
@@ -91,10 +91,10 @@ class Result:
     notes: tuple[str, ...] = ()
 
     def count(self, *verdicts: Verdict) -> int:
-        """How many have one of these verdicts."""
+        """How many instances have one of these verdicts."""
         return sum(group.count for group in self.groups if group.verdict in verdicts)
 
     @property
     def open(self) -> int:
-        """How many did not move though they should: they need a choice, or cannot."""
+        """How many instances did not move though they should: they need a choice, or cannot."""
         return self.count(Verdict.NEEDS_A_CHOICE, Verdict.CANNOT)

@@ -1,10 +1,11 @@
-"""Which effect a worker delivers next: one whose lease came with its commit, else the one that is due for longest.
+"""Claims: which effect a worker delivers next, under a lease (I5).
 
-A row is claimed before it is delivered: its lease is a time until which nobody else touches it, and the try is counted
-when it is claimed, so that a worker that died counts as a try.
+An effect whose lease came with its commit is first, else the one that has been due for longest. A row is claimed before
+it is delivered: until its lease ends no other worker touches it. The try is counted when the row is claimed, so a crash
+of the worker counts as a try.
 
-A row's deadline is set by its first claim: what nobody could try has lost none of its time, however long no worker ran
-or an incident stood before it.
+A row's first claim sets its deadline: an effect that could not be tried, because no worker ran or an incident stood
+before it, has lost none of its time.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ _VERSION_OF = "SELECT workflow, version FROM instance WHERE id = ?"
 
 
 class Claims:
-    """The claims of one process; several threads may ask for the next."""
+    """The claims of one process. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._handed_over: deque[tuple[float, Claim]] = deque()
 
     def take_over(self, claims: list[Claim]) -> None:
-        """Accept effects whose lease was taken in the commit that made them."""
+        """Accept effects that were leased to this process in the commit that wrote them."""
         until = monotonic() + self._engine.lease.total_seconds() / 2
         self._handed_over.extend((until, claim) for claim in claims)
 
     def next(self) -> Claim | None:
-        """The effect to deliver next, claimed for this worker; None where nothing is due."""
+        """The effect to deliver next, leased to this worker; None where nothing is due."""
         return self._from_handover() or self._claim()
 
     def not_begun(self) -> Iterator[Claim]:
-        """Those that were taken over and nobody has asked for; each is given once."""
+        """The claims that were taken over and that no thread has begun; each is returned once."""
         while True:
             try:
                 _, claim = self._handed_over.popleft()
@@ -50,7 +51,7 @@ class Claims:
             yield claim
 
     def _from_handover(self) -> Claim | None:
-        """The next effect whose lease came with its commit, unless it waited here until the lease is nearly over."""
+        """The next effect whose lease came with its commit, unless more than half of that lease has passed."""
         while self._handed_over:
             try:
                 until, claim = self._handed_over.popleft()
@@ -74,8 +75,8 @@ class Claims:
         return claim
 
     def _begun(self, unit: Unit, claim: Claim, now: datetime) -> Claim:
-        """A first claim with the deadline that its definition says: a worker of a version before this one wrote the
-        row, and no patience into it."""
+        """A first claim with the deadline that its definition says: an older version's worker wrote the row, without a
+        patience."""
         workflow = self._engine.workflows.get(unit.rows(_VERSION_OF, (claim.instance_id,))[0])
         effect = workflow.effects.get(claim.name) if workflow is not None else None
         deadline_at = now + (effect.retry if effect is not None else Retry()).deadline

@@ -1,8 +1,8 @@
-"""From an outbox row to one plugin, at least once, in order, until done or an incident (I5).
+"""The dispatcher: takes effects from the outbox to plugins, at least once, until each is done or an incident (I5).
 
-A row waits for the earlier ones of its instance and channel, an incident among them included, unless that one was
-delivered and only its event could not be fired. Delivering happens outside any transaction; what came of it is written
-in one. No row is given up untried (`Claim.may_be_late`).
+A row waits for the earlier ones of its instance and channel, also for an incident among them, unless that one was
+delivered and only its event could not be fired. Delivering happens outside any transaction; its outcome is recorded in
+one. No row is given up untried (`Claim.may_be_late`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger("tetsuzuki.dispatch")
 
 
 class _Halted(Exception):
-    """What the effect belongs to is paused."""
+    """The effect is paused, by the pause of `scope`."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(str(scope))
@@ -40,9 +40,10 @@ class _Halted(Exception):
 
 
 class Dispatcher:
-    """Delivers effects. Several threads and several processes may drain one outbox.
+    """Delivers effects, at least once (I5). Several threads and processes may drain one outbox.
 
-    `mailer` names the one of `mailers` that sends this site's mails.
+    `mailer` names the one of `mailers` that sends this site's mails; `handlers` are by the kind of effect that they
+    deliver.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class Dispatcher:
         self._results = Results(engine)
 
     def take_over(self, claims: list[Claim]) -> None:
-        """Accept effects whose lease was taken in the commit that made them."""
+        """Accept effects that were leased to this process in the commit that wrote them."""
         self._claims.take_over(claims)
 
     def drain(self, limit: int = 100) -> int:
-        """Deliver what is due, at most `limit` effects. Returns how many were tried."""
+        """Deliver the effects that are due, at most `limit`. Returns how many were tried."""
         for tried in range(limit):
             claim = self.next_claim()
             if claim is None:
@@ -76,11 +77,11 @@ class Dispatcher:
         return limit
 
     def next_claim(self) -> Claim | None:
-        """The effect to deliver next, claimed for this worker; None where nothing is due."""
+        """The effect to deliver next, leased to this worker; None where nothing is due."""
         return self._claims.next()
 
     def next_due(self) -> datetime | None:
-        """When the next effect wants to be tried; None where nothing waits, or all that does is paused."""
+        """When the next effect may be claimed; None where nothing waits, or everything that waits is paused."""
         with self.engine.store.reading() as unit:
             return outbox_rows.next_due(unit)
 
@@ -90,7 +91,8 @@ class Dispatcher:
             self._results.end_try(claim, "waiting", "", self.engine.store.now(), untried=True)
 
     def deliver(self, claim: Claim) -> Outcome | None:
-        """Deliver one claimed effect and write down what came of it. None where it had lost its point, or is paused."""
+        """Deliver one claimed effect and record the outcome. Returns None where the effect lost its point, or is
+        paused."""
         tried = Tried(claim)
         with self.engine.db.bound():  # a handler may look at records
             if self.engine.observer is None:
@@ -137,13 +139,12 @@ class Dispatcher:
         return outcome
 
     def _prepare(self, claim: Claim) -> tuple[Effect | None, Outcome, Callable[[], Outcome] | None] | None:
-        """All that needs the database, before the plugin is called without it. None where the effect lost its point.
+        """Read all that a delivery needs from the database, before the plugin is called without it.
 
-        Raises _Halted where it is paused: a delivery that was prepared before the pause counts as under way.
-
-        Whatever goes wrong becomes an outcome: an effect that cannot even be prepared must become an incident in the
-        end, and never stand in the way of others. All is read as of one moment: somebody may move the instance
-        meanwhile, and what the text needs may be gone with it.
+        Returns None where the effect lost its point. Raises _Halted where the effect is paused; a delivery that was
+        prepared before the pause counts as under way. Any other error becomes an outcome: an effect that cannot even be
+        prepared must become an incident in the end, and never block others. Everything is read as of one moment: an
+        event may move the instance meanwhile, and records that the text needs may be gone with it.
         """
         engine = self.engine
         effect: Effect | None = None
@@ -216,7 +217,7 @@ class Dispatcher:
 
 
 def _tell(what: str, claim: Claim, error: Exception) -> None:
-    """A fault with its traceback; that the database is away is none."""
+    """Log a fault with its traceback; a database that is away is no fault, and is logged without."""
     if isinstance(error, DatabaseAway | OutcomeUnknown):
         log.warning(f"{what}: the database is away", ref(claim))
     else:

@@ -1,9 +1,8 @@
 """Renders mails from the templates beside a definition.
 
-`mail/<name>.<language>.txt` begins with a line `Subject: …` and an empty one; `mail/<name>.<language>.html` is the
-same mail with looks. Both are Jinja templates and see what the workflow's `mail_context` gives them, `url` (the mailed
-link, a secret), `site` and the effect's frozen `figures`. Each attempt renders again, so no text with a link in it is
-ever stored (I11).
+`mail/<name>.<language>.txt` begins with a line `Subject: …` and an empty one; `mail/<name>.<language>.html` is the same
+mail as HTML. Both are Jinja templates and see the workflow's `mail_context`, `url` (the mailed link, a secret), `site`
+and the effect's frozen `figures`. Each try renders again, so no text with a link in it is ever stored (I11).
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ def _templates(folder: Path) -> Environment:
 
 
 class Renderer:
-    """Turns an effect of kind "mail" into a message.
+    """Renders an effect of kind "mail" as a message.
 
-    `link` gives the text of an instance's link for a role; `site_facts` goes to templates, as `site`.
+    `link` returns the text of an instance's link for a role; templates see `site_facts` as `site`.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Renderer:
         self.link = link
 
     def url(self, workflow: Workflow, text: str) -> str:
-        """The whole address of a mailed link; built from BASE_URL and never from a request (G24)."""
+        """The URL of a mailed link, built from BASE_URL and never from a request (G24)."""
         return f"{self.base_url}/{workflow.link}/{text}"
 
     def message(
@@ -70,8 +69,8 @@ class Renderer:
         key: str,
         language: str = "",
     ) -> Message:
-        """The message, ready to send. Raises NoRecipient, NobodyLeft where they were removed on purpose, RuleError, and
-        Jinja's errors where a template is wrong."""
+        """The message, ready to send. Raises NoRecipient, NobodyLeft where the recipients were removed on purpose,
+        RuleError, and Jinja's errors where a template is wrong."""
         address = self._address(workflow, effect, effect.to, instance, records)
         if isinstance(address, Nobody):
             raise NobodyLeft
@@ -116,7 +115,7 @@ class Renderer:
         figures: Mapping[str, Any],
         language: str,
     ) -> Message:
-        """The message as somebody may look at it before it is real: its link is hidden (I11)."""
+        """The message as a preview shows it: its link is hidden (I11). Raises as `message`."""
         hiding = copy(self)
         hiding.link = lambda instance, role: HIDDEN_LINK
         return hiding.message(workflow, effect, instance, records, figures, key="preview", language=language)

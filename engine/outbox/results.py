@@ -1,4 +1,4 @@
-"""What came of a try is written down: it is tried again later, or it is an incident (I5)."""
+"""Results of tries: after one an effect is retried with backoff, or it is an incident (I5)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = logging.getLogger("tetsuzuki.dispatch")
 
 
 class Late(Failed):
-    """Its time had passed when it was claimed once more: that claim was no try."""
+    """The deadline had passed when the effect was claimed once more: that claim was no try."""
 
 
 class Results:
-    """Writes down what came of the tries of one process."""
+    """Records the results of one process's tries."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -29,7 +29,8 @@ class Results:
     def write(
         self, claim: Claim, effect: Effect | None, outcome: Deferred | Failed, *, delivered: bool = False
     ) -> None:
-        """Let an effect be tried again later, or make it an incident where it failed or is out of patience."""
+        """Record a try that did not deliver: the effect is retried with backoff, or it is an incident where it failed
+        or is out of patience."""
         now = self._engine.store.now()
         if isinstance(outcome, Failed):
             error = f"{outcome.code}: {outcome.reason}"
@@ -52,7 +53,7 @@ class Results:
     def end_try(
         self, claim: Claim, state: str, error: str, due: datetime, *, delivered: bool = False, untried: bool = False
     ) -> None:
-        """Write down what came of a try, unless somebody else has claimed or ended the row since."""
+        """Record the result of a try, unless another worker has claimed the row since, or it has ended."""
         store = self._engine.store
         if state == "incident":
             log.error("effect %s is an incident: %s", ref(claim), storable(error))
@@ -64,14 +65,14 @@ class Results:
 
 
 def is_out_of_patience(unit: Unit, claim: Claim, effect: Effect, instance: Instance, when: datetime) -> bool:
-    """Whether by `when`, which is not before its deadline, it has been open for longer than its patience lasts; for
-    how long it was paused since then does not count."""
+    """Whether an effect's patience has passed by `when`, which is at or after its deadline. The time for which the
+    effect was paused does not count."""
     begun = claim.deadline_at - effect.retry.deadline
     return when >= claim.deadline_at + halting.time_paused(unit, instance, effect, begun, when)
 
 
 def tries(count: int) -> str:
-    """How often something was tried, in words."""
+    """A number of tries, in words."""
     return f"{count} tries" if count != 1 else "1 try"
 
 

@@ -1,4 +1,4 @@
-"""Catching up: fires the due timers of one instance, in as many commits as that takes, and records a timer that cannot
+"""Catching up: fires the due timers of one instance, in as many commits as that takes, and records one that cannot
 fire.
 
 Timers that fired before a broken one are kept. Timers behind it wait for it, unless the broken one only leads back into
@@ -134,8 +134,7 @@ class CatchUp:
     def write_down(
         self, unit: Unit, instance: Instance, timers: list[Due], broken: TimerBroken, moment: datetime
     ) -> bool:
-        """Record why a timer did not fire, and back off: it is retried after 1, 2, 4 … minutes, and at most after an
-        hour.
+        """Record why a timer did not fire, and back off: it is retried after 1, 2, 4 … minutes, at most after an hour.
 
         Returns whether the other timers of its state fire without it. If not, those that are due are put off as well.
         """

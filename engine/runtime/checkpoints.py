@@ -175,10 +175,10 @@ def _write_one(engine: Sealing, first: int, last: int, most: int) -> tuple[bool,
 
 
 def _item(unit: Unit, number: int) -> Iterator[Item]:
-    """Where an instance's history stands. Nothing for one whose last entries are missing or illegible, which `verify`
-    reports: it would be listed again and again, and each time as something that it was not.
+    """Where an instance's history stands; nothing for one whose last entries are missing or illegible.
 
-    On PostgreSQL, entries may be newer than the row that was read before them. They are left for the next checkpoint,
+    `verify` reports those: listed, they would be so again and again, and each time as something that they were not. On
+    PostgreSQL, entries may be newer than the row that was read before them. They are left for the next checkpoint,
     because the version that the row names is not theirs.
     """
     rows = unit.rows(INSTANCE, (number,))

@@ -20,11 +20,10 @@ class Commits:
         self.listeners = listeners
 
     def run(self, work: Callable[[Unit], T], committed: Committed, *, many: bool = False) -> T:
-        """Run `work`, commit, tell the listeners, and return what `work` returned. Raises what `work` raises, and
-        Violation (`Store.run`).
+        """Run `work`, commit, tell the listeners, and return what `work` returned.
 
         The transaction may be rolled back and run again, so `work` begins with `committed.begin_again()` or
-        `Transactions.lock`.
+        `Transactions.lock`. Raises what `work` raises, and Violation (`Store.run`).
         """
         done = self.store.run(work, many=many)
         self.listeners.tell(committed)

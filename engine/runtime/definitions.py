@@ -15,8 +15,8 @@ _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = 
 
 
 class Definitions:
-    """Workflows by name and version. `newest` has the newest version by name; rules read `services` as
-    `Attempt.services`.
+    """Workflows by name and version. `newest` has the newest version by name; `services` is `Attempt.services` of
+    rules.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
@@ -57,11 +57,10 @@ class Definitions:
         return workflow.version != 1 or workflow.name in self._in_versions
 
     def keeps_timers(self, unit: Unit, workflow: Workflow) -> bool:
-        """Whether the other timers run on where a transition leads back into its own state. The database is asked once
-        for each definition.
+        """Whether the other timers run on where a transition leads back into its own state.
 
         All timers begin anew instead in a version that this database released before there was this choice, and in one
-        that declares `restarts_timers`.
+        that declares `restarts_timers`. The database is asked once for each definition.
         """
         known = self._keeps_timers.get(workflow)
         if known is None:

@@ -155,11 +155,10 @@ class Engine:
         return self.mailed_links.key_of(claim)
 
     def instance_key(self, instance_id: int) -> str:
-        """The idempotency key for a call that is made once for an instance, outside of its effects. Raises
-        UnknownInstance.
+        """The idempotency key for a call that is made once for an instance, outside of its effects.
 
         The key changes with each restore: the answer to a call that was made in the lost time must not be the answer to
-        what the customer does again.
+        what the customer does again. Raises UnknownInstance.
         """
         return self.mailed_links.instance_key(instance_id)
 
@@ -340,10 +339,9 @@ class Engine:
         return deciding.choices(self._looking.explain(instance_id, actor))
 
     def explain(self, instance_id: int, actor: Actor) -> tuple[Explanation, ...]:
-        """Every transition out of the current state: open, or closed with its reasons, as `fire` would decide.
-        Read-only (I4).
+        """Every transition out of the current state, as `fire` would decide: open, or closed with its reasons.
 
-        A broken rule closes its own event alone, and is logged.
+        Read-only (I4). A broken rule closes its own event alone, and is logged.
         """
         return self._looking.explain(instance_id, actor)
 

@@ -94,10 +94,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Unverifiable:
-    """The first `entries` entries of a history, which no key verifies any more: their key was given up at `at`, for
-    `reason`.
+    """The first `entries` entries of a history, which no key verifies any more. Their key was given up at `at`.
 
-    The digest that was sealed then shows that they have not changed since.
+    The digest that was sealed then shows that they have not changed since. `reason` is what the operator said.
     """
 
     entries: int
@@ -118,11 +117,11 @@ class Finding:
 
 
 def verified(keys: Sequence[bytes], instance: Instance, entries: Sequence[Entry], to_text: ToText) -> Finding:
-    """Verify a history. `to_text` writes a time as the tables do. Raises nothing for what was tampered with: faults are
-    told.
+    """Verify a history. What was tampered with raises nothing: it is a fault of the finding.
 
-    Each entry may be sealed with any of the keys, because a chain goes on under a new key where the old one left off.
-    Entries before a base need no valid seal, which nobody could verify, but must have the digest that the base names.
+    `to_text` writes a time as the tables do. Each entry may be sealed with any of the keys, because a chain goes on
+    under a new key where the old one left off. Entries before a base need no valid seal, which nobody could verify, but
+    must have the digest that the base names.
     """
     versions = _versions(instance, entries)
     based = base_of(keys, instance, entries, to_text)

@@ -44,8 +44,7 @@ class MailedLinks:
         return (number, role) if role else None
 
     def role_of(self, proof: str, instance: Instance, unit: Unit) -> str:
-        """The role whose link `proof` is, among the roles to which this instance mails links; empty where it is none of
-        those.
+        """The role whose link `proof` is, among those to which this instance mails links; empty where it is none.
 
         While machines are upgraded one after another, a worker of the version before knows no nonces and mails a link
         without. That link is accepted where such a worker has claimed a mail of this instance.

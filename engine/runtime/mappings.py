@@ -54,8 +54,7 @@ def problems(mapping: Migration, workflows: Loaded, standing: Iterable[str] = ()
 
 
 def ensure(mapping: Migration, workflows: Loaded, standing: Iterable[str] = ()) -> None:
-    """Raise InvalidMapping with every problem of a mapping, UnknownWorkflow where the version that it leads to is not
-    loaded.
+    """Raise InvalidMapping with every problem of a mapping, UnknownWorkflow where its target version is not loaded.
 
     `standing`: see `problems`.
     """

@@ -30,10 +30,10 @@ class Operators:
         return (definition.operators if definition is not None else None) or self.by_default
 
     def require(self, unit: Unit, instance: Instance, actor: Actor, event: str, now: datetime) -> None:
-        """Raise Forbidden where `actor` may not do `event` (such as "migrate") to this instance; RuleError where the
-        permission answers wrongly.
+        """Raise Forbidden where `actor` may not do `event` (such as "migrate") to this instance.
 
-        For an act that concerns no single instance, `instance` is that of `nowhere`, with the number 0.
+        For an act that concerns no single instance, `instance` is that of `nowhere`, with the number 0. Raises
+        RuleError where the permission answers neither True nor False.
         """
         attempt = Attempt(instance, event, actor, None, now, now, unit, services=self.definitions.services)
         allow = self.of(instance.workflow, instance.version)

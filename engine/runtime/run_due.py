@@ -43,11 +43,11 @@ class RunDue:
         self._catch_up = catch_up
 
     def run(self, now: datetime | None, limit: int, stopped: Callable[[], bool]) -> int:
-        """Fire what is due at `now` (default: the database's time) of at most `limit` instances. Returns how many
-        moved.
+        """Fire what is due at `now` (default: the database's time) of at most `limit` instances.
 
         A run ends at `limit`, where fewer timers are due than a batch takes, where a batch comes to nothing, where the
-        database is busy or away, or where `stopped` says so, which is asked between batches.
+        database is busy or away, or where `stopped` says so, which is asked between batches. Returns how many instances
+        moved.
         """
         store = self._commits.store
         moment = now or store.now()

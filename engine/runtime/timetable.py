@@ -145,8 +145,7 @@ def after_return(
     keeps: bool,
     sealed: Callable[[], Mapping[str, datetime] | None],
 ) -> tuple[dict[str, datetime], list[str]]:
-    """The due times of a state into which `way` has led back, in the order of writing, and which of the timers are
-    unchanged.
+    """The due times of a state into which `way` has led back, in the order of writing, and which of them are unchanged.
 
     `fired` says that a timer fired the event; that timer begins anew. `keeps` is `Definitions.keeps_timers`. A timer
     that has no row is looked up in the `sealed` due times: one that was lost is put back; one that was cancelled stays

@@ -31,10 +31,10 @@ CONNECTION: dict[str, Any] = {
 
 
 def install(db: SiteDatabase) -> list[str]:
-    """Make Procrastinate's tables, unless this version of it has them. Idempotent. Returns what was made, as `migrate`
-    does.
+    """Make Procrastinate's tables, unless this version of it has them. Idempotent.
 
-    The caller holds the lock of `migrate`. Raises ConfigurationError where the database's user lacks the privilege.
+    Returns what was made, as `migrate` does. The caller holds the lock of `migrate`. Raises ConfigurationError where
+    the database's user lacks the privilege.
     """
     with psycopg.connect(str(db.database), **CONNECTION) as connection:
         if _is_installed(connection):

@@ -166,11 +166,10 @@ def next_due(unit: Unit) -> datetime | None:
 
 
 def claim_next(unit: Unit, now: datetime, lease: timedelta, worker: str) -> tuple[Claim, int] | None:
-    """Claim the effect that has been due for longest, for as long as `lease`. Returns the claim and the effect's
-    patience in microseconds; None where nothing is due.
+    """Claim the effect that has been due for longest, for as long as `lease`; None where nothing is due.
 
-    The first claim sets the deadline to `patience` after `now`. A patience of 0, in a row that an older version wrote,
-    leaves the deadline as it is.
+    Returns the claim and the effect's patience in microseconds. The first claim sets the deadline to `patience` after
+    `now`. A patience of 0, in a row that an older version wrote, leaves the deadline as it is.
     """
     sql, time = _CLAIM_ONE_OF_MANY if unit.lock_suffix else _CLAIM_ONE, to_db(now)
     rows = unit.rows(sql, (time, to_db(now + lease), worker, time[:19], time[19:]))
@@ -215,8 +214,7 @@ def name_of(unit: Unit, claim: Claim, worker: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is recorded about a try: the state, the error, and when the effect is due again or since when it is an
-    incident.
+    """What is recorded about a try: state, error, and when the effect is due again or since when it is an incident.
 
     With `untried`, the effect was claimed and not tried: the claim counts as no attempt.
     """

@@ -44,11 +44,10 @@ class Wire:
         self._made = 0
 
     def send(self, statements: Sequence[Statement]) -> list[PGresult]:
-        """Send all statements, then wait for all answers. Raises psycopg's error for the first statement that failed;
-        those after it did not run.
+        """Send all statements, then wait for all answers.
 
-        Any other failure on the way (a broken connection, an interrupt) closes the connection, because its answers can
-        no longer be told apart.
+        Raises psycopg's error for the first statement that failed; those after it did not run. Any other failure on the
+        way (a broken connection, an interrupt) closes the connection, because its answers can no longer be told apart.
         """
         pgconn = self._pgconn
         calls = [(sql, *_encode(params)) for sql, params in statements]

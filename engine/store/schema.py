@@ -25,10 +25,10 @@ _PAUSE = 0.05  # seconds between two looks at whether the one before is done
 
 @contextmanager
 def alone(db: pw.Database, meanwhile: Callable[[], object]) -> Iterator[None]:
-    """Hold the lock of migrations, however long another process needs it. It is polled, and `meanwhile` called between
-    polls, so that a stop is heeded.
+    """Hold the lock of migrations, however long another process needs it.
 
-    A lock that PostgreSQL waits for would end with LONGEST_WAIT, and a migration may take longer.
+    The lock is polled, and `meanwhile` called between polls, so that a stop is heeded. A lock that PostgreSQL waits for
+    would end with LONGEST_WAIT, and a migration may take longer.
     """
     if isinstance(db, pw.SqliteDatabase):
         with Path(f"{db.database}.migrate-lock").open("w") as file:

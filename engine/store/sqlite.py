@@ -40,10 +40,10 @@ T = TypeVar("T")
 
 
 class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
-    """SQLite as the site needs it: durable (WAL, `synchronous=FULL`), with foreign keys, one writer at a time in fair
-    order.
+    """SQLite as the site needs it: durable (WAL, `synchronous=FULL`), with foreign keys, one writer at a time.
 
-    A thread keeps its connection, because opening a new one costs more than keeping it.
+    Writers take turns in the order of asking. A thread keeps its connection, because opening a new one costs more than
+    keeping it.
     """
 
     def __init__(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What every heartbeat does beside its own work, on one machine or several."""
+"""Chores that every heartbeat does beside its own work, on one machine or several."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AT_ONCE = 500  # instances whose timers are fired between two looks at whether t
 
 
 def do_chores(chores: Iterable[Callable[[], object]]) -> None:
-    """Do each, whatever the others do. One that cannot reach the database is told without a traceback."""
+    """Do each chore, whether or not others fail. Errors are logged, without a traceback where the database is away."""
     for chore in chores:
         try:
             chore()
@@ -29,13 +29,13 @@ def do_chores(chores: Iterable[Callable[[], object]]) -> None:
 
 
 def words(error: BaseException) -> str:
-    """What the driver said, in one line; others say only that something happened."""
+    """The driver's message in one line, because the errors around it only say that something failed."""
     cause = error.__cause__ or error
     return " ".join(str(cause).split()) or type(cause).__name__
 
 
 def give_back(db: SiteDatabase, log: logging.Logger) -> None:
-    """Return the thread's connection; where that fails, `log` is told and nothing is raised."""
+    """Return the thread's connection. Errors are logged to `log`, and nothing is raised."""
     try:
         db.give_back()
     except Exception:

@@ -1,9 +1,9 @@
-"""How tasks of asyncio come to their end: each is asked in its own way, again and again, until it has ended.
+"""How asyncio tasks are ended: each is asked in its own way, again and again, until it has ended.
 
-One cancellation is not enough, because it may be lost. On Python 3.11 `asyncio.wait_for` answers a cancellation that
-comes just as what it waits for ends with the result, and goes on (CPython issue 86296). psycopg_pool waits so for a
-connection: a task that is cancelled while one is handed to it never hears of it. So no task of ours is cancelled: each
-watches an event that stays set. What libraries leave behind is cancelled until it is gone.
+One cancellation is not enough, because it may be lost. On Python 3.11 `asyncio.wait_for` swallows a cancellation that
+arrives just as the awaited future completes, and returns the result (CPython issue 86296). psycopg_pool waits for a
+connection so: a task that is cancelled while a connection is handed to it never hears of that. So none of our tasks is
+cancelled: each watches an event that stays set. Tasks that libraries leave behind are cancelled until they are gone.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _AGAIN = 0.1  # seconds after which a task that was asked to end and has not is 
 
 
 class End:
-    """The end of what a loop does: somebody asked for it, or a task that nobody waits for failed in one of `ways`.
+    """The end of a loop's work: `come` was called, or a task that nobody awaits failed with one of the errors `ways`.
 
-    The latter happens where the end of a job could not be written down. Procrastinate's worker goes on as if nothing
-    was, and the job would count as under way for as long as that worker lives.
+    The latter happens where the end of a job could not be recorded. Procrastinate's worker goes on as if nothing had
+    happened, and the job would count as running for as long as that worker lives.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ways: tuple[type[Exception], ...]) -> None:
@@ -29,7 +29,7 @@ class End:
         loop.set_exception_handler(self._failed)
 
     def come(self) -> None:
-        """From any thread, and as often as anybody likes. Raises RuntimeError where the loop is closed."""
+        """Reach the end. Idempotent, and safe to call from any thread. Raises RuntimeError where the loop is closed."""
         self._loop.call_soon_threadsafe(self._set, None)
 
     def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ class End:
 
 
 async def all_ended(asks: Mapping[asyncio.Task[Any], Callable[[], object]]) -> None:
-    """Ask each task to end, in its own way, until all have ended, however they did."""
+    """Ask each task to end, by its own function, until all have ended in whatever way."""
     pending = set(asks)
     while pending:
         for task in pending:
@@ -58,7 +58,7 @@ async def all_ended(asks: Mapping[asyncio.Task[Any], Callable[[], object]]) -> N
 
 
 async def leaving_no_task(act: Coroutine[Any, Any, None]) -> None:
-    """Await `act`, then end what others have begun in the loop: `asyncio.run` would cancel each only once."""
+    """Await `act`, then end the tasks that it has left in the loop: `asyncio.run` would cancel each only once."""
     try:
         await act
     finally:

@@ -1,10 +1,10 @@
-"""The heartbeat of one machine: APScheduler wakes for the next due timer, threads deliver the outbox.
+"""The heartbeat of one machine: APScheduler wakes it for the next due timer, threads deliver the outbox.
 
-`due_at` is data; APScheduler only wakes. It holds two dates, when the next timer is due and when the next effect is to
-be tried, and moves them forward when a commit says so; a sweep every minute is the safety net. It may be late, be
-stopped or die: then nothing is lost, because due rows stay due, and nothing wrong is shown, because the engine applies
-due timers before it answers (I3). Several heartbeats on one database share the work. Where the machine's clock is set
-back, the sweep, which is then planned for too late, is missed by the monotonic clock, and all is planned anew.
+Due times are data (`due_at`); APScheduler only wakes. It holds two dates, when the next timer is due and when the next
+effect is, and moves them forward when a commit says so; a sweep every minute is the safety net. APScheduler may be
+late, be stopped or die: then nothing is lost, because due rows stay due, and nothing wrong is shown, because the engine
+applies due timers before it answers (I3). Several heartbeats on one database share the work. Where the machine's clock
+is set back, the planned sweep comes too late; the monotonic clock shows that, and everything is planned anew.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ _NO_LIMIT = 1_000_000  # APScheduler drops a run beyond a job's `max_instances`;
 
 
 class _Scheduler(BackgroundScheduler):
-    """APScheduler's, whose thread would end with a traceback where it is stopped just as a wake-up comes."""
+    """APScheduler's scheduler, mended: its thread would end with a traceback where it is stopped just as a wake-up
+    comes."""
 
     def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
-        """See `BaseScheduler.remove_job`; one that is stopped has forgotten its jobs already."""
+        """See `BaseScheduler.remove_job`. A stopped scheduler has forgotten its jobs already, so a missing one is no
+        error then."""
         try:
             super().remove_job(job_id, jobstore)
         except JobLookupError:
@@ -48,8 +50,8 @@ class _Scheduler(BackgroundScheduler):
 class Heartbeat:
     """Runs an engine's timers and outbox inside this process, from `start` to `stop`.
 
-    `threads` deliver at the same time, so that one slow mail server holds up one of them. `chores` are called by
-    every sweep.
+    `threads` is how many threads deliver at the same time, so that a slow mail server holds up only one of them. Every
+    sweep calls the `chores`.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Heartbeat:
         )
 
     def start(self) -> None:
-        """Begin; what became due while nothing ran is caught up at once."""
+        """Begin. What became due while nothing ran is done at once."""
         self.engine.hands_over = True
         self.engine.on_commit = self._committed
         self._swept = monotonic()
@@ -88,7 +90,8 @@ class Heartbeat:
         self._work.set()
 
     def stop(self) -> None:
-        """Finish what is being delivered, begin nothing new, return when all is quiet; also where it never began."""
+        """Finish the deliveries under way, begin nothing new, give back leases, and return when all is quiet.
+        Idempotent; also for one that never began."""
         self.engine.hands_over = False
         self._stopping.set()
         self._work.set()
@@ -108,7 +111,7 @@ class Heartbeat:
         )
 
     def _mend_clock(self) -> None:
-        """Plan anew where the sweep has not come: APScheduler goes by this machine's clock, and that was set back."""
+        """Plan anew where the sweep has not come: APScheduler goes by this machine's clock, which was set back."""
         with self._lock:
             late = timedelta(seconds=monotonic() - self._swept)
             if late < SWEEP * 2 or not self._scheduler.running:
@@ -139,7 +142,7 @@ class Heartbeat:
             self._wake(_TIMERS, committed.next_due)
 
     def _wake(self, what: str, when: datetime) -> None:
-        """Be awake at `when` for timers or outbox; an earlier wake-up that is already set stays."""
+        """Plan to wake at `when` for timers or outbox, unless an earlier wake-up is planned."""
         with self._lock:
             planned = self._wakes.get(what)
             if planned is not None and planned <= when and planned > datetime.now(UTC) - _OVERDUE:
@@ -169,9 +172,9 @@ class Heartbeat:
             give_back(self.engine.db, log)
 
     def _wake_in(self, what: str, due: datetime | None, moved: bool) -> None:
-        """Plan the next wake-up, by the database's clock, however this machine's goes.
+        """Plan the next wake-up, by the database's clock, whatever this machine's says.
 
-        What is due and does not move, because another worker holds it, is asked again after a pause that doubles.
+        Work that is due and does not move, because another worker has it, is asked for again with backoff.
         """
         if due is None or self._stopping.is_set():
             return

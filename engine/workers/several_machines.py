@@ -1,17 +1,17 @@
-"""The heartbeat of several machines: the same wake-ups as Procrastinate jobs on PostgreSQL.
+"""The heartbeat of several machines: the same wake-ups, as Procrastinate jobs on PostgreSQL.
 
-Timer and outbox rows are the truth, here as anywhere, and are claimed with SKIP LOCKED. A job says only *look*: "some
-timer is due", "some effect waits". So a job that is lost, done twice or done late loses nothing and does nothing twice,
-and there are few of them, however much there is to do: one of each kind waits at most, and one more for each second of
+Timer and outbox rows are the truth, here as on one machine, and are claimed with SKIP LOCKED. A job only says *look*:
+"some timer is due", "some effect waits". So a job that is lost, late or done twice loses nothing and does nothing
+twice. There are few jobs, however much there is to do: at most one of each kind waits, and one more for each second of
 the next minute in which something becomes due (queueing locks).
 
-Jobs are deferred after the commit that calls for them, from a thread of their own on a connection of its own: a commit
+Jobs are deferred after the commit that calls for them, by a thread of their own on a connection of its own: a commit
 never waits for them, and where they cannot be deferred the sweep finds the rows. That sweep goes by each worker's
 monotonic clock. Procrastinate's periodic tasks go by the wall clock, and of two workers whose clocks differ the slower
-one's entries count as done already. What is due is decided by the database's clock alone.
+one's entries count as done already. The database's clock alone decides what is due.
 
-Procrastinate's tables stand in a schema of their own, which is named for its version: they hold nothing that must be
-kept, so another version begins with empty ones beside, and two versions may run at once while machines are upgraded one
+Procrastinate's tables are in a schema of their own, named for its version. They hold nothing that must be kept, so
+another version begins with empty tables beside them, and two versions may run at once while machines are upgraded one
 after another.
 """
 
@@ -34,10 +34,10 @@ log = logging.getLogger("tetsuzuki.cluster")
 
 
 class Cluster:
-    """Wakes workers wherever they run, and where it `works` is one of them, from `start` to `stop`.
+    """Wakes workers wherever they run, from `start` to `stop`; where it `works`, this process is a worker itself.
 
-    `threads` deliver at the same time, and one more fires timers. `chores` are called by every sweep of a worker. A
-    process that does not work tells the others what its commits left to be done.
+    `threads` threads deliver at the same time, and one more fires timers. Every sweep of a worker calls the `chores`. A
+    process that does not work only wakes the others for what its commits left to be done.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Cluster:
         self._threads: list[Thread] = []
 
     def start(self) -> None:
-        """Begin; what became due while nothing ran is caught up at once."""
+        """Begin. What became due while nothing ran is done at once."""
         # What goes wrong in these libraries reaches ours as an exception, and is told once and not every second.
         for name in ("procrastinate", "psycopg", "psycopg.pool"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -75,7 +75,8 @@ class Cluster:
             thread.start()
 
     def stop(self) -> None:
-        """Finish what is being delivered, begin nothing new, leave the rest to others, return when all is quiet."""
+        """Finish the deliveries under way, begin nothing new, wake other workers for the rest, and return when all is
+        quiet."""
         self.engine.on_commit = None
         self._stopping.set()
         self._taker.halt()

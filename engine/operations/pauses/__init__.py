@@ -1,25 +1,25 @@
 """Pauses: an operator halts an instance, a version of a workflow or a channel, and lets it go on, each in one commit.
 
 **While an instance or its version is paused nothing steps it**: events, starts, due timers and the `done` of an effect
-are refused or wait. Operators get in: they migrate, and decide on incidents. Its effects are not delivered; a delivery
-that is under way when the pause comes is written down as delivered, and its `done` is fired after resuming. While a
-channel is paused (a kind of effects, or that kind to one recipient) instances go on, and what they send waits.
+are refused or wait. Operators may still act: they migrate, and settle incidents. Its effects are not delivered; a
+delivery that is under way when the pause comes is recorded as delivered, and its `done` is fired after resuming. While
+a channel is paused (a kind of effects, or that kind to one recipient) instances go on, and their effects wait.
 
-**No step is after a pause.** Whoever steps an instance holds its row, and the lock of its version together with others;
-whoever pauses holds one of the two alone, and only then writes the pause down. A step reads the pauses once it has its
-locks (`Store.open`), so it is before the pause or it is refused.
+**No step comes after a pause.** A step locks the instance's row, and shares the lock of its version; an act that pauses
+holds one of the two exclusively before it records the pause. A step reads the pauses once it has its locks
+(`Store.open`), so it is either before the pause or refused.
 
-**Nobody goes round what is paused.** The times at which timers and effects want to be looked at are put off to `NEVER`,
-and the commit that resumes brings them forward. That is done right after the pause, in pieces, and again for whatever
-turns up meanwhile: when somebody comes to fire or to deliver it.
+**Nothing polls what is paused.** The times at which timers and effects are to be looked at are put off to `NEVER`, and
+the commit that resumes brings them forward. That is done right after the pause, in pieces, and again for whatever turns
+up meanwhile: when it is about to be fired or delivered.
 
 **What a pause means to time.** A timer that `runs` keeps its due time, and fires on resuming, counted from there as any
-late one. For one that `stands` the pause does not count: resuming puts its due time off by the length of the pause, and
-the new time is sealed in an entry of the instance's history. One that was due before the pause is late, and stands no
-longer. The patience of an effect does not pass while it is paused (`time_paused`).
+late one. For a timer that `stands` the pause does not count: resuming puts its due time off by the length of the pause,
+and the new time is sealed in an entry of the instance's history. One that was due before the pause is late, and stands
+no longer. The patience of an effect does not pass while it is paused (`time_paused`).
 
-Pauses and their ends are rows of one table, which is never emptied: who, when and why. Those of an instance are entries
-of its history as well, under its seal; the others are not sealed.
+Pauses and their ends are rows of one table, which is never emptied: when, by which actor and why. Those of an instance
+are entries of its history as well, under its seal; the others are not sealed.
 """
 
 from __future__ import annotations

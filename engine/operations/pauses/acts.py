@@ -1,4 +1,4 @@
-"""An operator pauses and resumes, each in one commit."""
+"""The acts of pausing and resuming, each in one commit."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PAUSE_EVENT = "pause.begin"
 
 
 def pause(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
-    """Halt `scope`. `reason` is kept for ever, so it must hold nothing personal.
+    """Pause `scope`. `reason` is kept for ever, so it must hold nothing personal.
 
-    Raises Forbidden, EventNotPossible (it is paused already, the instance has ended, no effect goes that way, there is
-    no reason), UnknownInstance, UnknownWorkflow, Busy.
+    Raises Forbidden, EventNotPossible (it is paused already, the instance has ended, no workflow has such a channel,
+    there is no reason), UnknownInstance, UnknownWorkflow, Busy.
     """
     reason = given_reason(one_line(reason) and reason, "it is kept with the pause")
     if isinstance(scope, OneInstance):
@@ -59,10 +59,11 @@ def _pause_instance(engine: Engine, scope: OneInstance, actor: Actor, reason: st
 
 
 def resume(engine: Engine, scope: Scope, actor: Actor, reason: str) -> Pause:
-    """Let `scope` go on: in one commit the pause ends, standing timers are put off by its length, and what waited is
-    due. What is paused in another way as well stays so. Returns the pause as it ended.
+    """Resume `scope`: in one commit the pause ends, standing timers are put off, and what waited is due.
 
-    Raises Forbidden, EventNotPossible (it is not paused, there is no reason), UnknownInstance, Busy.
+    Standing timers are put off by the length of the pause. What another pause halts as well stays halted. Returns the
+    pause with its end. Raises Forbidden, EventNotPossible (it is not paused, there is no reason), UnknownInstance,
+    Busy.
     """
     reason = given_reason(one_line(reason) and reason, "it is kept with the pause")
     committed = Committed()
@@ -116,7 +117,8 @@ def _check_known(engine: Engine, scope: OneVersion | OneChannel) -> None:
 
 
 def channels(engine: Engine) -> tuple[OneChannel, ...]:
-    """Every channel of the loaded workflows that may be paused: each kind of effects, and each kind to a recipient."""
+    """Every channel of the loaded workflows that may be paused: each kind of effects, and each kind to one
+    recipient."""
     effects = [effect for workflow in engine.workflows.values() for effect in workflow.all_effects()]
     found = {OneChannel(effect.kind) for effect in effects} | {OneChannel(one.kind, one.to) for one in effects}
     return tuple(sorted(found, key=str))

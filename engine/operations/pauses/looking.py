@@ -1,4 +1,4 @@
-"""What is paused, since when, and what resuming it would set going. Looks only."""
+"""Views of pauses: what is paused, since when, and what resuming would set going. Read-only."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from engine.store import outbox_rows
 
 
 def paused(engine: Engine, most: int = 1000) -> list[Pause]:
-    """What is paused now, the longest first."""
+    """The lasting pauses, the oldest first, at most `most`."""
     with engine.store.reading() as unit:
         rows = unit.rows(f"SELECT {PAUSE} FROM pause p WHERE p.ended_at IS NULL ORDER BY p.number LIMIT ?", (most,))
     return [pause_of(row) for row in rows]
 
 
 def pauses(engine: Engine, most: int = 1000) -> list[Pause]:
-    """The last pauses, the newest first, those that have ended among them."""
+    """The last pauses, the newest first, ended ones included, at most `most`."""
     with engine.store.reading() as unit:
         rows = unit.rows(f"SELECT {PAUSE} FROM pause p ORDER BY p.number DESC LIMIT ?", (most,))
     return [pause_of(row) for row in rows]
 
 
 def pauses_of(engine: Engine, instance_id: int) -> list[Pause]:
-    """What halts an instance now: its own pause, and that of its version."""
+    """The lasting pauses that halt an instance: its own, and that of its version."""
     with engine.store.reading() as unit:
         rows = unit.rows(
             f"SELECT {PAUSE} FROM instance i JOIN pause p ON p.ended_at IS NULL AND p.target IN "
@@ -36,8 +36,8 @@ def pauses_of(engine: Engine, instance_id: int) -> list[Pause]:
 
 
 def what_resumes(engine: Engine, scope: Scope, most: int = 20) -> Resuming:
-    """What resuming `scope` would set going, the first `most` of each named. What is paused in another way as well is
-    left out. Raises EventNotPossible where it is not paused."""
+    """What resuming `scope` would set going, the first `most` of each named. What another pause halts as well is left
+    out. Raises EventNotPossible where `scope` is not paused."""
     now = engine.store.now()
     with engine.store.snapshot() as unit:
         lasting = open_pause(unit, scope)

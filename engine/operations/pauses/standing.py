@@ -1,4 +1,4 @@
-"""Timers that stand while they are paused: the pause does not count for them."""
+"""Standing timers: the time of a pause does not count for them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STANDING_IN_STATE = (
 
 
 def _standing(definition: Workflow | None) -> dict[str, frozenset[str]]:
-    """The events of the timers that stand, by state."""
+    """The events of the standing timers, by state."""
     if definition is None:
         return {}
     found = {
@@ -46,7 +46,7 @@ def _standing(definition: Workflow | None) -> dict[str, frozenset[str]]:
 def restart(
     engine: Engine, unit: Unit, lasting: Pause, actor: Actor, said: Mapping[str, Any], now: datetime
 ) -> frozenset[int]:
-    """Put off the timers that stood, each under the seal of an entry; the instances of which one was."""
+    """Put off the timers that stood, each under the seal of an entry. Returns the instances with such an entry."""
     noted = set[int]()
     for instance, timers, set_at in _standing_instances(engine, unit, lasting.scope):
         events = _standing(engine.workflows.get((instance.workflow, instance.version))).get(instance.state, frozenset())
@@ -70,7 +70,7 @@ def restart(
 def _standing_instances(
     engine: Engine, unit: Unit, scope: Scope
 ) -> list[tuple[Instance, dict[str, datetime], datetime]]:
-    """The instances with timers that stand, locked: each with all its timers, and when those were last set."""
+    """The instances in states with standing timers, locked: each with all its timers, and when those were last set."""
     lock = f"{unit.lock_suffix} OF i" if unit.lock_suffix else ""
     rows: list[Row] = []
     if isinstance(scope, OneInstance):
@@ -112,7 +112,7 @@ def resuming(engine: Engine, unit: Unit, lasting: Pause, now: datetime, most: in
 
 
 def _stands_in(engine: Engine, unit: Unit, scope: OneInstance | OneVersion) -> tuple[str, Sequence[Any]]:
-    """The condition on `i` and `t` under which a timer stands."""
+    """The SQL condition on `i` and `t` under which a timer stands, with its parameters."""
     if isinstance(scope, OneVersion):
         key = (scope.workflow, scope.version)
     else:

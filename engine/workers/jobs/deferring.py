@@ -1,4 +1,4 @@
-"""Defers jobs, from a thread of its own on a connection of its own: a commit never waits for that."""
+"""Defers jobs, in a thread of its own and on a connection of its own: a commit never waits for that."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HORIZON = SWEEP * 1.5  # what is due later is planned by a later sweep
 
 
 class Deferrer:
-    """Has somebody, wherever it runs, look at what is wanted."""
+    """Defers a job for each kind of work that is wanted; any worker of the site may take it."""
 
     def __init__(self, engine: Engine, wanted: Wanted, stopping: Event) -> None:
         self._engine = engine
@@ -35,7 +35,7 @@ class Deferrer:
         self._stopping = stopping
 
     def run(self) -> None:
-        """Defer what is wanted, as long as this runs; where the database is away, once it is back."""
+        """Defer what is wanted until that is closed. While the database is away, it is retried with backoff."""
         trouble = Outage("no job can be deferred")
         with ConnectionPool(
             self._conninfo,
@@ -65,7 +65,7 @@ class Deferrer:
                     give_back(self._engine.db, log)
 
     def _defer(self, app: App, kind: str, when: datetime) -> None:
-        """Have somebody look, now or at a moment of the database's clock; once for all that want it at that time."""
+        """Defer a job, now or for a moment of the database's clock; one job serves all that want it at that time."""
         lock, at = kind, None
         if when is not NOW:
             wait = when - self._engine.store.now()

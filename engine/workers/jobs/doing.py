@@ -1,4 +1,4 @@
-"""What a job says is *look*: fires the timers that are due, and delivers the effects that are."""
+"""What jobs do: one fires the timers that are due, the other delivers the effects that are due."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("tetsuzuki.cluster")
 
 
 class Work:
-    """Looks at what is due until nothing is, or until it is told to stop; what is left then is `wanted` of others."""
+    """Does what is due until nothing is, or until `stopping` is set; what is left then is `wanted` of other workers."""
 
     def __init__(self, engine: Engine, dispatcher: Dispatcher, wanted: Wanted, stopping: Event) -> None:
         self._engine = engine
@@ -27,7 +27,7 @@ class Work:
         self._stopping = stopping
 
     def fire_timers(self) -> None:
-        """Fire the timers that are due. Never raises: what goes wrong is told, and the sweep tries again."""
+        """Fire the timers that are due. Never raises: errors are logged, and the sweep tries again."""
         with self._at_work("timers could not be fired"):
             before = None
             while True:
@@ -42,7 +42,7 @@ class Work:
                 before = due
 
     def drain_outbox(self) -> None:
-        """Deliver the effects that are due. Never raises: what goes wrong is told, and the sweep tries again."""
+        """Deliver the effects that are due. Never raises: errors are logged, and the sweep tries again."""
         with self._at_work("the outbox could not be drained"):
             before, moved = None, False
             while True:
@@ -63,9 +63,9 @@ class Work:
                     return
 
     def _is_planned(self, kind: str, due: datetime | None) -> bool:
-        """Whether nothing is due now; what is due later wakes somebody then.
+        """Whether nothing is due now; a job is then wanted for the time at which something is.
 
-        What is due and cannot be taken, twice in a row, is in the hands of another worker, who looks again afterwards.
+        What is due twice in a row and cannot be taken is in the hands of another worker, which looks again afterwards.
         """
         if due is None:
             return True

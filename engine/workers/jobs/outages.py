@@ -1,4 +1,4 @@
-"""A database that is away: what is told of it, and how long to wait for it."""
+"""Outages of the database: what is logged of one, and for how long to wait."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ AWAY = (psycopg.Error, ProcrastinateException, OSError, DatabaseAway)
 
 
 class Outage:
-    """What is told of an outage: its beginning and its end. The pauses between tries double."""
+    """One outage after another: the beginning and the end of each are logged, and the waits between tries double
+    (backoff)."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._pause = 0.0
 
     def told(self, error: Exception) -> float:
-        """Seconds to wait until the next try."""
+        """Log the outage, once. Returns the seconds to wait until the next try."""
         if not self._pause:
             log.warning("%s until the database is back: %s", self._what, words(error))
         self._pause = min(self._pause * 2, PAUSES[1]) or PAUSES[0]
         return self._pause
 
     def is_over(self) -> None:
-        """The database answers."""
+        """Log that the database is back, where it was away. Idempotent."""
         if self._pause:
             log.info("the database is back")
         self._pause = 0.0

@@ -1,4 +1,4 @@
-"""Takes jobs of Procrastinate and does them, and replaces those of workers that died."""
+"""Takes jobs of Procrastinate and does them, and replaces the jobs of workers that died."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SIGN_OF_LIFE = 5.0  # seconds
 
 
 class Taker:
-    """Takes jobs, in a loop of asyncio; `threads` deliver at the same time, and one more fires timers."""
+    """Takes jobs, in an asyncio loop; `threads` threads deliver effects, and one more fires timers."""
 
     def __init__(self, conninfo: str, threads: int, work: Work, wanted: Wanted, stopping: Event) -> None:
         self._conninfo = conninfo
@@ -41,13 +41,13 @@ class Taker:
         self._end: End | None = None
 
     def halt(self) -> None:
-        """Take no more, once `stopping` is set; from another thread."""
+        """Take no more jobs, once `stopping` is set. Called from another thread."""
         if self._end is not None:
             with suppress(RuntimeError):  # where its loop ends at this moment
                 self._end.come()
 
     def run(self) -> None:
-        """Take jobs, as long as this runs; where the database is away, once it is back."""
+        """Take jobs until `stopping` is set. While the database is away, it is retried with backoff."""
         trouble = Outage("no job can be taken")
         while not self._stopping.is_set():
             try:
@@ -99,7 +99,7 @@ class Taker:
                     raise error
 
     async def _recover_often(self, app: App, end: End) -> None:
-        """Until the end, forget workers that are dead, and look anew at what they had been woken for."""
+        """Until the end, forget workers that are dead, and want the work of their jobs again."""
         while not end.reached.done():
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
                 assert job.id is not None

@@ -1,4 +1,4 @@
-"""What is to be looked at, between the threads that learn of it and the one that defers jobs."""
+"""The work that is wanted: handed from the threads that learn of it to the one that defers jobs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NOW = datetime.min.replace(tzinfo=UTC)  # for what is wanted at once
 
 
 class Wanted:
-    """What is to be looked at, and the earliest moment for each; asked by any thread, taken by one."""
+    """The kinds of work that are wanted, with the earliest moment for each. Thread-safe; one thread takes."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -18,13 +18,13 @@ class Wanted:
         self._closed = False
 
     def ask(self, kind: str, when: datetime = NOW) -> None:
-        """Want `kind` to be looked at, at once unless `when` says later."""
+        """Want work of this kind to be done, at once or at `when`. Notes the earliest of several moments."""
         with self._changed:
             self._wanted[kind] = min(when, self._wanted.get(kind, when))
             self._changed.notify()
 
     def take(self) -> dict[str, datetime]:
-        """Wait until something is wanted, and take it. Empty when nothing is and nothing will be."""
+        """Wait until something is wanted, and take all of it. Empty once this is closed and nothing is left."""
         with self._changed:
             while not self._wanted and not self._closed:
                 self._changed.wait()
@@ -32,12 +32,12 @@ class Wanted:
             return wanted
 
     def close(self) -> None:
-        """Nothing more will be wanted."""
+        """Close: nothing more will be wanted, and `take` waits no longer."""
         with self._changed:
             self._closed = True
             self._changed.notify()
 
     def ask_for_all(self) -> None:
-        """Want everything that is due to be looked at."""
+        """Want every kind of work to be done at once."""
         self.ask(TIMERS)
         self.ask(OUTBOX)
