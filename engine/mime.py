@@ -16,7 +16,9 @@ from email.policy import SMTP, SMTPUTF8, Policy
 from email.utils import format_datetime
 from typing import cast
 
+from engine import mail_address
 from engine.delivery import Failed, Message
+from engine.mail_address import MailAddress, NotAMailAddress
 
 
 class _OnOneLine(MessageIDHeader):
@@ -36,9 +38,9 @@ _SMTP, _SMTPUTF8 = SMTP.clone(header_factory=_HEADERS), SMTPUTF8.clone(header_fa
 # groups) is of use in settings and records, and parsers disagree about it.
 _MAILBOX = re.compile(r"\s*(?:(?P<name>[^<>]*?)\s*<(?P<angle>[^<>]+)>|(?P<bare>[^<>]+?))\s*")
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_LOCAL_PART = re.compile(r"[^\s\"(),:;<>@\[\\\]]+")
-_DOMAIN = re.compile(r"(?i:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*)")
-_ADDRESS_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f:.]+\]")
+# Behind a name that has to be encoded, the email package (CPython 3.11 to 3.13) folds a mailbox of more than 77
+# characters by leaving the quotes of its local part out. The address is what must be right.
+_LONGEST_QUOTED_WITH_NAME = 70
 _MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@]+)>?")
 
 
@@ -104,12 +106,12 @@ def _compose(message: Message, date: datetime) -> Mime:
 
 
 def is_mailbox(value: str) -> bool:
-    """Whether a mail can be sent to or from `value`: an address, or `name <address>`."""
+    """Whether every mail server takes a mail to or from `value`: an address, or `name <address>`."""
     try:
-        _mailbox("", value)
+        mailbox = _mailbox("", value)
     except _Unsendable:
         return False
-    return True
+    return mailbox.address.excess is None
 
 
 def _header(name: str, value: str) -> str:
@@ -128,28 +130,32 @@ def _body(name: str, value: str) -> str:
     return value
 
 
-def _mailbox(header: str, value: str) -> Address:
+class _Mailbox(Address):
+    """An address of a header, which `Address` leaves without quotes where only its dots ask for them."""
+
+    @property
+    def address(self) -> MailAddress:
+        """The address without its name."""
+        return MailAddress(self.username, self.domain)
+
+    @property
+    def addr_spec(self) -> str:
+        """The address as commands and headers have it."""
+        return self.address.wire
+
+
+def _mailbox(header: str, value: str) -> _Mailbox:
     match = _MAILBOX.fullmatch(_header(header, value))
     if match is None:
         raise _Unsendable(f"{header}: {value!r} is not a mail address")
-    local, at, domain = (match["angle"] or match["bare"]).strip().rpartition("@")
-    if not at or not _LOCAL_PART.fullmatch(local):
-        raise _Unsendable(f"{header}: {value!r} is not a mail address")
+    try:
+        address = mail_address.read((match["angle"] or match["bare"]).strip())
+    except NotAMailAddress as problem:
+        raise _Unsendable(f"{header}: {value!r} {problem}") from problem
     name = match["name"] or ""
     quoted = _QUOTED_NAME.fullmatch(name)
     if quoted is not None:
         name = re.sub(r"\\(.)", r"\1", quoted[1])
-    return Address(name, local, _domain(header, value, domain))
-
-
-def _domain(header: str, value: str, domain: str) -> str:
-    """The domain in ASCII (IDNA), or the address literal as it is."""
-    if _ADDRESS_LITERAL.fullmatch(domain):
-        return domain
-    try:
-        ascii_domain = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        ascii_domain = ""
-    if not _DOMAIN.fullmatch(ascii_domain):
-        raise _Unsendable(f"{header}: {value!r} has no valid domain")
-    return ascii_domain
+    if address.wire != str(address) and len(address.wire) > _LONGEST_QUOTED_WITH_NAME:
+        name = ""
+    return _Mailbox(name, address.local_part, address.domain)

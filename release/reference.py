@@ -41,6 +41,7 @@ PUBLIC = (
     "engine.hookspecs",
     "engine.delivery",
     "engine.mime",
+    "engine.mail_address",
     "engine.plugins",
     "engine.configuration",
     "engine.configuration.kinds",

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from engine.configuration import Items, Kind, SecretValue, Value, Wrong
 from engine.definition import Secret
+from engine.mail_address import LONGEST_ADDRESS
 from engine.mime import is_mailbox
 
 T = TypeVar("T")
@@ -29,7 +30,6 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _LONGEST_TEXT = 10_000
-_LONGEST_ADDRESS = 254  # of a mail address: RFC 3696, erratum 1690
 
 
 def clean(given: Any, most: int = _LONGEST_TEXT, *, lines: bool = False) -> str:
@@ -149,7 +149,7 @@ def mail_address(*, named: bool = False) -> Value[str]:
     """A mail address that a mail can be sent to; with `named` also `Name <address>`."""
 
     def parse(given: Any) -> str:
-        clean(given, _LONGEST_ADDRESS)
+        clean(given, LONGEST_ADDRESS)
         if not is_mailbox(given) or (not named and ("<" in given or given != given.strip())):
             raise Wrong
         return str(given)

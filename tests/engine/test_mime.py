@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from email import message_from_bytes, policy
+from email import message_from_bytes, message_from_string, policy
 from email.message import EmailMessage
 from typing import Any
 
@@ -134,8 +134,40 @@ def test_a_mailbox_is_an_address_or_a_name_and_an_address() -> None:
         "a@[IPv6:2001:db8::1]",
     ):
         assert is_mailbox(sound) is True
-    for wrong in ("", "a", "@b.jp", "a@", "a b@c.jp", "<a@b.jp", "a@b..jp", "a@-b.jp", "a@[x]"):
+    for wrong in ("", "a", "@b.jp", "a@", "a b@c.jp", "<a@b.jp", "a@b..jp", "a@-b.jp", "a@[x]", '"a b"@c.jp', ".@c.jp"):
         assert is_mailbox(wrong) is False
+    long = ".".join(["d" * 60] * 3)
+    for local_part, domain, allowed in (
+        ("x" * 64, "b.jp", True),
+        ("x" * 65, "b.jp", False),
+        ("x." + "x" * 60 + ".", "b.jp", False),
+        ("見" * 22, "b.jp", False),
+        ("x" * 64, f"{long}.jp", True),
+        ("x" * 64, f"{long}.dddd.jp", False),
+        ("x", f"{long}.{'d' * 60}.{'d' * 60}.jp", False),
+    ):
+        assert is_mailbox(f"{local_part}@{domain}") is allowed
+
+
+@pytest.mark.parametrize("local_part", ["a..b", "ab.", ".ab", "..a..b..", "見..本", "x" * 40 + "..", "x" * 60 + ".."])
+def test_dots_that_cannot_stand_bare_are_quoted_in_headers_and_envelope(local_part: str) -> None:
+    """However long the line, and however the address was written."""
+    domain = ".".join(["d" * 60] * 3) + ".jp" if len(local_part) > 60 else "docomo.ne.jp"
+    wire = f'"{local_part}"@{domain}'
+    for written in (f"{local_part}@{domain}", wire):
+        made = composed(replace(MAIL, to=(f"見本 太郎 <{written}>",), cc=(written,), sender=written))
+        assert (made.sender, made.primary, made.recipients) == (wire, (wire,), (wire,))
+        assert made.content.count(wire.encode()) == 3
+        read = message_from_string(made.content.decode(), policy=policy.default)
+        for header in ("From", "To", "Cc"):
+            (address,) = read[header].addresses
+            assert (address.username, address.domain) == (local_part, domain)
+    assert composed(replace(MAIL, to=('"taro"@example.jp',), cc=())).recipients == ("taro@example.jp",)
+
+
+def test_an_address_that_is_too_long_is_tried_all_the_same() -> None:
+    """Its owner has used it, and the mail server is who knows."""
+    assert composed(replace(MAIL, to=(f"{'x' * 65}@b.jp",), cc=())).recipients == (f"{'x' * 65}@b.jp",)
 
 
 def test_a_quoted_name_is_read_without_its_quotes() -> None:

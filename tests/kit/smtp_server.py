@@ -67,6 +67,9 @@ class MailServer:
     address; "" (or none) accepts. `banner` is all that the server says. `tls` needs `certificate`; `users`, passwords
     by name, makes AUTH necessary.
 
+    `paths` are the arguments of MAIL and RCPT as they came: aiosmtpd takes the quotes of a local part off, in what a
+    mail is `Received` with and in the addresses of `rcpt`.
+
     `at_dot` is called with each mail when its final dot has come and nothing was answered yet; False loses the mail
     with its connection. `after_250` is called when the 250 has left. Both run in the server's thread, which does
     nothing else meanwhile. `reserve` takes a port at which nobody listens before the server is entered.
@@ -88,6 +91,7 @@ class MailServer:
     at_dot: Callable[[Received], bool] | None = None
     after_250: Callable[[], None] | None = None
     commands: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     host: str = "127.0.0.1"
     port: int = 0
     _bound: socket.socket | None = field(default=None, repr=False)
@@ -176,6 +180,14 @@ class _Connection(SMTP):
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802  (aiosmtpd finds commands by these names)
         self._told.commands.append("AUTH")
         await super().smtp_AUTH(arg)
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        self._told.paths.append(arg or "")
+        await super().smtp_MAIL(arg)
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        self._told.paths.append(arg or "")
+        await super().smtp_RCPT(arg)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         self._told.commands.append("DATA")

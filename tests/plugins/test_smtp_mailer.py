@@ -110,6 +110,34 @@ def test_international_domain_is_sent_in_ascii(server: MailServer) -> None:
     assert server.messages[0].recipients == ("taro@xn--r8jz45g.jp",)
 
 
+CARRIERS = ("a..b@docomo.ne.jp", "ab.@ezweb.ne.jp", ".ab@t.vodafone.ne.jp")
+
+
+def test_a_carriers_address_arrives_in_quotes_in_envelope_and_headers(server: MailServer) -> None:
+    sent = replace(MESSAGE, to=CARRIERS[:2], cc=CARRIERS[2:])
+    assert isinstance(mailer(server.url).send(sent, "k"), Accepted)
+    (got,) = server.messages
+    assert got.recipients == CARRIERS
+    assert server.paths[1:] == ['TO:<"a..b"@docomo.ne.jp>', 'TO:<"ab."@ezweb.ne.jp>', 'TO:<".ab"@t.vodafone.ne.jp>']
+    assert b'\r\nTo: "a..b"@docomo.ne.jp, "ab."@ezweb.ne.jp\r\n' in got.content
+    assert b'\r\nCc: ".ab"@t.vodafone.ne.jp\r\n' in got.content
+    assert [address.username for address in got.mail["To"].addresses] == ["a..b", "ab."]
+
+
+def test_what_a_server_answers_to_a_carriers_address_is_understood(server: MailServer) -> None:
+    sent = replace(MESSAGE, to=CARRIERS[:1], cc=CARRIERS[1:2])
+    server.rcpt["ab.@ezweb.ne.jp"] = '550 5.1.1 <"ab."@ezweb.ne.jp>: no such user'
+    accepted = mailer(server.url).send(sent, "k1")
+    assert isinstance(accepted, Accepted)
+    assert 'refused: "ab."@ezweb.ne.jp (550 5.1.1 <"ab."@ezweb.ne.jp>: no such user)' in accepted.detail
+    server.rcpt["a..b@docomo.ne.jp"] = "450 4.2.1 try later"
+    assert isinstance(mailer(server.url).send(sent, "k2"), Deferred)
+    server.rcpt["a..b@docomo.ne.jp"] = "553 5.1.3 bad address syntax"
+    failed = mailer(server.url).send(sent, "k3")
+    assert isinstance(failed, Failed)
+    assert failed.code == "553"
+
+
 def test_non_ascii_local_part_goes_to_a_server_with_smtputf8(server: MailServer) -> None:
     assert isinstance(mailer(server.url).send(replace(MESSAGE, to=("太郎@example.jp",)), "k"), Accepted)
     (got,) = server.messages
