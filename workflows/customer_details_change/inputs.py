@@ -12,7 +12,7 @@ from engine.text import _
 from workflows.business.catalogue import BILLING_MODES
 from workflows.business.records import Customer
 from workflows.business.shared.change_request import DETAIL_LABELS
-from workflows.business.typed import phone, postcode, single_line
+from workflows.business.typed import machine_readable, phone, postcode, single_line
 
 REQUIRED = ("company", "contractor_name", "contractor_phone", "contractor_postcode", "contractor_address")
 _POSTCODES = ("contractor_postcode", "billing_postcode")
@@ -75,7 +75,8 @@ def _value(name: str, text: str) -> str | Refusal:
     most: int = getattr(Customer, name).max_length
     if name == "billing_mode":
         return text if text in BILLING_MODES else Refusal(f"{name}_invalid", _("どちらかをお選びください。"), name)
-    line = single_line(text, name, most)
+    contact = name in _POSTCODES or name in _PHONES
+    line = machine_readable(text) if contact else single_line(text, name, most)
     if isinstance(line, Refusal):
         return line
     if not line:

@@ -250,6 +250,15 @@ def test_international_domain_is_kept_in_ascii() -> None:
         "taro",
         "@example.com",
         "taro@",
+        ".@example.com",
+        '""@example.com',
+        '"a b"@example.com',
+        '"a@b"@example.com',
+        '"a"b@example.com',
+        'a"..b@example.com',
+        "a\\.b@example.com",
+        "a..b@[127.0.0.1]",
+        "a..b@localhost",
         "太郎@example.com",
         "a@b@example.com",
         "a b@example.com",
@@ -265,7 +274,40 @@ def test_invalid_mail_addresses_are_refused(text: str) -> None:
     assert code(typed.email(text)) == "email_invalid"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a..b@docomo.ne.jp",
+        "ab.@docomo.ne.jp",
+        ".ab@ezweb.ne.jp",
+        "a.-_.b..@t.vodafone.ne.jp",
+        "..a/b?c+d@softbank.ne.jp",
+    ],
+)
+def test_addresses_as_carriers_issued_them_are_stored_without_quotes(address: str) -> None:
+    local_part, domain = address.split("@")
+    assert typed.email(address) == address
+    assert typed.email(f'"{local_part.upper()}"@{domain}') == address
+    assert typed.email(address.translate({ord("."): "．", ord("@"): "＠"})) == address
+    assert typed.email_of_account(f'"{local_part}"@{domain}') == address
+    assert typed.email('"taro"@example.jp') == "taro@example.jp"
+
+
+def test_local_part_has_at_most_64_octets_on_the_wire() -> None:
+    for local_part, allowed in (("x" * 64, True), ("x" * 65, False), (".." + "x" * 60, True), (".." + "x" * 61, False)):
+        address = f"{local_part}@example.jp"
+        assert typed.email_of_account(address) == address
+        if allowed:
+            assert typed.email(address) == address
+        else:
+            refused = typed.email(address)
+            assert code(refused) == "email_long"
+            assert isinstance(refused, Refusal)
+            assert ("62" if ".." in address else "64") in str(refused.message)
+
+
 def test_mail_address_lengths() -> None:
+    assert code(typed.email("a@" + ".".join(["d" * 60] * 4) + ".ddddddddd.jp")) == "email_long"
     domain = ".".join(["d" * 60] * 4)
     longest = "a" * (254 - len(domain) - 1 - 3) + "@" + domain + ".jp"
     assert len(longest) == 254
@@ -283,6 +325,121 @@ def test_mail_address_is_its_own_canonical_form(text: str) -> None:
         assert len(result) <= 254
     else:
         assert result.field == "email"
+
+
+# telephone and postcode
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("0312345678", "03-1234-5678"),
+        ("03 1234 5678", "03-1234-5678"),
+        ("（０３）１２３４－５６７８", "03-1234-5678"),
+        ("+81 3-1234-5678", "03-1234-5678"),
+        ("03.1234.5678", "03-1234-5678"),
+        ("03・1234・5678", "03-1234-5678"),
+        ("03～1234～5678", "03-1234-5678"),
+        ("03〜1234〜5678", "03-1234-5678"),
+        ("℡03-1234-5678", "03-1234-5678"),
+        ("TEL：03-1234-5678", "03-1234-5678"),
+        ("03-1234-5678（代表）", "03-1234-5678（代表）"),
+        ("03-1234-5678（代）", "03-1234-5678（代表）"),
+        ("03-1234-5678㈹", "03-1234-5678（代表）"),
+        ("03-1234-5678 代表", "03-1234-5678（代表）"),
+        ("代表電話：03-1234-5678", "03-1234-5678（代表）"),
+        ("03-1234-5678［直通］", "03-1234-5678（直通）"),
+        ("携帯 090-1234-5678", "090-1234-5678（携帯）"),
+        ("03-1234-5678～9", "03-1234-5678～9"),
+        ("03-1234-5678 〜 80", "03-1234-5678～80"),
+        ("03-1234-5678・5680", "03-1234-5678・5680"),
+        ("03-1234-5678、03-1234-5680", "03-1234-5678・03-1234-5680"),
+        ("03-1234-5678/5680", "03-1234-5678・5680"),
+        ("03-1234-5678 内線123", "03-1234-5678 内線123"),
+        ("03-1234-5678（内線：１２３）", "03-1234-5678 内線123"),
+        ("03-1234-5678 内線 123、124", "03-1234-5678 内線123・124"),
+        ("03-1234-5678 内線12-34", "03-1234-5678 内線12-34"),
+        ("03-1234-5678～03-1234-5680", "03-1234-5678～03-1234-5680"),
+        ("+81 (0)3-1234-5678", "03-1234-5678"),
+        ("03-1234-5678 ext. 123", "03-1234-5678 内線123"),
+        ("03-1234-5678(代)内線 123", "03-1234-5678（代表） 内線123"),
+        ("03-1234-5678～9（代表）", "03-1234-5678～9（代表）"),
+        ("+1 650-253-0000", "+1 650-253-0000"),
+    ],
+)
+def test_telephone_numbers_are_stored_in_one_form(text: str, stored: str) -> None:
+    assert typed.phone(text, "contractor_phone", 32) == stored
+    assert typed.phone(stored, "contractor_phone", 32) == stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "abc",
+        "（代表）",
+        "内線123",
+        "03-1234",
+        "03-1234-5678～5679～5680",
+        "03-1234-5678～12345",
+        "03-1234-5678（代表）（代）",
+        "03-1234-5678 内線1 内線2",
+        "03-1234-5678 内線12・03-1234-5679",
+        "03-1234-5678 ext. 1 内線2",
+        "03-1234-5678、東京",
+        "03-1234-5678・03-1234-5679・03-1234-5680",
+        "03-1234-5678 03-1234-5679",
+        "1" * 5000,
+    ],
+)
+def test_what_is_no_telephone_number_is_refused_at_its_field(text: str) -> None:
+    assert code(typed.phone(text, "contractor_phone", 32)) == "contractor_phone_invalid"
+
+
+def every_dash() -> list[str]:
+    """Each character that Unicode calls a dash, and what is typed for one."""
+    return [*(chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) == "Pd"), *"−ーｰ─━～〜∼・．一"]
+
+
+def test_every_dash_parts_a_postcode_and_a_telephone_number() -> None:
+    dashes = [dash for dash in every_dash() if dash.isprintable()]
+    assert len(dashes) > 30
+    for dash in dashes:
+        assert typed.postcode(f"100{dash}0001", "postcode") == "100-0001", dash
+        assert typed.phone(f"03{dash}1234{dash}5678", "phone", 32) == "03-1234-5678", dash
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100 0001",
+        "〒100-0001",
+        "〒 １００　０００１",
+        "1000001",
+        "100 - 0001",
+        "〶1000001",
+        "郵便番号：100-0001",
+        "\ufeff100-0001\n",
+    ],
+)
+def test_postcodes_are_stored_in_one_form(text: str) -> None:
+    assert typed.postcode(text, "billing_postcode") == "100-0001"
+
+
+@pytest.mark.parametrize("text", ["", "100000", "10000001", "1-000001", "〒〒100-0001", "100-0001 東京", "١٠٠٠٠٠١"])
+def test_what_is_no_postcode_is_refused_at_its_field(text: str) -> None:
+    assert code(typed.postcode(text, "billing_postcode")) == "billing_postcode_invalid"
+
+
+@given(ANYTHING | st.text("0123456789-～・（）代内線ext.+/、 ", max_size=30))
+def test_any_text_gives_a_telephone_number_and_a_postcode_that_stay_or_a_refusal(text: str) -> None:
+    for result, again in (
+        (typed.phone(text, "phone", 32), lambda stored: typed.phone(stored, "phone", 32)),
+        (typed.postcode(text, "postcode"), lambda stored: typed.postcode(stored, "postcode")),
+    ):
+        if isinstance(result, str):
+            assert again(result) == result
+            assert len(result) <= 32
 
 
 # names

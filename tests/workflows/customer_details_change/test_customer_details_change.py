@@ -352,8 +352,8 @@ def test_typed_values_become_canonical() -> None:
     typed = KNOWN | {
         "company": " 株式会社ＡＢＣ　",
         "contractor_phone": "０３９８７６５４３２",
-        "contractor_postcode": "〒１５０ー０００１",
-        "billing_postcode": "5300001",
+        "contractor_postcode": "  〒　１５０　　ー　　０００１  ",
+        "billing_postcode": "530 0001",
         "contractor_address": "大阪府大阪市北区梅田１－１",
     }
     found = read(typed, KNOWN, "seen")

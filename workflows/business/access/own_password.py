@@ -53,7 +53,7 @@ class ForgottenPasswords:
         malformed is told beside its field and is no guess.
         """
         subdomain = typed.subdomain(subdomain_text, self._catalogue)
-        email = typed.email(email_text)
+        email = typed.email_of_account(email_text)
         if isinstance(subdomain, Refusal) or isinstance(email, Refusal):
             return tuple(said for said in (subdomain, email) if isinstance(said, Refusal))
         # By all that was typed, as for log-ins: under the address alone a stranger who names a subdomain at which it

@@ -90,7 +90,7 @@ class StaffMembers:
         return member
 
     def _named(self, email_text: str) -> StaffMember:
-        email = typed.email(email_text)
+        email = typed.email_of_account(email_text)
         member: StaffMember | None = None if isinstance(email, Refusal) else StaffMember.get_or_none(email=email)
         if member is None:
             message = _(
