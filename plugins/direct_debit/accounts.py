@@ -1,7 +1,7 @@
 """Bank accounts as people type them, made what banks read (全銀協規定フォーマット).
 
-Banks and branches come from `zengin-code`, which is the data of the banks' own association. A holder's name is in the
-letters that the format knows: half-width katakana without small ones, capitals, digits and a few signs.
+Banks and branches come from `zengin-code`, which is the data of the banks' own association. For the letters of a
+holder's name see `holder_name`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,9 @@ from engine.definition import Refusal
 from engine.text import _
 from workflows.business.typed import normalise
 
-LONGEST_HOLDER = 30  # characters of the record's field, voicing marks counted by themselves
 _LONGEST_INPUT = 200
 _SMALL = str.maketrans("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ")
 _DASHES = re.compile("[-‐‑–—―−ーｰ－]")  # whatever a keyboard types for ー
-_HOLDER = re.compile(r"[ｱ-ﾝｦﾞﾟA-Z0-9().\-/｢｣ ]+")
-_LETTER = re.compile("[ｱ-ﾝｦA-Z]")
 _BANK_ENDING = re.compile("(銀行|バンク)$")
 _BRANCH_ENDING = re.compile("(支店|出張所|営業部|支所|本店|本所)$")
 _FIRST_THAT_IS_NO_BANK = "1000"  # 信用金庫 and those after them carry their kind in their names
@@ -128,23 +125,6 @@ def account_number(text: str) -> str | Refusal:
     if not re.fullmatch(r"[0-9]{1,7}", digits) or not digits.strip("0"):
         return Refusal("number_invalid", _("口座番号は7桁以内の数字でご入力ください。"), "number")
     return digits.zfill(7)
-
-
-def holder(text: str) -> str | Refusal:
-    """The holder's name in the letters of the banks' format, half-width."""
-    name = jaconv.hira2kata(normalise(text[:_LONGEST_INPUT])).translate(_SMALL)
-    name = re.sub(r"[・･,、]", ".", re.sub(r"\s+", " ", name))
-    name = jaconv.z2h(_DASHES.sub("-", name).upper(), kana=True, digit=True, ascii=True)
-    name = name.replace("｡", ".").replace("､", ".")
-    if not name:
-        return Refusal("holder_missing", _("口座名義をカタカナでご入力ください。"), "holder")
-    if not _HOLDER.fullmatch(name) or not _LETTER.search(name):
-        message = _("口座名義は、カタカナ・英字・数字・（ ）．－でご入力ください。漢字は使えません。")
-        return Refusal("holder_invalid", message, "holder")
-    if len(name) > LONGEST_HOLDER:
-        message = _("口座名義は%(most)s文字以内（濁点も1文字）でご入力ください。", most=LONGEST_HOLDER)
-        return Refusal("holder_long", message, "holder")
-    return str(name)
 
 
 def full_width(text: str) -> str:

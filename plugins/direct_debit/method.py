@@ -14,7 +14,7 @@ from engine.definition import Refusal, Secret
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
-from plugins.direct_debit import accounts
+from plugins.direct_debit import accounts, holder_name
 from plugins.direct_debit.document import Account, Recipient, form_pdf
 from workflows.ports.payments import (
     Begun,
@@ -106,7 +106,7 @@ class DirectDebit:
         if branch is None and not data.get("branch", "").strip():
             branch = Refusal("branch_missing", _("支店をご入力ください。"), "branch")
         number = accounts.account_number(data.get("number", ""))
-        holder = accounts.holder(data.get("holder", ""))
+        holder = holder_name.holder(data.get("holder", ""))
         kind = data.get("kind", "")
         wrong_kind = None if kind in KINDS else Refusal("kind_missing", _("預金種目をお選びください。"), "kind")
         refusals = tuple(one for one in (bank, branch, wrong_kind, number, holder) if isinstance(one, Refusal))
