@@ -62,7 +62,7 @@ _HOLDER: dict[str, Any] = {
     "user_name": "見本 花子",
 }
 
-_COSTLY = st.sampled_from("ab1!|7+4@({[<869350$%2qwZ.- /あ")
+_COSTLY = st.sampled_from("ab1!|7+4@({[<869350$%2qwZ.- /あ・")
 _PASSWORDS = st.one_of(
     st.text(_COSTLY, min_size=8, max_size=LONGEST),
     st.builds(

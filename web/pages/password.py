@@ -22,6 +22,7 @@ from web.http.current import remote, site
 from web.http.request_keys import SENT_BEFORE, key_of, mark, new_key
 from web.http.responses import Page, form_again
 from web.http.who_may import needs, open_to_all, this_actor, this_user
+from workflows.business.access.passwords import is_same
 from workflows.business.permissions import VIEWER, number_of
 from workflows.business.records import Account, Contract, Customer
 from workflows.password_change.inputs import PasswordChangeInput
@@ -56,7 +57,7 @@ def set_own() -> str | AnyResponse:
         return form_again(_change_page(form, key))
     current, wanted = form.current_password.data, form.password.data
     rejected = _rejected(form, here.account)
-    if rejected is None and wanted == current:
+    if rejected is None and is_same(wanted, current):
         rejected = _SAME
     if rejected is not None:
         form.refuse((rejected,))

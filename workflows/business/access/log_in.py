@@ -60,7 +60,7 @@ class LogIns:
         is no guess.
         """
         subdomain = typed.subdomain(subdomain_text, self._catalogue)
-        email = typed.email(email_text)
+        email = typed.email_of_account(email_text)
         missing = None if password else Refusal("password_missing", _("パスワードをご入力ください。"), "password")
         if isinstance(subdomain, Refusal) or isinstance(email, Refusal) or missing:
             return tuple(said for said in (subdomain, email, missing) if isinstance(said, Refusal))
@@ -86,7 +86,7 @@ class LogIns:
         if not welcome:
             return tuple(refusal for _account, refusal in standings[:1] if refusal is not None)
         account = welcome[0]
-        token = self._sessions.open(account, self._kept_hash(account, password), now)
+        token = self._open(account, password, now)
         if token is None:
             return (mismatch,)
         return LoggedIn(account, token, self.device(account.id, now, known.nonce if known else None))
@@ -125,10 +125,18 @@ class LogIns:
             self._hasher.verify_nothing(password)
         return right
 
-    def _kept_hash(self, account: Account, password: str) -> str:
-        """The hash of a verified password that the account keeps: a new one where its costs are others by now."""
-        verified = account.password_hash
-        return self._hasher.hash(password) if self._hasher.needs_rehash(verified) else verified
+    def _open(self, account: Account, password: str, now: datetime) -> str | None:
+        """A session for who has typed the right password; None where the account has another one meanwhile, or is not
+        there any more."""
+        token = self._sessions.open(account, self._hasher.kept_hash(account.password_hash, password), now)
+        if token is not None:
+            return token
+        # The first of two clicks has renewed the hash, perhaps.
+        present: Account | None = Account.get_or_none(Account.id == account.id)
+        if present is None or not self._hasher.verify(present.password_hash, password):
+            return None
+        account.password_hash = present.password_hash
+        return self._sessions.open(account, present.password_hash, now)
 
     def device(self, account_id: int, now: datetime | None = None, nonce: str | None = None) -> str:
         """A device cookie's value: this browser belongs to somebody who proved to own the account. Valid 180 days.

@@ -1,7 +1,9 @@
 """Passwords: kept as Argon2id hashes (RFC 9106), and refused where somebody else would guess them.
 
-A password is what was typed, code point by code point: it is not normalised, stripped or shortened before it is
-hashed. Only the comparisons of `refusal` work on a normalised copy.
+A password is hashed as RFC 8265 prepares it, so that it is the same from every keyboard (`opaque_string`); it is
+neither stripped nor shortened. Hashes of before were made of what was typed, code point by code point. A mark at its
+end tells which preparation a hash had, so each is verified once, and there is one hash of work whether or not an
+account exists. Whoever logs in with a hash of before gets a new one.
 
 Judging and hashing a new password are work that somebody can ask for who only holds a link, or knows a customer's
 number. So forms ask `NewPasswords`, which counts before it works; and the work is bounded whatever is typed
@@ -23,14 +25,15 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from engine.definition import Refusal, Secret
 from engine.text import Text, _
 from workflows.business.access.guessable import is_guessed_early
+from workflows.business.access.opaque_string import LONGEST, NotAllowed, opaque_string
 from workflows.business.access.throttle import Limit, Throttles, too_many
 
 SHORTEST = 8  # code points; the least that NIST SP 800-63B §5.1.1.2 allows
-LONGEST = 128  # code points; the same section asks that 64 be possible
 
 _SHORTEST_PART = 4  # shorter parts ("co", "jp") stand in too many good passwords
 _HASH_LENGTH = 32  # bytes
 _SALT_LENGTH = 16  # bytes, RFC 9106 §3.1
+_PREPARED = "$opaque"  # one field more than an Argon2 hash has: it is of a password that was prepared
 
 # Forms of incorporation that stand before or after a company's name.
 _LEGAL_FORM = re.compile(
@@ -48,7 +51,7 @@ class Hasher:
 
     `memory_cost` is in KiB, `time_cost` in passes, `parallelism` in lanes. The defaults are those of the OWASP
     Password Storage Cheat Sheet (19 MiB, 2 passes, 1 lane): one lane, so that log-ins at the same moment share the
-    processors rather than each asking for all of them. Hashes of other costs still verify, and `needs_rehash` names
+    processors rather than each asking for all of them. Hashes of other costs still verify, and `kept_hash` renews
     them.
     """
 
@@ -62,7 +65,7 @@ class Hasher:
         )
         # No password has this hash, and to find that out takes as long as for a real one.
         salt, digest = (_base64(os.urandom(length)) for length in (_SALT_LENGTH, _HASH_LENGTH))
-        self._nobody = f"$argon2id$v=19$m={memory_cost},t={time_cost},p={parallelism}${salt}${digest}"
+        self._nobody = f"$argon2id$v=19$m={memory_cost},t={time_cost},p={parallelism}${salt}${digest}{_PREPARED}"
 
     @classmethod
     def cheapest(cls) -> Hasher:
@@ -70,13 +73,20 @@ class Hasher:
         return cls(time_cost=1, memory_cost=8, parallelism=1)
 
     def hash(self, password: str) -> Secret:
-        """The hash of `password` with a salt of its own, at most 128 characters."""
-        return Secret(self._argon2.hash(_bytes(password)))
+        """The hash of `password` with a salt of its own, at most 128 characters.
+
+        A password that cannot be prepared was chosen before passwords were; it is hashed as it was typed.
+        """
+        prepared = _prepared(password)
+        if prepared is None:
+            return Secret(self._argon2.hash(_bytes(password)))
+        return Secret(self._argon2.hash(_bytes(prepared)) + _PREPARED)
 
     def verify(self, hash: str, password: str) -> bool:
         """Whether `hash` was made of `password`. What is no hash fits no password, and takes as long to say so."""
+        prepared = _prepared(password) if hash.endswith(_PREPARED) else None
         try:
-            return self._argon2.verify(hash, _bytes(password))
+            return self._argon2.verify(hash.removesuffix(_PREPARED), _bytes(password if prepared is None else prepared))
         except InvalidHashError:
             return self.verify_nothing(password)
         except VerificationError:
@@ -86,12 +96,15 @@ class Hasher:
         """Take as long as `verify` and say no: where there is no account, the time must not tell."""
         return self.verify(self._nobody, password)
 
-    def needs_rehash(self, hash: str) -> bool:
-        """Whether `hash` has other costs than this hasher, so that the next log-in should replace it."""
+    def kept_hash(self, hash: str, password: str) -> str:
+        """The hash that is kept of a `password` which was verified against `hash`: a new one where `hash` has other
+        costs than this hasher, or was made before passwords were prepared."""
         try:
-            return self._argon2.check_needs_rehash(hash)
+            old_costs = self._argon2.check_needs_rehash(hash.removesuffix(_PREPARED))
         except InvalidHashError:
-            return True
+            old_costs = True
+        unprepared = not hash.endswith(_PREPARED) and _prepared(password) is not None
+        return self.hash(password) if old_costs or unprepared else hash
 
 
 class NewPasswords:
@@ -119,9 +132,9 @@ class NewPasswords:
         too short, too long or not the same twice costs nothing and is not counted. Not to be called inside a
         transaction (RuntimeError).
         """
-        rejected = _mistyped(password, again)
-        if rejected is not None:
-            return rejected
+        prepared = _well_typed(password, again)
+        if isinstance(prepared, Refusal):
+            return prepared
         wait = self._throttles.reserve(NEW_PASSWORD, who)
         if wait is not None:
             return too_many(wait, "password")
@@ -151,11 +164,11 @@ def refusal(
     8 to 128 characters of any kind (G19). It must not contain what stands on invoices and in address books, and must
     not be one that zxcvbn guesses early. What identifies the customer is compared without regard to case or width.
     """
-    rejected = _mistyped(password, again)
-    if rejected is not None:
-        return rejected
+    prepared = _well_typed(password, again)
+    if isinstance(prepared, Refusal):
+        return prepared
     subdomains = tuple(subdomains)
-    folded = _fold(password)
+    folded = _fold(prepared)
     for fault, parts, message in (
         ("customer_number", (customer_number,), _("パスワードにお客様番号を含めることはできません。")),
         ("subdomain", subdomains, _("パスワードにサブドメインを含めることはできません。")),
@@ -172,24 +185,41 @@ def refusal(
         user_name,
         *user_name.split(),
     )
-    if _is_common(password, known):
+    if _is_common(prepared, known):
         message = _("推測されやすいパスワードです。よく使われる語や並び、繰り返しを避けてください。")
         return _refused("common", message)
     return None
 
 
-def _mistyped(password: str, again: str) -> Refusal | None:
-    """What is wrong with it at a glance, if so."""
+def is_same(password: str, other: str) -> bool:
+    """Whether both are one password, however their letters were typed."""
+    return password == other or (_prepared(password) or password) == (_prepared(other) or other)
+
+
+def _prepared(password: str) -> str | None:
+    """The password as it is hashed; None where no new one may be like it."""
+    prepared = opaque_string(password)
+    return prepared if isinstance(prepared, str) else None
+
+
+def _well_typed(password: str, again: str) -> str | Refusal:
+    """The prepared password, or what is wrong with it at a glance."""
     if not password:
         return _refused("missing", _("パスワードをご入力ください。"))
-    if len(password) < SHORTEST:
-        return _refused("short", _("パスワードは%(least)s文字以上でご入力ください。", least=SHORTEST))
-    if len(password) > LONGEST:
+    prepared = opaque_string(password)
+    if prepared is None:
         return _refused("long", _("パスワードは%(most)s文字以内でご入力ください。", most=LONGEST))
-    if password != again:
+    if isinstance(prepared, NotAllowed):
+        if prepared.control:
+            message = _("パスワードに改行やタブなどの制御文字（%(code)s）は使えません。", code=str(prepared))
+            return _refused("control", message)
+        return _refused("character", _("パスワードに使えない文字が含まれています：%(letter)s", letter=str(prepared)))
+    if len(prepared) < SHORTEST:
+        return _refused("short", _("パスワードは%(least)s文字以上でご入力ください。", least=SHORTEST))
+    if not is_same(password, again):
         message = _("パスワードが一致しません。同じパスワードを2回ご入力ください。")
         return Refusal("password_mismatch", message, "password_again")
-    return None
+    return prepared
 
 
 def _refused(fault: str, message: Text) -> Refusal:

@@ -21,6 +21,7 @@ from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import catalogue as translations
 from tests.kit.databases import close_database
+from tests.kit.hash_work import hash_work
 from workflows.business.access import limits
 from workflows.business.access.access import Access
 from workflows.business.access.limits import APPLY_ADDRESS, APPLY_CUSTOMER
@@ -559,9 +560,54 @@ def test_hash_of_old_costs_is_replaced_on_log_in(access: Access, acme: Account, 
     new = Account.get().password_hash
     assert new != old
     assert opened.account.password_hash == new
-    assert not hasher.needs_rehash(new)
+    assert hasher.kept_hash(new, PASSWORD) == new
     logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
     assert Account.get().password_hash == new
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "before", "hashes"),
+    [
+        ("nobody@acme.example.jp", PASSWORD, False, 1),
+        (EMAIL, "wrong", False, 1),
+        (EMAIL, "wrong", True, 1),
+        (EMAIL, "wrong か\u3099", True, 1),
+        (EMAIL, "tab\there", False, 1),
+        (EMAIL, PASSWORD, False, 1),
+        (EMAIL, PASSWORD, True, 2),  # its owner's hash is renewed
+    ],
+)
+def test_a_log_in_takes_one_hash_whoever_there_is(
+    access: Access,
+    acme: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    email: str,
+    password: str,
+    before: bool,
+    hashes: int,
+) -> None:
+    if before:
+        Account.update(password_hash=acme.password_hash.removesuffix("$opaque")).execute()
+    work = hash_work(monkeypatch)
+    answer = access.log_ins.log_in("acme", email, password, HOME)
+    assert isinstance(answer, LoggedIn) == (email == EMAIL and password == PASSWORD)
+    assert len(work) == hashes
+    assert Account.get().password_hash.endswith("$opaque") == (not before or isinstance(answer, LoggedIn))
+
+
+def test_password_set_on_one_device_opens_the_door_from_another(access: Access, acme: Account, hasher: Hasher) -> None:
+    Account.update(password_hash=hasher.hash("がくあじさい wobble")).execute()
+    logged_in(access.log_ins.log_in("acme", EMAIL, "か\u3099くあし\u3099さい\u3000wobble", HOME))
+
+
+def test_a_carriers_address_is_one_account_with_quotes_and_without(
+    access: Access, acme: Account, hasher: Hasher
+) -> None:
+    Account.update(email="a..b.@docomo.ne.jp").execute()
+    for email in ("a..b.@docomo.ne.jp", '"A..b."@docomo.ne.jp', "ａ．．ｂ．＠docomo.ne.jp"):
+        logged_in(access.log_ins.log_in("acme", email, PASSWORD, HOME))
+    Account.update(email=f"{'x' * 65}@acme.example.jp").execute()
+    logged_in(access.log_ins.log_in("acme", f"{'x' * 65}@acme.example.jp", PASSWORD, HOME))
 
 
 def test_password_changed_while_it_was_verified_opens_nothing(acme: Account, clock: Clock) -> None:
@@ -574,6 +620,19 @@ def test_password_changed_while_it_was_verified_opens_nothing(acme: Account, clo
     assert codes(racing.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
     assert Session.select().count() == 0
     assert Account.get().password_hash == changed
+
+
+def test_hash_renewed_by_the_first_of_two_clicks_opens_to_the_second(acme: Account, clock: Clock) -> None:
+    before, renewed = acme.password_hash.removesuffix("$opaque"), acme.password_hash
+    Account.update(password_hash=before).execute()
+
+    def renew() -> None:
+        Account.update(password_hash=renewed).execute()
+
+    second = Access(SECRET, InterruptedHasher(renew), DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
+    opened = logged_in(second.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
+    assert second.sessions.account(opened.token, NOON) is not None
+    assert Account.get().password_hash == renewed
 
 
 def test_account_deleted_while_its_password_was_verified_opens_nothing(acme: Account, clock: Clock) -> None:

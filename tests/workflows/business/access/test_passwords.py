@@ -1,8 +1,9 @@
-"""Passwords: hashed with Argon2id, never altered, and refused where somebody else would guess them."""
+"""Passwords: prepared, hashed with Argon2id, and refused where somebody else would guess them."""
 
 from __future__ import annotations
 
 import sys
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,7 +15,9 @@ from engine.attempt import Refusal, Secret
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock
+from engine.text import reading_in
 from workflows.business.access import passwords
+from workflows.business.access.opaque_string import NotAllowed, opaque_string
 from workflows.business.access.passwords import NEW_PASSWORD, Hasher, NewPasswords
 from workflows.business.access.throttle import Throttles
 from workflows.registry import MIGRATIONS
@@ -60,6 +63,7 @@ def test_hash_is_a_secret_argon2id_hash_that_fits_its_column() -> None:
 @settings(deadline=None)
 @example("\ud800")
 @example("a\0b")
+@example("x" * 600)
 def test_every_password_verifies_as_typed_and_only_so(password: str) -> None:
     made = HASHER.hash(password)
     assert HASHER.verify(made, password)
@@ -68,10 +72,56 @@ def test_every_password_verifies_as_typed_and_only_so(password: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("ｐａｓｓ", "pass"), ("が", "か\u3099"), ("Pass", "pass"), (" pass", "pass")]
+    ("one", "other"),
+    [
+        ("がっこうのにわ", "か\u3099っこうのにわ"),
+        ("紫陽花 tram", "紫陽花\u3000tram"),
+        ("a b", "a\u00a0b"),
+        ("a b", "a\u2003b"),
+        ("café crème", "cafe\u0301 cre\u0300me"),
+        ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"),
+        ("\u212b", "\u00c5"),
+    ],
 )
-def test_passwords_are_never_normalised(one: str, other: str) -> None:
+def test_a_password_is_the_same_from_every_keyboard(one: str, other: str) -> None:
+    assert HASHER.verify(HASHER.hash(one), other)
+    assert HASHER.verify(HASHER.hash(other), one)
+    assert passwords.is_same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("ｐａｓｓ", "pass"), ("ﾊﾟｽ", "パス"), ("Pass", "pass"), (" pass", "pass"), ("a  b", "a b")]
+)
+def test_width_case_and_the_number_of_blanks_make_another_password(one: str, other: str) -> None:
     assert not HASHER.verify(HASHER.hash(one), other)
+    assert not passwords.is_same(one, other)
+
+
+def of_before(password: str, hasher: Hasher = HASHER) -> str:
+    """A hash as it was made before passwords were prepared."""
+    return hasher._argon2.hash(password.encode())
+
+
+@pytest.mark.parametrize("typed", [GOOD, "か\u3099っこうの\u3000にわ", "🌩\ufe0f behind the hill", "tab\there it is"])
+def test_hash_of_before_verifies_as_typed_and_is_renewed(typed: str) -> None:
+    """Only a password that no new one may be like keeps the hash that it has."""
+    old = of_before(typed)
+    assert HASHER.verify(old, typed)
+    assert not HASHER.verify(old, typed + "x")
+    kept = HASHER.kept_hash(old, typed)
+    assert HASHER.verify(kept, typed)
+    assert (kept == old) == ("\ufe0f" in typed or "\t" in typed)
+    assert HASHER.kept_hash(kept, typed) == kept
+    costlier = Hasher(time_cost=2, memory_cost=8)
+    assert costlier.verify(costlier.kept_hash(kept, typed), typed)
+    assert costlier.kept_hash(kept, typed) != kept
+
+
+def test_only_a_renewed_hash_opens_to_other_keyboards() -> None:
+    typed, elsewhere = "か\u3099っこうの\u3000にわ", "がっこうの にわ"
+    old = of_before(typed)
+    assert not HASHER.verify(old, elsewhere)
+    assert HASHER.verify(HASHER.kept_hash(old, typed), elsewhere)
 
 
 def test_same_password_has_two_hashes() -> None:
@@ -86,12 +136,12 @@ def test_what_is_no_hash_fits_no_password(broken: str) -> None:
     assert not HASHER.verify(broken, "")
 
 
-def test_needs_rehash_when_costs_changed() -> None:
+def test_hash_is_kept_until_costs_change() -> None:
     made = HASHER.hash(GOOD)
-    assert not HASHER.needs_rehash(made)
-    assert Hasher().needs_rehash(made)
-    assert HASHER.needs_rehash("")
+    assert HASHER.kept_hash(made, GOOD) == made
     assert Hasher().verify(made, GOOD)
+    assert Hasher().kept_hash(made, GOOD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert HASHER.verify(HASHER.kept_hash("", GOOD), GOOD)
 
 
 def test_verify_nothing_does_the_work_of_a_verification() -> None:
@@ -102,7 +152,7 @@ def test_verify_nothing_does_the_work_of_a_verification() -> None:
     nobody, real = hasher._nobody, hasher.hash(GOOD)
     assert nobody.split("$")[:4] == real.split("$")[:4]
     assert len(nobody) == len(real)
-    assert not hasher.needs_rehash(nobody)
+    assert hasher.kept_hash(nobody, GOOD) == nobody
 
 
 # refusals
@@ -111,7 +161,7 @@ def test_verify_nothing_does_the_work_of_a_verification() -> None:
 def test_good_passwords_are_taken() -> None:
     assert code(GOOD) is None
     assert code("ひつじ草いなずま7号") is None
-    assert code("🐑🚋🌩️🪗🧂🪁🛶🪵") is None
+    assert code("🐑🚋🌩🪗🧂🪁🛶🪵") is None
     assert code(" leading and trailing blanks ") is None
 
 
@@ -123,6 +173,52 @@ def test_length_is_counted_in_code_points() -> None:
     long = "".join(chr(0x3041 + i * 7 % 80) for i in range(128))
     assert code(long) is None
     assert code(long + "x") == "password_long"
+
+
+def test_length_is_that_of_the_prepared_password() -> None:
+    assert code("か\u3099き\u3099く\u3099け\u3099") == "password_short"
+    long = "".join(unicodedata.normalize("NFD", chr(0x30AC + i % 5 * 2)) for i in range(128))
+    assert len(long) == 256
+    assert code(long) != "password_long"
+    assert code(long + "x") == "password_long"
+
+
+@pytest.mark.parametrize("letters", ["\0", "・", "か\u3099", "\u0660", "x"])
+def test_length_is_judged_before_the_letters(letters: str) -> None:
+    """A few of them cost as much as their number squared, and 128 are the most that are looked at."""
+    assert opaque_string(letters * 129) is None
+    assert opaque_string(letters * 128) is not None
+    assert code(letters * 129) == "password_long"
+
+
+@pytest.mark.parametrize(
+    ("character", "expected", "named"),
+    [
+        ("\t", "control", "U+0009"),
+        ("\0", "control", "U+0000"),
+        ("\x85", "control", "U+0085"),
+        ("\ufe0f", "character", "U+FE0F"),
+        ("\u200d", "character", "U+200D"),
+        ("\u3031", "character", "〱 (U+3031)"),
+        ("\U000e0100", "character", "U+E0100"),
+        ("\ud800", "character", "U+D800"),
+        ("\uffff", "character", "U+FFFF"),
+        ("\U0003fffd", "character", "U+3FFFD"),
+    ],
+)
+def test_what_opaque_string_refuses_is_named(character: str, expected: str, named: str) -> None:
+    found = refusal(GOOD + character)
+    assert found is not None
+    assert found.code == f"password_{expected}"
+    assert named in str(found.message)
+    with reading_in("en"):
+        assert named in str(found.message)
+        assert str(found.message).startswith(("A password cannot", "The password contains"))
+
+
+def test_second_time_may_come_from_another_keyboard() -> None:
+    assert code("紫陽花の庭 wobble", "紫陽花の庭\u3000wobble") is None
+    assert code("がくあじさい 71 wobble", "か\u3099くあし\u3099さい 71 wobble") is None
 
 
 def test_second_time_must_be_the_same() -> None:
@@ -252,5 +348,11 @@ def test_what_is_wrong_at_a_glance_is_not_counted(sqlite_url: str, clock: Clock)
 @settings(deadline=None)
 def test_any_password_is_judged(password: str) -> None:
     found = code(password)
-    assert (found == "password_short") == (len(password) < 8)
-    assert (found == "password_long") == (len(password) > 128)
+    prepared = opaque_string(password)
+    if isinstance(prepared, NotAllowed):
+        assert found in ("password_control", "password_character")
+    else:
+        assert (found == "password_long") == (prepared is None)
+        if prepared is not None:
+            assert (found == "password_short") == (len(prepared) < 8)
+            assert opaque_string(prepared) == prepared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ import pytest
 from engine.attempt import Refusal
 from engine.testing import Clock
 from tests.kit.dumps import dump_bytes
+from tests.kit.hash_work import hash_work
 from web.assembly.site import Site
 from workflows.business.access.actor_names import names_of
 from workflows.business.access.staff.log_in import StaffLoggedIn
@@ -110,6 +112,46 @@ def test_of_many_log_ins_with_one_code_one_gets_in(any_site: Site, clock: Clock)
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(try_it, range(6))) == 1
     assert StaffSession.select().count() == 1
+
+
+def test_hash_of_before_is_renewed_and_opens_from_other_keyboards(any_site: Site, clock: Clock) -> None:
+    secret = enrolled(any_site, clock)
+    before = StaffMember.get().password_hash.removesuffix("$opaque")  # the same: it is of a prepared password
+    StaffMember.update(password_hash=before).execute()
+    elsewhere = unicodedata.normalize("NFD", PASSWORD).replace(" ", "\u3000")
+    assert elsewhere != PASSWORD
+    log_in = any_site.staff.log_ins.log_in
+    assert codes(log_in(EMAIL, "wrong", code(secret, clock), REMOTE)) == ["staff_mismatch"]
+    assert codes(log_in(EMAIL, elsewhere, code(secret, clock), REMOTE)) == ["staff_mismatch"]
+    assert StaffMember.get().password_hash == before
+    assert isinstance(log_in(EMAIL, PASSWORD, code(secret, clock), REMOTE), StaffLoggedIn)
+    assert StaffMember.get().password_hash.endswith("$opaque")
+    clock.forward(minutes=1)
+    opened = log_in(EMAIL, elsewhere, code(secret, clock), REMOTE)
+    assert isinstance(opened, StaffLoggedIn)
+    assert any_site.staff.sessions.member(opened.token) is not None
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "before", "hashes"),
+    [
+        ("nobody@office.example", PASSWORD, False, 1),
+        (EMAIL, "wrong か\u3099", False, 1),
+        (EMAIL, "wrong か\u3099", True, 1),
+        (EMAIL, PASSWORD, False, 1),
+        (EMAIL, PASSWORD, True, 2),
+    ],
+)
+def test_a_log_in_takes_one_hash_whoever_there_is(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch, email: str, password: str, before: bool, hashes: int
+) -> None:
+    secret = enrolled(site, clock)
+    if before:
+        StaffMember.update(password_hash=StaffMember.get().password_hash.removesuffix("$opaque")).execute()
+    work = hash_work(monkeypatch)
+    opened = site.staff.log_ins.log_in(email, password, code(secret, clock), REMOTE)
+    assert isinstance(opened, StaffLoggedIn) == (email == EMAIL and password == PASSWORD)
+    assert len(work) == hashes
 
 
 def test_answer_does_not_tell_what_was_wrong(site: Site, clock: Clock) -> None:

@@ -58,7 +58,7 @@ class StaffLogIns:
 
         `device` is the device cookie that came along.
         """
-        email = typed.email(email_text)
+        email = typed.email_of_account(email_text)
         if isinstance(email, Refusal):
             return (email,)
         now = self._clock()
@@ -74,7 +74,7 @@ class StaffLogIns:
         step = self._authenticators.step(member.totp_secret if member is not None else NOT_SET, code_text, now)
         if member is None or step is None or not right:
             return (_MISMATCH,)
-        token = self._sessions.open(member, step, now)
+        token = self._sessions.open(member, self._hasher.kept_hash(hashed, password), step, now)
         if token is None:
             return (_MISMATCH,)
         self._throttles.release_all(guesses, now)

@@ -19,8 +19,9 @@ class StaffSessions:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def open(self, member: StaffMember, step: int, now: datetime) -> str | None:
-        """A new session's token; None where the code was used, or the member was shut out or set up anew meanwhile."""
+    def open(self, member: StaffMember, kept_hash: str, step: int, now: datetime) -> str | None:
+        """A new session's token; None where the code was used, or the member was shut out or set up anew meanwhile.
+        From now on the member keeps `kept_hash`, another hash of the same password."""
         token = new_token()
         with transaction():
             unused = (
@@ -29,7 +30,7 @@ class StaffSessions:
                 & (StaffMember.password_hash == member.password_hash)
                 & (StaffMember.totp_step < step)
             )
-            if not StaffMember.update(totp_step=step).where(unused).execute():
+            if not StaffMember.update(totp_step=step, password_hash=kept_hash).where(unused).execute():
                 return None
             StaffSession.insert(token=digest(token), member=member.id, created_at=now, seen_at=now).execute()
         return token
