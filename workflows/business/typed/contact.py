@@ -12,7 +12,7 @@ from workflows.business.typed.text import dashed, machine_readable, refusal
 
 LONGEST_EMAIL = LONGEST_ADDRESS
 
-_POSTCODE = re.compile(r"[〒〠]?\s*([0-9]{3})[\s.・-]*([0-9]{4})")
+_POSTCODE = re.compile(r"(?:[〒〠]|郵便番号)?[\s.:]*([0-9]{3})[\s.・-]*([0-9]{4})")
 
 _JAPAN = 81  # ITU-T E.164 country code
 _LONGEST_PHONE = 100  # characters as typed, far more than a record keeps
@@ -21,7 +21,10 @@ _LABEL = re.compile(r" ?(?:TEL|電話(?:番号)?|[☎☏✆📞]) ?[.:]? ?", re.
 _REMARK = re.compile(
     r" ?[(\[【〔]? ?(?:(?P<代表>大?代(?:表)?)|(?P<直通>直通?)|(?P<携帯>携帯))(?:番号|電話)? ?[)\]】〕]? ?[.:]? ?"
 )
-_EXTENSION = re.compile(r" ?[(\[【〔]? ?内(?:線)?(?:番号)? ?[.:]? ?(?P<number>[0-9]{1,8}) ?[)\]】〕]? ?")
+_EXTENSION = re.compile(
+    r" ?[(\[【〔]? ?内線?(?:番号)? ?[.:]? ?(?P<number>[0-9]{1,8}(?: ?[~・、,/-] ?[0-9]{1,8})?) ?[)\]】〕]? ?"
+)
+_MARKS = str.maketrans({"~": "～", "、": "・", ",": "・", "/": "・", " ": None})  # as they are stored
 _WAVES = str.maketrans("〜∼⁓〰", "~~~~")  # ～ is ~ in NFKC
 _SEPARATOR = re.compile(r" ?[~・] ?")
 _RANGE = re.compile(r" ?~ ?")
@@ -104,7 +107,7 @@ def phone(text: str, field: str, most: int) -> str | Refusal:
     rest = readable[label.end() if label else 0 :]
     remarks = [match.lastgroup for match in _REMARK.finditer(rest)]
     rest = _REMARK.sub(" ", rest)
-    extensions = [match["number"] for match in _EXTENSION.finditer(rest)]
+    extensions = [match["number"].translate(_MARKS) for match in _EXTENSION.finditer(rest)]
     if len(remarks) > 1 or len(extensions) > 1:
         return invalid
     numbers = _numbers(_EXTENSION.sub(" ", rest).strip())
