@@ -129,8 +129,8 @@ class NewPasswords:
         """Why `password`, typed a second time as `again`, cannot be taken; None where it can: see `refusal`.
 
         `who` chooses it, as `customer:7`: what they may try is one bucket, wherever they come from. What is missing,
-        too short, too long or not the same twice costs nothing and is not counted. Not to be called inside a
-        transaction (RuntimeError).
+        too short, too long, not the same twice or has a character that is not allowed is told at once and is not
+        counted. Not to be called inside a transaction (RuntimeError).
         """
         prepared = _well_typed(password, again)
         if isinstance(prepared, Refusal):
@@ -139,8 +139,8 @@ class NewPasswords:
         if wait is not None:
             return too_many(wait, "password")
         return refusal(
-            password,
-            again,
+            prepared,
+            prepared,
             customer_number=customer_number,
             subdomains=subdomains,
             company=company,
@@ -216,7 +216,7 @@ def _well_typed(password: str, again: str) -> str | Refusal:
         return _refused("character", _("パスワードに使えない文字が含まれています：%(letter)s", letter=str(prepared)))
     if len(prepared) < SHORTEST:
         return _refused("short", _("パスワードは%(least)s文字以上でご入力ください。", least=SHORTEST))
-    if not is_same(password, again):
+    if password != again and prepared != _prepared(again):
         message = _("パスワードが一致しません。同じパスワードを2回ご入力ください。")
         return Refusal("password_mismatch", message, "password_again")
     return prepared
