@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
 import pytest
@@ -57,6 +58,11 @@ def mails(site: Site, mailer: MemoryMailer) -> dict[str, str]:
     return found
 
 
+def elsewhere(password: str) -> str:
+    """The password as another keyboard writes it: letters and their marks by themselves, and wide blanks."""
+    return unicodedata.normalize("NFD", password).replace(" ", "\u3000")
+
+
 def change(browser: Browser, current: str = PASSWORD, new: str = OTHER, again: str | None = None) -> None:
     browser.open("/registration/password")
     browser.press("変更する", current_password=current, password=new, password_again=again or new)
@@ -80,6 +86,16 @@ def test_g36_password_is_changed_and_other_browsers_are_logged_out(
     assert "パスワードを変更しました" in mails(site, mailer)
 
 
+def test_password_is_the_same_from_a_keyboard_that_writes_it_otherwise(reader: Browser, app: Flask) -> None:
+    assert elsewhere(OTHER) != OTHER
+    change(reader, elsewhere(PASSWORD), elsewhere(OTHER), OTHER)
+    assert "パスワードを変更しました" in reader.text
+    for password in (OTHER, elsewhere(OTHER)):
+        other = Browser(app)
+        other.log_in(password=password)
+        assert other.path == "/top"
+
+
 @pytest.mark.parametrize(
     ("current", "new", "again", "field"),
     [
@@ -87,6 +103,8 @@ def test_g36_password_is_changed_and_other_browsers_are_logged_out(
         (PASSWORD, "short", "short", "password"),
         (PASSWORD, OTHER, OTHER + "x", "password_again"),
         (PASSWORD, PASSWORD, PASSWORD, "password"),
+        (PASSWORD, elsewhere(PASSWORD), elsewhere(PASSWORD), "password"),
+        (PASSWORD, OTHER + "\t", OTHER + "\t", "password"),
         (PASSWORD, "mihon-mihon-mihon 5", "mihon-mihon-mihon 5", "password"),
         ("", OTHER, OTHER, "current_password"),
     ],
