@@ -81,7 +81,10 @@ class Browser:
         found = [b for b in self.page.find_all("button") if b.get_text(strip=True) == button]
         assert len(found) == 1, f"{len(found)} buttons {button!r} on {self.path}"
         form = around(found[0], "form")
-        data = {str(i["name"]): str(i.get("value", "")) for i in form.find_all("input") if i.get("name")} | typed
+        sent = [
+            i for i in form.find_all("input") if i.get("name") and (i.get("type") != "radio" or i.has_attr("checked"))
+        ]
+        data = {str(i["name"]): str(i.get("value", "")) for i in sent} | typed
         if found[0].get("name"):
             data[str(found[0]["name"])] = str(found[0]["value"])
         return str(form.get("action") or self.path), data

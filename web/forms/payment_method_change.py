@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flask import request
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
+from engine.definition import Refusal
 from engine.text import _
 from web.forms import Form
 from web.forms.fields import HiddenField, StringField
@@ -17,10 +20,47 @@ _MISSING = _("この項目は必須です。")
 _PLAIN = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false", "autocomplete": "off"}
 
 
-def method_form(asked: payments.Form) -> Form:
+class MethodForm(Form):
+    """What a method asks for. Beside a field there may be choices, where the method asked which of them was meant."""
+
+    questions: Mapping[str, Sequence[payments.Choice]] = {}
+
+    def typed(self) -> dict[str, str]:
+        """What was typed, by field. Where one of the choices was chosen and the text that they were offered for still
+        stands there, that one; it stands in the field from then on."""
+        for field in self._own():
+            text, chosen = str(field.data or ""), request.form.get(chosen_name(field.name), "")
+            field.data = chosen if chosen and text == request.form.get(asked_name(field.name)) else text
+        return {field.name: field.data for field in self._own()}
+
+    def refuse(self, refusals: Iterable[Refusal]) -> None:
+        """As every form; and offer the choices of those that ask back, each at its field."""
+        refusals = list(refusals)
+        super().refuse(refusals)
+        self.questions = {
+            one.field: one.choices
+            for one in refusals
+            if isinstance(one, payments.Question) and one.choices and one.field and one.field in self._fields
+        }
+
+    def _own(self) -> list[Any]:
+        return [field for field in self if field.type != "CSRFTokenField"]
+
+
+def chosen_name(field: str) -> str:
+    """The name of the radio buttons beside a field. No field has it: those have identifiers."""
+    return f"{field}.chosen"
+
+
+def asked_name(field: str) -> str:
+    """The name of what was typed in a field when the choices were offered."""
+    return f"{field}.asked"
+
+
+def method_form(asked: payments.Form) -> MethodForm:
     """The form with these fields, filled in with what was sent. Whether it is right, the method says."""
     made: dict[str, Any] = {field.name: _field(field) for field in asked.fields}
-    form: Form = type("MethodForm", (Form,), made)()
+    form: MethodForm = type("MethodForm", (MethodForm,), made)()
     return form
 
 

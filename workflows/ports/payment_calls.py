@@ -8,7 +8,9 @@ there an exception is a try that is made again.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -30,6 +32,7 @@ from workflows.ports.payments import (
     PaymentContext,
     PaymentMethod,
     Pending,
+    Question,
     Redirect,
     Rejected,
     Report,
@@ -39,6 +42,7 @@ from workflows.ports.payments import (
 BROKEN = _("このお支払い方法は、ただいまご利用いただけません。時間をおいて、もう一度お試しください。")
 
 _LONGEST_LABEL, _LONGEST_REFERENCE = 200, 255  # as Mandate.label and .reference
+_LONGEST_VALUE, _MOST_CHOICES, _MOST_FACTS = 200, 20, 20
 
 log = logging.getLogger("tetsuzuki.payment")
 
@@ -65,9 +69,7 @@ def form_of(method: PaymentMethod, context: PaymentContext) -> Form:
     """What the method asks for. Raises MethodBroken where it cannot say."""
     try:
         answer: Any = method.form(context)
-        if isinstance(answer, Form) and all(
-            isinstance(one, Field) and one.name.isidentifier() for one in answer.fields
-        ):
+        if isinstance(answer, Form) and _can_be_shown(answer):
             return answer
         _wrong(method, "form", answer)
     except Exception as error:
@@ -80,13 +82,25 @@ def checked(method: PaymentMethod, context: PaymentContext, typed: Mapping[str, 
     try:
         answer: Any = method.validate(context, typed)
         if isinstance(answer, Details) and isinstance(answer.label, str) and isinstance(answer.secret, str):
-            return Details(_kept(answer.label, _LONGEST_LABEL), Secret(answer.secret))
+            label, facts = _kept(answer.label, _LONGEST_LABEL), answer.facts[:_MOST_FACTS]
+            return Details(label, Secret(answer.secret), tuple((what, _kept(it, _LONGEST_LABEL)) for what, it in facts))
         if isinstance(answer, tuple) and answer and all(isinstance(one, Refusal) for one in answer):
-            return answer
+            return tuple(_asked(one) if isinstance(one, Question) else one for one in answer)
         _wrong(method, "validate", answer)
     except Exception as error:
         _raised(method, "validate", error)
     return (Refusal("method_broken", BROKEN),)
+
+
+def _can_be_shown(form: Form) -> bool:
+    fields = all(isinstance(one, Field) and one.name.isidentifier() for one in form.fields)
+    return fields and all(re.fullmatch("[a-z0-9_]{0,32}", name) for name, _title in form.variants)
+
+
+def _asked(question: Question) -> Question:
+    """The question with what of it a page can offer. Raises where it is none."""
+    offered = tuple(one for one in question.choices if one.value and one.value == _kept(one.value, _LONGEST_VALUE))
+    return replace(question, choices=offered[:_MOST_CHOICES])
 
 
 def begun(

@@ -32,7 +32,8 @@ class PaymentContext:
     """Whom and what a call concerns. `request` is the number of the open request, 0 before there is one.
 
     `return_url` and `cancel_url` are where a provider's page leads back to; they are empty where no page is opened.
-    `today` is the date where the company is; `language` is the reader's.
+    `today` is the date where the company is; `language` is the reader's. `variant` is which of `Form.variants` is asked
+    for or was filled in, "" where there is one form only.
     """
 
     contract: int
@@ -50,6 +51,7 @@ class PaymentContext:
     language: str = "ja"
     return_url: str = ""
     cancel_url: str = ""
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +79,51 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Form:
     """What a method asks for and says before it is chosen. `facts` are (what, value) under the heading `facts_title`,
-    `notes` sentences."""
+    `notes` sentences. `variants` are (name, title) of the shapes that the form has, where it has more than one: the
+    page links them, and `PaymentContext.variant` says which is asked for. The first is the one that is shown first,
+    and its name is ""; the others' names are lower-case letters, digits and underscores."""
 
     fields: tuple[Field, ...] = ()
     facts: tuple[tuple[Text, str], ...] = ()
     notes: tuple[Text, ...] = ()
     facts_title: Text = _("お支払い先")
+    variants: tuple[tuple[str, Text], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of those that may be meant. `value` is what `validate` is given for the field when it was chosen; it stands
+    in the field from then on, so people can read it. `note` says more, such as since when something is so called."""
+
+    value: str
+    title: Text | str
+    note: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Refusal):
+    """A refusal that asks back. The page offers `choices` beside what was typed in `field` (radio buttons, none of them
+    chosen), and keeps the rest of the form.
+
+    `variant`, where there is one, is the variant of the form that asks for what is needed: the page shows that one,
+    filled in with what both ask for.
+    """
+
+    choices: tuple[Choice, ...] = ()
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
     """What was typed, found right. `label` may be shown to anybody who sees the contract: numbers in it are masked.
 
-    `secret` is what the method wants to read again.
+    `secret` is what the method wants to read again. `facts` are (what, value) for the page that asks whether all is
+    right, before anything is kept: only whoever typed them sees them. Where there are none, the page shows the label.
     """
 
     label: str = ""
     secret: Secret = field(default=Secret(""), repr=False)
+    facts: tuple[tuple[Text, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

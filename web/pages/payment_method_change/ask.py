@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from flask import (
@@ -17,6 +17,7 @@ from flask import (
     flash,
     redirect,
     render_template,
+    request,
     url_for,
 )
 from flask_babel import format_date
@@ -25,8 +26,7 @@ from werkzeug import Response as AnyResponse
 from engine.definition import Refusal, Secret
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _, current_language
-from web.forms import Form
-from web.forms.payment_method_change import ConfirmForm, method_form
+from web.forms.payment_method_change import ConfirmForm, MethodForm, asked_name, chosen_name, method_form
 from web.http.areas import CUSTOMER_DETAILS_MENU, NUMBER
 from web.http.current import PROCEDURE_GONE, site, today
 from web.http.request_keys import mark, new_key, sent_before
@@ -39,10 +39,11 @@ from workflows.business.records import ChangeRequest, Contract, Mandate, running
 from workflows.payment_method_change import PaymentMethodInput, context_of, effective_date
 from workflows.payment_method_change.effects import SEALED_FOR
 from workflows.payment_method_change.rules import KIND
-from workflows.ports import payment_calls
+from workflows.ports import payment_calls, payments
 from workflows.ports.payments import Details, PaymentContext, PaymentMethod
 
 _LIFE = timedelta(minutes=30)
+_LONGEST_SEALED = 32_000
 _NOT_INSTALLED = _("このお支払い方法は、現在ご用意がありません。")
 _TOO_LATE = Refusal("too_late", _("時間が経過したため、もう一度ご入力ください。"))
 _SENT_BEFORE = sent_before(_("このお申し込みはすでに受け付けています。内容をご確認ください。"))
@@ -104,20 +105,19 @@ def describe(contract: int, method: str) -> str:
 def confirm(contract: int, method: str) -> str | Response:
     """What was typed is checked; the page that follows shows all of it that may be shown, and asks."""
     own_contract, chosen, context = _chosen(contract, method)
-    asked = payment_calls.form_of(chosen, context)
-    form = method_form(asked)
+    form = method_form(payment_calls.form_of(chosen, context))
     if not form.validate():
         return form_again(_form_page(own_contract, method, chosen, context, form))
-    typed = {field.name: str(getattr(form, field.name).data or "") for field in asked.fields}
-    details = payment_calls.checked(chosen, context, typed)
+    details = payment_calls.checked(chosen, context, form.typed())
     if not isinstance(details, Details):
+        other = _variant_for(details, payment_calls.form_of(chosen, context))
+        if other:
+            context = replace(context, variant=other)
+            form = method_form(payment_calls.form_of(chosen, context))
         form.refuse(details)
         return form_again(_form_page(own_contract, method, chosen, context, form))
-    until = int((site().clock() + _LIFE).timestamp())
-    held = json.dumps({"label": details.label, "secret": str(details.secret), "until": until})
-    return _confirm_page(
-        own_contract, method, details.label, site().services.vault.seal(held, _purpose(contract, method))
-    )
+    sealed = site().services.vault.seal(_held_for(details), _purpose(contract, method))
+    return _confirm_page(own_contract, method, context, details, sealed)
 
 
 @pages.post(f"/<{NUMBER}:contract>/<method>/start")
@@ -145,7 +145,7 @@ def start(contract: int, method: str) -> AnyResponse:
         outcome = site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), choice, key=key or None)
     except (Refused, KeyReused) as error:
         refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)
-        return form_again(_confirm_page(own_contract, method, details.label, confirmed.sealed.data or "", refusals))
+        return form_again(_confirm_page(own_contract, method, context, details, confirmed.sealed.data or "", refusals))
     flash(str(_("お支払い方法変更のお申し込みを受け付けました。")))
     return redirect(url_for("payment.request_page", instance_id=outcome.instance_id), 303)
 
@@ -199,20 +199,31 @@ def _method_title(name: str) -> Text | str:
     return site().catalogue.payment_methods.get(name, name)
 
 
-def _form_page(contract: Contract, name: str, method: PaymentMethod, context: PaymentContext, form: Form) -> str:
+def _form_page(contract: Contract, name: str, method: PaymentMethod, context: PaymentContext, form: MethodForm) -> str:
     return render_template(
         "payment_method_change/form.html",
         contract=_shown(contract),
-        action=url_for("payment.confirm", contract=contract.id, method=name),
+        action=url_for("payment.confirm", contract=contract.id, method=name, variant=context.variant or None),
+        name=name,
         title=_method_title(name),
         asked=payment_calls.form_of(method, context),
+        variant=context.variant,
         form=form,
+        asked_name=asked_name,
+        chosen_name=chosen_name,
         effective_on=_day(effective_date(today())),
         later=method.way != "none",
     )
 
 
-def _confirm_page(contract: Contract, name: str, label: str, sealed: str, refusals: Sequence[Refusal] = ()) -> str:
+def _confirm_page(
+    contract: Contract,
+    name: str,
+    context: PaymentContext,
+    details: Details,
+    sealed: str,
+    refusals: Sequence[Refusal] = (),
+) -> str:
     form = ConfirmForm(None)
     effective = effective_date(today())
     form.sealed.data, form.effective_on.data = sealed, effective.isoformat()
@@ -224,7 +235,9 @@ def _confirm_page(contract: Contract, name: str, label: str, sealed: str, refusa
         contract=_shown(contract),
         name=name,
         title=_method_title(name),
-        label=label,
+        label=details.label,
+        facts=details.facts,
+        variant=context.variant,
         form=form,
         effective_on=_day(effective),
         later=method.way != "none",
@@ -244,30 +257,47 @@ def _contract(number: int) -> Contract:
 
 
 def _chosen(contract: int, name: str) -> tuple[Contract, PaymentMethod, PaymentContext]:
-    """A contract of this account's customer, and a method that can be chosen for it now; otherwise 404."""
+    """A contract of this account's customer, and a method that can be chosen for it now; otherwise 404. The context has
+    the variant of the form that the address names."""
     own_contract = _contract(contract)
     method = site().services.payment_methods.get(name)
+    variant = request.args.get("variant", "")
     context = context_of(site().services, own_contract, language=current_language())
     if method is None or name not in site().catalogue.payment_methods:
         abort(404)
     if payment_calls.availability(method, context) is not None:
         abort(404)
-    return own_contract, method, context
+    if variant and variant not in dict(payment_calls.form_of(method, context).variants):
+        abort(404)
+    return own_contract, method, replace(context, variant=variant)
+
+
+def _variant_for(refusals: Sequence[Refusal], asked: payments.Form) -> str:
+    """The variant of the form that a question leads to; "" where there is none."""
+    wanted = [one.variant for one in refusals if isinstance(one, payments.Question)]
+    return next((variant for variant in wanted if variant and variant in dict(asked.variants)), "")
 
 
 def _purpose(contract: int, method: str) -> str:
     return f"payment form {this_user().account.id} {contract} {method}"
 
 
+def _held_for(details: Details) -> str:
+    until = int((site().clock() + _LIFE).timestamp())
+    facts = [(str(what), value) for what, value in details.facts]
+    return json.dumps({"label": details.label, "secret": str(details.secret), "facts": facts, "until": until})
+
+
 def _held(sealed: str, contract: int, method: str) -> Details | None:
     """What waited in the page; None where it is not ours or has waited too long."""
     try:
-        held = json.loads(site().services.vault.open(sealed[:8000], _purpose(contract, method)))
+        held = json.loads(site().services.vault.open(sealed[:_LONGEST_SEALED], _purpose(contract, method)))
     except Unreadable:
         return None
     if held["until"] < site().clock().timestamp():
         return None
-    return Details(held["label"], Secret(held["secret"]))
+    facts = tuple((Text(what), value) for what, value in held.get("facts", ()))  # a page of before has none
+    return Details(held["label"], Secret(held["secret"]), facts)
 
 
 def _date(text: str) -> date:

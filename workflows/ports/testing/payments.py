@@ -14,12 +14,14 @@ from workflows.organisation import Organisation
 from workflows.ports.payment_calls import outcome, report_of
 from workflows.ports.payments import (
     Active,
+    Choice,
     Details,
     Document,
     MandateFacts,
     PaymentContext,
     PaymentMethod,
     Pending,
+    Question,
     Redirect,
     wrong_method,
 )
@@ -51,24 +53,34 @@ def context(**changes: object) -> PaymentContext:
 
 class PaymentMethodContract(ABC):
     """What every payment method holds. `typed` fills its form in rightly; nothing of `hidden` may be in a label, a repr
-    or a report."""
+    or a report.
+
+    `variants` has what fills each further variant of the form in, by its name. `asks_back` has texts that may mean
+    several things, by the field that they are typed in: the method asks which, and takes each of its own choices.
+    """
 
     typed: ClassVar[Mapping[str, str]] = {}
     hidden: ClassVar[tuple[str, ...]] = ()
+    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    asks_back: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def method(self) -> PaymentMethod:
         """A method that is ready; each call may give the same one."""
 
-    def details(self) -> Details:
-        """What `typed` becomes."""
-        details = self.method().validate(context(), self.typed)
+    def shapes(self) -> Mapping[str, Mapping[str, str]]:
+        """What fills in each variant of the form, the first one too."""
+        return {"": self.typed, **self.variants}
+
+    def details(self, variant: str = "") -> Details:
+        """What `typed` becomes, or what fills this variant in."""
+        details = self.method().validate(context(variant=variant), self.shapes()[variant])
         assert isinstance(details, Details), details
         return details
 
-    def mandate(self) -> tuple[MandateFacts, Secret]:
+    def mandate(self, variant: str = "") -> tuple[MandateFacts, Secret]:
         """A mandate of what was typed, and what its method wants to read again."""
-        details = self.details()
+        details = self.details(variant)
         return MandateFacts(1, details.label, ""), details.secret
 
     def test_it_has_what_the_site_calls(self) -> None:
@@ -81,30 +93,50 @@ class PaymentMethodContract(ABC):
 
     def test_its_fields_have_names_and_labels(self) -> None:
         method = self.method()
-        form = method.form(context())
-        names = [field.name for field in form.fields]
-        assert len(set(names)) == len(names)
-        assert all(name.isidentifier() for name in names)
-        assert all(isinstance(field.label, Text) for field in form.fields)
-        assert set(self.typed) == set(names)
+        for variant, typed in self.shapes().items():
+            form = method.form(context(variant=variant))
+            names = [field.name for field in form.fields]
+            assert len(set(names)) == len(names)
+            assert all(name.isidentifier() for name in names)
+            assert all(isinstance(field.label, Text) for field in form.fields)
+            assert set(typed) == set(names)
+
+    def test_its_variants_are_those_that_are_filled_in(self) -> None:
+        named = [name for name, title in self.method().form(context()).variants if isinstance(title, Text)]
+        assert named == (list(self.shapes()) if self.variants else [])
 
     def test_it_takes_what_is_right(self) -> None:
-        details = self.details()
-        assert len(details.label) <= 200
-        for text in self.hidden:
-            assert text not in details.label
-            assert text not in repr(details)
+        for variant in self.shapes():
+            details = self.details(variant)
+            assert len(details.label) <= 200
+            assert all(isinstance(what, Text) and isinstance(value, str) for what, value in details.facts)
+            for text in self.hidden:
+                assert text not in details.label
+                assert text not in repr(details)
 
     def test_it_refuses_nonsense_at_its_field(self) -> None:
         method = self.method()
-        for field in method.form(context()).fields:
-            for nonsense in _NONSENSE:
-                answer = method.validate(context(), {**self.typed, field.name: nonsense})
-                assert isinstance(answer, tuple), f"{field.name} took {nonsense!r}"
-                assert all(isinstance(refusal, Refusal) and str(refusal.message) for refusal in answer)
-                assert field.name in {refusal.field for refusal in answer}
-        if self.typed:
-            assert isinstance(method.validate(context(), {}), tuple)
+        for variant, typed in self.shapes().items():
+            for field in method.form(context(variant=variant)).fields:
+                for nonsense in _NONSENSE:
+                    answer = method.validate(context(variant=variant), {**typed, field.name: nonsense})
+                    assert isinstance(answer, tuple), f"{field.name} took {nonsense!r}"
+                    assert all(isinstance(refusal, Refusal) and str(refusal.message) for refusal in answer)
+                    assert field.name in {refusal.field for refusal in answer}
+            if typed:
+                assert isinstance(method.validate(context(variant=variant), {}), tuple)
+
+    def test_it_asks_which_of_several_was_meant_and_takes_each_of_its_choices(self) -> None:
+        method = self.method()
+        for field, text in self.asks_back.items():
+            answer = method.validate(context(), {**self.typed, field: text})
+            assert isinstance(answer, tuple), f"{field} took {text!r}"
+            asked = [refusal for refusal in answer if isinstance(refusal, Question) and refusal.field == field]
+            assert asked, f"{field} asked nothing about {text!r}"
+            for choice in asked[0].choices:
+                assert isinstance(choice, Choice)
+                again = method.validate(context(), {**self.typed, field: choice.value})
+                assert isinstance(again, Details) or field not in {refusal.field for refusal in again}
 
     def test_it_begins_once_for_each_key(self) -> None:
         method = self.method()
@@ -124,10 +156,11 @@ class PaymentMethodContract(ABC):
 
     def test_it_begins_as_its_way_says(self) -> None:
         method = self.method()
-        mandate, data = self.mandate()
-        begun = method.begin(context(), mandate, data, "a key")
         ways = {"none": Active | Pending, "form": Document, "page": Redirect}
-        assert isinstance(begun, ways[method.way])
+        for variant in self.shapes():
+            mandate, data = self.mandate(variant)
+            begun = method.begin(context(), mandate, data, "a key")
+            assert isinstance(begun, ways[method.way])
 
     def test_a_return_settles_nothing(self) -> None:
         method = self.method()
