@@ -12,6 +12,7 @@ from workflows.organisation import Organisation
 from workflows.ports.payments import PaymentContext
 
 TITLE = "預金口座振替依頼書"
+YUCHO_TITLE = "自動払込利用申込書"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,24 @@ class Account:
     kind: str
     number: str = field(repr=False)
     holder: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class YuchoAccount:
+    """A checked account at ゆうちょ銀行: 記号 of five digits, 番号 of eight."""
+
+    symbol: str
+    number: str = field(repr=False)
+    holder: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """Whom ゆうちょ銀行 pays: 払込先口座番号, 払込先加入者名, and 契約種別コード where the contract has one."""
+
+    account: str
+    name: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,30 @@ def form_pdf(context: PaymentContext, account: Account, recipient: Recipient) ->
         *_return_address(sheet, recipient, context.organisation),
     ]
     return built(story, title=TITLE, author=company, top=14, bottom=12)
+
+
+def yucho_form_pdf(context: PaymentContext, account: YuchoAccount, payee: Payee, recipient: Recipient) -> bytes:
+    """自動払込利用申込書, the form that ゆうちょ銀行 takes. The same input gives the same bytes."""
+    company = context.organisation.company
+    sheet = _Sheet()
+    story = [
+        sheet.text(YUCHO_TITLE, "title"),
+        sheet.text("＿＿＿＿年＿＿月＿＿日", "date"),
+        sheet.text("株式会社ゆうちょ銀行　御中"),
+        sheet.gap(),
+        sheet.text(
+            "私は、下記の払込先への払込みを、自動払込み規定を承認のうえ、下記の通常貯金から自動払込みにより行うことを申し込みます。"
+        ),
+        sheet.heading("1. 払込人（通常貯金）"),
+        _yucho_account(sheet, account),
+        sheet.heading("2. 払込先"),
+        _payee(sheet, payee, recipient.day),
+        sheet.heading("3. ご契約者"),
+        _contractor(sheet, context),
+        sheet.heading("ご郵送先"),
+        *_return_address(sheet, recipient, context.organisation),
+    ]
+    return built(story, title=YUCHO_TITLE, author=company, top=14, bottom=12)
 
 
 class _Sheet:
@@ -112,7 +155,7 @@ class _Sheet:
         """Digits, each in a box of its own."""
         cells = [[self.text(digit, "digits") for digit in digits]]
         commands = (("GRID", (0, 0), (-1, -1), 0.5, self._line), ("BOTTOMPADDING", (0, 0), (-1, -1), 4))
-        return self._table(cells, commands, colWidths=[9 * self._mm] * 7, hAlign="LEFT")
+        return self._table(cells, commands, colWidths=[9 * self._mm] * len(digits), hAlign="LEFT")
 
     def square(self, label: str) -> Any:
         """An empty square of 28 mm with a small label."""
@@ -150,6 +193,25 @@ def _account(sheet: _Sheet, account: Account) -> Any:
         ("口座番号", sheet.boxes(account.number)),
         ("口座名義（カナ）", accounts.full_width(account.holder)),
         ("お届け印", sheet.square("お届け印")),
+    )
+
+
+def _yucho_account(sheet: _Sheet, account: YuchoAccount) -> Any:
+    return sheet.rows(
+        ("記号", sheet.boxes(account.symbol)),
+        ("番号（右づめ）", sheet.boxes(account.number)),
+        ("おなまえ（カナ）", accounts.full_width(account.holder)),
+        ("お届け印", sheet.square("お届け印")),
+    )
+
+
+def _payee(sheet: _Sheet, payee: Payee, day: int) -> Any:
+    return sheet.rows(
+        ("払込先口座番号", payee.account),
+        ("払込先加入者名", payee.name),
+        *((("契約種別コード", payee.kind),) if payee.kind else ()),
+        ("払込日", f"毎月{day}日（ゆうちょ銀行の休業日の場合は翌営業日）"),
+        ("払込開始月", "ゆうちょ銀行の受付後、翌月1日以降のご請求分から"),
     )
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from engine.configuration.kinds import line, whole
+from engine.configuration.kinds import line, matching, whole
 from engine.definition import Refusal, Secret
+from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
-from plugins.direct_debit import accounts, holder_name
-from plugins.direct_debit.document import Account, Recipient, form_pdf
+from plugins.direct_debit import accounts, branches, holder_name, institutions, yucho
+from plugins.direct_debit.branches import Branch
+from plugins.direct_debit.document import Account, Payee, Recipient, YuchoAccount, form_pdf, yucho_form_pdf
+from plugins.direct_debit.institutions import POST, Institution
 from workflows.ports.payments import (
     Begun,
     Details,
@@ -27,6 +30,7 @@ from workflows.ports.payments import (
     NotAvailable,
     PaymentContext,
     PaymentMethod,
+    Question,
     Rejected,
     Report,
     Way,
@@ -35,11 +39,29 @@ from workflows.ports.payments import (
 NAME = "direct_debit"
 KINDS: Mapping[str, str] = {"ordinary": "普通", "current": "当座"}
 _KIND_TITLES = (("ordinary", _("普通")), ("current", _("当座")))
+YUCHO = "yucho"  # the variant of the form for accounts at ゆうちょ銀行
 _LIFE = timedelta(days=60)
+_YUCHO_ACCOUNT = "([0-9]{5}-[0-9]-[0-9]{1,6})?"
 
 catalogue.add(Path(__file__).parent / "locale")
 
 _NO_ADDRESS = NotAvailable(_("依頼書のご返送先が設定されていないため、現在お選びいただけません。"))
+_NO_YUCHO = _("ゆうちょ銀行の口座は、現在お取り扱いしておりません。ほかの金融機関をご利用ください。")
+_VARIANTS = (("", _("ゆうちょ銀行以外の金融機関")), (YUCHO, _("ゆうちょ銀行")))
+_FIELDS = (
+    Field(
+        "bank",
+        _("金融機関"),
+        _("名称または4桁の金融機関コード。例：みずほ銀行、横浜信用金庫、JA横浜、0001"),
+    ),
+    Field("branch", _("支店"), _("名称または3桁の支店コード。例：丸之内支店、本店営業部、005")),
+    Field("kind", _("預金種目"), choices=_KIND_TITLES),
+    Field("number", _("口座番号"), _("7桁以内の数字"), numeric=True, secret=True),
+)
+_YUCHO_FIELDS = (
+    Field("symbol", _("記号"), _("通帳に記載の1で始まる5桁の数字。店番ではありません。例：10180"), numeric=True),
+    Field("number", _("番号"), _("通帳に記載の8桁以内の数字。末尾は1です。"), numeric=True, secret=True),
+)
 
 
 class DirectDebit:
@@ -54,6 +76,10 @@ class DirectDebit:
         """Where the form is posted to (`postcode`, `address`, `department`), and which day of a month is debited.
 
         `collector` is the name that stands in the customer's bank book; the company's where it is empty.
+
+        `yucho_account` (as in 00100-1-123456) and `yucho_payee` are 払込先口座番号 and 払込先加入者名 of the company's
+        own contract with ゆうちょ銀行 for 自動払込み, `yucho_kind` its 契約種別コード. Without the first two, accounts
+        there are not offered: the bank takes no other form than its own, and that names them.
         """
 
         postcode: Annotated[str, line(16)] = ""
@@ -61,13 +87,19 @@ class DirectDebit:
         department: Annotated[str, line(100)] = ""
         day: Annotated[int, whole(1, 28, "a day that every month has,")] = 27
         collector: Annotated[str, line(100)] = ""
+        yucho_account: Annotated[str, matching(_YUCHO_ACCOUNT, "払込先口座番号, as in 00100-1-123456", 16)] = ""
+        yucho_payee: Annotated[str, line(100)] = ""
+        yucho_kind: Annotated[str, line(8)] = ""
 
     def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         postcode, address = config.postcode, config.address
+        payee = _payee(config)
         if site_facts.demo and not address:
             postcode, address = "000-0000", "（デモ）東京都見本区みほん1-2-3"
+            payee = payee or Payee("00000-0-000000", "（デモ）みほん加入者", "")
         self._ready = bool(address.strip())
         self._recipient = Recipient(postcode, address, config.department, config.collector, config.day)
+        self._payee = payee
 
     @hookimpl
     def register_payment_methods(self) -> Mapping[str, PaymentMethod]:
@@ -80,29 +112,27 @@ class DirectDebit:
 
     def form(self, context: PaymentContext) -> Form:
         """The account, as it stands in the bank book."""
+        holder = Field("holder", _("口座名義（カタカナ）"), _("通帳に記載のとおり。例：カ）ミホンシヨウジ"))
         return Form(
-            fields=(
-                Field("bank", _("金融機関"), _("名称または4桁の金融機関コード。例：みずほ銀行、0001")),
-                Field(
-                    "branch",
-                    _("支店"),
-                    _("名称または3桁の支店コード。ゆうちょ銀行は、振込用の店名（例：〇一八）でご入力ください。"),
-                ),
-                Field("kind", _("預金種目"), choices=_KIND_TITLES),
-                Field("number", _("口座番号"), _("7桁以内の数字"), numeric=True, secret=True),
-                Field("holder", _("口座名義（カタカナ）"), _("通帳に記載のとおり。例：カ）ミホンシヨウジ")),
-            ),
+            fields=(*(_YUCHO_FIELDS if context.variant == YUCHO else _FIELDS), holder),
             notes=(
                 _("お申し込み後に口座振替依頼書（PDF）をダウンロードし、ご捺印のうえご郵送いただきます。"),
                 _("金融機関の承認後、翌月1日から口座振替となります。それまではこれまでのお支払い方法でご請求します。"),
                 _("毎月%(day)s日（金融機関休業日の場合は翌営業日）に振り替えます。", day=self._recipient.day),
+                *(() if self._payee is not None else (_NO_YUCHO,)),
             ),
+            variants=_VARIANTS if self._payee is not None else (),
         )
 
     def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
         """The account, or everything that is wrong with it."""
-        bank = accounts.find_bank(data.get("bank", ""))
-        branch = accounts.find_branch(bank.code, data.get("branch", "")) if isinstance(bank, accounts.Place) else None
+        return _yucho_details(data) if context.variant == YUCHO else self._details(data)
+
+    def _details(self, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+        bank = institutions.find(data.get("bank", ""))
+        if isinstance(bank, Institution) and bank.code == POST:
+            return (self._not_here(),)
+        branch = branches.find(bank, data.get("branch", "")) if isinstance(bank, Institution) else None
         if branch is None and not data.get("branch", "").strip():
             branch = Refusal("branch_missing", _("支店をご入力ください。"), "branch")
         number = accounts.account_number(data.get("number", ""))
@@ -112,32 +142,50 @@ class DirectDebit:
         refusals = tuple(one for one in (bank, branch, wrong_kind, number, holder) if isinstance(one, Refusal))
         if refusals:
             return refusals
-        assert isinstance(bank, accounts.Place)
-        assert isinstance(branch, accounts.Place)
+        assert isinstance(bank, Institution)
+        assert isinstance(branch, Branch)
         assert isinstance(number, str)
-        account = {
-            "bank": bank.code,
-            "bank_name": bank.name,
-            "branch": branch.code,
-            "branch_name": branch.name,
-            "kind": KINDS[kind],
-            "number": number,
-            "holder": holder,
-        }
-        label = f"{bank.name} {branch.name} {KINDS[kind]} {accounts.masked(number)}"
-        return Details(label, Secret(json.dumps(account, ensure_ascii=False, sort_keys=True)))
+        assert isinstance(holder, str)
+        account = Account(bank.code, bank.name, branch.code, branch.name, KINDS[kind], number, holder)
+        masked = accounts.masked(number)
+        return Details(
+            f"{bank.name} {branch.name} {KINDS[kind]} {masked}",
+            _sealed(account),
+            (
+                (_("金融機関"), bank.name),
+                (_("金融機関コード"), bank.code),
+                (_("支店"), branch.name),
+                (_("支店コード"), branch.code),
+                (_("預金種目"), str(dict(_KIND_TITLES)[kind])),
+                (_("口座番号"), masked),
+                (_("口座名義（カタカナ）"), accounts.full_width(holder)),
+            ),
+        )
+
+    def _not_here(self) -> Refusal:
+        if self._payee is None:
+            return Refusal("bank_not_offered", _NO_YUCHO, "bank")
+        message = _(
+            "ゆうちょ銀行は、店番・口座番号ではなく、通帳に記載の記号（5桁）と番号（8桁以内）をご入力ください。"
+        )
+        return Question("bank_is_yucho", message, "bank", variant=YUCHO)
 
     def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
         """The form. The same account and customer give the same bytes, however often it is asked for."""
         if not data:
             return Rejected("forgotten")
-        account = Account(**json.loads(data))
+        held = json.loads(data)
         steps = (
             _("依頼書（PDF）をダウンロードして、A4用紙に印刷します。"),
             _("記載内容をご確認のうえ、お届け印を捺印します。"),
             _("依頼書に記載の宛先へご郵送ください。"),
         )
-        return Document(form_pdf(context, account, self._recipient), steps, _LIFE)
+        if "symbol" not in held:
+            return Document(form_pdf(context, Account(**held), self._recipient), steps, _LIFE)
+        if self._payee is None:
+            return Rejected("yucho_not_set_up")
+        form = yucho_form_pdf(context, YuchoAccount(**held), self._payee, self._recipient)
+        return Document(form, steps, _LIFE)
 
     def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
         """There is no page to come back from."""
@@ -158,3 +206,40 @@ class DirectDebit:
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
         """An account that is no longer debited needs no message to its bank."""
         return Report("processed")
+
+
+def _payee(config: DirectDebit.Config) -> Payee | None:
+    """The company's contract with ゆうちょ銀行. Raises ConfigurationError where the settings say half of it."""
+    account, payee = config.yucho_account, config.yucho_payee.strip()
+    if bool(account) != bool(payee):
+        missing, there = ("yucho_payee", "yucho_account") if account else ("yucho_account", "yucho_payee")
+        raise ConfigurationError(f"{missing}: expected, because {there} is set")
+    return Payee(account, payee, config.yucho_kind.strip()) if account else None
+
+
+def _yucho_details(data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+    symbol, number = yucho.symbol(data.get("symbol", "")), yucho.number(data.get("number", ""))
+    holder = holder_name.holder(data.get("holder", ""))
+    refusals = tuple(one for one in (symbol, number, holder) if isinstance(one, Refusal))
+    if refusals:
+        return refusals
+    assert isinstance(symbol, str)
+    assert isinstance(number, str)
+    assert isinstance(holder, str)
+    bank, masked = institutions.by_code(POST), accounts.masked(number)
+    assert bank is not None
+    return Details(
+        f"{bank.name} 記号{symbol} 番号{masked}",
+        _sealed(YuchoAccount(symbol, number, holder)),
+        (
+            (_("金融機関"), bank.name),
+            (_("金融機関コード"), bank.code),
+            (_("記号"), symbol),
+            (_("番号"), masked),
+            (_("口座名義（カタカナ）"), accounts.full_width(holder)),
+        ),
+    )
+
+
+def _sealed(account: Account | YuchoAccount) -> Secret:
+    return Secret(json.dumps(asdict(account), ensure_ascii=False, sort_keys=True))

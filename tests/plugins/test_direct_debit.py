@@ -8,6 +8,7 @@ import unicodedata
 import zlib
 from base64 import a85decode
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,26 +19,33 @@ from engine.errors import ConfigurationError
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import configured
 from engine.text import reading_in
-from plugins.direct_debit import accounts, holder_name
+from plugins.direct_debit import accounts, branches, holder_name, institutions, yucho
+from plugins.direct_debit.institutions import Institution
 from plugins.direct_debit.method import DirectDebit
-from workflows.ports.payments import Details, Document, MandateFacts, Rejected
+from plugins.direct_debit.spelling import BANK
+from workflows.ports.payments import Details, Document, MandateFacts, Question, Rejected
 from workflows.ports.testing.payments import PaymentMethodContract, context
 
 NUMBER = "0123567"
+YUCHO_TYPED = {"symbol": "10180", "number": "12345671", "holder": "ミホン ハナコ"}
+YUCHO = {"yucho_account": "00100-1-123456", "yucho_payee": "株式会社ネオジャパン"}
+MIZUHO = Institution("0001", "みずほ銀行", BANK)
 TYPED = {"bank": "みずほ銀行", "branch": "丸之内", "kind": "ordinary", "number": NUMBER, "holder": "カ）ミホンショウジ"}
 
 
-def made(demo: bool = False, address: str = "神奈川県横浜市西区1-1", **config: object) -> DirectDebit:
+def made(demo: bool = False, address: str = "神奈川県横浜市西区1-1", **config: Any) -> DirectDebit:
     facts = SiteFacts(Path("var"), "http://localhost", "a@b.example", demo, "Asia/Tokyo")
-    return DirectDebit(DirectDebit.Config(address=address, **config), facts)  # type: ignore[arg-type]
+    return DirectDebit(DirectDebit.Config(address=address, **config), facts)
 
 
 class TestContract(PaymentMethodContract):
     typed = TYPED
-    hidden = (NUMBER, NUMBER.lstrip("0"), "ﾐﾎﾝ", "ミホン")
+    hidden = (NUMBER, NUMBER.lstrip("0"), "1234567", "ﾐﾎﾝ", "ミホン")
+    variants = {"yucho": YUCHO_TYPED}
+    asks_back = {"bank": "SMBC", "branch": "白金支店"}
 
     def method(self) -> DirectDebit:
-        return made()
+        return made(False, **YUCHO)
 
 
 def pages(pdf: bytes) -> str:
@@ -95,6 +103,20 @@ def test_the_label_names_the_branch_and_hides_the_number() -> None:
     assert details.label == "みずほ銀行 丸之内支店 普通 ****567"
 
 
+def test_what_is_confirmed_names_bank_branch_and_holder_and_hides_the_number() -> None:
+    details = made().validate(context(), TYPED)
+    assert isinstance(details, Details)
+    assert [(str(what), value) for what, value in details.facts] == [
+        ("金融機関", "みずほ銀行"),
+        ("金融機関コード", "0001"),
+        ("支店", "丸之内支店"),
+        ("支店コード", "005"),
+        ("預金種目", "普通"),
+        ("口座番号", "****567"),
+        ("口座名義（カタカナ）", "カ）ミホンシヨウジ"),
+    ]
+
+
 def test_a_form_whose_account_was_forgotten_is_not_written() -> None:
     assert made().begin(context(), MandateFacts(1, "", ""), Secret(""), "key") == Rejected("forgotten")
 
@@ -110,35 +132,107 @@ def test_a_day_that_some_months_lack_is_refused() -> None:
         configured(DirectDebit, {"day": 29}, site_facts)
 
 
-@pytest.mark.parametrize("typed", ["みずほ", "みずほ銀行", "ミズホ", "1", "0001", "０００１", " みずほ 銀行 "])
-def test_a_bank_is_found_by_name_and_code(typed: str) -> None:
-    assert accounts.find_bank(typed) == accounts.Place("0001", "みずほ銀行")
+def test_an_account_at_yucho_is_asked_for_and_printed_by_symbol_and_number() -> None:
+    method = made(False, **YUCHO, yucho_kind="30")
+    asked = method.form(context(variant="yucho"))
+    assert [str(field.label) for field in asked.fields] == ["記号", "番号", "口座名義（カタカナ）"]
+    details = method.validate(context(variant="yucho"), YUCHO_TYPED)
+    assert isinstance(details, Details)
+    assert details.label == "ゆうちょ銀行 記号10180 番号*****671"
+    begun = method.begin(context(), MandateFacts(1, details.label, ""), details.secret, "key")
+    assert isinstance(begun, Document)
+    assert begun.pdf.count(b"/Type /Page\n") == 1
+    said = pages(begun.pdf)
+    for text in ("自動払込利用申込書", "株式会社ゆうちょ銀行", "10180", "12345671", "00100-1-123456", "ミホン"):
+        assert text in said, text
+    assert "店番" not in said
+    # What somebody asked for does not go to the bank on another form, where the settings are gone since.
+    later = made().begin(context(), MandateFacts(1, details.label, ""), details.secret, "key")
+    assert later == Rejected("yucho_not_set_up")
 
 
-@pytest.mark.parametrize("typed", ["丸之内", "丸之内支店", "まるのうち", "5", "005", "マルノウチ支店"])
-def test_a_branch_is_found_by_name_and_code(typed: str) -> None:
-    assert accounts.find_branch("0001", typed) == accounts.Place("005", "丸之内支店")
+def test_an_account_of_before_the_upgrade_is_printed_as_it_was_asked_for() -> None:
+    held = {"bank": "9900", "bank_name": "ゆうちょ銀行", "branch": "018", "branch_name": "〇一八", "kind": "普通"}
+    data = Secret(json.dumps({**held, "number": NUMBER, "holder": "ｶ)ﾐﾎﾝ"}))
+    begun = made().begin(context(), MandateFacts(1, "", ""), data, "key")
+    assert isinstance(begun, Document)
+    assert "預金口座振替依頼書" in pages(begun.pdf)
 
 
-def test_a_name_of_several_is_answered_with_their_codes() -> None:
-    answer = accounts.find_bank("三菱")
+def test_whoever_types_a_branch_of_yucho_is_led_to_symbol_and_number() -> None:
+    typed = {**TYPED, "bank": "ゆうちょ銀行", "branch": "〇一八"}
+    answer = made(False, **YUCHO).validate(context(), typed)
+    assert isinstance(answer, tuple)
+    assert [(type(one), getattr(one, "variant", "")) for one in answer] == [(Question, "yucho")]
+
+
+def test_without_a_contract_with_yucho_its_accounts_are_not_offered_and_the_form_says_so() -> None:
+    method = made()
+    assert method.form(context()).variants == ()
+    assert any("ゆうちょ銀行" in str(note) for note in method.form(context()).notes)
+    answer = method.validate(context(), {**TYPED, "bank": "9900"})
+    assert isinstance(answer, tuple)
+    assert [(one.code, one.field) for one in answer] == [("bank_not_offered", "bank")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"yucho_payee": "株式会社みほん"}, "yucho_account: expected, because yucho_payee is set"),
+        ({"yucho_account": "00100-1-123456"}, "yucho_payee: expected, because yucho_account is set"),
+    ],
+)
+def test_half_a_contract_with_yucho_is_told_at_start(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        made(False, **settings)
+
+
+@pytest.mark.parametrize("typed", ["10180", "１０１８０", " 10180 ", "10180-2", "1 0180"])
+def test_a_symbol_has_five_digits(typed: str) -> None:
+    assert yucho.symbol(typed) == "10180"
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("", "symbol_missing"),
+        ("018", "symbol_is_branch"),
+        ("00180", "symbol_of_transfer_account"),
+        ("20180", "symbol_invalid"),
+        ("1018", "symbol_invalid"),
+        ("10180-12345671", "symbol_invalid"),
+        ("11580", "symbol_invalid"),
+    ],
+)
+def test_what_is_no_symbol_is_refused_with_what_it_is(typed: str, code: str) -> None:
+    answer = yucho.symbol(typed)
     assert isinstance(answer, Refusal)
-    assert "0005" in str(answer.message)
-    assert "0288" in str(answer.message)
+    assert answer.code == code
 
 
-def test_every_bank_and_branch_is_found_by_its_code() -> None:
-    from zengin_code import Bank
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("12345671", "12345671"), ("１２３１", "00001231"), ("1234-5671", "12345671"), (" 21 ", "00000021")],
+)
+def test_a_number_of_yucho_gets_its_eight_digits(typed: str, number: str) -> None:
+    assert yucho.number(typed) == number
 
-    for code, bank in Bank.all.items():
-        found = accounts.find_bank(code)
-        assert isinstance(found, accounts.Place)
-        assert found.code == code
-        branch = next(iter(bank.branches), None)
-        if branch is not None:
-            place = accounts.find_branch(code, branch)
-            assert isinstance(place, accounts.Place)
-            assert place.code == branch
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("", "number_missing"),
+        ("1234567", "number_is_other"),
+        ("1", "number_invalid"),
+        ("01", "number_invalid"),
+        ("123456781", "number_invalid"),
+        ("12a1", "number_invalid"),
+    ],
+)
+def test_what_is_no_number_of_yucho_is_refused(typed: str, code: str) -> None:
+    answer = yucho.number(typed)
+    assert isinstance(answer, Refusal)
+    assert answer.code == code
 
 
 @pytest.mark.parametrize(
@@ -227,7 +321,8 @@ def test_whatever_is_typed_becomes_the_banks_letters_or_a_refusal(typed: str) ->
         assert re.fullmatch(r"[ｱ-ﾝﾞﾟA-Z0-9().\-/｢｣ ]{1,30}", holder)
         assert holder_name.holder(accounts.full_width(holder)) == holder
     assert isinstance(number, Refusal) or re.fullmatch("[0-9]{7}", number)
-    assert isinstance(accounts.find_bank(typed), Refusal | accounts.Place)
+    assert isinstance(institutions.find(typed), Refusal | institutions.Institution)
+    assert isinstance(branches.find(MIZUHO, typed), Refusal | branches.Branch)
 
 
 def test_what_the_site_seals_is_all_that_the_form_needs() -> None:

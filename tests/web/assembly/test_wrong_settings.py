@@ -131,6 +131,9 @@ RIGHT: Mapping[str, list[str]] = {
     "plugins.direct_debit.department": TEXT,
     "plugins.direct_debit.day": ["27", "1"],
     "plugins.direct_debit.collector": TEXT,
+    "plugins.direct_debit.yucho_account": ['"00100-1-123456"', '"01234-5-6"'],
+    "plugins.direct_debit.yucho_payee": TEXT,
+    "plugins.direct_debit.yucho_kind": ['"30"'],
     "plugins.card_stripe.api_key": ['"sk_test_x"'],
     "plugins.card_stripe.webhook_secret": ['"whsec_x"'],
     "plugins.card_stripe.origins": ['["https://checkout.stripe.com"]', "[]"],
@@ -248,6 +251,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "plugins.http_usage.token": ('"見本"', '{env = "NOWHERE"}'),
     "plugins.http_usage.header": ('"X Evil:"',),
     "plugins.direct_debit.day": ("29",),
+    "plugins.direct_debit.yucho_account": ('"10180-12345671"', '"00100-1-1234567"'),
     "plugins.card_stripe.api_key": ('"with space"',),
     "plugins.card_stripe.origins": ('["zzz"]', '["https://a.example/path"]', '"https://checkout.stripe.com"'),
     "plugins.card_stripe.api_base": ('"api.stripe.com"', '"https://api.stripe.com/v1"'),
@@ -256,6 +260,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
 WITH = {
     "products": {"title": RIGHT["products.board.title"][0], "url": RIGHT["products.board.url"][0]},
     "bank_transfer": {key: RIGHT[f"plugins.bank_transfer.{key}"][0] for key in ("bank", "branch", "number", "holder")},
+    "direct_debit": {key: RIGHT[f"plugins.direct_debit.{key}"][0] for key in ("yucho_account", "yucho_payee")},
     "card_stripe": {key: RIGHT[f"plugins.card_stripe.{key}"][0] for key in ("api_key", "webhook_secret")},
 }
 SECRETS = re.compile(r"secret_key|smtp_url|database_url|metrics_token|token|api_key|webhook_secret|smtp_mailer\.url")

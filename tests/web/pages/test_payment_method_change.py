@@ -13,7 +13,7 @@ from flask import Flask
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, address
 from tests.kit.dumps import dump, dump_bytes
-from tests.kit.payments import APRIL, HOLDER, LABEL, MAY, NUMBER, TYPED, Books, paying_site, staff, work
+from tests.kit.payments import APRIL, CONFIGURED, HOLDER, LABEL, MAY, NUMBER, TYPED, Books, paying_site, staff, work
 from tests.kit.sites import state
 from tests.kit.staff import enrol, enter
 from tests.kit.stripe_server import StripeServer
@@ -167,6 +167,75 @@ def test_what_is_wrong_stands_at_its_field(hanako: Browser, changes: dict[str, s
     response = hanako.press("確認へ進む", **(TYPED | changes))
     assert response.status_code == 422
     assert set(hanako.errors) == {field}
+
+
+def test_what_may_be_meant_is_offered_beside_what_was_typed_and_the_rest_of_the_form_stays(hanako: Browser) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    response = hanako.press("確認へ進む", **(TYPED | {"bank": "八千代銀行", "branch": "新宿"}))
+    assert response.status_code == 422
+    assert set(hanako.errors) == {"bank"}
+    assert "八千代銀行は2018年5月1日にきらぼし銀行になりました。" in hanako.text
+    offered = hanako.page.find_all("input", type="radio")
+    assert str(offered[0]["value"]) == "きらぼし銀行（0137）"
+    assert not [one for one in offered if one.has_attr("checked")]
+    assert all(hanako.page.find("label", attrs={"for": str(one["id"])}) for one in offered)
+    assert hanako.value("holder") == TYPED["holder"]
+    assert str(hanako.one("option[selected]")["value"]) == TYPED["kind"]
+    # Nothing is chosen: the same question again, and no other bank in silence.
+    hanako.press("確認へ進む", kind="ordinary")
+    assert set(hanako.errors) == {"bank"}
+    hanako.press("確認へ進む", **{"kind": "ordinary", "bank.chosen": "きらぼし銀行（0137）"})
+    assert hanako.title == "お申し込み内容の確認"
+    for text in ("きらぼし銀行 新宿支店 普通 ****567", "0137", "カ）ミホンシヨウジ"):
+        assert text in hanako.text
+    assert NUMBER not in hanako.response.get_data(as_text=True)
+
+
+def test_what_is_typed_anew_counts_more_than_a_choice(hanako: Browser) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    hanako.press("確認へ進む", **(TYPED | {"bank": "八千代銀行"}))
+    hanako.press("確認へ進む", **{"kind": "ordinary", "bank": "みずほ銀行", "bank.chosen": "きらぼし銀行（0137）"})
+    assert LABEL in hanako.text
+
+
+def test_a_choice_stands_in_its_field_while_the_next_question_is_asked(hanako: Browser) -> None:
+    hanako.open(PAGE)
+    follow(hanako, DEBIT)
+    hanako.press("確認へ進む", **(TYPED | {"bank": "三菱東京UFJ銀行", "branch": "新宿中"}))
+    hanako.press("確認へ進む", **{"kind": "ordinary", "bank.chosen": "三菱UFJ銀行（0005）"})
+    assert set(hanako.errors) == {"branch"}
+    assert hanako.value("bank") == "三菱UFJ銀行（0005）"
+    hanako.press("確認へ進む", **{"kind": "ordinary", "branch.chosen": "新宿中央支店（469）"})
+    assert "三菱UFJ銀行 新宿中央支店" in hanako.text
+
+
+def test_an_account_at_yucho_has_a_form_of_its_own_from_the_page_to_the_pdf(
+    sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    settings = {**CONFIGURED["direct_debit"], "yucho_account": "00100-1-123456", "yucho_payee": "株式会社みほん"}
+    site = paying_site(sqlite_url, tmp_path, clock, mailer, plugins={"direct_debit": settings})
+    browser = logged_in(site, create_app(site), add_customer())
+    browser.open(PAGE)
+    follow(browser, DEBIT)
+    # Whoever types the branch for transfers is led on, with what is the same on both forms.
+    response = browser.press("確認へ進む", **(TYPED | {"bank": "ゆうちょ", "branch": "018"}))
+    assert response.status_code == 422
+    assert "通帳に記載の記号（5桁）と番号（8桁以内）をご入力ください。" in browser.text
+    assert browser.value("holder") == TYPED["holder"]
+    assert browser.one(".tabs [aria-current]").text == "ゆうちょ銀行"
+    browser.press("確認へ進む", symbol="018", number="1234567")
+    assert set(browser.errors) == {"symbol", "number"}
+    browser.press("確認へ進む", symbol="10180", number="12345671")
+    assert browser.title == "お申し込み内容の確認"
+    assert "12345671" not in browser.response.get_data(as_text=True)
+    back = address(browser.find("a", string="前の画面へ戻る"))
+    browser.press("この内容で申し込む")
+    assert "ゆうちょ銀行 記号10180 番号*****671" in browser.text
+    assert browser.client.get(f"{PAGE}/requests/{request_number(browser)}/form.pdf").data.startswith(b"%PDF-")
+    assert browser.client.get(back.replace("yucho", "another")).status_code == 404
+    site.close()
 
 
 def test_a_form_sent_twice_is_one_request(site: Site, hanako: Browser, mailer: MemoryMailer) -> None:
