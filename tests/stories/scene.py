@@ -106,6 +106,17 @@ def _bank_account(page: Page) -> None:
     _submit(page)
 
 
+def _bank_of_before(page: Page) -> None:
+    for name, value in {
+        "bank": "八千代銀行",
+        "branch": "新宿",
+        "number": "0123567",
+        "holder": "カ）デモブッサン",
+    }.items():
+        page.locator(f"main form [name={name}]").fill(value)
+    _submit(page)
+
+
 def _menu(page: Page) -> None:
     page.locator(".submenu summary").click()
 
@@ -166,6 +177,8 @@ _NAMED: tuple[Shot, ...] = (
     Shot("payment.show", "payment", "/registration/payment", "customer"),
     Shot("payment.describe", "payment-debit", "debit", "customer"),
     Shot("payment.describe", "payment-debit-confirm", "debit", "customer", _bank_account),
+    Shot("payment.describe", "payment-debit-question", "debit", "customer", _bank_of_before),
+    Shot("payment.describe", "payment-debit-yucho", "debit_yucho", "customer"),
     Shot("payment.request_page", "payment-request", "payment_request", "customer"),
     Shot("demo_card.show", "payment-card-page", "card_request", "other", _press_event),
     Shot("password.change", "password-change", "/registration/password", "customer"),
@@ -357,6 +370,7 @@ def _customer(site: Site, app: Flask, scene: Scene) -> None:
     scene.paths |= {kind: f"/changes/contracts/{neo.id}/{kind}" for kind in ("users", "term")}
     scene.paths["options"] = f"/changes/contracts/{chat.id}/options"
     scene.paths["debit"] = f"/registration/payment/{neo.id}/direct_debit"
+    scene.paths["debit_yucho"] = f"{scene.paths['debit']}?variant=yucho"
     owner.open(f"/registration/payment/{chat.id}/direct_debit")
     owner.press(
         "確認へ進む", bank="みずほ銀行", branch="丸之内", kind="ordinary", number="0123567", holder="カ）デモブッサン"
