@@ -16,7 +16,7 @@ from typing import Any
 from engine.definition import Refusal
 from engine.text import Text, _
 from plugins.direct_debit.institutions import MOST_CHOICES, POST, Institution, is_cooperative
-from plugins.direct_debit.spelling import comparable, loose, without_captions
+from plugins.direct_debit.spelling import comparable, half_read, loose, without_captions
 from workflows.business.typed import normalise
 from workflows.ports.payments import Choice, Question
 
@@ -226,6 +226,7 @@ def _alike(index: _Index, typed: str) -> Iterator[_Known]:
     if len(stem) > 1:
         for part in sorted((known for known in index.stems if stem in known), key=len):
             yield from index.stems[part]
+    yield from (one for one in index.by_code.values() if half_read(stem, loose(one.stem), one.reading))
     for close in get_close_matches(stem[:_LONGEST_COMPARED], index.stems, n=MOST_CHOICES, cutoff=_ALIKE):
         yield from index.stems[close]
 

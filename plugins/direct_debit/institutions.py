@@ -26,6 +26,7 @@ from plugins.direct_debit.spelling import (
     Kind,
     Name,
     comparable,
+    half_read,
     name,
     without_captions,
 )
@@ -65,9 +66,23 @@ _OFFICIAL: Mapping[str, str] = {
 }
 # What else institutions are called, by themselves or by everybody, and no other is.
 _ALSO: Mapping[str, tuple[str, ...]] = {
-    "0411": ("HSBC", "HSBC銀行"),
-    "0413": ("スタンダードチャータード銀行",),
-    "0472": ("エスビージェイ銀行",),
+    "0402": ("ジェー・ピー・モルガン・チェース・バンク・ナショナル・アソシエーション", "JPモルガン・チェース"),
+    "0403": ("バンク・オブ・アメリカ",),
+    "0411": ("HSBC",),
+    "0424": ("バンク・オブ・インディア",),
+    "0438": ("UOB",),
+    "0439": ("UBS", "UBS AG"),
+    "0443": ("BNPパリバ",),
+    "0444": ("OCBC",),
+    "0468": ("ステート・バンク・オブ・インディア",),
+    "0482": ("ING",),
+    "0484": ("NAB", "ナショナル・オーストラリア"),
+    "0485": ("ANZ",),
+    "0489": ("バンク・オブ・チャイナ",),
+    "0619": ("ICBC",),
+    "0621": ("CTBC",),
+    "0624": ("KB國民", "KB国民"),
+    "0627": ("BBVA",),
     "1000": ("信金中金",),
     "1503": ("浜松いわた信用金庫",),
     "2004": ("商工中金",),
@@ -124,6 +139,7 @@ class _Index:
     loose: Mapping[Name, tuple[str, ...]]
     stems: Mapping[str, tuple[str, ...]]
     latin: Mapping[str, tuple[str, ...]]
+    read: tuple[tuple[str, str], ...]  # the stems of each name and of its kana
 
 
 @lru_cache(maxsize=1)
@@ -133,18 +149,20 @@ def _index() -> _Index:
     by_code: dict[str, Institution] = {}
     exact: dict[Name, dict[str, None]] = {}
     latin: dict[str, dict[str, None]] = {}
+    read = []
     for one in Bank.all.values():
         institution = _institution(one.code, one.name)
         by_code[one.code] = institution
         for known in _names(institution, one.name, one.kana):
             exact.setdefault(known, {})[one.code] = None
         latin.setdefault(name(one.roma).stem, {})[one.code] = None
+        read.append((name(one.name).stem, name(one.kana).stem))
     loosely: dict[Name, dict[str, None]] = {}
     stems: dict[str, dict[str, None]] = {}
     for known, codes in exact.items():
         loosely.setdefault(known.loosely(), {}).update(codes)
         stems.setdefault(known.stem, {}).update(codes)
-    return _Index(by_code, _listed(exact), _listed(loosely), _listed(stems), _listed(latin))
+    return _Index(by_code, _listed(exact), _listed(loosely), _listed(stems), _listed(latin), tuple(read))
 
 
 _Key = TypeVar("_Key")
@@ -156,7 +174,7 @@ def _listed(sets: Mapping[_Key, Mapping[str, None]]) -> dict[_Key, tuple[str, ..
 
 def _institution(code: str, short: str) -> Institution:
     named = name(short)
-    kind = BANK if code < _FIRST_THAT_IS_NO_BANK or code == POST else named.kind
+    kind = BANK if _is_bank(code) else named.kind
     short = normalise(short)
     if code in _OFFICIAL:
         return Institution(code, _OFFICIAL[code], name(_OFFICIAL[code]).kind)
@@ -166,13 +184,18 @@ def _institution(code: str, short: str) -> Institution:
     return Institution(code, short.removesuffix(ending) + kind.official if kind is not None else short, kind)
 
 
+def _is_bank(code: str) -> bool:
+    return code < _FIRST_THAT_IS_NO_BANK or code == POST
+
+
 def _names(institution: Institution, short: str, kana: str) -> Iterator[Name]:
     """Every name that is this institution's: a bank's short name says no kind, and is its name all the same."""
     for text in (short, kana, institution.name, *_ALSO.get(institution.code, ())):
         known = name(text)
         yield known
-        if institution.kind is not None and known.kind is None:
-            yield Name(known.stem, institution.kind)
+        if known.kind is None:
+            # Some of the banks have no 銀行 in their official names, and are called so all the same.
+            yield Name(known.stem, BANK if _is_bank(institution.code) else institution.kind)
         if institution.kind is BANK and text in (short, kana):
             yield Name(comparable(text))
 
@@ -265,7 +288,9 @@ def _stems_like(stem: str) -> Iterator[str]:
     if len(stem) >= (_SHORTEST_READING if _READING.fullmatch(stem) else _SHORTEST_PART):
         yield from sorted((one for one in stems if stem in one), key=lambda one: (not one.startswith(stem), len(one)))
         yield from (stem[:end] for end in range(len(stem) - 1, 1, -1) if stem[:end] in stems)
-    yield from get_close_matches(stem[:_LONGEST_COMPARED], stems, n=MOST_CHOICES, cutoff=_ALIKE)
+    yield from (written for written, reading in _index().read if half_read(stem, written, reading))
+    if not stem.isascii():  # letters that stand for words are alike by chance: SMBC and HSBC
+        yield from get_close_matches(stem[:_LONGEST_COMPARED], stems, n=MOST_CHOICES, cutoff=_ALIKE)
 
 
 def is_cooperative(institution: Institution) -> bool:

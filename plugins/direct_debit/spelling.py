@@ -22,6 +22,7 @@ _CAPTIONS = re.compile(r"^((金融機関|銀行|支店|店舗)?コ-ド|(支店|�
 _COMPANY = re.compile(
     r"^(株式会社|\(株\)|カブシキガイシヤ|カブシキカイシヤ)|(株式会社|\(株\)|カブシキガイシヤ|カブシキカイシヤ)$"
 )
+_RUNS = re.compile("[ァ-ヶ-]+|[^ァ-ヶ-]+")
 _BETWEEN_KANJI = r"(?<=[一-鿿々]){}(?=[一-鿿々])"
 _OF = re.compile(_BETWEEN_KANJI.format("[ノ之乃]"))
 _KE = re.compile(_BETWEEN_KANJI.format("[ケガカ]"))
@@ -41,6 +42,12 @@ def without_captions(text: str) -> str:
 def loose(text: str) -> str:
     """A comparable name in one of the spellings that a place has: 丸之内 and 丸の内, 霞ヶ関 and 霞が関."""
     return _KE.sub("ケ", _OF.sub("ノ", text))
+
+
+def half_read(text: str, written: str, reading: str) -> bool:
+    """Whether a stem is partly what is written and partly how that is read: フジ伊豆 for 富士伊豆, read フジイズ."""
+    runs = _RUNS.findall(text)
+    return len(runs) > 1 and all(run in written or run in reading for run in runs)
 
 
 @dataclass(frozen=True, slots=True)

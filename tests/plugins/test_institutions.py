@@ -103,6 +103,10 @@ def test_every_institution_is_printed_with_its_kind_in_full() -> None:
         ("金融機関コード：0001", "0001"),
         ("1", "0001"),
         ("横浜", "0138"),
+        ("HSBC", "0411"),
+        ("HSBC銀行", "0411"),
+        ("UBS銀行", "0439"),
+        ("シティバンク銀行", "0401"),
     ],
 )
 def test_an_institution_is_found_as_people_call_it(typed: str, code: str) -> None:
@@ -147,6 +151,9 @@ def test_a_bank_that_became_two_is_two_offers() -> None:
         ("ちゅうごく", "中国銀行（0168）"),
         ("ちゅうごく", "中國銀行（0489）"),
         ("城南銀行", "城南信用金庫（1344）"),
+        ("JAふじ伊豆", "富士伊豆農業協同組合（6345）"),
+        ("JAしまね", "島根県農業協同組合（7708）"),
+        ("みずほ銀行丸之内支店", "みずほ銀行（0001）"),
     ],
 )
 def test_what_is_nobodys_name_or_that_of_several_is_a_question(typed: str, meant: str) -> None:
@@ -231,6 +238,7 @@ def test_a_branch_is_found_and_printed_as_it_is_called(code: str, typed: str, br
         ("0001", "白金支店", "白金出張所（044）"),
         ("0009", "東京", "東京営業部（211）"),
         ("0009", "春日", "春日部支店（005）"),
+        ("0001", "まるの内", "丸之内支店（005）"),
         ("5114", "本郷出張所", "本郷（002）"),
         ("0489", "東京支店", "東京支店（718）"),
     ],
