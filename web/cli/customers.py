@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from web.cli.sites import opened_site
 
-_MOST_SHOWN = 200
+if TYPE_CHECKING:
+    from web.assembly.site import Site
+    from workflows.business.customer_file import Change, ImportRefused, ImportReport, Rename
+
+_MOST_SHOWN = 200  # problems
+_MOST_LEFT_OUT = 20  # contracts that the file leaves out, of those that are named unless it is a dry run
+_LONGEST_SHOWN = 200  # letters of a value
 
 
 @click.group(epilog="Example: tetsuzuki customers import customers.csv")
@@ -17,15 +25,56 @@ def customers() -> None:
     """Bring customers and contracts in, or out."""
 
 
-@customers.command("import", epilog="Example: tetsuzuki customers import customers.csv --encoding cp932")
+@customers.command("import", epilog="Example: tetsuzuki customers import customers.csv --dry-run")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--encoding", default="utf-8-sig", show_default=True, help="The file's encoding, as in cp932.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and which contracts the file leaves out.")
 @click.option("--overwrite", is_flag=True, help="Let the file win over changes made on the site.")
-def import_file(file: Path, encoding: str, overwrite: bool) -> None:
-    """Import a CSV file: all of it, or nothing. Every bad row is reported by line and column."""
-    from workflows.business.customer_file.importing import import_customers
-    from workflows.business.customer_file.reading import ImportRefused
+@click.option("--rename", multiple=True, metavar="OLD=NEW", help="A contract has another subdomain by now; repeatable.")
+def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, rename: tuple[str, ...]) -> None:
+    """Import a CSV file: all of it, or nothing. Every bad row is reported by line and column.
 
+    A row is a contract; the columns of its customer stand on each of its rows. Contracts that the file leaves out stay
+    as they are. Commas, tabs or semicolons may stand between cells.
+    """
+    from workflows.business.customer_file import ImportRefused, import_customers
+
+    told = _Told(dry_run)
+    with opened_site(looks=dry_run) as site:
+        try:
+            report = import_customers(
+                file,
+                encoding=encoding,
+                overwrite=overwrite,
+                renames=_renames(rename, site),
+                dry_run=dry_run,
+                pattern=site.organisation.customer_number_pattern,
+                catalogue=site.catalogue,
+                progress=_progress(),
+                on_change=told.change,
+            )
+        except ImportRefused as refused:
+            _show(file, refused)
+            sys.exit(1)
+    if sys.stderr.isatty():
+        click.echo("\r", nl=False, err=True)
+    told.end(report)
+
+
+def _renames(given: Sequence[str], site: Site) -> list[Rename]:
+    from engine.definition import Refusal
+    from workflows.business.customer_file import Rename
+
+    renames = []
+    for text in given:
+        read = Rename.read(text, site.catalogue)
+        if isinstance(read, Refusal):
+            raise click.BadParameter(f'"{text}": {read.message}', param_hint="--rename")
+        renames.append(read)
+    return renames
+
+
+def _progress() -> Any:
     shown = -1
 
     def progress(done: int, total: int | None) -> None:
@@ -35,40 +84,74 @@ def import_file(file: Path, encoding: str, overwrite: bool) -> None:
             shown = percent
             click.echo(f"\r{percent:3d} %" if total else f"\rread {done} rows", nl=False, err=True)
 
-    with opened_site() as site:
-        try:
-            report = import_customers(
-                file,
-                encoding=encoding,
-                overwrite=overwrite,
-                pattern=site.organisation.customer_number_pattern,
-                catalogue=site.catalogue,
-                progress=progress,
-            )
-        except ImportRefused as refused:
-            for problem in refused.problems[:_MOST_SHOWN]:
-                click.echo(f"{file}: {problem}", err=True)
-            more = len(refused.problems) - _MOST_SHOWN
-            if more > 0:
-                click.echo(f"{file}: … and {more} more", err=True)
-            click.echo(f"{len(refused.problems)} problems; nothing was imported", err=True)
-            sys.exit(1)
-    if sys.stderr.isatty():
-        click.echo("\r", nl=False, err=True)
-    click.echo(
-        f"customers: {report.customers_new} new, {report.customers_changed} changed, {report.customers_same} same\n"
-        f"contracts: {report.contracts_new} new, {report.contracts_changed} changed, {report.contracts_same} same"
-    )
+    return progress
+
+
+def _show(file: Path, refused: ImportRefused) -> None:
+    for problem in refused.problems[:_MOST_SHOWN]:
+        click.echo(f"{file}: {problem}", err=True)
+    more = refused.count - min(len(refused.problems), _MOST_SHOWN)
+    if more > 0:
+        click.echo(f"{file}: … and {more} more", err=True)
+    click.echo(f"{refused.count} problems; nothing was imported", err=True)
+
+
+class _Told:
+    """What an import says of its changes: all of them where it is a dry run, otherwise what the file leaves out."""
+
+    def __init__(self, dry_run: bool) -> None:
+        self._dry_run = dry_run
+        self._left_out = 0
+
+    def change(self, change: Change) -> None:
+        """Say a change."""
+        if change.state == "missing":
+            self._left_out += 1
+            if not self._dry_run and self._left_out > _MOST_LEFT_OUT:
+                return
+        elif not self._dry_run:
+            return
+        for line in _lines(change):
+            click.echo(line)
+
+    def end(self, report: ImportReport) -> None:
+        """Say what it comes to."""
+        if not self._dry_run and self._left_out > _MOST_LEFT_OUT:
+            click.echo(f"… and {self._left_out - _MOST_LEFT_OUT} more; --dry-run names all of them")
+        click.echo(
+            f"customers: {report.customers_new} new, {report.customers_changed} changed, {report.customers_same} same\n"
+            f"contracts: {report.contracts_new} new, {report.contracts_changed} changed, {report.contracts_same} same"
+        )
+        if self._left_out:
+            click.echo(f"missing from the file: {self._left_out} contracts, which stay as they are")
+        if self._dry_run:
+            click.echo("dry run: nothing was written")
+
+
+def _lines(change: Change) -> Iterator[str]:
+    name = " ".join(part for part in (change.kind, change.number, change.product, change.subdomain) if part)
+    if change.state == "missing":
+        yield f"missing from the file: {name}"
+    elif change.state == "new":
+        yield f"line {change.line}: new {name}"
+    else:
+        for column, before, after in change.fields:
+            yield f'line {change.line}: {name}: {column}: "{_shown(before)}" → "{_shown(after)}"'
+
+
+def _shown(value: Any) -> str:
+    from workflows.business.customer_file.problems import short
+    from workflows.business.customer_file.spool import text_of
+
+    return short(text_of(value), _LONGEST_SHOWN)
 
 
 @customers.command("export", epilog="Example: tetsuzuki customers export > customers.csv")
 @click.argument("file", type=click.File("wb"), default="-")
-def export_file(file: object) -> None:
+def export_file(file: BinaryIO) -> None:
     """Export every contract with its customer as CSV, as `import` reads it."""
-    from typing import BinaryIO, cast
-
-    from workflows.business.customer_file.exporting import export_customers
+    from workflows.business.customer_file import export_customers
 
     with opened_site(looks=True):
-        rows = export_customers(cast(BinaryIO, file))
+        rows = export_customers(file)
     click.echo(f"{rows} contracts", err=True)

@@ -119,8 +119,9 @@ def test_every_bad_row_is_reported_by_line_and_column_and_nothing_is_imported(ru
     said = run("customers", "import", "bad.csv")
     assert said.code == 1
     assert said.err.splitlines()[:2] == [
-        'bad.csv: line 3, started_on: "never" is not a date. Example: 2024-04-01',
-        'bad.csv: line 5, channel: "friend" cannot be used. Allowed: direct, partner, asp',
+        'bad.csv: line 3, started_on "never": This is not a date. Expected: the day on which the contract begins, as in'
+        " 2024-04-01",
+        'bad.csv: line 5, channel "friend": This value cannot be used. Allowed: direct, partner, asp',
     ]
     assert said.err.endswith("2 problems; nothing was imported\n")
     assert run("customers", "export").err == "0 contracts\n"
@@ -139,6 +140,37 @@ def test_a_change_made_on_the_site_is_overwritten_only_on_demand(run: Run, site:
     assert said.code == 1
     assert "contractor_email" in said.err
     assert "1 changed" in run("customers", "import", str(DEMO_CUSTOMERS), "--overwrite").out
+
+
+def test_a_dry_run_says_field_by_field_what_an_import_would_change(run: Run, site: Site, tmp_path: Path) -> None:
+    run("customers", "import", str(DEMO_CUSTOMERS))
+    header, first, *others = DEMO_CUSTOMERS.read_text("utf-8").splitlines()
+    changed = first.replace(",50,", ',"1,000",').replace(",sample,", ",sample2,")
+    (tmp_path / "changed.csv").write_text("\n".join((header, changed, *others[:-1])), "utf-8")
+    said = run("customers", "import", "changed.csv", "--dry-run")
+    assert (said.code, said.out) == (1, "")
+    assert "--rename sample=sample2" in said.err
+    expected = [
+        'line 2: contract A01234567 desknets-neo sample2: subdomain: "sample" → "sample2"',
+        'line 2: contract A01234567 desknets-neo sample2: users: "50" → "1000"',
+    ]
+    said = run("customers", "import", "changed.csv", "--dry-run", "--rename", "sample=sample2")
+    assert said.out.splitlines()[:2] == expected
+    assert said.out.splitlines()[2].startswith("missing from the file: contract ")
+    assert said.out.endswith(
+        "\nmissing from the file: 1 contracts, which stay as they are\ndry run: nothing was written\n"
+    )
+    said = run("customers", "import", "changed.csv", "--rename", "sample=sample2")
+    assert "0 new, 1 changed, 5 same\nmissing from the file: 1 contracts" in said.out
+    again = run("customers", "import", "changed.csv", "--rename", "sample=sample2", "--dry-run")
+    assert " → " not in again.out
+
+
+@pytest.mark.parametrize("said", ["sample", "sample=sample", "=x", "a=b=c", "sample=-"])
+def test_a_rename_that_says_nothing_is_refused_by_its_name(run: Run, said: str) -> None:
+    ended = run("customers", "import", str(DEMO_CUSTOMERS), "--rename", said)
+    assert ended.code == 2
+    assert f'--rename: "{said}": ' in ended.err
 
 
 # -- workflow ----------------------------------------------------------------------------------------------------------

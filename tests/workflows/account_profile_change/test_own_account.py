@@ -24,7 +24,7 @@ from web.assembly.site import Site
 from workflows.account_profile_change.inputs import ProfileInput, mark
 from workflows.business.customer_file.exporting import export_customers
 from workflows.business.customer_file.importing import import_customers
-from workflows.business.customer_file.reading import ImportRefused
+from workflows.business.customer_file.problems import ImportRefused
 from workflows.business.permissions import ADMIN, EDITOR, VIEWER
 from workflows.business.records import Account, AddressChange, Contract, Customer, PasswordReset, Session
 from workflows.business.shared.address_change import masked

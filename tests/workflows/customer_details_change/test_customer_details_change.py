@@ -21,7 +21,7 @@ from tests.kit.sites import SiteMaker, state
 from web.assembly.site import Site
 from workflows.business.customer_file.exporting import export_customers
 from workflows.business.customer_file.importing import import_customers
-from workflows.business.customer_file.reading import ImportRefused
+from workflows.business.customer_file.problems import ImportRefused
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.customer_details_change import read

@@ -2,7 +2,17 @@
 
 from workflows.business.customer_file.cells import escape
 from workflows.business.customer_file.exporting import export_customers
-from workflows.business.customer_file.importing import ImportReport, import_customers
-from workflows.business.customer_file.reading import ImportRefused, Problem
+from workflows.business.customer_file.importing import Change, ImportReport, import_customers
+from workflows.business.customer_file.problems import ImportRefused, Problem
+from workflows.business.customer_file.renaming import Rename
 
-__all__ = ["ImportRefused", "ImportReport", "Problem", "escape", "export_customers", "import_customers"]
+__all__ = [
+    "Change",
+    "ImportRefused",
+    "ImportReport",
+    "Problem",
+    "Rename",
+    "escape",
+    "export_customers",
+    "import_customers",
+]

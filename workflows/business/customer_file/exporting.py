@@ -6,7 +6,9 @@ import csv
 import io
 from typing import BinaryIO
 
-from workflows.business.customer_file.cells import HEADER, escape, text_of
+from workflows.business.customer_file.cells import escape
+from workflows.business.customer_file.columns import HEADER
+from workflows.business.customer_file.spool import text_of
 from workflows.business.records import Contract, Customer
 
 _STEP = 500  # customers at once

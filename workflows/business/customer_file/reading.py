@@ -1,224 +1,158 @@
-"""Reading the file: nothing here looks at the database. It follows RFC 4180."""
+"""Reading the file: nothing here looks at the records."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from difflib import get_close_matches
+from itertools import chain, repeat
 from typing import Any, BinaryIO
 
 from engine.definition import Refusal
-from engine.errors import EngineError
 from engine.text import Text, _
 from workflows.business import typed
 from workflows.business.catalogue import Catalogue
-from workflows.business.customer_file.cells import (
-    CONTRACT_COLUMNS,
-    CUSTOMER_COLUMNS,
-    DEFAULTS,
-    HEADER,
-    KEYS,
-    REQUIRED,
-    parsers_of,
-    refused,
-    short,
-    text_of,
-    unescape,
-)
+from workflows.business.customer_file.cells import Cells
+from workflows.business.customer_file.columns import CONTRACT_COLUMNS, CUSTOMER_COLUMNS, HEADER, KEYS, REQUIRED
+from workflows.business.customer_file.decoding import lines_of
+from workflows.business.customer_file.layout import letter_of, rows_of
+from workflows.business.customer_file.problems import ImportRefused, Problem, Unreadable, short
+from workflows.business.customer_file.spool import Entry, Said, Spool, text_of
 
 Progress = Callable[[int, int | None], None]
 
-_LONGEST_LINE = 1 << 20  # bytes; a longer one is no table of customers
 PROGRESS_STEP = 1000  # rows
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong in a file: on which line (from 1, where the row begins), in which column ("" for the whole row)."""
-
-    line: int
-    column: str
-    message: Text
-
-    @property
-    def text(self) -> Text:
-        """The problem with its place."""
-        if self.column:
-            return _("%(line)s行目 %(column)s: %(message)s", line=self.line, column=self.column, message=self.message)
-        return _("%(line)s行目: %(message)s", line=self.line, message=self.message)
-
-    def __str__(self) -> str:
-        return str(self.text)
-
-
-class ImportRefused(EngineError):
-    """The file has problems, and nothing was imported."""
-
-    status = 422
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(_("ファイルに問題が%(count)s件あります。何も取り込んでいません。", count=len(self.problems)))
-
-
-@dataclass(slots=True)
-class _FileCustomer:
-    """A customer as the file says it: the line where it stands first; `values` by `FileTable.customer_columns`.
-
-    A value that could not be read is its Refusal.
-    """
-
-    line: int
-    values: tuple[Any, ...]
-
-
-@dataclass(slots=True)
-class _FileContract:
-    """A contract as the file says it; `values` by `FileTable.contract_columns`."""
-
-    line: int
-    number: str
-    values: tuple[Any, ...]
-
-
-@dataclass(slots=True)
-class FileTable:
-    """A file, read: customers by number, contracts by (product, subdomain), and what is wrong with it so far."""
-
-    customer_columns: tuple[str, ...] = ()
-    contract_columns: tuple[str, ...] = ()
-    customers: dict[str, _FileCustomer] = field(default_factory=dict)
-    contracts: dict[tuple[str, str], _FileContract] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def add(self, line: int, column: str, message: Text) -> None:
-        """Note a problem."""
-        self.problems.append(Problem(line, column, message))
-
-
-class _Unreadable(Exception):
-    """The rest of the file cannot be read."""
-
-    def __init__(self, line: int, message: Text) -> None:
-        self.problem = Problem(line, "", message)
-        super().__init__(message.msgid)
-
-
 class Reader:
-    """Reads a file into a `FileTable`."""
+    """Reads a file into a spool."""
 
-    def __init__(self, encoding: str, pattern: str, catalogue: Catalogue, tell: Progress) -> None:
+    def __init__(self, encoding: str, pattern: str, catalogue: Catalogue, tell: Progress, spool: Spool) -> None:
         self.encoding = encoding
-        self.catalogue = catalogue
-        self.parsers = parsers_of(pattern, catalogue)
+        self.cells = Cells(pattern, catalogue)
         self.tell = tell
-        self.table = FileTable()
+        self.spool = spool
 
-    def read(self, file: BinaryIO) -> FileTable:
+    def read(self, file: BinaryIO) -> None:
         """The whole file. Raises ImportRefused where its beginning or its form leaves nothing to compare."""
-        table = self.table
         try:
-            rows = self._rows(file)
+            rows = rows_of(lines_of(file, self.encoding), lambda name: _folded(name) in HEADER)
             line, header = next(rows, (1, []))
             if not header:
-                raise _Unreadable(
+                raise Unreadable(
                     1, _("ファイルが空です。1行目に列名が必要です: %(columns)s", columns=",".join(REQUIRED))
                 )
             columns = self._columns(line, header)
-            if table.problems:
-                raise ImportRefused(table.problems)
             for count, (line, cells) in enumerate(rows, 1):
-                if len(cells) != len(columns):
-                    message = _(
-                        "列の数が違います（%(found)s列、見出しは%(expected)s列）。",
-                        found=len(cells),
-                        expected=len(columns),
-                    )
-                    table.add(line, "", message)
-                else:
-                    self._row(line, dict(zip(columns, cells, strict=True)))
+                self._row(line, columns, cells)
                 if count % PROGRESS_STEP == 0:
                     self.tell(count, None)
-        except _Unreadable as stop:
-            raise ImportRefused([*table.problems, stop.problem]) from stop
-        return table
+        except Unreadable as stop:
+            self.spool.add_problem(stop.problem)
+            raise ImportRefused(*self.spool.problems()) from stop
 
-    def _columns(self, line: int, header: Sequence[str]) -> list[str]:
-        """The file's columns by name, in its order; what is wrong with them is noted."""
-        columns = [typed.normalise(name).lower() for name in header]
-        for position, name in enumerate(columns):
-            if name not in HEADER:
-                message = _(
-                    "「%(name)s」という列はありません。使える列: %(columns)s",
-                    name=short(name),
-                    columns=",".join(HEADER),
-                )
-                self.table.add(line, short(name), message)
-            elif name in columns[:position]:
-                self.table.add(line, name, _("同じ列が2つあります。"))
-        for name in REQUIRED:
-            if name not in columns:
-                self.table.add(line, name, _("必要な列がありません。"))
-        self.table.customer_columns = tuple(name for name in CUSTOMER_COLUMNS if name in columns)
-        self.table.contract_columns = tuple(name for name in CONTRACT_COLUMNS if name in columns)
+    def _columns(self, line: int, header: Sequence[str]) -> list[str | None]:
+        """The file's columns in its order, "" without a name, None where they cannot be read; that is noted.
+
+        Raises ImportRefused where a required one is missing: no row could be read without it.
+        """
+        columns: list[str | None] = []
+        for position, title in enumerate(header):
+            name = _folded(title)
+            wrong = self._wrong(name, position, columns, header)
+            if wrong:
+                self.spool.add_problem(Problem(line, short(title.strip()), wrong))
+            columns.append(None if wrong else name)
+        missing = [name for name in REQUIRED if name not in columns]
+        for name in missing:
+            self.spool.add_problem(Problem(line, name, _("必要な列がありません。")))
+        if missing:
+            raise ImportRefused(*self.spool.problems())
+        self.spool.columns["customer"] = tuple(name for name in CUSTOMER_COLUMNS if name in columns)
+        self.spool.columns["contract"] = tuple(name for name in CONTRACT_COLUMNS if name in columns)
         return columns
 
-    def _row(self, line: int, cells: Mapping[str, str]) -> None:
-        values = {name: self._value(line, name, cell) for name, cell in cells.items()}
-        number, product, subdomain = (values[name] for name in KEYS)
-        started, ended = values["started_on"], values.get("ended_on")
-        if isinstance(started, date) and isinstance(ended, date) and ended < started:
-            self.table.add(
-                line, "ended_on", _("終了日が開始日（%(started)s）より前です。", started=started.isoformat())
-            )
-        place = subdomain if isinstance(subdomain, typed.Subdomain) and isinstance(product, str) else None
-        if place and place.product not in (None, product):
-            message = _(
-                "URLは %(product)s のものですが、product は %(given)s です。", product=place.product, given=product
-            )
-            self.table.add(line, "subdomain", message)
-        if isinstance(number, Refusal):
-            return
-        self._add_customer(line, number, tuple(values[name] for name in self.table.customer_columns))
-        if place:
-            contract = tuple(values[name] for name in self.table.contract_columns)
-            self._add_contract((product, place.name), _FileContract(line, number, contract))
+    def _wrong(self, name: str, position: int, before: Sequence[str | None], header: Sequence[str]) -> Text | None:
+        letter = letter_of(position)
+        if name in HEADER and name in before:
+            return _("同じ列が2つあります（%(letter)s列）。", letter=letter)
+        if name in HEADER or not name:
+            return None
+        others = [column for column in HEADER if column not in map(_folded, header)]
+        if near := get_close_matches(name, others, 1):
+            return _("この列はありません（%(letter)s列）。%(near)s ではありませんか。", letter=letter, near=near[0])
+        return _(
+            "この列はありません（%(letter)s列）。ほかに使える列: %(others)s", letter=letter, others=",".join(others)
+        )
 
-    def _value(self, line: int, name: str, cell: str) -> Any:
-        cell = unescape(cell).strip()
-        if not cell:
-            if name not in REQUIRED:
-                return DEFAULTS.get(name, "")
-            value = refused(_("値がありません。"))
-        else:
-            value = self.parsers[name](cell)
-            if value == "" and name in REQUIRED:  # nothing but invisible characters
-                value = refused(_("値がありません。"))
-        if isinstance(value, Refusal):
-            self.table.add(line, name, value.message)
-        return value
-
-    def _add_customer(self, line: int, number: str, values: tuple[Any, ...]) -> None:
-        first = self.table.customers.setdefault(number, _FileCustomer(line, values))
-        if first.values == values:
-            first.values = values  # one copy of what is repeated on every row of a customer
-            return
-        for name, before, value in zip(self.table.customer_columns, first.values, values, strict=True):
-            if before != value and not isinstance(before, Refusal) and not isinstance(value, Refusal):
+    def _row(self, line: int, columns: Sequence[str | None], cells: Sequence[str]) -> None:
+        for position, cell in enumerate(cells):
+            if cell.strip() and (position >= len(columns) or columns[position] == ""):
                 message = _(
-                    "%(first)s行目にある同じお客様（%(number)s）の値「%(value)s」と異なります。",
-                    first=first.line,
-                    number=number,
-                    value=short(text_of(before)),
+                    '見出しのない列に値があります。値に区切り文字が入るときは、値を引用符（"）で囲んでください。'
                 )
-                self.table.add(line, name, message)
+                self.spool.add_problem(Problem(line, letter_of(position), message, short(cell)))
+                return
+        # Excel leaves the last cells out where sixteen rows have none there.
+        padded = chain(cells, repeat(""))
+        said = {name: self.cells.read(name, cell) for name, cell in zip(columns, padded) if name}  # noqa: B905
+        self._add_row(line, said)
 
-    def _add_contract(self, key: tuple[str, str], contract: _FileContract) -> None:
-        first = self.table.contracts.setdefault(key, contract)
-        if first is contract:
+    def _add_row(self, line: int, said: Mapping[str, Said]) -> None:
+        number, product, subdomain = (said[name].value for name in KEYS)
+        environment = subdomain if isinstance(subdomain, typed.Subdomain) and isinstance(product, str) else None
+        customer = Entry(line, _known(number), tuple(said[name] for name in self.spool.columns["customer"]))
+        contract = Entry(
+            line,
+            customer.number,
+            tuple(said[name] for name in self.spool.columns["contract"]),
+            product if environment and isinstance(product, str) else "",
+            environment.name if environment else "",
+        )
+        for name, cell in said.items():
+            if isinstance(cell.value, Refusal):
+                owner = contract if name in CONTRACT_COLUMNS else customer
+                problem = Problem(line, name, cell.value.message, short(cell.text.strip()))
+                self.spool.add_problem(problem, owner.owner if name not in KEYS else "", cell.text)
+        self._check(line, said, environment)
+        if customer.number:
+            self._add_customer(customer)
+            if environment:
+                self._add_contract(contract)
+
+    def _check(self, line: int, said: Mapping[str, Said], environment: typed.Subdomain | None) -> None:
+        """What one cell says of another."""
+        started, ended = said["started_on"].value, said["ended_on"].value if "ended_on" in said else None
+        if isinstance(started, date) and isinstance(ended, date) and ended < started:
+            message = _("終了日が開始日（%(started)s）より前です。", started=started.isoformat())
+            self.spool.add_problem(Problem(line, "ended_on", message, ended.isoformat()))
+        product = said["product"].value
+        if environment and environment.product not in (None, product):
+            message = _(
+                "URLは %(product)s のものですが、product は %(given)s です。",
+                product=environment.product,
+                given=product,
+            )
+            self.spool.add_problem(Problem(line, "subdomain", message, short(said["subdomain"].text.strip())))
+
+    def _add_customer(self, customer: Entry) -> None:
+        first = self.spool.add_customer(customer)
+        if first is None:
+            return
+        for name, before, cell in zip(self.spool.columns["customer"], first.said, customer.said, strict=True):
+            if isinstance(before.value, Refusal) or isinstance(cell.value, Refusal) or before.value == cell.value:
+                continue
+            message = _(
+                "%(first)s行目にある同じお客様（%(number)s）の値「%(value)s」と異なります。",
+                first=first.line,
+                number=customer.number,
+                value=short(text_of(before.value)),
+            )
+            self.spool.add_problem(Problem(customer.line, name, message, short(text_of(cell.value))))
+
+    def _add_contract(self, contract: Entry) -> None:
+        first = self.spool.add_contract(contract)
+        if first is None:
             return
         if first.number == contract.number:
             message = _("%(first)s行目と同じ契約です。1契約は1行にしてください。", first=first.line)
@@ -228,79 +162,13 @@ class Reader:
                 first=first.line,
                 number=first.number,
             )
-        self.table.add(contract.line, "subdomain", message)
-
-    def _rows(self, file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
-        """Rows that are not blank, each with the line where it begins."""
-        rows = csv.reader(self._lines(file), strict=True)
-        while True:
-            line = rows.line_num + 1
-            try:
-                cells = next(rows, None)
-            except csv.Error as error:
-                raise _Unreadable(line, _csv_message(str(error))) from error
-            if cells is None:
-                return
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-
-    def _lines(self, file: BinaryIO) -> Iterator[str]:
-        """The file's lines as text. Raises _Unreadable with the line that is not in the encoding."""
-        number = 1
-        pending = ""
-        try:
-            with suppress(UnicodeDecodeError):  # one byte may be too few; a codec that gives no text is a LookupError
-                b" ".decode(self.encoding)
-            decoder = codecs.getincrementaldecoder(self.encoding)()
-        except (LookupError, ValueError) as error:
-            message = _("文字コード「%(encoding)s」はありません。例: utf-8, cp932", encoding=short(self.encoding))
-            raise _Unreadable(1, message) from error
-        while True:
-            raw = file.readline(_LONGEST_LINE)
-            is_utf16 = number == 1 and not pending and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            if is_utf16 and "16" not in self.encoding:
-                raise _Unreadable(1, self._wrong_encoding("utf-16"))
-            try:
-                pending += decoder.decode(raw, final=not raw)
-            except UnicodeError as error:
-                is_utf8 = codecs.lookup(self.encoding).name.startswith("utf-8")
-                raise _Unreadable(number, self._wrong_encoding("cp932" if is_utf8 else "utf-8")) from error
-            if len(pending) >= _LONGEST_LINE:
-                raise _Unreadable(number, _("行が長すぎます。CSVファイルか確認してください。"))
-            lines = pending.split("\n")
-            pending = lines.pop()
-            for text in lines:
-                yield self._checked(number, text + "\n")
-                number += 1
-            if not raw:
-                if pending:
-                    yield self._checked(number, pending)
-                return
-
-    @staticmethod
-    def _checked(number: int, text: str) -> str:
-        if "\0" in text:
-            raise _Unreadable(
-                number, _("NUL文字があります。CSVファイルか、文字コード（--encoding）を確認してください。")
-            )
-        return text
-
-    def _wrong_encoding(self, other: str) -> Text:
-        return _(
-            "文字コード %(encoding)s として読めません。--encoding %(other)s を試してください。",
-            encoding=self.encoding,
-            other=other,
-        )
+        self.spool.add_problem(Problem(contract.line, "subdomain", message, contract.subdomain))
 
 
-def _csv_message(reason: str) -> Text:
-    """The csv module's reason in the reader's language."""
-    if "unexpected end of data" in reason:
-        return _('引用符（"）が閉じていません。')
-    if "expected after" in reason:
-        return _('引用符（"）の後に、コンマでも行末でもない文字があります。')
-    if "field larger" in reason:
-        return _('値が長すぎます。引用符（"）が閉じているか確認してください。')
-    if "new-line character" in reason:
-        return _("行末の改行コードが正しくありません。LF または CRLF で保存してください。")
-    return _("CSVとして読めません。")
+def _folded(name: str) -> str:
+    """A column's name as the table has it."""
+    return typed.normalise(name).lower()
+
+
+def _known(number: Any) -> str:
+    return number if isinstance(number, str) else ""
