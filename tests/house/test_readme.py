@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from engine.text import reading_in
 from tests.kit.waiting import PATIENCE
 from web.cli import tetsuzuki
+from workflows.business.customer_file.columns import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -35,6 +37,22 @@ def test_readme_command_exists(command: str) -> None:
         words.pop()
     assert words, command
     assert "Example:" in answer.output or "Commands:" in answer.output
+
+
+def test_readme_and_help_list_the_columns_of_a_file_of_customers() -> None:
+    table = re.findall(r"^\| `(\w+)` \| (optional)? ?\| (.+?) \| `(.+?)` \|$", README, re.MULTILINE)
+    with reading_in("en"):
+        columns = [
+            (column.name, "" if column.required else "optional", str(column.holds), column.example)
+            for column in COLUMNS
+        ]
+    assert table == columns
+    for command in ("import", "template"):
+        said = CliRunner().invoke(tetsuzuki, ["customers", command, "--help"], terminal_width=200).output
+        for name, optional, holds, example in columns:
+            assert re.search(
+                rf"^  {name} +{'optional: ' * bool(optional)}{re.escape(holds)}, as in {example}", said, re.MULTILINE
+            )
 
 
 def test_readme_links_lead_somewhere() -> None:

@@ -1,4 +1,4 @@
-"""`tetsuzuki customers import` and `export`."""
+"""`tetsuzuki customers import`, `export` and `template`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,25 @@ def customers() -> None:
     """Bring customers and contracts in, or out."""
 
 
-@customers.command("import", epilog="Example: tetsuzuki customers import customers.csv --dry-run")
+class _WithColumns(click.Command):
+    """A command whose help lists the columns of the file."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The columns, and the example."""
+        from engine.text import reading_in
+        from workflows.business.customer_file.columns import COLUMNS
+
+        with reading_in("en"), formatter.section("Columns"):
+            formatter.write_dl(
+                [
+                    (column.name, f"{'' if column.required else 'optional: '}{column.holds}, as in {column.example}")
+                    for column in COLUMNS
+                ]
+            )
+        super().format_epilog(ctx, formatter)
+
+
+@customers.command("import", cls=_WithColumns, epilog="Example: tetsuzuki customers import customers.csv --dry-run")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--encoding", default="utf-8-sig", show_default=True, help="The file's encoding, as in cp932.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and which contracts the file leaves out.")
@@ -155,3 +173,19 @@ def export_file(file: BinaryIO) -> None:
     with opened_site(looks=True):
         rows = export_customers(file)
     click.echo(f"{rows} contracts", err=True)
+
+
+@customers.command("template", cls=_WithColumns, epilog="Example: tetsuzuki customers template > customers.csv")
+@click.argument("file", type=click.File("wb"), default="-")
+def template_file(file: BinaryIO) -> None:
+    """Write a CSV file to begin with: the header, and an example of a row, which Excel opens.
+
+    The row holds what this site sells; replace it before the file is imported.
+    """
+    from web.assembly.settings import read
+    from web.assembly.site import catalogue_of, organisation_of, plugins_of
+    from workflows.business.customer_file.template import template
+
+    settings = read()
+    catalogue = catalogue_of(settings, plugins_of(settings))
+    file.write(template(organisation_of(settings).customer_number_pattern, catalogue))

@@ -173,6 +173,16 @@ def test_a_rename_that_says_nothing_is_refused_by_its_name(run: Run, said: str) 
     assert f'--rename: "{said}": ' in ended.err
 
 
+def test_the_template_is_imported_as_it_is(run: Run, tmp_path: Path) -> None:
+    assert run("customers", "template", "new.csv").code == 0
+    assert run("customers", "template").content == (tmp_path / "new.csv").read_bytes()
+    assert run("customers", "import", "new.csv", "--dry-run").out.splitlines()[:2] == [
+        "line 2: new customer A10000001",
+        "line 2: new contract A10000001 desknets-neo kitayama",
+    ]
+    assert "1 new" in run("customers", "import", "new.csv").out
+
+
 # -- workflow ----------------------------------------------------------------------------------------------------------
 
 

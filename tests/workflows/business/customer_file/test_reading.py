@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import tracemalloc
 from collections.abc import Mapping
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 
 from engine.text import reading_in
 from tests.kit.customer_files import FULL, ROW, row, sheet
-from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue
+from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue, Product
 from workflows.business.customer_file.cells import escape, unescape
 from workflows.business.customer_file.columns import COLUMNS, HEADER, REQUIRED
 from workflows.business.customer_file.layout import letter_of
 from workflows.business.customer_file.problems import ImportRefused, Problem, short
 from workflows.business.customer_file.reading import Reader
 from workflows.business.customer_file.spool import MOST_PROBLEMS, Kind, Spool
+from workflows.business.customer_file.template import template
 from workflows.organisation import CUSTOMER_NUMBER_PATTERN
 
 KINDS: tuple[Kind, ...] = ("customer", "contract")
@@ -517,3 +519,25 @@ def test_memory_does_not_grow_with_the_file() -> None:
 
     peak(10)
     assert peak(6000) < peak(2000) * 1.5
+
+
+# The template
+
+
+def test_template_is_a_file_for_excel_that_is_read_as_it_is() -> None:
+    data = template(CUSTOMER_NUMBER_PATTERN, DEFAULT_CATALOGUE)
+    assert data.startswith(codecs.BOM_UTF8)
+    header, example = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    assert tuple(header) == HEADER
+    assert example == [column.example if column.name != "ended_on" else "" for column in COLUMNS]
+    assert len(read(data)) == 1
+
+
+@pytest.mark.parametrize("pattern", ["A[0-9]{8}", "EX-[0-9]+", "[0-9]{6}", "[a-z]{2}[0-9]{4}|K[0-9]{3}"])
+def test_template_holds_what_the_site_sells(pattern: str) -> None:
+    catalogue = Catalogue({"wiki": Product("wiki", "Wiki", "https://{subdomain}.example.com/", {"big": "Big"})})
+    data = template(pattern, catalogue)
+    assert places(data, pattern=pattern, catalogue=catalogue) in ([], [(2, "customer_number")])
+    assert "wiki" in data.decode()
+    if "|" not in pattern:
+        assert places(data, pattern=pattern, catalogue=catalogue) == []
