@@ -31,6 +31,9 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
         ("paused_timers", ["--number", "500"], "among 500 paused ones"),
         ("migrations", ["--number", "100"], "80 move, 10 need a choice"),
+        pytest.param(
+            *("customer_files", ["--rows", "50", "--only", "sqlite"], "import again, nothing changed"), marks=in_full
+        ),
         ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),
         pytest.param(
             "population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page", marks=in_full
