@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.store.base import Record
+from engine.store.data_steps import DataStep
 from workflows.business.access.sealed import SealedColumn
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.services import Services
@@ -23,7 +24,8 @@ class Procedure:
     `workflows` are the versions that instances may still be on. `effects` makes what carries out its own kinds of
     effects, by kind; mails and what plugins deliver are none of them. `change_requests` are the kinds of
     change request that it carries out. `records` are its own tables, whose steps are in `workflows/migrations`, and
-    `sealed` the columns in which the vault keeps something for it.
+    `sealed` the columns in which the vault keeps something for it. `data_steps` are what an upgrade has to do to its
+    rows, where these may be very many.
     """
 
     workflows: tuple[Workflow, ...]
@@ -31,3 +33,4 @@ class Procedure:
     change_requests: tuple[ChangeRequestKind, ...] = ()
     records: tuple[type[Record], ...] = ()
     sealed: tuple[SealedColumn, ...] = ()
+    data_steps: tuple[DataStep, ...] = ()

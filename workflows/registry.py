@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.store.base import Record
+from engine.store.data_steps import DataStep
 from engine.store.schema import ENGINE_MIGRATIONS
 from engine.text import Text
 from workflows.business import records
@@ -35,6 +36,9 @@ PROCEDURES: tuple[Procedure, ...] = tuple(_procedures())
 WORKFLOWS: tuple[Workflow, ...] = tuple(one for procedure in PROCEDURES for one in procedure.workflows)
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, _HERE / "migrations")
+
+# What an upgrade does to rows once the tables are up to date, in this order.
+DATA_STEPS: tuple[DataStep, ...] = tuple(step for procedure in PROCEDURES for step in procedure.data_steps)
 
 RECORDS: tuple[type[Record], ...] = (
     *records.RECORDS,

@@ -17,6 +17,7 @@ from playhouse.migrations import Runner
 
 from engine.errors import ConfigurationError
 from engine.store.base import SiteDatabase
+from engine.store.data_steps import Progress
 
 ENGINE_MIGRATIONS = Path(__file__).parents[1] / "migrations"
 _ADVISORY_LOCK = 7_380_214_915  # any number, but always this one
@@ -59,19 +60,32 @@ def _locks(file: IO[str]) -> bool:
     return True
 
 
-def _runners(db: pw.Database, folders: Sequence[Path]) -> list[Runner]:
+def runners(db: pw.Database, folders: Sequence[Path]) -> list[Runner]:
+    """What runs the steps of each folder, and knows which of them the database has had."""
     return [Runner(db, str(folder), table_name=f"migration_{folder.parent.name}") for folder in folders]
 
 
-def migrate(db: SiteDatabase, folders: Sequence[Path], meanwhile: Callable[[], object] = lambda: None) -> list[str]:
+def migrate(
+    db: SiteDatabase,
+    folders: Sequence[Path],
+    meanwhile: Callable[[], object] = lambda: None,
+    progress: Progress = lambda name, done, of: None,
+) -> list[str]:
     """Apply the pending steps of each folder, in order. Idempotent. Returns the names of the applied steps.
 
-    `meanwhile` is called again and again while another process migrates; what it raises ends the wait. Raises
-    ConfigurationError where the tables for workers on several machines cannot be made.
+    `meanwhile` is called again and again while another process migrates; what it raises ends the wait. `progress` hears
+    the name of each step before it begins, how many are done, and of how many. Each step is one transaction: after a
+    crash the next call goes on with the step that was under way. Raises ConfigurationError where the tables for workers
+    on several machines cannot be made.
     """
     make_jobs = _jobs_of(db)
     with alone(db, meanwhile):
-        return [name for runner in _runners(db, folders) for name in runner.up()] + make_jobs(db)
+        plan = [(runner, name) for runner in runners(db, folders) for name in _pending(runner)]
+        applied: list[str] = []
+        for done, (runner, name) in enumerate(plan):
+            progress(name, done, len(plan))
+            applied += runner.up(name)
+        return applied + make_jobs(db)
 
 
 def _jobs_of(db: SiteDatabase) -> Callable[[SiteDatabase], list[str]]:
@@ -90,4 +104,8 @@ def _jobs_of(db: SiteDatabase) -> Callable[[SiteDatabase], list[str]]:
 
 def pending(db: pw.Database, folders: Sequence[Path]) -> list[str]:
     """The steps that this version of the software has and that were not applied to the database. Read-only."""
-    return [step.name for runner in _runners(db, folders) for step in runner.status() if step.applied is None]
+    return [name for runner in runners(db, folders) for name in _pending(runner)]
+
+
+def _pending(runner: Runner) -> list[str]:
+    return [step.name for step in runner.status() if step.applied is None]

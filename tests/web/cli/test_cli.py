@@ -18,10 +18,11 @@ import pytest
 from engine.testing import MemoryMailer
 from tests.kit.applications import LONG_AGO, fails, mailed
 from tests.kit.commands import Run
-from tests.kit.sites import SiteMaker
+from tests.kit.sites import SECRET, SiteMaker
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import free_port
+from tests.old_sites import REVISIONS, restore
 from web.app import create_app
 from web.assembly.site import Site
 from web.assembly.stopping import heeded
@@ -457,8 +458,29 @@ def test_migrating_twice_says_so(run: Run) -> None:
     said = run("migrate")
     assert said.code == 0
     assert all(line.startswith("applied 00") for line in said.out.splitlines())
+    assert re.fullmatch(r"(step \d+ of \d+: 00\w+\n)+", said.err)
     again = run("migrate")
-    assert (again.code, again.out) == (0, "the database is up to date\n")
+    assert (again.code, again.out, again.err) == (0, "the database is up to date\n", "")
+
+
+def test_an_upgrade_is_told_beforehand_and_its_code_says_whether_there_is_any(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    old = {"TETSUZUKI_DATABASE_URL": f"sqlite:///{file}", "TETSUZUKI_SECRET_KEY": SECRET.decode()}
+    said = run("migrate", "--check", env=old)
+    assert (said.code, said.out) == (3, f"sqlite:///{file}: there is no database yet; migrate would make it\n")
+    assert not file.exists()
+    restore(REVISIONS[0], f"sqlite:///{file}")
+    said = run("migrate", "--check", env=old)
+    assert said.code == 3
+    assert re.search(r"^would run 0006_nonces +about \d+ s$", said.out, re.MULTILINE)
+    assert re.search(
+        r"^all of it: about \d+ s and \d+ MB more on disk, by a sample of \d+ rows$", said.out, re.MULTILINE
+    )
+    assert re.search(r"^free disk: [\d,]+ [MG]B\nBack up first: ", said.out, re.MULTILINE)
+    assert run("migrate", env=old).code == 0
+    said = run("migrate", "--check", env=old)
+    assert said.code == 0
+    assert said.out.endswith("the database is up to date\n")
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

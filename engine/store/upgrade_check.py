@@ -1,0 +1,270 @@
+"""What bringing a database up to date will take, said before anything is written: steps, rows, time and disk.
+
+Nobody knows what a step costs on this machine but who tries it. So a sample is taken: the same part of every table,
+in a place of its own, where the steps that the database has had make the tables, and those that it has not are run and
+timed. What an empty site costs as well is measured first and taken off; the rest grows with the rows.
+
+On SQLite the place is a file beside the database, removed at the end. On PostgreSQL it is a schema inside a transaction
+that is rolled back: it locks nothing that anybody else uses, and needs the right to create a schema.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+import peewee as pw
+from playhouse.migrations import Runner
+
+from engine.store.base import SiteDatabase
+from engine.store.data_steps import DataStep, carry_out
+from engine.store.schema import pending, runners
+from engine.store.sqlite import SqliteDatabase
+
+SAMPLE = 20_000  # rows of all tables together; a smaller database is tried as a whole
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """A step that would run; `seconds` is what it may take, None where no sample could be taken."""
+
+    name: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeCheck:
+    """What `migrate` would do to a database. Sizes are bytes.
+
+    `rows` are those of all tables, `size` is the database's, `growth` what it may need besides while it works. `free`
+    is what its disk has left, None where the database does not tell. `unknown` says why there is no sample, or "".
+    """
+
+    steps: tuple[Foretold, ...]
+    rows: int
+    size: int
+    sampled: int = 0
+    growth: int | None = None
+    free: int | None = None
+    unknown: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """What all steps together may take."""
+        known = [step.seconds for step in self.steps if step.seconds is not None]
+        return sum(known) if len(known) == len(self.steps) else None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the disk has room; what is not known is taken to fit."""
+        return self.free is None or self.growth is None or self.growth <= self.free
+
+
+def check(db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataStep] = ()) -> UpgradeCheck:
+    """What bringing `db` up to date would take. Nothing in it is changed."""
+    schema_steps = pending(db, folders)
+    tables = _rows(db)
+    rows = sum(tables.values())
+    with db.bound():
+        named = [step.name for step in data_steps if schema_steps or step.left(db)]
+    names = [*schema_steps, *named]
+    size, free = _size(db), _free(db)
+    if not names:
+        return UpgradeCheck((), rows, size, free=free)
+    part = min(1.0, SAMPLE / rows) if rows else 1.0
+    try:
+        bare = _try(db, folders, data_steps, {})
+        full = _try(db, folders, data_steps, {table: ceil(count * part) for table, count in tables.items()})
+    except (pw.DatabaseError, OSError) as error:
+        unknown = tuple(Foretold(name, None) for name in names)
+        return UpgradeCheck(unknown, rows, size, free=free, unknown=str(error).splitlines()[0])
+
+    def of_all(alone: float, with_rows: float) -> float:
+        return alone + max(with_rows - alone, 0.0) / part
+
+    steps = tuple(Foretold(name, of_all(bare.seconds[name], full.seconds[name])) for name in names)
+    return UpgradeCheck(steps, rows, size, min(rows, SAMPLE), int(of_all(bare.size, full.size)), free)
+
+
+def _rows(db: SiteDatabase) -> dict[str, int]:
+    """How many rows each table has."""
+    return {table: db.execute_sql(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0] for table in db.get_tables()}
+
+
+def _size(db: SiteDatabase) -> int:
+    if isinstance(db, SqliteDatabase):
+        return _size_of_file(Path(db.database))
+    return int(db.execute_sql("SELECT pg_database_size(current_database())").fetchone()[0])
+
+
+def _size_of_file(path: Path) -> int:
+    """With the log of what is not in it yet."""
+    return sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists())
+
+
+def _free(db: SiteDatabase) -> int | None:
+    return shutil.disk_usage(Path(db.database).absolute().parent).free if isinstance(db, SqliteDatabase) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What a try of the steps took: seconds by step, and bytes in all."""
+
+    seconds: dict[str, float]
+    size: int
+
+
+def _try(
+    db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataStep], sample: Mapping[str, int]
+) -> _Tried:
+    """Run what `db` has not had on a `sample`: how many rows of each table."""
+    had = [set(runner.applied()) for runner in runners(db, folders)]
+    with _on_sqlite(db) if isinstance(db, SqliteDatabase) else _on_postgresql(db) as place, place.db.bound():
+        for runner, folder, names in zip(runners(place.db, folders), folders, had, strict=True):
+            runner.History.create_table(safe=False)  # peewee would look for it where the site's own is
+            _make_as_it_was(runner, folder, names)
+        place.let_rows_stand_alone()
+        for table, count in sample.items():
+            place.copy(table, count)
+        before = place.size()
+        seconds: dict[str, float] = {}
+        for runner in runners(place.db, folders):
+            for step in runner.status():
+                if step.applied is None:
+                    began = time.perf_counter()
+                    runner.up(step.name)
+                    seconds[step.name] = time.perf_counter() - began
+        for data_step in data_steps:
+            began = time.perf_counter()
+            carry_out(place.db, [data_step], lambda name, done, of: None, lambda: None)
+            seconds[data_step.name] = time.perf_counter() - began
+        return _Tried(seconds, place.size() - before)
+
+
+def _make_as_it_was(runner: Runner, folder: Path, names: Collection[str]) -> None:
+    """Make the tables that the steps of these names make, and no later ones."""
+    with tempfile.TemporaryDirectory(prefix="tetsuzuki-check-") as steps:
+        for file in folder.glob("[0-9]*.py"):
+            if file.stem in names:
+                (Path(steps) / file.name).symlink_to(file.absolute())
+        directory, runner.directory = runner.directory, steps
+        runner.up()
+        runner.directory = directory
+
+
+class _Place(Protocol):
+    """Where a sample is tried."""
+
+    @property
+    def db(self) -> SiteDatabase:
+        """The database that it is in."""
+
+    def let_rows_stand_alone(self) -> None:
+        """From now on a row may be there, and the one that it names not: a sample has some of each table."""
+
+    def copy(self, table: str, count: int) -> None:
+        """Take over so many rows of a table of the site, where the place has such a table."""
+
+    def size(self) -> int:
+        """Bytes that everything in it takes."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """A SQLite file beside the site's."""
+
+    db: SqliteDatabase
+    path: Path
+
+    def let_rows_stand_alone(self) -> None:
+        """See `_Place`."""
+        self.db.pragma("foreign_keys", 0)
+
+    def copy(self, table: str, count: int) -> None:
+        """See `_Place`."""
+        if self.db.table_exists(table):
+            columns = ", ".join(f'"{column.name}"' for column in self.db.get_columns(table))
+            self.db.execute_sql(
+                f'INSERT OR REPLACE INTO main."{table}" ({columns}) SELECT {columns} FROM site."{table}" LIMIT ?',
+                (count,),
+            )
+
+    def size(self) -> int:
+        """See `_Place`."""
+        return _size_of_file(self.path)
+
+
+@contextmanager
+def _on_sqlite(db: SqliteDatabase) -> Iterator[_Place]:
+    with tempfile.TemporaryDirectory(prefix="tetsuzuki-check-", dir=Path(db.database).absolute().parent) as folder:
+        path = Path(folder) / "sample.db"
+        place = SqliteDatabase(str(path))
+        try:
+            place.execute_sql("ATTACH DATABASE ? AS site", (str(Path(db.database).absolute()),))
+            yield _File(place, path)
+        finally:
+            place.close()
+
+
+@dataclass(frozen=True)
+class _Schema:
+    """A schema of PostgreSQL inside a transaction that will be rolled back."""
+
+    db: SiteDatabase
+    name: str
+    site: str
+
+    def let_rows_stand_alone(self) -> None:
+        """See `_Place`."""
+        keys = self.db.execute_sql(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint "
+            "WHERE contype = 'f' AND connamespace = %s::regnamespace",
+            (self.name,),
+        ).fetchall()
+        for table, key in keys:
+            self.db.execute_sql(f'ALTER TABLE {table} DROP CONSTRAINT "{key}"')
+
+    def copy(self, table: str, count: int) -> None:
+        """See `_Place`."""
+        found = self.db.execute_sql(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+            (self.name, table),
+        ).fetchall()
+        if found:
+            columns = ", ".join(f'"{column}"' for (column,) in found)
+            self.db.execute_sql(f'DELETE FROM "{self.name}"."{table}"')  # what a step wrote into it when it was made
+            self.db.execute_sql(
+                f'INSERT INTO "{self.name}"."{table}" ({columns}) SELECT {columns} FROM "{self.site}"."{table}" '
+                "LIMIT %s",
+                (count,),
+            )
+
+    def size(self) -> int:
+        """See `_Place`."""
+        found = self.db.execute_sql(
+            "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
+            "WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'm')",
+            (self.name,),
+        )
+        return int(found.fetchone()[0])
+
+
+@contextmanager
+def _on_postgresql(db: SiteDatabase) -> Iterator[_Place]:
+    site = db.execute_sql("SELECT current_schema()").fetchone()[0]
+    name = f"tetsuzuki_check_{uuid4().hex[:12]}"
+    with db.atomic() as transaction:
+        try:
+            db.execute_sql(f"CREATE SCHEMA {name}")
+            db.execute_sql(f"SET LOCAL search_path TO {name}")
+            yield _Schema(db, name, site)
+        finally:
+            transaction.rollback()
