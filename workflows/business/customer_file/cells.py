@@ -72,7 +72,7 @@ class Cells:
     """Reads cells as the site's settings want them."""
 
     def __init__(self, pattern: str, catalogue: Catalogue) -> None:
-        self._parsers = _parsers(pattern, catalogue)
+        self._parsers = parsers_of(pattern, catalogue)
         # Most cells of a file stand in its rows over and over.
         self.read: Callable[[str, str], Said] = lru_cache(_MOST_REMEMBERED)(self._read)
 
@@ -112,7 +112,7 @@ def _of_a_spreadsheet(text: str) -> Refusal | None:
     return None
 
 
-def _parsers(pattern: str, catalogue: Catalogue) -> dict[str, Parser]:
+def parsers_of(pattern: str, catalogue: Catalogue) -> dict[str, Parser]:
     """How each column is read: a function from the stripped cell, never empty, to its value or a Refusal."""
     lines = {name: _line(name) for name in _LINES}
     return lines | {
