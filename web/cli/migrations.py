@@ -88,7 +88,7 @@ class _Asked:
     "--state", "states", multiple=True, help="Of a workflow: those in this state alone. Of an instance: where it lands."
 )
 @click.option("--older-than", type=_Span(), help="Those that stand in their state at least so long: 30d, 12h, 90m.")
-@click.option("--subject", default="", help="Those about this subject; customer:7* is all that begin so.")
+@click.option("--subject", "about", default="", help="Those about this subject; customer:7* is all that begin so.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many, those that began first.")
 @click.option("--ended", is_flag=True, help="Those that have ended too. They stay in a final state.")
 @click.option("--mapping", "file", type=click.Path(path_type=Path, dir_okay=False), help="A mapping in TOML or JSON.")

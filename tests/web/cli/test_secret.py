@@ -58,6 +58,7 @@ WITHOUT_DATABASE = (
     ("workflow", "new", "address_label", "--title", "宛名ラベル", "--english", "Address label"),
     ("workflow", "release", "faq_entry"),
     ("plugins", "list"),
+    ("customers", "template"),
     ("plugins", "check"),
     ("plugins", "new", "some_mailer", "--shape", "mailer"),
 )
