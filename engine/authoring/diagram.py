@@ -1,7 +1,7 @@
 """Draws a workflow: Mermaid for a README, Graphviz source, SVG and PNG for people.
 
-Names and titles are whatever somebody wrote. They never become syntax: states are known by identifiers of our own
-making (`s_requested`), and every text is cleaned and escaped before it is put between quotes.
+Names and titles are untrusted text and never become syntax: states get identifiers of our own (`s_requested`), and
+every text is cleaned and escaped before it is put between quotes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _one_rendering = Lock()  # two renderings at once abort the process in the WebAs
 
 
 def mermaid(workflow: Workflow, language: str = "ja", counts: Mapping[str, int] | None = None) -> str:
-    """The workflow as a Mermaid `stateDiagram-v2`. `counts` are live instances by state, shown behind the titles."""
+    """The workflow as a Mermaid `stateDiagram-v2`. `counts` are the numbers of instances by state, shown after the
+    titles."""
     picture = _picture(workflow, language, counts)
     lines = ["stateDiagram-v2"]
     for box in picture.boxes:
@@ -45,7 +46,7 @@ def mermaid(workflow: Workflow, language: str = "ja", counts: Mapping[str, int] 
 
 
 def dot(workflow: Workflow, language: str = "ja", counts: Mapping[str, int] | None = None) -> str:
-    """The workflow as Graphviz source. `counts` are live instances by state, shown below the titles."""
+    """The workflow as Graphviz source. `counts` are the numbers of instances by state, shown below the titles."""
     picture = _picture(workflow, language, counts)
     lines = [
         "digraph workflow {",
@@ -76,7 +77,7 @@ def svg(
     *,
     limit: timedelta = TIME_LIMIT,
 ) -> str:
-    """The workflow as an SVG document, drawn by Graphviz: the system's where there is one, else the `diagram` extra's.
+    """The workflow as an SVG document, drawn by the system's Graphviz where there is one, else by the `diagram` extra.
 
     Raises `ConfigurationError` where there is neither, `EngineError` where the system's takes longer than `limit`.
     """
@@ -92,9 +93,9 @@ def png(
     *,
     limit: timedelta = TIME_LIMIT,
 ) -> bytes:
-    """The workflow as a PNG, which only the system's Graphviz can draw.
+    """The workflow as a PNG file; only the system's Graphviz can draw it.
 
-    Raises `ConfigurationError` without it, `EngineError` where it takes longer than `limit`.
+    Raises `ConfigurationError` where there is none, `EngineError` where it takes longer than `limit`.
     """
     program = shutil.which("dot")
     if program is None:
@@ -125,7 +126,7 @@ class _Arrow:
     timer: str
 
     def words(self, escape: Callable[[str], str]) -> list[str]:
-        """What is written on the arrow, each part escaped on its own."""
+        """The words on the arrow, each part escaped on its own."""
         words = [escape(self.event)] if self.event else []
         if self.guards:
             words.append(f"[{', '.join(escape(guard) for guard in self.guards)}]")
@@ -142,7 +143,7 @@ class _Picture:
 
 
 def _picture(workflow: Workflow, language: str, counts: Mapping[str, int] | None) -> _Picture:
-    """States that are not declared are drawn too: a broken definition is when a picture helps most."""
+    """The boxes and arrows. Undeclared states are drawn too: a broken definition needs a picture most."""
     names = [state.name for state in workflow.states]
     names.append(workflow.start.state)
     for transition in workflow.transitions:
@@ -168,7 +169,8 @@ def _picture(workflow: Workflow, language: str, counts: Mapping[str, int] | None
 
 
 def _id(name: str, position: int) -> str:
-    """`s_` keeps clear of the formats' own words, and a digit behind it of every name that is used as it is."""
+    """An identifier: `s_` keeps it apart from the formats' own words, a digit after that from names that are used as
+    they are."""
     return f"s_{name}" if _PLAIN_NAME.fullmatch(name) else f"s_{position}"
 
 
@@ -186,12 +188,12 @@ def _timer(workflow: Workflow, state: str, event: str) -> str:
 
 
 def lasting(timer: Timer) -> str:
-    """How long a timer waits: `24h`, or the name of the rule that says when."""
+    """How long a timer waits: a duration such as `24h`, or the name of the rule that answers the time."""
     return _clean(rule_name(timer.at)) if timer.at is not None else duration(timer.after or timedelta(0))
 
 
 def duration(after: timedelta) -> str:
-    """As people say it: `24h`, `72h`, `14d`, `1h 30m`."""
+    """A duration as people say it: `24h`, `72h`, `14d`, `1h 30m`."""
     if after > timedelta(hours=72) and after % timedelta(days=1) == timedelta(0):
         return f"{after.days}d"
     minutes, seconds = divmod(after.total_seconds(), 60)
@@ -201,17 +203,17 @@ def duration(after: timedelta) -> str:
 
 
 def _clean(text: str) -> str:
-    """One line, without the characters that XML cannot hold."""
+    """A text on one line, without the characters that XML cannot hold."""
     return _NOT_XML.sub("\ufffd", " ".join(text.split()))
 
 
 def _for_mermaid(text: str) -> str:
-    """Mermaid reads `#58;` as the character 58 and never as its own syntax."""
+    """A text for Mermaid, which reads `#58;` as the character 58 and never as its own syntax."""
     return _MERMAID_SYNTAX.sub(lambda match: f"#{ord(match[0])};", text)
 
 
 def _for_dot(text: str) -> str:
-    """Between double quotes Graphviz still reads backslashes, quotes and HTML's character references."""
+    """A text for Graphviz, which reads backslashes, quotes and HTML's character references between double quotes."""
     return text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
 
 

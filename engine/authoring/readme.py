@@ -1,4 +1,4 @@
-"""Writes a procedure's README from its definition: who reads it sees what runs, because nobody writes it by hand."""
+"""Writes a procedure's README from its definition, so that it always says what runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTHING = "–"
 
 
 def readme(workflow: Workflow) -> str:
-    """The page as Markdown: a diagram, the states, what leads from one to the next, and what is sent."""
+    """The README as Markdown: a diagram, the states, the transitions, the rules and the effects."""
     return "\n".join(_lines(workflow))
 
 
@@ -117,7 +117,7 @@ def _renewal(way: Start | Transition) -> str:
 
 
 def _rules(workflow: Workflow) -> list[Sequence[str]]:
-    """Each guard, write and time of a timer with the first paragraph of its docstring."""
+    """Each guard, write and timer rule with the first paragraph of its docstring."""
     used: dict[Callable[[Any], object], None] = {}
     ways: tuple[Start | Transition, ...] = (workflow.start, *workflow.transitions)
     for way in ways:
@@ -138,7 +138,7 @@ def _effect(effect: Effect) -> Sequence[str]:
 
 
 def _title(title: Text | None) -> str:
-    """A title in every language."""
+    """A title in all languages."""
     return " · ".join(dict.fromkeys(title.render(language) for language in LANGUAGES)) if title is not None else ""
 
 

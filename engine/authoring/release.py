@@ -1,4 +1,4 @@
-"""Released definitions do not change (I7): what runs is compared with what was released under the same version."""
+"""Releases: a released definition does not change (I7). Its digest is compared with that of the version's release."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _way(way: Start | Transition) -> dict[str, Any]:
 
 
 def _resend(transition: Transition) -> dict[str, Any]:
-    """Only where there is one: it came later than the first releases."""
+    """The digest's part for a resend; empty without one, because resends are younger than the first releases."""
     resend = transition.resend
     if resend is None:
         return {}
@@ -52,7 +52,8 @@ def _resend(transition: Transition) -> dict[str, Any]:
 
 
 def digest(workflow: Workflow) -> str:
-    """What a definition means, as SHA-256; its titles and its place in a file do not count."""
+    """The SHA-256 of what a definition means, as 64 hexadecimal digits. Titles, docstrings and the place in a file do
+    not count."""
     content = {
         "name": workflow.name,
         "version": workflow.version,
@@ -76,7 +77,8 @@ def digest(workflow: Workflow) -> str:
 
 
 def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
-    """Write down what runs here for the first time. Raises DefinitionChanged where a version says something else."""
+    """Record the digest of each definition that runs here for the first time. Idempotent. Raises DefinitionChanged
+    where a version was released with another digest."""
     with db.bound(), transaction():
         mark = db.param
         for workflow in workflows:

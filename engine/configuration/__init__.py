@@ -36,11 +36,11 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")  # a key that TOML takes without quotes
 
 
 class Wrong(ValueError):
-    """A value is not of its kind. The words, if there are any, say why; they never quote a secret."""
+    """A value is not of its kind. The message, if any, says why; it never quotes a secret."""
 
 
 class Nothing:
-    """The value of a key that is wrong."""
+    """The type of NOTHING, which stands for a value that is wrong."""
 
 
 NOTHING: Final = Nothing()
@@ -54,13 +54,13 @@ class Place:
     key: str = ""
 
     def at(self, name: object) -> Place:
-        """The place of a key in the table that stands here."""
+        """The place of the key `name`, in the table at this place."""
         text = str(name)
         shown = text if _BARE.fullmatch(text) else shown_value(text)
         return Place(self.source, f"{self.key}.{shown}" if self.key else shown)
 
     def item(self, number: int) -> Place:
-        """The place of an entry, counted from 1, in the list that stands here."""
+        """The place of the entry `number`, counted from 1, in the list at this place."""
         return Place(self.source, f"{self.key}[{number}]")
 
     def __str__(self) -> str:
@@ -69,14 +69,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One line about one key: `str()` is that line. `said` is what stands behind the key."""
+    """A problem with one key, in one line: `str()` is that line. `said` is the part of it after the key."""
 
     place: Place
     said: str
 
     @property
     def reason(self) -> str:
-        """The line without its source."""
+        """The problem's line without its source."""
         return f"{self.place.key}{self.said}"
 
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Reading:
-    """Reading one lot of settings: what is wrong so far, and which secrets were met.
+    """One reading of settings: the problems so far, and the secrets that were met.
 
     `environ` resolves `{env = "NAME"}`.
     """
@@ -95,12 +95,12 @@ class Reading:
     secrets: list[str] = field(default_factory=list)
 
     def wrong(self, place: Place, said: str) -> Nothing:
-        """Note a problem; the answer is the value to go on with."""
+        """Note a problem. Returns NOTHING, which stands for the value."""
         self.problems.append(Problem(place, said))
         return NOTHING
 
     def check(self) -> None:
-        """Raises SettingsError with every problem, a line each, where there is one."""
+        """Raise SettingsError with every problem, one line each; nothing where there is none."""
         if self.problems:
             raise SettingsError(self.problems)
 
@@ -113,10 +113,10 @@ class Kind(ABC):
 
     @abstractmethod
     def read(self, given: Any, place: Place, reading: Reading) -> Any:
-        """The value of `given` as TOML has it; NOTHING where it is wrong, which `reading` then knows."""
+        """The value of `given`, as TOML holds it; NOTHING where it is wrong, with a problem noted in `reading`."""
 
     def read_text(self, text: str, place: Place, reading: Reading) -> Any:
-        """The value of a text of the environment."""
+        """The value of a text from the environment; NOTHING as in `read`."""
         return self.read(text, place, reading)
 
     def _refuse(self, given: Any, place: Place, reading: Reading, why: str = "", hint: str = "") -> Nothing:
@@ -127,9 +127,10 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class Value(Kind, Generic[T]):
-    """One value. `parse` makes it of what TOML has, `convert` makes of an environment's text what TOML would have.
+    """One value. `parse` makes it from what TOML holds, `convert` turns a text of the environment into that.
 
-    Both raise Wrong. `names` are what a value can be, where that is a choice: the nearest one is then suggested.
+    Both raise Wrong. `names` are the possible values, where the kind is a choice: an error then suggests the nearest
+    one.
     """
 
     expected: str
@@ -159,7 +160,7 @@ class Value(Kind, Generic[T]):
 
 @dataclass(frozen=True)
 class SecretValue(Value[T]):
-    """A value that is never shown: a text, or `{env = "NAME"}` for what the environment holds under that name."""
+    """A value that is never shown: a text, or `{env = "NAME"}` for the value of that environment variable."""
 
     secret = True
 
@@ -186,7 +187,7 @@ class SecretValue(Value[T]):
 
 @dataclass(frozen=True)
 class Items(Kind, Generic[T]):
-    """A list whose entries are of one kind; `build` makes the value of them."""
+    """A list of at most `most` entries of one kind; `build` makes the value from their values."""
 
     each: Kind
     expected: str
@@ -203,7 +204,7 @@ class Items(Kind, Generic[T]):
 
 @dataclass(frozen=True)
 class Named(Kind, Generic[T]):
-    """A table of values of one kind by names of the operator's own, each of which `name` takes."""
+    """A table of values of one kind, by names that the operator chooses; `name` is the kind of a name."""
 
     each: Kind
     expected: str
@@ -227,7 +228,8 @@ class Named(Kind, Generic[T]):
 
 
 def built(build: Callable[[Any], Any], of: Any, place: Place, reading: Reading) -> Any:
-    """What `build` makes; what it refuses by a ConfigurationError becomes a problem of the table."""
+    """What `build` returns; a ConfigurationError that it raises becomes a problem of the table, and the result
+    NOTHING."""
     try:
         return build(of)
     except ConfigurationError as error:
@@ -235,7 +237,7 @@ def built(build: Callable[[Any], Any], of: Any, place: Place, reading: Reading) 
 
 
 def read_one(kind: Kind, given: Any, place: Place) -> Any:
-    """One value by itself. Raises SettingsError with every problem."""
+    """Read one value. Raises SettingsError with every problem."""
     reading = Reading()
     value = kind.read(given, place, reading)
     reading.check()
@@ -243,14 +245,14 @@ def read_one(kind: Kind, given: Any, place: Place) -> Any:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """What is said of a key that there is not."""
+    """The words of the problem with a key that does not exist."""
     names = list(known)
     hint = nearest(key, names) or f"; there are: {', '.join(names) or 'none'}"
     return f": there is no such key{hint}"
 
 
 def nearest(given: str, names: Iterable[str]) -> str:
-    """`; did you mean "…"?` with the name that is most like `given`; "" where none is."""
+    """`; did you mean "…"?` with the name that is most similar to `given`; "" where none is."""
     by_folded = {name.casefold(): name for name in names}
     folded = given[:200].casefold()
     close = difflib.get_close_matches(folded, by_folded, n=5)
@@ -262,12 +264,12 @@ def nearest(given: str, names: Iterable[str]) -> str:
 
 
 def _shared(one: str, other: str) -> int:
-    """How long their common beginning is."""
+    """The length of the common prefix."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def shown_value(value: Any) -> str:
-    """A value as TOML would write it, in one line and shortened; of a table only that it is one."""
+    """A value as TOML would write it, on one line and shortened; a table only as "a table", a secret not at all."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Secret):
@@ -292,5 +294,5 @@ def _is_printable(text: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """`text` on one line: whatever cannot be printed is a space, and of several spaces one is left."""
+    """`text` on one line: characters that do not print are spaces, and several spaces are one."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -1,6 +1,6 @@
 """The kinds of values that settings have, for annotations: `timeout: Annotated[float, seconds(60)] = 5.0`.
 
-A text has no control characters, no half of a surrogate pair, and is never blank: leaving the key out says "none".
+A text has no control characters, no lone surrogate, and is never blank: leaving the key out says "none".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LONGEST_TEXT = 10_000
 
 
 def clean(given: Any, most: int = _LONGEST_TEXT, *, lines: bool = False) -> str:
-    """`given`, a text that can be shown, stored and sent. Raises Wrong."""
+    """`given`, where it is a text of at most `most` characters that can be shown, stored and sent. Raises Wrong."""
     if not isinstance(given, str):
         raise Wrong
     if not given.strip():
@@ -48,17 +48,17 @@ def clean(given: Any, most: int = _LONGEST_TEXT, *, lines: bool = False) -> str:
 
 
 def text(expected: str = "a text", most: int = _LONGEST_TEXT) -> Value[str]:
-    """A text that may have several lines."""
+    """A text of at most `most` characters that may have several lines."""
     return Value(expected, lambda given: clean(given, most, lines=True))
 
 
 def line(most: int = 200, expected: str = "") -> Value[str]:
-    """A text of one line."""
+    """A text of one line, of at most `most` characters."""
     return Value(expected or f"a text of one line, up to {most} characters", lambda given: clean(given, most))
 
 
 def matching(pattern: str, expected: str, most: int = 200) -> Value[str]:
-    """A text of one line that matches a regular expression as a whole."""
+    """A text of one line that matches the regular expression `pattern` as a whole."""
     compiled = re.compile(pattern)
 
     def parse(given: Any) -> str:
@@ -70,7 +70,7 @@ def matching(pattern: str, expected: str, most: int = 200) -> Value[str]:
 
 
 def whole(least: int, most: int, what: str = "a whole number") -> Value[int]:
-    """An int between both, which are included."""
+    """An int from `least` to `most`, both included."""
 
     def parse(given: Any) -> int:
         if not isinstance(given, int) or isinstance(given, bool) or not least <= given <= most:
@@ -87,7 +87,7 @@ def _whole(given: str) -> int:
 
 
 def seconds(most: float) -> Value[float]:
-    """A time in seconds above 0."""
+    """A time in seconds, above 0 and up to `most`."""
 
     def parse(given: Any) -> float:
         value = finite(given)
@@ -99,7 +99,7 @@ def seconds(most: float) -> Value[float]:
 
 
 def finite(given: Any) -> float:
-    """A number that is neither infinite nor none. Raises Wrong."""
+    """A float that is neither infinite nor NaN. Raises Wrong."""
     if not isinstance(given, int | float) or isinstance(given, bool):
         raise Wrong
     try:
@@ -112,7 +112,7 @@ def finite(given: Any) -> float:
 
 
 def switch() -> Value[bool]:
-    """`true` or `false`."""
+    """A bool: `true` or `false`."""
 
     def parse(given: Any) -> bool:
         if not isinstance(given, bool):
@@ -128,7 +128,7 @@ def switch() -> Value[bool]:
 
 
 def one_of(names: Callable[[], Iterable[str]] | Iterable[str], expected: str = "") -> Value[str]:
-    """One of several names; `expected` where they are too many to be listed."""
+    """One of several names. `expected` says what they are, where they are too many to be listed."""
     known = names if callable(names) else (lambda fixed=tuple(names): fixed)
 
     def parse(given: Any) -> str:
@@ -140,13 +140,13 @@ def one_of(names: Callable[[], Iterable[str]] | Iterable[str], expected: str = "
 
 
 def several_of(names: Iterable[str]) -> Items[frozenset[str]]:
-    """A list of some of several names."""
+    """A list of some of several names, as a frozenset."""
     known = tuple(names)
     return Items(one_of(known), f"a list of some of {', '.join(known)}", frozenset)
 
 
 def mail_address(*, named: bool = False) -> Value[str]:
-    """A mail address that a mail can be sent to; with `named` also `Name <address>`."""
+    """A mail address that can be sent to (`engine.mime.is_mailbox`); with `named` also `Name <address>`."""
 
     def parse(given: Any) -> str:
         clean(given, LONGEST_ADDRESS)
@@ -158,7 +158,7 @@ def mail_address(*, named: bool = False) -> Value[str]:
 
 
 def host_and_port(given: Any, schemes: Iterable[str] = ("http", "https")) -> Any:
-    """The parts of an address with one of these schemes, a host that can be one, and no user. Raises Wrong."""
+    """The parts of a URL with one of these schemes, a valid host, and no user. Raises Wrong."""
     clean(given, 2000)
     if any(character.isspace() for character in given):
         raise Wrong("it contains a space")
@@ -173,7 +173,7 @@ def host_and_port(given: Any, schemes: Iterable[str] = ("http", "https")) -> Any
 
 
 def web_address(expected: str = "an address like https://www.example.jp/page") -> Value[str]:
-    """An address of the Web (http or https)."""
+    """A URL of the Web (http or https), as it was given."""
 
     def parse(given: Any) -> str:
         host_and_port(given)
@@ -183,7 +183,8 @@ def web_address(expected: str = "an address like https://www.example.jp/page") -
 
 
 def origin(example: str = "https://support.example.jp") -> Value[str]:
-    """Scheme, host and port of a site, which stands at the root of its host (RFC 6454). No slash at its end."""
+    """The origin of a site: scheme, host and port (RFC 6454), without a slash at its end. Raises Wrong for one with a
+    path."""
 
     def parse(given: Any) -> str:
         parts = host_and_port(given)
@@ -197,7 +198,7 @@ def origin(example: str = "https://support.example.jp") -> Value[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name or address stands for this machine itself."""
+    """Whether a host's name or address means this machine itself."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -207,7 +208,7 @@ def is_loopback(host: str) -> bool:
 
 
 def zone() -> Value[str]:
-    """The IANA name of a time zone."""
+    """The IANA name of a time zone, such as `Asia/Tokyo`."""
 
     def parse(given: Any) -> str:
         clean(given, 100)
@@ -221,7 +222,7 @@ def zone() -> Value[str]:
 
 
 def pattern() -> Value[str]:
-    """A regular expression."""
+    """A regular expression that Python can compile."""
 
     def parse(given: Any) -> str:
         clean(given, 500)
@@ -235,7 +236,7 @@ def pattern() -> Value[str]:
 
 
 def day() -> Value[date]:
-    """A day: a date of TOML's or its text."""
+    """A date: TOML's own, or a text such as `2026-12-29`."""
 
     def parse(given: Any) -> date:
         if type(given) is date:
@@ -251,7 +252,7 @@ def day() -> Value[date]:
 
 
 def time_of_day() -> Value[time]:
-    """A time: TOML's own or its text."""
+    """A time of day: TOML's own, or a text such as `9:00`."""
 
     def parse(given: Any) -> time:
         if isinstance(given, time):
@@ -265,7 +266,7 @@ def time_of_day() -> Value[time]:
 
 
 def file(begins: bytes = b"", what: str = "a file that can be read") -> Value[Path]:
-    """A file that is there and can be read; `begins` is what its first bytes must be."""
+    """An existing regular file that can be read and is not empty; its first bytes are `begins`."""
 
     def parse(given: Any) -> Path:
         path = as_path(given)
@@ -284,7 +285,7 @@ def file(begins: bytes = b"", what: str = "a file that can be read") -> Value[Pa
 
 
 def folder() -> Value[Path]:
-    """A folder that can be written; one that is missing must be one that can be made."""
+    """A folder that can be written; a missing one must be one that can be made."""
 
     def parse(given: Any) -> Path:
         path = as_path(given)
@@ -295,14 +296,14 @@ def folder() -> Value[Path]:
 
 
 def as_path(given: Any) -> Path:
-    """A path. Raises Wrong for what no file can be called."""
+    """A path. Raises Wrong for a text that cannot name a file."""
     if isinstance(given, Path):
         return given
     return Path(clean(given, 4000))
 
 
 def writable(path: Path) -> None:
-    """Raises Wrong unless `path` is a folder that can be written, or could be made."""
+    """Raise Wrong unless `path` is a folder that can be written, or could be made."""
     try:
         there = path.absolute()
         while not there.exists():
@@ -316,12 +317,12 @@ def writable(path: Path) -> None:
 
 
 def path() -> Value[Path]:
-    """Where a file or a folder is or will be."""
+    """The path of a file or folder, whether or not it exists yet."""
     return Value("a path", as_path)
 
 
 def secret(expected: str = 'a text or {env = "NAME"}', pattern: str = r"[\s\S]+", most: int = 4000) -> SecretValue[Any]:
-    """A text that is never shown; it matches `pattern` as a whole."""
+    """A text that is never shown and matches `pattern` as a whole, or `{env = "NAME"}`."""
     compiled = re.compile(pattern)
 
     def parse(given: Any) -> Secret:
@@ -335,7 +336,7 @@ def secret(expected: str = 'a text or {env = "NAME"}', pattern: str = r"[\s\S]+"
 
 
 def checked_secret(expected: str, check: Callable[[str], object]) -> SecretValue[Any]:
-    """A text of one line that is never shown, and of which `check` raises Wrong."""
+    """A text of one line that is never shown, and for which `check` does not raise Wrong; or `{env = "NAME"}`."""
 
     def parse(given: Any) -> Secret:
         if not isinstance(given, str):

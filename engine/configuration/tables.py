@@ -20,7 +20,7 @@ NOT_A_KEY: Mapping[str, bool] = {"not a key": True}  # the metadata of a field t
 
 @dataclass(frozen=True)
 class Table(Kind, Generic[T]):
-    """A table with the keys of the dataclass `of`; `build` makes the value of one."""
+    """A table with the keys of the dataclass `of`; `build` makes the value from one of its objects."""
 
     of: type[Any]
     build: Callable[[Any], T]
@@ -28,7 +28,7 @@ class Table(Kind, Generic[T]):
 
     @property
     def expected(self) -> str:  # type: ignore[override]
-        """See `Kind`."""
+        """The words for what is expected: a table with these keys."""
         return f"a table with {', '.join(keys(self.of))}"
 
     def read(self, given: Any, place: Place, reading: Reading) -> T | Nothing:
@@ -46,13 +46,13 @@ class Table(Kind, Generic[T]):
 
 @dataclass(frozen=True)
 class Checked(Kind):
-    """What another kind takes, kept as TOML has it: whoever it belongs to reads it again."""
+    """The values of another kind, checked and kept as TOML holds them, because their owner reads them again."""
 
     kind: Kind
 
     @property
     def expected(self) -> str:  # type: ignore[override]
-        """See `Kind`."""
+        """The words for what is expected: those of the other kind."""
         return self.kind.expected
 
     def read(self, given: Any, place: Place, reading: Reading) -> Any:
@@ -62,7 +62,7 @@ class Checked(Kind):
 
 @dataclass(frozen=True)
 class Tables(Kind):
-    """A table of tables by name, of which somebody else knows the keys."""
+    """A table of tables by name, whose keys their owners check."""
 
     expected: str
 
@@ -86,10 +86,10 @@ def read_keys(
     elsewhere: Mapping[str, str] | None = None,
     required: bool = True,
 ) -> dict[str, Any]:
-    """The values of a table by the names of the fields of `of`; keys that are wrong are left out.
+    """The values of a table, by the names of the fields of `of`; wrong keys are left out, and noted in `reading`.
 
-    `also` are keys of the table that somebody else reads. `elsewhere` says of keys in which other place they stand.
-    Without `required` a key that must be there may be missing here.
+    `also` are further keys, which their owners read. `elsewhere` has keys that belong in another place, with the words
+    for that place. Without `required`, keys that must be given may be missing here.
     """
     known = keys(of)
     values: dict[str, Any] = {}
@@ -112,7 +112,7 @@ def read_keys(
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of a table: the field that it fills, and what it takes."""
+    """A key of a table: the field that it fills, the kind of its value, and whether it must be given."""
 
     field: str
     kind: Kind
@@ -123,7 +123,7 @@ _KEYS: WeakKeyDictionary[type[Any], Mapping[str, Key]] = WeakKeyDictionary()
 
 
 def keys(of: type[Any]) -> Mapping[str, Key]:
-    """The keys of a dataclass, in its order. A field whose name is a word of Python's has an underscore behind it.
+    """The keys of a dataclass, in its order. A field that is named like a Python keyword has an underscore at its end.
 
     Raises ConfigurationError for a type that settings cannot have.
     """
@@ -143,7 +143,7 @@ def _is_required(declared: Field[Any]) -> bool:
 
 
 def kind_of(annotation: Any) -> Kind:
-    """The kind of a field's annotation: the one that stands in it, or that of its plain type; None is left out.
+    """The kind of a field's annotation: the Kind in it, or that of its plain type; an "or None" is ignored.
 
     Raises ConfigurationError for a type that settings cannot have.
     """

@@ -1,7 +1,7 @@
-"""Threads for calls of plugins that somebody waits for: a call that hangs cannot be stopped, only left behind.
+"""Threads for calls of plugins under a time limit: a call that hangs cannot be stopped, only abandoned.
 
-It is left in a thread that it has for itself, a daemon, so that it holds up neither the page nor the end of the
-process. How many may be left behind, and when nobody is asked any more, `breakers` says.
+An abandoned call has a daemon thread for itself, so that it blocks neither the page nor the end of the process.
+`breakers` says how many calls may be abandoned, and when a plugin is not called any more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _idle: list[SimpleQueue[Call]] = []  # threads without a call, by where they wai
 
 
 def _begin_anew() -> None:
-    """A thread does not survive a fork, and a lock may have been held by one."""
+    """Forget the threads after a fork: no thread survives it, and one may have held the lock."""
     global _lock
     _lock = Lock()
     _idle.clear()
@@ -37,9 +37,10 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def begun(call: Callable[[], T], over: Callable[[], None]) -> Future[T]:
-    """`call`, under way in the context of its caller; `over` is called in its thread when it has ended, however it did.
+    """Begin `call` in another thread, in the context of the caller. Returns its future.
 
-    The thread makes other calls afterwards, and gives its database connection back before.
+    `over` is called in that thread when the call has ended, whether or not it raised. The thread then gives its
+    database connection back, and makes other calls. Raises RuntimeError where the machine gives no more threads.
     """
     future: Future[T] = Future()
     context = copy_context()
@@ -79,7 +80,7 @@ def _its_database() -> SiteDatabase | None:
 
 
 def _work(run: Call) -> None:
-    """Make one call after another; end when none has come for a while."""
+    """Make one call after another; end when none has come for a second."""
     inbox: SimpleQueue[Call] = SimpleQueue()
     used: set[SiteDatabase] = set()
     while True:

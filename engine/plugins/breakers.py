@@ -1,19 +1,18 @@
-"""Circuit breakers: a plugin that hangs is asked a few times more, and then not at all for a while.
+"""Circuit breakers: a plugin that hangs is called a few times more, and then not at all for a while.
 
-Each plugin that somebody waits for has a breaker of its own, with a bounded pool (Nygard, "Release It!", "Circuit
+Each plugin that a page waits for has a breaker of its own, with a bounded pool (Nygard, "Release It!", "Circuit
 Breaker" and "Bulkheads").
 
-- **The pool.** `MOST_CALLS` calls may be under way, those that were left behind because they hang among them. Whoever
-  comes while as many are waits a moment; so most of the site's threads stay free for other pages.
-- **Closed** is how a breaker begins: every call is made. One that takes its time and brings nothing is a failure: it
-  has not ended when its time was over, or raised only then, or was one too many. A call that raises at once is none: it
-  costs nobody anything, the log says what it raised, and a stranger who can make a plugin raise must not shut it for
-  others.
-- **Open**: after `FAILURES` failures in a row nobody is asked for `REST`, and each call answers `NotNow` at once.
-- **Half open**: after that one call is made. The breaker closes where it comes back, and is open for another `REST`
-  where it does not.
+- **The pool.** `MOST_CALLS` calls may be under way, abandoned ones that hang included. A further call waits a moment,
+  so that most of the site's threads stay free for other pages.
+- **Closed** is how a breaker begins: every call is made. A call that takes its time and brings nothing is a failure:
+  it has not ended within its time, or raised only late, or was one too many. A call that raises at once is no
+  failure: it costs nobody any time, the log says what it raised, and a stranger who can make a plugin raise must not
+  shut it for others.
+- **Open**: after `FAILURES` failures in a row the plugin is not called for `REST`, and each call raises `NotNow`.
+- **Half open**: after that, one call is made. The breaker closes if it comes back, else it is open for another `REST`.
 
-Breakers are of one process: each learns for itself, and what it learns is told to `told` (see `troubles`).
+A breaker belongs to one process: each process learns for itself, and reports what it learns to `told` (see `troubles`).
 """
 
 from __future__ import annotations
@@ -43,17 +42,17 @@ log = logging.getLogger("tetsuzuki.plugins")
 
 
 class NotNow(Exception):
-    """Nobody was asked: the plugin has not answered for a while, or is busy with too many others."""
+    """The plugin was not called: it has not answered for a while, or is busy with too many calls."""
 
 
 class TooSlow(Exception):
-    """The call did not end in its time."""
+    """The call did not end within its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a breaker stands. `kind` is what the plugin is for, `name` the one that is registered; `reason` says why it
-    is open, or what failed last."""
+    """The state of a breaker. `kind` is what the plugin is for, `name` the name under which it is registered; `reason`
+    says why the breaker is open, or what failed last."""
 
     kind: str
     name: str
@@ -63,7 +62,7 @@ class Standing:
 
 
 class Breaker:
-    """One plugin's. Safe to use from several threads; `clock` tells seconds that never go back."""
+    """The breaker of one plugin. Thread-safe; `clock` answers seconds that never go back."""
 
     def __init__(
         self,
@@ -90,16 +89,15 @@ class Breaker:
 
     @property
     def standing(self) -> Standing:
-        """How it stands now."""
+        """The breaker's present state."""
         return Standing(self._kind, self._name, self._open_until is not None, self._reason, self._under_way)
 
     def within(self, time: timedelta, call: Callable[[], T], nothing: tuple[type, ...] = ()) -> T:
-        """What `call` answers; what it raises is raised here.
+        """Make `call` and wait for it, at most `time`. Returns what it returns, raises what it raises.
 
-        An answer of one of the types `nothing` says that there is none: after half of `time`, or `SLOW` where that is
-        less, it is a failure, as an error is, for a plugin may have a timeout of its own.
-
-        Raises NotNow at once, or after `patience`, where nobody was asked; TooSlow where it takes longer than `time`.
+        An answer of one of the types `nothing` means that there is none. After half of `time`, or `SLOW` where that is
+        less, such an answer counts as a failure, as an error does: a plugin may have a timeout of its own. Raises
+        NotNow at once, or after `patience`, where the plugin was not called; TooSlow where it takes longer than `time`.
         """
         began, seconds = self._clock(), time.total_seconds()
         future = self.begun(call)
@@ -120,7 +118,8 @@ class Breaker:
         return answer
 
     def _heard(self, what: type, began: float, seconds: float) -> None:
-        """Nothing that is of use: at once from a plugin that answers, later from one that hangs."""
+        """Count a useless answer: harmless if it came at once, a failure if it came late, as from a plugin that
+        hangs."""
         took = self._clock() - began
         if took > min(seconds * _LATE, SLOW.total_seconds()):
             self.failed(f"{what.__name__} after {took:.1f} s")
@@ -128,12 +127,13 @@ class Breaker:
             self.answered()
 
     def begun(self, call: Callable[[], T]) -> Future[T]:
-        """`call`, under way. Whoever begins it says what came of it, by `answered` or `failed`. Raises NotNow."""
+        """Begin `call`. Returns its future. The caller reports the result by `answered` or `failed`. Raises NotNow."""
         self._enter()
         return self._started(call)
 
     def also_begun(self, call: Callable[[], T]) -> Future[T] | None:
-        """A further call of somebody for whom one is under way; None where it is one too many or the breaker open."""
+        """Begin a further call for a caller that has one under way; None where it is one too many or the breaker is
+        open."""
         with self._changed:
             if self._open_until is not None or self._under_way >= self._most_calls:
                 return None
@@ -150,7 +150,7 @@ class Breaker:
             raise NotNow(f"{self._kind} {self._name}: {error}") from error
 
     def answered(self) -> None:
-        """The plugin does not hang: it answered, be it with an error."""
+        """Report that the plugin answered, even with an error: it does not hang. Closes the breaker."""
         with self._changed:
             was_open = self._open_until is not None
             self._open_until, self._failures, self._reason, self._trying = None, 0, "", False
@@ -160,7 +160,7 @@ class Breaker:
             self._tell()
 
     def failed(self, reason: str) -> None:
-        """A call took its time and brought nothing."""
+        """Report that a call took its time and brought nothing. Opens the breaker after `FAILURES` in a row."""
         with self._changed:
             was_open = self._open_until is not None
             self._failures += 1
@@ -204,7 +204,7 @@ class Breaker:
 
 
 class Breakers:
-    """Those of one process."""
+    """The breakers of one process."""
 
     def __init__(
         self,
@@ -221,7 +221,7 @@ class Breakers:
         self._patience = patience
 
     def make(self, kind: str, name: str) -> Breaker:
-        """The breaker of a plugin."""
+        """Make the breaker of a plugin."""
         made = Breaker(
             kind, name, told=self._tell, clock=self._clock, most_calls=self._most_calls, patience=self._patience
         )
@@ -233,5 +233,5 @@ class Breakers:
             self.told(standing)
 
     def standings(self) -> tuple[Standing, ...]:
-        """How each of them stands."""
+        """The present state of each breaker, in the order of making."""
         return tuple(breaker.standing for breaker in self._made)

@@ -1,4 +1,4 @@
-"""What a module says of itself, read without importing it."""
+"""Docstrings of modules, read without importing them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def description(module: str) -> str:
-    """First line of the docstring of `module`, read without importing it: a disabled plugin must not run."""
+    """The first line of the docstring of `module`, read without importing it: a disabled plugin must not run."""
     loaded = sys.modules.get(module)
     doc = loaded.__doc__ if loaded is not None else _docstring_on_disk(module)
     return (doc or "").strip().split("\n")[0]

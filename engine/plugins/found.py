@@ -1,4 +1,4 @@
-"""Installed plugins, and what is told of each: its state, its hooks and why it failed, without its secrets."""
+"""Installed plugins, and the report on each: its state, its hooks and why it failed, without its secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ State = Literal["enabled", "disabled", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a plugin is not (or not fully) at work. Reasons hold none of the plugin's secrets."""
+    """Why a plugin is not, or not fully, at work. `reason` holds none of the plugin's secrets."""
 
     plugin: str
     reason: str
@@ -32,9 +32,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One installed plugin as `tetsuzuki plugins list` shows it.
+    """One installed plugin, as `tetsuzuki plugins list` shows it.
 
-    `hooks` are those that it implements, `adds` the names that it registered, by the hook through which it did.
+    `hooks` are the hooks that it implements, `adds` the names that it registered, by hook.
     """
 
     name: str
@@ -74,7 +74,8 @@ def installed() -> list[Found]:
 
 
 def origin(entry: EntryPoint) -> tuple[str, str]:
-    """Name and version of the distribution; half-removed installations have metadata without either."""
+    """The name and version of the distribution; "unknown" for a half-removed installation, whose metadata lack
+    either."""
     try:
         return (str(entry.dist.name), str(entry.dist.version)) if entry.dist is not None else ("unknown", "unknown")
     except Exception:
@@ -93,7 +94,7 @@ def without_clashes(plugins: Sequence[Found]) -> tuple[list[Found], list[list[Fo
 
 
 def reason_of(error: BaseException) -> str:
-    """An exception in one line; where it is not one of ours, with its type and the place that raised it."""
+    """An exception on one line; unless it is one of ours, with its type and the place that raised it."""
     if isinstance(error, SettingsError):
         return "; ".join(problem.reason for problem in error.problems)
     words = " ".join(str(error).split())
@@ -109,7 +110,7 @@ def failure_of(one: Found, reason: str) -> Failure:
 
 
 def without_secrets(one: Found, reason: str) -> str:
-    """A plugin's own exception may quote its settings, so its secrets are taken out."""
+    """`reason` without the plugin's secrets: a plugin's own exception may quote its settings."""
     for secret in sorted(one.secrets, key=len, reverse=True):
         reason = reason.replace(secret, "…")
     return reason

@@ -1,4 +1,4 @@
-"""The plugins of a process that were loaded: what they registered, what they answer and what they did wrong."""
+"""The loaded plugins of a process: what they registered, what they answer, and what they did wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.plugins.found import Failure, Found, Listed, State, failure_of, reas
 
 
 class Plugins:
-    """The plugins of this process, as `load` left them."""
+    """The plugins of this process, as `load` made them."""
 
     def __init__(
         self,
@@ -40,16 +40,16 @@ class Plugins:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Everything that went wrong so far, in the order in which it happened."""
+        """All failures so far, in the order in which they happened."""
         return tuple(self._failures)
 
     @property
     def listed(self) -> tuple[Listed, ...]:
-        """Every installed plugin in load order: enabled, disabled or failed."""
+        """Every installed plugin, in load order: enabled, disabled or failed."""
         return tuple(self._list(one) for one in self._found.values())
 
     def offers(self, hook: str) -> tuple[str, ...]:
-        """The names that a setting can mean: what is registered by `hook`, and plugins that may register it one day.
+        """The names that a setting may have: those registered by `hook`, and plugins that may register one later.
 
         The latter are at work and left themselves out, for want of settings, or are not at work at all.
         """
@@ -84,8 +84,8 @@ class Plugins:
     def registered(self, hook: str) -> dict[str, Any]:
         """What the plugins registered by name through `hook`, whose spec says by `takes` what that may be.
 
-        The hook is called once in the life of this object, and its answer kept. What breaks the contract becomes a
-        failure of its plugin and is left out.
+        The hook is called once in the life of this object. An answer that breaks the contract becomes a failure of its
+        plugin and is left out.
 
         Raises:
             PluginError: there is no such hook, or two plugins registered the same name.
@@ -102,9 +102,9 @@ class Plugins:
         return {name: claims[0][1] for name, claims in by_name.items()}
 
     def register_all(self) -> tuple[str, ...]:
-        """Call every hook that registers by name, so that `failures` and `listed` are complete.
+        """Call every hook that registers by name, so that `failures` and `listed` are complete. Idempotent.
 
-        The answer is every name that several plugins claim; whoever asks for those names later gets a `PluginError`.
+        Returns a sentence for every name that several plugins claim; `registered` raises a `PluginError` for those.
         """
         for hook, shape in self._shapes().items():
             if hook not in self._registered:
@@ -193,7 +193,7 @@ class Plugins:
 
 
 def fault_of(shape: hookspecs.Shape, name: Any, thing: Any) -> str:
-    """What is wrong with something that a hook registers; "" where nothing is."""
+    """Why something that a hook registers breaks the contract; "" where it does not."""
     if not isinstance(name, str) or not name:
         return f"returned the name {name!r}; a name is a text that is not empty"
     if name in shape.reserved:

@@ -1,12 +1,12 @@
-"""Finding, configuring, ordering and surviving plugins.
+"""Finds, configures, orders and survives plugins.
 
-A plugin is a class behind an entry point of the group `tetsuzuki.plugins`. Its nested frozen dataclass `Config` says
-what may stand under `[plugins.<name>]`; it is constructed with a `Config` and the `SiteFacts`, and its methods marked
+A plugin is a class behind an entry point of the group `tetsuzuki.plugins`. Its nested frozen dataclass `Config`
+declares the keys of `[plugins.<name>]`; it is constructed with a `Config` and the `SiteFacts`, and its methods marked
 `@hookimpl` are its hooks. Bundled plugins are found in no other way.
 
 The rule of this file: what a plugin does wrong never stops the site. Each failure is kept with the plugin's name, its
 distribution and the reason, and the others still load. Only a name or kind that two plugins claim raises, when it is
-asked for, because there neither of them is the one at fault and choosing one would be a guess.
+asked for, because neither of them is at fault there, and choosing one would be a guess.
 
 What the operator wrote wrong is another thing: each wrong key under `[plugins]` is in `problems` too, and the site
 refuses to start with them. A plugin without a table of its own is not configured, which is a failure and no problem.
@@ -52,11 +52,11 @@ def load(
     place: Place = SETTINGS,
     moved: Mapping[str, Place] = MappingProxyType({}),
 ) -> Plugins:
-    """Load every installed plugin; what fails is in the answer's `failures`, and nothing is raised for it.
+    """Load every installed plugin. Raises nothing for a plugin that fails: see `failures` of the result.
 
     `settings` is the table `[plugins]` of the site's settings: plugin name → its keys. `extra` adds plugins that are
-    not installed as (name, class). `specs` are modules with further hookspecs. `environ` resolves `{env = "NAME"}`
-    and is the process's environment by default. `place` is where the table stands, and `moved` where single keys of it
+    not installed, as (name, class). `specs` are modules with further hookspecs. `environ` resolves `{env = "NAME"}` and
+    is the process's environment by default. `place` is where the table stands, and `moved` where single keys of it
     stand instead, by their dotted names.
     """
     unique, clashing = without_clashes([*installed(), *(not_installed(name, target) for name, target in extra)])
@@ -81,7 +81,7 @@ def load(
 
 
 class _Loading:
-    """One loading: the operator's settings, and what went wrong so far."""
+    """One loading: the operator's settings, and the failures and problems so far."""
 
     def __init__(self, settings: Mapping[str, Mapping[str, Any]], place: Place, moved: Mapping[str, Place]) -> None:
         self._settings = settings
@@ -91,11 +91,12 @@ class _Loading:
         self.problems: list[Problem] = []
 
     def fail(self, one: Found, reason: str) -> None:
-        """Write down why a plugin is not at work."""
+        """Record why a plugin is not at work."""
         self.failures.append(failure_of(one, reason))
 
     def enabled(self, plugins: Sequence[Found]) -> list[tuple[Found, type[Any]]]:
-        """The classes of those that are enabled and can be imported, in the order in which they are to be called."""
+        """The classes of the plugins that are enabled and can be imported, in the order in which they are to be
+        called."""
         classes: list[tuple[Found, type[Any]]] = []
         for one in plugins:
             try:
@@ -135,7 +136,7 @@ class _Loading:
         return built
 
     def look_for_unknown(self, known: Sequence[str]) -> None:
-        """Write down which tables of the settings name no plugin."""
+        """Record the tables of the settings that name no plugin."""
         for name in self._settings:
             if name not in known:
                 said = nearest(name, known) or f"; installed are: {', '.join(known)}"
@@ -143,7 +144,8 @@ class _Loading:
                 self.problems.append(Problem(self._place.at(name), f": there is no such plugin{said}"))
 
     def _blame(self, one: Found, error: BaseException) -> None:
-        """Keep what of a failure the operator wrote: wrong keys, and what the plugin itself says of its settings."""
+        """Record the part of a failure that the operator wrote: wrong keys, and what the plugin itself says of its
+        settings."""
         if one.name not in self._settings or not isinstance(error, ConfigurationError):
             return
         if isinstance(error, SettingsError):

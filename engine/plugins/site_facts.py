@@ -11,9 +11,10 @@ from pathlib import Path
 class SiteFacts:
     """What every plugin may know about the site.
 
-    `var` is the folder for files that the site writes; `base_url` is where mailed links begin; `mail_from` is the
+    `var` is the folder for files that the site writes; `base_url` is the beginning of mailed links; `mail_from` is the
     sender of the site's mails; `demo` is true where nothing may reach real people; `timezone` is an IANA name.
-    `products` are the names of what the site sells, each with the names of its options; empty where nobody says.
+    `products` are the names of the products for sale, each with the names of its options; empty where that is not
+    known.
     """
 
     var: Path

@@ -1,4 +1,4 @@
-"""One plugin on its way from its class to an object whose hooks may be called."""
+"""Tries one plugin: from its class to an object whose hooks may be called."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.plugins.found import DEFAULT_ORDER, Found
 
 
 def target_of(one: Found) -> type[Any]:
-    """The plugin's class, imported and looked over before anything of it runs."""
+    """The plugin's class, imported and checked before any of its methods is called. Raises PluginError."""
     target = one.target()
     if not inspect.isclass(target):
         raise PluginError(f"the entry point must name a class, not {type(target).__name__}")
@@ -35,9 +35,10 @@ def target_of(one: Found) -> type[Any]:
 
 
 class _Manager(PluginManager):
-    """Looks at no name that Python gives each object: they are two thirds of all, and none is a hook.
+    """A PluginManager that ignores the names that every Python object has: they are two thirds of all, and none is a
+    hook.
 
-    Each plugin is registered twice, on trial and to stay: what is no hook of its class is remembered for the class.
+    Each plugin is registered twice, on trial and to stay, so names that are no hooks are remembered by its class.
     """
 
     _no_hooks: WeakKeyDictionary[type[Any], set[str]] = WeakKeyDictionary()
@@ -62,7 +63,9 @@ def manager_of(specs: Sequence[ModuleType | type]) -> PluginManager:
 
 
 def validate(manager: PluginManager, plugin: object, name: str) -> tuple[str, ...]:
-    """The hooks that `plugin` implements. `manager` is for this trial: the plugin is taken out again where it is valid.
+    """Check a plugin against the hookspecs. Returns the hooks that it implements.
+
+    `manager` is for trials: a valid plugin is unregistered again.
 
     Raises:
         PluginError: an unknown hook, a wrapper, or no hook at all.
@@ -86,7 +89,7 @@ def validate(manager: PluginManager, plugin: object, name: str) -> tuple[str, ..
 
 
 def configure(one: Found, config: type[Any], given: Mapping[str, Any], place: Place, reading: Reading) -> Any:
-    """A `Config` from the plugin's settings.
+    """Build the plugin's `Config` from its settings.
 
     Raises:
         SettingsError: every problem with a key.

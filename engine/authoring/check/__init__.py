@@ -1,8 +1,8 @@
 """Finds what is wrong with a definition, all of it at once, each problem at the line where it was written.
 
-A definition is a graph, and most of what can be wrong with it can be seen without running it: an event that leads
-nowhere, a timer that a guard can refuse, a state that nothing ends (I6). What only follows from another problem is not
-reported again: a name that is misspelt is one problem, not one more for everything behind it (see `Graph`).
+A definition is a graph, and most of its faults show without running it: an event that leads nowhere, a timer that a
+guard can refuse, a state that nothing ends (I6). What only follows from another problem is not reported again: a
+misspelt name is one problem, not one more for everything behind it (see `Graph`).
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def check(
 ) -> list[Problem]:
     """Every problem of one definition, in order of file and line; an empty list means that it is valid.
 
-    `kinds` are the effect kinds that something can deliver; `languages` those in which mails are sent and titles shown.
+    `kinds` are the effect kinds that a plugin can deliver; `languages` those in which mails are sent and titles shown.
     With `strict` a state that waits for a person must say what happens while nobody comes (`engine.waits`).
 
-    Where a part is none, as a text in the place of a guard, only such problems are reported: what the rest means can
-    be said as soon as every part is one.
+    Where a part is of a wrong type, as a text in the place of a guard, only such problems are reported: the rest can be
+    checked once they are mended.
     """
     languages = tuple(languages)
     structure = definition_problems(workflow, kinds)
@@ -80,7 +80,7 @@ def check_all(
     translations: Catalogue = catalogue,
     strict: bool = False,
 ) -> list[Problem]:
-    """Every problem of every definition, and of the definitions among each other."""
+    """Every problem of every definition, and of the definitions against each other, in order of file and line."""
     workflows, languages = tuple(workflows), tuple(languages)
     problems = contradictions(workflows)
     for workflow in workflows:

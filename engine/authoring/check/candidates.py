@@ -1,4 +1,4 @@
-"""Transitions of one event and source, which are tried in order."""
+"""Checks transitions with the same event and source, which are tried in order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from engine.runtime.soundness.problems import Problem, shown
 
 
 def _guard_keys(transition: Transition) -> frozenset[str | int]:
-    """Guards as the machine tells them apart, by name; lambdas, which share one, by identity."""
+    """A transition's guards as the machine tells them apart: by name; lambdas, which share one name, by identity."""
     return frozenset(id(guard) if is_lambda(guard) else rule_name(guard) for guard in guards_of(transition))
 
 
 def check_candidates(workflow: Workflow) -> Iterator[Problem]:
-    """Candidates of one event and source are tried in order, so all but the last must be able to say no."""
+    """Duplicate, hidden and unreachable transitions: of those with the same event and source, all but the last need
+    guards."""
     for (source, event), written in workflow.outgoing.items():
         if len(written) == 1:
             continue

@@ -1,4 +1,5 @@
-"""Effects that nothing delivers, whose `done` leads nowhere, or that never end."""
+"""Checks effects: that a plugin delivers them, that their `done` leads somewhere, and that they do not repeat for
+ever."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from engine.runtime.soundness.problems import Problem
 
 
 def check_kinds(workflow: Workflow, kinds: Set[str]) -> Iterator[Problem]:
-    """Effects that nothing delivers: each kind is one problem."""
+    """Effects that no plugin delivers: one problem for each kind."""
     unknown: dict[str, list[Effect]] = {}
     for effect in written_effects(workflow):
         if effect.kind not in kinds:
@@ -27,7 +28,7 @@ def check_kinds(workflow: Workflow, kinds: Set[str]) -> Iterator[Problem]:
 
 
 def check_done(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """Where the event that an effect fires when it is done cannot lead anywhere."""
+    """Effects whose `done` event cannot lead anywhere from the states in which it may be fired."""
     handled: dict[str, set[str]] = {}  # event → states that it leads out of
     for transition in graph.generous.transitions:
         states = handled.setdefault(transition.event, set())
@@ -51,7 +52,7 @@ def check_done(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def check_loops(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """Effects whose `done` makes them again, with nothing between that takes time and no guard that could say no."""
+    """Effects whose `done` writes them again, without a person, a timer or a guard in between."""
     if graph.unknown:
         return  # a way that is misspelt may lead out of the loop
     certain = _certain_ways(workflow)
@@ -81,7 +82,8 @@ def check_loops(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def _certain_ways(workflow: Workflow) -> dict[tuple[str, str], Transition]:
-    """What the system takes out of a state on an event, whatever guards would say: the first way, without guards."""
+    """The transitions that the system takes whatever guards say, by (source, event): the first one open to it has no
+    guards."""
     found: dict[tuple[str, str], Transition] = {}
     for key, candidates in workflow.outgoing.items():
         first = next((way for way in candidates if open_to_system(way)), None)
@@ -91,7 +93,7 @@ def _certain_ways(workflow: Workflow) -> dict[tuple[str, str], Transition]:
 
 
 def _circle(begin: int, after: dict[int, list[int]]) -> list[int]:
-    """The shortest way from a node back to itself, without the node at its end; empty where there is none."""
+    """The shortest path from a node back to itself, without the node at its end; empty where there is none."""
     before: dict[int, int] = {}
     waiting = [begin]
     for node in waiting:

@@ -1,4 +1,4 @@
-"""Conflicts whose unique index is not in the database: their rule is held by nothing."""
+"""Checks that each declared conflict has its unique index in the database: without the index nothing holds the rule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEYS_OF_SQLITE = (
 
 
 def missing_indexes(db: SiteDatabase, workflows: Iterable[Workflow]) -> list[Problem]:
-    """The declared conflicts that no unique index of this database decides, each once, in order of file and line.
+    """The declared conflicts without a unique index in this database, each once, in order of file and line.
 
     The database must be open and migrated. It is only read.
     """
@@ -49,7 +49,7 @@ def missing_indexes(db: SiteDatabase, workflows: Iterable[Workflow]) -> list[Pro
 
 
 def _unique(db: SiteDatabase, tables: Set[str]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """The columns of each unique index of these tables, by table and name."""
+    """The columns of each unique index of these tables, by (table, index name)."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     marks, names = ", ".join([db.param] * len(tables)), sorted(tables)
     for statement in ((_OF_POSTGRESQL,) if db.is_shared else (_OF_SQLITE, _KEYS_OF_SQLITE)) if tables else ():
@@ -59,8 +59,8 @@ def _unique(db: SiteDatabase, tables: Set[str]) -> dict[tuple[str, str], tuple[s
 
 
 def _decides(db: SiteDatabase, there: dict[tuple[str, str], tuple[str, ...]], conflict: Conflict) -> bool:
-    """Whether a violation of a unique index would be taken for this conflict: PostgreSQL tells its name, SQLite its
-    columns (see `Violation.of`)."""
+    """Whether the violation of an existing unique index would be taken for this conflict: PostgreSQL reports the
+    index's name, SQLite its columns (see `Violation.of`)."""
     if (conflict.table, conflict.index) in there:
         return True
     return not db.is_shared and any(

@@ -1,4 +1,5 @@
-"""Permissions of link holders where nobody can hold a link, and links that open nothing."""
+"""Checks mailed links: each permission of a link holder has a link that is mailed before, and each link opens
+something."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from engine.runtime.soundness.problems import Problem
 
 
 def check_links(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """Whoever may act by a mailed link must have been mailed one: each role is one problem."""
+    """Permissions whose link cannot have been mailed, and links that no permission asks for: one problem for each
+    role."""
     wanted: dict[str, list[Start | Transition]] = {}
     for way in asked(workflow):
         role = link_role(way.allow)
@@ -54,18 +56,18 @@ def check_links(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def _sources(graph: Graph, way: Transition) -> set[str]:
-    """The declared states that a transition leads out of; every state where one of them is not declared."""
+    """The declared source states of a transition; every state where one of them is not declared."""
     known = {source for source in way.sources if source in graph.states}
     return known if len(known) == len(set(way.sources)) else set(graph.states)
 
 
 def _kills_links(way: Transition) -> bool:
-    """Whether all links that were mailed before are dead after it."""
+    """Whether the transition kills all links that were mailed before."""
     return way.renew_link or (way.resend is not None and way.resend.link == "rotate")
 
 
 def _held(graph: Graph, roles: set[str]) -> set[str]:
-    """The states in which somebody may hold a link of the roles: one was mailed, and no newer one killed it."""
+    """The states in which somebody may hold a link of these roles: it was mailed, and no newer link has killed it."""
     held: set[str] = set()
     if any(effect.link in roles for effect in graph.workflow.start.effects):
         held.update(graph.begin)

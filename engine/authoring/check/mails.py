@@ -1,4 +1,4 @@
-"""Mail templates that are missing or cannot be read."""
+"""Checks mail templates: that they exist, and that Jinja2 can parse them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEMPLATES = Environment(autoescape=True)
 
 
 def check_mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Problem]:
-    """Each file that is missing is a problem; where none of a mail's is there, its name is."""
+    """Missing and broken template files, one problem each; a mail without any template is one problem."""
     mails = {effect.name: effect for effect in reversed(written_effects(workflow)) if effect.kind == "mail"}
     for effect in mails.values():
         folder = workflow.home / "mail"
@@ -63,7 +63,8 @@ def _template(path: Path, effect: Effect) -> Iterator[Problem]:
 
 @lru_cache(maxsize=1024)
 def _syntax_fault(source: str) -> tuple[int, str] | None:
-    """Line and message of what is wrong with a template's syntax. Remembered: most of a check's time goes here."""
+    """The line and message of a template's syntax error; None where there is none. Cached: most of a check's time goes
+    here."""
     try:
         _TEMPLATES.parse(source)
     except TemplateSyntaxError as error:

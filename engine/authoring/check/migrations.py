@@ -1,4 +1,5 @@
-"""Do the ways that lead to a definition fit it, and the versions that they come from?"""
+"""Checks the mappings that a definition declares (`Workflow.migrates`) against it and the versions that they lead
+from."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from engine.runtime.soundness.problems import Problem
 
 
 def check_migrations(workflow: Workflow, workflows: Loaded) -> Iterator[Problem]:
-    """Problems of `Workflow.migrates`; of versions that are not among `workflows` nothing is said."""
+    """The problems of a definition's mappings; nothing about versions that are not among `workflows`."""
     taken: dict[int, str] = {}
     for mapping in workflow.migrates:
         if (mapping.workflow, mapping.to_version) != (workflow.name, workflow.version):

@@ -1,4 +1,4 @@
-"""States that nothing reaches, and states that nothing ends."""
+"""Checks paths: that each state can be reached, and that each can come to an end (I6)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.runtime.soundness.problems import Problem
 
 
 def check_paths(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """States without a path from the start or to an end."""
+    """States without a path from the start or to an end, and final states with an exit."""
     final = {name for name, state in graph.states.items() if state.final}
     leaving = {source for transition in graph.generous.transitions for source in transition.sources}
     reachable = reach(graph.begin, graph.next)
@@ -40,7 +40,8 @@ def check_paths(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def check_stuck(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """What only the system may end, a timer of the state or an effect that can be pending there must end (I6)."""
+    """States that only the system leaves, and whose events no timer of theirs and no effect under way there fires
+    (I6)."""
     for name in graph.states:
         ways = ways_out(graph.generous, name)
         if graph.states[name].final or not ways or any(w.allow != SYSTEM for leaving in ways.values() for w in leaving):
@@ -58,7 +59,8 @@ def check_stuck(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def check_done_refused(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """An effect is delivered once: where a guard or an index refuses its `done`, something else must end the state."""
+    """Effects whose `done` a guard or an index may refuse where nothing else ends the state: an effect is delivered
+    once."""
     reported: set[int] = set()
     for name, state in graph.states.items():
         ways = ways_out(graph.generous, name)
@@ -82,7 +84,8 @@ def check_done_refused(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def _refusals(graph: Graph, state: str, effect: Effect) -> str:
-    """What may refuse the `done` of an effect in every way that it could take; empty where it leads out for sure."""
+    """What may refuse the `done` of an effect, by each transition that it could take; empty where it leads out for
+    sure."""
     candidates = graph.generous.outgoing.get((state, effect.done or ""), ())
     permitted = [way for way in candidates if open_to_system(way)]
     if not permitted or any(not guards_of(way) and not way.conflicts and way.target != state for way in permitted):
@@ -103,7 +106,7 @@ def ways_out(workflow: Workflow, state: str) -> dict[str, list[Transition]]:
 
 
 def pending_effects(graph: Graph, state: str) -> list[Effect]:
-    """The effects with `done` that may still be under way in a state."""
+    """The effects with a `done` that may still be under way in a state."""
     before = reach((state,), graph.previous)
     return list(
         {id(effect): effect for effect, entered in graph.entered() if effect.done and entered in before}.values()

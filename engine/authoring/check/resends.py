@@ -1,4 +1,4 @@
-"""Mails that are sent once more: what cannot be meant, and links that can be kept alive for ever."""
+"""Checks resends for contradictions, and for links that could be kept alive for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from engine.runtime.soundness.resends import nonsense, resends_of
 
 
 def check_resends(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """What cannot be meant; of a policy that says nonsense it is not asked."""
+    """Resends that contradict their transition or keep a link alive for ever; `check_policies` reports nonsensical
+    values."""
     for transition, resend, what in resends_of(workflow):
         if not any(nonsense(resend, what)):
             yield from _traps(workflow, graph, transition, resend, what)
@@ -40,12 +41,12 @@ def _traps(workflow: Workflow, graph: Graph, transition: Transition, resend: Res
 
 
 def _comes_back(graph: Graph, transition: Transition) -> bool:
-    """Whether it can be taken again after it was taken."""
+    """Whether the transition can be taken again after it was taken."""
     return any(source in reach((transition.target,), graph.next) for source in transition.sources)
 
 
 def _restarts(workflow: Workflow, transition: Transition, resend: Resend, what: str) -> Iterator[Problem]:
-    """Where the deadlines that are to run on begin anew once the mail is accepted."""
+    """Deadlines that are to run on, and that begin anew once the mail is accepted."""
     for done in dict.fromkeys(effect.done for effect in transition.effects if effect.done):
         for follower in workflow.outgoing.get((transition.target, done), ()):
             entered = workflow.by_name.get(follower.target)

@@ -1,4 +1,5 @@
-"""Timers that go round without time, that another keeps from ever firing, or that people put off without end."""
+"""Checks time: timers in a circle without time, timers that another keeps from firing, deadlines put off without
+end."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ _LATE = datetime(9000, 1, 1, tzinfo=UTC)  # later than whatever a rule compares 
 
 
 def check_time(workflow: Workflow) -> Iterator[Problem]:
-    """What can be proved of timers without running them; each state and event is declared, or was reported."""
+    """Faults of timers that can be proved without running them. Undeclared states and events are reported elsewhere."""
     for state in workflow.states:
         for timer in state.timers:
             yield from _never_missed(workflow, state, timer)
@@ -39,13 +40,13 @@ def _never_missed(workflow: Workflow, state: State, timer: Timer) -> Iterator[Pr
 
 
 def _restarted(workflow: Workflow, way: Transition, state: State) -> set[str]:
-    """The timers of a state that a way back into it begins anew."""
+    """The timers of a state that a transition back into it restarts."""
     names = {timer.event for timer in state.timers}
     return names if workflow.restarts_timers or ALL_TIMERS[0] in way.restarts else names & {*way.restarts}
 
 
 def _never(workflow: Workflow, state: State) -> Iterator[Problem]:
-    """A timer that leads back begins another anew, again and again, before that one is due."""
+    """Timers that never fire, because another one that leads back restarts them before they are due."""
     for number, reminder in enumerate(state.timers):
         ways = workflow.outgoing.get((state.name, reminder.event), ())
         if reminder.after is None or leads(workflow, state.name, reminder.event) is not Leads.BACK:
@@ -121,7 +122,7 @@ def _circles(workflow: Workflow) -> Iterator[Problem]:
 
 
 def _at_once(workflow: Workflow, state: State) -> tuple[Timer, str] | None:
-    """The timer that leaves a state at the moment at which it is entered, and where to, where both are certain."""
+    """The timer that leaves a state at the moment of entering it, and its target; None where either is not certain."""
     for timer in state.timers:
         if timer.at is None:
             continue
@@ -133,7 +134,8 @@ def _at_once(workflow: Workflow, state: State) -> tuple[Timer, str] | None:
 
 
 def _is_at_once(rule: Any) -> bool:
-    """Whether a rule answers the time as of which it is asked, by that time alone, from some day on."""
+    """Whether a rule answers the time as of which it is asked, or an earlier one, and reads nothing else of the
+    attempt."""
     for later in (timedelta(0), timedelta(days=5, hours=7, microseconds=3)):
         moment = _LATE + later
         try:

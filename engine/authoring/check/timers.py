@@ -1,4 +1,4 @@
-"""Timers that never fire, or that something may refuse."""
+"""Checks timers: that each can fire, and that nothing can refuse it (I3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.waits import BusinessDays, BusinessHours
 
 
 def check_timers(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
-    """A due timer wins (I3), so nothing may be able to say no to it, and nothing may always come before it."""
+    """Timers without a time, that may be refused, or that another one always precedes: a due timer wins (I3)."""
     for state in workflow.states:
         first: dict[str, Location] = {}
         for timer in state.timers:
@@ -51,7 +51,7 @@ def check_timers(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def _refused(workflow: Workflow, graph: Graph, state: State, timer: Timer) -> Problem | None:
-    """What may say no to a timer whose event some transition has."""
+    """The problem of a timer that a permission, a guard or an index may refuse; None where nothing can."""
     what = f'timer "{timer.event}" of state "{state.name}"'
     if timer.event not in graph.handled:
         return None  # which is a problem of its own, see `check_events`
@@ -78,7 +78,8 @@ def _refused(workflow: Workflow, graph: Graph, state: State, timer: Timer) -> Pr
 
 
 def _precedes(graph: Graph, state: State, earlier: Timer, later: Timer) -> bool:
-    """Whether `earlier` is always due before `later`, or with it and written first, and always ends the state."""
+    """Whether `earlier` is always due before `later` (or with it, and written first) and always leads out of the
+    state."""
     if earlier is later or earlier.event == later.event or graph.unknown:  # a way that is misspelt may be one of these
         return False
     difference = _difference(earlier, later)
@@ -91,7 +92,8 @@ def _precedes(graph: Graph, state: State, earlier: Timer, later: Timer) -> bool:
 
 
 def _difference(earlier: Timer, later: Timer) -> float | None:
-    """By how much one timer is due after the other whenever the state is entered; None where nobody can tell."""
+    """By how much `later` is due after `earlier`, in the unit that both share, whenever the state is entered; None
+    where that is not certain."""
     one, other = earlier.at or earlier.after, later.at or later.after
     if isinstance(one, timedelta) and isinstance(other, timedelta):
         return other.total_seconds() - one.total_seconds()  # as timedeltas two that are nonsense cannot be subtracted
@@ -103,7 +105,7 @@ def _difference(earlier: Timer, later: Timer) -> float | None:
 
 
 def _always_leaves(state: State, candidates: tuple[Transition, ...]) -> bool:
-    """Whether the system, which tries these in order, leaves the state by one of them whatever guards say."""
+    """Whether the system, which tries these candidates in order, leaves the state whatever guards say."""
     for transition in candidates:
         if not open_to_system(transition):
             continue

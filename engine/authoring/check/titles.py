@@ -1,4 +1,4 @@
-"""Titles that are missing, or that have no translation."""
+"""Checks titles: that each exists and has a translation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_titles(workflow: Workflow, languages: tuple[str, ...], translations: C
 
 
 def _can_be_read(title: object) -> bool:
-    """Whether it is a text, with texts or values that fill it under their names."""
+    """Whether a title is a Text with well-formed parameters."""
     return (
         isinstance(title, Text)
         and isinstance(title.msgid, str)
@@ -52,7 +52,7 @@ def _can_be_read(title: object) -> bool:
 
 
 def _texts(title: object) -> Iterator[str]:
-    """What must be translated: the text itself and the texts that fill it."""
+    """The texts of a title that need a translation: its own, and those that fill it."""
     if isinstance(title, Text) and _can_be_read(title):
         yield title.msgid
         for _, value in title.params:

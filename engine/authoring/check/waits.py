@@ -1,4 +1,4 @@
-"""Waits for a person: those that say nothing of what happens meanwhile, and what waits say that makes no sense."""
+"""Checks waits for a person: that each declared wait makes sense, and that no state waits for ever unsaid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_HOURS = 24 * _MOST_DAYS
 
 
 def check_waits(workflow: Workflow) -> Iterator[Problem]:
-    """What a declared wait cannot mean."""
+    """Declared waits that say nothing, contradict themselves, or count a nonsensical time."""
     for state in workflow.states:
         wait = state.wait
         if not isinstance(wait, Wait):  # none, or what `parts` reports
@@ -65,8 +65,8 @@ def _is_some_time(hours: object) -> bool:
 def check_endless_waits(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
     """States in which an instance may wait for a person for ever, and nobody hears of it.
 
-    A state waits for a person where nothing else leads out of it: no timer, and no effect whose `done` does. A timer
-    that comes back and sends something is a reminder, whoever wrote it.
+    A state waits for a person where nothing else leads out of it: no timer, and no effect by its `done`. A timer that
+    comes back and sends something counts as a reminder, also without a `Wait`.
     """
     for name, state in graph.states.items():
         ways = ways_out(graph.generous, name)
@@ -85,6 +85,6 @@ def check_endless_waits(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
 
 
 def _sends(graph: Graph, state: State, event: str) -> bool:
-    """Whether a timer sends something, or is misspelt."""
+    """Whether a timer's event has effects. An undeclared event counts as if it had."""
     ways = graph.workflow.outgoing.get((state.name, event), ())
     return event not in graph.handled or any(way.effects for way in ways)
