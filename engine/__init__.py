@@ -1,10 +1,10 @@
 """A durable, declarative state-machine engine.
 
-It knows states, events and time. It knows no customer and no web page: what an instance is about is a string to it,
-and what a procedure means is written in `workflows/`.
+The engine knows states, events and time. It knows no customer and no web page: to it, what an instance is about is a
+text, and what a procedure means is written in `workflows/`.
 
-This is its door: the words of a definition, `check`, `open_database` and `Engine`. Each is imported when it is asked
-for, so that whoever needs the words alone pays for no database.
+This package is its door: the words of a definition, `check`, `open_database` and `Engine`. Each is imported on first
+use, so that code which needs only the words loads no database.
 """
 
 from importlib import import_module

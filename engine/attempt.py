@@ -1,4 +1,4 @@
-"""What rules are given, and what they answer: an attempt, its instance, actor and records, and a refusal.
+"""What rules are given and what they answer: an attempt, its instance, actor and records, and a refusal.
 
 The parts of a definition (`engine.definition`) are built on these; authors import both from there.
 """
@@ -20,7 +20,8 @@ _OWN_FRAMES = (__file__, str(Path(__file__).with_name("definition.py")), "<strin
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where something was written. `line` is 0 where there are no lines, as in the options of a command."""
+    """The file and line where something was written. `line` is 0 where there are no lines, as in the options of a
+    command."""
 
     file: str
     line: int
@@ -42,9 +43,10 @@ def written() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a guard said no. `field` names the input that it concerns, where there is one.
+    """The reason why an event is not possible, in words for people. `code` is stable and made for machines.
 
-    `until` is when it will say so no longer, where that is known; `message` has it in words.
+    `field` names the input that the refusal concerns, where there is one. `until` is when it ends (aware, in UTC),
+    where that is known; `message` then says so in words.
     """
 
     code: str
@@ -54,7 +56,7 @@ class Refusal:
 
 
 class Secret(str):
-    """A value that guards and writes may use and nobody may keep: not in history, digests, logs or reprs (I11)."""
+    """A text that guards and writes may use and that is never kept: not in history, digests, logs or reprs (I11)."""
 
     __slots__ = ()
 
@@ -64,9 +66,9 @@ class Secret(str):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, as history names them: `account:12`, `visitor`, `system`.
+    """The actor of an event, as history names it: `account:12`, `visitor`, `system`.
 
-    `proof` is what they showed, such as the token of a mailed link; it is checked and never kept.
+    `proof` is what the actor showed, such as the token of a mailed link; it is checked and never kept.
     """
 
     kind: str
@@ -82,11 +84,11 @@ SYSTEM_ACTOR = Actor("system")
 
 @dataclass(slots=True)
 class Instance:
-    """One running procedure as the database knows it. `head` is the HMAC of its last history entry (I8).
+    """One running procedure, as the database holds it. `head` is the HMAC of its last entry of history (I8).
 
-    `about` is a text, such as `customer:42`. `nonce` was drawn at random (see `links`); it is empty where the instance
-    began before there was one. Nothing steps an instance while it is `paused`, by itself or with its version (see
-    `pauses`).
+    `about` is a text, such as `customer:42`. `nonce` is random (see `runtime.links`), and empty in an instance that
+    began before there were nonces. Nothing steps an instance while it is `paused`, by itself or with its version (see
+    `operations.pauses`).
     """
 
     id: int
@@ -102,12 +104,12 @@ class Instance:
 
     @property
     def subject(self) -> str:
-        """`about`, under the name that it had before."""
+        """The deprecated name of `about`."""
         renamed("Instance.subject", "Instance.about")
         return self.about
 
     def copy(self) -> Instance:
-        """One that may be walked on without the other; `dataclasses.replace` costs five times as much on each look."""
+        """A copy, to be changed in memory. `dataclasses.replace` costs five times as much, and each look makes one."""
         return Instance(
             self.id,
             self.workflow,
@@ -123,38 +125,39 @@ class Instance:
 
 
 class Records(Protocol):
-    """The domain's records inside the engine's transaction.
+    """The records of the business, inside the engine's transaction.
 
-    `model` is a peewee model. Writes may be kept pending and sent together; every read sees the writes before it.
+    `model` is a peewee model. Writes may be held back and sent together; every read sees the writes before it.
     """
 
     def get(self, model: Any, **equal: Any) -> Any | None:
-        """The one row where every named column equals its value, or None."""
+        """The one row in which every named column equals its value; None where there is none."""
 
     def exists(self, model: Any, **equal: Any) -> bool:
-        """Whether there is a row where every named column equals its value."""
+        """Whether there is a row in which every named column equals its value."""
 
     def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
-        """Several `get`s, of (model, equal) each, in one round trip."""
+        """Several `get`s, given as (model, equal) each, in one round trip. The answers are in the same order."""
 
     def lock_rows(self, model: Any, **equal: Any) -> None:
-        """Lock the rows where every named column equals its value until this transaction ends; read what depends on
-        them after it."""
+        """Lock the rows in which every named column equals its value, until the transaction ends. Read what depends on
+        them afterwards: an earlier read may be out of date."""
 
     def insert(self, model: Any, **values: Any) -> None:
-        """Add a row."""
+        """Insert a row. A violated unique index becomes the refusal of its `Conflict`, here or at the commit."""
 
     def update(self, model: Any, where: Mapping[str, Any], **values: Any) -> None:
-        """Change the rows where every named column equals its value."""
+        """Update the rows in which the columns `where` equal their values. A violated unique index is as in
+        `insert`."""
 
     def delete(self, model: Any, **equal: Any) -> None:
-        """Remove the rows where every named column equals its value."""
+        """Delete the rows in which every named column equals its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """What sending a mail once more does with the link and the deadlines. `corrected` is a recipient with another
-    address."""
+    """What a resend does with the link and the deadlines. `corrected` is the recipient whose address was corrected, or
+    empty."""
 
     rotates: bool
     runs_on: bool
@@ -163,11 +166,11 @@ class Resent:
 
 @dataclass(slots=True)
 class Attempt:
-    """What guards and writes see: one event, tried on one instance, inside the transaction.
+    """One event, tried on one instance, inside the transaction: the argument of guards and writes.
 
-    `now` is the time of the transaction; `at` is when the event counts as having happened, which differs from `now`
-    only for a timer that is late (I3). Both are aware, in UTC. `memo` is for what a guard has read and a later guard
-    or write can use.
+    `now` is the time of the transaction; `at` is when the event counts as having happened, which is earlier than `now`
+    only for a late timer (I3). Both are aware, in UTC. A guard may put into `memo` what it has read, for later guards
+    and writes.
     """
 
     instance: Instance
@@ -187,7 +190,7 @@ class Attempt:
 
     @property
     def site(self) -> Any:
-        """`services`, under the name that it had before."""
+        """The deprecated name of `services`."""
         renamed("Attempt.site", "Attempt.services")
         return self.services
 

@@ -39,7 +39,7 @@ def _countries() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class CalendarSettings:
-    """The keys of `[calendar]`."""
+    """The keys of the table `[calendar]` of the settings."""
 
     country: Annotated[str, one_of(_countries, "a country's code of two letters (ISO 3166-1), like JP")] = "JP"
     holidays: Annotated[frozenset[date], Items(day(), "a list of days, as in [2026-12-29]", frozenset)] = frozenset()
@@ -49,7 +49,8 @@ class CalendarSettings:
 
 @dataclass(frozen=True)
 class BusinessCalendar:
-    """When the company works. `closed` are its own holidays (弊社指定休日), `opens` and `closes` its hours (G44)."""
+    """The company's working days and hours. `closed` are its own holidays (弊社指定休日), `opens` and `closes` its
+    hours (G44)."""
 
     zone: ZoneInfo = ZoneInfo("Asia/Tokyo")
     country: str = "JP"
@@ -69,7 +70,7 @@ class BusinessCalendar:
 
     @classmethod
     def kind(cls, zone: ZoneInfo) -> Table[BusinessCalendar]:
-        """What `[calendar]` takes."""
+        """The kind of the table `[calendar]`."""
 
         def build(read: CalendarSettings) -> BusinessCalendar:
             made = cls(zone, read.country, read.holidays, read.opens, read.closes)
@@ -79,27 +80,28 @@ class BusinessCalendar:
         return Table(CalendarSettings, build)
 
     def check_closures(self) -> None:
-        """Raises ConfigurationError where the company would be closed for a year on end."""
+        """Raise ConfigurationError where there would be no working day for a year on end."""
         if len(self.closed) > _LONGEST_CLOSURE // 2:  # fewer cannot, with every weekend between them
             for first in sorted(self.closed):
                 if first - timedelta(days=1) not in self.closed:
                     self.first_working_day(first)
 
     def today(self, now: datetime) -> date:
-        """Which day `now` (aware) is, where the company is."""
+        """The date at `now` (aware), in the company's time zone."""
         return now.astimezone(self.zone).date()
 
     def is_working_day(self, day: date) -> bool:
-        """Whether the company works on `day`."""
+        """Whether `day` is a working day of the company."""
         return day.weekday() < _SATURDAY and day not in self.closed and day not in _public(self.country, day.year)
 
     def is_open(self, now: datetime) -> bool:
-        """Whether somebody answers at `now` (aware): `opens` counts, `closes` does not."""
+        """Whether the company is open at `now` (aware): from `opens`, included, to `closes`, excluded."""
         local = now.astimezone(self.zone)
         return self.is_working_day(local.date()) and self.opens <= local.time() < self.closes
 
     def next_opening(self, now: datetime) -> datetime:
-        """The first moment from `now` on at which somebody answers; `now` itself where it is open. Aware, in UTC."""
+        """The first moment from `now` (aware) on at which the company is open; `now` itself where it is. Aware, in
+        UTC."""
         if self.is_open(now):
             return now.astimezone(UTC)
         local = now.astimezone(self.zone)
@@ -107,7 +109,8 @@ class BusinessCalendar:
         return self._at(self.first_working_day(day), self.opens)
 
     def first_working_day(self, day: date) -> date:
-        """`day` itself or the next working day after it."""
+        """`day` itself or the next working day after it. Raises ConfigurationError where there is none within a
+        year."""
         for later in range(_LONGEST_CLOSURE):
             found = day + timedelta(days=later)
             if self.is_working_day(found):
@@ -115,9 +118,9 @@ class BusinessCalendar:
         raise ConfigurationError(f"[calendar]: no working day within a year from {day}")
 
     def after_working_days(self, now: datetime, days: int) -> datetime:
-        """Closing time of the `days`-th working day after the day on which `now` counts. Aware, in UTC.
+        """Closing time of the `days`-th working day after the day on which `now` (aware) counts. Aware, in UTC.
 
-        What arrives after closing, or on a day off, counts as arriving on the next working day.
+        A time after closing, or on a day off, counts as the next working day.
         """
         local = now.astimezone(self.zone)
         first = local.date() if local.time() < self.closes else local.date() + timedelta(days=1)
@@ -127,7 +130,7 @@ class BusinessCalendar:
         return self._at(day, self.closes)
 
     def after_opening_hours(self, now: datetime, hours: timedelta) -> datetime:
-        """When somebody has answered for `hours` since `now` (aware), nights and days off left out. Aware, in UTC."""
+        """When the company has been open for `hours` since `now` (aware). Aware, in UTC."""
         begin, left = self.next_opening(now), hours
         while True:
             end = self._at(begin.astimezone(self.zone).date(), self.closes)
@@ -137,7 +140,7 @@ class BusinessCalendar:
             begin = self.next_opening(end)
 
     def midnight(self, day: date) -> datetime:
-        """When `day` begins where the company is. Aware, in UTC."""
+        """The beginning of `day` in the company's time zone. Aware, in UTC."""
         return self._at(day, time(0, 0))
 
     def _at(self, day: date, moment: time) -> datetime:

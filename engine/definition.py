@@ -1,9 +1,9 @@
-"""What a workflow is: frozen dataclasses, data only.
+"""The parts of a workflow: frozen dataclasses, data only.
 
-Events are what someone does, states are what is true, guards read as sentences. A guard returns None or a `Refusal`;
-a write changes records inside the transaction; an effect is what must happen in the world after it. Nothing here
-runs anything: `machine` decides, `runtime` does, `check` finds what is wrong. Every part remembers the file and line
-where it was written, so that a problem is reported at its source.
+Events are what someone does, states are what is true, guards read as sentences. A guard returns None or a `Refusal`; a
+write changes records inside the transaction; an effect is what must happen in the world after it. Nothing here runs
+anything: `runtime.machine` decides, `runtime` does, `authoring.check` finds what is wrong. Every part remembers the
+file and line where it was written, so that a problem is reported at its source.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from engine.text import Text, _
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Who may fire an event. `title` says it to people; `holds` decides."""
+    """The permission to fire an event. `title` names its holders to people; `holds` decides. Permissions are told apart
+    by `name`."""
 
     name: str
     title: Text
@@ -51,13 +52,14 @@ HOLDER = "holder"
 
 
 def link_holder(role: str, title: Text) -> Permission:
-    """Whoever opened the mailed link of this role. Links of different roles have different secrets."""
+    """The permission of people who opened the mailed link of this role. Links of different roles have different
+    secrets."""
     name = "link_holder" if role == HOLDER else f"link_holder:{role}"
     return Permission(name, title, lambda attempt: attempt.link == role)
 
 
 def link_role(permission: Permission) -> str | None:
-    """The role of the mailed link that a permission of `link_holder` asks for; None for any other permission."""
+    """The role of the mailed link that a permission of `link_holder` requires; None for any other permission."""
     if permission.name == "link_holder":
         return HOLDER
     prefix, _colon, role = permission.name.partition(":")
@@ -76,17 +78,17 @@ WhilePaused = Literal["runs", "stands"]
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Fires `event` when its state has lasted `after`, or at the time that `at` answers when the state is entered.
+    """Fires `event` when its state has lasted for `after`, or at the time that `at` answers when the state is entered.
 
     `at` sees the attempt that entered the state, after its writes; a time that has passed is due at once.
 
-    `missed` counts where the event leads back into the state, so that the timer has a next time: what becomes of times
-    that went by while nothing ran. "once" fires once for all of them, as of the latest; "each" fires for each; "skip"
-    fires for none. The times after those stay where they were. See docs/time.md.
+    `missed` counts where the event leads back into the state, so that the timer has a next time. It says what becomes
+    of times that passed while nothing ran: "once" fires once for all of them, as of the latest; "each" fires for each;
+    "skip" fires for none. The times after those stay as they were. See docs/time.md.
 
-    `while_paused` says what a pause of its instance or version means to it: a timer that "runs" keeps its time, and
-    fires on resuming where that has come; for one that "stands" the time of the pause does not count, and its time is
-    put off by as much.
+    `while_paused` says what a pause of the instance or its version means to the timer. One that "runs" keeps its due
+    time, and fires on resuming where that has come. For one that "stands" the time of the pause does not count, and its
+    due time is put off by as much.
     """
 
     event: str
@@ -97,7 +99,7 @@ class Timer:
     where: Location = written()
 
     def due(self, attempt: Attempt) -> datetime:
-        """When it fires, for a state that was entered at `attempt.at`."""
+        """The due time for a state that was entered at `attempt.at`. Aware, in UTC; never before `attempt.at`."""
         if self.at is not None:
             return max(self.at(attempt), attempt.at)
         return attempt.at + (self.after or timedelta(0))
@@ -105,12 +107,12 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When an effect is tried again: after `first`, then `factor` times longer each time up to `most`.
+    """The backoff of an effect: it is retried after `first`, then after `factor` times as long each time, up to `most`.
 
-    Each wait is shortened or lengthened by up to `jitter` of itself, so that what failed together does not come back
-    together. After `deadline` from the first try the effect becomes an incident. It begins with the first try and not
-    with the commit: an effect that nobody could try, because no worker ran or another effect of its channel stood
-    before it, has lost nothing of it.
+    Each wait is shortened or lengthened by up to `jitter` of itself, so that effects which failed together are not
+    retried together. `deadline` after its first try an effect becomes an incident. The deadline does not count from the
+    commit: an effect that could not be tried, because no worker ran or another effect of its channel stood before it,
+    has lost none of it.
     """
 
     first: timedelta = timedelta(minutes=1)
@@ -120,7 +122,8 @@ class Retry:
     deadline: timedelta = timedelta(hours=72)
 
     def wait(self, attempts: int, chance: float) -> timedelta:
-        """How long after the `attempts`-th failure (from 1); `chance` in [0, 1) places it within the jitter."""
+        """The wait after the `attempts`-th failure (from 1); `chance`, from 0 to less than 1, places it within the
+        jitter."""
         exponent = min(attempts - 1, 64)
         try:
             seconds = min(self.first.total_seconds() * self.factor**exponent, self.most.total_seconds())
@@ -137,13 +140,13 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something that must happen in the world: one outbox row, delivered by one plugin, kept until done (I5).
+    """Something that must happen in the world: one row of the outbox, delivered by one plugin, kept until done (I5).
 
-    `done` is the event that is fired in the same commit that records the completion. An effect with `done` loses its
-    point, and is cancelled, when its instance reaches a state that does not wait for that event. `figures` freezes
-    what must not change between the transaction and the delivery; it must hold no secret and nothing personal. `link`
-    is the role of the mailed link that it carries, if any: it loses its point when a newer one is issued. `cc` names a
-    second recipient, who gets the same mail in its Cc where there is an address.
+    `done` is the event that is fired in the commit that records the delivery. An effect with `done` loses its point,
+    and is cancelled, when its instance reaches a state that does not wait for that event. `figures` freezes what must
+    not change between the transaction and the delivery; they must hold no secret and nothing personal. `link` is the
+    role of the mailed link that the effect carries, if any: the effect loses its point when a newer link is issued.
+    `cc` names a second recipient, who gets the same mail by Cc where there is an address.
     """
 
     kind: str
@@ -158,7 +161,8 @@ class Effect:
 
     @property
     def channel(self) -> str:
-        """Effects of one instance keep their order within a channel and never wait for another."""
+        """The effect's channel. Effects of one instance keep their order within a channel, and never wait for another
+        channel."""
         return f"{self.kind}:{self.to}" if self.to else self.kind
 
 
@@ -182,7 +186,7 @@ def Mail(  # noqa: N802  (reads as a part of a definition)
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A mail address and the language that its reader chose."""
+    """A mail address, and the language of its reader."""
 
     email: str
     language: str = "ja"
@@ -190,7 +194,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class SiteAddress:
-    """The address that the site's own settings hold under `name`, such as where its staff read mails."""
+    """The mail address in the site's settings under `name`, such as that of the staff."""
 
     name: str
     language: str = "ja"
@@ -198,7 +202,7 @@ class SiteAddress:
 
 @dataclass(frozen=True, slots=True)
 class Nobody:
-    """There was somebody, and they were removed on purpose: a mail to them has lost its point."""
+    """The recipient was removed on purpose: a mail to them has lost its point, and is cancelled."""
 
 
 NOBODY = Nobody()
@@ -206,11 +210,12 @@ NOBODY = Nobody()
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Finds the address behind a role such as "applicant" when a mail is rendered.
+    """Finds the address behind a role such as "applicant".
 
-    `language` answers inside the transaction that makes the effect; `address` when it is delivered. Where it answers
-    `NOBODY` the mail is cancelled; None, an address that should be there and is not, is an incident. `amend`, where it
-    is given, lets an operator correct a wrong address (an incident's `amend`): it writes the record.
+    `language` is asked inside the transaction that writes the effect, `address` when the mail is delivered. Where
+    `address` answers `NOBODY` the mail is cancelled; None means that an address is missing, which is an incident.
+    `amend`, where it is given, writes a corrected address into its record, for an operator (`incidents.amend`) or a
+    resend that `corrects`.
     """
 
     language: Callable[[Attempt], str]
@@ -228,20 +233,22 @@ class Conflict:
 
     @property
     def index(self) -> str:
-        """The name of the index."""
+        """The name of the unique index, as peewee derives it: the table and the columns, joined by underscores."""
         return "_".join((self.table, *self.columns))
 
 
 class Waiting(Protocol):
-    """What happens while a state waits for a person, written out as parts of a definition (`engine.waits.Wait`)."""
+    """A declaration of what happens while a state waits for a person, as parts of a definition
+    (`engine.waits.Wait`)."""
 
     def parts(self, state: str) -> Iterator[tuple[Timer, Transition]]:
-        """The timer and the transition that each act means in `state`."""
+        """The timer and the transition of each act in `state`."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is true between two events. `wait` says what happens while it waits for a person, see `engine.waits`."""
+    """A state: what is true between two events. `wait` says what happens while it waits for a person, see
+    `engine.waits`."""
 
     name: str
     title: Text | None = None
@@ -253,7 +260,8 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How an instance begins. `keep` names the input fields that history may show: nothing personal, nothing secret."""
+    """How an instance begins. `keep` names the input fields that history may hold: nothing personal, nothing secret
+    (I8)."""
 
     state: str
     allow: Permission = ANYONE
@@ -267,23 +275,23 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Resend:
-    """How a transition sends its mail once more, and how often it may.
+    """How a transition sends its mail once more, and its rate limit.
 
-    `link` says what becomes of the mailed link and of the deadlines, the timers of the state that is entered:
+    `link` says what becomes of the mailed link and of the deadlines, which are the timers of the state that is entered:
 
     - "rotate": the old link is dead, a new one is mailed, and the deadlines begin anew;
     - "reuse": the same link is mailed again, and each deadline that was running runs on;
     - "extend": the same link is mailed again, and the deadlines begin anew.
 
-    `most` is how often an instance takes the transition at all. `not_sooner` is the least time from the mail before it,
-    the first one included: from when that was accepted, where an effect's `done` says so, else from when it was
-    written; one that was given up counts for nothing. Both are asked like a guard, behind the transition's own, by who
-    looks and by who fires; the refusal (`resend_too_soon`, `resend_too_often`) says when, or that it is over.
+    `most` is how often an instance may take the transition at all. `not_sooner` is the least time since the mail
+    before, the first one included: since it was accepted, where the effect's `done` says so, else since it was written;
+    a mail that was given up does not count. Both limits are asked like a guard, after the transition's own guards; the
+    refusal (`resend_too_soon`, `resend_too_often`) says when the mail may be sent again, or that it may not.
 
-    `corrects` names the recipient whose address may be corrected on the way: where the data of the event has an
-    `email`, and it is not the present address, the recipient's `amend` writes it. Then the link is rotated whatever
-    `link` says, and no mail that waits goes to the address before, all in the same commit. The address gets into no
-    history; a unique index that it may meet is declared in the transition's `conflicts`, as ever.
+    `corrects` names the recipient whose address may be corrected on the way: where the event's data has an `email`
+    other than the present address, the recipient's `amend` writes it. Then the link is rotated whatever `link` says,
+    and waiting mails to the old address are cancelled, all in the same commit. The address is not written into history;
+    a unique index that it may violate is declared in the transition's `conflicts`.
     """
 
     link: Literal["rotate", "reuse", "extend"] = "rotate"
@@ -294,7 +302,7 @@ class Resend:
 
     @property
     def is_limited(self) -> bool:
-        """Whether it may be refused."""
+        """Whether the rate limit may refuse it."""
         return self.most is not None or self.not_sooner is not None
 
 
@@ -303,11 +311,11 @@ class Transition:
     """`event` leads from each of `sources` to `target`, where `allow` and every guard agree.
 
     Several transitions may share event and source: they are tried in order, and all but the last must have guards.
-    `title` is what the button says; only events of the system need none. `renew_link` kills the mailed link; a
-    transition that mails one once more says so with `resend`.
+    `title` is the label of the button; only events of the system need none. `renew_link` kills the mailed link; a
+    transition that mails a link once more declares `resend` instead.
 
-    Where it leads back into its own state, the state's timers run on, except the one that fired it. `restarts` names
-    those that begin anew all the same; `ALL_TIMERS` are all of them.
+    Where a transition leads back into its own state, the state's timers run on, except the one that fired it.
+    `restarts` names timers that begin anew all the same; `ALL_TIMERS` names all of them.
     """
 
     event: str
@@ -329,7 +337,7 @@ class Transition:
 def _with_waits(
     states: tuple[State, ...], transitions: tuple[Transition, ...]
 ) -> tuple[tuple[State, ...], tuple[Transition, ...]]:
-    """States and transitions with the parts that waits mean; those that are there already stay as they are."""
+    """States and transitions, with the parts that waits mean. Idempotent: parts that exist already stay as they are."""
     found, ways = list(states), list(transitions)
     for position, state in enumerate(states):
         wait: Any = getattr(state, "wait", None)
@@ -347,16 +355,16 @@ def _with_waits(
 
 @dataclass(frozen=True, eq=False)
 class Workflow:
-    """A procedure: its states, what leads from one to the next, and what follows from it.
+    """A procedure: its states, the transitions between them, and what follows from each.
 
-    `folder` holds `mail/`; it is the definition's own unless named. `link` is the path under which its mailed link is
-    opened ("a" gives `/a/…`). `mail_context` gives the templates what they show. `operators` may pause, resume and
-    migrate its instances; they are the engine's own where it names none. Who they are is no part of the digest of a
-    release: it changes nothing of what an instance does. No more is `migrates`, which says how instances of other
-    versions move to this one (`engine.migration`).
+    `folder` holds `mail/`; by default it is the definition's own folder. `link` is the path under which the mailed link
+    opens ("a" gives `/a/…`). `mail_context` is what the mail templates are rendered with. `operators` may pause, resume
+    and migrate its instances; where it is None, the engine's own operators may. `migrates` says how instances of other
+    versions migrate to this one (`engine.migration`). Neither of the two is part of the digest of a release, because
+    they change nothing of what an instance does.
 
-    `restarts_timers` is for versions that were released when every transition back into its own state began all timers
-    anew, and rely on it. It is no part of the digest: the table `definition` holds it beside the digest.
+    `restarts_timers` is for versions that were released when every transition back into its own state restarted all
+    timers, and that rely on it. It is no part of the digest: the table `definition` holds it beside the digest.
     """
 
     name: str
@@ -375,7 +383,7 @@ class Workflow:
     where: Location = written()
 
     def __post_init__(self) -> None:
-        """Write out what states say of their waits: from here on it is timers and transitions like any other."""
+        """Expand the waits of states: from here on they are timers and transitions like any other."""
         if isinstance(self.states, tuple) and isinstance(self.transitions, tuple):
             states, transitions = _with_waits(self.states, self.transitions)
             object.__setattr__(self, "states", states)
@@ -386,12 +394,12 @@ class Workflow:
 
     @cached_property
     def by_name(self) -> Mapping[str, State]:
-        """States by name."""
+        """The states by name."""
         return {state.name: state for state in self.states}
 
     @cached_property
     def outgoing(self) -> Mapping[tuple[str, str], tuple[Transition, ...]]:
-        """Transitions by (source, event), in the order in which they are tried."""
+        """The transitions by (source, event), in the order in which they are tried."""
         found: dict[tuple[str, str], tuple[Transition, ...]] = {}
         for transition in self.transitions:
             for source in transition.sources:
@@ -400,7 +408,7 @@ class Workflow:
 
     @cached_property
     def events(self) -> Mapping[str, tuple[str, ...]]:
-        """Event names by the state from which they lead out, in order of writing."""
+        """The events that lead out of each state, in the order of writing."""
         found: dict[str, tuple[str, ...]] = {state.name: () for state in self.states}
         for source, event in self.outgoing:
             found[source] = (*found.get(source, ()), event)
@@ -408,26 +416,26 @@ class Workflow:
 
     @cached_property
     def timers(self) -> Mapping[str, Mapping[str, Timer]]:
-        """Timers by state and event, in order of writing."""
+        """The timers by state and event, in the order of writing."""
         return {state.name: {timer.event: timer for timer in state.timers} for state in self.states}
 
     @cached_property
     def link_roles(self) -> tuple[str, ...]:
-        """The roles of its mailed links, each with a secret of its own."""
+        """The roles of the workflow's mailed links, each with a secret of its own."""
         return tuple(dict.fromkeys(effect.link for effect in self.all_effects() if effect.link)) or (HOLDER,)
 
     @cached_property
     def effects(self) -> Mapping[str, Effect]:
-        """Every effect by its name."""
+        """The effects by name."""
         return {effect.name: effect for effect in self.all_effects()}
 
     def all_effects(self) -> Iterator[Effect]:
-        """Every effect in order of writing, duplicates included."""
+        """Every effect in the order of writing, duplicates included."""
         yield from self.start.effects
         for transition in self.transitions:
             yield from transition.effects
 
     @property
     def home(self) -> Path:
-        """The folder with the workflow's templates."""
+        """The folder that holds `mail/` with the workflow's templates."""
         return self.folder or Path(self.where.file).parent

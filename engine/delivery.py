@@ -1,4 +1,4 @@
-"""What passes between the outbox and a plugin: a message or an effect in, one of three outcomes out (I5)."""
+"""What passes between the outbox and a plugin: a message or a delivery in, one of three outcomes out (I5)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ log = logging.getLogger("tetsuzuki.delivery")
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The other side has it and answers for it from here on."""
+    """The effect is delivered: the other side has it, and answers for it from here on."""
 
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now: a temporary failure. Tried again after `after`, or after the effect's own wait where it is None."""
+    """A temporary failure: the effect is retried after `after`, or after its own backoff where that is None or
+    longer."""
 
     reason: str
     after: timedelta | None = None
@@ -30,7 +31,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Never: trying again without a change would fail again. Becomes an incident at once."""
+    """A permanent failure: a retry without a change would fail again. The effect becomes an incident at once."""
 
     code: str
     reason: str = ""
@@ -42,7 +43,8 @@ _LONGEST_WAIT = timedelta(days=366)  # beyond every deadline, and within what a 
 
 
 def outcome_of(answer: object) -> Outcome:
-    """What a plugin answered, where it is an outcome. Anything else says neither "done" nor "never": not now."""
+    """A plugin's answer as an outcome. An answer that is none counts as deferred, because it says neither "done" nor
+    "never"."""
     match answer:
         case Accepted(str()) | Failed(str(), str()) | Deferred(str(), None):
             return answer
@@ -55,7 +57,8 @@ def outcome_of(answer: object) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A rendered mail. `message_id` (RFC 5322 §3.6.4) is the same on every attempt; texts may hold a live link."""
+    """A rendered mail. `message_id` (RFC 5322 §3.6.4) is the same at every try; the texts may hold a live link
+    (I11)."""
 
     message_id: str
     sender: str
@@ -69,7 +72,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An effect that is not a mail, as its handler gets it."""
+    """An effect that is not a mail, as its handler receives it."""
 
     kind: str
     name: str
@@ -81,13 +84,13 @@ class Delivery:
 
     @property
     def subject(self) -> str:
-        """`about`, under the name that it had before."""
+        """The deprecated name of `about`."""
         renamed("Delivery.subject", "Delivery.about")
         return self.about
 
     @property
     def instance(self) -> int:
-        """`instance_id`, under the name that it had before."""
+        """The deprecated name of `instance_id`."""
         renamed("Delivery.instance", "Delivery.instance_id")
         return self.instance_id
 
@@ -95,11 +98,12 @@ class Delivery:
 class Mailer(Protocol):
     """Hands mails over to a mail server.
 
-    A mailer may say in an attribute `longest` (a timedelta) how long one call can take; leases are made twice as long.
+    A mailer may have an attribute `longest` (a timedelta): how long one call can take. Leases last at least twice as
+    long.
     """
 
     def send(self, message: Message, key: str) -> Outcome:
-        """Send one mail. `key` is its idempotency key, the same on every attempt.
+        """Send one mail. `key` is its idempotency key, the same at every try.
 
         May block, up to its own timeout. An exception counts as `Deferred`. Called from several threads at once.
         """
@@ -109,4 +113,7 @@ class EffectHandler(Protocol):
     """Carries out effects of one kind other than "mail"."""
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        """Make the effect happen at least once; `key` is the same on every attempt, so that twice can be told."""
+        """Carry out the effect, at least once. `key` is its idempotency key, the same at every try.
+
+        May block, up to its own timeout. An exception counts as `Deferred`. Called from several threads at once.
+        """

@@ -28,7 +28,7 @@ class EngineError(Exception):
 
     @property
     def in_full(self) -> str:
-        """What an operator reads of it."""
+        """The error as an operator reads it, with its class."""
         return f"{type(self).__name__}: {self}"
 
 
@@ -43,12 +43,12 @@ class Refused(EngineError):
 
     @property
     def in_full(self) -> str:
-        """Every reason, each with its code."""
+        """All reasons, each with its code."""
         return "; ".join(f"{refusal.code}: {refusal.message}" for refusal in self.refusals)
 
     @property
     def refusal(self) -> Refusal:
-        """The first reason."""
+        """The first reason, which is shown where there is room for one."""
         return self.refusals[0]
 
 
@@ -202,11 +202,11 @@ class ConfigurationError(EngineError):
 
 
 class WrongValue(Protocol):
-    """One line about one value that is wrong: `str()` is that line, `reason` the line without its source."""
+    """One wrong value, in one line: `str()` is that line, `reason` the line without its source."""
 
     @property
     def reason(self) -> str:
-        """What is wrong."""
+        """The line without its source."""
 
 
 class SettingsError(ConfigurationError):

@@ -1,17 +1,17 @@
-"""The site's secret keys, and what is derived from them for each purpose.
+"""The site's secret keys, and the keys that are derived from them for each purpose.
 
-Several keys may be in use at once: the first seals and signs whatever is new, and all of them verify. So a key is
-replaced without a break: the new one is put first, what the old one sealed is sealed anew (`key_rotation`), and the old
-one goes when nothing depends on it any more.
+Several keys may be in use at once: the first seals and signs whatever is new, and each of them verifies. So a key is
+rotated without a break: the new one is put first, what the old one sealed is sealed anew (`operations.key_rotation`),
+and the old one is removed when nothing depends on it any more.
 
-A key itself is used for nothing: each purpose has a key of its own, HMAC-SHA256 of the purpose's name under the site's
-key. Who knows the key of one purpose knows nothing about another's.
+A secret key itself seals nothing: each purpose has a key of its own, the HMAC-SHA256 of the purpose's name under the
+secret key. The key of one purpose tells nothing about another's.
 
-A key is named by its fingerprint. Wherever a fingerprint is seen without the database (a log, a ticket, a screen), it
-must not be what a guess at a poor key is checked against cheaply, as a plain HMAC would be. So it is scrypt (RFC 7914)
-with 16 MiB a guess. The salt is always the same, so that the same key has the same fingerprint everywhere: an operator
-compares the keys of machines and backups by it. It cannot make a poor key good: whoever has a copy of the database can
-check a guess by the seals of its histories, at the price of one HMAC. Keys are to be drawn at random.
+A key is named by its fingerprint. A fingerprint may be seen without the database (in a log, a ticket, on a screen), and
+must then be no cheap check of guesses at a poor key, as a plain HMAC would be. So it is scrypt (RFC 7914), with 16 MiB
+a guess. The salt is always the same, so that the same key has the same fingerprint everywhere: operators compare the
+keys of machines and backups by it. That cannot make a poor key good: with a copy of the database a guess can be checked
+by the seals of its histories, at the price of one HMAC. Keys must be drawn at random.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SHOWN = 8  # characters of a fingerprint that people read: 32 bits tell a handf
 
 @lru_cache(maxsize=32)
 def fingerprint(secret: bytes) -> str:
-    """What names a key, as 32 hexadecimal digits; takes some hundredths of a second."""
+    """The fingerprint of a key: 32 hexadecimal digits of scrypt (RFC 7914). Takes some hundredths of a second."""
     return hashlib.scrypt(secret, salt=_SALT, n=2**14, r=8, p=1, maxmem=2**26, dklen=16).hex()
 
 
@@ -43,8 +43,8 @@ def short(fingerprint: str) -> str:
 class Keyring:
     """The secret keys, newest first: the first one seals, each of them verifies.
 
-    `oldest` is the key that was in use before all others; the last one unless it is given. What stands for something
-    that was begun long ago, and is not stored, is derived from it.
+    `oldest` is the key that was in use before all others; by default the last one. Values that are not stored and may
+    have been given out long ago are derived from it, such as idempotency keys.
     """
 
     secrets: tuple[bytes, ...] = field(repr=False)
@@ -59,7 +59,8 @@ class Keyring:
 
     @classmethod
     def of(cls, secrets: bytes | Sequence[bytes] | Keyring) -> Keyring:
-        """One key, several with the newest first, or a keyring as it is."""
+        """A keyring of one key, or of several with the newest first; a keyring stays as it is. Raises ValueError where
+        there is none, or an empty one."""
         if isinstance(secrets, Keyring):
             return secrets
         return cls((secrets,) if isinstance(secrets, bytes) else tuple(secrets))
@@ -70,14 +71,15 @@ class Keyring:
         return self.secrets[0]
 
     def derived(self, purpose: str) -> tuple[bytes, ...]:
-        """The keys of one purpose, newest first. A purpose's name never changes: all that was sealed depends on it."""
+        """The keys of one purpose, newest first. A purpose's name never changes, because all that was sealed depends on
+        it."""
         return tuple(derive(secret, purpose) for secret in self.secrets)
 
     def fingerprints(self) -> tuple[str, ...]:
-        """What names each key, newest first."""
+        """The fingerprint of each key, newest first."""
         return tuple(fingerprint(secret) for secret in self.secrets)
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
-    """The key of one purpose: HMAC-SHA256 of its name under the site's secret key."""
+    """The key of one purpose: the HMAC-SHA256 of its name under the secret key."""
     return hmac.digest(secret, purpose.encode(), "sha256")

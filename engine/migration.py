@@ -1,7 +1,7 @@
-"""What a migration says: how the instances of some versions go on in another one. Data: `Engine.migrate` does it.
+"""The words of a migration: how the instances of some versions go on in another one. Data: `Engine.migrate` does it.
 
-A definition may carry the ways that lead to it (`Workflow.migrates`); an operator may give one as a file, in TOML or
-JSON:
+A definition may declare the mappings that lead to it (`Workflow.migrates`); an operator may give one as a file, in TOML
+or JSON:
 
     workflow = "review"
     from = [1]
@@ -33,8 +33,8 @@ from engine.errors import InvalidMapping
 class TimerRule(Enum):
     """What becomes of a timer of the state in which an instance lands.
 
-    `KEEP`: one that runs keeps its due time; one that did not run begins now. `RECOMPUTE`: it counts from when the
-    state was entered, or its rule is asked anew, as of then. `ANEW`: it begins now. `CANCEL`: it does not run there.
+    `KEEP`: a running timer keeps its due time; one that did not run begins now. `RECOMPUTE`: the timer counts from when
+    the state was entered, or its rule is asked anew, as of then. `ANEW`: it begins now. `CANCEL`: it does not run.
     """
 
     KEEP = "keep"
@@ -48,9 +48,9 @@ KEEP, RECOMPUTE, ANEW, CANCEL = TimerRule
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A state for which no single one stands: each instance goes on in one of `among`.
+    """A state that becomes one of several: each instance goes on in one of the states `among`.
 
-    `by` says in which, from the records; where it is not given, or answers None, an operator must say it.
+    `by` chooses it from the records; where it is None, or answers None, an operator must choose.
     """
 
     among: tuple[str, ...]
@@ -59,17 +59,18 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """An effect that is not to be delivered any more. `reason` goes into history: it must name no person."""
+    """Cancels an open effect. `reason` goes into history: it must name no person."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Migration:
-    """How instances of `from_versions` go on in `to_version`. What is not named keeps its name.
+    """How instances of `from_versions` go on in `to_version`.
 
-    `states` has the new state by the old one; `timers` a rule by event, or by event and state where it lands; `effects`
-    the new name by the old one. `otherwise` is the rule for timers that are not named.
+    States, timers and effects that are not named keep their names. `states` has the new state by the old one; `timers`
+    a rule by event, or by event and new state; `effects` the new name by the old one. `otherwise` is the rule for
+    timers that are not named.
     """
 
     workflow: str
@@ -89,12 +90,13 @@ class Migration:
         return self.named_timer(event, state) or self.otherwise
 
     def named_timer(self, event: str, state: str) -> TimerRule | None:
-        """The rule that it names for a timer; None where it names none."""
+        """The rule that the mapping names for a timer; None where it names none."""
         rule = self.timers.get(event)
         return rule.get(state) if isinstance(rule, Mapping) else rule
 
     def with_states(self, states: Mapping[str, str | Choice]) -> Migration:
-        """The same, where an operator has chosen. Raises InvalidMapping for what is not among a choice."""
+        """A copy with states that an operator has chosen. Raises InvalidMapping for a state that is not among its
+        choice."""
         for old, new in states.items():
             choice = self.states.get(old)
             if isinstance(choice, Choice) and isinstance(new, str) and new not in choice.among:
@@ -103,5 +105,5 @@ class Migration:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as an error shows them."""
+    """Names as the end of an error message."""
     return ", ".join(map(repr, sorted(names))) or "none"

@@ -1,6 +1,6 @@
 """A rendered mail as the bytes that go to a mail server (RFC 5322, RFC 2045–2047).
 
-One place builds them, so that what the development mailbox shows is what the mail server gets. Nothing here raises
+The bytes are built in one place, so that the development mailbox shows what the mail server gets. Nothing here raises
 for what a mail contains: an address or subject that cannot be sent is a `Failed`, which an operator can amend.
 """
 
@@ -22,11 +22,11 @@ from engine.mail_address import MailAddress, NotAMailAddress
 
 
 class _OnOneLine(MessageIDHeader):
-    """A Message-ID as it is, however long: folded it begins behind a line break, which some readers take for a part of
-    it, and what a mail is known by must be the same to everybody (RFC 5322 §3.6.4; the limit is §2.1.1's 998)."""
+    """A Message-ID that is never folded, however long (RFC 5322 §3.6.4; the limit is §2.1.1's 998). A folded one begins
+    after a line break, which some readers take for a part of it, and every reader must know a mail by the same ID."""
 
     def fold(self, *, policy: Policy[EmailMessage]) -> str:
-        """The header's one line."""
+        """The header on one line."""
         return f"Message-ID: {self}{policy.linesep}"
 
 
@@ -63,8 +63,8 @@ class Mime:
 def compose(message: Message, date: datetime) -> Mime | Failed:
     """The mail as multipart/alternative, text before HTML (RFC 2046 §5.1.4), UTF-8 in base64.
 
-    `date` is aware. It is marked as sent by a machine (RFC 3834 §5), so that no holiday notice answers it. A line
-    break or another control character in an address or the subject is a `Failed` with the code "unsendable".
+    `date` is aware. The mail is marked as automatic (RFC 3834 §5), so that no holiday notice answers it. A line break
+    or another control character in an address or the subject is a `Failed` with the code "unsendable".
     """
     try:
         return _compose(message, date)
@@ -115,7 +115,8 @@ def is_mailbox(value: str) -> bool:
 
 
 def _header(name: str, value: str) -> str:
-    """`value` with single spaces; refused where it could end the header or the command that carries it."""
+    """`value` with single spaces. Raises _Unsendable for characters that could end the header or the command that
+    carries it."""
     text = value.replace("\t", " ")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         raise _Unsendable(f"{name}: contains a line break or another control character")

@@ -1,8 +1,8 @@
-"""Import paths and names of fields that a release promised to authors and that are others since.
+"""Deprecated import paths and field names: those that a release promised to authors and that were renamed since.
 
-Each goes on working with a DeprecationWarning that says the new one. A module is found under its old name by a finder,
-a name of a package by that package's `__getattr__`; nothing is imported before somebody asks. The finder is asked
-first: a folder that git left behind, because it has compiled files in it, would count as a package.
+Each still works, with a DeprecationWarning that names the new one. A finder finds a module under its old name, a
+package's `__getattr__` a name that has moved; nothing is imported before its first use. The finder is asked before all
+others: a folder that git left behind, because it has compiled files in it, would count as a package.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ else:
 
 
 def names(package: str, moved: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package from which names have moved: `moved` says the module of each name."""
+    """The `__getattr__` of a package from which names have moved. `moved` has the module of each name."""
 
     def moved_name(name: str) -> Any:
         if name not in moved:
@@ -34,12 +34,12 @@ def names(package: str, moved: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 def modules(moved: Mapping[str, str]) -> None:
-    """Let modules be imported by their old names too; `moved` says the new name of each."""
+    """Let modules be imported by their old names, too. `moved` has the new name of each."""
     sys.meta_path.insert(0, _Finder(moved))
 
 
 def renamed(old: str, new: str) -> None:
-    """Say that a field was asked for by the name that it had before. Called by the property of the old name."""
+    """Warn that a field was read by its deprecated name. Called by the property of that name."""
     warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
 
 
@@ -64,11 +64,11 @@ class _Loader(Loader):
         return _Moved(spec.name, self._new)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing: `_Moved` has what its new module has."""
+        """Do nothing: a `_Moved` has what the new module has."""
 
 
 class _Moved(ModuleType):
-    """A module under its old name."""
+    """A module under its deprecated name."""
 
     def __init__(self, name: str, new: str) -> None:
         module = import_module(new)

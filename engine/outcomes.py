@@ -1,4 +1,4 @@
-"""What the engine answers: what an event did, would do or may do, and what a commit left to be done."""
+"""The engine's answers: what an event did, would do or may do, and what a commit left to be done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from engine.text import Text
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an event did. `repeated` says that it had been done before, under the same key (I10)."""
+    """What an event did. `repeated` says that it was done before, under the same request key (I10). `at` is aware, in
+    UTC."""
 
     instance_id: int
     seq: int
@@ -25,17 +26,17 @@ class Outcome:
 
     @property
     def instance(self) -> int:
-        """`instance_id`, under the name that it had before."""
+        """The deprecated name of `instance_id`."""
         renamed("Outcome.instance", "Outcome.instance_id")
         return self.instance_id
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An instance as it is now: `state` is after the timers that are due, whether or not anything has fired them.
+    """An instance as a look sees it: `state` is the one after its due timers, whether or not they were fired (I3).
 
-    `broken` is the event of a timer that is due and cannot fire, where there is one: nobody can fire anything then.
-    While it is `paused`, by itself or with its version, it stays where it is, whatever is due.
+    `broken` is the event of a timer that is due and cannot fire, where there is one: no event can be fired then. While
+    the instance is `paused`, by itself or with its version, it stays where it is, whatever is due.
     """
 
     instance: Instance
@@ -48,9 +49,9 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Something that the actor may do now: the transition that the event would take. One an event.
+    """An event that the actor may fire now, with the transition that it would take. There is one offer for an event.
 
-    `needs_input` says that a guard wants to see the event's data first, and may refuse it.
+    `needs_input` says that a guard must see the event's data first, and may refuse it.
     """
 
     event: str
@@ -61,7 +62,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the actor may do now; and each reason why they may not do what their permission would let them do."""
+    """The events that the actor may fire now, and the refusals of those that the actor has the permission for and that
+    are closed."""
 
     offers: tuple[Offer, ...]
     refusals: tuple[Refusal, ...]
@@ -69,10 +71,10 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One way out of the state: `reasons` is empty where nothing speaks against it. `who` says who could.
+    """One transition out of the state; `reasons` is empty where nothing speaks against it. `who` names its actors.
 
-    `behind` says that the event does not come to it: another way of the same event is open, or cannot be asked.
-    `needs_input` is as in `Offer`. To who lacks the permission, that is the only reason that is told.
+    `behind` says that the event does not reach this transition: another one of the same event is open, or cannot be
+    asked. `needs_input` is as in `Offer`. An actor without the permission is told no other reason.
     """
 
     event: str
@@ -85,13 +87,13 @@ class Explanation:
 
     @property
     def allowed(self) -> bool:
-        """Whether the actor may do it now."""
+        """Whether the actor may take this transition now."""
         return not self.reasons and not self.behind
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an event would do. Links in mails show as `…`."""
+    """What an event would do: the target, timers, mails and effects. Links in mails are shown as `…` (I11)."""
 
     source: str
     target: str
@@ -102,10 +104,10 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An outbox row whose lease a worker holds.
+    """A row of the outbox that is leased to a worker.
 
-    `attempts` counts this try. `said` is what came of the one before: empty where this is the first, and where the
-    worker of the one before was gone before it could write that down.
+    `attempts` counts this try. `said` is the result of the try before: empty at the first try, and where that try's
+    worker died before it could record the result.
     """
 
     instance_id: int
@@ -124,22 +126,22 @@ class Claim:
 
     @property
     def may_be_late(self) -> bool:
-        """Whether its deadline may end it untried: not before it was tried once and somebody heard what came of that.
+        """Whether the deadline may end the effect untried: after a recorded result, or after two tries without one.
 
-        Of a lease that ran out nobody knows whether its worker did try. A second such one is enough: an effect at
-        which every worker dies must end.
+        A lease that ran out does not tell whether its worker tried. Two of them are enough, because an effect at which
+        every worker dies must end.
         """
         return self.attempts > 2 or bool(self.said)
 
 
 @dataclass(slots=True)
 class Committed:
-    """What a commit left to be done: for whoever wakes the dispatcher and the timers.
+    """What a commit left to be done, for the callback that wakes dispatcher and timers.
 
-    `handed_over` are effects whose lease this process took in the commit that made them, so that they need not be
-    claimed by a commit of their own. `instance` is set once it is opened, where the commit is about one alone;
-    `steps` are kept for an observer, each with the name of its workflow. `way` is the last transition that was taken:
-    what the COMMIT is refused for is its doing.
+    `handed_over` are effects that were leased to this process in the commit that wrote them, so that they need not be
+    claimed by another commit. `instance` is set once it is opened, where the commit is about one alone; `steps` are
+    collected for an observer, each with the name of its workflow. `way` is the last transition that was taken: a
+    violated index at the COMMIT is due to it.
     """
 
     effects: int = 0
@@ -150,28 +152,28 @@ class Committed:
     way: Start | Transition | None = None
 
     def begin_again(self) -> None:
-        """The transaction was rolled back and will run again."""
+        """Empty it, because the transaction was rolled back and will run again."""
         self.effects, self.next_due, self.handed_over, self.steps, self.way = 0, None, None, None, None
 
     def wakes(self, due: datetime) -> None:
-        """A timer was set that is due then."""
+        """Note a timer that was set, with its due time."""
         if self.next_due is None or due < self.next_due:
             self.next_due = due
 
     def hand_over(self, claim: Claim) -> None:
-        """The lease of an effect was taken in the commit that made the effect."""
+        """Note an effect that was leased in the commit that wrote it."""
         if self.handed_over is None:
             self.handed_over = []
         self.handed_over.append(claim)
 
     def stepped(self, workflow: str, outcome: Outcome) -> None:
-        """An instance of this workflow took a step."""
+        """Note a step of an instance of this workflow."""
         if self.steps is None:
             self.steps = []
         self.steps.append((workflow, outcome))
 
     def add(self, part: Committed) -> None:
-        """What `part` left is of this commit too."""
+        """Add what a part of the transaction left to be done."""
         self.effects += part.effects
         if part.next_due is not None:
             self.wakes(part.next_due)

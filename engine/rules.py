@@ -1,8 +1,8 @@
-"""What a rule is called: a guard, a write, the time of a timer, or any other function that a definition names.
+"""The names of rules: of guards, writes, timer rules, and any other function that a definition names.
 
-Verdicts, release digests, diagrams and READMEs go by these names, so a name must say all that tells two rules apart and
-must be the same in every process. A function's is its own. A `functools.partial` adds what it has bound, and an object
-that is called adds the fields of its dataclass: `younger_than(60)`, `BusinessDays(days=2)`.
+Verdicts, release digests, diagrams and READMEs go by these names, so a name must say everything that tells two rules
+apart, and must be the same in every process. A function has its own name. A `functools.partial` adds the arguments that
+it has bound, and a callable object the fields of its dataclass: `younger_than(60)`, `BusinessDays(days=2)`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 def rule_name(rule: Any) -> str:
     """The name of a rule, the same in every process.
 
-    What has a `__name__` keeps it: a function, a method, an object that was given one. Where something is bound that
-    has no text of its own (`is_nameable`), the name is that of its class.
+    A rule with a `__name__` keeps it: a function, a method, an object that was given one. Where a bound value has no
+    text of its own (`is_nameable`), the name is that of the function or class.
     """
     if type(rule) is FunctionType:  # as nearly always; a transition asks this while others wait
         return rule.__name__
@@ -41,7 +41,7 @@ def rule_name(rule: Any) -> str:
 
 
 def same_rule(one: Any, other: Any) -> bool:
-    """Whether two rules do the same: the same function, or partials of it that have bound the same."""
+    """Whether two rules do the same: the same function, or partials of it that have bound equal arguments."""
     if isinstance(one, partial) and isinstance(other, partial):
         return (
             same_rule(one.func, other.func)
@@ -54,8 +54,8 @@ def same_rule(one: Any, other: Any) -> bool:
 
 
 def is_nameable(rule: Any) -> bool:
-    """Whether the name of a rule says all that tells it apart: not where it has bound an object that only its address
-    in memory tells from others."""
+    """Whether a rule's name tells it apart: not where it has bound an object that only its address in memory tells from
+    others."""
     try:
         _value(rule)
     except _Unsayable:
@@ -64,12 +64,12 @@ def is_nameable(rule: Any) -> bool:
 
 
 def is_lambda(rule: Any) -> bool:
-    """Whether a rule, or the function behind a partial, is a lambda: all of them share one name."""
+    """Whether a rule, or the function in a partial, is a lambda: all of those share one name."""
     return getattr(written_function(rule), "__name__", None) == _LAMBDA
 
 
 def written_function(rule: Any) -> Any:
-    """The function that somebody wrote, behind whatever was bound to it; for a called object its `__call__`."""
+    """The function in a rule, behind the arguments that are bound to it; the `__call__` of a callable object."""
     while isinstance(rule, partial):
         rule = rule.func
     if isinstance(rule, FunctionType | MethodType | type):
@@ -78,7 +78,7 @@ def written_function(rule: Any) -> Any:
 
 
 def rule_doc(rule: Any) -> str:
-    """The docstring of a rule: that of the function behind it, or of the class of an object that is called."""
+    """The docstring of a rule: that of its function, or of the class of a callable object."""
     while isinstance(rule, partial):
         rule = rule.func
     written = written_function(rule)
@@ -88,14 +88,14 @@ def rule_doc(rule: Any) -> str:
 
 
 def needs_input(guard: _Rule) -> _Rule:
-    """Mark a guard that can only be asked when the event's data is there: it is left out while somebody looks."""
+    """Mark a guard that needs the event's data: it is not asked while somebody only looks."""
     marked: Any = guard.__func__ if isinstance(guard, MethodType) else guard
     marked.needs_input = True
     return guard
 
 
 def asks_for_input(guard: Any) -> bool:
-    """Whether a guard, or the function behind a partial, was marked by `needs_input`."""
+    """Whether a guard, or the function in a partial, was marked by `needs_input`."""
     if hasattr(guard, "needs_input"):
         return True
     return isinstance(guard, partial) and asks_for_input(guard.func)
@@ -110,11 +110,11 @@ def _says_only_its_address(kind: Any) -> bool:
 
 
 class _Unsayable(Exception):
-    """A value of which nothing but its place in memory tells it from others."""
+    """A value that only its address in memory tells from others."""
 
 
 def _value(value: Any, depth: int = 0) -> str:
-    """A value as it stands in a name: what would write it, the same in every process. Raises _Unsayable."""
+    """A value as a name shows it: the text that would write it, the same in every process. Raises _Unsayable."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, str | int | float | bytes | None | Decimal | date | time | datetime | timedelta | PurePath):

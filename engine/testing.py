@@ -1,5 +1,7 @@
-"""For tests, this project's and those of plugin authors: a clock that is set, a mailer that remembers, and contract
-tests for mailers and effect handlers. Those for payment methods, billing and so on are in `workflows.ports.testing`.
+"""Test helpers for this project and for authors of plugins: a settable clock, a mailer in memory, contract tests.
+
+The contract tests here are for mailers and effect handlers; those for payment methods, billing and so on are in
+`workflows.ports.testing`.
 
     class TestMyMailer(MailerContract):
         def mailer(self):
@@ -25,7 +27,8 @@ P = TypeVar("P")
 
 
 def configured(plugin: Callable[..., P], settings: Mapping[str, Any], site_facts: SiteFacts, **more: Any) -> P:
-    """A plugin made of its class and its settings, which are checked as the site checks them. Raises SettingsError."""
+    """A plugin, built from its class and its settings, which are checked as the site checks them. Raises
+    SettingsError."""
     reading = Reading({})
     config: Any = plugin.Config  # type: ignore[attr-defined]
     values = read_keys(config, settings, Place("settings"), reading)
@@ -34,23 +37,24 @@ def configured(plugin: Callable[..., P], settings: Mapping[str, Any], site_facts
 
 
 class Clock:
-    """A clock that stands still until it is moved. Aware, in UTC."""
+    """A clock that stands still until it is moved. Its time is aware, in UTC."""
 
     def __init__(self, now: datetime | None = None) -> None:
         self.now = now or datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """The time."""
+        """The clock's time, aware in UTC."""
         return self.now
 
     def forward(self, **by: float) -> datetime:
-        """Move on, as in `forward(hours=24)`; the new time."""
+        """Move the clock, as in `forward(hours=24)`. Returns its new time."""
         self.now += timedelta(**by)
         return self.now
 
 
 class MemoryMailer:
-    """A mailer that keeps what it is given. `answer` decides the outcome of each message; accepted unless given."""
+    """A mailer that keeps the mails that it is given, thread-safe. `answer` decides the outcome of each; by default,
+    accepted."""
 
     def __init__(self, answer: Callable[[Message], Outcome] | None = None) -> None:
         self.sent: list[Message] = []
@@ -72,14 +76,14 @@ _THREADS = 8
 
 
 class MailerContract(ABC):
-    """What every mailer holds. `mailer` gives one that can deliver `message`."""
+    """The contract of every mailer, as tests. Subclasses define `mailer`, which can deliver `message`."""
 
     @abstractmethod
     def mailer(self) -> Mailer:
-        """A mailer that is ready."""
+        """A mailer that is ready to send."""
 
     def message(self) -> Message:
-        """An ordinary mail."""
+        """An ordinary mail that the mailer can send."""
         return Message(
             message_id="1.1.0.contract@example.jp",
             sender="site@example.jp",
@@ -118,15 +122,15 @@ class MailerContract(ABC):
 
 
 class EffectHandlerContract(ABC):
-    """What every effect handler holds. `handler` gives one that can carry out `delivery`."""
+    """The contract of every effect handler, as tests. Subclasses define `handler`, which can carry out `delivery`."""
 
     @abstractmethod
     def handler(self) -> EffectHandler:
-        """A handler that is ready."""
+        """A handler that is ready to deliver."""
 
     @abstractmethod
     def delivery(self) -> Delivery:
-        """An effect that it can carry out."""
+        """An effect that the handler can carry out."""
 
     def test_it_carries_an_effect_out(self) -> None:
         assert isinstance(self.handler().deliver(self.delivery(), "1.1.0.contract"), Accepted)

@@ -1,9 +1,9 @@
 """Texts in the reader's language.
 
-A text that a person will read is written where it is used, `_("期限切れ")`, and stays a `Text` until somebody reads
-it: the same refusal is Japanese for one reader and English for the next. Translations are gettext catalogues
-(`locale/en.po`, `locale/ja.po`) beside the code that speaks; they are read when first needed, so nothing has to be
-compiled and a command that prints no translation pays for none.
+A text for people is written where it is used, `_("期限切れ")`, and stays a `Text` until it is read: the same refusal is
+Japanese for one reader and English for the next. Translations are gettext catalogues (`locale/en.po`, `locale/ja.po`)
+beside the code that uses them. They are read on first use, so nothing has to be compiled, and a command that prints no
+translation costs nothing for them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _language: ContextVar[str] = ContextVar("language", default=DEFAULT_LANGUAGE)
 
 
 class Catalogue:
-    """All translations of the process: (language, msgid) → text. Folders may be added until the first look-up."""
+    """All translations of the process, by language and msgid. Thread-safe; folders may be added at any time."""
 
     def __init__(self) -> None:
         self._folders: list[Path] = []
@@ -37,7 +37,8 @@ class Catalogue:
         self._lock = Lock()
 
     def add(self, folder: Path) -> None:
-        """Take the catalogues of `folder` in: `en.po` and `ja.po`, and `<area>.en.po` where an area has its own."""
+        """Add the catalogues of `folder`: `en.po` and `ja.po`, and `<area>.en.po` where an area has its own.
+        Idempotent."""
         with self._lock:
             if folder not in self._folders:
                 self._folders.append(folder)
@@ -45,7 +46,7 @@ class Catalogue:
                 self._html = {}
 
     def find(self, msgid: str, language: str) -> str | None:
-        """The translation, or None where the catalogues hold none."""
+        """The translation of a msgid; None where the catalogues have none."""
         messages = self._messages
         if messages is None:
             messages = self._read()
@@ -62,7 +63,7 @@ class Catalogue:
         return f"{language}.po"
 
     def html(self, msgid: str, language: str) -> Markup:
-        """The translation, or `msgid`, escaped for a page. Only for texts without parameters of their own."""
+        """The translation, or `msgid`, escaped for HTML. Only for texts without parameters."""
         html = self._html.get((msgid, language))
         if html is None:
             if len(self._html) >= _MOST_KEPT:  # some texts are made of what a plugin or a record says
@@ -93,7 +94,7 @@ catalogue.add(Path(__file__).parent / "locale")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text that is translated when it is read. `str()` gives it in the language of the current context."""
+    """A text that is translated when it is read. `str()` renders it in the language of the current context."""
 
     msgid: str
     params: tuple[tuple[str, Any], ...] = ()
@@ -118,38 +119,38 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time that fills a text, to the minute: as its readers write it, on the clocks of `zone`. In UTC, where no zone
-    is known, it says so."""
+    """A time that fills a text: rendered to the minute, on the clocks of `zone`, as readers of the language write it.
+    In UTC, for want of a zone, the text says so."""
 
     at: datetime
     zone: tzinfo = UTC
 
     def render(self, language: str) -> str:
-        """As in 2026/04/01 18:05 or 1 Apr 2026, 18:05."""
+        """The time as in 2026/04/01 18:05 ("ja") or 1 Apr 2026, 18:05 ("en")."""
         at = self.at.astimezone(self.zone)
         day = f"{at:%Y/%m/%d}" if language == "ja" else f"{at.day} {_MONTHS[at.month - 1]} {at.year},"
         return f"{day} {at:%H:%M}" + (" UTC" if self.zone is UTC else "")
 
 
 def _(msgid: str, **params: Any) -> Text:
-    """Mark `msgid` for translation; `params` fill its `%(name)s` after it was translated."""
+    """Mark `msgid` for translation. `params` fill its `%(name)s` after it was translated."""
     return Text(msgid, tuple(params.items()))
 
 
 def as_html(msgid: str, **params: Any) -> Markup:
-    """What `_` is in templates: the text itself, as it stands in a page in the language of the current context."""
+    """The `_` of templates: the translated text, escaped for HTML, in the language of the current context."""
     html = catalogue.html(msgid, _language.get())
     return html % params if params else html
 
 
 def current_language() -> str:
-    """The language of the current context: "ja" unless `reading_in` says otherwise."""
+    """The language of the current context: "ja" unless `reading_in` has set another."""
     return _language.get()
 
 
 @contextmanager
 def reading_in(language: str) -> Iterator[None]:
-    """Texts are read in `language` inside the block."""
+    """Render texts in `language` inside the block; in "ja" where it is none of `LANGUAGES`."""
     token = _language.set(language if language in LANGUAGES else DEFAULT_LANGUAGE)
     try:
         yield

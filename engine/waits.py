@@ -1,6 +1,6 @@
 """What happens while a state waits for a person: remind them, go to somebody else, give up.
 
-A wait is written at its state and means ordinary parts: each act is a timer of the state and the transition that it
+A wait is declared at its state and means ordinary parts: each act is a timer of the state and the transition that it
 fires, and nothing else knows of waits. Diagram, README, digest, history and `check` show what runs.
 
     State(
@@ -15,10 +15,10 @@ fires, and nothing else knows of waits. Diagram, README, digest, history and `ch
 
 A reminder comes back, each time as long after the one before, and delays no other timer of the state. So does an
 escalation without `to`. An escalation with `to` ends the wait: in that state, which is declared like any other, others
-may act, and their wait is its own.
+may act, and that state's wait is its own.
 
 Delays are counted from when the state was entered: a `timedelta`, business time (`BusinessDays`, `BusinessHours`), or
-any other rule that answers a time, such as one that reads how long the company wants to take.
+any other rule that answers a time, such as one that reads within how many days the company wants to act.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Delay = timedelta | Callable[[Attempt], datetime]
 
 
 def _calendar(attempt: Attempt) -> BusinessCalendar:
-    """The site's calendar, `Attempt.services.calendar`; that of a Japanese company where an engine has no site."""
+    """The site's calendar, `Attempt.services.calendar`; that of a Japanese company in an engine without a site."""
     if attempt.services is None:
         return BusinessCalendar()
     calendar: BusinessCalendar = attempt.services.calendar
@@ -44,8 +44,8 @@ def _calendar(attempt: Attempt) -> BusinessCalendar:
 
 @dataclass(frozen=True, slots=True)
 class BusinessDays:
-    """Closing time of the `days`-th working day after the one on which the state was entered. What comes after closing
-    or on a day off counts as coming on the next working day (`BusinessCalendar.after_working_days`)."""
+    """Closing time of the `days`-th working day after the one on which the state was entered. A time after closing or
+    on a day off counts as the next working day (`BusinessCalendar.after_working_days`)."""
 
     days: int
 
@@ -56,7 +56,7 @@ class BusinessDays:
 
 @dataclass(frozen=True, slots=True)
 class BusinessHours:
-    """So many opening hours after the state was entered, counted while somebody answers
+    """When the company has been open for `hours` hours since the state was entered
     (`BusinessCalendar.after_opening_hours`)."""
 
     hours: float
@@ -67,9 +67,9 @@ class BusinessHours:
 
 @dataclass(frozen=True, slots=True)
 class Remind:
-    """`after` the state was entered, and as long after each time again, the system makes `effects`: mails, as a rule.
+    """A reminder: `after` the state was entered, and again as long after each time, the system writes `effects`.
 
-    `event` is what history shows. `writes` belong to the same commit.
+    Those are mails as a rule. `event` is what history shows. `writes` belong to the same commit.
     """
 
     after: Delay
@@ -81,7 +81,7 @@ class Remind:
 
 @dataclass(frozen=True, slots=True)
 class Escalate:
-    """`after` the state was entered the system makes `effects`, such as a mail to somebody else.
+    """An escalation: `after` the state was entered the system writes `effects`, such as a mail to somebody else.
 
     With `to` it leads into that state, in which others may act; without, it comes back like a reminder.
     """
@@ -96,7 +96,7 @@ class Escalate:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """`after` the state was entered the system waits no longer and leads into the state `to`."""
+    """The end of a wait: `after` the state was entered the system leads the instance into the state `to`."""
 
     after: Delay
     effects: Effect | tuple[Effect, ...] = ()
@@ -108,7 +108,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What happens while a state waits for a person; `forever` says why nothing does, where that is meant."""
+    """What happens while a state waits for a person; `forever` is the reason why nothing does, where that is meant."""
 
     remind: Remind | None = None
     escalate: Escalate | None = None
@@ -117,13 +117,13 @@ class Wait:
     where: Location = written()
 
     def acts(self) -> Iterator[Remind | Escalate | GiveUp]:
-        """What was declared, in that order."""
+        """The declared acts, in that order."""
         for act in (self.remind, self.escalate, self.give_up):
             if isinstance(act, Remind | Escalate | GiveUp):
                 yield act
 
     def parts(self, state: str) -> Iterator[tuple[Timer, Transition]]:
-        """The timer and the transition that each act means in `state`."""
+        """The timer and the transition of each act in `state`."""
         for act in self.acts():
             target = state if isinstance(act, Remind) else act.to or state
             effects = (act.effects,) if isinstance(act.effects, Effect) else act.effects

@@ -1,5 +1,4 @@
-"""Catching up: fires the due timers of one instance, in as many commits as that takes, and records one that cannot
-fire.
+"""Catching up: fires the due timers of one instance, in as many commits as it takes, and records one that cannot fire.
 
 Timers that fired before a broken one are kept. Timers behind it wait for it, unless the broken one only leads back into
 its state: the others then fire whether or not it does.

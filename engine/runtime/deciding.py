@@ -123,8 +123,7 @@ def explained(workflow: Workflow, state: str, attempt_of: Callable[[str], Attemp
 
 
 def halted(workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt]) -> Iterator[Explanation]:
-    """Every transition out of `state` of a paused instance: all are closed, for want of permission or because of the
-    pause.
+    """Every transition out of `state` of a paused instance, all closed: for want of permission, else by the pause.
 
     Guards are not asked. Raises as `explained`.
     """

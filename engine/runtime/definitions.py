@@ -15,8 +15,7 @@ _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = 
 
 
 class Definitions:
-    """Workflows by name and version. `newest` has the newest version by name; `services` is `Attempt.services` of
-    rules.
+    """Workflows by name and version; `newest` by name alone. Rules read `services` as `Attempt.services`.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
