@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response, expect
 
 import web  # noqa: F401  (brings its translations along)
 from engine.text import Text
+from tests.kit.axe import shown_in_themes
 from tests.kit.product import IS_LONG, Customer, Product
 from tests.kit.waiting import PATIENCE
 
@@ -141,14 +141,11 @@ class Visitor:
     def looks_at(self, name: str) -> None:
         """A page that everybody can use: nothing for axe to find in either theme, nothing to scroll to the side.
 
-        What a theme changes is colours, so the second one is asked about nothing else. The long run leaves a picture of
-        the page in both.
+        The long run leaves a picture of the page in both.
         """
         SCREENSHOTS.mkdir(exist_ok=True)
-        for theme in ("light", "dark"):
-            self.page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
-            found = _AXE.run(self.page, options=COLOURS if theme == "dark" else None)
-            assert found.violations_count == 0, f"{name}, {theme}: {found.generate_report()}"
+        for theme, faults in shown_in_themes(self.page):
+            assert not faults, f"{name}, {theme}: {faults}"
             if IS_LONG:
                 path = SCREENSHOTS / f"{name}-{self.language}-{self.device}-{theme}.png"
                 in_front = self.page.locator("dialog[open]").count() > 0  # what lies behind it cannot be scrolled
@@ -160,9 +157,6 @@ class Visitor:
             assert beyond <= 0, f"{name} is {beyond} px too wide for {across} px"
         self.page.set_viewport_size({"width": width, "height": height})
 
-
-_AXE = Axe()
-COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # axe's options for a second theme
 
 Visit = Callable[..., Visitor]
 

@@ -10,17 +10,15 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from tests.kit.axe import shown_in_themes
 from tests.kit.product import Product, of_all
-from tests.kit.visitor import COLOURS, NARROWEST
+from tests.kit.visitor import NARROWEST
 from tests.stories.pictures import opened, shown
 from tests.stories.scene import PAGES, Scene, Shot, demo
 
 pytestmark = pytest.mark.browser
-
-_AXE = Axe()
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +39,9 @@ SHOTS = _of_each_view()
 
 
 def _faults(page: Page) -> Iterator[str]:
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
-        found = _AXE.run(page, options=COLOURS if theme == "dark" else None)
-        if found.violations_count:
-            yield f"{theme}: {found.generate_report()}"
+    for theme, faults in shown_in_themes(page):
+        if faults:
+            yield f"{theme}: {faults}"
     size = page.viewport_size
     assert size is not None
     page.set_viewport_size({"width": NARROWEST, "height": size["height"]})
