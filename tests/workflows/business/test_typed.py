@@ -396,6 +396,32 @@ def test_what_is_no_telephone_number_is_refused_at_its_field(text: str) -> None:
     assert code(typed.phone(text, "contractor_phone", 32)) == "contractor_phone_invalid"
 
 
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("312345678", "0312345678"),
+        ("９０１２３４５６７８", "09012345678"),
+        ("120123456", "0120123456"),
+        ("312345678（代表）", "0312345678"),
+    ],
+)
+def test_telephone_number_without_its_zero_is_asked_back(text: str, whole: str) -> None:
+    refused = typed.phone(text, "contractor_phone", 32)
+    assert code(refused) == "contractor_phone_zero"
+    assert isinstance(refused, Refusal)
+    assert f"「{whole}」" in str(refused.message)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"), [("600001", "060-0001"), ("10001", "001-0001"), ("６００００１", "060-0001")]
+)
+def test_postcode_without_its_zeros_is_asked_back(text: str, whole: str) -> None:
+    refused = typed.postcode(text, "billing_postcode")
+    assert code(refused) == "billing_postcode_zero"
+    assert isinstance(refused, Refusal)
+    assert f"「{whole}」" in str(refused.message)
+
+
 def every_dash() -> list[str]:
     """Each character that Unicode calls a dash, and what is typed for one."""
     return [*(chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) == "Pd"), *"−ーｰ─━～〜∼・．一"]
@@ -426,7 +452,7 @@ def test_postcodes_are_stored_in_one_form(text: str) -> None:
     assert typed.postcode(text, "billing_postcode") == "100-0001"
 
 
-@pytest.mark.parametrize("text", ["", "100000", "10000001", "1-000001", "〒〒100-0001", "100-0001 東京", "١٠٠٠٠٠١"])
+@pytest.mark.parametrize("text", ["", "1000", "10000001", "1-000001", "〒〒100-0001", "100-0001 東京", "١٠٠٠٠٠١"])
 def test_what_is_no_postcode_is_refused_at_its_field(text: str) -> None:
     assert code(typed.postcode(text, "billing_postcode")) == "billing_postcode_invalid"
 
@@ -557,13 +583,22 @@ def test_wrong_products_are_named(settings: dict[str, Any], named: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "users"),
-    [("1", 1), ("５０", 50), (" 1,000 ", 1000), ("１，０００", 1000), ("007", 7), ("9999999", 9_999_999), ("①", 1)],
+    [
+        *(("1", 1), ("５０", 50), (" 1,000 ", 1000), ("１，０００", 1000), ("007", 7), ("①", 1)),
+        *(("9999999", 9_999_999), ("1,234,567", 1_234_567), ("25.0", 25), ("1,000.00", 1000)),
+    ],
 )
 def test_licensed_users_are_read(text: str, users: int) -> None:
     assert typed.licensed_users(text) == users
 
 
-@pytest.mark.parametrize("text", ["", " ", "0", "-1", "1.5", "1e3", "五", "²x", "10000000", "9" * 5000, "\0", "１\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "0", "-1", "1.5", "1,5", "1,0000", ",100", "1.000", "1e3", "五", "²x", "10000000"),
+        *("9" * 5000, "\0", "１\0"),
+    ],
+)
 def test_what_is_no_number_of_users_is_refused_at_its_field(text: str) -> None:
     found = typed.licensed_users(text)
     assert isinstance(found, Refusal)

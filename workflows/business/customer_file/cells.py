@@ -92,6 +92,13 @@ class Cells:
 def _complete(name: str, refusal: Refusal) -> Refusal:
     """The refusal with what was expected, unless it says so by itself."""
     column = _EXAMPLES[name]
+    if refusal.code.endswith(f"_{typed.LOST_ZERO}"):
+        return _refused(
+            _(
+                "%(reason)s 表計算ソフトは数値の先頭の0を落とします。列の書式を文字列にして、入力し直してください。",
+                reason=refusal.message,
+            )
+        )
     if refusal.code == "import_choice" or column.example in str(refusal.message):
         return refusal
     return _refused(_("%(reason)s 期待する値: %(expected)s", reason=refusal.message, expected=column.expected))

@@ -3,8 +3,8 @@
 What a machine reads (numbers, host names, addresses) becomes NFKC, so that full-width letters are as good as ASCII
 ones. Names keep the letters that their owner chose. Passwords are prepared elsewhere: see `access.opaque_string`.
 
-`text` is about letters, `customer` about who somebody is, `contact` about how somebody is reached. Pure functions: the
-clock, the network and the records are asked by none.
+`text` is about letters, `customer` about who somebody is, `contact` about how somebody is reached, `lost_zero` about
+numbers out of spreadsheets. Pure functions: the clock, the network and the records are asked by none.
 """
 
 from workflows.business.typed.contact import LONGEST_EMAIL, email, email_of_account, phone, postcode
@@ -17,12 +17,14 @@ from workflows.business.typed.customer import (
     subdomain,
     user_name,
 )
+from workflows.business.typed.lost_zero import LOST_ZERO
 from workflows.business.typed.text import dashed, machine_readable, normalise, single_line
 
 __all__ = [
     "LONGEST_EMAIL",
     "LONGEST_NUMBER",
     "LONGEST_USER_NAME",
+    "LOST_ZERO",
     "Subdomain",
     "customer_number",
     "dashed",

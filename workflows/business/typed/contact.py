@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.definition import Refusal
 from engine.mail_address import LONGEST_ADDRESS, MailAddress, NotAMailAddress, split
 from engine.text import _
+from workflows.business.typed.lost_zero import phone_without_zero, postcode_without_zero, whole_phone
 from workflows.business.typed.text import dashed, machine_readable, refusal
 
 LONGEST_EMAIL = LONGEST_ADDRESS
@@ -86,10 +87,13 @@ def _too_long() -> Refusal:
 def postcode(text: str, field: str) -> str | Refusal:
     """A Japanese postcode of seven digits, as `123-4567`; 〒, full-width digits, any dash, a blank or nothing between
     its parts are welcome."""
-    match = _POSTCODE.fullmatch(dashed(text.translate(_WAVES)).replace("~", "-"))
+    readable = dashed(text.translate(_WAVES)).replace("~", "-")
+    match = _POSTCODE.fullmatch(readable)
     if match:
         return f"{match[1]}-{match[2]}"
-    return refusal(field, "invalid", _("郵便番号は7桁の数字でご入力ください。例：100-0001"))
+    return postcode_without_zero(readable, field) or refusal(
+        field, "invalid", _("郵便番号は7桁の数字でご入力ください。例：100-0001")
+    )
 
 
 def phone(text: str, field: str, most: int) -> str | Refusal:
@@ -110,7 +114,10 @@ def phone(text: str, field: str, most: int) -> str | Refusal:
     extensions = [match["number"].translate(_MARKS) for match in _EXTENSION.finditer(rest)]
     if len(remarks) > 1 or len(extensions) > 1:
         return invalid
-    numbers = _numbers(_EXTENSION.sub(" ", rest).strip())
+    rest = _EXTENSION.sub(" ", rest).strip()
+    if (whole := whole_phone(rest)) and _number(whole):
+        return phone_without_zero(whole, field)
+    numbers = _numbers(rest)
     if numbers is None or (extensions and numbers.extension):
         return invalid
     extension = extensions[0] if extensions else numbers.extension

@@ -13,6 +13,8 @@ from workflows.business.typed.text import machine_readable, refusal, single_line
 LONGEST_USER_NAME = 100  # as Account.user_name
 LONGEST_NUMBER = 32  # as Customer.number
 _LONGEST_USERS = 7  # digits: far more than anybody licenses
+# Thousands in groups, or in none; a third 0 behind the point could be a thousand of those who write 1.000 for it.
+_QUANTITY = re.compile(r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.0{1,2})?")
 
 # A host name's label is RFC 1035 §2.3.1, whose first letter may also be a digit since RFC 1123 §2.1.
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -96,9 +98,11 @@ def user_name(text: str) -> str | Refusal:
 
 
 def licensed_users(text: str) -> int | Refusal:
-    """A number of licensed users (ユーザー契約数), from 1 up: 1,000 is as good as 1000. How many there may be is the
-    product's to say."""
-    digits = machine_readable(text).replace(",", "")
+    """A number of licensed users (ユーザー契約数), from 1 up: 1,000 is as good as 1000, and so is 1,000.00, as some
+    spreadsheets write it. How many there may be is the product's to say."""
+    digits = machine_readable(text)
+    if match := _QUANTITY.fullmatch(digits):
+        digits = match["whole"].replace(",", "")
     if not digits:
         return refusal("users", "missing", _("ユーザー契約数をご入力ください。"))
     if not (digits.isascii() and digits.isdigit()):
