@@ -380,6 +380,7 @@ def test_telephone_numbers_are_stored_in_one_form(text: str, stored: str) -> Non
         "（代表）",
         "内線123",
         "03-1234",
+        "00066000000",
         "03-1234-5678～5679～5680",
         "03-1234-5678～12345",
         "03-1234-5678（代表）（代）",

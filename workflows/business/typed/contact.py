@@ -174,4 +174,10 @@ def _number(text: str) -> _Numbers | None:
     written: str = phonenumbers.format_number(
         number, PhoneNumberFormat.NATIONAL if home else PhoneNumberFormat.INTERNATIONAL
     )
+    if text.startswith("0") and not _digits(text).startswith(_digits(written)):
+        return None  # of 000660…, phonenumbers 9.0.43 writes one 0 less, and says that the number is valid
     return _Numbers(written, extension)
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
