@@ -77,7 +77,7 @@ def import_customers(
     does not grow with the file.
 
     Raises ImportRefused with the problems of the file, TransitionConflict when somebody else wrote the same customer
-    meanwhile, OSError when the file cannot be read.
+    meanwhile, OSError when the file cannot be read, NoRoom when the temporary file cannot be written.
     """
     tell = progress or (lambda done, total: None)
     with Spool() as spool:

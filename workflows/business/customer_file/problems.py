@@ -51,6 +51,21 @@ class ImportRefused(EngineError):
         super().__init__(_("ファイルに問題が%(count)s件あります。何も取り込んでいません。", count=self.count))
 
 
+class NoRoom(EngineError):
+    """There is no room for the temporary file of an import."""
+
+    status = 507
+
+    def __init__(self, reason: str) -> None:
+        """`reason` is SQLite's."""
+        super().__init__(
+            _(
+                "取り込みの一時ファイルに書けません（%(reason)s）。空きのあるフォルダーを TMPDIR で指定してください。",
+                reason=reason,
+            )
+        )
+
+
 class Unreadable(Exception):
     """The rest of the file cannot be read."""
 

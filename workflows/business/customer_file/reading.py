@@ -13,7 +13,7 @@ from engine.text import Text, _
 from workflows.business import typed
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_file.cells import Cells
-from workflows.business.customer_file.columns import CONTRACT_COLUMNS, CUSTOMER_COLUMNS, HEADER, KEYS, REQUIRED
+from workflows.business.customer_file.columns import COLUMNS, CONTRACT_COLUMNS, CUSTOMER_COLUMNS, HEADER, KEYS, REQUIRED
 from workflows.business.customer_file.decoding import lines_of
 from workflows.business.customer_file.layout import letter_of, rows_of
 from workflows.business.customer_file.problems import ImportRefused, Problem, Unreadable, short
@@ -79,8 +79,8 @@ class Reader:
         if name in HEADER or not name:
             return None
         others = [column for column in HEADER if column not in map(_folded, header)]
-        if near := get_close_matches(name, others, 1):
-            return _("この列はありません（%(letter)s列）。%(near)s ではありませんか。", letter=letter, near=near[0])
+        if near := _nearest(name, others):
+            return _("この列はありません（%(letter)s列）。%(near)s ではありませんか。", letter=letter, near=near)
         return _(
             "この列はありません（%(letter)s列）。ほかに使える列: %(others)s", letter=letter, others=",".join(others)
         )
@@ -168,6 +168,12 @@ class Reader:
 def _folded(name: str) -> str:
     """A column's name as the table has it."""
     return typed.normalise(name).lower()
+
+
+def _nearest(name: str, others: Sequence[str]) -> str:
+    """The name that may be meant by another one, or by a title in Japanese; "" where none is like it."""
+    titled = [column.name for column in COLUMNS if column.name in others and name in column.holds.render("ja")]
+    return next(iter(get_close_matches(name, others, 1) or titled), "")
 
 
 def _known(number: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Self
 from engine.definition import Refusal
 from engine.text import Text
 from workflows.business.customer_file.columns import DATES, HEADER
-from workflows.business.customer_file.problems import Problem
+from workflows.business.customer_file.problems import NoRoom, Problem
 
 Value = str | int | date | None
 Kind = Literal["customer", "contract"]
@@ -86,9 +86,9 @@ class Spool:
         """Take a customer in; the one that was there before, where it says anything else."""
         said = _json(entry)
         query = "INSERT INTO customer (line, number, said) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        if self._db.execute(query, (entry.line, entry.number, said)).rowcount:
+        if self._run(query, (entry.line, entry.number, said)).rowcount:
             return None
-        first = self._db.execute("SELECT said FROM customer WHERE number = ?", (entry.number,)).fetchone()
+        first = self._run("SELECT said FROM customer WHERE number = ?", (entry.number,)).fetchone()
         return None if first == (said,) else next(self._entries("customer", "number = ?", (entry.number,)))
 
     def add_contract(self, entry: Entry) -> Entry | None:
@@ -96,7 +96,7 @@ class Spool:
         columns = "(line, number, product, subdomain, said)"
         query = f"INSERT INTO contract {columns} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         key = (entry.product, entry.subdomain)
-        if self._db.execute(query, (entry.line, entry.number, *key, _json(entry))).rowcount:
+        if self._run(query, (entry.line, entry.number, *key, _json(entry))).rowcount:
             return None
         return next(self._entries("contract", "product = ? AND subdomain = ?", key))
 
@@ -105,25 +105,25 @@ class Spool:
         position = HEADER.index(problem.column) if problem.column in HEADER else -1
         message = json.dumps(problem.message, default=_parts, ensure_ascii=False)
         values = (problem.line, position, problem.column, message, problem.found, owner, cell)
-        self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        self._run("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def excuse(self, owner: str, name: str, cell: str) -> None:
         """Take back that the cell could not be read: the record says the same, and may be older than the rule."""
-        self._db.execute("DELETE FROM problem WHERE owner = ? AND name = ? AND cell = ?", (owner, name, cell))
+        self._run("DELETE FROM problem WHERE owner = ? AND name = ? AND cell = ?", (owner, name, cell))
 
     def problems(self) -> tuple[list[Problem], int]:
         """The first problems by line and column, at most 1000, and how many there are."""
         query = "SELECT line, name, message, found FROM problem ORDER BY line, position, rowid LIMIT ?"
         problems = [
             Problem(line, name, json.loads(message, object_hook=_text), shown)
-            for line, name, message, shown in self._db.execute(query, (MOST_PROBLEMS,))
+            for line, name, message, shown in self._run(query, (MOST_PROBLEMS,))
         ]
-        return problems, self._db.execute("SELECT count(*) FROM problem").fetchone()[0]
+        return problems, self._run("SELECT count(*) FROM problem").fetchone()[0]
 
     def count(self, kind: Kind, state: State | None = None) -> int:
         """How many customers or contracts the file has, of all states or of one."""
         query = f"SELECT count(*) FROM {kind} WHERE ? IN (state, '')"
-        rows: int = self._db.execute(query, (state or "",)).fetchone()[0]
+        rows: int = self._run(query, (state or "",)).fetchone()[0]
         return rows
 
     def batches(self, kind: Kind, state: State | None = None) -> Iterator[list[Entry]]:
@@ -138,22 +138,28 @@ class Spool:
         """Keep what the entry comes to: its state, with the record and the changes that it has by now."""
         changes = [[name, *map(_plain, values)] for name, *values in entry.changes]
         values = (state, entry.record, json.dumps(changes, ensure_ascii=False) if changes else None, entry.line)
-        self._db.execute(f"UPDATE {kind} SET state = ?, record = ?, changes = ? WHERE line = ?", values)
+        self._run(f"UPDATE {kind} SET state = ?, record = ?, changes = ? WHERE line = ?", values)
 
     def names(self, product: str, subdomain: str) -> bool:
         """Whether the file has a contract of this name."""
         query = "SELECT 1 FROM contract WHERE product = ? AND subdomain = ?"
-        return self._db.execute(query, (product, subdomain)).fetchone() is not None
+        return self._run(query, (product, subdomain)).fetchone() is not None
 
     def has(self, contract: int) -> bool:
         """Whether the file has this contract of the site, under whichever name."""
-        return self._db.execute("SELECT 1 FROM contract WHERE record = ?", (contract,)).fetchone() is not None
+        return self._run("SELECT 1 FROM contract WHERE record = ?", (contract,)).fetchone() is not None
+
+    def _run(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise NoRoom(str(error)) from error
 
     def _entries(self, kind: Kind, where: str, values: Iterable[Any]) -> Iterator[Entry]:
         keys = "product, subdomain" if kind == "contract" else "'', ''"
         query = f"SELECT line, number, said, {keys}, record, changes FROM {kind} WHERE {where}"
         columns = self.columns[kind]
-        for line, number, said, product, subdomain, record, changes in self._db.execute(query, tuple(values)):
+        for line, number, said, product, subdomain, record, changes in self._run(query, tuple(values)):
             yield Entry(
                 line,
                 number,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import resource
 import tracemalloc
 from collections.abc import Mapping
 from datetime import date
@@ -20,7 +21,7 @@ from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue, Product
 from workflows.business.customer_file.cells import escape, unescape
 from workflows.business.customer_file.columns import COLUMNS, HEADER, REQUIRED
 from workflows.business.customer_file.layout import letter_of
-from workflows.business.customer_file.problems import ImportRefused, Problem, short
+from workflows.business.customer_file.problems import ImportRefused, NoRoom, Problem, short
 from workflows.business.customer_file.reading import Reader
 from workflows.business.customer_file.spool import MOST_PROBLEMS, Kind, Spool
 from workflows.business.customer_file.template import template
@@ -261,6 +262,12 @@ def test_misspelt_columns_are_told_at_once_with_the_rows_and_with_the_nearest_na
     assert found[2].startswith("1行目 memo: この列はありません（N列）。")
     assert "contractor_phone" in found[2]
     assert "users" not in found[2]
+
+
+def test_title_in_japanese_leads_to_the_name_of_the_column() -> None:
+    told = [str(problem) for problem in problems(sheet({**ROW, "請求先の郵便番号": "x", "部署": "y"}))]
+    assert "billing_postcode ではありませんか" in told[0]
+    assert "contractor_person ではありませんか" in told[1]
 
 
 def test_names_of_columns_are_normalised() -> None:
@@ -525,6 +532,19 @@ def test_memory_does_not_grow_with_the_file() -> None:
 
     peak(10)
     assert peak(6000) < peak(2000) * 1.5
+
+
+def test_temporary_file_that_finds_no_room_is_named() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    wide = {**FULL, "contractor_address": "東" * 400, "billing_address": "東" * 400, "options": "x" * 1000}
+    rows = [{**wide, "customer_number": f"A{number:08}", "subdomain": f"s{number}"} for number in range(1200)]
+    data = sheet(*rows)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # for so long no file of this process grows
+    try:
+        with pytest.raises(NoRoom, match="TMPDIR"), Spool() as spool:
+            _read(data, spool, "utf-8")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # The template
