@@ -1,8 +1,8 @@
 """Import of a file of customers: the first time, again without a change, and as a dry run that would change each row.
 
-Each import runs in a process of its own, whose memory is looked at: it must not grow with the file, and a file of a
-tenth of the rows is what it is held beside. The floor of the time is what nobody can do without: the same rows read by
-Python's csv module and put into two tables of the same database in one transaction.
+Each import runs in a process of its own, whose memory is looked at: beyond what the caches of both databases take, it
+must not grow with the file. A file of a tenth of the rows stands beside it. The floor of the time is what nobody can do
+without: the same rows read by Python's csv module and put into two tables of the same database in one transaction.
 
     python -m benchmarks.customer_files [--rows 10000] [--large] [--only sqlite|postgresql]
 """
@@ -30,7 +30,7 @@ from workflows.business.customer_file.columns import HEADER
 from workflows.registry import MIGRATIONS
 
 LARGE = 100_000
-MOST_GROWTH = 1.5  # times the memory that a tenth of the rows needs
+MOST_MEMORY = 64  # MiB, of however many rows
 
 
 @dataclass(frozen=True)
@@ -147,11 +147,12 @@ def bench(databases: Databases, rows: int) -> Report:
             each("dry run, each contract changed", dry),
             each("export", out),
             at_most(
-                MOST_GROWTH,
-                first.memory / small.memory,
+                MOST_MEMORY,
+                first.memory,
                 name=f"memory of an import of {rows:,} rows",
                 measured=f"{first.memory:.0f} MiB",
                 beside=f"{max(1, rows // 10):,} rows: {small.memory:.0f} MiB",
+                unit="MiB",
             ),
         ),
         databases.version,

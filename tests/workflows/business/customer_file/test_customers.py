@@ -21,7 +21,7 @@ from engine.store.base import database, transaction
 from engine.store.opening import open_database
 from tests.kit.customer_files import FULL, ROW, row, sheet
 from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue, Product
-from workflows.business.customer_file.columns import HEADER, OPTIONAL, REQUIRED
+from workflows.business.customer_file.columns import CUSTOMER_COLUMNS, HEADER, OPTIONAL, REQUIRED
 from workflows.business.customer_file.exporting import export_customers
 from workflows.business.customer_file.importing import Change, ImportReport, import_customers
 from workflows.business.customer_file.problems import ImportRefused
@@ -570,6 +570,22 @@ def test_record_that_is_older_than_the_rules_for_cells_comes_back_as_it_was(db: 
     assert [{**r, "imported": ""} for r in everything()[0]] == before[0]
     again = data.replace(b"312345678", b"312345679")
     assert places(again) == [(2, "contractor_phone")]
+
+
+ANY = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(CUSTOMER_COLUMNS, ANY)), st.lists(ANY, min_size=3, max_size=3))
+@example(dict.fromkeys(CUSTOMER_COLUMNS, "#REF!"), ['="x"', "'=", "45383"])
+@MANY
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_any_record_comes_back_without_a_change(db: pw.Database, customer: dict[str, str], contract: list[str]) -> None:
+    with database.atomic() as undo:
+        load(sheet({**FULL, "ended_on": ""}))
+        Customer.update(customer).execute()
+        Contract.update(dict(zip(("term", "payment_method", "options"), contract, strict=True))).execute()
+        assert changes(exported()) == []
+        undo.rollback()
 
 
 def test_memory_of_an_export_does_not_grow_with_the_customers(db: pw.Database) -> None:
