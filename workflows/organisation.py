@@ -1,6 +1,6 @@
 """The company that runs the site: configuration, with the user guide's values as the defaults.
 
-Another company runs the same software under its own name by giving `from_settings` its own values.
+Another company runs the same software under its own name, by values of its own in `[organisation]`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Organisation:
     """The company that runs the site, as pages and mails name it (G14, G43, G44).
 
     `customer_number_pattern` is a regular expression that the whole customer number must match (G11). `staff_email` is
-    where the staff read the site's mails to them; `disk_usage_faq` is the address of the FAQ on disk usage (G27), and
+    where the site's mails to the staff go; `disk_usage_faq` is the address of the FAQ on disk usage (G27), and
     `opening_mail` the subject of the mail that tells a customer their number (G12).
     """
 
@@ -69,5 +69,5 @@ class Organisation:
 
     @classmethod
     def kind(cls, elsewhere: Mapping[str, str] | None = None) -> Table[Organisation]:
-        """What `[organisation]` takes; keys of `elsewhere` stand in another place of the settings."""
+        """The kind of the table `[organisation]`; keys of `elsewhere` belong in another place of the settings."""
         return Table(cls, lambda organisation: organisation, elsewhere or {})

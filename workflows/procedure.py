@@ -1,6 +1,6 @@
-"""What a procedure declares of itself for the rest of the house: one `PROCEDURE` in the package of its folder.
+"""The declaration of a procedure for the rest of the house: one `PROCEDURE` in the package of its folder.
 
-`workflows.registry` finds it there. Nothing else has to be told that there is a new one.
+`workflows.registry` finds it there. Nothing else must be told that there is a new one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from workflows.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """A folder of workflows.
+    """A procedure: a folder of `workflows/`.
 
-    `workflows` are the versions that instances may still be on. `effects` makes what carries out its own kinds of
-    effects, by kind; mails and what plugins deliver are none of them. `change_requests` are the kinds of
+    `workflows` are the versions that instances may still be on. `effects` builds the handlers of the procedure's own
+    effects, by kind; mails, and effects that plugins deliver, are not among them. `change_requests` are the kinds of
     change request that it carries out. `records` are its own tables, whose steps are in `workflows/migrations`, and
-    `sealed` the columns in which the vault keeps something for it. `data_steps` are what an upgrade has to do to its
-    rows, where these may be very many.
+    `sealed` the columns in which the vault keeps something for it. `data_steps` are what an upgrade must do to its
+    rows, where there may be very many.
     """
 
     workflows: tuple[Workflow, ...]

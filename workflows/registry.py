@@ -23,7 +23,7 @@ _HERE = Path(__file__).parent
 
 
 def _procedures() -> Iterator[Procedure]:
-    """The procedures of this folder, by name."""
+    """The procedures of the folders beside this file, by name."""
     for module in iter_modules([str(_HERE)]):
         if module.ispkg:
             procedure = getattr(import_module(f"workflows.{module.name}"), "PROCEDURE", None)
@@ -62,5 +62,5 @@ EFFECT_KINDS: tuple[str, ...] = tuple(sorted(kind for procedure in PROCEDURES fo
 
 
 def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
-    """What carries out the procedures' own effects, by kind; plugins bring the others."""
+    """The handlers of the procedures' own effects, by kind; plugins bring the others."""
     return {kind: make(services) for procedure in PROCEDURES for kind, make in procedure.effects.items()}

@@ -15,7 +15,7 @@ from workflows.services import ReviewPolicy
 
 @dataclass(frozen=True, slots=True)
 class ReviewSettings:
-    """The keys of `[review]`."""
+    """The keys of the table `[review]` of the settings."""
 
     kinds: Annotated[frozenset[str], several_of(CHANGE_REQUEST_KINDS)] = REVIEWED
     working_days: Annotated[int, whole(1, 60)] = 2
@@ -26,6 +26,6 @@ REVIEW: Table[ReviewPolicy] = Table(ReviewSettings, lambda given: ReviewPolicy(g
 
 
 def review_policy(settings: Mapping[str, Any]) -> ReviewPolicy:
-    """The policy of `[review]`. Raises SettingsError."""
+    """The policy of the table `[review]`. Raises SettingsError."""
     policy: ReviewPolicy = read_one(REVIEW, settings, Place("settings", "review"))
     return policy

@@ -1,7 +1,7 @@
 """What the procedures of this business work with; `web.assembly.site` puts it together.
 
-Rules get it as `attempt.services`. They may ask what is configured and what day it is; they never call a plugin,
-because nothing may happen inside a transaction but the database.
+Rules read it as `attempt.services`. They may read configuration and the calendar; they never call a plugin, because a
+transaction does no I/O but the database's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workflows.ports.payments import PaymentMethod
 
 @dataclass(frozen=True, slots=True)
 class ReviewPolicy:
-    """Which kinds of request staff look at before they are accepted, and within how many working days."""
+    """Which kinds of request staff review before they are accepted, and within how many working days."""
 
     kinds: frozenset[str]
     working_days: int
@@ -31,8 +31,8 @@ class ReviewPolicy:
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that rules, effects and pages of this business share. `billing` and `disk_usage` are None where no
-    plugin does that; `payment_methods` are those that plugins bring, by the names in contracts."""
+    """What rules, effects and pages of this business share. `billing` and `disk_usage` are None where no plugin
+    provides them; `payment_methods` are those of plugins, by the names in contracts."""
 
     catalogue: Catalogue
     organisation: Organisation

@@ -1,4 +1,4 @@
-"""What somebody applied for."""
+"""The record of an application."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from workflows.business.records import Customer
 
 
 class Application(Record):
-    """What somebody typed to get an account, until it is one or has expired. Keyed by its procedure's instance."""
+    """What somebody typed to get an account, until the account is created or the link has expired. Its key is the
+    instance of its procedure."""
 
     instance = pw.BigIntegerField(primary_key=True)
     customer_id: int

@@ -1,4 +1,4 @@
-"""The rules of アカウント作成: who may apply, which address is free, what an account is made of."""
+"""The rules of アカウント作成: who may apply, which address is free, and what the account is created from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_
 
 
 def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
-    """Customers of partners and of ASP services may not (G1, G2), whatever page they came from."""
+    """Customers of partners and of ASP services may not use this site (G1, G2), whatever page they came from."""
     customer, _taken = _customer_and_account(attempt)
     if customer is None:
         return NO_CUSTOMER
@@ -32,13 +32,14 @@ def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
 
 
 def address_is_free_to_apply(attempt: Attempt) -> Refusal | None:
-    """Who already has an account is told before a mail goes out; who holds number and subdomain may know."""
+    """The address has no account of this customer yet. The refusal comes before any mail: the applicant knows customer
+    number and subdomain, and so may know."""
     _customer, taken = _customer_and_account(attempt)
     return ADDRESS_TAKEN if taken is not None else None
 
 
 def _customer_and_account(attempt: Attempt) -> list[Any | None]:
-    """The customer who applies, and the account that already has the address; read once, together."""
+    """The customer who applies, and the account that already has the address; read once, in one round trip."""
     if "customer_and_account" not in attempt.memo:
         application = attempt.data
         attempt.memo["customer_and_account"] = attempt.records.get_each(
@@ -50,7 +51,7 @@ def _customer_and_account(attempt: Attempt) -> list[Any | None]:
 
 
 def application_of(attempt: Attempt) -> Application | None:
-    """What was applied for, as it was before this event wrote anything; read once. None once it was forgotten."""
+    """The application, as it was before this event wrote anything; read once. None where it was deleted."""
     if "application" not in attempt.memo:
         attempt.memo["application"] = _application(attempt.instance, attempt.records)
     application: Application | None = attempt.memo["application"]
@@ -58,7 +59,8 @@ def application_of(attempt: Attempt) -> Application | None:
 
 
 def address_is_free(attempt: Attempt) -> Refusal | None:
-    """Of two applications for one address the first that is completed gets it; `ONE_ACCOUNT_PER_ADDRESS` decides."""
+    """The address has no account of this customer. Of two applications for one address the first to be completed gets
+    it; the index `ONE_ACCOUNT_PER_ADDRESS` decides."""
     application = application_of(attempt)
     if application is None:
         return NO_CUSTOMER
@@ -67,7 +69,7 @@ def address_is_free(attempt: Attempt) -> Refusal | None:
 
 
 def keep_application(attempt: Attempt) -> None:
-    """Keep what was typed until it is an account or has expired."""
+    """Keep the application until the account is created or the link has expired."""
     application = attempt.data
     attempt.records.insert(
         Application,
@@ -82,9 +84,9 @@ def keep_application(attempt: Attempt) -> None:
 
 
 def create_account(attempt: Attempt) -> None:
-    """The account of what was applied for; a customer's first one is 管理, later ones start as 閲覧.
+    """Create the account; the first one of a customer is 管理, later ones begin as 閲覧.
 
-    The customer's row is locked, so that two first accounts at once cannot both be the first.
+    The customer's row is locked, so that of two accounts created at once only one is the first.
     """
     records = attempt.records
     application = required(application_of(attempt), NO_CUSTOMER)
@@ -104,17 +106,18 @@ def create_account(attempt: Attempt) -> None:
 
 
 def forget_password(attempt: Attempt) -> None:
-    """The account has the hash now; the application keeps who applied, for the mail to the contractor."""
+    """Delete the password's hash from the application: the account has it now. The rest stays, for the mail to the
+    contractor."""
     attempt.records.update(Application, {"instance": attempt.instance.id}, password_hash="")
 
 
 def forget_application(attempt: Attempt) -> None:
-    """Nothing personal is left of an application that expired: the applicant starts from the beginning (G23)."""
+    """Delete the application when it expires: nothing personal stays, and the applicant begins again (G23)."""
     attempt.records.delete(Application, instance=attempt.instance.id)
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mails show."""
+    """The context of the mails: `application` and `customer`."""
     application = _application(instance, records)
     customer = records.get(Customer, id=application.customer_id) if application is not None else None
     return {"application": application, "customer": customer}

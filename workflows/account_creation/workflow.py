@@ -1,4 +1,4 @@
-"""アカウント作成, as the manual tells it (G16–G25): applied for, mailed, completed by the link or expired."""
+"""アカウント作成, as the manual describes it (G16–G25): applied for, mailed, and completed by the link or expired."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""アカウント追加: an administrator invites somebody, who chooses a password by a mailed link (G37–G42)."""
+"""アカウント追加: an administrator invites a colleague, who chooses a password by a mailed link (G37–G42)."""
 
 from workflows.account_invitation.inputs import ActivationInput, InvitationInput, ShownInput
 from workflows.account_invitation.records import Invitation

@@ -1,4 +1,4 @@
-"""What an invitation is made of, once it was typed, normalised and found valid."""
+"""The inputs of an invitation, after they were typed, normalised and found valid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from engine.definition import Secret
 
 @dataclass(frozen=True, slots=True)
 class InvitationInput:
-    """アカウント追加 (G37): whom to invite, and as what. `language` is the invited's, as far as one can know it."""
+    """アカウント追加 (G37): the name, address and role of the invited person. `language` is a guess at the language
+    that they read."""
 
     user_name: str
     email: str
@@ -19,9 +20,9 @@ class InvitationInput:
 
 @dataclass(frozen=True, slots=True)
 class ShownInput:
-    """What the administrator's page showed: which of the mailed links, counted from 0, was the current one.
+    """The generation of the mailed link, counted from 0, that the administrator's page showed as the current one.
 
-    ［メール再送信］ corrects the address where `email` is another one than the invitation's.
+    ［メール再送信］ corrects the address where `email` is given and differs from the invitation's.
     """
 
     generation: int

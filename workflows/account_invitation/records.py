@@ -1,4 +1,4 @@
-"""Who was invited."""
+"""The record of an invitation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from workflows.business.records import Account, Customer
 
 
 class Invitation(Record):
-    """Whom an administrator invited (G37), keyed by its procedure's instance.
+    """The person whom an administrator invited (G37); the key is the instance of the procedure.
 
-    `email` is unique among a customer's invitations. Once the password is set, all that is personal is the account's:
-    `email` is NULL then, `user_name` is empty and `account` says which account it became.
+    `email` is unique among a customer's invitations. Once the password is set, everything personal is in the account:
+    `email` is NULL, `user_name` is empty, and `account` is the account.
     """
 
     instance = pw.BigIntegerField(primary_key=True)

@@ -1,4 +1,4 @@
-"""The rules of アカウント追加: who can be invited, what an invitation becomes, what is left of it."""
+"""The rules of アカウント追加: who can be invited, what account an invitation becomes, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def role_is_known(attempt: Attempt) -> Refusal | None:
 
 
 def address_has_no_account(attempt: Attempt) -> Refusal | None:
-    """Who has an account of this customer already needs no invitation."""
+    """The address has no account of this customer yet."""
     customer = customer_of(attempt.instance.about, attempt.records)
     taken = attempt.records.exists(Account, customer=customer, email=attempt.data.email)
     return ADDRESS_TAKEN if taken else None
 
 
 def invitation_of(attempt: Attempt) -> Invitation | None:
-    """Who is invited, as it was before this event wrote anything; read once. None once it was forgotten."""
+    """The invitation, as it was before this event wrote anything; read once. None where it was deleted."""
     if "invitation" not in attempt.memo:
         attempt.memo["invitation"] = _invitation(attempt.instance, attempt.records)
     invitation: Invitation | None = attempt.memo["invitation"]
@@ -65,7 +65,8 @@ def invitation_of(attempt: Attempt) -> Invitation | None:
 
 
 def address_is_still_free(attempt: Attempt) -> Refusal | None:
-    """Somebody may have applied for the same address; who completes first wins, `ONE_ACCOUNT_PER_ADDRESS` decides."""
+    """The address still has no account of this customer: somebody may have applied for the same one. The first to be
+    completed gets it; the index `ONE_ACCOUNT_PER_ADDRESS` decides."""
     invitation = invitation_of(attempt)
     if invitation is None:
         return NO_INVITATION
@@ -75,13 +76,15 @@ def address_is_still_free(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def roles_stand_still(attempt: Attempt) -> Refusal | None:
-    """Nobody's role is changed until the account is there, or was changed before and is seen."""
+    """Lock the customer's row, so that no role changes until the account is created; a change before that is seen by
+    the next guard."""
     attempt.records.lock_rows(Customer, id=customer_of(attempt.instance.about, attempt.records))
     return None
 
 
 def inviter_is_still_admin(attempt: Attempt) -> Refusal | None:
-    """Who was taken the role from, or deleted, must not come back by an invitation of their own."""
+    """The inviter is still a 管理: an administrator who was deleted, or lost the role, must not come back by their own
+    invitation."""
     invitation = invitation_of(attempt)
     if invitation is None:
         return NO_INVITATION
@@ -91,18 +94,19 @@ def inviter_is_still_admin(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def page_showed_this_link(attempt: Attempt) -> Refusal | None:
-    """Of two administrators at once, the second is told that a mail with another link has gone out meanwhile."""
+    """The page showed the current link. Of two administrators at once, the second learns that a mail with another link
+    has gone out."""
     return None if attempt.data.generation == attempt.instance.generation else CHANGED_MEANWHILE
 
 
 @needs_input
 def corrected_address_has_no_account(attempt: Attempt) -> Refusal | None:
-    """An address that is corrected must be as free as one that is invited."""
+    """A corrected address has no account of this customer either."""
     return address_has_no_account(attempt) if attempt.data.email else None
 
 
 def keep_invitation(attempt: Attempt) -> None:
-    """Keep who is invited until there is an account, or nobody waits for one any more."""
+    """Keep the invitation until the account is created, or the invitation is withdrawn or lapses."""
     invitation = attempt.data
     attempt.records.insert(
         Invitation,
@@ -119,12 +123,13 @@ def keep_invitation(attempt: Attempt) -> None:
 
 
 def invite_in_own_name(attempt: Attempt) -> None:
-    """Whoever sends the mail again stands for the invitation from now on."""
+    """Make the administrator who resends the mail the inviter."""
     attempt.records.update(Invitation, {"instance": attempt.instance.id}, invited_by=int(attempt.actor.id))
 
 
 def create_account(attempt: Attempt) -> None:
-    """The account of the invited, with the password that they chose and the terms of use that they accepted."""
+    """Create the invited person's account, with the password that they chose and the terms of use that they
+    accepted."""
     invitation, activation = required(invitation_of(attempt), NO_INVITATION), attempt.data
     attempt.records.insert(
         Account,
@@ -140,7 +145,7 @@ def create_account(attempt: Attempt) -> None:
 
 
 def turn_into_account(attempt: Attempt) -> None:
-    """Of the invitation only stays which account it became, for the mail to the contractor."""
+    """Keep of the invitation only which account it became, for the mail to the contractor."""
     records, invitation = attempt.records, required(invitation_of(attempt), NO_INVITATION)
     made = records.get(Account, customer=invitation.customer_id, email=invitation.email)
     account = required(made, NO_INVITATION)  # whatever wrote it, in this transaction or before
@@ -148,12 +153,12 @@ def turn_into_account(attempt: Attempt) -> None:
 
 
 def forget_invitation(attempt: Attempt) -> None:
-    """Nothing personal is left of an invitation that was withdrawn or has lapsed."""
+    """Delete the invitation when it is withdrawn or lapses: nothing personal stays."""
     attempt.records.delete(Invitation, instance=attempt.instance.id)
 
 
 def link_valid_until(entries: Iterable[Entry]) -> datetime | None:
-    """When the newest link is void, by the procedure's history; None while its mail has not been accepted."""
+    """When the newest link expires, by the procedure's history; None until its mail was accepted."""
     until = None
     for entry in entries:
         if entry.event in ("start", "resend"):
@@ -164,7 +169,8 @@ def link_valid_until(entries: Iterable[Entry]) -> datetime | None:
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mails show. `account` is None until the password is set; `inviter` is None where they are gone."""
+    """The context of the mails. `account` is None until the password is set; `inviter` is None where their account was
+    deleted."""
     invitation = _invitation(instance, records)
     return {
         "invitation": invitation,

@@ -1,6 +1,6 @@
-"""アカウント追加 as it was released first: ［メール再送信］ as often and as soon as somebody likes.
+"""アカウント追加 as it was first released: ［メール再送信］ without a rate limit.
 
-Invitations that began on it end on it.
+Invitations that began on this version end on it.
 """
 
 from datetime import timedelta

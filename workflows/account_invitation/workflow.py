@@ -1,8 +1,8 @@
-"""アカウント追加, as the manual tells it (G37–G42): invited, mailed, completed by choosing a password.
+"""アカウント追加, as the manual describes it (G37–G42): invited, mailed, completed by choosing a password.
 
-An invitation whose link is void is not over: ［メール再送信］ sends another link, and the old one is dead (G40). It is
-open once the mail before has had time to arrive, and ten times: who has not come by then is invited anew. A wrong
-address can be corrected on the way. Only an invitation that nobody has renewed for a month is forgotten.
+An invitation whose link has expired is not over: ［メール再送信］ sends another link, and the old one is dead (G40). It
+is rate-limited: once the last mail has had time to arrive, and ten times; after that a new invitation is needed. A
+wrong address can be corrected on the way. Only an invitation that was not renewed for a month is deleted.
 """
 
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a change of an account's own name and language is made of."""
+"""The input of a change of an account's own name and language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workflows.business.records import Account
 
 @dataclass(frozen=True, slots=True)
 class ProfileInput:
-    """The new name (G17) and the language of mails. `shown` is the `mark` of what the page had shown."""
+    """The new name (G17) and the language of mails. `shown` is the `mark` of what the page showed."""
 
     user_name: str
     language: str
@@ -18,5 +18,5 @@ class ProfileInput:
 
 
 def mark(account: Account) -> str:
-    """Tells one name and language from another, for a form that was shown before somebody else's change."""
+    """A digest of an account's name and language: a form that was shown before another change has another one."""
     return hashlib.sha256(f"{account.language}\0{account.user_name}".encode()).hexdigest()[:16]

@@ -15,7 +15,7 @@ CHANGED_ELSEWHERE = Refusal(
 
 
 def nobody_was_faster(attempt: Attempt) -> Refusal | None:
-    """What the page had shown is still so; of two changes at once the second is told."""
+    """Name and language are still what the page showed: of two changes at once the second is refused."""
     number = number_of(attempt.instance.about)
     attempt.records.lock_rows(Account, id=number)
     account = attempt.records.get(Account, id=number)
@@ -25,7 +25,7 @@ def nobody_was_faster(attempt: Attempt) -> Refusal | None:
 
 
 def set_profile(attempt: Attempt) -> None:
-    """The account has the new name and language at once."""
+    """Set the account's name and language."""
     profile = attempt.data
     number = number_of(attempt.instance.about)
     attempt.records.update(Account, {"id": number}, user_name=profile.user_name, language=profile.language)

@@ -1,4 +1,4 @@
-"""What a deletion is made of."""
+"""The input of a deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose account was deleted, until they are told."""
+"""The record of a deleted account, until its owner is told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workflows.business.records import Customer
 
 
 class RemovedAccount(Record):
-    """Where to write to somebody whose account was deleted, until the mail that tells them is on its way."""
+    """The address of somebody whose account was deleted, until the mail that tells them was accepted or given up."""
 
     instance = pw.BigIntegerField(primary_key=True)
     customer_id: int

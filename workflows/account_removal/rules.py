@@ -13,7 +13,7 @@ from workflows.business.shared.account_administration import GONE, target_of
 
 
 def keep_address(attempt: Attempt) -> None:
-    """Who has to be told, until they are."""
+    """Keep the address of the account's owner until they are told."""
     account = required(target_of(attempt), GONE)
     attempt.records.insert(
         RemovedAccount,
@@ -26,18 +26,18 @@ def keep_address(attempt: Attempt) -> None:
 
 
 def delete_account(attempt: Attempt) -> None:
-    """The account, and with it its sessions: the tables hold that no session outlives its account."""
+    """Delete the account, and by foreign key its sessions."""
     account = required(target_of(attempt), GONE)
     attempt.records.delete(Account, id=account.id)
 
 
 def forget_address(attempt: Attempt) -> None:
-    """Nothing personal is left of a deleted account."""
+    """Delete the address: nothing personal stays of a deleted account."""
     attempt.records.delete(RemovedAccount, instance=attempt.instance.id)
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mail shows."""
+    """The context of the mail: `removed` and `customer`."""
     removed = _removed(instance, records)
     customer = records.get(Customer, id=removed.customer_id) if removed is not None else None
     return {"removed": removed, "customer": customer}

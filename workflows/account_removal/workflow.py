@@ -1,6 +1,6 @@
-"""アカウント削除: done as it begins, so that it stands in a history with who did it.
+"""アカウント削除: done as it begins, as a procedure, so that history names the administrator.
 
-The procedure ends when the mail that tells the person is on its way, and with it the last that was kept of them.
+The procedure ends when the mail to the owner was accepted, and with it the last data about them are deleted.
 """
 
 from datetime import timedelta

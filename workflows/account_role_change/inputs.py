@@ -1,4 +1,4 @@
-"""What a change of role is made of."""
+"""The input of a change of role."""
 
 from __future__ import annotations
 

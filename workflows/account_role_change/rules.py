@@ -16,7 +16,7 @@ SAME_ROLE = Refusal("same_role", _("すでにこの権限です。変更する�
 
 
 def role_is_another(attempt: Attempt) -> Refusal | None:
-    """The role is one of the three, and not the one that the account has."""
+    """The role is 閲覧, 手続き or 管理, and not the one that the account has."""
     if attempt.data.role not in ROLES:
         return ROLE_UNKNOWN
     account = target_of(attempt)
@@ -24,17 +24,18 @@ def role_is_another(attempt: Attempt) -> Refusal | None:
 
 
 def change_role(attempt: Attempt) -> None:
-    """The new role, from the account's next request on: each asks for the role anew."""
+    """Set the account's role; it counts from the account's next request on, because each request reads the role
+    anew."""
     attempt.records.update(Account, {"id": number_of(attempt.instance.about)}, role=attempt.data.role)
 
 
 def new_role(attempt: Attempt) -> Mapping[str, Any]:
-    """What the mail says, even where the role has changed again by the time it is delivered."""
+    """The new role, as the mail must name it, even where the role has changed again by the time it is delivered."""
     return {"role": attempt.data.role}
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mail shows."""
+    """The context of the mail: `account`, `customer` and `roles`."""
     account = _account(instance, records)
     customer = records.get(Customer, id=account.customer_id) if account is not None else None
     return {"account": account, "customer": customer, "roles": ROLES}

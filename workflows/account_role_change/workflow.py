@@ -1,4 +1,5 @@
-"""権限の変更: done as it begins, so that it stands in a history with who did it; the account is told by mail."""
+"""権限の変更: done as it begins, as a procedure, so that history names the administrator; the account's owner is
+mailed."""
 
 from engine.definition import Mail, Start, State, Workflow
 from engine.text import _

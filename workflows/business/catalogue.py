@@ -1,4 +1,4 @@
-"""What the company sells, as configuration: the user guide's products are the default."""
+"""The company's products, as configuration: those of the user guide are the default."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ class ProductSettings:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Something that customers use under a subdomain of their own.
+    """A product that customers use under a subdomain of their own.
 
-    `url` is where, with `{subdomain}` as the first label of its host. Raises ConfigurationError where it is not.
-    `options` are titles by name; a contract of it licenses from `least_users` to `most_users` users.
+    `url` is the URL of an environment, with `{subdomain}` as the first label of its host. Raises ConfigurationError
+    where it is not. `options` are titles by name; a contract licenses from `least_users` to `most_users` users.
     """
 
     name: str
@@ -108,12 +108,12 @@ class Product:
 
     @property
     def domain(self) -> str:
-        """The host without the subdomain: `dn-cloud.com`."""
+        """The host without the subdomain, such as `dn-cloud.com`."""
         return self._part("domain")
 
     @property
     def path(self) -> str:
-        """The path of the environment, `/cgi-bin/…`; empty where the template has none."""
+        """The path of an environment, such as `/cgi-bin/…`; empty where the URL has none."""
         return self._part("path")
 
     def _part(self, name: str) -> str:
@@ -123,7 +123,8 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The products, billing terms and payment methods that a contract may name; each mapping is by the stored name."""
+    """The products, billing terms and payment methods that a contract may name; each mapping is by the name that is
+    stored."""
 
     products: Mapping[str, Product]
     billing_terms: Mapping[str, Text] = field(default_factory=lambda: TERM_LABELS)
@@ -137,7 +138,7 @@ class Catalogue:
 
     @classmethod
     def kind(cls) -> Named[Catalogue]:
-        """What `[products]` takes."""
+        """The kind of the table `[products]`."""
         each: Table[ProductSettings] = Table(ProductSettings, lambda product: product)
         return Named(each, "a table of products by name", line(32), cls._sold)  # as long as contracts can hold it
 
@@ -153,16 +154,18 @@ class Catalogue:
         )
 
     def with_methods(self, titles: Mapping[str, Text]) -> Catalogue:
-        """The same with further payment methods, behind those that it has; the title of one that it has stays."""
+        """A copy with further payment methods after the present ones. A method that is already there keeps its
+        title."""
         new = {name: title for name, title in titles.items() if name not in self.payment_methods}
         return replace(self, payment_methods={**self.payment_methods, **new})
 
     def url(self, product: str, subdomain: str) -> str:
-        """Where the environment is reached (G26 ②). Raises KeyError for a product that is not sold."""
+        """The URL of an environment (G26 ②). Raises KeyError for a product that is not in the catalogue."""
         return self.products[product].url.replace("{subdomain}", subdomain)
 
     def host(self, product: str, subdomain: str) -> str:
-        """The host of the environment: `acme.dn-cloud.com`. Raises KeyError for a product that is not sold."""
+        """The host of an environment, such as `acme.dn-cloud.com`. Raises KeyError for a product that is not in the
+        catalogue."""
         return f"{subdomain}.{self.products[product].domain}"
 
 

@@ -1,7 +1,7 @@
-"""Who may do what: the roles of accounts (閲覧, 手続き, 管理), and the staff.
+"""The permissions: the roles of accounts (閲覧, 手続き, 管理), and the staff.
 
-A permission asks the records inside the transaction, so that a role that was taken away a moment ago is gone. The
-actor is `account:<id>` or `staff:<id>`; what an instance is about says whose data it is.
+A permission reads the records inside the transaction, so a role that was taken away counts no more. The actor is
+`account:<id>` or `staff:<id>`; what an instance is about says whose data it concerns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _RANK = {role: rank for rank, role in enumerate(ROLES)}
 
 
 def reaches(role: str, least: str) -> bool:
-    """Whether `role` may do what `least` may. An unknown role may nothing."""
+    """Whether `role` may do what `least` may. An unknown role may do nothing."""
     return _RANK.get(role, -1) >= _RANK[least]
 
 
@@ -28,12 +28,13 @@ NO_ACCOUNT = Refusal("no_account", _("アカウントが見つかりません。
 
 
 def number_of(about: str) -> int:
-    """The number in what an instance is about: 5 of `account:5`."""
+    """The number in an instance's `about`: 5 of `account:5`."""
     return int(about.partition(":")[2])
 
 
 def customer_of(about: str, records: Records) -> int | None:
-    """The customer to whom `customer:3`, `contract:7` or `account:5` belongs; None where it is gone."""
+    """The id of the customer to whom `customer:3`, `contract:7` or `account:5` belongs; None where the record is
+    gone."""
     kind, _colon, number = about.partition(":")
     if kind == "customer":
         return int(number)
@@ -44,7 +45,8 @@ def customer_of(about: str, records: Records) -> int | None:
 
 
 def acting_account(attempt: Attempt) -> Account | None:
-    """The account that acts, as it is now; read once. None where somebody else acts, or it was deleted."""
+    """The account that acts, as it is now; read once. None where the actor is no account, or the account was
+    deleted."""
     if "acting_account" not in attempt.memo:
         actor = attempt.actor
         acting = attempt.records.get(Account, id=int(actor.id)) if actor.kind == "account" else None

@@ -1,6 +1,6 @@
-"""Plain text as people write it: paragraphs, lines, and https addresses that can be followed. Nothing is markup.
+"""Plain text as people write it: paragraphs, lines, and clickable https addresses. Nothing in it is markup.
 
-A text is cut into spans and whoever shows it escapes them; so there is no way from a text into a page's markup.
+A text is cut into spans, and a template escapes each: so no text can become a page's markup.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of a line; `url` is set where it is an address."""
+    """A piece of a line; `url` is set where the piece is an address."""
 
     text: str
     url: str = ""
@@ -36,7 +36,8 @@ Paragraph = tuple[Line, ...]
 
 
 def paragraphs(text: str) -> tuple[Paragraph, ...]:
-    """`text` by paragraphs (blank lines part them), lines and spans; every character of every line is in a span."""
+    """`text` by paragraphs (which blank lines separate), lines and spans; every character of every line is in a
+    span."""
     parts = _BLANK_LINES.split(text.strip())
     return tuple(tuple(tuple(_spans(line)) for line in part.split("\n")) for part in parts if part)
 
@@ -54,10 +55,10 @@ def _spans(line: str) -> Iterator[Span]:
 
 
 def body(text: str, field: str, *, required: bool = True) -> str | Refusal:
-    """A text of several lines, NFC, with \\n as line ends; at most `LONGEST` code points.
+    r"""A text of several lines, normalised to NFC, with \n as line ends; at most `LONGEST` code points.
 
-    Control characters and direction marks are taken out: XML could not carry the first, and the second would show
-    an address as another one.
+    A Refusal where it is longer, or empty though `required`. Control characters and direction marks are removed: XML
+    cannot hold the former, and the latter would show an address as another one.
     """
     written = unicodedata.normalize("NFC", text[: 4 * LONGEST].replace("\r\n", "\n").replace("\r", "\n"))
     written = "".join(

@@ -1,7 +1,7 @@
-"""The records that several procedures share; what only one of them has is in its folder.
+"""The records that several procedures share; those of a single procedure are in its folder.
 
-What is personal lives in records, where it can be erased, and never in history (I8). Times are aware and in UTC; the
-tables hold them naive. Which day it is, is decided by the site's time zone.
+Personal data are in records, where they can be erased, and never in history (I8). Times are aware and in UTC; the
+tables hold them naive. The site's time zone decides which day it is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from engine.store.prepared import prepared
 
 
 class Customer(Record):
-    """A company with a contract (お客様). `number` is the customer number (G11); one contractor address each (G41)."""
+    """A company with a contract (お客様). `number` is the customer number (G11); each has one contractor address
+    (G41)."""
 
     id = pw.BigAutoField()
     number = pw.CharField(32, unique=True)
@@ -37,12 +38,12 @@ class Customer(Record):
 
 @prepared
 def customer_by_id(id: int) -> Any:
-    """A customer."""
+    """The customer with this id."""
     return Customer.select().where(Customer.id == id).limit(1)
 
 
 class Contract(Record):
-    """One product that a customer uses, under a subdomain that belongs to one customer per product."""
+    """A customer's contract of one product, under a subdomain that belongs to one customer per product."""
 
     id = pw.BigAutoField()
     customer_id: int
@@ -62,18 +63,18 @@ class Contract(Record):
 
     @classmethod
     def runs(cls, today: Any) -> Any:
-        """The condition that a contract has not ended; its last day counts."""
+        """The SQL condition that a contract has not ended on the date `today`; its last day counts."""
         return cls.ended_on.is_null() | (cls.ended_on >= today)
 
 
 @prepared
 def running_contracts(customer: int, today: date) -> Any:
-    """A customer's contracts that have not ended, the oldest first."""
+    """A customer's contracts that have not ended on `today`, the oldest first."""
     return Contract.select().where(Contract.customer == customer, Contract.runs(today)).order_by(Contract.id)
 
 
 class Account(Record):
-    """A log-in to this site (G9). Its name and address are its own, apart from the contractor's (G17, G18)."""
+    """A log-in to this site (G9). Its name and address are its own, and not the contractor's (G17, G18)."""
 
     id = pw.BigAutoField()
     customer_id: int
@@ -91,7 +92,7 @@ class Account(Record):
 
 
 class PendingApplication(Record):
-    """A filled-in form that waits for its confirmation page, without its password: only the hash. Lives 30 minutes."""
+    """A form that waits for its confirmation page; of the password only the hash. Lives for 30 minutes."""
 
     token = pw.CharField(64, primary_key=True)  # SHA-256 of what the browser holds
     customer_id: int
@@ -103,7 +104,7 @@ class PendingApplication(Record):
 
 
 class Session(Record):
-    """A logged-in browser. `token` is the SHA-256 of what its cookie holds, so that a dump logs nobody in (I11)."""
+    """A logged-in browser. `token` is the SHA-256 of its cookie's value, so that a dump logs nobody in (I11)."""
 
     token = pw.CharField(64, primary_key=True)
     account_id: int
@@ -113,14 +114,15 @@ class Session(Record):
 
 
 class Throttle(Record):
-    """One bucket of guesses: `full_at` is when it will be empty of them again (GCRA's theoretical arrival time)."""
+    """One bucket of a rate limit; `full_at` is GCRA's theoretical arrival time: when the bucket will be empty of
+    attempts again."""
 
     bucket = pw.CharField(64, primary_key=True)  # HMAC of its name: no address is kept in the clear
     full_at = UtcField(index=True)
 
 
 class StaffMember(Record):
-    """Somebody who works for the company. Without `totp_secret` (sealed by the vault) nobody can log in yet."""
+    """A member of the staff. Without `totp_secret` (sealed by the vault) they cannot log in yet."""
 
     id = pw.BigAutoField()
     email = pw.CharField(254, unique=True)
@@ -133,11 +135,12 @@ class StaffMember(Record):
 
 
 class ChangeRequest(Record):
-    """What a customer asked to change, keyed by its procedure's instance: the line of 契約履歴 (G6).
+    """A customer's change request, keyed by its procedure's instance: a line of 契約履歴 (G6).
 
-    `before`, `after` and `quote` are JSON, as they were confirmed. `slot` names what only one open request may
-    concern, as in `contract:7/users`, and is NULL once the request is closed. `asked_by` is an account's id, which may
-    be gone; `reason` is what the customer is told of a rejection; `reference` names it in the billing backend's books.
+    `before`, `after` and `quote` are JSON, as they were confirmed. `slot` names what only one open request may concern,
+    as in `contract:7/users`, and is NULL once the request is closed. `asked_by` is the id of an account, which may have
+    been deleted; `reason` is what the customer is told of a rejection; `reference` names the request in the billing
+    backend's books.
     """
 
     instance = pw.BigIntegerField(primary_key=True)
@@ -159,12 +162,12 @@ class ChangeRequest(Record):
 
 
 class ContractChange(Record):
-    """What the change of a contract knows beside its request: one row for each, by the procedure's instance.
+    """The progress of a contract's change: one row for each request, by the procedure's instance.
 
-    `wish` is the environment that an open order wants (`chatluck/acme`), NULL once it is closed. `booking` says how far
-    the billing backend is: "" (not asked), "asked", "queued" or "applied"; `booking_key` is the key that it was asked
-    with. `withdrawn_by` is an account's id, 0 unless the request was withdrawn. `ahead` are the requests that were to
-    be applied before it when it was confirmed, by their numbers with one space between.
+    `wish` is the environment that an open order reserves (`chatluck/acme`), NULL once it is closed. `booking` is the
+    state at the billing backend: "" (not asked), "asked", "queued" or "applied"; `booking_key` is the key of that call.
+    `withdrawn_by` is an account's id, 0 unless the request was withdrawn. `ahead` are the requests that were to be
+    applied before this one when it was confirmed, by their numbers, separated by spaces.
     """
 
     instance: int
@@ -177,7 +180,7 @@ class ContractChange(Record):
 
 
 class StaffSession(Record):
-    """A browser in which a staff member is logged in. `token` is the SHA-256 of what its cookie holds (I11)."""
+    """A browser in which a staff member is logged in. `token` is the SHA-256 of its cookie's value (I11)."""
 
     token = pw.CharField(64, primary_key=True)
     member_id: int
@@ -187,7 +190,7 @@ class StaffSession(Record):
 
 
 class StaffSetUp(Record):
-    """A one-time address where a staff member sets their own password and enrols the TOTP secret that waits here."""
+    """A one-time address at which a staff member sets their own password and enrols the TOTP secret that waits here."""
 
     token = pw.CharField(64, primary_key=True)  # SHA-256 of what the address holds
     member_id: int
@@ -197,7 +200,7 @@ class StaffSetUp(Record):
 
 
 class PasswordReset(Record):
-    """Which procedure's mailed link may set an account's password anew: the newest one's, and no other."""
+    """The procedure whose mailed link may set an account's password: the newest one, and no other."""
 
     account_id: int
     account = pw.ForeignKeyField(Account, primary_key=True, on_delete="CASCADE")
@@ -205,11 +208,12 @@ class PasswordReset(Record):
 
 
 class AddressChange(Record):
-    """A mail address that waits for its confirmation, or may still be put back. Keyed by its procedure's instance.
+    """A change of a mail address, which waits for its confirmation or may still be undone. Keyed by its procedure's
+    instance.
 
     `slot` names whose address it is, as in `account:5/login` or `customer:3/contractor`, and is NULL once another
-    change may begin. `account_id` asked, in `language`; it may be gone. The row lives until the last mail about the
-    change can have arrived.
+    change may begin. `account_id` is the account that asked, in `language`; it may have been deleted. The row is kept
+    until the last mail about the change can have arrived.
     """
 
     instance = pw.BigIntegerField(primary_key=True)
@@ -225,11 +229,11 @@ class AddressChange(Record):
 
 
 class Mandate(Record):
-    """What the customer allowed for paying a contract, or is about to: data alone, its state is the request's.
+    """What a customer authorised for paying a contract, or is about to. Its state is that of the request.
 
-    `label` is how it may be shown (numbers masked); `sealed` holds by the vault what the method must read again, and is
-    empty once that is no longer needed; `reference` is what the provider calls it. `in_use` is the contract's id while
-    this mandate is the one that is billed, so that a contract has one at most.
+    `label` is how it may be shown (numbers masked); `sealed` holds, encrypted by the vault, what the method must read
+    again, and is empty once that is no longer needed; `reference` is the provider's name for it. `in_use` is the
+    contract's id while the contract is billed by this mandate; it is unique, so a contract has at most one.
     """
 
     id = pw.BigAutoField()

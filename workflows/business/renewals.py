@@ -1,7 +1,8 @@
-"""When an annual contract is renewed: each year on the day on which it began.
+"""The renewal of annual contracts: each year on the day on which the contract began.
 
-One of 29 February is renewed on 28 February in other years. On the renewal day itself the next one counts: the new year
-has begun. A contract that begins in the future is dealt with as on its first day. Nothing here asks a clock.
+A contract of 29 February is renewed on 28 February in other years. On the renewal day itself the next renewal counts,
+because the new year has begun. A contract that begins in the future is treated as on its first day. Nothing here reads
+a clock.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from datetime import date
 
 
 def anniversary(started_on: date, year: int) -> date:
-    """The renewal of a contract in `year`: its day of the year, or the last of February where 29 February is none."""
+    """The renewal of a contract in `year`: its day of the year, or 28 February for 29 February in a common year."""
     last = calendar.monthrange(year, started_on.month)[1]
     return date(year, started_on.month, min(started_on.day, last))
 
 
 def next_renewal(started_on: date, today: date) -> date:
-    """The first renewal after `today`, and after the start itself."""
+    """The first renewal after `today` and after `started_on`."""
     counted = max(started_on, today)
     this_year = anniversary(started_on, counted.year)
     return this_year if this_year > counted else anniversary(started_on, counted.year + 1)

@@ -1,8 +1,8 @@
-"""What a write cannot do without.
+"""What a write needs in order to write.
 
-A write does not rely on a guard having run: a definition may leave the guard out, or ask another before it. What a
-guard and a write both need is read by one function, which reads it or remembers it in `attempt.memo`; where it is not
-there, the write refuses as the guard does, and the transaction is rolled back.
+A write does not rely on a guard having run: a definition may leave the guard out, or ask another one before it. A value
+that a guard and a write both need is read by one function, which reads it or remembers it in `attempt.memo`. Where the
+value is missing, the write refuses as the guard does, and the transaction is rolled back.
 """
 
 from __future__ import annotations

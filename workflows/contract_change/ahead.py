@@ -1,11 +1,11 @@
-"""What a contract will say when a change of it begins: the open requests that are applied before it count.
+"""The terms that a contract will have when a change of it begins: open requests that are applied before it count.
 
 Requests of one contract are applied in the order of their effective dates, and on one date in the order in which they
-were made. A change is therefore dated and quoted on top of those that go before it. Each depends on the other: whether
-a change waits for the renewal is decided by the terms on which it builds, and those by its date. So requests are taken
-up one by one, earliest first, until the change falls before the next of them.
+were made. A change is therefore dated and quoted on top of those before it. Each depends on the other: the terms on
+which a change builds decide whether it waits for the renewal, and its date decides those terms. So requests are taken
+one by one, earliest first, until the change falls before the next of them.
 
-A change of payment method is none of them: its date moves with the papers, and it changes no price.
+A change of payment method does not count: its date moves with the papers, and it changes no price.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PRICED = ("users", "options", "term")  # of each at most one is open for a contr
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What holds when a change begins: `before`, from `effective_on`, once the requests `ahead` were applied."""
+    """The basis of a change: the terms `before`, from `effective_on`, once the requests `ahead` were applied."""
 
     before: ContractTerms
     effective_on: date
@@ -32,14 +32,14 @@ class Standing:
 
 
 def slots(contract: int) -> tuple[str, ...]:
-    """Under which slots the open requests are found that may go before another one."""
+    """The slots of open requests that may be applied before another one."""
     return tuple(f"contract:{contract}/{kind}" for kind in PRICED)
 
 
 def standing(
     now: ContractTerms, open_change_requests: Iterable[ChangeRequest], kind: str, after: ContractTerms, today: date
 ) -> Standing:
-    """Where a change of `kind` to `after` begins, asked for on `today` of a contract that says `now`."""
+    """The basis of a change of `kind` to `after`, asked for on `today` of a contract with the terms `now`."""
     others = sorted((one for one in open_change_requests if one.kind != kind), key=_order)
     before, last, taken = now, today, 0
     while True:
@@ -54,7 +54,7 @@ def standing(
 
 
 def _effective_on(before: ContractTerms, after: ContractTerms, today: date, last: date) -> date:
-    """As `dates.effective_on`, and not before `last`, the day from which `before` holds."""
+    """The effective date as of `dates.effective_on`, and not before `last`, the day from which `before` holds."""
     counted = today
     if dates.waits_for_renewal(before, after):
         counted = max(today, last - timedelta(days=1))  # a renewal on that very day is theirs
@@ -66,7 +66,7 @@ def _order(change_request: ChangeRequest) -> tuple[date, int]:
 
 
 def goes_before(change_request: ChangeRequest, open_change_requests: Sequence[ChangeRequest]) -> ChangeRequest | None:
-    """The first open request of its contract that is applied before `change_request`; None where it is its turn."""
+    """The first open request of the contract that must be applied before `change_request`; None where there is none."""
     earlier = [
         one
         for one in open_change_requests

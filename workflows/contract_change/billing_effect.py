@@ -1,9 +1,9 @@
-"""Enters a change into the billing backend's books, once, at the price that was confirmed or not at all.
+"""Books a change in the billing backend, once, at the confirmed price or not at all.
 
-The backend is outside of our transactions, so what is known of it is written down around each call: `asked` before
-it, `queued` or `applied` after it. A crash in between leaves `asked`; the next try then calls again with the same key
-and without looking at prices first, because the same key answers as it did the first time. Only where nothing was
-asked yet does a changed price stop it here; a backend refuses one that has changed since (`Rejected`).
+The backend is outside of our transactions, so what is known of it is recorded around each call: `asked` before it,
+`queued` or `applied` after it. A crash in between leaves `asked`; the retry then calls again with the same key, and
+without comparing prices first, because the same key answers as it did the first time. Only where nothing was asked yet
+does a changed price stop the booking here; a backend refuses one that has changed since (`Rejected`).
 
 Changes of one contract are booked in the order of their effective dates and numbers: each was quoted on top of those
 before it, so it waits until they are closed.
@@ -27,13 +27,13 @@ _TURN = timedelta(minutes=1)  # how soon to look again whether what goes before 
 
 
 class BillingEffect:
-    """Delivers effects of the kind "billing". Safe to use from several threads."""
+    """Delivers effects of the kind "billing". Thread-safe."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        """Apply the change of `delivery.instance`. What the backend raises counts as not now."""
+        """Book the change of `delivery.instance_id`. An error that the backend raises counts as Deferred."""
         change_request = ChangeRequest.get_or_none(ChangeRequest.instance == delivery.instance_id)
         progress = ContractChange.get_or_none(ContractChange.instance == delivery.instance_id)
         if change_request is None or progress is None:
@@ -80,7 +80,7 @@ class BillingEffect:
     def _mark_asked(
         change_request: ChangeRequest, change: Change, key: str, *, begun: bool
     ) -> Deferred | Failed | None:
-        """Write down that the backend is called now; or why it is not.
+        """Record that the backend is called now, and return None; otherwise return why it is not called.
 
         The update locks the request, as `rules.nothing_is_being_booked` does: staff cannot give it up in between.
         """
@@ -98,7 +98,7 @@ class BillingEffect:
     def _write_outcome(
         self, change_request: ChangeRequest, answer: Applied | Queued | Rejected, *, asked_again: bool = False
     ) -> Outcome:
-        """Write the backend's answer down. One that is none leaves it asked for, and is asked again."""
+        """Record the backend's answer. A malformed answer leaves the booking "asked", and the call is retried."""
         if not is_answer(answer):
             return Deferred(NO_ANSWER)
         if isinstance(answer, Rejected):
@@ -119,7 +119,7 @@ class BillingEffect:
 
 
 def _price_refused(billing: BillingBackend, change: Change, confirmed: Quote | None) -> Deferred | Failed | None:
-    """Why the change is not applied at the price that it would have now; None where it is the confirmed one."""
+    """Why the change is not booked at its present price; None where that is the confirmed one."""
     now = billing.quote(change)
     if not quotes.is_sound(now):
         return Deferred(NO_ANSWER)

@@ -1,4 +1,4 @@
-"""What a contract may be changed to: conditions asked by the page's proposal and again by the rules."""
+"""What a contract may be changed to: conditions that the page's proposal asks, and the rules once more."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNKNOWN_METHOD = Refusal("payment_method_unknown", _("お支払い方法をお�
 
 
 def kind_of(before: ContractTerms | None, after: ContractTerms) -> str | Refusal:
-    """Which one thing a request changes: "order", or a name of `CHANGEABLE`."""
+    """The one thing that a request changes: "order", or a name of `CHANGEABLE`. A Refusal for none or several."""
     if before is None:
         return "order"
     changed = [part.name for part in fields(ContractTerms) if getattr(before, part.name) != getattr(after, part.name)]
@@ -47,12 +47,12 @@ def kind_of(before: ContractTerms | None, after: ContractTerms) -> str | Refusal
 
 
 def with_change(now: ContractTerms, kind: str, after: ContractTerms) -> ContractTerms:
-    """`now` with the one thing that a request of `kind` changes: what else has changed meanwhile stays."""
+    """`now` with only what a request of `kind` changes; anything else that has changed meanwhile stays."""
     return replace(now, **{kind: getattr(after, kind)})
 
 
 def faults(before: ContractTerms | None, after: ContractTerms, catalogue: Catalogue) -> Iterator[Refusal]:
-    """Why the catalogue does not allow `after`. What stays as it is was allowed once and is not asked about."""
+    """Why the catalogue does not allow `after`. Terms that stay as they are were allowed once, and are not checked."""
     product = catalogue.products.get(after.product)
     if product is None:
         yield UNKNOWN_PRODUCT
@@ -84,5 +84,5 @@ def faults(before: ContractTerms | None, after: ContractTerms, catalogue: Catalo
 
 
 def runs_until(ended_on: date | None, effective_on: date) -> bool:
-    """Whether a contract still runs on the day on which a change begins; its last day is `ended_on`."""
+    """Whether a contract with the last day `ended_on` still runs on the day on which a change begins."""
     return ended_on is None or ended_on >= effective_on

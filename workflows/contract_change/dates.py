@@ -1,12 +1,12 @@
-"""From which day a change holds.
+"""The effective date of a change.
 
-- What costs more, and whatever a monthly contract changes, begins on the first day of next month.
-- What costs less within an annual term (fewer users, an option less, back to monthly payment) waits for the renewal:
-  the year is paid for. One request has one date, so one that adds an option and drops another waits as well.
-- Monthly to annual, another payment method and a new product begin on the first day of next month.
+- A change that costs more, and any change of a monthly contract, begins on the first day of the next month.
+- A change that costs less within an annual term (fewer users, an option less, back to monthly payment) waits for the
+  renewal: the year is paid for. A request has one date, so one that adds an option and drops another waits as well.
+- Monthly to annual, another payment method and a new product begin on the first day of the next month.
 
-When an annual contract is renewed, `workflows.business.renewals` says. Days are the company's (see
-`BusinessCalendar.today`); nothing here asks a clock.
+`workflows.business.renewals` says when an annual contract is renewed. Days are the company's (see
+`BusinessCalendar.today`); nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def first_of_next_month(today: date) -> date:
 
 
 def waits_for_renewal(before: ContractTerms, after: ContractTerms) -> bool:
-    """Whether a change takes something away from an annual term that has been paid for."""
+    """Whether a change takes something away from an annual term that is paid for."""
     return before.term == BillingTerm.ANNUAL and (
         after.users < before.users or bool(set(before.options) - set(after.options)) or after.term != BillingTerm.ANNUAL
     )
 
 
 def effective_on(before: ContractTerms | None, after: ContractTerms, today: date) -> date:
-    """The first day on which `after` holds, for what is asked on `today`. `before` is None for an order."""
+    """The first day on which `after` holds, where it is asked for on `today`. `before` is None for an order."""
     if before is None:
         return first_of_next_month(today)
     if waits_for_renewal(before, after):

@@ -1,4 +1,4 @@
-"""What a change request and the staff's decisions on it are made of, once they were checked outside the transaction."""
+"""The inputs of a change request and of the staff's decisions on it, after checks outside the transaction."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class ChangeInput:
-    """A request as it was confirmed. Made by `Proposal.request`, never by hand.
+    """A request as it was confirmed. Built by `Proposal.request`, never by hand.
 
-    `before` (empty for an order) and `after` are `ContractTerms` as `to_json` of
-    `workflows.business.shared.change_request` writes them, `quote` is what `workflows.ports.quotes.to_json` writes:
-    what the customer saw is what is kept. `contract_id` is None for an order.
+    `before` (empty for an order) and `after` are `ContractTerms` as JSON, by `to_json` of
+    `workflows.business.shared.change_request`; `quote` is JSON by `workflows.ports.quotes.to_json`: what the customer
+    saw is what is kept. `contract_id` is None for an order.
     """
 
     kind: str
@@ -26,16 +26,17 @@ class ChangeInput:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why the staff reject a request (event `reject`): kept with the request, mailed and shown to the customer."""
+    """The reason why staff reject a request (event `reject`): kept with the request, mailed and shown to the
+    customer."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class GivingUp:
-    """Why the staff give up a request that is being applied (event `give_up`): mailed and shown to the customer.
+    """The reason why staff give up a request that is being applied (event `give_up`): mailed and shown to the customer.
 
-    `checked` says that somebody looked into the billing backend's books: it is asked for where the backend was called
+    `checked` says that somebody looked into the billing backend's books: it is required where the backend was called
     and its answer is not known.
     """
 
@@ -45,10 +46,10 @@ class GivingUp:
 
 @dataclass(frozen=True, slots=True)
 class NewPrice:
-    """The figures at which the staff apply a request after all (event `accept_price`), and why.
+    """The figures at which staff apply a request after all (event `accept_price`), and the reason.
 
-    `quote` is what `workflows.ports.quotes.to_json` writes of the quote that they saw: see `proposal.reprice`. Both go
-    to the customer.
+    `quote` is the JSON, by `workflows.ports.quotes.to_json`, of the quote that they saw: see `proposal.reprice`. Both
+    are mailed to the customer.
     """
 
     reason: str

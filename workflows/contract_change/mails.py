@@ -1,4 +1,4 @@
-"""What the mails of ご契約内容変更 show, and whom they go to."""
+"""The mails of ご契約内容変更: their context and their recipients."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from workflows.ports import quotes
 
 
 def effective_date(attempt: Attempt) -> Mapping[str, Any]:
-    """The date as it is when the mail is made."""
+    """The effective date as it is when the mail is written."""
     change_request = change_request_of(attempt.instance, attempt.records)
     return {"effective_on": change_request.effective_on.isoformat() if change_request is not None else ""}
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mails show. The price is what was confirmed, as it was kept (G31)."""
+    """The context of the mails. The price is the confirmed one, as it was kept (G31)."""
     change_request = change_request_of(instance, records)
     price = quotes.from_json(change_request.quote) if change_request is not None else quotes.Confirmed(None)
     contract = (
@@ -55,7 +55,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
 
 
 def changes_ahead(number: int, records: Records, catalogue: Catalogue) -> tuple[Difference, ...]:
-    """What the requests change that are applied before this one, as it was when it was confirmed."""
+    """What the requests change that were to be applied before this one when it was confirmed."""
     progress = records.get(ContractChange, instance=number)
     numbers = progress.ahead.split() if progress is not None else []
     asked = records.get_each(*((ChangeRequest, {"instance": int(one)}) for one in numbers)) if numbers else []

@@ -1,8 +1,8 @@
 """ご契約内容変更 before it is sent: what a change would be, from when, and at which price (G5, G6, G31, G45).
 
-A view calls `propose` twice: to show the confirmation page, and again when that page is sent, then with the digest
-that was shown. The billing backend is asked here, outside of any transaction; the rules ask everything else again
-inside it. `payment_method_change` uses the same proposal for its date and price.
+A view calls `propose` twice: to show the confirmation page, and again when that page is sent, then with the digest that
+was shown. The billing backend is called here, outside of any transaction; the rules check everything else again inside
+it. `payment_method_change` uses the same proposal for its date and price.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ SHOWN_CHANGED = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change that may be asked for, with the day from which it holds and its price.
+    """A change that may be asked for, with its effective date and its price.
 
     `change.before` and `change.after` are what the confirmation page compares. `ahead` are the numbers of the open
-    requests that are applied before it: `change.before` has them already, and so has the price.
+    requests that are applied before it: `change.before` and the price include them.
     """
 
     customer_id: int
@@ -45,7 +45,7 @@ class Proposal:
 
     @property
     def kind(self) -> str:
-        """ "users", "options", "term", "order" or "payment_method"."""
+        """The kind of change: "users", "options", "term", "order" or "payment_method"."""
         return self.change.kind
 
     @property
@@ -55,13 +55,13 @@ class Proposal:
 
     @property
     def about(self) -> str:
-        """What the procedure is about: the contract, or for an order the customer."""
+        """The `about` of the procedure: the contract, or for an order the customer."""
         number = self.change.contract
         return f"customer:{self.customer_id}" if number is None else f"contract:{number}"
 
     @property
     def digest(self) -> str:
-        """Everything that the confirmation page shows, as SHA-256: what changes, from when, at which price."""
+        """The SHA-256 of everything that the confirmation page shows: what changes, from when, at which price."""
         figures = quotes.seal(self.quote) if isinstance(self.quote, Quote) else ""
         shown = [
             self.about,
@@ -74,7 +74,7 @@ class Proposal:
         return hashlib.sha256(canonical(shown).encode()).hexdigest()
 
     def request(self) -> ChangeInput:
-        """The data for `engine.start("contract_change", proposal.about, actor, proposal.request(), key=…)`."""
+        """The input for `engine.start("contract_change", proposal.about, actor, proposal.request(), key=…)`."""
         return ChangeInput(
             kind=self.kind,
             customer_id=self.customer_id,
@@ -95,13 +95,12 @@ def propose(
     now: datetime,
     shown: str | None = None,
 ) -> Proposal | tuple[Refusal, ...]:
-    """What it would be to change `contract` (None: to order a product) to `after`, or every reason why not.
+    """The proposal to change `contract` (None: to order a product) to `after`, or every reason why not.
 
-    Open requests that are applied before it count as applied: see `ahead`.
-
-    `shown` is the `digest` that the confirmation page showed: where it no longer holds, the answer is `SHOWN_CHANGED`.
-    For an order `after.subdomain` is as it was typed, and `after.started_on` is replaced by the day on which it begins.
-    Never raises for what a plugin does; calls one, so it must not run inside a transaction.
+    Open requests that are applied before it count as applied: see `ahead`. `shown` is the `digest` that the
+    confirmation page showed: where it no longer holds, the answer is `SHOWN_CHANGED`. For an order `after.subdomain` is
+    as it was typed, and `after.started_on` is replaced by the effective date. Raises nothing, whatever a plugin does;
+    calls one, so it must not run inside a transaction.
     """
     today = services.calendar.today(now)
     before = contract_terms(contract) if contract is not None else None
@@ -138,7 +137,7 @@ def propose(
 
 
 def _as_ordered(services: Services, after: ContractTerms, today: date) -> ContractTerms:
-    """The terms of an order, with the subdomain's name alone of what was typed, and the day on which it begins."""
+    """The terms of an order, with the subdomain's name out of what was typed, and the effective date."""
     wish = typed.subdomain(after.subdomain, services.catalogue)
     if not isinstance(wish, Refusal) and wish.product in (None, after.product):
         after = replace(after, subdomain=wish.name)
@@ -172,7 +171,7 @@ def _refusals(
 
 
 def _is_taken(after: ContractTerms) -> bool:
-    """Whether a contract has the subdomain, or an open order wants it."""
+    """Whether a contract has the subdomain, or an open order reserves it."""
     held = (Contract.product == after.product) & (Contract.subdomain == after.subdomain)
     if Contract.select().where(held).exists():
         return True
@@ -180,22 +179,20 @@ def _is_taken(after: ContractTerms) -> bool:
 
 
 def slot_of(kind: str, customer_id: int, contract: Contract | None, after: ContractTerms) -> str:
-    """What only one open request may concern: a contract and a kind, or a customer's order of a product."""
+    """The slot of a request: a contract and a kind, or a customer's order of a product."""
     return f"contract:{contract.id}/{kind}" if contract is not None else f"customer:{customer_id}/order/{after.product}"
 
 
 def wish_of(after: ContractTerms) -> str:
-    """The environment that an open order keeps from being promised to somebody else."""
+    """The environment that an open order reserves."""
     return f"{after.product}/{after.subdomain}"
 
 
 def change_of(
     change_request: ChangeRequest, customer: Customer, contract: Contract | None, asked_on: date
 ) -> Change | None:
-    """The change as it is to be applied now: today's contract with the one thing that the request changes.
-
-    None where the contract is gone.
-    """
+    """The change to apply now: today's contract with the one thing that the request changes. None where the contract is
+    gone."""
     after = contract_terms_from_json(change_request.after)
     if after is None or (contract is None and change_request.kind != "order"):
         return None
@@ -214,9 +211,10 @@ def change_of(
 
 
 def reprice(services: Services, change_request: ChangeRequest) -> Quote | Unavailable:
-    """What the request would cost as things are now, for staff who look at one that was not applied at its price.
+    """The price of a request as things are now, for staff who look at one that was not applied at its price.
 
-    `NewPrice(reason, quotes.to_json(quote))` is the data of `accept_price`. Calls a plugin: never inside a transaction.
+    `NewPrice(reason, quotes.to_json(quote))` is the input of `accept_price`. Calls a plugin: never inside a
+    transaction.
     """
     customer = Customer.get_by_id(change_request.customer_id)
     contract = Contract.get_or_none(Contract.id == change_request.contract_id) if change_request.contract_id else None

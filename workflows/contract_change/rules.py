@@ -50,7 +50,8 @@ _LONGEST_REASON = 1000  # as ChangeRequest.reason
 
 
 def subject_is_what_changes(attempt: Attempt) -> Refusal | None:
-    """The permission was asked of what the instance is about: that must be the contract, or the customer who orders."""
+    """The instance is about the contract that changes, or about the customer who orders: that is what the permission
+    was asked for."""
     change = attempt.data
     if change.contract_id is None:
         right = attempt.instance.about == f"customer:{change.customer_id}" and change.kind == "order"
@@ -61,7 +62,7 @@ def subject_is_what_changes(attempt: Attempt) -> Refusal | None:
 
 
 def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
-    """Customers of partners and of ASP services may not (G1, G2), whatever page they came from."""
+    """Customers of partners and of ASP services may not use this site (G1, G2), whatever page they came from."""
     customer = attempt.records.get(Customer, id=attempt.data.customer_id)
     if customer is None:
         return NOT_YOURS
@@ -69,9 +70,9 @@ def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
 
 
 def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
-    """What the confirmation page compared is still what the contract says, once what goes before it was applied.
+    """The contract still has the terms that the confirmation page showed, once earlier requests were applied.
 
-    Holds the contract: of two requests that are made at once, the second sees the first.
+    Locks the contract: of two requests that are made at once, the second sees the first.
     """
     change = attempt.data
     if change.contract_id is None:
@@ -85,10 +86,8 @@ def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
 
 
 def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
-    """Where the change that is asked for begins, or why it cannot; None for an order, which nothing goes before.
-
-    Holds the contract and reads it with the requests before; once.
-    """
+    """The basis of the change that is asked for, or why it cannot begin; None for an order. Read once, under the
+    contract's lock."""
     if "standing" not in attempt.memo:
         attempt.memo["standing"] = _standing(attempt) if attempt.data.contract_id is not None else None
     standing: ahead.Standing | Refusal | None = attempt.memo["standing"]
@@ -123,7 +122,7 @@ def change_is_possible(attempt: Attempt) -> Refusal | None:
 
 
 def date_is_as_shown(attempt: Attempt) -> Refusal | None:
-    """The effective date that was confirmed is the one that counts now, midnight or not."""
+    """The confirmed effective date is still the right one: midnight may have passed."""
     after = contract_terms_from_json(attempt.data.after)
     if after is None:
         return conditions.NOT_CHANGEABLE
@@ -136,7 +135,7 @@ def date_is_as_shown(attempt: Attempt) -> Refusal | None:
 
 
 def contract_runs(attempt: Attempt) -> Refusal | None:
-    """A contract that ends before the change would begin is not changed any more."""
+    """The contract still runs on the day on which the change begins."""
     change = attempt.data
     contract = _contract(attempt, change.contract_id) if change.contract_id is not None else None
     if contract is None or conditions.runs_until(contract.ended_on, change.effective_on):
@@ -145,7 +144,7 @@ def contract_runs(attempt: Attempt) -> Refusal | None:
 
 
 def environment_is_free(attempt: Attempt) -> Refusal | None:
-    """An order is for a product that the customer has not, under a subdomain that nobody has."""
+    """The customer does not have the ordered product yet, and no other customer has the subdomain."""
     after = contract_terms_from_json(attempt.data.after)
     if attempt.data.contract_id is not None or after is None:
         return None
@@ -153,7 +152,7 @@ def environment_is_free(attempt: Attempt) -> Refusal | None:
 
 
 def keep_change(attempt: Attempt) -> None:
-    """Write the request down; an order reserves its subdomain until it is closed."""
+    """Record the request; an order reserves its subdomain until it is closed."""
     change = attempt.data
     after = required(contract_terms_from_json(change.after), conditions.NOT_CHANGEABLE)
     standing = standing_of(attempt)
@@ -185,13 +184,13 @@ def keep_change(attempt: Attempt) -> None:
 
 
 def kind_needs_review(attempt: Attempt) -> Refusal | None:
-    """Which kinds staff look at is configuration; the others are accepted at once."""
+    """Staff review this kind of request, by the setting `[review]`; other kinds are accepted at once."""
     change_request = change_request_of(attempt.instance, attempt.records)
     return None if change_request is not None and change_request.kind in attempt.services.review.kinds else NO_REVIEW
 
 
 def change_still_fits(attempt: Attempt) -> Refusal | None:
-    """The contract runs and still says what it said before the change; for an order, its subdomain is still free."""
+    """The contract runs and still has the terms from before the change; for an order, its subdomain is still free."""
     refusal = attempt.memo["why_not"] = _why_not(attempt)
     return refusal
 
@@ -223,7 +222,7 @@ def _why_not(attempt: Attempt) -> Refusal | None:
 
 
 def contract_can_take_it(attempt: Attempt) -> Refusal | None:
-    """What is in the books can be written down: the contract is there, or for an order its subdomain is still free."""
+    """A booked change can be written down: the contract exists, or for an order its subdomain is still free."""
     change_request = change_request_of(attempt.instance, attempt.records)
     after = contract_terms_from_json(change_request.after) if change_request is not None else None
     refusal = None
@@ -239,7 +238,7 @@ def contract_can_take_it(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def reason_is_given(attempt: Attempt) -> Refusal | None:
-    """The customer reads it."""
+    """Staff must give a reason, because it is mailed to the customer."""
     reason = attempt.data.reason.strip()
     if not reason:
         return REASON_MISSING
@@ -248,9 +247,10 @@ def reason_is_given(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
-    """What the billing backend may already have in its books is not given up or priced anew unseen.
+    """The backend cannot have booked the request, or staff have `checked` its books: else nothing is given up or priced
+    anew.
 
-    Holds the request, as the billing effect does before it calls the backend: whoever comes second sees the first.
+    Locks the request, as the billing effect does before it calls the backend: the second sees the first.
     """
     attempt.records.lock_rows(ChangeRequest, instance=attempt.instance.id)
     progress = attempt.records.get(ContractChange, instance=attempt.instance.id)
@@ -260,12 +260,12 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def new_price_is_known(attempt: Attempt) -> Refusal | None:
-    """There are figures to accept."""
+    """There is a new price to accept."""
     return None if quotes.from_json(attempt.data.quote).quote is not None else NO_PRICE
 
 
 def fix_effective_date(attempt: Attempt) -> None:
-    """The confirmed date, or the next possible one where the decision came after it. On the day itself it holds."""
+    """Set the effective date: the confirmed one, or the next possible one where the decision came after it."""
     change_request = change_request_of(attempt.instance, attempt.records)
     after = contract_terms_from_json(change_request.after) if change_request is not None else None
     today = attempt.services.calendar.today(attempt.at)
@@ -278,21 +278,22 @@ def fix_effective_date(attempt: Attempt) -> None:
 
 
 def keep_reason(attempt: Attempt) -> None:
-    """What the customer is told."""
+    """Keep the reason that the customer is told."""
     attempt.records.update(
         ChangeRequest, {"instance": attempt.instance.id}, reason=attempt.data.reason.strip()[:_LONGEST_REASON]
     )
 
 
 def keep_failed_rule(attempt: Attempt) -> None:
-    """Why it could not be applied, in the words of the rule and the language of who asked."""
+    """Keep why the request could not be applied, in the words of the rule and the language of the account that
+    asked."""
     refusal = attempt.memo.get("why_not") or _why_not(attempt) or GONE
     reason = refusal.message.render(ACTING_ACCOUNT.language(attempt))
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=reason)
 
 
 def keep_new_price(attempt: Attempt) -> None:
-    """The figures at which it is applied, beside those that the customer had confirmed."""
+    """Keep the new price beside the one that the customer had confirmed."""
     change_request = change_request_of(attempt.instance, attempt.records)
     if change_request is None:
         return
@@ -302,7 +303,7 @@ def keep_new_price(attempt: Attempt) -> None:
 
 
 def keep_withdrawer(attempt: Attempt) -> None:
-    """Who withdrew it gets a copy of the receipt (G31), whoever asked for it."""
+    """Keep the account that withdrew the request: it gets a copy of the receipt (G31), whichever account had asked."""
     account = acting_account(attempt)
     attempt.records.update(
         ContractChange, {"instance": attempt.instance.id}, withdrawn_by=account.id if account is not None else 0
@@ -313,9 +314,9 @@ def keep_withdrawer(attempt: Attempt) -> None:
 
 
 def apply_change(attempt: Attempt) -> None:
-    """The contract says what was asked for: the one thing of this request, whatever else has changed meanwhile.
+    """Apply the one thing that the request changes to the contract; what else has changed meanwhile stays.
 
-    Of an order there is a contract from now on, and its request says which.
+    For an order, create the contract, and note it in the request.
     """
     change_request = required(change_request_of(attempt.instance, attempt.records), GONE)
     after = required(contract_terms_from_json(change_request.after), GONE)
@@ -340,12 +341,12 @@ def apply_change(attempt: Attempt) -> None:
 
 
 def release_wish(attempt: Attempt) -> None:
-    """The subdomain of an order is reserved no more: a contract has it, or others may."""
+    """Release the subdomain that an order reserved: a contract has it now, or others may have it."""
     attempt.records.update(ContractChange, {"instance": attempt.instance.id}, wish=None)
 
 
 def _contract(attempt: Attempt, number: int) -> Contract | None:
-    """The contract, read once."""
+    """The contract with this id; read once."""
     if "contract" not in attempt.memo:
         attempt.memo["contract"] = attempt.records.get(Contract, id=number)
     contract: Contract | None = attempt.memo["contract"]
@@ -363,18 +364,18 @@ def _environment_refusal(attempt: Attempt, customer: int, after: ContractTerms, 
 
 
 def at_once(attempt: Attempt) -> datetime:
-    """Without waiting."""
+    """Due as soon as the state is entered."""
     return attempt.at
 
 
 def review_is_due(attempt: Attempt) -> datetime:
-    """At closing time of the last working day of the review."""
+    """Closing time of the last working day of the review."""
     due: datetime = attempt.services.calendar.after_working_days(attempt.at, attempt.services.review.working_days)
     return due
 
 
 def effective_day_begins(attempt: Attempt) -> datetime:
-    """Midnight of the effective date, where the company is."""
+    """Midnight of the effective date, in the company's time zone."""
     change_request = change_request_of(attempt.instance, attempt.records)
     begins: datetime = (
         attempt.services.calendar.midnight(change_request.effective_on) if change_request is not None else attempt.at

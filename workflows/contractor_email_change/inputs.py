@@ -1,4 +1,4 @@
-"""What E-mail変更 is made of."""
+"""The input of E-mail変更."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ContractorEmailInput:
-    """The new address."""
+    """The contractor's new mail address, normalised."""
 
     email: str

@@ -1,7 +1,7 @@
-"""The rules of E-mail変更: exactly one contractor address per customer (G41), changed only once it is confirmed (G34).
+"""The rules of E-mail変更: one contractor address per customer (G41), which changes only once it is confirmed (G34).
 
-`Customer.imported` is left as it is: it says what the last import said, so the next one sees that the address was
-changed here and does not overwrite it.
+`Customer.imported` stays as it is: it is what the last import said, so the next one sees that the address was changed
+here, and does not overwrite it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_CUSTOMER = Refusal("no_customer", _("ご契約が見つかりません。"))
 
 
 def address_differs(attempt: Attempt) -> Refusal | None:
-    """The new address is not the present one, which nobody else changes until this is written down."""
+    """The new address is not the present one. Locks the customer's row."""
     attempt.records.lock_rows(Customer, id=number_of(attempt.instance.about))
     customer = attempt.records.get(Customer, id=number_of(attempt.instance.about))
     if customer is None:
@@ -37,18 +37,18 @@ def keep_contractor_change(attempt: Attempt) -> None:
 
 
 def address_is_still_the_old_one(attempt: Attempt) -> Refusal | None:
-    """Nothing else, such as an import, has changed the address since the change was asked for."""
+    """The customer still has the old address: nothing else, such as an import, has changed it meanwhile."""
     return _registered(attempt, "old")
 
 
 def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
-    """What is put back is what this procedure changed."""
+    """The customer still has the new address, which is the one to be undone."""
     return _registered(attempt, "new")
 
 
 @needs_input
 def no_import_is_faster(attempt: Attempt) -> Refusal | None:
-    """Whoever else writes the customer, as an import does, waits until this is done, or came first and is seen."""
+    """Lock the customer's row: another writer, such as an import, either came before and is seen, or waits."""
     attempt.records.lock_rows(Customer, id=number_of(attempt.instance.about))
     return None
 
@@ -62,13 +62,13 @@ def _registered(attempt: Attempt, which: str) -> Refusal | None:
 
 
 def take_new_address(attempt: Attempt) -> None:
-    """From now on important notices and receipts go to the new address."""
+    """Set the contractor's address: from now on important notices and receipts go to the new one."""
     change = required(change_of(attempt.instance, attempt.records), NO_CUSTOMER)
     attempt.records.update(Customer, {"id": change.customer_id}, contractor_email=change.new)
 
 
 def put_old_address_back(attempt: Attempt) -> None:
-    """The customer has the old address again, and another change may begin."""
+    """Undo the change: the customer has the old address again, and another change may begin."""
     change = required(change_of(attempt.instance, attempt.records), NO_CUSTOMER)
     attempt.records.update(Customer, {"id": change.customer_id}, contractor_email=change.old)
     close_change(attempt)

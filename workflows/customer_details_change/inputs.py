@@ -1,4 +1,4 @@
-"""What is known of a customer, and what somebody typed to change it, made canonical (G33)."""
+"""A customer's details, and the input of a change of them, normalised (G33)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _PHONES = ("contractor_phone",)
 
 @dataclass(frozen=True, slots=True)
 class DetailsInput:
-    """The whole form, as it is to be. `seen` is the `shown_digest` of what the form was prefilled with."""
+    """The whole form, with its new values. `seen` is the `shown_digest` of the values with which the form was
+    prefilled."""
 
     company: str
     contractor_name: str
@@ -37,27 +38,28 @@ class DetailsInput:
 
     @property
     def values(self) -> dict[str, str]:
-        """The details by the names of their columns."""
+        """The details by column."""
         values: dict[str, str] = asdict(self)
         values.pop("seen")
         return values
 
 
 def details_of(customer: Customer) -> dict[str, str]:
-    """What is known of a customer now, by the names of its columns."""
+    """The present details of a customer, by column."""
     return {name: str(getattr(customer, name)) for name in DETAIL_LABELS}
 
 
 def shown_digest(details: Mapping[str, str]) -> str:
-    """Tells a form that shows these details from one that shows others: two browsers at once."""
+    """A digest of details: a form that shows others, as in a second browser, has another one."""
     content = json.dumps(dict(details), sort_keys=True, ensure_ascii=True)
     return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def read(typed: Mapping[str, str], known: Mapping[str, str], seen: str) -> DetailsInput | tuple[Refusal, ...]:
-    """What was typed, in its canonical form; or everything that is wrong with it.
+    """The typed details, normalised; or every refusal.
 
-    What is `known` already is taken as it is: a record may be older than the rules for what is typed today.
+    A value that is in `known` already is accepted as it is: a record may be older than the rules for what is typed
+    today.
     """
     values: dict[str, str] = {}
     refusals: list[Refusal] = []

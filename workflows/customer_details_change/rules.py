@@ -1,6 +1,6 @@
-"""The rules of お客様情報の変更: which changes staff look at, and that nobody's change overwrites another's.
+"""The rules of お客様情報の変更: which changes staff review, and that no change overwrites another.
 
-A request keeps what it changes and nothing else. When it is applied, each of these values must still be what it was
+A request keeps what it changes, and nothing else. When it is applied, each of these values must still be what it was
 when the customer confirmed it: an import or a second change in between is not overwritten unseen. The import, in turn,
 finds a value here that it did not write itself, and asks before it overwrites that (see
 `workflows.business.customer_file`).
@@ -43,7 +43,7 @@ REASON_LONG = Refusal("reason_long", _("%(most)s文字以内でご入力くだ�
 
 
 def form_is_current(attempt: Attempt) -> Refusal | None:
-    """The form was prefilled with what is known now: of two browsers the second is told."""
+    """The form was prefilled with the present details: of two browsers the second is refused."""
     customer = _customer(attempt)
     if customer is None:
         return NO_CUSTOMER
@@ -51,13 +51,13 @@ def form_is_current(attempt: Attempt) -> Refusal | None:
 
 
 def something_changes(attempt: Attempt) -> Refusal | None:
-    """A request that changes nothing is no request."""
+    """At least one value changes."""
     customer = _customer(attempt)
     return None if customer is None or _changes(attempt, customer)[1] else NOTHING_CHANGES
 
 
 def keep_request(attempt: Attempt) -> None:
-    """Write down what changes, before and after; nothing else of the form is kept."""
+    """Record what changes, before and after; nothing else of the form is kept."""
     customer = required(_customer(attempt), NO_CUSTOMER)
     before, after = _changes(attempt, customer)
     change_request.keep_request(
@@ -74,7 +74,7 @@ def keep_request(attempt: Attempt) -> None:
 
 
 def no_review_is_needed(attempt: Attempt) -> Refusal | None:
-    """Staff look at it where the site says so, and always where the name of company or contractor changes."""
+    """No review is needed: not by the setting `[review]`, and not because the name of company or contractor changes."""
     record = change_request.change_request_of(attempt.instance, attempt.records)
     if record is None or KIND in _services(attempt).review.kinds:
         return REVIEW_NEEDED
@@ -84,7 +84,7 @@ def no_review_is_needed(attempt: Attempt) -> Refusal | None:
 def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
     """Each value that would change is still what it was when it was confirmed, or already what it is to be.
 
-    The customer's row is held from here on, so that an import cannot come in between.
+    Locks the customer's row, so that an import cannot come in between.
     """
     customer_id = customer_of(attempt.instance.about, attempt.records)
     attempt.records.lock_rows(Customer, id=customer_id)
@@ -99,19 +99,19 @@ def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
 
 
 def apply_changes(attempt: Attempt) -> None:
-    """What was confirmed becomes what is known of the customer; nothing else of the record is touched."""
+    """Set the confirmed values; nothing else of the customer's record is touched."""
     record = required(change_request.change_request_of(attempt.instance, attempt.records), NO_CUSTOMER)
     attempt.records.update(Customer, {"id": record.customer_id}, **json.loads(record.after))
 
 
 def close_request(attempt: Attempt) -> None:
-    """Another change of these details may begin."""
+    """Close the request, so that another change of these details may begin."""
     change_request.close_request(attempt)
 
 
 @needs_input
 def reason_is_given(attempt: Attempt) -> Refusal | None:
-    """The customer is told why, in at most 1,000 characters."""
+    """Staff must give a reason of at most 1,000 characters, because it is mailed to the customer."""
     reason = _reason(attempt.data)
     if not reason:
         return REASON_MISSING
@@ -119,23 +119,23 @@ def reason_is_given(attempt: Attempt) -> Refusal | None:
 
 
 def keep_reason(attempt: Attempt) -> None:
-    """The reason stays with the request, where it can be erased, and out of the history."""
+    """Keep the reason with the request, where it can be erased, and out of history."""
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=_reason(attempt.data))
 
 
 def at_once(attempt: Attempt) -> datetime:
-    """No sooner than the request is there, and no later."""
+    """Due as soon as the state is entered."""
     return attempt.at
 
 
 def review_due(attempt: Attempt) -> datetime:
-    """Closing time of the last working day on which staff should have looked at it."""
+    """Closing time of the last working day of the review."""
     services = _services(attempt)
     return services.calendar.after_working_days(attempt.at, services.review.working_days)
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mails show: the customer, the request, and `changes(catalogue)`."""
+    """The context of the mails: the customer, the request, and `changes(catalogue)`."""
     record = change_request.change_request_of(instance, records)
     customer = records.get(Customer, id=record.customer_id) if record is not None else None
     changes: Callable[..., Any] = partial(change_request.differences, record) if record is not None else lambda _: ()
@@ -143,7 +143,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
 
 
 def _customer(attempt: Attempt) -> Any | None:
-    """The customer whom the form is about, held so that two forms at once take turns; read once."""
+    """The customer whom the form is about, locked so that two forms at once take turns; read once."""
     if "customer" not in attempt.memo:
         number = customer_of(attempt.instance.about, attempt.records)
         attempt.records.lock_rows(Customer, id=number)
@@ -152,7 +152,7 @@ def _customer(attempt: Attempt) -> Any | None:
 
 
 def _changes(attempt: Attempt, customer: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Before and after of what changes."""
+    """The old and the new values of what changes, by column."""
     known = details_of(customer)
     after = {name: value for name, value in attempt.data.values.items() if value != known[name]}
     return {name: known[name] for name in after}, after

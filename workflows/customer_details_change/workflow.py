@@ -1,4 +1,4 @@
-"""お客様情報の変更 (G33): asked for, looked at by staff where that is needed, applied; rejected or withdrawn."""
+"""お客様情報の変更 (G33): asked for, reviewed where that is needed, and applied, rejected or withdrawn."""
 
 from engine.definition import SYSTEM, Effect, Mail, Start, State, Timer, Transition, Workflow
 from engine.text import _

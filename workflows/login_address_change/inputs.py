@@ -1,4 +1,4 @@
-"""What a change of the log-in address is made of."""
+"""The input of a change of the log-in address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.definition import Secret
 
 @dataclass(frozen=True, slots=True)
 class LoginAddressInput:
-    """The new address, and the hash that the present password was found to fit; empty where it fits none."""
+    """The new address, and the hash that the typed password was verified against; empty where it fits none."""
 
     email: str
     verified: Secret

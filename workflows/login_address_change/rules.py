@@ -1,4 +1,4 @@
-"""The rules of a change of the log-in address: free at the customer, wanted by who knows the password."""
+"""The rules of a change of the log-in address: free at the customer, and asked for with the account's password."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def address_differs(attempt: Attempt) -> Refusal | None:
 
 
 def address_is_free_to_ask(attempt: Attempt) -> Refusal | None:
-    """Who asks for an address that a colleague has is told before a mail goes out."""
+    """No other account of the customer has the address. The refusal comes before any mail."""
     account = acting_account(attempt)
     if account is None or account.email == attempt.data.email:
         return None  # said by others
@@ -54,19 +54,20 @@ def account_is_there(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def account_stands_still(attempt: Attempt) -> Refusal | None:
-    """Nobody sets the account's password until the address is changed, or did so before and is seen."""
+    """Lock the account's row: a new password either came before and is seen, or waits until the address is changed."""
     attempt.records.lock_rows(Account, id=number_of(attempt.instance.about))
     return None
 
 
 def change_was_not_called_off(attempt: Attempt) -> Refusal | None:
-    """The account's password is still the one that whoever asked had known."""
+    """The account still has the password with which the change was asked for."""
     change = change_of(attempt.instance, attempt.records)
     return CALLED_OFF if change is not None and change.slot is None else None
 
 
 def address_is_free(attempt: Attempt) -> Refusal | None:
-    """Of two who want one address the first that confirms gets it; `ONE_ACCOUNT_PER_ADDRESS` decides."""
+    """No other account of the customer has the address. Of two who want one address the first to confirm gets it; the
+    index `ONE_ACCOUNT_PER_ADDRESS` decides."""
     change = change_of(attempt.instance, attempt.records)
     if change is None:
         return NO_ACCOUNT
@@ -75,14 +76,14 @@ def address_is_free(attempt: Attempt) -> Refusal | None:
 
 
 def take_new_address(attempt: Attempt) -> None:
-    """From now on the account logs in with the new address. A link that was mailed to the old one is dead."""
+    """Set the account's log-in address. Links that were mailed to the old address are dead."""
     change = required(change_of(attempt.instance, attempt.records), NO_ACCOUNT)
     attempt.records.update(Account, {"id": change.account_id}, email=change.new)
     attempt.records.delete(PasswordReset, account=change.account_id)
 
 
 def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
-    """What is put back is what this procedure changed."""
+    """The account still has the new address, which is the one to be undone."""
     account = attempt.records.get(Account, id=number_of(attempt.instance.about))
     change = change_of(attempt.instance, attempt.records)
     if account is None or change is None:
@@ -91,7 +92,7 @@ def address_is_still_the_new_one(attempt: Attempt) -> Refusal | None:
 
 
 def old_address_is_free(attempt: Attempt) -> Refusal | None:
-    """Nobody else at the customer has got the old address meanwhile."""
+    """No other account of the customer has the old address meanwhile."""
     change = change_of(attempt.instance, attempt.records)
     if change is None:
         return NO_ACCOUNT
@@ -100,10 +101,10 @@ def old_address_is_free(attempt: Attempt) -> Refusal | None:
 
 
 def put_old_address_back(attempt: Attempt) -> None:
-    """The account has its old address again, and nobody gets in until its owner has set a new password.
+    """Undo the change: the account has its old address again, and no password until its owner sets a new one.
 
-    Whoever moved the address knew the password. It is taken away with all sessions, and no link that was mailed to the
-    new address sets another.
+    The person who changed the address knew the password. The password is removed with all sessions, and links that were
+    mailed to the new address set no other one.
     """
     change = required(change_of(attempt.instance, attempt.records), NO_ACCOUNT)
     attempt.records.update(Account, {"id": change.account_id}, email=change.old, password_hash=UNUSABLE_HASH)

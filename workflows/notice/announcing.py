@@ -1,10 +1,10 @@
-"""How a revision reaches people: one row for each channel and recipient, worked off in batches (I5).
+"""Announcements: how a revision reaches people, by one row for each channel and recipient, in batches (I5).
 
-The outbox keeps one effect a revision. Its first try writes the rows, all of them in one transaction; each try then
-delivers at most `BATCH` of them, for at most `LONGEST`, writes each outcome down as it comes, and asks for the next try
-a second later. What is killed goes on with the next row. A recipient that fails is written down and stands in
-nobody's way; one that is not reachable now has a wait of its own. When staff have said something newer, what still
-waits of the older revision is given up: its readers get the newer one.
+The outbox keeps one effect for each revision. Its first try writes the rows, all of them in one transaction; each try
+then delivers at most `BATCH` of them, for at most `LONGEST`, records each outcome as it comes, and asks for the next
+try a second later. After a crash the next try goes on with the next row. A recipient that fails is recorded and blocks
+no other; one that cannot be reached now has a backoff of its own. When staff have published a newer revision, waiting
+rows of the older one are cancelled: their readers get the newer one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ROWS_AT_ONCE = 100
 
 
 class Announcer:
-    """Carries out effects of the kind "notice"."""
+    """Delivers effects of the kind "notice"."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -53,7 +53,7 @@ class Announcer:
         self._facts = ChannelFacts(services)
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        """One batch. Deferred while somebody waits, Accepted when everybody has been tried to the end."""
+        """Deliver one batch. Deferred while rows wait, Accepted once each was delivered or has failed for good."""
         notice = Notice.get_or_none(Notice.id == delivery.about.partition(":")[2])
         number = int(delivery.figures["revision"])
         revision = NoticeRevision.get_or_none(NoticeRevision.notice == notice, NoticeRevision.number == number)
@@ -75,7 +75,7 @@ class Announcer:
             ).execute()
 
     def _write_rows(self, notice: Notice, revision: NoticeRevision) -> None:
-        """Everybody who is to hear of it, decided once: all rows are there, or none."""
+        """Write a row for every recipient, once: all rows, or none."""
         of_this = NoticeDelivery.notice == notice, NoticeDelivery.revision == revision.number
         if NoticeDelivery.select().where(*of_this).exists():
             return
@@ -104,7 +104,8 @@ class Announcer:
         return [EVERYBODY] if channel.audience == ONCE else []
 
     def _work_off(self, notice: Notice, revision: NoticeRevision) -> bool:
-        """One batch. True where the other side seems to be away: several in a row had to wait."""
+        """Deliver one batch. Returns True where several rows in a row were deferred: the other side seems to be
+        away."""
         end = monotonic() + LONGEST.total_seconds()
         troubles = 0
         for row in self._due(notice, revision.number):

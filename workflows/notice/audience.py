@@ -1,4 +1,4 @@
-"""Who hears of a notice: contractors of direct customers with a running contract of one of its products."""
+"""The audience of a notice: contractors of direct customers with a running contract of one of its products."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _COUNT_HOLDS = timedelta(minutes=1)
 
 
 def contractors(products: list[str], today: date) -> list[int]:
-    """The customers whose contractor hears of a notice: direct ones (G1, G2) with a running contract of one of
-    `products` (none: any). Of several with one address, one."""
+    """The ids of the customers whose contractor gets a notice: direct customers (G1, G2) with a running contract of one
+    of `products` (none: any). Of several customers with one address, only the first."""
     rows: Any = Customer.select(Customer.id, Customer.contractor_email).where(*_hears(products, today))
     by_address: dict[str, int] = {}
     for customer, address in rows.order_by(Customer.id).tuples():
@@ -25,9 +25,9 @@ def contractors(products: list[str], today: date) -> list[int]:
 
 
 def audience_size(services: Services, products: Iterable[str]) -> int:
-    """How many contractors a mail about these products (none: all) would go to, as of the last minute.
+    """How many contractors a mail about these products (none: all) would go to; cached for a minute.
 
-    They are counted one by one, and whoever writes a notice looks at the number again and again.
+    Counting reads every customer, and a page asks for the number again and again while staff write a notice.
     """
     wanted, now, kept = tuple(products), services.clock(), services.audiences
     counted_at, size = kept.get(wanted, (None, 0))

@@ -1,7 +1,7 @@
-"""What readers see of お知らせ: which notices are published, for whom, and how far each is.
+"""The board of お知らせ: which notices are published, for whom, and how far each is.
 
-A notice counts as published from `publish_at` and as open until `closes_at`. Both are data, so a reader sees the
-truth of this moment even where the scheduler is late.
+A notice counts as published from `publish_at` and as open until `closes_at`. Both are data, so readers see what is true
+at this moment even where no worker runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STATUSES: Mapping[str, Text] = {INVESTIGATING: _("調査中"), WORKING: _("対�
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an outage or a maintenance is. `tone` is how it looks: wrong, care, done or plain."""
+    """How far an outage or a maintenance is. `tone` is its look: wrong, care, done or plain."""
 
     name: str
     title: Text
@@ -59,7 +59,7 @@ class Shown:
 
     @property
     def kind(self) -> Text:
-        """What kind of notice it is."""
+        """The title of the notice's kind."""
         return KINDS[self.notice.kind]
 
 
@@ -67,7 +67,8 @@ Window = tuple[datetime | None, datetime | None]
 
 
 def progress_of(kind: str, status: str, window: Window, now: datetime) -> Progress | None:
-    """An outage is as far as its staff say; a maintenance as far as the time is. Support news has no progress."""
+    """The progress of a notice: an outage's by its status, a maintenance's by its window and the time; None for support
+    news."""
     if kind == OUTAGE:
         return _OF_OUTAGES.get(status)
     begin, end = window
@@ -79,13 +80,13 @@ def progress_of(kind: str, status: str, window: Window, now: datetime) -> Progre
 
 
 def concerns(notice: Notice, products: Collection[str] | None) -> bool:
-    """Whether a notice is for users of one of `products`; None stands for readers of everything."""
+    """Whether a notice is for users of one of `products`; None means readers of everything."""
     return not notice.products or products is None or not set(products).isdisjoint(notice.products.split())
 
 
 @prepared
 def _newest_revisions(now: datetime, *, kinds: tuple[str, ...], open_only: bool) -> Any:
-    """What published notices say now, what was said last first."""
+    """The newest revisions of published notices, the latest first."""
     rows = (
         NoticeRevision.select(NoticeRevision, Notice)
         .join(Notice)
@@ -102,14 +103,14 @@ def _newest_revisions(now: datetime, *, kinds: tuple[str, ...], open_only: bool)
 def published(
     now: datetime, products: Collection[str] | None, kinds: Collection[str] = tuple(KINDS), *, open_only: bool = False
 ) -> Iterator[Shown]:
-    """What readers of `products` see, what was said last first."""
+    """The published notices for readers of `products`, the latest revision first."""
     for revision in _newest_revisions(now, kinds=tuple(kinds), open_only=open_only):
         if concerns(revision.notice, products):
             yield _shown(revision.notice, revision, now)
 
 
 def open_now(now: datetime) -> tuple[Shown, ...]:
-    """Every open notice with all that it says, what was said last first."""
+    """Every open notice, the latest revision first."""
     return tuple(published(now, None, open_only=True))
 
 
@@ -124,7 +125,7 @@ def latest(
 def read(
     notice: str, now: datetime, products: Collection[str] | None
 ) -> tuple[Shown, tuple[NoticeRevision, ...]] | None:
-    """One published notice and all that it said, newest first; None where these readers have no such notice."""
+    """One published notice and all its revisions, newest first; None where these readers have no such notice."""
     if "\0" in notice:  # which PostgreSQL takes in no text, not even to look for it
         return None
     record = Notice.get_or_none(Notice.id == notice)
@@ -135,13 +136,13 @@ def read(
 
 
 def revisions_of(notice: Notice) -> tuple[NoticeRevision, ...]:
-    """Everything that a notice says and said, newest first."""
+    """All revisions of a notice, newest first."""
     rows = NoticeRevision.select().where(NoticeRevision.notice == notice.id).order_by(NoticeRevision.number.desc())
     return tuple(rows)
 
 
 def open_outages(now: datetime) -> tuple[Shown, ...]:
-    """Outages that are not over: what the banner on each page says. One indexed query, which seldom finds any."""
+    """Outages that are not resolved, for the banner on each page. One indexed query, which seldom finds any."""
     outages = published(now, None, (OUTAGE,), open_only=True)
     return tuple(shown for shown in outages if shown.notice.status != RESOLVED)
 
@@ -153,10 +154,11 @@ def _shown(notice: Notice, revision: NoticeRevision, now: datetime) -> Shown:
 
 
 def titles_of(products: str, titles: Mapping[str, str]) -> tuple[str, ...]:
-    """The titles of the products that a notice names; a product that is no longer sold under its name."""
+    """The titles of the products that a notice names; the stored name for a product that is no longer in the
+    catalogue."""
     return tuple(titles.get(name, name) for name in products.split())
 
 
 def newest_change(shown: Iterable[Shown]) -> datetime | None:
-    """When something was last said, among these."""
+    """The time of the latest revision among these notices; None where there are none."""
     return max((one.notice.updated_at for one in shown), default=None)

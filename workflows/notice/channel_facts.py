@@ -1,4 +1,4 @@
-"""What notice channels are given: a notice, a revision and a recipient, as the border has them."""
+"""Facts for notice channels: a notice, a revision and a recipient, in the shapes of the port."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ log = logging.getLogger("tetsuzuki.notices")
 
 
 class ChannelFacts:
-    """Makes them of what the records say, in the site's time zone. Safe to use from several threads."""
+    """Builds the port's shapes from records, in the site's time zone. Thread-safe."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._distribution = services.distribution
 
     def published(self, notice: Notice) -> PublishedNotice:
-        """A notice as channels see it."""
+        """A notice in the shape for channels."""
         titles = {name: product.title for name, product in self._services.catalogue.products.items()}
         return PublishedNotice(
             notice.id,
@@ -38,7 +38,7 @@ class ChannelFacts:
         )
 
     def revision(self, notice: Notice, revision: NoticeRevision) -> PublishedRevision:
-        """A revision as channels see it, in the site's time zone."""
+        """A revision in the shape for channels, in the site's time zone."""
         zone = self._services.calendar.zone
         now = self._services.clock()
         window = revision.window_start, revision.window_end
@@ -56,7 +56,7 @@ class ChannelFacts:
         )
 
     def recipient(self, reference: str) -> NoticeRecipient | None:
-        """Whom a row names, with the mailer that a channel may use; None where they are gone."""
+        """The recipient that a row names, with the mailer that a channel may use; None where the customer is gone."""
         sender = self._services.organisation.mail_from
         if reference == EVERYBODY:
             return NoticeRecipient(reference, sender=sender, post=self._post)
@@ -75,7 +75,7 @@ class ChannelFacts:
 
 
 def previews(services: Services, notice: Notice, revision: NoticeRevision) -> Iterator[tuple[Text | str, Message]]:
-    """What each channel would send to a contractor, by the channel's title; nothing is sent."""
+    """What each channel would send to a contractor, by the channel's title. Nothing is sent."""
     facts = ChannelFacts(services)
     sample = NoticeRecipient(
         "preview",

@@ -1,4 +1,4 @@
-"""What staff type about a notice, once it is canonical."""
+"""The inputs of a notice, as staff typed them and normalised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_MOMENT = 19  # with seconds
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Title and body in both languages; English may be "" (Japanese is shown in its place)."""
+    """Title and body in both languages; the English ones may be "", and Japanese is then shown."""
 
     title_ja: str
     body_ja: str
@@ -29,7 +29,7 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class DraftInput:
-    """A notice before it is published. `notice` is its id; times are aware."""
+    """A notice before its publication. `notice` is its id; times are aware."""
 
     notice: str
     kind: str
@@ -42,7 +42,7 @@ class DraftInput:
 
 @dataclass(frozen=True, slots=True)
 class PublishInput:
-    """Whether it is mailed, and when it is published; `publish_at` is None for now."""
+    """Whether the notice is mailed, and when it is published; `publish_at` is None for now."""
 
     notify: bool
     publish_at: datetime | None = None
@@ -50,7 +50,7 @@ class PublishInput:
 
 @dataclass(frozen=True, slots=True)
 class UpdateInput:
-    """A further revision."""
+    """A further revision of a notice."""
 
     wording: Wording
     notify: bool
@@ -60,9 +60,9 @@ class UpdateInput:
 
 
 def wording(title_ja: str, body_ja: str, title_en: str, body_en: str) -> Wording | tuple[Refusal, ...]:
-    """The texts in their canonical form, or everything that is wrong with them.
+    """The texts, normalised; or every refusal.
 
-    English is optional as a whole: a title without a body, or the other way round, would show one language's half.
+    English is optional as a whole: a title without a body, or the other way round, would show half of a language.
     """
     checked = (
         title(title_ja, "title_ja"),
@@ -79,7 +79,7 @@ def wording(title_ja: str, body_ja: str, title_en: str, body_en: str) -> Wording
 
 
 def title(text: str, field: str, *, required: bool = True) -> str | Refusal:
-    """A title of one line."""
+    """A title of one line, normalised; a Refusal where it is empty or too long."""
     line = single_line(text, field, LONGEST_TITLE)
     if required and line == "":
         return Refusal(f"{field}_missing", _("件名をご入力ください。"), field)
@@ -87,7 +87,7 @@ def title(text: str, field: str, *, required: bool = True) -> str | Refusal:
 
 
 def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
-    """A date and time as browsers send it (2026-04-10T22:00), of the clocks in `zone`; None where it is empty.
+    """A date and time as browsers send it (2026-04-10T22:00), on the clocks of `zone`; None where it is empty.
 
     Aware, in UTC. Where clocks are put back, the earlier of two moments is meant.
     """
@@ -104,14 +104,14 @@ def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
 
 
 def choice(text: str) -> bool | Refusal:
-    """Whether to notify by mail: "yes" or "no". There is no default, so that nobody mails everybody by oversight."""
+    """Whether to notify by mail: "yes" or "no". There is no default, so that nobody mails everybody by accident."""
     if text not in ("yes", "no"):
         return Refusal("notify_missing", _("メールで通知するかどうかをお選びください。"), "notify")
     return text == "yes"
 
 
 def kind(text: str) -> str | Refusal:
-    """What kind of notice it is."""
+    """A kind of notice; a Refusal for any other text."""
     if text not in KINDS:
         return Refusal("kind_missing", _("お知らせの種類をお選びください。"), "kind")
     return text

@@ -1,4 +1,4 @@
-"""How far the mailings of a notice are: the states of its rows, and what staff see of them."""
+"""The progress of a notice's mailings: the states of its rows, as staff see them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATES: Mapping[str, Text] = {
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How far one revision is on one channel."""
+    """The progress of one revision on one channel, by numbers of recipients."""
 
     revision: int
     channel: str
@@ -36,7 +36,7 @@ class Count:
 
 
 def counts(notice: Notice) -> tuple[Count, ...]:
-    """How far the mailings of a notice are, newest revision first."""
+    """The progress of a notice's mailings, newest revision first."""
     rows: Any = (
         NoticeDelivery.select(
             NoticeDelivery.revision, NoticeDelivery.channel, NoticeDelivery.state, pw.fn.COUNT(NoticeDelivery.id)
@@ -60,7 +60,7 @@ def counts(notice: Notice) -> tuple[Count, ...]:
 
 
 def failures(notice: Notice, most: int = 100) -> list[tuple[NoticeDelivery, Customer | None]]:
-    """Who was not reached, and why; at most `most`, the newest first."""
+    """The recipients who were not reached, with the reason; at most `most`, the newest first."""
     query = (
         NoticeDelivery.select()
         .where(NoticeDelivery.notice == notice, NoticeDelivery.state == FAILED)

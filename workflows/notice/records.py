@@ -1,4 +1,4 @@
-"""Notices, what they said and when, and who got them."""
+"""The records of notices, their revisions and their deliveries."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from engine.store.base import Record, UtcField
 
 
 class Notice(Record):
-    """An outage, a maintenance or support news (G7), as its newest revision says; its procedure knows its state.
+    """An outage, a maintenance or support news (G7), with the values of its newest revision.
 
-    `id` is random and stays: pages, feeds and Message-IDs are named by it. It is published from `publish_at` on, if
-    that is set, and open until `closes_at`: two times say what readers see, whether or not a scheduler runs. `products`
-    are names of the catalogue, separated by one space; none means all. `announced` is the last revision that was to be
-    mailed, 0 for none.
+    The notice's state is its procedure's. `id` is random and stays: pages, feeds and Message-IDs are named by it. The
+    notice is published from `publish_at` on, if that is set, and open until `closes_at`: these two times decide what
+    readers see, whether or not a worker runs. `products` are names of the catalogue, separated by one space; none means
+    all. `announced` is the last revision that was to be mailed, 0 for none.
     """
 
     id = pw.CharField(16, primary_key=True)
@@ -35,7 +35,7 @@ class Notice(Record):
 
 
 class NoticeRevision(Record):
-    """What a notice said from `at` on. Texts are plain; English is optional, and Japanese is shown in its place."""
+    """What a notice says from `at` on. Texts are plain; English is optional, and Japanese is shown in its place."""
 
     id = pw.BigAutoField()
     notice_id: str
@@ -57,7 +57,8 @@ class NoticeRevision(Record):
 
 
 class NoticeDelivery(Record):
-    """One revision, on its way to one recipient through one channel: once, whatever happens in between."""
+    """One revision on its way to one recipient through one channel: deduplicated, and retried until it is delivered or
+    fails."""
 
     id = pw.BigAutoField()
     notice_id: str

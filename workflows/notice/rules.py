@@ -1,4 +1,4 @@
-"""The rules of お知らせ: what may be published, from when to when it is open, what a revision is made of."""
+"""The rules of お知らせ: what may be published, for how long it is open, and what a revision holds."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ NOT_RESOLVED = Refusal("not_resolved", _("復旧していません。"))
 
 
 def notice_of(attempt: Attempt) -> Notice:
-    """The record that a procedure is about, as it is now. Raises Refused where it is gone."""
+    """The record of the notice that a procedure is about, as it is now. Raises Refused where it is gone."""
     notice: Notice | None = attempt.records.get(Notice, instance=attempt.instance.id)
     return required(notice, GONE)
 
 
 def _notice_before(attempt: Attempt) -> Notice:
-    """The same as it was before this event wrote anything; read once."""
+    """The record as it was before this event wrote anything; read once."""
     if "notice" not in attempt.memo:
         attempt.memo["notice"] = notice_of(attempt)
     notice: Notice = attempt.memo["notice"]
@@ -41,35 +41,35 @@ def _notice_before(attempt: Attempt) -> Notice:
 
 
 def notice_is_new(attempt: Attempt) -> Refusal | None:
-    """A form makes one notice, whoever sends it again."""
+    """The notice does not exist yet: a form makes one notice, however often it is sent."""
     return TAKEN if attempt.records.exists(Notice, id=attempt.data.notice) else None
 
 
 def products_are_known(attempt: Attempt) -> Refusal | None:
-    """Only products of the catalogue have an audience."""
+    """The products are in the catalogue: others have no audience."""
     return None if set(attempt.data.products) <= set(attempt.services.catalogue.products) else NO_PRODUCT
 
 
 def draft_fits_its_kind(attempt: Attempt) -> Refusal | None:
-    """An outage says how far it is, a maintenance from when to when."""
+    """An outage has a status, a maintenance a window."""
     return _fits(attempt.data.kind, attempt.data)
 
 
 @needs_input
 def edit_fits_its_kind(attempt: Attempt) -> Refusal | None:
-    """An outage says how far it is, a maintenance from when to when; the kind is the draft's to change."""
+    """An outage has a status, a maintenance a window; a draft may change its kind."""
     return _fits(attempt.data.kind, attempt.data)
 
 
 @needs_input
 def edited_products_are_known(attempt: Attempt) -> Refusal | None:
-    """Only products of the catalogue have an audience."""
+    """The products are in the catalogue: others have no audience."""
     return products_are_known(attempt)
 
 
 @needs_input
 def update_fits_its_kind(attempt: Attempt) -> Refusal | None:
-    """An update says the same things as its notice: an outage's status, a maintenance's window."""
+    """An update has what its notice has: the status of an outage, the window of a maintenance."""
     return _fits(_notice_before(attempt).kind, attempt.data)
 
 
@@ -85,26 +85,26 @@ def _fits(kind: str, draft: Any) -> Refusal | None:
 
 @needs_input
 def time_lies_ahead(attempt: Attempt) -> Refusal | None:
-    """What is planned is planned for later."""
+    """The time of publication is in the future."""
     publish_at = attempt.data.publish_at
     return None if publish_at is not None and publish_at > attempt.now else PAST
 
 
 @needs_input
 def says_resolved(attempt: Attempt) -> Refusal | None:
-    """復旧 leads towards the end: the notice closes by itself some days later."""
+    """The status is 復旧: the notice then closes by itself some days later."""
     return None if attempt.data.status == RESOLVED else NOT_RESOLVED
 
 
 def somebody_was_not_reached(attempt: Attempt) -> Refusal | None:
-    """There is somebody to whom the last announced revision could not be delivered."""
+    """The last announced revision could not be delivered to some recipient."""
     notice = notice_of(attempt)
     failed = attempt.records.exists(NoticeDelivery, notice=notice.id, revision=notice.announced, state="failed")
     return None if failed else NO_FAILURE
 
 
 def keep_draft(attempt: Attempt) -> None:
-    """Write the notice down with its first revision, which nobody sees yet."""
+    """Record the notice with its first revision, which no reader sees yet."""
     draft, records = attempt.data, attempt.records
     records.insert(
         Notice,
@@ -119,7 +119,7 @@ def keep_draft(attempt: Attempt) -> None:
 
 
 def rewrite_draft(attempt: Attempt) -> None:
-    """The first revision says something else; nobody has seen it."""
+    """Change the first revision, which no reader has seen."""
     draft, records = attempt.data, attempt.records
     circumstances = _circumstances(draft.kind, draft)
     notice = notice_of(attempt)
@@ -141,12 +141,12 @@ def rewrite_draft(attempt: Attempt) -> None:
 
 
 def plan_publication(attempt: Attempt) -> None:
-    """From its time on readers see it, whether or not a scheduler runs."""
+    """Set the time of publication: readers see the notice from then on, whether or not a worker runs."""
     _set_publication(attempt, attempt.data.publish_at)
 
 
 def publish_now(attempt: Attempt) -> None:
-    """Readers see it from this commit on."""
+    """Publish the notice: readers see it from this commit on."""
     _set_publication(attempt, attempt.at)
 
 
@@ -161,7 +161,7 @@ def _set_publication(attempt: Attempt, at: datetime) -> None:
 
 
 def take_publication_back(attempt: Attempt) -> None:
-    """It is a draft again, or nothing at all: nobody will see it."""
+    """Cancel the publication: the notice is a draft again, or withdrawn, and no reader sees it."""
     notice = notice_of(attempt)
     attempt.records.update(
         Notice, {"id": notice.id}, publish_at=None, closes_at=None, announced=0, updated_at=attempt.now
@@ -170,7 +170,7 @@ def take_publication_back(attempt: Attempt) -> None:
 
 
 def add_revision(attempt: Attempt) -> None:
-    """What it says from now on; what it said before stays readable."""
+    """Add a revision; earlier ones stay readable."""
     update, notice = attempt.data, _notice_before(attempt)
     number = notice.revision + 1
     _insert_revision(attempt, notice.id, number, notice.kind, attempt.at, notify=update.notify)
@@ -187,13 +187,13 @@ def add_revision(attempt: Attempt) -> None:
 
 
 def leave_the_open_list(attempt: Attempt) -> None:
-    """It is over; it stays readable."""
+    """Close the notice; it stays readable."""
     notice = notice_of(attempt)
     attempt.records.update(Notice, {"id": notice.id}, closes_at=attempt.at)
 
 
 def queue_failed_again(attempt: Attempt) -> None:
-    """Whoever was not reached by the last announced revision is tried again, under the same key."""
+    """Retry the recipients whom the last announced revision did not reach, under the same idempotency keys."""
     notice = notice_of(attempt)
     attempt.records.update(
         NoticeDelivery,
@@ -207,12 +207,12 @@ def queue_failed_again(attempt: Attempt) -> None:
 
 
 def publication_time(attempt: Attempt) -> datetime:
-    """When staff planned to publish it."""
+    """The time of publication that staff planned."""
     return notice_of(attempt).publish_at  # type: ignore[no-any-return]
 
 
 def closing_time(attempt: Attempt) -> datetime:
-    """Three days after the recovery or the end of the maintenance; otherwise a year after its last revision."""
+    """Three days after the recovery or the end of the maintenance; otherwise a year after the last revision."""
     return notice_of(attempt).closes_at  # type: ignore[no-any-return]
 
 
@@ -226,17 +226,17 @@ def _closes_at(kind: str, resolved: bool, window_end: datetime | None, at: datet
 
 
 def announced_revision(attempt: Attempt) -> dict[str, int]:
-    """Which revision an announcement is about."""
+    """The number of the revision that is announced."""
     return {"revision": notice_of(attempt).revision}
 
 
 def announced_again(attempt: Attempt) -> dict[str, int]:
-    """Which revision is tried again."""
+    """The number of the revision that is retried."""
     return {"revision": notice_of(attempt).announced}
 
 
 def _circumstances(kind: str, written: Any) -> dict[str, Any]:
-    """Status and window, as far as the kind has them."""
+    """The status and the window of a revision, as far as its kind has them."""
     maintenance = kind == MAINTENANCE
     return {
         "status": written.status if kind == OUTAGE else "",

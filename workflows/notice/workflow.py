@@ -1,4 +1,4 @@
-"""お知らせ: drafted, planned, published, updated, closed. Reading it needs no procedure: see `board`."""
+"""お知らせ: drafted, planned, published, updated, closed. Reading a notice needs no procedure: see `board`."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What a change of password is made of. The passwords are here only as their Argon2id hashes."""
+"""The input of a change of password. The passwords are here only as their Argon2id hashes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from engine.definition import Secret
 
 @dataclass(frozen=True, slots=True)
 class PasswordChangeInput:
-    """パスワード変更. `verified` is the hash that the present password was found to fit; empty where it fits none.
+    """パスワード変更. `verified` is the hash that the present password was verified against; empty where it fits none.
 
-    `session` is the token of the session that stays. `mark` is the same for the same passwords of the same form and is
-    kept nowhere: a form that is sent twice is one request (I10).
+    `session` is the token of the session that stays. `mark` is equal for the same passwords in the same form, and is
+    stored nowhere: so a form that is sent twice is one request (I10).
     """
 
     verified: Secret

@@ -1,4 +1,4 @@
-"""The rules of パスワード変更: what it has beyond those that every new password of an account shares."""
+"""The rules of パスワード変更, beside those that every new password of an account shares."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from workflows.business.permissions import number_of
 
 
 def end_other_sessions(attempt: Attempt) -> None:
-    """Every other browser has to log in again."""
+    """End the account's other sessions: every other browser must log in again."""
     end_sessions(number_of(attempt.instance.about), attempt.data.session)

@@ -1,4 +1,4 @@
-"""パスワード変更 (G36): done at once, and told by mail."""
+"""パスワード変更 (G36): done at once, and confirmed by mail."""
 
 from engine.definition import Mail, Start, State, Workflow
 from engine.text import _

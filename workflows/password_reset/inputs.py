@@ -1,4 +1,4 @@
-"""What setting a password anew is made of."""
+"""The input of a password reset."""
 
 from __future__ import annotations
 

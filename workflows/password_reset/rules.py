@@ -1,8 +1,8 @@
 """The rules of パスワードを忘れた方: which account is meant, and which link counts.
 
-Nobody may learn from the site whether an account exists, not by the time that an answer takes either. So asking is the
-same write for an account that is not there (`account:0`) as for one that is, and only the timer that is due at once
-looks whether there is anybody to write to.
+The site must not reveal whether an account exists, not even by the time that an answer takes. So asking is the same
+write for an account that does not exist (`account:0`) as for one that does, and only the timer that is due at once
+looks whether there is an account to mail.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ REPLACED = Refusal(
 
 
 def at_once(attempt: Attempt) -> datetime:
-    """As soon as it was asked for."""
+    """Due as soon as the state is entered."""
     return attempt.at
 
 
 def account_is_there(attempt: Attempt) -> Refusal | None:
-    """Only an account that exists is written to."""
+    """The account exists: only then is a mail sent."""
     there = attempt.records.exists(Account, id=number_of(attempt.instance.about))
     return None if there else NO_ACCOUNT
 
 
 def make_this_the_only_link(attempt: Attempt) -> None:
-    """The link of this procedure counts from now on, and one that was mailed before does not."""
+    """Let only this procedure's link count from now on, and none that was mailed before."""
     number, instance_id = number_of(attempt.instance.about), attempt.instance.id
     attempt.records.lock_rows(Account, id=number)
     if attempt.records.exists(PasswordReset, account=number):
@@ -44,7 +44,7 @@ def make_this_the_only_link(attempt: Attempt) -> None:
 
 
 def link_is_the_newest(attempt: Attempt) -> Refusal | None:
-    """Of several mails only the newest one's link sets a password, and none after the password was changed."""
+    """The link is that of the newest mail; after a change of password, none counts."""
     newest = attempt.records.exists(
         PasswordReset, account=number_of(attempt.instance.about), instance=attempt.instance.id
     )
@@ -53,16 +53,16 @@ def link_is_the_newest(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def link_is_still_the_newest(attempt: Attempt) -> Refusal | None:
-    """The same, once nobody else can change the account's password any more."""
+    """The link is still that of the newest mail, checked once more under the lock of the account's row."""
     attempt.records.lock_rows(Account, id=number_of(attempt.instance.about))
     return link_is_the_newest(attempt)
 
 
 def end_all_sessions(attempt: Attempt) -> None:
-    """Every browser has to log in again, with the new password."""
+    """End all of the account's sessions: every browser must log in again, with the new password."""
     end_sessions(number_of(attempt.instance.about))
 
 
 def forget_link(attempt: Attempt) -> None:
-    """This procedure's link counts no longer; a newer one's does."""
+    """Let this procedure's link count no longer; a newer one's does."""
     attempt.records.delete(PasswordReset, account=number_of(attempt.instance.about), instance=attempt.instance.id)

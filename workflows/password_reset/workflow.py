@@ -1,4 +1,4 @@
-"""パスワードを忘れた方: asked, looked up, mailed, set by the link within the hour or expired."""
+"""パスワードを忘れた方: asked for, looked up, mailed, and set by the link within the hour or expired."""
 
 from datetime import timedelta
 

@@ -1,7 +1,7 @@
-"""What a change of payment method does in the world: begin, ask, enter into the books, revoke.
+"""The effects of a change of payment method: begin, ask, book, revoke.
 
-Each call goes to a plugin, outside of any transaction, at least once and under the effect's key. What came of it is
-kept before the effect counts as done, so that the event that follows finds it in the records.
+Each calls a plugin, outside of any transaction, at least once and under the effect's idempotency key. The result is
+recorded before the effect counts as done, so that the event that follows finds it in the records.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def context_of(
     return_url: str = "",
     cancel_url: str = "",
 ) -> PaymentContext:
-    """What a payment method is told about a contract and its customer."""
+    """The facts of a contract and its customer for a payment method."""
     customer, product = contract.customer, services.catalogue.products.get(contract.product)
     billed_elsewhere = bool(customer.billing_address)
     return PaymentContext(
@@ -57,23 +57,23 @@ def context_of(
 
 
 def facts_of(mandate: Mandate) -> MandateFacts:
-    """A mandate as a method sees it."""
+    """A mandate in the shape for payment methods."""
     return MandateFacts(mandate.id, mandate.label, mandate.reference)
 
 
 def secret_of(services: Services, mandate: Mandate) -> Secret:
-    """What the method wanted to read again; nothing where it wanted nothing, or it is forgotten."""
+    """The secret that the method wanted to read again; empty where there is none, or it was deleted."""
     return services.vault.open(mandate.sealed, SEALED_FOR) if mandate.sealed else Secret("")
 
 
 class PaymentEffects:
-    """The handler of effects of the kind "payment"."""
+    """Delivers effects of the kind "payment"."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        """See `EffectHandler.deliver`. The effect's name says what to do."""
+        """See `EffectHandler.deliver`. The name of the effect says which call is made."""
         if delivery.name == "book":
             return self._book(delivery.instance_id, key)
         if delivery.name == "revoke_before":
@@ -108,7 +108,8 @@ class PaymentEffects:
     def _confirm(
         self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, after: timedelta = _ASK_AGAIN
     ) -> Outcome:
-        """Ask, and ask again until it is known. What was cancelled there lapses here in its own time."""
+        """Ask the provider, again and again until the mandate's status is known. A registration that was cancelled
+        there lapses here by its timer."""
         if mandate.way == "page" and not mandate.reference:
             return Deferred("the provider's page was not opened yet", after)
         report = report_of(method.query(context, facts_of(mandate)))
@@ -126,7 +127,7 @@ class PaymentEffects:
         return Deferred(f"{report.status}: {report.detail}")
 
     def _book(self, instance_id: int, key: str) -> Outcome:
-        """Tell the books that another method is billed from the effective date on."""
+        """Book in the billing backend that another method is billed from the effective date on."""
         change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
         mandate = Mandate.get_or_none(Mandate.instance == instance_id)
         contract = Contract.get_or_none(Contract.id == mandate.contract_id) if mandate is not None else None
@@ -156,9 +157,9 @@ class PaymentEffects:
 
 
 def _mark_asked(change_request: ChangeRequest, change: Change, key: str, *, begun: bool) -> Deferred | Failed | None:
-    """Write down that the books are asked now; or why they are not.
+    """Record that the backend is called now, and return None; otherwise return why it is not called.
 
-    A crash after it leaves "asked": the next try asks with the same key, which answers as it did the first time.
+    A crash after it leaves "asked": the retry calls with the same key, which answers as it did the first time.
     """
     with transaction():
         waits = not_yet(change_request.instance, change) if not begun else None
@@ -174,7 +175,7 @@ def _mark_asked(change_request: ChangeRequest, change: Change, key: str, *, begu
 
 
 def _write_outcome(instance_id: int, answer: Applied | Queued | Rejected) -> Outcome:
-    """Write the backend's answer down. One that is none leaves it asked for, and is asked again."""
+    """Record the backend's answer. A malformed answer leaves the booking "asked", and the call is retried."""
     if not is_answer(answer):
         return Deferred(NO_ANSWER)
     booking = "applied" if isinstance(answer, Applied) else "queued" if isinstance(answer, Queued) else "rejected"
@@ -190,7 +191,8 @@ def _write_outcome(instance_id: int, answer: Applied | Queued | Rejected) -> Out
 
 
 def _keep(mandate: Mandate, reference: str, label: str) -> None:
-    """What the method reported, once; the procedure alone changes anything else."""
+    """Keep the reference and the label that the method reported. Idempotent; only the procedure changes anything
+    else."""
     values = {name: value for name, value in (("reference", reference), ("label", label[:200])) if value}
     if values:
         with transaction():

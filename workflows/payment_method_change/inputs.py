@@ -1,4 +1,4 @@
-"""What the events of a change of payment method bring along."""
+"""The inputs of the events of a change of payment method."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from engine.definition import Secret
 
 @dataclass(frozen=True, slots=True)
 class PaymentMethodInput:
-    """A method that was chosen, with what it asked for: `sealed` by the vault, `label` masked.
+    """A chosen method, with what it asked for: `sealed` by the vault, and the masked `label`.
 
-    `effective_on` is the date that was shown before it was sent. `mark` is the same for the same contents and kept
-    nowhere, so that a form sent twice is one request though it is sealed anew each time (I10).
+    `effective_on` is the date that was shown before the form was sent. `mark` is equal for equal contents, and is
+    stored nowhere: so a form that is sent twice is one request, though its contents are sealed anew each time (I10).
     """
 
     method: str
@@ -26,14 +26,15 @@ class PaymentMethodInput:
 
 @dataclass(frozen=True, slots=True)
 class PageOpened:
-    """The provider has a page for the customer, and calls it `reference`."""
+    """The provider has opened a page for the customer, under the name `reference`."""
 
     reference: str
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A verified event says that the customer has registered. `provider` and `event` tell a repeat."""
+    """A verified event that says that the customer has registered. `provider` and `event` identify it, to deduplicate
+    repeats."""
 
     provider: str
     event: str

@@ -1,4 +1,4 @@
-"""Which events of providers have counted."""
+"""The events of providers that have counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.store.base import Record, UtcField
 
 
 class PaymentEvent(Record):
-    """An event of a provider that moved a request: each counts once, however often it is sent."""
+    """An event of a provider that moved a request: each counts once, however often it is sent (deduplication)."""
 
     id = pw.BigAutoField()
     provider = pw.CharField(32)

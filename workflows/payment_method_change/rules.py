@@ -1,4 +1,4 @@
-"""The rules of お支払い方法の変更: what may be asked for, which steps a method needs, when it takes effect."""
+"""The rules of お支払い方法の変更: what may be asked for, which steps a method needs, and when it takes effect."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ ONE_EVENT_EACH = Conflict("payment_event", ("provider", "event"), SEEN_BEFORE)
 
 
 def effective_date(today: date) -> date:
-    """The first day on which another method is billed: the first of the next month. Until then the old one bills."""
+    """The first day on which another method is billed: the first of the next month. Until then the old one is
+    billed."""
     return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
@@ -66,7 +67,7 @@ def contract_of(instance: Instance, records: Records) -> Contract | None:
 
 
 def mandate_of(instance: Instance, records: Records) -> Mandate | None:
-    """The mandate that a request makes."""
+    """The mandate of a procedure's request; None where there is none."""
     mandate: Mandate | None = records.get(Mandate, instance=instance.id)
     return mandate
 
@@ -83,7 +84,7 @@ def _contract(attempt: Attempt) -> Contract | None:
 
 
 def contract_is_running(attempt: Attempt) -> Refusal | None:
-    """A contract that is over needs no payment method any more."""
+    """The contract has not ended."""
     contract = _contract(attempt)
     if contract is None:
         return NO_CONTRACT
@@ -92,7 +93,7 @@ def contract_is_running(attempt: Attempt) -> Refusal | None:
 
 
 def method_is_offered(attempt: Attempt) -> Refusal | None:
-    """Only what the company offers and a plugin does; whether it is ready was asked before."""
+    """The catalogue has the method, and a plugin provides it; whether the method is available was asked before."""
     method = attempt.data.method
     offered = method in attempt.services.catalogue.payment_methods
     plugin = attempt.services.payment_methods.get(method)
@@ -100,19 +101,19 @@ def method_is_offered(attempt: Attempt) -> Refusal | None:
 
 
 def something_changes(attempt: Attempt) -> Refusal | None:
-    """Another account or another card of the same method is a change; the same method without either is none."""
+    """Something changes: the method, or its account or card. The same method without either is no change."""
     contract = _contract(attempt)
     same = contract is not None and contract.payment_method == attempt.data.method
     return SAME_METHOD if same and attempt.data.way == "none" else None
 
 
 def effective_date_is_as_shown(attempt: Attempt) -> Refusal | None:
-    """A page that was opened last month showed another date."""
+    """The effective date is still the one that the page showed: a page of last month showed another."""
     return None if attempt.data.effective_on == effective_date(_today(attempt)) else DATE_MOVED
 
 
 def method_is_still_there(attempt: Attempt) -> Refusal | None:
-    """A method that is no longer offered on the day of the change cannot take effect."""
+    """The method is still provided on the day of the change."""
     mandate = mandate_of(attempt.instance, attempt.records)
     there = mandate is not None and mandate.method in attempt.services.payment_methods
     return None if there else NOT_OFFERED
@@ -122,26 +123,26 @@ def method_is_still_there(attempt: Attempt) -> Refusal | None:
 
 
 def review_is_not_wanted(attempt: Attempt) -> Refusal | None:
-    """Which requests the staff look at first is configuration."""
+    """Staff do not review this kind of request, by the setting `[review]`."""
     if KIND in attempt.services.review.kinds:
         return Refusal("review", _("担当者が内容を確認します。"))
     return None
 
 
 def review_is_wanted(attempt: Attempt) -> Refusal | None:
-    """The opposite of `review_is_not_wanted`."""
+    """Staff review this kind of request, by the setting `[review]`."""
     if KIND in attempt.services.review.kinds:
         return None
     return Refusal("no_review", _("担当者の確認は必要ありません。"))
 
 
 def form_is_needed(attempt: Attempt) -> Refusal | None:
-    """A method that needs a signed document."""
+    """The method needs a signed document."""
     return _way_is("form", attempt)
 
 
 def page_is_needed(attempt: Attempt) -> Refusal | None:
-    """A method with a page of its provider."""
+    """The method needs a page of its provider."""
     return _way_is("page", attempt)
 
 
@@ -154,7 +155,7 @@ def _way_is(way: str, attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def reason_is_given(attempt: Attempt) -> Refusal | None:
-    """The customer is told why, so there must be a reason."""
+    """Staff must give a reason, because it is mailed to the customer."""
     reason = str(getattr(attempt.data, "reason", "")).strip()
     if not reason:
         return REASON_MISSING
@@ -163,13 +164,14 @@ def reason_is_given(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def page_was_made(attempt: Attempt) -> Refusal | None:
-    """The provider was asked for a page before this event."""
+    """The provider has opened a page before this event."""
     return None if isinstance(attempt.data, PageOpened) and attempt.data.reference else NO_PAGE
 
 
 @needs_input
 def event_is_of_this_page(attempt: Attempt) -> Refusal | None:
-    """An event counts for the page that this request opened and for no other. Without data the site has asked."""
+    """The provider's event is about the page that this request opened. Without data the site has asked the provider
+    itself."""
     if attempt.data is None:
         return None
     mandate = mandate_of(attempt.instance, attempt.records)
@@ -179,9 +181,9 @@ def event_is_of_this_page(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
-    """What the billing backend was asked for may be in its books: it is not given up unless somebody has `checked`.
+    """The backend cannot have booked the request, or staff have `checked` its books: else nothing is given up.
 
-    The row is held, because the effect writes down there that it asks before it does.
+    Locks the mandate's row, where the effect records each call before it makes the call.
     """
     attempt.records.lock_rows(Mandate, instance=attempt.instance.id)
     mandate = mandate_of(attempt.instance, attempt.records)
@@ -193,7 +195,7 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
 
 
 def keep_what_was_asked(attempt: Attempt) -> None:
-    """The request, and its mandate."""
+    """Record the request and its mandate."""
     choice, contract = attempt.data, required(_contract(attempt), NO_CONTRACT)
     before = contract_terms(contract)
     keep_request(
@@ -226,22 +228,22 @@ def keep_what_was_asked(attempt: Attempt) -> None:
 
 
 def await_form(attempt: Attempt) -> None:
-    """The signed form is waited for from now on."""
+    """Wait for the signed form from now on."""
     _change_mandate(attempt, due_at=attempt.at + FORM_LIFE)
 
 
 def await_page(attempt: Attempt) -> None:
-    """The provider's page is waited for from now on."""
+    """Wait for the provider's page from now on."""
     _change_mandate(attempt, due_at=attempt.at + PAGE_LIFE)
 
 
 def keep_page(attempt: Attempt) -> None:
-    """What the provider calls the page, to ask for it later."""
+    """Keep the provider's name for the page, to ask for its status later."""
     _change_mandate(attempt, reference=attempt.data.reference)
 
 
 def keep_confirmation(attempt: Attempt) -> None:
-    """What a provider's event said; where the site has asked by itself, the answer is kept already."""
+    """Keep the provider's event; where the site has asked the provider itself, the answer was kept before."""
     confirmation = attempt.data
     if isinstance(confirmation, Confirmation):
         attempt.records.insert(
@@ -256,20 +258,20 @@ def keep_confirmation(attempt: Attempt) -> None:
 
 
 def keep_reason(attempt: Attempt) -> None:
-    """Why, in the staff's words."""
+    """Keep the staff's reason."""
     reason = attempt.data.reason.strip()
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=reason)
 
 
 def set_effective_date(attempt: Attempt) -> None:
-    """Everything is there: it takes effect on the first of the month after today, whenever it was asked for."""
+    """Set the effective date, because nothing is missing any more: the first of the month after today."""
     attempt.records.update(
         ChangeRequest, {"instance": attempt.instance.id}, effective_on=effective_date(_today(attempt))
     )
 
 
 def switch_methods(attempt: Attempt) -> None:
-    """The contract is paid by the new mandate, and the one before it ends."""
+    """Let the contract be paid by the new mandate, and end the mandate before."""
     records, instance = attempt.records, attempt.instance
     change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
     if change_request is None or mandate is None:
@@ -285,7 +287,7 @@ def switch_methods(attempt: Attempt) -> None:
 
 
 def give_up(attempt: Attempt) -> None:
-    """Nothing comes of it: it is no longer open, and what was sealed for it is forgotten."""
+    """Close the request, and delete what was sealed for it."""
     close_request(attempt)
     _change_mandate(attempt, sealed="", ended_on=_today(attempt))
 
@@ -300,7 +302,7 @@ def _today(attempt: Attempt) -> date:
 
 
 def ended_mandate(attempt: Attempt) -> Mapping[str, Any]:
-    """Which mandate has ended with this event; 0 where there was none."""
+    """The mandate that ended with this event; 0 where there was none."""
     return {"mandate": attempt.memo.get("ended", 0)}
 
 
@@ -308,12 +310,12 @@ def ended_mandate(attempt: Attempt) -> Mapping[str, Any]:
 
 
 def at_once(attempt: Attempt) -> datetime:
-    """Now."""
+    """Due as soon as the state is entered."""
     return attempt.at
 
 
 def waited_for(attempt: Attempt) -> datetime:
-    """When the form or the page is no longer waited for."""
+    """When the form or the page is waited for no longer."""
     mandate = mandate_of(attempt.instance, attempt.records)
     if mandate is None:
         return attempt.at
@@ -322,13 +324,13 @@ def waited_for(attempt: Attempt) -> datetime:
 
 
 def review_is_due(attempt: Attempt) -> datetime:
-    """Closing time of the last of the working days within which the staff want to look at it."""
+    """Closing time of the last working day of the review."""
     due: datetime = attempt.services.calendar.after_working_days(attempt.at, attempt.services.review.working_days)
     return due
 
 
 def effective_time(attempt: Attempt) -> datetime:
-    """When its day begins, where the company is."""
+    """Midnight of the effective date, in the company's time zone."""
     change_request = change_request_of(attempt.instance, attempt.records)
     moment: datetime = (
         attempt.services.calendar.midnight(change_request.effective_on) if change_request is not None else attempt.at
@@ -340,7 +342,7 @@ def effective_time(attempt: Attempt) -> datetime:
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mails show."""
+    """The context of the mails: `request`, `mandate`, `customer`, `contract`, and the payment method `before`."""
     change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
     customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
     contract = contract_of(instance, records)

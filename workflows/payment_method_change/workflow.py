@@ -1,6 +1,6 @@
-"""お支払い方法の変更. Which steps there are depends on the method's `way`; who may take them does not (G35).
+"""お支払い方法の変更. The steps depend on the method's `way`; the permissions do not (G35).
 
-The old method bills until the effective date, on which the books hear of the new one first and the contract follows.
+The old method is billed until the effective date, on which the new one is booked first, and the contract follows.
 """
 
 from datetime import timedelta

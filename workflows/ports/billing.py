@@ -1,4 +1,4 @@
-"""What a contract costs: the shapes that pass between the site and a billing backend (G5, G6).
+"""The port for billing backends: the shapes that pass between the site and a backend (G5, G6).
 
 Amounts are whole yen. Consumption tax is rounded once per rate, over the sum of what is taxed at that rate
 (適格請求書等保存方式: 消費税法施行令 §70の10), never per line.
@@ -19,7 +19,7 @@ Period = Literal["once", "month", "year"]
 
 
 class BillingTerm(StrEnum):
-    """How a contract is paid (契約種別, G35): month by month, or a year in one sum. Contracts store the value."""
+    """How a contract is paid (契約種別, G35): monthly, or a year in one sum. Contracts store the value."""
 
     MONTHLY = "monthly"
     ANNUAL = "annual"
@@ -27,10 +27,10 @@ class BillingTerm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContractTerms:
-    """What a contract says at one time: what a change is about, before and after it.
+    """The terms of a contract at one time: what a change has before and after it.
 
-    `term` is a value of `BillingTerm`, or what else was sent as one and is refused. `options` are names of the
-    catalogue, sorted.
+    `term` is a value of `BillingTerm`, or any other text that was sent as one and is refused. `options` are names of
+    the catalogue, sorted.
     """
 
     product: str
@@ -44,7 +44,7 @@ class ContractTerms:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change as it is quoted and applied. `before` is None where a product is ordered, and `contract` then too.
+    """A change as it is quoted and applied. `before` and `contract` are None where a product is ordered.
 
     `kind` is "users", "options", "term", "payment_method" or "order". `effective_on` is the first day on which `after`
     holds.
@@ -61,7 +61,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a quote, net of tax."""
+    """One line of a quote. `unit_price` and `amount` are net of tax, in whole yen."""
 
     title: str | Text
     quantity: int
@@ -72,7 +72,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """What is taxed at one rate, and the tax on it: rounded down, once."""
+    """The net sum that is taxed at one rate, and the tax on it: rounded down, once."""
 
     rate: Decimal
     net: int
@@ -81,7 +81,7 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Lines that fall due together, with their tax."""
+    """The lines that fall due together, with their taxes and the total, in whole yen."""
 
     period: Period
     lines: tuple[Line, ...]
@@ -92,9 +92,9 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a change costs: `recurring` from the effective date on, and `due` once (negative where it is refunded).
+    """The price of a change: `recurring` from the effective date on, and `due` once (negative for a refund).
 
-    `digest` identifies the figures: what a customer confirmed is applied with these figures or not at all.
+    `digest` identifies the figures: a change is applied with the figures that a customer confirmed, or not at all.
     """
 
     recurring: Amount
@@ -104,21 +104,21 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """There is no figure, or no such service, and why: shown to the customer."""
+    """There is no figure, or no such service. The reason is shown to the customer."""
 
     reason: Text
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The change is in the books. `reference` names it there."""
+    """The change is booked, under the name `reference`."""
 
     reference: str
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The backend has it and will say later: ask `status(reference)` again after `after`."""
+    """The backend has accepted the change and will decide later: `status(reference)` is asked again after `after`."""
 
     reference: str
     after: timedelta
@@ -126,7 +126,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The backend will not apply it. Becomes an incident for the staff."""
+    """The backend will not apply the change. It becomes an incident for the staff."""
 
     code: str
     reason: str
@@ -134,7 +134,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """One change in the backend's books. `total` is None where it was booked without a price."""
+    """One change that is booked. `total` is in whole yen, None where the change was booked without a price."""
 
     reference: str
     kind: str
@@ -144,7 +144,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """One invoice. `url` is where it can be read, empty where it cannot."""
+    """One invoice; `total` is in whole yen. `url` is where it can be read, empty where it cannot."""
 
     number: str
     issued_on: date
@@ -155,14 +155,14 @@ class Invoice:
 class BillingBackend(Protocol):
     """Knows prices and keeps the books. Called outside any transaction, from several threads at once.
 
-    An exception in `quote` shows as "no figure"; one in `apply` or `status` is tried again.
+    An exception in `quote` shows as "no figure"; one in `apply` or `status` is retried.
     """
 
     def quote(self, change: Change) -> Quote | Unavailable:
-        """What `change` would cost, at the prices and tax rates of its effective date. Changes nothing."""
+        """The price of `change`, at the prices and tax rates of its effective date. Read-only."""
 
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
-        """Enter `change` into the books, once for each `key`: a key that was applied answers as it did the first time.
+        """Book `change`. Idempotent: a `key` that was applied answers as it did the first time.
 
         A new key with figures that do not hold any more is Rejected. `quote` is None where no figures were confirmed:
         always for a change of kind "payment_method", which is booked as it is and changes no price. Of one contract the
@@ -170,14 +170,14 @@ class BillingBackend(Protocol):
         """
 
     def status(self, reference: str) -> Applied | Queued | Rejected:
-        """What became of a queued change."""
+        """The present answer for a queued change. Read-only."""
 
     def history(self, contract: int, order: str = "") -> Sequence[Booking]:
-        """What was applied to a contract, oldest first.
+        """The bookings of a contract, oldest first. Read-only.
 
-        An order was booked before its contract had a number: `order` is the reference under which it was, "" where the
+        An order was booked before its contract had a number: `order` is the reference of that booking, "" where the
         contract was not ordered here.
         """
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
-        """The contract's invoices, newest first; none where the backend keeps none."""
+        """The invoices of a contract, newest first; none where the backend keeps none. Read-only."""

@@ -1,4 +1,4 @@
-"""Disk usage of an environment (G27): what a plugin that measures it answers, and how a page asks for it."""
+"""The port for disk usage of environments (G27): what a source answers, and how a page asks it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ log = logging.getLogger("tetsuzuki.usage")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Which environment is asked about."""
+    """The environment whose usage is asked for."""
 
     product: str
     subdomain: str
@@ -49,7 +49,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class UsageUnavailable:
-    """There is no figure, why, and the last one that there was."""
+    """There is no figure: the reason, and the last known figure."""
 
     reason: Text
     last: Usage | None = None
@@ -58,18 +58,18 @@ class UsageUnavailable:
 class DiskUsage(Protocol):
     """Measures environments. Called outside any transaction, from several threads at once.
 
-    A source may have a second method, `known(environment) -> Usage | None`: the figure that it would answer without
-    asking anybody. Nothing stands between it and the page, so it must answer from memory; what it does not know is
-    asked for by `usage`, in another thread and in bounded time.
+    A source may have a second method, `known(environment) -> Usage | None`: the figure that it can answer without any
+    I/O. The page calls it directly, so it must answer from memory; `usage` is asked for the others, in another thread
+    and with a time limit.
     """
 
     def usage(self, environment: Environment, timeout: timedelta) -> Usage | UsageUnavailable:
-        """The usage now, or within `timeout` why not. An exception counts as not available."""
+        """The present usage, or within `timeout` why there is none. An exception counts as not available."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardedUsage:
-    """A source as the site holds it."""
+    """A source with its breaker, as the site holds it."""
 
     source: DiskUsage
     breaker: Breaker
@@ -78,9 +78,10 @@ class GuardedUsage:
 def measured(
     guarded: GuardedUsage | None, environments: Sequence[Environment], within: timedelta = timedelta(seconds=2)
 ) -> list[Usage | UsageUnavailable]:
-    """The usage of each environment, in their order: all at once, and within `within` whatever the source does.
+    """The usage of each environment, in the same order, within the time limit `within` whatever the source does.
 
-    To be called outside any transaction. Without a source, or where it breaks, each is `UsageUnavailable`.
+    All environments are asked about at once. To be called outside any transaction. Without a source, or where the
+    source fails, each is `UsageUnavailable`.
     """
     if guarded is None:
         return [UsageUnavailable(NOT_CONFIGURED) for _environment in environments]
@@ -101,7 +102,7 @@ def _known(source: DiskUsage, environment: Environment) -> Usage | None:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the source answered, and whether it left some of its time."""
+    """An answer of the source, and whether it came promptly."""
 
     usage: Usage | UsageUnavailable
     prompt: bool
@@ -110,7 +111,7 @@ class _Answer:
 def _asked_at_once(
     guarded: GuardedUsage, environments: Sequence[Environment], within: timedelta
 ) -> list[Usage | UsageUnavailable]:
-    """One question for the breaker, however many environments there are: it failed where nothing came back promptly."""
+    """Ask the source about all environments, as one call for the breaker: it failed where no answer came promptly."""
     if not environments:
         return []
     answers: list[Future[_Answer]] = [Future() for _environment in environments]
@@ -163,7 +164,7 @@ def _asked(source: DiskUsage, environment: Environment, timeout: timedelta) -> _
 
 
 def is_possible(usage: object) -> bool:
-    """Whether these are figures that can be shown: bytes from 0 up, measured at a time that has a zone."""
+    """Whether a usage can be shown: bytes from 0 up, measured at an aware time."""
     return (
         isinstance(usage, Usage)
         and isinstance(usage.used, int)

@@ -1,9 +1,8 @@
-"""Plugins as the site holds them: each call ends in bounded time, and goes through the plugin's breaker.
+"""Guarded plugins, as the site holds them: each call goes through the plugin's breaker and has a time limit.
 
-What a plugin registers is wrapped once, where the site is put together; nobody else has the plugin itself, so nobody
-can ask it without a breaker. Each class has the methods of the shape that it wraps and no others. They raise what the
-plugin raises, `NotNow` and `TooSlow`. Disk usage is asked about several environments at once: see
-`disk_usage.GuardedUsage`.
+A plugin's object is wrapped once, where the site is assembled, and nothing else holds it, so no call can bypass the
+breaker. Each class has the methods of the shape that it wraps, and no others. They raise what the plugin raises,
+`NotNow` and `TooSlow`. Disk usage is asked about several environments at once: see `disk_usage.GuardedUsage`.
 """
 
 from __future__ import annotations
@@ -45,9 +44,8 @@ from workflows.ports.payments import (
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long a call of a plugin may take. An effect makes two calls at most, and both end within the 30 seconds in
-    which a process stops; but for a channel's delivery, which may hand a mail over and takes as long as a mailer may.
-    """
+    """The time limits of calls. An effect makes two calls at most, and both end within the 30 seconds in which a
+    process stops; only a channel's delivery may take longer, because it may hand a mail over."""
 
     own: timedelta = timedelta(seconds=5)  # for what a plugin knows by itself
     price: timedelta = timedelta(seconds=10)  # that somebody waits for a price
@@ -56,7 +54,7 @@ class Times:
 
 
 class GuardedBilling:
-    """A billing backend: see `BillingBackend`."""
+    """A guarded billing backend: see `BillingBackend`."""
 
     def __init__(self, backend: BillingBackend, breaker: Breaker, times: Times) -> None:
         self._backend = backend
@@ -76,16 +74,16 @@ class GuardedBilling:
         return self._breaker.within(self._times.asked, lambda: self._backend.status(reference))
 
     def history(self, contract: int, order: str = "") -> Sequence[Booking]:
-        """See `BillingBackend.history`. Read to its end where the backend reads it."""
+        """See `BillingBackend.history`. An iterable answer is read to its end within the time limit."""
         return self._breaker.within(self._times.own, lambda: tuple(self._backend.history(contract, order)))
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
-        """See `BillingBackend.invoices`. Read to its end where the backend reads it."""
+        """See `BillingBackend.invoices`. An iterable answer is read to its end within the time limit."""
         return self._breaker.within(self._times.own, lambda: tuple(self._backend.invoices(contract)))
 
 
 class GuardedMethod:
-    """A payment method: see `PaymentMethod`. `plugin` is what a demo's page asks for more than that."""
+    """A guarded payment method: see `PaymentMethod`. `plugin` is the method itself, for the pages of a demo."""
 
     def __init__(self, method: PaymentMethod, breaker: Breaker, times: Times) -> None:
         self.plugin = method
@@ -135,7 +133,7 @@ class GuardedMethod:
 
 
 class GuardedChannel:
-    """A notice channel: see `NoticeChannel`."""
+    """A guarded notice channel: see `NoticeChannel`."""
 
     def __init__(self, channel: NoticeChannel, breaker: Breaker, times: Times) -> None:
         self.title: Text | str = channel.title
@@ -160,7 +158,7 @@ class GuardedChannel:
 
 
 class Patient:
-    """A handler of effects that call plugins: one that cannot be asked now is asked later."""
+    """A handler of effects that call plugins: a plugin that cannot be called now is called later."""
 
     def __init__(self, handler: EffectHandler) -> None:
         self._handler = handler

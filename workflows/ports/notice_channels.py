@@ -1,15 +1,15 @@
-"""Notice channels: the shapes that pass between the site and a plugin that brings notices to people.
+"""The port for notice channels: the shapes that pass between the site and a plugin that brings notices to people.
 
-A channel says in `audience` whom it serves:
+A channel names its recipients in `audience`:
 
-- `"visitors"` read the site's own pages and feeds. Nothing is sent: the commit that publishes a notice is what makes
-  it visible, so `deliver` is never called for them. Without such a channel the pages show no notices.
+- `"visitors"` read the site's own pages and feeds. Nothing is sent: the commit that publishes a notice makes it
+  visible, so `deliver` is never called for them. Without such a channel the pages show no notices.
 - `"contractors"`: `deliver` is called once for each contractor of the notice's audience.
 - `"once"`: `deliver` is called once for each revision, for a status page or a chat room.
 
-The site keeps a row for each revision, channel and recipient and calls `deliver` until the answer is Accepted or
-Failed, so that what is interrupted goes on where it stopped. Delivery is at least once: where a process dies between
-the answer of the other side and our writing it down, it is delivered again under the same `key`.
+The site keeps a row for each revision, channel and recipient, and calls `deliver` until the answer is Accepted or
+Failed, so that an interrupted delivery goes on where it stopped. Delivery is at least once: where a process dies
+between the other side's answer and its recording, the revision is delivered again under the same `key`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AUDIENCES = VISITORS, CONTRACTORS, ONCE = "visitors", "contractors", "once"
 
 @dataclass(frozen=True, slots=True)
 class PublishedNotice:
-    """The notice that a revision belongs to. `products` are titles, none for all; `url` is its page on the site."""
+    """The notice of a revision. `products` are titles, none for all; `url` is its page on the site."""
 
     id: str
     kind: str
@@ -41,10 +41,10 @@ class PublishedNotice:
 
 @dataclass(frozen=True, slots=True)
 class PublishedRevision:
-    """What is to be said. Times are aware, in the site's time zone. English is "" where there is none.
+    """The revision to deliver. Times are aware, in the site's time zone. English is "" where there is none.
 
-    `status` is how far an outage is, in words; None for other notices. `window_start` and `window_end` are those of a
-    maintenance.
+    `status` is the progress of an outage, in words; None for other notices. `window_start` and `window_end` are those
+    of a maintenance.
     """
 
     number: int
@@ -60,9 +60,9 @@ class PublishedRevision:
 
 @dataclass(frozen=True, slots=True)
 class NoticeRecipient:
-    """One for whom a channel delivers. `reference` is `customer:<id>`, or `everybody` of an audience "once".
+    """One recipient of a channel. `reference` is `customer:<id>`, or `everybody` for an audience "once".
 
-    `post` hands a mail to the site's own mailer and answers as it does; `sender` is From of the site's mails.
+    `post` hands a mail to the site's own mailer and answers as it does; `sender` is the From of the site's mails.
     """
 
     reference: str
@@ -82,7 +82,8 @@ class NoticeChannel(Protocol):
     def deliver(
         self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
     ) -> Outcome:
-        """Bring one revision to one recipient; `key` is the same on every attempt. An exception counts as Deferred."""
+        """Deliver one revision to one recipient; `key` is the idempotency key, the same at every try. An exception
+        counts as Deferred."""
 
     def preview(
         self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient
@@ -91,7 +92,7 @@ class NoticeChannel(Protocol):
 
 
 def wrong_channel(name: str, channel: Any) -> str:
-    """What is wrong with a channel, for who registers it under `name`; "" where nothing is."""
+    """Why a channel cannot be registered under `name`; "" where it can."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
         return "its name must be lower-case letters, digits and underscores, 32 at most"
     title, audience = getattr(channel, "title", None), getattr(channel, "audience", None)
@@ -104,7 +105,7 @@ def wrong_channel(name: str, channel: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How notices reach people here: the channels by name, the mailer of their mails, where the site's pages are."""
+    """How notices reach people: the channels by name, the mailer of their mails, and the URL of the site's pages."""
 
     channels: Mapping[str, NoticeChannel] = field(default_factory=dict)
     mailer: Mailer | None = None

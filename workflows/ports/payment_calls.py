@@ -1,8 +1,7 @@
-"""Payment methods as pages ask them: a plugin that raises, hangs or answers nonsense costs a customer no page.
+"""Calls of payment methods by pages: a method that raises, hangs or answers nonsense breaks no page.
 
-What goes wrong is logged with the method's name, and answered as "not now" in the terms of each question; `guarded`
-sees to it that each call ends in bounded time. What runs in effects needs none of this but `report_of` and `outcome`:
-there an exception is a try that is made again.
+Errors are logged with the method's name, and answered as "not now" in the terms of each question; `guarded` gives each
+call a time limit. Effects need only `report_of` and `outcome`: an exception there is a try that is made again.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def availability(method: PaymentMethod, context: PaymentContext) -> NotAvailable
 
 
 def form_of(method: PaymentMethod, context: PaymentContext) -> Form:
-    """What the method asks for. Raises MethodBroken where it cannot say."""
+    """The method's form. Raises MethodBroken where the method does not answer one."""
     try:
         answer: Any = method.form(context)
         if isinstance(answer, Form) and _can_be_shown(answer):
@@ -78,7 +77,7 @@ def form_of(method: PaymentMethod, context: PaymentContext) -> Form:
 
 
 def checked(method: PaymentMethod, context: PaymentContext, typed: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
-    """What was typed, found right, or everything that is wrong with it: never nothing."""
+    """The typed details, validated; or every refusal, at least one."""
     try:
         answer: Any = method.validate(context, typed)
         if isinstance(answer, Details) and isinstance(answer.label, str) and isinstance(answer.secret, str):
@@ -98,7 +97,7 @@ def _can_be_shown(form: Form) -> bool:
 
 
 def _asked(question: Question) -> Question:
-    """The question with what of it a page can offer. Raises where it is none."""
+    """A question with only those choices that a page can offer. Raises where it is malformed."""
     offered = tuple(one for one in question.choices if one.value and one.value == _kept(one.value, _LONGEST_VALUE))
     return replace(question, choices=offered[:_MOST_CHOICES])
 
@@ -106,7 +105,7 @@ def _asked(question: Question) -> Question:
 def begun(
     method: PaymentMethod, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str
 ) -> Begun | None:
-    """What came of beginning; None where that is not known, and may be asked again under the same `key`."""
+    """The result of beginning; None where it is unknown, and the call may be repeated under the same `key`."""
     try:
         return outcome(method.begin(context, mandate, data, key))
     except Exception as error:
@@ -115,7 +114,7 @@ def begun(
 
 
 def hint(method: PaymentMethod, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
-    """What to tell somebody who comes back from the provider's page."""
+    """The hint for a customer who comes back from the provider's page; None where there is none."""
     try:
         answer: Any = method.handle_return(context, arguments)
         if answer is None or isinstance(answer, Text):
@@ -127,9 +126,9 @@ def hint(method: PaymentMethod, context: PaymentContext, arguments: Mapping[str,
 
 
 def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tuple[Event, Report] | None:
-    """A provider's event and what it says; None where it is not genuine.
+    """A provider's event and its report; None where the event is not genuine.
 
-    Raises MethodBroken where the method cannot say: whoever sent it is to send it again.
+    Raises MethodBroken where the method cannot tell: the provider is then to send the event again.
     """
     try:
         event: Any = method.verify_event(raw, headers)
@@ -144,7 +143,7 @@ def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tupl
 
 
 def outcome(answer: object) -> Begun:
-    """What `begin` answered. Raises TypeError where that cannot be used."""
+    """The validated answer of `begin`. Raises TypeError where it is malformed."""
     match answer:
         case Redirect(str() as url, str() as reference) if url and len(reference) <= _LONGEST_REFERENCE:
             return answer
@@ -154,7 +153,7 @@ def outcome(answer: object) -> Begun:
 
 
 def report_of(answer: object) -> Report:
-    """What a method reports. Raises TypeError where that cannot be used."""
+    """The validated report of a method. Raises TypeError where it is malformed."""
     match answer:
         case Report(status, int(), str(), str(), str()) if status in get_args(Status):
             return answer

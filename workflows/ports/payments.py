@@ -1,6 +1,6 @@
-"""How a contract is paid: the shapes that pass between the site and a payment method (G5, G35).
+"""The port for payment methods: the shapes that pass between the site and a method (G5, G35).
 
-A payment method says what it can do and reports. The procedure `payment_method_change` owns the steps, the locks, the
+A payment method says what it can do, and reports. The procedure `payment_method_change` owns the steps, the locks, the
 mails and the history. Three ways lead to a mandate, and a method names its own in `way`:
 
 - `none`: nothing more is needed from the customer (銀行振込);
@@ -8,7 +8,7 @@ mails and the history. Three ways lead to a mandate, and a method names its own 
 - `page`: the customer registers on a page of the provider (クレジットカード決済). No card number touches this site.
 
 What a method must be able to read again, such as an account number, it gives to the site as a `Secret`: the site seals
-it, and opens it for nothing but `begin`, `query` and `revoke`. A method never sees the site's key.
+it, and opens it only for `begin`, `query` and `revoke`. A method never sees the site's key.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ Status = Literal["processed", "pending", "error", "canceled", "undefined"]
 
 @dataclass(frozen=True, slots=True)
 class PaymentContext:
-    """Whom and what a call concerns. `request` is the number of the open request, 0 before there is one.
+    """The customer and the contract that a call concerns. `request` is the open request's number, 0 before there is
+    one.
 
     `return_url` and `cancel_url` are where a provider's page leads back to; they are empty where no page is opened.
-    `today` is the date where the company is; `language` is the reader's. `variant` is which of `Form.variants` is asked
-    for or was filled in, "" where there is one form only.
+    `today` is the date in the company's time zone; `language` is the reader's. `variant` is the variant of the form
+    that is asked for or was filled in, "" where there is only one.
     """
 
     contract: int
@@ -63,9 +64,9 @@ class NotAvailable:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that a method asks for. `choices` are (value, title): the field is then a choice among them.
+    """One field of a method's form. `choices` are (value, title): the field is then a choice among them.
 
-    `secret` keeps what was typed from being shown again by anything but the form itself.
+    The value of a `secret` field is shown again by nothing but the form itself.
     """
 
     name: str
@@ -78,10 +79,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a method asks for and says before it is chosen. `facts` are (what, value) under the heading `facts_title`,
-    `notes` sentences. `variants` are (name, title) of the shapes that the form has, where it has more than one: the
-    page links them, and `PaymentContext.variant` says which is asked for. The first is the one that is shown first,
-    and its name is ""; the others' names are lower-case letters, digits and underscores."""
+    """A method's form. `facts` are (name, value) under the heading `facts_title`; `notes` are sentences.
+
+    `variants` are (name, title) of the form's variants, where there is more than one: the page links them, and
+    `PaymentContext.variant` says which is asked for. The first is shown first, and its name is ""; the others' names
+    are lower-case letters, digits and underscores.
+    """
 
     fields: tuple[Field, ...] = ()
     facts: tuple[tuple[Text, str], ...] = ()
@@ -92,8 +95,8 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of those that may be meant. `value` is what `validate` is given for the field when it was chosen; it stands
-    in the field from then on, so people can read it. `note` says more, such as since when something is so called."""
+    """One possible meaning of what was typed. `value` is what `validate` is given for the field when it was chosen; it
+    stands in the field from then on, so people can read it. `note` says more, such as since when the name is in use."""
 
     value: str
     title: Text | str
@@ -102,11 +105,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question(Refusal):
-    """A refusal that asks back. The page offers `choices` beside what was typed in `field` (radio buttons, none of them
-    chosen), and keeps the rest of the form.
+    """A refusal that asks back: the page offers `choices` beside what was typed in `field`, and keeps the rest of the
+    form.
 
-    `variant`, where there is one, is the variant of the form that asks for what is needed: the page shows that one,
-    filled in with what both ask for.
+    The choices are radio buttons, none of them chosen. `variant`, where there is one, is the variant of the form that
+    asks for what is needed: the page shows that one, filled in with what both ask for.
     """
 
     choices: tuple[Choice, ...] = ()
@@ -115,10 +118,10 @@ class Question(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What was typed, found right. `label` may be shown to anybody who sees the contract: numbers in it are masked.
+    """Typed details that are valid. `label` may be shown to anybody who sees the contract: numbers in it are masked.
 
-    `secret` is what the method wants to read again. `facts` are (what, value) for the page that asks whether all is
-    right, before anything is kept: only whoever typed them sees them. Where there are none, the page shows the label.
+    `secret` is what the method wants to read again. `facts` are (name, value) for the confirmation page, before
+    anything is kept: only the person who typed them sees them. Where there are none, the page shows the label.
     """
 
     label: str = ""
@@ -128,7 +131,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class MandateFacts:
-    """A mandate as a method sees it: its number, its label, and what the provider calls it."""
+    """A mandate as a method sees it: its number, its label, and the provider's name for it."""
 
     id: int
     label: str
@@ -137,7 +140,7 @@ class MandateFacts:
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The method works from now on."""
+    """The method is usable from now on."""
 
     reference: str = ""
     label: str = ""
@@ -145,7 +148,7 @@ class Active:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """The customer goes on at `url`. `reference` is what the provider calls this visit."""
+    """The customer goes on at `url`. `reference` is the provider's name for this visit."""
 
     url: str = field(repr=False)
     reference: str = ""
@@ -153,7 +156,7 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document to be signed: its bytes, what to do with it, and within how many days it is expected."""
+    """A document to be signed: its bytes, the instructions, and within what time it is expected back."""
 
     pdf: bytes = field(repr=False)
     steps: tuple[Text, ...]
@@ -162,14 +165,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not decided: ask `query` again after `next_check`."""
+    """Not decided yet: `query` is asked again after `next_check`."""
 
     next_check: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The method will not do it; trying again would not help. `code` is kept and shown to the staff."""
+    """The method refuses for good; a retry would not help. `code` is kept and shown to the staff."""
 
     code: str
 
@@ -179,7 +182,7 @@ Begun = Active | Redirect | Document | Pending | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a provider said and whose signature was right. `id` is the provider's, the same when repeated."""
+    """An event of a provider with a genuine signature. `id` is the provider's, the same when the event is repeated."""
 
     id: str
     kind: str
@@ -188,12 +191,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How things stand, as the provider has it.
+    """The status of a mandate at the provider.
 
-    `processed`: done. `pending`: not yet. `error`: for good. `canceled`: given up by the customer, or too late.
-    `undefined`: not known, as after a lost connection; the site then asks again and never begins anew blindly.
-    `request` is the number of the request that it concerns, 0 where it concerns none; `reference` what the provider
-    calls it; `label` how the mandate may be shown.
+    `processed`: done. `pending`: not yet. `error`: failed for good. `canceled`: given up by the customer, or too late.
+    `undefined`: unknown, as after a lost connection; the site then asks again, and never begins anew blindly. `request`
+    is the number of the request that it concerns, 0 for none; `reference` is the provider's name for the mandate;
+    `label` is how the mandate may be shown.
     """
 
     status: Status
@@ -207,8 +210,8 @@ class Report:
 class PaymentMethod(Protocol):
     """One way to pay. Called outside any transaction, from several threads at once; every call ends in bounded time.
 
-    An exception counts as "not known": the site asks `query`, or tries the call again with the same key.
-    `title` is what customers and staff read, unless the catalogue has a title of its own for the method's name.
+    An exception counts as "unknown": the site asks `query`, or repeats the call with the same key. `title` is shown to
+    customers and staff, unless the catalogue has a title of its own for the method's name.
     """
 
     title: Text | str
@@ -216,38 +219,39 @@ class PaymentMethod(Protocol):
     origins: Sequence[str]  # of the pages that `begin` redirects to, as in https://checkout.stripe.com
 
     def is_available(self, context: PaymentContext) -> NotAvailable | None:
-        """None where the customer may choose it. Asks the provider nothing."""
+        """None where the customer may choose the method. Must not call the provider."""
 
     def form(self, context: PaymentContext) -> Form:
-        """What it asks for."""
+        """The form that the customer fills in."""
 
     def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
-        """What was typed, or everything that is wrong with it; refusals name the form's fields."""
+        """The typed details, validated; or every refusal, which names a field of the form."""
 
     def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
-        """Begin, once for each `key`: the same key answers as it did the first time.
+        """Begin a mandate. Idempotent: the same `key` answers as it did the first time.
 
         `data` is the `secret` of the `Details`.
         """
 
     def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
-        """What to tell somebody who comes back from the provider's page. A hint for the screen, never a settlement."""
+        """The message for a customer who comes back from the provider's page. A hint for the screen, never a
+        settlement."""
 
     def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
-        """The event in a request that claims to be the provider's; None where it is not, or is too old."""
+        """The event in a request that claims to be the provider's; None where it is not genuine, or too old."""
 
     def handle_event(self, event: Event) -> Report:
-        """What a verified event says. Asking the provider is allowed, changing something there is not."""
+        """The report of a verified event. It may ask the provider, and must change nothing there."""
 
     def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
-        """How the mandate stands at the provider."""
+        """The present status of the mandate at the provider. Read-only."""
 
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
-        """Let the mandate end there. What never began, or has ended, is `processed`."""
+        """End the mandate at the provider. Idempotent: one that never began, or has ended, is `processed`."""
 
 
 def wrong_method(name: str, method: Any) -> str:
-    """What is wrong with a method, for who registers it under `name`; "" where nothing is."""
+    """Why a method cannot be registered under `name`; "" where it can."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
         return "its name must be lower-case letters, digits and underscores, 32 at most"
     title, way, origins = (getattr(method, one, None) for one in ("title", "way", "origins"))
@@ -261,19 +265,19 @@ def wrong_method(name: str, method: Any) -> str:
 
 
 def _is_origin(value: Any) -> bool:
-    """Origins go into a header; what is none could say something else there."""
+    """Whether a value is an origin, and safe in a header."""
     return isinstance(value, str) and re.fullmatch(r"https?://[A-Za-z0-9.*:\[\]-]+", value) is not None
 
 
 @runtime_checkable
 class DemonstrationPage(Protocol):
-    """A method that brings the provider's page along, for a demo. Outside of one there is no such page."""
+    """A method that brings along the provider's page, for a demo only."""
 
     def shown(self, token: str) -> str | None:
-        """The label under which a page of this token would register, None where the token is not one."""
+        """The label under which the page with this token would register, None where the token is not genuine."""
 
     def press(self, token: str, *, success: bool) -> tuple[bytes, Mapping[str, str]]:
-        """What a provider would send after this button: a signed event."""
+        """The signed event that a provider would send after this button: body and headers."""
 
     def leads_to(self, token: str, *, success: bool) -> str:
-        """Where the page leads back to."""
+        """The URL to which the page leads back."""

@@ -1,4 +1,4 @@
-"""Quotes as requests keep them: the figures that a customer confirmed, to be shown again and never computed again."""
+"""Quotes as requests keep them: the figures that a customer confirmed, shown again and never computed again."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ PERIODS = {"once": _("今回のみ"), "month": _("月額"), "year": _("年額")}
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What a request keeps of its price. `replaced` is what the customer had confirmed before the staff took another.
+    """The price that a request keeps. `quote` is None where there was no figure.
 
-    `quote` is None where no figure could be shown.
+    `replaced` is the quote that the customer had confirmed, where staff have accepted a new price.
     """
 
     quote: Quote | None
@@ -33,7 +33,7 @@ class Confirmed:
 
 
 def ask(billing: BillingBackend | None, change: Change) -> Quote | Unavailable:
-    """What `change` costs, or why that is not known. Calls a plugin: never inside a transaction. Never raises."""
+    """The price of `change`, or why it is unknown. Calls a plugin: never inside a transaction. Raises nothing."""
     if billing is None:
         return NO_BACKEND
     try:
@@ -51,9 +51,9 @@ def ask(billing: BillingBackend | None, change: Change) -> Quote | Unavailable:
 
 
 def is_sound(answer: Any) -> bool:
-    """Whether an answer of a backend can be shown and confirmed: its figures are whole yen and add up.
+    """Whether a backend's answer can be shown and confirmed: its figures are whole yen and add up.
 
-    What its lines come to is its own affair; their sum, the tax of each rate and the totals are not.
+    The amount of a line is the backend's own affair; their sum, the tax of each rate and the totals are checked.
     """
     if isinstance(answer, Unavailable):
         return isinstance(answer.reason, Text)
@@ -88,7 +88,7 @@ def _adds_up(amount: Any) -> bool:
 
 
 def to_json(quote: Quote | Unavailable | None, replaced: Quote | None = None) -> str:
-    """A quote as a request keeps it; "" where there are no figures at all."""
+    """A quote as the JSON that a request keeps; "" where there are no figures at all."""
     if not isinstance(quote, Quote) and replaced is None:
         return ""
     content = {"quote": _plain(quote), **({"replaced": _plain(replaced)} if replaced is not None else {})}
@@ -96,7 +96,7 @@ def to_json(quote: Quote | Unavailable | None, replaced: Quote | None = None) ->
 
 
 def from_json(text: str) -> Confirmed:
-    """What `to_json` wrote."""
+    """The quote, from JSON that `to_json` wrote."""
     if not text:
         return Confirmed(None)
     content = json.loads(text)
@@ -104,12 +104,12 @@ def from_json(text: str) -> Confirmed:
 
 
 def seal(quote: Quote) -> str:
-    """Tells figures that were shown from any others, whatever the backend's own digest says."""
+    """The SHA-256 of a quote's figures, which is independent of the backend's own digest."""
     return hashlib.sha256(to_json(quote).encode()).hexdigest()
 
 
 def same_figures(one: Quote, other: Quote) -> bool:
-    """Whether two quotes ask for the same money, whatever their lines are called."""
+    """Whether two quotes have the same amounts, whatever the titles of their lines."""
     return _figures(one) == _figures(other)
 
 
@@ -155,7 +155,7 @@ def _plain_amount(amount: Amount) -> dict[str, Any]:
 
 
 def _plain_text(text: str | Text) -> Any:
-    """A title that is translated when it is read stays one."""
+    """A title as JSON; one that is translated on reading stays so."""
     if not isinstance(text, Text):
         return text
     return {"text": text.msgid, "params": {name: _plain_value(value) for name, value in text.params}}

@@ -1,9 +1,9 @@
-"""Plugins that do not answer, as every process of the site can read it: each breaker that opens is a row.
+"""Plugins that do not answer, recorded so that every process of the site can tell: a row for each open breaker.
 
-A breaker is of one process (`breakers`), and whoever wants to know asks another one: `doctor`, a page of the staff
-behind a load balancer. So a process writes down that one of its breakers is open, again at each try that failed, and
-removes the row when the plugin answers. A process that was killed, or to which nobody comes any more, says nothing
-further: what was told longer than `TOLD_LATELY` ago counts no more.
+A breaker belongs to one process (`breakers`), and another process may be asked about it: `doctor`, or a page of the
+staff behind a load balancer. So a process records that one of its breakers is open, again at each failed try, and
+deletes the row when the plugin answers. A process that was killed, or that has no requests any more, records nothing
+further: a row that is older than `TOLD_LATELY` does not count.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = logging.getLogger("tetsuzuki.plugins")
 
 
 class PluginTrouble(Record):
-    """A breaker that is open in the process `worker`. `since` is when it opened, `told_at` when that was last so."""
+    """An open breaker of the process `worker`. `since` is when it opened, `told_at` when it was last seen open."""
 
     worker = pw.CharField(64)
     kind = pw.CharField(32)
@@ -51,7 +51,8 @@ class PluginTrouble(Record):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A plugin that does not answer: one line, however many processes say so. `reason` is in English, as in the log."""
+    """A plugin that does not answer, as one line for all processes that say so. `reason` is in English, as in the
+    log."""
 
     kind: str
     name: str
@@ -62,19 +63,19 @@ class Trouble:
 
     @property
     def title(self) -> Text | str:
-        """What the plugin is for."""
+        """The title of what the plugin is for."""
         return KINDS.get(self.kind, self.kind)
 
 
 class Teller:
-    """Writes down what the breakers of the process `worker` tell. Not to be called inside a transaction."""
+    """Records what the breakers of the process `worker` report. Not to be called inside a transaction."""
 
     def __init__(self, worker: str, clock: Clock) -> None:
         self._worker = worker
         self._clock = clock
 
     def __call__(self, standing: Standing) -> None:
-        """Keep it where the breaker is open, remove it where it is not. A database that is away is told in the log."""
+        """Record an open breaker, delete the row of one that is not open. A database that is away is logged."""
         try:
             with transaction():
                 self._write(standing, self._clock())
@@ -93,7 +94,7 @@ class Teller:
 
 
 def troubles(now: datetime) -> tuple[Trouble, ...]:
-    """What any process has told lately, the longest first."""
+    """The plugins that any process has reported within `TOLD_LATELY`, the longest first."""
     rows = PluginTrouble.select().where(PluginTrouble.told_at > now - TOLD_LATELY).order_by(PluginTrouble.since)
     by_plugin: dict[tuple[str, str], list[PluginTrouble]] = {}
     for row in rows:
@@ -112,6 +113,6 @@ def troubles(now: datetime) -> tuple[Trouble, ...]:
 
 
 def forget_troubles(now: datetime) -> int:
-    """Remove what counts no more. Returns how many rows that were."""
+    """Delete the rows that count no more. Returns how many they were."""
     with transaction():
         return int(PluginTrouble.delete().where(PluginTrouble.told_at <= now - TOLD_LATELY).execute())

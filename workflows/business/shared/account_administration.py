@@ -1,9 +1,9 @@
-"""What an administrator may do to another account, whatever it is: the rules that its procedures share.
+"""Acts of an administrator on another account: the rules that those procedures share.
 
-At least one 管理 always remains, and the last account with it, because nobody acts on their own account and whoever
-acts is a 管理 themselves: the one who did it is always left. Two at once could otherwise act on each other, so each
-rule holds the customer's row first and reads both accounts after it; one of the two then finds that they are no longer
-a 管理, or that the other is gone.
+At least one 管理 always remains, and so does the last account, because nobody acts on their own account and only a 管理
+acts: the actor is always left. Two administrators could act on each other at once, so each rule locks the customer's
+row first and reads both accounts after that: the second finds that they are no 管理 any more, or that the other account
+is gone.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ CHANGED_MEANWHILE = Refusal(
 
 
 def mark_of(account: Account) -> str:
-    """Tells what a page showed of an account from what it is now."""
+    """A digest of what a page shows of an account: a page that was shown before a change has another one."""
     shown = "\0".join((account.email, account.user_name, account.role))
     return hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def target_of(attempt: Attempt) -> Any | None:
-    """The account that is acted on, as it is now that nobody else can act on the customer's accounts; or None."""
+    """The account that is acted on, read under the lock of the customer's row; None where it is gone."""
     return _both(attempt)[1]
 
 
 def is_another_account(attempt: Attempt) -> Refusal | None:
-    """Nobody takes the role or the account from themselves: so the last account cannot go, and one 管理 remains."""
+    """The actor does not act on their own account: so the last account cannot be deleted, and one 管理 remains."""
     actor = attempt.actor
     return ONESELF if actor.kind == "account" and int(actor.id) == number_of(attempt.instance.about) else None
 
 
 def actor_is_still_admin(attempt: Attempt) -> Refusal | None:
-    """Of two 管理 who take each other's role at once, the second is none any more."""
+    """The actor is still a 管理: of two who take each other's role at once, the second is refused."""
     account = _both(attempt)[0]
     return None if account is not None and reaches(account.role, ADMIN) else NO_LONGER_ADMIN
 
 
 def account_is_as_shown(attempt: Attempt) -> Refusal | None:
-    """What the page showed is what there is: somebody else may have changed or deleted the account meanwhile."""
+    """The account is still as the page showed it: another administrator may have changed or deleted it meanwhile."""
     account = target_of(attempt)
     if account is None:
         return GONE
@@ -63,7 +63,7 @@ def account_is_as_shown(attempt: Attempt) -> Refusal | None:
 
 
 def _both(attempt: Attempt) -> list[Any | None]:
-    """Who acts and who is acted on, read after the customer's row was held; once."""
+    """The acting account and the target, read once, under the lock of the customer's row."""
     if "both_accounts" not in attempt.memo:
         records, account = attempt.records, acting_account(attempt)
         if account is None:

@@ -1,9 +1,9 @@
-"""Changes of a mail address, whoever's it is: the log-in address of an account, the contractor's address of a customer.
+"""Changes of a mail address: the log-in address of an account, or the contractor's address of a customer.
 
-The new address confirms by a mailed link within 24 hours. The old one is told at once and holds a link of its own,
-which stops the change, and for seven days after it was made puts the old address back: who took somebody's session
-over must not be able to take the address over as well while its owner is away. For as long as that is possible no
-other change can begin, or a chain of two would leave the link of the first without effect.
+The new address confirms by a mailed link within 24 hours. The old address is told at once and gets a link of its own,
+which stops the change, and for seven days after the change undoes it: somebody who took over a session must not be able
+to take over the address as well while its owner is away. As long as the change can be undone, no other one can begin,
+because a chain of two would leave the link of the first without effect.
 
 A procedure's record keeps both addresses until the last mail about it can have arrived, and is deleted then.
 """
@@ -51,13 +51,13 @@ SAME_ADDRESS = Refusal("same_address", _("現在と同じメールアドレス�
 
 
 def change_of(instance: Instance, records: Records) -> AddressChange | None:
-    """The change that a procedure is about; None once it was forgotten."""
+    """The change that a procedure is about; None where its record was deleted."""
     change: AddressChange | None = records.get(AddressChange, instance=instance.id)
     return change
 
 
 def keep_change(attempt: Attempt, *, customer: int, old: str, slot: str) -> None:
-    """Write a change down as it begins, in the name of the account that acts."""
+    """Record a change as it begins, in the name of the account that acts."""
     account = required(acting_account(attempt), NO_ACCOUNT)
     attempt.records.insert(
         AddressChange,
@@ -74,15 +74,16 @@ def keep_change(attempt: Attempt, *, customer: int, old: str, slot: str) -> None
 
 
 def close_change(attempt: Attempt) -> None:
-    """Another change may begin."""
+    """Close the change, so that another one may begin."""
     attempt.records.update(AddressChange, {"instance": attempt.instance.id}, slot=None)
 
 
 def call_off_unconfirmed(records: Records, account: Account) -> None:
-    """An account's new password ends a change of its log-in address that was asked for and is not confirmed: whoever
-    asked knew the password before, and that may have been the reason to change it. The account's row is held.
+    """End an unconfirmed change of an account's log-in address, because the account gets a new password.
 
-    A change that was made keeps its slot: the old address can still put itself back, and a second change cannot follow.
+    The caller has locked the account's row. The change was asked for with the old password, and that may be the reason
+    for the new one. A change that was made keeps its slot: the old address can still undo it, and a second change
+    cannot follow.
     """
     change = records.get(AddressChange, slot=login_slot(account.id))
     if change is not None and account.email == change.old:
@@ -90,23 +91,23 @@ def call_off_unconfirmed(records: Records, account: Account) -> None:
 
 
 def login_slot(account_id: int) -> str:
-    """What an account's change of its log-in address occupies."""
+    """The slot of changes of an account's log-in address."""
     return f"account:{account_id}/login"
 
 
 def forget_change(attempt: Attempt) -> None:
-    """Nothing personal is left: every mail about it has arrived or was given up."""
+    """Delete the change: every mail about it was accepted or given up, and nothing personal stays."""
     attempt.records.delete(AddressChange, instance=attempt.instance.id)
 
 
 def masked(address: str) -> str:
-    """An address as its owner recognises it and nobody else learns it: `h…@customer.example`."""
+    """An address as only its owner recognises it: `h…@customer.example`."""
     local, _at, domain = address.rpartition("@")
     return f"{local[:1]}…@{domain}"
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mails show."""
+    """The context of the mails: `change`, `customer` and `masked`."""
     change = change_of(instance, records)
     customer = records.get(Customer, id=change.customer_id) if change is not None else None
     return {"change": change, "customer": customer, "masked": masked}

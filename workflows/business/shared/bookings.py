@@ -1,9 +1,10 @@
-"""The billing backend's books, and whose turn it is to be entered there.
+"""Bookings in the billing backend, one at a time for each contract.
 
 A change is booked with the whole terms that the contract then has. Two changes of one contract that were booked at the
-same time would each leave the other out, and the books would bill the wrong terms. So a contract has one booking at a
-time: who begins one holds the contract's row, sees whether another is under way, and whether the contract still says
-what the change was made from. Whoever must wait is tried again later, and is then made from the terms of that day.
+same time would each leave the other out, and the backend would bill the wrong terms. So a contract has one booking at a
+time: a booking that begins locks the contract's row, and checks whether another one is under way and whether the
+contract still has the terms that the change was made from. A booking that must wait is retried later, from the terms of
+that day.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _LATER = timedelta(minutes=1)
 
 
 def not_yet(instance_id: int, change: Change) -> Deferred | None:
-    """Why the booking of `change` cannot begin now; None where it may.
+    """Why the booking of `change` cannot begin now, as a Deferred; None where it may.
 
-    Call it in the transaction that writes down that the backend is asked: the contract's row is held until its end.
+    To be called in the transaction that records the call of the backend: the contract's row is locked until its end.
     """
     if change.contract is None:
         return None
@@ -47,9 +48,9 @@ def not_yet(instance_id: int, change: Change) -> Deferred | None:
 
 
 def next_key(key: str, booking: str, known: str) -> str:
-    """The key to ask with: `key`, or another one where the backend has answered `known` with a rejection.
+    """The idempotency key for a call: `key`, or a new one where the backend has answered `known` with a rejection.
 
-    A key that was rejected has had its answer: who tries again, after something was mended, asks anew.
+    A rejected key has had its answer, so a retry after something was mended needs a new one.
     """
     if booking != "rejected":
         return key
@@ -58,13 +59,13 @@ def next_key(key: str, booking: str, known: str) -> str:
 
 
 def of_contract(billing: BillingBackend, contract: int) -> Sequence[Booking]:
-    """What the backend has in its books of a contract, the order that it came from included; raises what it raises."""
+    """The backend's bookings of a contract, that of its order included. Raises what the backend raises."""
     order = ChangeRequest.get_or_none(ChangeRequest.contract == contract, ChangeRequest.kind == "order")
     return billing.history(contract, order.reference if order is not None else "")
 
 
 def is_answer(answer: Any) -> bool:
-    """Whether this is an answer of a backend at all: of anything else nobody knows what is in the books."""
+    """Whether `answer` is a well-formed answer of a backend; any other leaves it unknown what was booked."""
     if isinstance(answer, Queued) and not isinstance(answer.after, timedelta):
         return False
     return isinstance(answer.reference, str) if isinstance(answer, Applied | Queued) else isinstance(answer, Rejected)

@@ -1,7 +1,7 @@
-"""Change requests, whatever they change: what the procedures, their mails, the history (契約履歴) and the staff share.
+"""Change requests of all kinds: what the procedures, their mails, the history (契約履歴) and the staff share.
 
-A request's record is keyed by its procedure's instance. Its state is the instance's and is not kept twice; `slot` is
-set while it is open, and a unique index lets only one open request have it.
+The key of a request's record is its procedure's instance. Its state is the instance's, and is not stored twice; `slot`
+is set while the request is open, and a unique index allows one open request for each slot.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ _UNKNOWN = _("未登録")
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequestKind:
-    """A kind of change request: the name that its record and `[review]` have, what people call it, and whether staff
-    look at it unless `[review]` says otherwise."""
+    """A kind of change request: its name in records and in `[review]`, its title, and whether staff review it unless
+    `[review]` says otherwise."""
 
     name: str
     title: Text
@@ -64,14 +64,15 @@ class ChangeRequestKind:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the staff decided and why; the customer is told the reason."""
+    """A decision of the staff. Its reason is mailed to the customer."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that a request changes; texts in the reader's language. `before` is None where there was nothing."""
+    """One thing that a request changes; texts are in the reader's language. `before` is None where there was
+    nothing."""
 
     name: str
     title: Text
@@ -80,7 +81,7 @@ class Difference:
 
 
 def contract_terms(contract: Contract) -> ContractTerms:
-    """What a contract says now."""
+    """The present terms of a contract."""
     return ContractTerms(
         product=contract.product,
         subdomain=contract.subdomain,
@@ -93,7 +94,7 @@ def contract_terms(contract: Contract) -> ContractTerms:
 
 
 def to_json(values: ContractTerms | Mapping[str, str] | None) -> str:
-    """What a contract says, or a customer's details by column, as a request keeps them; "" for nothing."""
+    """The terms of a contract, or a customer's details by column, as the JSON that a request keeps; "" for None."""
     if values is None:
         return ""
     plain = asdict(values) if isinstance(values, ContractTerms) else dict(values)
@@ -101,7 +102,7 @@ def to_json(values: ContractTerms | Mapping[str, str] | None) -> str:
 
 
 def contract_terms_from_json(text: str) -> ContractTerms | None:
-    """The terms of a contract that `to_json` wrote; None for ""."""
+    """The terms of a contract, from JSON that `to_json` wrote; None for ""."""
     if not text:
         return None
     values = json.loads(text)
@@ -110,14 +111,15 @@ def contract_terms_from_json(text: str) -> ContractTerms | None:
 
 
 def differences(change_request: ChangeRequest, catalogue: Catalogue) -> tuple[Difference, ...]:
-    """What a request changes; for an order all that it asks for."""
+    """What a request changes; for an order, everything that it asks for."""
     before: Mapping[str, Any] = json.loads(change_request.before) if change_request.before else {}
     after: Mapping[str, Any] = json.loads(change_request.after)
     return tuple(compared(before, after, catalogue))
 
 
 def compared(before: Mapping[str, Any], after: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Difference]:
-    """How a contract's terms or a customer's details differ, `before` and `after`, in the words of `catalogue`."""
+    """How the terms of a contract or a customer's details differ between `before` and `after`, with the titles of
+    `catalogue`."""
     titles = CONTRACT_LABELS if "product" in after else DETAIL_LABELS
     product = str(after.get("product", ""))
     for name, title in titles.items():
@@ -127,7 +129,7 @@ def compared(before: Mapping[str, Any], after: Mapping[str, Any], catalogue: Cat
 
 
 def in_one_line(changes: Iterable[Difference]) -> Text:
-    """Changes within a sentence, as in "ユーザー契約数：10 → 25"."""
+    """Changes as part of a sentence, as in "ユーザー契約数：10 → 25"."""
     line: Text = Text("")
     for change in changes:
         one = (
@@ -160,17 +162,17 @@ def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Tex
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names one after the other, as the reader's language writes them."""
+    """Names as a list in the reader's language."""
     return str(_("、")).join(names)
 
 
 def day_said(day: date) -> str:
-    """A date in the language of who reads: 2026年12月1日, 1 December 2026."""
+    """A date in the reader's language: 2026年12月1日, 1 December 2026."""
     return f"{day.year}年{day.month}月{day.day}日" if current_language() == "ja" else f"{day.day} {day:%B %Y}"
 
 
 def change_request_of(instance: Instance, records: Records) -> ChangeRequest | None:
-    """The request that a procedure is about."""
+    """The request of a procedure; None where there is none."""
     change_request: ChangeRequest | None = records.get(ChangeRequest, instance=instance.id)
     return change_request
 
@@ -187,7 +189,7 @@ def keep_request(
     quote: str,
     effective_on: date,
 ) -> None:
-    """Write a request down as it begins, in the name of the account that acts. `slot` as in `contract:7/users`."""
+    """Record a request as it begins, in the name of the account that acts. `slot` is as in `contract:7/users`."""
     account = acting_account(attempt)
     attempt.records.insert(
         ChangeRequest,
@@ -209,7 +211,7 @@ def keep_request(
 
 
 def close_request(attempt: Attempt) -> None:
-    """The request is no longer open: another one of its kind may begin."""
+    """Close the request, so that another one of its kind may begin."""
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, slot=None)
 
 

@@ -1,4 +1,4 @@
-"""What the procedures about one's own account share: who knows its password, and what every new password entails.
+"""Procedures about one's own account: who knows its password, and what every new password entails.
 
 The account's row is locked before it is compared: of two changes at once the second finds another hash than the one
 that was verified. Sessions end after the new hash is written, in the same transaction: a log-in with the old password
@@ -25,7 +25,7 @@ CHANGED_MEANWHILE = Refusal(
 
 
 def current_password_is_right(attempt: Attempt) -> Refusal | None:
-    """Whoever changes something knows the present password; of two changes at once only one does."""
+    """The actor knows the account's present password; of two changes at once, only one does."""
     number = number_of(attempt.instance.about)
     attempt.records.lock_rows(Account, id=number)
     account = attempt.records.get(Account, id=number)
@@ -37,7 +37,7 @@ def current_password_is_right(attempt: Attempt) -> Refusal | None:
 
 
 def set_password(attempt: Attempt) -> None:
-    """The account has the new password; links that would set another are dead, or would move its log-in address."""
+    """Set the account's password, and kill links that would set another one or change its log-in address."""
     number = number_of(attempt.instance.about)
     account = attempt.records.get(Account, id=number)
     if account is not None:
@@ -47,7 +47,7 @@ def set_password(attempt: Attempt) -> None:
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """What the mails show."""
+    """The context of the mails: `account` and `customer`."""
     account = records.get(Account, id=number_of(instance.about))
     customer = records.get(Customer, id=account.customer_id) if account is not None else None
     return {"account": account, "customer": customer}

@@ -4,9 +4,9 @@
         def backend(self):
             return MyBackend(...)
 
-A kit is a class to inherit from. Its abstract method gives the plugin's object, ready to work; the other methods that
-are no tests have a sensible answer and are overridden where the object needs another. The bundled plugins pass the
-same tests. The kits for mailers and effect handlers are in `engine.testing`.
+A kit is a class to inherit from. Its abstract method returns the plugin's object, ready to work; its other methods that
+are no tests have a sensible default, and are overridden where the object needs another one. The bundled plugins pass
+the same tests. The kits for mailers and effect handlers are in `engine.testing`.
 """
 
 from __future__ import annotations

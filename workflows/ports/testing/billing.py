@@ -25,21 +25,21 @@ _THREADS = 8
 
 
 class BillingBackendContract(ABC):
-    """What every billing backend holds. `change` is one that the backend can price and apply; change it where yours
-    knows other products."""
+    """The contract of every billing backend, as tests. `change` is one that the backend can price and apply; override
+    it where yours has other products."""
 
     @abstractmethod
     def backend(self) -> BillingBackend:
-        """A backend that is ready; each call may give the same one, on the same books."""
+        """A backend that is ready to work; each call may return the same one, on the same books."""
 
     def change(self) -> Change:
-        """More users, from the first of a month on."""
+        """A change to more users, from the first of a month on."""
         before = ContractTerms("desknets-neo", "example", 10, (), "monthly", "bank_transfer", date(2025, 4, 1))
         after = ContractTerms("desknets-neo", "example", 30, (), "monthly", "bank_transfer", date(2025, 4, 1))
         return Change("users", "A00000001", 1, before, after, date(2026, 11, 22), date(2026, 12, 1))
 
     def quote(self) -> Quote:
-        """The price of `change`."""
+        """The backend's price of `change`."""
         quote = self.backend().quote(self.change())
         assert isinstance(quote, Quote), f"the change of the tests cannot be priced: {quote}"
         return quote

@@ -27,27 +27,27 @@ _EVERYBODY = "everybody"
 
 
 class NoticeChannelContract(ABC):
-    """What every notice channel holds. `channel` can deliver `revision` of `notice`; mails that it hands to the site's
-    mailer end in `mails`."""
+    """The contract of every notice channel, as tests. `channel` can deliver `revision` of `notice`; mails that it hands
+    to the site's mailer are in `mails`."""
 
     mails: MemoryMailer
 
     @abstractmethod
     def channel(self) -> NoticeChannel:
-        """A channel that is ready; each call may give the same one."""
+        """A channel that is ready to deliver; each call may return the same one."""
 
     def notice(self) -> PublishedNotice:
-        """An outage."""
+        """A notice of an outage."""
         url = "https://support.example.jp/notices/0123456789ab"
         return PublishedNotice("0123456789ab", "outage", Text("障害情報"), ("desknet's NEO",), url, Organisation())
 
     def revision(self) -> PublishedRevision:
-        """Its first revision, with what a careless channel would take for markup or for a header."""
+        """Its first revision, with characters that a careless channel would take for markup or for a header."""
         at = datetime(2026, 4, 1, 18, tzinfo=ZoneInfo("Asia/Tokyo"))
         return PublishedRevision(1, at, "接続障害 <b>&", "ログインできません。\n\n<script>", status=Text("対応中"))
 
     def recipient(self, number: int = 1) -> NoticeRecipient:
-        """Somebody of the channel's audience."""
+        """A recipient of the channel's audience."""
         if self.channel().audience != CONTRACTORS:
             return NoticeRecipient(_EVERYBODY, sender="site@example.jp", post=self._post)
         address = f"keiyaku{number}@customer.example"
@@ -94,7 +94,7 @@ class NoticeChannelContract(ABC):
         assert all(isinstance(call.result(), Accepted | Deferred) for call in calls)
 
     def test_a_recipient_without_an_address_is_answered(self) -> None:
-        """Of contractors: whoever has no address fails, and stands in nobody's way."""
+        """A contractor without an address fails, and blocks no other."""
         nobody = replace(self.recipient(), address="", post=None)
         answer = self.channel().deliver(self.notice(), self.revision(), nobody, "notice-1")
         assert outcome_of(answer) == answer

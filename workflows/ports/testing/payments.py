@@ -31,7 +31,7 @@ _NONSENSE = ("", " ", "\0", "🍣" * 40, "<script>", "9" * 400, "' OR 1=1 --", "
 
 
 def context(**changes: object) -> PaymentContext:
-    """A customer to try a method with."""
+    """The context of an invented customer; `changes` are further fields."""
     values: dict[str, object] = {
         "contract": 7,
         "customer_number": "A01234567",
@@ -52,11 +52,11 @@ def context(**changes: object) -> PaymentContext:
 
 
 class PaymentMethodContract(ABC):
-    """What every payment method holds. `typed` fills its form in rightly; nothing of `hidden` may be in a label, a repr
-    or a report.
+    """The contract of every payment method, as tests. `typed` fills its form in with valid values.
 
-    `variants` has what fills each further variant of the form in, by its name. `asks_back` has texts that may mean
-    several things, by the field that they are typed in: the method asks which, and takes each of its own choices.
+    Nothing of `hidden` may be in a label, a repr or a report. `variants` has valid values for each further variant of
+    the form, by its name. `asks_back` has ambiguous texts, by the field in which they are typed: the method asks which
+    meaning it is, and accepts each of its own choices.
     """
 
     typed: ClassVar[Mapping[str, str]] = {}
@@ -66,20 +66,20 @@ class PaymentMethodContract(ABC):
 
     @abstractmethod
     def method(self) -> PaymentMethod:
-        """A method that is ready; each call may give the same one."""
+        """A method that is ready to work; each call may return the same one."""
 
     def shapes(self) -> Mapping[str, Mapping[str, str]]:
-        """What fills in each variant of the form, the first one too."""
+        """Valid values for each variant of the form, the first one included."""
         return {"": self.typed, **self.variants}
 
     def details(self, variant: str = "") -> Details:
-        """What `typed` becomes, or what fills this variant in."""
+        """The validated details of `typed`, or of this variant's values."""
         details = self.method().validate(context(variant=variant), self.shapes()[variant])
         assert isinstance(details, Details), details
         return details
 
     def mandate(self, variant: str = "") -> tuple[MandateFacts, Secret]:
-        """A mandate of what was typed, and what its method wants to read again."""
+        """A mandate of these details, and the secret that its method wants to read again."""
         details = self.details(variant)
         return MandateFacts(1, details.label, ""), details.secret
 

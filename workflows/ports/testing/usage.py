@@ -13,20 +13,20 @@ _THREADS = 8
 
 
 class DiskUsageContract(ABC):
-    """What every source of disk usage holds. `source` can be asked about `environment`.
+    """The contract of every source of disk usage, as tests. `source` can be asked about `environment`.
 
-    `longest` is how many seconds a source may take that was given one. It is generous, because the machine of the tests
-    may be busy with other things; a source that does not keep to its time takes longer, or for ever.
+    `longest` is how many seconds a source may take that was given one second. It is generous, because the machine of
+    the tests may be busy; a source that ignores its time limit takes longer, or for ever.
     """
 
     longest = 20.0
 
     @abstractmethod
     def source(self) -> DiskUsage:
-        """A source that is ready."""
+        """A source that is ready to measure."""
 
     def environment(self) -> Environment:
-        """An environment that the source knows."""
+        """An environment that the source can measure."""
         return Environment("desknets-neo", "example", "https://example.dn-cloud.com/cgi-bin/dneo/dneo.cgi")
 
     def unreachable(self) -> DiskUsage | None:
