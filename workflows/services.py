@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from engine.business_time import BusinessCalendar
 from engine.plugins.breakers import Breakers
@@ -45,4 +46,5 @@ class Services:
     distribution: Distribution = field(default_factory=Distribution)  # of notices
     payment_methods: Mapping[str, PaymentMethod] = field(default_factory=dict)
     audiences: dict[tuple[str, ...], tuple[datetime, int]] = field(default_factory=dict)  # as last counted
+    document_font: Path | None = None  # whose letters come first in documents
     breakers: Breakers = field(default_factory=Breakers)  # of all plugins that somebody waits for

@@ -17,12 +17,11 @@ from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from plugins.direct_debit import accounts, branches, holder_name, institutions, yucho
 from plugins.direct_debit.branches import Branch
-from plugins.direct_debit.document import Account, Payee, Recipient, YuchoAccount, form_pdf, yucho_form_pdf
+from plugins.direct_debit.document import Account, Payee, Recipient, YuchoAccount, form, yucho_form
 from plugins.direct_debit.institutions import POST, Institution
 from workflows.ports.payments import (
     Begun,
     Details,
-    Document,
     Event,
     Field,
     Form,
@@ -181,11 +180,10 @@ class DirectDebit:
             _("依頼書に記載の宛先へご郵送ください。"),
         )
         if "symbol" not in held:
-            return Document(form_pdf(context, Account(**held), self._recipient), steps, _LIFE)
+            return form(context, Account(**held), self._recipient, steps, _LIFE)
         if self._payee is None:
             return Rejected("yucho_not_set_up")
-        form = yucho_form_pdf(context, YuchoAccount(**held), self._payee, self._recipient)
-        return Document(form, steps, _LIFE)
+        return yucho_form(context, YuchoAccount(**held), self._payee, self._recipient, steps, _LIFE)
 
     def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
         """There is no page to come back from."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-import zlib
-from base64 import a85decode
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,18 @@ from plugins.direct_debit import accounts, branches, holder_name, institutions, 
 from plugins.direct_debit.institutions import Institution
 from plugins.direct_debit.method import DirectDebit
 from plugins.direct_debit.spelling import BANK
-from workflows.ports.payments import Details, Document, MandateFacts, Question, Rejected
+from tests.kit.renderers import RENDERERS, Page
+from workflows.organisation import Organisation
+from workflows.ports.payment_calls import MethodBroken, outcome, pdf_of
+from workflows.ports.payments import Details, Document, MandateFacts, PaymentContext, Question, Rejected
 from workflows.ports.testing.payments import PaymentMethodContract, context
+from workflows.typesetting.manuscript import Manuscript
 
 NUMBER = "0123567"
 YUCHO_TYPED = {"symbol": "10180", "number": "12345671", "holder": "ミホン ハナコ"}
 YUCHO = {"yucho_account": "00100-1-123456", "yucho_payee": "株式会社ネオジャパン"}
 MIZUHO = Institution("0001", "みずほ銀行", BANK)
+POINTS = 72 / 25.4  # of a millimetre
 TYPED = {"bank": "みずほ銀行", "branch": "丸之内", "kind": "ordinary", "number": NUMBER, "holder": "カ）ミホンショウジ"}
 
 
@@ -48,39 +52,24 @@ class TestContract(PaymentMethodContract):
         return made(False, **YUCHO)
 
 
-def pages(pdf: bytes) -> str:
-    """What the pages of a PDF of ours say: its texts are hexadecimal or escaped UTF-16, in compressed streams."""
-    said = []
-    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
-        content = zlib.decompress(
-            a85decode(stream.strip().removesuffix(b"~>") + b"~>", adobe=False)
-            if not stream.strip().endswith(b"~>")
-            else a85decode(b"<~" + stream.strip(), adobe=True)
-        )
-        for text in re.findall(rb"\((.*?)(?<!\\)\) Tj", content, re.DOTALL):
-            said.append(_unescaped(text).decode("utf-16-be", "replace"))
-    return "".join(said)
-
-
-def _unescaped(text: bytes) -> bytes:
-    names = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
-
-    def one(match: re.Match[bytes]) -> bytes:
-        found = match[1]
-        return bytes([int(found, 8) & 255]) if found[:1].isdigit() else names.get(found, found)
-
-    return re.sub(rb"\\([0-7]{3}|.)", one, text, flags=re.DOTALL)
-
-
-def test_the_form_is_prefilled_with_account_customer_and_company() -> None:
-    method = made(postcode="220-0012", department="経理部")
-    details = method.validate(context(), TYPED)
+def form(asked: PaymentContext, **config: Any) -> Document:
+    """The document of a request, for an account as it is typed."""
+    method = made(**config)
+    details = method.validate(asked, TYPED)
     assert isinstance(details, Details)
-    begun = method.begin(context(), MandateFacts(1, details.label, ""), details.secret, "key")
+    begun = method.begin(asked, MandateFacts(1, details.label, ""), details.secret, "key")
     assert isinstance(begun, Document)
-    assert begun.pdf.startswith(b"%PDF-")
-    assert begun.pdf.count(b"/Type /Page\n") == 1
-    said = pages(begun.pdf)
+    return begun
+
+
+def pages(document: Document, renderer: str) -> list[Page]:
+    return list(RENDERERS[renderer](pdf_of(made(), document)))
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_the_form_is_prefilled_with_account_customer_and_company(renderer: str) -> None:
+    begun = form(context(), postcode="220-0012", department="経理部")
+    (page,) = pages(begun, renderer)
     for text in (
         "預金口座振替依頼書",
         "みずほ銀行",
@@ -92,9 +81,68 @@ def test_the_form_is_prefilled_with_account_customer_and_company() -> None:
         "220-0012",
         "経理部",
         "株式会社ネオジャパン",
+        NUMBER,
     ):
-        assert text in said, text
-    assert NUMBER in said
+        assert text in page.bare(), text
+    assert begun.by_hand == ()
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_rare_letters_are_printed_and_those_that_no_font_has_are_named(renderer: str) -> None:
+    begun = form(context(company="𠮷野家𓀀髙﨑", address="奈良県葛\U000e0100城市"))
+    (page,) = pages(begun, renderer)
+    assert "𠮷野家髙﨑" in page.bare()
+    assert "葛\U000e0100城市" in page.bare()
+    assert begun.by_hand == ("𓀀",)
+
+
+def test_a_form_that_cannot_be_set_is_the_methods_fault_and_not_the_sites(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.typ"
+    wrong.write_text("#panic()", encoding="utf-8")
+    for template in (wrong, tmp_path / "missing.typ"):
+        document = Document(Manuscript(template, {}, title="", author=""), (), timedelta(1))
+        with pytest.raises(MethodBroken):
+            pdf_of(made(), document)
+
+
+@pytest.mark.parametrize("by_hand", [("a", 1), ["a"], "a", None])
+def test_letters_that_are_no_texts_are_not_shown(by_hand: object) -> None:
+    with pytest.raises(TypeError, match="Document"):
+        outcome(Document(b"%PDF-", (), timedelta(1), by_hand))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("letter", ["Ｗ", "W", "鬱", "（", "ッ", "あ、"])
+def test_the_longest_values_stay_on_one_page(letter: str) -> None:
+    """As long as the columns of the database and the settings take them."""
+
+    def long(most: int) -> str:
+        return (letter * most)[:most]
+
+    organisation = Organisation(company=long(100), support_centre=long(100), phone=long(50))
+    begun = form(
+        context(
+            customer_number=long(32),
+            company=long(200),
+            contractor_name=long(200),
+            postcode=long(16),
+            address=long(400),
+            phone=long(32),
+            product=long(100),
+            subdomain=long(63),
+            request=2**31,
+            organisation=organisation,
+        ),
+        postcode=long(16),
+        address=long(200),
+        department=long(100),
+        collector=long(100),
+    )
+    for renderer in RENDERERS:
+        (page,) = pages(begun, renderer)
+        picture, side, foot = page.picture(2), 25 * POINTS - 1, 12 * POINTS - 1
+        assert not picture.has_ink(0, 0, side, page.height)
+        assert not picture.has_ink(page.width - side, 0, page.width, page.height)
+        assert not picture.has_ink(0, page.height - foot, page.width, page.height)
 
 
 def test_the_label_names_the_branch_and_hides_the_number() -> None:
@@ -141,11 +189,19 @@ def test_an_account_at_yucho_is_asked_for_and_printed_by_symbol_and_number() -> 
     assert details.label == "ゆうちょ銀行 記号10180 番号*****671"
     begun = method.begin(context(), MandateFacts(1, details.label, ""), details.secret, "key")
     assert isinstance(begun, Document)
-    assert begun.pdf.count(b"/Type /Page\n") == 1
-    said = pages(begun.pdf)
-    for text in ("自動払込利用申込書", "株式会社ゆうちょ銀行", "10180", "12345671", "00100-1-123456", "ミホン"):
-        assert text in said, text
-    assert "店番" not in said
+    for renderer in RENDERERS:
+        (page,) = pages(begun, renderer)
+        for text in (
+            "自動払込利用申込書",
+            "株式会社ゆうちょ銀行",
+            "10180",
+            "12345671",
+            "00100-1-123456",
+            "ミホン",
+            "30",
+        ):
+            assert text in page.bare(), text
+        assert "店番" not in page.bare()
     # What somebody asked for does not go to the bank on another form, where the settings are gone since.
     later = made().begin(context(), MandateFacts(1, details.label, ""), details.secret, "key")
     assert later == Rejected("yucho_not_set_up")
@@ -156,7 +212,8 @@ def test_an_account_of_before_the_upgrade_is_printed_as_it_was_asked_for() -> No
     data = Secret(json.dumps({**held, "number": NUMBER, "holder": "ｶ)ﾐﾎﾝ"}))
     begun = made().begin(context(), MandateFacts(1, "", ""), data, "key")
     assert isinstance(begun, Document)
-    assert "預金口座振替依頼書" in pages(begun.pdf)
+    (page,) = pages(begun, next(iter(RENDERERS)))
+    assert "預金口座振替依頼書" in page.bare()
 
 
 def test_whoever_types_a_branch_of_yucho_is_led_to_symbol_and_number() -> None:

@@ -200,6 +200,7 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
             name: GuardedMethod(method, breakers.make(troubles.PAYMENT, name), times)
             for name, method in methods.items()
         },
+        document_font=settings.document_font,
         breakers=breakers,
     )
 

@@ -44,6 +44,7 @@ from web.assembly import secret_keys
 from workflows.business.catalogue import Catalogue
 from workflows.organisation import Organisation
 from workflows.review import REVIEW
+from workflows.typesetting.fonts import font_file
 
 PREFIX = "TETSUZUKI_"
 DEFAULT_FILE = "tetsuzuki.toml"
@@ -140,6 +141,7 @@ class Settings:
     log_format: Annotated[str, one_of(LOG_FORMATS)] = "text"
     var: Annotated[Path, folder()] = Path("var")
     terms: Annotated[Path | None, file(b"%PDF-", "a PDF file that can be read")] = None
+    document_font: Annotated[Path | None, font_file()] = None
     trusted_proxies: Annotated[int, whole(0, 10)] = 0
     threads: Annotated[int, whole(1, 1000)] = 16
     password_cost: Annotated[tuple[int, int, int], Value(_COST, _cost)] = (2, 19456, 1)

@@ -33,7 +33,7 @@ def terms_of_use() -> TermsOfUse:
     if kept is None:
         here = site()
         kept = current_app.extensions[_TERMS_OF_USE] = TermsOfUse(
-            here.organisation, here.catalogue, here.settings.terms
+            here.organisation, here.catalogue, here.settings.terms, here.settings.document_font
         )
     return kept
 

@@ -53,6 +53,7 @@ def context_of(
         language=language,
         return_url=return_url,
         cancel_url=cancel_url,
+        document_font=services.document_font,
     )
 
 

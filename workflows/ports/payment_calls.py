@@ -37,6 +37,7 @@ from workflows.ports.payments import (
     Report,
     Status,
 )
+from workflows.typesetting.manuscript import Manuscript
 
 BROKEN = _("このお支払い方法は、ただいまご利用いただけません。時間をおいて、もう一度お試しください。")
 
@@ -113,6 +114,17 @@ def begun(
     return None
 
 
+def pdf_of(method: PaymentMethod, document: Document) -> bytes:
+    """The bytes of a document. Raises MethodBroken where they cannot be made."""
+    if isinstance(document.pdf, bytes):
+        return document.pdf
+    try:
+        return document.pdf.pdf()
+    except Exception as error:
+        _raised(method, "begin", error)
+    raise MethodBroken
+
+
 def hint(method: PaymentMethod, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
     """The hint for a customer who comes back from the provider's page; None where there is none."""
     try:
@@ -147,9 +159,15 @@ def outcome(answer: object) -> Begun:
     match answer:
         case Redirect(str() as url, str() as reference) if url and len(reference) <= _LONGEST_REFERENCE:
             return answer
-        case Active(str(), str()) | Document(bytes(), tuple(), timedelta()) | Pending(timedelta()) | Rejected(str()):
+        case Document(bytes() | Manuscript(), tuple(), timedelta(), tuple() as letters) if _are_texts(letters):
+            return answer
+        case Active(str(), str()) | Pending(timedelta()) | Rejected(str()):
             return answer
     raise TypeError(f"begin answered {type(answer).__name__}, or one with a field that cannot be used")
+
+
+def _are_texts(given: tuple[object, ...]) -> bool:
+    return all(isinstance(one, str) for one in given)
 
 
 def report_of(answer: object) -> Report:

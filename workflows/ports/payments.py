@@ -17,11 +17,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from engine.definition import Refusal, Secret
 from engine.text import Text, _
 from workflows.organisation import Organisation
+from workflows.typesetting.manuscript import Manuscript
 
 Way = Literal["none", "form", "page"]
 Status = Literal["processed", "pending", "error", "canceled", "undefined"]
@@ -33,8 +35,8 @@ class PaymentContext:
     one.
 
     `return_url` and `cancel_url` are where a provider's page leads back to; they are empty where no page is opened.
-    `today` is the date in the company's time zone; `language` is the reader's. `variant` is the variant of the form
-    that is asked for or was filled in, "" where there is only one.
+    `today` is the date in the company's time zone; `language` is the reader's. `document_font` is for a `Manuscript`.
+    `variant` is the variant of the form that is asked for or was filled in, "" where there is only one.
     """
 
     contract: int
@@ -52,6 +54,7 @@ class PaymentContext:
     language: str = "ja"
     return_url: str = ""
     cancel_url: str = ""
+    document_font: Path | None = None
     variant: str = ""
 
 
@@ -156,11 +159,17 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document to be signed: its bytes, the instructions, and within what time it is expected back."""
+    """A document to be signed: its bytes, the instructions, and within what time it is expected back.
 
-    pdf: bytes = field(repr=False)
+
+    `pdf` are its bytes, or the manuscript that they are made of when somebody downloads it: pages ask for neither.
+    `by_hand` are the letters that it leaves empty because no font has them; the site names them to the customer.
+    """
+
+    pdf: bytes | Manuscript = field(repr=False)
     steps: tuple[Text, ...]
     due: timedelta
+    by_hand: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

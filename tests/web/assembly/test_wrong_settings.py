@@ -25,6 +25,7 @@ from web.assembly.site import build, plugins_of, problems_of
 from workflows.business.catalogue import ProductSettings
 from workflows.organisation import Organisation
 from workflows.review import ReviewSettings
+from workflows.typesetting.fonts import opened
 
 ROOT = Path(__file__).parents[3]
 MANUAL = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").split("\n## Settings\n")[1].split("\n## ")[0]
@@ -85,6 +86,7 @@ RIGHT: Mapping[str, list[str]] = {
     "metrics_token": ['"0123456789abcdef"'],
     "tracing": ["false"],
     "var": ['"{tmp}/var"', '"{tmp}"'],
+    "document_font": ['"{tmp}/font.otf"'],
     "terms": ['"{tmp}/terms.pdf"'],
     "trusted_proxies": ["0", "1", "10"],
     "threads": ["16", "1", "1000"],
@@ -207,6 +209,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "metrics_token": ('"short"', '"with a space in it"', '"ことばことばことばことばことばこと"'),
     "tracing": ('"true"', '"yes"', "1"),
     "var": ('"{tmp}/terms.pdf"', '"/dev/null/x"', f'"/{"d" * 300}"'),
+    "document_font": (*PATHS, '"{tmp}/terms.pdf"'),
     "terms": PATHS,
     "trusted_proxies": ('"1"', "11"),
     "threads": ('"16"', "1001"),
@@ -309,6 +312,7 @@ def authorities() -> str:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     (tmp_path / "terms.pdf").write_bytes(b"%PDF-1.7\n")
+    (tmp_path / "font.otf").symlink_to(opened().faces[0].path)
     (tmp_path / "empty").touch()
     monkeypatch.chdir(tmp_path)
     for name in ("SOME_URL", "SOME_TOKEN", "EMPTY"):
@@ -423,6 +427,7 @@ OWN_OF_THE_ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "metrics_token": ("short",),
     "database_url": ("mysql://user:hunter2@host/name",),
     "smtp_url": ("smtp://user:hunter2@mail.example.jp",),
+    "document_font": ("no/such/file", ".", "/dev/null", "terms.pdf"),
     "terms": ("no/such/file", ".", "/dev/null"),
     "var": ("/dev/null/x",),
 }

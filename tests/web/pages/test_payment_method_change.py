@@ -14,6 +14,7 @@ from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, add_customer, address
 from tests.kit.dumps import dump, dump_bytes
 from tests.kit.payments import APRIL, CONFIGURED, HOLDER, LABEL, MAY, NUMBER, TYPED, Books, paying_site, staff, work
+from tests.kit.renderers import RENDERERS
 from tests.kit.sites import state
 from tests.kit.staff import enrol, enter
 from tests.kit.stripe_server import StripeServer
@@ -150,6 +151,23 @@ def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mai
     hanako.press("お申し込みを取り下げる")
     assert "取り下げ" in hanako.one(".state").text
     assert hanako.client.get(f"{PAGE}/requests/{number}/form.pdf").status_code == 404
+
+
+def test_letters_that_the_form_cannot_print_are_named_beside_it(hanako: Browser) -> None:
+    notice = "次の文字は印刷されません。手書きでご記入ください。"
+    number = ask_debit(hanako)
+    assert notice not in hanako.text
+    rare = "𠮷野家𓀀葛\U000e0109"
+    Customer.update(company=rare).execute()
+    hanako.open(f"{PAGE}/requests/{number}")
+    assert notice in hanako.text
+    assert "𓀀 (U+13000)" in hanako.text
+    assert "葛\U000e0109 (U+845B U+E0109)" in hanako.text
+    assert "U+20BB7" not in hanako.text
+    for pages in RENDERERS.values():
+        (page,) = pages(hanako.client.get(f"{PAGE}/requests/{number}/form.pdf").data)
+        assert "𠮷野家" in page.bare()
+        assert "𓀀" not in page.bare()
 
 
 @pytest.mark.parametrize(

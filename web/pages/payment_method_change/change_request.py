@@ -71,10 +71,10 @@ def act(instance_id: int) -> AnyResponse:
 def download(instance_id: int) -> Response:
     """The document to be signed, made anew each time: the account number lies nowhere in the clear."""
     mandate = _mandate(instance_id)
-    document = _document(mandate)
-    if document is None:
+    method, document = site().services.payment_methods.get(mandate.method), _document(mandate)
+    if method is None or document is None:
         abort(404)
-    response = Response(document.pdf, mimetype="application/pdf")
+    response = Response(payment_calls.pdf_of(method, document), mimetype="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="request-{instance_id}.pdf"'
     return response
 
@@ -138,6 +138,7 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
         label=mandate.label,
         page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
         document=document if waits_for_the_form else None,
+        by_hand=[(letter, _code(letter)) for letter in document.by_hand] if document is not None else (),
         due=_until(mandate) if sight.state.timers and not sight.state.final else "",
         hint=hint,
     )
@@ -147,6 +148,11 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
         policy = {**POLICY, "form-action": " ".join((POLICY["form-action"], *method.origins))}
         response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
+
+
+def _code(letter: str) -> str:
+    """What tells a letter that the reader's machine may not show either."""
+    return " ".join(f"U+{ord(sign):04X}" for sign in letter)
 
 
 def _as_shown(instance_id: int) -> str:

@@ -10,15 +10,15 @@ import logging
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue
-from workflows.business.documents.pdf import FONT, built, markup, register_font
+from workflows.business.catalogue import Catalogue
 from workflows.organisation import Organisation
+from workflows.typesetting.manuscript import Facts, Manuscript
 
 log = logging.getLogger("tetsuzuki.terms")
 
 TITLE = "お客様サポートサイト利用約款"
+_TEMPLATE = Path(__file__).with_name("terms_of_use.typ")
 
 
 class TermsOfUse:
@@ -28,9 +28,16 @@ class TermsOfUse:
     when it is first asked for: most processes never are (`_terms_of_use_pdf`).
     """
 
-    def __init__(self, organisation: Organisation, catalogue: Catalogue, file: Path | None = None) -> None:
+    def __init__(
+        self,
+        organisation: Organisation,
+        catalogue: Catalogue,
+        file: Path | None = None,
+        font: Path | None = None,
+    ) -> None:
         self._organisation = organisation
         self._catalogue = catalogue
+        self._font = font
         self._file = file
         self._read = b""
 
@@ -47,7 +54,8 @@ class TermsOfUse:
                     raise
                 log.warning("the terms of use are served as they were read last: %s: %s", self._file, error.strerror)
             return self._read
-        return terms_of_use_pdf(self._organisation, self._catalogue)
+        products = "／".join(product.title for product in self._catalogue.products.values())
+        return _terms_of_use_pdf(self._organisation, products, self._font)
 
     def version(self) -> str:
         """Names exactly this document: the first 16 hexadecimal digits of its SHA-256."""
@@ -123,32 +131,15 @@ _ARTICLES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def terms_of_use_pdf(organisation: Organisation, catalogue: Catalogue = DEFAULT_CATALOGUE) -> bytes:
-    """The terms of use as a PDF of A4 pages. The same organisation gives the same bytes."""
-    return _terms_of_use_pdf(organisation, "／".join(product.title for product in catalogue.products.values()))
-
-
 @lru_cache(maxsize=1)
-def _terms_of_use_pdf(organisation: Organisation, products: str) -> bytes:
-    from reportlab.lib.enums import TA_CENTER, TA_RIGHT
-    from reportlab.lib.styles import ParagraphStyle
-    from reportlab.lib.units import mm
-    from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Paragraph
-
-    register_font()
-    body = ParagraphStyle("body", fontName=FONT, fontSize=10, leading=15, wordWrap="CJK")
-    title = ParagraphStyle("title", body, fontSize=16, leading=26, alignment=TA_CENTER, spaceAfter=2 * mm)
-    head = ParagraphStyle("head", body, fontSize=11, leading=17, spaceBefore=4 * mm, spaceAfter=1 * mm)
-    company = ParagraphStyle("company", body, alignment=TA_RIGHT)
-
-    story: list[Any] = [Paragraph(TITLE, title), Paragraph(markup(organisation.company), company)]
-    figures = {**asdict(organisation), "products": products}
-    for number, (name, clauses) in enumerate(_ARTICLES, start=1):
-        paragraphs = [Paragraph(markup(clause.format_map(figures)), body) for clause in clauses]
-        text: list[object] = list(paragraphs)
-        if len(paragraphs) > 1:
-            items = [ListItem(paragraph, leftIndent=8 * mm) for paragraph in paragraphs]
-            text = [ListFlowable(items, bulletType="1", bulletFontName=FONT, bulletFontSize=10, leftIndent=8 * mm)]
-        story.append(KeepTogether([Paragraph(f"第{number}条{name}", head), *text]))
-
-    return built(story, title=TITLE, author=organisation.company, top=20, bottom=18)
+def _terms_of_use_pdf(organisation: Organisation, products: str, font: Path | None) -> bytes:
+    """The terms of use as a PDF of A4 pages. The same input gives the same bytes."""
+    values = {**asdict(organisation), "products": products}
+    articles = [
+        {"name": name, "clauses": [clause.format_map(values) for clause in clauses]} for name, clauses in _ARTICLES
+    ]
+    facts: dict[str, Facts] = {"company": organisation.company, "articles": articles}
+    manuscript = Manuscript(_TEMPLATE, facts, title=TITLE, author=organisation.company, font=font)
+    if lost := manuscript.by_hand():
+        log.warning("the terms of use are made without letters that no font has: %s", " ".join(map(ascii, lost)))
+    return manuscript.pdf()

@@ -1,0 +1,1 @@
+"""How documents are set as PDF: fonts, letters, lines, and a template with its texts (`Manuscript`)."""
