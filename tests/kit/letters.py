@@ -15,6 +15,7 @@ from workflows.typesetting.manuscript import Manuscript
 
 _TEMPLATE = Path(__file__).with_name("letters.typ")
 _JOINED = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "ſt", "ﬆ": "st"})
+_MOVED = ("o\u0334", "o\u0361")
 _LINE, _PAGE, _SIDE = 40, 2400, 10.0
 _FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # of Hangul, and of Braille: signs that are there and not seen
 
@@ -61,8 +62,8 @@ def not_shown(letters: Sequence[str]) -> dict[str, list[str]]:
         for page, wanted in zip(pages_of(pdf), pages, strict=True):
             picture = page.picture(2)
             found = wrong.setdefault(name, [])
-            if page.bare() != _copied("".join(wanted), name):
-                found.append(_difference("".join(wanted), page.bare()))
+            if page.bare() != _copied(wanted, name):
+                found.append(_difference(_copied(wanted, name), page.bare()))
             for index, letter in enumerate(wanted):
                 left, top = index % _LINE * _SIDE, index // _LINE * _SIDE
                 if not picture.has_ink(left, top, left + _SIDE, top + _SIDE):
@@ -93,6 +94,8 @@ def _difference(wanted: str, read: str) -> str:
     return f"read: {', '.join(told)}"
 
 
-def _copied(text: str, renderer: str) -> str:
-    """PDFium copies ﬁ and its like as the letters that they join."""
+def _copied(letters: Sequence[str], renderer: str) -> str:
+    """The text that is read. PDFium copies ﬁ and its like as the letters that they join; a mark that the font moves up
+    or down has its letter's text once more."""
+    text = "".join(letter * 2 if letter in _MOVED else letter for letter in letters)
     return text.translate(_JOINED) if renderer == "PDFium" else text
