@@ -55,7 +55,7 @@ class TestContract(PaymentMethodContract):
 def form(asked: PaymentContext, **config: Any) -> Document:
     """The document of a request, for an account as it is typed."""
     method = made(**config)
-    details = method.validate(asked, TYPED)
+    details = method.validate(asked, YUCHO_TYPED if asked.variant else TYPED)
     assert isinstance(details, Details)
     begun = method.begin(asked, MandateFacts(1, details.label, ""), details.secret, "key")
     assert isinstance(begun, Document)
@@ -111,8 +111,9 @@ def test_letters_that_are_no_texts_are_not_shown(by_hand: object) -> None:
         outcome(Document(b"%PDF-", (), timedelta(1), by_hand))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("letter", ["Ｗ", "W", "鬱", "（", "ッ", "あ、"])
-def test_the_longest_values_stay_on_one_page(letter: str) -> None:
+@pytest.mark.parametrize("variant", ["", "yucho"])
+@pytest.mark.parametrize("letter", ["Ｗ", "W", "（", "あ、"])
+def test_the_longest_values_stay_on_one_page(letter: str, variant: str) -> None:
     """As long as the columns of the database and the settings take them."""
 
     def long(most: int) -> str:
@@ -131,11 +132,15 @@ def test_the_longest_values_stay_on_one_page(letter: str) -> None:
             subdomain=long(63),
             request=2**31,
             organisation=organisation,
+            variant=variant,
         ),
         postcode=long(16),
         address=long(200),
         department=long(100),
         collector=long(100),
+        yucho_account="00100-1-123456",
+        yucho_payee=long(100),
+        yucho_kind=long(8),
     )
     for renderer in RENDERERS:
         (page,) = pages(begun, renderer)
@@ -202,6 +207,8 @@ def test_an_account_at_yucho_is_asked_for_and_printed_by_symbol_and_number() -> 
         ):
             assert text in page.bare(), text
         assert "店番" not in page.bare()
+    plain = form(context(variant="yucho"), **YUCHO)
+    assert "契約種別コード" not in pages(plain, "PDFium")[0].bare()
     # What somebody asked for does not go to the bank on another form, where the settings are gone since.
     later = made().begin(context(), MandateFacts(1, details.label, ""), details.secret, "key")
     assert later == Rejected("yucho_not_set_up")
