@@ -10,6 +10,7 @@ from engine.text import _
 from web.http.areas import Area
 from web.http.current import terms_of_use
 from web.http.who_may import open_to_all
+from workflows.business.documents.terms_of_use import name_of
 
 TERMS_OF_USE_CHANGED = Refusal(
     "terms_changed",
@@ -40,10 +41,11 @@ pages.shown_in_templates(terms_of_use_version=version)
 @open_to_all
 def download() -> Response:
     """The company's own document where one is configured, else the one that states what the manual does."""
-    response = Response(terms_of_use().pdf(), mimetype="application/pdf")
+    document = terms_of_use().pdf()
+    response = Response(document, mimetype="application/pdf")
     response.headers["Content-Disposition"] = 'inline; filename="tos.pdf"'
     response.headers["Cache-Control"] = "no-cache"
     # The readers that browsers bring along are pages themselves; a strict policy would stop them.
     response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
-    response.add_etag()
+    response.set_etag(name_of(document))
     return response.make_conditional(request)

@@ -58,12 +58,13 @@ class TermsOfUse:
         return _terms_of_use_pdf(self._organisation, products, self._font)
 
     def version(self) -> str:
-        """Names exactly this document: the first 16 hexadecimal digits of its SHA-256."""
-        return _named(self.pdf())
+        """The name of the document as it is now: see `name_of`."""
+        return name_of(self.pdf())
 
 
 @lru_cache(maxsize=1)
-def _named(document: bytes) -> str:
+def name_of(document: bytes) -> str:
+    """Names exactly this document: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(document).hexdigest()[:16]
 
 
