@@ -1,4 +1,4 @@
-"""Bank transfer (銀行振込): shows the company's account. Whoever transfers needs to allow nothing."""
+"""Bank transfer (銀行振込): shows the company's account. The customer authorises nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NO_ACCOUNT = NotAvailable(_("お振込先の口座が設定されていない�
 
 
 class BankTransfer:
-    """The plugin and its payment method."""
+    """The plugin and its payment method. Every call answers at once and does no I/O."""
 
     title: Text | str = _("銀行振込")
     way: Way = "none"
@@ -70,7 +70,7 @@ class BankTransfer:
 
     @hookimpl
     def register_payment_methods(self) -> Mapping[str, PaymentMethod]:
-        """This method; it says by itself where it lacks its settings."""
+        """This method, also without settings: `is_available` then says that they are missing."""
         return {NAME: self}
 
     def is_available(self, context: PaymentContext) -> NotAvailable | None:
@@ -78,7 +78,7 @@ class BankTransfer:
         return None if self._configured else _NO_ACCOUNT
 
     def form(self, context: PaymentContext) -> Form:
-        """The account to transfer to; nothing is asked."""
+        """The account to transfer to, as facts; the form has no fields."""
         titles: dict[str, Text] = {
             "bank": _("銀行名"),
             "branch": _("支店名"),
@@ -93,29 +93,29 @@ class BankTransfer:
         )
 
     def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
-        """There is nothing to type."""
+        """Empty details, because the form has no fields."""
         return Details()
 
     def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
-        """It works at once."""
+        """Active at once: nothing is asked of the customer or of a bank."""
         return Active()
 
     def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
-        """There is no page to come back from."""
+        """None: the method opens no page from which somebody could come back."""
         return None
 
     def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
-        """Nobody sends events of transfers."""
+        """None: no provider sends events of transfers, so none is genuine."""
         return None
 
     def handle_event(self, event: Event) -> Report:
-        """See `verify_event`."""
+        """Undefined: no event is ever verified."""
         return Report("undefined")
 
     def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
-        """It works."""
+        """Processed: a transfer needs no mandate that could have ended."""
         return Report("processed")
 
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
-        """There is nothing to revoke."""
+        """Processed: there is no mandate to revoke."""
         return Report("processed")

@@ -1,9 +1,9 @@
 """Cards through Stripe Checkout in setup mode: a page of Stripe's, so that no card number touches this site.
 
-The library `stripe` is an extra (`pip install tetsuzuki[stripe]`) and read when it is first needed. A card is confirmed
-by the webhook `checkout.session.completed`, whose signature is checked, or by asking for the session; never by what a
-browser brings back. Keys go along with every call that changes something, so that a repeat is told (Stripe keeps them
-for at least 24 hours, as long as a page lives).
+The library `stripe` is an extra (`pip install tetsuzuki[stripe]`) and imported on first use. A card is confirmed by the
+webhook `checkout.session.completed`, whose signature is checked, or by asking for the session; never by what a browser
+brings back. Every call that changes something carries an idempotency key (Stripe keeps those for at least 24 hours, as
+long as a page lives).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _ORIGINS: Items[tuple[str, ...]] = Items(origin("https://checkout.stripe.com"), 
 
 
 class CardStripe:
-    """The plugin and its payment method. Safe to use from several threads: each call has its own client."""
+    """The plugin and its payment method. Thread-safe: each call has its own client."""
 
     title: Text | str = _("クレジットカード決済")
     way: Way = "page"
@@ -88,7 +88,7 @@ class CardStripe:
 
     @hookimpl
     def register_payment_methods(self) -> Mapping[str, PaymentMethod]:
-        """This method; not in a demo, where nothing may reach real people."""
+        """This method; none in a demo, where nothing may reach real people."""
         return {} if self._demo else {NAME: self}
 
     def is_available(self, context: PaymentContext) -> NotAvailable | None:
@@ -98,7 +98,7 @@ class CardStripe:
         return _NO_LIBRARY if find_spec("stripe") is None else None
 
     def form(self, context: PaymentContext) -> Form:
-        """Nothing is asked here: the card is for Stripe's page alone."""
+        """A form without fields, because a card is typed on Stripe's page alone."""
         return Form(
             notes=(
                 _("お申し込み後に、カード会社の決済画面（Stripe）へ進み、カード情報をご登録いただきます。"),
@@ -108,11 +108,12 @@ class CardStripe:
         )
 
     def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
-        """There is nothing to type."""
+        """Empty details, because the form has no fields."""
         return Details()
 
     def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
-        """A page at which the card is registered for later payments. No amount is charged."""
+        """Open a page on which the card is registered for later payments. No amount is charged. Idempotent for each
+        `key`."""
         if self.is_available(context) is not None:
             return Rejected("not_available")
         import stripe
@@ -148,13 +149,13 @@ class CardStripe:
         return Redirect(session.url, session.id)
 
     def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
-        """Somebody came back; whether a card was registered, Stripe says by itself."""
+        """A hint by what the address says; whether a card was registered, Stripe itself reports."""
         if arguments.get("result") == "success":
             return _("カード会社からの確認をお待ちしています。通常は数分以内に反映されます。")
         return _("カード情報のご登録は完了していません。もう一度お手続きいただくか、お申し込みを取り下げてください。")
 
     def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
-        """By Stripe's own check of signature and age."""
+        """The event, where Stripe's own library accepts its signature and age; otherwise None."""
         if self._config.webhook_secret is None or len(raw) > _LONGEST_EVENT or find_spec("stripe") is None:
             return None
         import stripe
@@ -175,7 +176,7 @@ class CardStripe:
         return Event(payload["id"], str(payload.get("type", "")), payload)
 
     def handle_event(self, event: Event) -> Report:
-        """Sessions in setup mode that were completed or have expired; anything else is none of ours."""
+        """The report of a session in setup mode that was completed or has expired; undefined for any other event."""
         data = event.payload.get("data")
         session = data.get("object") if isinstance(data, dict) else None
         if (
@@ -195,13 +196,13 @@ class CardStripe:
         return Report(status, request, reference, label)
 
     def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
-        """How the session stands."""
+        """The session's present status at Stripe; pending before a page was opened."""
         if not mandate.reference:
             return Report("pending", context.request)
         return self._asked(lambda client: self._report(client, context.request, mandate.reference))
 
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
-        """Close the page where it is open, and take the card back where one was registered."""
+        """Expire a page that is open, and detach the card where one was registered. Idempotent."""
         if not mandate.reference:
             return Report("processed")
 
@@ -230,11 +231,12 @@ class CardStripe:
         return Report(status, request, reference, label)
 
     def _label(self, reference: str) -> str:
-        """Brand and last digits, where Stripe can be asked now; a mandate is as good without."""
+        """Brand and last digits of the card; empty where Stripe cannot be asked now, because the mandate is valid
+        without a label."""
         return self._asked(lambda client: self._report(client, 0, reference)).label
 
     def _asked(self, ask: Callable[[Any], Report]) -> Report:
-        """What Stripe answers; `undefined` where it is not known, `error` where it refuses for good."""
+        """Stripe's answer as a report: `undefined` where it is unknown, `error` where Stripe refuses for good."""
         if self._config.api_key is None or find_spec("stripe") is None:
             return Report("undefined", detail="not configured")
         import stripe

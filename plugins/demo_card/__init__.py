@@ -1,6 +1,7 @@
 """Cards in a demo: a page of the site's own in place of a provider's, and signed events as a provider sends them.
 
-Only a demo has it. Nothing is charged and no number is asked for; the way through the site is the one of a real card.
+The plugin is active in a demo only. Nothing is charged and no number is asked for; everything else is as with a real
+card.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class _Visit:
 
 
 class DemoCard:
-    """The plugin, its payment method, and the provider behind it. Visits are kept in memory: a demo forgets."""
+    """The plugin, its payment method, and the provider behind it. Visits are kept in memory, and lost at a restart."""
 
     title: Text | str = _("クレジットカード決済")
     way: Way = "page"
@@ -57,7 +58,7 @@ class DemoCard:
 
     @dataclass(frozen=True)
     class Config:
-        """Nothing to configure."""
+        """The plugin has no settings."""
 
     def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         self._demo = site_facts.demo
@@ -67,15 +68,15 @@ class DemoCard:
 
     @hookimpl
     def register_payment_methods(self) -> Mapping[str, PaymentMethod]:
-        """This method, in a demo."""
+        """This method in a demo, otherwise none."""
         return {NAME: self} if self._demo else {}
 
     def is_available(self, context: PaymentContext) -> NotAvailable | None:
-        """It always is."""
+        """None: in a demo the method is always available."""
         return None
 
     def form(self, context: PaymentContext) -> Form:
-        """Nothing is asked."""
+        """A form without fields, with notes that this is a demo."""
         return Form(
             notes=(
                 _("これはデモです。カード番号の入力や課金は一切ありません。"),
@@ -84,24 +85,24 @@ class DemoCard:
         )
 
     def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
-        """There is nothing to type."""
+        """Empty details, because the form has no fields."""
         return Details()
 
     def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
-        """The demonstration page. One key is one visit."""
+        """A redirect to the demonstration page. Idempotent: one `key` is one visit."""
         token = hmac.digest(self._secret, key.encode(), "sha256").hex()[:32]
         with self._lock:
             self._visits.setdefault(token, _Visit(context.request, context.return_url, context.cancel_url))
         return Redirect(f"{PATH}/{token}", token)
 
     def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
-        """What a provider's page would leave open."""
+        """A hint by what the address says, as for a real provider's page."""
         if arguments.get("result") == "success":
             return _("カード会社（デモ）からの確認を受け取りました。")
         return _("カード情報のご登録は完了していません。もう一度お手続きいただくか、お申し込みを取り下げてください。")
 
     def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
-        """By a signature over the body."""
+        """The event, where the HMAC over its body is genuine; otherwise None."""
         signature = next((value for name, value in headers.items() if name.lower() == "demo-signature"), "")
         if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._sign(raw).encode()):
             return None
@@ -109,7 +110,7 @@ class DemoCard:
         return Event(payload["id"], payload["type"], payload)
 
     def handle_event(self, event: Event) -> Report:
-        """A card was registered, or given up."""
+        """The report of a visit that ended by a button: processed or canceled."""
         token = str(event.payload["token"])
         visit = self._visits.get(token)
         if visit is None:
@@ -119,7 +120,7 @@ class DemoCard:
         return Report("canceled", visit.request, token)
 
     def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
-        """What was pressed."""
+        """The status of the visit by the button that was pressed; undefined after a restart of the demo."""
         visit = self._visits.get(mandate.reference)
         if visit is None:
             return Report("undefined", context.request, mandate.reference, detail="the demo was started anew")
@@ -127,7 +128,7 @@ class DemoCard:
         return Report(visit.status, context.request, mandate.reference, label)
 
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
-        """Forget the visit."""
+        """Forget the visit. Idempotent."""
         with self._lock:
             self._visits.pop(mandate.reference, None)
         return Report("processed")

@@ -1,7 +1,7 @@
 """Invents disk usage for the environments of `tetsuzuki demo`, which do not exist.
 
-The figures follow from the subdomain alone, so that each demo shows the same; pages of a demo say that they are
-invented. Outside a demo the source is not there.
+The figures are derived from the subdomain alone, so that each demo shows the same; pages of a demo say that they are
+invented. Outside a demo the source is not registered.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = "demo_usage"
 
 
 class DemoUsage:
-    """The plugin and its source."""
+    """The plugin and its source of disk usage."""
 
     @dataclass(frozen=True)
     class Config:
@@ -38,11 +38,11 @@ class DemoUsage:
 
     @hookimpl
     def register_disk_usage(self) -> Mapping[str, DiskUsage]:
-        """This source, in a demo."""
+        """This source in a demo, otherwise none."""
         return {NAME: self} if self._demo else {}
 
     def usage(self, environment: Environment, timeout: timedelta) -> Usage | UsageUnavailable:
-        """Between a fifth and the whole of the space, as measured at the last full hour."""
+        """Between a fifth and the whole of the space, as if measured at the last full hour."""
         name = f"{environment.product} {environment.subdomain}"
         share = 20 + int.from_bytes(blake2b(name.encode(), digest_size=2).digest(), "big") % 78
         measured = self._clock().astimezone(UTC).replace(minute=0, second=0, microsecond=0)

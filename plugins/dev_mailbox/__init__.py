@@ -1,8 +1,8 @@
 """Keeps mails as files instead of sending them: the mailbox of `tetsuzuki demo`.
 
-Each mail is an `.eml` file in `var/mailbox`, which any mail program opens. The files hold live links, exactly as a
-real mailbox does: whoever reads the folder can act for the people in it. The mailer is therefore registered in a demo
-only, the folder is closed to other users, and only the newest mails are kept.
+Each mail is an `.eml` file in `var/mailbox`, which any mail program opens. The files hold live links, as a real mailbox
+does: a reader of the folder can act for the recipients. So the mailer is registered in a demo only, the folder is
+closed to other users, and only the newest mails are kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FOLDER = "mailbox"
 
 
 class DevMailbox:
-    """The plugin and its mailer. Safe to use from several threads."""
+    """The plugin and its mailer. Thread-safe."""
 
     @dataclass(frozen=True)
     class Config:
@@ -47,13 +47,13 @@ class DevMailbox:
 
     @hookimpl
     def register_mailers(self) -> Mapping[str, Mailer]:
-        """This mailer, in a demo."""
+        """This mailer in a demo, otherwise none."""
         return {NAME: self} if self._demo else {}
 
     def send(self, message: Message, key: str) -> Outcome:
         """Keep one mail as a file, named by the time of its first arrival (UTC) and its Message-ID.
 
-        The same Message-ID is the same file, written again: a mail that was sent twice is seen once.
+        Idempotent: the same Message-ID is the same file, written again, so a mail that was sent twice is there once.
         """
         now = self._clock()
         mime = compose(message, now)
@@ -74,7 +74,7 @@ class DevMailbox:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """A reader sees the whole file or none; after a power cut it is still there. Mode 0600."""
+    """Write a file atomically and durably: a reader sees all of it or none. Mode 0600."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""One question and its answer: GET within a time, of a bounded size, and nothing believed that was not checked."""
+"""One HTTP request for a figure: GET within a time limit, an answer of bounded size, and every value validated."""
 
 from __future__ import annotations
 
@@ -40,27 +40,28 @@ class NoFigure(Exception):
 
 
 class _SameOrigin(HTTPRedirectHandler):
-    """Follows a redirect only within scheme, host and port: the token is for nobody else, nor is our network."""
+    """Follows a redirect only within scheme, host and port: another origin must get neither the token nor a request
+    from our network."""
 
     max_redirections = 3
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        """See HTTPRedirectHandler."""
+        """See `HTTPRedirectHandler.redirect_request`. Raises NoFigure for another origin."""
         if origin(newurl) != origin(req.full_url):
             raise NoFigure(UNREADABLE, f"redirected to another origin ({code})")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port."""
+    """The scheme, host and port of a URL."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _opener() -> OpenerDirector:
-    """HTTP and HTTPS and nothing else: no file:, ftp: or data:, wherever a redirect leads."""
+    """An opener for HTTP and HTTPS and nothing else: no file:, ftp: or data:, wherever a redirect leads."""
     opener = OpenerDirector()
     handlers = (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, _SameOrigin)
     for handler in handlers:
@@ -72,7 +73,8 @@ _OPENER = _opener()
 
 
 def ask(url: str, headers: Mapping[str, str], seconds: float, now: datetime) -> Usage:
-    """The figure behind `url`. Raises NoFigure. Looking the host's name up is not counted into `seconds`."""
+    """The figure that `url` answers, within `seconds`. Raises NoFigure. The DNS lookup of the host does not count into
+    `seconds`."""
     end = monotonic() + seconds
     request = Request(url, headers={"Accept": "application/json", **headers})  # noqa: S310  (the scheme was checked with the settings)
     try:
@@ -90,7 +92,7 @@ def ask(url: str, headers: Mapping[str, str], seconds: float, now: datetime) -> 
 
 
 def _read(response: Any, end: float) -> bytes:
-    """The body, whoever sends it byte by byte or without an end."""
+    """The body, read within the time limit and the size limit, however slowly it is sent."""
     content = b""
     while piece := response.read1(_STEP):
         content += piece
@@ -102,7 +104,7 @@ def _read(response: Any, end: float) -> bytes:
 
 
 def figure(content: bytes, now: datetime) -> Usage:
-    """What the answer says, checked. Raises NoFigure that says what is wrong with it."""
+    """The figure in an answer, validated. Raises NoFigure with the fault."""
     try:
         said = json.loads(content)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError

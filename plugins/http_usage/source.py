@@ -1,8 +1,8 @@
-"""The plugin: who is asked, how often, and what was known last.
+"""The source: which server is asked, how often, and what the last known figures are.
 
-The rule of this file: whoever asks gets an answer within the time that they gave, come what may. The question itself
-runs on a thread of the plugin's own, one at a time for each environment; what arrives late is kept for the next
-reader. What is kept is a table, so that it survives a restart and all processes of the site share it.
+The rule of this file: a caller gets an answer within the time limit that it gave, whatever happens. The request itself
+runs in a thread of the plugin's own, one at a time for each environment; a late answer is kept for the next caller.
+Figures are kept in a table, so that they survive a restart and all processes of the site share them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ log = logging.getLogger("tetsuzuki.http_usage")
 
 
 class LastKnown(Record):
-    """The last figure of an environment. `most` is its limit; `asked_at` is when we were told."""
+    """The last known figure of an environment. `most` is its limit; `asked_at` is when the answer came."""
 
     product = pw.CharField(32)
     subdomain = pw.CharField(63)
@@ -66,15 +66,15 @@ def _last_known(product: str, subdomain: str) -> Any:
 
 
 class HttpUsage:
-    """The plugin and its source. Safe to use from several threads."""
+    """The plugin and its source. Thread-safe."""
 
     @dataclass(frozen=True)
     class Config:
-        """`url`: whom to ask, with `{subdomain}` and `{product}` in their places; `{url}` is the environment's own
-        address, as it is where it stands first, and percent-encoded elsewhere.
+        """`url`: the URL to ask, with `{subdomain}`, `{product}` and `{url}` in their places.
 
-        `timeout`: seconds after which a question is given up. `cache`: seconds for which a figure is not asked for
-        again. `token`: a secret that is sent along, in the header `header`; in `Authorization` as a bearer token.
+        `{url}` is the environment's own URL, unchanged at the beginning, and percent-encoded elsewhere. `timeout`:
+        seconds after which a request is given up. `cache`: seconds for which a figure is not asked for again. `token`:
+        a secret that is sent in the header `header`; in `Authorization` as a bearer token.
         """
 
         url: Annotated[str | None, _URL] = None
@@ -99,16 +99,17 @@ class HttpUsage:
 
     @hookimpl
     def register_disk_usage(self) -> Mapping[str, DiskUsage]:
-        """This source, where an address is configured."""
+        """This source, where a URL is configured; otherwise none."""
         return {} if self._config.url is None else {NAME: self}
 
     @hookimpl
     def register_migrations(self) -> Mapping[str, Path]:
-        """The table of last known figures, where there will be any."""
+        """The migrations of the table of last known figures, where a URL is configured."""
         return {} if self._config.url is None else {NAME: Path(__file__).parent / "migrations"}
 
     def known(self, environment: Environment) -> Usage | None:
-        """The figure, where this process has seen it in the table, and it was asked for within `cache` seconds."""
+        """The figure from memory, where this process has read it and it is at most `cache` seconds old; otherwise
+        None."""
         asked_at, usage = self._seen.get(environment, (None, None))
         return usage if asked_at is not None and self._is_fresh(asked_at) else None
 
@@ -116,7 +117,7 @@ class HttpUsage:
         return timedelta(0) <= self._clock() - asked_at < timedelta(seconds=self._config.cache)
 
     def usage(self, environment: Environment, timeout: timedelta) -> Usage | UsageUnavailable:
-        """The figure, at most `cache` seconds old; or why there is none, with the last one that there was."""
+        """The figure, at most `cache` seconds old; or why there is none, with the last known one."""
         now = self._clock()
         kept = _last_known.first(environment.product, environment.subdomain)
         last = None
@@ -140,7 +141,7 @@ class HttpUsage:
             return UsageUnavailable(NO_ANSWER, last)
 
     def _begin(self, environment: Environment) -> Future[Usage]:
-        """Ask on a thread of our own: one at a time for each environment, however many readers wait for it."""
+        """Begin a request in a thread of our own: one for each environment, shared by all callers that wait for it."""
         if self._pool is None:  # not sooner: the process that serves is a child of the one that was assembled
             self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=NAME)
         future = self._asking[environment] = self._pool.submit(self._ask, environment)
@@ -166,7 +167,7 @@ class HttpUsage:
 
 
 def _keep(environment: Environment, usage: Usage, now: datetime) -> None:
-    """Write the figure down; that it cannot be is no reason not to show it."""
+    """Record a figure. Errors are logged, because the figure can be shown without that."""
     values = {"used": usage.used, "most": usage.limit, "measured_at": usage.measured_at, "asked_at": now}
     keys = {"product": environment.product, "subdomain": environment.subdomain}
     try:
@@ -196,7 +197,7 @@ def _headers(config: HttpUsage.Config) -> Mapping[str, str]:
 
 
 def _template(given: Any) -> str:
-    """An address with places in it. Raises Wrong."""
+    """A URL template with known placeholders. Raises Wrong."""
     try:
         places = {name for _text, name, _format, _conversion in Formatter().parse(clean(given)) if name is not None}
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The plugin: a price list that quotes, and books that hold each change once."""
+"""The backend: a price list that quotes, and books that hold each change once."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ NAME = "ledger"
 
 
 class LedgerBooking(Record):
-    """One change in the books. `terms` is what the contract says from `effective_on` on, as JSON; yen with tax.
+    """One booked change. `terms` are the contract's terms from `effective_on` on, as JSON; amounts are yen with tax.
 
-    What was booked without a quote has no figures.
+    A change that was booked without a quote has no amounts.
     """
 
     id = pw.BigAutoField()
@@ -50,7 +50,7 @@ class LedgerBooking(Record):
 
 
 class Ledger:
-    """The plugin and its backend. Safe to use from several threads."""
+    """The plugin and its backend. Thread-safe."""
 
     @dataclass(frozen=True)
     class Config:
@@ -67,12 +67,12 @@ class Ledger:
 
     @hookimpl
     def register_billing_backends(self) -> Mapping[str, BillingBackend]:
-        """This backend, where there are prices."""
+        """This backend, where there are prices; otherwise none."""
         return {NAME: self} if self._prices.products else {}
 
     @hookimpl
     def register_migrations(self) -> Mapping[str, Path]:
-        """The books' tables."""
+        """The migrations of the books' tables."""
         return {NAME: Path(__file__).parent / "migrations"}
 
     def quote(self, change: Change) -> Quote | Unavailable:
@@ -82,8 +82,8 @@ class Ledger:
     def apply(self, change: Change, quote: Quote | None, key: str) -> Applied | Queued | Rejected:
         """Book `change` at the figures of `quote`, which must be those of the price list.
 
-        Another payment method costs neither more nor less: it is booked without figures where none were quoted. A key
-        that is in the books is answered from them, whatever prices have become.
+        A change of payment method costs neither more nor less: it is booked without figures where none were quoted.
+        Idempotent: a key that is booked answers as it did, whatever the prices are now.
         """
         with transaction():
             known = LedgerBooking.get_or_none(LedgerBooking.key == key)
@@ -115,19 +115,19 @@ class Ledger:
         return None
 
     def status(self, reference: str) -> Applied | Queued | Rejected:
-        """Whether `reference` is in the books; nothing is ever queued."""
+        """Applied, where `reference` is booked; otherwise Rejected, because nothing is ever queued."""
         if LedgerBooking.select().where(LedgerBooking.id == _number(reference)).exists():
             return Applied(reference)
         return Rejected("unknown_reference", f"the books have no {reference!r}")
 
     def history(self, contract: int, order: str = "") -> Sequence[Booking]:
-        """What was booked for a contract, oldest first; `total` is the recurring one, with tax."""
+        """The bookings of a contract, oldest first; `total` is the recurring one, with tax."""
         ordered = LedgerBooking.contract.is_null() & (LedgerBooking.id == _number(order))
         rows = LedgerBooking.select().where((LedgerBooking.contract == contract) | ordered).order_by(LedgerBooking.id)
         return tuple(Booking(_reference(row), row.kind, row.effective_on, row.recurring_total) for row in rows)
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
-        """None: the ledger books changes and writes no invoices."""
+        """No invoices: the ledger books changes only."""
         return ()
 
 
@@ -139,6 +139,6 @@ def _reference(booking: LedgerBooking) -> str:
 
 
 def _number(reference: str) -> int:
-    """The booking that a reference names; 0, which is none, where it names none."""
+    """The number of the booking that a reference names; 0, which no booking has, for any other text."""
     number = reference.removeprefix(_PREFIX)
     return int(number) if number.isascii() and number.isdecimal() and len(number) <= 18 else 0

@@ -1,8 +1,8 @@
-"""The price list and the tax rates, as they stand in the settings. Everything is checked once, at start.
+"""The price list and the tax rates of the settings. Everything is checked once, at start.
 
 Prices are whole yen without tax. The price of users is in graduated tiers: the users up to a tier's beginning cost the
-tier before, only those beyond it the new price. So more users never cost less, which prices that a whole number of
-users jumps to would do.
+price of the tier before, and only those beyond it the new price. So more users never cost less, as they could if the
+price of all users jumped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MONTHS = 12
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Yen for a month and for a year."""
+    """A price in yen, for a month and for a year."""
 
     month: int
     year: int
@@ -30,7 +30,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What each user from number `first` on costs."""
+    """The price of each user from number `first` on."""
 
     first: int
     price: Price
@@ -38,7 +38,8 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class OptionPrice:
-    """What an option costs: once for the contract, or for each of its users. `title` is its line's, if it has one."""
+    """The price of an option: once for the contract, or for each of its users. `title` is the title of its line, if it
+    has one."""
 
     price: Price
     per_user: bool
@@ -47,7 +48,7 @@ class OptionPrice:
 
 @dataclass(frozen=True, slots=True)
 class ProductPrices:
-    """The prices of one product; tiers rise from the first user."""
+    """The prices of one product; tiers ascend from the first user."""
 
     tiers: tuple[Tier, ...]
     options: Mapping[str, OptionPrice]
@@ -63,7 +64,7 @@ class TaxRate:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Prices by product, and the tax rates with their days, in order."""
+    """The prices by product, and the tax rates in the order of their days."""
 
     products: Mapping[str, ProductPrices]
     taxes: tuple[TaxRate, ...]
@@ -75,12 +76,12 @@ class PriceList:
 
     @classmethod
     def from_settings(cls, prices: Mapping[str, Any], tax: Sequence[Mapping[str, Any]]) -> PriceList:
-        """The list of `prices` and `tax`. Raises ConfigurationError that names the key and what was expected."""
+        """The price list of `prices` and `tax`. Raises ConfigurationError that names the key and what was expected."""
         return cls({name: _product(f"prices.{name}", table) for name, table in prices.items()}, _taxes(tax))
 
 
 def check_names(prices: PriceList, sold: Mapping[str, frozenset[str]]) -> None:
-    """Raises ConfigurationError where there is a price of something that is not `sold`: products, and their options."""
+    """Raise ConfigurationError for a price of a product or option that is not `sold`."""
     for name, product in prices.products.items():
         if name not in sold:
             raise ConfigurationError(f"prices.{name}: there is no such product{_known(name, sold)}")

@@ -1,10 +1,11 @@
-"""What a change costs: pure arithmetic on a price list.
+"""The price of a change: pure arithmetic on a price list.
 
 **What is due once.** An increase within an annual term begins in the middle of a year that is paid for, so the
 difference is charged for the whole months from the effective date until the renewal; the days after the last whole
 month are free. A contract that becomes annual is charged likewise for its whole months until its renewal. A month is a
-twelfth of the yearly price, rounded down to the yen. Nothing is refunded: what costs less waits for the renewal, and
-a monthly contract changes on the first of a month. What begins on the renewal day itself is in the new year's price.
+twelfth of the yearly price, rounded down to the yen. Nothing is refunded: a change that costs less waits for the
+renewal, and a monthly contract changes on the first of a month. A change that begins on the renewal day is in the new
+year's price.
 
 **Tax** is that of the effective date, rounded down once per rate over the sum of what it taxes, never per line
 (適格請求書等保存方式).
@@ -27,7 +28,7 @@ NO_PRICE = Unavailable(_("この内容の料金は、お申し込みの受付後
 
 
 def quote(prices: PriceList, change: Change) -> Quote | Unavailable:
-    """The price of `change` on its effective date. The same change and list give the same quote."""
+    """The price of `change` on its effective date. Pure: the same change and list give the same quote."""
     product = prices.products.get(change.after.product)
     rate = prices.rate_on(change.effective_on)
     if product is None or rate is None or not set(change.after.options) <= set(product.options):
@@ -51,7 +52,7 @@ def amount(period: Period, lines: tuple[Line, ...]) -> Amount:
 
 
 def digest(recurring: Amount, due: Amount | None) -> str:
-    """The figures as SHA-256; what lines are called does not count."""
+    """The SHA-256 of the figures; the titles of lines do not count."""
     figures = [
         [
             one.period,
@@ -67,7 +68,7 @@ def digest(recurring: Amount, due: Amount | None) -> str:
 
 
 def whole_months_until_renewal(started_on: date, day: date) -> int:
-    """How many whole months lie between `day` and the renewal after it; 0 where it is the renewal day."""
+    """How many whole months are between `day` and the renewal after it; 0 on the renewal day itself."""
     if day > started_on and anniversary(started_on, day.year) == day:
         return 0
     renewal = next_renewal(started_on, day)
@@ -94,7 +95,7 @@ def _due(product: ProductPrices, change: Change, rate: Decimal) -> Amount | None
 
 
 def _net(product: ProductPrices, terms: ContractTerms) -> int | None:
-    """What terms cost a period, without tax; None where an old option has no price any more."""
+    """The price of terms for a period, without tax; None where an old option has no price any more."""
     if not set(terms.options) <= set(product.options):
         return None
     return sum(line.amount for line in _lines(product, terms, Decimal(0)))

@@ -1,7 +1,7 @@
 """Mails notices to the contractors whom they concern, one mail each.
 
-The mail is Japanese, with the English text below where the notice has one: which language a contractor reads is not
-known. It goes through the site's own mailer.
+The mail is Japanese, with the English text below where the notice has one, because it is not known which language a
+contractor reads. It goes through the site's own mailer.
 """
 
 from __future__ import annotations
@@ -38,27 +38,28 @@ _templates = Environment(
 
 
 class NoticeEmail:
-    """The channel of mails to contractors."""
+    """The plugin and its channel of mails to contractors."""
 
     title: Text | str = _("メール（ご契約者様宛）")
     audience = CONTRACTORS
 
     @dataclass(frozen=True)
     class Config:
-        """There is nothing to set: sender and mail server are the site's."""
+        """The plugin has no settings: sender and mail server are the site's."""
 
     def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         pass
 
     @hookimpl
     def register_notice_channels(self) -> Mapping[str, NoticeChannel]:
-        """This channel."""
+        """This channel, whatever the settings."""
         return {NAME: self}
 
     def deliver(
         self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
     ) -> Outcome:
-        """Hand one mail to the site's mailer. Its Message-ID is made of `key`, so that a repeat shows."""
+        """Hand one mail to the site's mailer. Its Message-ID is derived from `key`, so that a repeat can be
+        deduplicated."""
         if recipient.post is None:
             return Failed("no_post", "this recipient cannot be mailed")
         if not recipient.address:

@@ -19,31 +19,31 @@ NAME = "site"
 
 
 class NoticeSite:
-    """The channel of the site's own pages."""
+    """The plugin and its channel: the site's own pages."""
 
     title: Text | str = _("サポートサイト")
     audience = VISITORS
 
     @dataclass(frozen=True)
     class Config:
-        """There is nothing to set."""
+        """The plugin has no settings."""
 
     def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         pass
 
     @hookimpl
     def register_notice_channels(self) -> Mapping[str, NoticeChannel]:
-        """This channel."""
+        """This channel, whatever the settings."""
         return {NAME: self}
 
     def deliver(
         self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
     ) -> Outcome:
-        """There is nothing left to do: what is published is visible."""
+        """Accepted at once: a published notice is visible already."""
         return Accepted()
 
     def preview(
         self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient
     ) -> Message | None:
-        """The pages show it themselves."""
+        """None: the staff's pages show the notice themselves."""
         return None

@@ -1,9 +1,9 @@
-"""One mail, one connection: what the mail server says becomes one of three outcomes.
+"""One connection for each mail: the mail server's replies become one of three outcomes.
 
-The rule behind every choice here (I5): a mail is `Accepted` when the server took the final dot with a 250, and only
-then; it is `Failed` when the server said for good that it does not want this mail or this recipient; everything else,
-and whatever is wrong with our own settings, is `Deferred`, so that correcting it loses no mail. A connection that is
-lost after the final dot is `Deferred` too: the mail may then arrive twice, with the same Message-ID.
+The rule behind every choice here (I5): a mail is `Accepted` when the server has answered the final dot with a 250, and
+only then; it is `Failed` when the server refuses this mail or this recipient for good; everything else, and any fault
+of our own settings, is `Deferred`, so that correcting it loses no mail. A connection that is lost after the final dot
+is `Deferred` too: the mail may then arrive twice, with the same Message-ID.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _HOSTNAME = Value("the name of a host", _host_name)
 
 
 class SmtpMailer:
-    """The plugin and its mailer. Safe to use from several threads: each mail has its own connection."""
+    """The plugin and its mailer. Thread-safe: each mail has its own connection."""
 
     @dataclass(frozen=True)
     class Config:
@@ -101,17 +101,17 @@ class SmtpMailer:
 
     @hookimpl
     def register_mailers(self) -> Mapping[str, Mailer]:
-        """This mailer, where a mail server is configured."""
+        """This mailer, where a mail server is configured; otherwise none."""
         return {} if self._server is None else {NAME: self}
 
     def send(self, message: Message, key: str) -> Outcome:
-        """Hand one mail over. `key` is not needed: the Message-ID already tells a repeat.
+        """Hand one mail over. `key` is not needed, because the Message-ID identifies a repeat.
 
         Blocks for as long as `timeout` and `accept_timeout` allow together.
 
-        - Anyone refused for now (4xx): `Deferred`, and nobody gets the mail yet, so nobody gets it twice.
-        - Everyone in To refused for good (5xx): `Failed`, even if a Cc would have been taken.
-        - Some refused for good: `Accepted`, with a detail that names them.
+        - A recipient refused for now (4xx): `Deferred`, and nobody gets the mail yet, so nobody gets it twice.
+        - Every recipient in To refused for good (5xx): `Failed`, even if a Cc would have been accepted.
+        - Some recipients refused for good: `Accepted`, with a detail that names them.
         """
         if self._server is None:
             return Deferred("no mail server is configured: plugins.smtp_mailer.url")
@@ -128,7 +128,7 @@ class SmtpMailer:
 
 
 class _Conversation:
-    """One connection to the server, from the greeting to QUIT. `stage` says how far it came."""
+    """One connection to the server, from the greeting to QUIT. `stage` names the step that was reached."""
 
     def __init__(self, server: Server, config: SmtpMailer.Config, tls: ssl.SSLContext | None, hostname: str) -> None:
         self.stage = "connecting"
@@ -140,7 +140,7 @@ class _Conversation:
         self._until = monotonic() + config.timeout
 
     def hand_over(self, mime: Mime, message: Message) -> Outcome:
-        """Raises OSError when the connection, TLS or the log-in does not work."""
+        """Hand the mail over. Raises OSError where the connection, TLS or the log-in does not work."""
         session = self._open()
         if mime.utf8 and not session.has_extn("smtputf8"):
             return Failed(
@@ -180,7 +180,7 @@ class _Conversation:
         return Accepted("; ".join(detail))
 
     def close(self) -> None:
-        """Say goodbye; what the server answers no longer matters."""
+        """Send QUIT and close; the server's answer no longer matters."""
         session, self._session = self._session, None
         if session is None:
             return
@@ -219,7 +219,7 @@ class _Conversation:
         return options
 
     def _begin(self, stage: str) -> None:
-        """The next step gets what is left of the time."""
+        """Begin a step with what is left of the time. Raises TimeoutError where nothing is left."""
         self.stage = stage
         left = self._until - monotonic()
         if left <= 0:
@@ -240,7 +240,7 @@ class _Conversation:
 
 
 def _words(said: bytes | str, ours: str = "") -> str:
-    """What the server said, in one line, without anything that it quotes from `ours`: that may hold a live link."""
+    """The server's reply on one line, without anything that it quotes from `ours`: that may hold a live link (I11)."""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     text = _one_line(text[: 10 * _QUOTE_LIMIT])
     ours = _one_line(ours).lower()  # some filters quote a link in small letters
@@ -284,7 +284,7 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _own_name(host: str) -> str:
-    """For EHLO (RFC 5321 §4.1.3). Given to smtplib, which would otherwise ask DNS for our name at every mail."""
+    """Our name for EHLO (RFC 5321 §4.1.3). Without it smtplib would ask DNS for our name at every mail."""
     try:
         address = ip_address(host)
     except ValueError:

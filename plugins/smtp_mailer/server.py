@@ -1,4 +1,4 @@
-"""Where the mail server is and how it is spoken to, from one URL."""
+"""The mail server's address and security, from one URL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMS = "smtp://host:port, smtp+starttls://user:secret@host:port or smtps://user
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A mail server. `str()` names it for people and shows no credentials."""
+    """A mail server. `str()` names it for people, without credentials."""
 
     host: str
     port: int
@@ -38,7 +38,7 @@ class Server:
 
 
 def parse(url: str) -> Server:
-    """The server behind `url`; user and password in it are percent-encoded.
+    """The server that `url` names; user and password in the URL are percent-encoded.
 
     Raises:
         ConfigurationError: never quotes the URL, which holds a password. Credentials for a server that is neither
@@ -73,7 +73,7 @@ def parse(url: str) -> Server:
 
 
 def parsable(url: str) -> None:
-    """Raises Wrong where `parse` would raise: with its words, which quote nothing."""
+    """Raise Wrong where `parse` would raise, with the same words, which quote nothing."""
     try:
         parse(url)
     except ConfigurationError as error:
