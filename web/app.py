@@ -69,7 +69,8 @@ def _configure(app: Flask, settings: Settings, *, secure: bool) -> None:
 
 
 def _extend(app: Flask, site: Site) -> None:
-    """What stands around each view, then the views. The guard is first: nothing else looks at a foreign request."""
+    """Register what surrounds each view, then the views. The guard is first: nothing else handles a request for a
+    foreign Host."""
     name_requests(app)
     protect(app, site.settings)
     csrf = CSRFProtect(app)
@@ -92,7 +93,7 @@ def _extend(app: Flask, site: Site) -> None:
 
 
 def _say_everywhere(app: Flask, site: Site) -> None:
-    """What every template knows."""
+    """Register the names that every template knows."""
     menus = declared_in(app).menus
     app.jinja_env.globals.update(
         _=as_html,
@@ -123,7 +124,7 @@ def _say_everywhere(app: Flask, site: Site) -> None:
 
 
 def _surround(inside: Wsgi, site: Site, *, secure: bool) -> Wsgi:
-    """The layers around Flask, the outermost last: probes are answered before anything is counted or traced."""
+    """Wrap Flask in its layers, the outermost last: probes are answered before anything is counted or traced."""
     inner: Wsgi = InReadersLanguage(OnItsDatabase(inside, site.db), cookies.LANGUAGE.name(secure))
     count = site.settings.trusted_proxies
     if count > 0:
@@ -136,6 +137,6 @@ def _surround(inside: Wsgi, site: Site, *, secure: bool) -> Wsgi:
 
 
 def _here() -> str:
-    """Where the page that is shown can be seen again: after a choice of language, the reader returns to it."""
+    """The path at which the page can be shown again: a reader who chooses a language returns to it."""
     rule = request.url_rule
     return request.path if rule is not None and "GET" in (rule.methods or ()) else "/"

@@ -1,4 +1,4 @@
-"""Where the command `tetsuzuki` begins: what serves heeds signals first, and imports the rest afterwards."""
+"""The beginning of the command `tetsuzuki`: a serving process heeds signals first, and imports the rest afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SERVING = ("demo", "serve", "worker")
 
 
 def main() -> None:
-    """Run the command of `sys.argv`; the process ends with its code."""
+    """Run the command of `sys.argv`, and end the process with its exit code."""
     if sys.argv[1:2] and sys.argv[1] in _SERVING:
         heed()
     from web.cli import main as run

@@ -1,4 +1,5 @@
-"""The site, served: one process, one thread that waits for all clients, the others answer, timers and outbox beside."""
+"""The site, served: one process, one thread that waits for all clients, others that answer, timers and outbox
+beside."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ log = logging.getLogger("tetsuzuki.http")
 
 
 def run(site: Site, host: str, port: int, stop: Stop) -> None:
-    """Serve until told to stop; then finish what is being answered and delivered.
+    """Serve until `stop`; then finish the answers and deliveries under way.
 
-    Raises SystemExit with 1 where the server ended by itself, so that whoever looks after the process starts it anew.
+    Raises SystemExit with 1 where the server ended by itself, so that a supervisor starts the process anew.
     """
     stop.check()
     site.close_database()  # of this thread: each that answers opens its own

@@ -1,4 +1,4 @@
-"""What `/readyz` and `doctor` both look at, so that they never disagree: plugins, what settings name, address, storage.
+"""The conditions that `/readyz` and `doctor` both check, so that they never disagree: plugins, settings, URL, storage.
 
 A detail names no path, address or message of a library, because strangers may read it; `inside` is for operators.
 """
@@ -20,7 +20,7 @@ State = Literal["ok", "failed", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One answer. `detail` says what is wrong and what to do; `inside` says more to operators."""
+    """The result of one check. `detail` says what is wrong and what to do; `inside` says more to operators."""
 
     name: str
     state: State
@@ -29,7 +29,7 @@ class Check:
 
 
 def plugins(site: Site) -> Check:
-    """Whether each plugin is at work. One that is not is missed by those alone who want what it adds."""
+    """Whether each plugin is at work. One that is not affects only the pages that need what it adds."""
     failures = site.plugins.failures
     if not failures:
         return Check("plugins", "ok")
@@ -39,7 +39,8 @@ def plugins(site: Site) -> Check:
 
 
 def chosen(site: Site) -> tuple[Check, ...]:
-    """Whether there is what a setting names. A default is no wish, but for the mailer: without one nobody gets in."""
+    """Whether a plugin adds what each setting names. A default counts as no choice, except the mailer's: without mails
+    nobody gets an account."""
     checks = []
     for key, hook in CHOICES.items():
         wanted = site.dispatcher.mailer if key == "mailer" else getattr(site.settings, key)
@@ -53,7 +54,7 @@ def chosen(site: Site) -> tuple[Check, ...]:
 
 
 def address(settings: Settings) -> Check:
-    """Whether what people send the site can be read on the way."""
+    """Whether the site's traffic is protected from eavesdropping: https, or a loopback address."""
     url = urlsplit(settings.base_url)
     if settings.demo or url.scheme == "https" or is_loopback(url.hostname or ""):
         return Check("base_url", "ok")
@@ -65,7 +66,7 @@ def address(settings: Settings) -> Check:
 
 
 def storage(settings: Settings) -> Check:
-    """Whether the database can be written. Asks it anew, which takes up to a few seconds."""
+    """Whether the database can be written. Opens a new connection, which takes up to a few seconds."""
     room = look(settings.database_url)
     inside = (room.why,) if room.why else ()
     if room.state == "read-only":

@@ -1,6 +1,6 @@
-"""Logs: one line an event, as text for people or as JSON for machines (LOG_FORMAT).
+"""Logs: one line for each event, as text for people or as JSON for machines (LOG_FORMAT).
 
-What must not be in a log is taken out here as well: the path of a mailed link is a secret.
+Secrets are removed here as well: the path of a mailed link is one (I11).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 def set_up_logs(log_format: str, level: int = logging.INFO) -> None:
-    """Send everything to standard error in the wanted form."""
+    """Send all logs to standard error, in the chosen format."""
     shared: list[Any] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -1,4 +1,4 @@
-"""The parts of a site, each made from the ground that all of them stand on. `web.assembly.site` puts them together."""
+"""The parts of a site, each built from the common ground. `web.assembly.site` puts them together."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What every part of a site stands on: what is configured, the database with its keys, and the time."""
+    """The common ground of all parts: the configuration, the database with its keys, and the clock."""
 
     settings: Settings
     db: SiteDatabase
@@ -63,7 +63,7 @@ class Ground:
 
 
 def breakers(ground: Ground, worker: str, shared: Breakers | None) -> Breakers:
-    """The circuit breakers of the plugins; what they do is told to every process."""
+    """The circuit breakers of the plugins; their states are reported to every process."""
     made = shared or Breakers(most_calls=max(1, min(MOST_CALLS, ground.settings.threads // 2)))
     made.told = Teller(worker, ground.clock)
     return made
@@ -77,7 +77,7 @@ def engine(
     clock: Clock | None,
     options: Mapping[str, Any],
 ) -> Engine:
-    """The engine. Where `clock` is None, the database tells the time of what it writes."""
+    """The engine. Where `clock` is None, the database tells the time of what the engine writes."""
     arguments: dict[str, Any] = {"lease": _lease(ground.plugins.mailers().values()), **options}
     return Engine(
         ground.db,
@@ -92,7 +92,7 @@ def engine(
 
 
 def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher:
-    """What delivers the outbox. The engine previews mails as it renders them."""
+    """The dispatcher of the outbox. It shares its renderer with the engine's previews."""
     settings, organisation = ground.settings, ground.organisation
     renderer = Renderer(
         base_url=settings.base_url,
@@ -113,7 +113,7 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
 
 
 def access(ground: Ground, hasher: Hasher, throttles: Throttles) -> Access:
-    """Who customers' people are."""
+    """The access of customers: identification, log-in and sessions of their accounts."""
     return Access(
         ground.keyring,
         hasher,
@@ -126,14 +126,14 @@ def access(ground: Ground, hasher: Hasher, throttles: Throttles) -> Access:
 
 
 def staff(ground: Ground, hasher: Hasher, vault: Vault, throttles: Throttles) -> Staff:
-    """Who the company's own people are."""
+    """The access of the staff: log-in, sessions and set-up of its members."""
     return Staff(ground.keyring, hasher, vault, throttles, ground.clock, organisation=ground.organisation)
 
 
 def chores(
     ground: Ground, engine: Engine, purges: Sequence[Callable[[], object]], *, traced: bool
 ) -> tuple[Callable[[], object], ...]:
-    """What a heartbeat does now and then beside timers and outbox."""
+    """The chores of a heartbeat, beside timers and outbox."""
     return (
         partial(watch, ground.db, ground.keyring, ground.clock),
         *purges,
@@ -146,9 +146,9 @@ def chores(
 def heartbeat(
     db: SiteDatabase, engine: Engine, dispatcher: Dispatcher, chores: tuple[Callable[[], object], ...], *, works: bool
 ) -> Heartbeat | Cluster:
-    """What works at timers and outbox: one process on SQLite, one of many on a shared database.
+    """The heartbeat: that of one process on SQLite, or of one among several on a shared database.
 
-    Raises ConfigurationError without `works` on SQLite, where nobody else could.
+    Raises ConfigurationError without `works` on SQLite, where no other process could work.
     """
     if db.is_shared:
         from engine.workers.several_machines import Cluster
@@ -160,7 +160,7 @@ def heartbeat(
 
 
 def observers(ground: Ground, engine: Engine, breakers: Breakers) -> tuple[Metrics | None, Tracing | None]:
-    """Who counts and who traces what the engine does, where the settings ask for it."""
+    """The metrics and the tracing of the engine, as far as the settings ask for them."""
     metrics = Metrics(engine, ground.db, breakers) if ground.settings.metrics_token is not None else None
     tracing = _tracing(engine) if ground.settings.tracing else None
     engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
@@ -168,19 +168,19 @@ def observers(ground: Ground, engine: Engine, breakers: Breakers) -> tuple[Metri
 
 
 def _tracing(engine: Engine) -> Tracing:
-    """Raises ConfigurationError where OpenTelemetry is not installed."""
+    """The tracing. Raises ConfigurationError where OpenTelemetry is not installed."""
     from web.assembly.monitoring.tracing import Tracing, provider
 
     return Tracing(engine, provider())
 
 
 def _times(plugins: Plugins) -> Times:
-    """A channel may hand a mail over, and so takes as long as a mailer may."""
+    """The time limits of plugins. A channel may hand a mail over, and so takes as long as a mailer may."""
     return Times(delivery=_lease(plugins.mailers().values()) / 2)
 
 
 def services(ground: Ground, breakers: Breakers, times: Times | None) -> Services:
-    """What the procedures work with, as it is configured; each plugin behind a breaker of its own."""
+    """The services of the procedures, as configured; each plugin has a breaker of its own."""
     settings, plugins = ground.settings, ground.plugins
     times = times or _times(plugins)
     billing = plugins.registered("register_billing_backends").get(settings.billing)
@@ -221,5 +221,5 @@ def _mailer(settings: Settings) -> str:
 
 
 def _lease(mailers: Iterable[Mailer]) -> timedelta:
-    """How long a delivery may take: twice as long as the slowest mailer says that it can, or four minutes."""
+    """The lease of a delivery: twice the longest call of the slowest mailer, and at least four minutes."""
     return max([timedelta(minutes=4), *(2 * getattr(mailer, "longest", timedelta(0)) for mailer in mailers)])

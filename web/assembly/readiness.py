@@ -1,14 +1,14 @@
-"""Is this process fit to be sent requests? What `/readyz` says.
+"""Readiness: whether this process should be sent requests, as `/readyz` answers.
 
-A check that fails takes the process out of the load balancer, so only what makes its answers wrong or impossible does:
-a database that is away, read-only or full, tables of another version, another secret key than the database's, a
-definition that is missing, no mailer, or another plugin's part that a setting names and that is not there. A plugin
-that is not configured or failed to load is shown and never fails: all that it does not add works. Nor does it fail that
-timers or mails are late, or that incidents are open: every web process would go at once, although each of them answers,
-and nobody's mail would be sooner for it. Alerts on `/metrics` are for that.
+A failing check takes the process out of the load balancer. So a check fails only for what makes its answers wrong or
+impossible: a database that is away, read-only or full, tables of another version, another secret key than the
+database's, a missing definition, no mailer, or a plugin's part that a setting names and that is missing. A plugin that
+is not configured or failed to load is reported and never fails the check: everything else works. Late timers or mails
+and open incidents do not fail it either: every web process would fail at once, although each of them answers, and no
+mail would be sooner for it. Alerts on `/metrics` are for that.
 
-Strangers may read it, so it names checks and numbers and no address, path or message of a library: those are in the
-log, once for each change.
+Strangers may read the answer, so it names checks and numbers, and no address, path or message of a library: those are
+in the log, once for each change.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Readiness:
         self._wrong_key = ""
 
     def checks(self) -> tuple[Check, ...]:
-        """All of them, in at most a few seconds, whatever the database does."""
+        """The results of all checks, in at most a few seconds, whatever the database does."""
         try:
             asked = self._glance.answer()
         except NoAnswer as error:
@@ -66,13 +66,14 @@ class Readiness:
         return (*asked, *self._fixed, self._answering())
 
     def _answering(self) -> Check:
-        """Which plugins this process has stopped asking. A warning: the pages that need none of them are as ever."""
+        """A warning where this process's breaker of a plugin is open: pages that do not need the plugin are not
+        affected."""
         silent = [f"{one.kind} {one.name}" for one in self._site.services.breakers.standings() if one.is_open]
         said = f"not answering: {', '.join(silent)}; see tetsuzuki doctor" if silent else ""
         return Check("answering", "warning" if silent else "ok", said)
 
     def _say(self, checks: tuple[Check, ...], cause: BaseException | None = None) -> None:
-        """Log what does not pass, when it changes."""
+        """Log the failing checks, whenever they change."""
         failed = "; ".join(
             f"{check.name}: {': '.join((check.detail, *check.inside))}" for check in checks if check.state == "failed"
         )
@@ -110,7 +111,7 @@ class Readiness:
 
 
 def _definitions(engine: Engine) -> Check:
-    """Whether what runs can go on here. Instances are read only where a released definition is not loaded."""
+    """Whether every released definition with instances is loaded. Instances are read only where one is not."""
     missing = []
     with engine.store.reading() as unit:
         for name, version in unit.rows("SELECT name, version FROM definition ORDER BY name, version"):
@@ -131,7 +132,7 @@ def _late(waiting: Backlog) -> tuple[Check, ...]:
 
 
 def _paused(waiting: Backlog) -> Check:
-    """A warning: somebody wanted it so, and may have forgotten it."""
+    """A warning where something is paused: on purpose, and easily forgotten."""
     said = ", ".join(f"{count} of kind {kind}" for kind, count in waiting.pauses.items() if count)
     return Check("paused", "warning" if said else "ok", f"{said}; see tetsuzuki pauses" if said else "")
 

@@ -1,8 +1,8 @@
-"""Where the secret keys are written: in the setting, in the environment, or in `var/secret.key`.
+"""The sources of secret keys: the setting, the environment, or `var/secret.key`.
 
-Several stand newest first. In the file of settings they are a list; in the environment they are parted by commas or
-spaces, in `var/secret.key` by line breaks. A text is taken for several keys only where each part is long enough to be
-one: a passphrase with spaces in it stays what it is. What stands in a list is never parted.
+Several keys are written newest first. In the file of settings they are a list; in the environment they are separated by
+commas or spaces, in `var/secret.key` by line breaks. A text is split into several keys only where each part is long
+enough to be one: a passphrase with spaces stays whole. An entry of a list is never split.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _IN_THE_ENVIRONMENT = re.compile(r"[\s,]+")
 
 
 def key_file(var: Path) -> Path:
-    """Where a single machine keeps its keys, unless a setting has them."""
+    """The path of the key file of a single machine, which counts unless a setting has keys."""
     return var / "secret.key"
 
 
@@ -52,7 +52,7 @@ def _parse(given: Any) -> tuple[bytes, ...]:
 
 @dataclass(frozen=True)
 class _Keys(SecretValue[tuple[bytes, ...]]):
-    """What the setting takes: a key, or several, as the top of this file says."""
+    """The kind of the setting: a key, or several, as the top of this file says."""
 
     def read(self, given: Any, place: Place, reading: Reading) -> tuple[bytes, ...] | Nothing:
         """See `Kind.read`."""
@@ -72,7 +72,7 @@ KIND = _Keys(f"at least {SHORTEST_KEY} characters, or a list of such texts with 
 
 
 def checked(keys: Sequence[str], source: str) -> tuple[bytes, ...]:
-    """Keys as bytes, newest first. Raises ConfigurationError that says which one is too short, and shows none."""
+    """The keys as bytes, newest first. Raises ConfigurationError that says which one is too short, and shows none."""
     for place, key in enumerate(keys, start=1):
         if len(key) < SHORTEST_KEY:
             which = f"key {place} of {len(keys)}: " if len(keys) > 1 else ""
@@ -81,7 +81,7 @@ def checked(keys: Sequence[str], source: str) -> tuple[bytes, ...]:
 
 
 def from_file(var: Path) -> tuple[bytes, ...]:
-    """The keys of `var/secret.key`; none where there is no such file. Nothing is ever made here."""
+    """The keys of `var/secret.key`; none where there is no such file. Read-only."""
     path = key_file(var)
     try:
         text = path.read_text(encoding="utf-8").strip()
@@ -93,7 +93,8 @@ def from_file(var: Path) -> tuple[bytes, ...]:
 
 
 def make(var: Path) -> tuple[bytes, ...]:
-    """A first key in `var/secret.key`; where several start at once, or one is there, that one stays."""
+    """Draw a first key into `var/secret.key`. Idempotent: where processes start at once, or a file exists, the first
+    key stays."""
     var.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = key_file(var)
     draft = _draft(path, secrets.token_hex(32))
@@ -107,7 +108,7 @@ def make(var: Path) -> tuple[bytes, ...]:
 
 
 def put_first(var: Path) -> None:
-    """A new key above those of `var/secret.key`, which is there as a whole at every moment."""
+    """Put a new key above those of `var/secret.key`, atomically: at every moment the file is whole."""
     path = key_file(var)
     before = path.read_text(encoding="utf-8").strip()
     os.replace(_draft(path, f"{secrets.token_hex(32)}\n{before}"), path)

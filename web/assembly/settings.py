@@ -57,7 +57,7 @@ _COST = "passes (1 to 100), KiB (8 for each lane, to 4194304), lanes (1 to 64), 
 
 
 def _database_url(given: str) -> None:
-    """Raises Wrong for what is no address of a database, or names a file that there cannot be."""
+    """Raise Wrong for a text that is no database URL, or that names a file which cannot exist."""
     if given.startswith("sqlite:///"):
         path = given.removeprefix("sqlite:///")
         if not path.strip():
@@ -115,15 +115,15 @@ _UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, checked; each key's annotation says what it takes. Secrets are not in the repr.
+    """All settings, validated; each key's annotation is its kind. Secrets are not in the repr.
 
     `base_url` has no trailing slash; mailed links are built from it and from nothing else. `password_cost` is
-    Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one among those that plugins
-    register. `trusted_proxies` is how many reverse proxies stand in front, whose X-Forwarded headers are believed.
-    `tracing` sends OpenTelemetry spans, where OTEL_… in the environment says. `metrics_token` opens `/metrics`;
-    without one there is no such page. `sources` says of each key that was set in which file or variable it stands.
-    `secret_key` seals and signs, `old_secret_keys` (newest first) verify what was sealed before; it is empty where a
-    single machine has none yet, which `build` then makes (`web.assembly.unlocking`).
+    Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one of those that plugins register.
+    `trusted_proxies` is how many reverse proxies stand in front, whose X-Forwarded headers are believed. `tracing`
+    sends OpenTelemetry spans, where OTEL_… in the environment says. `metrics_token` opens `/metrics`; without one there
+    is no such page. `sources` has the file or variable of each key that was set. `secret_key` seals and signs,
+    `old_secret_keys` (newest first) verify what was sealed before; it is empty where a single machine has none yet,
+    which `build` then draws (`web.assembly.unlocking`).
     """
 
     secret_key: Annotated[bytes, secret_keys.KIND] = field(repr=False)
@@ -164,11 +164,11 @@ class Settings:
         return Keyring((self.secret_key, *self.old_secret_keys)) if self.secret_key else None
 
     def place(self, key: str) -> Place:
-        """Where a key of the top level stands."""
+        """The place of a key of the top level."""
         return Place(self.sources.get(key, "settings"), key)
 
     def names(self, key: str) -> bool:
-        """Whether somebody chose the value of this key: a default is no wish."""
+        """Whether the value of this key was chosen; a default was not."""
         return key in self.sources or getattr(self, key) != getattr(Settings, key)
 
 
@@ -177,9 +177,9 @@ _IN_FILE_ONLY = ("organisation", "products", "calendar", "review", "plugins")
 
 
 def read(environ: Mapping[str, str] | None = None, file: Path | None = None, **overrides: Any) -> Settings:
-    """Settings from file and environment; `overrides` win over both and count as checked.
+    """Read settings from file and environment; `overrides` win over both, and are not checked.
 
-    `file` is `TETSUZUKI_CONFIG` or `tetsuzuki.toml` in the current folder unless given; the latter may be missing.
+    `file` is by default `TETSUZUKI_CONFIG`, or else `tetsuzuki.toml` in the current folder, which may be missing.
     Raises SettingsError with a line for each key that is wrong: where it stands, its value, and what was expected.
     """
     environ = os.environ if environ is None else environ
@@ -201,7 +201,7 @@ def read(environ: Mapping[str, str] | None = None, file: Path | None = None, **o
 def _from_file(
     environ: Mapping[str, str], file: Path | None, reading: Reading
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values of the file, and the name of the file for each. What the environment replaces is not looked at."""
+    """The values of the file, and the file's name for each. Keys that the environment overrides are not read."""
     named = file or (Path(environ[PREFIX + "CONFIG"]) if environ.get(PREFIX + "CONFIG") else None)
     path = named or Path(DEFAULT_FILE)
     if named is None and not path.exists():
@@ -217,7 +217,7 @@ def _replaced(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def _from_environment(environ: Mapping[str, str], reading: Reading) -> Iterator[tuple[str, Any, str]]:
-    """Name, value and variable of each key that the environment has. An empty variable says nothing."""
+    """The name, value and variable of each key in the environment. An empty variable counts as not set."""
     known = {PREFIX + name.upper(): name for name in KEYS}
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or not environ[variable]:
@@ -236,7 +236,7 @@ def _from_environment(environ: Mapping[str, str], reading: Reading) -> Iterator[
 
 
 def _shown(error: UnicodeDecodeError, content: bytes) -> str:
-    """Why a file is not UTF-8, in words of those who wrote it."""
+    """Why a file is not UTF-8, in words for its author: the line, and the encoding that it probably has."""
     number = content.count(b"\n", 0, error.start) + 1
     for encoding, name in (("cp932", "Shift_JIS (CP932)"), ("euc_jp", "EUC-JP")):
         with suppress(UnicodeDecodeError):
@@ -246,7 +246,7 @@ def _shown(error: UnicodeDecodeError, content: bytes) -> str:
 
 
 def content_of(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file. A byte order mark at its beginning is left out. Raises SettingsError."""
+    """The tables of a TOML file. A byte order mark at its beginning is ignored. Raises SettingsError."""
     try:
         if not path.is_file():
             why = "it is no regular file" if path.exists() else "there is no such file"
@@ -273,7 +273,8 @@ def _unreadable(path: Path, why: str) -> SettingsError:
 
 
 def _secret_keys(given: Any, database_url: str, var: Path) -> tuple[bytes, ...]:
-    """The given keys, newest first; else, on a single machine, those of `var/secret.key`; none where there is none."""
+    """The given keys, newest first; else, on a single machine, those of `var/secret.key`; empty where there are
+    none."""
     if given:
         return (given,) if isinstance(given, bytes) else tuple(given)
     if database_url.startswith(("postgresql:", "postgres:")):

@@ -1,4 +1,4 @@
-"""The one place that puts the parts together: the web site, the command line, workers and tests all call `build`."""
+"""Assembles the site: the web site, the command line, workers and tests all call `build`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CHOICES = {"mailer": "register_mailers", "billing": "register_billing_backends",
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything that a page, a command or a worker needs."""
+    """An assembled site: what pages, commands and workers need."""
 
     settings: Settings
     db: SiteDatabase
@@ -74,13 +74,13 @@ class Site:
     tracing: Tracing | None = None
 
     def close(self) -> None:
-        """Send what is traced, give the database back."""
+        """Send the remaining spans, and close the database."""
         if self.tracing is not None:
             self.tracing.close()
         self.close_database()
 
     def close_database(self) -> None:
-        """Give the database back; whoever needs it again opens it anew."""
+        """Close the database's connections; the next query opens them anew."""
         if not self.db.is_closed():
             self.db.close()
         if hasattr(self.db, "close_all"):
@@ -91,10 +91,10 @@ _sound: tuple[tuple[Workflow, ...], frozenset[str]] = ((), frozenset())
 
 
 def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> None:
-    """Raises InvalidDefinition with every problem, a line each.
+    """Raise InvalidDefinition with every problem, one line each.
 
-    Definitions do not change: the very ones that were sound last are not looked through again in this process, which
-    builds another site, as tests do all the time.
+    The result is remembered for the same definitions, because they do not change: a process that builds several sites,
+    as tests do, checks them once.
     """
     global _sound
     definitions = tuple(workflows)
@@ -107,21 +107,22 @@ def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> N
 
 
 def check_indexes(db: SiteDatabase, workflows: Sequence[Workflow]) -> None:
-    """Raises InvalidDefinition where a rule over several rows would be held by nothing, a line for each index."""
+    """Raise InvalidDefinition where a declared conflict has no unique index in the database, one line for each
+    index."""
     problems = missing_indexes(db, workflows)
     if problems:
         raise InvalidDefinition("\n".join(str(problem) for problem in problems))
 
 
 def organisation_of(settings: Settings) -> Organisation:
-    """Who runs the site: `[organisation]`, and the two values that have a setting of their own."""
+    """The organisation: `[organisation]`, and the two values that have a setting of their own."""
     return Organisation.from_settings(
         {**settings.organisation, "site_name": settings.site_name, "mail_from": settings.mail_from}
     )
 
 
 def catalogue_of(settings: Settings, plugins: Plugins) -> Catalogue:
-    """What is configured, and the payment methods that plugins bring beyond it, under their own titles."""
+    """The configured catalogue, with further payment methods of plugins under their own titles."""
     methods = plugins.registered("register_payment_methods")
     return Catalogue.from_settings(settings.products).with_methods(
         {
@@ -151,7 +152,7 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
 
 
 def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
-    """What is wrong with the settings that only the installed plugins can tell."""
+    """The problems with settings that only the installed plugins can tell."""
     problems = list(plugins.problems)
     for key, hook in CHOICES.items():
         chosen, known = getattr(settings, key), plugins.offers(hook)
@@ -175,12 +176,12 @@ def build(
     breakers: Breakers | None = None,
     looks: bool = False,
 ) -> Site:
-    """Open the database, bring it up to date, check every definition, load the plugins.
+    """Open and migrate the database, check every definition, load the plugins, and assemble the site.
 
-    `meanwhile` is called between steps, and again and again while another process migrates; what it raises ends all.
-    `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat leaves timers and
-    outbox to other processes, which needs a database that they share. `times` and `breakers` replace how long plugins
-    are waited for. With `looks` no secret key is made or written down. Raises ConfigurationError, WrongSecretKey,
+    `meanwhile` is called between steps, and again and again while another process migrates; what it raises ends
+    everything. `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat
+    leaves timers and outbox to other processes, which needs a shared database. `times` and `breakers` replace the time
+    limits of plugins. With `looks` no secret key is drawn or recorded. Raises ConfigurationError, WrongSecretKey,
     InvalidDefinition, DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing; a
     wrong setting of a plugin, or one that names nothing that a plugin adds, is a SettingsError.
     """
@@ -225,7 +226,7 @@ def _ground(
     *,
     looks: bool,
 ) -> Ground:
-    """What is configured, and the database: open, brought up to date, with its keys and its definitions."""
+    """The configuration, and the database: open, migrated, with its keys and its definitions."""
     meanwhile()
     organisation = organisation_of(settings)
     plugins = plugins or plugins_of(settings)
@@ -247,7 +248,7 @@ def _ground(
 
 
 def require_mailer(site: Site) -> None:
-    """Raises ConfigurationError where the site could not send a mail: it must not accept what needs one."""
+    """Raise ConfigurationError where the site cannot send mails, and so must not accept requests that need one."""
     if site.dispatcher.mailer not in site.dispatcher.mailers:
         failures = "".join(f"\n  {failure}" for failure in site.plugins.failures)
         raise ConfigurationError(

@@ -1,11 +1,11 @@
-"""SIGTERM and SIGINT, from the first moment of a process that serves to its last.
+"""SIGTERM and SIGINT, from the first moment of a serving process to its last.
 
-`heed` comes first of all, before anything is imported that takes its time, so this module needs the standard library
-alone. From then on a signal breaks nothing off: it is remembered. Who begins something asks `Stop.check` first, who has
-begun all waits in `Stop.wait` and then stops what it began, in order.
+`heed` is called before any slow import, so this module needs the standard library alone. From then on a signal
+interrupts nothing: it is remembered. Code that begins something calls `Stop.check` first; the main thread waits in
+`Stop.wait`, and then stops what was begun, in order.
 
 An exception that a handler raises would be quicker and cannot be trusted: it comes between two steps of whatever the
-main thread does, and is lost where that is a callback out of C, a `__del__` or a library that catches everything.
+main thread does, and is lost in a callback from C, in a `__del__`, or in a library that catches everything.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(SystemExit):
-    """Told to stop before it had begun: the process ends with 0."""
+    """A signal came before the process had begun to serve: it ends with 0."""
 
     def __init__(self) -> None:
         super().__init__(0)
 
 
 class Stop:
-    """Whether the process was told to stop. Made by `heed`.
+    """Whether the process was told to stop. Built by `heed`.
 
     A handler of Python runs between two steps of the main thread: one that comes just before a wait begins does not end
     it, and one that sets an `Event` while the thread is inside `Event.wait` waits for a lock that the thread itself
@@ -49,18 +49,18 @@ class Stop:
         return self._asked
 
     def check(self) -> None:
-        """Raises Stopped where a signal has come."""
+        """Raise Stopped where a signal has come."""
         if self._asked:
             raise Stopped
 
     def wait(self) -> None:
-        """Return once a signal has come; in any thread, but in one at a time."""
+        """Wait until a signal has come. In any thread, but in one at a time."""
         while not self._asked:
             # Other signals that have a handler are written as well.
             self._asked = self._receiver.recv(1)[0] in NUMBERS or self._asked
 
     def put_back(self) -> None:
-        """Give signals back to who had them before."""
+        """Restore the signal handlers from before."""
         for number, handler in zip(NUMBERS, self._before, strict=True):
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
@@ -72,7 +72,7 @@ _current: Stop | None = None
 
 
 def heed() -> Stop:
-    """Heed signals from now on, to the end of the process; where they are heeded already, what has come counts."""
+    """Heed signals from now on, to the end of the process. Idempotent: a signal that came before still counts."""
     global _current
     if _current is None:
         _current = Stop()
@@ -81,7 +81,7 @@ def heed() -> Stop:
 
 @contextmanager
 def heeded() -> Iterator[Stop]:
-    """Heed signals while this lasts, and longer where they were heeded before."""
+    """Heed signals inside the block; afterwards only where they were heeded before."""
     global _current
     outer = _current
     try:

@@ -1,4 +1,4 @@
-"""The secret keys with which a process may work on the site's database; a first one where there is none."""
+"""Unlocks the site's database with its secret keys; draws a first key where there is none."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PROOFS = (SEALED.is_opened_by,)
 def unlock(db: SiteDatabase, settings: Settings, now: Clock, *, looks: bool = False) -> Keyring:
     """The configured keys, where they are the database's. Raises WrongSecretKey where they are not.
 
-    A single machine that has no key makes one, but only while nothing in the database depends on any. Who only `looks`
-    at such a database does so with a key that is thrown away, and writes nothing.
+    A single machine without a key draws one, but only while nothing in the database depends on any. With `looks`, such
+    a database is read with a throw-away key, and nothing is written.
     """
     keyring = settings.keyring
     if keyring is None:

@@ -33,7 +33,7 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """Shows every command, imports only the one that runs."""
+    """A group that lists every command and imports only the one that runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -61,7 +61,7 @@ def tetsuzuki() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; the process ends with its code."""
+    """Run a command, and end the process with its exit code."""
     from engine.configuration import one_line
     from engine.errors import EngineError
     from engine.text import reading_in
@@ -88,6 +88,6 @@ def _fail(message: str) -> None:
 
 
 def _is_unusable_database(error: Exception) -> bool:
-    """Whether it is not there, not ours to open, or no database. Other errors of its library are faults of ours."""
+    """Whether the database is missing, not ours to open, or no database. Other errors of peewee are our own faults."""
     peewee = sys.modules.get("peewee")
     return peewee is not None and type(error) in (peewee.OperationalError, peewee.DatabaseError)

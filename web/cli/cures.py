@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow cure timers|link`: what helps an instance that `tetsuzuki doctor` calls stuck."""
+"""`tetsuzuki workflow cure timers|link`: cures for an instance that `tetsuzuki doctor` calls stuck."""
 
 from __future__ import annotations
 

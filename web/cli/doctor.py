@@ -1,7 +1,7 @@
 """`tetsuzuki doctor`: a list of small checks on the assembled site, each in its own function.
 
-A check takes the site and yields findings. A *note* tells how things are, a *warning* what somebody should know, a
-*fault* what must be mended; faults alone end the command with 1. A new check is a new function in `CHECKS`.
+A check takes the site and yields findings. A *note* is a fact, a *warning* is something to know although the site
+works, a *fault* must be mended; only faults end the command with 1. A new check is a new function in `CHECKS`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MARKS: dict[Kind, str] = {"note": "", "warning": "! ", "fault": "✗ "}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's."""
+    """One line of the doctor's report."""
 
     kind: Kind
     text: str
@@ -47,17 +47,17 @@ class Finding:
 
 
 def note(text: str) -> Finding:
-    """How things are."""
+    """A finding that is a mere fact."""
     return Finding("note", text)
 
 
 def warning(text: str) -> Finding:
-    """What somebody should know, although the site works."""
+    """A finding to know, although the site works."""
     return Finding("warning", text)
 
 
 def fault(text: str) -> Finding:
-    """What must be mended."""
+    """A finding that must be mended."""
     return Finding("fault", text)
 
 
@@ -65,7 +65,7 @@ Check = Callable[["Site"], Iterator[Finding]]
 
 
 def secret_keys(site: Site) -> Iterator[Finding]:
-    """Which keys are to be replaced, and what is worth knowing of the others."""
+    """Faults of the secret keys, and notes on those in use."""
     from web.cli.secret import state_of_keys
 
     wrong, told = state_of_keys(site)
@@ -74,7 +74,7 @@ def secret_keys(site: Site) -> Iterator[Finding]:
 
 
 def plugins(site: Site) -> Iterator[Finding]:
-    """Whether every plugin is at work, and what settings name is there."""
+    """Whether every plugin is at work, and adds what settings name."""
     for text in conditions.plugins(site).inside:
         yield warning(text)
     for check in conditions.chosen(site):
@@ -85,7 +85,7 @@ def plugins(site: Site) -> Iterator[Finding]:
 
 
 def address(site: Site) -> Iterator[Finding]:
-    """Whether what people send the site can be read on the way."""
+    """Whether the site's traffic is protected from eavesdropping."""
     yield from _findings_of(conditions.address(site.settings))
 
 
@@ -101,7 +101,7 @@ def _findings_of(check: conditions.Check) -> Iterator[Finding]:
 
 
 def due(site: Site) -> Iterator[Finding]:
-    """Whether timers and effects are done when they are due."""
+    """Whether timers and effects are late."""
     now = site.engine.store.now()
     for what, at in (("timers", site.engine.next_due()), ("outbox", site.dispatcher.next_due())):
         late = (now - at).total_seconds() if at is not None else 0
@@ -111,7 +111,7 @@ def due(site: Site) -> Iterator[Finding]:
 
 
 def workers(site: Site) -> Iterator[Finding]:
-    """How the workers of a site on several machines are."""
+    """The condition of the workers, on several machines."""
     if not site.db.is_shared:
         return
     from engine.store.jobs import STALLED, condition
@@ -133,7 +133,7 @@ def workers(site: Site) -> Iterator[Finding]:
 
 
 def silent_plugins(site: Site) -> Iterator[Finding]:
-    """Plugins that a process of the site has stopped asking, as it has told within the last hour."""
+    """Plugins whose breaker some process has reported as open within the last hour."""
     from workflows.ports.troubles import troubles
 
     for one in troubles(site.engine.store.now()):
@@ -144,7 +144,7 @@ def silent_plugins(site: Site) -> Iterator[Finding]:
 
 
 def open_incidents(site: Site) -> Iterator[Finding]:
-    """Whether somebody has to decide on what was given up."""
+    """Incidents that wait for an operator."""
     from engine.operations.incidents import incidents
 
     waiting = incidents(site.engine)
@@ -153,7 +153,7 @@ def open_incidents(site: Site) -> Iterator[Finding]:
 
 
 def pauses(site: Site) -> Iterator[Finding]:
-    """What an operator has paused: wanted, and easily forgotten."""
+    """What is paused: on purpose, and easily forgotten."""
     from engine.operations.pauses.looking import paused
 
     in_force = paused(site.engine, most=_MOST_PAUSES + 1)
@@ -164,7 +164,7 @@ def pauses(site: Site) -> Iterator[Finding]:
 
 
 def stuck_instances(site: Site) -> Iterator[Finding]:
-    """Whether an instance stands where nothing can move it, or has lost what should."""
+    """Instances that nothing can move, or that have lost a timer."""
     from engine.operations.stuck import stuck
     from web.shown.cures import advice
 
@@ -173,7 +173,7 @@ def stuck_instances(site: Site) -> Iterator[Finding]:
 
 
 def unheld_rules(site: Site) -> Iterator[Finding]:
-    """Whether every rule over several rows has the unique index that holds it."""
+    """Declared conflicts without their unique index: nothing holds their rule."""
     from engine.authoring.check.indexes import missing_indexes
 
     for problem in missing_indexes(site.db, site.engine.workflows.values()):
@@ -196,7 +196,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def findings(site: Site, checks: Sequence[Check] = CHECKS) -> tuple[Finding, ...]:
-    """What every check found, in the order of `checks`."""
+    """The findings of every check, in the order of `checks`."""
     return tuple(finding for check in checks for finding in check(site))
 
 
@@ -214,7 +214,7 @@ def doctor(mail: str | None) -> None:
 
 
 def send_test_mail(site: Site, to: str) -> Iterator[Finding]:
-    """Hand a mail to the site's mailer, as the dispatcher would; what the server answered, in words."""
+    """Hand a mail to the site's mailer, as the dispatcher would, and tell the server's answer in words."""
     name, mailers = site.dispatcher.mailer, site.dispatcher.mailers
     if name not in mailers:  # of which `plugins` tells
         return

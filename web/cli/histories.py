@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow verify|checkpoint|remove`: do the histories hold, and what holds them apart from the database?"""
+"""`tetsuzuki workflow verify|checkpoint|remove`: verification of histories, checkpoints, and lawful removal (I8)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def verify(instances: tuple[int, ...], everything: bool, against: Path | None) -
 
 
 def _verified(site: Site, instances: tuple[int, ...] | None) -> tuple[int, int, int]:
-    """How many were verified, how many faults were found, and how many are of a lost key in part."""
+    """Verify histories. Returns how many were verified, how many faults were found, and how many are unverifiable in
+    part."""
     from engine.runtime.verification import all_findings, finding
 
     bad = count = unverifiable = 0

@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow migrate`: one instance, or all of a workflow that are asked for, to another version of it."""
+"""`tetsuzuki workflow migrate`: migrates one instance, or selected ones of a workflow, to another version of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 class _Span(click.ParamType[timedelta]):
-    """How long something has lasted: `30d`, `12h` or `90m`."""
+    """A duration as an option: `30d`, `12h` or `90m`."""
 
     name = "span"
 
@@ -44,7 +44,7 @@ class _Span(click.ParamType[timedelta]):
 
 
 class _Pair(click.ParamType[tuple[str, str]]):
-    """Two names with `=` between them."""
+    """Two names as an option, with `=` between them."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -58,7 +58,7 @@ class _Pair(click.ParamType[tuple[str, str]]):
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the options say: which version, which instances, and what the mapping is to be."""
+    """The options: the version, the selection of instances, and the mapping."""
 
     to: int
     versions: tuple[int, ...]
@@ -73,7 +73,7 @@ class _Asked:
 
     @property
     def maps_something(self) -> bool:
-        """Whether there is a mapping beside what definitions carry."""
+        """Whether the options name a mapping, beside those that definitions declare."""
         return bool(self.file or self.maps or self.timers or self.otherwise or self.effects or self.cancels)
 
 
@@ -212,15 +212,17 @@ def _others(versions: Iterable[int], to: int) -> tuple[int, ...]:
 
 
 def _states(engine: Engine, name: str) -> dict[int, frozenset[str]]:
-    """The states that the loaded versions of a workflow have."""
+    """The states of the loaded versions of a workflow."""
     return {version: frozenset(one.by_name) for (called, version), one in engine.workflows.items() if called == name}
 
 
 def _states_exist(
     asked: _Asked, versions: tuple[int, ...], places: Mapping[int, frozenset[str]], loaded: Mapping[int, frozenset[str]]
 ) -> None:
-    """Raise ConfigurationError for a state by which is asked and that no version has, so that a typing error is not
-    taken for an answer. Nothing is known of a version that is not loaded but where instances stand."""
+    """Raise ConfigurationError for a selected state that no version has: a misspelt one would select nothing.
+
+    Of a version that is not loaded, only the states are known in which there are instances.
+    """
     from engine.errors import ConfigurationError
 
     if not all(version in loaded for version in versions):
@@ -289,8 +291,10 @@ def _sum_up(results: Iterable[Result], *, would: bool) -> None:
 
 
 def _mappings(engine: Engine, name: str, versions: tuple[int, ...], asked: _Asked, *, plainly: bool) -> list[Migration]:
-    """What counts for each of the versions: as the new version's definition carries it or the file says it, and as the
-    options say. Without a word of any of them one that says nothing (`plainly`), or none."""
+    """The mapping for each of the versions: the definition's or the file's, with that of the options put in.
+
+    Where none of them names a mapping: an empty one (`plainly`), or none.
+    """
     from engine.errors import ConfigurationError, UnknownWorkflow
     from engine.operations import mapping_file
     from engine.runtime import mappings
@@ -331,7 +335,7 @@ def _with_options(mapping: Migration, asked: _Asked) -> Migration:
 
 
 def _where(mapping: Migration, asked: _Asked) -> Location:
-    """Where a mapping was written that options have a part in."""
+    """The place of a mapping, for messages, where options contribute to it."""
     from engine.attempt import Location
 
     if not (asked.maps or asked.timers or asked.otherwise or asked.effects or asked.cancels):

@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow pause|resume`, and `tetsuzuki pauses`: what is halted, and letting it go on."""
+"""`tetsuzuki workflow pause|resume`, and `tetsuzuki pauses`: pauses, and their ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_LISTED = 1000
 
 
 def _scope(site: Site, what: str, version: int | None, channel: str) -> Scope:
-    """What the arguments name. Raises click.UsageError where they name nothing, or two things."""
+    """The scope that the arguments name. Raises click.UsageError where they name none, or two."""
     from engine.errors import UnknownWorkflow
     from engine.runtime.pauses.scopes import OneChannel, OneInstance, OneVersion
 
@@ -41,7 +41,7 @@ def _scope(site: Site, what: str, version: int | None, channel: str) -> Scope:
 
 
 def _naming(command: Any) -> Any:
-    """The arguments that name what is paused."""
+    """Add the arguments that name a scope to a command."""
     for add in (
         click.option("--channel", default="", help="A kind of effects, or one to a recipient, as in mail:applicant."),
         click.option(

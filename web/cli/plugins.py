@@ -59,7 +59,7 @@ def _what(hook: str) -> str:
 
 
 def _missing(settings: Settings, loaded: Plugins) -> Iterator[str]:
-    """The settings that name something that no plugin adds. A default is no wish: nobody may have configured it."""
+    """The settings that name something which no plugin adds. A default counts as no choice."""
     from web.assembly.site import CHOICES
 
     for setting, hook in CHOICES.items():

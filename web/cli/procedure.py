@@ -1,4 +1,4 @@
-"""`tetsuzuki workflow new` and `workflow release`: a procedure that works, in a checkout, and keeping what it promises.
+"""`tetsuzuki workflow new` and `workflow release`: begin a procedure in a checkout, and release its definition.
 
 What `new` writes is in `skeletons/procedure/`, with `$name` and the like: the definition with its rules, input and
 mails, its page, the English of its texts, and its tests. docs/tutorial-procedure.md makes a real procedure of it.
@@ -65,10 +65,10 @@ def new(name: str, title: str, english: str, into: Path) -> None:
 
 
 def write_procedure(name: str, title: str, english: str, into: Path) -> list[str]:
-    """Write the files of a procedure into the checkout `into`; their paths in it.
+    """Write the files of a procedure into the checkout `into`. Returns their paths in it.
 
-    Raises ConfigurationError, and writes nothing, where `into` is no checkout, the name cannot be one, or a file is
-    there.
+    Raises ConfigurationError, and writes nothing, where `into` is no checkout, the name is not valid, or a file exists
+    already.
     """
     if not (into / "workflows" / "registry.py").is_file():
         raise ConfigurationError(f"{into}: expected a checkout of Tetsuzuki, with workflows/registry.py in it")
@@ -125,10 +125,10 @@ def release(name: str, into: Path) -> None:
 
 
 def write_digests(versions: list[Workflow], into: Path) -> list[str]:
-    """Add what is new to `workflows/released.json` of the checkout `into`; what was added.
+    """Add the digests of new versions to `workflows/released.json` of the checkout `into`. Returns what was added.
 
-    Raises ConfigurationError, and writes nothing, where there is no such file, or a version was released as another
-    one.
+    Idempotent. Raises ConfigurationError, and writes nothing, where there is no such file, or a version was released
+    with another digest.
     """
     from engine.authoring.release import digest
 

@@ -1,4 +1,4 @@
-"""How far long work is, and how long the rest of it may take."""
+"""The progress of long work, and an estimate of the remaining time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ _LINE_EVERY = 10.0  # seconds, into a file; a terminal has one line that changes
 
 
 class Remaining:
-    """Tells on standard error of each piece of work by name: how much of it is done, of how much, and how long the rest
-    may take at the pace so far. A terminal is told at once, a file a line each ten seconds, and what begins or ends."""
+    """Reports the progress of each piece of work by name, on standard error, with the time that it may still take.
+
+    The time is estimated from the pace so far. On a terminal it reports at once; into a file one line each ten seconds,
+    and the beginning and the end.
+    """
 
     def __init__(self, unit: str = "", clock: Callable[[], float] = monotonic) -> None:
         self._unit = f" {unit}" if unit else ""
@@ -22,7 +25,7 @@ class Remaining:
         self._terminal = sys.stderr.isatty()
 
     def __call__(self, name: str, done: int, of: int) -> None:
-        """So much of `name` is done."""
+        """Report that `done` of `of` are done for the work `name`."""
         now = self._clock()
         if name != self._name:
             self._name, self._began, self._first, self._told = name, now, done, 0.0
@@ -41,7 +44,7 @@ class Remaining:
 
 
 def lasting(seconds: float) -> str:
-    """A length of time in words: `3 s`, `2:05 min`, `1:02:05 h`."""
+    """A duration in words: `3 s`, `2:05 min`, `1:02:05 h`."""
     whole = max(1, round(seconds))
     if whole < 60:
         return f"{whole} s"

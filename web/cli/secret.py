@@ -31,7 +31,7 @@ def secret() -> None:
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows on a terminal how far something is, and writes nothing into a file."""
+    """Show progress on a terminal; nothing in a file."""
     shown = -1
 
     def show(done: int, total: int) -> None:
@@ -264,7 +264,7 @@ def accept_loss(reason: str, yes: bool) -> None:
 
 @contextmanager
 def _unchecked(database_url: str) -> Iterator[SiteDatabase]:
-    """The database, for the one command that may open it without its key."""
+    """The database without a check of its keys, for the one command that may open it so."""
     from engine.store.opening import open_database
     from engine.store.schema import migrate
     from workflows.registry import MIGRATIONS
@@ -278,7 +278,7 @@ def _unchecked(database_url: str) -> Iterator[SiteDatabase]:
 
 
 def _lost(db: SiteDatabase, keyring: Keyring) -> str:
-    """Which keys are missing, in words. Raises ConfigurationError where none is."""
+    """The missing keys, in words. Raises ConfigurationError where none is missing."""
     from engine.errors import ConfigurationError
     from engine.keyring import short
     from engine.operations.known_keys import IN_USE, UNNAMED, known, proves_right, unfinished
@@ -294,7 +294,7 @@ def _lost(db: SiteDatabase, keyring: Keyring) -> str:
 
 
 def _nobody_seals(db: SiteDatabase, keyring: Keyring) -> None:
-    """Raises ConfigurationError where a process still seals with a key that is to be given up: what it adds behind the
+    """Raise ConfigurationError where a process still seals with a key that is to be given up: what it adds after the
     entry of the loss could never be verified."""
     from engine.errors import ConfigurationError
     from engine.keyring import short
@@ -329,7 +329,7 @@ def _what_ends(engine: Engine, lost: str, gone: Forgotten) -> str:
 
 
 def state_of_keys(site: Site) -> tuple[list[str], list[str]]:
-    """What is wrong with the secret keys, and what is worth knowing of them."""
+    """The faults of the secret keys, and notes on them, as sentences."""
     from engine.keyring import short
     from engine.operations.known_keys import IN_USE, LOST, RETIRED, known
 

@@ -41,7 +41,7 @@ _WELCOME = """
 
 
 def _check_port(host: str, port: int, option: str = "--port") -> None:
-    """Say at once when the address is taken, rather than after everything else is there."""
+    """Fail at once where the address is taken, rather than after everything else was started."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,14 +54,14 @@ def _check_port(host: str, port: int, option: str = "--port") -> None:
 
 
 def address_of(host: str, port: int) -> str:
-    """Where a site is opened that listens there: IPv6 stands in brackets (RFC 3986 §3.2.2)."""
+    """The URL of a site that listens there; an IPv6 address is in brackets (RFC 3986 §3.2.2)."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here; nobody can open these as they are
     open_at = everywhere.get(host, host)
     return f"http://[{open_at}]:{port}" if ":" in open_at else f"http://{open_at}:{port}"
 
 
 def warn(site: Site) -> None:
-    """Log what works in part only: plugins that are not at work, and an address that others can listen to."""
+    """Log what works in part only: plugins that are not at work, and a URL without https."""
     for failure in site.plugins.failures:
         logging.getLogger("tetsuzuki.plugins").error("%s", failure)
     for check in (*conditions.chosen(site), conditions.address(site.settings)):
@@ -130,7 +130,7 @@ def serve(host: str, port: int, no_worker: bool) -> None:
 
 
 def _address(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT` or `[::1]:PORT`."""
+    """The host and port of `HOST:PORT` or `[::1]:PORT`."""
     host, _, port = text.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:

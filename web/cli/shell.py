@@ -1,8 +1,7 @@
-"""`tetsuzuki shell`: a Python prompt in the assembled site, which only looks unless it is asked to write.
+"""`tetsuzuki shell`: a Python prompt in the assembled site, read-only unless it is begun with --write.
 
 It is for questions that no command answers. The database itself refuses to write, whatever is typed and however deep
-inside the engine. That protects from mistakes, not from somebody who may run commands here and could as well open the
-database.
+inside the engine. That protects from mistakes, not from an attacker, who could as well open the database.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def shell(write: bool) -> None:
 
 
 def look_for_a_site(settings: Settings) -> None:
-    """Raises ConfigurationError where the database holds no site, or one of another version; makes no database."""
+    """Raise ConfigurationError where the database holds no site, or one of another version. Creates no database."""
     from engine.store.opening import open_database
     from engine.store.schema import pending
     from workflows.registry import MIGRATIONS
@@ -72,19 +71,19 @@ def look_for_a_site(settings: Settings) -> None:
 
 
 def shown(url: str) -> str:
-    """A database's address without a password and without parameters, which may hold one."""
+    """A database URL without its password and parameters, which may hold one."""
     return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", url).partition("?")[0]
 
 
 def at_hand(site: Site) -> dict[str, object]:
-    """The names that the prompt begins with."""
+    """The names that are defined in the prompt."""
     from workflows.business import records
 
     return {"site": site, "engine": site.engine, "records": records, "clock": site.clock, "me": operator()}
 
 
 def banner(site: Site, *, writes: bool) -> str:
-    """What is at hand, and in which database."""
+    """The text at the beginning: the defined names, and the database."""
     may = "may be changed" if writes else "read-only; --write lets it be changed"
     name = site.organisation.site_name
     return f"""\
@@ -98,14 +97,14 @@ me        {operator()}, as history names you: engine.explain(42, me)"""
 
 
 class _Prompt(code.InteractiveConsole):
-    """Reads, evaluates, prints. What the engine or a read-only database refuses takes a line, and no traceback."""
+    """A prompt in which an error of the engine or of a read-only database takes one line, without a traceback."""
 
     def __init__(self, site: Site, names: Mapping[str, object]) -> None:
         super().__init__(dict(names), filename="<tetsuzuki shell>")
         self._db = site.db
 
     def showtraceback(self) -> None:
-        """Tell the error that is being handled."""
+        """Show the error that is being handled."""
         error = sys.exc_info()[1]
         if any(self._db.refuses_to_write(one) for one in _causes(error)):
             self.write(f"{_HINT}\n")
@@ -115,7 +114,7 @@ class _Prompt(code.InteractiveConsole):
             super().showtraceback()
 
     def raw_input(self, prompt: str = "") -> str:
-        """A line of what is typed; input that does not come from a terminal is not asked for."""
+        """Read a line; without a prompt where the input is no terminal."""
         return super().raw_input(prompt if sys.stdin.isatty() else "")
 
 

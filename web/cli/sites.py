@@ -1,4 +1,4 @@
-"""The assembled site for the length of a command, and who the operator is."""
+"""The assembled site for the length of a command, and the operator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from web.assembly.site import Site, build
 
 @contextmanager
 def opened_site(*, looks: bool = False, **overrides: Any) -> Iterator[Site]:
-    """The site, as the settings say; closed at the end. A command that only `looks` makes no secret key."""
+    """The site that the settings describe; closed at the end of the block. With `looks` no secret key is drawn."""
     settings = read(**overrides)
     set_up_logs(settings.log_format)
     site = build(settings, looks=looks)
@@ -30,12 +30,13 @@ def opened_site(*, looks: bool = False, **overrides: Any) -> Iterator[Site]:
 
 
 def operator() -> Actor:
-    """Who runs the command, as history names them: the system's user."""
+    """The operator as history names them: the system's user who runs the command."""
     return Actor("operator", getpass.getuser())
 
 
 class _Reason(click.ParamType[str]):
-    """Words that say why; a reason without a visible character would be kept for ever and say nothing."""
+    """A reason as an option; one without a visible character is refused, because it would be kept for ever and say
+    nothing."""
 
     name = "text"
 

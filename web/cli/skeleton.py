@@ -1,7 +1,7 @@
-"""`tetsuzuki plugins new`: a package with a plugin that works and the contract tests of its shape.
+"""`tetsuzuki plugins new`: a package with a plugin that works, and the contract tests of its shape.
 
-What it writes is in `skeletons/`: for each shape the module, its test, its settings and, where it speaks to people, the
-English of its texts, with `$name` and the like.
+Its templates are in `skeletons/`: for each shape the module, its test, its settings and, where it has texts for people,
+their English, with `$name` and the like.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _LONGEST = 40
 
 
 def write_package(name: str, shape: str, into: Path) -> Path:
-    """Write the package of a plugin `name` into a new folder below `into`; returns the folder.
+    """Write the package of a plugin `name` into a new folder in `into`. Returns the folder.
 
-    Raises ConfigurationError where the name cannot be one, is Python's own or its folder is already there.
+    Raises ConfigurationError where the name is not valid, is that of a module of Python, or the folder exists already.
     """
     if not _NAME.fullmatch(name) or len(name) > _LONGEST or keyword.iskeyword(name) or name in sys.stdlib_module_names:
         raise ConfigurationError(

@@ -62,7 +62,8 @@ def list_staff() -> None:
 
 
 def _show(site: Site, made: SetUp) -> None:
-    """The address goes to standard output alone, so that a script can hand it on."""
+    """Print a one-time address: alone on standard output, so that a script can pass it on; the explanation on standard
+    error."""
     click.echo(
         f"{made.member.name} sets a password and an authenticator at this address. "
         "It works once, within 24 hours; hand it over in person or by a channel that you trust.",

@@ -94,7 +94,7 @@ def check(strict: bool) -> None:
 
 
 def _without_index(more: Sequence[Path]) -> list[Problem]:
-    """The conflicts whose unique index no migration makes, ours or those of plugins."""
+    """The declared conflicts whose unique index no migration creates, ours or those of plugins."""
     from tempfile import TemporaryDirectory
 
     from engine.authoring.check.indexes import missing_indexes

@@ -1,6 +1,7 @@
-"""The demo's customers who have an account already, so that the site can be looked at without applying for one first.
+"""The demo's customers with accounts, so that the site can be looked at without applying for one first.
 
-They belong to companies of their own: an account that a visitor applies for is still that customer's first one (管理).
+They belong to companies of their own: an account that a visitor applies for is still the first one of its customer
+(管理).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _ACCOUNTS = ((EMAIL, NAME, ADMIN), ("viewer@demo-bussan.example", "出茂 次郎
 
 
 def open_demo_accounts(site: Site) -> None:
-    """Give the demo's own company an account of 管理 and one of 閲覧, unless a start before has done so."""
+    """Create the demo's accounts, one of 管理 and one of 閲覧. Idempotent. Raises RuntimeError outside a demo."""
     if not site.settings.demo:
         raise RuntimeError("an account whose password is public belongs to a demo only")
     customer = Customer.get(Customer.number == _NUMBER)

@@ -1,4 +1,4 @@
-"""All that a demo shows when it is started: customers, accounts, a member of staff, notices and questions."""
+"""The contents of a new demo: customers, accounts, a member of staff, notices and questions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CUSTOMERS = Path(__file__).parent / "customers.csv"
 
 
 def demo_settings(var: Path, address: str) -> Settings:
-    """A demo at `address` that keeps everything in the folder `var`."""
+    """The settings of a demo at `address`, with all its files in the folder `var`."""
     return read(
         demo=True,
         var=var,
@@ -31,7 +31,7 @@ def demo_settings(var: Path, address: str) -> Settings:
 
 
 def fill(site: Site) -> None:
-    """Put in what is not there yet; customers are set back to what the file says."""
+    """Add what is missing, and reset customers to what the file says. Idempotent."""
     import_customers(CUSTOMERS, catalogue=site.catalogue, overwrite=True)
     open_demo_accounts(site)
     enrol_demo_staff(site)

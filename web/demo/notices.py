@@ -1,4 +1,4 @@
-"""Notices and questions of the demo, written through the same procedures as real ones; nobody is mailed."""
+"""The demo's notices and questions, written through the same procedures as real ones; no mail is sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def show_demo_notices(site: Site, member: StaffMember) -> None:
-    """Publish the demo's notices and questions in the name of `member`, unless a start before has done so."""
+    """Publish the demo's notices and questions in the name of `member`. Idempotent."""
     staff = Actor("staff", str(member.id))
     products = tuple(site.catalogue.products)
     for draft in _drafts(site.clock(), products):

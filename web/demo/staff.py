@@ -1,8 +1,8 @@
-"""The demo's member of staff. Outside of a demo there is nobody of this name, and nothing here answers.
+"""The demo's member of staff, who exists in a demo only.
 
-It is set up by the same way as everybody: its one-time address is opened and answered. What a demo does besides is to
-say openly what nobody should know: the password, which stands in this file, and the current code of an authenticator
-that its visitor does not have.
+The member is set up in the ordinary way: the one-time address is opened and answered. In addition a demo shows openly
+what must be secret otherwise: the password, which is in this file, and the current code of an authenticator that its
+visitor does not have.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ PASSWORD = "この部屋はデモ専用 3"  # noqa: S105  (public on purpose)
 
 @dataclass(frozen=True, slots=True)
 class DemoLogIn:
-    """What the log-in page of a demo shows. `code` is None until the next 30 seconds, where it was just used."""
+    """The credentials on the log-in page of a demo. `code` is None until the next 30 seconds, where it was just
+    used."""
 
     email: str
     password: str
@@ -33,7 +34,7 @@ class DemoLogIn:
 
 
 def enrol_demo_staff(site: Site) -> None:
-    """Make the demo's member of staff, unless a start before has done so."""
+    """Create the demo's member of staff. Idempotent. Raises RuntimeError outside a demo."""
     if not site.settings.demo:
         raise RuntimeError("a member of staff whose password is public belongs to a demo only")
     member = StaffMember.get_or_none(email=EMAIL)
@@ -48,7 +49,7 @@ def enrol_demo_staff(site: Site) -> None:
 
 
 def demo_log_in(site: Site) -> DemoLogIn | None:
-    """How to get in, in a demo; None everywhere else."""
+    """The demo's credentials; None outside a demo."""
     if not site.settings.demo:
         return None
     member = StaffMember.get_or_none(email=EMAIL, active=1)

@@ -1,7 +1,7 @@
-"""What the pages ask for. A form only takes in what was typed; whether it is right is decided in `workflows`.
+"""The forms of the pages. A form only takes in what was typed; `workflows` decides whether it is valid.
 
 Fields have the names that refusals use, so that a refusal finds its field. Mail addresses are text fields to the
-browser: its own check would turn full-width letters away, which are welcome here. Nothing is stripped, shortened or
+browser: its own check would refuse full-width letters, which are welcome here. Nothing is stripped, shortened or
 normalised on the way, passwords least of all.
 """
 
@@ -33,7 +33,7 @@ def _field(kind: type[Any], label: Text, missing: Text, **attributes: str) -> An
 
 
 def offered_as(titles: Iterable[tuple[str, str | Text]]) -> list[SelectChoice]:
-    """Choices for a field, by value; a title is translated when it is shown."""
+    """The choices of a field, from (value, title); a title is translated when it is shown."""
     return [SelectChoice(value, cast(str, title)) for value, title in titles]
 
 
@@ -43,21 +43,21 @@ def _words_of_wtforms(language: str) -> Any:
 
 
 class Form(FlaskForm):
-    """A form that can say why it was refused."""
+    """A form with refusals at its fields, and at its head."""
 
     class Meta(FlaskForm.Meta):
-        """Flask-WTF would also take uploaded files and JSON for what was typed; neither is a text."""
+        """Takes only text fields: Flask-WTF would also take uploaded files and JSON."""
 
         def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
-            """What was typed; nothing where None is given, or nothing was sent."""
+            """The posted form; None where None is given, or nothing was posted."""
             return request.form if formdata is not None and request.method == "POST" else None
 
         def get_translations(self, form: FlaskForm) -> Any:
-            """WTForms' own words in the reader's language. Flask-WTF would read their file for each form anew."""
+            """WTForms' own messages in the reader's language. Flask-WTF would read their file for each form anew."""
             return _words_of_wtforms(current_language())
 
     def refuse(self, refusals: Iterable[Refusal]) -> None:
-        """Show each refusal at its field; at the head of the form where it names none that the form has."""
+        """Show each refusal at its field; at the head of the form where it names no field of the form."""
         for refusal in refusals:
             field = self._fields.get(refusal.field or "")
             errors = self.form_errors if field is None else field.errors
@@ -68,7 +68,7 @@ class Form(FlaskForm):
 
 
 class LogInForm(Form):
-    """Log-in information (ログイン情報) is these three together (G9)."""
+    """ログイン情報: subdomain, mail address and password (G9)."""
 
     subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **EXACT)
     email = _field(
@@ -78,7 +78,7 @@ class LogInForm(Form):
 
 
 class IdentifyForm(Form):
-    """アカウント作成お申込み: which customer somebody is (G11, G13)."""
+    """アカウント作成お申込み: what identifies a customer (G11, G13)."""
 
     subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **EXACT)
     customer_number = _field(
@@ -93,7 +93,7 @@ class IdentifyForm(Form):
 
 
 class AccountForm(Form):
-    """アカウント情報設定 (G17–G19). `request_key` makes a form that is sent twice one application (I10)."""
+    """アカウント情報設定 (G17–G19). With `request_key`, a form that is sent twice is one application (I10)."""
 
     request_key = HiddenField()
     user_name = _field(StringField, _("ユーザー名"), _("ユーザー名をご入力ください。"), autocomplete="name")

@@ -26,7 +26,7 @@ def _role_field() -> Any:
 
 
 class InvitationForm(Form):
-    """アカウント追加: the user's name, address and role. `request_key` makes a form sent twice one request (I10)."""
+    """アカウント追加: name, address and role. With `request_key`, a form that is sent twice is one request (I10)."""
 
     request_key = HiddenField()
     user_name = StringField(
@@ -43,7 +43,7 @@ class InvitationForm(Form):
 
 
 class CorrectionForm(Form):
-    """宛先の訂正: another address for an invitation. `generation` is that of the link that the page knew."""
+    """宛先の訂正: another address for an invitation. `generation` is that of the link which the page showed."""
 
     request_key = HiddenField()
     generation = HiddenField()
@@ -63,14 +63,14 @@ class RoleForm(Form):
 
 
 class RemovalForm(Form):
-    """アカウントの削除, to be confirmed."""
+    """アカウントの削除: the confirmation. `shown` is the mark of the account as the page showed it."""
 
     request_key = HiddenField()
     shown = HiddenField()
 
 
 class PasswordForm(Form):
-    """パスワード設定 (G19): chosen after the mail."""
+    """パスワード設定 (G19), which a mailed link opens."""
 
     password = AccountForm.password
     password_again = AccountForm.password_again

@@ -1,4 +1,4 @@
-"""The forms of ご契約内容変更お申し込み (G6, G35, G45): what is chosen from comes from the catalogue."""
+"""The forms of ご契約内容変更お申し込み (G6, G35, G45); their choices are those of the catalogue."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TERM = _("ご契約種別")
 
 
 class ChangeForm(Form):
-    """A form that offers what a catalogue has."""
+    """A form whose choices are those of the catalogue."""
 
     def offer(self, catalogue: Catalogue, options: Mapping[str, str | Text]) -> None:
-        """Let each of its fields offer what there is to choose from; `options` are titles by name."""
+        """Set the choices of each field; `options` are titles by name."""
         offered: dict[str, Mapping[str, str | Text]] = {
             "options": options,
             "term": catalogue.billing_terms,
@@ -33,7 +33,7 @@ class ChangeForm(Form):
 
 
 class OptionsField(SelectMultipleField):
-    """Checkboxes; none of them need be ticked. Whether a choice is one is decided in `workflows`."""
+    """Checkboxes, of which none need be ticked. `workflows` decides whether a choice is valid."""
 
     widget = ListWidget(prefix_label=False)
     option_widget = CheckboxInput()

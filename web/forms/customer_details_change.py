@@ -1,4 +1,4 @@
-"""お客様情報変更: who the contractor is, and where invoices go (G33)."""
+"""The form of お客様情報変更: contractor and billing address (G33)."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from workflows.customer_details_change.inputs import REQUIRED
 
 
 class _Marked:
-    """Marks a field as required and checks nothing: `customer_details_change` says what is missing together with
-    everything else that is wrong."""
+    """Marks a field as required and checks nothing: `customer_details_change` reports what is missing together with
+    every other fault."""
 
     field_flags: Mapping[str, bool] = {"required": True}
 
     def __call__(self, form: Form, field: Any) -> None:
-        """Nothing to check here."""
+        """Check nothing."""
 
 
 def _line(name: str, **attributes: str) -> Any:
-    """A line of text."""
+    """A field for one line of text."""
     return StringField(DETAIL_LABELS[name], validators=[_Marked()] if name in REQUIRED else [], render_kw=attributes)
 
 
 class DetailsForm(Form):
-    """The details by the names of their columns; `request_key` makes a form that is sent twice one request (I10).
+    """The details by column. With `request_key`, a form that is sent twice is one request (I10).
 
-    `seen` tells what the form was prefilled with.
+    `seen` is the digest of the details with which the form was prefilled.
     """
 
     request_key = HiddenField()
@@ -58,5 +58,5 @@ class DetailsForm(Form):
 
     @property
     def typed(self) -> dict[str, str]:
-        """What was typed, by the names of the columns."""
+        """The typed values, by column."""
         return {name: self[name].data or "" for name in DETAIL_LABELS}

@@ -1,7 +1,7 @@
-"""WTForms' one-line fields, whose attributes are written out without its template strings.
+"""WTForms' one-line fields, with attributes that are written without its template strings.
 
-WTForms formats each attribute as a `Markup` of its own; of a page that is little but its form, that was half the time
-(`benchmarks/web_pages.py`).
+WTForms formats each attribute as a `Markup` of its own; on a page that is little but its form, that was half of the
+time (`benchmarks/web_pages.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from wtforms.widgets.core import clean_key
 
 
 def attributes(**values: Any) -> Markup:
-    """HTML attributes, as `wtforms.widgets.html_params` writes them."""
+    """HTML attributes, escaped, as `wtforms.widgets.html_params` writes them."""
     written = []
     for name, value in sorted(values.items()):
         if value is True:
@@ -43,18 +43,18 @@ class _HiddenInput(widgets.HiddenInput):
 
 
 class StringField(wtforms.StringField):
-    """One line of text."""
+    """A field for one line of text."""
 
     widget = _TextInput()
 
 
 class PasswordField(wtforms.PasswordField):
-    """A password, which is never written into a page."""
+    """A field for a password, which is never written into a page."""
 
     widget = _PasswordInput()
 
 
 class HiddenField(wtforms.HiddenField):
-    """What a form carries and nobody sees."""
+    """A hidden field, for what a form carries unseen."""
 
     widget = _HiddenInput()

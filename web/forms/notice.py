@@ -1,4 +1,4 @@
-"""What staff type about notices and the FAQ."""
+"""The staff's forms for notices and the FAQ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTIFY = offered_as([("yes", _("メールで通知する")), ("no", _("メー�
 
 
 class WordingForm(Form):
-    """What a notice says, and the window or status that goes with it. Choices are checked by the rules."""
+    """The texts of a notice, with its window or status. The rules check choices."""
 
     request_key = HiddenField()
     seen = HiddenField()
@@ -28,7 +28,7 @@ class WordingForm(Form):
 
 
 class DraftForm(WordingForm):
-    """A notice before it is published."""
+    """A notice before its publication."""
 
     notice = HiddenField()
     kind = SelectField(_("種類"), choices=offered_as(KINDS.items()), validate_choice=False)
@@ -36,13 +36,13 @@ class DraftForm(WordingForm):
 
 
 class UpdateForm(WordingForm):
-    """A further revision."""
+    """A further revision of a notice."""
 
     notify = RadioField(_("通知"), choices=_NOTIFY, validate_choice=False)
 
 
 class PublishForm(Form):
-    """When, and whether by mail, too."""
+    """The time of publication, and whether the notice is mailed."""
 
     request_key = HiddenField()
     seen = HiddenField()
@@ -51,7 +51,7 @@ class PublishForm(Form):
 
 
 class FaqForm(Form):
-    """A question and its answer."""
+    """A question of the FAQ and its answer."""
 
     request_key = HiddenField()
     seen = HiddenField()

@@ -1,4 +1,4 @@
-"""What the pages about one's own account ask for, and E-mail変更 (G34, G36)."""
+"""The forms of the pages about one's own account, and of E-mail変更 (G34, G36)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LANGUAGES = [SelectChoice("ja", "日本語"), SelectChoice("en", "English")]  # 
 
 
 class PasswordForm(Form):
-    """A new password, twice: what a mailed link asks for."""
+    """A new password, typed twice, on the page that a mailed link opens."""
 
     password = _field(
         PasswordField,
@@ -31,7 +31,7 @@ class PasswordForm(Form):
 
 
 class ChangePasswordForm(Form):
-    """パスワード変更 (G36). `request_key` makes a form that is sent twice one request (I10)."""
+    """パスワード変更 (G36). With `request_key`, a form that is sent twice is one request (I10)."""
 
     request_key = HiddenField()
     current_password = _field(
@@ -54,7 +54,7 @@ class ChangePasswordForm(Form):
 
 
 class ForgottenForm(Form):
-    """パスワードを忘れた方: which account, as at the log-in (G9)."""
+    """パスワードを忘れた方: what identifies the account, as at the log-in (G9)."""
 
     request_key = HiddenField()
     subdomain = _field(StringField, _("サブドメイン"), _("サブドメインをご入力ください。"), **_EXACT)
@@ -64,7 +64,7 @@ class ForgottenForm(Form):
 
 
 class ProfileForm(Form):
-    """ユーザー名 (G17) and the language of mails. `shown` tells what the page had shown."""
+    """ユーザー名 (G17) and the language of mails. `shown` is the mark of what the page showed."""
 
     shown = HiddenField()
     user_name = _field(StringField, _("ユーザー名"), _("ユーザー名をご入力ください。"), autocomplete="name")
@@ -72,7 +72,7 @@ class ProfileForm(Form):
 
 
 class LoginAddressForm(Form):
-    """A new log-in address (G18), and the password of who wants it."""
+    """A new log-in address (G18), and the account's password."""
 
     request_key = HiddenField()
     email = _field(
@@ -88,7 +88,7 @@ class LoginAddressForm(Form):
 
 
 class ContractorEmailForm(Form):
-    """E-mail変更 (G34): the new address, twice, because a mail that goes astray tells nobody."""
+    """E-mail変更 (G34): the new address, typed twice, because a misspelt one would get the mail."""
 
     request_key = HiddenField()
     email = _field(

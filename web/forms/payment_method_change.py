@@ -1,4 +1,4 @@
-"""What a payment method asks for, as a form: each method brings its own fields."""
+"""The form of a payment method: each method brings its own fields."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ _PLAIN = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false",
 
 
 class MethodForm(Form):
-    """What a method asks for. Beside a field there may be choices, where the method asked which of them was meant."""
+    """A payment method's form. A field may have choices beside it, where the method asked which meaning was meant."""
 
     questions: Mapping[str, Sequence[payments.Choice]] = {}
 
     def typed(self) -> dict[str, str]:
-        """What was typed, by field. Where one of the choices was chosen and the text that they were offered for still
-        stands there, that one; it stands in the field from then on."""
+        """The typed values, by field.
+
+        Where one of the choices was chosen, and the text for which they were offered is unchanged, that choice is the
+        value, and stands in the field from then on.
+        """
         for field in self._own():
             text, chosen = str(field.data or ""), request.form.get(chosen_name(field.name), "")
             field.data = chosen if chosen and text == request.form.get(asked_name(field.name)) else text
         return {field.name: field.data for field in self._own()}
 
     def refuse(self, refusals: Iterable[Refusal]) -> None:
-        """As every form; and offer the choices of those that ask back, each at its field."""
+        """Show refusals as every form does, and the choices of those that ask back, each at its field."""
         refusals = list(refusals)
         super().refuse(refusals)
         self.questions = {
@@ -48,17 +51,17 @@ class MethodForm(Form):
 
 
 def chosen_name(field: str) -> str:
-    """The name of the radio buttons beside a field. No field has it: those have identifiers."""
+    """The name of the radio buttons beside a field. No field has such a name, because a field's is an identifier."""
     return f"{field}.chosen"
 
 
 def asked_name(field: str) -> str:
-    """The name of what was typed in a field when the choices were offered."""
+    """The name of the hidden field with the text for which choices were offered."""
     return f"{field}.asked"
 
 
 def method_form(asked: payments.Form) -> MethodForm:
-    """The form with these fields, filled in with what was sent. Whether it is right, the method says."""
+    """A form with these fields, filled in with what was posted. The method decides whether it is valid."""
     made: dict[str, Any] = {field.name: _field(field) for field in asked.fields}
     form: MethodForm = type("MethodForm", (MethodForm,), made)()
     return form
@@ -74,7 +77,7 @@ def _field(field: payments.Field) -> Any:
 
 
 class ConfirmForm(Form):
-    """［この内容で申し込む］: what was found right, sealed, and the date that was shown."""
+    """［この内容で申し込む］: the validated details, sealed, and the date that was shown."""
 
     sealed = HiddenField()
     effective_on = HiddenField()

@@ -1,4 +1,4 @@
-"""What the staff side asks for."""
+"""The log-in and set-up forms of the staff side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CODE_MISSING = _("確認コードをご入力ください。")
 
 
 class StaffLogInForm(Form):
-    """Mail address, password and the authenticator's code together."""
+    """Mail address, password and the authenticator's code, together."""
 
     email = _field(
         StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **EXACT

@@ -24,7 +24,7 @@ log = logging.getLogger("tetsuzuki.web")
 
 
 class InReadersLanguage:
-    """Answers each request in the language that its reader chose: error pages too, wherever they come from."""
+    """A layer that answers each request in the reader's language, error pages included."""
 
     def __init__(self, app: Wsgi, cookie: str) -> None:
         self._app = app
@@ -37,7 +37,8 @@ class InReadersLanguage:
 
 
 class OnItsDatabase:
-    """Answers each request from the site's own database, also where the process has opened another one since."""
+    """A layer that binds each request to the site's own database, also where the process has opened another one
+    since."""
 
     def __init__(self, app: Wsgi, db: SiteDatabase) -> None:
         self._app = app
@@ -49,8 +50,8 @@ class OnItsDatabase:
 
 
 class Address(Rule):
-    """An address of the site. Werkzeug writes two functions for each that make URLs of it: here when they are first
-    called, since a process needs few of them, and writing all takes longer than everything else in `create_app`."""
+    """A URL rule that compiles its builder functions on first use. Werkzeug compiles two for each rule at once, which
+    takes longer than everything else in `create_app`, though a process needs few of them."""
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         def build(address: Address, /, **values: Any) -> tuple[str, str]:
@@ -64,10 +65,8 @@ class Address(Rule):
 
 
 class Pages(Flask):
-    """Flask, whose own log line of an error would name the path; and a path may be a mailed link, which is a secret.
-
-    It remembers the addresses that are always the same: a page has two dozen of them.
-    """
+    """Flask, with two changes: its log line of an error names no path, which may be a mailed link and so a secret; and
+    constant URLs are cached, because a page has two dozen of them."""
 
     jinja_environment = PageEnvironment
     jinja_options = PageEnvironment.options
@@ -89,5 +88,5 @@ class Pages(Flask):
         return known
 
     def log_exception(self, exc_info: Any, *ctx: Any) -> None:
-        """Log an error that nothing expected, by the name of the page."""
+        """Log an unexpected error, with the name of the endpoint."""
         log.error("error while answering %s %s", request.method, request.endpoint, exc_info=exc_info)

@@ -34,10 +34,10 @@ _EXTENSION = "tetsuzuki_declared"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of a menu: the view that it opens, and what it is called. A menu is in the order of `place`.
+    """An entry of a menu: its view and its title. A menu is in the order of `place`.
 
-    The entry is lit on all pages of its area, where it is `alone` on that view only. Entries of the staff are lit
-    below the address of their view, or below the path `below`. TOP shows those that say what they are `good_for`.
+    The entry is lit on all pages of its area, or with `alone` on that view only. Entries of the staff are lit below the
+    address of their view, or below the path `below`. TOP shows the entries with a text `good_for`.
     """
 
     place: int
@@ -50,16 +50,16 @@ class Entry:
 
 
 def _no_quote(data: Any) -> None:
-    """Most decisions are made without figures."""
+    """None: most decisions are made without figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaffDecision:
     """An event that the staff fire with more than a reason.
 
-    `data` makes what the event is fired with, from the request (None where there is none), the reason that was typed
-    and whether the question was answered with yes. It may call plugins: it never runs inside a transaction. `quote`
-    finds the figures in that data that the staff must have seen before they decide; None where there are none.
+    `data` builds the event's data from the request (None where there is none), the typed reason, and whether the
+    question was answered with yes. It may call plugins, so it never runs inside a transaction. `quote` finds the
+    figures in that data that the staff must have seen before they decide; None where there are none.
     """
 
     data: Callable[[ChangeRequest | None, str, bool], Any]
@@ -68,7 +68,7 @@ class StaffDecision:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that is known, in words; `url` leads on to more of it."""
+    """One fact in words; `url` links to more about it."""
 
     title: Text
     value: Text | str
@@ -77,12 +77,12 @@ class Fact:
 
 @dataclass(slots=True)
 class Declared:
-    """What the areas of an app declare.
+    """The declarations of an app's areas.
 
-    `change_request_pages` are endpoints by kind of change request, `change_pages` by what is changed there; `tones` is
-    the look of states by workflow; `decisions` are by workflow and event; `facts` are by workflow what the staff see
-    of an instance, and `with_own_pages` the workflows on which they work elsewhere than in their queue; `same_for_all`
-    are the endpoints whose answer is the same for every reader.
+    `change_request_pages` are endpoints by kind of change request, `change_pages` by what is changed there; `tones` are
+    the looks of states by workflow; `decisions` are by workflow and event; `facts` are by workflow what the staff see
+    of an instance, and `with_own_pages` are the workflows that the staff handle elsewhere than in their queue;
+    `same_for_all` are the endpoints whose answer is the same for every reader.
     """
 
     menus: dict[str, tuple[Entry, ...]] = field(default_factory=lambda: defaultdict(tuple))
@@ -96,22 +96,22 @@ class Declared:
 
 
 def declared() -> Declared:
-    """What the areas of the app that answers this request declare."""
+    """The declarations of the app that answers this request."""
     return declared_in(current_app)
 
 
 def declared_in(app: Flask | App) -> Declared:
-    """What the areas of `app` declare."""
+    """The declarations of `app`."""
     declared: Declared = app.extensions.setdefault(_EXTENSION, Declared())
     return declared
 
 
 class Area(Blueprint):
-    """A blueprint of pages that declares what the rest of the site shows of them.
+    """A blueprint of pages, with declarations of what the rest of the site shows of them.
 
     The decorators go between the route and the check of access; `tones`, `decides`, `tells_staff`, `staff_works_here`
-    and `shown_in_templates` are called once in the module. `signed_by_senders` is for what machines send: a signature
-    says who they are, and no form of ours carries a token.
+    and `shown_in_templates` are called once in the module. `signed_by_senders` is for requests of machines: a signature
+    authenticates them, and they carry no CSRF token.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Area(Blueprint):
         below: str = "",
         good_for: Text | None = None,
     ) -> Callable[[View], View]:
-        """The view has an entry in `menu`; see `Entry`."""
+        """Declare an entry in `menu` for the view; see `Entry`."""
 
         def decorate(view: View) -> View:
             entry = Entry(place, self._endpoint(view), self.name, title, alone, below, good_for)
@@ -153,7 +153,8 @@ class Area(Blueprint):
         return decorate
 
     def shows_change_requests(self, kind: str) -> Callable[[View], View]:
-        """The view shows requests of `kind`, which have steps of their own; it takes their number as `instance_id`."""
+        """Declare that the view shows requests of `kind`, which have steps of their own; it takes their number as
+        `instance_id`."""
 
         def decorate(view: View) -> View:
             self._declarations.append(lambda to: to.change_request_pages.update({kind: self._endpoint(view)}))
@@ -162,7 +163,7 @@ class Area(Blueprint):
         return decorate
 
     def begins(self, what: str) -> Callable[[View], View]:
-        """On this view a change of `what` begins, such as a kind of request; other pages lead to it."""
+        """Declare that a change of `what`, such as a kind of request, begins on this view; other pages link to it."""
 
         def decorate(view: View) -> View:
             self._declarations.append(lambda to: to.change_pages.update({what: self._endpoint(view)}))
@@ -171,29 +172,31 @@ class Area(Blueprint):
         return decorate
 
     def same_for_all(self, view: View) -> View:
-        """The answer is the same for every reader and may be kept by caches: no session cookie goes with it."""
+        """Declare that the answer is the same for every reader: caches may keep it, and no session cookie goes with
+        it."""
         self._declarations.append(lambda to: to.same_for_all.add(self._endpoint(view)))
         return view
 
     def tones(self, workflow: str, **tones: str) -> None:
-        """How states of `workflow` look beside their words: classes of the style sheet. One that is not named looks
-        like one that is still on its way, or, once nothing follows it, like one that is simply over."""
+        """Declare how states of `workflow` look, as classes of the style sheet. A state that is not named looks under
+        way, or over where nothing follows it."""
         self._declarations.append(lambda to: to.tones.update({workflow: tones}))
 
     def decides(self, workflow: str, event: str, decision: StaffDecision) -> None:
-        """The staff fire `event` of `workflow` with more than a reason."""
+        """Declare that the staff fire `event` of `workflow` with more than a reason."""
         self._declarations.append(lambda to: to.decisions.update({(workflow, event): decision}))
 
     def tells_staff(self, workflow: str, facts: Callable[[int], Sequence[Fact]]) -> None:
-        """What the staff see of an instance of `workflow`, by its number, beside its state and its history."""
+        """Declare the facts that the staff see of an instance of `workflow`, by its number, beside its state and
+        history."""
         self._declarations.append(lambda to: to.facts.update({workflow: facts}))
 
     def staff_works_here(self, workflow: str) -> None:
-        """The staff do what they have to do about `workflow` on pages of this area: their queue leaves it out."""
+        """Declare that the staff handle `workflow` on pages of this area: their queue leaves it out."""
         self._declarations.append(lambda to: to.with_own_pages.add(workflow))
 
     def shown_in_templates(self, **values: Any) -> None:
-        """Names that every template knows: functions are called when a page is shown."""
+        """Declare names that every template knows; functions are called when a page is rendered."""
         self._globals |= values
 
     def _endpoint(self, view: View) -> str:
@@ -202,8 +205,8 @@ class Area(Blueprint):
 
 @lru_cache(maxsize=8)
 def areas_in(package: ModuleType) -> tuple[Area, ...]:
-    """The areas of a package: each that stands as `pages` in one of its modules, once. All its modules are imported
-    first, since several may add views to one area."""
+    """The areas of a package: each object `pages` in one of its modules, once. All modules are imported first, since
+    several may add views to one area."""
     modules = [import_module(module.name) for module in walk_packages(package.__path__, f"{package.__name__}.")]
     areas = (getattr(module, "pages", None) for module in modules)
     return tuple(dict.fromkeys(area for area in areas if isinstance(area, Area)))

@@ -1,6 +1,6 @@
-"""Addresses of files that change with their contents, so that a browser may keep what it has.
+"""URLs of files that change with the files' contents, so that browsers may cache the files.
 
-A file is read once: those of a process that runs do not change.
+A file is read once, because files of a running process do not change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _digest(path: Path) -> str:
 
 
 def version_files(app: Flask) -> None:
-    """Add `?v=<digest>` to every address of a file."""
+    """Add `?v=<digest>` to the URL of every file."""
 
     @app.url_defaults
     def add_version(endpoint: str, values: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""The cookies that several pages share, each with its name, its life and what it may say.
+"""The cookies that several pages share, each with its name, its life and its values.
 
 All are HttpOnly and SameSite=Lax: sent when a mailed link is opened, never with a form that another site posts. Over
-https they are Secure and carry the `__Host-` prefix, so that no neighbouring host can set them. What a cookie claims
-is signed where a lie would matter.
+https they are Secure and carry the `__Host-` prefix, so that no neighbouring host can set them. A value is signed where
+a forged one would matter.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from engine.text import DEFAULT_LANGUAGE, LANGUAGES
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie of ours. `life` is None where it ends with the browser's session."""
+    """One cookie of the site. `life` is None where it ends with the browser's session."""
 
     base: str
     life: timedelta | None = None
 
     def name(self, secure: bool) -> str:
-        """Its name on a site that is served over https, or not."""
+        """The cookie's name on a site that is served over https (`secure`), or not."""
         return f"__Host-{self.base}" if secure else self.base
 
     def read(self) -> str:
-        """What the browser sent, or an empty text."""
+        """The value that the browser sent; "" where it sent none."""
         return request.cookies.get(self.name(_secure()), "")
 
     def write(self, response: Response, value: str) -> None:
-        """Have the browser keep `value`."""
+        """Set the cookie to `value`, in the response."""
         response.set_cookie(
             self.name(_secure()),
             value,
@@ -44,7 +44,7 @@ class Cookie:
         )
 
     def forget(self, response: Response) -> None:
-        """Have the browser keep nothing."""
+        """Delete the cookie, in the response."""
         response.delete_cookie(self.name(_secure()), path="/", secure=_secure(), httponly=True, samesite="Lax")
 
 
@@ -63,5 +63,5 @@ def _secure() -> bool:
 
 
 def language(text: str) -> str:
-    """A language of ours, whatever a cookie or a form says."""
+    """`text` where it is one of the site's languages, else the default one."""
     return text if text in LANGUAGES else DEFAULT_LANGUAGE

@@ -1,4 +1,4 @@
-"""What belongs to the request that is being answered."""
+"""The objects that belong to the present request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def site() -> Site:
 
 
 def terms_of_use() -> TermsOfUse:
-    """The terms of use that everybody accepts who uses the site (G10)."""
+    """The terms of use that people accept (G10)."""
     kept: TermsOfUse | None = current_app.extensions.get(_TERMS_OF_USE)
     if kept is None:
         here = site()
@@ -39,17 +39,17 @@ def terms_of_use() -> TermsOfUse:
 
 
 def remote() -> str:
-    """The address of the other side; behind trusted proxies the one that they report."""
+    """The address of the client; behind trusted proxies, the one that they report."""
     return request.remote_addr or ""
 
 
 def today() -> date:
-    """Which day it is where the company is."""
+    """Today's date in the company's time zone."""
     return site().clock().astimezone(ZoneInfo(site().settings.timezone)).date()
 
 
 def local_time(moment: datetime) -> str:
-    """A time as the reader writes it, to the minute, in the site's time zone."""
+    """A time to the minute, in the site's time zone, as the reader's language writes it."""
     return _written_time(moment, current_language(), site().settings.timezone)
 
 
@@ -60,7 +60,7 @@ def _written_time(moment: datetime, language: str, zone: str) -> str:
 
 
 def gigabytes(amount: float) -> str:
-    """An amount of GB as the reader writes it, to one digit after the point."""
+    """An amount of GB with one decimal, as the reader's language writes it."""
     return _written_amount(amount, current_language())
 
 

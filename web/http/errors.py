@@ -1,4 +1,4 @@
-"""Pages for what went wrong, in the site's look and the reader's language. Never a traceback."""
+"""Error pages, in the site's look and the reader's language. Never a traceback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("tetsuzuki.web")
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a page says about an HTTP status: what happened, and what the reader can do."""
+    """The text of a page for an HTTP status: what happened, and what the reader can do."""
 
     title: Text
     advice: Text
@@ -66,7 +66,7 @@ def error_page(
     hint: Text | None = None,
     retry_after: int | None = None,
 ) -> Response:
-    """The page for `status`. It asks the database for nothing: it may be the database that failed."""
+    """The page for `status`. Does not use the database, which may be what failed."""
     shown = explanation or EXPLANATIONS.get(status) or EXPLANATIONS[500 if status >= 500 else 400]
     response = make_response(render_template("error.html", status=status, explanation=shown, hint=hint), status)
     if retry_after is not None:
@@ -75,7 +75,7 @@ def error_page(
 
 
 def explain_errors(app: Flask) -> None:
-    """Answer every failure with a page."""
+    """Register error handlers: every failure is answered with a page."""
 
     @app.errorhandler(HTTPException)
     def refused_by_http(error: HTTPException) -> Response:
@@ -108,7 +108,8 @@ def explain_errors(app: Flask) -> None:
 
 
 def _advice(error: EngineError) -> Text:
-    """A rule's own words; otherwise what its class says, as details of the moment have no translation."""
+    """The text of an error: a rule's own words; otherwise the sentence of its class, because other details have no
+    translation."""
     if isinstance(error, Refused):
         return error.message
     return Text((type(error).__doc__ or "").strip().split("\n")[0])

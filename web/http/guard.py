@@ -1,6 +1,6 @@
-"""What stands before and behind every page: whose Host it is, and the headers that each answer carries.
+"""The guard before and after every page: it checks the Host, and completes the headers of each answer.
 
-Flask-Talisman was considered: it sets HSTS by a header that any client can send and shares a view's options between
+Flask-Talisman was considered: it sets HSTS by a header that any client can send, and shares a view's options between
 two apps of one process. What it would have done for us is `HEADERS`.
 """
 
@@ -50,9 +50,9 @@ _FOREIGN = "tetsuzuki.foreign_host"
 
 
 def protect(app: Flask, settings: Settings) -> None:
-    """Refuse a foreign Host before anything else looks at the request, and complete the headers of each answer.
+    """Refuse a foreign Host before anything else handles the request, and complete the headers of each answer.
 
-    Links are built from BASE_URL and never from the Host; it is checked all the same, against DNS rebinding and
+    Links are built from BASE_URL and never from the Host; the Host is checked all the same, against DNS rebinding and
     poisoned caches.
     """
     home = urlsplit(settings.base_url)
@@ -103,9 +103,10 @@ def _is_ours(asked: str, hostname: str, port: int | None, scheme: str, demo: boo
 
 
 class PageSession(SecureCookieSessionInterface):
-    """Flask's signed session, kept away from files and feeds: they are the same for all, and `Vary` would say no."""
+    """Flask's signed session, except on files and feeds: those are the same for every reader, and `Vary: Cookie` would
+    deny that."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie, except on a file or feed."""
+        """Write the session cookie, except on a file or feed."""
         if request.endpoint not in STATIC and request.endpoint not in declared_in(app).same_for_all:
             super().save_session(app, session, response)

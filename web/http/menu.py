@@ -1,4 +1,4 @@
-"""The entries of the header menu ⑨ and of ご登録情報 ⑩ (G28, G30, G32–G37), as one reader sees them."""
+"""The entries of the header menu ⑨ and of ご登録情報 ⑩ (G28, G30, G32–G37), for one reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.http.who_may import User, access_of
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An entry for one reader. `open` is false where their role does not reach it; `here` is the page they are on."""
+    """An entry for one reader. `open` is false where their role does not reach it; `here` marks the present page."""
 
     title: Text
     url: str
@@ -23,12 +23,12 @@ class Shown:
 
 
 def in_customer_details() -> bool:
-    """Whether the page is one of ご登録情報, those behind its entries included."""
+    """Whether the page belongs to ご登録情報, the pages after its entries included."""
     return request.path.startswith("/registration")
 
 
 def shown(entries: Sequence[Entry], reader: User) -> list[Shown]:
-    """The entries as `reader` sees them."""
+    """The entries for `reader`."""
     area = (request.endpoint or "").partition(".")[0]
     return [
         Shown(

@@ -1,7 +1,7 @@
-"""`/healthz`, `/readyz` and `/metrics`: what stands before the pages, and all that a worker answers.
+"""`/healthz`, `/readyz` and `/metrics`: answered before the pages, and all that a worker answers.
 
-They are asked by machines: under any Host, because a probe knows addresses alone; with no session and no page around
-them; and often, so each is cheap and none is logged.
+Machines ask them: under any Host, because a probe knows addresses alone; without a session or a page around them; and
+often, so each is cheap and none is logged.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NOT_FOUND: _Answer = (404, b"There is nothing here.\n", _TEXT, ())
 
 
 class Monitoring:
-    """Answers for a site, and passes on to `pages` what it does not know."""
+    """A layer that answers probes for a site, and passes other requests on to `pages`."""
 
     def __init__(self, site: Site, pages: Wsgi | None = None) -> None:
         self._site = site
@@ -57,7 +57,7 @@ class Monitoring:
         return [b"" if method == "HEAD" else body]
 
     def _health(self, environ: dict[str, Any]) -> _Answer:
-        """The process answers, whatever else does not."""
+        """200, because the process answers, whatever else fails."""
         return 200, b"ok\n", _TEXT, ()
 
     def _ready(self, environ: dict[str, Any]) -> _Answer:
@@ -92,7 +92,7 @@ class Monitoring:
 
 @contextmanager
 def monitored(site: Site, address: tuple[str, int] | None) -> Iterator[None]:
-    """While this lasts, a process without pages answers at (host, port); where that is None, nowhere."""
+    """Answer probes at (host, port) inside the block, in a process without pages; nowhere where `address` is None."""
     if address is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""Request keys: a form that is sent twice is one request (I10). Each showing of a form carries a key of its own."""
+"""Request keys: a form that is sent twice is one request (I10). Each rendering of a form carries a key of its own."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ SENT_BEFORE = sent_before(_("先ほどの送信はすでに受け付けていま
 
 
 def new_key() -> str:
-    """A request key for one showing of a form."""
+    """A random request key, for one rendering of a form."""
     return secrets.token_hex(16)
 
 
 def key_of(text: str | None) -> str:
-    """The key that a form brought; a new one where it is none of ours."""
+    """The request key that a form brought; a new one where the form brought none that is valid."""
     return text if text and is_key(text) else new_key()
 
 
 def is_key(text: str) -> bool:
-    """Whether this is a key as `new_key` makes them."""
+    """Whether `text` is a key as `new_key` makes them."""
     return _KEY.fullmatch(text) is not None
 
 
 def mark(text: str) -> str:
-    """Tells a form that is sent twice from one that was changed in between, without keeping what was typed.
+    """A keyed digest of what was typed: equal for a form that is sent twice, and not for one that was changed.
 
-    Under the oldest secret key: a form that is sent again after another key was put first is the same form.
+    It is keyed with the oldest secret key, so that it stays equal after another key was put first.
     """
     return hmac.digest(site().engine.keyring.oldest, text.encode("utf-8", "surrogatepass"), "sha256").hex()

@@ -1,4 +1,4 @@
-"""What answers of several pages share."""
+"""Responses that several pages share."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _TOO_MANY = "too_many"  # as workflows.business.access.throttle says it
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How a mailed link shows a state of its procedure."""
+    """How the page of a mailed link shows a state of its procedure."""
 
     template: str
     status: int = 200
 
 
 def form_again(page: str, refusals: Iterable[Refusal] = ()) -> Response:
-    """A form that was not taken, shown again with what was wrong: 422, or 429 to who has tried too often."""
+    """A refused form, shown again with its refusals: 422, or 429 where a rate limit refused it."""
     response = make_response(page, 422)
     for refusal in refusals:
         if refusal.code == _TOO_MANY:

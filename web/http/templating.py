@@ -2,7 +2,7 @@
 
 - A template's globals are a dict of its own rather than a ChainMap over the environment's, which is copied for each
   rendering in Python. Ours are all there before the first template is loaded.
-- A plain function is called as it is. Jinja first asks in four ways whether it wants the context.
+- A plain function is called directly. Jinja first asks in four ways whether it wants the context.
 - A template is compiled once in a process, however many apps it makes, as those of mails are
   (`engine/outbox/renderer.py`).
 """
@@ -34,7 +34,7 @@ class _PageContext(Context):
 
 
 class _CompiledTemplates(BytecodeCache):
-    """The code of templates by their file and what stood in it; for environments with the same options."""
+    """A cache of compiled templates, by file and contents; for environments with the same options."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType] = {}
@@ -50,7 +50,7 @@ class _CompiledTemplates(BytecodeCache):
 
 
 class PageEnvironment(Environment):
-    """The environment of the pages."""
+    """The Jinja environment of the pages."""
 
     context_class = _PageContext
     options: ClassVar[dict[str, Any]] = {

@@ -1,9 +1,9 @@
-"""Who is logged in, and who may see which page. The session lives on the server: the cookie holds only its token (G9).
+"""Log-in and access: who is logged in, and who may see which page (G9).
 
-Every view says who may call it, by `open_to_all`, `needs(role)` or `staff_only`; an app with a view that does not say
-so does not start. The check stands before the view, so nothing of it runs for who may not. Staff have sessions and a
-cookie of their own: a customer's account, whatever its role, is nobody to `staff_only`, and a staff member is nobody to
-`needs`.
+Sessions are on the server; the cookie holds only a token. Every view declares who may call it, by `open_to_all`,
+`needs(role)` or `staff_only`; an app with a view that does not declare it fails to start. The check comes before the
+view, so none of the view runs for other people. Staff have sessions and a cookie of their own: to `staff_only` a
+customer's account, whatever its role, is not logged in, nor is a staff member to `needs`.
 """
 
 from __future__ import annotations
@@ -33,34 +33,36 @@ STAFF = "staff"
 
 @dataclass(frozen=True, eq=False)
 class User(UserMixin):
-    """An account, and the session through which it is here."""
+    """A logged-in account, and the token of its session."""
 
     account: Account
     token: str
 
     def get_id(self) -> str:
-        """What Flask-Login keeps: not the account but the session, so that log-out on the server ends it."""
+        """The id for Flask-Login: not the account but the session, so that log-out on the server ends it."""
         return self.token
 
     def may(self, role: str) -> bool:
-        """Whether its account's role is `role` or one above it."""
+        """Whether the account's role is `role` or one above it."""
         return reaches(self.account.role, role)
 
 
 def open_to_all(view: View) -> View:
-    """Anybody may call this view, logged in or not."""
+    """Declare that anybody may call this view, logged in or not."""
     return _declared(view, ANYONE)
 
 
 def needs(role: str) -> Callable[[View], View]:
-    """Only an account with this role or one above it may call the view: others are told 403, strangers log in."""
+    """Declare that only an account with this role or one above it may call the view: others get 403, strangers the
+    log-in."""
     if role not in ROLES:
         raise ValueError(f"unknown role {role!r}; roles are {', '.join(ROLES)}")
     return lambda view: _declared(view, role)
 
 
 def staff_only(view: View) -> View:
-    """Only a staff member may call the view: everybody else, a customer's 管理 too, gets the staff's log-in."""
+    """Declare that only a staff member may call the view: everybody else, a customer's 管理 too, gets the staff's
+    log-in."""
     return _declared(view, STAFF)
 
 
@@ -70,12 +72,12 @@ def _declared(view: View, access: str) -> View:
 
 
 def access_of(app: Flask, endpoint: str) -> str:
-    """Who may call an endpoint: `ANYONE`, the least role of an account, or `STAFF`."""
+    """Who may call an endpoint: `ANYONE`, the least role of an account, or `STAFF`; "" where it does not declare it."""
     return str(getattr(app.view_functions[endpoint], "access", ""))
 
 
 def know_users(app: Flask) -> None:
-    """Let Flask-Login find the user of a request, and let in only who may come."""
+    """Let Flask-Login load the user of a request, and refuse people without access."""
     manager = LoginManager()
     # Its context processor would look the user up for every page, those among them that say the database is away.
     manager.init_app(app, add_context_processor=False)
@@ -103,12 +105,12 @@ def know_users(app: Flask) -> None:
 
 
 def _to(log_in: str) -> Response:
-    """To a log-in, by GET whatever it was that came (RFC 9110 §15.4.4)."""
+    """A redirect to a log-in, followed by GET whatever the method was (RFC 9110 §15.4.4)."""
     return cast(Response, redirect(url_for(log_in), 302 if request.method in ("GET", "HEAD") else 303))
 
 
 def check_access(app: Flask) -> None:
-    """Raises RuntimeError where a view does not say who may call it, or says it in a word that nobody knows."""
+    """Raise RuntimeError where a view does not declare who may call it, or declares an unknown role."""
     known = {ANYONE, STAFF, *ROLES}
     silent = [name for name in app.view_functions if name not in STATIC and access_of(app, name) not in known]
     if silent:
@@ -116,25 +118,25 @@ def check_access(app: Flask) -> None:
 
 
 def user() -> User | None:
-    """Who is logged in, or None."""
+    """The logged-in user, or None."""
     reader = current_user._get_current_object()
     return reader if isinstance(reader, User) else None
 
 
 def this_user() -> User:
-    """Who is logged in, in a view that only they can reach."""
+    """The logged-in user, in a view that only accounts can call."""
     here = user()
     assert here is not None
     return here
 
 
 def this_actor() -> Actor:
-    """Who is logged in, as the engine knows them."""
+    """The logged-in account as an actor of the engine."""
     return Actor("account", str(this_user().account.id))
 
 
 def own_running_contracts() -> list[Contract]:
-    """The contracts of who is logged in that have not ended; asked once a request."""
+    """The contracts of the user's customer that have not ended; read once for each request."""
     if "own_running_contracts" not in g:
         g.own_running_contracts = running_contracts(this_user().account.customer_id, today())
     contracts: list[Contract] = g.own_running_contracts
@@ -142,7 +144,7 @@ def own_running_contracts() -> list[Contract]:
 
 
 def staff_member() -> StaffMember | None:
-    """The staff member who is logged in, or None; asked once a request."""
+    """The logged-in staff member, or None; read once for each request."""
     if "staff_member" not in g:
         g.staff_member = site().staff.sessions.member(cookies.STAFF.read())
     member: StaffMember | None = g.staff_member
@@ -150,7 +152,7 @@ def staff_member() -> StaffMember | None:
 
 
 def this_staff_member() -> StaffMember:
-    """The staff member who is logged in, in a view that only they can reach."""
+    """The logged-in staff member, in a view that only staff can call."""
     here = staff_member()
     assert here is not None
     return here

@@ -1,5 +1,4 @@
-"""アカウント設定: what an account may change about itself: its name and the language of its mails, and beside them, in
-`login_address_change`, its log-in address."""
+"""アカウント設定: an account's own name and language, and beside them its log-in address (`login_address_change`)."""
 
 from __future__ import annotations
 
@@ -25,21 +24,21 @@ pages = Area("own", __name__, url_prefix="/registration/account")
 
 
 def about() -> str:
-    """What procedures about the account of who is logged in are about."""
+    """The `about` of procedures about the user's own account."""
     return f"account:{this_user().account.id}"
 
 
 @pages.get("")
 @needs(VIEWER)
 def show() -> str:
-    """The account as it is, with a form for each thing that can be changed."""
+    """The account, with a form for each thing that can be changed."""
     return page()
 
 
 @pages.post("/profile")
 @needs(VIEWER)
 def set_profile() -> str | Response:
-    """Change name and language at once."""
+    """Set the account's name and language."""
     form = ProfileForm()
     if not form.validate():
         return form_again(page(profile=form))
@@ -59,7 +58,7 @@ def set_profile() -> str | Response:
 
 
 def page(*, profile: ProfileForm | None = None, address: LoginAddressForm | None = None) -> str:
-    """アカウント設定 with both forms, one of which may be as it was sent."""
+    """アカウント設定 with both forms; one of them may be as it was posted."""
     account = this_user().account
     sent = profile is not None
     profile = profile or ProfileForm(None)

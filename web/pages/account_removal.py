@@ -28,7 +28,7 @@ WORKFLOW = "account_removal"
 @pages.get(f"/{NUMBER}/delete")
 @needs(ADMIN)
 def confirm_removal(number: int) -> str | Response:
-    """The question before an account is deleted."""
+    """The confirmation page before an account is deleted."""
     account = account_here(number)
     if account is None:
         return not_here()
@@ -42,7 +42,7 @@ def confirm_removal(number: int) -> str | Response:
 @pages.post(f"/{NUMBER}/delete")
 @needs(ADMIN)
 def remove(number: int) -> AnyResponse:
-    """［削除する］: the account and its sessions are gone."""
+    """［削除する］: delete the account and its sessions."""
     form = RemovalForm()
     refused = start(WORKFLOW, number, RemovalInput(form.shown.data or ""), form.request_key.data)
     if refused is None:

@@ -31,7 +31,7 @@ WORKFLOW = "account_role_change"
 @pages.get(f"/{NUMBER}/role")
 @needs(ADMIN)
 def role(number: int) -> str | Response:
-    """What another account may do, to be changed."""
+    """The form for another account's role."""
     account = account_here(number)
     if account is None:
         return not_here()
@@ -45,7 +45,7 @@ def role(number: int) -> str | Response:
 @pages.post(f"/{NUMBER}/role")
 @needs(ADMIN)
 def change_role(number: int) -> AnyResponse:
-    """［変更する］: from the account's next request on."""
+    """［変更する］: set the role, which counts from the account's next request on."""
     form = RoleForm()
     account = account_here(number)
     if not form.validate():

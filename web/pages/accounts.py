@@ -1,8 +1,7 @@
-"""アカウント管理 (G37–G42): who can log in for this customer, who was invited, and what an administrator does about it.
+"""アカウント管理 (G37–G42): the customer's accounts and invitations, and what an administrator may do with them.
 
-Everything that changes something is an event of a procedure, in a module named after it: `account_invitation`,
-`account_role_change`, `account_removal`. An id that is not of this customer and one that is gone get the same answer:
-the list, with 404.
+Every change is an event of a procedure, in a module named after it: `account_invitation`, `account_role_change`,
+`account_removal`. An id of another customer gets the same answer as one that does not exist: the list, with 404.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ pages = Area("accounts", __name__, url_prefix="/registration/accounts")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who can log in. `oneself` is the reader."""
+    """An account in the list. `oneself` marks the reader's own."""
 
     id: int
     name: str
@@ -65,7 +64,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """Somebody who has not chosen a password yet; `ways` are what the reader may do about it."""
+    """An invitation in the list; `ways` are the reader's buttons."""
 
     id: int
     name: str
@@ -84,7 +83,7 @@ class Invited:
 @pages.in_menu(CUSTOMER_DETAILS_MENU, 60, _("アカウント管理"))
 @needs(ADMIN)
 def show() -> str:
-    """The list: accounts in white, the invited in yellow-green, and the state as text (G39)."""
+    """The list: accounts in white, invitations in yellow-green, and the state as text (G39)."""
     return _list()
 
 
@@ -101,7 +100,7 @@ def _list(refusals: Iterable[Refusal] = ()) -> str:
 
 
 def list_again(refusals: Iterable[Refusal], status: int) -> Response:
-    """The list as it is now, and why what was asked for was not done."""
+    """The list as it is now, with the refusals of an act."""
     said = tuple(refusals)
     response = form_again(_list(said), said)
     response.status_code = 429 if response.status_code == 429 else status
@@ -109,7 +108,7 @@ def list_again(refusals: Iterable[Refusal], status: int) -> Response:
 
 
 def not_here() -> Response:
-    """The answer to an id that is not of this customer, and to one that is gone."""
+    """The answer for an id that does not exist or is another customer's: the list, with 404."""
     return list_again((NOT_HERE,), 404)
 
 
@@ -134,7 +133,7 @@ def _invited() -> list[Invited]:
 
 
 def shown_invitation(invitation: Invitation, sight: Sight) -> Invited:
-    """An invitation as the reader sees it, with what they may do about it."""
+    """An invitation as the reader sees it, with their buttons."""
     engine = site().engine
     until = None
     with suppress(UnknownInstance):  # where its history is gone
@@ -158,7 +157,7 @@ def shown_invitation(invitation: Invitation, sight: Sight) -> Invited:
 
 
 def role_title(name: str) -> Text:
-    """What a role is called."""
+    """The title of a role; its name where it is unknown."""
     return ROLES.get(name) or Text(name)
 
 
@@ -166,16 +165,16 @@ def role_title(name: str) -> Text:
 
 
 def account_here(number: int) -> Account | None:
-    """An account of the reader's customer."""
+    """An account of the reader's customer; None where there is no such one."""
     mine = (Account.id == number) & (Account.customer == this_user().account.customer_id)
     account: Account | None = Account.get_or_none(mine)
     return account
 
 
 def start(workflow: str, number: int, change: RoleInput | RemovalInput, key: str | None) -> tuple[Refusal, ...] | None:
-    """Begin what acts on an account; None where it was done, else why not.
+    """Start a procedure on an account. Returns None where it was done, else the refusals.
 
-    The engine is asked even where there is no such account: it knows a form that was sent twice.
+    The engine is asked even where there is no such account, because it deduplicates a form that was sent twice.
     """
     try:
         site().engine.start(workflow, f"account:{number}", this_actor(), change, key=key_of(key))

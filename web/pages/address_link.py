@@ -1,8 +1,8 @@
-"""What the mailed links of a change of address open, for the new address and for the old one, and what the pages that
-begin such a change show of it. Each procedure has its own errand and addresses, in its own module, on the area here.
+"""The pages of the mailed links of a change of address, for the new address and for the old one.
 
-Opening a link changes nothing (I4); the button on its page does. Which page is shown depends on the state and on whose
-link it is, by `PAGES`; which buttons are on it, by what the engine says is open.
+They also show such a change to the pages that begin one. Each procedure has its own errand and paths, in its own
+module, on the area here. Opening a link changes nothing (I4); the button on its page does. The state and the link's
+role decide which page is shown (`PAGES`), and the engine which buttons are on it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ pages = Area("address_link", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A change that is under way, as its page shows it to who may withdraw it. `seen` is for the form's `seen`."""
+    """An open change, as its page shows it to people who may withdraw it. `seen` is the value of the form's field of
+    that name."""
 
     new: str
     by: str
@@ -56,7 +57,7 @@ def open_change(slot: str, actor: Actor) -> Open | None:
 
 
 def make_room(slot: str, actor: Actor) -> None:
-    """Have a change whose time is over give `slot` back, where no scheduler has done so yet."""
+    """Let a change whose time is over release `slot`, where no worker has done so yet."""
     engine = site().engine
     change: AddressChange | None = AddressChange.get_or_none(AddressChange.slot == slot)
     sight = engine.look_if_there(change.instance) if change is not None else None
@@ -66,7 +67,7 @@ def make_room(slot: str, actor: Actor) -> None:
 
 
 def withdraw_change(slot: str, actor: Actor, seen: str, back: str) -> AnyResponse:
-    """Withdraw the change that holds `slot`, if it is still the one that the page had shown."""
+    """Withdraw the change that holds `slot`, if it is still as the page showed it."""
     engine = site().engine
     change: AddressChange | None = AddressChange.get_or_none(AddressChange.slot == slot)
     said = _("変更の申し込みを取り下げました。")
@@ -86,7 +87,7 @@ def withdraw_change(slot: str, actor: Actor, seen: str, back: str) -> AnyRespons
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How a state is shown to who holds a link."""
+    """How a state is shown on the page of a link."""
 
     title: Text
     text: Text
@@ -139,7 +140,7 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One of the procedures whose links are opened here."""
+    """A procedure whose links are opened here."""
 
     workflow: str
     endpoint: str
@@ -148,13 +149,13 @@ class Errand:
 
 
 def show(errand: Errand, ref: str) -> Response:
-    """The page of a link as its state is now; 404 for what is no link of this procedure."""
+    """The page of a link, by the present state; 404 for a link that is not of this procedure. Read-only (I4)."""
     opened = site().engine.opened_link(errand.workflow, ref)
     return _page(errand, *opened, ref) if opened is not None else _unknown()
 
 
 def press(errand: Errand, ref: str) -> AnyResponse:
-    """Do what the button says, then show what came of it; a second press finds it done and says so."""
+    """Fire the button's event, and show the result. Idempotent: a second press finds it done."""
     engine = site().engine
     opened = engine.opened_link(errand.workflow, ref)
     if opened is None:

@@ -1,4 +1,4 @@
-"""お問い合わせ (G43, G44): whom to ask, and whether somebody answers right now."""
+"""お問い合わせ (G43, G44): whom to ask, and whether the centre is open right now."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pages = Area("contact", __name__, url_prefix="/contact")
 @pages.in_menu(MAIN_MENU, 40, _("お問い合わせ"))
 @open_to_all
 def show() -> str:
-    """Centre, mail, telephone and hours; open or closed by the company's own calendar."""
+    """Centre, mail, telephone and hours; open or closed by the company's calendar."""
     calendar, now = site().services.calendar, site().clock()
     is_open = calendar.is_open(now)
     return render_template(
@@ -31,6 +31,6 @@ def show() -> str:
 
 
 def dialled(phone: str) -> str:
-    """A telephone number as a `tel:` address has it (RFC 3966): digits, and a plus where it begins with one."""
+    """A telephone number for a `tel:` URI (RFC 3966): digits, with a plus where it begins with one."""
     plain = unicodedata.normalize("NFKC", phone)
     return ("+" if plain.lstrip().startswith("+") else "") + "".join(c for c in plain if c in "0123456789")

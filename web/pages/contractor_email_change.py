@@ -39,14 +39,14 @@ def _subject() -> str:
 @pages.begins("contractor_email")
 @needs(EDITOR)
 def show() -> str:
-    """The address as it is, the guide's notes, and the form; or the change that is under way."""
+    """The present address, the guide's notes, and the form; or the open change."""
     return _page(ContractorEmailForm())
 
 
 @pages.post("")
 @needs(EDITOR)
 def change() -> str | AnyResponse:
-    """Ask for another address; its mail confirms it."""
+    """Ask for another address; the link in its mail confirms it."""
     form, account = ContractorEmailForm(), this_user().account
     if not form.validate():
         return form_again(_page(form))
@@ -80,7 +80,7 @@ def change() -> str | AnyResponse:
 @pages.post("/withdraw")
 @needs(EDITOR)
 def withdraw() -> AnyResponse:
-    """Take the change back, as long as it is not confirmed."""
+    """Withdraw the change before it is confirmed."""
     return withdraw_change(
         f"{_subject()}/contractor", this_actor(), request.form.get("seen", ""), "contractor_email.show"
     )
@@ -102,12 +102,12 @@ def _page(form: ContractorEmailForm) -> str:
 @address_link.pages.get("/c/<ref>")
 @open_to_all
 def show_contractor(ref: str) -> Response:
-    """A link of E-mail変更."""
+    """The page of a link of E-mail変更."""
     return address_link.show(ERRAND, ref)
 
 
 @address_link.pages.post("/c/<ref>")
 @open_to_all
 def press_contractor(ref: str) -> AnyResponse:
-    """Its button."""
+    """The button on the page of a link of E-mail変更."""
     return address_link.press(ERRAND, ref)

@@ -1,4 +1,4 @@
-"""ご契約内容の確認 and 契約履歴 (G6, G28 ⑤): what the customer has, and every change that was asked for."""
+"""ご契約内容の確認 and 契約履歴 (G6, G28 ⑤): the customer's contracts, and all their change requests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ pages.shown_in_templates(yen=yen, in_short=in_short, percent=quotes.percent, per
 )
 @needs(VIEWER)
 def show() -> str:
-    """ご契約内容の確認: every contract, those that are over too, and what an open request will change."""
+    """ご契約内容の確認: every contract, ended ones too, and what an open request will change."""
     contracts = all_own_contracts()
     by_id = {contract.id: contract for contract in contracts}
     waiting: dict[int | None, list[ShownChangeRequest]] = defaultdict(list)
@@ -108,7 +108,7 @@ def _facts(contract: Contract) -> Iterator[Fact]:
 @pages.get("/contracts.csv")
 @needs(VIEWER)
 def contracts_csv() -> Response:
-    """The contracts as a file for spreadsheets."""
+    """The contracts as a CSV file for spreadsheets."""
     return csv_file("contracts.csv", _CONTRACT_COLUMNS, (_contract_row(contract) for contract in all_own_contracts()))
 
 
@@ -172,7 +172,7 @@ def _page_asked_for() -> int:
 @pages.get("/history.csv")
 @needs(VIEWER)
 def history_csv() -> Response:
-    """契約履歴 as a file for spreadsheets: one line for each thing that a request changes."""
+    """契約履歴 as a CSV file for spreadsheets: one line for each thing that a request changes."""
     mine = ChangeRequest.customer == this_user().account.customer_id
     rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc())
     by_id = {contract.id: contract for contract in all_own_contracts()}
@@ -213,7 +213,7 @@ def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iter
 @pages.get(f"/requests/<{NUMBER}:instance_id>", endpoint="request")
 @needs(VIEWER)
 def request_page(instance_id: int) -> str | Response:
-    """One request: before and after, its price, its timeline, and what may be done with it."""
+    """One request: before and after, its price, its timeline, and its buttons."""
     record = own_change_request(instance_id)
     elsewhere = own_page(record)
     return redirect(elsewhere) if elsewhere else _request_page(record)
@@ -226,7 +226,7 @@ def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> s
 @pages.post(f"/requests/<{NUMBER}:instance_id>")
 @needs(EDITOR)
 def press(instance_id: int) -> str | Response:
-    """Do what a button of the request says, unless its state is no longer the one that was shown with it."""
+    """Fire the event of a request's button, unless the request has changed since it was shown."""
     record = own_change_request(instance_id)
     pressed = request.form.get("event", "")
     shown = shown_change_request(record, {})
@@ -248,5 +248,5 @@ def press(instance_id: int) -> str | Response:
 
 
 def _somebody_was_faster(record: ChangeRequest) -> Response:
-    """The request as it is now, with what happened."""
+    """The request as it is now, with the refusal, as a 409."""
     return make_response(_request_page(record, (_FASTER,)), 409)

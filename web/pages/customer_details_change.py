@@ -1,4 +1,4 @@
-"""ご登録情報: お客様情報確認 (G32), お客様情報変更 (G33), and a request to change them until it is done."""
+"""ご登録情報: お客様情報確認 (G32), お客様情報変更 (G33), and the open request to change them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pages.tones(WORKFLOW, applied="done", rejected="wrong")
 
 @dataclass(frozen=True, slots=True)
 class ContractShown:
-    """A contract's term and payment method (ご契約種別・お支払い方法)."""
+    """A contract's billing term and payment method (ご契約種別・お支払い方法)."""
 
     product: str
     subdomain: str
@@ -45,7 +45,7 @@ class ContractShown:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where something is changed. `open` is false where the reader's role does not reach it."""
+    """A page on which something is changed. `open` is false where the reader's role does not reach it."""
 
     url: str
     open: bool
@@ -55,7 +55,7 @@ class Way:
 @pages.in_menu(CUSTOMER_DETAILS_MENU, 10, _("お客様情報確認"), alone=True)
 @needs(VIEWER)
 def show() -> str:
-    """お客様情報確認: contractor, term, payment method and billing address as they are now (G32)."""
+    """お客様情報確認: contractor, billing term, payment method and billing address, as they are now (G32)."""
     customer = this_user().account.customer
     details = _said(details_of(customer))
     return render_template(
@@ -71,13 +71,13 @@ def show() -> str:
 
 
 def _way(endpoint: str) -> Way:
-    """How to get to a page that changes something."""
+    """The URL of a page that changes something, and whether the reader may call it."""
     access = access_of(current_app, endpoint)
     return Way(url_for(endpoint), this_user().may(access))
 
 
 def _said(details: Mapping[str, str]) -> dict[str, str | Text]:
-    """Details as people read them; "" where nothing is known."""
+    """Details as people read them; "" where there is no value."""
     catalogue = site().catalogue
     return {name: said(name, value, "", catalogue) if value else "" for name, value in details.items()}
 
@@ -100,7 +100,7 @@ def _contracts(customer: Customer) -> list[ContractShown]:
 @pages.begins(KIND)
 @needs(EDITOR)
 def change() -> str | Response:
-    """お客様情報変更, filled in with what is known (G4); the open request where there is one."""
+    """お客様情報変更, filled in with the present details (G4); the open request where there is one."""
     customer = this_user().account.customer
     pending = _open_change_request(customer)
     if pending is not None:
@@ -111,7 +111,7 @@ def change() -> str | Response:
 @pages.post("/change")
 @needs(EDITOR)
 def ask() -> str | Response:
-    """The form is checked and shown before and after; with ［申し込む］ there it is a request."""
+    """Check the form, and show before and after; with ［申し込む］ there, make the request."""
     customer = this_user().account.customer
     form = DetailsForm()
     if not form.validate():
@@ -152,7 +152,8 @@ def _request(customer: Customer, details: DetailsInput, form: DetailsForm) -> st
 
 
 def _refused(customer: Customer, form: DetailsForm, refusals: tuple[Refusal, ...]) -> Response:
-    """The form again. Where somebody was faster it shows what is known now, so that nothing of it is overwritten."""
+    """The form with its refusals. After a concurrent change it shows the present details, so that those are not
+    overwritten."""
     if CHANGED_MEANWHILE in refusals:
         form = _prefilled(customer)
     form.request_key.data = new_key()

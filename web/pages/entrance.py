@@ -19,7 +19,7 @@ pages = Area("entrance", __name__)
 @pages.get("/")
 @open_to_all
 def show() -> str | Response:
-    """The log-in form; TOP for who is logged in."""
+    """The log-in form; TOP for a logged-in user."""
     if user() is not None:
         return redirect(url_for("top.show"))
     return _page(LogInForm())
@@ -28,7 +28,7 @@ def show() -> str | Response:
 @pages.post("/")
 @open_to_all
 def log_in() -> str | Response:
-    """Begin a session. One message for whatever does not fit, so that nobody learns which part was right."""
+    """Begin a session. One message for every mismatch, so that nobody learns which part was right."""
     form = LogInForm()
     if not form.validate():
         return form_again(_page(form))
@@ -54,13 +54,13 @@ def log_in() -> str | Response:
 @pages.post("/logout")
 @open_to_all
 def log_out() -> Response:
-    """End the session on the server, and forget it here."""
+    """End the session, on the server and in the browser."""
     _end_session()
     return redirect(url_for("entrance.show"), 303)
 
 
 def _end_session() -> None:
-    """Leave nothing of the session before: neither on the server nor in the cookie (session fixation)."""
+    """End any earlier session, on the server and in the cookie (against session fixation)."""
     token = session.get("_user_id")
     if token:
         site().access.sessions.log_out(token)

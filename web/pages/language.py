@@ -1,4 +1,4 @@
-"""Japanese or English: the reader's choice, kept in a cookie. What the browser would accept is not asked."""
+"""The reader's language, Japanese or English, kept in a cookie. Accept-Language is ignored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pages = Area("language", __name__)
 
 
 def is_path_here(text: str) -> bool:
-    """Whether `text` is a path on this site, and nothing that a browser would take for another site's address."""
+    """Whether `text` is a path on this site, which no browser takes for another site's URL."""
     if not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable():
         return False
     try:
@@ -28,7 +28,7 @@ def is_path_here(text: str) -> bool:
 @pages.post("/language")
 @open_to_all
 def choose() -> Response:
-    """Keep the choice and go back to the page on which it was made."""
+    """Keep the chosen language, and return to the page on which it was chosen."""
     back = request.form.get("next", "")
     response = redirect(back if is_path_here(back) else "/", 303)
     cookies.LANGUAGE.write(response, cookies.language(request.form.get("language", "")))

@@ -1,4 +1,4 @@
-"""ログイン用メールアドレスの変更: asked for on アカウント設定, confirmed by the link of a mail."""
+"""ログイン用メールアドレスの変更: asked for on アカウント設定, confirmed by a mailed link."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ERRAND = Errand(WORKFLOW, "address_link.show_login", _("ログイン用メール
 @own.post("/address")
 @needs(VIEWER)
 def change_address() -> str | AnyResponse:
-    """Ask for another log-in address; its mail confirms it."""
+    """Ask for another log-in address; the link in its mail confirms it."""
     form, account = LoginAddressForm(), this_user().account
     if not form.validate():
         return form_again(account_profile_change.page(address=form))
@@ -80,7 +80,7 @@ def change_address() -> str | AnyResponse:
 @own.post("/address/withdraw")
 @needs(VIEWER)
 def withdraw() -> AnyResponse:
-    """Take the change of the log-in address back, as long as it is not confirmed."""
+    """Withdraw the change of the log-in address before it is confirmed."""
     return withdraw_change(
         f"{account_profile_change.about()}/login", this_actor(), request.form.get("seen", ""), "own.show"
     )
@@ -89,12 +89,12 @@ def withdraw() -> AnyResponse:
 @links.get("/m/<ref>")
 @open_to_all
 def show_login(ref: str) -> Response:
-    """A link of a change of the log-in address."""
+    """The page of a link of a change of the log-in address."""
     return address_link.show(ERRAND, ref)
 
 
 @links.post("/m/<ref>")
 @open_to_all
 def press_login(ref: str) -> AnyResponse:
-    """Its button."""
+    """The button on the page of such a link."""
     return address_link.press(ERRAND, ref)

@@ -1,4 +1,4 @@
-"""The development mailbox: the mails that a demo did not send. There is no such page outside a demo."""
+"""The development mailbox: the mails that a demo did not send. Outside a demo these pages do not exist."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Letter:
 
 @pages.before_request
 def only_in_a_demo() -> None:
-    """These pages show live links to whoever asks."""
+    """Abort with 404 outside a demo, because these pages show live links to anybody."""
     if not site().settings.demo:
         abort(404)
 
@@ -51,7 +51,7 @@ def only_in_a_demo() -> None:
 @pages.get("/")
 @open_to_all
 def show() -> str:
-    """All mails, the newest first."""
+    """The newest mails, the newest first."""
     newest = sorted(_files(), key=lambda path: path.name, reverse=True)[:_SHOWN]
     return render_template("mailbox/list.html", letters=[_read(path) for path in newest])
 
@@ -59,14 +59,14 @@ def show() -> str:
 @pages.get("/<name>")
 @open_to_all
 def read(name: str) -> str:
-    """One mail: its head, its text with the links to follow, and its HTML."""
+    """One mail: its headers, its text with links, and its HTML."""
     return render_template("mailbox/read.html", letter=_find(name))
 
 
 @pages.get("/<name>/html")
 @open_to_all
 def read_html(name: str) -> Response:
-    """The HTML of a mail, shut in by a policy of its own."""
+    """The HTML of a mail, confined by a Content-Security-Policy of its own."""
     response = Response(f'<base target="_blank">{_find(name).html}', mimetype="text/html")
     response.headers["Content-Security-Policy"] = _MAIL_POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"

@@ -1,4 +1,4 @@
-"""お知らせ (G7, G29): what customers read, the FAQ, and the feeds, which need no session."""
+"""お知らせ (G7, G29): the customers' pages of notices and FAQ, and the feeds, which need no session."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ _SECTIONS = {
 
 
 def product_titles(products: str) -> str:
-    """For whom a notice is, in words."""
+    """The audience of a notice in words: the titles of its products."""
     titles = {name: product.title for name, product in site().catalogue.products.items()}
     return "、".join(board.titles_of(products, titles)) or str(_("全製品"))
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """⑦ and ⑧ of TOP."""
+    """The newest notices on TOP: ⑦ and ⑧ of G29."""
 
     troubles: tuple[board.Shown, ...]
     support: tuple[board.Shown, ...]
 
 
 def latest_notices() -> Latest:
-    """The newest open notices for who is logged in."""
+    """The newest open notices for the user's customer."""
     if not site().services.distribution.shows_pages:
         return Latest((), ())
     notices, products = board.open_now(site().clock()), _products()
@@ -59,7 +59,7 @@ def latest_notices() -> Latest:
 
 
 def outage_banner() -> tuple[board.Shown, ...]:
-    """The open outages that concern who is logged in; none for strangers."""
+    """The open outages that concern the user's customer; none for strangers."""
     if user() is None or not site().services.distribution.shows_pages:
         return ()
     outages = board.open_outages(site().clock())
@@ -77,7 +77,7 @@ def _published(products: frozenset[str] | None, kinds: tuple[str, ...]) -> list[
 
 
 def feed_language() -> str | None:
-    """What a feed's address says about the reader's language; nothing for Japanese."""
+    """The language for a feed's URL; None for Japanese."""
     chosen = current_language()
     return chosen if chosen != DEFAULT_LANGUAGE else None
 
@@ -96,7 +96,7 @@ pages.shown_in_templates(
 @pages.in_menu(MAIN_MENU, 30, _("お知らせ"))
 @needs(VIEWER)
 def show() -> str:
-    """One of the two sections, open notices first; all of the customer's products, or one of them."""
+    """One of the two sections, open notices first; for all of the customer's products, or one of them."""
     section = request.args.get("section", "")
     section = section if section in _SECTIONS else "troubles"
     title, kinds = _SECTIONS[section]
@@ -130,7 +130,7 @@ def _page_number(total: int) -> int:
 @pages.get("/<notice>")
 @needs(VIEWER)
 def read(notice: str) -> str:
-    """One notice with everything that it said, newest first; 404 where it is not for this customer."""
+    """One notice with all its revisions, newest first; aborts with 404 where it is not for this customer."""
     if not site().services.distribution.shows_pages:
         abort(404)
     read_notice = board.read(notice, site().clock(), _products())
@@ -165,7 +165,7 @@ def faq() -> str:
 @pages.same_for_all
 @open_to_all
 def feed() -> Response:
-    """What was published, as Atom: of all products, or of `?product=`; `?language=en` in English."""
+    """The published notices as Atom: for all products, or for `?product=`; `?language=en` in English."""
 
     def make() -> bytes:
         settings, organisation = site().settings, site().organisation
@@ -185,7 +185,7 @@ def feed() -> Response:
 @pages.same_for_all
 @open_to_all
 def maintenance() -> Response:
-    """Maintenance of the last half year and all that is planned, as a calendar to subscribe to."""
+    """Maintenance of the last half year and all that is planned, as an iCalendar to subscribe to."""
 
     def make() -> bytes:
         begin = site().clock() - _PAST_IN_CALENDAR
@@ -213,7 +213,7 @@ def _asked_language() -> str:
 
 
 def _own_address(path: str) -> str:
-    """The address under which this feed is found again: what it was asked for, and nothing else."""
+    """The URL of this feed, with its known parameters only."""
     filters = {name: request.args[name] for name in ("product", "language") if request.args.get(name)}
     return site().settings.base_url + path + (f"?{urlencode(filters)}" if filters else "")
 
@@ -223,7 +223,8 @@ def _feed_title() -> str:
 
 
 def _for_readers(make: Callable[[], bytes], kind: str) -> Response:
-    """The same for everybody: in the language of the address, kept by caches, compared by ETag (RFC 9110 §8.8.3)."""
+    """A response that is the same for every reader: in the language of the URL, cacheable, with an ETag (RFC 9110
+    §8.8.3)."""
     with reading_in(_asked_language()):
         response = make_response(make())
     response.content_type = f"{kind}; charset=utf-8"

@@ -1,6 +1,6 @@
 """パスワード変更 (G36), and パスワードを忘れた方 with the page that its mailed link opens.
 
-The answer to who forgot a password is the same page after the same work, whether or not there is an account.
+The answer to パスワードを忘れた方 is the same page after the same work, whether or not there is an account.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ pages = Area("password", __name__)
 @pages.in_menu(CUSTOMER_DETAILS_MENU, 50, _("パスワード変更"))
 @needs(VIEWER)
 def change() -> str:
-    """The form."""
+    """The form of パスワード変更."""
     return _change_page(ChangePasswordForm(), new_key())
 
 
 @pages.post("/registration/password")
 @needs(VIEWER)
 def set_own() -> str | AnyResponse:
-    """Set the password of who is logged in; their other sessions end, and a mail tells them."""
+    """Set the user's password; the user's other sessions end, and a mail tells them."""
     here, form = this_user(), ChangePasswordForm()
     key = key_of(form.request_key.data)
     if not form.validate():
@@ -107,14 +107,14 @@ def _rejected(form: PasswordForm | ChangePasswordForm, account: Account) -> Refu
 @pages.get("/password/forgotten")
 @open_to_all
 def forgotten() -> str:
-    """Which account."""
+    """The form that identifies the account."""
     return _forgotten_page(ForgottenForm(), new_key())
 
 
 @pages.post("/password/forgotten")
 @open_to_all
 def ask() -> str | AnyResponse:
-    """Ask for a mail, whether or not there is somebody to get one."""
+    """Ask for a mail, whether or not there is an account to get one."""
     form = ForgottenForm()
     key = key_of(form.request_key.data)
     if not form.validate():
@@ -139,7 +139,7 @@ def ask() -> str | AnyResponse:
 @pages.get("/password/forgotten/sent")
 @open_to_all
 def asked() -> str | AnyResponse:
-    """What happens now, if there is such an account."""
+    """What happens next, if there is such an account."""
     if not session.get(_FORGOTTEN):
         return redirect(url_for("password.forgotten"))
     mailbox = url_for("mailbox.show") if site().settings.demo else ""
@@ -163,7 +163,7 @@ _OFFER = Page("password/set.html")
 @pages.get("/p/<ref>")
 @open_to_all
 def show(ref: str) -> Response:
-    """The form for a new password, or what became of it. Changes nothing (I4)."""
+    """The form for a new password, or the present state. Read-only (I4)."""
     instance_id = site().engine.open_link(RESET, ref)
     if instance_id is None:
         return _unknown()
@@ -174,7 +174,7 @@ def show(ref: str) -> Response:
 @pages.post("/p/<ref>")
 @open_to_all
 def set_anew(ref: str) -> AnyResponse:
-    """Set the password. Every session ends, and this browser is known to belong to the account's owner."""
+    """Set the password. Every session ends, and this browser is remembered as the owner's."""
     engine, form = site().engine, PasswordForm()
     instance_id = engine.open_link(RESET, ref)
     if instance_id is None:

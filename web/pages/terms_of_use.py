@@ -21,14 +21,15 @@ pages = Area("terms", __name__)
 
 
 def version() -> str:
-    """Names the terms of use that a page shows, for its form to carry (`terms_of_use_note` in parts.html)."""
+    """The version of the terms of use, for a form to carry (`terms_of_use_note` in parts.html)."""
     return terms_of_use().version()
 
 
 def accepted() -> str | Refusal:
-    """The version of the terms of use that were accepted with the form that was sent: that which its page showed.
+    """The version of the terms of use that were accepted with the posted form: the one that its page showed.
 
-    Where they were revised since, or the form does not say which it showed, nobody has accepted what there is now.
+    A Refusal where they were revised since, or the form does not name a version: the present ones were accepted by
+    nobody.
     """
     current = version()
     return current if request.form.get("terms") == current else TERMS_OF_USE_CHANGED
@@ -40,7 +41,7 @@ pages.shown_in_templates(terms_of_use_version=version)
 @pages.get("/tos.pdf")
 @open_to_all
 def download() -> Response:
-    """The company's own document where one is configured, else the one that states what the manual does."""
+    """The terms of use as PDF: the company's own document where one is configured, else one with the manual's text."""
     document = terms_of_use().pdf()
     response = Response(document, mimetype="application/pdf")
     response.headers["Content-Disposition"] = 'inline; filename="tos.pdf"'

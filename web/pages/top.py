@@ -1,7 +1,7 @@
-"""TOP: what the customer has, how full it is, and where to go from here (G26–G30).
+"""TOP: the customer's contracts, their disk usage, and the entries to other pages (G26–G30).
 
-Environments are asked for their disk usage all at once and within two seconds, whatever they do: the page does not wait
-for a slow one, and shows the last figure that was known instead.
+Environments are asked for their disk usage all at once, with a time limit of two seconds: the page does not wait for a
+slow one, and shows the last known figure instead.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _FULL = 100
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """A figure as the page shows it, in GB. `percent` and `limit` are None where there is no limit."""
+    """A disk usage as the page shows it, in GB. `percent` and `limit` are None where there is no limit."""
 
     usage: Usage
 
     @property
     def used(self) -> float:
-        """GB in use."""
+        """The used space, in GB."""
         return self.usage.used / GIGABYTE
 
     @property
     def limit(self) -> float | None:
-        """GB that there are."""
+        """The whole space, in GB; None where there is no limit."""
         return None if self.usage.limit is None else self.usage.limit / GIGABYTE
 
     @property
     def percent(self) -> int | None:
-        """How much of it is in use, rounded; 100 only where nothing is left, more where more is used than there is."""
+        """The used share, rounded; 100 only where nothing is left, and more where more is used than there is."""
         used, limit = self.usage.used, self.usage.limit
         if limit is None:
             return None
@@ -53,7 +53,7 @@ class Gauge:
 
     @property
     def remark(self) -> Text | None:
-        """What there is to say about it, besides the figure."""
+        """A remark on a nearly full or full disk; None otherwise."""
         if self.percent is None or self.percent < _NEARLY_FULL:
             return None
         return _("空き容量がありません") if self.percent >= _FULL else _("空き容量が少なくなっています")
@@ -61,7 +61,7 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """What is known of an environment's disk: the gauge, if there is one, and why it is not of now, if it is not."""
+    """The disk of an environment: the gauge, if there is a figure, and the reason why it is not the present one."""
 
     gauge: Gauge | None
     reason: Text | None = None
@@ -110,7 +110,7 @@ def _contracts() -> list[Shown]:
 
 
 def disks(contracts: Sequence[Contract]) -> list[Disk]:
-    """How full the environment of each contract is, of products that are sold; takes two seconds at most."""
+    """The disk usage of each contract's environment, whose products must be in the catalogue; within two seconds."""
     url = site().catalogue.url
     environments = [Environment(one.product, one.subdomain, url(one.product, one.subdomain)) for one in contracts]
     return [_disk(usage) for usage in measured(site().services.disk_usage, environments)]

@@ -1,4 +1,4 @@
-"""Asking a WSGI application (PEP 3333) for the whole answer to a whole request."""
+"""Calls a WSGI application (PEP 3333): a whole request in, a whole answer out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENDS_A_LINE = re.compile(r"[\r\n\0]")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it came, from (address, port). `length` is that of a body that was too long to be received."""
+    """A whole request, from (address, port). `too_long` is the length of a body that was too long to be received."""
 
     head: Head
     body: bytes
@@ -33,13 +33,13 @@ class Request:
 
     @property
     def keeps(self) -> bool:
-        """Whether the connection outlives the answer: not where a part of the request was left unread."""
+        """Whether the connection stays open after the answer: not where a part of the request was left unread."""
         return self.head.keeps and self.too_long is None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All bytes of an answer, and whether the connection ends behind it."""
+    """All bytes of an answer, and whether the connection ends after it."""
 
     content: bytes
     last: bool
@@ -47,14 +47,15 @@ class Answer:
 
 @dataclass(slots=True)
 class _Said:
-    """What the application says by `start_response`."""
+    """What the application passed to `start_response`."""
 
     status: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
     written: list[bytes] = field(default_factory=list)
 
     def start(self, status: str, fields: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
-        """Nothing has been sent before the application is at its end, so an error may always replace what was said."""
+        """The application's `start_response`. Nothing is sent before the application has ended, so an error may always
+        replace it."""
         if self.status and exc_info is None:
             raise RuntimeError("start_response was called twice")
         self.status, self.fields = status, fields
@@ -62,7 +63,7 @@ class _Said:
 
 
 class Application:
-    """A WSGI application that is served at an address."""
+    """A WSGI application, with the address at which it is served."""
 
     def __init__(self, app: Wsgi, host: str, port: int) -> None:
         self._app = app
@@ -79,7 +80,7 @@ class Application:
         }
 
     def answer(self, request: Request) -> Answer:
-        """What the application says; where it fails, an answer that tells nothing, and the error in the log."""
+        """The application's answer; where the application fails, a bare 500, and the error in the log."""
         said = _Said()
         try:
             parts = self._app(self._environ(request), said.start)
@@ -146,7 +147,7 @@ def _put_together(said: _Said, body: bytes, request: Request) -> Answer:
 
 
 def refusal(status: int) -> Answer:
-    """An answer that no application gave; the connection ends with it."""
+    """An answer of the server itself; the connection ends with it."""
     body = f"{status} {HTTPStatus(status).phrase}\n".encode()
     lines = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",

@@ -1,4 +1,4 @@
-"""All clients of a server: how many there are, what waits for them, and which has to go where there are too many."""
+"""All clients of a server: how many there are, and which one is cut off where there are too many."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNFINISHED = (Phase.WAITING, Phase.HEAD, Phase.BODY, Phase.LINGERING)
 
 
 class Clients:
-    """The connections of a server; `asked` takes what is to be answered, until None says that nothing more comes."""
+    """The connections of a server. `asked` is the queue of requests to be answered; None ends it."""
 
     def __init__(self, limits: Limits, asked: SimpleQueue[Asked | None]) -> None:
         self.limits = limits
@@ -38,7 +38,8 @@ class Clients:
         return len(self._all)
 
     def entered(self, client: Connection) -> None:
-        """A new one. Where it is one too many, another one goes, or itself where all the others are being answered."""
+        """Add a connection. Where there are too many, another one is cut off, or this one where all the others are
+        being answered."""
         self._all.add(client)
         if self._stopping:
             client.stop()
@@ -46,7 +47,7 @@ class Clients:
             next(iter(self._unfinished if len(self._unfinished) > 1 else self._sending), client).end()
 
     def left(self, client: Connection, unsent: int) -> None:
-        """One has gone, to which so many bytes were not sent."""
+        """Remove a connection, to which `unsent` bytes were not sent."""
         self._all.discard(client)
         self._unfinished.pop(client, None)
         self._sending.pop(client, None)
@@ -55,7 +56,7 @@ class Clients:
             self._nobody.set()
 
     def moved(self, client: Connection) -> None:
-        """Something else is waited for."""
+        """Note that a connection waits for something else now."""
         if client.phase in _UNFINISHED:
             self._unfinished.setdefault(client)
             self._sending.pop(client, None)
@@ -65,17 +66,18 @@ class Clients:
                 self._sending[client] = None
 
     def must_send(self, size: int) -> None:
-        """So many bytes more wait for their reader. Where they are too many, those who have read longest go."""
+        """Count `size` more bytes to be sent. Where they are too many, the clients that have been reading longest are
+        cut off."""
         self._unsent += size
         while self._unsent > self.limits.unsent and self._sending:
             next(iter(self._sending)).end()
 
     def ask(self, client: Connection, request: Request) -> None:
-        """Have a request answered, by whichever thread is free."""
+        """Queue a request, to be answered by any free thread."""
         self._asked.put((client, request))
 
     async def watch(self) -> None:
-        """Mind the deadlines, for ever."""
+        """Enforce the deadlines, for ever."""
         while True:
             await asyncio.sleep(_PAUSE)
             now = self.now()
@@ -83,7 +85,7 @@ class Clients:
                 client.deadline_passed()
 
     async def finish(self) -> int:
-        """Answer what has been asked, within the time that the limits allow; how many were cut off."""
+        """Finish the requests that were received, within `Limits.grace_seconds`. Returns how many were cut off."""
         self._stopping = True
         for client in list(self._all):
             client.stop()

@@ -1,4 +1,4 @@
-"""One client: its bytes become requests, and answers become bytes. All of it happens on the event loop's thread."""
+"""One client's connection: its bytes become requests, and answers become bytes. All in the event loop's thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
 
 class Phase(Enum):
-    """What is waited for."""
+    """What a connection waits for."""
 
     WAITING = auto()  # the first byte of a request
     HEAD = auto()  # the rest of its head
@@ -32,32 +32,32 @@ class Phase(Enum):
 
 
 class Owner(Protocol):
-    """What a connection tells to whoever holds all of them, and asks there. `buffer` is where the bytes arrive."""
+    """The owner of all connections, as one connection sees it. `buffer` is where the bytes arrive."""
 
     buffer: bytearray
 
     @property
     def limits(self) -> Limits:
-        """What a client may take up, and for how long."""
+        """How much a client may send, and how long it may take."""
 
     @property
     def now(self) -> Callable[[], float]:
-        """The loop's clock."""
+        """The event loop's clock, in seconds."""
 
     def entered(self, client: Connection) -> None:
-        """The connection begins."""
+        """The connection has begun."""
 
     def left(self, client: Connection, unsent: int) -> None:
-        """The connection has ended, with so many bytes that were not sent."""
+        """The connection has ended, with `unsent` bytes that were not sent."""
 
     def moved(self, client: Connection) -> None:
-        """The connection waits for something else."""
+        """The connection waits for something else now."""
 
     def must_send(self, size: int) -> None:
-        """So many bytes more, or fewer, wait for their reader."""
+        """`size` more bytes, or fewer where it is negative, wait to be sent."""
 
     def ask(self, client: Connection, request: Request) -> None:
-        """Have a request answered."""
+        """Queue a request to be answered."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -99,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         self._clients.entered(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it. What the application is doing for it is done all the same."""
+        """Forget the connection. The application finishes what it is doing for it."""
         self.lost = True
         self._leave()
 
@@ -115,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
         return True  # the transport stays open
 
     def end(self) -> None:
-        """Cut it off; the kernel too forgets what it holds for the client."""
+        """Cut the connection off by a reset; the kernel drops what it holds for the client, too."""
         wire = self._transport.get_extra_info("socket")
         if wire is not None:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -123,7 +123,7 @@ class Connection(asyncio.BufferedProtocol):
         self._leave()
 
     def deadline_passed(self) -> None:
-        """Whoever has begun a request is told that it took too long."""
+        """Answer 408 where a request was begun, and close the connection."""
         if self.phase in (Phase.HEAD, Phase.BODY):
             self._transport.write(refusal(408).content)
             self._transport.close()
@@ -134,7 +134,7 @@ class Connection(asyncio.BufferedProtocol):
             self.end()
 
     def stop(self) -> None:
-        """The server stops: what has been asked is answered, and nothing more."""
+        """The server stops: answer the requests that were received, and nothing more."""
         self._ends = True
         if self.phase is Phase.WAITING:
             self._transport.close()
@@ -151,11 +151,12 @@ class Connection(asyncio.BufferedProtocol):
     # Receiving
 
     def get_buffer(self, sizehint: int) -> bytearray:
-        """One for all clients, because what comes is taken out of it at once."""
+        """One buffer for all clients, because bytes are taken out of it at once."""
         return self._clients.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Bytes of the request that is waited for. What comes before its turn is kept, and the client then waits."""
+        """Parse bytes of the request that is waited for. Bytes that come before their turn are kept, and reading then
+        pauses."""
         if self._deaf:
             return
         data = bytes(memoryview(self._clients.buffer)[:nbytes])
@@ -187,14 +188,14 @@ class Connection(asyncio.BufferedProtocol):
             self._refusal = refusal(status)
 
     def _give_up(self, status: int | None) -> NoReturn:
-        """From within a callback: nothing behind this is read."""
+        """Refuse from within a callback: nothing after this is read."""
         if status is not None:
             self._refuse(status)
         self._deaf = True
         raise RefusedRequest(status or 0)
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """The first byte of a request has come."""
         if len(self._ready) > self._limits.ahead:
             self._give_up(400)
         self._reading = Phase.HEAD
@@ -206,20 +207,20 @@ class Connection(asyncio.BufferedProtocol):
         self._body_size = 0
 
     def on_url(self, part: bytes) -> None:
-        """A part of the target."""
+        """A part of the request target has come."""
         self._target += part
         if len(self._target) > self._limits.line:
             self._give_up(414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field; behind the head it is one that follows a body in chunks, and nobody asks for those."""
+        """A field has come; after the head it is a trailer of a chunked body, and is ignored."""
         self._fields_size += len(name) + len(value) + len(": \r\n")
         if self._fields_size > self._limits.head or len(self._fields) >= self._limits.fields:
             self._give_up(431)
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head of the request is complete."""
         parser = self._parser
         try:
             self._head = read_head(
@@ -235,7 +236,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reading = Phase.BODY
 
     def on_body(self, part: bytes) -> None:
-        """A part of the body."""
+        """A part of the body has come."""
         assert self._head is not None
         self._body_size += len(part)
         if self._body_size > self._limits.body:
@@ -243,13 +244,13 @@ class Connection(asyncio.BufferedProtocol):
         self._body.append(part)
 
     def _body_is_too_long(self, head: Head, length: int | None) -> NoReturn:
-        """The application says so; what follows is not read."""
+        """Let the application say that the body is too long; what follows is not read."""
         self._body = []
         self._ready.append(Request(head, b"", self._client, too_long=length))
         self._give_up(None)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
         assert self._head is not None
         self._ready.append(Request(self._head, b"".join(self._body), self._client))
         self._body = []
@@ -259,7 +260,7 @@ class Connection(asyncio.BufferedProtocol):
     # Answering
 
     def _go_on(self) -> None:
-        """Have the next request answered; where there is none, wait for one."""
+        """Queue the next request; where there is none, wait for one."""
         if self._transport.is_closing():
             return
         if self._ready:
@@ -283,7 +284,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(_CONTINUE)
 
     def answered(self, answer: Answer) -> None:
-        """The application has answered."""
+        """Send the application's answer."""
         if not self.lost:
             self._send(answer)
 
@@ -316,7 +317,7 @@ class Connection(asyncio.BufferedProtocol):
         self._go_on()
 
     def _part(self) -> None:
-        """Close the connection, so that whoever is still sending can read the answer first."""
+        """Close the connection gently, so that a client that is still sending can read the answer first."""
         if self._silent or not (self._deaf or self._early):
             self._transport.close()
             return

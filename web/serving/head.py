@@ -1,4 +1,4 @@
-"""The head of a request: what llhttp has read of it, and what it leaves to the server to refuse (RFC 9112)."""
+"""The head of a request: what llhttp has parsed, and what it leaves to the server to refuse (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_IN_TARGETS = re.compile(rb"[\x00-\x20\x7f]")
 
 
 class RefusedRequest(Exception):
-    """A request that is answered with a status and no page; its connection ends."""
+    """A request that is refused with a status and without a page; its connection ends."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -26,8 +26,8 @@ class RefusedRequest(Exception):
 class Head:
     """A request without its body.
 
-    `fields` are by their names in WSGI's environment, several of one name joined. `length` is that of the body as the
-    client says, or None where it comes in chunks. `keeps` says whether the client may send another request afterwards.
+    `fields` are by their names in WSGI's environ, several of one name joined. `length` is the body's Content-Length, or
+    None where it is chunked. `keeps` says whether the client may send another request afterwards.
     """
 
     method: str
@@ -41,7 +41,7 @@ class Head:
 
 
 def read_head(method: bytes, target: bytes, version: str, fields: Fields, keeps: bool, limits: Limits) -> Head:
-    """Raises RefusedRequest with its status."""
+    """The head of a request. Raises RefusedRequest with its status."""
     if len(method) + len(target) + len(" ") * 2 + len("HTTP/1.1") > limits.line:
         raise RefusedRequest(414)
     if version not in ("1.1", "1.0"):
@@ -78,7 +78,7 @@ def _by_name(fields: Fields) -> dict[str, str]:
 
 
 def _read_target(target: bytes, named: dict[str, str]) -> tuple[str, str]:
-    """Path and query. A whole address is for its own host, whatever the field Host says (§3.2.2)."""
+    """The path and query. A target in absolute form names the host, whatever the field Host says (§3.2.2)."""
     if absolute := _ABSOLUTE.match(target):
         named["HTTP_HOST"] = absolute[1].decode("latin-1")
         target = target[absolute.end() :]

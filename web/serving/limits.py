@@ -1,4 +1,4 @@
-"""How much a client may send, and how long it may take."""
+"""The limits of clients: how much they may send, and how long they may take."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ KIB = 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes are bytes, times are seconds.
+    """Sizes are in bytes, times in seconds.
 
-    `body` is to be the application's own limit: a longer body is not received, and the application is asked with its
-    length and without it, to say so in its own words.
+    `body` should be the application's own limit: a longer body is not received, and the application is called with its
+    length and without it, to refuse it in its own words.
     """
 
     line: int = 4094  # the first line of a request
@@ -34,5 +34,5 @@ class Limits:
     taken_seconds: float = 10.0  # for answers of which a part had been taken by then
 
     def sending_seconds(self, size: int) -> float:
-        """How long a client may take to receive so many bytes."""
+        """How many seconds a client may take to receive `size` bytes."""
         return self.send_seconds + size / self.slowest

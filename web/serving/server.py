@@ -1,4 +1,4 @@
-"""Listening, and the threads: one that waits for all clients, and those that answer."""
+"""The server: it listens, with one thread that waits for all clients, and others that answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OTHER_FILES = 256  # that the process has open beside its connections
 class Server:
     """Serves a WSGI application at (host, port) with so many threads, from `start` to `stop`.
 
-    The address is taken by the constructor, which raises OSError where that cannot be. `name` is that of the threads.
+    The constructor binds the address, and raises OSError where that is not possible. `name` is that of the threads.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Server:
         self._answering = [Thread(target=self._answer, name=f"{name}-{n}", daemon=True) for n in range(threads)]
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start the threads, and return once connections are accepted."""
         for thread in (*self._answering, self._waiting):
             thread.start()
         self._ready.wait()
 
     def stop(self) -> None:
-        """Take no more connections, answer what has been asked, return: after `Limits.grace_seconds` in any case."""
+        """Accept no more connections, answer what was received, and return: after at most `Limits.grace_seconds`."""
         end = monotonic() + self._limits.grace_seconds
         with suppress(RuntimeError):  # it ended by itself
             self._loop.call_soon_threadsafe(self._told_to_stop.set)
@@ -113,7 +113,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _files_for(connections: int) -> int:
-    """How many connections this process may have open, after it has asked the system for as many as that."""
+    """How many connections this process may have open, after raising the system's limit as far as possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHER_FILES
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

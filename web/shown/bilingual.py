@@ -1,4 +1,4 @@
-"""What the company writes in two languages, such as notices and the FAQ, as one reader sees it."""
+"""The company's bilingual texts, such as notices and the FAQ, for one reader."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from workflows.notice.records import NoticeRevision
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A text, and the language that it is in where that is not the reader's, for whatever reads it aloud."""
+    """A text, and its language where that is not the reader's, for screen readers."""
 
     text: str
     lang: str = ""
 
 
 def told(record: NoticeRevision | FaqEntry, name: str) -> Told:
-    """What a record says under `name` in the reader's language, or in the one that there is."""
+    """The text `name` of a record, in the reader's language or in the one that there is."""
     text, language = in_language(record, name)
     return Told(text, "" if language == current_language() else language)
 
 
 def in_language(revision: NoticeRevision | FaqEntry, name: str) -> tuple[str, str]:
-    """What a record says in the reader's language under `name` ("title", "body"), and the language that it is in."""
+    """The text `name` ("title", "body") of a record in the reader's language, or in the one that there is, with that
+    language."""
     chosen = current_language()
     order = (chosen, *(language for language in LANGUAGES if language != chosen))
     for language in order:

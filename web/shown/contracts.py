@@ -1,4 +1,4 @@
-"""What pages say of contracts and of the requests to change them (G6): read and put in words, nothing decided."""
+"""Contracts and change requests in words (G6): read and shown, nothing decided."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ON_ITS_WAY, _OVER = "open", "over"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that a contract says."""
+    """One of the contract's terms, in words."""
 
     title: Text
     value: str | Text
@@ -40,7 +40,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state in words, and the tone that goes with it."""
+    """A state in words, and its tone."""
 
     title: str | Text
     tone: str
@@ -48,7 +48,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class ShownContract:
-    """A contract as pages show it. `url` is empty where its product is no longer sold."""
+    """A contract as pages show it. `url` is empty where its product is not in the catalogue any more."""
 
     record: Contract
     product: str
@@ -60,7 +60,7 @@ class ShownContract:
 
 @dataclass(frozen=True, slots=True)
 class ShownChangeRequest:
-    """A request as pages show it. A button sends `seen` along: what was shown, so that the second of two is told."""
+    """A request as pages show it. A button sends `seen` along, by which a press after another change is refused."""
 
     number: int
     record: ChangeRequest
@@ -85,39 +85,39 @@ class Step:
 
 
 def day(value: date) -> str:
-    """A day as the reader writes it."""
+    """A date as the reader's language writes it."""
     return str(format_date(value, "long"))
 
 
 def product_title(catalogue: Catalogue, product: str) -> str:
-    """What a product is called; its name where it is no longer sold."""
+    """The title of a product; its name where it is not in the catalogue any more."""
     known = catalogue.products.get(product)
     return known.title if known is not None else product
 
 
 def option_titles(catalogue: Catalogue, product: str, options: Iterable[str]) -> str | Text:
-    """The options in words."""
+    """The titles of the options, as a list in words."""
     known = catalogue.products.get(product)
     titles = known.options if known is not None else {}
     return listed(str(Text(titles.get(option, option))) for option in options) or _("なし")
 
 
 def environment(catalogue: Catalogue, contract: Contract) -> str:
-    """The address of a contract's environment; empty where its product is no longer sold."""
+    """The URL of a contract's environment; empty where its product is not in the catalogue any more."""
     if contract.product not in catalogue.products:
         return ""
     return catalogue.url(contract.product, contract.subdomain)
 
 
 def all_own_contracts() -> list[Contract]:
-    """The contracts of who is logged in, ended ones too: those that run first, in order of their beginning."""
+    """The contracts of the user's customer, ended ones too: running ones first, in the order of their beginning."""
     contracts = Contract.select().where(Contract.customer == this_user().account.customer_id)
     now = today()
     return sorted(contracts, key=lambda c: (has_ended(c, now), c.started_on, c.id))
 
 
 def own_contract(number: int) -> Contract:
-    """A contract of who is logged in; the answer is 404 for anybody else's."""
+    """A contract of the user's customer; aborts with 404 for any other."""
     contract: Contract | None = Contract.get_or_none(
         Contract.id == number, Contract.customer == this_user().account.customer_id
     )
@@ -125,7 +125,7 @@ def own_contract(number: int) -> Contract:
 
 
 def own_change_request(number: int) -> ChangeRequest:
-    """A request of who is logged in; the answer is 404 for anybody else's."""
+    """A change request of the user's customer; aborts with 404 for any other."""
     change_request: ChangeRequest | None = ChangeRequest.get_or_none(
         ChangeRequest.instance == number, ChangeRequest.customer == this_user().account.customer_id
     )
@@ -133,18 +133,18 @@ def own_change_request(number: int) -> ChangeRequest:
 
 
 def open_change_requests() -> list[ChangeRequest]:
-    """What the customer of who is logged in has asked for and is not closed, the oldest first."""
+    """The open change requests of the user's customer, the oldest first."""
     mine = ChangeRequest.customer == this_user().account.customer_id
     return list(ChangeRequest.select().where(mine, ChangeRequest.slot.is_null(False)).order_by(ChangeRequest.instance))
 
 
 def has_ended(contract: Contract, now: date) -> bool:
-    """Whether a contract is over: its last day is one of it."""
+    """Whether a contract has ended on `now`; its last day still counts."""
     return contract.ended_on is not None and contract.ended_on < now
 
 
 def renewal_on(contract: Contract, now: date) -> date | None:
-    """When an annual contract is renewed next; None for a monthly one, and for one that is over by then."""
+    """The next renewal of an annual contract; None for a monthly one, and for one that ends before."""
     if contract.term != BillingTerm.ANNUAL:
         return None
     on = next_renewal(contract.started_on, now)
@@ -152,7 +152,7 @@ def renewal_on(contract: Contract, now: date) -> date | None:
 
 
 def shown_state(contract: Contract, now: date) -> State:
-    """Whether a contract runs, and until when."""
+    """Whether a contract runs, and until when, in words."""
     if has_ended(contract, now):
         return State(_("終了"), _OVER)
     if contract.started_on > now:
@@ -163,7 +163,7 @@ def shown_state(contract: Contract, now: date) -> State:
 
 
 def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> ShownChangeRequest:
-    """A request in words, with its state as the engine has it now."""
+    """A request in words, with its present state."""
     sight = site().engine.look_if_there(change_request.instance)
     if sight is None:
         final, state, name = True, State(PROCEDURE_GONE, _OVER), ""
@@ -189,15 +189,15 @@ def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, 
 def _seen(state: str, change_request: ChangeRequest) -> str:
     """A digest of what a page shows of a request.
 
-    Not the procedure's `seq`: a timer that is due counts already while somebody looks, and is written down with the
-    next event, so that the number would change under a page that shows the truth.
+    It is not the procedure's `seq`: a due timer counts already in a look, and is recorded with the next event, so the
+    number would change under a page that shows the truth.
     """
     shown = "\0".join((state, change_request.effective_on.isoformat(), change_request.quote, change_request.reason))
     return sha256(shown.encode()).hexdigest()[:32]
 
 
 def _about(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> str:
-    """Which contract a request concerns: product and subdomain; empty where it concerns none yet."""
+    """The contract that a request concerns: product and subdomain; empty for an order."""
     contract = contracts.get(change_request.contract_id or 0)
     if contract is None:
         return ""
@@ -205,7 +205,7 @@ def _about(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> 
 
 
 def after_changes(numbers: Iterable[int]) -> Text | None:
-    """What the requests of these numbers change, in a line: what goes before another. None where there are none."""
+    """What these requests change, in a line, as what comes before another one; None where there are none."""
     change_requests = (
         ChangeRequest.select().where(ChangeRequest.instance.in_(list(numbers))).order_by(ChangeRequest.instance)
     )
@@ -222,9 +222,9 @@ def ahead_of(change_request: ChangeRequest) -> Text | None:
 
 
 def timeline(change_request: ChangeRequest) -> list[Step]:
-    """How a request came to where it is, oldest first. Only what changed its state: the rest is the company's own.
+    """The timeline of a request, oldest first: only the changes of its state.
 
-    What a timer that is due has done already, and nobody has written down yet, stands last without its time.
+    What a due timer has done already, and no worker has recorded yet, is last and has no time.
     """
     engine = site().engine
     sight = engine.look(change_request.instance)
@@ -238,12 +238,13 @@ def timeline(change_request: ChangeRequest) -> list[Step]:
 
 
 def _said(state: definition.State | None, name: str) -> str | Text:
-    """What a state is called; its name where this version of its procedure does not know it."""
+    """The title of a state; its name where this version of the procedure does not have it."""
     return state.title if state is not None and state.title is not None else name
 
 
 def _names(change_request: ChangeRequest, actors: Iterable[str]) -> dict[str, str]:
-    """What the customer's own accounts among `actors` are called; who asked keeps the name that they had then."""
+    """The names of the customer's own accounts among `actors`; the account that asked keeps the name that it had
+    then."""
     numbers = {int(number) for kind, _colon, number in (a.partition(":") for a in actors) if kind == "account"}
     accounts: Sequence[Account] = list(
         Account.select().where(Account.id.in_(numbers), Account.customer == change_request.customer_id)
@@ -265,16 +266,16 @@ def _who(actor: str, names: Mapping[str, str]) -> str | Text:
 
 
 def offers(number: int) -> list[Offer]:
-    """The buttons that who is logged in has on a request: what the engine would take from them as it is.
+    """The user's buttons on a request: the events that the engine would accept without further input.
 
-    What it would take only together with something that was filled in has its place on the procedure's own page.
+    An event that needs input has its place on the procedure's own page.
     """
     allowed = site().engine.allowed(number, this_actor())
     return [offer for offer in allowed if offer.title is not None and not offer.needs_input]
 
 
 def change_request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:
-    """What every page of a request shows, whatever it changes: before and after, price, timeline, buttons."""
+    """The template context that every page of a request shares: before and after, price, timeline, buttons."""
     by_id = {contract.id: contract for contract in all_own_contracts()}
     shown = shown_change_request(record, by_id)
     return {
@@ -293,8 +294,8 @@ def change_request_context(record: ChangeRequest, refused: Sequence[Refusal] = (
 
 
 def own_page(change_request: ChangeRequest) -> str:
-    """The address of the page that the procedure of a request has for its own steps; empty where there is none, or it
-    is not for who is logged in."""
+    """The URL of the page with a procedure's own steps of a request; "" where there is none, or the user may not call
+    it."""
     endpoint = declared().change_request_pages.get(change_request.kind)
     if endpoint is None or not this_user().may(access_of(current_app, endpoint)):
         return ""

@@ -1,4 +1,4 @@
-"""Tables as files that spreadsheets open."""
+"""Tables as CSV files for spreadsheets."""
 
 from __future__ import annotations
 

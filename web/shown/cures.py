@@ -1,4 +1,4 @@
-"""What helps a procedure that is stuck, as the command that an operator gives."""
+"""The cure of a stuck procedure, as the command that an operator gives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _REASON = '--reason "…"'
 
 
 def command(one: Stuck) -> str:
-    """The command that cures it; empty where no command does, because the software that is deployed lacks something."""
+    """The command that cures it; empty where no command does, because the deployed software lacks something."""
     match one.cure:
         case "timers":
             return f"tetsuzuki workflow cure timers {one.instance_id} {_REASON}"
@@ -21,7 +21,7 @@ def command(one: Stuck) -> str:
 
 
 def advice(one: Stuck) -> str:
-    """What to do, in English, as `doctor` says it."""
+    """The advice of `doctor`, in English."""
     cure = command(one)
     if cure:
         return f"to cure it: {cure}"

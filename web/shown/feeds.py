@@ -1,7 +1,7 @@
 """Notices for feed readers and calendars: Atom (RFC 4287) and iCalendar (RFC 5545).
 
-Both are made of published notices alone and hold no secret, so they need no session and may be kept by caches. The id
-of an entry is a tag URI (RFC 4151) of the site's host and the notice's own id: it never changes, whatever is updated.
+Both are made of published notices alone and hold no secret, so they need no session and may be cached. The id of an
+entry is a tag URI (RFC 4151) of the site's host and the notice's own id: it never changes, whatever is updated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ET.register_namespace("", ATOM)
 
 
 def atom(entries: Sequence[Shown], *, address: str, title: str, author: str, base_url: str) -> bytes:
-    """A feed whose own address is `address`; newest entries first."""
+    """An Atom feed whose own URL is `address`, with the entries in the given order, which is newest first."""
     host = urlsplit(base_url).hostname or "localhost"
     feed = ET.Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": current_language()})
     digest = hashlib.sha256(address.encode()).hexdigest()[:16]
@@ -86,12 +86,12 @@ def _add(parent: ET.Element, name: str, text: str | Text | None, **attributes: s
 
 
 def _stamp(moment: datetime) -> str:
-    """RFC 3339, in UTC."""
+    """A time by RFC 3339, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def calendar(entries: Iterable[Shown], *, title: str, base_url: str, titles: Mapping[str, str]) -> bytes:
-    """Maintenance as a calendar: an event each, in UTC, with a UID that stays and a SEQUENCE that counts updates."""
+    """Maintenance as an iCalendar: an event each, in UTC, with a UID that stays and a SEQUENCE that counts updates."""
     host = urlsplit(base_url).hostname or "localhost"
     made = Calendar()
     made.add("prodid", f"-//Tetsuzuki//{host}//JA")

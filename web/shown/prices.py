@@ -1,4 +1,4 @@
-"""What a change costs, as pages say it: figures are the billing backend's own, none is worked out here."""
+"""The price of a change in words: all figures are the billing backend's own, none is calculated here."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def yen(amount: int) -> Text:
 
 
 def quote_of(change_request: ChangeRequest) -> Quote | None:
-    """The figures that a request was confirmed with; None where there were none."""
+    """The figures with which a request was confirmed; None where there were none."""
     return quotes.from_json(change_request.quote).quote
 
 
 def in_short(quote: Quote | None) -> Text | str:
-    """What it costs from the effective date on, in a few words; empty where that is not known."""
+    """The price from the effective date on, in a few words; empty where it is unknown."""
     if quote is None:
         return ""
     period = quotes.PERIODS[quote.recurring.period]

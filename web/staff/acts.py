@@ -1,4 +1,4 @@
-"""What pages of the staff share that write notices and FAQ entries: firing an event once, and telling what was done."""
+"""What the staff's pages of notices and of the FAQ share: firing an event once, and telling what was done."""
 
 from __future__ import annotations
 
@@ -32,19 +32,20 @@ class Done:
 
 
 def new_id() -> str:
-    """A name for something that a form will make: sent twice, it makes one (I10)."""
+    """A random id for something that a form will create: a form that is sent twice creates one (I10)."""
     return secrets.token_hex(6)
 
 
 def is_id(text: str | None) -> bool:
-    """Whether this is a name as `new_id` makes it."""
+    """Whether `text` is an id as `new_id` makes them."""
     return _ID.fullmatch(text or "") is not None
 
 
 def fire(instance_id: int, event: str, seen: str | None, data: Any = None, *, key: str | None = None) -> bool:
-    """Fire `event` in the name of who is logged in, unless somebody changed what they saw: then they are told.
+    """Fire `event` in the name of the logged-in member, unless somebody changed what they saw.
 
-    Raises Refused, for a form to show.
+    Returns whether it was done; a form that is out of date is told on the next page. Raises Refused, for a form to
+    show.
     """
     number = int(seen) if seen is not None and seen.isascii() and seen.isdigit() and len(seen) < 10 else -1
     try:
@@ -56,7 +57,7 @@ def fire(instance_id: int, event: str, seen: str | None, data: Any = None, *, ke
 
 
 def press(instance_id: int, event: str, seen: str | None, data: Any = None, *, key: str | None = None) -> bool:
-    """As `fire`, for a button that stands alone: a refusal is told on the next page."""
+    """The same as `fire`, for a button outside a form: a refusal is told on the next page."""
     try:
         return fire(instance_id, event, seen, data, key=key)
     except Refused as refused:
@@ -66,7 +67,7 @@ def press(instance_id: int, event: str, seen: str | None, data: Any = None, *, k
 
 
 def offers(instance_id: int) -> dict[str, Text]:
-    """What may be done now, by event, with what its button says."""
+    """The events that may be fired now, with the labels of their buttons."""
     allowed = site().engine.allowed(instance_id, actor())
     return {offer.event: offer.title for offer in allowed if offer.title is not None}
 

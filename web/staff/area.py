@@ -1,4 +1,4 @@
-"""The blueprint of the staff side, its menu, and who acts."""
+"""The blueprint of the staff side, its menu, and its actor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pages = Area("staff", __name__, url_prefix="/staff")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An entry of the menu; `here` is the area of the page that is shown."""
+    """An entry of the menu; `here` marks the area of the present page."""
 
     title: Text
     url: str
@@ -34,7 +34,7 @@ def menu() -> list[Shown]:
 
 
 def actor() -> Actor:
-    """Who acts, as history names them."""
+    """The logged-in staff member, as history names them."""
     return Actor("staff", str(this_staff_member().id))
 
 

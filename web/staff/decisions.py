@@ -1,9 +1,9 @@
-"""What the staff may decide about a procedure now, what each decision will do and send, and why others cannot be made.
+"""The staff's decisions about a procedure: which there are now, what each will do and send, and why others are closed.
 
-Everything here is asked of the engine by the same code that then does it: `explain` for what is offered, `preview` for
-what would follow. Nothing is known of any workflow but that a decision may need a reason, which shows in the refusal
-of a preview without one. Decisions that are made with more than a reason are declared by the pages of their procedure
-(`Area.decides`).
+The engine answers all of it by the same code that then carries the decision out: `explain` for what is offered,
+`preview` for what would follow. Nothing here knows a workflow, except that a decision may need a reason, which shows in
+the refusal of a preview without one. Decisions that need more than a reason are declared by the pages of their
+procedure (`Area.decides`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NO_PREVIEW = Refusal("no_preview", _("この操作の結果を表示できま�
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a decision would do."""
+    """What a decision would do, by a preview."""
 
     target: Text | str
     timers: tuple[tuple[Text | str, str], ...]
@@ -46,9 +46,9 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One decision of the staff: open, or with each reason why not.
+    """One decision of the staff: open, or closed with its reasons.
 
-    `question` is what somebody must confirm for it, and `quote` the figures that it would be made with.
+    `question` must be confirmed for it, and `quote` are the figures that it would be made with.
     """
 
     event: str
@@ -62,33 +62,34 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What other people could do now: who, and what it is called."""
+    """An event that other people could fire now: its title, and who they are."""
 
     title: Text | str
     who: Text
 
 
 def data_for(workflow: str, event: str, change_request: ChangeRequest | None, reason: str, checked: bool) -> Any:
-    """What `event` is fired with."""
+    """The data with which `event` is fired."""
     decision = declared().decisions.get((workflow, event))
     return decision.data(change_request, reason, checked) if decision is not None else Decision(reason)
 
 
 def quote_in(workflow: str, event: str, data: Any) -> Quote | None:
-    """The figures that a decision is made with, if any: whoever decides must have seen them."""
+    """The figures that a decision is made with, which the staff must have seen; None where there are none."""
     decision = declared().decisions.get((workflow, event))
     return decision.quote(data) if decision is not None else None
 
 
 def is_open(instance_id: int, actor: Actor) -> bool:
-    """Whether the staff may do anything now. What others may do as well, such as who has a link, does not count."""
+    """Whether the staff may fire anything now. Events that others may fire as well, such as holders of a link, do not
+    count."""
     return any(one.allowed and one.who == STAFF.title for one in site().engine.explain(instance_id, actor))
 
 
 def options(
     instance_id: int, workflow: Workflow, state: str, change_request: ChangeRequest | None, actor: Actor
 ) -> tuple[list[Option], list[Elsewhere]]:
-    """What the staff may decide, each event once, and what waits for others."""
+    """The staff's decisions, one for each event, and the events that others could fire."""
     ours, others = _explained(instance_id, actor)
     decisions: dict[str, list[Explanation]] = {}
     for explanation in ours:
@@ -105,7 +106,7 @@ def options(
 
 
 def _explained(instance_id: int, actor: Actor) -> tuple[list[Explanation], list[Explanation]]:
-    """What the permission leaves to the staff, and what it leaves to others alone."""
+    """The transitions that are for the staff, and those that are for others alone."""
     ours: list[Explanation] = []
     others: list[Explanation] = []
     for explanation in site().engine.explain(instance_id, actor):

@@ -1,4 +1,5 @@
-"""How staff get in and out, and the one-time address where they set themselves up. Who came when is in the log."""
+"""Log-in and log-out of the staff, and the one-time address at which a member sets themselves up. Each log-in is
+logged."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ log = logging.getLogger("tetsuzuki.staff")
 @pages.get("/login")
 @open_to_all
 def log_in() -> str | Response:
-    """The staff's log-in form; the review queue for who is logged in."""
+    """The staff's log-in form; the review queue for a logged-in member."""
     if staff_member() is not None:
         return redirect(url_for("staff.requests"))
     return _page(StaffLogInForm())
@@ -34,7 +35,7 @@ def log_in() -> str | Response:
 @pages.post("/login")
 @open_to_all
 def begin() -> str | Response:
-    """Begin a session. One message for whatever does not fit."""
+    """Begin a session. One message for every mismatch."""
     form = StaffLogInForm()
     if not form.validate():
         return form_again(_page(form))
@@ -56,7 +57,7 @@ def begin() -> str | Response:
 @pages.post("/logout")
 @open_to_all
 def log_out() -> Response:
-    """End the session on the server, and forget it here."""
+    """End the session, on the server and in the browser."""
     here = staff_member()
     if here is not None:
         log.info("staff:%s logged out", here.id)
@@ -69,7 +70,7 @@ def log_out() -> Response:
 @pages.get("/setup/<token>")
 @open_to_all
 def set_up(token: str) -> str | Response:
-    """The page of a one-time address. Opening it uses nothing up: mail programs open addresses, too (I4)."""
+    """The page of a one-time address. Opening it uses nothing up, because mail programs open addresses, too (I4)."""
     opened = site().staff.set_ups.opened(token)
     return _over() if opened is None else _set_up_page(SetUpForm(), opened)
 

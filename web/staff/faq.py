@@ -1,4 +1,4 @@
-"""FAQ管理: write, show and hide entries; the history of each says who did what."""
+"""FAQ管理: write, show and hide entries; the history of each names the staff members."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def show() -> str:
 @pages.get("/new")
 @staff_only
 def new() -> str:
-    """An empty entry."""
+    """The form for a new entry."""
     form = FaqForm()
     form.entry.data, form.position.data = new_id(), "100"
     return _page(form)
@@ -58,7 +58,7 @@ def new() -> str:
 @pages.post("/new")
 @staff_only
 def create() -> str | Response:
-    """Keep the entry; nobody but staff sees it before it is shown."""
+    """Create the entry; only staff see it until it is shown."""
     form = FaqForm()
     if not is_id(form.entry.data):
         abort(400)
@@ -81,7 +81,7 @@ def create() -> str | Response:
 @pages.get("/<entry>")
 @staff_only
 def read(entry: str) -> str:
-    """One entry, to be changed, shown or hidden, and its history."""
+    """One entry, with its form, its buttons and its history."""
     record, form = _entry(entry), FaqForm()
     for name in _TEXTS:
         form[name].data = getattr(record, name)
@@ -110,7 +110,7 @@ def save(entry: str) -> str | Response:
 @pages.post("/<entry>/act")
 @staff_only
 def act(entry: str) -> Response:
-    """Show, hide or remove it."""
+    """Show, hide or remove the entry."""
     record, event = _entry(entry), request.form.get("event", "")
     if event not in _DONE:
         abort(400)

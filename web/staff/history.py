@@ -1,4 +1,4 @@
-"""The history of a procedure as people read it: what happened, who did it, and what they gave as their reason."""
+"""The history of a procedure in words: what happened, who did it, and for what reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TITLES: Mapping[str, Text] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry. `before` and `after` are the titles of states, the same where it led nowhere else."""
+    """One entry. `before` and `after` are the titles of states, equal where the state did not change."""
 
     at: str
     title: Text | str
@@ -41,7 +41,7 @@ class Line:
 
 
 def lines(instance_id: int, workflow: Workflow | None) -> list[Line]:
-    """Every entry, oldest first. `workflow` is None where no definition of its version is loaded."""
+    """Every entry, oldest first. `workflow` is None where no definition of the instance's version is loaded."""
     entries = site().engine.history(instance_id)
     names = names_of({entry.actor for entry in entries})
     return [
@@ -59,15 +59,15 @@ def lines(instance_id: int, workflow: Workflow | None) -> list[Line]:
 
 
 def state_title(workflow: Workflow | None, state: str) -> Text | str:
-    """What people call a state; its name where there is no better word."""
+    """The title of a state; its name where it has none."""
     known = workflow.by_name.get(state) if workflow is not None else None
     return known.title if known is not None and known.title is not None else state
 
 
 def event_title(workflow: Workflow | None, state: str, event: str, target: str = "") -> Text | str:
-    """What people call an event out of a state: its button, or where nobody presses it the state that it leads to.
+    """The title of an event out of a state: its button's, or without a button that of the state that it leads to.
 
-    `target` says where it led, of several ways of the event.
+    `target` chooses between several transitions of the event.
     """
     ways = workflow.outgoing.get((state, event), ()) if workflow is not None else ()
     ways = tuple(way for way in ways if way.target == target) or ways
@@ -93,7 +93,7 @@ def _event_title(entry: Entry, workflow: Workflow | None) -> Text | str:
 
 
 def _reason(entry: Entry) -> str:
-    """What an operator gave as the reason: history keeps it with acts on incidents and with migrations."""
+    """The reason of an operator, which history keeps with acts on incidents and with migrations."""
     try:
         data = json.loads(entry.data)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Incidents: what the engine gave up, in words, and what somebody can do about it. Each act needs a reason."""
+"""Incidents: what the engine gave up, in words, and how staff can settle it. Each act needs a reason."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DONE_BY_OTHERS = _("このインシデントは、すでに処理されてい�
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that can be done about an incident, in words."""
+    """One way to settle an incident, in words."""
 
     name: str
     title: Text
@@ -98,7 +98,7 @@ class Silent:
 @pages.in_menu(STAFF_MENU, 30, _("インシデント"))
 @staff_only
 def incidents() -> str:
-    """All open incidents, the oldest first; and the plugins that do not answer, which may become some."""
+    """All open incidents, the oldest first; and the plugins that do not answer, from which incidents may follow."""
     listed = operations.incidents.incidents(site().engine)
     return render_template("staff/incidents.html", incidents=[_shown(one) for one in listed], silent=_silent())
 
@@ -113,7 +113,7 @@ def _silent() -> list[Silent]:
 @pages.get("/incidents/<ref>")
 @staff_only
 def incident(ref: str) -> str | Response:
-    """One incident, and what each act would mean."""
+    """One incident, and the meaning of each act."""
     incident = _find(ref)
     return _gone() if incident is None else _page(incident)
 
@@ -121,7 +121,7 @@ def incident(ref: str) -> str | Response:
 @pages.post("/incidents/<ref>")
 @staff_only
 def act_on_incident(ref: str) -> str | Response:
-    """Carry an act out, in the name of who pressed it. Somebody else's act before it is told."""
+    """Carry an act out, in the name of the logged-in member. An incident that was settled before is told."""
     incident = _find(ref)
     if incident is None:
         return _gone()
@@ -174,8 +174,8 @@ def _is_timer(incident: Incident) -> bool:
 
 
 def _acts(incident: Incident) -> tuple[Act, ...]:
-    """What can be done about it at all: a timer cannot be skipped, only some addresses can be corrected here, and what
-    was delivered is not delivered again."""
+    """The acts that are possible: a timer cannot be skipped, only some addresses can be corrected here, and a delivered
+    effect is not delivered again."""
     if _is_timer(incident):
         return (RETRY,)
     if incident.delivered:
@@ -219,7 +219,7 @@ def _shown(incident: Incident) -> Shown:
 
 
 def _address(incident: Incident) -> str:
-    """Where it was to go, as the records have it now."""
+    """The recipient's address, as the records have it now."""
     engine = site().engine
     definition = engine.workflows.get(_pin(incident))
     recipient = definition.recipients.get(incident.recipient) if definition is not None else None

@@ -1,4 +1,4 @@
-"""What the staff see of money beside the figures that a customer confirmed: how it is to be paid, and the books.
+"""What the staff see of money, beside the confirmed figures: how it is to be paid, and the bookings.
 
 Account numbers are masked by the payment method before anything is kept; nothing that is sealed is opened here.
 """
@@ -25,7 +25,7 @@ log = logging.getLogger("tetsuzuki.staff")
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A line of the billing backend's books."""
+    """One booking of the billing backend."""
 
     reference: str
     kind: Text | str
@@ -34,7 +34,7 @@ class Booked:
 
 
 def payment_facts(instance_id: int) -> list[Fact]:
-    """How a request wants its contract to be paid; nothing where it is about something else."""
+    """How a request wants its contract to be paid; empty where the request is about something else."""
     mandate = Mandate.get_or_none(Mandate.instance == instance_id)
     return list(_facts(mandate)) if mandate is not None else []
 
@@ -66,9 +66,9 @@ def _method(name: str) -> Text | str:
 
 
 def books(change_request: ChangeRequest | None) -> Sequence[Booked] | None:
-    """What the billing backend has in its books of the contract; None where it cannot be asked.
+    """The billing backend's bookings of the contract; None where the backend cannot be asked.
 
-    Calls a plugin: for those who must look into the books before they decide, and for nobody else.
+    Calls a plugin: only for staff who must look into the books before they decide.
     """
     billing = site().services.billing
     if change_request is None or change_request.contract_id is None or billing is None:

@@ -1,6 +1,6 @@
-"""お知らせ管理: write, plan, publish, update and close notices, and see how far their mailings are.
+"""お知らせ管理: write, plan, publish, update and close notices, and see the progress of their mailings.
 
-Which buttons there are is the engine's answer; whether to notify is asked each time and has no default.
+The engine says which buttons there are; whether to notify is asked each time, and has no default.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _DONE = {
 @pages.in_menu(STAFF_MENU, 40, _("お知らせ管理"))
 @staff_only
 def show() -> str:
-    """Every notice, what was changed last first, with its state."""
+    """Every notice with its state, the last changed first."""
     rows = (
         NoticeRevision.select(NoticeRevision, Notice)
         .join(Notice)
@@ -66,7 +66,7 @@ def show() -> str:
 @pages.get("/new")
 @staff_only
 def new() -> str:
-    """An empty draft."""
+    """The form for a new draft."""
     form = DraftForm()
     form.notice.data = new_id()
     return _draft_page(form)
@@ -75,7 +75,7 @@ def new() -> str:
 @pages.post("/new")
 @staff_only
 def create() -> str | Response:
-    """Keep the draft; nobody but staff sees it."""
+    """Create the draft; only staff see it."""
     form = DraftForm()
     if not is_id(form.notice.data):
         abort(400)
@@ -98,14 +98,14 @@ def create() -> str | Response:
 @pages.get("/<notice>")
 @staff_only
 def read(notice: str) -> str:
-    """One notice: as customers see it, as it is mailed, what can be done, how far it is, and its history."""
+    """One notice: as customers see it, as it is mailed, its buttons, the progress of its mailings, and its history."""
     return _page(_notice(notice), PublishForm())
 
 
 @pages.get("/<notice>/edit")
 @staff_only
 def edit(notice: str) -> str | Response:
-    """The draft, to be changed; a notice that is none any more is shown instead."""
+    """The form of a draft; a notice that is no draft any more is shown instead."""
     record = _notice(notice)
     if "edit" not in offers(record.instance):
         return redirect(url_for("staff_notices.read", notice=notice))
@@ -135,7 +135,8 @@ def save(notice: str) -> str | Response:
 @pages.get("/<notice>/update")
 @staff_only
 def update(notice: str) -> str | Response:
-    """A further revision, prefilled with what stays (G4). Its text is new: an old English one must not stay behind."""
+    """The form for a further revision, prefilled with what stays (G4). Its texts are empty: an old English one must not
+    stay."""
     record = _notice(notice)
     if "update" not in offers(record.instance):
         return redirect(url_for("staff_notices.read", notice=notice))
@@ -149,7 +150,7 @@ def update(notice: str) -> str | Response:
 @pages.post("/<notice>/update")
 @staff_only
 def add_update(notice: str) -> str | Response:
-    """Publish the revision, or show what it would look like: both are buttons of one form."""
+    """Publish the revision, or show a preview of it: both are buttons of one form."""
     record, form = _notice(notice), UpdateForm()
     preview = request.form.get("act") == "preview"
     notify = False if preview else inputs.choice(form.notify.data or "")
@@ -174,14 +175,14 @@ def add_update(notice: str) -> str | Response:
 @pages.post("/<notice>/publish")
 @staff_only
 def publish(notice: str) -> str | Response:
-    """Publish it now."""
+    """Publish the notice now."""
     return _publish(_notice(notice), "publish")
 
 
 @pages.post("/<notice>/schedule")
 @staff_only
 def schedule(notice: str) -> str | Response:
-    """Have it published at a time."""
+    """Publish the notice at a time."""
     return _publish(_notice(notice), "schedule")
 
 
@@ -206,7 +207,7 @@ def _publish(record: Notice, event: str) -> str | Response:
 @pages.post("/<notice>/act")
 @staff_only
 def act(notice: str) -> Response:
-    """The events that need nothing but a button."""
+    """Fire an event that needs nothing but a button."""
     record, event = _notice(notice), request.form.get("event", "")
     if event not in _PLAIN_EVENTS:
         abort(400)
@@ -217,14 +218,14 @@ def act(notice: str) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Wording and window, as they were understood."""
+    """The texts and the window of a form, normalised."""
 
     wording: Wording
     window: board.Window
 
 
 def _words(form: WordingForm) -> _Words | tuple[Refusal, ...]:
-    """What was typed, or everything that is wrong with it."""
+    """The texts and the window of a form, or every refusal."""
     wording = inputs.wording(*(form[name].data or "" for name in ("title_ja", "body_ja", "title_en", "body_en")))
     zone = site().services.calendar.zone
     start, end = (inputs.moment(form[name].data or "", name, zone) for name in ("window_start", "window_end"))
@@ -259,12 +260,12 @@ def _prefill(form: WordingForm, notice: Notice, revision: NoticeRevision) -> Non
 
 
 def _typed(moment: datetime | None) -> str:
-    """A time as its field takes it."""
+    """A time as a field of the form takes it."""
     return moment.astimezone(site().services.calendar.zone).strftime("%Y-%m-%dT%H:%M") if moment is not None else ""
 
 
 def _keyed(form: Any, record: Notice | None) -> None:
-    """What this showing of a form was about: sent twice it is one request, and after somebody else's none."""
+    """Mark this rendering of a form: sent twice it is one request, and after somebody else's change it is refused."""
     form.request_key.data = form.request_key.data or new_id()
     if record is not None and not form.seen.data:
         form.seen.data = str(site().engine.look(record.instance).instance.seq)
@@ -292,7 +293,7 @@ def _update_page(form: UpdateForm, record: Notice, preview: NoticeRevision | Non
 
 
 def _unsaved(notice: Notice, words: _Words, status: str) -> NoticeRevision:
-    """A revision as it would be, for looking at."""
+    """A revision as it would be, for a preview."""
     return NoticeRevision(
         notice=notice,
         number=notice.revision + 1,
@@ -305,7 +306,7 @@ def _unsaved(notice: Notice, words: _Words, status: str) -> NoticeRevision:
 
 
 def _as_shown(notice: Notice, revision: NoticeRevision) -> dict[str, Any]:
-    """A revision with all that customers see beside it."""
+    """A revision with everything that customers see beside it."""
     window = revision.window_start, revision.window_end
     progress = board.progress_of(notice.kind, revision.status, window, site().clock())
     texts = [

@@ -1,4 +1,4 @@
-"""Pauses: what is halted, since when and why; halting something, and letting it go on after seeing what will fire."""
+"""Pauses: what is paused, since when and why; pausing, and resuming after seeing what will fire."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Fires:
 @pages.get("/workflows/pauses")
 @staff_only
 def pauses() -> str:
-    """What is paused, and a form to pause more; `?instance=` names one that somebody came from."""
+    """What is paused, and a form to pause more; `?instance=` prefills the number of an instance."""
     text = request.args.get("instance", "")
     return _list(f"instance {text}" if text else "")
 
@@ -75,7 +75,7 @@ def pauses() -> str:
 @pages.post("/workflows/pauses")
 @staff_only
 def begin_pause() -> str | Response:
-    """Pause what was chosen, in the name of who pressed it."""
+    """Pause what was chosen, in the name of the logged-in member."""
     what, number, reason = request.form.get("what", ""), request.form.get("instance", "").strip(), _reason()
     scope = _one_instance(number) if what == "instance" else _choices().get(what, (None, ""))[0]
     refusals = list(_wrong_reason(reason))
@@ -104,7 +104,7 @@ def pause(number: int) -> str | Response:
 @pages.post(f"/workflows/pauses/<{NUMBER}:number>")
 @staff_only
 def end_pause(number: int) -> str | Response:
-    """Resume, in the name of who pressed it. Somebody else's act before it is told."""
+    """Resume, in the name of the logged-in member. A pause that ended before is told."""
     pause = _find(number)
     if pause is None:
         return _gone()
@@ -136,7 +136,7 @@ def _one_instance(number: str) -> Scope | None:
 
 
 def _choices() -> Mapping[str, tuple[Scope, Text | str]]:
-    """What may be chosen from a list, by name, with what it is called."""
+    """The scopes that can be chosen from a list, by name, with their titles."""
     engine = site().engine
     versions = [OneVersion(name, version) for name, version in sorted(engine.workflows)]
     scopes: list[Scope] = [*versions, *acts.channels(engine)]
@@ -144,7 +144,7 @@ def _choices() -> Mapping[str, tuple[Scope, Text | str]]:
 
 
 def scope_title(scope: Scope) -> Text | str:
-    """What a pause is about, in words."""
+    """The scope of a pause, in words."""
     engine = site().engine
     if isinstance(scope, OneInstance):
         return _("手続き %(number)s", number=scope.number)
@@ -161,7 +161,7 @@ def scope_title(scope: Scope) -> Text | str:
 
 
 def _may(scope: Scope | None) -> bool:
-    """Whether who is logged in may pause and resume this; for a form without a choice, anything at all."""
+    """Whether the logged-in member may pause and resume this scope; any scope at all, where it is None."""
     engine = site().engine
     instance = nowhere(scope.workflow, scope.version) if isinstance(scope, OneVersion) else nowhere()
     with engine.store.reading() as unit:

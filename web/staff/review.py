@@ -57,8 +57,11 @@ class Waiting:
 @pages.in_menu(STAFF_MENU, 10, _("審査待ち"), below="/staff/requests/")
 @staff_only
 def requests() -> str:
-    """What waits for a decision of the staff, the most urgent first: change requests, and all other procedures in
-    which the staff may act and that have no pages of their own for it."""
+    """The queue of what waits for a decision of the staff, the most urgent first.
+
+    It has change requests, and all other procedures in which the staff may act and that have no pages of their own for
+    it.
+    """
     engine, now, who = site().engine, site().clock(), actor()
     elsewhere = declared().with_own_pages
     standings = standing_in(engine, [one for one in pinned_states(engine, STAFF.name) if one[0] not in elsewhere])
@@ -104,7 +107,7 @@ def request_page(instance_id: int) -> str:
 @pages.post(f"/requests/<{NUMBER}:instance_id>")
 @staff_only
 def decide(instance_id: int) -> str | Response:
-    """Fire what was pressed. Whoever saw the request before somebody else's decision is told, and nothing happens."""
+    """Fire the chosen event. A page from before somebody else's decision is refused, and nothing happens."""
     event, reason = request.form.get("event", ""), _typed_reason()
     where = standing(site().engine, [instance_id]).get(instance_id)
     if where is None:
@@ -128,12 +131,12 @@ def decide(instance_id: int) -> str | Response:
 
 
 def _typed_reason() -> str:
-    """What was typed, with the line ends of here, and without what no database takes."""
+    r"""The typed reason, with \n as line ends, and without NUL, which no database takes."""
     return request.form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
 
 
 def _number(text: str) -> int:
-    """The `seq` that a page showed; one that nothing has, where it is no number."""
+    """The `seq` that a page showed; -1, which no instance has, for any other text."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else -1
 
 

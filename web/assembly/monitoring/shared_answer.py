@@ -1,7 +1,8 @@
-"""A question to the database from whom must not wait for it: probes and scrapes, as often as anybody likes.
+"""A shared answer of the database, for callers that must not wait for it: probes and scrapes, at any rate.
 
-One question is under way at a time, in a thread of its own; who comes meanwhile gets its answer too, and an answer is
-good for a moment. So what strangers can cause is bounded, and a database that hangs takes no thread of the pages.
+One question is under way at a time, in a thread of its own; callers that come meanwhile share its answer, and an answer
+is cached for a moment. So the load that strangers can cause is bounded, and a database that hangs blocks no thread of
+the pages.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ PATIENCE = 2.0  # seconds: less than the time that probes allow
 
 
 class NoAnswer(Exception):
-    """The database has not answered yet, or what it answered is an error: its cause says which."""
+    """The database has not answered yet, or its answer is an error: the cause says which."""
 
 
 class Glance(Generic[T]):
-    """Asks `ask`, which may use the database in the thread in which it runs."""
+    """Asks `ask`, which may use the database, in a thread of its own."""
 
     def __init__(
         self, db: SiteDatabase, ask: Callable[[], T], *, good_for: float = GOOD_FOR, patience: float = PATIENCE
@@ -38,7 +39,7 @@ class Glance(Generic[T]):
         self._answered: tuple[float, T | None, Exception | None] | None = None
 
     def answer(self) -> T:
-        """The answer, at most `good_for` seconds old. Raises NoAnswer, after `patience` seconds at the latest."""
+        """The answer, at most `good_for` seconds old. Raises NoAnswer, after at most `patience` seconds."""
         asked = monotonic()
         with self._changed:
             if self._began is None and (self._answered is None or self._answered[0] < asked - self._good_for):
@@ -71,7 +72,7 @@ class Glance(Generic[T]):
                 self._changed.notify_all()
 
     def _close(self) -> None:
-        """The thread's connection ends with it, or goes back to the pool."""
+        """Close the thread's connection, or return it to the pool."""
         try:
             if not self._db.is_closed():
                 self._db.close()

@@ -1,12 +1,12 @@
-"""OpenTelemetry: one trace from the form over the event to the mail (setting `tracing`, extra `otel`).
+"""Tracing with OpenTelemetry: one trace from the form over the event to the mail (setting `tracing`, extra `otel`).
 
-A request is a span, the transaction of each event in it another, and so is each try to deliver one of its effects:
-that one's parent is the transaction that put the effect into the outbox, although it ended days ago in another
-process (`engine.runtime.observer` keeps the W3C traceparent with the effect). Where spans go, and which share of them,
-is said by OpenTelemetry's own environment: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on.
+A request is a span; so is the transaction of each event in it, and each try to deliver one of its effects. The parent
+of a try is the transaction that put the effect into the outbox, although that ended days ago in another process
+(`engine.runtime.observer` keeps the W3C traceparent with the effect). OpenTelemetry's own environment says where spans
+go and which share of them: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on.
 
-Names and attributes are words of the code and numbers of instances. A path may be a mailed link, which is a secret,
-and an address is personal: neither is in a span.
+Names and attributes are words of the code and numbers of instances. A path may be a mailed link, which is a secret, and
+an address is personal: neither is in a span.
 """
 
 from __future__ import annotations
@@ -45,14 +45,15 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 def provider() -> TracerProvider:
-    """Spans to OTLP over HTTP, in batches from a thread of its own; what is left is sent when the process ends."""
+    """A provider that sends spans to OTLP over HTTP, in batches, from a thread of its own; the rest when the process
+    ends."""
     made = TracerProvider(resource=Resource.create({"service.name": "tetsuzuki"}))
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return made
 
 
 class Tracing:
-    """An observer of one engine (`engine.runtime.observer`), and what stands around its pages."""
+    """The tracing of one site: an observer of its engine (`engine.runtime.observer`), and a layer around its pages."""
 
     def __init__(self, engine: Engine, spans: TracerProvider) -> None:
         self._engine = engine
@@ -63,7 +64,7 @@ class Tracing:
         } | {"start", "due"}
 
     def close(self) -> None:
-        """Send what has not been sent yet."""
+        """Send the spans that were not sent yet."""
         self._spans.shutdown()
 
     # -- the engine's observer ----------------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ class Tracing:
             span.set_attribute("tetsuzuki.steps", len(committed.steps or ()))
 
     def committed(self, committed: Committed) -> None:
-        """See `Observer.committed`; the span around it has said all."""
+        """See `Observer.committed`; the span around the transaction has all of it."""
 
     def effects_put(self, unit: Unit, found: Instance) -> None:
         """See `Observer.effects_put`."""
@@ -128,7 +129,7 @@ class Tracing:
     # -- the pages ----------------------------------------------------------------------------------------------------
 
     def around(self, pages: Wsgi) -> Wsgi:
-        """`pages`, each request of which is a span; a caller's `traceparent` header is its parent."""
+        """`pages` with a span around each request; the caller's `traceparent` header names its parent."""
 
         def traced(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             method = environ["REQUEST_METHOD"]
@@ -152,9 +153,10 @@ class Tracing:
         return traced
 
     def _span(self, name: str, kind: SpanKind, parent: str | None) -> AbstractContextManager[Span]:
-        """A span that is the current one inside; below the W3C `parent` where there is one, else below the current.
+        """A span that is current inside the block, below the W3C `parent` where there is one, else below the current
+        span.
 
-        What an exception says is not recorded: it may name a person.
+        The text of an exception is not recorded, because it may name a person.
         """
         context = _PROPAGATOR.extract({_CARRIER: parent}) if parent else None
         return self._tracer.start_as_current_span(

@@ -1,4 +1,5 @@
-"""What a browser has applied for: in it, opening the mailed link may complete by itself."""
+"""The applications that were made in a browser: there, opening the mailed link may complete them without another
+click."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ def _applications() -> URLSafeTimedSerializer:
 
 
 def instances() -> tuple[int, ...]:
-    """The instances for which this browser applied: in it, opening the mailed link may complete by itself."""
+    """The instances for which this browser applied; empty where its cookie is missing, forged or too old."""
     assert APPLIED.life is not None
     try:
         value = _applications().loads(APPLIED.read(), max_age=int(APPLIED.life.total_seconds()))
@@ -31,6 +32,6 @@ def instances() -> tuple[int, ...]:
 
 
 def remember(response: Response, instance_id: int) -> None:
-    """Note that the instance was applied for in this browser."""
+    """Note in the browser's cookie that the instance was applied for here."""
     others = [i for i in instances() if i != instance_id]
     APPLIED.write(response, str(_applications().dumps([*others, instance_id][-_APPLICATIONS_KEPT:])))

@@ -1,8 +1,8 @@
 """From the application to the mail (G10–G22): identify, describe the account, confirm, apply.
 
-The browser's signed session holds how far somebody has come: the customer whom they proved to be, for 30 minutes,
-under a ticket. Every form of that errand carries a `request_key` that begins with the ticket: a form of an earlier
-errand, open in another tab, cannot be sent for the customer of this one, and one that is sent twice applies once (I10).
+The browser's signed session holds the progress: the customer who was identified, for 30 minutes, under a ticket. The
+`request_key` of every form begins with the ticket. So a form of an earlier application, open in another tab, cannot be
+sent for the customer of this one, and a form that is sent twice applies once (I10).
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ pages = Area("apply", __name__, url_prefix="/apply")
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Whom the browser's session says that somebody proved to be, and the ticket of this errand."""
+    """The customer whom the browser's session identifies, and the ticket of this application."""
 
     customer: Customer
     ticket: str
 
     def new_key(self) -> str:
-        """A request key for one showing of a form."""
+        """A request key under this ticket, for one rendering of a form."""
         return f"{self.ticket}-{secrets.token_hex(8)}"
 
     def owns(self, key: str) -> bool:
-        """Whether a form with this key belongs to this errand."""
+        """Whether the form with this key belongs to this application."""
         return re.fullmatch(f"{self.ticket}-[0-9a-f]{{16}}", key) is not None
 
 
@@ -113,7 +113,7 @@ def _identify_page(form: IdentifyForm) -> str:
 @pages.get("/account")
 @open_to_all
 def describe() -> str | Response:
-    """アカウント情報設定, with what was typed before where somebody came back from the question (G4)."""
+    """アカウント情報設定, filled in with what was typed before where the question was answered with no (G4)."""
     applicant = _applicant()
     if applicant is None:
         return _start_again()
@@ -127,7 +127,7 @@ def describe() -> str | Response:
 @pages.post("/account")
 @open_to_all
 def set_account() -> str | Response:
-    """［設定する］: with the dialog's はい it applies, without it the question is asked on a page of its own (G20)."""
+    """［設定する］: with the dialog's はい it applies; without it, the question is asked on a page of its own (G20)."""
     applicant = _applicant()
     form = AccountForm()
     if applicant is None or not applicant.owns(form.request_key.data or ""):
@@ -151,7 +151,7 @@ def set_account() -> str | Response:
 
 
 def _checked(form: AccountForm, customer: Customer) -> PendingInput | tuple[Refusal, ...]:
-    """What was typed, in its canonical form; or everything that is wrong with it, not only the first."""
+    """The typed values, normalised; or every refusal."""
     user_name = typed.user_name(form.user_name.data)
     email = typed.email(form.email.data)
     rejected = site().access.new_passwords.refusal(
@@ -230,7 +230,7 @@ def _apply(
     terms_version: str,
     password_mark: str = "",
 ) -> str | Response:
-    """Start the procedure; the mail follows from it. A refusal is shown in the form, at its field."""
+    """Start the procedure, which sends the mail. A refusal is shown in the form, at its field."""
     application = ApplicationInput(
         customer_id=applicant.customer.id,
         user_name=user_name,
@@ -266,7 +266,7 @@ def _apply(
 @pages.get("/accepted")
 @open_to_all
 def accepted() -> str | Response:
-    """What happens now: the mail, and what to do with it (G22, G23, G43)."""
+    """What happens next: the mail, and what to do with it (G22, G23, G43)."""
     kept = session.get(_ACCEPTED)
     if not isinstance(kept, dict):
         return redirect(url_for("apply.identify"))
@@ -275,6 +275,6 @@ def accepted() -> str | Response:
 
 
 def _start_again() -> Response:
-    """Nobody proved to be a customer here, or it was too long ago."""
+    """A redirect to the beginning: nobody was identified in this browser, or it is too long ago."""
     session[_TOO_LATE] = True
     return redirect(url_for("apply.identify"), 303)

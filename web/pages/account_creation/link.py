@@ -1,6 +1,6 @@
-"""What the mailed link of an account creation opens. Opening it changes nothing (I4); the button on the page does.
+"""The page of the mailed link of an account creation. Opening it changes nothing (I4); the button on the page does.
 
-Which page is shown depends on the state, by `PAGES`; which buttons are on it, by what the engine says is open.
+The state decides which page is shown (`PAGES`), and the engine which buttons are on it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OFFER = Page("link/offer.html")
 @pages.get("/a/<ref>")
 @open_to_all
 def show(ref: str) -> Response:
-    """The state as it is now, whether or not a scheduler runs."""
+    """The present state, whether or not a worker runs. Read-only (I4)."""
     instance_id = site().engine.open_link(PURPOSE, ref)
     if instance_id is None:
         return _unknown()
@@ -45,7 +45,7 @@ def show(ref: str) -> Response:
 @pages.post("/a/<ref>")
 @open_to_all
 def press(ref: str) -> AnyResponse:
-    """Do what the button says, then show what came of it; a second press finds it done and says so."""
+    """Fire the button's event, and show the result. Idempotent: a second press finds the account created."""
     engine = site().engine
     instance_id = engine.open_link(PURPOSE, ref)
     if instance_id is None:

@@ -1,4 +1,4 @@
-"""アカウント追加 (G37, G40): invite somebody, mail them again, correct the address, or take it back."""
+"""アカウント追加 (G37, G40): invite somebody, mail them again, correct the address, or withdraw the invitation."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _SENDS_MAIL = frozenset({"resend"})
 @pages.get("/add")
 @needs(ADMIN)
 def add() -> str:
-    """［アカウント追加］: whom, and as what."""
+    """［アカウント追加］: the form for name, address and role."""
     return _add_page(InvitationForm())
 
 
 @pages.post("/add")
 @needs(ADMIN)
 def invite() -> AnyResponse:
-    """［申込メール送信］ (G37): the mail follows from it, and the account from the mail."""
+    """［申込メール送信］ (G37): start the procedure, which sends the mail."""
     form = InvitationForm()
     if not form.validate():
         return form_again(_add_page(form, form.request_key.data))
@@ -92,7 +92,7 @@ def _add_page(form: InvitationForm, key: str | None = None) -> str:
 @pages.post(f"/invitations/{NUMBER}")
 @needs(ADMIN)
 def press(number: int) -> AnyResponse:
-    """［メール再送信］ (G40), or the end of an invitation."""
+    """［メール再送信］ (G40), or the withdrawal of an invitation."""
     if not _is_ours(number):
         return not_here()
     event = request.form.get("event", "")
@@ -108,7 +108,7 @@ def press(number: int) -> AnyResponse:
 @pages.get(f"/invitations/{NUMBER}/address")
 @needs(ADMIN)
 def address(number: int) -> str | Response:
-    """To whom the mail of an invitation should have gone."""
+    """The form for another address of an invitation."""
     invitation = _invitation(number)
     if invitation is None:
         return not_here()
@@ -126,7 +126,7 @@ def address(number: int) -> str | Response:
 @pages.post(f"/invitations/{NUMBER}/address")
 @needs(ADMIN)
 def correct(number: int) -> AnyResponse:
-    """［再送信する］: the mail goes to the address as it is now typed, and the URL that was mailed before is dead."""
+    """［再送信する］: mail to the address as it is now typed; the link that was mailed before is dead."""
     invitation = _invitation(number)
     sight = site().engine.look_if_there(number)
     if invitation is None or sight is None:
@@ -157,7 +157,7 @@ def _address_page(form: CorrectionForm, name: str, email: str, key: str | None =
 
 
 def _is_ours(number: int) -> bool:
-    """Whether it is an invitation of the reader's customer, even one that is over and of which nothing is left."""
+    """Whether an instance is an invitation of the reader's customer, even one that is over and deleted."""
     try:
         instance = site().engine.look(number).instance
     except UnknownInstance:
@@ -166,16 +166,16 @@ def _is_ours(number: int) -> bool:
 
 
 def _invitation(number: int) -> Invitation | None:
-    """An invitation of the reader's customer."""
+    """An invitation of the reader's customer; None where there is no such one."""
     mine = (Invitation.instance == number) & (Invitation.customer == this_user().account.customer_id)
     invitation: Invitation | None = Invitation.get_or_none(mine)
     return invitation
 
 
 def _press(number: int, event: str, shown: ShownInput, key: str) -> tuple[tuple[Refusal, ...], int] | None:
-    """Fire an event of an invitation; None where it is done, else why not, and the status that says so.
+    """Fire an event of an invitation. Returns None where it was done, else the refusals and the HTTP status.
 
-    Each mail counts for the mailbox that it goes to.
+    Each mail counts towards the rate limit of its mailbox.
     """
     access, invitation = site().access, _invitation(number)
     customer = this_user().account.customer_id
@@ -198,5 +198,5 @@ def _press(number: int, event: str, shown: ShownInput, key: str) -> tuple[tuple[
 
 
 def _count(text: str) -> int:
-    """What the form showed as a number; -1, which none is, for anything else."""
+    """A number that the form carried; -1, which no page shows, for any other text."""
     return int(text) if re.fullmatch("[0-9]{1,9}", text, re.ASCII) else -1

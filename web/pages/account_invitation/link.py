@@ -1,6 +1,6 @@
-"""What the mailed link of an invitation opens: パスワード設定 (G19, G38). Opening it changes nothing (I4).
+"""The page of the mailed link of an invitation: パスワード設定 (G19, G38). Opening it changes nothing (I4).
 
-Which page is shown depends on the state, by `PAGES`; whether there is a form on it, by what the engine says is open.
+The state decides which page is shown (`PAGES`), and the engine whether there is a form on it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PAGES: Mapping[str, Page] = {
 @pages.get("/i/<ref>")
 @open_to_all
 def show(ref: str) -> Response:
-    """The state as it is now, whether or not a scheduler runs."""
+    """The present state, whether or not a worker runs. Read-only (I4)."""
     instance_id = site().engine.open_link(PURPOSE, ref)
     return _page(instance_id, ref, PasswordForm()) if instance_id is not None else _plain(_UNKNOWN)
 
@@ -49,7 +49,7 @@ def show(ref: str) -> Response:
 @pages.post("/i/<ref>")
 @open_to_all
 def press(ref: str) -> AnyResponse:
-    """［設定する］ makes the account; nobody is logged in by it (G25)."""
+    """［設定する］: create the account. Nobody is logged in by it (G25)."""
     engine = site().engine
     instance_id = engine.open_link(PURPOSE, ref)
     if instance_id is None:

@@ -17,7 +17,7 @@ pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong")
 
 
 def _new_price(change_request: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
-    """What the request would cost now. Asks the billing backend, so never inside a transaction."""
+    """The present price of the request. Calls the billing backend, so never inside a transaction."""
     quote = reprice(site().services, change_request) if change_request is not None else None
     return NewPrice(reason, quotes.to_json(quote))
 

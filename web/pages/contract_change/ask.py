@@ -1,8 +1,8 @@
 """ご契約内容変更お申し込み (G6, G28 ⑥, G31, G35, G45): choose, fill in, compare, send.
 
-Nothing is kept between the pages: the confirmation carries what was typed in hidden fields, and whoever sends it is
-asked everything again. It also carries the digest of what it showed, so that what has changed since is shown once
-more, and a `request_key`, so that one that is sent twice applies once (I10).
+Nothing is stored between the pages: the confirmation carries what was typed in hidden fields, and everything is checked
+again when it is sent. It also carries the digest of what it showed, so that a change since then is shown once more, and
+a `request_key`, so that one that is sent twice applies once (I10).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SENT_BEFORE = sent_before(
 @pages.get(f"/contracts/<{NUMBER}:contract>/<kind>")
 @needs(EDITOR)
 def change(contract: int, kind: str) -> str | Response:
-    """The form of one kind of change, filled in with the contract as it is (G4)."""
+    """The form of one kind of change, filled in with the contract's present terms (G4)."""
     return _first_page(change_of(contract, kind))
 
 
@@ -62,19 +62,19 @@ def ask_change(contract: int, kind: str) -> str | Response:
 @pages.get("/order/<product>")
 @needs(EDITOR)
 def order(product: str) -> str | Response:
-    """サービスの新規お申込み: a product that they do not have (G45)."""
+    """サービスの新規お申込み: the form for a product that the customer does not have (G45)."""
     return _first_page(order_of(product))
 
 
 @pages.post("/order/<product>")
 @needs(EDITOR)
 def ask_order(product: str) -> str | Response:
-    """As `ask_change`, for an order."""
+    """The same as `ask_change`, for an order."""
     return _asked(order_of(product))
 
 
 def _first_page(errand: Errand) -> str | Response:
-    """The form; where the same is on its way already, what there is of it."""
+    """The form; or, where such a request is open already, that request."""
     slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, _any_terms(errand))
     change_request = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
     if change_request is not None:
@@ -84,7 +84,7 @@ def _first_page(errand: Errand) -> str | Response:
 
 
 def _any_terms(errand: Errand) -> ContractTerms:
-    """Contract terms that name the errand's product, which is all that a slot asks of them."""
+    """Terms of a contract of the errand's product; a slot needs no other value of them."""
     return ContractTerms(errand.product, "", 0, (), "", "", date.min)
 
 
@@ -144,9 +144,9 @@ def _send(errand: Errand, proposal: Proposal, key: str) -> str | Response:
 
 
 def _done_before(errand: Errand, wanted: ContractTerms, key: str) -> int | None:
-    """The request that this very form has made already: the second click of two finds its work done.
+    """The request that this very form has made already, where it was sent twice; None where it has made none.
 
-    The engine is asked for the first outcome of its key; it gives one only for the same account and contents.
+    The engine returns the first outcome of the form's key, and only for the same account and contents (I10).
     """
     slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, wanted)
     made = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
@@ -199,7 +199,7 @@ def _confirm_page(errand: Errand, proposal: Proposal, refusal: Refusal | None = 
 
 
 def _kept(form: ChangeForm) -> list[tuple[str, str]]:
-    """What was typed, for the hidden fields of the confirmation."""
+    """The typed values, for the hidden fields of the confirmation."""
     return [
         (field.name, value)
         for field in form
@@ -209,7 +209,7 @@ def _kept(form: ChangeForm) -> list[tuple[str, str]]:
 
 
 def _why(proposal: Proposal) -> Text:
-    """Why it begins on the day on which it does."""
+    """The reason for the effective date, in words."""
     change = proposal.change
     if change.before is None:
         return _("新しいサービスは、お申し込みの翌月1日からご利用いただけます。")

@@ -1,4 +1,4 @@
-"""ご契約内容変更お申し込み: what can be asked for, and what is on its way already (G28 ⑥, G31)."""
+"""ご契約内容変更お申し込み: what can be asked for, and which requests are open (G28 ⑥, G31)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from workflows.registry import CHANGE_REQUEST_KINDS
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One thing that can be asked for: where, or the open request that stands in its place with its buttons."""
+    """A change that can be asked for, with its URL; or the open request in its place, with its buttons."""
 
     title: Text
     now: str | Text
@@ -43,7 +43,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A contract, or a product that can be ordered, and what can be asked for."""
+    """A contract, or a product that can be ordered, with the changes that can be asked for."""
 
     product: str
     subdomain: str
@@ -59,7 +59,7 @@ class Choice:
 )
 @needs(EDITOR)
 def show() -> str:
-    """What can be changed of each contract, what is on its way already, and what can be ordered."""
+    """The changes of each contract, the open requests, and the products that can be ordered."""
     contracts = [contract for contract in all_own_contracts() if not has_ended(contract, today())]
     by_id = {contract.id: contract for contract in contracts}
     waiting = {

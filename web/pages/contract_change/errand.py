@@ -1,4 +1,4 @@
-"""What somebody is about to ask for: a kind of change of a contract, or the order of a product."""
+"""An errand: the kind of change of a contract, or the order of a product, that a page is about."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHANGES: Mapping[str, tuple[Text, type[ChangeForm]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What somebody is about: one kind of change of a contract, or the order of a product."""
+    """A kind of change of a contract, or the order of a product, with its form."""
 
     kind: str
     title: Text
@@ -44,13 +44,14 @@ class Errand:
 
     @property
     def url(self) -> str:
-        """Its page."""
+        """The URL of the errand's page."""
         if self.contract is None:
             return url_for("changes.order", product=self.product)
         return url_for("changes.change", contract=self.contract.id, kind=self.kind)
 
     def filled_in(self) -> None:
-        """Fill the form in with what is known (G4): the contract as it is, or for an order one that they have."""
+        """Fill in the form (G4): with the contract's terms, or for an order with those of another contract of the
+        customer."""
         known = self.contract or next((c for c in all_own_contracts() if not has_ended(c, today())), None)
         if known is None:
             return
@@ -61,7 +62,7 @@ class Errand:
                 field.data = values[field.name]
 
     def wanted(self) -> ContractTerms | tuple[Refusal, ...]:
-        """What was typed, as terms; or what is wrong with it. Whether the terms are possible is not decided here."""
+        """The typed terms, or the refusals. Whether the terms are possible is not decided here."""
         typed = {field.name: field.data for field in self.form}
         if "users" in typed:
             typed["users"] = licensed_users(typed["users"])
@@ -81,7 +82,7 @@ class Errand:
 
 
 def change_of(number: int, kind: str) -> Errand:
-    """The change of a contract of who is logged in; 404 where there is no such thing."""
+    """The change of a contract of the user's customer; aborts with 404 where there is no such contract or kind."""
     contract = own_contract(number)
     if kind not in CHANGES or contract.product not in site().catalogue.products or has_ended(contract, today()):
         abort(404)
@@ -90,7 +91,7 @@ def change_of(number: int, kind: str) -> Errand:
 
 
 def order_of(product: str) -> Errand:
-    """The order of a product; 404 where it is not sold."""
+    """The order of a product; aborts with 404 where the product is not in the catalogue."""
     if product not in site().catalogue.products:
         abort(404)
     return _errand(ORDER, CHANGE_REQUEST_KINDS[ORDER], product, None, OrderForm())

@@ -1,7 +1,7 @@
-"""ご契約種別・お支払い方法変更 (G35): choose a method, say what it asks for, and confirm.
+"""ご契約種別・お支払い方法変更 (G35): choose a method, fill in its form, and confirm.
 
 What was typed waits for its confirmation in the page itself, sealed for this account, contract and method and for half
-an hour: nothing of it is kept here before somebody has said yes.
+an hour: nothing is stored on the server before the customer has said yes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class OpenChangeRequest:
-    """A request that is not closed yet."""
+    """A request that is still open."""
 
     instance_id: int
     title: Text | str
@@ -88,14 +88,14 @@ class Shown:
 @pages.begins(KIND)
 @needs(EDITOR)
 def show() -> str:
-    """Per contract: the term, the method, what it can be changed to, and what is under way."""
+    """For each contract: the billing term, the method, the methods to change to, and the open request."""
     return render_template("payment_method_change/list.html", contracts=[_shown(one) for one in _contracts()])
 
 
 @pages.get(f"/<{NUMBER}:contract>/<method>")
 @needs(EDITOR)
 def describe(contract: int, method: str) -> str:
-    """What the method says and asks for."""
+    """The method's form and facts."""
     own_contract, chosen, context = _chosen(contract, method)
     return _form_page(own_contract, method, chosen, context, method_form(payment_calls.form_of(chosen, context)))
 
@@ -103,7 +103,7 @@ def describe(contract: int, method: str) -> str:
 @pages.post(f"/<{NUMBER}:contract>/<method>")
 @needs(EDITOR)
 def confirm(contract: int, method: str) -> str | Response:
-    """What was typed is checked; the page that follows shows all of it that may be shown, and asks."""
+    """Check what was typed; the page that follows shows all of it that may be shown, and asks for confirmation."""
     own_contract, chosen, context = _chosen(contract, method)
     form = method_form(payment_calls.form_of(chosen, context))
     if not form.validate():
@@ -123,7 +123,7 @@ def confirm(contract: int, method: str) -> str | Response:
 @pages.post(f"/<{NUMBER}:contract>/<method>/start")
 @needs(EDITOR)
 def start(contract: int, method: str) -> AnyResponse:
-    """［この内容で申し込む］: from here on the procedure owns it."""
+    """［この内容で申し込む］: start the procedure."""
     own_contract, chosen, context = _chosen(contract, method)
     confirmed = ConfirmForm()
     details = _held(confirmed.sealed.data or "", contract, method) if confirmed.validate() else None
@@ -257,8 +257,10 @@ def _contract(number: int) -> Contract:
 
 
 def _chosen(contract: int, name: str) -> tuple[Contract, PaymentMethod, PaymentContext]:
-    """A contract of this account's customer, and a method that can be chosen for it now; otherwise 404. The context has
-    the variant of the form that the address names."""
+    """A contract of the user's customer, a method that can be chosen for it now, and the context; else 404.
+
+    The context has the variant of the form that the URL names.
+    """
     own_contract = _contract(contract)
     method = site().services.payment_methods.get(name)
     variant = request.args.get("variant", "")
@@ -273,7 +275,7 @@ def _chosen(contract: int, name: str) -> tuple[Contract, PaymentMethod, PaymentC
 
 
 def _variant_for(refusals: Sequence[Refusal], asked: payments.Form) -> str:
-    """The variant of the form that a question leads to; "" where there is none."""
+    """The variant of the form that a question names; "" where there is none."""
     wanted = [one.variant for one in refusals if isinstance(one, payments.Question)]
     return next((variant for variant in wanted if variant and variant in dict(asked.variants)), "")
 
@@ -289,7 +291,7 @@ def _held_for(details: Details) -> str:
 
 
 def _held(sealed: str, contract: int, method: str) -> Details | None:
-    """What waited in the page; None where it is not ours or has waited too long."""
+    """The details that waited in the page; None where they are forged, another account's, or too old."""
     try:
         held = json.loads(site().services.vault.open(sealed[:_LONGEST_SEALED], _purpose(contract, method)))
     except Unreadable:

@@ -1,4 +1,4 @@
-"""A request to change the payment method: where it stands, its document, the provider's page, and the way back."""
+"""A request to change the payment method: its state, its document, the provider's page, and the way back."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _MOVED_ON = _("お申し込みの状態が変わったため、操作は行わ�
 @pages.shows_change_requests(KIND)
 @needs(EDITOR)
 def request_page(instance_id: int) -> Response:
-    """A request: what it changes, where it stands, what can be done."""
+    """A request: what it changes, its state, and its buttons."""
     return _request_page(instance_id)
 
 
 @pages.post(f"/requests/<{NUMBER}:instance_id>")
 @needs(EDITOR)
 def act(instance_id: int) -> AnyResponse:
-    """What a button of the page says, such as お申し込みを取り下げる."""
+    """Fire the event of a button on the page, such as お申し込みを取り下げる."""
     _mandate(instance_id)
     sight = site().engine.look(instance_id)
     # Timers that are due move it on before any event, and by what the page has shown already.
@@ -69,7 +69,8 @@ def act(instance_id: int) -> AnyResponse:
 @pages.get(f"/requests/<{NUMBER}:instance_id>/form.pdf")
 @needs(EDITOR)
 def download(instance_id: int) -> Response:
-    """The document to be signed, made anew each time: the account number lies nowhere in the clear."""
+    """The document to be signed, generated anew each time, because the account number is stored nowhere in the
+    clear."""
     mandate = _mandate(instance_id)
     method, document = site().services.payment_methods.get(mandate.method), _document(mandate)
     if method is None or document is None:
@@ -82,7 +83,7 @@ def download(instance_id: int) -> Response:
 @pages.post(f"/requests/<{NUMBER}:instance_id>/page")
 @needs(EDITOR)
 def open_page(instance_id: int) -> AnyResponse:
-    """カード会社の画面へ進む: the provider makes a page, once for this request, and the browser goes there."""
+    """カード会社の画面へ進む: the provider opens a page, once for each request, and the browser is redirected to it."""
     mandate = _mandate(instance_id)
     method = site().services.payment_methods.get(mandate.method)
     here = redirect(url_for("payment.request_page", instance_id=instance_id), 303)
@@ -109,7 +110,7 @@ def open_page(instance_id: int) -> AnyResponse:
 @pages.get(f"/requests/<{NUMBER}:instance_id>/return")
 @needs(EDITOR)
 def returned(instance_id: int) -> Response:
-    """Back from the provider's page. What the address says is a hint and settles nothing (I4)."""
+    """The way back from the provider's page. The URL's parameters are a hint and settle nothing (I4)."""
     mandate = _mandate(instance_id)
     method = site().services.payment_methods.get(mandate.method)
     hint = payment_calls.hint(method, _context(mandate), request.args.to_dict()) if method is not None else None
@@ -156,14 +157,14 @@ def _code(letter: str) -> str:
 
 
 def _as_shown(instance_id: int) -> str:
-    """Tells whether somebody has done something since a page was shown; what timers do by themselves is no reason."""
+    """A mark of what people have done with the request; what timers do by themselves does not change it."""
     engine = site().engine
     acts = sum(entry.actor != str(SYSTEM_ACTOR) for entry in engine.history(instance_id))
     return f"{engine.look(instance_id).state.name}.{acts}"
 
 
 def _offered(instance_id: int) -> dict[str, Offer]:
-    """What may be tried: also what needs data that only the view brings."""
+    """The events that may be tried, including those whose data only the view brings."""
     return {offer.event: offer for offer in site().engine.allowed(instance_id, this_actor())}
 
 
@@ -193,7 +194,7 @@ def _context(mandate: Mandate) -> PaymentContext:
 
 
 def _document(mandate: Mandate) -> Document | None:
-    """The document of a request that needs one and is still open."""
+    """The document of an open request that needs one; None otherwise."""
     method = site().services.payment_methods.get(mandate.method)
     if method is None or method.way != "form" or not mandate.sealed or mandate.ended_on is not None:
         return None

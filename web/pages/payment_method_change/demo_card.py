@@ -1,4 +1,4 @@
-"""The page of a card company in a demo, plainly called one. Outside of a demo there is no such page."""
+"""The page of a card company in a demo, plainly called one. Outside a demo this page does not exist."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def _provider(token: str) -> DemonstrationPage:
 @pages.get("/<token>")
 @open_to_all
 def show(token: str) -> str:
-    """Two buttons, and no field for a card number."""
+    """The page: two buttons, and no field for a card number."""
     return render_template("payment_method_change/demo_card.html", label=_provider(token).shown(token))
 
 
 @pages.post("/<token>")
 @open_to_all
 def press(token: str) -> Response:
-    """Send the event that a card company would, by the same way, and lead back."""
+    """Send the event that a card company would send, in the same way, and redirect back."""
     provider = _provider(token)
     success = request.form.get("result") == "success"
     back = urlsplit(provider.leads_to(token, success=success))

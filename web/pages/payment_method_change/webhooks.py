@@ -1,9 +1,9 @@
-"""What payment providers tell the site: `/webhooks/<method>`.
+"""Events of payment providers: `/webhooks/<method>`.
 
-Anybody may send anything here, so nothing counts but a signature that the method has verified over the bytes as they
-came. What is genuine is answered with 200 even where it changes nothing, or the provider would send it for days; a
-repeat and an event that comes too late are decided by the records and the procedure, under its lock. Where the method
-itself fails, the answer is 503 and the provider sends it again.
+Anybody may send anything here, so only a signature counts that the method has verified over the raw bytes. A genuine
+event is answered with 200 even where it changes nothing, or the provider would send it for days. Repeats and late
+events are decided by the records and the procedure, under its lock. Where the method itself fails, the answer is 503,
+and the provider sends the event again.
 """
 
 from __future__ import annotations
@@ -32,15 +32,14 @@ _LONGEST_ID = 255  # as PaymentEvent.event
 @pages.post("/<method>")
 @open_to_all
 def receive(method: str) -> Response:
-    """An event of a provider: 400 where it is not genuine, 404 where no method of this name hears events."""
+    """Receive an event: 400 where it is not genuine, 404 where no method of this name receives events."""
     if method not in site().services.payment_methods:
         abort(404)
     return _answer(take(method, request.get_data(), dict(request.headers)))
 
 
 def take(name: str, raw: bytes, headers: Mapping[str, str]) -> str:
-    """Check an event and do what it says: "forged", "ignored" or "done". Raises MethodBroken, which is 503: the
-    provider sends it again."""
+    """Verify an event and apply it: "forged", "ignored" or "done". Raises MethodBroken, which is answered with 503."""
     method = site().services.payment_methods[name]
     heard = payment_calls.heard(method, raw, headers)
     if heard is None:
