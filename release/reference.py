@@ -47,6 +47,7 @@ PUBLIC = (
     "engine.configuration.kinds",
     "engine.testing",
     # Plugins of the business
+    "workflows.business.folding",
     "workflows.ports.hookspecs",
     "workflows.ports.payments",
     "workflows.ports.billing",

@@ -1,4 +1,4 @@
-"""Searching the FAQ: every word must be there, in whichever width, case or kana it is written.
+"""Searching the FAQ: every word must be there, in whichever spelling (`workflows.business.folding`).
 
 A word is found where its letters stand, also inside a longer word: Japanese has no blanks between words. Both languages
 are searched, whatever the reader's is.
@@ -6,35 +6,24 @@ are searched, whatever the reader's is.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
+from workflows.business.folding import fold
 from workflows.faq.records import FaqEntry
 
 LONGEST = 200  # code points of a query that count
-_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}  # katakana to hiragana
-
-
-def folded(text: str) -> str:
-    """`text` as it is compared. Idempotent."""
-    while True:
-        # A letter's case can undo what NFKC did, and the other way round: until nothing changes.
-        result = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_HIRAGANA)
-        if result == text:
-            return result
-        text = result
 
 
 def words(query: str) -> tuple[str, ...]:
     """The words of a query; full-width blanks part them too."""
-    return tuple(dict.fromkeys(folded(query[:LONGEST]).split()))
+    return tuple(dict.fromkeys(filter(None, map(fold, query[:LONGEST].split()))))
 
 
 @lru_cache(maxsize=512)
 def _folded_entry(text: str) -> str:
     """An entry's texts as they are compared: folding them for each search cost more than all the rest of it."""
-    return folded(text)
+    return "\n".join("".join(map(fold, line.split())) for line in text.split("\n"))
 
 
 def matches(entry: FaqEntry, wanted: Iterable[str]) -> bool:
