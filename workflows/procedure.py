@@ -13,6 +13,7 @@ from engine.delivery import EffectHandler
 from engine.store.base import Record
 from engine.store.data_steps import DataStep
 from workflows.business.access.sealed import SealedColumn
+from workflows.business.customer_search import Searched
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.services import Services
 
@@ -25,7 +26,8 @@ class Procedure:
     effects, by kind; mails, and effects that plugins deliver, are not among them. `change_requests` are the kinds of
     change request that it carries out. `records` are its own tables, whose steps are in `workflows/migrations`, and
     `sealed` the columns in which the vault keeps something for it. `data_steps` are what an upgrade must do to its
-    rows, where there may be very many.
+    rows, where there may be very many. `searched` is where staff find a customer by what
+    its own records say.
     """
 
     workflows: tuple[Workflow, ...]
@@ -34,3 +36,4 @@ class Procedure:
     records: tuple[type[Record], ...] = ()
     sealed: tuple[SealedColumn, ...] = ()
     data_steps: tuple[DataStep, ...] = ()
+    searched: tuple[Searched, ...] = ()

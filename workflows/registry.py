@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -13,8 +14,9 @@ from engine.store.base import Record
 from engine.store.data_steps import DataStep
 from engine.store.schema import ENGINE_MIGRATIONS
 from engine.text import Text
-from workflows.business import records
+from workflows.business import customer_search, records
 from workflows.business.access.sealed import OF_STAFF, Sealed
+from workflows.business.customer_search import OF_BUSINESS, CustomerSearch, Searched
 from workflows.ports.troubles import PluginTrouble
 from workflows.procedure import Procedure
 from workflows.services import Services
@@ -37,11 +39,17 @@ WORKFLOWS: tuple[Workflow, ...] = tuple(one for procedure in PROCEDURES for one 
 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, _HERE / "migrations")
 
+SEARCHED: tuple[Searched, ...] = (*OF_BUSINESS, *(one for procedure in PROCEDURES for one in procedure.searched))
+
 # What an upgrade does to rows once the tables are up to date, in this order.
-DATA_STEPS: tuple[DataStep, ...] = tuple(step for procedure in PROCEDURES for step in procedure.data_steps)
+DATA_STEPS: tuple[DataStep, ...] = (
+    CustomerSearch(SEARCHED, lambda: datetime.now(UTC)).data_step(),
+    *(step for procedure in PROCEDURES for step in procedure.data_steps),
+)
 
 RECORDS: tuple[type[Record], ...] = (
     *records.RECORDS,
+    *customer_search.RECORDS,
     PluginTrouble,
     *(record for procedure in PROCEDURES for record in procedure.records),
 )

@@ -60,6 +60,18 @@ def test_everything_is_as_it_was(old: Old) -> None:
         assert site.engine.verify(number) == []
 
 
+def test_customers_are_found(old: Old) -> None:
+    """All of them are searched although no process of the old version wrote of it, at once and after the chores."""
+    search = old.site.search
+    wanted = {records.Customer.get(records.Customer.id == one.customer_id).id: one.email for one in records.Account}
+    assert wanted
+    for customer, email in wanted.items():
+        assert customer in (search.matching(email, 0, 50) or ()), email
+    assert search.catch_up() > 0
+    for customer, email in wanted.items():
+        assert customer in (search.matching(email, 0, 50) or ()), email
+
+
 def test_mailed_links_open(old: Old) -> None:
     paths = {
         "account_creation": "a",

@@ -33,6 +33,7 @@ from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
 from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue
+from workflows.business.customer_search import CustomerSearch
 from workflows.business.permissions import OPERATORS
 from workflows.organisation import Organisation
 from workflows.ports import troubles
@@ -40,13 +41,16 @@ from workflows.ports.disk_usage import GuardedUsage
 from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
 from workflows.ports.notice_channels import Distribution
 from workflows.ports.troubles import Teller, forget_troubles
-from workflows.registry import effect_handlers
+from workflows.registry import SEARCHED, effect_handlers
 from workflows.review import review_policy
 from workflows.services import Services
 
 if TYPE_CHECKING:
     from engine.workers.several_machines import Cluster
     from web.assembly.monitoring.tracing import Tracing
+
+
+_SEGMENTS_A_SWEEP = 4  # of the search's index: some tenths of a second each
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +134,19 @@ def staff(ground: Ground, hasher: Hasher, vault: Vault, throttles: Throttles) ->
     return Staff(ground.keyring, hasher, vault, throttles, ground.clock, organisation=ground.organisation)
 
 
+def search(ground: Ground) -> CustomerSearch:
+    """What finds customers."""
+    return CustomerSearch(SEARCHED, ground.clock)
+
+
 def chores(
-    ground: Ground, engine: Engine, purges: Sequence[Callable[[], object]], *, traced: bool
+    ground: Ground, engine: Engine, search: CustomerSearch, purges: Sequence[Callable[[], object]], *, traced: bool
 ) -> tuple[Callable[[], object], ...]:
     """The chores of a heartbeat, beside timers and outbox."""
     return (
         partial(watch, ground.db, ground.keyring, ground.clock),
         *purges,
+        partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
         Keeper(engine),
         lambda: forget_troubles(ground.clock()),
         *((partial(forget_traces, engine.store),) if traced else ()),

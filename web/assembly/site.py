@@ -37,6 +37,7 @@ from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
 from workflows.business.catalogue import Catalogue
+from workflows.business.customer_search import CustomerSearch
 from workflows.organisation import Organisation
 from workflows.ports import hookspecs
 from workflows.ports.guarded import Times
@@ -68,6 +69,7 @@ class Site:
     organisation: Organisation
     services: Services
     throttles: Throttles
+    search: CustomerSearch
     plugins: Plugins
     clock: Callable[[], datetime]
     metrics: Metrics | None = None
@@ -196,7 +198,10 @@ def build(
     hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
     access, staff = parts.access(ground, hasher, throttles), parts.staff(ground, hasher, services.vault, throttles)
     metrics, tracing = parts.observers(ground, engine, breakers)
-    chores = parts.chores(ground, engine, (access.purge, staff.purge), traced=tracing is not None)
+    search = parts.search(ground)
+    if not looks:
+        search.prepare(meanwhile)
+    chores = parts.chores(ground, engine, search, (access.purge, staff.purge), traced=tracing is not None)
     return Site(
         settings=settings,
         db=db,
@@ -210,6 +215,7 @@ def build(
         organisation=ground.organisation,
         services=services,
         throttles=throttles,
+        search=search,
         plugins=ground.plugins,
         clock=ground.clock,
         metrics=metrics,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from web.cli.progress import progress_of
 from web.cli.sites import opened_site
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
         except ImportRefused as refused:
             _show(file, refused)
             sys.exit(1)
+        if not dry_run:
+            with progress_of("made searchable") as progress:
+                site.search.catch_up(progress=progress)
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
     told.end(report)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from web.cli.progress import progress_of
 from web.cli.sites import REASON, opened_site, operator
 
 if TYPE_CHECKING:
@@ -27,23 +28,6 @@ _MOST_SHOWN = 200
 @click.group(epilog="Example: tetsuzuki secret show")
 def secret() -> None:
     """The secret key: look at it, replace it, or go on without it."""
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress on a terminal; nothing in a file."""
-    shown = -1
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown
-        percent = done * 100 // total if total else 100
-        if percent != shown and sys.stderr.isatty():
-            shown = percent
-            click.echo(f"\r{what}: {done} of {total}, {percent} %", nl=False, err=True)
-
-    yield show
-    if shown >= 0:
-        click.echo(err=True)
 
 
 # -- show --------------------------------------------------------------------------------------------------------------
@@ -64,7 +48,7 @@ def show() -> None:
         keys = known(site.db)
         for line in _keys(keys, site.engine.keyring):
             click.echo(line)
-        with _progress("verified") as progress:
+        with progress_of("verified") as progress:
             needed = dependence(site.engine, progress)
         click.echo(
             f"histories: {needed.histories}, of which {needed.older} need an old key, "
@@ -161,7 +145,7 @@ def rotate() -> None:
     from workflows.registry import SEALED
 
     with opened_site() as site:
-        with _progress("histories") as progress:
+        with progress_of("histories") as progress:
             done = seal_histories(site.engine, progress)
         anew, unreadable = SEALED.seal_anew(site.services.vault)
         stale = still_sealing(site.db, site.engine.keyring, site.clock())
@@ -253,7 +237,7 @@ def accept_loss(reason: str, yes: bool) -> None:
             engine = Engine(db, WORKFLOWS, secret=keyring)
         based = 0
         for key in known_keys.give_up(db, keyring, reason.strip(), engine.store.now()):
-            with _progress("histories") as progress:
+            with progress_of("histories") as progress:
                 based += base_anew(engine, key, operator(), progress)
         gone = SEALED.forget_unreadable(Vault(keyring))
         known_keys.finish_loss(db, engine.store.now())
@@ -313,7 +297,7 @@ def _nobody_seals(db: SiteDatabase, keyring: Keyring) -> None:
 def _what_ends(engine: Engine, lost: str, gone: Forgotten) -> str:
     from engine.operations.key_rotation import dependence, waiting
 
-    with _progress("verified") as progress:
+    with progress_of("verified") as progress:
         needed = dependence(engine, progress)
     left = waiting(engine, engine.store.now())
     return _ENDS.format(

@@ -4,6 +4,7 @@ from workflows.account_invitation.inputs import ActivationInput, InvitationInput
 from workflows.account_invitation.records import Invitation
 from workflows.account_invitation.version_1 import ACCOUNT_INVITATION_1
 from workflows.account_invitation.workflow import ACCOUNT_INVITATION
+from workflows.business.customer_search import Searched
 from workflows.procedure import Procedure
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
 PROCEDURE = Procedure(
     (ACCOUNT_INVITATION_1, ACCOUNT_INVITATION),
     records=(Invitation,),
+    searched=(Searched(Invitation, ("email", "user_name"), "email IS NOT NULL", request=True, number="instance"),),
 )

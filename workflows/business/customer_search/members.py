@@ -1,0 +1,42 @@
+"""Which places of a segment have something: as one whole number, a bit each, and as the database keeps it.
+
+Few places are two bytes each, many are the bits.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+
+SEGMENT = 4096  # customers; a power of two, so that an id is a segment and a place in it
+
+_BYTES = SEGMENT // 8
+_ONE = ord("1")
+_MOST_PLACES = _BYTES // 2 - 1  # so that no list of places is as long as the bits
+
+
+def packed(places: Sequence[int]) -> bytes:
+    """`places`, which are below SEGMENT, as the database keeps them."""
+    if len(places) <= _MOST_PLACES:
+        return struct.pack(f"<{len(places)}H", *places)
+    return _bits(places).to_bytes(_BYTES, "little")
+
+
+def unpacked(kept: bytes) -> int:
+    """A bit for each place."""
+    return int.from_bytes(kept, "little") if len(kept) == _BYTES else _bits(struct.unpack(f"<{len(kept) // 2}H", kept))
+
+
+def places_of(bits: int) -> Iterator[int]:
+    """The places, in order."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
+
+
+def _bits(places: Sequence[int]) -> int:
+    digits = bytearray(b"0" * SEGMENT)  # as int() reads them, the last place first: the quickest way there is
+    for place in places:
+        digits[~place] = _ONE
+    return int(digits, 2)
