@@ -39,6 +39,10 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             "population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page", marks=in_full
         ),
         pytest.param(
+            *("customer_search", ["--customers", "70", "--rounds", "1", "--only", "sqlite"], "every question"),
+            marks=in_full,
+        ),
+        pytest.param(
             *("web_pages", ["--seconds", "1", "--rounds", "1"], "application → mail queued"),
             marks=[
                 in_full,  # three quarters of a minute: it hashes passwords at their real cost
