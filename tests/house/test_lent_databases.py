@@ -35,6 +35,16 @@ def test_rows_are_gone_and_numbers_begin_anew(postgres: Postgres) -> None:
     postgres.give_back(again)
 
 
+def test_rows_of_a_new_database_are_there_again(postgres: Postgres) -> None:
+    first, again = lent_and_changed(
+        postgres, "DELETE FROM migration_engine WHERE id = 1", "UPDATE search_seen SET upto = 7"
+    )
+    assert again == first
+    assert execute(again, "SELECT count(*) FROM migration_engine WHERE id = 1") == [(1,)]
+    assert execute(again, "SELECT DISTINCT upto FROM search_seen") == [(0,)]
+    postgres.give_back(again)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -42,7 +52,6 @@ def test_rows_are_gone_and_numbers_begin_anew(postgres: Postgres) -> None:
         "CREATE TABLE more (id integer)",
         "CREATE INDEX more ON instance (state)",
         "ALTER TABLE instance ALTER COLUMN state DROP NOT NULL",
-        "DELETE FROM migration_engine WHERE id = 1",
         "CREATE FUNCTION more() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 64', current_database()); END $$",
     ],

@@ -6,6 +6,8 @@ empty one takes a quarter of that.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -29,39 +31,66 @@ SELECT md5(concat_ws(
         WHERE datname = current_database())
 ))
 """
-_FILLED = ("migration_engine", "migration_workflows")  # the tables that a new database has something in
 _WRITTEN = """
 SELECT relname, pg_relation_size(oid) FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0
 """
-_FROM_ONE = """
-SELECT setval(format('%I', sequencename)::regclass, start_value, false) FROM pg_sequences
-WHERE schemaname = 'public' AND last_value IS NOT NULL AND sequencename NOT LIKE 'migration%'
+_COUNTING = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
+_FROM_ONE = f"""
+SELECT setval(format('%%I', sequencename)::regclass, start_value, false) FROM pg_sequences
+WHERE sequencename IN ({_COUNTING}) AND sequencename <> ALL (%s)
 """
 _OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _LOOKS = 10
 _LARGE = 1 << 20  # bytes of all tables; deleted rows stay in their files and would slow the next tests down
 
 
-def look(connection: psycopg.Connection[Any]) -> list[Any]:
-    """What all new databases of one template have in common."""
-    asked = (_SHAPE, *(f"SELECT {name}::text FROM {name} ORDER BY 1" for name in _FILLED))
-    return [connection.execute(statement).fetchall() for statement in asked]
+@dataclass(frozen=True)
+class New:
+    """How a new database of one template looks: its shape, the rows that it has by table, the sequences in use."""
+
+    shape: str
+    rows: Mapping[str, Sequence[str]]
+    counting: list[str]
 
 
-def is_emptied(connection: psycopg.Connection[Any], new: list[Any]) -> bool:
-    """Empty the database, if it then is like a new one: nobody else uses it, and nothing but rows is there."""
-    if not _is_left_alone(connection) or look(connection) != new:
+def look(connection: psycopg.Connection[Any]) -> New:
+    """Look at a new database."""
+    rows = {name: _rows(connection, name) for name in _written(connection)}
+    return New(_shape(connection), rows, [name for (name,) in connection.execute(_COUNTING)])
+
+
+def is_emptied(connection: psycopg.Connection[Any], new: New) -> bool:
+    """Make the rows of the database those of a new one, if nobody else uses it, and nothing but rows is there."""
+    if not _is_left_alone(connection) or _shape(connection) != new.shape:
         return False
-    written: dict[str, int] = dict(connection.execute(_WRITTEN).fetchall())
+    written = _written(connection)
     if sum(written.values()) > _LARGE:
         return False
-    if tables := sorted(written.keys() - set(_FILLED)):
+    others = [name for name in written if name not in new.rows or _rows(connection, name) != new.rows[name]]
+    if others:
         # Not TRUNCATE, which makes new files of each table and of each index: some milliseconds a table.
-        deletions = "; ".join(f"DELETE FROM {name}" for name in tables)
-        connection.execute(f"SET session_replication_role = replica; {deletions}")  # whichever refers to which
-        connection.execute(_FROM_ONE)
+        deletions = "; ".join(f"DELETE FROM {name}" for name in sorted(others))
+        # As a replica does: no trigger runs, and no foreign key asks which refers to which.
+        connection.execute(f"SET session_replication_role = replica; {deletions}")
+        for name in others:
+            for row in new.rows.get(name, ()):
+                connection.execute(f"INSERT INTO {name} SELECT (%s::{name}).*", [row])
+        connection.execute(_FROM_ONE, [new.counting])
     return True
+
+
+def _shape(connection: psycopg.Connection[Any]) -> str:
+    return str(connection.execute(_SHAPE).fetchall())
+
+
+def _written(connection: psycopg.Connection[Any]) -> dict[str, int]:
+    """The tables that have or had rows, with the bytes of each."""
+    return dict(connection.execute(_WRITTEN).fetchall())
+
+
+def _rows(connection: psycopg.Connection[Any], name: str) -> list[str]:
+    return [row for (row,) in connection.execute(f"SELECT {name}::text FROM {name} ORDER BY 1")]
 
 
 def _is_left_alone(connection: psycopg.Connection[Any]) -> bool:

@@ -18,11 +18,13 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psutil
+import psycopg
 import pytest
 
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from tests.kit.databases import close_database
+from tests.kit.emptying import New, is_emptied, look
 from tests.kit.waiting import PATIENCE
 from workflows.registry import MIGRATIONS
 
@@ -111,8 +113,6 @@ class Postgres:
         self._admin(f"ALTER DATABASE {_name(url)} RENAME TO {_TEMPLATE}")
 
     def _admin(self, statement: str) -> list[Any]:
-        import psycopg
-
         with psycopg.connect(str(self._server.get_uri(database="postgres")), autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
@@ -134,10 +134,6 @@ class Postgres:
 
     def give_back(self, url: str) -> None:
         """Keep a database for who needs the next one, emptied; drop it where that cannot be."""
-        import psycopg
-
-        from tests.kit.emptying import is_emptied
-
         try:
             with psycopg.connect(url, autocommit=True) as connection:
                 is_new = is_emptied(connection, self._new)
@@ -149,11 +145,7 @@ class Postgres:
             self.drop(url)
 
     @cached_property
-    def _new(self) -> list[Any]:
-        import psycopg
-
-        from tests.kit.emptying import look
-
+    def _new(self) -> New:
         url = self.migrated()
         with psycopg.connect(url, autocommit=True) as connection:
             looked = look(connection)
