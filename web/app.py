@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from web.assembly.settings import Settings
     from web.assembly.site import Site
 
-# What a language calls itself, for who does not read the other one.
+# Each language's own name, for people who do not read the other one.
 _OWN_NAMES = {"ja": "日本語", "en": "English"}
 
 

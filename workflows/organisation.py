@@ -17,7 +17,7 @@ from engine.errors import ConfigurationError
 from engine.text import _
 
 CUSTOMER_NUMBER_PATTERN = "A[0-9]{8}"  # G11
-_LONGEST_TRIED = 64  # letters: a number of 32, and the prefix that somebody has left out
+_LONGEST_TRIED = 64  # characters: a number of 32, and the prefix that was left out
 
 
 @dataclass(frozen=True, slots=True)

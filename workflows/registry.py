@@ -65,7 +65,7 @@ REVIEWED: frozenset[str] = frozenset(
 
 SEALED = Sealed((*OF_STAFF, *(column for procedure in PROCEDURES for column in procedure.sealed)))
 
-# What `effect_handlers` carries out, for who checks definitions without a site.
+# The kinds of effects that `effect_handlers` delivers, for checks of definitions without a site.
 EFFECT_KINDS: tuple[str, ...] = tuple(sorted(kind for procedure in PROCEDURES for kind in procedure.effects))
 
 

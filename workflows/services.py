@@ -47,4 +47,4 @@ class Services:
     payment_methods: Mapping[str, PaymentMethod] = field(default_factory=dict)
     audiences: dict[tuple[str, ...], tuple[datetime, int]] = field(default_factory=dict)  # as last counted
     document_font: Path | None = None  # whose letters come first in documents
-    breakers: Breakers = field(default_factory=Breakers)  # of all plugins that somebody waits for
+    breakers: Breakers = field(default_factory=Breakers)  # of all plugins for which a page waits

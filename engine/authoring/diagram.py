@@ -106,7 +106,7 @@ def png(
     return _by_program(program, "png", dot(workflow, language, counts), limit)
 
 
-# --- what is drawn --------------------------------------------------------------------------------------------------
+# --- the picture ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ def _for_dot(text: str) -> str:
     return text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
 
 
-# --- who draws it ---------------------------------------------------------------------------------------------------
+# --- the renderers --------------------------------------------------------------------------------------------------
 
 
 def _by_program(program: str, kind: str, source: str, limit: timedelta) -> bytes:

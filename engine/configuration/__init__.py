@@ -172,7 +172,7 @@ class SecretValue(Value[T]):
                 return self._refuse(given, place, reading, 'a table must be {env = "NAME"}')
             if not reading.environ.get(name):
                 state = "empty" if name in reading.environ else "not set"
-                # Somebody may have written the secret itself there.
+                # The secret itself may stand there by mistake.
                 which = f"environment variable {name}" if _VARIABLE.fullmatch(name) else "that environment variable"
                 return self._refuse(given, place, reading, f"{which} is {state}")
             given = reading.environ[name]

@@ -108,7 +108,7 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
             raise EventNotPossible("It was delivered: retry fires its event again, skip gives that up.")
         recipient.amend(instance, unit, address)
         if workflow.effects[name].link:
-            # Whoever has the mail that went to the wrong address must not hold a working link.
+            # The mail may lie at the wrong address: its link must not work any more.
             engine.renew_link(unit, instance)
             outbox_rows.renew_link(
                 unit, (instance.id, *within), instance.generation, engine.recording.draw(links.NONCE)

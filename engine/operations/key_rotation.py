@@ -24,8 +24,8 @@ from engine.runtime.history_rows import HISTORY, legible
 from engine.store import outbox_rows
 from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, to_db
 
-AT_ONCE = 50  # instances in one transaction: on SQLite whoever writes meanwhile waits for them
-_MOST_ROUNDS = 3  # after which somebody must stop the process that still seals with an older key
+AT_ONCE = 50  # instances in one transaction: on SQLite other writers wait for it
+_MOST_ROUNDS = 3  # after which an operator must stop the process that still seals with an older key
 _NEXT = INSTANCE.replace(" WHERE i.id = ?", " WHERE i.id > ? ORDER BY i.id LIMIT ?")
 _BEGUN_BEFORE = "EXISTS (SELECT 1 FROM history h WHERE h.instance_id = i.id AND h.seq = 1 AND h.at < ?)"
 _LINKED = (

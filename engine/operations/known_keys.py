@@ -30,7 +30,7 @@ UNNAMED = "unnamed"  # in place of the fingerprint of a key that was lost before
 
 _COLUMNS = "fingerprint, number, state, since, ended_at, reason, done, finished_at, histories, sealing_at"
 SIGN_OF_LIFE = timedelta(seconds=150)  # longer than two sweeps are apart, at which processes give it
-_ALONE = 7_380_214_916  # the advisory lock of whoever writes keys down: any number, but always this one
+_ALONE = 7_380_214_916  # the advisory lock for recording keys: any number, but always this one
 _PROVED_BY = 20  # so many of the newest histories tell whether a key is right; one that verifies is enough
 
 Proof = Callable[[Keyring], bool | None]
@@ -181,9 +181,9 @@ def write_down(db: SiteDatabase, keyring: Keyring, now: datetime) -> tuple[Known
     Returns all known keys. Raises WrongSecretKey.
     """
     with db.exclusive():
-        if db.is_shared:  # on SQLite whoever writes is alone
+        if db.is_shared:  # on SQLite a writer is alone
             db.execute_sql(f"SELECT pg_advisory_xact_lock({_ALONE})")
-        keys = known(db)  # somebody else may have been faster
+        keys = known(db)  # another process may have been faster
         _check(keys, keyring)
         highest = max((key.number for key in keys), default=0)
         secrets = [keyring.newest] if keys else _used(db, keyring)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-LITTLE = 256 << 20  # bytes free on the disk of a SQLite database: below, somebody should know
+LITTLE = 256 << 20  # bytes free on the disk of a SQLite database: below, operators should know
 FULL = 16 << 20  # bytes: below, the next commits may fail
 _PATIENCE = 1.0  # seconds to wait for another writer: one that writes shows that it can be written
 _ASKED_WITHIN = 2  # seconds for a connection to PostgreSQL

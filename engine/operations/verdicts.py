@@ -19,7 +19,7 @@ class Verdict(Enum):
     NEEDS_A_CHOICE = "needs a choice"
     CANNOT = "cannot"
     STAYS = "stays"  # it has ended
-    LEFT = "left"  # somebody, or a timer, led it out of what was asked for
+    LEFT = "left"  # an event led it out of the selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ class Dispatcher:
                 name = claim.name
                 if name not in workflow.effects or engine.definitions.has_versions(workflow):
                     present = outbox_rows.name_of(unit, claim, engine.worker)
-                    if present is None:  # it was cancelled since it was claimed, or somebody else has it
+                    if present is None:  # it was cancelled since it was claimed, or another worker has it
                         return None
                     name = present  # a migration may have given it another one
                 effect = workflow.effects.get(name)

@@ -34,7 +34,7 @@ T = TypeVar("T")
 MOST_CALLS = 8
 FAILURES = 5
 REST = timedelta(seconds=30)
-PATIENCE = timedelta(seconds=1)  # that somebody waits for another call to end
+PATIENCE = timedelta(seconds=1)  # for which a call waits for another one to end
 SLOW = timedelta(seconds=3)
 _LATE = 0.5  # of its time: what raises later has cost its caller time and brought nothing
 

@@ -166,7 +166,7 @@ def _write_one(engine: Sealing, first: int, last: int, most: int) -> tuple[bool,
     store = engine.store
     with store.begin() as unit:
         unit.take_turns(_TURN)
-        numbers = [row[0] for row in unit.rows(_GONE_ON, (first, last, most))]  # somebody else may have listed some
+        numbers = [row[0] for row in unit.rows(_GONE_ON, (first, last, most))]  # another process may have listed some
         items = [item for number in numbers for item in _item(unit, number)]
         if items:
             _append(engine, unit, _newest(unit), CHANGES, store.now(), {}, items)

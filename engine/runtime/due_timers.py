@@ -35,8 +35,8 @@ from engine.text import _
 
 TIMER_BROKEN = Refusal("timer_broken", _("自動処理に問題が起きているため、現在は操作できません。"))
 
-PIECE = 500  # firings of one instance in one commit: whoever waits for it must not wait for all that was missed
-MOST_PIECES = 200  # commits after which somebody who wants something else is told to try again
+PIECE = 500  # firings of one instance in one commit: its other callers must not wait for all that was missed
+MOST_PIECES = 200  # commits after which a caller with another purpose is told to try again
 SKIP_EVENT = "timer.skip"  # its entry says which times of a timer were left out
 
 PASSING = (Busy, DatabaseAway, OutcomeUnknown, TransitionConflict)

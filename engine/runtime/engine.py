@@ -77,7 +77,7 @@ class Engine:
         operators: Permission = OPERATOR,
         make_store: Callable[[SiteDatabase, Clock | None], Store] | None = None,
     ) -> None:
-        # What is Final is held by the parts below as well: another one, given later, would not reach them.
+        # Final, because the parts below hold these objects as well: a later one would not reach them.
         self.db: Final = db
         store = db.store(clock) if make_store is None else make_store(db, clock)
         self.store: Final = store
@@ -104,7 +104,7 @@ class Engine:
         self._looking = Looking(store, definitions, self.mailed_links, self.due_timers)
         self.previews = Previews(transactions, definitions, steps, render)
 
-    # -- what it knows ------------------------------------------------------------------------------------------------
+    # -- definitions --------------------------------------------------------------------------------------------------
 
     @property
     def worker(self) -> str:
@@ -162,7 +162,7 @@ class Engine:
         """
         return self.mailed_links.instance_key(instance_id)
 
-    # -- who hears of it ----------------------------------------------------------------------------------------------
+    # -- listeners ----------------------------------------------------------------------------------------------------
 
     @property
     def observer(self) -> Observer | None:

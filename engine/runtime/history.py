@@ -22,7 +22,7 @@ ToText = Callable[[datetime], str]
 """How the tables write a time."""
 
 MIGRATE_EVENT = "migrate"
-BASE_EVENT = "key.lost"  # its entry says what the history was when nobody could verify it any more
+BASE_EVENT = "key.lost"  # its entry says what the history was when its key was lost
 DIGEST = "digest"  # under which it says so
 
 AS_BEFORE = ""  # for `timers`: an entry that sets none and ends none

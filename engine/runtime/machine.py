@@ -31,7 +31,7 @@ Verdicts = Mapping[str, Refusal | None]
 
 NO_PERMISSION = Refusal("forbidden", _("この操作を行う権限がありません。"))
 PAUSED = Refusal("paused", _("このお手続きは、ただいま一時停止しています。再開するまでお待ちください。"))
-_NO_VERDICT = ""  # what is missing does not hold
+_NO_VERDICT = ""  # a missing verdict does not hold
 _NONE = repeat(None)
 
 

@@ -50,7 +50,7 @@ class Migrating:
         except Exception:
             if reached:
                 raise
-        # What is due cannot be applied, because a rule of the old version is broken: its timers end here.
+        # Due timers cannot be applied, because a rule of the old version is broken: the timers end here.
         act = Act(number, move)
         act.applies = lambda found: False
         return self._transactions.run(act, Committed())
@@ -66,7 +66,7 @@ class Migrating:
                     return self._planned(held, mapped, actor)
             except UNABLE:
                 raise
-            except TimerBroken as broken:  # what can fire before it is kept by who migrates
+            except TimerBroken as broken:  # a real migration keeps what can fire before it
                 if reached:
                     raise
                 most = broken.kept

@@ -114,7 +114,7 @@ class Listeners:
         if self.on_commit is not None and (committed.effects or committed.next_due is not None):
             try:
                 self.on_commit(committed)
-            except Exception:  # it is committed, whoever should have heard of it
+            except Exception:  # it is committed all the same
                 log.exception("nobody could be woken after a commit; the sweep will")
 
 

@@ -112,7 +112,7 @@ def begin(db: SiteDatabase, unit: Unit, workflow: Workflow, transition: Transiti
     What is left to be done with the link and the deadlines is set as `attempt.resent`.
     """
     resend = transition.resend
-    assert resend is not None  # whoever calls this has asked
+    assert resend is not None  # the caller has checked
     number = attempt.instance.id
     corrected = _correct(db, unit, workflow, resend, attempt)
     names = tuple(dict.fromkeys(effect.name for effect in transition.effects))

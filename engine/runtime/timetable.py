@@ -260,7 +260,7 @@ class _Grid:
             except Exception:
                 if due is earliest:
                     raise
-                occurrence = Occurrence(due, due.due_at)  # what is wrong with it shows when it fires
+                occurrence = Occurrence(due, due.due_at)  # its fault shows when it fires
             found.append((occurrence.at, order_of(self.workflow, self.state, due.event), occurrence))
         return min(found, key=lambda one: one[:2])[2]
 

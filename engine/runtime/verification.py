@@ -110,6 +110,6 @@ def _finding(engine: Sealing, unit: Unit, number: int) -> history.Finding | list
             return ["its row and its history are gone, effects of it are still there"]
     except DatabaseAway:
         raise
-    except Exception as error:  # whatever somebody wrote there, which is the finding
+    except Exception as error:  # whatever was written there: that is the finding
         return [f"it cannot be read: {type(error).__name__}: {error}"]
     raise UnknownInstance(f"There is no procedure {number}.")

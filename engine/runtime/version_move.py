@@ -299,7 +299,7 @@ def _fate(mapping: Migration, target: Workflow, landing: State, row: OpenEffect,
         return Fate(row, None, f"nobody waits for {effect.done!r} in state {landing.name!r}")
     language = row.language
     recipient = target.recipients.get(effect.to)
-    if recipient is not None and not language:  # the one before went to nobody
+    if recipient is not None and not language:  # the effect went to no recipient before
         try:
             language = answers.language(effect, recipient, attempt)
         except Exception as error:

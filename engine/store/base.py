@@ -39,7 +39,7 @@ Row = tuple[Any, ...]
 
 database = CurrentDatabase()
 
-NEVER = "9999-12-31 00:00:00.000000"  # when what is paused is to be looked at: its resuming brings that forward
+NEVER = "9999-12-31 00:00:00.000000"  # for what is paused: resuming brings it forward
 LONGEST_WAIT = 30.0  # seconds that anybody waits for a lock of the database before it is Busy
 LARGEST = 2**63 - 1  # what a column of whole numbers holds, in either database
 

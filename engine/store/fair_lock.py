@@ -34,7 +34,7 @@ class Work(Turn):
     def __init__(self, call: Callable[[SqliteUnit], Any]) -> None:
         super().__init__()
         self.call = call
-        self.context: Context = copy_context()  # what it speaks is for the reader of the thread that asked
+        self.context: Context = copy_context()  # its texts are for the reader of the thread that asked
         self.leads = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -99,7 +99,7 @@ class FairLock:
     def next_work(self) -> Work | None:
         """The work that has waited longest, to be done by the holder of the lock. None where nobody waits, or where the
         first in the queue waits for the lock itself."""
-        if not self._waiting:  # nobody else takes from it while the lock is held, so looking needs no mutex
+        if not self._waiting:  # only the holder of the lock takes from it, so looking needs no mutex
             return None
         with self._mutex:
             if self._waiting and isinstance(self._waiting[0], Work):

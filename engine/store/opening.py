@@ -25,7 +25,7 @@ def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
         if path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with suppress(OSError):  # SQLite says it better
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds what is personal
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds personal data
         opened: SiteDatabase = SqliteDatabase(path)
     elif urlsplit(url).scheme in ("postgresql", "postgres"):
         try:

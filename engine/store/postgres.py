@@ -206,7 +206,7 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
 class PostgresStore:
     """The store for several machines: row locks, SKIP LOCKED, the database's clock."""
 
-    at_once = 500  # nobody else waits for a batch but who wants one of its instances
+    at_once = 500  # only callers that need one of its instances wait for a batch
 
     def __init__(self, db: PostgresDatabase, clock: Clock | None = None) -> None:
         self.db = db

@@ -82,7 +82,7 @@ class Cluster:
         self._taker.halt()
         for thread in self._threads[1:]:
             thread.join()
-        self._wanted.close()  # last: who stops in the middle of work wakes somebody for the rest of it
+        self._wanted.close()  # last: work that was stopped in the middle wakes another worker for the rest
         for thread in self._threads:
             thread.join()
 

@@ -77,6 +77,6 @@ def parsable(url: str) -> None:
     try:
         parse(url)
     except ConfigurationError as error:
-        # What is expected is said anyway, by the kind of the setting.
+        # The kind of the setting says anyway what is expected.
         words = str(error).removeprefix("url: ").removesuffix(f"expected {FORMS}").removesuffix("; ")
         raise Wrong(words) from None

@@ -36,7 +36,7 @@ log = logging.getLogger("tetsuzuki.health")
 LATE = timedelta(minutes=2)  # twice the sweep that would have caught up
 _THOROUGH_EVERY = 60.0  # seconds between looks at what changes with an installation only
 
-# Who waits for a timer or an effect. An instance that waits for a person alone is not found; nor is one that is done.
+# Instances that wait for a timer or an effect. Those that wait for a person alone, or are done, are not found.
 _RUNS = (
     "SELECT 1 FROM instance i WHERE i.workflow = ? AND i.version = ? AND (EXISTS (SELECT 1 FROM timer t WHERE "
     f"t.instance_id = i.id) OR {outbox_rows.open_effect_of('i.id')}) LIMIT 1"

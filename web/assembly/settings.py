@@ -225,7 +225,7 @@ def _from_environment(environ: Mapping[str, str], reading: Reading) -> Iterator[
         place = Place(variable)
         name = known.get(variable)
         if name is None:
-            # Kubernetes has variables like TETSUZUKI_PORT of its own, so only what is nearly a key is taken for one.
+            # Kubernetes sets variables like TETSUZUKI_PORT, so only a name that is nearly a key is taken for one.
             close = difflib.get_close_matches(variable, [*known, PREFIX + "CONFIG"], n=1, cutoff=_NEARLY)
             if close and variable not in close:
                 reading.wrong(place, f": there is no such variable; did you mean {close[0]}?")

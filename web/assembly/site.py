@@ -245,7 +245,7 @@ def _ground(
     now = clock or db.now
     check_definitions(workflows, frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()}))
     migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
-    if not looks:  # who only looks must be able to say what is missing
+    if not looks:  # a command that only looks must be able to say what is missing
         check_indexes(db, workflows)
     keyring = unlock(db, settings, now, looks=looks)
     settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])

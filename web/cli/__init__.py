@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except EngineError as error:
             _fail(str(error))
         except OSError as error:
-            if error.filename is None:  # not a file that somebody named: a fault of ours, with its traceback
+            if error.filename is None:  # not a file that the user named: a fault of ours, with its traceback
                 raise
             _fail(f"{error.filename}: {error.strerror}")
         except Exception as error:

@@ -26,7 +26,7 @@ _Answer = tuple[int, bytes, str, tuple[tuple[str, str], ...]]
 
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
-_THREADS = 2  # of a process without pages: for a probe, and for who asks for figures meanwhile
+_THREADS = 2  # of a process without pages: one for a probe, one for a scrape meanwhile
 _NOT_FOUND: _Answer = (404, b"There is nothing here.\n", _TEXT, ())
 
 

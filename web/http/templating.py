@@ -24,7 +24,7 @@ class _PageContext(Context):
     def call(self, function: Any, /, *args: Any, **options: Any) -> Any:
         """See `Context.call`."""
         if type(function) in _PLAIN and not hasattr(function, "jinja_pass_arg"):
-            options.pop("_loop_vars", None)  # what a block or loop has for who wants the context
+            options.pop("_loop_vars", None)  # a block's or loop's values, for functions that want the context
             options.pop("_block_vars", None)
             try:
                 return function(*args, **options)

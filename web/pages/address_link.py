@@ -26,7 +26,7 @@ from workflows.business.shared.address_change import STOP, masked
 pages = Area("address_link", __name__)
 
 
-# On the pages of who asked
+# On the pages of the person who asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def press(errand: Errand, ref: str) -> AnyResponse:
     except Refused as refused:
         return _page(errand, *opened, ref, refused.refusals)
     except (EventNotPossible, TransitionConflict, Forbidden):
-        pass  # somebody was faster, or time ran out: the page says what is true now
+        pass  # another click was faster, or time ran out: the page shows the present state
     return redirect(url_for(errand.endpoint, ref=ref), 303)
 
 

@@ -79,7 +79,7 @@ def _files() -> Iterator[Path]:
 
 
 def _find(name: str) -> Letter:
-    # Looked for among what is there, so that no name leads anywhere else.
+    # Searched among the existing files, so that no name leads anywhere else.
     file = next((path for path in _files() if path.stem == name), None)
     return _read(file) if file is not None else abort(404)
 
@@ -112,5 +112,5 @@ def _part(message: EmailMessage, kind: str) -> str:
         return ""
     try:
         return str(part.get_content())
-    except (LookupError, ValueError):  # not one of ours: in letters that nobody knows
+    except (LookupError, ValueError):  # not one of ours: in an unknown encoding
         return repr(part.get_payload())

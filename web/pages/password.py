@@ -194,7 +194,7 @@ def set_anew(ref: str) -> AnyResponse:
     try:
         engine.fire(instance_id, event, Actor("link", proof=ref), reset)
     except (Refused, EventNotPossible, TransitionConflict, Forbidden):
-        return response  # somebody was faster, or time ran out: the page says what is true now
+        return response  # another click was faster, or time ran out: the page shows the present state
     session[_DONE_HERE] = instance_id
     cookies.DEVICE.write(response, site().access.log_ins.device(account.id))
     return response

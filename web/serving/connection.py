@@ -173,7 +173,7 @@ class Connection(asyncio.BufferedProtocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._deaf = True  # no other protocol is spoken here; what was asked is answered
-        except httptools.HttpParserError:  # of the callbacks too, which say themselves what is wrong
+        except httptools.HttpParserError:  # of the callbacks too, which refuse by themselves
             if not self._deaf:
                 self._refuse(400)
         # The parser keeps a field until it is whole, and passes what stands beside the data of chunks over.

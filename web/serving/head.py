@@ -92,5 +92,5 @@ def _read_target(target: bytes, named: dict[str, str]) -> tuple[str, str]:
 def _read_length(text: str, limits: Limits) -> int:
     if not (text.isascii() and text.isdigit()):
         raise RefusedRequest(400)
-    # Python takes no number of thousands of digits, and nobody means one of twenty.
+    # Python takes no number of thousands of digits, and no real length has twenty.
     return int(text) if len(text) < len("1" + "0" * 19) else limits.body + 1

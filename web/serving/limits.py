@@ -29,7 +29,7 @@ class Limits:
     send_seconds: float = 60.0  # for an answer, and a second more for each `slowest` bytes of it
     slowest: int = 8 * KIB  # a second
     linger_seconds: float = 5.0  # for what a client goes on sending behind the answer that refuses it
-    grace_seconds: float = 30.0  # for what is being answered when the server stops
+    grace_seconds: float = 30.0  # for the answers under way when the server stops
     begun_seconds: float = 3.0  # for requests of which a part had come by then
     taken_seconds: float = 10.0  # for answers of which a part had been taken by then
 

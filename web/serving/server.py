@@ -85,7 +85,7 @@ class Server:
         server = await self._loop.create_server(
             partial(Connection, clients), sock=self._listening, backlog=_TAKEN_AT_ONCE, start_serving=True
         )
-        self._listening.listen(_BACKLOG)  # asyncio has but one number for what it takes and what the kernel holds
+        self._listening.listen(_BACKLOG)  # asyncio has but one number for accepted connections and the kernel's queue
         watch = asyncio.create_task(clients.watch())
         told = asyncio.create_task(self._told_to_stop.wait())
         self._ready.set()

@@ -46,7 +46,7 @@ def begin() -> str | Response:
         form.refuse(logged_in)
         return form_again(_page(form), logged_in)
     log.info("staff:%s logged in, from %s", logged_in.member.id, remote())
-    site().staff.sessions.log_out(cookies.STAFF.read())  # of whoever was here before
+    site().staff.sessions.log_out(cookies.STAFF.read())  # of an earlier log-in here
     session.pop("csrf_token", None)  # nor does a form's token outlive the change
     response = redirect(url_for("staff.requests"), 303)
     cookies.STAFF.write(response, logged_in.token)

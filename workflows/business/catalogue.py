@@ -25,7 +25,7 @@ PAYMENT_METHODS: Mapping[str, Text] = {
     "direct_debit": _("口座振替"),
     "credit_card": _("クレジットカード決済"),
 }
-# Who stands between the customer and the company (G1, G2), and how invoices are sent (G12).
+# The channel between the customer and the company (G1, G2), and how invoices are sent (G12).
 CHANNELS: Mapping[str, Text] = {
     "direct": _("直接のご契約"),
     "partner": _("販売パートナー様経由"),

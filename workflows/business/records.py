@@ -22,7 +22,7 @@ class Customer(Record):
     id = pw.BigAutoField()
     number = pw.CharField(32, unique=True)
     company = pw.CharField(200)
-    channel = pw.CharField(16)  # direct, or who stands between: partner (G1), asp (G2)
+    channel = pw.CharField(16)  # direct, or through a partner (G1) or an ASP service (asp, G2)
     contractor_name = pw.CharField(200)
     contractor_email = pw.CharField(254)
     contractor_person = pw.CharField(200, default="")

@@ -25,7 +25,7 @@ from workflows.customer_details_change.inputs import details_of, shown_digest
 from workflows.services import Services
 
 KIND = "details"
-REVIEWED = ("company", "contractor_name")  # who the contract is with: whatever is configured, staff look at it
+REVIEWED = ("company", "contractor_name")  # they name the contractor: staff review them, whatever is configured
 LONGEST_REASON: int = ChangeRequest.reason.max_length
 
 NO_CUSTOMER = Refusal("no_customer", _("お客様の登録が見つかりません。"))

@@ -149,7 +149,7 @@ class Announcer:
     def _write_down(self, row: NoticeDelivery, outcome: Outcome) -> None:
         now = self._services.clock()
         attempts = row.attempts + 1
-        # As with effects, the time to give up counts from the first try: what nobody could try has lost none of it.
+        # As with effects, the deadline counts from the first try: a row that could not be tried has lost none of it.
         give_up_at = row.give_up_at if row.attempts else now + GIVE_UP_AFTER
         state, due, error = SENT, now, ""
         if isinstance(outcome, Failed):

@@ -12,7 +12,7 @@ from workflows.business.required import required
 from workflows.notice.board import MAINTENANCE, OUTAGE, RESOLVED, STATUSES
 from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 
-STAYS_RESOLVED = timedelta(days=3)  # how long what is over stays among the open ones
+STAYS_RESOLVED = timedelta(days=3)  # for which a resolved notice stays among the open ones
 STAYS_OPEN = timedelta(days=365)  # after its last revision
 
 TAKEN = Refusal("taken", _("このお知らせは、すでに作成されています。"))

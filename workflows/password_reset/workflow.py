@@ -7,7 +7,7 @@ from engine.text import _
 from workflows.business.shared.own_account import RECIPIENTS, mail_context, set_password
 from workflows.password_reset import rules
 
-_PATIENCE = timedelta(hours=6)  # nobody waits longer for such a mail; they ask again
+_PATIENCE = timedelta(hours=6)  # people wait no longer for such a mail; they ask again
 
 PASSWORD_RESET = Workflow(
     name="password_reset",

@@ -319,7 +319,7 @@ def waited_for(attempt: Attempt) -> datetime:
     mandate = mandate_of(attempt.instance, attempt.records)
     if mandate is None:
         return attempt.at
-    # Somebody who only looks sees the state before its writes.
+    # A look sees the state before its writes.
     return mandate.due_at or attempt.at + (FORM_LIFE if mandate.way == "form" else PAGE_LIFE)
 
 

@@ -24,7 +24,7 @@ NOT_NOW = _("ただいまディスク使用容量を確認できません。時�
 
 _MOST_THREADS = 8
 _LATE = 0.9  # of its time
-_SPARE = 0.75  # of the time is the source's; the rest is for what it does with the answer
+_SPARE = 0.75  # of the time limit is the source's; the rest is for what follows the answer
 
 log = logging.getLogger("tetsuzuki.usage")
 
@@ -135,7 +135,7 @@ def _asked_at_once(
     for _thread in range(min(len(environments), _MOST_THREADS) - 1):
         guarded.breaker.also_begun(work_off)
     done, _late = wait(answers, timeout=max(0.0, within.total_seconds() - (monotonic() - began)))
-    while not left.empty():  # nobody waits for these any more
+    while not left.empty():  # their callers wait no more
         with suppress(Empty):
             left.get_nowait()
     if any(answer.result().prompt for answer in done):
@@ -152,7 +152,7 @@ def _asked(source: DiskUsage, environment: Environment, timeout: timedelta) -> _
     except (Exception, SystemExit):  # a plugin's: the page is shown all the same
         log.exception("disk usage of %s %s", environment.product, environment.subdomain)
         usage = UsageUnavailable(NO_ANSWER)
-    # One that gives up when its time is over has waited for somebody who hangs.
+    # A source that gives up when its time is over has waited for a server that hangs.
     prompt = isinstance(usage, Usage) or monotonic() - began < timeout.total_seconds() * _LATE
     match usage:
         case Usage() if is_possible(usage):

@@ -48,7 +48,7 @@ class Times:
     process stops; only a channel's delivery may take longer, because it may hand a mail over."""
 
     own: timedelta = timedelta(seconds=5)  # for what a plugin knows by itself
-    price: timedelta = timedelta(seconds=10)  # that somebody waits for a price
+    price: timedelta = timedelta(seconds=10)  # for which a page waits for a price
     asked: timedelta = timedelta(seconds=15)  # for what its provider, or its books, are asked
     delivery: timedelta = timedelta(minutes=2)
 

@@ -33,7 +33,7 @@ def check_links(workflow: Workflow, graph: Graph) -> Iterator[Problem]:
     for role, ways in wanted.items():
         vain: list[Start | Transition] = [way for way in ways if isinstance(way, Start)]
         if role in carriers:
-            held = _held(graph, {role, *unused})  # one that nobody asks for may be this one, misspelt
+            held = _held(graph, {role, *unused})  # a role that no permission asks for may be this one, misspelt
             vain += [way for way in ways if isinstance(way, Transition) and not held.intersection(_sources(graph, way))]
         else:
             vain = ways

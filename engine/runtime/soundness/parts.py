@@ -39,7 +39,7 @@ from engine.waits import Escalate, GiveUp, Remind, Wait
 
 WRONG_TYPE, NOT_CALLABLE, BAD_NAME, BAD_VERSION = "WRONG_TYPE", "NOT_CALLABLE", "BAD_NAME", "BAD_VERSION"
 
-# With one of these a definition is no graph yet: what follows from it cannot be told from what is wrong besides.
+# With one of these a definition is no graph yet: its consequences cannot be told from further faults.
 SHAPELESS = frozenset({WRONG_TYPE, NOT_CALLABLE, BAD_NAME})
 
 RESERVED_EVENTS = frozenset({"start", "migrate", "key.lost"})

@@ -22,7 +22,7 @@ from engine.workers.jobs.wanted import NOW, Wanted
 
 log = logging.getLogger("tetsuzuki.cluster")
 
-_HORIZON = SWEEP * 1.5  # what is due later is planned by a later sweep
+_HORIZON = SWEEP * 1.5  # later wake-ups are planned by a later sweep
 
 
 class Deferrer:
@@ -60,7 +60,7 @@ class Deferrer:
                     if not isinstance(error, AWAY):
                         log.exception("workers could not be woken; it is tried again")
                     if self._stopping.wait(trouble.told(error)):
-                        return  # the rows are there; who works will sweep
+                        return  # the rows are there; workers will sweep
                 finally:
                     give_back(self._engine.db, log)
 

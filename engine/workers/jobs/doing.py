@@ -33,7 +33,7 @@ class Work:
             while True:
                 fired = self._engine.run_due(limit=AT_ONCE, stopped=self._stopping.is_set)
                 if fired == AT_ONCE:
-                    self._wanted.ask(TIMERS)  # there is more, for whoever is free
+                    self._wanted.ask(TIMERS)  # there is more, for any free worker
                 if self._stopping.is_set():
                     return
                 due = self._engine.next_due()
@@ -49,7 +49,7 @@ class Work:
                 claim = self._dispatcher.next_claim()
                 if claim is not None:
                     if not moved:
-                        self._wanted.ask(OUTBOX)  # there may be more, for whoever is free while this one is delivered
+                        self._wanted.ask(OUTBOX)  # there may be more, for any free worker while this one is delivered
                     moved = True
                     self._dispatcher.deliver(claim)
                     if self._stopping.is_set():

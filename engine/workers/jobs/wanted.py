@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from threading import Condition
 
 TIMERS, OUTBOX = "timers", "outbox"
-NOW = datetime.min.replace(tzinfo=UTC)  # for what is wanted at once
+NOW = datetime.min.replace(tzinfo=UTC)  # for work that is wanted at once
 
 
 class Wanted:

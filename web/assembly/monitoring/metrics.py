@@ -152,7 +152,7 @@ class Metrics:
         if events is None:
             workflow = UNKNOWN
         if error is not None:
-            # What somebody asked for may be any text: only a name that the definition has becomes a label.
+            # The event's name may be any text that was sent: only one that the definition has becomes a label.
             known = event if events is not None and event in events else UNKNOWN
             self._refusals.labels(workflow, known, _reason(error)).inc()
         elif committed.steps:

@@ -55,7 +55,7 @@ def press(ref: str) -> AnyResponse:
     except Refused as refused:
         return _page(instance_id, ref, refused.refusals)
     except (EventNotPossible, TransitionConflict, Forbidden):
-        pass  # somebody was faster, or time ran out: the page says what is true now
+        pass  # another click was faster, or time ran out: the page shows the present state
     else:
         session[_DONE_HERE] = instance_id
     return redirect(url_for("link.show", ref=ref), 303)

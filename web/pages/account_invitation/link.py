@@ -57,7 +57,7 @@ def press(ref: str) -> AnyResponse:
     form = PasswordForm()
     invitation = Invitation.get_or_none(Invitation.instance == instance_id)
     if invitation is None or invitation.email is None or engine.look(instance_id).state.name in PAGES:
-        return redirect(url_for("invitation.show", ref=ref), 303)  # the page says what is true now
+        return redirect(url_for("invitation.show", ref=ref), 303)  # the page shows the present state
     if not form.validate():
         return form_again(_page(instance_id, ref, form).get_data(as_text=True))
     customer: Customer = invitation.customer
@@ -82,7 +82,7 @@ def press(ref: str) -> AnyResponse:
     except Refused:
         return form_again(_page(instance_id, ref, PasswordForm()).get_data(as_text=True))  # which says the reason
     except (EventNotPossible, TransitionConflict, Forbidden):
-        pass  # somebody was faster, or time ran out: the page says what is true now
+        pass  # another click was faster, or time ran out: the page shows the present state
     else:
         session[_DONE_HERE] = instance_id
     return redirect(url_for("invitation.show", ref=ref), 303)

@@ -99,7 +99,7 @@ def open_page(instance_id: int) -> AnyResponse:
         try:
             site().engine.fire(instance_id, "open_page", this_actor(), PageOpened(begun.reference))
         except (EventNotPossible, TransitionConflict, Forbidden, Refused):
-            # It was withdrawn or has lapsed meanwhile, and nobody knows the page that was just made.
+            # The request was withdrawn or has lapsed meanwhile, and the page that was just opened is not recorded.
             with suppress(Exception):
                 method.revoke(context, MandateFacts(mandate.id, "", begun.reference), Secret(""), f"{key}.late")
             flash(str(_MOVED_ON))

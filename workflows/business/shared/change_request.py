@@ -35,7 +35,7 @@ CONTRACT_LABELS: Mapping[str, Text] = {
     "payment_method": _("お支払い方法"),
     "started_on": _("ご利用開始日"),
 }
-# What is known of a customer (ご契約者情報, 請求書送付先), by the names of its columns.
+# The details of a customer (ご契約者情報, 請求書送付先), by column.
 DETAIL_LABELS: Mapping[str, Text] = {
     "company": _("貴社名"),
     "contractor_name": _("ご契約者名"),
