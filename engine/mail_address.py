@@ -1,11 +1,11 @@
-"""What a mail address is (RFC 5321 §4.1.2): one reader for forms, files, settings, the command line and mails.
+"""Mail addresses (RFC 5321 §4.1.2): one parser for forms, files, settings, the command line and mails.
 
-Carriers issued addresses with dots where no dot may stand bare: `a..b@`, `ab.@`, `.ab@`. Such a local part is a
-quoted string. People and records write it bare, and a mail server gets it in quotes (`MailAddress.wire`). Quotes are
-no part of the address: `"taro"@example.jp` and `taro@example.jp` are one (RFC 5321 §4.1.2, last paragraph).
+Carriers issued addresses with dots where no dot may stand bare: `a..b@`, `ab.@`, `.ab@`. Such a local part is a quoted
+string. People and records write it bare, and a mail server gets it in quotes (`MailAddress.wire`). Quotes are no part
+of the address: `"taro"@example.jp` and `taro@example.jp` are one (RFC 5321 §4.1.2, last paragraph).
 
-What only a quoted string can hold besides dots (blanks, @, commas) is refused: nobody was issued such an address, and
-what a list of recipients makes of it depends on who reads the list.
+Other characters that only a quoted string can hold (blanks, @, commas) are refused: no carrier issued such addresses,
+and programs disagree about them in a list of recipients.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ _ADDRESS_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f:.]+\]")
 
 
 class NotAMailAddress(ValueError):
-    """What was read is no address. The text goes on behind it: "has no valid domain"."""
+    """The text is no mail address. The message continues a sentence that begins with the text: "has no valid
+    domain"."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailAddress:
-    """An address. `local_part` is without quotes, `domain` in ASCII or an address literal. `str()` is how people and
+    """A mail address. `local_part` is without quotes, `domain` in ASCII or an address literal. `str()` is as people and
     records write it."""
 
     local_part: str
@@ -43,13 +44,15 @@ class MailAddress:
 
     @property
     def wire(self) -> str:
-        """The address for commands and headers: its local part stands in quotes where it must (RFC 5321 §4.1.2)."""
+        """The address for SMTP commands and headers: with its local part in quotes where that is needed (RFC 5321
+        §4.1.2)."""
         return f"{self._wire_local_part}@{self.domain}"
 
     @property
     def excess(self) -> tuple[str, int] | None:
-        """The part that is longer than RFC 5321 §4.5.3.1 has every server take, and how many octets it may have: of
-        "local_part", "domain" and "address". An address that works although it is too long goes on working."""
+        """The part that is longer than every server must accept (RFC 5321 §4.5.3.1), of "local_part", "domain" and
+        "address", and its limit in octets; None where none is. An address that works although it is too long goes on
+        working."""
         for part, text, most in (
             ("local_part", self._wire_local_part, LONGEST_LOCAL_PART),
             ("domain", self.domain, LONGEST_DOMAIN),
@@ -65,16 +68,16 @@ class MailAddress:
 
 
 def read(text: str) -> MailAddress:
-    """The address that `text` is, an international domain in ASCII (IDNA). Letters keep their case.
+    """The address in `text`, with an international domain in ASCII (IDNA). Letters keep their case.
 
-    Raises NotAMailAddress. How long the address is nobody has asked: see `MailAddress.excess`.
+    Raises NotAMailAddress. The length is not checked: see `MailAddress.excess`.
     """
     local_part, domain = split(text)
     return MailAddress(local_part, _ascii(domain))
 
 
 def split(text: str) -> tuple[str, str]:
-    """The local part of `text`, without quotes and sound, and its domain, which nobody has looked at yet.
+    """The local part of `text`, validated and without quotes, and its domain, not validated yet.
 
     Raises NotAMailAddress.
     """

@@ -1,8 +1,7 @@
-"""Long work on rows of which there may be very many: done in pieces, after the tables are up to date.
+"""Data steps: long work on possibly very many rows, done in pieces after the schema is up to date.
 
-A step of the tables is one transaction, and all of it or nothing. What has to be done to each row is none of that: each
-piece is a commit of its own, what is left is known by the rows themselves, and whoever was killed goes on with the next
-piece.
+A step of the schema is one transaction: all of it or nothing. Work on each row is done otherwise: each piece is a
+commit of its own, the rows themselves show what is left, and a run that was interrupted goes on with the next piece.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ Progress = Callable[[str, int, int], object]
 
 @dataclass(frozen=True, slots=True)
 class DataStep:
-    """What has to be done to many rows.
+    """A data step: what must be done to many rows. Resumable.
 
-    `left` counts the rows for which it is not done yet, once the tables are up to date; 0 where nothing is to be done.
-    `piece` does it for some of them, in one commit, and says for how many; each call needs to bring `left` nearer to 0.
-    Both work on records (`engine.store.base.database`), which are those of the database that they are handed.
+    `left` counts the rows that are still to be done, once the schema is up to date; 0 where none is. `piece` does some
+    of them, in one commit, and returns how many; each call must bring `left` nearer to 0. Both work on records
+    (`engine.store.base.database`), which are in the database that they are given.
     """
 
     name: str
@@ -33,10 +32,10 @@ class DataStep:
 def carry_out(
     db: SiteDatabase, steps: Sequence[DataStep], progress: Progress, meanwhile: Callable[[], object]
 ) -> list[str]:
-    """Do what is left, piece by piece; the names of the steps that had something to do.
+    """Do what is left, piece by piece. Returns the names of the steps that had something to do.
 
-    `meanwhile` is called between the pieces; what it raises ends the work, which goes on another time. A step that has
-    rows left and does none of them ends too: somebody else does them, or they are for its owner to explain.
+    `meanwhile` is called between the pieces; what it raises ends the work, which can be resumed. A step that has rows
+    left and does none of them ends, too: another process does them, or its author must explain them.
     """
     worked = []
     for step in steps:

@@ -1,11 +1,11 @@
-"""What bringing a database up to date will take, said before anything is written: steps, rows, time and disk.
+"""Upgrade check: what migrating a database will take, before anything is written: steps, rows, time and disk.
 
-Nobody knows what a step costs on this machine but who tries it. So a sample is taken: the same part of every table,
-in a place of its own, where the steps that the database has had make the tables, and those that it has not are run and
-timed. What an empty site costs as well is measured first and taken off; the rest grows with the rows.
+Only a trial shows what a step costs on this machine. So a sample is taken: the same share of every table, in a place of
+its own. There, the steps that the database has had create the tables, and the pending ones are run and timed. The cost
+on an empty site is measured first and subtracted; the rest grows with the rows.
 
 On SQLite the place is a file beside the database, removed at the end. On PostgreSQL it is a schema inside a transaction
-that is rolled back: it locks nothing that anybody else uses, and needs the right to create a schema.
+that is rolled back: it locks nothing that other sessions use, and needs the privilege to create a schema.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SAMPLE = 20_000  # rows of all tables together; a smaller database is tried as a
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """A step that would run; `seconds` is what it may take, None where no sample could be taken."""
+    """A pending step; `seconds` is the estimate of its duration, None where no sample could be taken."""
 
     name: str
     seconds: float | None
@@ -42,10 +42,11 @@ class Foretold:
 
 @dataclass(frozen=True, slots=True)
 class UpgradeCheck:
-    """What `migrate` would do to a database. Sizes are bytes.
+    """What `migrate` would do to a database. Sizes are in bytes.
 
-    `rows` are those of all tables, `size` is the database's, `growth` what it may need besides while it works. `free`
-    is what its disk has left, None where the database does not tell. `unknown` says why there is no sample, or "".
+    `rows` are those of all tables, `size` is the database's, `growth` what it may need in addition while it works.
+    `free` is the free space on its disk, None where the database does not tell. `unknown` says why there is no sample,
+    or "".
     """
 
     steps: tuple[Foretold, ...]
@@ -58,18 +59,18 @@ class UpgradeCheck:
 
     @property
     def seconds(self) -> float | None:
-        """What all steps together may take."""
+        """The estimate for all steps together; None where that of a step is unknown."""
         known = [step.seconds for step in self.steps if step.seconds is not None]
         return sum(known) if len(known) == len(self.steps) else None
 
     @property
     def fits(self) -> bool:
-        """Whether the disk has room; what is not known is taken to fit."""
+        """Whether the disk has room; unknown sizes are taken to fit."""
         return self.free is None or self.growth is None or self.growth <= self.free
 
 
 def check(db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataStep] = ()) -> UpgradeCheck:
-    """What bringing `db` up to date would take. Nothing in it is changed."""
+    """What migrating `db` would take. Read-only."""
     schema_steps = pending(db, folders)
     tables = _rows(db)
     rows = sum(tables.values())
@@ -95,7 +96,7 @@ def check(db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataSt
 
 
 def _rows(db: SiteDatabase) -> dict[str, int]:
-    """How many rows each table has."""
+    """The number of rows of each table."""
     return {table: db.execute_sql(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0] for table in db.get_tables()}
 
 
@@ -106,7 +107,7 @@ def _size(db: SiteDatabase) -> int:
 
 
 def _size_of_file(path: Path) -> int:
-    """With the log of what is not in it yet."""
+    """The size of a SQLite file, in bytes, with its write-ahead log."""
     return sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists())
 
 
@@ -116,7 +117,7 @@ def _free(db: SiteDatabase) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """What a try of the steps took: seconds by step, and bytes in all."""
+    """What a trial of the steps took: seconds by step, and bytes in all."""
 
     seconds: dict[str, float]
     size: int
@@ -125,7 +126,7 @@ class _Tried:
 def _try(
     db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataStep], sample: Mapping[str, int]
 ) -> _Tried:
-    """Run what `db` has not had on a `sample`: how many rows of each table."""
+    """Run the steps that are pending in `db` on a `sample`: how many rows of each table."""
     had = [set(runner.applied()) for runner in runners(db, folders)]
     with _on_sqlite(db) if isinstance(db, SqliteDatabase) else _on_postgresql(db) as place, place.db.bound():
         for runner, folder, names in zip(runners(place.db, folders), folders, had, strict=True):
@@ -150,7 +151,7 @@ def _try(
 
 
 def _make_as_it_was(runner: Runner, folder: Path, names: Collection[str]) -> None:
-    """Make the tables that the steps of these names make, and no later ones."""
+    """Create the tables of the steps with these names, and of no later ones."""
     with tempfile.TemporaryDirectory(prefix="tetsuzuki-check-") as steps:
         for file in folder.glob("[0-9]*.py"):
             if file.stem in names:
@@ -161,25 +162,25 @@ def _make_as_it_was(runner: Runner, folder: Path, names: Collection[str]) -> Non
 
 
 class _Place(Protocol):
-    """Where a sample is tried."""
+    """The place in which a sample is tried."""
 
     @property
     def db(self) -> SiteDatabase:
-        """The database that it is in."""
+        """The database in which the place is."""
 
     def let_rows_stand_alone(self) -> None:
-        """From now on a row may be there, and the one that it names not: a sample has some of each table."""
+        """Drop or ignore foreign keys: a sample has some rows of each table, and not those that they refer to."""
 
     def copy(self, table: str, count: int) -> None:
-        """Take over so many rows of a table of the site, where the place has such a table."""
+        """Copy `count` rows of a table of the site, where the place has such a table."""
 
     def size(self) -> int:
-        """Bytes that everything in it takes."""
+        """The size of everything in the place, in bytes."""
 
 
 @dataclass(frozen=True)
 class _File:
-    """A SQLite file beside the site's."""
+    """A place in a SQLite file beside the site's."""
 
     db: SqliteDatabase
     path: Path
@@ -216,7 +217,7 @@ def _on_sqlite(db: SqliteDatabase) -> Iterator[_Place]:
 
 @dataclass(frozen=True)
 class _Schema:
-    """A schema of PostgreSQL inside a transaction that will be rolled back."""
+    """A place in a schema of PostgreSQL, inside a transaction that will be rolled back."""
 
     db: SiteDatabase
     name: str
