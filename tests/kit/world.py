@@ -39,6 +39,9 @@ from web.demo.notices import show_demo_notices
 from web.http.who_may import access_of
 from workflows.account_creation.records import Application
 from workflows.account_invitation.inputs import InvitationInput
+from workflows.account_opening import waves
+from workflows.account_opening.records import Opening
+from workflows.account_opening.waves import Choice
 from workflows.account_removal.inputs import RemovalInput
 from workflows.account_role_change.inputs import RoleInput
 from workflows.business.permissions import ROLES
@@ -198,7 +201,7 @@ def _accounts(world: World) -> list[Values]:
 _KINDS = tuple({"kind": kind} for kind in ("users", "options", "term"))
 _METHODS = ({"method": "direct_debit"}, {"method": "credit_card"})
 _STOPPABLE = ("login_address_change", "contractor_email_change")
-_LINKED = ("account_invitation", "password_reset", *_STOPPABLE)
+_LINKED = ("account_invitation", "account_opening", "password_reset", *_STOPPABLE)
 _REQUEST_KINDS = {
     "contract_change": ("users", "options", "term", "order"),
     "details": ("details",),
@@ -215,6 +218,7 @@ ADDRESSES: Mapping[str, Address] = {
         for purposes, endpoints in (
             (("account_creation",), ("link.show", "link.press")),
             (("account_invitation",), ("invitation.show", "invitation.press")),
+            (("account_opening",), ("opening.show", "opening.press")),
             (("password_reset",), ("password.show", "password.set_anew")),
             (
                 ("login_address_change", "login_address_change/stop"),
@@ -424,6 +428,7 @@ def _mailed_links(world: World) -> None:
     numbers = {
         "account_creation": Application.get().instance,
         "account_invitation": world.invitation,
+        "account_opening": _opening(site),
         "password_reset": engine.start("password_reset", f"account:{viewer.id}", Actor("visitor")).instance_id,
         "login_address_change": engine.start(
             "login_address_change", f"account:{viewer.id}", actor(viewer), address
@@ -437,6 +442,32 @@ def _mailed_links(world: World) -> None:
         world.links[purpose] = engine.link(instance)
         if purpose in _STOPPABLE:
             world.links[f"{purpose}/stop"] = engine.link(instance, "stop")
+
+
+def _opening(site: Site) -> int:
+    """The invitation of a customer who was taken over and has no account."""
+    taken_over = add_newcomer()
+    wave = waves.decide(
+        "first", Choice(numbers=(taken_over.number,)), date(2026, 4, 1), site.clock(), after=timedelta(0)
+    )
+    waves.begin(site.engine, wave, Actor("operator", "root"))
+    return Opening.get(Opening.wave == wave).instance or 0
+
+
+def add_newcomer() -> Customer:
+    """A direct customer without an account."""
+    made: Customer = Customer.create(
+        number="A06660666",
+        company="株式会社ひっこし",
+        channel="direct",
+        contractor_name="引越 一郎",
+        contractor_email="ichiro@hikkoshi.example",
+    )
+    Contract.create(
+        customer=made, product="desknets-neo", subdomain="hikkoshi", term="monthly", payment_method="bank_transfer",
+        users=5, started_on=date(2024, 4, 1),
+    )  # fmt: skip
+    return made
 
 
 def _incident(world: World) -> None:

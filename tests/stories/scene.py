@@ -43,6 +43,7 @@ from web.demo.staff import demo_log_in
 from web.http.areas import areas_in
 from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.account_invitation.inputs import InvitationInput
+from workflows.account_opening import waves
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 from workflows.ports.troubles import Teller
 
@@ -143,6 +144,8 @@ _NAMED: tuple[Shot, ...] = (
     Shot("link.show", "link-unknown", f"/a/{_NO_LINK}"),
     Shot("invitation.show", "invitation-password", "invitation"),
     Shot("invitation.show", "invitation-unknown", f"/i/{_NO_LINK}"),
+    Shot("opening.show", "opening-password", "opening"),
+    Shot("opening.show", "opening-void", f"/o/{_NO_LINK}"),
     Shot("password.forgotten", "password-forgotten", "/password/forgotten"),
     Shot("password.asked", "password-asked", "/password/forgotten/sent"),
     Shot("password.show", "password-set", "reset"),
@@ -297,6 +300,7 @@ def _staged(var: Path, address: str) -> Scene:
     try:
         app = _at(address, site)
         _applicants(site, app, scene)
+        _opening(site)
         _customer(site, app, scene)
         _other(site, app, scene)
         _staff(site, app, scene)
@@ -347,6 +351,14 @@ def _applicants(site: Site, app: Flask, scene: Scene) -> None:
     _apply(applied, "sample", "A01234567", _APPLICANT)
     for reader, browser in (("identified", identified), ("confirming", confirming), ("applied", applied)):
         _keep(scene, reader, browser)
+
+
+def _opening(site: Site) -> None:
+    """A customer without an account is invited to open one."""
+    now = site.clock()
+    choice = waves.Choice(numbers=("A01234567",))
+    wave = waves.decide("demo", choice, site.services.calendar.today(now), now, after=timedelta(0))
+    waves.begin(site.engine, wave, Actor("operator", "root"))
 
 
 def _change(browser: Member, contract: Contract, kind: str, **typed: Any) -> str:
@@ -459,6 +471,16 @@ def _paused(site: Site, app: Flask, scene: Scene) -> None:
     _apply(Member(app), "sample", "A01234567", "saburo@sample-shoji.example")
 
 
+_LINKS = {
+    "a": "application",
+    "i": "invitation",
+    "o": "opening",
+    "p": "reset",
+    "c": "contractor",
+    "m": "login_address",
+}
+
+
 def _mails(site: Site, scene: Scene) -> None:
     """The links that were mailed, by what the mails are for."""
     folder = site.settings.var / "mailbox"
@@ -466,11 +488,10 @@ def _mails(site: Site, scene: Scene) -> None:
         mail = email.message_from_bytes(path.read_bytes(), policy=policy.default)
         part = mail.get_body(("plain",))
         found = re.search(
-            rf"^{re.escape(site.settings.base_url)}(/([aicmp])/\S+)\s*$",
+            rf"^{re.escape(site.settings.base_url)}(/([aicmop])/\S+)\s*$",
             part.get_content() if part is not None else "",
             re.MULTILINE,
         )
         if found:
-            kinds = {"a": "application", "i": "invitation", "p": "reset", "c": "contractor", "m": "login_address"}
-            scene.paths.setdefault(kinds[found[2]], urlsplit(found[1]).path)
+            scene.paths.setdefault(_LINKS[found[2]], urlsplit(found[1]).path)
             scene.paths.setdefault("mail", f"/mailbox/{path.stem}")

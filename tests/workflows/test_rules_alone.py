@@ -28,6 +28,7 @@ from tests.kit.sites import SECRET, SiteMaker
 from web.assembly.site import Site
 from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.account_invitation.inputs import ActivationInput, ShownInput
+from workflows.account_opening.inputs import FirstAccountInput
 from workflows.business.records import Account, ContractChange
 from workflows.business.shared.change_request import Decision
 from workflows.contract_change.inputs import GivingUp, NewPrice, Rejection
@@ -46,6 +47,7 @@ BROUGHT: dict[str, dict[str, Any]] = {
         "resend": ShownInput(0, "shiro@mihon.example"),
         "withdraw": ShownInput(0),
     },
+    "account_opening": {"activate": FirstAccountInput(HASH)},
     "contract_change": {
         "reject": Rejection("ご確認のため"),
         "give_up": GivingUp("ご確認のため", checked=True),

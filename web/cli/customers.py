@@ -1,4 +1,4 @@
-"""`tetsuzuki customers import`, `export` and `template`."""
+"""`tetsuzuki customers import`, `export` and `template`; see `waves` for `invite` and `release`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from web.cli.progress import progress_of
 from web.cli.sites import opened_site
+from web.cli.waves import invite, release
 
 if TYPE_CHECKING:
     from web.assembly.site import Site
@@ -148,6 +149,8 @@ class _Told:
             click.echo(f"missing from the file: {self._left_out} contracts, which stay as they are")
         if self._dry_run:
             click.echo("dry run: nothing was written")
+        elif report.customers_new:
+            click.echo("nothing is mailed to new customers: tetsuzuki customers invite --help", err=True)
 
 
 def _lines(change: Change) -> Iterator[str]:
@@ -193,3 +196,7 @@ def template_file(file: BinaryIO) -> None:
     settings = read()
     catalogue = catalogue_of(settings, plugins_of(settings))
     file.write(template(organisation_of(settings).customer_number_pattern, catalogue))
+
+
+customers.add_command(invite)
+customers.add_command(release)

@@ -10,6 +10,7 @@ from web.demo.accounts import open_demo_accounts
 from web.demo.notices import show_demo_notices
 from web.demo.staff import EMAIL, enrol_demo_staff
 from workflows.business.customer_file import import_customers
+from workflows.business.customer_file.releasing import release
 from workflows.business.records import StaffMember
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def demo_settings(var: Path, address: str) -> Settings:
 def fill(site: Site) -> None:
     """Add what is missing, and reset customers to what the file says. Idempotent."""
     import_customers(CUSTOMERS, catalogue=site.catalogue, overwrite=True)
+    release()
     open_demo_accounts(site)
     enrol_demo_staff(site)
     show_demo_notices(site, StaffMember.get(StaffMember.email == EMAIL))

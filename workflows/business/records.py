@@ -42,6 +42,13 @@ def customer_by_id(id: int) -> Any:
     return Customer.select().where(Customer.id == id).limit(1)
 
 
+class QuietCustomer(Record):
+    """A customer who was imported and hears of nothing until they are invited, released, or have an account."""
+
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, primary_key=True, on_delete="CASCADE")
+
+
 class Contract(Record):
     """A customer's contract of one product, under a subdomain that belongs to one customer per product."""
 
@@ -257,6 +264,7 @@ class Mandate(Record):
 
 RECORDS: tuple[type[Record], ...] = (
     Customer,
+    QuietCustomer,
     Contract,
     Account,
     PendingApplication,

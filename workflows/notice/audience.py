@@ -1,4 +1,7 @@
-"""The audience of a notice: contractors of direct customers with a running contract of one of its products."""
+"""The audience of a notice: contractors of direct customers with a running contract of one of its products.
+
+Imported customers hear of nothing until they are invited or released, or have opened an account by themselves.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 import peewee as pw
 
-from workflows.business.records import Contract, Customer
+from workflows.business.records import Account, Contract, Customer, QuietCustomer
 from workflows.services import Services
 
 _COUNT_HOLDS = timedelta(minutes=1)
@@ -44,4 +47,7 @@ def _hears(products: list[str], today: date) -> tuple[Any, ...]:
         Contract.runs(today),
         *([Contract.product.in_(products)] if products else []),
     )
-    return Customer.channel == "direct", Customer.contractor_email != "", Customer.id.in_(running)
+    with_account = pw.fn.EXISTS(Account.select(pw.Value(1)).where(Account.customer == QuietCustomer.customer))
+    quiet = QuietCustomer.select(QuietCustomer.customer).where(~with_account)
+    hears = Customer.id.in_(running), Customer.id.not_in(quiet)
+    return Customer.channel == "direct", Customer.contractor_email != "", *hears

@@ -21,7 +21,7 @@ from workflows.business.customer_file.problems import ImportRefused
 from workflows.business.customer_file.reading import PROGRESS_STEP, Progress, Reader
 from workflows.business.customer_file.renaming import Rename, Renames
 from workflows.business.customer_file.spool import STEP, Entry, Kind, Spool, State, Value
-from workflows.business.records import Contract, Customer
+from workflows.business.records import Contract, Customer, QuietCustomer
 from workflows.organisation import CUSTOMER_NUMBER_PATTERN
 
 _PAGE = 1000  # contracts of the site at once
@@ -70,11 +70,12 @@ def import_customers(
 ) -> ImportReport:
     """Bring the records in line with `file`, in one transaction; columns that the file leaves out stay as they are.
 
-    Records that the file does not name stay too. `encoding` is any of Python's text encodings; a byte order mark counts
-    more. `overwrite` lets the file win over changes made on the site, and `renames` say which contracts have another
-    subdomain by now. With `dry_run` nothing is written. `progress` hears how many steps are done, of how many once that
-    is known; `on_change` hears what was or would be changed, and at the end which contracts the file leaves out. Memory
-    does not grow with the file.
+    New customers are quiet: nothing is mailed to them until they are invited, released (`releasing`), or have an
+    account. Records that the file does not name stay too. `encoding` is any of Python's text encodings; a byte order
+    mark counts more. `overwrite` lets the file win over changes made on the site, and `renames` say which contracts
+    have another subdomain by now. With `dry_run` nothing is written. `progress` hears how many steps are done, of how
+    many once that is known; `on_change` hears what was or would be changed, and at the end which contracts the file
+    leaves out. Memory does not grow with the file.
 
     Raises ImportRefused with the problems of the file, TransitionConflict when somebody else wrote the same customer
     meanwhile, OSError when the file cannot be read, NoRoom when the temporary file cannot be written.
@@ -179,6 +180,8 @@ def _write(spool: Spool, steps: _Steps) -> None:
             {"number": entry.number, **_new(CUSTOMER_COLUMNS, _values(spool, "customer", entry))} for entry in customers
         ]
         Customer.insert_many(rows).execute()
+        new = Customer.select(Customer.id).where(Customer.number.in_([entry.number for entry in customers]))
+        QuietCustomer.insert_from(new, [QuietCustomer.customer]).execute()
         steps.add(len(rows))
     _update(spool, "customer", Customer, steps)
     for contracts in spool.batches("contract", "new"):

@@ -1,0 +1,161 @@
+"""The rules of アカウント開設のご案内: whose turn it is, who needs no invitation, what the account is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
+from engine.runtime.engine import needs_input
+from engine.text import _
+from workflows.account_opening.records import Opening, Wave
+from workflows.business.permissions import ADMIN, VIEWER, customer_of
+from workflows.business.records import Account, Customer, QuietCustomer
+from workflows.business.required import required
+
+LINK_LIFE = timedelta(hours=24)
+
+HAS_ACCOUNT = Refusal("has_account", _("このお客様には、すでにアカウントがあります。"))
+ALREADY_INVITED = Refusal("already_invited", _("このお客様には、すでにご案内しています。"))
+WAVE_UNDONE = Refusal("wave_undone", _("このご案内は取り消されています。"))
+ADDRESS_TAKEN = Refusal(
+    "address_taken",
+    _("このメールアドレスのアカウントは、すでに作成されています。ログイン画面からログインしてください。"),
+)
+HAS_NO_ACCOUNT = Refusal("has_no_account", _("このお客様には、まだアカウントがありません。"))
+
+ONE_INVITATION_AT_A_TIME = Conflict("opening", ("slot",), ALREADY_INVITED)
+ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
+
+
+def wave_goes_on(attempt: Attempt) -> Refusal | None:
+    """Nobody is invited by a wave that was undone; the wave is locked, so that none slips through meanwhile."""
+    opening = attempt.records.get(Opening, id=attempt.data.opening)
+    if opening is None:
+        return WAVE_UNDONE
+    attempt.records.lock_rows(Wave, id=opening.wave_id)
+    wave = attempt.records.get(Wave, id=opening.wave_id)
+    return WAVE_UNDONE if wave is None or wave.undone_at is not None else None
+
+
+def place_is_free(attempt: Attempt) -> Refusal | None:
+    """Each place is taken up once, however often and by how many the wave is begun."""
+    opening = attempt.records.get(Opening, id=attempt.data.opening)
+    return ALREADY_INVITED if opening is None or opening.instance is not None else None
+
+
+def customer_has_no_account(attempt: Attempt) -> Refusal | None:
+    """Who has an account needs no invitation."""
+    return HAS_ACCOUNT if _has_account(attempt) else None
+
+
+def customer_has_an_account(attempt: Attempt) -> Refusal | None:
+    """Somebody opened one meanwhile without being invited."""
+    return None if _has_account(attempt) else HAS_NO_ACCOUNT
+
+
+def _has_account(attempt: Attempt) -> bool:
+    customer = customer_of(attempt.instance.about, attempt.records)
+    return attempt.records.exists(Account, customer=customer)
+
+
+def address_is_still_free(attempt: Attempt) -> Refusal | None:
+    """Somebody may have applied for the same address; who completes first wins, `ONE_ACCOUNT_PER_ADDRESS` decides."""
+    opening = _opening_before(attempt)
+    if opening is None or opening.email is None:
+        return ADDRESS_TAKEN
+    taken = attempt.records.exists(Account, customer=opening.customer_id, email=opening.email)
+    return ADDRESS_TAKEN if taken else None
+
+
+def take_the_place(attempt: Attempt) -> None:
+    """The invitation is for the contractor as they are now; while it is open there is no other of this customer."""
+    records = attempt.records
+    customer = required(records.get(Customer, id=customer_of(attempt.instance.about, records)), ALREADY_INVITED)
+    records.update(
+        Opening,
+        {"id": attempt.data.opening},
+        instance=attempt.instance.id,
+        slot=customer.id,
+        email=customer.contractor_email,
+        user_name=(customer.contractor_person or customer.contractor_name)[:100],
+    )
+
+
+def let_hear(attempt: Attempt) -> None:
+    """Who was invited hears of notices from now on, as every customer does."""
+    customer = customer_of(attempt.instance.about, attempt.records)
+    attempt.records.delete(QuietCustomer, customer=customer)
+
+
+@needs_input
+def create_account(attempt: Attempt) -> None:
+    """The account of the invited; a customer's first one is 管理.
+
+    The customer's row is locked, so that two first accounts at once cannot both be the first.
+    """
+    records, chosen = attempt.records, attempt.data
+    opening = required(_opening_before(attempt), ADDRESS_TAKEN)
+    records.lock_rows(Customer, id=opening.customer_id)
+    another = records.exists(Account, customer=opening.customer_id)
+    records.insert(
+        Account,
+        customer=opening.customer_id,
+        email=opening.email,
+        user_name=opening.user_name,
+        password_hash=chosen.password_hash,
+        role=VIEWER if another else ADMIN,
+        language=chosen.language,
+        created_at=attempt.now,
+        terms_version=chosen.terms_version,
+    )
+
+
+def forget_address(attempt: Attempt) -> None:
+    """The invitation is over: what is personal is the account's, or nobody's, and another invitation may follow."""
+    attempt.records.update(Opening, {"instance": attempt.instance.id}, slot=None, email=None, user_name="")
+
+
+def time_in_wave(attempt: Attempt) -> datetime:
+    """When it is the customer's turn: so many an hour."""
+    opening = required(_opening(attempt.instance, attempt.records), WAVE_UNDONE)
+    wave = required(attempt.records.get(Wave, id=opening.wave_id), WAVE_UNDONE)
+    return turn(wave, opening.place)
+
+
+def turn(wave: Wave, place: int) -> datetime:
+    """When the customer at a place of a wave is mailed."""
+    begins_at: datetime = wave.begins_at
+    return begins_at + timedelta(hours=1) * place / wave.per_hour
+
+
+def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """What the mail shows."""
+    customer = records.get(Customer, id=customer_of(instance.about, records))
+    return {"opening": _opening(instance, records), "customer": customer}
+
+
+def _opening_before(attempt: Attempt) -> Opening | None:
+    """The invitation as it was before this event wrote anything; read once."""
+    if "opening" not in attempt.memo:
+        attempt.memo["opening"] = _opening(attempt.instance, attempt.records)
+    opening: Opening | None = attempt.memo["opening"]
+    return opening
+
+
+def _opening(instance: Instance, records: Records) -> Opening | None:
+    opening: Opening | None = records.get(Opening, instance=instance.id)
+    return opening
+
+
+def _invited(instance: Instance, records: Records) -> Address | None:
+    opening = _opening(instance, records)
+    return Address(opening.email) if opening is not None and opening.email is not None else None
+
+
+def _amend_invited(instance: Instance, records: Records, email: str) -> None:
+    records.update(Opening, {"instance": instance.id}, email=email)
+
+
+RECIPIENTS = {"invited": Recipient(lambda attempt: "ja", _invited, _amend_invited)}
