@@ -25,6 +25,8 @@ def normalise(text: str) -> str:
     and spreadsheets, and nobody could see why the text with them is wrong. Not for passwords, whose letters this
     changes: see `business.access.opaque_string`.
     """
+    if text.isascii():  # is NFKC, and has no format characters: most of what machines read
+        return text.strip()
     while True:
         # What is taken out may part two letters that NFKC joins, and the other way round: until nothing changes.
         result = unicodedata.normalize("NFKC", "".join(c for c in text if unicodedata.category(c) != "Cf")).strip()
