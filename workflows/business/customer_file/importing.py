@@ -148,11 +148,11 @@ def _changes(spool: Spool) -> Iterator[Change]:
     """What is new or changed, in the order of the file, and then what it leaves out."""
     told = [_told(spool, kind, state) for kind in ("customer", "contract") for state in ("new", "changed")]
     yield from merge(*told, key=lambda change: change.line)
-    last = 0
+    renamed, last = spool.renamed(), 0
     while page := list(_page(last)):
         for contract, number, product, subdomain in page:
             last = contract
-            if not spool.has(contract) and not spool.names(product, subdomain):
+            if contract not in renamed and not spool.names(product, subdomain):
                 yield Change("contract", "missing", number, product, subdomain)
 
 

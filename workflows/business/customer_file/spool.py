@@ -35,7 +35,6 @@ CREATE TABLE contract (line INTEGER PRIMARY KEY, number TEXT, product TEXT, subd
     record INTEGER, changes TEXT, UNIQUE (product, subdomain));
 CREATE TABLE problem (line INTEGER, position INTEGER, name TEXT, message TEXT, found TEXT, owner TEXT, cell TEXT);
 CREATE INDEX problem_of ON problem (owner, name);
-CREATE INDEX contract_of ON contract (record);
 """
 _UNREAD = Refusal("import_value", Text(""))
 
@@ -145,9 +144,10 @@ class Spool:
         query = "SELECT 1 FROM contract WHERE product = ? AND subdomain = ?"
         return self._run(query, (product, subdomain)).fetchone() is not None
 
-    def has(self, contract: int) -> bool:
-        """Whether the file has this contract of the site, under whichever name."""
-        return self._run("SELECT 1 FROM contract WHERE record = ?", (contract,)).fetchone() is not None
+    def renamed(self) -> frozenset[int]:
+        """The contracts of the site that the file has under another name."""
+        query = "SELECT record FROM contract WHERE state = 'changed' AND changes LIKE '[[\"subdomain\",%'"
+        return frozenset(record for (record,) in self._run(query))
 
     def _run(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
