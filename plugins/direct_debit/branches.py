@@ -75,7 +75,13 @@ class _Known:
 class _Index:
     by_code: Mapping[str, _Known]
     named: Mapping[str, tuple[_Known, ...]]
-    loose: Mapping[str, tuple[_Known, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loose:
+    """By loose names and stems: what is asked where no name is the one that was typed."""
+
+    named: Mapping[str, tuple[_Known, ...]]
     stems: Mapping[str, tuple[_Known, ...]]
 
 
@@ -88,6 +94,13 @@ def _index(institution: Institution) -> _Index:
     return _Index(
         {one.branch.code: one for one in known},
         _by(known, lambda one: one.names),
+    )
+
+
+@lru_cache(maxsize=64)
+def _loose(institution: Institution) -> _Loose:
+    known = _index(institution).by_code.values()
+    return _Loose(
         _by(known, lambda one: map(loose, one.names)),
         _by(known, lambda one: (loose(one.stem), loose(one.reading))),
     )
@@ -150,17 +163,17 @@ def find(institution: Institution, text: str) -> Branch | Refusal:
     both = _NAME_AND_CODE.fullmatch(typed)
     if both is not None:
         numbered = index.by_code.get(both[2])
-        if numbered is not None and numbered in (_named(index, both[1]) or _stems(index, both[1])):
+        if numbered is not None and numbered in (_named(institution, both[1]) or _stems(institution, both[1])):
             return _as_typed(institution, numbered, both[1])
-    called = _named(index, typed)
+    called = _named(institution, typed)
     if not called:
-        called = tuple(one for one in _stems(index, typed) if _may_end_so(institution, one, typed))
+        called = tuple(one for one in _stems(institution, typed) if _may_end_so(institution, one, typed))
     if len(called) == 1:
         return _as_typed(institution, called[0], typed)
     if called:
         several = _("同じ名称の支店が複数あります。お選びください。")
         return _question("branch_several", several, called)
-    alike = tuple(dict.fromkeys(_alike(index, typed)))
+    alike = tuple(dict.fromkeys(_alike(institution, typed)))
     if not alike:
         return _unknown()
     message = _("この名称の支店は見つかりません。候補からお選びいただくか、入力し直してください。")
@@ -175,14 +188,14 @@ def _code(institution: Institution, typed: str) -> str:
     return re.sub("[^0-9]", "", typed).zfill(3)
 
 
-def _named(index: _Index, typed: str) -> tuple[_Known, ...]:
-    return index.named.get(typed) or index.loose.get(loose(typed)) or ()
+def _named(institution: Institution, typed: str) -> tuple[_Known, ...]:
+    return _index(institution).named.get(typed) or _loose(institution).named.get(loose(typed)) or ()
 
 
-def _stems(index: _Index, typed: str) -> tuple[_Known, ...]:
+def _stems(institution: Institution, typed: str) -> tuple[_Known, ...]:
     if typed in _HEAD_OFFICE:
-        return tuple(one for one in index.by_code.values() if one.names & _HEAD_OFFICE)
-    return index.stems.get(loose(_stem(typed)), ())
+        return tuple(one for one in _index(institution).by_code.values() if one.names & _HEAD_OFFICE)
+    return _loose(institution).stems.get(loose(_stem(typed)), ())
 
 
 def _may_end_so(institution: Institution, known: _Known, typed: str) -> bool:
@@ -219,16 +232,17 @@ def _as_typed(institution: Institution, known: _Known, typed: str) -> Branch:
     return replace(known.branch, name=known.branch.name + ending)
 
 
-def _alike(index: _Index, typed: str) -> Iterator[_Known]:
+def _alike(institution: Institution, typed: str) -> Iterator[_Known]:
     """Those that may be meant, the likeliest first."""
-    yield from _stems(index, typed)
-    stem = loose(_stem(typed))
+    yield from _stems(institution, typed)
+    stem, stems = _stem(typed), _loose(institution).stems
     if len(stem) > 1:
-        for part in sorted((known for known in index.stems if stem in known), key=len):
-            yield from index.stems[part]
-    yield from (one for one in index.by_code.values() if half_read(stem, loose(one.stem), one.reading))
-    for close in get_close_matches(stem[:_LONGEST_COMPARED], index.stems, n=MOST_CHOICES, cutoff=_ALIKE):
-        yield from index.stems[close]
+        for part in sorted((known for known in stems if loose(stem) in known), key=len):
+            yield from stems[part]
+    known = _index(institution).by_code.values()
+    yield from (one for one in known if half_read(stem, one.stem, one.reading))
+    for close in get_close_matches(loose(stem)[:_LONGEST_COMPARED], stems, n=MOST_CHOICES, cutoff=_ALIKE):
+        yield from stems[close]
 
 
 def _unknown() -> Refusal:

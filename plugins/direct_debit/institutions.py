@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import islice
 from typing import TypeVar
 
 from engine.definition import Refusal
@@ -35,7 +34,6 @@ from workflows.ports.payments import Choice, Question
 
 POST = "9900"  # ゆうちょ銀行
 MOST_CHOICES = 8
-_FEW = 2  # that may be meant as well, where a former name tells most
 _CODE = re.compile(r"[0-9]{1,4}")
 _NAME_AND_CODE = re.compile(r"(.+?)[(\[（]?([0-9]{4})[)\]）]?")
 _FIRST_THAT_IS_NO_BANK = "1000"
@@ -136,7 +134,6 @@ class Institution:
 class _Index:
     by_code: Mapping[str, Institution]
     exact: Mapping[Name, tuple[str, ...]]
-    loose: Mapping[Name, tuple[str, ...]]
     stems: Mapping[str, tuple[str, ...]]
     latin: Mapping[str, tuple[str, ...]]
     read: tuple[tuple[str, str], ...]  # the stems of each name and of its kana
@@ -157,12 +154,19 @@ def _index() -> _Index:
             exact.setdefault(known, {})[one.code] = None
         latin.setdefault(name(one.roma).stem, {})[one.code] = None
         read.append((name(one.name).stem, name(one.kana).stem))
-    loosely: dict[Name, dict[str, None]] = {}
     stems: dict[str, dict[str, None]] = {}
     for known, codes in exact.items():
-        loosely.setdefault(known.loosely(), {}).update(codes)
         stems.setdefault(known.stem, {}).update(codes)
-    return _Index(by_code, _listed(exact), _listed(loosely), _listed(stems), _listed(latin), tuple(read))
+    return _Index(by_code, _listed(exact), _listed(stems), _listed(latin), tuple(read))
+
+
+@lru_cache(maxsize=1)
+def _loose() -> Mapping[Name, tuple[str, ...]]:
+    """By loose names: what is asked where no name is the one that was typed."""
+    loosely: dict[Name, dict[str, None]] = {}
+    for named, codes in _index().exact.items():
+        loosely.setdefault(named.loosely(), {}).update(dict.fromkeys(codes))
+    return _listed(loosely)
 
 
 _Key = TypeVar("_Key")
@@ -242,8 +246,7 @@ def _of_code(code: str) -> Institution | Refusal:
 
 
 def _called(named: Name) -> tuple[str, ...]:
-    index = _index()
-    return index.exact.get(named) or index.loose.get(named.loosely()) or ()
+    return _index().exact.get(named) or _loose().get(named.loosely()) or ()
 
 
 def _unknown(named: Name | None, before: Iterable[former.Former]) -> Refusal:
@@ -252,9 +255,10 @@ def _unknown(named: Name | None, before: Iterable[former.Former]) -> Refusal:
         now = _index().by_code[one.successor]
         offered.setdefault(one.successor, now.choice(one.said(now.name)))
     became = bool(offered)
-    alike = _alike(named) if named is not None else ()
-    for code in islice(alike, _FEW if became else None):
-        offered.setdefault(code, _index().by_code[code].choice())
+    if named is not None:
+        told = became and named.kind is not None  # a stem alone may be many things besides
+        for code in _index().stems.get(named.stem, ()) if told else _alike(named):
+            offered.setdefault(code, _index().by_code[code].choice())
     if not offered:
         return Refusal("bank_unknown", _("見つかりません。名称またはコードをご確認ください。"), "bank")
     message = (

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import jaconv
 
+from workflows.business.folding import fold
 from workflows.business.typed import normalise
 
 LONGEST = 200  # characters of what is typed that are looked at
@@ -23,9 +24,7 @@ _COMPANY = re.compile(
     r"^(株式会社|\(株\)|カブシキガイシヤ|カブシキカイシヤ)|(株式会社|\(株\)|カブシキガイシヤ|カブシキカイシヤ)$"
 )
 _RUNS = re.compile("[ァ-ヶ-]+|[^ァ-ヶ-]+")
-_BETWEEN_KANJI = r"(?<=[一-鿿々]){}(?=[一-鿿々])"
-_OF = re.compile(_BETWEEN_KANJI.format("[ノ之乃]"))
-_KE = re.compile(_BETWEEN_KANJI.format("[ケガカ]"))
+_OF = re.compile("(?<=[一-鿿々])[之乃](?=[一-鿿々])")
 
 
 def comparable(text: str) -> str:
@@ -40,8 +39,8 @@ def without_captions(text: str) -> str:
 
 
 def loose(text: str) -> str:
-    """A comparable name in one of the spellings that a place has: 丸之内 and 丸の内, 霞ヶ関 and 霞が関."""
-    return _KE.sub("ケ", _OF.sub("ノ", text))
+    """A comparable name in one of the spellings that it has: 北國 and 北国, 霞ヶ関 and 霞が関, 丸之内 and 丸の内."""
+    return _OF.sub("の", fold(text))
 
 
 def half_read(text: str, written: str, reading: str) -> bool:
