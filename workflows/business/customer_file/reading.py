@@ -54,15 +54,17 @@ class Reader:
     def _columns(self, line: int, header: Sequence[str]) -> list[str | None]:
         """The file's columns in its order, "" without a name, None where they cannot be read; that is noted.
 
+        A misspelt name is taken for the one that is meant, so that what is wrong in its cells is told as well.
+
         Raises ImportRefused where a required one is missing: no row could be read without it.
         """
         columns: list[str | None] = []
         for position, title in enumerate(header):
             name = _folded(title)
-            wrong = self._wrong(name, position, columns, header)
+            column, wrong = _column(name, position, columns, header)
             if wrong:
                 self.spool.add_problem(Problem(line, short(title.strip()), wrong))
-            columns.append(None if wrong else name)
+            columns.append(column)
         missing = [name for name in REQUIRED if name not in columns]
         for name in missing:
             self.spool.add_problem(Problem(line, name, _("必要な列がありません。")))
@@ -71,19 +73,6 @@ class Reader:
         self.spool.columns["customer"] = tuple(name for name in CUSTOMER_COLUMNS if name in columns)
         self.spool.columns["contract"] = tuple(name for name in CONTRACT_COLUMNS if name in columns)
         return columns
-
-    def _wrong(self, name: str, position: int, before: Sequence[str | None], header: Sequence[str]) -> Text | None:
-        letter = letter_of(position)
-        if name in HEADER and name in before:
-            return _("同じ列が2つあります（%(letter)s列）。", letter=letter)
-        if name in HEADER or not name:
-            return None
-        others = [column for column in HEADER if column not in map(_folded, header)]
-        if near := _nearest(name, others):
-            return _("この列はありません（%(letter)s列）。%(near)s ではありませんか。", letter=letter, near=near)
-        return _(
-            "この列はありません（%(letter)s列）。ほかに使える列: %(others)s", letter=letter, others=",".join(others)
-        )
 
     def _row(self, line: int, columns: Sequence[str | None], cells: Sequence[str]) -> None:
         for position, cell in enumerate(cells):
@@ -163,6 +152,29 @@ class Reader:
                 number=first.number,
             )
         self.spool.add_problem(Problem(contract.line, "subdomain", message, contract.subdomain))
+
+
+def _column(
+    name: str, position: int, before: Sequence[str | None], header: Sequence[str]
+) -> tuple[str | None, Text | None]:
+    """The column that a name of the header means, None where it means none; and what is wrong with the name."""
+    letter = letter_of(position)
+    if name in HEADER and name in before:
+        return None, _("同じ列が2つあります（%(letter)s列）。", letter=letter)
+    if name in HEADER or not name:
+        return name, None
+    others = [column for column in HEADER if column not in before and column not in map(_folded, header)]
+    if near := _nearest(name, others):
+        return near, _("この列はありません（%(letter)s列）。%(near)s ではありませんか。", letter=letter, near=near)
+    if near := _nearest(name, HEADER):
+        message = _(
+            "この列はありません（%(letter)s列）。似た名前の %(near)s はほかにあります。", letter=letter, near=near
+        )
+        return None, message
+    if others:
+        listed = ",".join(others)
+        return None, _("この列はありません（%(letter)s列）。ほかに使える列: %(others)s", letter=letter, others=listed)
+    return None, _("この列はありません（%(letter)s列）。列ごと消してください。", letter=letter)
 
 
 def _folded(name: str) -> str:

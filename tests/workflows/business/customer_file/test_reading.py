@@ -240,7 +240,8 @@ def test_value_without_a_column_is_named_with_its_letter() -> None:
         (",".join((*REQUIRED, "usres")), [(1, "usres")]),
         (",".join((*REQUIRED, "users")), [(1, "users")]),
         (",".join((*REQUIRED, "memo", "備考", "users2")), [(1, "memo"), (1, "備考"), (1, "users2")]),
-        (",".join(REQUIRED).replace("users", "usres") + "\n" + "x," * 10, [(1, "usres"), (1, "users")]),
+        (",".join(REQUIRED).replace("users", "usres"), [(1, "usres")]),
+        (",".join(REQUIRED).replace("users", "xyzzy"), [(1, "xyzzy"), (1, "users")]),
         ("", [(1, "")]),
         ("\n\n , \n", [(1, "")]),
         ("\n\ncompany", [(3, name) for name in REQUIRED if name != "company"]),
@@ -251,7 +252,7 @@ def test_header_is_checked(header: str, expected: list[tuple[int, str]]) -> None
 
 
 def test_misspelt_columns_are_told_at_once_with_the_rows_and_with_the_nearest_names() -> None:
-    values = {**ROW, "contractor_fone": "x", "Billing Address": "x", "memo": "x", "users": "many"}
+    values = {**ROW, "contractor_fone": "03-1234-5678", "Billing Address": "x", "memo": "x", "users": "many"}
     found = [str(problem) for problem in problems(sheet(values))]
     assert [line.split("「")[0] for line in found] == [
         "1行目 contractor_fone: この列はありません（L列）。contractor_phone ではありませんか。",
@@ -260,8 +261,22 @@ def test_misspelt_columns_are_told_at_once_with_the_rows_and_with_the_nearest_na
         "2行目 users",
     ]
     assert found[2].startswith("1行目 memo: この列はありません（N列）。")
-    assert "contractor_phone" in found[2]
+    assert "contractor_person,contractor_postcode" in found[2]
     assert "users" not in found[2]
+
+
+def test_cells_of_a_misspelt_column_are_checked_as_well() -> None:
+    data = sheet(row(users="many")).replace(b",users,", b",usres,")
+    assert places(data) == [(1, "usres"), (2, "users")]
+
+
+def test_columns_beyond_all_that_there_are_are_told_with_what_they_are_like() -> None:
+    first, second, third = problems(sheet({**FULL, "備考": "x", "memo": "y", "usres": "z"}))
+    assert [str(first), str(second)] == [
+        "1行目 備考: この列はありません（V列）。列ごと消してください。",
+        "1行目 memo: この列はありません（W列）。列ごと消してください。",
+    ]
+    assert str(third) == "1行目 usres: この列はありません（X列）。似た名前の users はほかにあります。"
 
 
 def test_title_in_japanese_leads_to_the_name_of_the_column() -> None:
