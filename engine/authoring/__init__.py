@@ -1,1 +1,1 @@
-"""For authors of definitions: what is wrong with one, how it looks, and whether it is as it was released."""
+"""For authors of definitions: checks, diagrams, READMEs, and whether a definition is as it was released."""

@@ -1,1 +1,1 @@
-"""What operators look at, and what they do about it."""
+"""The views and the acts of operators."""

@@ -1,1 +1,1 @@
-"""From what a commit wants done in the world to the plugin that does it, at least once (I5)."""
+"""The outbox: takes the effects of a commit to the plugins that deliver them, at least once (I5)."""

@@ -1,4 +1,4 @@
-"""Plugins: finding, configuring, ordering and surviving them. Their authors import `SiteFacts` from here."""
+"""Plugins: finds, configures, orders and survives them. Their authors import `SiteFacts` from here."""
 
 from engine.plugins.site_facts import SiteFacts
 

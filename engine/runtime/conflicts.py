@@ -1,8 +1,8 @@
 """What a violated unique index means: a declared refusal, a lost race (I2), or a fault of a definition.
 
 A rule over several rows is decided by a unique index. The transition that may violate it declares it as a `Conflict`,
-and people read the refusal of that. Nobody reads what the database says: a violated index that is not declared is an
-UndeclaredConflict, which names the index and goes into the log.
+and people read the refusal of that. The database's own message is shown to no one: a violated index that is not
+declared is an UndeclaredConflict, which names the index and goes into the log.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from engine.definition import SYSTEM, State, Transition, Workflow, link_role
 
 @dataclass(frozen=True, slots=True)
 class Exits:
-    """The exits of a state, by who takes them.
+    """The exits of a state, by the actors that can take them.
 
     `persons` says whether a person could take one without a mailed link; `roles` are the roles whose mailed links
     could; `timers` are the events of the state's timers that lead on. Where `ends` is false, the end cannot be reached.

@@ -49,10 +49,9 @@ def seal(
 ) -> bytes:
     """The HMAC-SHA256 of one entry. Times are texts as the database holds them; `data` is canonical JSON.
 
-    `timers` are the times that the entry sets, see `timers_text`; None in entries from before they were sealed.
-
-    What is sealed is the canonical JSON of all its fields and of the seal before it. It is written out here because a
-    transition does it while others wait; a test compares it with what `canonical` says.
+    `timers` are the times that the entry sets, see `timers_text`; None in entries from before they were sealed. The
+    sealed text is the canonical JSON of all fields of the entry and of the seal before it. It is written out here
+    because a transition seals while others wait; a test compares it with the result of `canonical`.
     """
     due = "null" if due_at is None else _text(due_at)
     times = "" if timers is None else f"{_text(timers)},"

@@ -2,14 +2,14 @@
 
 A link is derived when it is needed and never stored (I11). Its text is the instance's number in base 36 followed by 25
 characters of base-36 HMAC-SHA256 over purpose, instance, generation and nonce: 129 bits, lower-case letters and digits
-only, so that no mail program can break it at a sign and the last character is what the manual says it is (G24). Whoever
-raises the generation and renews the nonce kills the link before.
+only, so that no mail program can break it at a sign and the last character is what the manual says it is (G24). A link
+is killed by raising the generation and renewing the nonce.
 
-A nonce is drawn at random and stored. It is no secret: without the key nothing follows from it. It makes what was
-derived from it unique for ever. Numbers and generations are not: a database that was restored from a backup gives them
-again, and a link that was mailed in the time between must open nothing then. An instance has two, of 16 bytes each: the
-first stays as long as the instance does, the second is renewed with the link. A row of the outbox has one, and it
-stands in the Message-ID. What was written before there were nonces has an empty one, and keeps the derivation without.
+A nonce is drawn at random and stored. It is no secret: without the key nothing can be derived from it. It makes links
+and keys unique for ever. Numbers and generations are not unique: a database that was restored from a backup gives them
+again, and a link that was mailed in the time between must open nothing then. An instance has two nonces, of 16 bytes
+each: the first stays as long as the instance does, the second is renewed with the link. A row of the outbox has one,
+which is part of the Message-ID. Rows from before there were nonces have an empty one, and keep the derivation without.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Queries that peewee builds once: for what every page asks, where building costs more than the database does.
+"""Prepared queries: peewee builds them once. For what every page asks, where building costs more than the database
+does.
 
     @prepared
     def running(customer: int, today: date) -> ModelSelect:
@@ -6,10 +7,10 @@
 
     running(7, date(2026, 4, 1))   # a list of Contract
 
-What is given by position are the query's values: the function is called with a stand-in for each, once for each kind of
-database, and must treat them as values only (never as None, in a list, or in an `if`). What is given by name shapes the
-query, must be hashable, and has a query of its own for each. What an INSERT or UPDATE writes comes without its column's
-conversion: texts, numbers and aware times are what it may be.
+Positional arguments are the query's values: the function is called with a stand-in for each, once for each kind of
+database, and must treat them as values only (never as None, in a list, or in an `if`). Keyword arguments shape the
+query and must be hashable: each combination of them has a query of its own. Values that an INSERT or UPDATE writes are
+not converted by their column: they may be texts, numbers and aware times.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@ from workflows.customer_details_change.inputs import REQUIRED
 
 
 class _Marked:
-    """Marks a field as required and checks nothing: `customer_details_change` reports what is missing together with
-    every other fault."""
+    """Marks a field as required and checks nothing: `customer_details_change` reports all faults together."""
 
     field_flags: Mapping[str, bool] = {"required": True}
 

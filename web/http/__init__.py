@@ -1,1 +1,1 @@
-"""What every page shares: who asks, what is refused, cookies, headers, errors, templates."""
+"""What all pages share: access, the guard, cookies, headers, errors, request keys, templates."""

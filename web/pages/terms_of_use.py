@@ -28,8 +28,7 @@ def version() -> str:
 def accepted() -> str | Refusal:
     """The version of the terms of use that were accepted with the posted form: the one that its page showed.
 
-    A Refusal where they were revised since, or the form does not name a version: the present ones were accepted by
-    nobody.
+    A Refusal where the terms were revised since, or where the form names no version.
     """
     current = version()
     return current if request.form.get("terms") == current else TERMS_OF_USE_CHANGED

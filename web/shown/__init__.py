@@ -1,1 +1,1 @@
-"""What several pages show, read and put in words; nothing is decided here."""
+"""What several pages show: records and quotes in words. Nothing is decided here."""

@@ -1,1 +1,1 @@
-"""What is paused: scopes, the rows that say so, and what that means to an effect. `engine.operations.pauses` acts."""
+"""Pauses: their scopes, their rows, and what they mean to an effect. `engine.operations.pauses` has the acts."""

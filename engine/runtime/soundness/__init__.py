@@ -1,1 +1,1 @@
-"""What no engine runs: definitions whose parts do not fit together. `structure` asks it of whoever makes an engine."""
+"""Soundness of definitions: an engine refuses one whose parts do not fit together (`structure`)."""
