@@ -109,7 +109,7 @@ def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp
 
 def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
     folder = write_package("convenience_store", "payment_method", tmp_path)
-    module, test = blocks("python")[1:]
+    module, test = blocks("python")[-2:]
     assert module == (folder / "tetsuzuki_convenience_store" / "__init__.py").read_text(encoding="utf-8")
     assert test == (folder / "tests" / "test_convenience_store.py").read_text(encoding="utf-8")
     assert blocks("toml")[2] in (folder / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -216,16 +216,22 @@ def test_a_new_payment_method_is_chosen_by_a_customer_under_its_own_title(made: 
 
 def test_a_new_method_may_be_in_the_customers_file_too(made: Made, tmp_path: Path) -> None:
     site = made.another_site(tmp_path / "site")
-    (site / "customers.csv").write_text(
+    header = (
         "customer_number,company,channel,contractor_name,contractor_email,product,subdomain,term,payment_method,users,"
-        "started_on\nA01234567,株式会社みほん,direct,見本 花子,h@x.example,desknets-neo,mihon,monthly,"
-        f"{NAME},10,{date(2026, 4, 1)}\n",
-        encoding="utf-8",
+        "started_on\n"
     )
-    taken = run(["-m", "web", "customers", "import", "customers.csv"], site, made.installed)
+
+    def imported(number: str, subdomain: str) -> subprocess.CompletedProcess[str]:
+        contract = f"desknets-neo,{subdomain},monthly,{NAME},10,2026-04-01"
+        row = f"{number},株式会社みほん,direct,見本 花子,h@x.example,{contract}\n"
+        (site / "customers.csv").write_text(header + row, encoding="utf-8")
+        return run(["-m", "web", "customers", "import", "customers.csv"], site, made.installed)
+
+    taken = imported("A01234567", "mihon")
     assert taken.returncode == 0, taken.stderr
     (site / "tetsuzuki.toml").write_text(f"[plugins.{NAME}]\nenabled = false\n")
-    refused = run(["-m", "web", "customers", "import", "customers.csv"], site, made.installed)
+    assert imported("A01234567", "mihon").returncode == 0  # says what is there, and changes nothing
+    refused = imported("A07654321", "yoso")
     assert refused.returncode == 1
     assert NAME in refused.stderr
 

@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from datetime import datetime as datetime  # a `Question` has the fields of a `Refusal`, and its reference their types
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
