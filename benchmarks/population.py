@@ -73,14 +73,18 @@ class Population:
 
     def fill(self, db: pw.Database, asked: ChangeRequest) -> None:
         """Put all of them in. Requests say what `asked` says. Their chains are not sealed."""
+        self.fill_history(db)
+        load(db, "outbox", _OUTBOX, self._mails())
+        load(db, "change_request", _columns(ChangeRequest), self._requests(asked))
+        analyze(db)
+
+    def fill_history(self, db: pw.Database) -> None:
+        """Put in the customers with their accounts, and how they came to be: what sites of every release have."""
         load(db, "customer", _columns(Customer), self._customers())
         load(db, "contract", _columns(Contract), self._contracts())
         load(db, "account", _columns(Account), self._accounts())
         load(db, "instance", INSTANCE, self._instances())
         load(db, "history", HISTORY, self._history())
-        load(db, "outbox", _OUTBOX, self._mails())
-        load(db, "change_request", _columns(ChangeRequest), self._requests(asked))
-        analyze(db)
 
     def _customers(self) -> Iterator[Sequence[Any]]:
         for n in range(self.customers):

@@ -1,8 +1,8 @@
 """Upgrade check: what migrating a database will take, before anything is written: steps, rows, time and disk.
 
 Only a trial shows what a step costs on this machine. So a sample is taken: the same share of every table, in a place of
-its own. There, the steps that the database has had create the tables, and the pending ones are run and timed. The cost
-on an empty site is measured first and subtracted; the rest grows with the rows.
+its own. There, the steps that the database has had create the tables, and the pending ones are run and timed, several
+times. The cost without a row is measured first and subtracted; the rest grows with the rows.
 
 On SQLite the place is a file beside the database, removed at the end. On PostgreSQL it is a schema inside a transaction
 that is rolled back: it locks nothing that other sessions use, and needs the privilege to create a schema.
@@ -29,6 +29,7 @@ from engine.store.data_steps import DataStep, carry_out
 from engine.store.schema import pending, runners
 from engine.store.sqlite import SqliteDatabase
 
+_TRIES = 3
 SAMPLE = 20_000  # rows of all tables together; a smaller database is tried as a whole
 
 
@@ -69,8 +70,10 @@ class UpgradeCheck:
         return self.free is None or self.growth is None or self.growth <= self.free
 
 
-def check(db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataStep] = ()) -> UpgradeCheck:
-    """What migrating `db` would take. Read-only."""
+def check(
+    db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataStep] = (), *, sample: int = SAMPLE
+) -> UpgradeCheck:
+    """What migrating `db` would take, by a `sample` of so many rows. Read-only."""
     schema_steps = pending(db, folders)
     tables = _rows(db)
     rows = sum(tables.values())
@@ -80,19 +83,26 @@ def check(db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataSt
     size, free = _size(db), _free(db)
     if not names:
         return UpgradeCheck((), rows, size, free=free)
-    part = min(1.0, SAMPLE / rows) if rows else 1.0
+    part = min(1.0, sample / rows) if rows else 1.0
     try:
-        bare = _try(db, folders, data_steps, {})
-        full = _try(db, folders, data_steps, {table: ceil(count * part) for table, count in tables.items()})
+        bare = _several(db, folders, data_steps, {})
+        full = _several(db, folders, data_steps, {table: ceil(count * part) for table, count in tables.items()})
     except (pw.DatabaseError, OSError) as error:
         unknown = tuple(Foretold(name, None) for name in names)
         return UpgradeCheck(unknown, rows, size, free=free, unknown=str(error).splitlines()[0])
 
-    def of_all(alone: float, with_rows: float) -> float:
-        return alone + max(with_rows - alone, 0.0) / part
+    steps = tuple(Foretold(name, _of_all(bare.seconds[name], full.seconds[name], part)) for name in names)
+    growth = bare.size + int(max(full.size - bare.size, 0) / part)
+    return UpgradeCheck(steps, rows, size, min(rows, sample), growth, free)
 
-    steps = tuple(Foretold(name, of_all(bare.seconds[name], full.seconds[name])) for name in names)
-    return UpgradeCheck(steps, rows, size, min(rows, SAMPLE), int(of_all(bare.size, full.size)), free)
+
+def _of_all(bare: Sequence[float], full: Sequence[float], part: float) -> float:
+    """Seconds for all rows, by the tries without a row and with a part of the rows.
+
+    A difference that is no larger than between two tries does not come from the rows, and is not multiplied.
+    """
+    from_rows = min(full) - min(bare) if min(full) > max(bare) else 0.0
+    return min(bare) + from_rows / part
 
 
 def _rows(db: SiteDatabase) -> dict[str, int]:
@@ -133,8 +143,11 @@ def _try(
             runner.History.create_table(safe=False)  # peewee would look for it where the site's own is
             _make_as_it_was(runner, folder, names)
         place.let_rows_stand_alone()
+        noted = {runner.table_name for runner in runners(place.db, folders)}  # which steps there were: as it was made
         for table, count in sample.items():
-            place.copy(table, count)
+            if table not in noted:
+                place.copy(table, count)
+        place.settle()
         before = place.size()
         seconds: dict[str, float] = {}
         for runner in runners(place.db, folders):
@@ -148,6 +161,22 @@ def _try(
             carry_out(place.db, [data_step], lambda name, done, of: None, lambda: None)
             seconds[data_step.name] = time.perf_counter() - began
         return _Tried(seconds, place.size() - before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """Several tries of the steps: seconds of each try by step, and the most bytes."""
+
+    seconds: dict[str, list[float]]
+    size: int
+
+
+def _several(
+    db: SiteDatabase, folders: Sequence[Path], data_steps: Sequence[DataStep], sample: Mapping[str, int]
+) -> _Tries:
+    tries = [_try(db, folders, data_steps, sample) for _time in range(_TRIES)]
+    seconds = {name: [tried.seconds[name] for tried in tries] for name in tries[0].seconds}
+    return _Tries(seconds, max(tried.size for tried in tries))
 
 
 def _make_as_it_was(runner: Runner, folder: Path, names: Collection[str]) -> None:
@@ -174,6 +203,9 @@ class _Place(Protocol):
     def copy(self, table: str, count: int) -> None:
         """Copy `count` rows of a table of the site, where the place has such a table."""
 
+    def settle(self) -> None:
+        """Bring what was copied to where it stays, before the size is taken."""
+
     def size(self) -> int:
         """The size of everything in the place, in bytes."""
 
@@ -197,6 +229,10 @@ class _File:
                 f'INSERT OR REPLACE INTO main."{table}" ({columns}) SELECT {columns} FROM site."{table}" LIMIT ?',
                 (count,),
             )
+
+    def settle(self) -> None:
+        """See `_Place`."""
+        self.db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def size(self) -> int:
         """See `_Place`."""
@@ -247,6 +283,9 @@ class _Schema:
                 "LIMIT %s",
                 (count,),
             )
+
+    def settle(self) -> None:
+        """See `_Place`."""
 
     def size(self) -> int:
         """See `_Place`."""

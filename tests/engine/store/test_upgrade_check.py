@@ -38,6 +38,16 @@ def test_what_would_run_is_timed_on_a_sample_and_the_site_stays_as_it_was(empty_
     close_database(db)
 
 
+def test_a_part_of_a_larger_site_is_tried(empty_url: str) -> None:
+    restore(REVISIONS[0], empty_url)
+    db = open_database(empty_url)
+    found = check(db, MIGRATIONS, sample=40)
+    assert found.unknown == ""
+    assert [step.name for step in found.steps] == pending(db, MIGRATIONS)
+    assert (found.sampled, found.rows > 100) == (40, True)
+    close_database(db)
+
+
 def test_what_a_sample_took_is_reckoned_up_to_all_rows(sqlite_url: str, tmp_path: Path) -> None:
     db = open_database(sqlite_url)
     db.execute_sql("CREATE TABLE parcel (id INTEGER PRIMARY KEY, text TEXT)")
