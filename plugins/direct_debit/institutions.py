@@ -29,6 +29,7 @@ from plugins.direct_debit.spelling import (
     name,
     without_captions,
 )
+from workflows.business.folding import fold
 from workflows.business.typed import normalise
 from workflows.ports.payments import Choice, Question
 
@@ -169,6 +170,15 @@ def _loose() -> Mapping[Name, tuple[str, ...]]:
     return _listed(loosely)
 
 
+@lru_cache(maxsize=1)
+def _folded() -> Mapping[str, tuple[str, ...]]:
+    """By stems as the site folds them: what is spelled alike and is offered, because kana differ in it."""
+    folded: dict[str, dict[str, None]] = {}
+    for stem, codes in _index().stems.items():
+        folded.setdefault(fold(stem), {}).update(dict.fromkeys(codes))
+    return _listed(folded)
+
+
 _Key = TypeVar("_Key")
 
 
@@ -281,7 +291,8 @@ def _alike(named: Name) -> Iterator[str]:
     """Those that may be meant, the likeliest first."""
     yield from _OFFERED.get(named.stem, ())
     yield from _index().latin.get(named.stem, ())
-    codes = [code for stem in _stems_like(named.stem) for code in _index().stems[stem]]
+    codes = [*_folded().get(fold(named.stem), ())]
+    codes += [code for stem in _stems_like(named.stem) for code in _index().stems[stem]]
     yield from sorted(codes, key=lambda code: named.kind not in (None, _index().by_code[code].kind))
 
 

@@ -24,7 +24,10 @@ _COMPANY = re.compile(
     r"^(株式会社|\(株\)|カブシキガイシヤ|カブシキカイシヤ)|(株式会社|\(株\)|カブシキガイシヤ|カブシキカイシヤ)$"
 )
 _RUNS = re.compile("[ァ-ヶ-]+|[^ァ-ヶ-]+")
-_OF = re.compile("(?<=[一-鿿々])[之乃](?=[一-鿿々])")
+_NO_KANA = re.compile("[^ァ-ヶ-]+")
+_BETWEEN_KANJI = r"(?<=[一-鿿々]){}(?=[一-鿿々])"
+_OF = re.compile(_BETWEEN_KANJI.format("[ノ之乃]"))
+_KE = re.compile(_BETWEEN_KANJI.format("[ケガカ]"))
 
 
 def comparable(text: str) -> str:
@@ -39,8 +42,11 @@ def without_captions(text: str) -> str:
 
 
 def loose(text: str) -> str:
-    """A comparable name in one of the spellings that it has: 北國 and 北国, 霞ヶ関 and 霞が関, 丸之内 and 丸の内."""
-    return _OF.sub("の", fold(text))
+    """A comparable name in one of the spellings that it has: 北國 and 北国, 霞ヶ関 and 霞が関, 丸之内 and 丸の内.
+
+    Kana stay: ナカノ and ナガノ, which `fold` has for one, are two places.
+    """
+    return _NO_KANA.sub(lambda run: fold(run[0]), _KE.sub("ケ", _OF.sub("ノ", text)))
 
 
 def half_read(text: str, written: str, reading: str) -> bool:

@@ -15,7 +15,7 @@ from engine.text import reading_in
 from plugins.direct_debit import branches, former, institutions
 from plugins.direct_debit.branches import Branch
 from plugins.direct_debit.institutions import Institution
-from plugins.direct_debit.spelling import BANK
+from plugins.direct_debit.spelling import BANK, comparable, loose
 from tests.kit.product import IS_LONG
 from workflows.ports.payments import Question
 
@@ -156,10 +156,27 @@ def test_a_bank_that_became_two_is_two_offers() -> None:
         ("JAふじ伊豆", "富士伊豆農業協同組合（6345）"),
         ("JAしまね", "島根県農業協同組合（7708）"),
         ("みずほ銀行丸之内支店", "みずほ銀行（0001）"),
+        ("なかの農協", "中野市農業協同組合（5491）"),
+        ("ガモ信金", "加茂信用金庫（1380）"),
     ],
 )
 def test_what_is_nobodys_name_or_that_of_several_is_a_question(typed: str, meant: str) -> None:
     assert meant in offered(institutions.find(typed))
+
+
+def test_a_voicing_mark_more_or_less_is_another_name() -> None:
+    """ナカノ is no ナガノ: over every kana of every institution's reading."""
+    plain, voiced = "カキクケコサシスセソタチツテトハヒフヘホ", "ガギグゲゴザジズゼゾダヂヅデドバビブベボ"
+    other = str.maketrans(plain + voiced, voiced + plain)
+    readings = {comparable(one.kana) for one in BANKS.values()}
+    changed = [
+        (reading, reading[:at] + letter.translate(other) + reading[at + 1 :])
+        for reading in readings
+        for at, letter in enumerate(reading)
+        if letter in plain + voiced
+    ]
+    assert len(changed) > 4000
+    assert [pair for pair in changed if loose(pair[0]) == loose(pair[1])] == []
 
 
 @pytest.mark.parametrize("typed", ["銀行", "信用金庫", "JA", "🍣", "9999", "株式会社"])
