@@ -16,12 +16,11 @@ from typing import Any
 from engine.definition import Refusal
 from engine.text import Text, _
 from plugins.direct_debit.institutions import MOST_CHOICES, POST, Institution, is_cooperative
-from plugins.direct_debit.spelling import comparable, half_read, loose, without_captions
+from plugins.direct_debit.spelling import comparable, half_read, loose, name_and_code, without_captions
 from workflows.business.typed import normalise
 from workflows.ports.payments import Choice, Question
 
 _CODE = re.compile(r"[0-9]{1,3}(?:番|番店|店|支店)?")
-_NAME_AND_CODE = re.compile(r"(.+?)[(\[]?([0-9]{3})[)\]]?")
 _KANJI_DIGITS = str.maketrans("〇○◯零一二三四五六七八九", "0000123456789")
 _HEAD_OFFICE = frozenset({"本店営業部", "本店", "本所", "本店営業店", "ホンテンエイギヨウブ", "ホンテン", "ホンシヨ"})
 _BRANCH = ("支店", "シテン")
@@ -160,14 +159,18 @@ def find(institution: Institution, text: str) -> Branch | Refusal:
     if code:
         numbered = index.by_code.get(code)
         return numbered.branch if numbered is not None else _unknown()
-    both = _NAME_AND_CODE.fullmatch(typed)
+    called = _called(institution, typed)
+    both = name_and_code(typed, 3) if not called else None
     if both is not None:
-        numbered = index.by_code.get(both[2])
-        if numbered is not None and numbered in (_named(institution, both[1]) or _stems(institution, both[1])):
-            return _as_typed(institution, numbered, both[1])
-    called = _named(institution, typed)
-    if not called:
-        called = tuple(one for one in _stems(institution, typed) if _may_end_so(institution, one, typed))
+        typed, code = both
+        numbered = index.by_code.get(code)
+        called = _called(institution, typed)
+        if numbered is not None and numbered in (called or _stems(institution, typed)):
+            return _as_typed(institution, numbered, typed)
+        of_code = (numbered,) if numbered is not None else ()
+        if called or of_code:
+            message = _("名称と支店コードが一致しません。お選びください。")
+            return _question("branch_code_other", message, (*called, *of_code))
     if len(called) == 1:
         return _as_typed(institution, called[0], typed)
     if called:
@@ -186,6 +189,12 @@ def _code(institution: Institution, typed: str) -> str:
     if not _CODE.fullmatch(typed):
         return ""
     return re.sub("[^0-9]", "", typed).zfill(3)
+
+
+def _called(institution: Institution, typed: str) -> tuple[_Known, ...]:
+    return _named(institution, typed) or tuple(
+        one for one in _stems(institution, typed) if _may_end_so(institution, one, typed)
+    )
 
 
 def _named(institution: Institution, typed: str) -> tuple[_Known, ...]:

@@ -27,6 +27,7 @@ from plugins.direct_debit.spelling import (
     comparable,
     half_read,
     name,
+    name_and_code,
     without_captions,
 )
 from workflows.business.folding import fold
@@ -36,7 +37,6 @@ from workflows.ports.payments import Choice, Question
 POST = "9900"  # ゆうちょ銀行
 MOST_CHOICES = 8
 _CODE = re.compile(r"[0-9]{1,4}")
-_NAME_AND_CODE = re.compile(r"(.+?)[(\[（]?([0-9]{4})[)\]）]?")
 _FIRST_THAT_IS_NO_BANK = "1000"
 _SHORTEST_PART, _SHORTEST_READING = 2, 3  # characters of a stem that is looked for inside of others
 _READING = re.compile("[ァ-ヶ-]+")
@@ -235,14 +235,16 @@ def find(text: str) -> Institution | Refusal:
         return Refusal("bank_missing", _("金融機関をご入力ください。"), "bank")
     if _CODE.fullmatch(typed):
         return _of_code(typed.zfill(4))
-    both = _NAME_AND_CODE.fullmatch(typed)
-    if both is not None:
-        institution = by_code(both[2])
-        if institution is not None and institution.code in _called(name(both[1])):
-            return institution
-        typed = both[1]
+    both = name_and_code(typed, 4)
+    typed, code = both or (typed, "")
     named = name(typed)
     codes = _called(named)
+    if code in codes:
+        return _index().by_code[code]
+    if code and codes:
+        of_code = (code,) if by_code(code) is not None else ()
+        message = _("名称と金融機関コードが一致しません。お選びください。")
+        return _question("bank_code_other", message, _choices((*codes, *of_code)))
     if len(codes) == 1:
         return _index().by_code[codes[0]]
     if codes:

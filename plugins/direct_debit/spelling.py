@@ -41,6 +41,16 @@ def without_captions(text: str) -> str:
     return _CAPTIONS.sub("", text)
 
 
+def name_and_code(text: str, digits: int) -> tuple[str, str] | None:
+    """Name and code of a comparable text that has both, in either order: みずほ銀行（0001）, 0001:みずほ銀行."""
+    code = f"[0-9]{{{digits}}}"
+    match = re.fullmatch(rf"(.+?)[(\[:]?({code})[)\]]?", text) or re.fullmatch(rf"[(\[]?({code})[)\]]?[:-]?(.+)", text)
+    if match is None:
+        return None
+    first, second = match.groups()
+    return (second, first) if first.isdecimal() and len(first) == digits else (first, second)
+
+
 def loose(text: str) -> str:
     """A comparable name in one of the spellings that it has: 北國 and 北国, 霞ヶ関 and 霞が関, 丸之内 and 丸の内.
 
