@@ -59,7 +59,8 @@ _FIELDS = (
 )
 _YUCHO_FIELDS = (
     Field("symbol", _("記号"), _("通帳に記載の1で始まる5桁の数字。店番ではありません。例：10180"), numeric=True),
-    Field("number", _("番号"), _("通帳に記載の8桁以内の数字。末尾は1です。"), numeric=True, secret=True),
+    # Not `number`, which is 口座番号 on the other variant: that is another one, and must not stand here by itself.
+    Field("yucho_number", _("番号"), _("通帳に記載の8桁以内の数字。末尾は1です。"), numeric=True, secret=True),
 )
 
 
@@ -216,7 +217,7 @@ def _payee(config: DirectDebit.Config) -> Payee | None:
 
 
 def _yucho_details(data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
-    symbol, number = yucho.symbol(data.get("symbol", "")), yucho.number(data.get("number", ""))
+    symbol, number = yucho.symbol(data.get("symbol", "")), yucho.number(data.get("yucho_number", ""))
     holder = holder_name.holder(data.get("holder", ""))
     refusals = tuple(one for one in (symbol, number, holder) if isinstance(one, Refusal))
     if refusals:

@@ -45,10 +45,10 @@ def number(text: str) -> str | Refusal:
     """番号 with its eight digits; a shorter one gets zeros in front, as bank books leave them out."""
     digits = comparable(text).replace("-", "")
     if not digits:
-        return Refusal("number_missing", _("番号をご入力ください。"), "number")
+        return Refusal("number_missing", _("番号をご入力ください。"), "yucho_number")
     if not re.fullmatch("[0-9]{2,8}", digits) or not digits[:-1].strip("0"):
-        return Refusal("number_invalid", _("番号は、通帳に記載の8桁以内の数字でご入力ください。"), "number")
+        return Refusal("number_invalid", _("番号は、通帳に記載の8桁以内の数字でご入力ください。"), "yucho_number")
     if digits[-1] != "1":
         message = _("番号の末尾は1です。口座番号ではなく、通帳に記載の番号をご入力ください。")
-        return Refusal("number_is_other", message, "number")
+        return Refusal("number_is_other", message, "yucho_number")
     return digits.zfill(8)

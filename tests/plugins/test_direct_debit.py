@@ -30,7 +30,7 @@ from workflows.ports.testing.payments import PaymentMethodContract, context
 from workflows.typesetting.manuscript import Manuscript
 
 NUMBER = "0123567"
-YUCHO_TYPED = {"symbol": "10180", "number": "12345671", "holder": "ミホン ハナコ"}
+YUCHO_TYPED = {"symbol": "10180", "yucho_number": "12345671", "holder": "ミホン ハナコ"}
 YUCHO = {"yucho_account": "00100-1-123456", "yucho_payee": "株式会社ネオジャパン"}
 MIZUHO = Institution("0001", "みずほ銀行", BANK)
 POINTS = 72 / 25.4  # of a millimetre
