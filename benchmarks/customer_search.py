@@ -73,7 +73,7 @@ def rows(customers: int) -> Iterator[Sequence[str]]:
             "users": "30",
             "started_on": "2024-04-01",
             "contractor_person": f"{surname} {given}",
-            "contractor_phone": f"0{chance.choice('3645')}-{chance.randrange(10**4):04d}-{chance.randrange(10**4):04d}",
+            "contractor_phone": f"0{chance.choice('36')}-{chance.randrange(3000, 10**4)}-{chance.randrange(10**4):04d}",
             "contractor_postcode": f"{chance.randrange(10**3):03d}-{chance.randrange(10**4):04d}",
             "contractor_address": f"東京都千代田区{chance.choice(_PLACES)}{chance.randrange(1, 30)}-{n % 20}",
         }
