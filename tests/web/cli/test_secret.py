@@ -61,11 +61,14 @@ WITHOUT_DATABASE = (
     ("customers", "template"),
     ("plugins", "check"),
     ("plugins", "new", "some_mailer", "--shape", "mailer"),
+    ("migrate", "--check"),  # the tables alone: it needs no key
 )
 LOOKING = (
     ("doctor",),
     ("shell",),
     ("customers", "export"),
+    ("customers", "invite", "--wave", "spring", "--count", "1", "--dry-run"),
+    ("customers", "invite", "--wave", "spring", "--status"),
     ("incidents", "list"),
     ("staff", "list"),
     ("workflow", "history", "1"),
@@ -84,6 +87,8 @@ ACTING = (
     ("shell", "--write"),
     ("migrate",),
     ("customers", "import", CSV),
+    ("customers", "invite", "--wave", "spring", "--count", "1"),
+    ("customers", "release", "--all"),
     ("incidents", "retry", "1.1.0", "--reason", "x"),
     ("incidents", "skip", "1.1.0", "--reason", "x"),
     ("incidents", "amend", "1.1.0", "--to", "a@example.jp", "--reason", "x"),
