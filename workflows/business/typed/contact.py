@@ -136,7 +136,8 @@ class _Numbers:
 def _numbers(text: str) -> _Numbers | None:
     """One number, a range of them, or a list; None where it is none of these."""
     one = _number(_SEPARATOR.sub("-", text))  # ～ and ・ may stand for the hyphens of a single number
-    if one is not None:
+    # Behind a comma, phonenumbers reads an extension, as telephones dial one after a pause; people write a number.
+    if one is not None and not (one.extension and "," in text):
         return one
     for between, mark in ((_RANGE, "～"), (_LIST, "・")):
         first, *rest = between.split(text)
