@@ -18,6 +18,7 @@ from pathlib import Path
 from engine.text import Text, _
 from plugins.direct_debit.spelling import KINDS, Name, name
 
+_SHORTEST_BEGINNING = 3
 _TABLE = Path(__file__).parent / "former.csv"
 
 
@@ -78,6 +79,13 @@ def find(named: Name) -> Iterator[Former]:
     known = _by_name()
     for kind in (None, *KINDS) if named.kind is None else (named.kind,):
         yield from known.get(Name(named.loosely().stem, kind), ())
+
+
+def begins(named: Name) -> Iterator[Former]:
+    """Those whose name begins with this stem, of at least three characters: 住信SBI of 住信SBIネット銀行."""
+    stem = named.loosely().stem
+    if len(stem) >= _SHORTEST_BEGINNING:
+        yield from (one for known, lines in _by_name().items() if known.stem.startswith(stem) for one in lines)
 
 
 def of_code(code: str) -> Iterator[Former]:

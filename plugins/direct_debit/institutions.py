@@ -114,6 +114,25 @@ _OFFERED: Mapping[str, tuple[str, ...]] = {
     "SEVEN": ("0034",),
     "LAWSON": ("0042",),
     "RAKUTEN": ("0036",),
+    "RESONA": ("0010",),
+    "SAITAMARESONA": ("0017",),
+    "SONY": ("0035",),
+    "AUJIBUN": ("0039",),
+    "SBISHINSEI": ("0397",),
+    "SHINSEI": ("0397", "0320"),
+    "JAPANPOST": (POST,),
+    "YUCHO": (POST,),
+    "SUMITOMOMITSUI": ("0009",),
+    "SUMITOMOMITSUIBANKINGCORPORATION": ("0009",),
+    "SUMITOMOMITSUITRUST": ("0294",),
+    "PRESTIA": ("0300",),
+    "SMBCPRESTIA": ("0300",),
+    "プレステイア": ("0300",),
+    "SMBCプレステイア": ("0300",),
+    "16": ("0153",),
+    "77": ("0125",),
+    "105": ("0155",),
+    "114": ("0173",),
 }
 
 
@@ -249,6 +268,9 @@ def find(text: str) -> Institution | Refusal:
         return _index().by_code[codes[0]]
     if codes:
         return _question("bank_several", _("同じ名称の金融機関が複数あります。お選びください。"), _choices(codes))
+    if not named.stem and named.kind is not None:
+        message = _("地域などを含めた%(kind)sの名称、またはコードをご入力ください。", kind=named.kind.official)
+        return Refusal("bank_kind", message, "bank")
     return _unknown(named, former.find(named))
 
 
@@ -271,6 +293,10 @@ def _unknown(named: Name | None, before: Iterable[former.Former]) -> Refusal:
         told = became and named.kind is not None  # a stem alone may be many things besides
         for code in _index().stems.get(named.stem, ()) if told else _alike(named):
             offered.setdefault(code, _index().by_code[code].choice())
+    if named is not None and not offered:
+        for one in former.begins(named):
+            now = _index().by_code[one.successor]
+            offered.setdefault(one.successor, now.choice(one.said(now.name)))
     if not offered:
         return Refusal("bank_unknown", _("見つかりません。名称またはコードをご確認ください。"), "bank")
     message = (

@@ -143,6 +143,8 @@ def name(text: str) -> Name:
     A text that is an ending and nothing else, as in 銀行, names something with an empty stem: nothing.
     """
     rest = _COMPANY.sub("", comparable(text))
+    if alone := next((its for beginning, its in _BEGINNINGS if rest == beginning), None):
+        return Name("", alone)  # JAバンク is no bank of the name JA
     kind: Kind | None = None
     written = next(((ending, its) for ending, its in _ENDINGS if rest.endswith(ending)), None)
     if written is not None:

@@ -11,6 +11,7 @@ import jaconv
 import pytest
 from zengin_code import Bank
 
+from engine.definition import Refusal
 from engine.text import reading_in
 from plugins.direct_debit import branches, former, institutions
 from plugins.direct_debit.branches import Branch
@@ -158,6 +159,9 @@ def test_a_bank_that_became_two_is_two_offers() -> None:
         ("JAふじ伊豆", "富士伊豆農業協同組合（6345）"),
         ("JAしまね", "島根県農業協同組合（7708）"),
         ("みずほ銀行丸之内支店", "みずほ銀行（0001）"),
+        ("住信SBI", "ドコモSMTBネット銀行（0038）"),
+        ("77銀行", "七十七銀行（0125）"),
+        ("Japan Post Bank", "ゆうちょ銀行（9900）"),
         ("みずほ銀行（0005）", "みずほ銀行（0001）"),
         ("みずほ銀行（0005）", "三菱UFJ銀行（0005）"),
         ("みずほ銀行 9999", "みずほ銀行（0001）"),
@@ -183,6 +187,13 @@ def test_a_voicing_mark_more_or_less_is_another_name() -> None:
     ]
     assert len(changed) > 4000
     assert [pair for pair in changed if loose(pair[0]) == loose(pair[1])] == []
+
+
+@pytest.mark.parametrize(("typed", "kind"), [("労金", "労働金庫"), ("JAバンク", "農業協同組合"), ("信連", "連合会")])
+def test_a_kind_alone_is_told_that_a_name_goes_with_it(typed: str, kind: str) -> None:
+    answer = institutions.find(typed)
+    assert isinstance(answer, Refusal)
+    assert kind in str(answer.message)
 
 
 @pytest.mark.parametrize("typed", ["銀行", "信用金庫", "JA", "🍣", "9999", "株式会社"])
