@@ -84,9 +84,10 @@ class Hasher:
 
     def verify(self, hash: str, password: str) -> bool:
         """Whether `hash` was made of `password`. What is no hash fits no password, and takes as long to say so."""
-        prepared = _prepared(password) if hash.endswith(_PREPARED) else None
+        prepared = _prepared(password)  # of every hash: the time must not tell which of them was made before
+        typed = prepared if prepared is not None and hash.endswith(_PREPARED) else password
         try:
-            return self._argon2.verify(hash.removesuffix(_PREPARED), _bytes(password if prepared is None else prepared))
+            return self._argon2.verify(hash.removesuffix(_PREPARED), _bytes(typed))
         except InvalidHashError:
             return self.verify_nothing(password)
         except VerificationError:

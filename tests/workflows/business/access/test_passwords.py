@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import example, given, settings
@@ -153,6 +154,17 @@ def test_verify_nothing_does_the_work_of_a_verification() -> None:
     assert nobody.split("$")[:4] == real.split("$")[:4]
     assert len(nobody) == len(real)
     assert hasher.kept_hash(nobody, GOOD) == nobody
+
+
+def test_a_wrong_password_is_prepared_once_whatever_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preparing 128 letters takes up to half as long as a hash, so who has an old one would show."""
+    prepare = Mock(wraps=opaque_string)
+    monkeypatch.setattr(passwords, "opaque_string", prepare)
+    wrong = "・" * 127 + "ァ"
+    for hash in (of_before(GOOD), HASHER.hash(GOOD), HASHER._nobody):
+        prepare.reset_mock()
+        assert not HASHER.verify(hash, wrong)
+        prepare.assert_called_once_with(wrong)
 
 
 # refusals
