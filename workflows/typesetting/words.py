@@ -49,10 +49,10 @@ def _marked(letters: Sequence[Letter]) -> list[Letter | str]:
     for word in _words(letters):
         places = _places(word)
         for index, letter in enumerate(word):
-            if letter.text == _DASH:
-                marked.append("glue")
-            elif index in places:
+            if index in places:
                 marked.append("break")
+            elif letter.text == _DASH:
+                marked.append("glue")
             marked.append(letter)
     return marked
 

@@ -88,7 +88,17 @@ def test_no_line_begins_or_ends_with_what_must_not(template: Path, renderer: str
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_a_word_without_a_place_to_break_it_stays_within_its_margins(template: Path, renderer: str) -> None:
-    words = ["W" * 60, "国" + "w." * 60, "（" * 60, "）" * 60, "ッ" * 60, "ー" * 60, "a）」" * 20, "x\u00a0" * 60]
+    words = [
+        "W" * 60,
+        "国" + "w." * 60,
+        "（" * 60,
+        "）" * 60,
+        "ッ" * 60,
+        "ー" * 60,
+        "～" * 60,
+        "a）」" * 20,
+        "x\u00a0" * 60,
+    ]
     for word, page in zip(words, in_lines(template, words, renderer), strict=True):
         assert page.bare() == "".join(word.split())
         assert not hangs_out(page), word
