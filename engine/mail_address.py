@@ -5,7 +5,8 @@ string. People and records write it bare, and a mail server gets it in quotes (`
 of the address: `"taro"@example.jp` and `taro@example.jp` are one (RFC 5321 §4.1.2, last paragraph).
 
 Other characters that only a quoted string can hold (blanks, @, commas) are refused: no carrier issued such addresses,
-and programs disagree about them in a list of recipients.
+and programs disagree about them in a list of recipients. So is what reads as an encoded word (RFC 2047): programs
+decode it, line breaks and all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ LONGEST_ADDRESS = 254  # octets: RFC 5321 §4.5.3.1.3 (a path of 256, less its a
 # The parts are told apart at the last @: none may stand in the local part, not even in quotes.
 _ADDRESS = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^"@]*))@(?P<domain>[^@]*)', re.DOTALL)
 _LOCAL_PART = re.compile(r"\.*[^.\s\x00-\x1f\x7f\"(),:;<>@\[\\\]][^\s\x00-\x1f\x7f\"(),:;<>@\[\\\]]*")
+_ENCODED_WORD = re.compile(r"=\?.*\?=")  # RFC 2047 §2: programs decode it, in addresses too, where none may stand
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which no encoding writes
 _STANDS_BARE = re.compile(r"[^.]+(?:\.[^.]+)*")  # RFC 5321's Dot-string, of letters that are allowed already
 _DOMAIN = re.compile(r"(?i:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*)")
@@ -85,7 +87,7 @@ def split(text: str) -> tuple[str, str]:
     if parts is None:
         raise NotAMailAddress("is not a mail address")
     local_part = parts["bare"] if parts["quoted"] is None else re.sub(r"\\(.)", r"\1", parts["quoted"])
-    if not _LOCAL_PART.fullmatch(local_part) or _SURROGATE.search(local_part):
+    if not _LOCAL_PART.fullmatch(local_part) or _SURROGATE.search(local_part) or _ENCODED_WORD.search(local_part):
         raise NotAMailAddress("is not a mail address")
     return local_part, parts["domain"]
 

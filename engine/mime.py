@@ -39,8 +39,8 @@ _SMTP, _SMTPUTF8 = SMTP.clone(header_factory=_HEADERS), SMTPUTF8.clone(header_fa
 _MAILBOX = re.compile(r"\s*(?:(?P<name>[^<>]*?)\s*<(?P<angle>[^<>]+)>|(?P<bare>[^<>]+?))\s*")
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
 # Behind a name that has to be encoded, the email package (CPython 3.11 to 3.13) folds a mailbox of more than 77
-# characters by leaving the quotes of its local part out. The address is what must be right.
-_LONGEST_QUOTED_WITH_NAME = 70
+# characters by leaving the quotes of its local part out, or by encoding the address. The address is what must be right.
+_LONGEST_WITH_NAME = 70
 _MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@]+)>?")
 
 
@@ -92,7 +92,7 @@ def _compose(message: Message, date: datetime) -> Mime:
     mail["To"] = to
     if cc:
         mail["Cc"] = cc
-    mail["Subject"] = _header("Subject", message.subject)
+    mail["Subject"] = _as_written(_header("Subject", message.subject))
     mail["Date"] = format_datetime(date)
     mail["Message-ID"] = f"<{identifier[1]}>"
     mail["Auto-Submitted"] = "auto-generated"
@@ -121,6 +121,12 @@ def _header(name: str, value: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         raise _Unsendable(f"{name}: contains a line break or another control character")
     return " ".join(text.split())
+
+
+def _as_written(text: str) -> str:
+    """`text` with no encoded word (RFC 2047) in it: the email package would decode what somebody has typed, line breaks
+    and further headers among it."""
+    return text.replace("=?", "＝？")
 
 
 def _body(name: str, value: str) -> str:
@@ -157,6 +163,6 @@ def _mailbox(header: str, value: str) -> _Mailbox:
     quoted = _QUOTED_NAME.fullmatch(name)
     if quoted is not None:
         name = re.sub(r"\\(.)", r"\1", quoted[1])
-    if address.wire != str(address) and len(address.wire) > _LONGEST_QUOTED_WITH_NAME:
+    if len(address.wire) > _LONGEST_WITH_NAME:
         name = ""
-    return _Mailbox(name, address.local_part, address.domain)
+    return _Mailbox(_as_written(name), address.local_part, address.domain)

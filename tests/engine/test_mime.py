@@ -170,9 +170,42 @@ def test_an_address_that_is_too_long_is_tried_all_the_same() -> None:
     assert composed(replace(MAIL, to=(f"{'x' * 65}@b.jp",), cc=())).recipients == (f"{'x' * 65}@b.jp",)
 
 
+def test_an_address_too_long_for_a_line_goes_without_its_name_and_is_not_encoded() -> None:
+    address = f"{'a' * 60}@{'d' * 60}.jp"
+    made = composed(replace(MAIL, to=(f"{'株式会社' * 10} <{address}>", "jiro@example.jp")))
+    assert address.encode() in made.content
+
+
 def test_a_quoted_name_is_read_without_its_quotes() -> None:
     address = parsed(replace(MAIL, to=('"Yamada, \\"Taro\\"" <taro@example.jp>',)))["To"].addresses[0]
     assert (address.display_name, address.addr_spec) == ('Yamada, "Taro"', "taro@example.jp")
+
+
+ENCODED = "=?utf-8?q?a=0abcc=3a_x=40evil.example=0a=0ahello?="
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"subject": ENCODED},
+        {"subject": f"件名 {ENCODED}"},
+        {"sender": f"{ENCODED} <office@example.jp>"},
+        {"to": (f'"{ENCODED}" <taro@example.jp>',)},
+        {"cc": (f"山田 {ENCODED} <taro@example.jp>",)},
+    ],
+)
+def test_an_encoded_word_that_somebody_typed_is_not_decoded(changes: dict[str, Any]) -> None:
+    """Decoded, it would end the header and begin others, or the body."""
+    mail = parsed(replace(MAIL, **changes))
+    assert list(mail.keys()) == list(parsed(MAIL).keys())
+    assert mail.get_content_type() == "multipart/alternative"
+    (header,) = ({"sender": "from"}.get(name, name) for name in changes)
+    assert "＝？utf-8?q?a=0abcc=3a" in str(mail[header])
+
+
+@pytest.mark.parametrize("local_part", [ENCODED, f"x.{ENCODED}", f'"{ENCODED}"', f"..{ENCODED}"])
+def test_an_address_that_reads_as_an_encoded_word_is_none(local_part: str) -> None:
+    assert "is not a mail address" in refused(replace(MAIL, to=(f"{local_part}@docomo.ne.jp",)))
 
 
 def test_the_date_of_a_mail_in_utc_says_so() -> None:
