@@ -25,6 +25,7 @@ from workflows.business.records import Contract, Customer, QuietCustomer
 from workflows.organisation import CUSTOMER_NUMBER_PATTERN
 
 _PAGE = 1000  # contracts of the site at once
+_ALONE = 4_106_773_205  # the advisory lock of an import: any number, but always this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ def import_customers(
         comparison = Comparison(spool, overwrite, Renames(renames), not dry_run, steps.add)
         try:
             with nullcontext() if dry_run else transaction():
+                if not dry_run:
+                    _alone()
                 _compare(comparison)
                 if not dry_run:
                     _write(spool, steps)
@@ -99,6 +102,12 @@ def import_customers(
             for change in _changes(spool):
                 on_change(change)
         return _report(spool)
+
+
+def _alone() -> None:
+    """Until the transaction ends no other import compares: it would not see what is new here, and write it again."""
+    if database.obj.for_update:  # on SQLite a writer is alone
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_ALONE,))
 
 
 class _Steps:

@@ -6,6 +6,7 @@ import csv
 import io
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Thread
@@ -424,26 +425,64 @@ def test_import_inside_a_transaction_that_fails_leaves_nothing(db: pw.Database) 
 
 def test_same_customer_written_meanwhile_is_a_conflict(module_postgres_url: str) -> None:
     """PostgreSQL only: SQLite lets nobody write meanwhile."""
-    opened = open_database(module_postgres_url)
+    with on_postgresql(module_postgres_url) as opened:
+        rows = [row(customer_number=f"A{number:08}", subdomain=f"s{number}") for number in range(1000)]
+
+        def elsewhere() -> None:
+            with opened.connection_context():
+                made = {"company": "x", "channel": "direct", "contractor_name": "x", "contractor_email": "x@y.example"}
+                Customer.create(number="A00000999", **made)
+
+        def on_progress(done: int, total: int | None) -> None:
+            if (done, total) == (1000, 4000):  # compared, and not written yet
+                other = Thread(target=elsewhere)
+                other.start()
+                other.join()
+
+        with pytest.raises(TransitionConflict):
+            load(sheet(*rows), progress=on_progress)
+        assert Customer.select().count() == 1
+
+
+def test_of_two_imports_at_once_the_second_finds_what_the_first_wrote(module_postgres_url: str) -> None:
+    """On PostgreSQL as on SQLite, where whoever writes is alone."""
+    with on_postgresql(module_postgres_url) as opened:
+        rows = [row(customer_number=f"A{number:08}", subdomain=f"s{number}") for number in range(1000)]
+        reports: list[ImportReport] = []
+
+        def elsewhere() -> None:
+            with opened.connection_context():
+                reports.append(load(sheet(rows[-1])))
+
+        def waits() -> bool:
+            waiting = (
+                "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+                "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+            )
+            return opened.execute_sql(waiting).fetchone() is not None
+
+        def on_progress(done: int, total: int | None) -> None:
+            if (done, total) == (1000, 4000):  # compared, and not written yet
+                other.start()
+                while other.is_alive() and not waits():
+                    other.join(0.01)
+
+        other = Thread(target=elsewhere)
+        assert load(sheet(*rows), progress=on_progress) == ImportReport(customers_new=1000, contracts_new=1000)
+        other.join()
+        assert reports == [ImportReport(customers_same=1, contracts_same=1)]
+
+
+@contextmanager
+def on_postgresql(url: str) -> Iterator[Any]:
+    """An empty database of PostgreSQL that all records use."""
+    opened = open_database(url)
     opened.drop_tables(RECORDS)
     opened.create_tables(RECORDS)
-    rows = [row(customer_number=f"A{number:08}", subdomain=f"s{number}") for number in range(1000)]
-
-    def elsewhere() -> None:
-        with opened.connection_context():
-            import_customers(io.BytesIO(sheet(rows[-1])))
-
-    def on_progress(done: int, total: int | None) -> None:
-        if (done, total) == (1000, 4000):  # compared, and not written yet
-            other = Thread(target=elsewhere)
-            other.start()
-            other.join()
-
-    with pytest.raises(TransitionConflict):
-        load(sheet(*rows), progress=on_progress)
-    assert Customer.select().count() == 1
-    assert load(sheet(*rows)) == ImportReport(customers_new=999, customers_same=1, contracts_new=999, contracts_same=1)
-    opened.close()
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 # Export
