@@ -2,12 +2,13 @@
 
 from workflows.account_opening.inputs import FirstAccountInput, OpeningInput
 from workflows.account_opening.records import Opening, Wave
+from workflows.account_opening.version_1 import ACCOUNT_OPENING_1
 from workflows.account_opening.workflow import ACCOUNT_OPENING
 from workflows.procedure import Procedure
 
-__all__ = ["ACCOUNT_OPENING", "PROCEDURE", "FirstAccountInput", "OpeningInput"]
+__all__ = ["ACCOUNT_OPENING", "ACCOUNT_OPENING_1", "PROCEDURE", "FirstAccountInput", "OpeningInput"]
 
 PROCEDURE = Procedure(
-    (ACCOUNT_OPENING,),
+    (ACCOUNT_OPENING_1, ACCOUNT_OPENING),
     records=(Wave, Opening),
 )

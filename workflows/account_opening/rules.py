@@ -15,6 +15,7 @@ from workflows.business.records import Account, Customer, QuietCustomer
 from workflows.business.required import required
 
 LINK_LIFE = timedelta(hours=24)
+LATE = timedelta(minutes=10)  # mails of so much time may go out together, where a worker stood still; no more
 
 HAS_ACCOUNT = Refusal("has_account", _("このお客様には、すでにアカウントがあります。"))
 ALREADY_INVITED = Refusal("already_invited", _("このお客様には、すでにご案内しています。"))
@@ -24,6 +25,8 @@ ADDRESS_TAKEN = Refusal(
     _("このメールアドレスのアカウントは、すでに作成されています。ログイン画面からログインしてください。"),
 )
 HAS_NO_ACCOUNT = Refusal("has_no_account", _("このお客様には、まだアカウントがありません。"))
+GOES_ON = Refusal("wave_goes_on", _("このご案内は取り消されていません。"))
+IN_TIME = Refusal("in_time", _("このご案内の時刻は変わっていません。"))
 
 ONE_INVITATION_AT_A_TIME = Conflict("opening", ("slot",), ALREADY_INVITED)
 ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
@@ -37,6 +40,18 @@ def wave_goes_on(attempt: Attempt) -> Refusal | None:
     attempt.records.lock_rows(Wave, id=opening.wave_id)
     wave = attempt.records.get(Wave, id=opening.wave_id)
     return WAVE_UNDONE if wave is None or wave.undone_at is not None else None
+
+
+def taken_back(attempt: Attempt) -> Refusal | None:
+    """The wave was undone, perhaps by a command that was killed before it came here; or the customer was removed."""
+    wave = _wave(_opening_before(attempt), attempt.records)
+    return None if wave is None or wave.undone_at is not None else GOES_ON
+
+
+def turn_has_moved(attempt: Attempt) -> Refusal | None:
+    """The turn is later than it was, or so long ago that too many would be mailed at once."""
+    waits = _turn_of(attempt) - attempt.now
+    return None if waits > timedelta(0) or -waits > LATE else IN_TIME
 
 
 def place_is_free(attempt: Attempt) -> Refusal | None:
@@ -78,9 +93,34 @@ def take_the_place(attempt: Attempt) -> None:
         {"id": attempt.data.opening},
         instance=attempt.instance.id,
         slot=customer.id,
-        email=customer.contractor_email,
-        user_name=(customer.contractor_person or customer.contractor_name)[:100],
+        **_contractor(customer),
     )
+
+
+def address_as_it_is(attempt: Attempt) -> None:
+    """The mail is for the contractor as they are now: a wave may take days, in which customers move."""
+    records, opening = attempt.records, required(_opening_before(attempt), WAVE_UNDONE)
+    customer = required(records.get(Customer, id=opening.customer_id), WAVE_UNDONE)
+    contractor = _contractor(customer)
+    if contractor["email"] and contractor != {"email": opening.email, "user_name": opening.user_name}:
+        records.update(Opening, {"instance": attempt.instance.id}, **contractor)
+
+
+def _contractor(customer: Customer) -> dict[str, str]:
+    return {
+        "email": customer.contractor_email,
+        "user_name": (customer.contractor_person or customer.contractor_name)[:100],
+    }
+
+
+def keep_the_pace(attempt: Attempt) -> None:
+    """Who is late moves the wave on, by so much that it is their turn now; the others follow at the pace."""
+    opening = required(_opening_before(attempt), WAVE_UNDONE)
+    attempt.records.lock_rows(Wave, id=opening.wave_id)
+    wave = required(_wave(opening, attempt.records), WAVE_UNDONE)
+    late = attempt.now - turn(wave, opening.place)
+    if late > LATE:
+        attempt.records.update(Wave, {"id": wave.id}, begins_at=wave.begins_at + late)
 
 
 def let_hear(attempt: Attempt) -> None:
@@ -118,10 +158,15 @@ def forget_address(attempt: Attempt) -> None:
 
 
 def time_in_wave(attempt: Attempt) -> datetime:
-    """When it is the customer's turn: so many an hour."""
-    opening = required(_opening(attempt.instance, attempt.records), WAVE_UNDONE)
-    wave = required(attempt.records.get(Wave, id=opening.wave_id), WAVE_UNDONE)
-    return turn(wave, opening.place)
+    """When it is the customer's turn: so many an hour. At once where the customer was removed."""
+    opening = _opening(attempt.instance, attempt.records)
+    wave = _wave(opening, attempt.records)
+    return attempt.at if opening is None or wave is None else turn(wave, opening.place)
+
+
+def _turn_of(attempt: Attempt) -> datetime:
+    opening = required(_opening_before(attempt), WAVE_UNDONE)
+    return turn(required(_wave(opening, attempt.records), WAVE_UNDONE), opening.place)
 
 
 def turn(wave: Wave, place: int) -> datetime:
@@ -134,6 +179,11 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """What the mail shows."""
     customer = records.get(Customer, id=customer_of(instance.about, records))
     return {"opening": _opening(instance, records), "customer": customer}
+
+
+def _wave(opening: Opening | None, records: Records) -> Wave | None:
+    wave: Wave | None = records.get(Wave, id=opening.wave_id) if opening is not None else None
+    return wave
 
 
 def _opening_before(attempt: Attempt) -> Opening | None:

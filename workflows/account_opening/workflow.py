@@ -1,6 +1,7 @@
 """アカウント開設のご案内: an operator invites a customer who was taken over to open the first account.
 
-A wave has many of these, and each waits in `planned` for its time. Until its mail was accepted it can be taken back.
+A wave has many of these, and each waits in `planned` for its time. Until its mail was accepted it can be taken back;
+what of an undone wave is still planned by its time takes itself back. Where a worker stood still, the wave moves on.
 A link that is void is not renewed here: the customer applies for an account with the customer number that the mail
 names (G10), or an operator invites them in another wave.
 """
@@ -13,7 +14,7 @@ from workflows.account_opening import rules
 
 ACCOUNT_OPENING = Workflow(
     name="account_opening",
-    version=1,
+    version=2,
     title=_("アカウント開設のご案内"),
     link="o",
     recipients=rules.RECIPIENTS,
@@ -38,6 +39,14 @@ ACCOUNT_OPENING = Workflow(
         Transition(
             "send",
             ("planned",),
+            "withdrawn",
+            allow=SYSTEM,
+            guards=(rules.taken_back,),
+            writes=(rules.forget_address,),
+        ),
+        Transition(
+            "send",
+            ("planned",),
             "needless",
             allow=SYSTEM,
             guards=(rules.customer_has_an_account,),
@@ -46,8 +55,17 @@ ACCOUNT_OPENING = Workflow(
         Transition(
             "send",
             ("planned",),
+            "planned",
+            allow=SYSTEM,
+            guards=(rules.turn_has_moved,),
+            writes=(rules.keep_the_pace,),
+        ),
+        Transition(
+            "send",
+            ("planned",),
             "requested",
             allow=SYSTEM,
+            writes=(rules.address_as_it_is,),
             effects=(Mail("account_opening", to="invited", done="sent", link=True),),
         ),
         Transition("sent", ("requested",), "emailed", allow=SYSTEM, writes=(rules.let_hear,)),

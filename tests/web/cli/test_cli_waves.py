@@ -118,7 +118,7 @@ def test_kill_9_in_the_middle_and_each_is_invited_once(database_url: str, make_s
     assert Opening.select().count() == 40
     assert Opening.select().where(Opening.instance.is_null()).count() == 0
     site.close()
-    clock.now = site.clock() + timedelta(hours=2)
+    clock.now = site.clock() + timedelta(minutes=9)
     later = make_site(database_url, clock=clock, mailer=mailer)
     while later.engine.run_due() + later.dispatcher.drain():
         pass

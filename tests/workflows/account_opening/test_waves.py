@@ -180,7 +180,7 @@ def test_a_wave_that_was_killed_goes_on_and_each_is_invited_once(
     with pytest.raises(Killed):
         waves.begin(any_site.engine, wave, OPERATOR, kill)
     assert waves.standing(wave).waiting == 2
-    pass_time(any_site, clock, hours=3)
+    pass_time(any_site, clock, minutes=9)
     again = waves.decide("first", Choice(4), TODAY, clock(), per_hour=60, after=timedelta(0))
     assert waves.begin(any_site.engine, again, OPERATOR) == {"begun": 2}
     pass_time(any_site, clock, seconds=1)
@@ -202,7 +202,7 @@ def test_two_commands_at_once_invite_each_once(any_site: Site, clock: Clock, mai
     with ThreadPoolExecutor(3) as pool:
         done = sum(pool.map(command, range(3)), Counter[str]())
     assert done["begun"] == 8
-    pass_time(any_site, clock, hours=1)
+    pass_time(any_site, clock, minutes=9)
     assert Counter(mailed(mailer)) == {f"keiyaku{n}@customer.example": 1 for n in range(1, 9)}
 
 
@@ -257,3 +257,63 @@ def test_whose_link_died_is_invited_in_another_wave_or_applies(
     apply(any_site, Customer.get(), "hanako@mihon.example")
     pass_time(any_site, clock, seconds=1)
     assert mailed(mailer)[-1] == "hanako@mihon.example"
+
+
+def test_who_moved_since_the_wave_began_is_invited_where_they_are_now(
+    any_site: Site, clock: Clock, mailer: MemoryMailer
+) -> None:
+    """A wave of many takes days, and a file that is imported meanwhile says where they are."""
+    imported(2)
+    invited(any_site, "first", 2)
+    row = f"A00000001,みほん,direct,新任 花子,new@customer.example,{NEO},mihon1,monthly,bank_transfer,10,2024-04-01\n"
+    import_customers(io.BytesIO((HEADER + row).encode()))
+    pass_time(any_site, clock, minutes=11)
+    assert mailed(mailer) == ["new@customer.example", "keiyaku2@customer.example"]
+    assert "新任 花子 様" in mailer.sent[0].text
+    first = Opening.get(Opening.place == 0)
+    assert (first.email, first.user_name) == ("new@customer.example", "新任 花子")
+
+
+def test_an_undoing_that_was_killed_has_stopped_the_wave(any_site: Site, clock: Clock, mailer: MemoryMailer) -> None:
+    imported(4)
+    wave = invited(any_site, "first", 4)
+
+    def kill(done: int, of: int) -> None:
+        if done == 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        waves.undo(any_site.engine, wave, OPERATOR, kill)
+    assert states(wave) == {"withdrawn": 1, "planned": 3}
+    pass_time(any_site, clock, minutes=15)
+    assert (states(wave), mailer.sent) == ({"withdrawn": 4}, [])
+    assert waves.undo(any_site.engine, wave, OPERATOR) == Undone(4, 0)
+
+
+@pytest.mark.parametrize("hours", [4, 100])
+def test_a_wave_keeps_its_pace_after_its_worker_stood_still(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, hours: int
+) -> None:
+    """Whoever was late is neither mailed with all others, nor past the time in which a mail can still go out."""
+    imported(5)
+    wave = invited(any_site, "first", 5, per_hour=60, after=timedelta(0))
+    pass_time(any_site, clock, hours=hours)
+    for minute in range(1, 6):
+        assert mailed(mailer) == [f"keiyaku{n}@customer.example" for n in range(1, minute + 1)]
+        pass_time(any_site, clock, minutes=1)
+    assert states(wave) == {"emailed": 5}
+    assert waves.now(wave).begins_at == clock() - timedelta(minutes=5)
+    assert stuck(any_site.engine) == []
+    assert incidents(any_site.engine) == []
+    assert all(any_site.engine.verify(opening.instance or 0) == [] for opening in Opening.select())
+
+
+def test_who_was_removed_before_their_turn_is_no_incident(any_site: Site, clock: Clock, mailer: MemoryMailer) -> None:
+    imported(2)
+    wave = invited(any_site, "first", 2)
+    removed = Opening.get(Opening.place == 0)
+    Customer.delete().where(Customer.id == removed.customer_id).execute()
+    pass_time(any_site, clock, minutes=11)
+    assert mailed(mailer) == ["keiyaku2@customer.example"]
+    assert any_site.engine.look(removed.instance or 0).state.name == "withdrawn"
+    assert (states(wave), incidents(any_site.engine)) == ({"emailed": 1}, [])
