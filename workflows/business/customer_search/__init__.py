@@ -96,8 +96,8 @@ class CustomerSearch:
         return sorted(customer for (customer,) in _rows(f"{told} LIMIT {database.obj.param}", [most]))
 
     def _of_request(self, wanted: str) -> list[int]:
-        number = wanted.removeprefix("#")
-        known = number.isascii() and number.isdecimal() and int(number[:20]) <= LARGEST
+        number = wanted.removeprefix("#").lstrip("0")
+        known = number.isascii() and number.isdecimal() and len(number) < 20 and int(number) <= LARGEST
         return self._known.of_request(int(number)) if known else []
 
 

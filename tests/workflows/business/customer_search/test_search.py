@@ -248,6 +248,12 @@ def test_who_comes_second_to_a_segment_writes_nothing(search: CustomerSearch, cl
     assert (matching(search, "高島屋"), matching(search, "新しい")) == ([], [one.id])
 
 
+@pytest.mark.parametrize("digits", ["0" * 20 + "9" * 40, "#" + "0" * 20 + "9" * 40, "0" * 5000, "9" * 5000])
+def test_a_number_that_no_request_can_have_is_of_none(search: CustomerSearch, digits: str) -> None:
+    """However it is filled up: neither the database nor `int` takes every number of digits."""
+    assert matching(search, digits) == []
+
+
 def test_more_than_a_search_should_read_is_brought_in_line_first(search: CustomerSearch) -> None:
     rows = [
         {
