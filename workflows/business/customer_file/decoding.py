@@ -106,7 +106,7 @@ def _checked(number: int, line: str) -> str:
     if "\0" not in line:
         return line
     for position, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if set(line[position:8:2]) == {"\0"}:
+        if set(line[position:8:2]) == {"\0"} and "\0" not in line[1 - position : 8 : 2]:
             raise Unreadable(
                 number,
                 _(

@@ -22,6 +22,7 @@ from workflows.business.customer_file.spool import Entry, Said, Spool, text_of
 Progress = Callable[[int, int | None], None]
 
 PROGRESS_STEP = 1000  # rows
+_LEAST_LIKE = 3  # letters of ASCII; two stand somewhere in most titles
 
 
 class Reader:
@@ -184,6 +185,8 @@ def _folded(name: str) -> str:
 
 def _nearest(name: str, others: Sequence[str]) -> str:
     """The name that may be meant by another one, or by a title in Japanese; "" where none is like it."""
+    if len(name) < _LEAST_LIKE and name.isascii():
+        return ""
     titled = [column.name for column in COLUMNS if column.name in others and name in column.holds.render("ja")]
     return next(iter(get_close_matches(name, others, 1) or titled), "")
 

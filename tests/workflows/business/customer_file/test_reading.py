@@ -161,6 +161,7 @@ def test_the_line_that_cannot_be_read_is_named() -> None:
         ("氏名".encode("euc-jp") + b"\n", "utf-8", "euc_jp"),
         (sheet(ROW, encoding="utf-16-le"), "utf-8", "--encoding utf-16-le"),
         (sheet(ROW, encoding="utf-16-be"), "cp932", "--encoding utf-16-be"),
+        (b"\0" * 100, "utf-8", "CSVファイルか"),  # as a disk leaves what was never written
         (b"PK\x03\x04rest", "utf-8", "CSV UTF-8"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "cp932", "CSV UTF-8"),
         (sheet(ROW), "klingon", "klingon"),
@@ -283,6 +284,11 @@ def test_title_in_japanese_leads_to_the_name_of_the_column() -> None:
     told = [str(problem) for problem in problems(sheet({**ROW, "請求先の郵便番号": "x", "部署": "y"}))]
     assert "billing_postcode ではありませんか" in told[0]
     assert "contractor_person ではありませんか" in told[1]
+
+
+def test_one_letter_is_no_title() -> None:
+    told = [str(problem) for problem in problems(sheet({**ROW, "a": "x", "c": "y"}))]
+    assert not any("ではありませんか" in line for line in told)
 
 
 def test_names_of_columns_are_normalised() -> None:
