@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,15 +83,23 @@ def invite(
         )
     else:
         from workflows.account_opening.waves import Choice
-        from workflows.business.customer_file.numbers import numbers_in
 
-        named = numbers_in(file, encoding) if file is not None else numbers
-        choice = Choice(count, () if count is not None else named)
         with opened_site(looks=dry_run) as site:
+            choice = Choice(count, () if count is not None else _named(site, file, numbers, encoding))
             if dry_run:
                 _rehearse(site, choice, per_hour, begin_in)
             else:
                 _begin(site, name, choice, per_hour, begin_in)
+
+
+def _named(site: Site, file: Path | None, numbers: Sequence[str], encoding: str) -> tuple[str, ...]:
+    """The numbers of the file, or those that were typed, as customers have them."""
+    from workflows.business.customer_file.numbers import number_of, numbers_in
+
+    pattern = site.organisation.customer_number_pattern
+    if file is not None:
+        return numbers_in(file, pattern, encoding)
+    return tuple(number_of(number, pattern) for number in numbers)
 
 
 def _begin(site: Site, name: str, choice: Choice, per_hour: int, begin_in: int) -> None:
@@ -196,14 +205,12 @@ def _tell(site: Site, standing: Standing) -> None:
 def release(file: Path | None, numbers: tuple[str, ...], encoding: str, *, everybody: bool) -> None:
     """Let imported customers hear of notices without an invitation. Until then nothing is mailed to them."""
     from workflows.account_opening.waves import known
-    from workflows.business.customer_file.numbers import numbers_in
     from workflows.business.customer_file.releasing import quiet_count
     from workflows.business.customer_file.releasing import release as let_hear
 
     if everybody + (file is not None) + bool(numbers) != 1:
         raise click.UsageError("expected one of --all, --file and --customer")
-    with opened_site():
-        named = numbers_in(file, encoding) if file is not None else numbers
-        released = let_hear(None if everybody else known(named).values())
+    with opened_site() as site:
+        released = let_hear(None if everybody else known(_named(site, file, numbers, encoding)).values())
         left = quiet_count()
     click.echo(f"{released:,} customers released; {left:,} hear of nothing yet")

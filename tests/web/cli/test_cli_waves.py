@@ -21,7 +21,9 @@ from tests.kit.waiting import PATIENCE
 from web.assembly.site import Site
 from web.demo.content import CUSTOMERS
 from workflows.account_opening.records import Opening
+from workflows.business.customer_file.numbers import numbers_in
 from workflows.business.records import Customer, QuietCustomer
+from workflows.organisation import CUSTOMER_NUMBER_PATTERN
 
 
 @pytest.fixture
@@ -66,6 +68,16 @@ def test_customers_are_named_by_a_file_and_who_is_left_out_is_told(imported: Run
     said = imported("customers", "release", "--customer", "A01234567")
     assert said.out == "1 customers released; 4 hear of nothing yet\n"
     assert imported("customers", "release", "--all").out == "4 customers released; 0 hear of nothing yet\n"
+
+
+def test_numbers_are_read_as_imports_read_them(imported: Run, tmp_path: Path) -> None:
+    """As spreadsheets write them, and under the names that an import takes for the column."""
+    rows = ("会社\t Ｃustomer_Number", 'A\t"=""A01234567"""', "B\tａ０２３４５６７８", "C\t'A04567890 ")
+    (tmp_path / "some.txt").write_text("\r\n".join(rows), "utf-16")
+    expected = {"A01234567", "A02345678", "A04567890"}
+    assert set(numbers_in(tmp_path / "some.txt", CUSTOMER_NUMBER_PATTERN)) == expected
+    said = imported("customers", "release", "--customer", " ａ０１２３４５６７")
+    assert said.out == "1 customers released; 4 hear of nothing yet\n"
 
 
 @pytest.mark.parametrize(
