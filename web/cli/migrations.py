@@ -132,14 +132,15 @@ def migrate(
     if reason is None and not dry_run:
         raise click.UsageError("Missing option '--reason': it is written into history (or say --dry-run)")
     if what.isascii() and what.isdecimal():
-        if not 0 < int(what) <= LARGEST:
+        digits = what.lstrip("0")
+        if not digits or len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
             raise click.BadParameter(f"expected the number of an instance, got {what}", param_hint="INSTANCE")
         if any(where.values()) or versions or len(states) > 1:
             raise click.UsageError(
                 "one instance is asked for: --from, --older-than, --subject, --limit and --ended, or "
                 "several --state, are for a workflow"
             )
-        _one(int(what), asked, None if dry_run else reason)
+        _one(int(digits), asked, None if dry_run else reason)
     else:
         _many(what, asked, None if dry_run else reason)
 

@@ -143,6 +143,7 @@ def test_one_instance_is_foretold_and_moved_by_a_mapping(run: Run, site: Site) -
         (("account_creation", "--to", "1"), 2, "Missing option '--reason'"),
         (("1", "--to", "1"), 2, "Missing option '--reason'"),
         (("0", "--to", "1", "--dry-run"), 2, "expected the number of an instance, got 0"),
+        (("9" * 5000, "--to", "1", "--dry-run"), 2, "expected the number of an instance, got 9"),
         (("1", "--to", "1", "--from", "9", "--dry-run"), 2, "one instance is asked for"),
         (("1", "--to", "1", "--dry-run"), 1, "no procedure 1"),
         (("nothing", "--to", "1", "--dry-run"), 1, "No definition of workflow 'nothing' version 1 is loaded"),
