@@ -4,6 +4,7 @@ from workflows.account_opening.inputs import FirstAccountInput, OpeningInput
 from workflows.account_opening.records import Opening, Wave
 from workflows.account_opening.version_1 import ACCOUNT_OPENING_1
 from workflows.account_opening.workflow import ACCOUNT_OPENING
+from workflows.business.customer_search import Searched
 from workflows.procedure import Procedure
 
 __all__ = ["ACCOUNT_OPENING", "ACCOUNT_OPENING_1", "PROCEDURE", "FirstAccountInput", "OpeningInput"]
@@ -11,4 +12,5 @@ __all__ = ["ACCOUNT_OPENING", "ACCOUNT_OPENING_1", "PROCEDURE", "FirstAccountInp
 PROCEDURE = Procedure(
     (ACCOUNT_OPENING_1, ACCOUNT_OPENING),
     records=(Wave, Opening),
+    searched=(Searched(Opening, ("email", "user_name"), "email IS NOT NULL"),),
 )

@@ -15,6 +15,7 @@ from engine.testing import Clock
 from tests.kit.databases import opened_database
 from workflows.account_creation.records import Application
 from workflows.account_invitation.records import Invitation
+from workflows.account_opening.records import Opening, Wave
 from workflows.business.customer_search import CustomerSearch
 from workflows.business.customer_search.keys import grams, key, keys, looked_for
 from workflows.business.customer_search.members import SEGMENT, packed, places_of, unpacked
@@ -64,6 +65,10 @@ def everything_of(one: Customer, clock: Clock) -> None:
     Invitation.create(
         instance=73, email="invited@under.example", role="viewer", invited_by=1, created_at=clock(), **mine
     )
+    wave = Wave.create(name="first", choice="--count 1", per_hour=1, decided_at=clock(), begins_at=clock())
+    Opening.create(
+        wave=wave, customer=one, place=0, instance=76, slot=one.id, email="opens@under.example", user_name="濵田"
+    )
     PendingApplication.create(
         token="t", customer=one, email="form@under.example", user_name="見本", password_hash="h", expires_at=clock()
     )
@@ -80,8 +85,8 @@ QUESTIONS = (
     "A00000001", "ａ００００", "髙島屋", "高島屋", "㈱高島", "（株）髙", "株", "屋", "島屋", "かすみ が ｾｷ", "霞が関",
     "霞ヶ", "山﨑 𠮷男", "山崎吉男", "03-1234-5678", "0312345678", "03(1234)5678", "+81-3-1234-5678", "1234",
     "〒100-0001", "1000001", "千代田区千代田１－１", "takashima-ya", "TAKASHIMA", "takashimaya", "hanako@mihon",
-    "浜田次郎", "apply@under.example", "invited@under", "form@under", "new@under", "4711", "#71", "73", "74", "-",
-    "〜", "・",
+    "浜田次郎", "apply@under.example", "invited@under", "form@under", "new@under", "opens@under", "4711", "#71", "73",
+    "74", "-", "〜", "・",
 )  # fmt: skip
 
 
