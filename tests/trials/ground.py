@@ -207,7 +207,7 @@ class Ground:
         except (Refused, EventNotPossible) as error:
             self.book.take({"say": "no", "key": request.key, "why": str(error)})
         else:
-            values = {name: getattr(outcome, name) for name in ("instance", "seq", "event", "source", "target")}
+            values = {name: getattr(outcome, name) for name in ("instance_id", "seq", "event", "source", "target")}
             at = outcome.at.isoformat()
             self.book.take({"say": "ack", "key": request.key, "at": at, "repeated": outcome.repeated, **values})
 

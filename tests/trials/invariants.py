@@ -57,7 +57,7 @@ class Book:
         elif line["say"] == "ack":
             self._answer(
                 line["key"],
-                {name: line[name] for name in ("instance", "seq", "event", "source", "target", "at")},
+                {name: line[name] for name in ("instance_id", "seq", "event", "source", "target", "at")},
                 repeated=line["repeated"],
             )
         elif line["say"] == "no":
@@ -65,7 +65,7 @@ class Book:
                 self.faults.append(f"{LOST}: {line['key']} was answered, then refused: {line['why']}")
             self.refused[line["key"]] = line["why"]
         elif line["say"] == "seen":
-            self.seen.add((line["instance"], line["seq"], line["state"]))
+            self.seen.add((line["instance_id"], line["seq"], line["state"]))
 
     def _answer(self, key: str, answer: dict[str, Any], *, repeated: bool) -> None:
         first = self.answers.setdefault(key, answer)
@@ -159,7 +159,7 @@ def _chains(site: Site, read: _Read) -> Iterator[str]:
 def _answers(site: Site, book: Book, read: _Read) -> Iterator[str]:
     """I1, I10: what was answered lasts, what was refused is not there, a repeat answers as the first time did."""
     for key, answer in book.answers.items():
-        entries = read.history.get(answer["instance"], [])
+        entries = read.history.get(answer["instance_id"], [])
         found = [entry for entry in entries if entry[0] == answer["seq"]]
         said = answer["event"], answer["source"], answer["target"]
         if key not in read.requests or not found or found[0][1:4] != said:
@@ -167,11 +167,11 @@ def _answers(site: Site, book: Book, read: _Read) -> Iterator[str]:
             continue
         if from_db(found[0][5]).isoformat() != answer["at"]:
             yield f"{key}: {answer} says another time than history: {found}"
-        if read.requests[key] != (answer["instance"], answer["seq"]):
+        if read.requests[key] != (answer["instance_id"], answer["seq"]):
             yield f"{TWICE}: {key} {answer}, its key has {read.requests[key]}"
             continue
         outcome = perform(site.engine, book.tried[key])
-        if not outcome.repeated or (outcome.instance_id, outcome.seq) != (answer["instance"], answer["seq"]):
+        if not outcome.repeated or (outcome.instance_id, outcome.seq) != (answer["instance_id"], answer["seq"]):
             yield f"{key}: a repeat answers {outcome}, the first answer was {answer}"
     for key, why in book.refused.items():
         if key in read.requests:
