@@ -150,7 +150,7 @@ class Product:
         assert process.wait(PATIENCE) == 0, self.log.read_text()
 
     def import_customers(self) -> None:
-        """As an operator does it: a file, and a command."""
+        """As an operator does it: a file, and two commands; from then on they hear of notices."""
         file = self._folder / "customers.csv"
         with file.open("w", encoding="utf-8", newline="") as opened:
             writer = csv.writer(opened)
@@ -158,6 +158,7 @@ class Product:
             for customer in (*map(Customer, range(CUSTOMERS)), PARTNER, ASP):
                 writer.writerows(customer.rows())
         self.run("customers", "import", str(file))
+        self.run("customers", "release", "--all")
 
     def serve(self) -> None:
         """`tetsuzuki serve`, until it answers."""
