@@ -34,7 +34,10 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         pytest.param(
             *("customer_files", ["--rows", "50", "--only", "sqlite"], "import again, nothing changed"), marks=in_full
         ),
-        ("upgrade", ["--customers", "50", "--only", "sqlite"], "Upgrade of a site with 50 customers"),
+        pytest.param(
+            *("upgrade", ["--customers", "50", "--only", "sqlite"], "Upgrade of a site with 50 customers"),
+            marks=in_full,
+        ),
         ("machine_step", ["--steps", "50", "--rounds", "1"], "check of 500 states"),
         pytest.param(
             "population", ["--customers", "40", "--rounds", "1", "--only", "sqlite"], "every page", marks=in_full

@@ -28,7 +28,7 @@ from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME
 from tests.kit.dumps import dump
 from tests.kit.faults import faults
 from tests.kit.members import add_account
-from tests.kit.scale import repeatable, say, seed, trials
+from tests.kit.scale import in_full, repeatable, say, seed, trials
 from tests.kit.senders import KNOWN, URLENCODED, Person, Shown, body, forms_of, headers, odd, right, urlencoded
 from tests.kit.sites import SiteMaker
 from tests.kit.world import NUMBER, STAFF_EMAIL, World, address_of, make_world
@@ -346,7 +346,15 @@ def _of_the_other(world: World) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("group", KINDS)
+@pytest.mark.parametrize(
+    ("database_url", "group"),
+    [
+        pytest.param(database, group, marks=in_full if (database, group) == ("postgresql", "visitors") else ())
+        for database in ("sqlite", "postgresql")
+        for group in KINDS
+    ],
+    indirect=["database_url"],
+)
 def test_anything_is_answered_and_leaves_nothing_half_done(
     make_site: SiteMaker,
     database_url: str,

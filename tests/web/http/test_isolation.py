@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from engine.testing import Clock
 from tests.kit.dumps import dump
+from tests.kit.scale import in_full
 from tests.kit.sites import SiteMaker
 from tests.kit.world import ADDRESSES, Visitor, Whose, World, address_of, make_world, told, visitors
 from web.http.guard import STATIC
@@ -34,9 +35,11 @@ FRESH = re.compile(
 )
 
 
-@pytest.fixture
-def any_world(make_site: SiteMaker, database_url: str, clock: Clock) -> World:
-    return make_world(make_site, database_url, clock)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=in_full)])
+def any_world(request: pytest.FixtureRequest, make_site: SiteMaker, clock: Clock) -> World:
+    """Who may go where hangs on pages and rules; what hangs on the database is the same on both, and tried apart."""
+    url = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return make_world(make_site, url, clock)
 
 
 def routes(app: Flask) -> list[tuple[Rule, str]]:
@@ -282,9 +285,12 @@ def test_what_is_anothers_and_what_is_nobodys_get_the_same_answer(world: World) 
     assert not differing, "\n" + "\n".join(differing)
 
 
-def test_names_that_no_database_takes_are_names_of_nothing(any_world: World) -> None:
+def test_names_that_no_database_takes_are_names_of_nothing(
+    make_site: SiteMaker, database_url: str, clock: Clock
+) -> None:
     """PostgreSQL refuses a text with a NUL in it, even to look for it."""
-    admin, staff = (who for who in visitors(any_world) if who.name in ("admin", "staff"))
+    world = make_world(make_site, database_url, clock)
+    admin, staff = (who for who in visitors(world) if who.name in ("admin", "staff"))
     for who, path in ((admin, "/notices/%00"), (staff, "/staff/notices/a%00"), (staff, "/staff/faq/%00")):
         assert who.client.get(path).status_code == 404, path
 
