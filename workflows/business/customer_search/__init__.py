@@ -19,7 +19,7 @@ from engine.store.data_steps import DataStep
 from workflows.business.customer_search.index import Index, Progress
 from workflows.business.customer_search.keys import key, looked_for
 from workflows.business.customer_search.known import OF_BUSINESS, Known, Searched
-from workflows.business.customer_search.members import SEGMENT, places_of, unpacked
+from workflows.business.customer_search.members import SEGMENT, common
 from workflows.business.customer_search.records import RECORDS
 
 __all__ = ["OF_BUSINESS", "RECORDS", "CustomerSearch", "Searched"]
@@ -138,10 +138,7 @@ def _candidates(wanted: str) -> Iterator[int]:
     for segment in sorted(by_segment):
         of_segment = by_segment[segment]
         if len(of_segment) == len(wanted_grams):
-            bits = unpacked(min(of_segment, key=len))
-            for members in of_segment:
-                bits &= unpacked(members)
-            for place in places_of(bits):
+            for place in common(of_segment):
                 yield segment * SEGMENT + place
 
 

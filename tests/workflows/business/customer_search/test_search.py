@@ -18,7 +18,7 @@ from workflows.account_invitation.records import Invitation
 from workflows.account_opening.records import Opening, Wave
 from workflows.business.customer_search import CustomerSearch
 from workflows.business.customer_search.keys import grams, key, keys, looked_for
-from workflows.business.customer_search.members import SEGMENT, packed, places_of, unpacked
+from workflows.business.customer_search.members import SEGMENT, common, packed, places_of, unpacked
 from workflows.business.customer_search.records import SearchPosting, SearchSegment, SearchStale, SearchText
 from workflows.business.folding import VERSION
 from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer, PendingApplication
@@ -355,3 +355,13 @@ def test_a_question_asks_for_few_grams() -> None:
     assert looked_for("あい12345") == ["123", "234", "345", "あい", "い1"]
     assert len(looked_for("abcdefghijklmnopqrstuvwxyz" * 9)) <= 12
     assert "0" * 16 in looked_for("0" * 40)
+
+
+_FEW = st.sets(st.integers(0, SEGMENT - 1), max_size=40)
+_MANY = st.sets(st.integers(1, 7), min_size=1).map(lambda steps: {n for n in range(SEGMENT) if n % 8 in steps})
+
+
+@given(st.lists(_FEW | _MANY, min_size=1, max_size=5))
+@settings(max_examples=60)
+def test_what_several_have_in_common_is_found_however_it_is_kept(sets: list[set[int]]) -> None:
+    assert list(common([packed(sorted(places)) for places in sets])) == sorted(set.intersection(*sets))
