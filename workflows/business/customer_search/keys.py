@@ -16,6 +16,7 @@ _LEAST_DIGITS = 4
 _COUNTRY = re.compile(r"\+81(?:\(0\)|0)?")
 _BRACKETS = str.maketrans("", "", "()")
 _ASCII_RUN = re.compile(r"[!-~]{3,}")
+_FOUR = 4  # letters of a gram in a run of ASCII that has so many
 _RUN = re.compile(r"(.)\1{3,}")
 _LONGEST_RUN = 16
 _MOST_GRAMS = 12
@@ -45,15 +46,15 @@ def keys(texts: Iterable[str]) -> str:
 
 
 def grams(text: str) -> set[str]:
-    """All that is written down of a record's keys: each letter, each two, each three that are ASCII, and runs of one.
+    """All that is written down of a record's keys: each letter, each two, three and four in ASCII, and runs of one.
 
-    Two Japanese letters tell as much as three of an address, of which there are fewer; a number has many zeros.
+    Two Japanese letters tell as much as three or four of a number, of which there are fewer; a number has many zeros.
     """
     written: set[str] = set()
     for line in text.split(BETWEEN):
         written.update(line)
         written.update(map(str.__add__, line, line[1:]))
-    written.update(_threes(text))
+    written.update(_in_ascii(text, 3), _in_ascii(text, _FOUR))
     for run in _runs(text):
         written.update(run[0] * length for length in range(4, min(len(run), _LONGEST_RUN) + 1))
     return written
@@ -64,16 +65,18 @@ def looked_for(question: str) -> list[str]:
     if len(question) < 3:
         return [question]
     runs = dict.fromkeys(run[:_LONGEST_RUN] for run in _runs(question))
-    threes = dict.fromkeys(_threes(question))
-    covered = {three[at : at + 2] for three in threes for at in (0, 1)}
+    fours = dict.fromkeys(_in_ascii(question, _FOUR))
+    threes = [three for three in dict.fromkeys(_in_ascii(question, 3)) if not any(three in four for four in fours)]
     twos = dict.fromkeys(map(str.__add__, question, question[1:]))
-    fewest = [*runs, *threes, *(two for two in twos if two not in covered)]
+    longer = (*fours, *threes)
+    fewest = list(dict.fromkeys([*runs, *longer, *(two for two in twos if not any(two in one for one in longer))]))
     return fewest[:: -(-len(fewest) // _MOST_GRAMS)]
 
 
-def _threes(text: str) -> Iterator[str]:
+def _in_ascii(text: str, letters: int) -> Iterator[str]:
+    """Each `letters` that stand together in ASCII."""
     for run in _ASCII_RUN.findall(text):
-        yield from map("".join, zip(run, run[1:], run[2:], strict=False))
+        yield from (run[at : at + letters] for at in range(len(run) - letters + 1))
 
 
 def _runs(text: str) -> Iterator[str]:
