@@ -22,11 +22,6 @@ def packed(places: Sequence[int]) -> bytes:
     return _bits(places).to_bytes(_BYTES, "little")
 
 
-def unpacked(kept: bytes) -> int:
-    """A bit for each place."""
-    return int.from_bytes(kept, "little") if len(kept) == _BYTES else _bits(_listed(kept))
-
-
 def common(kept: Sequence[bytes]) -> Iterator[int]:
     """The places that all of several have, in order.
 
@@ -34,10 +29,10 @@ def common(kept: Sequence[bytes]) -> Iterator[int]:
     """
     shortest, *others = sorted(kept, key=len)
     if len(shortest) == _BYTES:
-        bits = unpacked(shortest)
+        bits = int.from_bytes(shortest, "little")
         for members in others:
-            bits &= unpacked(members)
-        return places_of(bits)
+            bits &= int.from_bytes(members, "little")
+        return _places_of(bits)
     places = set(_listed(shortest))
     for members in others:
         if not places:
@@ -53,8 +48,7 @@ def _listed(kept: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(kept) // 2}H", kept)
 
 
-def places_of(bits: int) -> Iterator[int]:
-    """The places, in order."""
+def _places_of(bits: int) -> Iterator[int]:
     while bits:
         lowest = bits & -bits
         yield lowest.bit_length() - 1
