@@ -2,15 +2,14 @@
 
 from workflows.account_opening.inputs import FirstAccountInput, OpeningInput
 from workflows.account_opening.records import Opening, Wave
-from workflows.account_opening.version_1 import ACCOUNT_OPENING_1
 from workflows.account_opening.workflow import ACCOUNT_OPENING
 from workflows.business.customer_search import Searched
 from workflows.procedure import Procedure
 
-__all__ = ["ACCOUNT_OPENING", "ACCOUNT_OPENING_1", "PROCEDURE", "FirstAccountInput", "OpeningInput"]
+__all__ = ["ACCOUNT_OPENING", "PROCEDURE", "FirstAccountInput", "OpeningInput"]
 
 PROCEDURE = Procedure(
-    (ACCOUNT_OPENING_1, ACCOUNT_OPENING),
+    (ACCOUNT_OPENING,),
     records=(Wave, Opening),
     searched=(Searched(Opening, ("email", "user_name"), "email IS NOT NULL"),),
 )

@@ -14,7 +14,7 @@ from workflows.account_opening import rules
 
 ACCOUNT_OPENING = Workflow(
     name="account_opening",
-    version=2,
+    version=1,
     title=_("アカウント開設のご案内"),
     link="o",
     recipients=rules.RECIPIENTS,
