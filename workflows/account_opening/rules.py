@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
-from engine.runtime.engine import needs_input
+from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, needs_input
 from engine.text import _
 from workflows.account_opening.records import Opening, Wave
 from workflows.business.permissions import ADMIN, VIEWER, customer_of

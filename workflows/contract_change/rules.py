@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 
-from engine.definition import Attempt, Conflict, Refusal
+from engine.definition import Attempt, Conflict, Refusal, needs_input
 from engine.errors import Refused
-from engine.runtime.engine import needs_input
 from engine.text import _
 from workflows.business.permissions import acting_account
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer

@@ -6,8 +6,7 @@ here, and does not overwrite it.
 
 from __future__ import annotations
 
-from engine.definition import Attempt, Refusal
-from engine.runtime.engine import needs_input
+from engine.definition import Attempt, Refusal, needs_input
 from engine.text import _
 from workflows.business.permissions import number_of
 from workflows.business.records import Customer

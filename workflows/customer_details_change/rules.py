@@ -14,8 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from engine.definition import Attempt, Instance, Recipient, Records, Refusal, SiteAddress
-from engine.runtime.engine import needs_input
+from engine.definition import Attempt, Instance, Recipient, Records, Refusal, SiteAddress, needs_input
 from engine.text import _
 from workflows.business.permissions import customer_of
 from workflows.business.records import ChangeRequest, Customer

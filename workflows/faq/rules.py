@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.definition import Attempt, Refusal
-from engine.runtime.engine import needs_input
+from engine.definition import Attempt, Refusal, needs_input
 from engine.text import _
 from workflows.faq.records import FaqEntry
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from engine.definition import Attempt, Conflict, Refusal
-from engine.runtime.engine import needs_input
+from engine.definition import Attempt, Conflict, Refusal, needs_input
 from engine.text import _
 from workflows.business.permissions import NO_ACCOUNT, acting_account, number_of
 from workflows.business.records import Account, PasswordReset, Session

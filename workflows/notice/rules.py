@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.definition import Attempt, Refusal
-from engine.runtime.engine import needs_input
+from engine.definition import Attempt, Refusal, needs_input
 from engine.text import _
 from workflows.business.required import required
 from workflows.notice.board import MAINTENANCE, OUTAGE, RESOLVED, STATUSES

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from engine.definition import Attempt, Refusal
-from engine.runtime.engine import needs_input
+from engine.definition import Attempt, Refusal, needs_input
 from engine.text import _
 from workflows.business.access.sessions import end_sessions
 from workflows.business.permissions import NO_ACCOUNT, number_of

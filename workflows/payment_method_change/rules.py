@@ -8,8 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress
-from engine.runtime.engine import needs_input
+from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress, needs_input
 from engine.text import _
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.required import required
