@@ -94,6 +94,14 @@ class Visitor:
         """Type an address, of this site unless it is a whole one."""
         return self.page.goto(path if path.startswith("http") else self.product.address + path)
 
+    def looks_again(self) -> None:
+        """Ask for the page that is shown once more, by its address.
+
+        Not by the browser's own reload: Chromium refuses it at times with "Not attached to an active page", while
+        the page that a form led to takes the place of the one before.
+        """
+        self.page.goto(self.page.url)
+
     def arrives_at(self, heading: str) -> None:
         """Wait until the page has this heading, and see that it is in the language that was chosen."""
         expect(self.page.get_by_role("heading", level=1, name=self.say(heading), exact=True)).to_be_visible()

@@ -118,7 +118,7 @@ def test_customer_follows_the_manual(
     hanako.arrives_at("アカウント作成が完了しました")  # G25: at once
     hanako.looks_at("completed")
     assert len(product.sql("SELECT 1 FROM account WHERE email = ?", email)) == 1
-    page.reload()
+    hanako.looks_again()
     hanako.arrives_at("アカウント作成は、すでに完了しています")
 
     hanako.link("サポートサイトTOP画面へ").click()

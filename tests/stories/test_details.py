@@ -145,7 +145,7 @@ def test_g32_g33_details_are_looked_at_and_changed(
         for part in ("plain", "html"):
             assert "03-9876-5432" in received.part(part)
             assert "100-0001" in received.part(part)
-    hanako.page.reload()
+    hanako.looks_again()
     assert hanako.say("変更済み") in hanako.text()
 
     hanako.open("/registration/change")  # a new name waits for staff, and can be taken back
@@ -153,7 +153,7 @@ def test_g32_g33_details_are_looked_at_and_changed(
     hanako.button("確認画面へ進む").click()
     hanako.button("申し込む").click()
     eventually("staff to have it", lambda: product.sql("SELECT 1 FROM instance WHERE state = 'in_review'"))
-    hanako.page.reload()
+    hanako.looks_again()
     assert hanako.say("担当者が確認中") in hanako.text()
     hanako.looks_at("customer-details-request")
     hanako.button("取り下げる").click()

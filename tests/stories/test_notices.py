@@ -96,7 +96,7 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
     expect(ichiro.page.get_by_role("status")).to_contain_text("公開しました。")
 
     for visitor, title in ((hanako, TITLE), (john, TITLE_EN)):
-        visitor.page.reload()
+        visitor.looks_again()
         banner = visitor.page.get_by_role("region", name=visitor.say("発生中の障害"))
         expect(banner).to_contain_text(title)
         expect(banner).to_contain_text(visitor.say("調査中"))
@@ -117,7 +117,7 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
     for said in (TITLE, TITLE_EN, "調査中", "https://status.example.jp/", readers["ja"].company):
         assert said in one.part("plain")
         assert said in one.part("html")
-    ichiro.page.reload()
+    ichiro.looks_again()
     expect(ichiro.page.locator(".rows tbody td")).to_have_text(
         ["メール（ご契約者様宛）", str(CUSTOMERS), "0", "0", "0", str(CUSTOMERS)]
     )
@@ -134,7 +134,7 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
     ichiro.button("続報を公開する").click()
     expect(ichiro.page.locator(".lead strong")).to_have_text("復旧済み（公開中）")
     for visitor in (hanako, john):
-        visitor.page.reload()
+        visitor.looks_again()
         states = visitor.page.locator(".revisions .news-kind")
         expect(states).to_have_text([visitor.say("復旧"), visitor.say("調査中")])
         expect(visitor.page.get_by_role("region", name=visitor.say("発生中の障害"))).to_have_count(0)

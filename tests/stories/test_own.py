@@ -191,7 +191,7 @@ def test_g34_g41_e_mail_is_changed_by_the_manual(
     stranger.arrives_at("メールアドレスの変更が完了しました")
     mail(hanako, "changed", new, cc=email)
     back = linked(mail(hanako, "changed_notice", customer.contractor), "c")
-    hanako.page.reload()
+    hanako.looks_again()
     assert new in hanako.text()
     stranger.open(back)
     stranger.arrives_at("メールアドレスを元に戻す")

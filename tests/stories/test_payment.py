@@ -109,7 +109,7 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
 
     hanako.arrives_at("お支払い方法の変更")
     eventually("the first step", product.everything_is_sent)
-    page.reload()
+    hanako.looks_again()
     hanako.looks_at("payment-request")
     with page.expect_download() as download:
         hanako.link("依頼書（PDF）をダウンロード").click()
