@@ -15,7 +15,7 @@ from engine.store.data_steps import DataStep
 from engine.store.schema import ENGINE_MIGRATIONS
 from engine.text import Text
 from workflows.business import customer_search, records
-from workflows.business.access.sealed import OF_STAFF, Sealed
+from workflows.business.access.sealed import OF_ACCESS, Sealed
 from workflows.business.customer_search import OF_BUSINESS, CustomerSearch, Searched
 from workflows.ports.troubles import PluginTrouble
 from workflows.procedure import Procedure
@@ -63,7 +63,7 @@ REVIEWED: frozenset[str] = frozenset(
     kind.name for procedure in PROCEDURES for kind in procedure.change_requests if kind.reviewed
 )
 
-SEALED = Sealed((*OF_STAFF, *(column for procedure in PROCEDURES for column in procedure.sealed)))
+SEALED = Sealed((*OF_ACCESS, *(column for procedure in PROCEDURES for column in procedure.sealed)))
 
 # The kinds of effects that `effect_handlers` delivers, for checks of definitions without a site.
 EFFECT_KINDS: tuple[str, ...] = tuple(sorted(kind for procedure in PROCEDURES for kind in procedure.effects))

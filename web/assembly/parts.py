@@ -116,11 +116,12 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
     return Dispatcher(engine, renderer, mailers=mailers, mailer=_mailer(settings), handlers=handlers)
 
 
-def access(ground: Ground, hasher: Hasher, throttles: Throttles) -> Access:
+def access(ground: Ground, hasher: Hasher, vault: Vault, throttles: Throttles) -> Access:
     """The access of customers: identification, log-in and sessions of their accounts."""
     return Access(
         ground.keyring,
         hasher,
+        vault,
         ground.catalogue,
         throttles,
         ground.clock,

@@ -196,7 +196,8 @@ def build(
     engine = parts.engine(ground, services, workflows, worker, clock, engine_options or {})
     dispatcher = parts.dispatcher(ground, engine, services)
     hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
-    access, staff = parts.access(ground, hasher, throttles), parts.staff(ground, hasher, services.vault, throttles)
+    vault = services.vault
+    access, staff = parts.access(ground, hasher, vault, throttles), parts.staff(ground, hasher, vault, throttles)
     metrics, tracing = parts.observers(ground, engine, breakers)
     search = parts.search(ground)
     if not looks:

@@ -110,6 +110,15 @@ class PendingApplication(Record):
     expires_at = UtcField(index=True)
 
 
+class KeptForm(Record):
+    """What `owner` ("account:5", "staff:3") typed into a form, sealed by the vault. Lives for an hour."""
+
+    token = pw.CharField(64, primary_key=True)  # SHA-256 of what the browser holds
+    owner = pw.CharField(64, index=True)
+    sealed = pw.TextField()
+    expires_at = UtcField(index=True)
+
+
 class Session(Record):
     """A logged-in browser. `token` is the SHA-256 of its cookie's value, so that a dump logs nobody in (I11)."""
 
@@ -268,6 +277,7 @@ RECORDS: tuple[type[Record], ...] = (
     Contract,
     Account,
     PendingApplication,
+    KeptForm,
     Session,
     Throttle,
     StaffMember,

@@ -26,6 +26,7 @@ from engine.store.base import Clock
 from workflows.business.access import limits
 from workflows.business.access.devices import Devices
 from workflows.business.access.identify import Identification
+from workflows.business.access.kept_forms import KeptForms
 from workflows.business.access.limits import MailAllowance
 from workflows.business.access.log_in import LogIns
 from workflows.business.access.own_password import ForgottenPasswords, PresentPassword
@@ -34,6 +35,7 @@ from workflows.business.access.pending_application import PendingApplications
 from workflows.business.access.sessions import ABSOLUTE, IDLE, Sessions
 from workflows.business.access.standing import Standing
 from workflows.business.access.throttle import Throttles
+from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue
 from workflows.organisation import Organisation
 
@@ -53,6 +55,7 @@ class Access:
         self,
         secret: bytes | Sequence[bytes] | Keyring,
         hasher: Hasher,
+        vault: Vault,
         catalogue: Catalogue,
         throttles: Throttles,
         clock: Clock,
@@ -68,6 +71,7 @@ class Access:
         devices = Devices(secret, "device")
         self.log_ins = LogIns(catalogue, hasher, devices, self.sessions, standing, throttles, clock)
         self.pending_applications = PendingApplications(hasher, clock)
+        self.kept_forms = KeptForms(vault, clock)
         self.present_password = PresentPassword(hasher, throttles, clock)
         self.forgotten_passwords = ForgottenPasswords(catalogue, throttles, clock)
         self.new_passwords = NewPasswords(throttles)
@@ -78,5 +82,5 @@ class Access:
 
     def purge(self, now: datetime | None = None) -> int:
         """Delete sessions, forms and throttles whose time is over. Returns how many rows that were."""
-        rows = self.sessions.end_over(now) + self.pending_applications.end_over(now)
+        rows = self.sessions.end_over(now) + self.pending_applications.end_over(now) + self.kept_forms.end_over(now)
         return rows + self._throttles.purge(now)

@@ -1,6 +1,6 @@
 """Everything that the records keep sealed by the vault, and what a new secret key, or a lost one, means to it.
 
-Whatever seals into a record declares the column: the staff here, a procedure in its `PROCEDURE`. A test looks for what
+Whatever seals into a record declares the column: the access here, a procedure in its `PROCEDURE`. A test looks for what
 is sealed and not declared.
 """
 
@@ -14,9 +14,10 @@ import peewee as pw
 
 from engine.keyring import Keyring
 from engine.store.base import transaction
+from workflows.business.access.kept_forms import KEPT_FORM
 from workflows.business.access.staff.authenticator import TOTP_PURPOSE
 from workflows.business.access.vault import Unreadable, Vault
-from workflows.business.records import StaffMember, StaffSetUp
+from workflows.business.records import KeptForm, StaffMember, StaffSetUp
 
 _STEP = 200  # rows that are read at once
 
@@ -32,7 +33,8 @@ class SealedColumn:
 
 _AUTHENTICATORS = SealedColumn(StaffMember.totp_secret, TOTP_PURPOSE, "authenticators of staff")
 _SET_UPS = SealedColumn(StaffSetUp.totp_secret, TOTP_PURPOSE, "open set-ups of staff")
-OF_STAFF = (_AUTHENTICATORS, _SET_UPS)
+_KEPT_FORMS = SealedColumn(KeptForm.sealed, KEPT_FORM, "forms that wait for a yes or a log-in")
+OF_ACCESS = (_AUTHENTICATORS, _SET_UPS, _KEPT_FORMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Sealed:
 
     def __init__(self, columns: Sequence[SealedColumn]) -> None:
         self.columns = tuple(columns)
-        self._of_procedures = tuple(column for column in self.columns if column not in OF_STAFF)
+        self._of_procedures = tuple(column for column in self.columns if column not in OF_ACCESS)
 
     def is_opened_by(self, keyring: Keyring) -> bool | None:
         """Whether these keys open something of what is sealed; None where nothing is."""
@@ -95,9 +97,10 @@ class Sealed:
         """Empty what none of the keys opens, so that nobody waits for it: staff must be set up anew, and a payment that
         needs what was typed becomes an incident."""
         gone = self.unreadable(vault)
-        for key, _ in list(_unreadable(vault, _SET_UPS)):
-            with transaction():
-                StaffSetUp.delete_by_id(key)
+        for column in (_SET_UPS, _KEPT_FORMS):
+            for key, _ in list(_unreadable(vault, column)):
+                with transaction():
+                    column.field.model.delete_by_id(key)
         for column in (_AUTHENTICATORS, *self._of_procedures):
             for key, text in list(_unreadable(vault, column)):
                 _replace(column, key, text, "")

@@ -30,12 +30,14 @@ from workflows.business.access.passwords import Hasher
 from workflows.business.access.pending_application import PendingInput
 from workflows.business.access.sessions import end_sessions
 from workflows.business.access.throttle import Throttles
+from workflows.business.access.vault import Vault
 from workflows.business.catalogue import DEFAULT_CATALOGUE
 from workflows.business.records import Account, Contract, Customer, PendingApplication, Session, Throttle
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)  # 12:00 in Tokyo
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SECRET = b"a secret of the site"
+VAULT = Vault(SECRET)
 PASSWORD = "correct horse 電池 staple"
 EMAIL = "taro@acme.example.jp"
 HOME, ELSEWHERE = "192.0.2.10", "198.51.100.20"
@@ -114,7 +116,7 @@ def hasher() -> CountingHasher:
 
 @pytest.fixture
 def access(hasher: CountingHasher, clock: Clock) -> Access:
-    return Access(SECRET, hasher, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
+    return Access(SECRET, hasher, VAULT, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
 
 
 @pytest.fixture
@@ -463,7 +465,9 @@ def test_device_counts_for_its_own_account_and_180_days(
         mine[:-1],
         f"{body}.{signature[::-1]}",
         f"{body.replace(str(acme.id), str(colleague.id), 1)}.{signature}",
-        Access(b"another secret", hasher, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock).log_ins.device(acme.id),
+        Access(b"another secret", hasher, VAULT, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock).log_ins.device(
+            acme.id
+        ),
         access.log_ins.device(acme.id, NOON - timedelta(days=180)),
         "",
         ".",
@@ -616,7 +620,7 @@ def test_password_changed_while_it_was_verified_opens_nothing(acme: Account, clo
     def change() -> None:
         Account.update(password_hash=changed).execute()
 
-    racing = Access(SECRET, InterruptedHasher(change), DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
+    racing = Access(SECRET, InterruptedHasher(change), VAULT, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
     assert codes(racing.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
     assert Session.select().count() == 0
     assert Account.get().password_hash == changed
@@ -629,7 +633,7 @@ def test_hash_renewed_by_the_first_of_two_clicks_opens_to_the_second(acme: Accou
     def renew() -> None:
         Account.update(password_hash=renewed).execute()
 
-    second = Access(SECRET, InterruptedHasher(renew), DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
+    second = Access(SECRET, InterruptedHasher(renew), VAULT, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
     opened = logged_in(second.log_ins.log_in("acme", EMAIL, PASSWORD, HOME))
     assert second.sessions.account(opened.token, NOON) is not None
     assert Account.get().password_hash == renewed
@@ -639,7 +643,7 @@ def test_account_deleted_while_its_password_was_verified_opens_nothing(acme: Acc
     def delete() -> None:
         Account.delete().execute()
 
-    racing = Access(SECRET, InterruptedHasher(delete), DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
+    racing = Access(SECRET, InterruptedHasher(delete), VAULT, DEFAULT_CATALOGUE, Throttles(SECRET, clock), clock)
     assert codes(racing.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)) == ["log_in_mismatch"]
 
 

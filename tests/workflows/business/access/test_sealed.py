@@ -13,10 +13,11 @@ from engine.keyring import Keyring
 from engine.store.opening import open_database
 from tests.kit.databases import close_database
 from tests.kit.sites import SECRET
+from workflows.business.access.kept_forms import KEPT_FORM, KeptForms
 from workflows.business.access.sealed import Forgotten
 from workflows.business.access.staff.authenticator import TOTP_PURPOSE
 from workflows.business.access.vault import Vault
-from workflows.business.records import Contract, Customer, Mandate, StaffMember, StaffSetUp
+from workflows.business.records import Contract, Customer, KeptForm, Mandate, StaffMember, StaffSetUp
 from workflows.payment_method_change.effects import SEALED_FOR
 from workflows.registry import SEALED
 
@@ -73,12 +74,21 @@ def texts() -> list[str]:
 
 
 def test_everything_is_sealed_anew_once_and_opens_without_the_old_key(records: None) -> None:
-    assert SEALED.older(BOTH) == {"authenticators of staff": 1, "open set-ups of staff": 1, "stored payment data": 1}
+    kept = KeptForms(OLD, lambda: NOON)
+    token = kept.keep("account:5", "/contracts/7/users", [("users", "25")])
+    assert SEALED.older(BOTH) == {
+        "authenticators of staff": 1,
+        "open set-ups of staff": 1,
+        "forms that wait for a yes or a log-in": 1,
+        "stored payment data": 1,
+    }
     seen: list[int] = []
-    assert SEALED.seal_anew(BOTH, seen.append) == (3, 0)
-    assert seen == [1, 2, 3]
-    assert texts() == ["JBSWY3DPEHPK3PXP", "KRSXG5CTMVRXEZLU", "1234567"]
+    assert SEALED.seal_anew(BOTH, seen.append) == (4, 0)
+    assert seen == [1, 2, 3, 4]
+    assert texts()[:2] == ["JBSWY3DPEHPK3PXP", "KRSXG5CTMVRXEZLU"]
+    assert texts()[3:] == ["1234567"]
     assert set(SEALED.older(BOTH).values()) == {0}
+    assert KeptForms(ALONE, lambda: NOON).look(token, "account:5") is not None
     before = Mandate.get(instance=1).sealed
     assert SEALED.seal_anew(BOTH) == (0, 0)
     assert Mandate.get(instance=1).sealed == before
@@ -111,11 +121,12 @@ def test_what_is_sealed_tells_which_key_is_right(records: None) -> None:
 
 def test_what_a_lost_key_had_sealed_is_forgotten_and_said(records: None) -> None:
     assert SEALED.unreadable(BOTH) == Forgotten((), 0)
+    KeptForms(OLD, lambda: NOON).keep("account:5", "/", [])
     expected = Forgotten(("a@example.jp",), 1)
     assert SEALED.unreadable(ALONE) == expected
     assert SEALED.forget_unreadable(ALONE) == expected
     assert SEALED.unreadable(ALONE) == Forgotten((), 0)
-    assert (StaffSetUp.select().count(), texts()) == (0, [])
+    assert (StaffSetUp.select().count(), KeptForm.select().count(), texts()) == (0, 0, [])
 
 
 def test_every_purpose_that_something_is_sealed_for_is_listed() -> None:
@@ -131,5 +142,5 @@ def test_every_purpose_that_something_is_sealed_for_is_listed() -> None:
         and len(call.args) == 2  # the vault's, and no other `seal`
         and file.name != "sealed.py"
     }
-    assert purposes == {"TOTP_PURPOSE", "SEALED_FOR", "_purpose(contract, method)"}
-    assert {column.purpose for column in SEALED.columns} == {TOTP_PURPOSE, SEALED_FOR}
+    assert purposes == {"TOTP_PURPOSE", "KEPT_FORM", "SEALED_FOR", "_purpose(contract, method)"}
+    assert {column.purpose for column in SEALED.columns} == {TOTP_PURPOSE, KEPT_FORM, SEALED_FOR}
