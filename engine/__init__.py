@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from engine.definition import link_holder as link_holder
     from engine.migration import Migration as Migration
     from engine.runtime.engine import Engine as Engine
+    from engine.runtime.history import Entry as Entry
     from engine.store.opening import open_database as open_database
     from engine.waits import Wait as Wait
 
@@ -55,6 +56,7 @@ _BEHIND = {
     ),
     "migration": ("Migration",),
     "runtime.engine": ("Engine",),
+    "runtime.history": ("Entry",),
     "store.opening": ("open_database",),
     "waits": ("Wait",),
 }

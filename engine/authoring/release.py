@@ -8,11 +8,11 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
+from engine.canonical import canonical
 from engine.definition import HOLDER, Effect, Start, Timer, Transition, Workflow
 from engine.errors import DefinitionChanged
 from engine.rules import rule_name
 from engine.runtime.definitions import KEPT, RESTARTED
-from engine.runtime.history import canonical
 from engine.store.base import SiteDatabase, transaction
 
 

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from engine.canonical import canonical
 from engine.definition import Actor, Instance, Workflow
 from engine.errors import EventNotPossible
 from engine.runtime import history
@@ -101,7 +102,7 @@ class Checkpoint:
         """The digest that this checkpoint must have where it follows one with the digest `before`."""
         items = [[item.instance_id, item.seq, item.digest.hex()] for item in self.items]
         fields = [self.number, self.kind, to_db(self.at), self.said, items, before.hex()]
-        return hashlib.sha256(history.canonical(fields).encode()).digest()
+        return hashlib.sha256(canonical(fields).encode()).digest()
 
     @property
     def removes(self) -> int | None:
@@ -200,7 +201,7 @@ def _append(
     items: Sequence[Item],
 ) -> Checkpoint:
     number = newest.number + 1 if newest else 1
-    draft = Checkpoint(number, kind, now, history.canonical(said), b"", b"", tuple(items))
+    draft = Checkpoint(number, kind, now, canonical(said), b"", b"", tuple(items))
     digest = draft.counted(newest.digest if newest else b"")
     mac = mac_of(engine.history_keys[0], digest)
     unit.write(

@@ -28,7 +28,6 @@ DIGEST = "digest"  # under which it says so
 AS_BEFORE = ""  # for `timers`: an entry that sets none and ends none
 LINK = "link generation"  # the key under which history names a renewed link
 
-canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 _PUBLIC = b"tetsuzuki history, as everybody may count it"
 _text = json.encoder.encode_basestring
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from engine.canonical import canonical
 from engine.definition import Actor, Attempt, Effect, Instance, Start, Transition, Workflow
 from engine.outcomes import Claim, Outcome
 from engine.runtime import answers, history, links, resends, timetable
@@ -107,7 +108,7 @@ class Recording:
             self.renew_link(unit, instance)
         data = "{}"
         if way.keep or renews or resent is not None or attempt.since is not None:
-            data = history.canonical(self._said(attempt, way, renews))
+            data = canonical(self._said(attempt, way, renews))
         instance.state = target
         if source == target and isinstance(way, Transition) and workflow.timers[target]:
             after = self._timers_after_return(held, workflow, attempt, way, due_at)
@@ -132,7 +133,7 @@ class Recording:
         source, instance.state = instance.state, target
         times = {name: to_db(at) for name, at in due.items()}
         said = history.timers_text(times) if times else "{}"
-        self._enter(held, event, source, str(actor), None, history.canonical(data), said)
+        self._enter(held, event, source, str(actor), None, canonical(data), said)
         self._set_timers(held, _TimersAfter(due, times, (), said))
         outcome = Outcome(instance.id, instance.seq, event, source, target, held.now)
         if self._listeners.observer is not None:
@@ -143,7 +144,7 @@ class Recording:
         self, held: Held, event: str, actor: Actor, data: Mapping[str, Any], timers: str = history.AS_BEFORE
     ) -> None:
         """Record an entry that changes no state. `timers` are the due times of all timers where the act changed one."""
-        self._enter(held, event, held.instance.state, str(actor), None, history.canonical(data), timers)
+        self._enter(held, event, held.instance.state, str(actor), None, canonical(data), timers)
 
     @staticmethod
     def _said(attempt: Attempt, way: Start | Transition, renews: bool) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from engine.canonical import canonical
 from engine.definition import Actor, Secret
 from engine.errors import KeyReused
 from engine.outcomes import Outcome
-from engine.runtime import history
 from engine.store.base import Unit, from_db
 
 
@@ -59,7 +59,7 @@ class RequestKeys:
         self._secrets = tuple(secrets)
 
     def _digest(self, secret: bytes, request: Request) -> bytes:
-        content = history.canonical([request.event, request.about, without_secrets(request.data)])
+        content = canonical([request.event, request.about, without_secrets(request.data)])
         return hmac.digest(secret, content.encode("utf-8", "surrogatepass"), "sha256")
 
     def _is_same(self, digest: bytes, request: Request) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 
-from engine.runtime.history import canonical
+from engine.canonical import canonical
 from engine.text import _
 from plugins.ledger.prices import PriceList, ProductPrices
 from workflows.business.renewals import anniversary, next_renewal

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from engine import Entry
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, needs_input
-from engine.runtime.history import Entry
 from engine.text import _
 from workflows.account_invitation.records import Invitation
 from workflows.business.permissions import ADMIN, ROLES, customer_of, reaches

@@ -17,9 +17,9 @@ from typing import Any
 
 import peewee as pw
 
+from engine import Engine
 from engine.definition import Actor
 from engine.errors import ConfigurationError, EventNotPossible, Refused, TransitionConflict
-from engine.runtime.engine import Engine
 from engine.store.base import database, transaction
 from engine.text import Text, _
 from workflows.account_opening.inputs import OpeningInput

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from engine.canonical import canonical
 from engine.definition import Refusal
-from engine.runtime.history import canonical
 from engine.text import _
 from workflows.business import typed
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer

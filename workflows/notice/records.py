@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+from secrets import token_bytes
+
 import peewee as pw
 
-from engine.runtime.links import drawn
 from engine.store.base import Record, UtcField
 
 
@@ -71,7 +73,9 @@ class NoticeDelivery(Record):
     due_at = UtcField()
     give_up_at = UtcField()
     error = pw.CharField(500, default="")
-    nonce = pw.BlobField(default=drawn)  # what its Message-ID rests on; empty in rows from before there was one
+    nonce = pw.BlobField(
+        default=partial(token_bytes, 16)
+    )  # what its Message-ID rests on; empty in rows from before there was one
 
     class Meta:
         indexes = (

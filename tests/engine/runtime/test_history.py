@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.attempt import Instance
+from engine.canonical import canonical
 from engine.runtime import history
 from engine.runtime.history import Entry
 from engine.store.base import to_db
@@ -33,7 +34,7 @@ def test_a_seal_is_the_hmac_of_the_canonical_json_of_all_fields(
     workflow, about, event, source, target, actor, at, data = texts
     instance = Instance(number, workflow, 3, about, "", 0, 0, b"")
     fields = [number, workflow, 3, about, seq, event, source, target, actor, at, due, data, before.hex()]
-    expected = hmac.digest(key, history.canonical(fields).encode(), "sha256")
+    expected = hmac.digest(key, canonical(fields).encode(), "sha256")
     assert history.seal(key, instance, seq, event, source, target, actor, at, due, data, before) == expected
 
 
@@ -107,8 +108,8 @@ def test_all_entries_that_were_changed_are_told() -> None:
 
 
 def test_the_links_generation_is_that_of_the_last_entry_that_renewed_it() -> None:
-    first = replace(SENT, data=history.canonical({history.LINK: 1}))
-    second = replace(NOTED, data=history.canonical({history.LINK: 2}))
+    first = replace(SENT, data=canonical({history.LINK: 1}))
+    second = replace(NOTED, data=canonical({history.LINK: 2}))
     after = [
         entry(n, "note", "sent", "sent", f'"{history.LINK}"' if n == 4 else f'{{"{history.LINK}":"3"}}') for n in (4, 5)
     ]
@@ -134,7 +135,7 @@ def based(*before: Entry, keys: Sequence[bytes], digest: str | None = None) -> t
     """A history with a base behind these entries, that says why, and one entry more."""
     instance, entries = written(*before)
     said = {"reason": "the disk died", history.DIGEST: digest or history.digests(instance, entries, to_db)[-1].hex()}
-    base = entry(len(before) + 1, history.BASE_EVENT, before[-1].target, before[-1].target, history.canonical(said))
+    base = entry(len(before) + 1, history.BASE_EVENT, before[-1].target, before[-1].target, canonical(said))
     return written(*before, base, replace(NOTED, seq=base.seq + 1, source=base.target, target=base.target), keys=keys)
 
 
@@ -176,7 +177,7 @@ def test_a_base_that_cannot_be_read_is_none(data: str) -> None:
 def test_of_several_bases_the_last_one_counts() -> None:
     first, entries = based(START, keys=(OTHER, b"lost, too"))
     said = {"reason": "again", history.DIGEST: history.digests(first, entries, to_db)[-1].hex()}
-    again = entry(4, history.BASE_EVENT, "open", "open", history.canonical(said))
+    again = entry(4, history.BASE_EVENT, "open", "open", canonical(said))
     mac = history.seal_of(KEY, INSTANCE, 1, again, entries[-1].mac, to_db)
     instance = replace(first, seq=4, head=mac)
     found = history.verified([KEY], instance, [*entries, replace(again, mac=mac)], to_db)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from engine.attempt import Instance, Records, Refusal, Resent
 from engine.authoring.check import check
 from engine.authoring.release import digest
+from engine.canonical import canonical
 from engine.definition import (
     ANYONE,
     LINK_HOLDER,
@@ -429,7 +430,7 @@ def test_an_address_is_corrected_in_the_commit_in_which_the_old_link_dies(
     assert [mail.to for mail in office.mailer.sent] == [("wrong@example.jp",), ("right@example.jp",)]
     assert old.proof not in office.mailer.sent[1].text
     entry = office.engine.history(number)[-1]
-    assert entry.data == history.canonical({"corrected address": "reviewer", history.LINK: 1})
+    assert entry.data == canonical({"corrected address": "reviewer", history.LINK: 1})
     assert "example.jp" not in "".join(entry.data for entry in office.engine.history(number))
     assert office.engine.verify(number) == []
     assert office.engine.fire(number, "answer", office.holder(number)).target == "closed"
