@@ -21,6 +21,7 @@ from workflows.business.customer_search.keys import key, looked_for
 from workflows.business.customer_search.known import OF_BUSINESS, Known, Searched
 from workflows.business.customer_search.members import SEGMENT, common
 from workflows.business.customer_search.records import RECORDS
+from workflows.business.request_number import read_request_number
 
 __all__ = ["OF_BUSINESS", "RECORDS", "CustomerSearch", "Searched"]
 
@@ -41,7 +42,7 @@ class CustomerSearch:
     def matching(self, asked: str, first: int, count: int) -> list[int] | None:
         """The ids of customers of whom something contains what was `asked`, in order, from the place `first` on.
 
-        At most `count`; None where nothing was asked. A number is also that of a request.
+        At most `count`; None where nothing was asked. A number may also be that of a request (受付番号).
 
         A customer counts as it is in the records at this moment. The time does not grow with how many there are.
         """
@@ -51,7 +52,7 @@ class CustomerSearch:
         # In this order: what is brought in line meanwhile goes from one to the next, and is missed by none.
         stale = self._stale()
         read = (
-            self._of_request(wanted),
+            self._of_request(asked),
             sorted(customer for customer, text in self._known.texts(stale) if wanted in text),
             _without_postings(wanted, set(stale)),
             _with_postings(wanted, set(stale)),
@@ -95,10 +96,9 @@ class CustomerSearch:
         told = " UNION ".join(("SELECT customer_id FROM search_stale", *self._known.news()))
         return sorted(customer for (customer,) in _rows(f"{told} LIMIT {database.obj.param}", [most]))
 
-    def _of_request(self, wanted: str) -> list[int]:
-        number = wanted.removeprefix("#").lstrip("0")
-        known = number.isascii() and number.isdecimal() and len(number) < 20 and int(number) <= LARGEST
-        return self._known.of_request(int(number)) if known else []
+    def _of_request(self, asked: str) -> list[int]:
+        number = read_request_number(asked)
+        return self._known.of_request(number) if isinstance(number, int) else []
 
 
 def _without_postings(wanted: str, stale: set[int]) -> list[int]:
