@@ -21,6 +21,7 @@ from engine import Engine
 from engine.definition import Actor
 from engine.errors import ConfigurationError, EventNotPossible, Refused, TransitionConflict
 from engine.store.base import database, transaction
+from engine.store.many_rows import insert_rows
 from engine.text import Text, _
 from workflows.account_opening.inputs import OpeningInput
 from workflows.account_opening.records import Opening, Wave
@@ -190,7 +191,7 @@ def decide(
                 for first in range(0, len(chosen.customers), _AT_ONCE):
                     some = chosen.customers[first : first + _AT_ONCE]
                     rows = [{"wave": wave, "customer": id, "place": first + n} for n, id in enumerate(some)]
-                    Opening.insert_many(rows).execute()
+                    insert_rows(Opening, rows)
         except pw.IntegrityError:
             wave = wave_named(name)
             if wave is None:

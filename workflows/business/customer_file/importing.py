@@ -13,6 +13,7 @@ import peewee as pw
 
 from engine.errors import TransitionConflict
 from engine.store.base import database, transaction
+from engine.store.many_rows import insert_rows
 from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue
 from workflows.business.customer_file.cells import DEFAULTS, digests
 from workflows.business.customer_file.columns import CONTRACT_COLUMNS, CUSTOMER_COLUMNS
@@ -188,7 +189,7 @@ def _write(spool: Spool, steps: _Steps) -> None:
         rows = [
             {"number": entry.number, **_new(CUSTOMER_COLUMNS, _values(spool, "customer", entry))} for entry in customers
         ]
-        Customer.insert_many(rows).execute()
+        insert_rows(Customer, rows)
         new = Customer.select(Customer.id).where(Customer.number.in_([entry.number for entry in customers]))
         QuietCustomer.insert_from(new, [QuietCustomer.customer]).execute()
         steps.add(len(rows))
@@ -204,7 +205,7 @@ def _write(spool: Spool, steps: _Steps) -> None:
             }
             for entry in contracts
         ]
-        Contract.insert_many(rows).execute()
+        insert_rows(Contract, rows)
         steps.add(len(rows))
     _update(spool, "contract", Contract, steps)
     if spool.count("customer", "new") + spool.count("contract", "new") > STEP and database.obj.for_update:
