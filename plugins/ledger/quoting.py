@@ -2,10 +2,10 @@
 
 **What is due once.** An increase within an annual term begins in the middle of a year that is paid for, so the
 difference is charged for the whole months from the effective date until the renewal; the days after the last whole
-month are free. A contract that becomes annual is charged likewise for its whole months until its renewal. A month is a
-twelfth of the yearly price, rounded down to the yen. Nothing is refunded: a change that costs less waits for the
-renewal, and a monthly contract changes on the first of a month. A change that begins on the renewal day is in the new
-year's price.
+month are free. A contract that becomes annual is charged likewise for its whole months until its renewal. Where the
+contract is known to end before its renewal, its months until its last day are charged. A month is a twelfth of the
+yearly price, rounded down to the yen. Nothing is refunded: a change that costs less waits for the renewal, and a
+monthly contract changes on the first of a month. A change that begins on the renewal day is in the new year's price.
 
 **Tax** is that of the effective date, rounded down once per rate over the sum of what it taxes, never per line
 (適格請求書等保存方式).
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
 from engine.canonical import canonical
@@ -67,31 +67,45 @@ def digest(recurring: Amount, due: Amount | None) -> str:
     return hashlib.sha256(canonical(figures).encode()).hexdigest()
 
 
-def whole_months_until_renewal(started_on: date, day: date) -> int:
-    """How many whole months are between `day` and the renewal after it; 0 on the renewal day itself."""
+def whole_months_until_renewal(started_on: date, day: date, ended_on: date | None = None) -> int:
+    """How many whole months are between `day` and the renewal after it, or the end of the contract's last day
+    `ended_on` where that is earlier; 0 on the renewal day itself."""
     if day > started_on and anniversary(started_on, day.year) == day:
         return 0
-    renewal = next_renewal(started_on, day)
-    return (renewal.year - day.year) * 12 + renewal.month - day.month - (renewal.day < day.day)
+    until = next_renewal(started_on, day)
+    if ends_before_renewal(started_on, day, ended_on) and ended_on is not None:
+        until = ended_on + timedelta(days=1)
+    return max(0, (until.year - day.year) * 12 + until.month - day.month - (until.day < day.day))
+
+
+def ends_before_renewal(started_on: date, day: date, ended_on: date | None) -> bool:
+    """Whether the contract's last day comes before the year is over that runs on `day`."""
+    return ended_on is not None and ended_on + timedelta(days=1) < next_renewal(started_on, day)
 
 
 def _due(product: ProductPrices, change: Change, rate: Decimal) -> Amount | None:
     before, after = change.before, change.after
     if before is None or after.term != BillingTerm.ANNUAL:
         return None
-    months = whole_months_until_renewal(before.started_on, change.effective_on)
+    months = whole_months_until_renewal(before.started_on, change.effective_on, change.ended_on)
     paid = _net(product, before) if before.term == BillingTerm.ANNUAL else 0
     if paid is None:
         return None
     monthly = ((_net(product, after) or 0) - paid) // 12
     if months < 1 or monthly < 1:
         return None
-    title = (
-        _("契約更新日までの料金（1か月あたり）")
-        if before.term != BillingTerm.ANNUAL
-        else _("契約更新日までの差額（1か月あたり）")
-    )
+    ends = ends_before_renewal(before.started_on, change.effective_on, change.ended_on)
+    title = _TITLES[before.term == BillingTerm.ANNUAL, ends]
     return amount("once", (Line(title, months, monthly, months * monthly, rate),))
+
+
+# By whether a year is paid for already, and whether the contract ends before its renewal.
+_TITLES = {
+    (False, False): _("契約更新日までの料金（1か月あたり）"),
+    (True, False): _("契約更新日までの差額（1か月あたり）"),
+    (False, True): _("ご契約終了日までの料金（1か月あたり）"),
+    (True, True): _("ご契約終了日までの差額（1か月あたり）"),
+}
 
 
 def _net(product: ProductPrices, terms: ContractTerms) -> int | None:

@@ -11,7 +11,7 @@ import sys
 import threading
 import tomllib
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,43 @@ def test_a_contract_that_becomes_annual_is_charged_until_its_renewal() -> None:
     found = quoted(terms(10), terms(10, (), "annual"))
     assert found.due is not None
     assert found.due.net == 10 * 400 * 11 // 12 * 2
+
+
+@pytest.mark.parametrize(
+    ("last_day", "months"),
+    [
+        (date(2026, 4, 30), 0),
+        (date(2026, 5, 30), 0),
+        (date(2026, 5, 31), 1),
+        (date(2026, 6, 29), 1),
+        (date(2026, 6, 30), 2),
+        (date(2026, 7, 14), 2),
+        (date(2027, 3, 31), 2),
+        (None, 2),
+    ],
+)
+@pytest.mark.parametrize(("term", "what"), [("annual", "差額"), ("monthly", "料金")])
+def test_a_known_end_limits_what_is_charged_once(last_day: date | None, months: int, term: str, what: str) -> None:
+    wanted = replace(change(terms(10, (), term), terms(20, (), "annual")), ended_on=last_day)
+    found = quote(LIST, wanted)
+    assert isinstance(found, Quote)
+    if not months:
+        assert found.due is None
+        return
+    assert found.due is not None
+    (line,) = found.due.lines
+    assert (line.quantity, line.amount) == (months, months * ((10 if term == "annual" else 20) * 400 * 11 // 12))
+    until = "ご契約終了日" if last_day is not None and last_day < date(2026, 7, 14) else "契約更新日"
+    assert str(line.title).startswith(f"{until}までの{what}")
+
+
+@given(started_on=DAYS, day=DAYS, last_day=DAYS)
+def test_an_end_never_adds_a_month_and_no_month_reaches_beyond_it(started_on: date, day: date, last_day: date) -> None:
+    without, months = whole_months_until_renewal(started_on, day), whole_months_until_renewal(started_on, day, last_day)
+    assert 0 <= months <= max(without, 0)
+    if months and months < without:
+        reached = date(day.year + (day.month - 1 + months) // 12, (day.month - 1 + months) % 12 + 1, min(day.day, 28))
+        assert reached <= last_day + timedelta(days=1)
 
 
 @pytest.mark.parametrize(

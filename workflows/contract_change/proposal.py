@@ -129,6 +129,7 @@ def propose(
         after=after,
         asked_on=today,
         effective_on=effective_on,
+        ended_on=contract.ended_on if contract is not None else None,
     )
     proposal = Proposal(customer.id, change, quotes.ask(services.billing, change), earlier)
     if shown is not None and shown != proposal.digest:
@@ -207,6 +208,7 @@ def change_of(
         else replace(after, started_on=change_request.effective_on),
         asked_on=asked_on,
         effective_on=change_request.effective_on,
+        ended_on=contract.ended_on if contract is not None else None,
     )
 
 

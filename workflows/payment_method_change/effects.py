@@ -148,6 +148,7 @@ class PaymentEffects:
             after=replace(before, payment_method=mandate.method),
             asked_on=self._services.calendar.today(change_request.asked_at),
             effective_on=change_request.effective_on,
+            ended_on=contract.ended_on,
         )
         if mandate.booking == "queued":
             return _write_outcome(instance_id, billing.status(change_request.reference))

@@ -47,7 +47,7 @@ class Change:
     """A change as it is quoted and applied. `before` and `contract` are None where a product is ordered.
 
     `kind` is "users", "options", "term", "payment_method" or "order". `effective_on` is the first day on which `after`
-    holds.
+    holds. `ended_on` is the contract's last day, None while none is known: nothing is charged for the time after it.
     """
 
     kind: str
@@ -57,6 +57,7 @@ class Change:
     after: ContractTerms
     asked_on: date
     effective_on: date
+    ended_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
