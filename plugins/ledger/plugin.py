@@ -52,6 +52,8 @@ class LedgerBooking(Record):
 class Ledger:
     """The plugin and its backend. Thread-safe."""
 
+    quotes_are_local = True
+
     @dataclass(frozen=True)
     class Config:
         """`prices`: by product `users`, `options`, `annual_months`. `tax`: rates, each with the day `from` which."""

@@ -14,20 +14,15 @@ from datetime import date, datetime
 
 from engine.canonical import canonical
 from engine.definition import Refusal
-from engine.text import _
 from workflows.business import typed
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
 from workflows.business.shared.change_request import ALREADY_OPEN, contract_terms, contract_terms_from_json, to_json
 from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.inputs import ChangeInput
+from workflows.contract_change.promise import SHOWN_CHANGED
 from workflows.ports import quotes
 from workflows.ports.billing import Change, ContractTerms, Quote, Unavailable
 from workflows.services import Services
-
-SHOWN_CHANGED = Refusal(
-    "shown_changed",
-    _("確認画面の表示後に、料金・適用日またはご契約内容が変わりました。お手数ですが、もう一度ご確認ください。"),
-)
 
 
 @dataclass(frozen=True, slots=True)

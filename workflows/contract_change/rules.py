@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import chain
 
 from engine.definition import Attempt, Conflict, Refusal, needs_input
 from engine.errors import Refused
@@ -21,9 +22,10 @@ from workflows.business.shared.change_request import (
 )
 from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.kinds import TITLES
-from workflows.contract_change.proposal import SHOWN_CHANGED, wish_of
+from workflows.contract_change.promise import SHOWN_CHANGED, changed, of_dates, of_terms, prices_moved
+from workflows.contract_change.proposal import wish_of
 from workflows.ports import quotes
-from workflows.ports.billing import ContractTerms
+from workflows.ports.billing import Change, ContractTerms
 
 NOT_YOURS = Refusal("not_yours", _("ご契約が見つかりません。お手数ですが、最初からお手続きください。"))
 GONE = Refusal("gone", _("対象のご契約が見つからないため、変更を適用できません。"))
@@ -79,9 +81,10 @@ def contract_is_as_shown(attempt: Attempt) -> Refusal | None:
     standing = standing_of(attempt)
     if isinstance(standing, Refusal):
         return standing
-    return (
-        None if standing is not None and standing.before == contract_terms_from_json(change.before) else SHOWN_CHANGED
-    )
+    shown = contract_terms_from_json(change.before)
+    if standing is None or shown is None:
+        return SHOWN_CHANGED
+    return changed(of_terms(shown, standing.before, attempt.services.catalogue))
 
 
 def standing_of(attempt: Attempt) -> ahead.Standing | Refusal | None:
@@ -121,16 +124,21 @@ def change_is_possible(attempt: Attempt) -> Refusal | None:
 
 
 def date_is_as_shown(attempt: Attempt) -> Refusal | None:
-    """The confirmed effective date is still the right one: midnight may have passed."""
-    after = contract_terms_from_json(attempt.data.after)
+    """The confirmed effective date is still the right one: midnight may have passed. And so is the price of that date,
+    where the billing backend can be asked inside the transaction."""
+    data, after = attempt.data, contract_terms_from_json(attempt.data.after)
     if after is None:
         return conditions.NOT_CHANGEABLE
     standing = standing_of(attempt)
     if isinstance(standing, Refusal):
         return standing
-    today = attempt.services.calendar.today(attempt.at)
+    before, today = contract_terms_from_json(data.before), attempt.services.calendar.today(attempt.at)
     counts = standing.effective_on if standing is not None else dates.effective_on(None, after, today)
-    return None if counts == attempt.data.effective_on else SHOWN_CHANGED
+    customer = attempt.records.get(Customer, id=data.customer_id)
+    if customer is None:
+        return NOT_YOURS
+    change = Change(data.kind, customer.number, data.contract_id, before, after, today, counts)
+    return changed(chain(of_dates(data.effective_on, counts), prices_moved(attempt, change)))
 
 
 def contract_runs(attempt: Attempt) -> Refusal | None:

@@ -157,6 +157,11 @@ class BillingBackend(Protocol):
     """Knows prices and keeps the books. Called outside any transaction, from several threads at once.
 
     An exception in `quote` shows as "no figure"; one in `apply` or `status` is retried.
+
+    A backend may have an attribute `quotes_are_local = True`: its `quote` is arithmetic on what is in memory, without a
+    file, a network or a database, and takes milliseconds. The site then quotes once more inside the transaction that
+    makes a request, and refuses it where the price is not the one that the customer confirmed. Without the attribute
+    the price is compared before that transaction, and once more when the change is booked.
     """
 
     def quote(self, change: Change) -> Quote | Unavailable:

@@ -54,12 +54,14 @@ class Times:
 
 
 class GuardedBilling:
-    """A guarded billing backend: see `BillingBackend`."""
+    """A guarded billing backend: see `BillingBackend`. `local_quote` is its `quote`, where its quotes are local."""
 
     def __init__(self, backend: BillingBackend, breaker: Breaker, times: Times) -> None:
         self._backend = backend
         self._breaker = breaker
         self._times = times
+        # Called where a transaction is open, and therefore without a thread and its time limit.
+        self.local_quote = backend.quote if getattr(backend, "quotes_are_local", False) is True else None
 
     def quote(self, change: Change) -> Quote | Unavailable:
         """See `BillingBackend.quote`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -34,10 +35,21 @@ class Confirmed:
 
 def ask(billing: BillingBackend | None, change: Change) -> Quote | Unavailable:
     """The price of `change`, or why it is unknown. Calls a plugin: never inside a transaction. Raises nothing."""
+    return _asked(billing.quote, change) if billing is not None else NO_BACKEND
+
+
+def ask_inside(billing: BillingBackend | None, change: Change) -> Quote | Unavailable | None:
+    """The same as `ask`, inside a transaction: only of a backend whose quotes are local, None of any other. Raises
+    nothing."""
     if billing is None:
         return NO_BACKEND
+    local: Callable[[Change], Quote | Unavailable] | None = getattr(billing, "local_quote", None)
+    return _asked(local, change) if local is not None else None
+
+
+def _asked(quote: Callable[[Change], Any], change: Change) -> Quote | Unavailable:
     try:
-        quoted: Any = billing.quote(change)
+        quoted = quote(change)
         if is_sound(quoted):
             answer: Quote | Unavailable = quoted
             return answer

@@ -26,7 +26,8 @@ from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import ContractChange
 from workflows.contract_change.billing_effect import BillingEffect
 from workflows.contract_change.inputs import GivingUp, NewPrice
-from workflows.contract_change.proposal import SHOWN_CHANGED, propose
+from workflows.contract_change.promise import SHOWN_CHANGED
+from workflows.contract_change.proposal import propose
 from workflows.ports.billing import Applied, Booking, Change, Invoice, Line, Queued, Quote, Rejected, Unavailable
 from workflows.registry import EFFECT_KINDS, effect_handlers
 

@@ -34,7 +34,8 @@ from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ALREADY_OPEN, compared, contract_terms_from_json
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.dates import waits_for_renewal
-from workflows.contract_change.proposal import SHOWN_CHANGED, slot_of
+from workflows.contract_change.promise import SHOWN_CHANGED
+from workflows.contract_change.proposal import slot_of
 from workflows.ports.billing import ContractTerms, Quote
 
 _SENT_BEFORE = sent_before(
