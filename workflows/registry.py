@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,6 +17,9 @@ from engine.text import Text
 from workflows.business import customer_search, records
 from workflows.business.access.sealed import OF_ACCESS, Sealed
 from workflows.business.customer_search import OF_BUSINESS, CustomerSearch, Searched
+from workflows.business.records import ChangeRequest
+from workflows.business.shared.change_request import ChangeRequestKind
+from workflows.business.shared.effective_date import EffectiveDate
 from workflows.ports.troubles import PluginTrouble
 from workflows.procedure import Procedure
 from workflows.services import Services
@@ -57,6 +60,19 @@ RECORDS: tuple[type[Record], ...] = (
 # What customers may ask to change, by the name that the record of a request has.
 CHANGE_REQUEST_KINDS: Mapping[str, Text] = {
     kind.name: kind.title for procedure in PROCEDURES for kind in procedure.change_requests
+}
+
+
+def known_date(change_request: ChangeRequest, state: str, today: date) -> EffectiveDate:
+    """What is known of the effective date of a request in `state` on `today`."""
+    kind = _KINDS.get(change_request.kind)
+    if kind is None:
+        return EffectiveDate(change_request.effective_on)
+    return kind.effective_date(change_request, state, today)
+
+
+_KINDS: Mapping[str, ChangeRequestKind] = {
+    kind.name: kind for procedure in PROCEDURES for kind in procedure.change_requests
 }
 
 REVIEWED: frozenset[str] = frozenset(

@@ -52,7 +52,7 @@ from workflows.customer_details_change.inputs import DetailsInput, details_of, s
 from workflows.login_address_change.inputs import LoginAddressInput
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, Wording
-from workflows.payment_method_change.rules import effective_date
+from workflows.payment_method_change import effective_date
 
 NUMBER = "A07770777"  # not the one that pages give as their example
 OTHER_SUBDOMAIN = "yoso"

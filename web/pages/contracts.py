@@ -205,7 +205,7 @@ def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iter
         prices = (quote.recurring.total, quotes.PERIODS[quote.recurring.period], once)
     asked_at = record.asked_at.astimezone(site().services.calendar.zone)
     head = (shown.number, f"{asked_at:%Y-%m-%d %H:%M}", record.asked_by_name, shown.title, shown.about)
-    tail = (record.effective_on, shown.state.title, *prices)
+    tail = (shown.fixed_on or shown.effective_on, shown.state.title, *prices)
     for changed in shown.differences:
         yield (*head, changed.title, changed.before or "", changed.after, *tail)
 

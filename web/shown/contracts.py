@@ -25,7 +25,7 @@ from workflows.business.renewals import next_renewal
 from workflows.business.shared.change_request import Difference, differences, in_one_line, listed
 from workflows.ports import quotes
 from workflows.ports.billing import BillingTerm
-from workflows.registry import CHANGE_REQUEST_KINDS
+from workflows.registry import CHANGE_REQUEST_KINDS, known_date
 
 _ON_ITS_WAY, _OVER = "open", "over"
 
@@ -60,7 +60,10 @@ class ShownContract:
 
 @dataclass(frozen=True, slots=True)
 class ShownChangeRequest:
-    """A request as pages show it. A button sends `seen` along, by which a press after another change is refused."""
+    """A request as pages show it. A button sends `seen` along, by which a press after another change is refused.
+
+    `effective_on` says what is known of its date, and `fixed_on` is that date where nothing can move it any more.
+    """
 
     number: int
     record: ChangeRequest
@@ -70,7 +73,8 @@ class ShownChangeRequest:
     open: bool
     seen: str
     asked_at: str
-    effective_on: str
+    effective_on: str | Text
+    fixed_on: date | None
     differences: tuple[Difference, ...]
     price: str | Text
 
@@ -165,6 +169,7 @@ def shown_state(contract: Contract, now: date) -> State:
 def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> ShownChangeRequest:
     """A request in words, with its present state."""
     sight = site().engine.look_if_there(change_request.instance)
+    known = known_date(change_request, sight.state.name if sight is not None else "", today())
     if sight is None:
         final, state, name = True, State(PROCEDURE_GONE, _OVER), ""
     else:
@@ -180,7 +185,8 @@ def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, 
         open=not final,
         seen=_seen(name, change_request),
         asked_at=local_time(change_request.asked_at),
-        effective_on=day(change_request.effective_on),
+        effective_on=known.said(day),
+        fixed_on=known.fixed,
         differences=differences(change_request, site().catalogue),
         price=in_short(quote_of(change_request)),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import format_date, format_timedelta
+from flask_babel import format_timedelta
 from werkzeug import Response
 
 from engine.definition import Refusal, Workflow
@@ -16,9 +16,10 @@ from engine.operations.census import Standing, pinned_states, standing, standing
 from engine.operations.pauses import pauses_of
 from engine.text import Text, _
 from web.http.areas import NUMBER, STAFF_MENU, Fact, declared
-from web.http.current import local_time, site
+from web.http.current import local_time, site, today
 from web.http.request_keys import new_key
 from web.http.who_may import staff_only
+from web.shown.contracts import day
 from web.staff import decisions, money
 from web.staff.area import actor, pages
 from web.staff.history import lines, state_title
@@ -26,7 +27,7 @@ from workflows.business.permissions import STAFF, customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
 from workflows.business.shared.change_request import differences
 from workflows.ports import quotes
-from workflows.registry import CHANGE_REQUEST_KINDS
+from workflows.registry import CHANGE_REQUEST_KINDS, known_date
 
 _LONGEST_KEY = 64
 _FASTER = Refusal(
@@ -158,7 +159,7 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         state=state_title(workflow, state),
         asked=change_request,
         asked_at=local_time(change_request.asked_at) if change_request is not None else "",
-        effective_on=format_date(change_request.effective_on, "long") if change_request is not None else "",
+        effective_on=known_date(change_request, state, today()).said(day) if change_request is not None else "",
         age=age(where.since, now) if where.since is not None else "",
         due=local_time(where.due) if where.due is not None else "",
         overdue=where.due is not None and where.due <= now,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from engine.definition import Address, Attempt, Instance, Recipient, Records, SiteAddress
@@ -18,14 +17,21 @@ from workflows.business.shared.change_request import (
     differences,
     in_one_line,
 )
+from workflows.business.shared.effective_date import EffectiveDate, of_figures
 from workflows.contract_change.kinds import TITLES
+from workflows.contract_change.known_date import known_date
 from workflows.ports import quotes
 
 
 def effective_date(attempt: Attempt) -> Mapping[str, Any]:
-    """The effective date as it is when the mail is written."""
+    """What is known of the effective date when the mail is written."""
     change_request = change_request_of(attempt.instance, attempt.records)
-    return {"effective_on": change_request.effective_on.isoformat() if change_request is not None else ""}
+    if change_request is None:
+        return {"effective_on": ""}
+    services = attempt.services
+    if attempt.instance.state == "requested" and change_request.kind not in services.review.kinds:
+        return EffectiveDate(change_request.effective_on).figures()
+    return known_date(change_request, attempt.instance.state, services.calendar.today(attempt.at)).figures()
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
@@ -50,7 +56,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "periods": quotes.PERIODS,
         "yen": quotes.yen,
         "percent": quotes.percent,
-        "day": _day,
+        "dated": lambda figures: of_figures(figures).said(day_said),
     }
 
 
@@ -60,11 +66,6 @@ def changes_ahead(number: int, records: Records, catalogue: Catalogue) -> tuple[
     numbers = progress.ahead.split() if progress is not None else []
     asked = records.get_each(*((ChangeRequest, {"instance": int(one)}) for one in numbers)) if numbers else []
     return tuple(change for one in asked if one is not None for change in differences(one, catalogue))
-
-
-def _day(iso: str) -> str:
-    """A date in the reader's language; "" for ""."""
-    return day_said(date.fromisoformat(iso)) if iso else ""
 
 
 def _withdrawer(instance: Instance, records: Records) -> Address | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from workflows.business.permissions import customer_of
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.required import required
 from workflows.business.shared import change_request
+from workflows.business.shared.effective_date import NOT_APPLIED, EffectiveDate
 from workflows.customer_details_change.inputs import details_of, shown_digest
 from workflows.services import Services
 
@@ -72,6 +73,15 @@ def keep_request(attempt: Attempt) -> None:
     )
 
 
+def known_date(record: ChangeRequest, state: str, _today: date) -> EffectiveDate:
+    """The day on which the values were set; until then nobody knows it."""
+    if state in ("rejected", "withdrawn"):
+        return NOT_APPLIED
+    return (
+        EffectiveDate(after=_("承認後")) if state in ("requested", "in_review") else EffectiveDate(record.effective_on)
+    )
+
+
 def no_review_is_needed(attempt: Attempt) -> Refusal | None:
     """No review is needed: not by the setting `[review]`, and not because the name of company or contractor changes."""
     record = change_request.change_request_of(attempt.instance, attempt.records)
@@ -98,8 +108,11 @@ def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
 
 
 def apply_changes(attempt: Attempt) -> None:
-    """Set the confirmed values; nothing else of the customer's record is touched."""
+    """Set the confirmed values, and the day on which they hold; nothing else of the customer's record is touched."""
     record = required(change_request.change_request_of(attempt.instance, attempt.records), NO_CUSTOMER)
+    today = _services(attempt).calendar.today(attempt.at)
+    if record.effective_on != today:  # staff have looked at it first
+        attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=today)
     attempt.records.update(Customer, {"id": record.customer_id}, **json.loads(record.after))
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress, needs_input
-from engine.text import _
+from engine.text import Text, _
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.required import required
 from workflows.business.shared.change_request import (
@@ -18,10 +18,12 @@ from workflows.business.shared.change_request import (
     change_request_of,
     close_request,
     contract_terms,
+    day_said,
     keep_request,
     to_json,
 )
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
+from workflows.payment_method_change.known_date import effective_date, rule_of
 from workflows.payment_method_change.records import PaymentEvent
 
 KIND = "payment_method"
@@ -50,12 +52,6 @@ IN_THE_BOOKS = Refusal(
 )
 
 ONE_EVENT_EACH = Conflict("payment_event", ("provider", "event"), SEEN_BEFORE)
-
-
-def effective_date(today: date) -> date:
-    """The first day on which another method is billed: the first of the next month. Until then the old one is
-    billed."""
-    return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
 def contract_of(instance: Instance, records: Records) -> Contract | None:
@@ -340,13 +336,35 @@ def effective_time(attempt: Attempt) -> datetime:
 # Mails
 
 
+def confirmed_date(attempt: Attempt) -> Mapping[str, Any]:
+    """The date that was confirmed, where nothing further is needed for it: neither papers, a page nor a review."""
+    settled = attempt.data.way == "none" and KIND not in attempt.services.review.kinds
+    return {"effective_on": attempt.data.effective_on.isoformat()} if settled else {}
+
+
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """The context of the mails: `request`, `mandate`, `customer`, `contract`, and the payment method `before`."""
+    """The context of the mails: `request`, `mandate`, `customer`, `contract`, the payment method `before`, the fixed
+    date as `effective_on()`, and `expected_on(…)` for a mail that is sent before the date is fixed."""
     change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
     customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
     contract = contract_of(instance, records)
     before = json.loads(change_request.before).get("payment_method", "") if change_request is not None else ""
-    return {"request": change_request, "mandate": mandate, "customer": customer, "contract": contract, "before": before}
+    return {
+        "request": change_request,
+        "mandate": mandate,
+        "customer": customer,
+        "contract": contract,
+        "before": before,
+        "effective_on": lambda: day_said(change_request.effective_on) if change_request is not None else "",
+        "expected_on": lambda confirmed="": _expected_on(confirmed, mandate),
+    }
+
+
+def _expected_on(confirmed: str | None, mandate: Mandate | None) -> str | Text:
+    """The confirmed date; else the rule by which the date will be fixed, which holds whenever the mail is read."""
+    if confirmed:
+        return day_said(date.fromisoformat(confirmed))
+    return rule_of(mandate.way if mandate is not None else "")
 
 
 RECIPIENTS = {

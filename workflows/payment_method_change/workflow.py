@@ -43,7 +43,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
         ),
         writes=(rules.keep_what_was_asked,),
         conflicts=(ONE_OPEN_REQUEST,),
-        effects=(Mail("received", to="contractor", cc="acting"),),
+        effects=(Mail("received", to="contractor", cc="acting", figures=rules.confirmed_date),),
         keep=("method",),
     ),
     states=(

@@ -20,7 +20,6 @@ from flask import (
     request,
     url_for,
 )
-from flask_babel import format_date
 from werkzeug import Response as AnyResponse
 
 from engine.definition import Refusal, Secret
@@ -33,10 +32,11 @@ from web.http.request_keys import mark, new_key, sent_before
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import WORKFLOW, pages
+from web.shown.contracts import day
 from workflows.business.access.vault import Unreadable
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Contract, Mandate, running_contracts
-from workflows.payment_method_change import PaymentMethodInput, context_of, effective_date
+from workflows.payment_method_change import PaymentMethodInput, context_of, effective_date, promised
 from workflows.payment_method_change.effects import SEALED_FOR
 from workflows.payment_method_change.rules import KIND
 from workflows.ports import payment_calls, payments
@@ -211,8 +211,7 @@ def _form_page(contract: Contract, name: str, method: PaymentMethod, context: Pa
         form=form,
         asked_name=asked_name,
         chosen_name=chosen_name,
-        effective_on=_day(effective_date(today())),
-        later=method.way != "none",
+        effective_on=promised(method.way, today()).said(day),
     )
 
 
@@ -239,13 +238,9 @@ def _confirm_page(
         facts=details.facts,
         variant=context.variant,
         form=form,
-        effective_on=_day(effective),
+        effective_on=promised(method.way, today()).said(day),
         later=method.way != "none",
     )
-
-
-def _day(day: date) -> str:
-    return str(format_date(day, "long"))
 
 
 # What a request is about

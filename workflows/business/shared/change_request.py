@@ -7,7 +7,7 @@ is set while the request is open, and a unique index allows one open request for
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -17,6 +17,7 @@ from engine.text import Text, _, current_language
 from workflows.business.catalogue import BILLING_MODES, Catalogue
 from workflows.business.permissions import acting_account
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.shared.effective_date import EffectiveDate
 from workflows.ports.billing import ContractTerms
 
 ALREADY_OPEN = Refusal(
@@ -52,14 +53,23 @@ _NOTHING = _("なし")
 _UNKNOWN = _("未登録")
 
 
+def _as_kept(change_request: ChangeRequest, _state: str, _today: date) -> EffectiveDate:
+    """The date of the record, of a kind that fixes it when it is asked for."""
+    return EffectiveDate(change_request.effective_on)
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeRequestKind:
     """A kind of change request: its name in records and in `[review]`, its title, and whether staff review it unless
-    `[review]` says otherwise."""
+    `[review]` says otherwise.
+
+    `effective_date` says what is known of the date of a request that is in a state on a day.
+    """
 
     name: str
     title: Text
     reviewed: bool = False
+    effective_date: Callable[[ChangeRequest, str, date], EffectiveDate] = _as_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +121,11 @@ def contract_terms_from_json(text: str) -> ContractTerms | None:
 
 
 def differences(change_request: ChangeRequest, catalogue: Catalogue) -> tuple[Difference, ...]:
-    """What a request changes; for an order, everything that it asks for."""
+    """What a request changes; for an order, everything that it asks for but its first day, which is the effective
+    date."""
     before: Mapping[str, Any] = json.loads(change_request.before) if change_request.before else {}
     after: Mapping[str, Any] = json.loads(change_request.after)
-    return tuple(compared(before, after, catalogue))
+    return tuple(one for one in compared(before, after, catalogue) if one.name != "started_on")
 
 
 def compared(before: Mapping[str, Any], after: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Difference]:
