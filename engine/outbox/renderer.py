@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from engine.definition import HOLDER, Address, Effect, Instance, Nobody, Records, SiteAddress, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, NobodyLeft
 from engine.runtime import answers
+from engine.templates import templates_in
 from engine.text import reading_in
 
 HIDDEN_LINK = "…"
@@ -28,16 +26,7 @@ class NoRecipient(EngineError):
     """There is nobody to send this mail to."""
 
 
-@lru_cache(maxsize=64)
-def _templates(folder: Path) -> Environment:
-    return Environment(
-        loader=FileSystemLoader(folder),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(["html"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+_templates = lru_cache(maxsize=64)(templates_in)
 
 
 class Renderer:

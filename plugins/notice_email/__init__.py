@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
 from engine.delivery import Failed, Message, Outcome
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
+from engine.templates import templates_in
 from engine.text import Text, _, reading_in
 from workflows.business.prose import paragraphs
 from workflows.ports.notice_channels import (
@@ -27,14 +26,7 @@ from workflows.ports.notice_channels import (
 
 NAME = "email"
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "mail"),
-    undefined=StrictUndefined,
-    autoescape=select_autoescape(["html"]),
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+_templates = templates_in(Path(__file__).parent / "mail")
 
 
 class NoticeEmail:

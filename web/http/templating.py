@@ -17,6 +17,8 @@ from flask.templating import Environment
 from jinja2.bccache import Bucket, BytecodeCache
 from jinja2.runtime import Context
 
+from engine.templates import MappingsByItem
+
 _PLAIN = frozenset({FunctionType, MethodType})
 
 
@@ -49,7 +51,7 @@ class _CompiledTemplates(BytecodeCache):
             self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
-class PageEnvironment(Environment):
+class PageEnvironment(MappingsByItem, Environment):
     """The Jinja environment of the pages."""
 
     context_class = _PageContext

@@ -16,6 +16,13 @@ from engine.runtime.soundness.problems import Problem
 
 _SUBJECT = re.compile(r"Subject: *[^\s]")
 _TEMPLATES = Environment(autoescape=True)
+# What a template writes instead of a mapping's method (see `engine.templates`).
+_FILTERS = {
+    "get": "mapping[key] | default(…), or “mapping.key is defined”",
+    "items": "the filter items",
+    "keys": "the mapping itself",
+    "values": "the filter items",
+}
 
 
 def check_mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Problem]:
@@ -50,25 +57,27 @@ def _template(path: Path, effect: Effect) -> Iterator[Problem]:
         begin = source.partition("\n")[0][:60]
         message = f'template "{path.name}" begins with "{begin}"; expected a first line "Subject: …"'
         yield Problem(Location(str(path), 1), "TEMPLATE_ERROR", message)
-    fault = _syntax_fault(source)
+    fault = _fault(source)
     if fault is not None:
         line, what = fault
-        yield Problem(
-            Location(str(path), line), "TEMPLATE_ERROR", f'template "{path.name}" is not valid Jinja2: {what}'
-        )
+        yield Problem(Location(str(path), line), "TEMPLATE_ERROR", f'template "{path.name}" {what}')
     elif effect.figures is None and "figures" in source and (at := _shows_figures(source)):
         message = f'template "{path.name}" shows figures, and mail "{effect.name}" has none; expected figures=…'
         yield Problem(Location(str(path), at), "TEMPLATE_ERROR", message)
 
 
 @lru_cache(maxsize=1024)
-def _syntax_fault(source: str) -> tuple[int, str] | None:
-    """The line and message of a template's syntax error; None where there is none. Cached: most of a check's time goes
-    here."""
+def _fault(source: str) -> tuple[int, str] | None:
+    """The line of a template's first fault, and what is wrong there; None where nothing is. Cached: most of a check's
+    time goes here."""
     try:
-        _TEMPLATES.parse(source)
+        parsed = _TEMPLATES.parse(source)
     except TemplateSyntaxError as error:
-        return error.lineno, error.message or ""
+        return error.lineno, f"is not valid Jinja2: {error.message or ''}"
+    called = (call.node for call in parsed.find_all(nodes.Call))
+    methods = [one for one in called if isinstance(one, nodes.Getattr) and one.attr in _FILTERS]
+    for method in methods[:1]:
+        return method.lineno, f"calls .{method.attr}(), and a mapping has no methods; expected {_FILTERS[method.attr]}"
     return None
 
 

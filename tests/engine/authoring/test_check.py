@@ -592,6 +592,18 @@ def test_template_with_a_syntax_error_is_reported_at_its_own_line(find: Find, tm
     assert problems[0].where.line in (3, 4)  # where Jinja2 noticed
 
 
+@pytest.mark.parametrize("method", ["get('x')", "items()", "keys()", "values()"])
+def test_template_that_calls_a_method_of_a_mapping_is_told_what_to_write(
+    find: Find, tmp_path: Path, method: str
+) -> None:
+    workflow = greeting(mail_folder(tmp_path, "hello"))
+    path = tmp_path / "mail" / "hello.en.html"
+    path.write_text(f"<p>\n{{{{ site.products.{method} }}}}\n</p>", "utf-8")
+    (problem,) = find(workflow)
+    assert (problem.code, problem.where) == ("TEMPLATE_ERROR", Location(str(path), 2))
+    assert f"calls .{method.partition('(')[0]}(), and a mapping has no methods; expected " in problem.message
+
+
 @pytest.mark.parametrize("text", ["", "Hello\n", "\nSubject: late", "Subject:\n\nHello", "subject: x"])
 def test_text_template_must_begin_with_its_subject(find: Find, tmp_path: Path, text: str) -> None:
     workflow = greeting(mail_folder(tmp_path, "hello"))

@@ -336,6 +336,8 @@ def test_staff_write_publish_update_and_close(
     path = write(office)
     assert "下書きを保存しました。" in office.text
     assert office.page.find("a", string="続報を公開する") is None  # not before it is published
+    assert all(link.string for link in office.page.select("main a"))
+    assert "built-in" not in office.text
     assert "（ご契約者様 1件）" in office.text
     assert "メール（ご契約者様宛）：【障害情報】障害のお知らせ" in office.text  # the mail, before it is sent
     action, data = office.filled("今すぐ公開する")
