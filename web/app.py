@@ -57,6 +57,7 @@ def _configure(app: Flask, settings: Settings, *, secure: bool) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=Limits.body,
+        MAX_FORM_MEMORY_SIZE=Limits.body,  # no limit of its own: what may be sent may also be read
         MAX_FORM_PARTS=32,
         BOOTSTRAP_SERVE_LOCAL=True,
         # The token is good for as long as the session that it is bound to: a form may stay open over lunch.

@@ -16,6 +16,9 @@ from engine.text import Text, _
 log = logging.getLogger("tetsuzuki.web")
 
 
+_OCTETS = 9  # that a browser sends for a Japanese letter: three, each of them as %E3
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """The text of a page for an HTTP status: what happened, and what the reader can do."""
@@ -23,6 +26,8 @@ class Explanation:
     title: Text
     advice: Text
 
+
+_TOO_LARGE = _("送信された内容が大きすぎます")
 
 EXPLANATIONS = {
     400: Explanation(
@@ -39,7 +44,7 @@ EXPLANATIONS = {
     405: Explanation(_("この方法では開けないページです"), _("画面内のリンクまたはボタンからお進みください。")),
     409: Explanation(_("ほかの操作と重なりました"), _("現在の状態をご確認のうえ、もう一度お試しください。")),
     410: Explanation(_("有効期限が切れています"), _("お手数ですが、最初からお手続きをお願いいたします。")),
-    413: Explanation(_("送信された内容が大きすぎます"), _("入力内容を短くして、もう一度お試しください。")),
+    413: Explanation(_TOO_LARGE, _("入力内容を短くして、もう一度お試しください。")),
     422: Explanation(_("この操作は行えません"), _("入力内容をご確認ください。")),
     429: Explanation(_("しばらくお待ちください"), _("操作の回数が多いため、一時的に受け付けを制限しています。")),
     500: Explanation(
@@ -79,7 +84,7 @@ def explain_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def refused_by_http(error: HTTPException) -> Response:
-        response = error_page(error.code or 500)
+        response = error_page(error.code or 500, _too_large() if error.code == 413 else None)
         for name, value in error.get_headers():
             if name not in ("Content-Type", "Content-Length"):  # Allow, Retry-After
                 response.headers[name] = value
@@ -105,6 +110,22 @@ def explain_errors(app: Flask) -> None:
     def database_is_away(error: Exception) -> Response:
         log.error("database is not available while answering %s", request.endpoint, exc_info=error)
         return error_page(503, retry_after=5)
+
+
+def _too_large() -> Explanation:
+    """The page for 413: it names the limit that was passed, of bytes or of fields."""
+    most = request.max_content_length or 0
+    if (request.content_length or 0) > most:
+        letters = f"{most // _OCTETS // 1000 * 1000:,}"
+        limit = _(
+            "一度に送信できる内容は%(most)s KBまで（日本語で約%(letters)s文字）です。"
+            "入力内容を短くして、もう一度お試しください。",
+            most=most // 1024,
+            letters=letters,
+        )
+        return Explanation(_TOO_LARGE, limit)
+    limit = _("一度に送信できる項目は%(most)s個までです。", most=request.max_form_parts)
+    return Explanation(_TOO_LARGE, limit)
 
 
 def _advice(error: EngineError) -> Text:

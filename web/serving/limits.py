@@ -18,7 +18,8 @@ class Limits:
     line: int = 4094  # the first line of a request
     head: int = 32 * KIB  # all fields of a request together, and those behind a body in chunks
     fields: int = 100
-    body: int = 64 * KIB
+    # A notice has 10,000 letters in each of two languages, and a browser sends a letter of four octets as twelve.
+    body: int = 256 * KIB
     ahead: int = 16  # further requests that came before the answer to the first
     connections: int = 2000
     unsent: int = 64 * KIB * KIB  # of all answers that wait for their readers

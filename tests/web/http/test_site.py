@@ -214,15 +214,17 @@ def test_wrong_method_names_the_right_ones(app: Flask) -> None:
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
 def test_huge_body_is_refused(app: Flask, kind: str) -> None:
-    response = app.test_client().post("/apply", data=b"a=" + b"x" * 70_000, content_type=kind)
+    response = app.test_client().post("/apply", data=b"a=" + b"x" * 300_000, content_type=kind)
     assert response.status_code == 413
     assert "送信された内容が大きすぎます" in response.text
+    assert "一度に送信できる内容は256 KBまで（日本語で約29,000文字）です。" in response.text
 
 
 def test_many_parts_are_refused(app: Flask) -> None:
     parts = "".join(f'--x\r\nContent-Disposition: form-data; name="a{i}"\r\n\r\n1\r\n' for i in range(40)) + "--x--\r\n"
     response = app.test_client().post("/apply", data=parts, content_type="multipart/form-data; boundary=x")
     assert response.status_code == 413
+    assert "一度に送信できる項目は32個までです。" in response.text
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_client_that_asks_first_is_told_to_send_its_body(common: tuple[Recorder,
         caller.say(b"hello")
         caller.hear(b"/asked")
     assert app.bodies[-1] == b"hello"
-    refused = b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 70000\r\nExpect: 100-continue\r\n\r\n"
+    refused = b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 300000\r\nExpect: 100-continue\r\n\r\n"
     assert b"100 Continue" not in exchanged(address, refused)
 
 

@@ -175,8 +175,8 @@ def test_as_many_readers_go_as_are_too_many(app: Recorder) -> None:
 
 def test_every_one_of_many_maximal_bodies_is_answered(app: Recorder) -> None:
     """More clients than threads, all of whose bodies are there before the first is answered."""
-    body = b"y" * 65536
-    request = b"POST /slow HTTP/1.1\r\nHost: {host}\r\nContent-Length: 65536\r\n\r\n" + body
+    body = b"y" * Limits.body
+    request = b"POST /slow HTTP/1.1\r\nHost: {host}\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     app.go_on.clear()
     with served(app) as address:
         callers = [Caller(address) for _ in range(40)]
