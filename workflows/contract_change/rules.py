@@ -103,6 +103,7 @@ def _standing(attempt: Attempt) -> ahead.Standing | Refusal:
         (Contract, {"id": change.contract_id}),
         *((ChangeRequest, {"slot": slot}) for slot in ahead.slots(change.contract_id)),
     )
+    attempt.memo["contract"] = contract  # as it is under the lock
     after = contract_terms_from_json(change.after)
     if contract is None or after is None:
         return NOT_YOURS if contract is None else conditions.NOT_CHANGEABLE
@@ -137,7 +138,9 @@ def date_is_as_shown(attempt: Attempt) -> Refusal | None:
     customer = attempt.records.get(Customer, id=data.customer_id)
     if customer is None:
         return NOT_YOURS
-    change = Change(data.kind, customer.number, data.contract_id, before, after, today, counts)
+    contract = _contract(attempt, data.contract_id) if data.contract_id is not None else None
+    ended_on = contract.ended_on if contract is not None else None
+    change = Change(data.kind, customer.number, data.contract_id, before, after, today, counts, ended_on)
     return changed(chain(of_dates(data.effective_on, counts), prices_moved(attempt, change)))
 
 
