@@ -248,7 +248,8 @@ class Mandate(Record):
     """What a customer authorised for paying a contract, or is about to. Its state is that of the request.
 
     `label` is how it may be shown (numbers masked); `sealed` holds, encrypted by the vault, what the method must read
-    again, and is empty once that is no longer needed; `reference` is the provider's name for it. `in_use` is the
+    again, and is empty once that is no longer needed; `reference` is the provider's name for it. `active_from` is the
+    first day that is billed by it, NULL until nothing is missing any more that could move the day. `in_use` is the
     contract's id while the contract is billed by this mandate; it is unique, so a contract has at most one.
     """
 

@@ -5,12 +5,13 @@ were made. A change is therefore dated and quoted on top of those before it. Eac
 which a change builds decide whether it waits for the renewal, and its date decides those terms. So requests are taken
 one by one, earliest first, until the change falls before the next of them.
 
-A change of payment method does not count: its date moves with the papers, and it changes no price.
+A change of payment method does not count: its date moves with the papers, and it changes no price. It takes its turn
+when it is booked, see `workflows.business.shared.bookings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -63,13 +64,3 @@ def _effective_on(before: ContractTerms, after: ContractTerms, today: date, last
 
 def _order(change_request: ChangeRequest) -> tuple[date, int]:
     return change_request.effective_on, change_request.instance
-
-
-def goes_before(change_request: ChangeRequest, open_change_requests: Sequence[ChangeRequest]) -> ChangeRequest | None:
-    """The first open request of the contract that must be applied before `change_request`; None where there is none."""
-    earlier = [
-        one
-        for one in open_change_requests
-        if one.instance != change_request.instance and _order(one) < _order(change_request)
-    ]
-    return min(earlier, key=_order, default=None)

@@ -5,25 +5,20 @@ The backend is outside of our transactions, so what is known of it is recorded a
 without comparing prices first, because the same key answers as it did the first time. Only where nothing was asked yet
 does a changed price stop the booking here; a backend refuses one that has changed since (`Rejected`).
 
-Changes of one contract are booked in the order of their effective dates and numbers: each was quoted on top of those
-before it, so it waits until they are closed.
+Bookings of one contract take turns in the order of their effective dates and numbers (`bookings.goes_before`): each
+change was quoted on top of those before it, so it waits until they are closed.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store.base import transaction
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
-from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
-from workflows.contract_change import ahead
+from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet, waits_its_turn
 from workflows.contract_change.proposal import change_of
 from workflows.ports import quotes
 from workflows.ports.billing import Applied, BillingBackend, Change, Queued, Quote, Rejected
 from workflows.services import Services
-
-_TURN = timedelta(minutes=1)  # how soon to look again whether what goes before is done
 
 
 class BillingEffect:
@@ -50,13 +45,10 @@ class BillingEffect:
     def _ask(
         self, change_request: ChangeRequest, progress: ContractChange, billing: BillingBackend, key: str
     ) -> Outcome:
-        if progress.booking not in UNDER_WAY and change_request.contract_id:
-            waiting = list(
-                ChangeRequest.select().where(ChangeRequest.slot.in_(ahead.slots(change_request.contract_id)))
-            )
-            first = ahead.goes_before(change_request, waiting)
-            if first is not None:
-                return Deferred(f"request {first.instance} of the same contract goes before it", _TURN)
+        if progress.booking not in UNDER_WAY:
+            waits = waits_its_turn(change_request)
+            if waits is not None:
+                return waits
         customer = Customer.get_by_id(change_request.customer_id)
         contract = (
             Contract.get_or_none(Contract.id == change_request.contract_id) if change_request.contract_id else None
@@ -86,7 +78,7 @@ class BillingEffect:
         """
         still_open = (ChangeRequest.instance == change_request.instance) & ChangeRequest.slot.is_null(False)
         with transaction():
-            waits = not_yet(change_request.instance, change) if not begun else None
+            waits = not_yet(change_request, change) if not begun else None
             if waits is not None:
                 return waits
             if not ChangeRequest.update(reference=ChangeRequest.reference).where(still_open).execute():

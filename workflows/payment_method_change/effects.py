@@ -164,7 +164,7 @@ def _mark_asked(change_request: ChangeRequest, change: Change, key: str, *, begu
     A crash after it leaves "asked": the retry calls with the same key, which answers as it did the first time.
     """
     with transaction():
-        waits = not_yet(change_request.instance, change) if not begun else None
+        waits = not_yet(change_request, change) if not begun else None
         if waits is not None:
             return waits
         own = Mandate.instance == change_request.instance

@@ -260,9 +260,9 @@ def keep_reason(attempt: Attempt) -> None:
 
 def set_effective_date(attempt: Attempt) -> None:
     """Set the effective date, because nothing is missing any more: the first of the month after today."""
-    attempt.records.update(
-        ChangeRequest, {"instance": attempt.instance.id}, effective_on=effective_date(_today(attempt))
-    )
+    day = effective_date(_today(attempt))
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day)
+    _change_mandate(attempt, active_from=day)
 
 
 def switch_methods(attempt: Attempt) -> None:
@@ -284,7 +284,7 @@ def switch_methods(attempt: Attempt) -> None:
 def give_up(attempt: Attempt) -> None:
     """Close the request, and delete what was sealed for it."""
     close_request(attempt)
-    _change_mandate(attempt, sealed="", ended_on=_today(attempt))
+    _change_mandate(attempt, sealed="", active_from=None, ended_on=_today(attempt))
 
 
 def _change_mandate(attempt: Attempt, **values: Any) -> None:

@@ -1,10 +1,14 @@
-"""Bookings in the billing backend, one at a time for each contract.
+"""Bookings in the billing backend, one at a time for each contract, and in one order.
 
 A change is booked with the whole terms that the contract then has. Two changes of one contract that were booked at the
 same time would each leave the other out, and the backend would bill the wrong terms. So a contract has one booking at a
 time: a booking that begins locks the contract's row, and checks whether another one is under way and whether the
 contract still has the terms that the change was made from. A booking that must wait is retried later, from the terms of
 that day.
+
+The order is that of the effective dates, and on one date that of the numbers, whatever the kinds: so the books, read by
+date, say what the contract was. A change of payment method has its place once its date is known; until then its date
+will be a later one than that of anything that is booked now.
 """
 
 from __future__ import annotations
@@ -18,12 +22,49 @@ from workflows.business.records import ChangeRequest, Contract, ContractChange, 
 from workflows.business.shared.change_request import contract_terms
 from workflows.ports.billing import Applied, BillingBackend, Booking, Change, Queued, Rejected
 
+_KINDS = ("users", "options", "term", "payment_method")
 UNDER_WAY = ("asked", "queued", "applied")  # the backend may have it in its books, or has
 NO_ANSWER = "the billing backend gave no answer that can be read"
-_LATER = timedelta(minutes=1)
+TURN = "of the same contract goes before it"
+_LATER = timedelta(minutes=1)  # how soon to look again whether what goes before is done
 
 
-def not_yet(instance_id: int, change: Change) -> Deferred | None:
+def goes_before(change_request: ChangeRequest) -> ChangeRequest | None:
+    """The first open request of the same contract that is booked before `change_request`, of any kind; None where there
+    is none, and for an order."""
+    if change_request.contract_id is None:
+        return None
+    number, day = change_request.instance, change_request.effective_on
+    slots = [f"contract:{change_request.contract_id}/{kind}" for kind in _KINDS]
+    sooner = (ChangeRequest.effective_on < day) | (
+        (ChangeRequest.effective_on == day) & (ChangeRequest.instance < number)
+    )
+    without_a_date = Mandate.select(Mandate.instance).where(
+        Mandate.contract == change_request.contract_id, Mandate.active_from.is_null()
+    )
+    found: ChangeRequest | None = (
+        ChangeRequest.select()
+        .where(ChangeRequest.slot.in_(slots), sooner, ChangeRequest.instance.not_in(without_a_date))
+        .order_by(ChangeRequest.effective_on, ChangeRequest.instance)
+        .first()
+    )
+    return found
+
+
+def waits_its_turn(change_request: ChangeRequest) -> Deferred | None:
+    """Why the booking of `change_request` must wait for another request, and for which one; None where it is its turn.
+
+    The wait counts towards the effect's deadline: it ends as an incident with this reason, so nothing waits for ever
+    for a person who decides on what goes before.
+    """
+    first = goes_before(change_request)
+    if first is None:
+        return None
+    said = f"request {first.instance} ({first.kind}, from {first.effective_on})"
+    return Deferred(f"{said} {TURN}", _LATER)
+
+
+def not_yet(change_request: ChangeRequest, change: Change) -> Deferred | None:
     """Why the booking of `change` cannot begin now, as a Deferred; None where it may.
 
     To be called in the transaction that records the call of the backend: the contract's row is locked until its end.
@@ -35,10 +76,13 @@ def not_yet(instance_id: int, change: Change) -> Deferred | None:
     contract = Contract.get_or_none(mine)
     if contract is None or contract_terms(contract) != change.before:
         return Deferred("the contract has changed in between", None)
+    waits = waits_its_turn(change_request)
+    if waits is not None:
+        return waits
     others = ChangeRequest.select(ChangeRequest.instance).where(
         ChangeRequest.contract == change.contract,
         ChangeRequest.slot.is_null(False),
-        ChangeRequest.instance != instance_id,
+        ChangeRequest.instance != change_request.instance,
     )
     changes = ContractChange.select().where(ContractChange.request.in_(others), ContractChange.booking.in_(UNDER_WAY))
     mandates = Mandate.select().where(Mandate.instance.in_(others), Mandate.booking.in_(UNDER_WAY))
