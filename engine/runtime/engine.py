@@ -354,6 +354,12 @@ class Engine:
     def render(self, render: Render | None) -> None:
         self.previews.render = render
 
+    def outcome_under(self, key: str, actor: Actor) -> Outcome | None:
+        """The outcome of what `actor` has done under a request key (I10); None where the key is not used yet, or the
+        instance is gone. Read-only (I4)."""
+        with self.store.reading() as unit:
+            return RequestKeys.outcome(unit, actor, key)
+
     def preview(self, instance_id: int, event: str, actor: Actor, data: Any = None) -> Preview:
         """What `event` would do, found by doing it and rolling back (I4): next state, mails with their texts, timers.
 

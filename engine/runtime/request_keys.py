@@ -16,7 +16,7 @@ from engine.canonical import canonical
 from engine.definition import Actor, Secret
 from engine.errors import KeyReused
 from engine.outcomes import Outcome
-from engine.store.base import Unit, from_db
+from engine.store.base import Row, Unit, from_db
 
 
 def without_secrets(value: Any, text_of: Callable[[Any], str] = str) -> Any:
@@ -70,17 +70,20 @@ class RequestKeys:
         """The first outcome, where this actor has used this key before; else None. Concurrent requests under one key
         take turns. Raises KeyReused where the contents differ, or the instance is gone."""
         unit.take_turns(f"{request.actor}\0{request.key}".encode("utf-8", "surrogatepass"))
-        rows = unit.rows(
-            "SELECT r.digest, h.instance_id, h.seq, h.event, h.source, h.target, h.at FROM request r "
-            "LEFT JOIN history h ON h.instance_id = r.instance_id AND h.seq = r.seq WHERE r.actor = ? AND r.key = ?",
-            (str(request.actor), _short(request.key)),
-        )
+        rows = unit.rows(_USED, (str(request.actor), _short(request.key)))
         if not rows:
             return None
-        digest, number, seq, done, source, target, at = rows[0]
-        if number is None or not self._is_same(bytes(digest), request):
+        outcome = _outcome(rows[0])
+        if outcome is None or not self._is_same(bytes(rows[0][0]), request):
             raise KeyReused
-        return Outcome(number, seq, done, source, target, from_db(at), repeated=True)
+        return outcome
+
+    @staticmethod
+    def outcome(unit: Unit, actor: Actor, key: str) -> Outcome | None:
+        """The outcome of what `actor` has done under `key`; None where that is nothing, or its instance is gone.
+        Read-only."""
+        rows = unit.rows(_USED, (str(actor), _short(key)))
+        return _outcome(rows[0]) if rows else None
 
     def use(self, unit: Unit, request: Request, outcome: Outcome) -> None:
         """Record that the key is used, with its outcome, in the transaction of the step."""
@@ -89,6 +92,18 @@ class RequestKeys:
             "INSERT INTO request (actor, key, instance_id, seq, digest) VALUES (?, ?, ?, ?, ?)",
             (str(request.actor), _short(request.key), outcome.instance_id, outcome.seq, digest),
         )
+
+
+_USED = (
+    "SELECT r.digest, h.instance_id, h.seq, h.event, h.source, h.target, h.at FROM request r "
+    "LEFT JOIN history h ON h.instance_id = r.instance_id AND h.seq = r.seq WHERE r.actor = ? AND r.key = ?"
+)
+
+
+def _outcome(row: Row) -> Outcome | None:
+    """The outcome of a row of `_USED`; None where the instance is gone."""
+    _digest, number, seq, done, source, target, at = row
+    return Outcome(number, seq, done, source, target, from_db(at), repeated=True) if number is not None else None
 
 
 def _short(key: str) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from flask import request
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectChoice
 from wtforms.i18n import get_translations
 from wtforms.validators import InputRequired
@@ -49,12 +50,20 @@ class Form(FlaskForm):
         """Takes only text fields: Flask-WTF would also take uploaded files and JSON."""
 
         def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
-            """The posted form; None where None is given, or nothing was posted."""
+            """What is given: fields that were kept, None, or else the posted form; None where nothing was posted."""
+            if isinstance(formdata, MultiDict):
+                return formdata
             return request.form if formdata is not None and request.method == "POST" else None
 
         def get_translations(self, form: FlaskForm) -> Any:
             """WTForms' own messages in the reader's language. Flask-WTF would read their file for each form anew."""
             return _words_of_wtforms(current_language())
+
+    @classmethod
+    def of(cls, fields: MultiDict[str, str]) -> Self:
+        """The form as if `fields` had been posted, for what was kept of an earlier post. It asks for no CSRF token,
+        because nothing is done with it before the person presses again."""
+        return cls(fields, meta={"csrf": False})
 
     def refuse(self, refusals: Iterable[Refusal]) -> None:
         """Show each refusal at its field; at the head of the form where it names no field of the form."""

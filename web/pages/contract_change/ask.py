@@ -1,29 +1,32 @@
 """ご契約内容変更お申し込み (G6, G28 ⑥, G31, G35, G45): choose, fill in, compare, send.
 
-Nothing is stored between the pages: the confirmation carries what was typed in hidden fields, and everything is checked
-again when it is sent. It also carries the digest of what it showed, so that a change since then is shown once more, and
-a `request_key`, so that one that is sent twice applies once (I10).
+What was typed is kept while its confirmation is read (`web.http.confirmations`), and everything is checked again
+whenever the confirmation is shown and when it is sent. Its ticket is the request as it was shown: what is asked for is
+that request, or nothing, and then the confirmation says what differs.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from datetime import date
+from functools import partial
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
-from engine.errors import EngineError, KeyReused, Refused
+from engine.errors import KeyReused, Refused
 from engine.text import Text, _
-from web.forms.contract_change import ChangeForm
+from web.http import kept
 from web.http.areas import NUMBER
+from web.http.confirmations import Confirmation, gone, sent_page, to_confirm
 from web.http.current import site
-from web.http.request_keys import is_key, new_key, sent_before
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.contract_change.area import WORKFLOW, pages
-from web.pages.contract_change.errand import Errand, change_of, order_of
+from web.pages.contract_change.errand import Errand, Fields, change_of, order_of
 from web.shown.contracts import (
     after_changes,
     day,
@@ -31,16 +34,15 @@ from web.shown.contracts import (
 )
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest
-from workflows.business.shared.change_request import ALREADY_OPEN, compared, contract_terms_from_json
+from workflows.business.shared.change_request import ALREADY_OPEN, compared
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.dates import waits_for_renewal
-from workflows.contract_change.promise import SHOWN_CHANGED
+from workflows.contract_change.promise import SHOWN_CHANGED, ShownChanged, differences
 from workflows.contract_change.proposal import slot_of
 from workflows.ports.billing import ContractTerms, Quote
 
-_SENT_BEFORE = sent_before(
-    _("この確認画面は、すでに送信されています。内容をご確認のうえ、もう一度お申し込みください。")
-)
+ErrandOf = Callable[[Fields | None], Errand]
+"""Makes the errand of a page, with the form as it is posted, or as these fields were."""
 
 
 # Filling in
@@ -49,14 +51,14 @@ _SENT_BEFORE = sent_before(
 @pages.get(f"/contracts/<{NUMBER}:contract>/<kind>")
 @needs(EDITOR)
 def change(contract: int, kind: str) -> str | Response:
-    """The form of one kind of change, filled in with the contract's present terms (G4)."""
-    return _first_page(change_of(contract, kind))
+    """The form of one kind of change, filled in with the contract's present terms (G4), or with what was typed."""
+    return _first_page(partial(change_of, contract, kind))
 
 
 @pages.post(f"/contracts/<{NUMBER}:contract>/<kind>")
 @needs(EDITOR)
 def ask_change(contract: int, kind: str) -> str | Response:
-    """［確認画面へ進む］, and from the confirmation ［申し込む］ or back."""
+    """［確認画面へ進む］."""
     return _asked(change_of(contract, kind))
 
 
@@ -64,7 +66,7 @@ def ask_change(contract: int, kind: str) -> str | Response:
 @needs(EDITOR)
 def order(product: str) -> str | Response:
     """サービスの新規お申込み: the form for a product that the customer does not have (G45)."""
-    return _first_page(order_of(product))
+    return _first_page(partial(order_of, product))
 
 
 @pages.post("/order/<product>")
@@ -74,14 +76,23 @@ def ask_order(product: str) -> str | Response:
     return _asked(order_of(product))
 
 
-def _first_page(errand: Errand) -> str | Response:
+def _first_page(errand_of: ErrandOf) -> str | Response:
     """The form; or, where such a request is open already, that request."""
-    slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, _any_terms(errand))
-    change_request = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
+    typed = kept.typed()
+    errand = errand_of(typed)
+    change_request = _open_request(errand)
     if change_request is not None:
         return redirect(url_for("contracts.request", instance_id=change_request.instance))
-    errand.filled_in()
+    if typed is None:
+        errand.filled_in()
     return _form_page(errand)
+
+
+def _open_request(errand: Errand) -> ChangeRequest | None:
+    """The request that is open for the same thing."""
+    slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, _any_terms(errand))
+    change_request: ChangeRequest | None = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
+    return change_request
 
 
 def _any_terms(errand: Errand) -> ContractTerms:
@@ -98,84 +109,126 @@ def _form_page(errand: Errand) -> str:
 
 
 def _asked(errand: Errand) -> str | Response:
-    form = errand.form
-    if request.form.get("confirmed") == "no":
-        return _form_page(errand)
-    if not form.validate():
+    """The confirmation of a form that can be asked for; else the form with its refusals."""
+    if not errand.form.validate():
         return form_again(_form_page(errand))
+    proposal = _proposed(errand)
+    return _refused(errand, proposal) if isinstance(proposal, tuple) else to_confirm(errand.url, _typed(errand))
+
+
+def _typed(errand: Errand) -> Iterator[tuple[str, str]]:
+    names = [field.name for field in errand.form if field.name != "csrf_token"]
+    return ((name, value) for name in names for value in request.form.getlist(name))
+
+
+def _proposed(errand: Errand) -> Proposal | tuple[Refusal, ...]:
+    """What the form asks for, as it would be now. Calls the billing backend."""
     wanted = errand.wanted()
     if isinstance(wanted, tuple):
-        form.refuse(wanted)
-        return form_again(_form_page(errand), wanted)
-    customer = this_user().account.customer
-    proposal = propose(site().services, customer, errand.contract, wanted, now=site().clock())
-    sent = request.form.get("confirmed") == "yes"
-    key = request.form.get("request_key", "")
-    if isinstance(proposal, tuple):
-        done = _done_before(errand, wanted, key) if sent and ALREADY_OPEN in proposal else None
-        if done is not None:
-            return redirect(url_for("contracts.request", instance_id=done), 303)
-        form.refuse(proposal)
-        return form_again(_form_page(errand), proposal)
-    if not sent:
-        return _confirm_page(errand, proposal)
-    if not is_key(key) or request.form.get("shown") != proposal.digest:
-        return form_again(_confirm_page(errand, proposal, SHOWN_CHANGED))
-    return _send(errand, proposal, key)
+        return wanted
+    return propose(site().services, this_user().account.customer, errand.contract, wanted, now=site().clock())
 
 
-def _send(errand: Errand, proposal: Proposal, key: str) -> str | Response:
-    try:
-        outcome = site().engine.start(WORKFLOW, proposal.about, this_actor(), proposal.request(), key=key)
-    except KeyReused:
-        return form_again(_confirm_page(errand, proposal, _SENT_BEFORE))
-    except Refused as refused:
-        errand.form.refuse(refused.refusals)
-        return form_again(_form_page(errand), refused.refusals)
-    account, organisation = this_user().account, site().organisation
-    said = _(
+def _refused(errand: Errand, refusals: tuple[Refusal, ...]) -> Response:
+    errand.form.refuse(refusals)
+    return form_again(_form_page(errand), refusals)
+
+
+@pages.get(f"/contracts/<{NUMBER}:contract>/<kind>/confirm/<token>")
+@needs(EDITOR)
+def confirm_change(contract: int, kind: str, token: str) -> str | Response:
+    """Before and after, date and price, as they are now."""
+    place = url_for("changes.change", contract=contract, kind=kind)
+    return _confirmation(Confirmation(token, place), partial(change_of, contract, kind))
+
+
+@pages.post(f"/contracts/<{NUMBER}:contract>/<kind>/confirm/<token>")
+@needs(EDITOR)
+def send_change(contract: int, kind: str, token: str) -> Response:
+    """［申し込む］."""
+    place = url_for("changes.change", contract=contract, kind=kind)
+    return _sent(Confirmation(token, place), partial(change_of, contract, kind))
+
+
+@pages.get("/order/<product>/confirm/<token>")
+@needs(EDITOR)
+def confirm_order(product: str, token: str) -> str | Response:
+    """The same as `confirm_change`, for an order."""
+    return _confirmation(Confirmation(token, url_for("changes.order", product=product)), partial(order_of, product))
+
+
+@pages.post("/order/<product>/confirm/<token>")
+@needs(EDITOR)
+def send_order(product: str, token: str) -> Response:
+    """The same as `send_change`, for an order."""
+    return _sent(Confirmation(token, url_for("changes.order", product=product)), partial(order_of, product))
+
+
+def _confirmation(confirmation: Confirmation, errand_of: ErrandOf) -> str | Response:
+    """The page of a confirmation; where it was sent, the request that it made."""
+    made = confirmation.made()
+    if made is not None:
+        return sent_page(made)
+    fields = confirmation.fields()
+    if fields is None:
+        return gone(confirmation)
+    errand = errand_of(fields)
+    proposal = _proposed(errand)
+    if not isinstance(proposal, tuple):
+        return _confirm_page(errand, proposal, confirmation)
+    waiting = _open_request(errand) if ALREADY_OPEN in proposal else None
+    return _refused(errand, proposal) if waiting is None else sent_page(waiting.instance, ALREADY_OPEN.message)
+
+
+def _sent(confirmation: Confirmation, errand_of: ErrandOf) -> Response:
+    """Ask for what the confirmation showed, once; where that does not hold any more, show it again."""
+    if confirmation.made() is None:
+        fields, shown = confirmation.fields(), _shown(confirmation.posted())
+        proposal = _proposed(errand_of(fields)) if fields is not None else ()
+        if isinstance(proposal, tuple) or shown is None:
+            return redirect(confirmation.url, 303)
+        if proposal.request() != shown:
+            return confirmation.again()
+        try:
+            site().engine.start(WORKFLOW, proposal.about, this_actor(), shown, key=confirmation.key)
+        except (Refused, KeyReused) as error:
+            return _not_sent(confirmation, error)
+        confirmation.drop()
+        flash(str(_received()))
+    return redirect(url_for("contracts.request", instance_id=confirmation.made()), 303)
+
+
+def _not_sent(confirmation: Confirmation, error: Refused | KeyReused) -> Response:
+    """The way back to a confirmation that the rules refused; one that was sent meanwhile says so itself."""
+    refusals = error.refusals if isinstance(error, Refused) else ()
+    if any(isinstance(refusal, ShownChanged) for refusal in refusals):
+        return confirmation.again()
+    for refusal in refusals:
+        flash(str(refusal.message), "care")
+    return redirect(confirmation.url, 303)
+
+
+def _shown(ticket: Any) -> ChangeInput | None:
+    """The request that a confirmation showed, of its ticket."""
+    if ticket is None:
+        return None
+    return replace(shown := ChangeInput(**ticket), effective_on=date.fromisoformat(str(shown.effective_on)))
+
+
+def _received() -> Text:
+    account = this_user().account
+    return _(
         "お申し込みを受け付けました。受付メールを To：%(to)s、Cc：%(cc)s 宛に送信します。"
         "メールが届かない場合には、迷惑メールフォルダや受信設定をご確認ください（差出人：%(sender)s）。",
         to=account.customer.contractor_email,
         cc=account.email,
-        sender=organisation.mail_from,
+        sender=site().organisation.mail_from,
     )
-    flash(str(said))
-    return redirect(url_for("contracts.request", instance_id=outcome.instance_id), 303)
 
 
-def _done_before(errand: Errand, wanted: ContractTerms, key: str) -> int | None:
-    """The request that this very form has made already, where it was sent twice; None where it has made none.
-
-    The engine returns the first outcome of the form's key, and only for the same account and contents (I10).
-    """
-    slot = slot_of(errand.kind, this_user().account.customer_id, errand.contract, wanted)
-    made = ChangeRequest.get_or_none(ChangeRequest.slot == slot)
-    if made is None or not is_key(key):
-        return None
-    after = contract_terms_from_json(made.after)
-    same = ("users", "options", "term", "payment_method") if errand.contract is None else (errand.kind,)
-    if any(getattr(after, name) != getattr(wanted, name) for name in same):
-        return None
-    about = f"contract:{made.contract_id}" if made.contract_id else f"customer:{made.customer_id}"
-    change = ChangeInput(
-        kind=made.kind,
-        customer_id=made.customer_id,
-        contract_id=made.contract_id,
-        before=made.before,
-        after=made.after,
-        effective_on=made.effective_on,
-        quote=made.quote,
-    )
-    try:
-        outcome = site().engine.start(WORKFLOW, about, this_actor(), change, key=key)
-    except EngineError:
-        return None
-    return outcome.instance_id
-
-
-def _confirm_page(errand: Errand, proposal: Proposal, refusal: Refusal | None = None) -> str:
-    change = proposal.change
+def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation) -> str:
+    change, now = proposal.change, proposal.request()
+    earlier = _shown(confirmation.before())
     catalogue, services = site().catalogue, site().services
     before = asdict(change.before) if change.before is not None else {}
     account = this_user().account
@@ -192,21 +245,11 @@ def _confirm_page(errand: Errand, proposal: Proposal, refusal: Refusal | None = 
         review_days=services.review.working_days if proposal.kind in services.review.kinds else 0,
         contractor_email=account.customer.contractor_email,
         account_email=account.email,
-        kept=_kept(errand.form),
-        key=new_key(),
-        digest=proposal.digest,
-        refusal=refusal,
+        confirmation=confirmation,
+        ticket=confirmation.ticket(asdict(now)),
+        refusal=SHOWN_CHANGED if earlier is not None and earlier != now else None,
+        changed=list(differences(earlier, now, catalogue)) if earlier is not None else (),
     )
-
-
-def _kept(form: ChangeForm) -> list[tuple[str, str]]:
-    """The typed values, for the hidden fields of the confirmation."""
-    return [
-        (field.name, value)
-        for field in form
-        if field.name != "csrf_token"
-        for value in request.form.getlist(field.name)
-    ]
 
 
 def _why(proposal: Proposal) -> Text:

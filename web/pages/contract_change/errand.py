@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from flask import abort, url_for
+from werkzeug.datastructures import MultiDict
 
 from engine.definition import Refusal
 from engine.text import Text, _
@@ -23,6 +24,8 @@ from workflows.business.typed import licensed_users, subdomain
 from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
 from workflows.ports.billing import ContractTerms
 from workflows.registry import CHANGE_REQUEST_KINDS
+
+Fields = MultiDict[str, str]
 
 # What can be changed of a contract here, as the manual calls it.
 CHANGES: Mapping[str, tuple[Text, type[ChangeForm]]] = {
@@ -81,20 +84,28 @@ class Errand:
         return replace(contract_terms(self.contract), **{self.kind: typed[self.kind]})
 
 
-def change_of(number: int, kind: str) -> Errand:
-    """The change of a contract of the user's customer; aborts with 404 where there is no such contract or kind."""
+def change_of(number: int, kind: str, fields: Fields | None = None) -> Errand:
+    """The change of a contract of the user's customer, with the form as it is posted, or as `fields` were.
+
+    Aborts with 404 where there is no such contract or kind.
+    """
     contract = own_contract(number)
     if kind not in CHANGES or contract.product not in site().catalogue.products or has_ended(contract, today()):
         abort(404)
     title, form = CHANGES[kind]
-    return _errand(kind, title, contract.product, contract, form())
+    return _errand(kind, title, contract.product, contract, _form(form, fields))
 
 
-def order_of(product: str) -> Errand:
-    """The order of a product; aborts with 404 where the product is not in the catalogue."""
+def order_of(product: str, fields: Fields | None = None) -> Errand:
+    """The order of a product, with the form as it is posted, or as `fields` were; aborts with 404 where the product is
+    not in the catalogue."""
     if product not in site().catalogue.products:
         abort(404)
-    return _errand(ORDER, CHANGE_REQUEST_KINDS[ORDER], product, None, OrderForm())
+    return _errand(ORDER, CHANGE_REQUEST_KINDS[ORDER], product, None, _form(OrderForm, fields))
+
+
+def _form(form: type[ChangeForm], fields: Fields | None) -> ChangeForm:
+    return form.of(fields) if fields is not None else form()
 
 
 def _errand(kind: str, title: Text, product: str, contract: Contract | None, form: ChangeForm) -> Errand:
