@@ -609,6 +609,7 @@ def test_every_mail_can_be_written(site: Site, clock: Clock, mailer: MemoryMaile
     Account.update(language=language).execute()
     number = ask(site, of, actor, "direct_debit", TYPED)
     sight = site.engine.look(number)
+    over = ("rejected", "withdrawn", "lapsed", "failed")  # nothing begins on any day
     with site.engine.store.reading() as unit:
         for effect in PAYMENT_METHOD_CHANGE.effects.values():
             if effect.kind == "mail":
@@ -619,4 +620,4 @@ def test_every_mail_can_be_written(site: Site, clock: Clock, mailer: MemoryMaile
                 assert LABEL in made.html
                 assert "{" not in made.text
                 said = ("2026年5月1日", rule_of("form").render("ja"), "1 May 2026", rule_of("form").render("en"))
-                assert any(words in made.text for words in said)
+                assert any(words in made.text for words in said) == (effect.name not in over), effect.name
