@@ -21,7 +21,6 @@ from web.shown.contracts import (
     ShownContract,
     all_own_contracts,
     change_request_context,
-    day,
     environment,
     offers,
     open_change_requests,
@@ -34,6 +33,7 @@ from web.shown.contracts import (
     shown_state,
 )
 from web.shown.csv import csv_file
+from web.shown.dates import day
 from web.shown.prices import in_short, quote_of, yen
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Contract
@@ -193,16 +193,18 @@ _HISTORY_COLUMNS = (
     _("適用後の料金（税込）"),
     _("お支払い周期"),
     _("今回のご請求（税込）"),
+    _("適用後の料金のご請求開始日"),
 )
 
 
 def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iterator[tuple[object, ...]]:
     shown = shown_change_request(record, contracts)
-    quote = quote_of(record)
-    prices: tuple[object, ...] = ("", "", "")
+    quote = quote_of(record) if shown.applied else None
+    prices: tuple[object, ...] = ("", "", "", "")
     if quote is not None:
         once = quote.due.total if quote.due is not None else ""
-        prices = (quote.recurring.total, quotes.PERIODS[quote.recurring.period], once)
+        billed_from = (shown.titles.billed_from or "") if shown.fixed_on is not None else ""
+        prices = (quote.recurring.total, quotes.PERIODS[quote.recurring.period], once, billed_from)
     asked_at = record.asked_at.astimezone(site().services.calendar.zone)
     head = (shown.number, f"{asked_at:%Y-%m-%d %H:%M}", record.asked_by_name, shown.title, shown.about)
     tail = (shown.fixed_on or shown.effective_on, shown.state.title, *prices)

@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any
 
 from flask import abort, current_app, url_for
-from flask_babel import format_date
 
 from engine import definition
 from engine.definition import SYSTEM_ACTOR, Refusal
@@ -18,11 +17,14 @@ from engine.text import Text, _
 from web.http.areas import declared
 from web.http.current import PROCEDURE_GONE, local_time, site, today
 from web.http.who_may import access_of, this_actor, this_user
-from web.shown.prices import in_short, quote_of
+from web.shown.dates import day
+from web.shown.prices import in_short, quote_of, titles_of
 from workflows.business.catalogue import Catalogue
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange
 from workflows.business.renewals import next_renewal
 from workflows.business.shared.change_request import Difference, differences, in_one_line, listed
+from workflows.business.shared.effective_date import NOT_APPLIED
+from workflows.contract_change.price_titles import PriceTitles
 from workflows.ports import quotes
 from workflows.ports.billing import BillingTerm
 from workflows.registry import CHANGE_REQUEST_KINDS, known_date
@@ -63,6 +65,7 @@ class ShownChangeRequest:
     """A request as pages show it. A button sends `seen` along, by which a press after another change is refused.
 
     `effective_on` says what is known of its date, and `fixed_on` is that date where nothing can move it any more.
+    `titles` are those of its figures, by period. `applied` is False once it came to nothing.
     """
 
     number: int
@@ -76,6 +79,8 @@ class ShownChangeRequest:
     effective_on: str | Text
     fixed_on: date | None
     differences: tuple[Difference, ...]
+    titles: PriceTitles
+    applied: bool
     price: str | Text
 
 
@@ -86,11 +91,6 @@ class Step:
     at: str
     title: str | Text
     who: str | Text
-
-
-def day(value: date) -> str:
-    """A date as the reader's language writes it."""
-    return str(format_date(value, "long"))
 
 
 def product_title(catalogue: Catalogue, product: str) -> str:
@@ -170,6 +170,8 @@ def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, 
     """A request in words, with its present state."""
     sight = site().engine.look_if_there(change_request.instance)
     known = known_date(change_request, sight.state.name if sight is not None else "", today())
+    contract = contracts.get(change_request.contract_id or 0)
+    titles = titles_of(change_request, contract.ended_on if contract is not None else None)
     if sight is None:
         final, state, name = True, State(PROCEDURE_GONE, _OVER), ""
     else:
@@ -188,7 +190,9 @@ def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, 
         effective_on=known.said(day),
         fixed_on=known.fixed,
         differences=differences(change_request, site().catalogue),
-        price=in_short(quote_of(change_request)),
+        titles=titles,
+        applied=known != NOT_APPLIED,
+        price=in_short(quote_of(change_request), titles) if known != NOT_APPLIED else "",
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from engine.text import Text, _
+from web.shown.dates import day
 from workflows.business.records import ChangeRequest
+from workflows.contract_change.price_titles import PriceTitles, titles_of_request
 from workflows.ports import quotes
 from workflows.ports.billing import Quote
 
@@ -18,9 +22,20 @@ def quote_of(change_request: ChangeRequest) -> Quote | None:
     return quotes.from_json(change_request.quote).quote
 
 
-def in_short(quote: Quote | None) -> Text | str:
-    """The price from the effective date on, in a few words; empty where it is unknown."""
+def titles_of(change_request: ChangeRequest, last: date | None) -> PriceTitles:
+    """The titles of the figures of a request, with the dates from which each is billed; `last` is the contract's last
+    day, where it has one."""
+    return titles_of_request(change_request, last, day)
+
+
+def in_short(quote: Quote | None, titles: PriceTitles) -> Text | str:
+    """The price in a few words, with what is due once where that has a date of its own; empty where it is unknown."""
     if quote is None:
         return ""
-    period = quotes.PERIODS[quote.recurring.period]
-    return _("%(period)s %(total)s（税込）", period=period, total=yen(quote.recurring.total))
+    recurring = _(
+        "%(period)s %(total)s（税込）", period=titles[quote.recurring.period], total=yen(quote.recurring.total)
+    )
+    if quote.due is None:
+        return recurring
+    once = _("%(period)s %(total)s（税込）", period=quotes.PERIODS["once"], total=yen(quote.due.total))
+    return _("%(some)s、%(more)s", some=recurring, more=once)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,13 +19,15 @@ from web.http.areas import NUMBER, STAFF_MENU, Fact, declared
 from web.http.current import local_time, site, today
 from web.http.request_keys import new_key
 from web.http.who_may import staff_only
-from web.shown.contracts import day
+from web.shown.dates import day
+from web.shown.prices import titles_of
 from web.staff import decisions, money
 from web.staff.area import actor, pages
 from web.staff.history import lines, state_title
 from workflows.business.permissions import STAFF, customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
 from workflows.business.shared.change_request import differences
+from workflows.contract_change.price_titles import PriceTitles
 from workflows.ports import quotes
 from workflows.registry import CHANGE_REQUEST_KINDS, known_date
 
@@ -165,7 +167,7 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         overdue=where.due is not None and where.due <= now,
         differences=differences(change_request, site().catalogue) if change_request is not None else (),
         confirmed=confirmed,
-        periods=quotes.PERIODS,
+        periods=_periods(change_request),
         yen=quotes.yen,
         percent=quotes.percent,
         seal=quotes.seal,
@@ -195,6 +197,14 @@ def _options(
     return (
         decisions.options(instance_id, workflow, state, change_request, actor()) if workflow is not None else ([], [])
     )
+
+
+def _periods(change_request: ChangeRequest | None) -> PriceTitles | Mapping[str, Text]:
+    """The titles of the figures by period, with their dates where they have some of their own."""
+    if change_request is None:
+        return quotes.PERIODS
+    contract = change_request.contract if change_request.contract_id is not None else None
+    return titles_of(change_request, contract.ended_on if contract is not None else None)
 
 
 def _no_facts(_instance_id: int) -> Sequence[Fact]:

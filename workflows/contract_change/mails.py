@@ -20,6 +20,7 @@ from workflows.business.shared.change_request import (
 from workflows.business.shared.effective_date import EffectiveDate, of_figures
 from workflows.contract_change.kinds import TITLES
 from workflows.contract_change.known_date import known_date
+from workflows.contract_change.price_titles import titles_of_request
 from workflows.ports import quotes
 
 
@@ -53,7 +54,11 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "price": price.quote,
         "confirmed_price": price.replaced or price.quote,
         "ahead": lambda catalogue: in_one_line(changes_ahead(instance.id, records, catalogue)),
-        "periods": quotes.PERIODS,
+        "periods": (
+            titles_of_request(change_request, contract.ended_on if contract is not None else None, day_said)
+            if change_request is not None
+            else quotes.PERIODS
+        ),
         "yen": quotes.yen,
         "percent": quotes.percent,
         "dated": lambda figures: of_figures(figures).said(day_said),

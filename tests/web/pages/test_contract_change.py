@@ -154,7 +154,10 @@ def test_reduction_of_an_annual_contract_waits_for_its_renewal(hanako: Member, c
 def test_increase_of_an_annual_contract_is_due_once_as_well(hanako: Member, chat: Contract) -> None:
     confirm(hanako, page_of(chat), users="40")
     captions = [caption.get_text(strip=True) for caption in hanako.page.select("table.price caption")]
-    assert captions == ["適用日からの料金（年額）", "今回のみのご請求"]
+    assert captions == [
+        "次回更新日（2027年4月1日）からの年額",
+        "今回のみのご請求（2026年5月1日から2027年3月31日まで）",
+    ]
     assert "2026年5月1日" in hanako.main
 
 

@@ -29,14 +29,15 @@ from web.pages.contract_change.area import WORKFLOW, pages
 from web.pages.contract_change.errand import Errand, Fields, change_of, order_of
 from web.shown.contracts import (
     after_changes,
-    day,
     product_title,
 )
+from web.shown.dates import day
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ALREADY_OPEN, compared
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.dates import waits_for_renewal
+from workflows.contract_change.price_titles import titles_of
 from workflows.contract_change.promise import SHOWN_CHANGED, ShownChanged, differences
 from workflows.contract_change.proposal import slot_of
 from workflows.ports.billing import ContractTerms, Quote
@@ -241,6 +242,9 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
         effective_why=_why(proposal),
         ahead=after_changes(proposal.ahead) if proposal.ahead else None,
         quote=proposal.quote if isinstance(proposal.quote, Quote) else None,
+        price_titles=titles_of(
+            change.before, change.after, change.effective_on, errand.contract.ended_on if errand.contract else None, day
+        ),
         no_quote=None if isinstance(proposal.quote, Quote) else proposal.quote.reason,
         review_days=services.review.working_days if proposal.kind in services.review.kinds else 0,
         contractor_email=account.customer.contractor_email,

@@ -32,7 +32,7 @@ from web.http.request_keys import mark, new_key, sent_before
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import WORKFLOW, pages
-from web.shown.contracts import day
+from web.shown.dates import day
 from workflows.business.access.vault import Unreadable
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Contract, Mandate, running_contracts
