@@ -10,37 +10,22 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8, Policy
+from email.policy import SMTP
 from email.utils import format_datetime
-from typing import cast
 
 from engine import mail_address
 from engine.delivery import Failed, Message
+from engine.header_text import mailboxes, unstructured
 from engine.mail_address import MailAddress, NotAMailAddress
-
-
-class _OnOneLine(MessageIDHeader):
-    """A Message-ID that is never folded, however long (RFC 5322 §3.6.4; the limit is §2.1.1's 998). A folded one begins
-    after a line break, which some readers take for a part of it, and every reader must know a mail by the same ID."""
-
-    def fold(self, *, policy: Policy[EmailMessage]) -> str:
-        """The header on one line."""
-        return f"Message-ID: {self}{policy.linesep}"
-
-
-_HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("message-id", cast("type[BaseHeader]", _OnOneLine))  # the registry adds that base
-_SMTP, _SMTPUTF8 = SMTP.clone(header_factory=_HEADERS), SMTPUTF8.clone(header_factory=_HEADERS)
 
 # `name <address>` or the address alone. The name may be quoted; nothing else of RFC 5322's grammar (comments, routes,
 # groups) is of use in settings and records, and parsers disagree about it.
-_MAILBOX = re.compile(r"\s*(?:(?P<name>[^<>]*?)\s*<(?P<angle>[^<>]+)>|(?P<bare>[^<>]+?))\s*")
+_MAILBOX = re.compile(r"""\s*(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>]*?)\s*<(?P<angle>[^<>]+)>|(?P<bare>[^<>]+?))\s*""")
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
-# Behind a name that has to be encoded, the email package (CPython 3.11 to 3.13) folds a mailbox of more than 77
-# characters by leaving the quotes of its local part out, or by encoding the address. The address is what must be right.
-_LONGEST_WITH_NAME = 70
+# No answer to an automatic mail (MS-OXCMAIL §2.1.3.2.20) but the report that it could not be delivered (NDR), without
+# which nobody would hear of that: so it is not "All".
+_NO_ANSWERS = "DR, RN, NRN, OOF, AutoReply"
 _MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@]+)>?")
 
 
@@ -85,24 +70,27 @@ def _compose(message: Message, date: datetime) -> Mime:
     identifier = _MESSAGE_ID.fullmatch(_header("Message-ID", message.message_id))
     if identifier is None or not identifier[1].isascii():
         raise _Unsendable("Message-ID: expected id@host")
-    utf8 = any(not mailbox.username.isascii() for mailbox in (sender, *to, *cc))
+    utf8 = any(not mailbox.address.local_part.isascii() for mailbox in (sender, *to, *cc))
 
-    mail = EmailMessage(policy=_SMTPUTF8 if utf8 else _SMTP)
-    mail["From"] = sender
-    mail["To"] = to
-    if cc:
-        mail["Cc"] = cc
-    mail["Subject"] = _as_written(_header("Subject", message.subject))
-    mail["Date"] = format_datetime(date)
-    mail["Message-ID"] = f"<{identifier[1]}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_body("text", message.text), subtype="plain", charset="utf-8", cte="base64")
+    body = EmailMessage(policy=SMTP)
+    body.set_content(_body("text", message.text), subtype="plain", charset="utf-8", cte="base64")
     if message.html:
-        mail.add_alternative(_body("HTML", message.html), subtype="html", charset="utf-8", cte="base64")
+        body.add_alternative(_body("HTML", message.html), subtype="html", charset="utf-8", cte="base64")
+    headers = (
+        mailboxes("From", [sender.parts]),
+        mailboxes("To", [mailbox.parts for mailbox in to]),
+        mailboxes("Cc", [mailbox.parts for mailbox in cc]) if cc else "",
+        unstructured("Subject", _header("Subject", message.subject)),
+        f"Date: {format_datetime(date)}\r\n",
+        # On one line, however long (RFC 5322 §2.1.1 allows 998): every reader must know a mail by the same ID.
+        f"Message-ID: <{identifier[1]}>\r\n",
+        "Auto-Submitted: auto-generated\r\n",
+        f"X-Auto-Response-Suppress: {_NO_ANSWERS}\r\n",
+    )
 
-    primary = tuple(dict.fromkeys(mailbox.addr_spec for mailbox in to))
-    recipients = tuple(dict.fromkeys((*primary, *(mailbox.addr_spec for mailbox in cc))))
-    return Mime(sender.addr_spec, recipients, primary, mail.as_bytes(), utf8)
+    primary = tuple(dict.fromkeys(mailbox.address.wire for mailbox in to))
+    recipients = tuple(dict.fromkeys((*primary, *(mailbox.address.wire for mailbox in cc))))
+    return Mime(sender.address.wire, recipients, primary, "".join(headers).encode() + body.as_bytes(), utf8)
 
 
 def is_mailbox(value: str) -> bool:
@@ -115,18 +103,12 @@ def is_mailbox(value: str) -> bool:
 
 
 def _header(name: str, value: str) -> str:
-    """`value` with single spaces. Raises _Unsendable for characters that could end the header or the command that
-    carries it."""
+    """`value` with a blank for each tab. Raises _Unsendable for characters that could end the header or the command
+    that carries it."""
     text = value.replace("\t", " ")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         raise _Unsendable(f"{name}: contains a line break or another control character")
-    return " ".join(text.split())
-
-
-def _as_written(text: str) -> str:
-    """`text` with no encoded word (RFC 2047) in it: the email package would decode what somebody has typed, line breaks
-    and further headers among it."""
-    return text.replace("=?", "＝？")
+    return text
 
 
 def _body(name: str, value: str) -> str:
@@ -137,18 +119,17 @@ def _body(name: str, value: str) -> str:
     return value
 
 
-class _Mailbox(Address):
-    """An address of a header, which `Address` leaves without quotes where only its dots ask for them."""
+@dataclass(frozen=True, slots=True)
+class _Mailbox:
+    """An address of a header, and the name before it."""
+
+    name: str
+    address: MailAddress
 
     @property
-    def address(self) -> MailAddress:
-        """The address without its name."""
-        return MailAddress(self.username, self.domain)
-
-    @property
-    def addr_spec(self) -> str:
-        """The address as commands and headers have it."""
-        return self.address.wire
+    def parts(self) -> tuple[str, str]:
+        """The name and the address, as headers have it."""
+        return self.name, self.address.wire
 
 
 def _mailbox(header: str, value: str) -> _Mailbox:
@@ -163,6 +144,4 @@ def _mailbox(header: str, value: str) -> _Mailbox:
     quoted = _QUOTED_NAME.fullmatch(name)
     if quoted is not None:
         name = re.sub(r"\\(.)", r"\1", quoted[1])
-    if len(address.wire) > _LONGEST_WITH_NAME:
-        name = ""
-    return _Mailbox(_as_written(name), address.local_part, address.domain)
+    return _Mailbox(name, address)

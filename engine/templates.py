@@ -14,6 +14,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from engine.plain_text import aligned
+
 
 class _Mappings(dict[type, bool]):
     """Whether the objects of a class are mappings. `isinstance` with an abstract class would take longer than the rest
@@ -48,8 +50,8 @@ class MappingsByItem(Environment):
 
 def templates_in(folder: Path) -> Environment:
     """The environment of the mail templates in `folder`: a name that nothing defines is an error, and what is put into
-    an `.html` template is escaped."""
-    return MappingsByItem(
+    an `.html` template is escaped. The filter `aligned` is `engine.plain_text.aligned`."""
+    environment = MappingsByItem(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         autoescape=select_autoescape(["html"]),
@@ -57,3 +59,5 @@ def templates_in(folder: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["aligned"] = aligned
+    return environment
