@@ -89,6 +89,9 @@ class Timer:
     `while_paused` says what a pause of the instance or its version means to the timer. One that "runs" keeps its due
     time, and fires on resuming where that has come. For one that "stands" the time of the pause does not count, and its
     due time is put off by as much.
+
+    A `deadline` is a time by which a person should have acted: pages show it, and what comes after it as overdue. Every
+    other time is the procedure's own, such as the day of a change, or a step that follows at once.
     """
 
     event: str
@@ -96,6 +99,7 @@ class Timer:
     at: Callable[[Attempt], datetime] | None = None
     missed: Missed = "once"
     while_paused: WhilePaused = "runs"
+    deadline: bool = False
     where: Location = written()
 
     def due(self, attempt: Attempt) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,14 +17,6 @@ from engine.store.base import Unit, from_db
 COUNTED = 10_000  # instances of one state that are counted; a page must not cost more with a million of them
 
 # Since when: the last entry that led into another state. A reminder, or what an operator noted, begins nothing anew.
-# The first time of a timer that left the state as it was, whether it fired or was skipped: that is what was due.
-_REMINDED = (
-    "(SELECT r.{} FROM history r WHERE r.instance_id = i.id AND r.source = r.target "
-    "AND (r.due_at IS NOT NULL OR r.event = ?) "
-    "AND r.seq > (SELECT MAX(e.seq) FROM history e WHERE e.instance_id = i.id AND e.source <> e.target) "
-    "ORDER BY r.seq LIMIT 1)"
-)
-
 _SINCE = "(SELECT MAX(h.at) FROM history h WHERE h.instance_id = i.id AND h.source <> h.target)"
 
 
@@ -46,8 +38,11 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The state of one instance. `due` is the first due time that its state had set, even where that has passed and
-    only led to a reminder; None where none was set. `since` is None where its history is gone."""
+    """The state of one instance. `since` is None where its history is gone.
+
+    `due` is the first due time that its state had set, even where that has passed and only led to a reminder; None
+    where none was set. `deadline` is the first of those by which a person should act (see `Timer.deadline`).
+    """
 
     instance_id: int
     workflow: str
@@ -57,6 +52,7 @@ class Standing:
     seq: int
     since: datetime | None
     due: datetime | None
+    deadline: datetime | None = None
 
 
 def pinned_states(engine: Engine, permission: str) -> frozenset[tuple[str, int, str]]:
@@ -97,21 +93,59 @@ def standing(engine: Engine, instances: Collection[int]) -> dict[int, Standing]:
 def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Standing]:
     with engine.store.reading() as unit:
         rows = unit.rows(
-            "SELECT i.id, i.workflow, i.version, i.subject, i.state, i.seq, "
-            f"{_SINCE}, (SELECT MIN(t.due_at) FROM timer t WHERE t.instance_id = i.id), "
-            f"{_REMINDED.format('due_at')}, {_REMINDED.format('data')} FROM instance i WHERE {condition}",
-            (*(SKIP_EVENT,) * 2, *params),
+            f"SELECT i.id, i.workflow, i.version, i.subject, i.state, i.seq, {_SINCE} FROM instance i "
+            f"WHERE {condition}",
+            params,
         )
-    return [
-        Standing(number, workflow, version, about, state, seq, _first(since), _first(timer, _missed(said), reminded))
-        for number, workflow, version, about, state, seq, since, timer, reminded, said in rows
-    ]
-
-
-def _missed(data: str | None) -> str | None:
-    """The first of the several times for which an entry counts."""
-    found: str | None = json.loads(data).get(SINCE) if data else None
+        times = _set_times(unit, [row[0] for row in rows])
+    found = []
+    for number, workflow, version, about, state, seq, since in rows:
+        persons = _deadlines(engine, workflow, version, state)
+        due = _first(*(time for _event, time in times[number]))
+        deadline = _first(*(time for event, time in times[number] if event in persons))
+        found.append(Standing(number, workflow, version, about, state, seq, _first(since), due, deadline))
     return found
+
+
+def _deadlines(engine: Engine, workflow: str, version: int, state: str) -> frozenset[str]:
+    """The events of the timers of a state that are deadlines of people; none where its definition is not loaded."""
+    definition = engine.workflows.get((workflow, version))
+    known = definition.by_name.get(state) if definition is not None else None
+    return frozenset(timer.event for timer in known.timers if timer.deadline) if known is not None else frozenset()
+
+
+def _set_times(unit: Unit, numbers: Sequence[int]) -> Mapping[int, Sequence[tuple[str, str]]]:
+    """The due times that the present states of instances have set, with the events of their timers.
+
+    A timer that left the state as it was, whether it fired or was skipped, has another time now: its first one is what
+    was due.
+    """
+    found: dict[int, list[tuple[str, str]]] = {number: [] for number in numbers}
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        for number, event, due in unit.rows(_TIMERS.format(marks), tuple(some)):
+            found[number].append((event, due))
+        for number, event, due, data in unit.rows(_REMINDED.format(marks), (*some, SKIP_EVENT)):
+            found[number] += _reminded(event, due, data)
+    return found
+
+
+_AT_ONCE = 500
+_TIMERS = "SELECT instance_id, event, due_at FROM timer WHERE instance_id IN ({})"
+_REMINDED = (
+    "SELECT r.instance_id, r.event, r.due_at, r.data FROM history r WHERE r.instance_id IN ({}) "
+    "AND r.source = r.target AND (r.due_at IS NOT NULL OR r.event = ?) AND r.seq > (SELECT MAX(e.seq) FROM history e "
+    "WHERE e.instance_id = r.instance_id AND e.source <> e.target)"
+)
+
+
+def _reminded(event: str, due: str | None, data: str) -> Iterator[tuple[str, str]]:
+    """The first of the times for which an entry counts; of what was skipped, the entry's data name the timer."""
+    said = json.loads(data) if data else {}
+    for time in (due, said.get(SINCE)):
+        if time is not None:
+            yield str(said.get("timer", event)) if event == SKIP_EVENT else event, time
 
 
 def _first(*times: Any) -> datetime | None:

@@ -68,7 +68,7 @@ def requests() -> str:
     engine, now, who = site().engine, site().clock(), actor()
     elsewhere = declared().with_own_pages
     standings = standing_in(engine, [one for one in pinned_states(engine, STAFF.name) if one[0] not in elsewhere])
-    standings.sort(key=lambda one: (one.due is None, one.due or one.since or now, one.instance_id))
+    standings.sort(key=lambda one: (one.deadline is None, one.deadline or one.since or now, one.instance_id))
     rows = ChangeRequest.select(ChangeRequest, Customer).join(Customer)
     rows = rows.where(ChangeRequest.instance.in_([one.instance_id for one in standings]))
     change_requests = {one.instance: one for one in rows}
@@ -90,8 +90,8 @@ def _waiting(where: Standing, change_request: ChangeRequest | None, now: datetim
         state_title(definition, where.state),
         local_time(at) if at is not None else "",
         age(at, now) if at is not None else "",
-        local_time(where.due) if where.due is not None else "",
-        where.due is not None and where.due <= now,
+        local_time(where.deadline) if where.deadline is not None else "",
+        where.deadline is not None and where.deadline <= now,
     )
 
 
@@ -151,6 +151,7 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
     workflow = engine.workflows.get((where.workflow, where.version))
     # Where its definition is not loaded, nothing can be said of it but what the tables hold.
     state = engine.look(instance_id).state.name if workflow is not None else where.state
+    deadline = where.deadline if state == where.state else None  # else it has moved on, and nobody has written it down
     change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
     options, elsewhere = _options(instance_id, workflow, state, change_request)
     confirmed = quotes.from_json(change_request.quote) if change_request is not None else None
@@ -163,8 +164,8 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         asked_at=local_time(change_request.asked_at) if change_request is not None else "",
         effective_on=known_date(change_request, state, today()).said(day) if change_request is not None else "",
         age=age(where.since, now) if where.since is not None else "",
-        due=local_time(where.due) if where.due is not None else "",
-        overdue=where.due is not None and where.due <= now,
+        due=local_time(deadline) if deadline is not None else "",
+        overdue=deadline is not None and deadline <= now,
         differences=differences(change_request, site().catalogue) if change_request is not None else (),
         confirmed=confirmed,
         periods=_periods(change_request),

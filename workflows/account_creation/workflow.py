@@ -21,7 +21,7 @@ ACCOUNT_CREATION = Workflow(
     ),
     states=(
         State("requested", _("申込受付"), timers=(Timer("expire", after=timedelta(hours=72)),)),
-        State("emailed", _("メール送信済み"), timers=(Timer("expire", after=timedelta(hours=24)),)),
+        State("emailed", _("メール送信済み"), timers=(Timer("expire", after=timedelta(hours=24), deadline=True),)),
         State("activated", _("作成完了"), final=True),
         State("expired", _("期限切れ"), final=True),
     ),

@@ -31,7 +31,7 @@ ACCOUNT_INVITATION_1 = Workflow(
     ),
     states=(
         State("requested", _("申込メール送信待ち"), timers=(Timer("expire", after=timedelta(hours=72)),)),
-        State("emailed", _("パスワード未設定"), timers=(Timer("expire", after=rules.LINK_LIFE),)),
+        State("emailed", _("パスワード未設定"), timers=(Timer("expire", after=rules.LINK_LIFE, deadline=True),)),
         State("expired", _("URLの有効期限切れ"), timers=(Timer("lapse", after=timedelta(days=30)),)),
         State("activated", _("パスワード設定済み"), final=True),
         State("withdrawn", _("取り消し"), final=True),

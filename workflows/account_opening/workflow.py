@@ -29,7 +29,7 @@ ACCOUNT_OPENING = Workflow(
     states=(
         State("planned", _("送信予定"), timers=(Timer("send", at=rules.time_in_wave),)),
         State("requested", _("メール送信待ち"), timers=(Timer("expire", after=timedelta(hours=72)),)),
-        State("emailed", _("パスワード未設定"), timers=(Timer("expire", after=rules.LINK_LIFE),)),
+        State("emailed", _("パスワード未設定"), timers=(Timer("expire", after=rules.LINK_LIFE, deadline=True),)),
         State("activated", _("アカウント作成済み"), final=True),
         State("expired", _("URLの有効期限切れ"), final=True),
         State("withdrawn", _("取り消し"), final=True),

@@ -30,7 +30,7 @@ CUSTOMER_DETAILS_CHANGE = Workflow(
     ),
     states=(
         State("requested", _("受付済み"), timers=(Timer("triage", at=rules.at_once),)),
-        State("in_review", _("担当者が確認中"), timers=(Timer("remind", at=rules.review_due),)),
+        State("in_review", _("担当者が確認中"), timers=(Timer("remind", at=rules.review_due, deadline=True),)),
         State("applied", _("変更済み"), final=True),
         State("rejected", _("お受けできませんでした"), final=True),
         State("withdrawn", _("取り下げ済み"), final=True),

@@ -20,7 +20,7 @@ PASSWORD_RESET = Workflow(
     states=(
         State("asked", _("受付"), timers=(Timer("look", at=rules.at_once),)),
         State("requested", _("メール送信待ち"), timers=(Timer("expire", after=_PATIENCE),)),
-        State("emailed", _("メール送信済み"), timers=(Timer("expire", after=timedelta(hours=1)),)),
+        State("emailed", _("メール送信済み"), timers=(Timer("expire", after=timedelta(hours=1), deadline=True),)),
         State("reset", _("再設定完了"), final=True),
         State("expired", _("期限切れ"), final=True),
         State("nobody", _("該当するアカウントなし"), final=True),
