@@ -164,6 +164,16 @@ class Resent:
     corrected: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The effect whose `done` an event is, and what the other side answered to it; None where that was written down
+    before."""
+
+    seq: int
+    position: int
+    answer: str | None = None
+
+
 @dataclass(slots=True)
 class Attempt:
     """One event, tried on one instance, inside the transaction: the argument of guards and writes.
@@ -183,7 +193,7 @@ class Attempt:
     link: str = ""  # the role of the mailed link that the actor showed; empty where there was none, or a dead one
     services: Any = None  # what the assembled site lets rules know: its configuration, never anything that does I/O
     memo: dict[str, Any] = field(default_factory=dict)
-    completes: tuple[int, int] | None = None  # (seq, position) of the effect whose `done` this is
+    completes: Completed | None = None  # the effect whose `done` this is
     resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.runtime.resends`
     occurrences: int = 1  # how many times of a timer this one stands for (`Timer.missed`)
     since: datetime | None = None  # the first of them, where they are several

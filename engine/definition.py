@@ -169,6 +169,12 @@ class Effect:
         channel."""
         return f"{self.kind}:{self.to}" if self.to else self.kind
 
+    @property
+    def copy(self) -> Effect:
+        """The effect as it goes to its `cc` alone: to that recipient, and without a `done`, which the recipient `to`
+        decides."""
+        return replace(self, to=self.cc, cc="", done=None)
+
 
 def Mail(  # noqa: N802  (reads as a part of a definition)
     name: str,

@@ -1,12 +1,17 @@
-"""What passes between the outbox and a plugin: a message or a delivery in, one of three outcomes out (I5)."""
+"""What passes between the outbox and a plugin: a message or a delivery in, one of three outcomes out (I5).
+
+`reply` of an outcome is what the other side answered, word for word, as in `550 5.1.1 User unknown`. Staff read it for
+each recipient of a mail. So a plugin must give nothing in it that the other side quotes of the message, which may hold
+a live link (I11).
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from engine.moved import renamed
 
@@ -18,6 +23,7 @@ class Accepted:
     """The effect is delivered: the other side has it, and answers for it from here on."""
 
     detail: str = ""
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Deferred:
 
     reason: str
     after: timedelta | None = None
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Failed:
 
     code: str
     reason: str = ""
+    reply: str = ""
 
 
 Outcome = Accepted | Deferred | Failed
@@ -46,10 +54,10 @@ def outcome_of(answer: object) -> Outcome:
     """A plugin's answer as an outcome. An answer that is none counts as deferred, because it says neither "done" nor
     "never"."""
     match answer:
-        case Accepted(str()) | Failed(str(), str()) | Deferred(str(), None):
+        case Accepted(str(), str()) | Failed(str(), str(), str()) | Deferred(str(), None, str()):
             return answer
-        case Deferred(str(), timedelta() as after):
-            return Deferred(answer.reason, min(after, _LONGEST_WAIT))
+        case Deferred(str(), timedelta() as after, str()):
+            return Deferred(answer.reason, min(after, _LONGEST_WAIT), answer.reply)
         case Accepted() | Failed() | Deferred():
             return Deferred(f"the plugin answered {type(answer).__name__} with a field of a wrong type")
     return Deferred(f"the plugin answered {type(answer).__name__}, which is no outcome")
@@ -96,7 +104,7 @@ class Delivery:
 
 
 class Mailer(Protocol):
-    """Hands mails over to a mail server.
+    """Hands mails over to a mail server; version 1 of the border, which knows no single recipient.
 
     A mailer may have an attribute `longest` (a timedelta): how long one call can take. Leases last at least twice as
     long.
@@ -105,8 +113,77 @@ class Mailer(Protocol):
     def send(self, message: Message, key: str) -> Outcome:
         """Send one mail. `key` is its idempotency key, the same at every try.
 
-        May block, up to its own timeout. An exception counts as `Deferred`. Called from several threads at once.
+        The outcome is that of every recipient. May block, up to its own timeout. An exception counts as `Deferred`.
+        Called from several threads at once.
         """
+
+
+class RecipientMailer(Protocol):
+    """Hands mails over to a mail server, and answers for each recipient; version 2 of the border.
+
+    `mailer_version` says so: a mailer without it is a `Mailer`. `longest` is as there.
+    """
+
+    mailer_version: int  # 2
+
+    def send(self, message: Message, key: str, recipients: Sequence[str]) -> Mapping[str, Outcome]:
+        """Send one mail to those of its recipients who still wait for it.
+
+        `recipients` are addresses as they stand in `message.to` and `message.cc`, at least one. Nobody else may get the
+        mail, because everybody else has it, while its headers name all of `message.to` and `message.cc`. Returns the
+        outcome of each of `recipients`; one that is missing counts as `Deferred`. Otherwise as `Mailer.send`.
+        """
+
+
+AnyMailer = Mailer | RecipientMailer
+"""A mailer of either version of the border."""
+
+MAILER_VERSIONS = (1, 2)
+
+
+def mailer_version(mailer: object) -> object:
+    """The version of the border for which a mailer is written: its attribute `mailer_version`, and 1 without one."""
+    return getattr(mailer, "mailer_version", 1)
+
+
+def hand_over(mailer: AnyMailer, message: Message, key: str, recipients: Sequence[str]) -> dict[str, Outcome]:
+    """Have a mailer send a mail to `recipients`, each of `message.to` or `message.cc`. Returns the outcome of each.
+
+    A mailer of version 1 is called once for all of them. It cannot be told to leave somebody out who stands in the
+    headers; so where somebody has the mail already, its headers name the others alone. Raises what the mailer raises.
+    """
+    if mailer_version(mailer) == 2:
+        answer: object = cast(RecipientMailer, mailer).send(message, key, recipients)
+        return {one: _answer_for(one, answer) for one in recipients}
+    outcome = outcome_of(cast(Mailer, mailer).send(_only_to(message, recipients), key))
+    return dict.fromkeys(recipients, outcome)
+
+
+def send_to_all(mailer: AnyMailer, message: Message, key: str) -> Outcome:
+    """Have a mailer send a mail to all its recipients. Returns one outcome, for callers that do not tell them apart:
+    deferred while anybody must wait, and accepted where anybody has it. Raises what the mailer raises."""
+    outcomes = hand_over(mailer, message, key, message.to + message.cc).values()
+    for kind in (Deferred, Accepted):
+        for outcome in outcomes:
+            if isinstance(outcome, kind):
+                return outcome
+    return next(iter(outcomes), Failed("unsendable", "there is no recipient"))
+
+
+def _answer_for(recipient: str, answer: object) -> Outcome:
+    if not isinstance(answer, Mapping):
+        return Deferred(f"the mailer answered {type(answer).__name__}, which is no mapping of recipients to outcomes")
+    if recipient not in answer:
+        return Deferred("the mailer said nothing about this recipient")
+    return outcome_of(answer[recipient])
+
+
+def _only_to(message: Message, recipients: Sequence[str]) -> Message:
+    to = tuple(one for one in message.to if one in recipients)
+    cc = tuple(one for one in message.cc if one in recipients)
+    if (to, cc) == (message.to, message.cc):
+        return message
+    return replace(message, to=to, cc=cc) if to else replace(message, to=cc, cc=())
 
 
 class EffectHandler(Protocol):

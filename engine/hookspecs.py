@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from engine.delivery import EffectHandler, Mailer
+from engine.delivery import MAILER_VERSIONS, AnyMailer, EffectHandler, mailer_version
 
 PROJECT = "tetsuzuki"
 
@@ -56,6 +56,10 @@ def takes(
 
 
 def _mailer_is_wrong(name: str, mailer: Any) -> str:
+    version = mailer_version(mailer)
+    if version not in MAILER_VERSIONS:
+        known = " or ".join(map(str, MAILER_VERSIONS))
+        return f"mailer_version must be {known}, not {version!r}; this site is too old for a later one"
     longest = getattr(mailer, "longest", timedelta(0))
     if not isinstance(longest, timedelta) or not timedelta(0) <= longest <= _LONGEST_SEND:
         return f"longest must be a timedelta of at most a day, not {longest!r}"
@@ -70,7 +74,7 @@ def _folder_is_wrong(name: str, folder: Any) -> str:
 
 @hookspec
 @takes("send", wrong=_mailer_is_wrong)
-def register_mailers() -> Mapping[str, Mailer]:  # type: ignore[empty-body]
+def register_mailers() -> Mapping[str, AnyMailer]:  # type: ignore[empty-body]
     """Mailers by name. The site's setting `mailer` says which of them sends.
 
     When: once in each process, at start, after every plugin was constructed.

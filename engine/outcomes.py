@@ -102,12 +102,25 @@ class Preview:
     effects: tuple[str, ...]
 
 
+def copy_of(position: int) -> int:
+    """The position of the copy of the effect at `position`; and the other way round."""
+    return -1 - position
+
+
+def effect_ref(instance_id: int, seq: int, position: int) -> str:
+    """The name of an effect in lists, logs and commands, as in `42.1.0`, and in `42.1.0.cc` for the copy of a mail."""
+    return f"{instance_id}.{seq}.{position}" if position >= 0 else f"{instance_id}.{seq}.{copy_of(position)}.cc"
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A row of the outbox that is leased to a worker.
 
     `attempts` counts this try. `said` is the result of the try before: empty at the first try, and where that try's
     worker died before it could record the result.
+
+    `position` is where the effect stands among those of its entry of history. The row of a copy (Cc) has
+    `copy_of(position)` instead, a negative number; its key is that of the effect, because it is one mail.
     """
 
     instance_id: int
@@ -123,6 +136,11 @@ class Claim:
     deadline_at: datetime
     nonce: bytes
     said: str = ""
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is the row of a mail's copy, which its Cc gets apart from the recipient in To."""
+        return self.position < 0
 
     @property
     def may_be_late(self) -> bool:

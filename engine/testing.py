@@ -3,15 +3,17 @@
 The contract tests here are for mailers and effect handlers; those for payment methods, billing and so on are in
 `workflows.ports.testing`.
 
-    class TestMyMailer(MailerContract):
+    class TestMyMailer(RecipientMailerContract):
         def mailer(self):
             return MyMailer(...)
+
+A mailer of version 1 of the border (`engine.delivery.Mailer`) keeps `MailerContract`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +22,21 @@ from typing import Any, TypeVar
 
 from engine.configuration import Place, Reading
 from engine.configuration.tables import read_keys
-from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Message, Outcome
+from engine.delivery import (
+    Accepted,
+    AnyMailer,
+    Deferred,
+    Delivery,
+    EffectHandler,
+    Failed,
+    Mailer,
+    Message,
+    Outcome,
+    RecipientMailer,
+    hand_over,
+    mailer_version,
+    send_to_all,
+)
 from engine.plugins import SiteFacts
 
 P = TypeVar("P")
@@ -72,14 +88,39 @@ class MemoryMailer:
         return outcome
 
 
+class MemoryRecipientMailer:
+    """A mailer of version 2 that keeps each mail with its envelope, thread-safe. `answer` decides the outcome for each
+    recipient; by default, accepted.
+
+    `envelopes` are the recipients of each try, `taken` those who accepted, each with the message.
+    """
+
+    mailer_version = 2
+
+    def __init__(self, answer: Callable[[Message, str], Outcome] | None = None) -> None:
+        self.envelopes: list[tuple[Message, tuple[str, ...]]] = []
+        self.taken: list[tuple[Message, str]] = []
+        self.answer = answer
+        self._lock = Lock()
+
+    def send(self, message: Message, key: str, recipients: Sequence[str]) -> Mapping[str, Outcome]:
+        """See `RecipientMailer.send`."""
+        with self._lock:
+            self.envelopes.append((message, tuple(recipients)))
+        outcomes = {one: self.answer(message, one) if self.answer is not None else Accepted() for one in recipients}
+        with self._lock:
+            self.taken += [(message, one) for one, outcome in outcomes.items() if isinstance(outcome, Accepted)]
+        return outcomes
+
+
 _THREADS = 8
 
 
-class MailerContract(ABC):
-    """The contract of every mailer, as tests. Subclasses define `mailer`, which can deliver `message`."""
+class _EveryMailerContract(ABC):
+    """The contract of a mailer of either version."""
 
     @abstractmethod
-    def mailer(self) -> Mailer:
+    def mailer(self) -> AnyMailer:
         """A mailer that is ready to send."""
 
     def message(self) -> Message:
@@ -94,12 +135,12 @@ class MailerContract(ABC):
         )
 
     def test_it_takes_a_mail(self) -> None:
-        assert isinstance(self.mailer().send(self.message(), "1.1.0.contract"), Accepted)
+        assert isinstance(send_to_all(self.mailer(), self.message(), "1.1.0.contract"), Accepted)
 
     def test_it_takes_the_same_mail_again(self) -> None:
         mailer = self.mailer()
         for _ in range(2):
-            assert isinstance(mailer.send(self.message(), "1.1.0.contract"), Accepted)
+            assert isinstance(send_to_all(mailer, self.message(), "1.1.0.contract"), Accepted)
 
     def test_what_cannot_be_sent_fails_and_raises_nothing(self) -> None:
         """A line break in a header would let a text write headers of its own."""
@@ -108,17 +149,52 @@ class MailerContract(ABC):
             replace(self.message(), to=("reader@example.jp\nRCPT TO:<all@example.jp>",)),
             replace(self.message(), to=("no address",)),
         ):
-            assert isinstance(self.mailer().send(wrong, "1.1.0.contract"), Failed)
+            assert isinstance(send_to_all(self.mailer(), wrong, "1.1.0.contract"), Failed)
 
     def test_it_is_called_from_several_threads_at_once(self) -> None:
         mailer = self.mailer()
         mails = [replace(self.message(), message_id=f"{number}.1.0.contract@example.jp") for number in range(_THREADS)]
         with ThreadPoolExecutor(_THREADS) as pool:
-            outcomes = list(pool.map(lambda mail: mailer.send(mail, mail.message_id), mails))
+            outcomes = list(pool.map(lambda mail: send_to_all(mailer, mail, mail.message_id), mails))
         assert all(isinstance(outcome, Accepted | Deferred) for outcome in outcomes)
 
     def test_what_it_says_of_its_slowness_is_a_duration(self) -> None:
         assert isinstance(getattr(self.mailer(), "longest", timedelta(0)), timedelta)
+
+
+class MailerContract(_EveryMailerContract):
+    """The contract of a mailer of version 1, as tests. Subclasses define `mailer`, which can deliver `message`."""
+
+    @abstractmethod
+    def mailer(self) -> Mailer:
+        """A mailer that is ready to send."""
+
+    def test_it_answers_one_outcome(self) -> None:
+        assert isinstance(self.mailer().send(self.message(), "1.1.0.contract"), Accepted | Deferred | Failed)
+
+
+class RecipientMailerContract(_EveryMailerContract):
+    """The contract of a mailer of version 2, as tests. Subclasses define `mailer`, which can deliver `message`."""
+
+    @abstractmethod
+    def mailer(self) -> RecipientMailer:
+        """A mailer that is ready to send."""
+
+    def test_it_says_its_version(self) -> None:
+        assert mailer_version(self.mailer()) == 2
+
+    def test_it_answers_for_each_recipient_whom_it_was_given_and_no_other(self) -> None:
+        mail = replace(self.message(), cc=("copy@example.jp",))
+        for recipients in (mail.to + mail.cc, mail.to, mail.cc):
+            answered = self.mailer().send(mail, "1.1.0.contract", recipients)
+            assert set(answered) == set(recipients)
+            assert all(isinstance(outcome, Accepted | Deferred | Failed) for outcome in answered.values())
+
+    def test_a_recipient_who_cannot_be_written_to_costs_the_other_nothing(self) -> None:
+        mail = replace(self.message(), cc=("no address",))
+        answered = hand_over(self.mailer(), mail, "1.1.0.contract", mail.to + mail.cc)
+        assert isinstance(answered[mail.to[0]], Accepted)
+        assert isinstance(answered["no address"], Failed)
 
 
 class EffectHandlerContract(ABC):

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.operations import pauses
 from engine.runtime.engine import Engine
-from engine.store import outbox_rows
+from engine.store import outbox_reports
 from engine.store.base import from_db, to_db
 
 MOST = 10_000
@@ -22,8 +22,8 @@ TIMERS = (
     "SELECT COUNT(*), MIN(t.wake_at) FROM "
     f"(SELECT wake_at FROM timer WHERE wake_at <= ? ORDER BY wake_at LIMIT {MOST}) t"
 )
-OUTBOX = outbox_rows.depths(MOST)
-EFFECT_INCIDENTS = outbox_rows.count_incidents(MOST)
+OUTBOX = outbox_reports.depths(MOST)
+EFFECT_INCIDENTS = outbox_reports.count_incidents(MOST)
 TIMER_INCIDENTS = f"SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE failures > 0 LIMIT {MOST}) t"
 
 

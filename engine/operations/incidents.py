@@ -14,9 +14,10 @@ from datetime import datetime
 from engine.definition import Actor, Instance, Retry
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.operations.reasons import given_reason
+from engine.outcomes import copy_of, effect_ref
 from engine.runtime import history, links
 from engine.runtime.engine import Engine
-from engine.store import outbox_rows
+from engine.store import outbox_reports, outbox_rows
 from engine.store.base import Unit, Violation, from_db
 
 _Within = tuple[int, int] | str
@@ -29,6 +30,9 @@ _NOT_HERE = "The address of this recipient cannot be amended here."
 @dataclass(frozen=True, slots=True)
 class Incident:
     """An effect or a timer that waits for an operator. `ref` names it in commands, as in `42.1.0` or `42.expire`.
+
+    `copy` says that it is about the copy (Cc) of a mail alone, as in `42.1.0.cc`; `recipient` is then who gets the
+    copy. Whoever else gets the mail has an own state.
 
     `delivered` says that the effect was delivered, and only its event could not be fired: it is never delivered again.
     """
@@ -44,18 +48,21 @@ class Incident:
     since: datetime
     error: str
     delivered: bool = False
+    copy: bool = False
 
 
 def incidents(engine: Engine) -> list[Incident]:
     """All open incidents, oldest first: effects that were given up, and timers whose rules are broken. Read-only."""
     with engine.store.reading() as unit:
-        effects = outbox_rows.incidents(unit)
+        effects = outbox_reports.incidents(unit)
         timers = unit.rows(
             "SELECT t.instance_id, t.event, i.subject, i.workflow, i.state, t.failures, t.due_at, t.error "
             "FROM timer t JOIN instance i ON i.id = t.instance_id WHERE t.failures > 0"
         )
     found = [
-        Incident(f"{r[0]}.{r[1]}.{r[2]}", r[0], r[3], r[4], r[5], r[6], r[7], r[8], from_db(r[9]), r[10], bool(r[11]))
+        Incident(
+            effect_ref(*r[:3]), r[0], r[3], r[4], r[5], r[6], r[7], r[8], from_db(r[9]), r[10], bool(r[11]), r[2] < 0
+        )
         for r in effects
     ]
     found += [
@@ -106,6 +113,8 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
             raise EventNotPossible(_NOT_HERE)
         if delivered:
             raise EventNotPossible("It was delivered: retry fires its event again, skip gives that up.")
+        if workflow.effects[name].link and within[1] < 0:
+            raise EventNotPossible("This copy carries a link: a new link would kill the one that the addressee has.")
         recipient.amend(instance, unit, address)
         if workflow.effects[name].link:
             # The mail may lie at the wrong address: its link must not work any more.
@@ -165,11 +174,14 @@ def _parse(ref: str) -> tuple[int, _Within]:
     head, _, rest = ref.partition(".")
     numbers = rest.split(".")
     if _is_number(head, 18):
-        if len(numbers) == 2 and all(_is_number(number, 9) for number in numbers):
-            return int(head), (int(numbers[0]), int(numbers[1]))
+        copy = numbers[2:] == ["cc"]
+        if len(numbers) == (3 if copy else 2) and all(_is_number(number, 9) for number in numbers[:2]):
+            return int(head), (int(numbers[0]), copy_of(int(numbers[1])) if copy else int(numbers[1]))
         if rest.isidentifier():
             return int(head), rest
-    raise UnknownEffect(f"There is no incident {ref!r}: expected a name from the list, as in 42.1.0 or 42.expire.")
+    raise UnknownEffect(
+        f"There is no incident {ref!r}: expected a name from the list, as in 42.1.0, 42.1.0.cc or 42.expire."
+    )
 
 
 def _is_number(text: str, digits: int) -> bool:

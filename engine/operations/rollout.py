@@ -32,7 +32,7 @@ from engine.runtime import version_move
 from engine.runtime.engine import Engine
 from engine.runtime.held import Held
 from engine.runtime.mappings import ensure
-from engine.store import outbox_rows
+from engine.store import outbox_moves
 from engine.store.base import INSTANCE, Due, Unit, from_db, instance_of, storable
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -270,7 +270,7 @@ class _Rollout:
 def _read(unit: Unit, some: Sequence[_Listed]) -> dict[int, _Present]:
     numbers = [one.number for one in some]
     marks = ", ".join("?" * len(numbers))
-    read = (_INSTANCES, _TIMERS, outbox_rows.OPEN_EFFECTS_OF)
+    read = (_INSTANCES, _TIMERS, outbox_moves.OPEN_EFFECTS_OF)
     instances, timers, effects = unit.rows_of([(sql.format(marks), numbers) for sql in read])
     found = {row[0]: _Present(instance_of(row)) for row in instances}
     for number, event, due, failures in timers:

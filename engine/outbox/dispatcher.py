@@ -15,8 +15,9 @@ from datetime import datetime
 from jinja2 import TemplateError
 
 from engine.definition import Effect, Instance, Workflow
-from engine.delivery import Accepted, Deferred, Delivery, EffectHandler, Failed, Mailer, Outcome, outcome_of
+from engine.delivery import Accepted, AnyMailer, Deferred, Delivery, EffectHandler, Failed, Outcome, outcome_of
 from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, RuleError, UnknownWorkflow
+from engine.outbox import handing_over
 from engine.outbox.claims import Claims
 from engine.outbox.renderer import NoRecipient, Renderer
 from engine.outbox.results import Late, Results, is_out_of_patience, ref, tries
@@ -51,7 +52,7 @@ class Dispatcher:
         engine: Engine,
         renderer: Renderer,
         *,
-        mailers: Mapping[str, Mailer],
+        mailers: Mapping[str, AnyMailer],
         mailer: str,
         handlers: Mapping[str, EffectHandler] | None = None,
     ) -> None:
@@ -88,7 +89,7 @@ class Dispatcher:
     def give_back(self) -> None:
         """Return the leases of effects that were taken over and not begun, as if they had never been claimed."""
         for claim in self._claims.not_begun():
-            self._results.end_try(claim, "waiting", "", self.engine.store.now(), untried=True)
+            self._results.end_try(claim, "waiting", untried=True)
 
     def deliver(self, claim: Claim) -> Outcome | None:
         """Deliver one claimed effect and record the outcome. Returns None where the effect lost its point, or is
@@ -108,37 +109,60 @@ class Dispatcher:
             halting.give_back(self.engine, claim, halted.scope)
             return None
         if prepared is None:
-            self._results.end_try(claim, "cancelled", "", self.engine.store.now())
+            self._results.end_try(claim, "cancelled")
             return None
         effect, outcome, call = prepared
         tried.effect = effect
         if call is not None:
-            try:
-                outcome = outcome_of(call())
-            except (Exception, SystemExit) as error:
-                log.exception("effect %s: its plugin raised", ref(claim))
-                outcome = Deferred(f"the plugin raised {type(error).__name__}")
+            answered = self._answered(claim, call)
+            outcome, tried.copy = answered.outcome, answered.copy
+            if tried.copy is not None:
+                assert effect is not None
+                outcome = self._without_copy(claim, effect, outcome, tried.copy)
         tried.outcome = outcome
         if isinstance(outcome, Accepted):
             assert effect is not None
-            try:
-                self.engine.complete(
-                    claim.instance_id,
-                    claim.seq,
-                    claim.position,
-                    effect,
-                    generation=claim.generation if effect.link else None,
-                )
-            except Exception as error:
-                # It was delivered and must not be again: only the writing down is tried again.
-                _tell("effect %s was delivered, and could not be completed", claim, error)
-                reason = f"delivered, but not completed: {type(error).__name__}: {error}"
-                self._results.write(claim, effect, Deferred(reason), delivered=True)
+            self._complete(claim, effect, outcome)
         else:
             self._results.write(claim, effect, outcome)
         return outcome
 
-    def _prepare(self, claim: Claim) -> tuple[Effect | None, Outcome, Callable[[], Outcome] | None] | None:
+    @staticmethod
+    def _answered(claim: Claim, call: Callable[[], handing_over.Tried]) -> handing_over.Tried:
+        try:
+            return call()
+        except (Exception, SystemExit) as error:
+            log.exception("effect %s: its plugin raised", ref(claim))
+            return handing_over.Tried(Deferred(f"the plugin raised {type(error).__name__}"))
+
+    def _without_copy(self, claim: Claim, effect: Effect, outcome: Outcome, copy: Outcome) -> Outcome:
+        """Record what became of the copy. Returns the outcome for the mail itself; where the copy's cannot be recorded,
+        both must be tried again, because the mail's row is that of both."""
+        try:
+            self._results.write_copy(claim, effect.copy, copy)
+        except Exception as error:
+            _tell("effect %s: what became of its copy could not be recorded", claim, error)
+            return Deferred(f"what became of the copy could not be recorded: {type(error).__name__}")
+        return outcome
+
+    def _complete(self, claim: Claim, effect: Effect, outcome: Accepted) -> None:
+        """Record that an effect was delivered."""
+        try:
+            self.engine.complete(
+                claim.instance_id,
+                claim.seq,
+                claim.position,
+                effect,
+                generation=claim.generation if effect.link else None,
+                answer=None if claim.delivered else outcome.reply,
+            )
+        except Exception as error:
+            # It was delivered and must not be again: only the writing down is tried again.
+            _tell("effect %s was delivered, and could not be completed", claim, error)
+            reason = f"delivered, but not completed: {type(error).__name__}: {error}"
+            self._results.write(claim, effect, Deferred(reason, reply=outcome.reply), delivered=True)
+
+    def _prepare(self, claim: Claim) -> tuple[Effect | None, Outcome, Callable[[], handing_over.Tried] | None] | None:
         """Read all that a delivery needs from the database, before the plugin is called without it.
 
         Returns None where the effect lost its point. Raises _Halted where the effect is paused; a delivery that was
@@ -159,6 +183,8 @@ class Dispatcher:
                         return None
                     name = present  # a migration may have given it another one
                 effect = workflow.effects.get(name)
+                if effect is not None and claim.is_copy:
+                    effect = effect.copy
                 if (instance.paused or unit.channels_paused) and (scope := halting.halting(unit, instance, effect)):
                     raise _Halted(scope)
                 if effect is None:
@@ -184,7 +210,7 @@ class Dispatcher:
 
     def _ready(
         self, claim: Claim, effect: Effect, workflow: Workflow, instance: Instance, unit: Unit
-    ) -> tuple[Outcome, Callable[[], Outcome] | None]:
+    ) -> tuple[Outcome, Callable[[], handing_over.Tried] | None]:
         """The call that delivers, or the outcome where there is nothing to call."""
         key = self.engine.key_of(claim)
         figures = json.loads(claim.figures)
@@ -192,22 +218,24 @@ class Dispatcher:
             mailer = self.mailers.get(self.mailer)
             if mailer is None:
                 return Failed("no_plugin", f"the mailer {self.mailer!r} is not loaded"), None
+            whole = workflow.effects[effect.name] if claim.is_copy else effect
             try:
                 message = self.renderer.message(
-                    workflow, effect, instance, unit, figures, key=key, language=claim.language
+                    workflow, whole, instance, unit, figures, key=key, language=claim.language
                 )
+                recipients = handing_over.envelope_of(message, claim, self.renderer, workflow, whole, instance, unit)
             except NoRecipient as error:
                 return Failed("no_recipient", str(error)), None
             except TemplateError as error:
                 return Failed("render", f"{type(error).__name__}: {error}"), None
             except RuleError as error:
                 return Failed("rule", str(error)), None
-            return Accepted(), lambda: mailer.send(message, key)
+            return Accepted(), handing_over.sending(mailer, message, key, recipients)
         handler = self.handlers.get(effect.kind)
         if handler is None:
             return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
         delivery = Delivery(effect.kind, effect.name, effect.to, instance.about, figures, claim.language, instance.id)
-        return Accepted(), lambda: handler.deliver(delivery, key)
+        return Accepted(), lambda: handing_over.Tried(outcome_of(handler.deliver(delivery, key)))
 
     @staticmethod
     def _has_lost_its_point(effect: Effect, claim: Claim, instance: Instance, events: tuple[str, ...]) -> bool:

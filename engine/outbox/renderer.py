@@ -61,12 +61,12 @@ class Renderer:
     ) -> Message:
         """The message, ready to send. Raises NoRecipient, NobodyLeft where the recipients were removed on purpose,
         RuleError, and Jinja's errors where a template is wrong."""
-        address = self._address(workflow, effect, effect.to, instance, records)
+        address = self.address(workflow, effect, effect.to, instance, records)
         if isinstance(address, Nobody):
             raise NobodyLeft
         if address is None:
             raise NoRecipient(f"There is no address for {effect.to!r} of {instance.about} any more.")
-        copy = self._address(workflow, effect, effect.cc, instance, records) if effect.cc else None
+        copy = self.address(workflow, effect, effect.cc, instance, records) if effect.cc else None
         chosen = language or address.language
         context = answers.context(workflow, instance, records)
         if workflow.link:
@@ -78,7 +78,7 @@ class Renderer:
             subject, _, text = templates.get_template(f"{effect.name}.{chosen}.txt").render(context).partition("\n")
             html = templates.get_template(f"{effect.name}.{chosen}.html").render(context)
         return Message(
-            message_id=f"{key}@{self.sender.rpartition('@')[2].rstrip('>')}",
+            message_id=answers.message_id(key, self.sender),
             sender=self.sender,
             to=(address.email,),
             subject=subject.removeprefix("Subject:").strip(),
@@ -88,9 +88,11 @@ class Renderer:
             cc=(copy.email,) if isinstance(copy, Address) and copy.email != address.email else (),
         )
 
-    def _address(
+    def address(
         self, workflow: Workflow, effect: Effect, role: str, instance: Instance, records: Records
     ) -> Address | Nobody | None:
+        """The address of the recipient `role`; None where it is missing. Raises RuleError, and what the recipient's
+        rule raises."""
         found = answers.address(workflow, effect, role, instance, records)
         if isinstance(found, SiteAddress):
             return Address(str(self.site_facts[found.name]), found.language)

@@ -6,8 +6,8 @@ import logging
 from datetime import datetime, timedelta
 
 from engine.definition import Effect, Instance, Retry
-from engine.delivery import Deferred, Failed
-from engine.outcomes import Claim
+from engine.delivery import Accepted, Deferred, Failed, Outcome
+from engine.outcomes import Claim, effect_ref
 from engine.runtime.engine import Engine
 from engine.runtime.pauses import halting
 from engine.store import outbox_rows
@@ -31,37 +31,58 @@ class Results:
     ) -> None:
         """Record a try that did not deliver: the effect is retried with backoff, or it is an incident where it failed
         or is out of patience."""
+        self._end(claim, self._result(claim, effect, outcome, delivered=delivered))
+
+    def write_copy(self, claim: Claim, copy: Effect, outcome: Outcome) -> None:
+        """Record the outcome for the copy of a mail, which goes its own way from here on."""
+        store = self._engine.store
+        result = self._result(claim, copy, outcome)
+        _tell_incident(f"{ref(claim)}.cc", result)
+        with store.begin() as unit:
+            outbox_rows.put_copy(unit, claim, copy.to, result)
+            store.commit(unit)
+
+    def _result(
+        self, claim: Claim, effect: Effect | None, outcome: Outcome, *, delivered: bool = False
+    ) -> outbox_rows.Outcome:
+        """What is recorded about a try, with the other side's own words."""
         now = self._engine.store.now()
+        answer = outbox_rows.Answer(outcome.reply, now)
+        if isinstance(outcome, Accepted):
+            return outbox_rows.Outcome("done", "", now, answer=answer)
         if isinstance(outcome, Failed):
+            late = isinstance(outcome, Late)
             error = f"{outcome.code}: {outcome.reason}"
-            self.end_try(claim, "incident", error, now, untried=isinstance(outcome, Late))
-            return
+            return outbox_rows.Outcome("incident", error, now, untried=late, answer=None if late else answer)
         retry = effect.retry if effect is not None else Retry()
         wait = retry.wait(claim.attempts, self._engine.chance())
         due = now + max(wait, outcome.after or timedelta(0))
         if due > claim.deadline_at and (effect is None or not self._has_patience_until(due, claim, effect)):
             error = f"deadline: {tries(claim.attempts)}; the last: {outcome.reason}"
-            self.end_try(claim, "incident", error, now, delivered=delivered)
-        else:
-            self.end_try(claim, "waiting", outcome.reason, due, delivered=delivered)
+            return outbox_rows.Outcome("incident", error, now, delivered, answer=answer)
+        return outbox_rows.Outcome("waiting", outcome.reason, due, delivered, answer=answer)
 
     def _has_patience_until(self, due: datetime, claim: Claim, effect: Effect) -> bool:
         with self._engine.store.reading() as unit:
             instance = self._engine.store.read(unit, claim.instance_id)[0]
             return not is_out_of_patience(unit, claim, effect, instance, due)
 
-    def end_try(
-        self, claim: Claim, state: str, error: str, due: datetime, *, delivered: bool = False, untried: bool = False
-    ) -> None:
+    def end_try(self, claim: Claim, state: str, *, untried: bool = False) -> None:
+        """End a try that asked nobody, in the state `state`."""
+        self._end(claim, outbox_rows.Outcome(state, "", self._engine.store.now(), untried=untried))
+
+    def _end(self, claim: Claim, result: outbox_rows.Outcome) -> None:
         """Record the result of a try, unless another worker has claimed the row since, or it has ended."""
         store = self._engine.store
-        if state == "incident":
-            log.error("effect %s is an incident: %s", ref(claim), storable(error))
+        _tell_incident(ref(claim), result)
         with store.begin() as unit:
-            outbox_rows.write_outcome(
-                unit, claim, self._engine.worker, outbox_rows.Outcome(state, error, due, delivered, untried)
-            )
+            outbox_rows.write_outcome(unit, claim, self._engine.worker, result)
             store.commit(unit)
+
+
+def _tell_incident(ref: str, result: outbox_rows.Outcome) -> None:
+    if result.state == "incident":
+        log.error("effect %s is an incident: %s", ref, storable(result.error))
 
 
 def is_out_of_patience(unit: Unit, claim: Claim, effect: Effect, instance: Instance, when: datetime) -> bool:
@@ -78,4 +99,4 @@ def tries(count: int) -> str:
 
 def ref(claim: Claim) -> str:
     """The name of an effect in logs and commands, as in `42.1.0`."""
-    return ".".join(map(str, outbox_rows.effect_id_of(claim)))
+    return effect_ref(*outbox_rows.effect_id_of(claim))

@@ -11,7 +11,7 @@ from pluggy import HookRelay, PluginManager
 
 from engine import hookspecs
 from engine.configuration import Problem
-from engine.delivery import EffectHandler, Mailer
+from engine.delivery import AnyMailer, EffectHandler
 from engine.errors import PluginError
 from engine.plugins.docstrings import description
 from engine.plugins.found import Failure, Found, Listed, State, failure_of, reason_of
@@ -57,7 +57,7 @@ class Plugins:
         able = {one.name for one in self.listed if not one.hooks or (hook in one.hooks and hook not in one.adds)}
         return tuple(sorted({*registered, *able}))
 
-    def mailers(self) -> dict[str, Mailer]:
+    def mailers(self) -> dict[str, AnyMailer]:
         """Mailers by name.
 
         Raises:

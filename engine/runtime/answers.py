@@ -192,6 +192,11 @@ def address(
     raise wrong(instance, rule, effect.where, fault)
 
 
+def message_id(key: str, sender: str) -> str:
+    """The Message-ID (RFC 5322 §3.6.4) of the mail with this idempotency key, without angle brackets."""
+    return f"{key}@{sender.rpartition('@')[2].rstrip('>')}"
+
+
 def context(workflow: Workflow, instance: Instance, records: Records) -> dict[str, Any]:
     """The context with which a workflow's mail templates are rendered. Raises RuleError, and what the rule raises."""
     rule = workflow.mail_context

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from engine.attempt import Completed
 from engine.definition import SYSTEM_ACTOR, Attempt, Effect, Instance
 from engine.errors import EngineError, EventNotPossible, Forbidden, Refused, RuleError, UnknownEffect
-from engine.outcomes import Committed
+from engine.outcomes import Committed, effect_ref
 from engine.runtime.definitions import Definitions
 from engine.runtime.held import Held
 from engine.runtime.step import Steps
@@ -24,20 +25,23 @@ class Completing:
         self._definitions = definitions
         self._steps = steps
 
-    def complete(self, effect_id: outbox_rows.EffectId, effect: Effect, generation: int | None) -> None:
+    def complete(
+        self, effect_id: outbox_rows.EffectId, effect: Effect, generation: int | None, answer: str | None
+    ) -> None:
         """See `Engine.complete`."""
         try:
-            self._complete(effect_id, effect, generation)
+            self._complete(effect_id, effect, generation, answer)
         except (Refused, Forbidden, EventNotPossible, RuleError) as error:
-            ref = ".".join(map(str, effect_id))
+            ref = effect_ref(*effect_id)
             log.error("effect %s was delivered, and its event refused: %s", ref, error.in_full, exc_info=error)
-            self._complete(effect_id, effect, generation, error)
+            self._complete(effect_id, effect, generation, answer, error)
 
     def _complete(
         self,
         effect_id: outbox_rows.EffectId,
         effect: Effect,
         generation: int | None,
+        answer: str | None,
         refused: EngineError | None = None,
     ) -> None:
         """Complete in one commit. Where the event was `refused` before, the effect becomes an incident that was
@@ -45,7 +49,7 @@ class Completing:
 
         def is_done(held: Held) -> bool | None:
             if not held.unit.also:
-                raise UnknownEffect(f"There is no effect {'.'.join(map(str, effect_id))}.")
+                raise UnknownEffect(f"There is no effect {effect_ref(*effect_id)}.")
             state, current, _name = held.unit.also[0]
             return state in ("done", "skipped") or generation not in (None, current) or None
 
@@ -53,8 +57,9 @@ class Completing:
             state, _generation, name = (
                 held.unit.rows(outbox_rows.STATE, effect_id)[0] if held.fired else held.unit.also[0]
             )
-            done = self._awaited(held.instance, name, effect) if state != "cancelled" else None
-            self._finish(held, effect_id, done, refused)
+            fires = state != "cancelled" and effect_id[2] >= 0  # a copy's delivery says nothing of the mail itself
+            done = self._awaited(held.instance, name, effect) if fires else None
+            self._finish(held, effect_id, done, answer, refused)
             return True
 
         committed = Committed()
@@ -64,20 +69,25 @@ class Completing:
         listeners.watched(effect.done or "", committed, "", self._transactions.run, act, committed)
 
     def _finish(
-        self, held: Held, effect_id: outbox_rows.EffectId, done: str | None, refused: EngineError | None
+        self,
+        held: Held,
+        effect_id: outbox_rows.EffectId,
+        done: str | None,
+        words: str | None,
+        refused: EngineError | None,
     ) -> None:
         unit, instance, now = held.unit, held.instance, held.now
-        own = (effect_id[1], effect_id[2])
+        answer = outbox_rows.Answer(words, now) if words is not None else None
         if instance.paused and done is not None:
-            outbox_rows.wait_for_resuming(unit, effect_id)
+            outbox_rows.wait_for_resuming(unit, effect_id, answer)
         elif done is None:
-            outbox_rows.complete(unit, effect_id)
+            outbox_rows.complete(unit, effect_id, answer)
         elif refused is not None:
             why = f"delivered, but its event {done!r} was refused: {refused.in_full}"
-            outbox_rows.refuse_after_delivery(unit, effect_id, why, now)
+            outbox_rows.refuse_after_delivery(unit, effect_id, why, now, answer)
         else:
             attempt = Attempt(instance, done, SYSTEM_ACTOR, None, now, now, unit, services=self._definitions.services)
-            attempt.completes = own
+            attempt.completes = Completed(effect_id[1], effect_id[2], words)
             self._steps.take(held, attempt)
 
     def _awaited(self, instance: Instance, name: str, effect: Effect) -> str | None:

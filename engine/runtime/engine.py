@@ -265,7 +265,14 @@ class Engine:
         return self.migrating.migrate(instance_id, mapped, actor, reason)[0]
 
     def complete(
-        self, instance_id: int, seq: int, position: int, effect: Effect, *, generation: int | None = None
+        self,
+        instance_id: int,
+        seq: int,
+        position: int,
+        effect: Effect,
+        *,
+        generation: int | None = None,
+        answer: str | None = None,
     ) -> None:
         """Record that an effect was delivered and fire its `done` event, in one commit (I5).
 
@@ -274,9 +281,10 @@ class Engine:
         is never delivered again, however the incident is settled. While the instance is paused, the delivery is
         recorded, and the event is fired after the instance was resumed. `generation` is that of the link that was
         delivered: where a newer link was issued since, the delivered one is worth nothing, and nothing is recorded.
-        Raises UnknownEffect.
+        `answer` is what the other side said, word for word; None leaves what was recorded before. The copy of a mail
+        (`Claim.is_copy`) fires no event. Raises UnknownEffect.
         """
-        self._completing.complete((instance_id, seq, position), effect, generation)
+        self._completing.complete((instance_id, seq, position), effect, generation, answer)
 
     # -- what operators do --------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.definition import HOLDER, Instance
 from engine.errors import UnknownEffect
 from engine.keyring import LINKS, Keyring, derive
-from engine.outcomes import Claim
+from engine.outcomes import Claim, copy_of
 from engine.runtime import links
 from engine.runtime.definitions import Definitions
 from engine.store import outbox_rows
@@ -73,9 +73,14 @@ class MailedLinks:
             raise UnknownEffect(f"There is no effect {number}.{seq}.{position}.")
         return links.effect_key(self._effect_key, number, seq, position, nonce)
 
+    def key_under(self, number: int, seq: int, position: int, nonce: bytes) -> str:
+        """The idempotency key of an effect whose row has this nonce."""
+        return links.effect_key(self._effect_key, number, seq, position, nonce)
+
     def key_of(self, claim: Claim) -> str:
-        """The idempotency key of a claimed effect."""
-        return links.effect_key(self._effect_key, claim.instance_id, claim.seq, claim.position, claim.nonce)
+        """The idempotency key of a claimed effect. A copy has the key of its mail."""
+        position = copy_of(claim.position) if claim.is_copy else claim.position
+        return links.effect_key(self._effect_key, claim.instance_id, claim.seq, position, claim.nonce)
 
     def instance_key(self, number: int) -> str:
         """The idempotency key for a call that is made once for an instance; it changes with each restore. Raises

@@ -16,7 +16,7 @@ from engine.runtime.operators import Operators
 from engine.runtime.recording import Recording
 from engine.runtime.transaction import Act, Transactions
 from engine.runtime.version_move import UNABLE, Fate, Mapped, Move, move_of, open_effect
-from engine.store import outbox_rows
+from engine.store import outbox_moves
 from engine.store.base import Unit, storable
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -78,13 +78,13 @@ class Migrating:
 
     def _planned(self, held: Held, mapped: Mapped, actor: Actor) -> Move:
         mapping = mapped(held.instance)
-        effects = [open_effect(row) for row in held.unit.rows(outbox_rows.OPEN_EFFECTS, (held.instance.id,))]
+        effects = [open_effect(row) for row in held.unit.rows(outbox_moves.OPEN_EFFECTS, (held.instance.id,))]
         return move_of(self._operators, held, mapping, effects, actor)
 
     def _carry_out(self, held: Held, move: Move, actor: Actor, reason: str) -> Outcome:
         unit, instance, target = held.unit, held.instance, move.target
         data: dict[str, Any] = {"from": instance.version, "to": target.version, "reason": storable(reason, len(reason))}
-        told = {f"{fate.row.seq}.{fate.row.position}": str(fate) for fate in move.effects if fate.tells}
+        told = {fate.row.ref: str(fate) for fate in move.effects if fate.tells}
         if told:
             data["effects"] = told
         for fate in move.effects:
@@ -100,13 +100,13 @@ def _carry_on(unit: Unit, number: int, fate: Fate, now: datetime, committed: Com
     row, effect = fate.row, fate.effect
     effect_id = (number, row.seq, row.position)
     if effect is None:
-        outbox_rows.end_with_version(unit, effect_id, fate.why)
+        outbox_moves.end_with_version(unit, effect_id, fate.why)
         return
     now_ = (effect.name, effect.kind, effect.to, fate.language)
     if now_ != (row.name, row.kind, row.recipient, row.language):
-        outbox_rows.rename(unit, effect_id, effect, fate.language)
+        outbox_moves.rename(unit, effect_id, effect, fate.language)
     if row.state == "waiting":  # what was paused may not be so in the new version; else it is put off again
-        outbox_rows.look_again(unit, effect_id, now)
+        outbox_moves.look_again(unit, effect_id, now)
     if row.lacks_its_definition:
-        outbox_rows.begin_anew(unit, effect_id, now, effect.retry.patience)
+        outbox_moves.begin_anew(unit, effect_id, now, effect.retry.patience)
     committed.effects += 1  # one that waited for another definition, or behind one that is cancelled now

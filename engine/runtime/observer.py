@@ -32,12 +32,13 @@ DUE = "due"  # what stands for the event where timers fire: which ones is not kn
 @dataclass(slots=True)
 class Tried:
     """One try to deliver an effect. `effect` is known once the try is prepared; `outcome` stays None where the effect
-    lost its point, or is `paused`."""
+    lost its point, or is `paused`. `copy` is the outcome for the Cc of a mail, where it is another one."""
 
     claim: Claim
     effect: Effect | None = None
     outcome: Delivered | None = None
     paused: bool = False
+    copy: Delivered | None = None
 
 
 class Observer(Protocol):

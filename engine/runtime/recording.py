@@ -99,7 +99,9 @@ class Recording:
         source = instance.state
         lost = _pointless(workflow, source, target) if source in workflow.events else ()
         if attempt.completes is not None:
-            outbox_rows.complete(unit, (instance.id, *attempt.completes), lost)
+            completed = attempt.completes
+            answer = outbox_rows.Answer(completed.answer, held.now) if completed.answer is not None else None
+            outbox_rows.complete(unit, (instance.id, completed.seq, completed.position), answer, lost)
         elif lost:
             outbox_rows.cancel(unit, instance.id, lost)
         resent = attempt.resent

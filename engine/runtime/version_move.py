@@ -32,6 +32,7 @@ from engine.errors import (
     UnknownWorkflow,
 )
 from engine.migration import ANEW, CANCEL, KEEP, RECOMPUTE, Cancel, Choice, Migration, TimerRule
+from engine.outcomes import effect_ref
 from engine.rules import rule_name
 from engine.runtime import answers, history
 from engine.runtime.definitions import Definitions
@@ -80,13 +81,23 @@ class OpenEffect:
     error: str
 
     @property
+    def is_copy(self) -> bool:
+        """Whether this is the row of a mail's copy."""
+        return self.position < 0
+
+    @property
+    def ref(self) -> str:
+        """The name of the effect within its instance, as in `1.0`."""
+        return effect_ref(0, self.seq, self.position).removeprefix("0.")
+
+    @property
     def lacks_its_definition(self) -> bool:
         """Whether the effect is an incident for the sole reason that no definition had it."""
         return self.state == "incident" and not self.delivered and self.error.startswith(_LACKING)
 
 
 def open_effect(row: Row) -> OpenEffect:
-    """The effect of a row with the columns of `outbox_rows.OPEN_EFFECTS`."""
+    """The effect of a row with the columns of `outbox_moves.OPEN_EFFECTS`."""
     seq, position, name, kind, recipient, language, state, delivered, error = row
     return OpenEffect(seq, position, name, kind, recipient, language, state, bool(delivered), error)
 
@@ -295,6 +306,10 @@ def _fate(mapping: Migration, target: Workflow, landing: State, row: OpenEffect,
     effect = target.effects.get(new)
     if effect is None:
         return Fate(row, None, f"version {target.version} has no effect {new!r}")
+    if row.is_copy:
+        if not effect.cc:
+            return Fate(row, None, f"version {target.version} sends no copy of {new!r}")
+        effect = effect.copy
     if effect.done is not None and effect.done not in target.events[landing.name]:
         return Fate(row, None, f"nobody waits for {effect.done!r} in state {landing.name!r}")
     language = row.language

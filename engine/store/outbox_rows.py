@@ -8,6 +8,12 @@ its point) or `skipped` (an operator gave it up).
   A paused row is due at `NEVER`.
 - `attempts` counts tries, `claims` every lease: a row belongs to the worker that knows both `leased_by` and `claims`.
 - `delivered` says that the world has received the effect, and only its `done` event is missing.
+- `answer` is what the other side answered last, word for word, and `answered_at` when.
+
+One row stands for all recipients of a mail until a try gives them different answers. From then on the copy (Cc) has a
+row of its own, at the position `copy_of(position)`, and the first row stands for the recipient in To alone. Both have
+one nonce, so the mail keeps its key and Message-ID. A copy stands in no channel: it waits for no other effect, and none
+waits for it.
 
 Statements on the way of every transition are constant texts of the shapes that `engine.store.batches` knows.
 """
@@ -19,8 +25,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.definition import Effect, Retry
-from engine.outcomes import Claim
+from engine.definition import Retry
+from engine.outcomes import Claim, copy_of
 from engine.store.base import NEVER, Row, Statement, Unit, from_db, storable, to_db
 
 EffectId = tuple[int, int, int]
@@ -29,8 +35,32 @@ EffectId = tuple[int, int, int]
 OPEN = "('waiting', 'leased', 'incident')"
 """The states of effects that are not ended, as SQL."""
 
-_ONE = "instance_id = ? AND seq = ? AND position = ?"
-_LEASED_TO = f"{_ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
+ONE = "instance_id = ? AND seq = ? AND position = ?"
+"""Names one effect, as SQL."""
+_LEASED_TO = f"{ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side answered to a try, word for word, and when. The words are empty where it gave none."""
+
+    words: str
+    at: datetime
+
+    @property
+    def as_columns(self) -> tuple[str, str]:
+        """The columns `answer`, at most 200 printable characters on one line, and `answered_at`."""
+        printable = "".join(character if character.isprintable() else " " for character in self.words[:1000])
+        return storable(" ".join(printable.split()), _LONGEST_ANSWER), to_db(self.at)
+
+
+_LONGEST_ANSWER = 200
+_ANSWERED = "answer = COALESCE(?, answer), answered_at = COALESCE(?, answered_at)"
+
+
+def _columns_of(answer: Answer | None) -> tuple[str | None, str | None]:
+    """The parameters of `_ANSWERED`. Without an answer both columns stay as they are."""
+    return answer.as_columns if answer is not None else (None, None)
 
 
 def effect_id_of(claim: Claim) -> EffectId:
@@ -57,7 +87,15 @@ NewRow = tuple[int, int, int, str, str, str, str, str, int, str, int, int, str, 
 """Instance, seq, position; kind, name and recipient of the effect; language, figures (JSON), generation; state,
 attempts, claims; when it is due and its deadline (`to_db`), patience in microseconds; whose lease it is, nonce."""
 CANCEL = f"UPDATE outbox SET state = 'cancelled' WHERE instance_id = ? AND state IN {OPEN} AND name IN ({{}})"
-_DONE = f"UPDATE outbox SET state = 'done' WHERE {_ONE}"
+_DONE = f"UPDATE outbox SET state = 'done' WHERE {ONE}"
+_DONE_WITH_ANSWER = f"UPDATE outbox SET state = 'done', answer = ?, answered_at = ? WHERE {ONE}"
+_IS_OWN = "seq = ? AND position = ?"
+_DONE_AND_CANCEL = (
+    f"UPDATE outbox SET state = CASE WHEN {_IS_OWN} THEN 'done' ELSE 'cancelled' END, "
+    f"answer = CASE WHEN {_IS_OWN} THEN COALESCE(?, answer) ELSE answer END, "
+    f"answered_at = CASE WHEN {_IS_OWN} THEN COALESCE(?, answered_at) ELSE answered_at END "
+    f"WHERE instance_id = ? AND (({_IS_OWN}) OR (state IN {OPEN} AND NOT ({_IS_OWN}) AND name IN ({{}})))"
+)
 # Incidents, which never arrived, stay told from effects that were stopped on their way and may have (`written_last`).
 _END = (
     "UPDATE outbox SET state = CASE WHEN state = 'incident' THEN 'skipped' ELSE 'cancelled' END "
@@ -87,38 +125,42 @@ def end_mails_to(unit: Unit, instance_id: int, recipient: str) -> None:
     unit.write(f"{_END}kind = 'mail' AND recipient = ?", (instance_id, recipient))
 
 
-def complete(unit: Unit, effect_id: EffectId, lost: Collection[str] = ()) -> None:
-    """Record that an effect is done. The same statement cancels the open effects of the names `lost`."""
-    if not lost:
+def complete(unit: Unit, effect_id: EffectId, answer: Answer | None, lost: Collection[str] = ()) -> None:
+    """Record that an effect is done, with the `answer` to the try that did it; None where an earlier try did.
+
+    The same statement cancels the open effects of the names `lost`, but not the copy of this very effect: its Cc still
+    waits for a mail that the recipient in To has.
+    """
+    if lost:
+        instance_id, *own = effect_id
+        words, at = _columns_of(answer)
+        marks = (*own, *own, words, *own, at, instance_id, *own, own[0], copy_of(own[1]), *lost)
+        unit.write(_DONE_AND_CANCEL.format(_marks(lost)), marks)
+    elif answer is None:
         unit.write(_DONE, effect_id)
-        return
-    instance_id, *own = effect_id
-    unit.write(
-        "UPDATE outbox SET state = CASE WHEN seq = ? AND position = ? THEN 'done' ELSE 'cancelled' END "
-        "WHERE instance_id = ? AND ((seq = ? AND position = ?) "
-        f"OR (state IN {OPEN} AND name IN ({_marks(lost)})))",
-        (*own, instance_id, *own, *lost),
-    )
+    else:
+        unit.write(_DONE_WITH_ANSWER, (*answer.as_columns, *effect_id))
 
 
 # -- completing what was delivered -------------------------------------------------------------------------------------
 
-STATE = f"SELECT state, generation, name FROM outbox WHERE {_ONE}"
+STATE = f"SELECT state, generation, name FROM outbox WHERE {ONE}"
 """State, generation and name of one effect: a statement to be sent together with others."""
 
 
-def wait_for_resuming(unit: Unit, effect_id: EffectId) -> None:
+def wait_for_resuming(unit: Unit, effect_id: EffectId, answer: Answer | None) -> None:
     """Record that an effect was delivered while it was paused. It is not looked at until resuming makes it due."""
     unit.write(
-        f"UPDATE outbox SET state = 'waiting', delivered = 1, error = '', due_at = '{NEVER}' WHERE {_ONE}", effect_id
+        f"UPDATE outbox SET state = 'waiting', delivered = 1, error = '', due_at = '{NEVER}', {_ANSWERED} WHERE {ONE}",
+        (*_columns_of(answer), *effect_id),
     )
 
 
-def refuse_after_delivery(unit: Unit, effect_id: EffectId, why: str, now: datetime) -> None:
+def refuse_after_delivery(unit: Unit, effect_id: EffectId, why: str, now: datetime, answer: Answer | None) -> None:
     """Make an effect an incident that was delivered, and whose `done` event was refused for the reason `why`."""
     unit.write(
-        f"UPDATE outbox SET state = 'incident', delivered = 1, error = ?, due_at = ? WHERE {_ONE}",
-        (storable(why), to_db(now), *effect_id),
+        f"UPDATE outbox SET state = 'incident', delivered = 1, error = ?, due_at = ?, {_ANSWERED} WHERE {ONE}",
+        (storable(why), to_db(now), *_columns_of(answer), *effect_id),
     )
 
 
@@ -129,10 +171,10 @@ _CLAIMED = (
     "error, patience"
 )
 _UNBLOCKED = f"""
-    o.state IN ('waiting', 'leased') AND NOT EXISTS (
+    o.state IN ('waiting', 'leased') AND (o.position < 0 OR NOT EXISTS (
         SELECT 1 FROM outbox e WHERE e.instance_id = o.instance_id AND e.kind = o.kind AND e.recipient = o.recipient
-        AND e.state IN {OPEN}
-        AND NOT (e.state = 'incident' AND e.delivered = 1) AND (e.seq, e.position) < (o.seq, o.position))
+        AND e.state IN {OPEN} AND e.position >= 0
+        AND NOT (e.state = 'incident' AND e.delivered = 1) AND (e.seq, e.position) < (o.seq, o.position)))
 """
 _CLAIM = f"""
     WITH due AS MATERIALIZED (
@@ -145,8 +187,8 @@ _CLAIM = f"""
 """
 # The time of the first claim, given as seconds and what is behind their point, and the patience: whole seconds more.
 _SECONDS = "((patience + 999999) / 1000000)"
-_CLAIM_ONE = _CLAIM % ("", f"datetime(?, '+' || {_SECONDS} || ' seconds') || ?")
-_CLAIM_ONE_OF_MANY = _CLAIM % (
+_CLAIMONE = _CLAIM % ("", f"datetime(?, '+' || {_SECONDS} || ' seconds') || ?")
+_CLAIMONE_OF_MANY = _CLAIM % (
     "FOR UPDATE OF o SKIP LOCKED",
     f"CAST(CAST(? AS text) || CAST(? AS text) AS timestamp) + {_SECONDS} * INTERVAL '1 second'",
 )
@@ -171,7 +213,7 @@ def claim_next(unit: Unit, now: datetime, lease: timedelta, worker: str) -> tupl
     Returns the claim and the effect's patience in microseconds. The first claim sets the deadline to `patience` after
     `now`. A patience of 0, in a row that an older version wrote, leaves the deadline as it is.
     """
-    sql, time = _CLAIM_ONE_OF_MANY if unit.lock_suffix else _CLAIM_ONE, to_db(now)
+    sql, time = _CLAIMONE_OF_MANY if unit.lock_suffix else _CLAIMONE, to_db(now)
     rows = unit.rows(sql, (time, to_db(now + lease), worker, time[:19], time[19:]))
     return (_claim_of(rows[0]), rows[0][13]) if rows else None
 
@@ -196,14 +238,14 @@ def _claim_of(row: Row) -> Claim:
 
 _NAME = f"SELECT name FROM outbox WHERE {_LEASED_TO}"
 _WRITE_OUTCOME = (
-    "UPDATE outbox SET state = ?, error = ?, due_at = ?, attempts = attempts - ?, "
+    f"UPDATE outbox SET state = ?, error = ?, due_at = ?, attempts = attempts - ?, {_ANSWERED}, "
     f"delivered = CASE WHEN ? = 1 THEN 1 ELSE delivered END WHERE {_LEASED_TO}"
 )
 
 
 def set_deadline(unit: Unit, claim: Claim, deadline_at: datetime) -> None:
     """Set the deadline of a claimed effect."""
-    unit.write(f"UPDATE outbox SET deadline_at = ? WHERE {_ONE}", (to_db(deadline_at), *effect_id_of(claim)))
+    unit.write(f"UPDATE outbox SET deadline_at = ? WHERE {ONE}", (to_db(deadline_at), *effect_id_of(claim)))
 
 
 def name_of(unit: Unit, claim: Claim, worker: str) -> str | None:
@@ -216,7 +258,8 @@ def name_of(unit: Unit, claim: Claim, worker: str) -> str | None:
 class Outcome:
     """What is recorded about a try: state, error, and when the effect is due again or since when it is an incident.
 
-    With `untried`, the effect was claimed and not tried: the claim counts as no attempt.
+    With `untried`, the effect was claimed and not tried: the claim counts as no attempt. `answer` is None where nobody
+    was asked.
     """
 
     state: str
@@ -224,6 +267,7 @@ class Outcome:
     due_at: datetime
     delivered: bool = False
     untried: bool = False
+    answer: Answer | None = None
 
 
 def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> None:
@@ -235,10 +279,40 @@ def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> No
             storable(outcome.error),
             to_db(outcome.due_at),
             int(outcome.untried),
+            *_columns_of(outcome.answer),
             int(outcome.delivered),
             *_leased_to(claim, worker),
         ),
     )
+
+
+_PUT_COPY = (
+    "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, state, "
+    "attempts, claims, delivered, due_at, deadline_at, patience, leased_by, error, nonce, answer, answered_at) "
+    "SELECT instance_id, seq, -1 - position, kind, name, ?, language, figures, generation, ?, attempts, 0, 0, ?, "
+    f"deadline_at, patience, '', ?, nonce, ?, ? FROM outbox WHERE {ONE} AND state NOT IN ('cancelled', 'skipped') "
+    "ON CONFLICT DO NOTHING"
+)
+_COPY_ARRIVED = f"UPDATE outbox SET state = 'done', {_ANSWERED} WHERE {ONE} AND generation = ? AND state IN {OPEN}"
+
+
+def put_copy(unit: Unit, claim: Claim, recipient: str, outcome: Outcome) -> None:
+    """Give the copy of a mail a row of its own, for its `recipient`, with the outcome of the try of `claim`.
+
+    Where another worker was faster, its row stays, unless this try has delivered the copy. A mail that has ended
+    without being delivered gets no copy.
+    """
+    to_it = _columns_of(outcome.answer)
+    row = (recipient, outcome.state, to_db(outcome.due_at), storable(outcome.error), *to_it)
+    unit.write(_PUT_COPY, (*row, *effect_id_of(claim)))
+    if outcome.state == "done":
+        copy = (claim.instance_id, claim.seq, copy_of(claim.position))
+        unit.write(_COPY_ARRIVED, (*to_it, *copy, claim.generation))
+
+
+def has_copy(unit: Unit, claim: Claim) -> bool:
+    """Whether the copy of a mail has a row of its own, so that the mail's row is that of its recipient in To alone."""
+    return bool(unit.rows(f"SELECT 1 FROM outbox WHERE {ONE}", (claim.instance_id, claim.seq, copy_of(claim.position))))
 
 
 def give_back(unit: Unit, claim: Claim, worker: str, due: str) -> None:
@@ -286,92 +360,41 @@ def waiting(unit: Unit, condition: str, params: Sequence[Any], most: int) -> tup
 # -- what an operator decides ------------------------------------------------------------------------------------------
 
 
-def incidents(unit: Unit) -> list[Row]:
-    """All incidents, as (instance, seq, position, subject, workflow, state of the instance, name, recipient, attempts,
-    since, error, delivered)."""
-    return unit.rows(
-        "SELECT o.instance_id, o.seq, o.position, i.subject, i.workflow, i.state, o.name, o.recipient, o.attempts, "
-        "o.due_at, o.error, o.delivered FROM outbox o JOIN instance i ON i.id = o.instance_id "
-        "WHERE o.state = 'incident'"
-    )
-
-
 def is_incident(unit: Unit, effect_id: EffectId) -> bool:
     """Whether this effect is an incident that nobody has settled."""
-    return bool(unit.rows(f"SELECT 1 FROM outbox WHERE {_ONE} AND state = 'incident'", effect_id))
+    return bool(unit.rows(f"SELECT 1 FROM outbox WHERE {ONE} AND state = 'incident'", effect_id))
 
 
 def addressed(unit: Unit, effect_id: EffectId) -> Row:
     """The (name, recipient, delivered) of an effect that exists."""
-    return unit.rows(f"SELECT name, recipient, delivered FROM outbox WHERE {_ONE}", effect_id)[0]
+    return unit.rows(f"SELECT name, recipient, delivered FROM outbox WHERE {ONE}", effect_id)[0]
 
 
 def skip(unit: Unit, effect_id: EffectId) -> None:
     """Skip an effect: an operator gave it up."""
-    unit.write(f"UPDATE outbox SET state = 'skipped' WHERE {_ONE}", effect_id)
+    unit.write(f"UPDATE outbox SET state = 'skipped' WHERE {ONE}", effect_id)
 
 
 def renew_link(unit: Unit, effect_id: EffectId, generation: int, nonce: bytes) -> None:
-    """Let an effect carry the link of another generation, under a new idempotency key."""
-    unit.write(f"UPDATE outbox SET generation = ?, nonce = ? WHERE {_ONE}", (generation, nonce, *effect_id))
+    """Let an effect carry the link of another generation, under a new idempotency key: it is another mail, and goes to
+    everybody. Whether its copy had arrived is forgotten."""
+    instance_id, seq, position = effect_id
+    unit.write(f"DELETE FROM outbox WHERE {ONE}", (instance_id, seq, copy_of(position)))
+    unit.write(f"UPDATE outbox SET generation = ?, nonce = ? WHERE {ONE}", (generation, nonce, *effect_id))
 
 
 def try_again(unit: Unit, effect_id: EffectId, now: datetime, retry: Retry) -> None:
     """Let an effect be tried from `now` on, with as many tries and as much time as a new one."""
     unit.write(
         "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ?, patience = ? "
-        f"WHERE {_ONE}",
+        f"WHERE {ONE}",
         (to_db(now), to_db(now + retry.deadline), retry.patience, *effect_id),
-    )
-
-
-# -- moving an instance to another version -----------------------------------------------------------------------------
-
-_MOVED = "seq, position, name, kind, recipient, language, state, delivered, error"
-OPEN_EFFECTS = f"SELECT {_MOVED} FROM outbox WHERE instance_id = ? AND state IN {OPEN} ORDER BY seq, position"
-OPEN_EFFECTS_OF = (
-    f"SELECT instance_id, {_MOVED} FROM outbox WHERE instance_id IN ({{}}) AND state IN {OPEN} ORDER BY seq, position"
-)
-"""As `OPEN_EFFECTS` with the instance before it, of several instances."""
-
-
-def end_with_version(unit: Unit, effect_id: EffectId, why: str) -> None:
-    """End an effect that the new version does not have: done where it was delivered, else cancelled."""
-    unit.write(
-        "UPDATE outbox SET state = CASE WHEN delivered = 1 THEN 'done' ELSE 'cancelled' END, error = ? "
-        f"WHERE {_ONE} AND state IN {OPEN}",
-        (storable(why), *effect_id),
-    )
-
-
-def rename(unit: Unit, effect_id: EffectId, effect: Effect, language: str) -> None:
-    """Let an effect go on under the name, kind and recipient of `effect`."""
-    unit.write(
-        f"UPDATE outbox SET name = ?, kind = ?, recipient = ?, language = ?, patience = ? WHERE {_ONE}",
-        (effect.name, effect.kind, effect.to, language, effect.retry.patience, *effect_id),
-    )
-
-
-def look_again(unit: Unit, effect_id: EffectId, now: datetime) -> None:
-    """Make a paused effect due: it may not be paused in the new version."""
-    unit.write(
-        f"UPDATE outbox SET attempts = 0, due_at = ? WHERE {_ONE} AND state = 'waiting' AND due_at = '{NEVER}'",
-        (to_db(now), *effect_id),
-    )
-
-
-def begin_anew(unit: Unit, effect_id: EffectId, now: datetime, patience: int) -> None:
-    """Let an incident be tried from `now` on, with the patience of its new definition."""
-    unit.write(
-        "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, patience = ? "
-        f"WHERE {_ONE} AND state = 'incident'",
-        (to_db(now), patience, *effect_id),
     )
 
 
 # -- looking -----------------------------------------------------------------------------------------------------------
 
-_MAILED = "(o.state = 'done' OR o.delivered = 1)"
+_MAILED = "(o.position >= 0 AND (o.state = 'done' OR o.delivered = 1))"
 
 
 def open_effect_of(instance_id: str, narrower: str = "") -> str:
@@ -412,14 +435,15 @@ def was_leased_to_others(unit: Unit, instance_id: int, generation: int, workers:
 
 def nonce_of(unit: Unit, effect_id: EffectId) -> bytes | None:
     """The nonce from which an effect's idempotency key is derived; None where there is no such effect."""
-    rows = unit.rows(f"SELECT nonce FROM outbox WHERE {_ONE}", effect_id)
+    rows = unit.rows(f"SELECT nonce FROM outbox WHERE {ONE}", effect_id)
     return bytes(rows[0][0]) if rows else None
 
 
 def put_since(unit: Unit, instance_id: int, seq: int) -> list[Row]:
     """The (name, language) of each effect that was put after the entry `seq`, in order."""
     return unit.rows(
-        "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? ORDER BY seq, position", (instance_id, seq)
+        "SELECT name, language FROM outbox WHERE instance_id = ? AND seq > ? AND position >= 0 ORDER BY seq, position",
+        (instance_id, seq),
     )
 
 
@@ -466,28 +490,8 @@ def written_last(instance_id: int, names: Collection[str]) -> Statement:
     return (
         "SELECT MAX(h.at) FROM history h WHERE h.instance_id = ? AND EXISTS "
         "(SELECT 1 FROM outbox o WHERE o.instance_id = h.instance_id AND o.seq = h.seq "
-        f"AND o.name IN ({_marks(names)}) "
+        f"AND o.position >= 0 AND o.name IN ({_marks(names)}) "
         "AND (o.delivered = 1 OR o.state IN ('waiting', 'leased', 'done') "
         "OR (o.state = 'cancelled' AND o.attempts > 0)))",
         (instance_id, *names),
     )
-
-
-def depths(most: int) -> str:
-    """The statement that counts waiting and leased effects by (state, blocked, due, put off), with the earliest
-    `due_at` of each, among the `most` that are due first; it binds the time."""
-    return f"""
-    SELECT o.state, o.blocked, o.due, o.halted, COUNT(*), MIN(o.due_at) FROM (
-        SELECT w.state, w.due_at, w.due_at <= ? AS due, w.due_at = '{NEVER}' AS halted, EXISTS (
-            SELECT 1 FROM outbox e WHERE e.instance_id = w.instance_id AND e.kind = w.kind
-            AND e.recipient = w.recipient AND e.state IN {OPEN}
-            AND (e.seq, e.position) < (w.seq, w.position)) AS blocked
-        FROM (SELECT instance_id, seq, position, kind, recipient, state, due_at FROM outbox
-              WHERE state IN ('waiting', 'leased') ORDER BY due_at LIMIT {most}) w) o
-    GROUP BY o.state, o.blocked, o.due, o.halted
-"""
-
-
-def count_incidents(most: int) -> str:
-    """The statement that counts the incidents, up to `most`."""
-    return f"SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = 'incident' LIMIT {most}) o"

@@ -33,7 +33,7 @@ from time_machine import travel
 
 from engine.attempt import Actor, Secret
 from engine.definition import Timer, Workflow
-from engine.delivery import Accepted, Mailer, Message
+from engine.delivery import Accepted, AnyMailer, Message, send_to_all
 from engine.delivery import Outcome as Delivered
 from engine.errors import Busy, DatabaseAway, EventNotPossible, OutcomeUnknown, Refused, TransitionConflict
 from engine.outcomes import Outcome
@@ -223,11 +223,11 @@ def marking(marks: Marks) -> MakeStore:
 class LateMailer:
     """The mistake of SEND_LATE."""
 
-    def __init__(self, mailer: Mailer) -> None:
+    def __init__(self, mailer: AnyMailer) -> None:
         self.mailer = mailer
 
     def send(self, message: Message, key: str) -> Delivered:
-        threading.Timer(0.02, self.mailer.send, (message, key)).start()
+        threading.Timer(0.02, send_to_all, (self.mailer, message, key)).start()
         return Accepted()
 
 
@@ -396,7 +396,7 @@ def main(life: Life) -> None:
         make_store=marking(Marks(Path(life.marks))),
     )
     if life.broken == SEND_LATE:
-        mailers: Mapping[str, Mailer] = site.dispatcher.mailers
+        mailers: Mapping[str, AnyMailer] = site.dispatcher.mailers
         site.dispatcher.mailers = {name: LateMailer(mailer) for name, mailer in mailers.items()}
     flows = Flows(site, life)
     assert flows.marked is not None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from engine.business_time import BusinessCalendar
 from engine.definition import Workflow
-from engine.delivery import Mailer
+from engine.delivery import AnyMailer
 from engine.errors import ConfigurationError
 from engine.keyring import Keyring
 from engine.operations.known_keys import watch
@@ -231,6 +231,6 @@ def _mailer(settings: Settings) -> str:
     return "dev_mailbox" if settings.demo else settings.mailer
 
 
-def _lease(mailers: Iterable[Mailer]) -> timedelta:
+def _lease(mailers: Iterable[AnyMailer]) -> timedelta:
     """The lease of a delivery: twice the longest call of the slowest mailer, and at least four minutes."""
     return max([timedelta(minutes=4), *(2 * getattr(mailer, "longest", timedelta(0)) for mailer in mailers)])

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import click
 
-from engine.delivery import Accepted, Deferred, Failed, Message
+from engine.delivery import Accepted, Deferred, Failed, Message, Outcome, send_to_all
 from engine.mime import is_mailbox
 from engine.text import _
 from web.assembly import conditions
@@ -226,13 +226,13 @@ def send_test_mail(site: Site, to: str) -> Iterator[Finding]:
     sender = site.organisation.mail_from
     message = Message(f"<test.{number}@{host}>", sender, (to,), str(subject), f"{text}\n", html)
     try:
-        outcome: object = mailers[name].send(message, f"test.{number}")
+        outcome: Outcome = send_to_all(mailers[name], message, f"test.{number}")
     except (Exception, SystemExit) as error:  # as the dispatcher sees it
         outcome = Deferred(f"the mailer raised {type(error).__name__}")
     yield from _answered(outcome, name, to)
 
 
-def _answered(outcome: object, name: str, to: str) -> Iterator[Finding]:
+def _answered(outcome: Outcome, name: str, to: str) -> Iterator[Finding]:
     match outcome:
         case Accepted(detail):
             yield note(f"test mail to {to}: {name} accepted it{f': {detail}' if detail else ''}")
@@ -240,8 +240,6 @@ def _answered(outcome: object, name: str, to: str) -> Iterator[Finding]:
             yield fault(f"test mail to {to}: not now, it would be tried again: {reason}")
         case Failed(code, reason):
             yield fault(f"test mail to {to}: refused for good with {code}: {reason}")
-        case _:
-            yield fault(f"test mail to {to}: {name} answered {type(outcome).__name__}, which is no outcome")
 
 
 def _tell(findings: Sequence[Finding]) -> None:

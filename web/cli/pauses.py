@@ -111,7 +111,7 @@ def _foretell(resuming: Resuming) -> None:
     for effect in resuming.effects:
         to = f" to {effect.recipient}" if effect.recipient else ""
         said = ", delivered: the event that follows is fired" if effect.delivered else ""
-        click.echo(f"  {effect.instance_id}.{effect.seq}.{effect.position}  {effect.name}{to}{said}")
+        click.echo(f"  {effect.ref}  {effect.name}{to}{said}")
     _more(resuming.effect_count, len(resuming.effects))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from engine.delivery import Deferred, Message, Outcome
+from engine.delivery import Deferred, Message, Outcome, send_to_all
 from engine.plugins.breakers import NotNow, TooSlow
 from engine.text import Text, _
 from workflows.business.records import Customer
@@ -71,7 +71,7 @@ class ChannelFacts:
         mailer = self._distribution.mailer
         if mailer is None:
             return Deferred("the mailer of this site is not loaded")
-        return mailer.send(message, key)
+        return send_to_all(mailer, message, key)
 
 
 def previews(services: Services, notice: Notice, revision: NoticeRevision) -> Iterator[tuple[Text | str, Message]]:

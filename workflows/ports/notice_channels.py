@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine.delivery import Mailer, Message, Outcome
+from engine.delivery import AnyMailer, Message, Outcome
 from engine.text import Text
 from workflows.organisation import Organisation
 
@@ -108,7 +108,7 @@ class Distribution:
     """How notices reach people: the channels by name, the mailer of their mails, and the URL of the site's pages."""
 
     channels: Mapping[str, NoticeChannel] = field(default_factory=dict)
-    mailer: Mailer | None = None
+    mailer: AnyMailer | None = None
     base_url: str = ""
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.outcomes import effect_ref
 from engine.store.base import version_target
 
 
@@ -81,6 +82,11 @@ class WaitingEffect:
     name: str
     recipient: str
     delivered: bool
+
+    @property
+    def ref(self) -> str:
+        """The name of the effect, as in `42.1.0`."""
+        return effect_ref(self.instance_id, self.seq, self.position)
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,5 +236,5 @@ def test_a_name_that_no_incident_can_have_is_told_with_what_was_expected(sqlite_
     with pytest.raises(UnknownEffect) as raised:
         skip(sqlite_office.engine, ref, OPERATOR, "x")
     assert str(raised.value) == (
-        f"There is no incident {ref!r}: expected a name from the list, as in 42.1.0 or 42.expire."
+        f"There is no incident {ref!r}: expected a name from the list, as in 42.1.0, 42.1.0.cc or 42.expire."
     )

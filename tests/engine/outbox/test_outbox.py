@@ -96,7 +96,7 @@ def test_answer_of_a_stale_claim_changes_nothing(db: SiteDatabase, clock: Clock)
     assert stale is not None
     assert current is not None
     assert (stale.attempts, current.attempts) == (1, 1)
-    first._results.end_try(stale, "waiting", "an old answer", clock.now)
+    first._results.write(stale, None, Deferred("an old answer"))
     state = db.execute_sql("SELECT state, error FROM outbox").fetchone()
     assert state == ("leased", "")
 

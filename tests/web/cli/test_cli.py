@@ -349,7 +349,7 @@ def test_acts_on_incidents_need_a_reason_a_name_from_the_list_and_a_real_address
     for wrong in ("nonsense", "1", "1.", ".1.0", "1.2.3.4", "9" * 30 + ".1.0", f"1.{'9' * 30}.0", "１.1.0", "-1.1.0"):
         said = run("incidents", "retry", "--reason", "x", "--", wrong)
         assert said.code == 1
-        assert "expected a name from the list, as in 42.1.0 or 42.expire" in said.err
+        assert "expected a name from the list, as in 42.1.0, 42.1.0.cc or 42.expire" in said.err
     assert "There is no open incident" in run("incidents", "retry", f"{number}.expire", "--reason", "x").err
     assert "There is no procedure 99" in run("incidents", "retry", "99.1.0", "--reason", "x").err
     assert run("incidents", "list").out.startswith(ref)

@@ -163,6 +163,8 @@ class Metrics:
         kind = tried.effect.kind if tried.effect is not None else UNKNOWN
         outcome = "error" if failed else "paused" if tried.paused else _OUTCOMES[type(tried.outcome)]
         self._deliveries.labels(kind, outcome).inc()
+        if tried.copy is not None and not failed:
+            self._deliveries.labels(kind, _OUTCOMES[type(tried.copy)]).inc()
         self._delivery_seconds.labels(kind).observe(took)
 
     # -- the pages ----------------------------------------------------------------------------------------------------
