@@ -32,12 +32,8 @@ def _line(name: str, **attributes: str) -> Any:
 
 
 class DetailsForm(Form):
-    """The details by column. With `request_key`, a form that is sent twice is one request (I10).
+    """The details by column. `seen` is the digest of the details with which the form was prefilled."""
 
-    `seen` is the digest of the details with which the form was prefilled.
-    """
-
-    request_key = HiddenField()
     seen = HiddenField()
     company = _line("company", autocomplete="organization")
     contractor_name = _line("contractor_name", autocomplete="off")

@@ -81,4 +81,3 @@ class ConfirmForm(Form):
 
     sealed = HiddenField()
     effective_on = HiddenField()
-    request_key = HiddenField()

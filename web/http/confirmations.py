@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from flask import redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from werkzeug import Response
 from werkzeug.datastructures import MultiDict
 
+from engine.definition import Refusal
+from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.http import kept
 from web.http.current import site
@@ -73,6 +75,16 @@ class Confirmation:
         """Redirect to the page as it is now, which marks what differs from what the posted ticket says."""
         before = kept.keep(self.url, [("shown", request.form.get("shown", ""))])
         return redirect(f"{self.url}?{_BEFORE}={before}", 303)
+
+    def refused(self, error: Refused | KeyReused, overtaken: Refusal) -> Response:
+        """The way back after the engine refused: to what differs, where a refusal is that what was shown has changed
+        (by the code of `overtaken`); else the page says why. One that was sent meanwhile says so itself."""
+        refusals = error.refusals if isinstance(error, Refused) else ()
+        if any(refusal.code == overtaken.code for refusal in refusals):
+            return self.again()
+        for refusal in refusals:
+            flash(str(refusal.message), "care")
+        return redirect(self.url, 303)
 
     def before(self) -> Any:
         """What the page showed when its button was pressed, where `again` led here; else None."""

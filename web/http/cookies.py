@@ -55,6 +55,8 @@ LANGUAGE = Cookie("language", timedelta(days=365))
 # A browser that has logged in before keeps its own allowance of guesses, so that a stranger who guesses at the same
 # account cannot lock its owner out.
 DEVICE = Cookie("device", timedelta(days=180))
+# The payment details that wait for their confirmation: sealed, and nowhere on the server (I11).
+PAYMENT = Cookie("payment", timedelta(minutes=30))
 STAFF_DEVICE = Cookie("staff_device", timedelta(days=180))
 
 

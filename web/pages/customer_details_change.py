@@ -1,33 +1,38 @@
-"""ご登録情報: お客様情報確認 (G32), お客様情報変更 (G33), and the open request to change them."""
+"""ご登録情報: お客様情報確認 (G32), お客様情報変更 (G33), and the open request to change them.
+
+A form is filled in with the details as they are known then. Where others have changed them before it is sent, its
+confirmation says so, and a field that was left as it was follows them: nobody's change is overwritten unseen.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, url_for
 from werkzeug import Response
+from werkzeug.datastructures import MultiDict
 
-from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.forms.customer_details_change import DetailsForm
+from web.http import kept
 from web.http.areas import CUSTOMER_DETAILS_MENU, Area, declared
+from web.http.confirmations import Confirmation, gone, sent_page, to_confirm
 from web.http.current import site
-from web.http.request_keys import is_key, new_key, sent_before
 from web.http.responses import form_again
 from web.http.who_may import access_of, needs, own_running_contracts, this_actor, this_user
+from web.shown.receipts import with_receipt
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Customer
-from workflows.business.shared.change_request import DETAIL_LABELS, compared, said
-from workflows.customer_details_change import DetailsInput, details_of, read, shown_digest
+from workflows.business.shared.change_request import ALREADY_OPEN, DETAIL_LABELS, compared, said
+from workflows.customer_details_change import details_of, read, shown_digest
 from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND
 
 WORKFLOW = "customer_details_change"
 
-_SENT_BEFORE = sent_before(
-    _("先ほどのお申し込みはすでに受け付けています。内容を変える場合は、もう一度お手続きください。")
-)
+_KNOWN = "known"  # beside what was typed: the details with which the form was filled in
 
 pages = Area("registration", __name__, url_prefix="/registration")
 pages.tones(WORKFLOW, applied="done", rejected="wrong")
@@ -100,76 +105,132 @@ def _contracts(customer: Customer) -> list[ContractShown]:
 @pages.begins(KIND)
 @needs(EDITOR)
 def change() -> str | Response:
-    """お客様情報変更, filled in with the present details (G4); the open request where there is one."""
+    """お客様情報変更, filled in with the present details (G4), or with what was typed; the open request where there is
+    one."""
     customer = this_user().account.customer
     pending = _open_change_request(customer)
     if pending is not None:
         return redirect(url_for("contracts.request", instance_id=pending.instance))
-    return _form_page(_prefilled(customer))
+    typed = kept.typed()
+    return _form_page(_prefilled(customer) if typed is None else _restored(customer, typed))
 
 
 @pages.post("/change")
 @needs(EDITOR)
 def ask() -> str | Response:
-    """Check the form, and show before and after; with ［申し込む］ there, make the request."""
+    """［確認画面へ進む］: the confirmation of a valid form."""
     customer = this_user().account.customer
     form = DetailsForm()
     if not form.validate():
         return form_again(_form_page(form))
-    if not is_key(form.request_key.data or ""):
-        form.request_key.data = new_key()
     known = details_of(customer)
     details = read(form.typed, known, form.seen.data or "")
     if isinstance(details, tuple):
         form.refuse(details)
         return form_again(_form_page(form), details)
-    answer = request.form.get("confirmed", "")
-    if answer == "no":  # ［修正する］: the form again, with what was typed
-        return _form_page(form)
-    if answer == "yes":
-        return _request(customer, details, form)
     if details.seen != shown_digest(known):
-        return _refused(customer, form, (CHANGED_MEANWHILE,))
-    changes = list(compared(known, details.values, site().catalogue))
-    if not changes:
-        flash(str(_("変更された項目がありません。")))
-        return redirect(url_for("registration.show"), 303)
-    return render_template("customer_details_change/confirm.html", form=form, values=details.values, changes=changes)
+        return _overtaken(customer)
+    if details.values == known:
+        return _nothing_changes()
+    return to_confirm(url_for("registration.change"), {**details.values, _KNOWN: json.dumps(known)}.items())
 
 
-def _request(customer: Customer, details: DetailsInput, form: DetailsForm) -> str | Response:
-    """Start the procedure; a refusal is shown in the form."""
-    try:
-        outcome = site().engine.start(
-            WORKFLOW, f"customer:{customer.id}", this_actor(), details, key=form.request_key.data
-        )
-    except KeyReused:
-        return _refused(customer, form, (_SENT_BEFORE,))
-    except Refused as refused:
-        return _refused(customer, form, refused.refusals)
-    flash(str(_("お客様情報の変更を受け付けました。受付メールをお送りしますので、ご確認ください。")))
-    return redirect(url_for("contracts.request", instance_id=outcome.instance_id), 303)
+def _nothing_changes() -> Response:
+    flash(str(_("変更された項目がありません。")))
+    return redirect(url_for("registration.show"), 303)
 
 
-def _refused(customer: Customer, form: DetailsForm, refusals: tuple[Refusal, ...]) -> Response:
-    """The form with its refusals. After a concurrent change it shows the present details, so that those are not
-    overwritten."""
-    if CHANGED_MEANWHILE in refusals:
-        form = _prefilled(customer)
-    form.request_key.data = new_key()
-    form.refuse(refusals)
-    return form_again(_form_page(form), refusals)
+def _overtaken(customer: Customer) -> Response:
+    """The form with the present details, after somebody else's change: those are not overwritten."""
+    form = _prefilled(customer)
+    form.refuse((CHANGED_MEANWHILE,))
+    return form_again(_form_page(form), (CHANGED_MEANWHILE,))
 
 
 def _prefilled(customer: Customer) -> DetailsForm:
     known = details_of(Customer.get_by_id(customer.id))
     form = DetailsForm(None, data=known)
-    form.request_key.data, form.seen.data = new_key(), shown_digest(known)
+    form.seen.data = shown_digest(known)
     return form
+
+
+def _restored(customer: Customer, fields: MultiDict[str, str]) -> DetailsForm:
+    """The form with what was typed, and elsewhere with the details as they are now."""
+    known = details_of(customer)
+    form = DetailsForm(None, data=_merged(fields, known))
+    form.seen.data = shown_digest(known)
+    return form
+
+
+def _merged(fields: MultiDict[str, str], known: dict[str, str]) -> dict[str, str]:
+    """What was typed, on the details as they are `known` now: a field that was left as it was follows them."""
+    before = json.loads(fields.get(_KNOWN, "{}"))
+    typed = {name: fields.get(name, now) for name, now in known.items()}
+    return {name: known[name] if typed[name] == before.get(name) else typed[name] for name in known}
 
 
 def _form_page(form: DetailsForm) -> str:
     return render_template("customer_details_change/change.html", form=form)
+
+
+# The confirmation
+
+
+@pages.get("/change/confirm/<token>")
+@needs(EDITOR)
+def confirm(token: str) -> str | Response:
+    """Before and after, as they are now; what became of it where it was sent."""
+    confirmation = _confirmation(token)
+    customer, fields, made = this_user().account.customer, confirmation.fields(), confirmation.made()
+    if made is not None:
+        return sent_page(made)
+    if fields is None:
+        return gone(confirmation)
+    pending = _open_change_request(customer)
+    if pending is not None:
+        return sent_page(pending.instance, ALREADY_OPEN.message)
+    known = details_of(customer)
+    details = read(_merged(fields, known), known, shown_digest(known))
+    if isinstance(details, tuple):
+        return redirect(confirmation.form_url, 303)
+    return _confirm_page(confirmation, known, details.values) if details.values != known else _nothing_changes()
+
+
+def _confirm_page(confirmation: Confirmation, known: dict[str, str], values: dict[str, str]) -> str:
+    catalogue, earlier = site().catalogue, confirmation.before()
+    return render_template(
+        "customer_details_change/confirm.html",
+        confirmation=confirmation,
+        ticket=confirmation.ticket([known, values]),
+        changes=list(compared(known, values, catalogue)),
+        refusal=CHANGED_MEANWHILE if earlier is not None and earlier != [known, values] else None,
+        changed=list(compared(earlier[0], known, catalogue)) if earlier is not None else (),
+    )
+
+
+@pages.post("/change/confirm/<token>")
+@needs(EDITOR)
+def send(token: str) -> Response:
+    """［申し込む］: make the request as the confirmation showed it, once."""
+    confirmation, customer = _confirmation(token), this_user().account.customer
+    if confirmation.made() is None:
+        fields, shown, known = confirmation.fields(), confirmation.posted(), details_of(customer)
+        details = read(_merged(fields, known), known, shown_digest(known)) if fields is not None else ()
+        if isinstance(details, tuple) or shown is None:
+            return redirect(confirmation.url, 303)
+        if [known, details.values] != shown:
+            return confirmation.again()
+        try:
+            site().engine.start(WORKFLOW, f"customer:{customer.id}", this_actor(), details, key=confirmation.key)
+        except (Refused, KeyReused) as error:
+            return confirmation.refused(error, CHANGED_MEANWHILE)
+        confirmation.drop()
+        flash(str(with_receipt(_("お客様情報の変更を受け付けました。"))))
+    return redirect(url_for("contracts.request", instance_id=confirmation.made()), 303)
+
+
+def _confirmation(token: str) -> Confirmation:
+    return Confirmation(token, url_for("registration.change"))
 
 
 # A request

@@ -140,6 +140,17 @@ def test_double_click_on_the_confirmation_page_makes_one_application(browser: Br
     assert Application.select().count() == 1
 
 
+def test_back_to_the_confirmation_page_that_was_sent_says_what_became_of_it(browser: Browser) -> None:
+    browser.identify()
+    browser.describe()
+    path = browser.path
+    browser.press("はい")
+    for _time in range(2):
+        browser.open(path)
+        assert (browser.response.status_code, browser.path) == (200, "/apply/accepted")
+    assert Application.select().count() == 1
+
+
 def test_form_sent_again_with_other_contents_asks_once_more(browser: Browser) -> None:
     browser.identify()
     typed = {"user_name": USER_NAME, "email": EMAIL, "password": PASSWORD, "password_again": PASSWORD}

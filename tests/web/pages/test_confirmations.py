@@ -15,6 +15,12 @@ from tests.kit.members import Member, add_account, member, with_prices
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, KeptForm
 
+FILLED = {
+    "contractor_phone": "03-1234-5678",
+    "contractor_postcode": "100-0001",
+    "contractor_address": "東京都千代田区千代田1-1",
+}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -47,6 +53,15 @@ CASES = {
         "mihon-talk",
         "入力内容を修正する",
         "subdomain",
+    ),
+    "details": Case(
+        "/registration/change",
+        {**FILLED, "billing_mode": "postcard", "contractor_person": "見本 次郎"},
+        "確認画面へ進む",
+        "申し込む",
+        "見本 次郎",
+        "修正する",
+        "contractor_person",
     ),
 }
 

@@ -178,9 +178,9 @@ def _account_page(form: AccountForm, applicant: Applicant, key: str | None = Non
 @open_to_all
 def confirm() -> str | Response:
     """The question of the dialog as a page, for browsers without JavaScript. It carries no password."""
-    held = _held()
-    if held is None or _applicant() is None:
-        return _start_again()
+    held, applicant = _held(), _applicant()
+    if held is None or applicant is None:
+        return _sent_or_start_again(applicant)
     return _confirm_page(held)
 
 
@@ -197,9 +197,7 @@ def answer() -> str | Response:
         return _start_again()
     held = _held()
     if held is None or held.customer_id != applicant.customer.id:
-        # The second click of two, sent after the first one's answer had arrived, finds its work done.
-        done = session.get(_ACCEPTED, {}).get("ticket") == applicant.ticket
-        return redirect(url_for("apply.accepted"), 303) if done else _start_again()
+        return _sent_or_start_again(applicant)
     if request.form.get("confirmed") != "yes":
         return redirect(url_for("apply.describe"), 303)
     agreed = terms_of_use.accepted()
@@ -272,6 +270,12 @@ def accepted() -> str | Response:
         return redirect(url_for("apply.identify"))
     mailbox = url_for("mailbox.show") if site().settings.demo else ""
     return render_template("account_creation/accepted.html", email=kept["email"], mailbox=mailbox)
+
+
+def _sent_or_start_again(applicant: Applicant | None) -> Response:
+    """What became of a confirmation that was sent, to a second click and after Back; else the beginning."""
+    done = applicant is not None and session.get(_ACCEPTED, {}).get("ticket") == applicant.ticket
+    return redirect(url_for("apply.accepted"), 303) if done else _start_again()
 
 
 def _start_again() -> Response:

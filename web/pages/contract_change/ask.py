@@ -32,13 +32,14 @@ from web.shown.contracts import (
     product_title,
 )
 from web.shown.dates import day
+from web.shown.receipts import with_receipt
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ALREADY_OPEN, compared
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.dates import waits_for_renewal
 from workflows.contract_change.price_titles import titles_of
-from workflows.contract_change.promise import SHOWN_CHANGED, ShownChanged, differences
+from workflows.contract_change.promise import SHOWN_CHANGED, differences
 from workflows.contract_change.proposal import slot_of
 from workflows.ports.billing import ContractTerms, Quote
 
@@ -174,7 +175,7 @@ def _confirmation(confirmation: Confirmation, errand_of: ErrandOf) -> str | Resp
     if fields is None:
         return gone(confirmation)
     errand = errand_of(fields)
-    proposal = _proposed(errand)
+    proposal = _proposed(errand) if errand.form.validate() else ()
     if not isinstance(proposal, tuple):
         return _confirm_page(errand, proposal, confirmation)
     waiting = _open_request(errand) if ALREADY_OPEN in proposal else None
@@ -185,7 +186,8 @@ def _sent(confirmation: Confirmation, errand_of: ErrandOf) -> Response:
     """Ask for what the confirmation showed, once; where that does not hold any more, show it again."""
     if confirmation.made() is None:
         fields, shown = confirmation.fields(), _shown(confirmation.posted())
-        proposal = _proposed(errand_of(fields)) if fields is not None else ()
+        errand = errand_of(fields) if fields is not None else None
+        proposal = _proposed(errand) if errand is not None and errand.form.validate() else ()
         if isinstance(proposal, tuple) or shown is None:
             return redirect(confirmation.url, 303)
         if proposal.request() != shown:
@@ -193,20 +195,10 @@ def _sent(confirmation: Confirmation, errand_of: ErrandOf) -> Response:
         try:
             site().engine.start(WORKFLOW, proposal.about, this_actor(), shown, key=confirmation.key)
         except (Refused, KeyReused) as error:
-            return _not_sent(confirmation, error)
+            return confirmation.refused(error, SHOWN_CHANGED)
         confirmation.drop()
-        flash(str(_received()))
+        flash(str(with_receipt(_("お申し込みを受け付けました。"))))
     return redirect(url_for("contracts.request", instance_id=confirmation.made()), 303)
-
-
-def _not_sent(confirmation: Confirmation, error: Refused | KeyReused) -> Response:
-    """The way back to a confirmation that the rules refused; one that was sent meanwhile says so itself."""
-    refusals = error.refusals if isinstance(error, Refused) else ()
-    if any(isinstance(refusal, ShownChanged) for refusal in refusals):
-        return confirmation.again()
-    for refusal in refusals:
-        flash(str(refusal.message), "care")
-    return redirect(confirmation.url, 303)
 
 
 def _shown(ticket: Any) -> ChangeInput | None:
@@ -214,17 +206,6 @@ def _shown(ticket: Any) -> ChangeInput | None:
     if ticket is None:
         return None
     return replace(shown := ChangeInput(**ticket), effective_on=date.fromisoformat(str(shown.effective_on)))
-
-
-def _received() -> Text:
-    account = this_user().account
-    return _(
-        "お申し込みを受け付けました。受付メールを To：%(to)s、Cc：%(cc)s 宛に送信します。"
-        "メールが届かない場合には、迷惑メールフォルダや受信設定をご確認ください（差出人：%(sender)s）。",
-        to=account.customer.contractor_email,
-        cc=account.email,
-        sender=site().organisation.mail_from,
-    )
 
 
 def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation) -> str:

@@ -1,7 +1,8 @@
 """ご契約種別・お支払い方法変更 (G35): choose a method, fill in its form, and confirm.
 
-What was typed waits for its confirmation in the page itself, sealed for this account, contract and method and for half
-an hour: nothing is stored on the server before the customer has said yes.
+What was typed waits for its confirmation in the browser, sealed for this account, contract and method and for half an
+hour: in the page, and in a cookie, so that the page can be asked for again. Nothing is stored on the server before the
+customer has said yes. Otherwise the confirmation is one as in `web.http.confirmations`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from flask import (
-    Response,
     abort,
     flash,
     redirect,
@@ -26,27 +26,32 @@ from engine.definition import Refusal, Secret
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _, current_language
 from web.forms.payment_method_change import ConfirmForm, MethodForm, asked_name, chosen_name, method_form
+from web.http import cookies
 from web.http.areas import CUSTOMER_DETAILS_MENU, NUMBER
+from web.http.confirmations import Confirmation, sent_page
 from web.http.current import PROCEDURE_GONE, site, today
-from web.http.request_keys import mark, new_key, sent_before
+from web.http.request_keys import mark
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import WORKFLOW, pages
 from web.shown.dates import day
+from web.shown.receipts import with_receipt
+from workflows.business.access.tokens import new_token
 from workflows.business.access.vault import Unreadable
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Contract, Mandate, running_contracts
+from workflows.business.shared.change_request import ALREADY_OPEN
 from workflows.payment_method_change import PaymentMethodInput, context_of, effective_date, promised
 from workflows.payment_method_change.effects import SEALED_FOR
-from workflows.payment_method_change.rules import KIND
+from workflows.payment_method_change.rules import DATE_MOVED, KIND
 from workflows.ports import payment_calls, payments
 from workflows.ports.payments import Details, PaymentContext, PaymentMethod
 
 _LIFE = timedelta(minutes=30)
 _LONGEST_SEALED = 32_000
+_LONGEST_COOKIE = 3_500  # characters: browsers take cookies of 4,096 bytes
 _NOT_INSTALLED = _("このお支払い方法は、現在ご用意がありません。")
-_TOO_LATE = Refusal("too_late", _("時間が経過したため、もう一度ご入力ください。"))
-_SENT_BEFORE = sent_before(_("このお申し込みはすでに受け付けています。内容をご確認ください。"))
+_TOO_LATE = _("時間が経過したか、別の画面で入力されたため、もう一度ご入力ください。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ def describe(contract: int, method: str) -> str:
 
 @pages.post(f"/<{NUMBER}:contract>/<method>")
 @needs(EDITOR)
-def confirm(contract: int, method: str) -> str | Response:
+def confirm(contract: int, method: str) -> str | AnyResponse:
     """Check what was typed; the page that follows shows all of it that may be shown, and asks for confirmation."""
     own_contract, chosen, context = _chosen(contract, method)
     form = method_form(payment_calls.form_of(chosen, context))
@@ -117,37 +122,93 @@ def confirm(contract: int, method: str) -> str | Response:
         form.refuse(details)
         return form_again(_form_page(own_contract, method, chosen, context, form))
     sealed = site().services.vault.seal(_held_for(details), _purpose(contract, method))
-    return _confirm_page(own_contract, method, context, details, sealed)
+    waiting = _confirmation(contract, method, new_token())
+    if len(sealed) > _LONGEST_COOKIE:  # of a plugin that keeps much: a page that cannot be asked for again
+        return _confirm_page(waiting, own_contract, method, context, details, sealed)
+    return _waits(waiting, sealed, context.variant)
 
 
-@pages.post(f"/<{NUMBER}:contract>/<method>/start")
+@pages.get(f"/<{NUMBER}:contract>/<method>/confirm/<token>")
 @needs(EDITOR)
-def start(contract: int, method: str) -> AnyResponse:
-    """［この内容で申し込む］: start the procedure."""
-    own_contract, chosen, context = _chosen(contract, method)
-    confirmed = ConfirmForm()
-    details = _held(confirmed.sealed.data or "", contract, method) if confirmed.validate() else None
+def confirm_again(contract: int, method: str, token: str) -> str | AnyResponse:
+    """What is to be confirmed; what became of it where it was sent."""
+    waiting = _confirmation(contract, method, token)
+    made = waiting.made()
+    if made is not None:
+        return sent_page(made)
+    under_way = ChangeRequest.get_or_none(ChangeRequest.slot == f"contract:{_contract(contract).id}/payment_method")
+    if under_way is not None:
+        return sent_page(under_way.instance, ALREADY_OPEN.message)
+    own_contract, _method, context = _chosen(contract, method)
+    of, _dot, sealed = cookies.PAYMENT.read().partition(".")
+    details = _held(sealed, contract, method) if of == token else None
     if details is None:
-        form = method_form(payment_calls.form_of(chosen, context))
-        form.process(None)  # what was sent is the confirmation's, and nothing of it was typed here
-        form.refuse((_TOO_LATE,))
-        return form_again(_form_page(own_contract, method, chosen, context, form))
-    key = (confirmed.request_key.data or "")[:64]
-    choice = PaymentMethodInput(
-        method=method,
-        way=chosen.way,
+        return _too_late(contract, method)
+    return _confirm_page(waiting, own_contract, method, context, details, sealed)
+
+
+@pages.post(f"/<{NUMBER}:contract>/<method>/confirm/<token>")
+@needs(EDITOR)
+def start(contract: int, method: str, token: str) -> AnyResponse:
+    """［この内容で申し込む］: start the procedure, once."""
+    waiting = _confirmation(contract, method, token)
+    if waiting.made() is None:
+        _own_contract, chosen, context = _chosen(contract, method)
+        confirmed = ConfirmForm()
+        sealed = confirmed.sealed.data or ""
+        details = _held(sealed, contract, method) if confirmed.validate() else None
+        if details is None:
+            return _too_late(contract, method)
+        choice = _choice(method, chosen, details, _date(confirmed.effective_on.data or ""))
+        try:
+            site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), choice, key=waiting.key)
+        except (Refused, KeyReused) as error:
+            _say_why(error, choice)
+            return _waits(waiting, sealed, context.variant)
+        flash(str(with_receipt(_("お支払い方法変更のお申し込みを受け付けました。"))))
+    response = redirect(url_for("payment.request_page", instance_id=waiting.made()), 303)
+    cookies.PAYMENT.forget(response)
+    return response
+
+
+def _confirmation(contract: int, method: str, token: str) -> Confirmation:
+    return Confirmation(token, url_for("payment.describe", contract=contract, method=method))
+
+
+def _waits(waiting: Confirmation, sealed: str, variant: str) -> AnyResponse:
+    """Redirect to a confirmation, whose details the browser keeps."""
+    response = redirect(waiting.url + (f"?variant={variant}" if variant else ""), 303)
+    if len(sealed) <= _LONGEST_COOKIE:
+        cookies.PAYMENT.write(response, f"{waiting.token}.{sealed}")
+    return response
+
+
+def _too_late(contract: int, method: str) -> AnyResponse:
+    """The empty form, with the reason."""
+    flash(str(_TOO_LATE), "care")
+    variant = request.args.get("variant") or None
+    return redirect(url_for("payment.describe", contract=contract, method=method, variant=variant), 303)
+
+
+def _choice(name: str, method: PaymentMethod, details: Details, effective_on: date) -> PaymentMethodInput:
+    """The input of the procedure, with the details sealed for it."""
+    return PaymentMethodInput(
+        method=name,
+        way=method.way,
         label=details.label,
         sealed=Secret(site().services.vault.seal(details.secret, SEALED_FOR) if details.secret else ""),
-        effective_on=_date(confirmed.effective_on.data or ""),
+        effective_on=effective_on,
         mark=mark(f"payment\0{details.secret}"),
     )
-    try:
-        outcome = site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), choice, key=key or None)
-    except (Refused, KeyReused) as error:
-        refusals = error.refusals if isinstance(error, Refused) else (_SENT_BEFORE,)
-        return form_again(_confirm_page(own_contract, method, context, details, confirmed.sealed.data or "", refusals))
-    flash(str(_("お支払い方法変更のお申し込みを受け付けました。")))
-    return redirect(url_for("payment.request_page", instance_id=outcome.instance_id), 303)
+
+
+def _say_why(error: Refused | KeyReused, asked: PaymentMethodInput) -> None:
+    """The refusals, on the next page. One that was sent meanwhile says so itself."""
+    for refusal in error.refusals if isinstance(error, Refused) else ():
+        flash(str(refusal.message), "care")
+        if refusal == DATE_MOVED and asked.effective_on != date.min:
+            before, after = day(asked.effective_on), day(effective_date(today()))
+            flash(str(_("変更日：%(before)s → %(after)s", before=before, after=after)), "care")
 
 
 # What the pages show
@@ -216,21 +277,15 @@ def _form_page(contract: Contract, name: str, method: PaymentMethod, context: Pa
 
 
 def _confirm_page(
-    contract: Contract,
-    name: str,
-    context: PaymentContext,
-    details: Details,
-    sealed: str,
-    refusals: Sequence[Refusal] = (),
+    waiting: Confirmation, contract: Contract, name: str, context: PaymentContext, details: Details, sealed: str
 ) -> str:
     form = ConfirmForm(None)
     effective = effective_date(today())
     form.sealed.data, form.effective_on.data = sealed, effective.isoformat()
-    form.request_key.data = new_key()
-    form.refuse(refusals)
     method = site().services.payment_methods[name]
     return render_template(
         "payment_method_change/confirm.html",
+        waiting=waiting,
         contract=_shown(contract),
         name=name,
         title=_method_title(name),
