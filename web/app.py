@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, request
 from flask_babel import Babel
@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from engine.text import LANGUAGES, Text, as_html, current_language
 from web import pages, staff
 from web.assembly.monitoring.requests_observed import ObservedRequests, name_requests
+from web.forms import names_to_keep
 from web.http import cookies
 from web.http.application import InReadersLanguage, OnItsDatabase, Pages, Wsgi
 from web.http.areas import CUSTOMER_DETAILS_MENU, MAIN_MENU, areas_in, declared_in
@@ -23,6 +24,7 @@ from web.http.errors import explain_errors
 from web.http.guard import PageSession, protect
 from web.http.menu import in_customer_details, shown
 from web.http.probes import Monitoring
+from web.http.unsent import UNSENT, give_back
 from web.http.who_may import check_access, know_users, staff_member, user
 from web.serving import Limits
 
@@ -91,6 +93,7 @@ def _extend(app: Flask, site: Site) -> None:
         if area.signed_by_senders:
             csrf.exempt(area)
     check_access(app)
+    give_back(app, names_to_keep())
 
 
 def _say_everywhere(app: Flask, site: Site) -> None:
@@ -138,6 +141,9 @@ def _surround(inside: Wsgi, site: Site, *, secure: bool) -> Wsgi:
 
 
 def _here() -> str:
-    """The path at which the page can be shown again: a reader who chooses a language returns to it."""
+    """The address at which the page can be shown again: a reader who chooses a language returns to it, also to what
+    waits for a log-in there."""
     rule = request.url_rule
-    return request.path if rule is not None and "GET" in (rule.methods or ()) else "/"
+    path = request.path if rule is not None and "GET" in (rule.methods or ()) else "/"
+    waits = UNSENT in request.environ["QUERY_STRING"] and request.args.get(UNSENT)
+    return f"{path}?{urlencode({UNSENT: waits})}" if waits else path

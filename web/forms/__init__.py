@@ -7,20 +7,23 @@ normalised on the way, passwords least of all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Self, cast
 
+import wtforms
 from flask import request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectChoice
+from wtforms.fields.core import UnboundField
 from wtforms.i18n import get_translations
 from wtforms.validators import InputRequired
 
 from engine.definition import Refusal
 from engine.text import LANGUAGES, Text, _, current_language
 from web.forms.fields import HiddenField, PasswordField, StringField
+from web.http.filling import is_secret
 
 # Machine-readable texts: a phone must not begin them with a capital, nor correct their spelling.
 EXACT = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
@@ -44,7 +47,10 @@ def _words_of_wtforms(language: str) -> Any:
 
 
 class Form(FlaskForm):
-    """A form with refusals at its fields, and at its head."""
+    """A form with refusals at its fields, and at its head. `kept` says that what is typed into it may be kept where it
+    could not be sent, passwords and codes apart."""
+
+    kept = True
 
     class Meta(FlaskForm.Meta):
         """Takes only text fields: Flask-WTF would also take uploaded files and JSON."""
@@ -74,6 +80,28 @@ class Form(FlaskForm):
                 errors.append(refusal.message)
             else:
                 field.errors = [*errors, refusal.message]
+
+
+def names_to_keep() -> frozenset[str]:
+    """The names of the fields that may be kept where a form could not be sent, of all forms that there are: those that
+    people fill in, without the names that a password, a code or a file has in any form."""
+    known: set[str] = set()
+    secret: set[str] = set()
+    for name, field in (pair for form in _forms(Form) if form.kept for pair in vars(form).items()):
+        if isinstance(field, UnboundField) and not issubclass(field.field_class, wtforms.HiddenField):
+            kind = next((kind for kind, of in _NEVER_KEPT.items() if issubclass(field.field_class, of)), "text")
+            attributes = field.kwargs.get("render_kw") or {}
+            (secret if is_secret(kind, attributes.get("autocomplete", "")) else known).add(name)
+    return frozenset(known - secret)
+
+
+_NEVER_KEPT: Mapping[str, type[Any]] = {"password": wtforms.PasswordField, "file": wtforms.FileField}
+
+
+def _forms(form: type[Form]) -> Iterator[type[Form]]:
+    for further in form.__subclasses__():
+        yield further
+        yield from _forms(further)
 
 
 class LogInForm(Form):

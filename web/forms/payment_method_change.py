@@ -23,6 +23,7 @@ _PLAIN = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false",
 class MethodForm(Form):
     """A payment method's form. A field may have choices beside it, where the method asked which meaning was meant."""
 
+    kept = False
     questions: Mapping[str, Sequence[payments.Choice]] = {}
 
     def typed(self) -> dict[str, str]:

@@ -82,7 +82,8 @@ class Declared:
     `change_request_pages` are endpoints by kind of change request, `change_pages` by what is changed there; `tones` are
     the looks of states by workflow; `decisions` are by workflow and event; `facts` are by workflow what the staff see
     of an instance, and `with_own_pages` are the workflows that the staff handle elsewhere than in their queue;
-    `same_for_all` are the endpoints whose answer is the same for every reader.
+    `same_for_all` are the endpoints whose answer is the same for every reader; `kept_names` are those of fields that
+    may be kept where a form could not be sent.
     """
 
     menus: dict[str, tuple[Entry, ...]] = field(default_factory=lambda: defaultdict(tuple))
@@ -93,6 +94,7 @@ class Declared:
     facts: dict[str, Callable[[int], Sequence[Fact]]] = field(default_factory=dict)
     with_own_pages: set[str] = field(default_factory=set)
     same_for_all: set[str] = field(default_factory=set)
+    kept_names: set[str] = field(default_factory=set)
 
 
 def declared() -> Declared:
@@ -109,9 +111,9 @@ def declared_in(app: Flask | App) -> Declared:
 class Area(Blueprint):
     """A blueprint of pages, with declarations of what the rest of the site shows of them.
 
-    The decorators go between the route and the check of access; `tones`, `decides`, `tells_staff`, `staff_works_here`
-    and `shown_in_templates` are called once in the module. `signed_by_senders` is for requests of machines: a signature
-    authenticates them, and they carry no CSRF token.
+    The decorators go between the route and the check of access; `tones`, `decides`, `tells_staff`, `staff_works_here`,
+    `keeps` and `shown_in_templates` are called once in the module. `signed_by_senders` is for requests of machines: a
+    signature authenticates them, and they carry no CSRF token.
     """
 
     def __init__(
@@ -194,6 +196,11 @@ class Area(Blueprint):
     def staff_works_here(self, workflow: str) -> None:
         """Declare that the staff handle `workflow` on pages of this area: their queue leaves it out."""
         self._declarations.append(lambda to: to.with_own_pages.add(workflow))
+
+    def keeps(self, *names: str) -> None:
+        """Declare that fields of these names are no secrets: what is typed into one comes back where its form could
+        not be sent (`web.http.unsent`). For fields of no `Form`."""
+        self._declarations.append(lambda to: to.kept_names.update(names))
 
     def shown_in_templates(self, **values: Any) -> None:
         """Declare names that every template knows; functions are called when a page is rendered."""

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 
 from flask import Flask, Response, make_response, render_template, request
-from flask_wtf.csrf import CSRFError
 from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
@@ -57,11 +56,11 @@ EXPLANATIONS = {
     ),
 }
 _PAUSED = _("このお手続きは、ただいま一時停止しています")
-_FORM_EXPIRED = Explanation(
+FORM_EXPIRED = Explanation(
     _("画面の有効期限が切れました"),
-    _("前の画面に戻り、再読み込みしてからもう一度送信してください。"),
+    _("送信されていません。お手数ですが、TOP画面からもう一度お進みください。"),
 )
-_COOKIES = _("繰り返し表示される場合は、ブラウザの設定でこのサイトのCookieが許可されているか、ご確認ください。")
+COOKIES = _("繰り返し表示される場合は、ブラウザの設定でこのサイトのCookieが許可されているか、ご確認ください。")
 
 
 def error_page(
@@ -89,10 +88,6 @@ def explain_errors(app: Flask) -> None:
             if name not in ("Content-Type", "Content-Length"):  # Allow, Retry-After
                 response.headers[name] = value
         return response
-
-    @app.errorhandler(CSRFError)
-    def form_is_old(error: CSRFError) -> Response:
-        return error_page(400, _FORM_EXPIRED, hint=_COOKIES)
 
     @app.errorhandler(EngineError)
     def refused_by_engine(error: EngineError) -> Response:

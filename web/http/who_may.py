@@ -29,6 +29,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 ANYONE = "anyone"
 STAFF = "staff"
+TURNED_AWAY = "turned_away"  # in `g`: a form was posted that needs a log-in, and its poster is led to one
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,10 @@ def know_users(app: Flask) -> None:
 
 def _to(log_in: str) -> Response:
     """A redirect to a log-in, followed by GET whatever the method was (RFC 9110 §15.4.4)."""
-    return cast(Response, redirect(url_for(log_in), 302 if request.method in ("GET", "HEAD") else 303))
+    if request.method in ("GET", "HEAD"):
+        return cast(Response, redirect(url_for(log_in), 302))
+    setattr(g, TURNED_AWAY, True)
+    return cast(Response, redirect(url_for(log_in), 303))
 
 
 def check_access(app: Flask) -> None:

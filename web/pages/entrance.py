@@ -7,7 +7,7 @@ from flask_login import login_user
 from werkzeug import Response
 
 from web.forms import LogInForm
-from web.http import cookies
+from web.http import cookies, form_tokens, unsent
 from web.http.areas import Area
 from web.http.current import remote, site
 from web.http.responses import form_again
@@ -20,8 +20,9 @@ pages = Area("entrance", __name__)
 @open_to_all
 def show() -> str | Response:
     """The log-in form; TOP for a logged-in user."""
-    if user() is not None:
-        return redirect(url_for("top.show"))
+    here = user()
+    if here is not None:
+        return redirect(unsent.way_back(f"account:{here.account.id}") or url_for("top.show"))
     return _page(LogInForm())
 
 
@@ -44,7 +45,9 @@ def log_in() -> str | Response:
         return form_again(_page(form), logged_in)
     _end_session()
     login_user(User(logged_in.account, logged_in.token))
-    response = redirect(url_for("top.show"), 303)
+    owner = f"account:{logged_in.account.id}"
+    form_tokens.renew(owner, unsent.owners()["staff"])
+    response = redirect(unsent.way_back(owner) or url_for("top.show"), 303)
     cookies.DEVICE.write(response, logged_in.device)
     if not cookies.LANGUAGE.read():  # a new browser: the language that the account was made in
         cookies.LANGUAGE.write(response, cookies.language(logged_in.account.language))
@@ -68,4 +71,4 @@ def _end_session() -> None:
 
 
 def _page(form: LogInForm) -> str:
-    return render_template("entrance/log_in.html", form=form)
+    return render_template("entrance/log_in.html", form=form, unsent=unsent.waiting())

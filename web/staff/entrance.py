@@ -6,13 +6,13 @@ from __future__ import annotations
 import logging
 
 import segno
-from flask import flash, make_response, redirect, render_template, session, url_for
+from flask import flash, make_response, redirect, render_template, url_for
 from werkzeug import Response
 
 from engine.text import Text, _
 from web.demo.staff import demo_log_in
 from web.forms.staff import SetUpForm, StaffLogInForm
-from web.http import cookies
+from web.http import cookies, form_tokens, unsent
 from web.http.current import remote, site
 from web.http.responses import form_again
 from web.http.who_may import open_to_all, staff_member
@@ -27,8 +27,9 @@ log = logging.getLogger("tetsuzuki.staff")
 @open_to_all
 def log_in() -> str | Response:
     """The staff's log-in form; the review queue for a logged-in member."""
-    if staff_member() is not None:
-        return redirect(url_for("staff.requests"))
+    here = staff_member()
+    if here is not None:
+        return redirect(unsent.way_back(f"staff:{here.id}") or url_for("staff.requests"))
     return _page(StaffLogInForm())
 
 
@@ -47,8 +48,9 @@ def begin() -> str | Response:
         return form_again(_page(form), logged_in)
     log.info("staff:%s logged in, from %s", logged_in.member.id, remote())
     site().staff.sessions.log_out(cookies.STAFF.read())  # of an earlier log-in here
-    session.pop("csrf_token", None)  # nor does a form's token outlive the change
-    response = redirect(url_for("staff.requests"), 303)
+    owner = f"staff:{logged_in.member.id}"
+    form_tokens.renew(unsent.owners()["account"], owner)
+    response = redirect(unsent.way_back(owner) or url_for("staff.requests"), 303)
     cookies.STAFF.write(response, logged_in.token)
     cookies.STAFF_DEVICE.write(response, logged_in.device)
     return response
@@ -99,7 +101,7 @@ def _over() -> Response:
 
 
 def _page(form: StaffLogInForm) -> str:
-    return render_template("staff/log_in.html", form=form, demo=demo_log_in(site()))
+    return render_template("staff/log_in.html", form=form, demo=demo_log_in(site()), unsent=unsent.waiting())
 
 
 def _set_up_page(form: SetUpForm, opened: OpenedSetUp) -> str:

@@ -12,7 +12,7 @@ from engine.testing import Clock
 from tests.kit.members import member
 from tests.kit.senders import URLENCODED, Shown, forms_of, urlencoded
 from tests.kit.sites import SiteMaker
-from tests.kit.world import World, make_world
+from tests.kit.world import World, address_of, make_world
 from web.http.guard import STATIC
 from workflows.business import prose
 from workflows.business.access import opaque_string
@@ -63,7 +63,7 @@ def forms(world: World) -> Iterator[tuple[Any, Shown]]:
         for rule in world.app.url_map.iter_rules():
             if rule.endpoint in STATIC or "GET" not in (rule.methods or ()):
                 continue
-            for path in world.paths(rule):
+            for path in world.paths(rule) if not rule.arguments or address_of(world.app, rule) else ():
                 page = client.get(path)
                 for form in forms_of(page.data, path.encode()) if page.mimetype == "text/html" else ():
                     which = rule.endpoint, tuple(name for name, *_rest in form.fields), form.buttons[:1]

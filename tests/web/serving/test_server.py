@@ -77,7 +77,7 @@ def test_form_that_just_fits_is_read(app: Flask, framing: str) -> None:
     with served(app) as address:
         answer = exchanged(address, FORM + sent)
     assert statuses(answer) == [400]  # it has no token
-    assert "画面の有効期限が切れました" in answer.decode()
+    assert "画面の有効期限が切れたため、まだ送信されていません。" in answer.decode()
 
 
 @pytest.mark.parametrize("host", [b"elsewhere.example", b"localhost:1", b"a..b", b"", b"\xe3\x81\x82"])

@@ -32,6 +32,7 @@ from web.http.confirmations import Confirmation, sent_page
 from web.http.current import PROCEDURE_GONE, site, today
 from web.http.request_keys import mark
 from web.http.responses import form_again
+from web.http.unsent import keeps_nothing
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import WORKFLOW, pages
 from web.shown.dates import day
@@ -106,6 +107,7 @@ def describe(contract: int, method: str) -> str:
 
 
 @pages.post(f"/<{NUMBER}:contract>/<method>")
+@keeps_nothing
 @needs(EDITOR)
 def confirm(contract: int, method: str) -> str | AnyResponse:
     """Check what was typed; the page that follows shows all of it that may be shown, and asks for confirmation."""

@@ -70,6 +70,11 @@ class KeptForms:
             return None
         return Typed(place, tuple((name, value) for name, value in fields))
 
+    def waits(self, token: str, now: datetime | None = None) -> bool:
+        """Whether `token` keeps something, whoever its owner is."""
+        alive = (KeptForm.token == digest(token)) & (KeptForm.expires_at > (now or self._clock()))
+        return KeptForm.select().where(alive).exists()
+
     def drop(self, token: str, owner: str) -> None:
         """The form has done its work. Twice is as good as once."""
         with transaction():
