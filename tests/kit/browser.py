@@ -94,6 +94,17 @@ class Browser:
         action, data = self.filled(button, **typed)
         return self._shown(self.client.post(action, data=data, follow_redirects=True))
 
+    def act(self, button: str) -> TestResponse:
+        """Press what asks before it acts, and answer with yes."""
+        self.begin(button)
+        return self.press(button)
+
+    def begin(self, button: str) -> TestResponse:
+        """Follow the first link that looks like this button, to the question behind it."""
+        links = [link for link in self.page.select("main a.btn") if link.get_text(strip=True) == button]
+        assert links, f"no {button!r} on {self.path}"
+        return self.open(address(links[0]))
+
     def _shown(self, response: TestResponse) -> TestResponse:
         self.response = response
         self.path = response.request.path

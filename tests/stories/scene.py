@@ -376,7 +376,7 @@ def _customer(site: Site, app: Flask, scene: Scene) -> None:
     customer = Customer.get(Customer.number == "A05678901")
     neo, chat = Contract.select().where(Contract.customer == customer).order_by(Contract.id)
     scene.paths["withdrawn_request"] = _change(owner, neo, "users", users="55")
-    owner.press("取り下げる")
+    owner.act("取り下げる")
     scene.paths["users_request"] = _change(owner, chat, "users", users="45")
     _change(owner, neo, "options", options=["appsuite"])
     scene.paths |= {kind: f"/changes/contracts/{neo.id}/{kind}" for kind in ("users", "term")}

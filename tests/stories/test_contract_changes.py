@@ -164,7 +164,7 @@ def test_g31_g35_g45_changes_are_confirmed_sent_and_withdrawn(
     for shown in ("30", "45", customer.contractor, address_of(customer), hanako.say("適用日")):
         assert shown in hanako.text()
     hanako.looks_at("change-confirm")
-    hanako.button("入力内容を修正する").click()
+    hanako.link("入力内容を修正する").click()
     expect(hanako.field("ユーザー契約数")).to_have_value("４５")
     hanako.button("確認画面へ進む").click()
     hanako.button("申し込む").dblclick()
@@ -192,9 +192,14 @@ def test_g31_g35_g45_changes_are_confirmed_sent_and_withdrawn(
 
     second = visit(language, device, cookies=page.context.cookies())
     second.open(page.url)
+    second.link("取り下げる").click()
+    second.arrives_at("取り下げる")
     hanako.open("/changes")
     hanako.looks_at("changes-waiting")
-    hanako.page.get_by_role("button", name=hanako.say("取り下げる")).click()
+    hanako.page.get_by_role("link", name=hanako.say("取り下げる")).click()
+    hanako.arrives_at("取り下げる")
+    hanako.looks_at("request-withdraw")
+    hanako.button("取り下げる").click()
     expect(page.locator("main .state").first).to_have_text(hanako.say(WITHDRAWN))
     second.button("取り下げる").click()
     assert (
@@ -224,6 +229,7 @@ def test_g31_g45_change_on_postgresql_is_asked_for_and_withdrawn(product_on_post
     mail = receipt(product, customer, SUBJECT["ja"])
     assert "45" in mail.part("plain")
     assert len(product.sql("SELECT 1 FROM change_request WHERE kind = 'users'")) == 1
+    hanako.link("取り下げる").click()
     hanako.button("取り下げる").click()
     expect(hanako.page.locator("main .state").first).to_have_text(WITHDRAWN)
 

@@ -156,6 +156,7 @@ def test_g32_g33_details_are_looked_at_and_changed(
     hanako.looks_again()
     assert hanako.say("担当者が確認中") in hanako.text()
     hanako.looks_at("customer-details-request")
+    hanako.link("取り下げる").click()
     hanako.button("取り下げる").click()
     expect(hanako.page.locator(".state").first).to_have_text(hanako.say("取り下げ済み"))
     receipt(product, customer, email, WITHDRAWN[language])

@@ -42,6 +42,9 @@ class Open:
     seen: int
 
 
+_CANNOT = _("取り下げることができませんでした。現在の状態をご確認ください。")
+
+
 def open_change(slot: str, actor: Actor) -> Open | None:
     """The change that holds `slot`, as in `customer:3/contractor`; None where another one may begin."""
     change: AddressChange | None = AddressChange.get_or_none(AddressChange.slot == slot)
@@ -66,6 +69,16 @@ def make_room(slot: str, actor: Actor) -> None:
             engine.fire(change.instance, "withdraw", actor)  # before which its timers are fired; it finds its work done
 
 
+def ask_to_withdraw(slot: str, actor: Actor, back: str) -> str | AnyResponse:
+    """The question before the change that holds `slot` is withdrawn; the page `back` where there is nothing to
+    withdraw."""
+    change = open_change(slot, actor)
+    if change is None or not change.offers:
+        flash(str(_CANNOT), "care")
+        return redirect(url_for(back))
+    return render_template("address_link/withdraw.html", change=change, offer=change.offers[0], back=back)
+
+
 def withdraw_change(slot: str, actor: Actor, seen: str, back: str) -> AnyResponse:
     """Withdraw the change that holds `slot`, if it is still as the page showed it."""
     engine = site().engine
@@ -77,7 +90,7 @@ def withdraw_change(slot: str, actor: Actor, seen: str, back: str) -> AnyRespons
         number = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 10 else 0
         engine.fire(change.instance, "withdraw", actor, seen=number)
     except (EventNotPossible, StaleForm, TransitionConflict, Forbidden, Refused):
-        said = _("取り下げることができませんでした。現在の状態をご確認ください。")
+        said = _CANNOT
     flash(str(said))
     return redirect(url_for(back), 303)
 

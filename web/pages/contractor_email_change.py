@@ -77,6 +77,13 @@ def change() -> str | AnyResponse:
     return redirect(url_for("contractor_email.show"), 303)
 
 
+@pages.get("/withdraw")
+@needs(EDITOR)
+def ask_to_withdraw() -> str | AnyResponse:
+    """The question before the change is withdrawn."""
+    return address_link.ask_to_withdraw(f"{_subject()}/contractor", this_actor(), "contractor_email.show")
+
+
 @pages.post("/withdraw")
 @needs(EDITOR)
 def withdraw() -> AnyResponse:

@@ -31,6 +31,7 @@ from web.shown.contracts import (
     renewal_on,
     shown_change_request,
     shown_state,
+    sure_page,
 )
 from web.shown.csv import csv_file
 from web.shown.dates import day
@@ -223,6 +224,14 @@ def request_page(instance_id: int) -> str | Response:
 
 def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> str:
     return render_template("contracts/change_request.html", **change_request_context(record, refused))
+
+
+@pages.get(f"/requests/<{NUMBER}:instance_id>/<event>")
+@needs(EDITOR)
+def sure(instance_id: int, event: str) -> str | Response:
+    """The question before a button's event is fired, because none of them can be undone."""
+    record = own_change_request(instance_id)
+    return sure_page(record, event, url_for("contracts.press", instance_id=instance_id))
 
 
 @pages.post(f"/requests/<{NUMBER}:instance_id>")

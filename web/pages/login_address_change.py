@@ -77,6 +77,13 @@ def change_address() -> str | AnyResponse:
     return redirect(url_for("own.show"), 303)
 
 
+@own.get("/address/withdraw")
+@needs(VIEWER)
+def ask_to_withdraw() -> str | AnyResponse:
+    """The question before the change of the log-in address is withdrawn."""
+    return address_link.ask_to_withdraw(f"{account_profile_change.about()}/login", this_actor(), "own.show")
+
+
 @own.post("/address/withdraw")
 @needs(VIEWER)
 def withdraw() -> AnyResponse:

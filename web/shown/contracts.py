@@ -8,7 +8,8 @@ from datetime import date
 from hashlib import sha256
 from typing import Any
 
-from flask import abort, current_app, url_for
+from flask import abort, current_app, flash, redirect, render_template, url_for
+from werkzeug import Response
 
 from engine import definition
 from engine.definition import SYSTEM_ACTOR, Refusal
@@ -29,6 +30,7 @@ from workflows.ports import quotes
 from workflows.ports.billing import BillingTerm
 from workflows.registry import CHANGE_REQUEST_KINDS, known_date
 
+_NOT_NOW = _("この操作は、現在の状態では行えません。現在の内容をご確認ください。")
 _ON_ITS_WAY, _OVER = "open", "over"
 
 
@@ -296,11 +298,23 @@ def change_request_context(record: ChangeRequest, refused: Sequence[Refusal] = (
         "steps": timeline(record),
         "paused": site().engine.look(record.instance).paused,
         "offers": offers(shown.number),
-        "press": url_for("contracts.press", instance_id=shown.number),
-        "seen": shown.seen,
+        "sure": "contracts.sure",
         "refusals": refused,
         "printed_on": day(today()),
     }
+
+
+def sure_page(record: ChangeRequest, event: str, press: str, seen: str = "") -> str | Response:
+    """The question before `event`, whose form goes to `press`; the request where the event is not possible (any more).
+
+    `seen` marks what the page shows, where it is not the mark of requests in general.
+    """
+    offer = next((one for one in offers(record.instance) if one.event == event), None)
+    if offer is None:
+        flash(str(_NOT_NOW), "care")
+        return redirect(url_for("contracts.request", instance_id=record.instance))
+    shown = shown_change_request(record, {one.id: one for one in all_own_contracts()})
+    return render_template("contracts/sure.html", asked=shown, offer=offer, press=press, seen=seen or shown.seen)
 
 
 def own_page(change_request: ChangeRequest) -> str:

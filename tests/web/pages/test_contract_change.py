@@ -361,7 +361,7 @@ def test_open_request_stands_in_place_of_its_form_and_can_be_withdrawn(
     assert "適用待ち" in hanako.main
     assert hanako.open(page_of(neo)).request.path == f"/contracts/requests/{made.instance}"
     hanako.open("/changes")
-    hanako.press("取り下げる")
+    hanako.act("取り下げる")
     assert "取り下げ済み" in hanako.main
     hanako.open("/changes")
     assert page_of(neo) in hanako.links

@@ -423,7 +423,8 @@ def test_open_request_is_shown_instead_of_the_form_and_can_be_withdrawn(
     assert viewer.page.select("main form button") == []
     second = logged_in(site, app, customer, "admin", "second@customer.example")
     second.open(path)
-    editor.press("取り下げる")
+    second.begin("取り下げる")
+    editor.act("取り下げる")
     assert "取り下げ済み" in editor.text
     assert editor.page.select("main form button") == []
     second.press("取り下げる")
@@ -466,6 +467,7 @@ def test_customer_can_only_do_what_is_offered(site: Site, editor: Browser, event
     ask(editor, company="株式会社あたらしい")
     site.engine.run_due()
     editor.open(editor.path)
+    editor.begin("取り下げる")
     action, data = editor.filled("取り下げる")
     assert editor.client.post(action, data=data | {"event": event}).status_code == 409
     assert site.engine.look(ChangeRequest.get().instance).state.name == "in_review"

@@ -365,6 +365,7 @@ def test_change_of_address_is_withdrawn_once(site: Site, mailer: MemoryMailer, r
     second.log_in()
     for browser in (reader, second):
         browser.open("/registration/account")
+        browser.begin("取り下げる")
     reader.press("取り下げる")
     assert "変更の申し込みを取り下げました。" in reader.text
     second.press("取り下げる")
@@ -429,7 +430,7 @@ def test_second_browser_that_asks_for_another_contractors_address_is_told(reader
     second.press("確認のメールを送信する", email="b@customer.example", email_again="b@customer.example")
     assert second.response.status_code == 422
     assert "メールアドレスの変更を受け付けています" in second.text
-    second.press("取り下げる")
+    second.act("取り下げる")
     assert "変更の申し込みを取り下げました。" in second.text
 
 

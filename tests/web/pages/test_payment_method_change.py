@@ -148,7 +148,7 @@ def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mai
     held = dump_bytes(site.db)
     assert NUMBER.encode() not in held
     assert HOLDER.encode() not in held
-    hanako.press("お申し込みを取り下げる")
+    hanako.act("お申し込みを取り下げる")
     assert "取り下げ" in hanako.one(".state").text
     assert hanako.client.get(f"{PAGE}/requests/{number}/form.pdf").status_code == 404
 
@@ -469,12 +469,13 @@ def test_an_event_for_another_customers_request_changes_neither(
     for path in ("", "/form.pdf", "/return?result=success"):
         assert hanako.client.get(f"{PAGE}/requests/{theirs}{path}").status_code == 404
     hanako.open(f"{PAGE}/requests/{mine}")
+    hanako.begin("お申し込みを取り下げる")
     _action, data = hanako.filled("お申し込みを取り下げる")
     for path in ("", "/page"):
         assert hanako.client.post(f"{PAGE}/requests/{theirs}{path}", data=data).status_code == 404
     contract = Contract.get(Contract.customer == other)
     assert hanako.client.get(f"{PAGE}/{contract.id}/credit_card").status_code == 404
-    for path in ("", "/start"):
+    for path in ("", "/confirm/x"):
         assert hanako.client.post(f"{PAGE}/{contract.id}/credit_card{path}", data=data).status_code == 404
     assert hanako.client.get(f"{PAGE}/requests/99999999999999999999").status_code == 404
 
@@ -489,13 +490,14 @@ def test_the_second_of_two_browsers_is_told(site: Site, app: Flask, hanako: Brow
     number = ask_debit(hanako)
     work(site)
     taro = logged_in(site, app, customer, email="taro@customer.example")
-    taro.open(f"{PAGE}/requests/{number}")
-    hanako.open(f"{PAGE}/requests/{number}")
+    for browser in (taro, hanako):
+        browser.open(f"{PAGE}/requests/{number}")
+        browser.begin("お申し込みを取り下げる")
     site.engine.fire(number, "receive_form", staff())
     hanako.press("お申し込みを取り下げる")
     assert "状態が変わったため" in hanako.text
     assert state(site, number) == "received"
-    hanako.press("お申し込みを取り下げる")
+    hanako.act("お申し込みを取り下げる")
     assert state(site, number) == "withdrawn"
     taro.press("お申し込みを取り下げる")
     assert "状態が変わったため" in taro.text
@@ -506,6 +508,7 @@ def test_no_other_event_can_be_pressed(site: Site, hanako: Browser, event: str) 
     number = ask_debit(hanako)
     work(site)
     hanako.open(f"{PAGE}/requests/{number}")
+    hanako.begin("お申し込みを取り下げる")
     action, data = hanako.filled("お申し込みを取り下げる")
     assert hanako.client.post(action, data=data | {"event": event}).status_code == 303
     assert state(site, number) == "awaiting_form"
@@ -713,7 +716,7 @@ def test_a_method_that_raises_or_answers_nonsense_breaks_no_page(
         answered = hanako.client.post(PAGE + path, data={"csrf_token": token, **TYPED})
         assert answered.status_code in (200, 303, 404, 422, 503), path
     hanako.open(f"{PAGE}/requests/{number}")
-    hanako.press("お申し込みを取り下げる")
+    hanako.act("お申し込みを取り下げる")
     assert state(site, number) == "withdrawn"
 
 

@@ -134,7 +134,7 @@ def test_a_year_that_the_contract_does_not_see_is_not_announced(hanako: Member, 
 def test_what_was_not_applied_has_no_price(site: Site, hanako: Member, neo: Contract) -> None:
     confirm_appsuite(hanako, neo)
     hanako.press("申し込む")
-    hanako.press("取り下げる")
+    hanako.act("取り下げる")
     assert "お申し込み時の料金です。このお申し込みは適用されていません。" in hanako.main
     hanako.open("/contracts/history")
     assert "料金：" not in hanako.main

@@ -26,7 +26,7 @@ from web.http.current import site
 from web.http.guard import POLICY
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import pages
-from web.shown.contracts import change_request_context
+from web.shown.contracts import change_request_context, sure_page
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.payment_method_change import PageOpened, context_of, facts_of
@@ -45,6 +45,15 @@ _MOVED_ON = _("お申し込みの状態が変わったため、操作は行わ�
 def request_page(instance_id: int) -> Response:
     """A request: what it changes, its state, and its buttons."""
     return _request_page(instance_id)
+
+
+@pages.get(f"/requests/<{NUMBER}:instance_id>/<event>")
+@needs(EDITOR)
+def sure(instance_id: int, event: str) -> str | AnyResponse:
+    """The question before the event of a button is fired."""
+    _mandate(instance_id)
+    record = ChangeRequest.get(ChangeRequest.instance == instance_id)
+    return sure_page(record, event, url_for("payment.act", instance_id=instance_id), _as_shown(instance_id))
 
 
 @pages.post(f"/requests/<{NUMBER}:instance_id>")
@@ -133,8 +142,7 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
         **change_request_context(change_request)
         | {
             "offers": [offer for offer in offers if offer.event != "open_page"],
-            "press": url_for("payment.act", instance_id=instance_id),
-            "seen": _as_shown(instance_id),
+            "sure": "payment.sure",
         },
         label=mandate.label,
         page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
