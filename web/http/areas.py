@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import walk_packages
@@ -53,17 +54,23 @@ def _no_quote(data: Any) -> None:
     """None: most decisions are made without figures."""
 
 
+def _no_day(data: Any) -> None:
+    """None: most decisions fix no date."""
+
+
 @dataclass(frozen=True, slots=True)
 class StaffDecision:
     """An event that the staff fire with more than a reason.
 
     `data` builds the event's data from the request (None where there is none), the typed reason, and whether the
     question was answered with yes. It may call plugins, so it never runs inside a transaction. `quote` finds the
-    figures in that data that the staff must have seen before they decide; None where there are none.
+    figures in that data that the staff must have seen before they decide, and `day` the effective date that they must
+    have seen; None where there are none.
     """
 
     data: Callable[[ChangeRequest | None, str, bool], Any]
     quote: Callable[[Any], Quote | None] = _no_quote
+    day: Callable[[Any], date | None] = _no_day
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from engine.definition import SYSTEM, Actor, Refusal, Workflow
@@ -48,7 +49,8 @@ class Foreseen:
 class Option:
     """One decision of the staff: open, or closed with its reasons.
 
-    `question` must be confirmed for it, and `quote` are the figures that it would be made with.
+    `question` must be confirmed for it, and `quote` and `day` are the figures and the effective date that it would be
+    made with.
     """
 
     event: str
@@ -58,6 +60,7 @@ class Option:
     question: Refusal | None = None
     foreseen: Foreseen | None = None
     quote: Quote | None = None
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,12 @@ def quote_in(workflow: str, event: str, data: Any) -> Quote | None:
     """The figures that a decision is made with, which the staff must have seen; None where there are none."""
     decision = declared().decisions.get((workflow, event))
     return decision.quote(data) if decision is not None else None
+
+
+def day_in(workflow: str, event: str, data: Any) -> date | None:
+    """The effective date that a decision fixes, which the staff must have seen; None where it fixes none."""
+    decision = declared().decisions.get((workflow, event))
+    return decision.day(data) if decision is not None else None
 
 
 def is_open(instance_id: int, actor: Actor) -> bool:
@@ -157,6 +166,7 @@ def _option(
         wanted.get("checked"),
         _foreseen(workflow, preview),
         quote_in(workflow.name, event, data),
+        day_in(workflow.name, event, data),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import format_timedelta
@@ -40,6 +40,14 @@ _FASTER = Refusal(
     ),
 )
 _OTHER_FIGURES = Refusal("other_figures", _("この画面を表示した後に料金が変わりました。新しい料金をご確認ください。"))
+
+
+def _other_day(fixed: date) -> Refusal:
+    message = _(
+        "この画面を表示した後に日付が変わり、適用日が %(day)s になりました。新しい適用日をご確認ください。",
+        day=day(fixed),
+    )
+    return Refusal("other_day", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,9 @@ def decide(instance_id: int) -> str | Response:
     figures = decisions.quote_in(where.workflow, event, data)
     if figures is not None and quotes.seal(figures) != request.form.get("figures"):
         return make_response(_page(instance_id, event, reason, (_OTHER_FIGURES,)), 409)
+    fixed = decisions.day_in(where.workflow, event, data)
+    if fixed is not None and fixed.isoformat() != request.form.get("day"):
+        return make_response(_page(instance_id, event, reason, (_other_day(fixed),)), 409)
     key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
     try:
         seen = _number(request.form.get("seen", ""))
@@ -172,6 +183,7 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         yen=quotes.yen,
         percent=quotes.percent,
         seal=quotes.seal,
+        day=day,
         customer=_customer(change_request, where.about),
         contract=change_request.contract
         if change_request is not None and change_request.contract_id is not None

@@ -5,18 +5,21 @@ from workflows.business.access.sealed import SealedColumn
 from workflows.business.records import Mandate
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.payment_method_change.effects import SEALED_FOR, PaymentEffects, context_of, facts_of
-from workflows.payment_method_change.inputs import Confirmation, PageOpened, PaymentMethodInput
+from workflows.payment_method_change.inputs import Confirmation, DateShown, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.known_date import effective_date, known_date, promised
 from workflows.payment_method_change.records import PaymentEvent
 from workflows.payment_method_change.rules import KIND
+from workflows.payment_method_change.version_1 import PAYMENT_METHOD_CHANGE_1
 from workflows.payment_method_change.workflow import PAYMENT_METHOD_CHANGE
 from workflows.ports.guarded import Patient
 from workflows.procedure import Procedure
 
 __all__ = [
     "PAYMENT_METHOD_CHANGE",
+    "PAYMENT_METHOD_CHANGE_1",
     "PROCEDURE",
     "Confirmation",
+    "DateShown",
     "PageOpened",
     "PaymentEffects",
     "PaymentMethodInput",
@@ -27,7 +30,7 @@ __all__ = [
 ]
 
 PROCEDURE = Procedure(
-    (PAYMENT_METHOD_CHANGE,),
+    (PAYMENT_METHOD_CHANGE_1, PAYMENT_METHOD_CHANGE),
     effects={"payment": lambda services: Patient(PaymentEffects(services))},
     change_requests=(ChangeRequestKind(KIND, _("お支払い方法の変更"), effective_date=known_date),),
     sealed=(SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),),

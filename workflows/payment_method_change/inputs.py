@@ -26,9 +26,23 @@ class PaymentMethodInput:
 
 @dataclass(frozen=True, slots=True)
 class PageOpened:
-    """The provider has opened a page for the customer, under the name `reference`."""
+    """The provider has opened a page for the customer, under the name `reference`.
+
+    `effective_on` is the earliest date that the customer saw when they went there; None where they saw none.
+    """
 
     reference: str
+    effective_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DateShown:
+    """The date that the staff saw when they accepted a request or approved a form (events `accept`, `approve`).
+
+    None where the decision fixes no date, or where it is not made on a page.
+    """
+
+    effective_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,12 @@ def effective_date(today: date) -> date:
     return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
+def kept_date(decided: date, today: date) -> date:
+    """The date that counts where nothing is missing any more on `today`: the one that was decided, its own day
+    included; where it has passed, the next possible one."""
+    return decided if today <= decided else effective_date(today)
+
+
 def rule_of(way: str) -> Text:
     """The rule by which the date is fixed, for a method of this `way`, in words that hold whenever they are read."""
     return _RULES.get(way, _("お手続きが完了した翌月の1日"))
@@ -45,7 +51,8 @@ def known_date(change_request: ChangeRequest, state: str, today: date) -> Effect
     waits_for = _WAITS_FOR.get(state)
     if waits_for is None:
         return EffectiveDate(change_request.effective_on)
-    return EffectiveDate(effective_date(today), after=waits_for)
+    earliest = kept_date(change_request.effective_on, today) if state == "accepted" else effective_date(today)
+    return EffectiveDate(earliest, after=waits_for)
 
 
 def promised(way: str, today: date) -> EffectiveDate:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress, needs_input
+from engine.errors import Refused
 from engine.text import Text, _
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.required import required
@@ -23,7 +24,7 @@ from workflows.business.shared.change_request import (
     to_json,
 )
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
-from workflows.payment_method_change.known_date import effective_date, rule_of
+from workflows.payment_method_change.known_date import effective_date, kept_date, rule_of
 from workflows.payment_method_change.records import PaymentEvent
 
 KIND = "payment_method"
@@ -35,7 +36,6 @@ _LONGEST_REASON = 1000  # as ChangeRequest.reason
 NO_CONTRACT = Refusal("no_contract", _("ご契約が見つからないか、すでに終了しています。"))
 NOT_OFFERED = Refusal("not_offered", _("このお支払い方法は、現在お選びいただけません。"))
 SAME_METHOD = Refusal("same_method", _("現在と同じお支払い方法です。"))
-DATE_MOVED = Refusal("date_moved", _("日付が変わったため、変更日が変わりました。内容をもう一度ご確認ください。"))
 REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
 REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
 NO_PAGE = Refusal("no_page", _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。"))
@@ -104,7 +104,33 @@ def something_changes(attempt: Attempt) -> Refusal | None:
 
 def effective_date_is_as_shown(attempt: Attempt) -> Refusal | None:
     """The effective date is still the one that the page showed: a page of last month showed another."""
-    return None if attempt.data.effective_on == effective_date(_today(attempt)) else DATE_MOVED
+    return _is_still_shown(attempt)
+
+
+@needs_input
+def date_is_as_staff_saw_it(attempt: Attempt) -> Refusal | None:
+    """The date that the decision fixes is still the one that its page showed, where it was made on a page."""
+    return _is_still_shown(attempt)
+
+
+def _is_still_shown(attempt: Attempt) -> Refusal | None:
+    shown, day = getattr(attempt.data, "effective_on", None), effective_date(_today(attempt))
+    return date_moved(day) if shown is not None and shown != day else None
+
+
+def date_moved(day: date) -> Refusal:
+    """The refusal of what was pressed on a page that showed another date; it says the new one."""
+    said = day_said(day)
+    message = _("日付が変わったため、適用日が %(day)s に変わりました。内容をもう一度ご確認ください。", day=said)
+    return Refusal("date_moved", message)
+
+
+def date_has_not_passed(attempt: Attempt) -> Refusal | None:
+    """The decided date has not passed; its own day counts."""
+    change_request = change_request_of(attempt.instance, attempt.records)
+    if change_request is None or _today(attempt) <= change_request.effective_on:
+        return None
+    return date_moved(effective_date(_today(attempt)))
 
 
 def method_is_still_there(attempt: Attempt) -> Refusal | None:
@@ -159,8 +185,9 @@ def reason_is_given(attempt: Attempt) -> Refusal | None:
 
 @needs_input
 def page_was_made(attempt: Attempt) -> Refusal | None:
-    """The provider has opened a page before this event."""
-    return None if isinstance(attempt.data, PageOpened) and attempt.data.reference else NO_PAGE
+    """The provider has opened a page before this event, and the customer went there from a page with today's date."""
+    made = isinstance(attempt.data, PageOpened) and attempt.data.reference
+    return _is_still_shown(attempt) if made else NO_PAGE
 
 
 @needs_input
@@ -233,8 +260,18 @@ def await_page(attempt: Attempt) -> None:
 
 
 def keep_page(attempt: Attempt) -> None:
-    """Keep the provider's name for the page, to ask for its status later."""
+    """Keep the provider's name for the page, to ask for its status later, and the date that the customer saw."""
     _change_mandate(attempt, reference=attempt.data.reference)
+    keep_shown_date(attempt)
+
+
+def keep_shown_date(attempt: Attempt) -> None:
+    """Keep the date that was shown when this was decided. Raises Refused where that is no longer the date."""
+    moved = _is_still_shown(attempt)
+    if moved is not None:
+        raise Refused([moved])
+    day = effective_date(_today(attempt))
+    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day)
 
 
 def keep_confirmation(attempt: Attempt) -> None:
@@ -259,8 +296,17 @@ def keep_reason(attempt: Attempt) -> None:
 
 
 def set_effective_date(attempt: Attempt) -> None:
-    """Set the effective date, because nothing is missing any more: the first of the month after today."""
+    """Set the effective date, because nothing is missing any more: the one that was decided.
+
+    Papers are decided by their approval, so theirs is the first of the month after today.
+    """
+    records, instance = attempt.records, attempt.instance
+    change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
     day = effective_date(_today(attempt))
+    if change_request is not None and mandate is not None:
+        attempt.memo["date_before"] = change_request.effective_on
+        if mandate.way != "form":
+            day = kept_date(change_request.effective_on, _today(attempt))
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day)
     _change_mandate(attempt, active_from=day)
 
@@ -294,6 +340,11 @@ def _change_mandate(attempt: Attempt, **values: Any) -> None:
 def _today(attempt: Attempt) -> date:
     day: date = attempt.services.calendar.today(attempt.at)
     return day
+
+
+def date_before(attempt: Attempt) -> Mapping[str, Any]:
+    """The date that the customer knew before this event."""
+    return {"date_before": attempt.memo["date_before"].isoformat()} if "date_before" in attempt.memo else {}
 
 
 def ended_mandate(attempt: Attempt) -> Mapping[str, Any]:
@@ -344,7 +395,8 @@ def confirmed_date(attempt: Attempt) -> Mapping[str, Any]:
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """The context of the mails: `request`, `mandate`, `customer`, `contract`, the payment method `before`, the fixed
-    date as `effective_on()`, and `expected_on(…)` for a mail that is sent before the date is fixed."""
+    date as `effective_on()`, `expected_on(…)` for a mail that is sent before the date is fixed, and `day(…)`, which
+    writes a date of a mail's figures."""
     change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
     customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
     contract = contract_of(instance, records)
@@ -356,6 +408,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "contract": contract,
         "before": before,
         "effective_on": lambda: day_said(change_request.effective_on) if change_request is not None else "",
+        "day": lambda iso: day_said(date.fromisoformat(iso)) if iso else "",
         "expected_on": lambda confirmed="": _expected_on(confirmed, mandate),
     }
 

@@ -1,6 +1,9 @@
 """お支払い方法の変更. The steps depend on the method's `way`; the permissions do not (G35).
 
-The old method is billed until the effective date, on which the new one is booked first, and the contract follows.
+The old method is billed until the effective date, on which the new one is booked first, and the contract follows. The
+date is the one that was shown when it was decided: by staff who accepted or approved, by a customer who went to the
+card company's page, or by one who confirmed a request that needs nothing further. Where that day has passed before the
+decision could be carried out, the next first of a month counts, and a mail says so.
 """
 
 from datetime import timedelta
@@ -15,7 +18,7 @@ from workflows.payment_method_change import rules
 _ASK = Retry(first=timedelta(minutes=5), most=timedelta(minutes=30), deadline=timedelta(days=2))
 _BEGIN = Effect("payment", "begin", done="begun")
 _CONFIRM = Effect("payment", "confirm", done="confirmed", retry=_ASK)
-_BOOK = Effect("payment", "book", done="booked")
+_BOOK = Effect("payment", "book", done="booked", retry=Retry(deadline=timedelta(days=7)))
 _REVOKE = Effect("payment", "revoke")
 _REVOKE_BEFORE = Effect("payment", "revoke_before", figures=rules.ended_mandate)
 
@@ -28,7 +31,7 @@ _OPEN = ("requested", "in_review", "accepted", "awaiting_form", "received", "wit
 
 PAYMENT_METHOD_CHANGE = Workflow(
     name="payment_method_change",
-    version=1,
+    version=2,
     title=_("お支払い方法の変更"),
     recipients=rules.RECIPIENTS,
     mail_context=rules.mail_context,
@@ -123,7 +126,15 @@ PAYMENT_METHOD_CHANGE = Workflow(
             writes=(rules.await_page,),
             effects=(_CONFIRM,),
         ),
-        Transition("accept", ("in_review",), "accepted", allow=STAFF, title=_("受け付ける"), effects=(_BEGIN,)),
+        Transition(
+            "accept",
+            ("in_review",),
+            "accepted",
+            allow=STAFF,
+            title=_("受け付ける"),
+            writes=(rules.keep_shown_date,),
+            effects=(_BEGIN,),
+        ),
         Transition(
             "reject",
             ("in_review",),
@@ -134,7 +145,22 @@ PAYMENT_METHOD_CHANGE = Workflow(
             writes=(rules.keep_reason, rules.give_up),
             effects=(Mail("rejected", to="contractor", cc="acting"),),
         ),
-        Transition("begun", ("accepted",), "scheduled", allow=SYSTEM, writes=(rules.set_effective_date,)),
+        Transition(
+            "begun",
+            ("accepted",),
+            "scheduled",
+            allow=SYSTEM,
+            guards=(rules.date_has_not_passed,),
+            writes=(rules.set_effective_date,),
+        ),
+        Transition(
+            "begun",
+            ("accepted",),
+            "scheduled",
+            allow=SYSTEM,
+            writes=(rules.set_effective_date,),
+            effects=(Mail("date_moved", to="contractor", cc="acting", figures=rules.date_before),),
+        ),
         Transition(
             "remind",
             ("awaiting_form",),
@@ -160,6 +186,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "scheduled",
             allow=STAFF,
             title=_("金融機関が承認した"),
+            guards=(rules.date_is_as_staff_saw_it,),
             writes=(rules.set_effective_date,),
             effects=(_APPROVED,),
         ),

@@ -20,7 +20,7 @@ from tests.kit.staff import enrol, enter
 from tests.kit.stripe_server import StripeServer
 from web.app import create_app
 from web.assembly.site import Site
-from workflows.business.records import Account, Contract, Customer, KeptForm, Mandate
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, KeptForm, Mandate
 from workflows.business.shared.change_request import Decision
 from workflows.payment_method_change.records import PaymentEvent
 from workflows.ports.billing import Booking
@@ -351,10 +351,47 @@ def test_a_date_that_moved_since_is_shown_before_it_is_sent(site: Site, hanako: 
     hanako.press("確認へ進む", **TYPED)
     clock.forward(minutes=10)
     hanako.press("この内容で申し込む")
-    assert "変更日が変わりました" in hanako.text
-    assert "変更日：2026年5月1日 → 2026年6月1日" in hanako.text
+    assert "適用日が 2026年6月1日 に変わりました" in hanako.text
+    assert "適用日：2026年5月1日 → 2026年6月1日" in hanako.text
     hanako.press("この内容で申し込む")
     assert "経過" in hanako.text
+
+
+def test_the_way_to_the_card_company_is_shown_anew_once_midnight_of_the_month_has_passed(
+    site: Site, hanako: Browser, clock: Clock, stripe: StripeServer
+) -> None:
+    clock.now = site.services.calendar.midnight(MAY) - timedelta(minutes=5)
+    hanako.log_in()
+    number = ask_card(hanako)
+    assert "最短 2026年5月1日" in hanako.text
+    clock.forward(minutes=10)
+    assert open_page(hanako).endswith(f"{PAGE}/requests/{number}")
+    assert stripe.calls == []
+    hanako.open(f"{PAGE}/requests/{number}")
+    assert "適用日が 2026年6月1日 に変わりました" in hanako.text
+    assert "最短 2026年6月1日" in hanako.text
+    assert open_page(hanako).startswith(stripe.url)
+    assert ChangeRequest.get(ChangeRequest.instance == number).effective_on == date(2026, 6, 1)
+
+
+def test_staff_approve_with_the_date_that_they_have_seen(site: Site, app: Flask, hanako: Browser, clock: Clock) -> None:
+    number, somebody = ask_debit(hanako), staff()
+    for event in ("receive_form", "pass_to_bank"):
+        site.engine.fire(number, event, somebody)
+    clock.now = site.services.calendar.midnight(MAY) - timedelta(minutes=5)
+    clerk = Browser(app)
+    enter(clerk, enrol(site)[1], clock)
+    clerk.open(f"/staff/requests/{number}")
+    option = clerk.page.select_one("#option-approve").find_parent("section")  # type: ignore[union-attr]
+    assert option is not None
+    assert "2026年5月1日" in option.get_text()
+    clock.forward(minutes=10)
+    assert clerk.press("金融機関が承認した").status_code == 409
+    assert "適用日が 2026年6月1日 になりました" in clerk.text
+    assert state(site, number) == "with_bank"
+    clerk.press("金融機関が承認した")
+    assert state(site, number) == "scheduled"
+    assert ChangeRequest.get(ChangeRequest.instance == number).effective_on == date(2026, 6, 1)
 
 
 def test_a_card_is_registered_on_the_providers_page_alone(

@@ -44,7 +44,7 @@ from workflows.business.records import ChangeRequest, Contract, Mandate, running
 from workflows.business.shared.change_request import ALREADY_OPEN
 from workflows.payment_method_change import PaymentMethodInput, context_of, effective_date, promised
 from workflows.payment_method_change.effects import SEALED_FOR
-from workflows.payment_method_change.rules import DATE_MOVED, KIND
+from workflows.payment_method_change.rules import KIND
 from workflows.ports import payment_calls, payments
 from workflows.ports.payments import Details, PaymentContext, PaymentMethod
 
@@ -208,9 +208,9 @@ def _say_why(error: Refused | KeyReused, asked: PaymentMethodInput) -> None:
     """The refusals, on the next page. One that was sent meanwhile says so itself."""
     for refusal in error.refusals if isinstance(error, Refused) else ():
         flash(str(refusal.message), "care")
-        if refusal == DATE_MOVED and asked.effective_on != date.min:
+        if refusal.code == "date_moved" and asked.effective_on != date.min:
             before, after = day(asked.effective_on), day(effective_date(today()))
-            flash(str(_("変更日：%(before)s → %(after)s", before=before, after=after)), "care")
+            flash(str(_("適用日：%(before)s → %(after)s", before=before, after=after)), "care")
 
 
 # What the pages show

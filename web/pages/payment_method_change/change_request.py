@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import date
 
 from flask import (
     Response,
@@ -22,16 +23,16 @@ from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm, Trans
 from engine.outcomes import Offer
 from engine.text import Text, _, current_language
 from web.http.areas import NUMBER
-from web.http.current import site
+from web.http.current import site, today
 from web.http.guard import POLICY
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import pages
 from web.shown.contracts import change_request_context, sure_page
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
-from workflows.payment_method_change import PageOpened, context_of, facts_of
+from workflows.payment_method_change import PageOpened, context_of, effective_date, facts_of
 from workflows.payment_method_change.effects import secret_of
-from workflows.payment_method_change.rules import KIND
+from workflows.payment_method_change.rules import KIND, date_moved
 from workflows.ports import payment_calls
 from workflows.ports.payments import Document, MandateFacts, PaymentContext, Redirect
 
@@ -95,7 +96,10 @@ def open_page(instance_id: int) -> AnyResponse:
     """カード会社の画面へ進む: the provider opens a page, once for each request, and the browser is redirected to it."""
     mandate = _mandate(instance_id)
     method = site().services.payment_methods.get(mandate.method)
-    here = redirect(url_for("payment.request_page", instance_id=instance_id), 303)
+    here, shown = redirect(url_for("payment.request_page", instance_id=instance_id), 303), _shown_date()
+    if shown is not None and shown != effective_date(today()):
+        flash(str(date_moved(effective_date(today())).message))
+        return here
     if method is None or "open_page" not in _offered(instance_id):
         flash(str(_MOVED_ON))
         return here
@@ -104,10 +108,13 @@ def open_page(instance_id: int) -> AnyResponse:
     if not isinstance(begun, Redirect) or not begun.reference:
         flash(str(_NO_ANSWER))
         return here
-    if begun.reference != mandate.reference:
+    if begun.reference != mandate.reference or shown not in (None, _kept_date(instance_id)):
         try:
-            site().engine.fire(instance_id, "open_page", this_actor(), PageOpened(begun.reference))
-        except (EventNotPossible, TransitionConflict, Forbidden, Refused):
+            site().engine.fire(instance_id, "open_page", this_actor(), PageOpened(begun.reference, shown))
+        except Refused as refused:  # midnight passed: the provider's page stays, and the next press leads to it
+            flash(str(refused.refusal.message))
+            return here
+        except (EventNotPossible, TransitionConflict, Forbidden):
             # The request was withdrawn or has lapsed meanwhile, and the page that was just opened is not recorded.
             with suppress(Exception):
                 method.revoke(context, MandateFacts(mandate.id, "", begun.reference), Secret(""), f"{key}.late")
@@ -145,6 +152,7 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
             "sure": "payment.sure",
         },
         label=mandate.label,
+        earliest=effective_date(today()).isoformat(),
         page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
         document=document if waits_for_the_form else None,
         by_hand=[(letter, _code(letter)) for letter in document.by_hand] if document is not None else (),
@@ -157,6 +165,20 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
         policy = {**POLICY, "form-action": " ".join((POLICY["form-action"], *method.origins))}
         response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
+
+
+def _shown_date() -> date | None:
+    """The earliest date that the page showed on which the button was pressed; None for a page from before it said
+    one."""
+    try:
+        return date.fromisoformat(request.form.get("effective_on", ""))
+    except ValueError:
+        return None
+
+
+def _kept_date(instance_id: int) -> date:
+    found: date = ChangeRequest.get(ChangeRequest.instance == instance_id).effective_on
+    return found
 
 
 def _code(letter: str) -> str:
