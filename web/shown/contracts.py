@@ -67,7 +67,8 @@ class ShownChangeRequest:
     """A request as pages show it. A button sends `seen` along, by which a press after another change is refused.
 
     `effective_on` says what is known of its date, and `fixed_on` is that date where nothing can move it any more.
-    `titles` are those of its figures, by period. `applied` is False once it came to nothing.
+    `titles` are those of its figures, by period. `applied` is False once it came to nothing, and `undated`
+    is True until its date is fixed anew or at all.
     """
 
     number: int
@@ -83,6 +84,7 @@ class ShownChangeRequest:
     differences: tuple[Difference, ...]
     titles: PriceTitles
     applied: bool
+    undated: bool
     price: str | Text
 
 
@@ -194,6 +196,7 @@ def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, 
         differences=differences(change_request, site().catalogue),
         titles=titles,
         applied=known != NOT_APPLIED,
+        undated=known.after is not None,
         price=in_short(quote_of(change_request), titles) if known != NOT_APPLIED else "",
     )
 

@@ -36,6 +36,7 @@ from web.shown.receipts import with_receipt
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ALREADY_OPEN, compared
+from workflows.business.shared.effective_date import EffectiveDate
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.dates import waits_for_renewal
 from workflows.contract_change.price_titles import titles_of
@@ -213,13 +214,13 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
     earlier = _shown(confirmation.before())
     catalogue, services = site().catalogue, site().services
     before = asdict(change.before) if change.before is not None else {}
-    account = this_user().account
+    account, reviewed = this_user().account, proposal.kind in services.review.kinds
     return render_template(
         "contract_change/confirm.html",
         errand=errand,
         product=product_title(catalogue, change.after.product),
         differences=list(compared(before, asdict(change.after), catalogue)),
-        effective_on=day(proposal.effective_on),
+        effective_on=EffectiveDate(proposal.effective_on, planned=reviewed).said(day),
         effective_why=_why(proposal),
         ahead=after_changes(proposal.ahead) if proposal.ahead else None,
         quote=proposal.quote if isinstance(proposal.quote, Quote) else None,
@@ -227,7 +228,7 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
             change.before, change.after, change.effective_on, errand.contract.ended_on if errand.contract else None, day
         ),
         no_quote=None if isinstance(proposal.quote, Quote) else proposal.quote.reason,
-        review_days=services.review.working_days if proposal.kind in services.review.kinds else 0,
+        review_days=services.review.working_days if reviewed else 0,
         contractor_email=account.customer.contractor_email,
         account_email=account.email,
         confirmation=confirmation,

@@ -15,7 +15,6 @@ from flask import (
     request,
     url_for,
 )
-from flask_babel import format_datetime
 from werkzeug import Response as AnyResponse
 
 from engine.definition import SYSTEM_ACTOR, Secret
@@ -23,7 +22,7 @@ from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm, Trans
 from engine.outcomes import Offer
 from engine.text import Text, _, current_language
 from web.http.areas import NUMBER
-from web.http.current import site, today
+from web.http.current import local_time, site, today
 from web.http.guard import POLICY
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import pages
@@ -199,7 +198,7 @@ def _offered(instance_id: int) -> dict[str, Offer]:
 
 
 def _until(mandate: Mandate) -> str:
-    return str(format_datetime(mandate.due_at, "short")) if mandate.due_at is not None else ""
+    return local_time(mandate.due_at) if mandate.due_at is not None else ""
 
 
 # What a request is about
