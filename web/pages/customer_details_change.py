@@ -28,7 +28,7 @@ from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.shared.change_request import ALREADY_OPEN, DETAIL_LABELS, compared, said
 from workflows.customer_details_change import details_of, read, shown_digest
-from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND
+from workflows.customer_details_change.rules import CHANGED_MEANWHILE, KIND, is_reviewed
 
 WORKFLOW = "customer_details_change"
 
@@ -203,9 +203,17 @@ def _confirm_page(confirmation: Confirmation, known: dict[str, str], values: dic
         confirmation=confirmation,
         ticket=confirmation.ticket([known, values]),
         changes=list(compared(known, values, catalogue)),
+        review_days=_review_days(known, values),
         refusal=CHANGED_MEANWHILE if earlier is not None and earlier != [known, values] else None,
         changed=list(compared(earlier[0], known, catalogue)) if earlier is not None else (),
     )
+
+
+def _review_days(known: Mapping[str, str], values: Mapping[str, str]) -> int:
+    """The working days that staff have to review these changes; 0 where they are made at once."""
+    review = site().services.review
+    changed = {name for name, value in values.items() if value != known[name]}
+    return review.working_days if is_reviewed(changed, review.kinds) else 0
 
 
 @pages.post("/change/confirm/<token>")

@@ -9,7 +9,7 @@ finds a value here that it did not write itself, and asks before it overwrites t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -82,12 +82,17 @@ def known_date(record: ChangeRequest, state: str, _today: date) -> EffectiveDate
     )
 
 
+def is_reviewed(changed: Collection[str], kinds: Collection[str]) -> bool:
+    """Whether staff review a change of these columns, where the setting `[review]` names `kinds`."""
+    return KIND in kinds or any(name in changed for name in REVIEWED)
+
+
 def no_review_is_needed(attempt: Attempt) -> Refusal | None:
     """No review is needed: not by the setting `[review]`, and not because the name of company or contractor changes."""
     record = change_request.change_request_of(attempt.instance, attempt.records)
-    if record is None or KIND in _services(attempt).review.kinds:
+    if record is None or is_reviewed(json.loads(record.after), _services(attempt).review.kinds):
         return REVIEW_NEEDED
-    return REVIEW_NEEDED if any(name in json.loads(record.after) for name in REVIEWED) else None
+    return None
 
 
 def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:

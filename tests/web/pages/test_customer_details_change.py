@@ -98,6 +98,19 @@ def ask(browser: Browser, **changes: str) -> None:
     browser.press("申し込む")
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("company", "株式会社あたらしい", "承認後"), ("contractor_person", "見本 次郎", "お申し込み後すぐ")],
+)
+def test_the_confirmation_says_when_a_change_holds_and_whether_staff_look_at_it(
+    editor: Browser, column: str, value: str, said: str
+) -> None:
+    editor.open("/registration/change")
+    editor.press("確認画面へ進む", **{"billing_mode": "postcard", column: value})
+    assert f"適用日{said}" in editor.one("dl.facts").get_text().replace("\n", "").replace(" ", "")
+    assert ("2営業日以内" in editor.text) == (said == "承認後")
+
+
 # TOP
 
 
