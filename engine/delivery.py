@@ -155,7 +155,7 @@ def hand_over(mailer: AnyMailer, message: Message, key: str, recipients: Sequenc
     if mailer_version(mailer) == 2:
         answer: object = cast(RecipientMailer, mailer).send(message, key, recipients)
         return {one: _answer_for(one, answer) for one in recipients}
-    outcome = outcome_of(cast(Mailer, mailer).send(_only_to(message, recipients), key))
+    outcome = outcome_of(cast(Mailer, mailer).send(only_to(message, recipients), key))
     return dict.fromkeys(recipients, outcome)
 
 
@@ -178,7 +178,8 @@ def _answer_for(recipient: str, answer: object) -> Outcome:
     return outcome_of(answer[recipient])
 
 
-def _only_to(message: Message, recipients: Sequence[str]) -> Message:
+def only_to(message: Message, recipients: Sequence[str]) -> Message:
+    """The message as its headers name these recipients alone. Without one in To, those in Cc stand in To."""
     to = tuple(one for one in message.to if one in recipients)
     cc = tuple(one for one in message.cc if one in recipients)
     if (to, cc) == (message.to, message.cc):

@@ -102,6 +102,14 @@ def is_mailbox(value: str) -> bool:
     return mailbox.address.excess is None
 
 
+def envelope_address(value: str) -> str:
+    """The address of `value` as RCPT TO needs it, without its name; empty where no mail can be sent there."""
+    try:
+        return _mailbox("", value).address.wire
+    except _Unsendable:
+        return ""
+
+
 def _header(name: str, value: str) -> str:
     """`value` with a blank for each tab. Raises _Unsendable for characters that could end the header or the command
     that carries it."""

@@ -128,7 +128,7 @@ class _PinnedState:
         marks = ", ".join("?" * len(ways.timers)) or "''"
         condition = (
             f"NOT EXISTS (SELECT 1 FROM timer t WHERE {_T_OF_STEP} AND (t.event IN ({marks}) OR t.failures > 0)) "
-            f"AND NOT {outbox_rows.open_effect_of('i.id', _O_OF_STEP)}"
+            f"AND NOT {outbox_rows.open_effect_of('i.id', f'{_O_OF_STEP} AND o.position >= 0')}"
         )
         params: list[object] = [*self.pinned, after, last, after, last, *ways.timers, after, last]
         links = self._carriers(workflow, ways)

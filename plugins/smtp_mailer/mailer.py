@@ -1,9 +1,11 @@
-"""One connection for each mail: the mail server's replies become one of three outcomes.
+"""One connection for each mail: the mail server's replies become one of three outcomes for each recipient.
 
 The rule behind every choice here (I5): a mail is `Accepted` when the server has answered the final dot with a 250, and
 only then; it is `Failed` when the server refuses this mail or this recipient for good; everything else, and any fault
 of our own settings, is `Deferred`, so that correcting it loses no mail. A connection that is lost after the final dot
 is `Deferred` too: the mail may then arrive twice, with the same Message-ID.
+
+Whom the server refuses in answer to RCPT TO takes the mail from nobody else: the others get it at once.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,10 +27,10 @@ from urllib.parse import urlsplit
 from engine.configuration import Value, Wrong
 from engine.configuration.kinds import checked_secret, clean, file, seconds
 from engine.definition import Secret
-from engine.delivery import Accepted, Deferred, Failed, Mailer, Message, Outcome
+from engine.delivery import Accepted, Deferred, Failed, Message, Outcome, RecipientMailer, only_to
 from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
-from engine.mime import Mime, compose
+from engine.mime import Mime, compose, envelope_address
 from engine.plugins import SiteFacts
 from plugins.smtp_mailer.server import FORMS, Server, parsable, parse
 
@@ -68,6 +70,8 @@ _HOSTNAME = Value("the name of a host", _host_name)
 class SmtpMailer:
     """The plugin and its mailer. Thread-safe: each mail has its own connection."""
 
+    mailer_version = 2
+
     @dataclass(frozen=True)
     class Config:
         """`url`: `smtp://host:port`, `smtp+starttls://user:secret@host:port` or `smtps://user:secret@host:port`.
@@ -100,31 +104,71 @@ class SmtpMailer:
         self._hostname = _own_name(config.hostname or urlsplit(site_facts.base_url).hostname or "")
 
     @hookimpl
-    def register_mailers(self) -> Mapping[str, Mailer]:
+    def register_mailers(self) -> Mapping[str, RecipientMailer]:
         """This mailer, where a mail server is configured; otherwise none."""
         return {} if self._server is None else {NAME: self}
 
-    def send(self, message: Message, key: str) -> Outcome:
-        """Hand one mail over. `key` is not needed, because the Message-ID identifies a repeat.
+    def send(self, message: Message, key: str, recipients: Sequence[str]) -> Mapping[str, Outcome]:
+        """Hand one mail over to `recipients`. `key` is not needed, because the Message-ID identifies a repeat.
 
         Blocks for as long as `timeout` and `accept_timeout` allow together.
 
-        - A recipient refused for now (4xx): `Deferred`, and nobody gets the mail yet, so nobody gets it twice.
-        - Every recipient in To refused for good (5xx): `Failed`, even if a Cc would have been accepted.
-        - Some recipients refused for good: `Accepted`, with a detail that names them.
+        - A recipient refused for now (4xx) is `Deferred`, one refused for good (5xx) `Failed`; the others get the mail.
+        - What the server answers to MAIL FROM, to DATA or to the mail itself is the outcome of all who were left.
+        - An address that cannot be written into a mail is `Failed`, and left out of the headers.
         """
         if self._server is None:
-            return Deferred("no mail server is configured: plugins.smtp_mailer.url")
-        mime = compose(message, self._clock())
-        if isinstance(mime, Failed):
-            return mime
-        conversation = _Conversation(self._server, self._config, self._tls, self._hostname)
-        try:
-            return conversation.hand_over(mime, message)
-        except OSError as error:  # of which smtplib's own errors are a kind
-            return Deferred(f"{self._server}: {conversation.stage}: {_why(error)}")
-        finally:
-            conversation.close()
+            return dict.fromkeys(recipients, Deferred("no mail server is configured: plugins.smtp_mailer.url"))
+        mailing = _Mailing(message, recipients, self._clock())
+        if mailing.waiting:
+            conversation = _Conversation(self._server, self._config, self._tls, self._hostname)
+            try:
+                conversation.hand_over(mailing)
+            except OSError as error:  # of which smtplib's own errors are a kind
+                mailing.settle_all(Deferred(f"{self._server}: {conversation.stage}: {_why(error)}"))
+            finally:
+                conversation.close()
+        return mailing.outcomes
+
+
+class _Mailing:
+    """One mail on its way: who still waits for an answer (`waiting`, with the address for RCPT TO), and the outcomes of
+    the others. It can be sent as `mime` while anybody waits."""
+
+    def __init__(self, message: Message, recipients: Sequence[str], now: datetime) -> None:
+        self.message = message
+        self.waiting = {one: envelope_address(one) for one in recipients}
+        self.outcomes: dict[str, Outcome] = {}
+        self._now = now
+        made = compose(message, now)
+        if isinstance(made, Failed):
+            self.leave_out([one for one in (*message.to, *message.cc) if not envelope_address(one)], made)
+        else:
+            self.mime = made
+
+    def leave_out(self, those: Sequence[str], why: Failed) -> None:
+        """Compose the mail without those who cannot be written to, for the reason `why`. If it cannot be sent then
+        either, nobody gets it."""
+        others = [one for one in (*self.message.to, *self.message.cc) if one not in those]
+        rest = only_to(self.message, others)
+        made = compose(rest, self._now) if those and others else why
+        if isinstance(made, Failed):
+            self.settle_all(made)
+            return
+        self.message, self.mime = rest, made
+        for one in those:
+            self.settle(envelope_address(one), why)
+
+    def settle(self, address: str, outcome: Outcome) -> None:
+        """Note the outcome of whoever waits at an address."""
+        for one in [one for one, its in self.waiting.items() if its == address]:
+            self.outcomes[one] = outcome
+            del self.waiting[one]
+
+    def settle_all(self, outcome: Outcome) -> None:
+        """Note the outcome of all who wait."""
+        for address in list(self.waiting.values()):
+            self.settle(address, outcome)
 
 
 class _Conversation:
@@ -139,45 +183,50 @@ class _Conversation:
         self._session: smtplib.SMTP | None = None
         self._until = monotonic() + config.timeout
 
-    def hand_over(self, mime: Mime, message: Message) -> Outcome:
-        """Hand the mail over. Raises OSError where the connection, TLS or the log-in does not work."""
+    def hand_over(self, mailing: _Mailing) -> None:
+        """Hand the mail over, and settle it for everybody who waits. Raises OSError where the connection, TLS or the
+        log-in does not work."""
         session = self._open()
-        if mime.utf8 and not session.has_extn("smtputf8"):
-            return Failed(
-                "smtputf8",
-                f"{self._server} cannot take an address with other letters than ASCII before the @ (RFC 6531)",
-            )
-        self._begin("MAIL FROM")
-        code, words = session.mail(mime.sender, self._options(session, mime))
-        if code != 250:
-            return self._refusal(code, words)
-        refused: dict[str, tuple[int, bytes]] = {}
-        for recipient in mime.recipients:
+        if mailing.mime.utf8 and not session.has_extn("smtputf8"):
+            self._do_without_smtputf8(mailing)
+        if mailing.waiting:
+            self._begin("MAIL FROM")
+            code, words = session.mail(mailing.mime.sender, self._options(session, mailing.mime))
+            if code != 250:
+                mailing.settle_all(self._refusal(code, words))
+        for address in dict.fromkeys(mailing.waiting.values()):
             self._begin("RCPT TO")
-            code, words = session.rcpt(recipient)
+            code, words = session.rcpt(address)
             if code not in (250, 251, 252):
-                refused[recipient] = code, words
-        for code, words in refused.values():
-            if not 500 <= code < 600:
-                return self._refusal(code, words)
-        if all(recipient in refused for recipient in mime.primary):
-            return self._refusal(*refused[mime.primary[0]])
+                mailing.settle(address, self._refusal(code, words))
+        if mailing.waiting:
+            mailing.settle_all(self._content(session, mailing))
+
+    def _do_without_smtputf8(self, mailing: _Mailing) -> None:
+        reason = f"{self._server} cannot take an address with other letters than ASCII before the @ (RFC 6531)"
+        message = mailing.message
+        those = [one for one in (*message.to, *message.cc) if not envelope_address(one).isascii()]
+        mailing.leave_out(those, Failed("smtputf8", reason))
+        if mailing.waiting and mailing.mime.utf8:  # the sender's own address
+            mailing.settle_all(Failed("smtputf8", reason))
+
+    def _content(self, session: smtplib.SMTP, mailing: _Mailing) -> Outcome:
+        """Hand the mail itself over. Returns the outcome of all whom the server has taken as recipients."""
         self._begin("DATA")
         code, words = session.docmd("DATA")
         if code != 354:
             return self._refusal(code, words)
         # A dot at the beginning of a line is doubled, a dot alone ends the mail (RFC 5321 §4.5.2).
-        session.send(re.sub(rb"(?m)^\.", b"..", mime.content) + b".\r\n")
+        session.send(re.sub(rb"(?m)^\.", b"..", mailing.mime.content) + b".\r\n")
         self.stage = "waiting for the mail to be accepted (it may have been, and may arrive twice)"
         self._sock().settimeout(self._config.accept_timeout)
         code, words = session.getreply()
         self.stage = "end of DATA"
-        ours = f"{message.text}\0{message.html}"
+        ours = f"{mailing.message.text}\0{mailing.message.html}"
         if code != 250:
             return self._refusal(code, words, ours)
-        detail = [_words(words, ours)]
-        detail += [f"refused: {who} ({number} {_words(why)})" for who, (number, why) in refused.items()]
-        return Accepted("; ".join(detail))
+        said = _words(words, ours)
+        return Accepted(said, f"{code} {said}")
 
     def close(self) -> None:
         """Send QUIT and close; the server's answer no longer matters."""
@@ -233,10 +282,11 @@ class _Conversation:
         return sock
 
     def _refusal(self, code: int, words: bytes, ours: str = "") -> Outcome:
-        reason = f"{self._server}: {self.stage}: {code} {_words(words, ours)}"
+        reply = f"{code} {_words(words, ours)}"
+        reason = f"{self._server}: {self.stage}: {reply}"
         if 500 <= code < 600 and code not in _ABOUT_OUR_LOGIN:
-            return Failed(str(code), reason)
-        return Deferred(reason)
+            return Failed(str(code), reason, reply)
+        return Deferred(reason, reply=reply)
 
 
 def _words(said: bytes | str, ours: str = "") -> str:

@@ -20,13 +20,13 @@ from typing import Any
 import pytest
 
 from engine.attempt import Secret
-from engine.delivery import Accepted, Delivery, Mailer, Outcome
+from engine.delivery import Accepted, Delivery, Mailer, Outcome, RecipientMailer
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
 from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate
-from engine.testing import EffectHandlerContract, MailerContract, MemoryMailer
+from engine.testing import EffectHandlerContract, MailerContract, MemoryMailer, RecipientMailerContract
 from engine.text import _
 from plugins.demo_usage import DemoUsage
 from plugins.dev_mailbox import DevMailbox
@@ -53,7 +53,7 @@ from workflows.registry import MIGRATIONS
 ROOT = Path(__file__).parents[2]
 
 
-class TestSmtpMailer(MailerContract):
+class TestSmtpMailer(RecipientMailerContract):
     @pytest.fixture(autouse=True)
     def server(self, tmp_path: Path) -> Iterator[None]:
         with MailServer() as running:
@@ -61,7 +61,7 @@ class TestSmtpMailer(MailerContract):
             self.made = SmtpMailer(SmtpMailer.Config(Secret(running.url)), site_facts)
             yield
 
-    def mailer(self) -> Mailer:
+    def mailer(self) -> RecipientMailer:
         return self.made.register_mailers()["smtp_mailer"]
 
 
@@ -174,7 +174,7 @@ class TestNoticeSite(NoticeChannelContract):
 def test_every_bundled_plugin_has_its_kit(tmp_path: Path) -> None:
     """By the class that is tested and the kit that it inherits, in whichever file."""
     kits = {
-        "register_mailers": "MailerContract",
+        "register_mailers": "(?:Recipient)?MailerContract",
         "register_effect_handlers": "EffectHandlerContract",
         "register_billing_backends": "BillingBackendContract",
         "register_disk_usage": "DiskUsageContract",

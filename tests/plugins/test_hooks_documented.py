@@ -85,7 +85,8 @@ def test_hook_is_named_in_a_test(name: str) -> None:
 
 def test_every_kit_and_every_shape_of_plugins_new_stands_in_the_section_of_its_hook() -> None:
     homes = (engine.testing, workflows.ports.testing)
-    kits = {name for home in homes for name in vars(home) if name.endswith("Contract")}
+    kits = {name for home in homes for name in vars(home) if name.endswith("Contract") and not name.startswith("_")}
+    kits.remove("MailerContract")  # of version 1, beside that of version 2
     sections = {name: section(written(name)) for name in hookspecs()}
     named = {name: re.findall(r"- Kit: `[a-z.]+\.(\w+)`. Begin: `tetsuzuki plugins new NAME --shape (\w+)`", text)
              for name, text in sections.items() if name != "register_migrations"}  # fmt: skip

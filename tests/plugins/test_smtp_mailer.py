@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.attempt import Secret
-from engine.delivery import Accepted, Deferred, Failed, Message
+from engine.delivery import Accepted, Deferred, Failed, Message, Outcome
 from engine.errors import ConfigurationError
 from engine.mime import Mime, compose
 from engine.plugins.site_facts import SiteFacts
@@ -45,6 +45,19 @@ def mailer(url: str, *, timeout: float = 10.0, accept_timeout: float = 10.0, ca:
     return SmtpMailer(config, SITE, clock=lambda: NOON)
 
 
+def handed(mailer: SmtpMailer, message: Message, key: str) -> Outcome:
+    """The outcome for the recipient in To, of a mail that is sent to everybody."""
+    return each(mailer, message)[message.to[0]]
+
+
+def each(mailer: SmtpMailer, message: Message = MESSAGE, *recipients: str) -> Mapping[str, Outcome]:
+    """The outcome for each recipient; by default, for everybody."""
+    return mailer.send(message, "k", recipients or (*message.to, *message.cc))
+
+
+TARO, HANAKO = "taro@example.jp", "hanako@example.jp"
+
+
 @pytest.fixture
 def server() -> Iterator[MailServer]:
     with MailServer() as running:
@@ -61,7 +74,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 def test_a_message_id_stands_on_one_line_however_long(server: MailServer) -> None:
     long = f"notice-0123456789ab.12.{'0123456789abcdef' * 2}@support.a-company-with-a-long-name.example.co.jp"
-    assert isinstance(mailer(server.url).send(replace(MESSAGE, message_id=long), "k1"), Accepted)
+    assert isinstance(handed(mailer(server.url), replace(MESSAGE, message_id=long), "k1"), Accepted)
     made = compose(replace(MESSAGE, message_id=long), NOON)
     assert isinstance(made, Mime)
     assert made.content.count(f"\r\nMessage-ID: <{long}>\r\n".encode()) == 1
@@ -69,7 +82,7 @@ def test_a_message_id_stands_on_one_line_however_long(server: MailServer) -> Non
 
 
 def test_accepted_mail_arrives_whole(server: MailServer) -> None:
-    assert mailer(server.url).send(MESSAGE, "k1") == Accepted("2.0.0 OK: queued as 1")
+    assert handed(mailer(server.url), MESSAGE, "k1") == Accepted("2.0.0 OK: queued as 1", "250 2.0.0 OK: queued as 1")
     (got,) = server.messages
     assert got.sender == "support@example.jp"
     assert got.recipients == ("taro@example.jp", "hanako@example.jp")
@@ -91,22 +104,22 @@ def test_accepted_mail_arrives_whole(server: MailServer) -> None:
 
 
 def test_message_id_in_angle_brackets_is_not_wrapped_twice(server: MailServer) -> None:
-    mailer(server.url).send(replace(MESSAGE, message_id="<a@b.example>"), "k")
+    handed(mailer(server.url), replace(MESSAGE, message_id="<a@b.example>"), "k")
     assert server.messages[0].mail["Message-ID"] == "<a@b.example>"
 
 
 def test_mail_without_html_is_plain(server: MailServer) -> None:
-    mailer(server.url).send(replace(MESSAGE, html=""), "k")
+    handed(mailer(server.url), replace(MESSAGE, html=""), "k")
     assert server.messages[0].mail.get_content_type() == "text/plain"
 
 
 def test_recipient_named_twice_gets_one_mail(server: MailServer) -> None:
-    mailer(server.url).send(replace(MESSAGE, cc=MESSAGE.to), "k")
+    handed(mailer(server.url), replace(MESSAGE, cc=MESSAGE.to), "k")
     assert server.messages[0].recipients == ("taro@example.jp",)
 
 
 def test_international_domain_is_sent_in_ascii(server: MailServer) -> None:
-    mailer(server.url).send(replace(MESSAGE, to=("taro@例え.jp",), cc=()), "k")
+    handed(mailer(server.url), replace(MESSAGE, to=("taro@例え.jp",), cc=()), "k")
     assert server.messages[0].recipients == ("taro@xn--r8jz45g.jp",)
 
 
@@ -115,7 +128,7 @@ CARRIERS = ("a..b@docomo.ne.jp", "ab.@ezweb.ne.jp", ".ab@t.vodafone.ne.jp")
 
 def test_a_carriers_address_arrives_in_quotes_in_envelope_and_headers(server: MailServer) -> None:
     sent = replace(MESSAGE, to=CARRIERS[:2], cc=CARRIERS[2:])
-    assert isinstance(mailer(server.url).send(sent, "k"), Accepted)
+    assert isinstance(handed(mailer(server.url), sent, "k"), Accepted)
     (got,) = server.messages
     assert got.recipients == CARRIERS
     assert server.paths[1:] == ['TO:<"a..b"@docomo.ne.jp>', 'TO:<"ab."@ezweb.ne.jp>', 'TO:<".ab"@t.vodafone.ne.jp>']
@@ -127,19 +140,19 @@ def test_a_carriers_address_arrives_in_quotes_in_envelope_and_headers(server: Ma
 def test_what_a_server_answers_to_a_carriers_address_is_understood(server: MailServer) -> None:
     sent = replace(MESSAGE, to=CARRIERS[:1], cc=CARRIERS[1:2])
     server.rcpt["ab.@ezweb.ne.jp"] = '550 5.1.1 <"ab."@ezweb.ne.jp>: no such user'
-    accepted = mailer(server.url).send(sent, "k1")
-    assert isinstance(accepted, Accepted)
-    assert 'refused: "ab."@ezweb.ne.jp (550 5.1.1 <"ab."@ezweb.ne.jp>: no such user)' in accepted.detail
+    answers = each(mailer(server.url), sent)
+    assert isinstance(answers[CARRIERS[0]], Accepted)
+    assert answers[CARRIERS[1]].reply == '550 5.1.1 <"ab."@ezweb.ne.jp>: no such user'
     server.rcpt["a..b@docomo.ne.jp"] = "450 4.2.1 try later"
-    assert isinstance(mailer(server.url).send(sent, "k2"), Deferred)
+    assert isinstance(handed(mailer(server.url), sent, "k2"), Deferred)
     server.rcpt["a..b@docomo.ne.jp"] = "553 5.1.3 bad address syntax"
-    failed = mailer(server.url).send(sent, "k3")
+    failed = handed(mailer(server.url), sent, "k3")
     assert isinstance(failed, Failed)
     assert failed.code == "553"
 
 
 def test_non_ascii_local_part_goes_to_a_server_with_smtputf8(server: MailServer) -> None:
-    assert isinstance(mailer(server.url).send(replace(MESSAGE, to=("太郎@example.jp",)), "k"), Accepted)
+    assert isinstance(handed(mailer(server.url), replace(MESSAGE, to=("太郎@example.jp",)), "k"), Accepted)
     (got,) = server.messages
     assert got.recipients[0] == "太郎@example.jp"
     assert "SMTPUTF8" in got.mail_options
@@ -148,21 +161,37 @@ def test_non_ascii_local_part_goes_to_a_server_with_smtputf8(server: MailServer)
 
 def test_non_ascii_local_part_fails_without_smtputf8() -> None:
     with MailServer(smtputf8=False) as server:
-        outcome = mailer(server.url).send(replace(MESSAGE, to=("太郎@example.jp",)), "k")
+        outcome = handed(mailer(server.url), replace(MESSAGE, to=("太郎@example.jp",), cc=()), "k")
     assert isinstance(outcome, Failed)
     assert outcome.code == "smtputf8"
     assert server.commands == []
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r", "\r\nBcc: evil@example.com", "\x00", "\u2028", "\x85"])
-@pytest.mark.parametrize("part", ["subject", "to", "cc", "sender", "message_id"])
+@pytest.mark.parametrize("part", ["subject", "sender", "message_id"])
 def test_line_break_in_a_header_fails_and_sends_nothing(server: MailServer, part: str, ending: str) -> None:
-    value: object = getattr(MESSAGE, part)
-    broken = (f"{value[0]}{ending}",) if isinstance(value, tuple) else f"{value}{ending}"
-    outcome = mailer(server.url).send(replace(MESSAGE, **{part: broken}), "k")  # type: ignore[arg-type]
-    assert isinstance(outcome, Failed)
-    assert outcome.code == "unsendable"
+    broken = replace(MESSAGE, **{part: f"{getattr(MESSAGE, part)}{ending}"})  # type: ignore[arg-type]
+    for outcome in each(mailer(server.url), broken).values():
+        assert isinstance(outcome, Failed)
+        assert outcome.code == "unsendable"
     assert server.commands == []
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r", "\r\nBcc: evil@example.com", "\x00", "\u2028", "\x85"])
+@pytest.mark.parametrize(("part", "other"), [("to", "cc"), ("cc", "to")])
+def test_line_break_in_an_address_fails_for_it_alone_and_reaches_no_header(
+    server: MailServer, part: str, other: str, ending: str
+) -> None:
+    broken = f"{getattr(MESSAGE, part)[0]}{ending}"
+    outcomes = each(mailer(server.url), replace(MESSAGE, **{part: (broken,)}))  # type: ignore[arg-type]
+    assert outcomes[broken] == Failed("unsendable", str(getattr(outcomes[broken], "reason", "")))
+    (got,) = server.messages
+    assert (got.recipients, got.mail["To"], got.mail["Cc"], got.mail["Bcc"]) == (
+        getattr(MESSAGE, other),
+        getattr(MESSAGE, other)[0],
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,7 +243,7 @@ def test_text_that_utf8_cannot_encode_fails() -> None:
     ],
 )
 def test_display_names_survive(server: MailServer, written: str, name: str) -> None:
-    mailer(server.url).send(replace(MESSAGE, sender=written), "k")
+    handed(mailer(server.url), replace(MESSAGE, sender=written), "k")
     (address,) = server.messages[0].mail["From"].addresses
     assert address.display_name == name
 
@@ -242,7 +271,7 @@ def test_no_address_can_add_a_recipient_or_raise(address: str) -> None:
 
 def test_lasting_refusal_of_the_sender_fails(server: MailServer) -> None:
     server.mail = "550 5.7.1 sender not welcome"
-    outcome = mailer(server.url).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url), MESSAGE, "k")
     assert isinstance(outcome, Failed)
     assert outcome.code == "550"
     assert "MAIL FROM" in outcome.reason
@@ -251,76 +280,96 @@ def test_lasting_refusal_of_the_sender_fails(server: MailServer) -> None:
 
 def test_passing_refusal_of_the_sender_is_deferred(server: MailServer) -> None:
     server.mail = "451 4.3.0 try later"
-    outcome = mailer(server.url).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "4.3.0 try later" in outcome.reason
 
 
 def test_missing_login_is_our_fault_and_deferred() -> None:
     with MailServer(users={"support": "secret"}) as server:
-        outcome = mailer(server.url).send(MESSAGE, "k")
+        outcome = handed(mailer(server.url), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "530" in outcome.reason
 
 
-def test_all_recipients_refused_for_good_fails(server: MailServer) -> None:
-    server.rcpt = {"taro@example.jp": "550 5.1.1 no such user", "hanako@example.jp": "553 5.1.2 bad"}
-    outcome = mailer(server.url).send(MESSAGE, "k")
-    assert isinstance(outcome, Failed)
-    assert outcome.code == "550"
-    assert "no such user" in outcome.reason
+def test_all_recipients_refused_for_good_fail_each_with_the_servers_words(server: MailServer) -> None:
+    server.rcpt = {TARO: "550 5.1.1 no such user", HANAKO: "553 5.1.2 bad"}
+    outcomes = each(mailer(server.url))
+    assert {one: (outcome.code, outcome.reply) for one, outcome in outcomes.items() if isinstance(outcome, Failed)} == {
+        TARO: ("550", "550 5.1.1 no such user"),
+        HANAKO: ("553", "553 5.1.2 bad"),
+    }
+    assert "RCPT TO: 550 5.1.1 no such user" in str(outcomes[TARO])
     assert "DATA" not in server.commands
 
 
-def test_refused_cc_does_not_hold_back_the_mail(server: MailServer) -> None:
-    server.rcpt = {"hanako@example.jp": "550 5.1.1 no such user"}
-    outcome = mailer(server.url).send(MESSAGE, "k")
-    assert isinstance(outcome, Accepted)
-    assert "refused: hanako@example.jp (550 5.1.1 no such user)" in outcome.detail
-    assert server.messages[0].recipients == ("taro@example.jp",)
+@pytest.mark.parametrize(("refused", "other"), [(TARO, HANAKO), (HANAKO, TARO)])
+@pytest.mark.parametrize(("said", "kind"), [("550 5.1.1 no such user", Failed), ("452 4.2.2 full", Deferred)])
+def test_who_is_refused_holds_the_mail_back_from_nobody(
+    server: MailServer, refused: str, other: str, said: str, kind: type[Outcome]
+) -> None:
+    server.rcpt = {refused: said}
+    outcomes = each(mailer(server.url))
+    assert isinstance(outcomes[refused], kind)
+    assert outcomes[refused].reply == said
+    assert outcomes[other] == Accepted("2.0.0 OK: queued as 1", "250 2.0.0 OK: queued as 1")
+    assert [one.recipients for one in server.messages] == [(other,)]
+    assert (server.messages[0].mail["To"], server.messages[0].mail["Cc"]) == (TARO, HANAKO)
 
 
-def test_mail_that_would_reach_only_its_cc_fails(server: MailServer) -> None:
-    server.rcpt = {"taro@example.jp": "550 5.1.1 no such user"}
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Failed)
-    assert server.offered == []
+def test_a_later_try_goes_to_those_alone_who_wait_and_its_headers_name_everybody(server: MailServer) -> None:
+    for recipient in (TARO, HANAKO):
+        assert set(each(mailer(server.url), MESSAGE, recipient)) == {recipient}
+    assert [one.recipients for one in server.messages] == [(TARO,), (HANAKO,)]
+    assert {(one.mail["To"], one.mail["Cc"]) for one in server.messages} == {(TARO, HANAKO)}
+    assert {one.mail["Message-ID"] for one in server.messages} == {"<account.1.1@support.example.jp>"}
 
 
-@pytest.mark.parametrize("later", ["taro@example.jp", "hanako@example.jp"])
-def test_recipient_refused_for_now_defers_the_mail_for_everyone(server: MailServer, later: str) -> None:
-    server.rcpt = {later: "450 4.2.0 greylisted"}
-    outcome = mailer(server.url).send(MESSAGE, "k")
-    assert isinstance(outcome, Deferred)
-    assert "greylisted" in outcome.reason
-    assert server.offered == []
-    server.rcpt = {}
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Accepted)
-    assert server.messages[0].recipients == ("taro@example.jp", "hanako@example.jp")
+def test_a_connection_lost_after_a_refusal_leaves_the_refusal_and_defers_the_others(server: MailServer) -> None:
+    server.rcpt, server.drop = {TARO: "550 5.1.1 no such user"}, "after RCPT"
+    outcomes = each(mailer(server.url))
+    assert isinstance(outcomes[TARO], Failed)
+    assert isinstance(outcomes[HANAKO], Deferred)
 
 
-def test_one_passing_refusal_outweighs_lasting_ones(server: MailServer) -> None:
-    server.rcpt = {"taro@example.jp": "550 5.1.1 no such user", "hanako@example.jp": "451 4.3.0 later"}
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Deferred)
+@pytest.mark.parametrize(("to", "cc", "fails", "gets"), [("a b", HANAKO, "a b", HANAKO), (TARO, "a b", "a b", TARO)])
+def test_an_address_that_cannot_be_written_costs_the_other_nothing(
+    server: MailServer, to: str, cc: str, fails: str, gets: str
+) -> None:
+    outcomes = each(mailer(server.url), replace(MESSAGE, to=(to,), cc=(cc,)))
+    assert isinstance(outcomes[fails], Failed)
+    assert isinstance(outcomes[gets], Accepted)
+    assert [one.recipients for one in server.messages] == [(gets,)]
+
+
+@pytest.mark.parametrize("cc", ["太郎@example.jp", "hanako@example.jp"])
+def test_an_international_address_fails_alone_without_smtputf8(cc: str) -> None:
+    message = replace(MESSAGE, cc=(cc,))
+    with MailServer(smtputf8=False) as server:
+        outcomes = each(mailer(server.url), message)
+        assert isinstance(outcomes[TARO], Accepted)
+        assert isinstance(outcomes[cc], Accepted if cc.isascii() else Failed)
+        assert isinstance(each(mailer(server.url), message, TARO)[TARO], Accepted)
 
 
 @pytest.mark.parametrize("stage", ["data", "accept"])
 def test_refusals_of_the_content(server: MailServer, stage: str) -> None:
     setattr(server, stage, "451 4.3.2 disk full")
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Deferred)
+    assert isinstance(handed(mailer(server.url), MESSAGE, "k"), Deferred)
     setattr(server, stage, "554 5.6.0 not wanted")
-    outcome = mailer(server.url).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url), MESSAGE, "k")
     assert isinstance(outcome, Failed)
     assert outcome.code == "554"
     assert "5.6.0 not wanted" in outcome.reason
     setattr(server, stage, "")
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Accepted)
+    assert isinstance(handed(mailer(server.url), MESSAGE, "k"), Accepted)
 
 
 @pytest.mark.parametrize("quoted", [f"<{LINK}>", LINK.upper(), "次のURLを開いてください。"])
 @pytest.mark.parametrize("code", ["250", "451", "554"])
 def test_quoted_body_is_cut_out_of_the_servers_words(server: MailServer, code: str, quoted: str) -> None:
     server.accept = f"{code} 5.7.1 spam: {quoted} is bad"
-    outcome = mailer(server.url).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url), MESSAGE, "k")
     assert "spam:" in str(outcome)
     assert "is bad" in str(outcome)
     assert LINK[-20:] not in str(outcome).lower()
@@ -329,7 +378,7 @@ def test_quoted_body_is_cut_out_of_the_servers_words(server: MailServer, code: s
 
 def test_long_answers_are_cut(server: MailServer) -> None:
     server.accept = "554 " + "x" * 450
-    outcome = mailer(server.url).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url), MESSAGE, "k")
     assert isinstance(outcome, Failed)
     assert outcome.reason.count("x") == 300
 
@@ -339,46 +388,46 @@ def test_long_answers_are_cut(server: MailServer) -> None:
 
 def test_connection_lost_before_the_banner_is_deferred(server: MailServer) -> None:
     server.drop = "before banner"
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Deferred)
+    assert isinstance(handed(mailer(server.url), MESSAGE, "k"), Deferred)
 
 
 def test_connection_lost_after_rcpt_is_deferred(server: MailServer) -> None:
     server.drop = "after RCPT"
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Deferred)
+    assert isinstance(handed(mailer(server.url), MESSAGE, "k"), Deferred)
 
 
 def test_connection_lost_before_250_is_deferred_and_repeats_with_the_same_message_id(server: MailServer) -> None:
     server.drop = "before 250"
-    outcome = mailer(server.url).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "may arrive twice" in outcome.reason
     server.drop = ""
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Accepted)
+    assert isinstance(handed(mailer(server.url), MESSAGE, "k"), Accepted)
     assert len({got.mail["Message-ID"] for got in server.offered}) == 1
     assert len(server.offered) == 2
 
 
 def test_connection_lost_after_250_is_accepted(server: MailServer) -> None:
     server.drop = "after 250"
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Accepted)
+    assert isinstance(handed(mailer(server.url), MESSAGE, "k"), Accepted)
 
 
 @pytest.mark.parametrize("banner", ["554 5.3.2 go away", "421 4.3.2 closing", "not SMTP at all"])
 def test_unwelcoming_server_is_deferred(server: MailServer, banner: str) -> None:
     server.banner = banner
-    assert isinstance(mailer(server.url).send(MESSAGE, "k"), Deferred)
+    assert isinstance(handed(mailer(server.url), MESSAGE, "k"), Deferred)
 
 
 def test_silent_server_is_deferred_in_time(server: MailServer) -> None:
     server.stall = "banner"
-    outcome = mailer(server.url, timeout=0.2).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url, timeout=0.2), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "no answer in time" in outcome.reason
 
 
 def test_server_that_never_accepts_is_deferred_in_time(server: MailServer) -> None:
     server.stall = "end of DATA"
-    outcome = mailer(server.url, timeout=3600, accept_timeout=0.2).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url, timeout=3600, accept_timeout=0.2), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "no answer in time" in outcome.reason
     assert "may arrive twice" in outcome.reason
@@ -388,7 +437,7 @@ def test_server_that_falls_silent_after_its_banner_is_deferred_in_time(server: M
     server.banner, server.stall = "220 mail.example.jp", "after banner"
 
     def sent(seconds: float) -> str:
-        outcome = mailer(server.url, timeout=seconds).send(MESSAGE, "k")
+        outcome = handed(mailer(server.url, timeout=seconds), MESSAGE, "k")
         assert isinstance(outcome, Deferred)
         return outcome.reason
 
@@ -398,13 +447,13 @@ def test_server_that_falls_silent_after_its_banner_is_deferred_in_time(server: M
 def test_refused_connection_is_deferred() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    outcome = mailer(f"smtp://127.0.0.1:{port}").send(MESSAGE, "k")
+    outcome = handed(mailer(f"smtp://127.0.0.1:{port}"), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert f"127.0.0.1:{port}: connecting: ConnectionRefusedError" in outcome.reason
 
 
 def test_unknown_host_is_deferred() -> None:
-    outcome = mailer("smtp://mail.invalid").send(MESSAGE, "k")
+    outcome = handed(mailer("smtp://mail.invalid"), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "mail.invalid:25" in outcome.reason
 
@@ -416,7 +465,7 @@ def test_unknown_host_is_deferred() -> None:
 def test_mail_goes_through_tls_with_log_in(certificate: Certificate, tls: str) -> None:
     with MailServer(tls=tls, certificate=certificate, users={"support@x": "p/s:%@ "}) as server:  # type: ignore[arg-type]
         url = server.url.replace("://", "://support%40x:p%2Fs%3A%25%40%20@")
-        outcome = mailer(url, ca=certificate.certificate).send(MESSAGE, "k")
+        outcome = handed(mailer(url, ca=certificate.certificate), MESSAGE, "k")
     assert isinstance(outcome, Accepted), outcome
     assert server.messages[0].tls
     assert server.messages[0].user == "support@x"
@@ -425,7 +474,7 @@ def test_mail_goes_through_tls_with_log_in(certificate: Certificate, tls: str) -
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_untrusted_certificate_is_deferred_before_the_log_in(certificate: Certificate, tls: str) -> None:
     with MailServer(tls=tls, certificate=certificate, users={"u": "p"}) as server:  # type: ignore[arg-type]
-        outcome = mailer(server.url.replace("://", "://u:p@")).send(MESSAGE, "k")
+        outcome = handed(mailer(server.url.replace("://", "://u:p@")), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "certificate is not valid" in outcome.reason
     assert server.commands == []
@@ -434,27 +483,27 @@ def test_untrusted_certificate_is_deferred_before_the_log_in(certificate: Certif
 def test_certificate_for_another_host_is_deferred(tmp_path: Path) -> None:
     other = Certificate.make(tmp_path, "DNS:mail.example.jp")
     with MailServer(tls="starttls", certificate=other) as server:
-        outcome = mailer(server.url, ca=other.certificate).send(MESSAGE, "k")
+        outcome = handed(mailer(server.url, ca=other.certificate), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "certificate is not valid" in outcome.reason
     assert server.offered == []
 
 
 def test_missing_starttls_is_deferred_and_sends_no_password(server: MailServer) -> None:
-    outcome = mailer(server.url.replace("smtp://", "smtp+starttls://u:p@")).send(MESSAGE, "k")
+    outcome = handed(mailer(server.url.replace("smtp://", "smtp+starttls://u:p@")), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "STARTTLS" in outcome.reason
     assert server.commands == []
 
 
 def test_plain_server_behind_smtps_is_deferred(server: MailServer) -> None:
-    assert isinstance(mailer(server.url.replace("smtp://", "smtps://")).send(MESSAGE, "k"), Deferred)
+    assert isinstance(handed(mailer(server.url.replace("smtp://", "smtps://")), MESSAGE, "k"), Deferred)
 
 
 def test_wrong_password_is_deferred_and_not_shown(certificate: Certificate) -> None:
     with MailServer(tls="starttls", certificate=certificate, users={"u": "right"}) as server:
         url = server.url.replace("://", "://u:wr0ng-pa55@")
-        outcome = mailer(url, ca=certificate.certificate).send(MESSAGE, "k")
+        outcome = handed(mailer(url, ca=certificate.certificate), MESSAGE, "k")
     assert isinstance(outcome, Deferred)
     assert "535" in outcome.reason
     assert "check user and password" in outcome.reason
@@ -463,7 +512,7 @@ def test_wrong_password_is_deferred_and_not_shown(certificate: Certificate) -> N
 
 def test_local_server_may_get_a_password_without_tls() -> None:
     with MailServer(users={"u": "p"}) as server:
-        outcome = mailer(server.url.replace("://", "://u:p@")).send(MESSAGE, "k")
+        outcome = handed(mailer(server.url.replace("://", "://u:p@")), MESSAGE, "k")
     assert isinstance(outcome, Accepted)
     assert server.messages[0].user == "u"
 
@@ -529,7 +578,7 @@ def test_neither_config_nor_server_shows_the_password() -> None:
 def test_without_url_there_is_no_mailer() -> None:
     plugin = SmtpMailer(SmtpMailer.Config(), SITE)
     assert plugin.register_mailers() == {}
-    assert isinstance(plugin.send(MESSAGE, "k"), Deferred)
+    assert isinstance(handed(plugin, MESSAGE, "k"), Deferred)
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
@@ -575,7 +624,7 @@ def test_server_is_greeted_with_a_proper_name(base_url: str, hostname: str | Non
         thread = threading.Thread(target=answer)
         thread.start()
         config = SmtpMailer.Config(Secret(f"smtp://127.0.0.1:{listening.getsockname()[1]}"), hostname=hostname)
-        SmtpMailer(config, replace(SITE, base_url=base_url)).send(MESSAGE, "k")
+        handed(SmtpMailer(config, replace(SITE, base_url=base_url)), MESSAGE, "k")
         thread.join(PATIENCE)
     assert heard == [f"ehlo {said}\r\n".encode()]
 
@@ -584,7 +633,7 @@ def test_many_threads_share_one_mailer(server: MailServer) -> None:
     shared = mailer(server.url)
     messages = [replace(MESSAGE, message_id=f"{n}@example.jp", text=f"mail {n}\n") for n in range(24)]
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda message: shared.send(message, message.message_id), messages))
+        outcomes = list(pool.map(lambda message: handed(shared, message, message.message_id), messages))
     assert all(isinstance(outcome, Accepted) for outcome in outcomes)
     assert {(got.mail["Message-ID"], got.part("plain")) for got in server.messages} == {
         (f"<{n}@example.jp>", f"mail {n}\n") for n in range(24)
@@ -593,6 +642,6 @@ def test_many_threads_share_one_mailer(server: MailServer) -> None:
 
 def test_server_is_free_for_others_after_each_fault(server: MailServer) -> None:
     server.drop = "before 250"
-    mailer(server.url).send(MESSAGE, "k")
+    handed(mailer(server.url), MESSAGE, "k")
     with smtplib.SMTP(server.host, server.port, local_hostname="test", timeout=PATIENCE) as session:
         assert session.noop()[0] == 250

@@ -22,7 +22,7 @@ def list_incidents() -> None:
     with opened_site(looks=True) as site:
         listed = open_incidents(site.engine)
     for one in listed:
-        to = f" to {one.recipient}" if one.recipient else ""
+        to = f"{' in copy' if one.copy else ''} to {one.recipient}" if one.recipient else ""
         done = ", delivered" if one.delivered else ""
         click.echo(
             f"{one.ref}  {one.since:%Y-%m-%d %H:%M} UTC  {one.workflow} ({one.about}, {one.state}): "

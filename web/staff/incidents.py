@@ -182,7 +182,11 @@ def _acts(incident: Incident) -> tuple[Act, ...]:
         return (RETRY_EVENT, SKIP_EVENT)
     definition = site().engine.workflows.get(_pin(incident))
     recipient = definition.recipients.get(incident.recipient) if definition is not None else None
-    return (RETRY, AMEND, SKIP) if recipient is not None and recipient.amend is not None else (RETRY, SKIP)
+    effect = definition.effects.get(incident.what) if definition is not None else None
+    # A new link for the copy would kill the one that the addressee has.
+    others_link = incident.copy and effect is not None and bool(effect.link)
+    can_amend = recipient is not None and recipient.amend is not None and not others_link
+    return (RETRY, AMEND, SKIP) if can_amend else (RETRY, SKIP)
 
 
 def _pin(incident: Incident) -> tuple[str, int]:
@@ -203,6 +207,8 @@ def _shown(incident: Incident) -> Shown:
         effect = definition.effects.get(incident.what) if definition is not None else None
         mail = effect is not None and effect.kind == "mail"
         what = _("メール「%(name)s」", name=incident.what) if mail else _("処理「%(name)s」", name=incident.what)
+        if incident.copy:
+            what = _("メール「%(name)s」の写し（Cc）", name=incident.what)
     return Shown(
         incident.ref,
         incident.instance_id,

@@ -642,6 +642,18 @@ def test_incident_is_told_in_words_and_amended_in_the_name_of_who_did_it(
     assert "入力の誤り" in line.text
 
 
+def test_incident_of_a_copy_says_so_and_a_link_in_it_cannot_be_renewed_for_it_alone(
+    site: Site, staffed: Browser, failed: str
+) -> None:
+    site.db.execute_sql("UPDATE outbox SET position = -1 - position")
+    staffed.open("/staff/incidents")
+    assert "メール「account_creation」の写し（Cc）" in staffed.text
+    assert "wrong@customer.example" in staffed.text
+    staffed.open(f"/staff/incidents/{failed}.cc")
+    assert "もう一度試す" in staffed.text
+    assert "宛先を訂正して試す" not in staffed.text
+
+
 @pytest.mark.parametrize(("button", "event"), [("もう一度試す", "incident.retry"), ("取りやめる", "incident.skip")])
 def test_incident_is_retried_or_skipped_with_a_reason(
     site: Site, staffed: Browser, failed: str, button: str, event: str

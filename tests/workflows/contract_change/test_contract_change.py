@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from engine.attempt import Actor
+from engine.delivery import Accepted, Failed, Message, Outcome
 from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, StaleForm, TransitionConflict
-from engine.operations.incidents import incidents, retry
+from engine.operations.incidents import incidents, retry, skip
+from engine.operations.mails import mails_of
 from engine.operations.stuck import stuck
-from engine.testing import Clock, MemoryMailer
+from engine.testing import Clock, MemoryMailer, MemoryRecipientMailer
 from tests.kit.contract_scenes import (
     LEDGER,
     PRICES,
@@ -81,6 +83,37 @@ def test_more_users_are_accepted_at_once_and_applied_on_the_first(
     assert events(changing, number) == ["start", "triage", "schedule", "apply", "applied"]
     assert changing.engine.verify(number) == []
     assert stuck(changing.engine) == []
+
+
+def test_g31_a_full_or_lost_mailbox_takes_the_receipt_from_nobody_else(changing: Site) -> None:
+    contractor, acting = "info@a00000001.example", "hanako@mihon.example"
+    of = customer()
+    on, by = contract(of), account(of)
+    for users, refused in ((25, acting), (30, contractor)):
+        refusing = MemoryRecipientMailer(partial(_refused, refused))
+        changing.dispatcher.mailers = {changing.dispatcher.mailer: refusing}
+        number = request(changing, of, on, by, changed(on, users=users))
+        do_all_due(changing)
+        assert [one for _, one in refusing.taken] == [contractor if refused == acting else acting]
+        (incident,) = incidents(changing.engine)
+        assert incident.recipient == ("acting" if refused == acting else "contractor")
+        assert state(changing, number) == "scheduled"  # the procedure goes on
+        (mail,) = mails_of(changing.engine, changing.dispatcher.renderer, [number])
+        assert {one.address: (one.fate, one.words) for one in mail.recipients} == {
+            refused: ("refused", "550 5.1.1 User unknown"),
+            (contractor if refused == acting else acting): ("handed_over", "250 2.0.0 Ok: queued as 4F"),
+        }
+        skip(changing.engine, incident.ref, Actor("operator", "root"), "told on the phone")
+        changing.engine.fire(number, "withdraw", Actor("account", str(by.id)))
+        do_all_due(changing)
+        for one in incidents(changing.engine):
+            skip(changing.engine, one.ref, Actor("operator", "root"), "told on the phone")
+
+
+def _refused(address: str, message: Message, recipient: str) -> Outcome:
+    if recipient == address:
+        return Failed("550", "RCPT TO: 550 5.1.1 User unknown", "550 5.1.1 User unknown")
+    return Accepted(reply="250 2.0.0 Ok: queued as 4F")
 
 
 def test_g31_the_receipt_goes_to_the_contractor_with_the_acting_account_in_copy(
