@@ -27,6 +27,7 @@ from web.http.probes import Monitoring
 from web.http.unsent import UNSENT, give_back
 from web.http.who_may import check_access, know_users, staff_member, user
 from web.serving import Limits
+from workflows.business.request_number import request_number
 
 if TYPE_CHECKING:
     from web.assembly.settings import Settings
@@ -108,6 +109,7 @@ def _say_everywhere(app: Flask, site: Site) -> None:
         menus={"main": menus[MAIN_MENU], "customer_details": menus[CUSTOMER_DETAILS_MENU]},
         gigabytes=gigabytes,
         local_time=local_time,
+        request_number=request_number,
     )
     organisation = site.organisation
     products = " / ".join(product.title for product in site.catalogue.products.values())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.text import Text
 from plugins.direct_debit import accounts
+from workflows.business.request_number import request_number
 from workflows.ports.payments import Document, PaymentContext
 from workflows.typesetting.manuscript import Facts, Manuscript
 
@@ -119,7 +120,7 @@ def _contract(context: PaymentContext) -> dict[str, Facts]:
         "address": f"〒{context.postcode}　{context.address}" if context.address else "　",
         "phone": context.phone or "　",
         "contract": f"{context.product}（{context.subdomain}）",
-        "request": str(context.request),
+        "request": request_number(context.request),
     }
 
 

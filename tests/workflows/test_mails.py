@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 
 from engine.definition import Effect, Workflow
 from engine.delivery import Message
+from engine.plain_text import width
 from engine.testing import Clock, MemoryMailer
 from engine.text import reading_in
 from tests.kit.contract_scenes import LEDGER
@@ -19,6 +20,7 @@ from tests.kit.one_of_each import Scene, figures_of
 from tests.kit.payments import CONFIGURED
 from tests.kit.sites import SiteMaker
 from web.assembly.site import Site
+from workflows.business.request_number import request_number
 from workflows.registry import WORKFLOWS
 
 BASE = "https://support-site.example.co.jp"  # 34 characters, longer than what is promised to fit
@@ -146,7 +148,7 @@ def _told(site: Site, mailer: MemoryMailer, begin: Callable[[], int], subject: s
     site.engine.run_due()
     site.dispatcher.drain()
     (mail,) = [one for one in mailer.sent if "要対応" in one.subject]
-    assert mail.subject == f"{subject} {number} の審査"
+    assert mail.subject == f"{subject} {request_number(number)} の審査"
     assert mail.to == (site.organisation.staff_email,)
     assert f"/staff/requests/{number}" in mail.text
 
@@ -156,3 +158,85 @@ def test_what_was_empty_reads_as_not_registered(site: Site) -> None:
     texts = [message.text for mail, _language, message in rendered(site, workflow) if mail.name == "details_received"]
     assert "変更前：未登録" in texts[0]
     assert "Before: Not registered" in texts[1]
+
+
+# A Japanese sentence has its own colon, brackets and times sign. What stays half-width is English, or a machine's.
+HALF_WIDTH = re.compile(r"[ぁ-んァ-ヶー一-龠々）」] ?[:x(]|[:)] ?[ぁ-んァ-ヶ一-龠々「]|[0-9名円] x [0-9]| \(|: ")
+FACT = re.compile(r"(?P<label>[^・■】。、：]+)：(?P<value>.+)")
+REQUESTS = ("contract_change", "customer_details_change", "payment_method_change")
+NOT_A_FACT = ("営業時間", "　変更前", "　変更後")
+
+
+@pytest.mark.parametrize("workflow", WITH_MAILS, ids=lambda workflow: workflow.name)
+def test_japanese_mails_have_full_width_marks_and_facts_under_each_other(site: Site, workflow: Workflow) -> None:
+    for mail, language, message in rendered(site, workflow):
+        if language != "ja":
+            continue
+        said = BeautifulSoup(message.html, "html.parser").get_text("\n")
+        for line in [message.subject, *message.text.splitlines(), *said.splitlines()]:
+            assert BASE in line or not HALF_WIDTH.search(line), (mail.name, line)
+        for block in facts_in(message.text):
+            columns = {width(line.partition("：")[0]) for line in block}
+            assert len(columns) == 1, (mail.name, "\n".join(block))
+
+
+def facts_in(text: str) -> list[list[str]]:
+    """The lines `label：value` of a text, by the blocks in which they stand under each other."""
+    blocks: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if FACT.fullmatch(line) and not line.startswith(NOT_A_FACT):
+            blocks[-1].append(line)
+        elif blocks[-1]:
+            blocks.append([])
+    return [block for block in blocks if block]
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_mails_of_a_request_lead_to_it_and_name_its_number(site: Site, name: str) -> None:
+    workflow = next(one for one in WORKFLOWS if one.name == name)
+    for mail, _language, message in rendered(site, workflow):
+        number = next(iter(re.findall(r"R(?:-\d{4}){2}-\d", message.text)), "")
+        assert number, (mail.name, message.text)
+        page = f"{BASE}/contracts/requests/{number}"
+        lines = message.text.splitlines()
+        assert (page in lines) == (mail.name not in TO_STAFF), (mail.name, message.text)
+        assert len(page) <= 76 + len(BASE) - 32
+        links = [str(link["href"]) for link in BeautifulSoup(message.html, "html.parser").find_all("a")]
+        assert (page in links) == (mail.name not in TO_STAFF), (mail.name, links)
+        assert number in BeautifulSoup(message.html, "html.parser").get_text(" ")
+
+
+RECEIPTS = {
+    "contract_change": "contract_change_receipt",
+    "customer_details_change": "details_received",
+    "payment_method_change": "received",
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("days", [1, 3])
+def test_the_receipt_of_what_staff_review_says_so_and_how_long_it_takes(
+    make_site: SiteMaker, sqlite_url: str, clock: Clock, site_settings: Mapping[str, Any], name: str, days: int
+) -> None:
+    kinds = ["users", "options", "term", "order", "payment_method", "details"]
+    site = make_site(sqlite_url, clock=clock, **site_settings, review={"kinds": kinds, "working_days": days})
+    ja, en = _receipt(site, name)
+    assert f"担当者が内容を確認いたします。結果は、{days}営業日以内を目安に" in ja.text.replace("\n", "")
+    assert f"結果は、{days}営業日以内を目安に" in ja.html
+    assert f"usually within {days} working day{'s' if days > 1 else ''}." in en.text.replace("\n", " ")
+    assert f"usually within {days} working day{'s' if days > 1 else ''}." in en.html
+
+
+@pytest.mark.parametrize("name", ["contract_change", "payment_method_change"])
+def test_the_receipt_of_what_nobody_reviews_says_nothing_of_it(
+    make_site: SiteMaker, sqlite_url: str, clock: Clock, site_settings: Mapping[str, Any], name: str
+) -> None:
+    site = make_site(sqlite_url, clock=clock, **site_settings, review={"kinds": []})
+    ja, en = _receipt(site, name)
+    assert "営業日" not in ja.text + ja.html
+    assert "review" not in en.text + en.html
+
+
+def _receipt(site: Site, name: str) -> list[Message]:
+    workflow = next(one for one in WORKFLOWS if one.name == name)
+    return [message for mail, _language, message in rendered(site, workflow) if mail.name == RECEIPTS[name]]

@@ -35,6 +35,7 @@ from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
 from workflows.business.permissions import OPERATORS
+from workflows.business.request_number import request_number
 from workflows.organisation import Organisation
 from workflows.ports import troubles
 from workflows.ports.disk_usage import GuardedUsage
@@ -107,6 +108,9 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
             "catalogue": ground.catalogue,
             "calendar": services.calendar,
             "base_url": settings.base_url,
+            "review": services.review,
+            "request_number": request_number,
+            "request_url": partial(_request_url, settings.base_url),
         },
         link=engine.link,
     )
@@ -114,6 +118,11 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
     mailers = ground.plugins.mailers()
     handlers = {**effect_handlers(services), **ground.plugins.effect_handlers()}
     return Dispatcher(engine, renderer, mailers=mailers, mailer=_mailer(settings), handlers=handlers)
+
+
+def _request_url(base_url: str, instance_id: int) -> str:
+    """The address of a request's page. It ends in a digit, as G24 wants the address in a mail."""
+    return f"{base_url}/contracts/requests/{request_number(instance_id)}"
 
 
 def access(ground: Ground, hasher: Hasher, vault: Vault, throttles: Throttles) -> Access:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.store.base import LARGEST
-from web.cli.sites import REASON, opened_site, operator
+from web.cli.sites import REASON, instance_named, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.attempt import Location
@@ -131,16 +130,16 @@ def migrate(
     asked = _Asked(to, versions, states, where, file, maps, timers, otherwise, effects, cancels)
     if reason is None and not dry_run:
         raise click.UsageError("Missing option '--reason': it is written into history (or say --dry-run)")
-    if what.isascii() and what.isdecimal():
-        digits = what.lstrip("0")
-        if not digits or len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
-            raise click.BadParameter(f"expected the number of an instance, got {what}", param_hint="INSTANCE")
+    instance_id = instance_named(what)
+    if instance_id is None and what.isdecimal():
+        raise click.BadParameter(f"expected the number of an instance, got {what}", param_hint="INSTANCE")
+    if instance_id is not None:
         if any(where.values()) or versions or len(states) > 1:
             raise click.UsageError(
                 "one instance is asked for: --from, --older-than, --subject, --limit and --ended, or "
                 "several --state, are for a workflow"
             )
-        _one(int(digits), asked, None if dry_run else reason)
+        _one(instance_id, asked, None if dry_run else reason)
     else:
         _many(what, asked, None if dry_run else reason)
 

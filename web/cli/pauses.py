@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.configuration import one_line
-from web.cli.sites import REASON, opened_site, operator
+from web.cli.sites import REASON, instance_named, opened_site, operator
 
 if TYPE_CHECKING:
     from engine.runtime.pauses.scopes import Pause, Resuming, Scope
@@ -27,8 +27,9 @@ def _scope(site: Site, what: str, version: int | None, channel: str) -> Scope:
     if channel:
         kind, _colon, recipient = channel.partition(":")
         return OneChannel(kind, recipient)
-    if what.isascii() and what.isdecimal() and len(what) <= 18:
-        return OneInstance(int(what))
+    instance_id = instance_named(what)
+    if instance_id is not None:
+        return OneInstance(instance_id)
     loaded = sorted(number for name, number in site.engine.workflows if name == what)
     if version is not None:
         return OneVersion(what, version)

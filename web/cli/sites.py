@@ -15,6 +15,7 @@ from engine.store.base import LARGEST
 from web.assembly.logs import set_up_logs
 from web.assembly.settings import read
 from web.assembly.site import Site, build
+from workflows.business.request_number import read_request_number
 
 
 @contextmanager
@@ -48,4 +49,29 @@ class _Reason(click.ParamType[str]):
 
 
 REASON = _Reason()
-INSTANCE = click.IntRange(1, LARGEST)
+
+
+class _InstanceId(click.ParamType[int]):
+    """An instance by its id, or by the 受付番号 that people read."""
+
+    name = "instance"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        known = instance_named(str(value))
+        if known is None:
+            expected = "the id of an instance, or its request number as in R-2457-4212-5"
+            self.fail(f"expected {expected}, got {value}", param, ctx)
+        return known
+
+
+def instance_named(text: str) -> int | None:
+    """The id of the instance that a text names: digits alone are the id, everything else a 受付番号. None where the
+    text is neither."""
+    if text.isascii() and text.isdecimal():
+        digits = text.lstrip("0")
+        return int(digits) if digits and len(digits) <= len(str(LARGEST)) and int(digits) <= LARGEST else None
+    read = read_request_number(text)
+    return read if isinstance(read, int) and read else None
+
+
+INSTANCE = _InstanceId()

@@ -11,6 +11,7 @@ import click
 
 from web.cli import cures, histories, migrations, pauses, procedure
 from web.cli.sites import INSTANCE, opened_site
+from workflows.business.request_number import request_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,7 +146,10 @@ def history(instance_id: int) -> None:
     with opened_site(looks=True) as site:
         sight = site.engine.look(instance_id)
         entries = site.engine.history(instance_id)
-    click.echo(f"{sight.instance.workflow} v{sight.instance.version}, {sight.instance.about}: {sight.state.name}")
+    number = request_number(instance_id)
+    click.echo(
+        f"{sight.instance.workflow} v{sight.instance.version}, {sight.instance.about}: {sight.state.name} ({number})"
+    )
     for entry in entries:
         late = f"  {entry.late:.1f} s late" if entry.late is not None else ""
         data = f"  {entry.data}" if entry.data != "{}" else ""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, has_request_context, request
-from werkzeug.routing import Rule
+from werkzeug.routing import BaseConverter, Rule, ValidationError
 from werkzeug.sansio.http import parse_cookie
 
 from engine.text import reading_in
 from web.http import cookies
 from web.http.guard import STATIC
 from web.http.templating import PageEnvironment
+from workflows.business.request_number import read_request_number, request_number
 
 if TYPE_CHECKING:
     from engine.store.base import SiteDatabase
@@ -64,6 +65,23 @@ class Address(Rule):
         return build
 
 
+class RequestNumber(BaseConverter):
+    """An instance's id in an address, written as its 受付番号; the bare ids of older mails are read, too."""
+
+    regex = "R(?:-[0-9]{4})+-[0-9]|[0-9]{1,20}"
+
+    def to_python(self, value: str) -> int:
+        """The id of the instance. Raises ValidationError where there can be none of this number."""
+        instance_id = read_request_number(value)
+        if not isinstance(instance_id, int):
+            raise ValidationError
+        return instance_id
+
+    def to_url(self, value: int) -> str:
+        """The number that the address has."""
+        return request_number(value)
+
+
 class Pages(Flask):
     """Flask, with two changes: its log line of an error names no path, which may be a mailed link and so a secret; and
     constant URLs are cached, because a page has two dozen of them."""
@@ -75,6 +93,7 @@ class Pages(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._addresses: dict[tuple[str, str], str] = {}
+        self.url_map.converters["request"] = RequestNumber
 
     def url_for(self, endpoint: str, **values: Any) -> str:
         """See `Flask.url_for`."""

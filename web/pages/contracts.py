@@ -11,7 +11,7 @@ from werkzeug import Response
 from engine.definition import Refusal
 from engine.errors import EventNotPossible, Refused, TransitionConflict
 from engine.text import _
-from web.http.areas import MAIN_MENU, NUMBER, Area
+from web.http.areas import MAIN_MENU, Area
 from web.http.current import site, today
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
@@ -38,6 +38,7 @@ from web.shown.dates import day
 from web.shown.prices import in_short, quote_of, yen
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Contract
+from workflows.business.request_number import request_number
 from workflows.business.shared.change_request import CONTRACT_LABELS
 from workflows.ports import quotes
 
@@ -207,13 +208,14 @@ def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iter
         billed_from = (shown.titles.billed_from or "") if shown.fixed_on is not None else ""
         prices = (quote.recurring.total, quotes.PERIODS[quote.recurring.period], once, billed_from)
     asked_at = record.asked_at.astimezone(site().services.calendar.zone)
-    head = (shown.number, f"{asked_at:%Y-%m-%d %H:%M}", record.asked_by_name, shown.title, shown.about)
+    number = request_number(shown.number)
+    head = (number, f"{asked_at:%Y-%m-%d %H:%M}", record.asked_by_name, shown.title, shown.about)
     tail = (shown.fixed_on or shown.effective_on, shown.state.title, *prices)
     for changed in shown.differences:
         yield (*head, changed.title, changed.before or "", changed.after, *tail)
 
 
-@pages.get(f"/requests/<{NUMBER}:instance_id>", endpoint="request")
+@pages.get("/requests/<request:instance_id>", endpoint="request")
 @needs(VIEWER)
 def request_page(instance_id: int) -> str | Response:
     """One request: before and after, its price, its timeline, and its buttons."""
@@ -226,7 +228,7 @@ def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> s
     return render_template("contracts/change_request.html", **change_request_context(record, refused))
 
 
-@pages.get(f"/requests/<{NUMBER}:instance_id>/<event>")
+@pages.get("/requests/<request:instance_id>/<event>")
 @needs(EDITOR)
 def sure(instance_id: int, event: str) -> str | Response:
     """The question before a button's event is fired, because none of them can be undone."""
@@ -234,7 +236,7 @@ def sure(instance_id: int, event: str) -> str | Response:
     return sure_page(record, event, url_for("contracts.press", instance_id=instance_id))
 
 
-@pages.post(f"/requests/<{NUMBER}:instance_id>")
+@pages.post("/requests/<request:instance_id>")
 @needs(EDITOR)
 def press(instance_id: int) -> str | Response:
     """Fire the event of a request's button, unless the request has changed since it was shown."""

@@ -22,6 +22,7 @@ from web.staff.history import state_title
 from workflows.business import typed
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.request_number import MISTYPED, read_request_number
 from workflows.business.shared.change_request import DETAIL_LABELS, contract_terms, said
 from workflows.registry import CHANGE_REQUEST_KINDS
 
@@ -66,8 +67,19 @@ def customers() -> str:
     page = _page_number(request.args.get("page", ""))
     rows = _matching(asked, (page - 1) * _ON_A_PAGE)
     return render_template(
-        "staff/customers.html", asked=asked, rows=rows[:_ON_A_PAGE], page=page, more=len(rows) > _ON_A_PAGE
+        "staff/customers.html",
+        asked=asked,
+        rows=rows[:_ON_A_PAGE],
+        page=page,
+        more=len(rows) > _ON_A_PAGE,
+        mistyped=_mistyped(asked) if not rows else "",
     )
+
+
+def _mistyped(asked: str) -> Text | str:
+    """That a 受付番号 has a wrong digit; "" where it has none, or something else was asked for."""
+    read = read_request_number(asked)
+    return read.message if isinstance(read, Refusal) and read.code == MISTYPED else ""
 
 
 def _page_number(text: str) -> int:

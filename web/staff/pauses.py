@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
@@ -31,6 +31,7 @@ from web.staff.area import actor, pages
 from web.staff.history import event_title
 from web.staff.review import age
 from workflows.business.access.actor_names import names_of
+from workflows.business.request_number import read_request_number, request_number
 
 _LONGEST_REASON = 1000
 _MOST = 20  # timers and effects that a page names each
@@ -77,11 +78,11 @@ def pauses() -> str:
 def begin_pause() -> str | Response:
     """Pause what was chosen, in the name of the logged-in member."""
     what, number, reason = request.form.get("what", ""), request.form.get("instance", "").strip(), _reason()
-    scope = _one_instance(number) if what == "instance" else _choices().get(what, (None, ""))[0]
+    scope = _one_instance(number) if what == "instance" else _choices().get(what, (_NOTHING_CHOSEN, ""))[0]
     refusals = list(_wrong_reason(reason))
-    if scope is None:
-        refusals.insert(0, _NO_INSTANCE if what == "instance" else _NOTHING_CHOSEN)
-    if refusals or scope is None:
+    if isinstance(scope, Refusal):
+        refusals.insert(0, scope)
+    if refusals or isinstance(scope, Refusal):
         return make_response(_list(what, number, reason, refusals), 422)
     try:
         acts.pause(site().engine, scope, actor(), reason)
@@ -130,12 +131,12 @@ def _wrong_reason(reason: str) -> Sequence[Refusal]:
     return (_REASON_LONG,) if len(reason) > _LONGEST_REASON else ()
 
 
-def _one_instance(number: str) -> Scope | None:
-    known = number.isascii() and number.isdecimal() and 0 < len(number) <= 18
-    return OneInstance(int(number)) if known else None
+def _one_instance(number: str) -> Scope | Refusal:
+    instance_id = read_request_number(number)
+    return OneInstance(instance_id) if isinstance(instance_id, int) else replace(instance_id, field="what")
 
 
-def _choices() -> Mapping[str, tuple[Scope, Text | str]]:
+def _choices() -> Mapping[str, tuple[Scope | Refusal, Text | str]]:
     """The scopes that can be chosen from a list, by name, with their titles."""
     engine = site().engine
     versions = [OneVersion(name, version) for name, version in sorted(engine.workflows)]
@@ -147,7 +148,7 @@ def scope_title(scope: Scope) -> Text | str:
     """The scope of a pause, in words."""
     engine = site().engine
     if isinstance(scope, OneInstance):
-        return _("手続き %(number)s", number=scope.number)
+        return _("手続き %(number)s", number=request_number(scope.number))
     if isinstance(scope, OneVersion):
         definition = engine.workflows.get((scope.workflow, scope.version))
         title = definition.title if definition is not None and definition.title is not None else scope.workflow

@@ -18,6 +18,8 @@ from engine.store.base import LARGEST
 from engine.text import _
 from workflows.business.typed.text import dashed, refusal
 
+MISTYPED = "request_number_mistyped"  # the code of the refusal of a number with a wrong digit
+
 _WIDTHS = (8, 12, 16, 20)  # digits before the check digit: the shortest of them that the id fits in
 _TURNS = 4  # of the Feistel network: with four, both halves depend on each digit of both
 _WITH_LETTER = re.compile(r"[Rr][- ]?(?P<digits>[0-9][0-9 -]*)")
@@ -70,7 +72,7 @@ def read_request_number(text: str) -> int | Refusal:
     if bare.isdecimal() and len(bare) <= len(str(LARGEST)) and int(bare) <= LARGEST:
         return int(bare)
     if len(digits) - 1 in _WIDTHS:
-        return refusal("request_number", "mistyped", _("受付番号に誤りがあります。もう一度お確かめください。"))
+        return Refusal(MISTYPED, _("受付番号に誤りがあります。もう一度お確かめください。"), "request_number")
     return refusal("request_number", "invalid", _("受付番号は「R-」と数字でご入力ください（例：R-2457-4212-5）。"))
 
 

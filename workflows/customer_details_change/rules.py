@@ -152,11 +152,16 @@ def review_due(attempt: Attempt) -> datetime:
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """The context of the mails: the customer, the request, and `changes(catalogue)`."""
+    """The context of the mails: the customer, the request, `changes(catalogue)` and `needs_review(review)`."""
     record = change_request.change_request_of(instance, records)
     customer = records.get(Customer, id=record.customer_id) if record is not None else None
     changes: Callable[..., Any] = partial(change_request.differences, record) if record is not None else lambda _: ()
-    return {"request": record, "customer": customer, "changes": changes}
+    return {
+        "request": record,
+        "customer": customer,
+        "changes": changes,
+        "needs_review": lambda review: record is not None and is_reviewed(json.loads(record.after), review.kinds),
+    }
 
 
 def _customer(attempt: Attempt) -> Any | None:

@@ -30,6 +30,7 @@ from web.cli import tetsuzuki
 from web.cli.serving import address_of, warn
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from workflows.business.records import Customer
+from workflows.business.request_number import request_number
 from workflows.registry import WORKFLOWS
 
 # -- help --------------------------------------------------------------------------------------------------------------
@@ -249,7 +250,7 @@ def test_history_tells_what_happened_by_whom_and_how_late(run: Run, site: Site) 
     said = run("workflow", "history", str(number))
     assert said.code == 0
     lines = said.out.splitlines()
-    assert lines[0] == "account_creation v1, customer:1: emailed"
+    assert lines[0] == f"account_creation v1, customer:1: emailed ({request_number(number)})"
     assert re.fullmatch(r" +1  [-0-9]{10} [:0-9]{8} UTC  · → requested  start  by visitor", lines[1])
     assert re.fullmatch(r" +2  [-0-9]{10} [:0-9]{8} UTC  requested → emailed  sent  by system", lines[2])
     site.db.execute_sql(LONG_AGO)

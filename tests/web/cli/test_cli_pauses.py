@@ -10,6 +10,7 @@ from engine.store.base import to_db
 from tests.kit.applications import fails, mailed
 from tests.kit.commands import Run
 from web.assembly.site import Site
+from workflows.business.request_number import request_number
 
 
 def test_an_instance_is_paused_looked_at_and_resumed(run: Run, site: Site) -> None:
@@ -33,6 +34,19 @@ def test_an_instance_is_paused_looked_at_and_resumed(run: Run, site: Site) -> No
     assert "pause.end  by operator:" in told
     assert run("pauses").err == "nothing is paused\n"
     assert ": a call, until " in run("pauses", "--all").out
+
+
+def test_an_instance_may_be_named_by_its_request_number(run: Run, site: Site) -> None:
+    number = mailed(site)
+    read = request_number(number)
+    assert run("workflow", "history", read).out == run("workflow", "history", str(number)).out
+    assert run("workflow", "history", read).out.splitlines()[0].endswith(f"({read})")
+    assert run("workflow", "pause", read.lower(), "--reason", "a call").out == f"instance {number} is paused\n"
+    assert run("workflow", "resume", read, "--reason", "done").code == 0
+    for wrong in ("R-2457-4212-6", "0", "-1", "9" * 20):
+        refused = run("workflow", "history", "--", wrong)
+        assert refused.code == 2
+        assert "expected the id of an instance, or its request number as in R-2457-4212-5" in refused.err
 
 
 def test_a_workflow_and_a_channel_are_paused_by_name(run: Run, site: Site) -> None:

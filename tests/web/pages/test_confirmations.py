@@ -14,6 +14,7 @@ from engine.testing import Clock
 from tests.kit.members import Member, add_account, member, with_prices
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, KeptForm
+from workflows.business.request_number import request_number
 
 FILLED = {
     "contractor_phone": "03-1234-5678",
@@ -106,7 +107,7 @@ def test_back_to_a_confirmation_that_was_sent_says_what_it_made(hanako: Member, 
     for _time in range(2):  # Back, and reload there
         assert hanako.open(path).status_code == 200
         assert "すでに受け付けています" in hanako.main
-        assert hanako.links == [f"/contracts/requests/{one.instance}"]
+        assert hanako.links == [f"/contracts/requests/{request_number(one.instance)}"]
         assert not [button for button in hanako.buttons if button == case.send]
     assert hanako.open(hanako.links[0]).request.path == result
     assert len(made()) == 1
@@ -130,7 +131,7 @@ def test_a_second_tab_is_told_of_the_request_of_the_first(hanako: Member, case: 
     other = hanako.client.post(action, data=data)
     assert other.status_code == 303
     hanako.open(other.location)
-    assert f"/contracts/requests/{one.instance}" in hanako.links
+    assert f"/contracts/requests/{request_number(one.instance)}" in hanako.links
     assert len(made()) == 1
 
 

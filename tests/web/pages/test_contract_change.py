@@ -19,6 +19,7 @@ from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.request_number import request_number
 
 NEXT = "確認画面へ進む"
 SEND = "申し込む"
@@ -211,7 +212,7 @@ def test_request_is_made_as_it_was_confirmed(
     shown = [cell.get_text(" ", strip=True) for cell in hanako.page.select("table.price tr.total td")]
     hanako.press(SEND)
     (made,) = requests()
-    assert hanako.path == f"/contracts/requests/{made.instance}"
+    assert hanako.path == f"/contracts/requests/{request_number(made.instance)}"
     for said in ("迷惑メールフォルダ", "aporder@desknets.com", "info@customer.example", EMAIL):  # G31, G43
         assert said in hanako.main
     cells = [cell.get_text(" ", strip=True) for cell in hanako.page.select("table.changes tbody td")]
@@ -239,7 +240,7 @@ def test_product_that_is_not_held_can_be_ordered(hanako: Member, chat: Contract)
     assert (made.kind, made.contract_id) == ("order", None)
     hanako.open("/changes")
     assert "/changes/order/chatluck" not in hanako.links
-    assert f"/contracts/requests/{made.instance}" in hanako.links
+    assert f"/contracts/requests/{request_number(made.instance)}" in hanako.links
 
 
 @pytest.mark.parametrize("wish", ["yoso", "https://mihon.dn-cloud.com/cgi-bin/dneo/dneo.cgi", "a b", "\0", "-x", ""])
@@ -266,7 +267,7 @@ def test_order_that_is_sent_twice_is_one(hanako: Member, chat: Contract) -> None
     confirm(hanako, "/changes/order/chatluck", subdomain="https://mihon-talk.chatluck.net/", users="10")
     action, data = hanako.filled(SEND)
     first, second = (hanako.client.post(action, data=data) for _ in range(2))
-    assert first.location == second.location == f"/contracts/requests/{requests()[0].instance}"
+    assert first.location == second.location == f"/contracts/requests/{request_number(requests()[0].instance)}"
     assert len(requests()) == 1
 
 
@@ -292,7 +293,7 @@ def test_second_of_two_browsers_is_told(
     taro.press(SEND)
     assert "同じ内容のお申し込みを受け付けています" in taro.main
     (made,) = requests()
-    assert taro.links == [f"/contracts/requests/{made.instance}"]
+    assert taro.links == [f"/contracts/requests/{request_number(made.instance)}"]
 
 
 def test_what_changed_since_it_was_shown_is_shown_again(hanako: Member, neo: Contract) -> None:
@@ -359,7 +360,7 @@ def test_open_request_stands_in_place_of_its_form_and_can_be_withdrawn(
     assert page_of(neo) not in hanako.links
     assert page_of(neo, "options") in hanako.links
     assert "適用待ち" in hanako.main
-    assert hanako.open(page_of(neo)).request.path == f"/contracts/requests/{made.instance}"
+    assert hanako.open(page_of(neo)).request.path == f"/contracts/requests/{request_number(made.instance)}"
     hanako.open("/changes")
     hanako.act("取り下げる")
     assert "取り下げ済み" in hanako.main

@@ -23,6 +23,7 @@ from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
+from workflows.business.request_number import request_number
 from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change.inputs import Rejection
 from workflows.contract_change.proposal import Proposal, propose
@@ -97,7 +98,7 @@ def test_open_request_is_told_with_its_contract(site: Site, account: Account, ha
     neo, chat = hanako.page.select("main section.panel")
     for said in ("お手続き中の変更", "30 → から 50", "適用日：2026年5月1日", "適用待ち"):
         assert said in neo.get_text(" ", strip=True)
-    assert neo.find("a", href=f"/contracts/requests/{number}")
+    assert neo.find("a", href=f"/contracts/requests/{request_number(number)}")
     assert not chat.find(class_="notice")
 
 
@@ -106,7 +107,7 @@ def test_order_is_told_though_it_has_no_contract_yet(site: Site, account: Accoun
     number = ask(site, account, None)
     hanako.open("/contracts")
     assert "そのほかのお手続き中のお申し込み" in hanako.main
-    assert f"/contracts/requests/{number}" in hanako.links
+    assert f"/contracts/requests/{request_number(number)}" in hanako.links
 
 
 def test_who_has_no_contract_is_told_what_to_do(hanako: Member) -> None:
@@ -137,10 +138,23 @@ def test_history_tells_who_asked_for_what_and_what_became_of_it(site: Site, acco
         "50",
         "見本 花子 様",
         "月額 22,000円（税込）",
-        f"受付番号 {number}",
+        f"受付番号 {request_number(number)}",
     ):
         assert said in oldest
     assert "2026/04/01 18:00" in oldest  # nine hours after the clock of the server
+
+
+def test_an_address_with_the_bare_number_of_an_older_mail_leads_there_too(
+    site: Site, account: Account, hanako: Member
+) -> None:
+    number = ask(site, account, contract_of(), users=50)
+    for written in (str(number), request_number(number)):
+        answer = hanako.client.get(f"/contracts/requests/{written}")
+        assert answer.status_code == 200
+        assert f"<dd>{request_number(number)}</dd>" in answer.text
+    mistyped = request_number(number)[:-1] + str((int(request_number(number)[-1]) + 1) % 10)
+    for wrong in (mistyped, "R-1", "R-0000-0000-0", "r-3552-1520-1x"):
+        assert hanako.client.get(f"/contracts/requests/{wrong}").status_code == 404
 
 
 def test_history_has_pages_of_twenty(site: Site, account: Account, hanako: Member) -> None:
@@ -152,7 +166,7 @@ def test_history_has_pages_of_twenty(site: Site, account: Account, hanako: Membe
         assert len(links) == count
         assert f"{page}／3ページ" in hanako.main
         seen += links
-    assert seen == [f"/contracts/requests/{number}" for number in range(1044, 999, -1)]
+    assert seen == [f"/contracts/requests/{request_number(number)}" for number in range(1044, 999, -1)]
     assert [a["rel"] for a in hanako.page.select(".pager a")] == [["prev"]]
 
 

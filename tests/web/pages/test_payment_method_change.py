@@ -21,6 +21,7 @@ from tests.kit.stripe_server import StripeServer
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, KeptForm, Mandate
+from workflows.business.request_number import read_request_number
 from workflows.business.shared.change_request import Decision
 from workflows.payment_method_change.records import PaymentEvent
 from workflows.ports.billing import Booking
@@ -64,7 +65,9 @@ def follow(browser: Browser, text: str, nth: int = 0) -> None:
 
 
 def request_number(browser: Browser) -> int:
-    return int(browser.path.rsplit("/", 1)[1])
+    read = read_request_number(browser.path.rsplit("/", 1)[1])
+    assert isinstance(read, int)
+    return read
 
 
 def ask_debit(browser: Browser, **changes: str) -> int:

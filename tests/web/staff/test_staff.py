@@ -39,6 +39,7 @@ from web.demo.staff import EMAIL as DEMO_EMAIL
 from web.demo.staff import enrol_demo_staff
 from web.http.who_may import access_of
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
+from workflows.business.request_number import request_number
 from workflows.notice.inputs import DraftInput, Wording
 from workflows.ports.troubles import Teller
 
@@ -552,6 +553,16 @@ def test_customers_are_found_by_what_somebody_can_tell(make_site: SiteMaker, dat
         browser.open("/staff/customers", query_string={"q": asked})
         assert browser.response.status_code == 200
         assert (COMPANY in browser.find("main").get_text()) is found, asked
+
+
+def test_a_customer_is_found_by_a_request_number_and_a_mistyped_one_is_told(staffed: Browser, asked: int) -> None:
+    number = request_number(asked)
+    for typed in (number, number.lower(), number.replace("-", "ー"), number.replace("-", ""), str(asked)):
+        staffed.open("/staff/customers", query_string={"q": typed})
+        assert COMPANY in staffed.find("main").get_text(), typed
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+    staffed.open("/staff/customers", query_string={"q": wrong})
+    assert "受付番号に誤りがあります" in staffed.find("main").get_text()
 
 
 def test_wildcards_are_letters(site: Site, staffed: Browser, customer: Customer) -> None:

@@ -19,6 +19,7 @@ from tests.kit.browser import Browser, mailed_path
 from tests.kit.staff import NAME, enrol, enter
 from web.assembly.site import Site
 from workflows.business.records import Customer, StaffMember
+from workflows.business.request_number import request_number
 
 PAUSES = "/staff/workflows/pauses"
 OPERATOR = Actor("operator", "root")
@@ -35,10 +36,11 @@ def test_a_procedure_is_paused_and_resumed_by_staff_after_they_saw_what_will_fir
     assert staffed.find(id="instance")["value"] == str(asked)
     staffed.press("一時停止する", what="instance", instance=str(asked), reason="\u200b")
     assert staffed.response.status_code == 422
-    staffed.press("一時停止する", what="instance", instance=str(asked), reason="電話で確認中")
+    dictated = request_number(asked).lower().replace("-", "ー")
+    staffed.press("一時停止する", what="instance", instance=dictated, reason="電話で確認中")
     assert staffed.path == PAUSES
     row = staffed.one("tbody tr")
-    assert f"手続き {asked}" in row.text
+    assert f"手続き {request_number(asked)}" in row.text
     assert NAME in row.text
     assert "電話で確認中" in row.text
     entry = site.engine.history(asked)[-1]
@@ -83,7 +85,8 @@ def test_a_version_and_a_channel_are_chosen_from_lists(site: Site, staffed: Brow
     [
         ({"what": "", "instance": ""}, "一時停止するものをお選びください"),
         ({"what": "workflow nonsense 1", "instance": ""}, "一時停止するものをお選びください"),
-        ({"what": "instance", "instance": "x"}, "この受付番号の手続きはありません"),
+        ({"what": "instance", "instance": "x"}, "受付番号は「R-」と数字でご入力ください"),
+        ({"what": "instance", "instance": "R-2457-4212-6"}, "受付番号に誤りがあります"),
         ({"what": "instance", "instance": "9" * 18}, "この受付番号の手続きはありません"),
     ],
 )

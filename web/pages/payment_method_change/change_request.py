@@ -21,7 +21,6 @@ from engine.definition import SYSTEM_ACTOR, Secret
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm, TransitionConflict
 from engine.outcomes import Offer
 from engine.text import Text, _, current_language
-from web.http.areas import NUMBER
 from web.http.current import local_time, site, today
 from web.http.guard import POLICY
 from web.http.who_may import needs, this_actor, this_user
@@ -29,6 +28,7 @@ from web.pages.payment_method_change.area import pages
 from web.shown.contracts import change_request_context, sure_page
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
+from workflows.business.request_number import request_number
 from workflows.payment_method_change import PageOpened, context_of, effective_date, facts_of
 from workflows.payment_method_change.effects import secret_of
 from workflows.payment_method_change.rules import KIND, date_moved
@@ -39,7 +39,7 @@ _NO_ANSWER = _("カード会社の画面を開けませんでした。時間を�
 _MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
 
 
-@pages.get(f"/requests/<{NUMBER}:instance_id>")
+@pages.get("/requests/<request:instance_id>")
 @pages.shows_change_requests(KIND)
 @needs(EDITOR)
 def request_page(instance_id: int) -> Response:
@@ -47,7 +47,7 @@ def request_page(instance_id: int) -> Response:
     return _request_page(instance_id)
 
 
-@pages.get(f"/requests/<{NUMBER}:instance_id>/<event>")
+@pages.get("/requests/<request:instance_id>/<event>")
 @needs(EDITOR)
 def sure(instance_id: int, event: str) -> str | AnyResponse:
     """The question before the event of a button is fired."""
@@ -56,7 +56,7 @@ def sure(instance_id: int, event: str) -> str | AnyResponse:
     return sure_page(record, event, url_for("payment.act", instance_id=instance_id), _as_shown(instance_id))
 
 
-@pages.post(f"/requests/<{NUMBER}:instance_id>")
+@pages.post("/requests/<request:instance_id>")
 @needs(EDITOR)
 def act(instance_id: int) -> AnyResponse:
     """Fire the event of a button on the page, such as お申し込みを取り下げる."""
@@ -75,7 +75,7 @@ def act(instance_id: int) -> AnyResponse:
     return redirect(url_for("payment.request_page", instance_id=instance_id), 303)
 
 
-@pages.get(f"/requests/<{NUMBER}:instance_id>/form.pdf")
+@pages.get("/requests/<request:instance_id>/form.pdf")
 @needs(EDITOR)
 def download(instance_id: int) -> Response:
     """The document to be signed, generated anew each time, because the account number is stored nowhere in the
@@ -85,11 +85,11 @@ def download(instance_id: int) -> Response:
     if method is None or document is None:
         abort(404)
     response = Response(payment_calls.pdf_of(method, document), mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f'attachment; filename="request-{instance_id}.pdf"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{request_number(instance_id)}.pdf"'
     return response
 
 
-@pages.post(f"/requests/<{NUMBER}:instance_id>/page")
+@pages.post("/requests/<request:instance_id>/page")
 @needs(EDITOR)
 def open_page(instance_id: int) -> AnyResponse:
     """カード会社の画面へ進む: the provider opens a page, once for each request, and the browser is redirected to it."""
@@ -122,7 +122,7 @@ def open_page(instance_id: int) -> AnyResponse:
     return redirect(begun.url, 303)
 
 
-@pages.get(f"/requests/<{NUMBER}:instance_id>/return")
+@pages.get("/requests/<request:instance_id>/return")
 @needs(EDITOR)
 def returned(instance_id: int) -> Response:
     """The way back from the provider's page. The URL's parameters are a hint and settle nothing (I4)."""
