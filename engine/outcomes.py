@@ -32,11 +32,21 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """A state into which a due timer has led, before anything recorded it. `at` is when the timer was due (aware, in
+    UTC)."""
+
+    state: State
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """An instance as a look sees it: `state` is the one after its due timers, whether or not they were fired (I3).
 
     `broken` is the event of a timer that is due and cannot fire, where there is one: no event can be fired then. While
-    the instance is `paused`, by itself or with its version, it stays where it is, whatever is due.
+    the instance is `paused`, by itself or with its version, it stays where it is, whatever is due. `passed` are the
+    states that due timers have led to and that history does not have yet, in their order; `state` is the last of them.
     """
 
     instance: Instance
@@ -45,6 +55,7 @@ class Sight:
     now: datetime
     broken: str = ""
     paused: bool = False
+    passed: tuple[Passed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,16 +95,18 @@ class DueTimers:
         held.fired += circle.fired
         return circle.fired
 
-    def walk(self, held: Held) -> str:
+    def walk(self, held: Held, trail: list[tuple[str, datetime]] | None = None) -> str:
         """Walk through the due timers as `apply` would, read-only: only `held.instance.state` and `held.timers` change.
 
         Returns the event of a timer that is due and cannot fire; empty where there is none. A timer that failed when it
-        was last tried counts as such until its next try.
+        was last tried counts as such until its next try. The states on the way go into `trail`, each with the time at
+        which its timer was due.
         """
+        trail = trail if trail is not None else []
         instance, timers = held.instance, held.timers
         workflow = self._definitions.of(instance)
         circle = Circle()
-        before = instance.state, list(timers)
+        before, known = (instance.state, list(timers)), len(trail)
         broken, without = "", set[str]()
         while True:
             event = ""
@@ -120,12 +122,15 @@ class DueTimers:
                 if occurrence.timer.failures:  # a write may be to blame, which is not tried here
                     raise EventNotPossible
                 if circle.begins(instance.state, occurrence):
-                    before = instance.state, list(timers)
+                    before, known = (instance.state, list(timers)), len(trail)
                 if circle.closes:
-                    instance.state, timers[:] = before
+                    (instance.state, timers[:]), trail[known:] = before, ()
                     return circle.event
+                source = instance.state
                 if self._walk_on(held, occurrence):
                     broken, without = "", set()
+                if instance.state != source:
+                    trail.append((instance.state, occurrence.timer.due_at))
             except PASSING:
                 raise
             except Exception:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -324,6 +324,14 @@ class Engine:
     def look(self, instance_id: int) -> Sight:
         """An instance as it counts now. Read-only (I4). Raises UnknownInstance, UnknownWorkflow."""
         return self._looking.look(instance_id)
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """Everything that is read inside the block, of the engine and of records, is as of one moment. Read-only (I4);
+        it locks nothing and waits for nobody. Nothing that writes, previews or calls a plugin belongs into it."""
+        with self.store.snapshot() as unit:
+            unit.rows("SELECT 1")  # with which the moment begins
+            yield
 
     def look_if_there(self, instance_id: int) -> Sight | None:
         """The same as `look`, but None where the instance is gone or its definition is not loaded: for lists."""

@@ -15,7 +15,7 @@ from typing import Any
 from engine.definition import Actor, Attempt, Effect, Instance, Workflow
 from engine.delivery import Message
 from engine.errors import CatchingUp, NobodyLeft, Paused, UnknownInstance
-from engine.outcomes import Committed, Explanation, Preview, Sight
+from engine.outcomes import Committed, Explanation, Passed, Preview, Sight
 from engine.runtime import answers, conflicts, deciding, due_timers, timetable
 from engine.runtime.definitions import Definitions
 from engine.runtime.due_timers import MOST_PIECES
@@ -55,8 +55,10 @@ class Looking:
         workflow = self._definitions.of(instance)
         if instance.paused or not timetable.is_due(timers, now):
             return Sight(stored, workflow.by_name[instance.state], False, now, "", instance.paused), instance
-        broken = self._due_timers.walk(Held(unit, instance, timers, now, Committed()))
-        return Sight(stored, workflow.by_name[instance.state], True, now, broken), instance
+        trail: list[tuple[str, datetime]] = []
+        broken = self._due_timers.walk(Held(unit, instance, timers, now, Committed()), trail)
+        passed = tuple(Passed(workflow.by_name[name], at) for name, at in trail)
+        return Sight(stored, workflow.by_name[instance.state], True, now, broken, passed=passed), instance
 
     def explain(self, number: int, actor: Actor) -> tuple[Explanation, ...]:
         """Every transition out of the current state: open, or closed with its reasons, as `fire` would decide."""

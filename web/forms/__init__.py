@@ -134,7 +134,9 @@ class AccountForm(Form):
 
     request_key = HiddenField()
     user_name = _field(StringField, _("ユーザー名"), _("ユーザー名をご入力ください。"), autocomplete="name")
-    email = _field(StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="email", **EXACT)
+    email = _field(
+        StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **EXACT
+    )
     password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **EXACT)
     password_again = _field(
         PasswordField,

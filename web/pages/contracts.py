@@ -219,13 +219,14 @@ def _history_rows(record: ChangeRequest, contracts: dict[int, Contract]) -> Iter
 @needs(VIEWER)
 def request_page(instance_id: int) -> str | Response:
     """One request: before and after, its price, its timeline, and its buttons."""
-    record = own_change_request(instance_id)
-    elsewhere = own_page(record)
-    return redirect(elsewhere) if elsewhere else _request_page(record)
+    elsewhere = own_page(own_change_request(instance_id))
+    return redirect(elsewhere) if elsewhere else _request_page(instance_id)
 
 
-def _request_page(record: ChangeRequest, refused: tuple[Refusal, ...] = ()) -> str:
-    return render_template("contracts/change_request.html", **change_request_context(record, refused))
+def _request_page(instance_id: int, refused: tuple[Refusal, ...] = ()) -> str:
+    with site().engine.at_one_moment():
+        context = change_request_context(own_change_request(instance_id), refused)
+    return render_template("contracts/change_request.html", **context)
 
 
 @pages.get("/requests/<request:instance_id>/<event>")
@@ -249,7 +250,7 @@ def press(instance_id: int) -> str | Response:
     try:
         site().engine.fire(instance_id, pressed, this_actor())
     except Refused as refused:
-        return form_again(_request_page(record, refused.refusals), refused.refusals)
+        return form_again(_request_page(record.instance, refused.refusals), refused.refusals)
     except (EventNotPossible, TransitionConflict):
         return _somebody_was_faster(record)
     state = site().engine.look(instance_id).state
@@ -262,4 +263,4 @@ def press(instance_id: int) -> str | Response:
 
 def _somebody_was_faster(record: ChangeRequest) -> Response:
     """The request as it is now, with the refusal, as a 409."""
-    return make_response(_request_page(record, (_FASTER,)), 409)
+    return make_response(_request_page(record.instance, (_FASTER,)), 409)

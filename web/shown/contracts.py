@@ -239,7 +239,7 @@ def ahead_of(change_request: ChangeRequest) -> Text | None:
 def timeline(change_request: ChangeRequest) -> list[Step]:
     """The timeline of a request, oldest first: only the changes of its state.
 
-    What a due timer has done already, and no worker has recorded yet, is last and has no time.
+    What due timers have done already, and no worker has recorded yet, is last, with the times at which they were due.
     """
     engine = site().engine
     sight = engine.look(change_request.instance)
@@ -247,9 +247,8 @@ def timeline(change_request: ChangeRequest) -> list[Step]:
     entries = [entry for entry in engine.history(change_request.instance) if entry.source != entry.target]
     names = _names(change_request, (entry.actor for entry in entries))
     steps = [Step(local_time(e.at), _said(states.get(e.target), e.target), _who(e.actor, names)) for e in entries]
-    if sight.overdue:
-        steps.append(Step("", _said(sight.state, sight.state.name), _who(str(SYSTEM_ACTOR), names)))
-    return steps
+    system = _who(str(SYSTEM_ACTOR), names)
+    return steps + [Step(local_time(p.at), _said(p.state, p.state.name), system) for p in sight.passed]
 
 
 def _said(state: definition.State | None, name: str) -> str | Text:
@@ -290,7 +289,10 @@ def offers(number: int) -> list[Offer]:
 
 
 def change_request_context(record: ChangeRequest, refused: Sequence[Refusal] = ()) -> dict[str, Any]:
-    """The template context that every page of a request shares: before and after, price, timeline, buttons."""
+    """The template context that every page of a request shares: before and after, price, timeline, buttons.
+
+    Called together with what found the request inside `engine.at_one_moment`, so that all of it fits together.
+    """
     by_id = {contract.id: contract for contract in all_own_contracts()}
     shown = shown_change_request(record, by_id)
     return {

@@ -209,7 +209,7 @@ def test_request_shows_before_and_after_price_and_timeline(site: Site, account: 
     number = ask(site, account, contract_of(), users=50)
     hanako.open(f"/contracts/requests/{number}")
     before = [step.get_text(" ", strip=True).split(" ")[0] for step in hanako.page.select("ol.timeline li")]
-    assert before == ["受付済み", "適用待ち"]  # as it counts already, though no timer has fired
+    assert before == ["受付済み", "承認済み", "適用待ち"]  # as it counts already, though no timer has fired
     site.engine.run_due()
     hanako.open(f"/contracts/requests/{number}")
     assert hanako.title == "ユーザー契約数の変更"

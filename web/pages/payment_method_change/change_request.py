@@ -136,16 +136,17 @@ def returned(instance_id: int) -> Response:
 
 
 def _request_page(instance_id: int, hint: Text | None = None) -> Response:
-    mandate = _mandate(instance_id)
-    change_request = ChangeRequest.get(ChangeRequest.instance == instance_id)
+    with site().engine.at_one_moment():
+        mandate = _mandate(instance_id)
+        sight = site().engine.look(instance_id)
+        offers = site().engine.allowed(instance_id, this_actor())
+        context = change_request_context(ChangeRequest.get(ChangeRequest.instance == instance_id))
     method = site().services.payment_methods.get(mandate.method)
-    sight = site().engine.look(instance_id)
-    offers = site().engine.allowed(instance_id, this_actor())
     document = _document(mandate)
     waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
     page = render_template(
         "payment_method_change/change_request.html",
-        **change_request_context(change_request)
+        **context
         | {
             "offers": [offer for offer in offers if offer.event != "open_page"],
             "sure": "payment.sure",
