@@ -69,7 +69,8 @@ class NoticeEmail:
     ) -> Message:
         context = {"notice": notice, "revision": revision, "recipient": recipient, "paragraphs": paragraphs}
         with reading_in("ja"):
-            subject = f"【{notice.kind_title}】{revision.title_ja}"
+            turn = f"［{revision.turn_title}］" if revision.turn_title is not None else ""
+            subject = f"【{notice.kind_title}】{turn}{revision.title_ja}"
             text = _templates.get_template("notice.ja.txt").render(context)
             html = _templates.get_template("notice.ja.html").render(context)
         return Message(

@@ -284,6 +284,16 @@ ADDRESSES: Mapping[str, Address] = {
         f"staff_notices.{name}": Address(Whose.SITE, lambda w: [{"notice": _PUBLISHED}, {"notice": _DRAFT}])
         for name in ("read", "edit", "save", "act", "publish", "schedule", "update", "add_update")
     },
+    **{
+        f"staff_notices.{name}": Address(Whose.SITE, lambda w: [{"notice": _PUBLISHED, "event": "withdraw"}])
+        for name in ("turn", "say_turn")
+    },
+    **{
+        f"staff_notices.{name}": Address(
+            Whose.SITE, lambda w: [{"notice": _PUBLISHED, "event": "withdraw", "token": "x" * 43}]
+        )
+        for name in ("confirm_turn", "take_turn")
+    },
     **{f"staff_faq.{name}": Address(Whose.SITE, lambda w: [{"entry": _ENTRY}]) for name in ("read", "save", "act")},
 }
 

@@ -91,7 +91,7 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
     assert f"メール（ご契約者様宛）：{SUBJECT}" in ichiro.text()
     ichiro.looks_at("staff-notices-ready")
     publishing = ichiro.page.locator("form.act").first
-    publishing.get_by_label(f"メールで通知する（ご契約者様 {CUSTOMERS}件）").check()
+    publishing.get_by_label(f"通知する（ご契約者様 {CUSTOMERS}件）").check()
     publishing.get_by_role("button", name="今すぐ公開する").click()
     expect(ichiro.page.get_by_role("status")).to_contain_text("公開しました。")
 
@@ -130,7 +130,7 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
     ichiro.button("プレビュー").click()
     expect(ichiro.page.get_by_role("heading", name="プレビュー（まだ公開していません）")).to_be_visible()
     ichiro.looks_at("staff-notices-update")
-    says(ichiro, "メールで通知しない")
+    says(ichiro, "通知しない")
     ichiro.button("続報を公開する").click()
     expect(ichiro.page.locator(".lead strong")).to_have_text("復旧済み（公開中）")
     for visitor in (hanako, john):
@@ -147,7 +147,7 @@ def test_g7_g29_staff_tell_customers_of_an_outage_and_a_maintenance_and_answer_q
     ichiro.field("件名（日本語）").fill("定期メンテナンス")
     ichiro.field("本文（日本語）").fill("期間中はご利用いただけません。")
     ichiro.button("下書きを保存する").click()
-    publishing.get_by_label("メールで通知しない").check()
+    publishing.get_by_label("通知しない").check()
     publishing.get_by_role("button", name="今すぐ公開する").click()
     expect(ichiro.page.get_by_role("status")).to_contain_text("公開しました。")
 

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from wtforms import RadioField, SelectField, SelectMultipleField, TextAreaField
+from collections.abc import Iterable, Mapping
 
-from engine.text import _
+from flask import request
+from wtforms import SelectField, SelectMultipleField, TextAreaField
+
+from engine.definition import Refusal
+from engine.text import Text, _
 from web.forms import Form, _field, offered_as
 from web.forms.fields import HiddenField, StringField
 from workflows.notice.board import KINDS, STATUSES
 
 _TITLE_MISSING, _BODY_MISSING = _("件名をご入力ください。"), _("本文をご入力ください。")
-_NOTIFY = offered_as([("yes", _("メールで通知する")), ("no", _("メールで通知しない"))])
 
 
-class WordingForm(Form):
+class AnnouncingForm(Form):
+    """A form that asks of each channel whether it announces: the fields `notify_<channel>` are "yes" or "no"."""
+
+    def answer(self, channel: str) -> str:
+        """The answer for a channel; "" where there is none yet."""
+        return request.form.get(f"notify_{channel}", "")
+
+    def missing(self, channel: str) -> Text | None:
+        """What was wrong with the answer for a channel."""
+        return self._unanswered.get(f"notify_{channel}")
+
+    def refuse(self, refusals: Iterable[Refusal]) -> None:
+        """Show refusals as every form does, and those of channels at their questions."""
+        refusals = list(refusals)
+        self._unanswered = {one.field: one.message for one in refusals if (one.field or "").startswith("notify_")}
+        super().refuse(refusals)
+
+    _unanswered: Mapping[str | None, Text] = {}
+
+
+class WordingForm(AnnouncingForm):
     """The texts of a notice, with its window or status. The rules check choices."""
 
     request_key = HiddenField()
@@ -36,18 +59,15 @@ class DraftForm(WordingForm):
 
 
 class UpdateForm(WordingForm):
-    """A further revision of a notice."""
-
-    notify = RadioField(_("通知"), choices=_NOTIFY, validate_choice=False)
+    """A further revision of a notice, also of what became of it."""
 
 
-class PublishForm(Form):
-    """The time of publication, and whether the notice is mailed."""
+class PublishForm(AnnouncingForm):
+    """The time of publication, and which channels announce the notice."""
 
     request_key = HiddenField()
     seen = HiddenField()
     publish_at = StringField(_("公開日時"), render_kw={"type": "datetime-local"})
-    notify = RadioField(_("通知"), choices=_NOTIFY, validate_choice=False)
 
 
 class FaqForm(Form):

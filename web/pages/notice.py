@@ -21,6 +21,7 @@ from workflows.business.prose import paragraphs
 from workflows.faq import search
 from workflows.faq.records import FaqEntry
 from workflows.notice import board
+from workflows.notice.turns import TURNS
 
 pages = Area("notices", __name__, url_prefix="/notices")
 
@@ -70,10 +71,12 @@ def _products() -> frozenset[str]:
     return frozenset(contract.product for contract in own_running_contracts())
 
 
-def _published(products: frozenset[str] | None, kinds: tuple[str, ...]) -> list[board.Shown]:
+def _published(
+    products: frozenset[str] | None, kinds: tuple[str, ...], *, withdrawn: bool = False
+) -> list[board.Shown]:
     if not site().services.distribution.shows_pages:
         return []
-    return list(board.published(site().clock(), products, kinds))
+    return list(board.published(site().clock(), products, kinds, withdrawn=withdrawn))
 
 
 def feed_language() -> str | None:
@@ -137,7 +140,7 @@ def read(notice: str) -> str:
     if read_notice is None:
         abort(404)
     shown, revisions = read_notice
-    return render_template("notice/read.html", item=shown, revisions=revisions, statuses=board.STATUSES)
+    return render_template("notice/read.html", item=shown, revisions=revisions, statuses=board.STATUSES, turns=TURNS)
 
 
 @pages.get("/faq")
@@ -167,18 +170,19 @@ def faq() -> str:
 def feed() -> Response:
     """The published notices as Atom: for all products, or for `?product=`; `?language=en` in English."""
 
+    notices = list(islice(_published(_asked_product(), tuple(board.KINDS), withdrawn=True), _IN_A_FEED))
+
     def make() -> bytes:
         settings, organisation = site().settings, site().organisation
-        notices = islice(_published(_asked_product(), tuple(board.KINDS)), _IN_A_FEED)
         return feeds.atom(
-            list(notices),
+            notices,
             address=_own_address("/notices/feed.atom"),
             title=_feed_title(),
             author=str(Text(organisation.company)),
             base_url=settings.base_url,
         )
 
-    return _for_readers(make, "application/atom+xml")
+    return _for_readers(make, "application/atom+xml", notices)
 
 
 @pages.get("/maintenance.ics")
@@ -187,17 +191,18 @@ def feed() -> Response:
 def maintenance() -> Response:
     """Maintenance of the last half year and all that is planned, as an iCalendar to subscribe to."""
 
+    begin = site().clock() - _PAST_IN_CALENDAR
+    notices = [
+        shown
+        for shown in _published(_asked_product(), (board.MAINTENANCE,), withdrawn=True)
+        if shown.notice.window_end is not None and shown.notice.window_end >= begin
+    ]
+
     def make() -> bytes:
-        begin = site().clock() - _PAST_IN_CALENDAR
-        notices = [
-            shown
-            for shown in _published(_asked_product(), (board.MAINTENANCE,))
-            if shown.notice.window_end is not None and shown.notice.window_end >= begin
-        ]
         titles = {name: product.title for name, product in site().catalogue.products.items()}
         return feeds.calendar(notices, title=_feed_title(), base_url=site().settings.base_url, titles=titles)
 
-    return _for_readers(make, "text/calendar")
+    return _for_readers(make, "text/calendar", notices)
 
 
 def _asked_product() -> frozenset[str] | None:
@@ -222,13 +227,17 @@ def _feed_title() -> str:
     return f"{Text(site().organisation.site_name)} {_('お知らせ')}"
 
 
-def _for_readers(make: Callable[[], bytes], kind: str) -> Response:
-    """A response that is the same for every reader: in the language of the URL, cacheable, with an ETag (RFC 9110
-    §8.8.3)."""
+def _for_readers(make: Callable[[], bytes], kind: str, notices: list[board.Shown]) -> Response:
+    """A response that is the same for every reader: in the language of the URL, cacheable, with an ETag and the time of
+    the last change (RFC 9110 §8.8). A change of this very second has no such time yet: another may follow in it."""
     with reading_in(_asked_language()):
         response = make_response(make())
     response.content_type = f"{kind}; charset=utf-8"
     response.headers["Cache-Control"] = f"public, max-age={_FEED_LIFE}"
     response.add_etag()
+    now = site().clock()
+    changed = board.last_modified(notices, now)
+    if changed is not None and changed < now - timedelta(seconds=1):
+        response.last_modified = changed
     response.make_conditional(request)
     return response

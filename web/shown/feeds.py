@@ -18,6 +18,7 @@ from engine.text import Text, current_language
 from web.shown.bilingual import in_language
 from workflows.business.prose import paragraphs
 from workflows.notice.board import Shown, newest_change, titles_of
+from workflows.notice.turns import OFF
 
 ATOM = "http://www.w3.org/2005/Atom"
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -91,7 +92,8 @@ def _stamp(moment: datetime) -> str:
 
 
 def calendar(entries: Iterable[Shown], *, title: str, base_url: str, titles: Mapping[str, str]) -> bytes:
-    """Maintenance as an iCalendar: an event each, in UTC, with a UID that stays and a SEQUENCE that counts updates."""
+    """Maintenance as an iCalendar (RFC 5545): an event each, in UTC, with a UID that stays and a SEQUENCE that counts
+    updates. One that was called off or withdrawn is cancelled, so that calendars that have it strike it out."""
     host = urlsplit(base_url).hostname or "localhost"
     made = Calendar()
     made.add("prodid", f"-//Tetsuzuki//{host}//JA")
@@ -110,7 +112,7 @@ def calendar(entries: Iterable[Shown], *, title: str, base_url: str, titles: Map
         event.add("summary", in_language(revision, "title")[0])
         event.add("description", in_language(revision, "body")[0])
         event.add("url", f"{base_url}/notices/{notice.id}")
-        event.add("status", "CONFIRMED")
+        event.add("status", "CANCELLED" if notice.turn in OFF else "CONFIRMED")
         event.add("transp", "TRANSPARENT")  # nobody is busy because of it
         if notice.products:
             event.add("categories", list(titles_of(notice.products, titles)))

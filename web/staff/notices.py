@@ -5,6 +5,7 @@ The engine says which buttons there are; whether to notify is asked each time, a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,8 @@ from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
-from engine.text import _
-from web.forms.notice import DraftForm, PublishForm, UpdateForm, WordingForm
+from engine.text import Text, _
+from web.forms.notice import AnnouncingForm, DraftForm, PublishForm, UpdateForm, WordingForm
 from web.http.areas import STAFF_MENU, Area
 from web.http.current import PROCEDURE_GONE, site
 from web.http.responses import form_again
@@ -23,18 +24,25 @@ from web.http.who_may import staff_only
 from web.shown.bilingual import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
 from web.staff.area import actor
-from workflows.notice import NOTICE, board, inputs
+from workflows.notice import NOTICE, board, inputs, turns
 from workflows.notice.audience import audience_size
 from workflows.notice.channel_facts import previews
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
 from workflows.notice.mailing import STATES, counts, failures
 from workflows.notice.records import Notice, NoticeRevision
+from workflows.ports.notice_channels import CONTRACTORS, VISITORS, NoticeChannel
 
 pages = Area("staff_notices", __name__, url_prefix="/staff/notices")
 pages.staff_works_here("notice")
 
 _A_PAGE = 50
 _PLAIN_EVENTS = frozenset({"unschedule", "cancel", "close", "retry"})
+TURNS_BY_EVENT = {
+    "postpone": turns.POSTPONED,
+    "call_off": turns.CALLED_OFF,
+    "end_early": turns.ENDED_EARLY,
+    "withdraw": turns.WITHDRAWN,
+}
 _DONE = {
     "publish": _("公開しました。"),
     "schedule": _("公開を予約しました。"),
@@ -99,14 +107,14 @@ def create() -> str | Response:
 @staff_only
 def read(notice: str) -> str:
     """One notice: as customers see it, as it is mailed, its buttons, the progress of its mailings, and its history."""
-    return _page(_notice(notice), PublishForm())
+    return _page(notice_or_404(notice), PublishForm())
 
 
 @pages.get("/<notice>/edit")
 @staff_only
 def edit(notice: str) -> str | Response:
     """The form of a draft; a notice that is no draft any more is shown instead."""
-    record = _notice(notice)
+    record = notice_or_404(notice)
     if "edit" not in offers(record.instance):
         return redirect(url_for("staff_notices.read", notice=notice))
     form = DraftForm()
@@ -119,7 +127,7 @@ def edit(notice: str) -> str | Response:
 @staff_only
 def save(notice: str) -> str | Response:
     """Change the draft."""
-    record, form = _notice(notice), DraftForm()
+    record, form = notice_or_404(notice), DraftForm()
     draft = _draft_input(form, record.id)
     if not isinstance(draft, DraftInput):
         return form_again(_draft_page(form, record), draft)
@@ -137,11 +145,10 @@ def save(notice: str) -> str | Response:
 def update(notice: str) -> str | Response:
     """The form for a further revision, prefilled with what stays (G4). Its texts are empty: an old English one must not
     stay."""
-    record = _notice(notice)
+    record = notice_or_404(notice)
     if "update" not in offers(record.instance):
         return redirect(url_for("staff_notices.read", notice=notice))
     form = UpdateForm()
-    form.notify.data = None
     _prefill(form, record, board.revisions_of(record)[0])
     form.body_ja.data = form.body_en.data = ""
     return _update_page(form, record)
@@ -151,18 +158,17 @@ def update(notice: str) -> str | Response:
 @staff_only
 def add_update(notice: str) -> str | Response:
     """Publish the revision, or show a preview of it: both are buttons of one form."""
-    record, form = _notice(notice), UpdateForm()
+    record, form = notice_or_404(notice), UpdateForm()
     preview = request.form.get("act") == "preview"
-    notify = False if preview else inputs.choice(form.notify.data or "")
-    words = _words(form)
-    if isinstance(words, tuple) or isinstance(notify, Refusal):
-        refusals = words if isinstance(words, tuple) else ()
-        refusals = (*refusals, notify) if isinstance(notify, Refusal) else refusals
+    channels: frozenset[str] | tuple[Refusal, ...] = frozenset() if preview else chosen_channels(form)
+    words = words_of(form)
+    if isinstance(words, tuple) or isinstance(channels, tuple):
+        refusals = (*(words if isinstance(words, tuple) else ()), *(channels if isinstance(channels, tuple) else ()))
         form.refuse(refusals)
         return form_again(_update_page(form, record), refusals)
     if preview:
-        return _update_page(form, record, preview=_unsaved(record, words, form.status.data or ""))
-    update = UpdateInput(words.wording, notify, form.status.data or "", *words.window)
+        return _update_page(form, record, preview=unsaved(record, words, form.status.data or ""))
+    update = UpdateInput(words.wording, bool(channels), form.status.data or "", *words.window, tuple(sorted(channels)))
     try:
         if fire(record.instance, "update", form.seen.data, update, key=form.request_key.data):
             flash(str(_("続報を公開しました。")))
@@ -176,23 +182,23 @@ def add_update(notice: str) -> str | Response:
 @staff_only
 def publish(notice: str) -> str | Response:
     """Publish the notice now."""
-    return _publish(_notice(notice), "publish")
+    return _publish(notice_or_404(notice), "publish")
 
 
 @pages.post("/<notice>/schedule")
 @staff_only
 def schedule(notice: str) -> str | Response:
     """Publish the notice at a time."""
-    return _publish(_notice(notice), "schedule")
+    return _publish(notice_or_404(notice), "schedule")
 
 
 def _publish(record: Notice, event: str) -> str | Response:
     form = PublishForm()
-    notify = inputs.choice(form.notify.data or "")
+    channels = chosen_channels(form)
     at = inputs.moment(form.publish_at.data or "", "publish_at", site().services.calendar.zone)
-    refusals = [part for part in (notify, at) if isinstance(part, Refusal)]
-    if not refusals and not isinstance(notify, Refusal) and not isinstance(at, Refusal):
-        publication = PublishInput(notify, at if event == "schedule" else None)
+    refusals = [*(channels if isinstance(channels, tuple) else ()), *([at] if isinstance(at, Refusal) else [])]
+    if not isinstance(channels, tuple) and not isinstance(at, Refusal):
+        publication = PublishInput(bool(channels), at if event == "schedule" else None, tuple(sorted(channels)))
         try:
             if fire(record.instance, event, form.seen.data, publication, key=form.request_key.data):
                 flash(str(_DONE[event]))
@@ -208,7 +214,7 @@ def _publish(record: Notice, event: str) -> str | Response:
 @staff_only
 def act(notice: str) -> Response:
     """Fire an event that needs nothing but a button."""
-    record, event = _notice(notice), request.form.get("event", "")
+    record, event = notice_or_404(notice), request.form.get("event", "")
     if event not in _PLAIN_EVENTS:
         abort(400)
     if press(record.instance, event, request.form.get("seen"), key=request.form.get("request_key")):
@@ -217,14 +223,45 @@ def act(notice: str) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class AskedChannel:
+    """A channel of which a form asks whether it announces. `reach` says how many it tells, where that is known."""
+
+    name: str
+    title: Text | str
+    reach: Text | None = None
+
+
+def channels() -> dict[str, NoticeChannel]:
+    """The channels that announce notices, by name: all but the site's own pages."""
+    known = site().services.distribution.channels
+    return {name: channel for name, channel in sorted(known.items()) if channel.audience != VISITORS}
+
+
+def asked_channels(notice: Notice) -> list[AskedChannel]:
+    """The channels as a form asks for them, where a revision is announced to the notice's audience."""
+    reach = _("（ご契約者様 %(number)s件）", number=_audience(notice))
+    return [
+        AskedChannel(name, channel.title, reach if channel.audience == CONTRACTORS else None)
+        for name, channel in channels().items()
+    ]
+
+
+def chosen_channels(form: AnnouncingForm, names: Collection[str] | None = None) -> frozenset[str] | tuple[Refusal, ...]:
+    """The names of the channels that shall announce; a refusal for each without an answer. `names` are those that were
+    asked for, where not all were."""
+    titles = {name: channel.title for name, channel in channels().items() if names is None or name in names}
+    return inputs.channels({name: form.answer(name) for name in titles}, titles)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
     """The texts and the window of a form, normalised."""
 
     wording: Wording
     window: board.Window
 
 
-def _words(form: WordingForm) -> _Words | tuple[Refusal, ...]:
+def words_of(form: WordingForm) -> Words | tuple[Refusal, ...]:
     """The texts and the window of a form, or every refusal."""
     wording = inputs.wording(*(form[name].data or "" for name in ("title_ja", "body_ja", "title_en", "body_en")))
     zone = site().services.calendar.zone
@@ -233,11 +270,11 @@ def _words(form: WordingForm) -> _Words | tuple[Refusal, ...]:
     refusals += [part for part in (start, end) if isinstance(part, Refusal)]
     if isinstance(wording, tuple) or isinstance(start, Refusal) or isinstance(end, Refusal):
         return tuple(refusals)
-    return _Words(wording, (start, end))
+    return Words(wording, (start, end))
 
 
 def _draft_input(form: DraftForm, notice: str) -> DraftInput | tuple[Refusal, ...]:
-    words = _words(form)
+    words = words_of(form)
     kind = inputs.kind(form.kind.data or "")
     if isinstance(words, tuple) or isinstance(kind, Refusal):
         refusals = (*(words if isinstance(words, tuple) else ()), *((kind,) if isinstance(kind, Refusal) else ()))
@@ -247,7 +284,8 @@ def _draft_input(form: DraftForm, notice: str) -> DraftInput | tuple[Refusal, ..
     return DraftInput(notice, kind, products, words.wording, form.status.data or "", *words.window)
 
 
-def _notice(notice: str) -> Notice:
+def notice_or_404(notice: str) -> Notice:
+    """The record of a notice by what the address says."""
     record: Notice | None = Notice.get_or_none(Notice.id == notice) if is_id(notice) else None
     return record if record is not None else abort(404)
 
@@ -286,13 +324,13 @@ def _update_page(form: UpdateForm, record: Notice, preview: NoticeRevision | Non
         kind=board.KINDS[record.kind],
         asks_status=record.kind == board.OUTAGE,
         asks_window=record.kind == board.MAINTENANCE,
-        audience=_audience(record),
-        preview=_as_shown(record, preview) if preview is not None else None,
+        asked_channels=asked_channels(record),
+        preview=as_shown(record, preview) if preview is not None else None,
         mails=list(previews(site().services, record, preview)) if preview is not None else (),
     )
 
 
-def _unsaved(notice: Notice, words: _Words, status: str) -> NoticeRevision:
+def unsaved(notice: Notice, words: Words, status: str, turn: str = "") -> NoticeRevision:
     """A revision as it would be, for a preview."""
     return NoticeRevision(
         notice=notice,
@@ -301,14 +339,15 @@ def _unsaved(notice: Notice, words: _Words, status: str) -> NoticeRevision:
         status=status if status in board.STATUSES else "",
         window_start=words.window[0],
         window_end=words.window[1],
+        turn=turn,
         **asdict(words.wording),
     )
 
 
-def _as_shown(notice: Notice, revision: NoticeRevision) -> dict[str, Any]:
+def as_shown(notice: Notice, revision: NoticeRevision) -> dict[str, Any]:
     """A revision with everything that customers see beside it."""
     window = revision.window_start, revision.window_end
-    progress = board.progress_of(notice.kind, revision.status, window, site().clock())
+    progress = board.progress_of(notice.kind, revision.status, window, site().clock(), revision.turn or notice.turn)
     texts = [
         (Told(title, language), Told(body, language))
         for language, title, body in (
@@ -336,14 +375,15 @@ def _page(record: Notice, form: PublishForm, asked: str = "") -> str:
         "staff/notices/read.html",
         notice=record,
         title=sight.state.title,
-        shown=_as_shown(record, revisions[0]),
+        shown=as_shown(record, revisions[0]),
         revisions=revisions,
         mails=list(previews(services, record, revisions[0])),
         offers=possible,
         buttons={event: title for event, title in possible.items() if event in _PLAIN_EVENTS},
+        turns={event: title for event, title in possible.items() if event in TURNS_BY_EVENT},
         form=form,
         asked=asked,
-        audience=_audience(record),
+        asked_channels=asked_channels(record),
         counts=counts(record),
         channels={name: channel.title for name, channel in services.distribution.channels.items()},
         failures=failures(record),

@@ -2,13 +2,14 @@
 
 from workflows.notice.announcing import Announcer
 from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
+from workflows.notice.version_1 import NOTICE_1
 from workflows.notice.workflow import NOTICE
 from workflows.procedure import Procedure
 
-__all__ = ["NOTICE", "PROCEDURE"]
+__all__ = ["NOTICE", "NOTICE_1", "PROCEDURE"]
 
 PROCEDURE = Procedure(
-    (NOTICE,),
+    (NOTICE_1, NOTICE),
     effects={"notice": Announcer},
     records=(
         Notice,

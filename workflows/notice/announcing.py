@@ -4,7 +4,8 @@ The outbox keeps one effect for each revision. Its first try writes the rows, al
 then delivers at most `BATCH` of them, for at most `LONGEST`, records each outcome as it comes, and asks for the next
 try a second later. After a crash the next try goes on with the next row. A recipient that fails is recorded and blocks
 no other; one that cannot be reached now has a backoff of its own. When staff have published a newer revision, waiting
-rows of the older one are cancelled: their readers get the newer one.
+rows of the older one are cancelled: their readers get the newer one. What became of a notice (`turns`) goes to those
+who were told of it before, and whoever was not is told nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from engine.plugins.breakers import NotNow, TooSlow
 from engine.store.base import from_db, storable, transaction
 from workflows.notice.audience import contractors
 from workflows.notice.channel_facts import ChannelFacts
-from workflows.notice.mailing import EVERYBODY, FAILED, SENT, SUPERSEDED, WAITING
+from workflows.notice.mailing import EVERYBODY, FAILED, SENT, SUPERSEDED, WAITING, told_before
 from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 from workflows.notice.rules import GIVE_UP_AFTER
+from workflows.notice.turns import OFF
 from workflows.ports.notice_channels import (
     CONTRACTORS,
     ONCE,
@@ -61,7 +63,7 @@ class Announcer:
             return Failed("no_notice", f"{delivery.about} has no revision {number}")
         if not revision.notify:
             return Accepted("not to be announced")
-        if number < notice.announced:
+        if number < notice.announced or (notice.turn in OFF and number < notice.revision):
             self._give_up_for_newer(notice, number)
             return Accepted("superseded")
         self._write_rows(notice, revision)
@@ -91,7 +93,8 @@ class Announcer:
                 "give_up_at": now + GIVE_UP_AFTER,
             }
             for name, channel in sorted(self._distribution.channels.items())
-            for recipient in self._recipients(channel, notice, now)
+            if revision.channels is None or name in revision.channels.split()
+            for recipient in (told_before(notice, name) if revision.turn else self._recipients(channel, notice, now))
         ]
         with transaction():
             for batch in pw.chunked(rows, _ROWS_AT_ONCE):

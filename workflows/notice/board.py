@@ -15,6 +15,7 @@ from typing import Any
 from engine.store.prepared import prepared
 from engine.text import Text, _
 from workflows.notice.records import Notice, NoticeRevision
+from workflows.notice.turns import OFF, POSTPONED, TURNS, WITHDRAWN
 
 OUTAGE, MAINTENANCE, NEWS = "outage", "maintenance", "news"
 KINDS: Mapping[str, Text] = {
@@ -46,6 +47,8 @@ _OF_OUTAGES = {
 _PLANNED = Progress("planned", _("予定"), "plain")
 _UNDER_WAY = Progress("under_way", _("実施中"), "care")
 _DONE = Progress("done", _("完了"), "done")
+_OFF = {turn: Progress(turn, TURNS[turn], "plain") for turn in OFF}
+_POSTPONED = Progress(POSTPONED, TURNS[POSTPONED], "care")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,18 @@ class Shown:
 Window = tuple[datetime | None, datetime | None]
 
 
-def progress_of(kind: str, status: str, window: Window, now: datetime) -> Progress | None:
-    """The progress of a notice: an outage's by its status, a maintenance's by its window and the time; None for support
-    news."""
+def progress_of(kind: str, status: str, window: Window, now: datetime, turn: str = "") -> Progress | None:
+    """The progress of a notice: that it was called off or withdrawn; otherwise an outage's by its status, a
+    maintenance's by its window and the time; None for support news."""
+    if turn in _OFF:
+        return _OFF[turn]
     if kind == OUTAGE:
         return _OF_OUTAGES.get(status)
     begin, end = window
     if kind != MAINTENANCE or begin is None or end is None:
         return None
     if now < begin:
-        return _PLANNED
+        return _POSTPONED if turn == POSTPONED else _PLANNED
     return _UNDER_WAY if now < end else _DONE
 
 
@@ -85,7 +90,7 @@ def concerns(notice: Notice, products: Collection[str] | None) -> bool:
 
 
 @prepared
-def _newest_revisions(now: datetime, *, kinds: tuple[str, ...], open_only: bool) -> Any:
+def _newest_revisions(now: datetime, *, kinds: tuple[str, ...], open_only: bool, withdrawn: bool) -> Any:
     """The newest revisions of published notices, the latest first."""
     rows = (
         NoticeRevision.select(NoticeRevision, Notice)
@@ -94,6 +99,7 @@ def _newest_revisions(now: datetime, *, kinds: tuple[str, ...], open_only: bool)
             NoticeRevision.number == Notice.revision,
             Notice.kind.in_(kinds),
             Notice.publish_at.is_null(False) & (Notice.publish_at <= now),
+            *(() if withdrawn else (Notice.turn != WITHDRAWN,)),
         )
         .order_by(Notice.updated_at.desc(), Notice.id)
     )
@@ -101,10 +107,16 @@ def _newest_revisions(now: datetime, *, kinds: tuple[str, ...], open_only: bool)
 
 
 def published(
-    now: datetime, products: Collection[str] | None, kinds: Collection[str] = tuple(KINDS), *, open_only: bool = False
+    now: datetime,
+    products: Collection[str] | None,
+    kinds: Collection[str] = tuple(KINDS),
+    *,
+    open_only: bool = False,
+    withdrawn: bool = False,
 ) -> Iterator[Shown]:
-    """The published notices for readers of `products`, the latest revision first."""
-    for revision in _newest_revisions(now, kinds=tuple(kinds), open_only=open_only):
+    """The published notices for readers of `products`, the latest revision first; with those that were `withdrawn` for
+    feeds and calendars, whose readers have seen them."""
+    for revision in _newest_revisions(now, kinds=tuple(kinds), open_only=open_only, withdrawn=withdrawn):
         if concerns(revision.notice, products):
             yield _shown(revision.notice, revision, now)
 
@@ -125,14 +137,16 @@ def latest(
 def read(
     notice: str, now: datetime, products: Collection[str] | None
 ) -> tuple[Shown, tuple[NoticeRevision, ...]] | None:
-    """One published notice and all its revisions, newest first; None where these readers have no such notice."""
+    """One published notice and all its revisions, newest first; None where these readers have no such notice. Of one
+    that was withdrawn, the last revision alone, which says so."""
     if "\0" in notice:  # which PostgreSQL takes in no text, not even to look for it
         return None
     record = Notice.get_or_none(Notice.id == notice)
     if record is None or record.publish_at is None or record.publish_at > now or not concerns(record, products):
         return None
     revisions = revisions_of(record)
-    return _shown(record, revisions[0], now), revisions
+    shown = revisions[:1] if record.turn == WITHDRAWN else revisions
+    return _shown(record, revisions[0], now), shown
 
 
 def revisions_of(notice: Notice) -> tuple[NoticeRevision, ...]:
@@ -150,7 +164,7 @@ def open_outages(now: datetime) -> tuple[Shown, ...]:
 def _shown(notice: Notice, revision: NoticeRevision, now: datetime) -> Shown:
     window = notice.window_start, notice.window_end
     still_open = notice.closes_at is not None and notice.closes_at > now
-    return Shown(notice, revision, progress_of(notice.kind, notice.status, window, now), still_open)
+    return Shown(notice, revision, progress_of(notice.kind, notice.status, window, now, notice.turn), still_open)
 
 
 def titles_of(products: str, titles: Mapping[str, str]) -> tuple[str, ...]:
@@ -162,3 +176,21 @@ def titles_of(products: str, titles: Mapping[str, str]) -> tuple[str, ...]:
 def newest_change(shown: Iterable[Shown]) -> datetime | None:
     """The time of the latest revision among these notices; None where there are none."""
     return max((one.notice.updated_at for one in shown), default=None)
+
+
+def last_modified(shown: Iterable[Shown], now: datetime) -> datetime | None:
+    """When what readers see of these notices changed last: by a revision, or because a time has come; None where there
+    are none."""
+    times = (
+        moment
+        for one in shown
+        for moment in (
+            one.notice.updated_at,
+            one.notice.publish_at,
+            one.notice.window_start,
+            one.notice.window_end,
+            one.notice.closes_at,
+        )
+        if moment is not None and moment <= now
+    )
+    return max(times, default=None)

@@ -12,6 +12,7 @@ from workflows.business.records import Customer
 from workflows.notice.board import KINDS, progress_of, titles_of
 from workflows.notice.mailing import EVERYBODY
 from workflows.notice.records import Notice, NoticeRevision
+from workflows.notice.turns import TURNS
 from workflows.ports.notice_channels import NoticeRecipient, PublishedNotice, PublishedRevision
 from workflows.services import Services
 
@@ -53,6 +54,8 @@ class ChannelFacts:
             status=progress.title if progress is not None and revision.status else None,
             window_start=window[0].astimezone(zone) if window[0] is not None else None,
             window_end=window[1].astimezone(zone) if window[1] is not None else None,
+            turn=revision.turn,
+            turn_title=TURNS.get(revision.turn),
         )
 
     def recipient(self, reference: str) -> NoticeRecipient | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from engine.definition import Refusal
-from engine.text import _
+from engine.text import Text, _
 from workflows.business import prose
 from workflows.business.typed import normalise, single_line
 from workflows.notice.board import KINDS
@@ -42,21 +43,40 @@ class DraftInput:
 
 @dataclass(frozen=True, slots=True)
 class PublishInput:
-    """Whether the notice is mailed, and when it is published; `publish_at` is None for now."""
+    """Whether the notice is announced, and when it is published; `publish_at` is None for now.
+
+    `channels` are the names of the channels that announce it; None, with `notify`, means all that there are.
+    """
 
     notify: bool
     publish_at: datetime | None = None
+    channels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateInput:
-    """A further revision of a notice."""
+    """A further revision of a notice; `channels` as in `PublishInput`."""
 
     wording: Wording
     notify: bool
     status: str = ""
     window_start: datetime | None = None
     window_end: datetime | None = None
+    channels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInput:
+    """What is said where a notice is called off, postponed, ended early or withdrawn; `channels` as in `PublishInput`.
+
+    The window is that of a postponed maintenance.
+    """
+
+    wording: Wording
+    notify: bool
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    channels: tuple[str, ...] | None = None
 
 
 def wording(title_ja: str, body_ja: str, title_en: str, body_en: str) -> Wording | tuple[Refusal, ...]:
@@ -103,11 +123,17 @@ def moment(text: str, field: str, zone: ZoneInfo) -> datetime | Refusal | None:
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
-def choice(text: str) -> bool | Refusal:
-    """Whether to notify by mail: "yes" or "no". There is no default, so that nobody mails everybody by accident."""
-    if text not in ("yes", "no"):
-        return Refusal("notify_missing", _("メールで通知するかどうかをお選びください。"), "notify")
-    return text == "yes"
+def channels(chosen: Mapping[str, str], titles: Mapping[str, Text | str]) -> frozenset[str] | tuple[Refusal, ...]:
+    """The channels that announce a revision, of those with `titles`: for each of them `chosen` says "yes" or "no".
+
+    There is no default, so that nobody mails everybody by accident; a channel without an answer is a Refusal each.
+    """
+    missing = [
+        Refusal("notify_missing", _("%(channel)sで通知するかどうかをお選びください。", channel=title), f"notify_{name}")
+        for name, title in titles.items()
+        if chosen.get(name) not in ("yes", "no")
+    ]
+    return tuple(missing) or frozenset(name for name in titles if chosen[name] == "yes")
 
 
 def kind(text: str) -> str | Refusal:

@@ -59,6 +59,14 @@ def counts(notice: Notice) -> tuple[Count, ...]:
     )
 
 
+def told_before(notice: Notice, channel: str) -> list[str]:
+    """The recipients to whom a channel has brought any revision of a notice."""
+    rows = NoticeDelivery.select(NoticeDelivery.recipient).where(
+        NoticeDelivery.notice == notice, NoticeDelivery.channel == channel, NoticeDelivery.state == SENT
+    )
+    return sorted({row.recipient for row in rows})
+
+
 def failures(notice: Notice, most: int = 100) -> list[tuple[NoticeDelivery, Customer | None]]:
     """The recipients who were not reached, with the reason; at most `most`, the newest first."""
     query = (

@@ -16,7 +16,8 @@ class Notice(Record):
     The notice's state is its procedure's. `id` is random and stays: pages, feeds and Message-IDs are named by it. The
     notice is published from `publish_at` on, if that is set, and open until `closes_at`: these two times decide what
     readers see, whether or not a worker runs. `products` are names of the catalogue, separated by one space; none means
-    all. `announced` is the last revision that was to be mailed, 0 for none.
+    all. `announced` is the last revision that was to be mailed, 0 for none. `turn` is the last turn that the notice
+    took, of `turns.TURNS`, "" for none; one that was withdrawn is not shown any more.
     """
 
     id = pw.CharField(16, primary_key=True)
@@ -31,6 +32,7 @@ class Notice(Record):
     revision = pw.IntegerField(default=1)
     announced = pw.IntegerField(default=0)
     updated_at = UtcField()
+    turn = pw.CharField(16, default="")
 
     class Meta:
         indexes = ((("kind", "closes_at"), False),)
@@ -51,8 +53,10 @@ class NoticeRevision(Record):
     body_ja = pw.TextField()
     title_en = pw.CharField(200, default="")
     body_en = pw.TextField(default="")
-    notify = pw.IntegerField(default=0)  # 0 or 1: whether staff chose to mail it
+    notify = pw.IntegerField(default=0)  # 0 or 1: whether staff chose to announce it
     written_by = pw.BigIntegerField()  # of staff_member
+    turn = pw.CharField(16, default="")  # the turn that the notice takes by it
+    channels = pw.TextField(null=True)  # that announce it, separated by one space; NULL for all
 
     class Meta:
         indexes = ((("notice", "number"), True),)

@@ -8,8 +8,9 @@ from typing import Any
 from engine.definition import Attempt, Refusal, needs_input
 from engine.text import _
 from workflows.business.required import required
-from workflows.notice.board import MAINTENANCE, OUTAGE, RESOLVED, STATUSES
+from workflows.notice.board import MAINTENANCE, OUTAGE, RESOLVED, STATUSES, Window
 from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
+from workflows.notice.turns import CALLED_OFF, ENDED_EARLY, POSTPONED, WITHDRAWN
 
 STAYS_RESOLVED = timedelta(days=3)  # for which a resolved notice stays among the open ones
 STAYS_OPEN = timedelta(days=365)  # after its last revision
@@ -23,6 +24,12 @@ PAST = Refusal("past", _("公開日時は、これからの日時にしてくだ
 NO_FAILURE = Refusal("no_failure", _("届かなかった宛先はありません。"))
 GONE = Refusal("gone", _("このお知らせは、見つかりません。"))
 NOT_RESOLVED = Refusal("not_resolved", _("復旧していません。"))
+NO_MAINTENANCE = Refusal("no_maintenance", _("メンテナンス情報ではありません。"))
+BEGUN = Refusal("begun", _("メンテナンスの開始日時を過ぎています。"))
+NOT_UNDER_WAY = Refusal("not_under_way", _("メンテナンスの実施中ではありません。"))
+NOT_LATER = Refusal(
+    "not_later", _("新しい開始日時は、元の開始日時より後の、これからの日時にしてください。"), "window_start"
+)
 
 
 def notice_of(attempt: Attempt) -> Notice:
@@ -95,6 +102,33 @@ def says_resolved(attempt: Attempt) -> Refusal | None:
     return None if attempt.data.status == RESOLVED else NOT_RESOLVED
 
 
+def has_not_begun(attempt: Attempt) -> Refusal | None:
+    """A maintenance whose window has not begun."""
+    notice = _notice_before(attempt)
+    if notice.kind != MAINTENANCE or notice.window_start is None:
+        return NO_MAINTENANCE
+    return None if attempt.now < notice.window_start else BEGUN
+
+
+def is_under_way(attempt: Attempt) -> Refusal | None:
+    """A maintenance within its window."""
+    notice = _notice_before(attempt)
+    if notice.kind != MAINTENANCE or notice.window_start is None or notice.window_end is None:
+        return NO_MAINTENANCE
+    return None if notice.window_start <= attempt.now < notice.window_end else NOT_UNDER_WAY
+
+
+@needs_input
+def new_window_is_later(attempt: Attempt) -> Refusal | None:
+    """The new window begins later than the old one, and in the future."""
+    notice, data = _notice_before(attempt), attempt.data
+    if data.window_start is None or data.window_end is None:
+        return NO_WINDOW
+    if data.window_start >= data.window_end:
+        return WINDOW_BACKWARDS
+    return None if data.window_start > max(notice.window_start, attempt.now) else NOT_LATER
+
+
 def somebody_was_not_reached(attempt: Attempt) -> Refusal | None:
     """The last announced revision could not be delivered to some recipient."""
     notice = notice_of(attempt)
@@ -156,7 +190,12 @@ def _set_publication(attempt: Attempt, at: datetime) -> None:
     attempt.records.update(
         Notice, {"id": notice.id}, publish_at=at, closes_at=closes_at, updated_at=at, announced=notify
     )
-    attempt.records.update(NoticeRevision, {"notice": notice.id, "number": 1}, at=at, notify=notify)
+    first = {"notice": notice.id, "number": 1}
+    attempt.records.update(NoticeRevision, first, at=at, notify=notify, channels=_channels(attempt.data))
+
+
+def _channels(data: Any) -> str | None:
+    return " ".join(data.channels) if data.channels is not None else None
 
 
 def take_publication_back(attempt: Attempt) -> None:
@@ -165,14 +204,16 @@ def take_publication_back(attempt: Attempt) -> None:
     attempt.records.update(
         Notice, {"id": notice.id}, publish_at=None, closes_at=None, announced=0, updated_at=attempt.now
     )
-    attempt.records.update(NoticeRevision, {"notice": notice.id, "number": 1}, at=None, notify=0)
+    attempt.records.update(NoticeRevision, {"notice": notice.id, "number": 1}, at=None, notify=0, channels=None)
 
 
 def add_revision(attempt: Attempt) -> None:
     """Add a revision; earlier ones stay readable."""
     update, notice = attempt.data, _notice_before(attempt)
     number = notice.revision + 1
-    _insert_revision(attempt, notice.id, number, notice.kind, attempt.at, notify=update.notify)
+    _insert_revision(
+        attempt, notice.id, number, notice.kind, attempt.at, notify=update.notify, channels=_channels(update)
+    )
     resolved = notice.kind == OUTAGE and update.status == RESOLVED
     attempt.records.update(
         Notice,
@@ -182,6 +223,57 @@ def add_revision(attempt: Attempt) -> None:
         closes_at=_closes_at(notice.kind, resolved, update.window_end, attempt.at),
         updated_at=attempt.at,
         **_circumstances(notice.kind, update),
+    )
+
+
+def move_window(attempt: Attempt) -> None:
+    """Postpone the maintenance to its new window, and say so."""
+    window = attempt.data.window_start, attempt.data.window_end
+    _take_turn(attempt, POSTPONED, window, _closes_at(MAINTENANCE, False, window[1], attempt.at))
+
+
+def call_it_off(attempt: Attempt) -> None:
+    """Call the maintenance off, and say so: the notice stays readable, and among the open ones for three days."""
+    notice = _notice_before(attempt)
+    _take_turn(attempt, CALLED_OFF, (notice.window_start, notice.window_end), attempt.at + STAYS_RESOLVED)
+
+
+def end_window_now(attempt: Attempt) -> None:
+    """End the maintenance at this moment, and say so."""
+    window = _notice_before(attempt).window_start, attempt.at
+    _take_turn(attempt, ENDED_EARLY, window, attempt.at + STAYS_RESOLVED)
+
+
+def withdraw_notice(attempt: Attempt) -> None:
+    """Withdraw the notice: readers see that it was published by mistake, and nothing else of it."""
+    notice = _notice_before(attempt)
+    _take_turn(attempt, WITHDRAWN, (notice.window_start, notice.window_end), attempt.at)
+
+
+def _take_turn(attempt: Attempt, turn: str, window: Window, closes_at: datetime) -> None:
+    """Add the revision that says what became of the notice. It is announced to those who were told of it before."""
+    notice, said, records = _notice_before(attempt), attempt.data, attempt.records
+    number, start, end = notice.revision + 1, window[0], window[1]
+    circumstances = {"turn": turn, "status": notice.status, "window_start": start, "window_end": end}
+    records.insert(
+        NoticeRevision,
+        notice=notice.id,
+        number=number,
+        at=attempt.at,
+        notify=int(said.notify),
+        channels=_channels(said),
+        written_by=int(attempt.actor.id),
+        **circumstances,
+        **_texts(said.wording),
+    )
+    records.update(
+        Notice,
+        {"id": notice.id},
+        revision=number,
+        announced=number if said.notify else notice.announced,
+        closes_at=closes_at,
+        updated_at=attempt.at,
+        **circumstances,
     )
 
 
@@ -249,7 +341,14 @@ def _texts(wording: Any) -> dict[str, str]:
 
 
 def _insert_revision(
-    attempt: Attempt, notice: str, number: int, kind: str, at: datetime | None, *, notify: bool
+    attempt: Attempt,
+    notice: str,
+    number: int,
+    kind: str,
+    at: datetime | None,
+    *,
+    notify: bool,
+    channels: str | None = None,
 ) -> None:
     attempt.records.insert(
         NoticeRevision,
@@ -257,6 +356,7 @@ def _insert_revision(
         number=number,
         at=at,
         notify=int(notify),
+        channels=channels,
         written_by=int(attempt.actor.id),
         **_circumstances(kind, attempt.data),
         **_texts(attempt.data.wording),

@@ -1,4 +1,5 @@
-"""お知らせ: drafted, planned, published, updated, closed. Reading a notice needs no procedure: see `board`."""
+"""お知らせ: drafted, planned, published, updated, closed; called off, postponed, ended early or withdrawn. Reading a
+notice needs no procedure: see `board`."""
 
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ ANNOUNCE_AGAIN = Effect("notice", "announcement_again", retry=_IN_BATCHES, figur
 
 NOTICE = Workflow(
     name="notice",
-    version=1,
+    version=2,
     restarts_timers=True,  # an update moves its closing time
     title=_("お知らせ"),
     start=Start(
@@ -30,7 +31,9 @@ NOTICE = Workflow(
         State("scheduled", _("公開予約済み"), timers=(Timer("due", at=rules.publication_time),)),
         State("published", _("公開中"), timers=(Timer("expire", at=rules.closing_time),)),
         State("resolved", _("復旧済み（公開中）"), timers=(Timer("expire", at=rules.closing_time),)),
+        State("called_off", _("中止（公開中）"), timers=(Timer("expire", at=rules.closing_time),)),
         State("closed", _("終了"), final=True),
+        State("withdrawn", _("取り下げ"), final=True),
         State("cancelled", _("取り消し"), final=True),
     ),
     transitions=(
@@ -51,7 +54,7 @@ NOTICE = Workflow(
             title=_("公開を予約する"),
             guards=(rules.time_lies_ahead,),
             writes=(rules.plan_publication,),
-            keep=("notify", "publish_at"),
+            keep=("notify", "channels", "publish_at"),
         ),
         Transition(
             "unschedule",
@@ -69,7 +72,7 @@ NOTICE = Workflow(
             title=_("今すぐ公開する"),
             writes=(rules.publish_now,),
             effects=(ANNOUNCE,),
-            keep=("notify",),
+            keep=("notify", "channels"),
         ),
         Transition("due", ("scheduled",), "published", allow=SYSTEM, effects=(ANNOUNCE,)),
         Transition(
@@ -89,7 +92,7 @@ NOTICE = Workflow(
             guards=(rules.update_fits_its_kind, rules.says_resolved),
             writes=(rules.add_revision,),
             effects=(ANNOUNCE,),
-            keep=("notify", "status"),
+            keep=("notify", "channels", "status"),
         ),
         Transition(
             "update",
@@ -100,7 +103,7 @@ NOTICE = Workflow(
             guards=(rules.update_fits_its_kind,),
             writes=(rules.add_revision,),
             effects=(ANNOUNCE,),
-            keep=("notify", "status"),
+            keep=("notify", "channels", "status"),
         ),
         Transition(
             "retry",
@@ -123,13 +126,66 @@ NOTICE = Workflow(
             effects=(ANNOUNCE_AGAIN,),
         ),
         Transition(
+            "retry",
+            ("called_off",),
+            "called_off",
+            allow=STAFF,
+            title=_("届かなかった宛先に再送する"),
+            guards=(rules.somebody_was_not_reached,),
+            writes=(rules.queue_failed_again,),
+            effects=(ANNOUNCE_AGAIN,),
+        ),
+        Transition(
+            "postpone",
+            ("published",),
+            "published",
+            allow=STAFF,
+            title=_("メンテナンスを延期する"),
+            guards=(rules.has_not_begun, rules.new_window_is_later),
+            writes=(rules.move_window,),
+            effects=(ANNOUNCE,),
+            keep=("notify", "channels"),
+        ),
+        Transition(
+            "call_off",
+            ("published",),
+            "called_off",
+            allow=STAFF,
+            title=_("メンテナンスを中止する"),
+            guards=(rules.has_not_begun,),
+            writes=(rules.call_it_off,),
+            effects=(ANNOUNCE,),
+            keep=("notify", "channels"),
+        ),
+        Transition(
+            "end_early",
+            ("published",),
+            "published",
+            allow=STAFF,
+            title=_("メンテナンスを早期終了する"),
+            guards=(rules.is_under_way,),
+            writes=(rules.end_window_now,),
+            effects=(ANNOUNCE,),
+            keep=("notify", "channels"),
+        ),
+        Transition(
+            "withdraw",
+            ("published", "resolved", "called_off"),
+            "withdrawn",
+            allow=STAFF,
+            title=_("誤って公開したお知らせを取り下げる"),
+            writes=(rules.withdraw_notice,),
+            effects=(ANNOUNCE,),
+            keep=("notify", "channels"),
+        ),
+        Transition(
             "close",
-            ("published", "resolved"),
+            ("published", "resolved", "called_off"),
             "closed",
             allow=STAFF,
             title=_("お知らせを終了する"),
             writes=(rules.leave_the_open_list,),
         ),
-        Transition("expire", ("published", "resolved"), "closed", allow=SYSTEM),
+        Transition("expire", ("published", "resolved", "called_off"), "closed", allow=SYSTEM),
     ),
 )

@@ -44,7 +44,9 @@ class PublishedRevision:
     """The revision to deliver. Times are aware, in the site's time zone. English is "" where there is none.
 
     `status` is the progress of an outage, in words; None for other notices. `window_start` and `window_end` are those
-    of a maintenance.
+    of a maintenance. `turn` says what became of the notice by this revision: "called_off", "postponed", "ended_early"
+    or "withdrawn", and "" for none of them; `turn_title` says it in words. Such a revision goes to those alone to whom
+    the channel has brought the notice before.
     """
 
     number: int
@@ -56,6 +58,8 @@ class PublishedRevision:
     status: Text | None = None
     window_start: datetime | None = None
     window_end: datetime | None = None
+    turn: str = ""
+    turn_title: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from web.shown import feeds
 from workflows.business.records import Account, Contract, Customer, StaffMember, StaffSession
 from workflows.faq.records import FaqEntry
 from workflows.notice import board
-from workflows.notice.inputs import DraftInput, PublishInput, Wording
+from workflows.notice.inputs import DraftInput, PublishInput, TurnInput, Wording
 from workflows.notice.records import Notice, NoticeRevision
 
 ATOM = {"a": feeds.ATOM, "x": feeds.XHTML}
@@ -341,11 +341,11 @@ def test_staff_write_publish_update_and_close(
     assert "（ご契約者様 1件）" in office.text
     assert "メール（ご契約者様宛）：【障害情報】障害のお知らせ" in office.text  # the mail, before it is sent
     action, data = office.filled("今すぐ公開する")
-    assert "notify" not in data
+    assert "notify_email" not in data
     refused = office.client.post(action, data=data)
     assert refused.status_code == 422  # nobody chose
-    assert "メールで通知するかどうかをお選びください。" in refused.text
-    office.press("今すぐ公開する", notify="yes")
+    assert "メール（ご契約者様宛）で通知するかどうかをお選びください。" in refused.text
+    office.press("今すぐ公開する", notify_email="yes")
     assert "公開しました。" in office.text
     deliver_everything(site, clock)
     (mail,) = mailer.sent
@@ -362,7 +362,7 @@ def test_staff_write_publish_update_and_close(
     office.press("プレビュー", **typed)
     assert "プレビュー（まだ公開していません）" in office.text
     assert NoticeRevision.select().count() == 1
-    office.press("続報を公開する", **typed, notify="no")
+    office.press("続報を公開する", **typed, notify_email="no")
     assert "続報を公開しました。" in office.text
     assert "復旧済み（公開中）" in office.text
     office.press("お知らせを終了する")
@@ -374,12 +374,12 @@ def test_staff_write_publish_update_and_close(
 
 def test_staff_plan_take_back_and_cancel(office: Browser, site: Site, customer: Customer, clock: Clock) -> None:
     path = write(office)
-    office.press("公開を予約する", publish_at="2020-01-01T00:00", notify="no")
+    office.press("公開を予約する", publish_at="2020-01-01T00:00", notify_email="no")
     assert office.response.status_code == 422
     assert "これからの日時" in office.text
-    office.press("公開を予約する", publish_at="きのう", notify="no")
+    office.press("公開を予約する", publish_at="きのう", notify_email="no")
     assert office.response.status_code == 422
-    office.press("公開を予約する", publish_at="2026-04-02T09:30", notify="no")
+    office.press("公開を予約する", publish_at="2026-04-02T09:30", notify_email="no")
     assert Notice.get().publish_at.isoformat() == "2026-04-02T00:30:00+00:00"  # Asia/Tokyo
     assert "公開予約済み" in office.text
     office.press("予約を取り消して下書きに戻す")
@@ -403,7 +403,7 @@ def test_a_form_that_is_sent_twice_makes_one_notice_and_the_second_of_two_staff_
     assert Notice.select().count() == 1
     path = f"/staff/notices/{Notice.get().id}"
     office.open(path)
-    action, data = office.filled("今すぐ公開する", notify="no")
+    action, data = office.filled("今すぐ公開する", notify_email="no")
     office.open(f"{path}/edit")
     office.press("下書きを保存する", **(TYPED | {"title_ja": "変更後"}))
     told = office.client.post(action, data=data, follow_redirects=True)
@@ -438,7 +438,7 @@ def test_odd_requests_of_staff_are_refused(office: Browser, site: Site) -> None:
     for wrong in ("/staff/notices/none", "/staff/notices/none/edit", "/staff/faq/none", "/staff/notices/none/update"):
         assert office.open(wrong).status_code == 404
     office.open(path)
-    action, data = office.filled("今すぐ公開する", notify="no")
+    action, data = office.filled("今すぐ公開する", notify_email="no")
     assert office.client.post(f"{path}/act", data=data | {"event": "expire"}).status_code == 400
     assert office.client.post(f"{path}/act", data=data | {"event": "close"}).status_code == 303  # and told why not
     assert office.client.post(action, data=data | {"seen": "²"}).status_code == 303
@@ -477,3 +477,150 @@ def test_demo_notices_come_once_in_both_languages(site: Site, member: StaffMembe
     assert all(revision.title_en and revision.body_en for revision in NoticeRevision.select())
     site.dispatcher.drain()
     assert mailer.tried == []
+
+
+# What becomes of a notice
+
+
+def planned(site: Site, staff: Actor, clock: Clock) -> int:
+    """A maintenance that was mailed to the customer."""
+    number = site.engine.start("notice", f"notice:{NOTICE}", staff, draft(board.MAINTENANCE)).instance_id
+    site.engine.fire(number, "publish", staff, PublishInput(notify=True))
+    deliver_everything(site, clock)
+    return number
+
+
+@pytest.mark.parametrize(
+    ("button", "day", "typed", "status", "word"),
+    [
+        ("メンテナンスを中止する", 1, {}, "CANCELLED", "実施中止"),
+        (
+            "メンテナンスを延期する", 1,
+            {"window_start": "2026-04-17T22:00", "window_end": "2026-04-18T02:00"}, "CONFIRMED", "延期",
+        ),
+        ("メンテナンスを早期終了する", 10, {}, "CONFIRMED", "早期終了"),
+        ("誤って公開したお知らせを取り下げる", 1, {}, "CANCELLED", "取り下げ"),
+    ],
+)  # fmt: skip
+def test_staff_say_what_becomes_of_a_maintenance(
+    office: Browser,
+    app: Flask,
+    site: Site,
+    staff: Actor,
+    mailer: MemoryMailer,
+    customer: Customer,
+    clock: Clock,
+    button: str,
+    day: int,
+    typed: dict[str, str],
+    status: str,
+    word: str,
+) -> None:
+    planned(site, staff, clock)
+    before = event_of(app)
+    clock.now = clock.now.replace(day=day, hour=14, minute=0)  # the window is from 13 to 17 h on the 10th
+    StaffSession.update(seen_at=clock(), created_at=clock()).execute()
+    office.open(f"/staff/notices/{NOTICE}")
+    office.follow(button)
+    assert "延期いたします。" in office.text or not typed
+    office.press("確認へ進む", **typed, **written(office))
+    assert "プレビュー（まだ公開していません）" in office.text
+    assert f"［{word}］" in office.text  # the mail's subject
+    assert "（先のお知らせが届いた宛先 1件）" in office.text
+    assert NoticeRevision.select().count() == 1
+    refused = send(office, button)
+    assert refused.status_code == 422  # nobody chose
+    assert "メール（ご契約者様宛）で通知するかどうかをお選びください。" in refused.text
+    once = [send(office, button, notify_email="yes") for _time in range(2)]
+    assert [answer.status_code for answer in once] == [303, 303]
+    assert NoticeRevision.select().count() == 2
+    deliver_everything(site, clock)
+    assert mailer.sent[-1].subject == f"【メンテナンス情報】［{word}］{WORDING.title_ja}"
+    assert len(mailer.sent) == 2
+    office.open(f"/staff/notices/{NOTICE}")
+    assert office.one(".log li").get_text().endswith(f"{button}：担当 一郎")
+    after = event_of(app)
+    assert str(after["STATUS"]) == status
+    assert str(after["UID"]) == str(before["UID"])
+    assert (int(before["SEQUENCE"]), int(after["SEQUENCE"])) == (0, 1)
+    feed = ET.fromstring(app.test_client().get("/notices/feed.atom").data)
+    said = feed.findtext("a:entry/a:title", namespaces=ATOM)
+    assert said is not None
+    assert (f"[{word}]" in said) == (word != "早期終了")
+
+
+def event_of(app: Flask) -> Any:
+    (event,) = icalendar.Calendar.from_ical(app.test_client().get("/notices/maintenance.ics").data).walk("VEVENT")
+    return event
+
+
+def written(office: Browser) -> dict[str, str]:
+    """What the page's text areas say."""
+    return {str(area["name"]): area.get_text().lstrip("\n") for area in office.page.select("textarea")}
+
+
+def send(browser: Browser, button: str, **typed: str) -> Any:
+    action, data = browser.filled(button, **typed)
+    return browser.client.post(action, data=data)
+
+
+def test_customers_read_that_a_notice_was_withdrawn_and_nothing_else_of_it(
+    reader: Browser, site: Site, staff: Actor, clock: Clock
+) -> None:
+    number = publish(site, staff)
+    assert WORDING.body_ja[:10] in reader.open(f"/notices/{NOTICE}").text
+    said = Wording("お知らせの取り下げ", "誤って公開しました。")
+    site.engine.fire(number, "withdraw", staff, TurnInput(said, notify=False))
+    reader.open(f"/notices/{NOTICE}")
+    assert "誤って公開されたため、取り下げられました。" in reader.text
+    assert "誤って公開しました。" in reader.text
+    assert WORDING.body_ja[:10] not in reader.response.text
+    for path in ("/notices", "/top"):
+        assert NOTICE not in reader.open(path).text
+    assert WORDING.body_ja[:10] not in reader.open("/notices/feed.atom").text
+
+
+def test_a_turn_that_is_not_open_leads_back_and_an_unknown_one_is_none(
+    office: Browser, site: Site, staff: Actor
+) -> None:
+    publish(site, staff)  # of an outage
+    office.open(f"/staff/notices/{NOTICE}/turns/call_off")
+    assert office.path == f"/staff/notices/{NOTICE}"
+    for way in ("turns/close", "turns/x", "turns/x/confirm/y"):
+        assert office.client.get(f"/staff/notices/{NOTICE}/{way}").status_code == 404
+    gone = office.client.get(f"/staff/notices/{NOTICE}/turns/withdraw/confirm/{'x' * 43}")
+    assert gone.status_code == 303
+    office.open(gone.headers["Location"])
+    assert office.path == f"/staff/notices/{NOTICE}/turns/withdraw"
+
+
+def test_where_nobody_was_told_nobody_is_asked_about(office: Browser, site: Site, staff: Actor, clock: Clock) -> None:
+    publish(site, staff, draft(board.NEWS))
+    office.open(f"/staff/notices/{NOTICE}/turns/withdraw")
+    office.press("確認へ進む", **written(office))
+    assert "このお知らせが届いた宛先はないため、通知はしません。" in office.text
+    office.press("誤って公開したお知らせを取り下げる")
+    assert "お知らせを取り下げました。" in office.text
+
+
+@pytest.mark.parametrize("path", ["/notices/feed.atom", "/notices/maintenance.ics"])
+def test_a_feed_says_since_when_it_is_as_it_is(
+    app: Flask, site: Site, customer: Customer, staff: Actor, clock: Clock, path: str
+) -> None:
+    client = app.test_client()
+    number = publish(site, staff, draft(board.MAINTENANCE))
+    assert "Last-Modified" not in client.get(path).headers  # another change may follow in this second
+    clock.forward(minutes=1)
+    first = client.get(path)
+    since = {"If-Modified-Since": first.headers["Last-Modified"]}
+    assert client.get(path, headers=since).status_code == 304
+    assert client.get(path, headers=since | {"If-None-Match": '"other"'}).status_code == 200  # RFC 9110, 13.1.3
+    begins = Notice.get().window_start
+    clock.now = begins + timedelta(minutes=1)  # the maintenance is under way, though nobody wrote anything
+    assert client.get(path, headers=since).status_code == 200
+    since = {"If-Modified-Since": client.get(path).headers["Last-Modified"]}
+    assert client.get(path, headers=since).status_code == 304
+    clock.forward(minutes=1)
+    site.engine.fire(number, "withdraw", staff, TurnInput(WORDING, notify=False))
+    clock.forward(minutes=1)
+    assert client.get(path, headers=since).status_code == 200
