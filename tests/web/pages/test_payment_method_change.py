@@ -21,7 +21,7 @@ from tests.kit.stripe_server import StripeServer
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, KeptForm, Mandate
-from workflows.business.request_number import read_request_number
+from workflows.business.request_number import read_request_number, request_number
 from workflows.business.shared.change_request import Decision
 from workflows.payment_method_change.records import PaymentEvent
 from workflows.ports.billing import Booking
@@ -64,7 +64,7 @@ def follow(browser: Browser, text: str, nth: int = 0) -> None:
     browser.open(address(links[nth]))
 
 
-def request_number(browser: Browser) -> int:
+def asked_number(browser: Browser) -> int:
     read = read_request_number(browser.path.rsplit("/", 1)[1])
     assert isinstance(read, int)
     return read
@@ -75,7 +75,7 @@ def ask_debit(browser: Browser, **changes: str) -> int:
     follow(browser, DEBIT)
     browser.press("確認へ進む", **(TYPED | changes))
     browser.press("この内容で申し込む")
-    return request_number(browser)
+    return asked_number(browser)
 
 
 def ask_card(browser: Browser) -> int:
@@ -83,7 +83,7 @@ def ask_card(browser: Browser) -> int:
     follow(browser, CARD)
     browser.press("確認へ進む")
     browser.press("この内容で申し込む")
-    return request_number(browser)
+    return asked_number(browser)
 
 
 def open_page(browser: Browser) -> str:
@@ -140,7 +140,7 @@ def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mai
     assert NUMBER not in hanako.response.get_data(as_text=True)
     assert Mandate.select().count() == 0  # nothing is kept before the yes
     hanako.press("この内容で申し込む")
-    number = request_number(hanako)
+    number = asked_number(hanako)
     assert "依頼書のご返送待ち" in hanako.text
     pdf = hanako.client.get(f"{PAGE}/requests/{number}/form.pdf")
     assert (pdf.status_code, pdf.mimetype) == (200, "application/pdf")
@@ -255,7 +255,7 @@ def test_an_account_at_yucho_has_a_form_of_its_own_from_the_page_to_the_pdf(
     back = address(browser.find("a", string="前の画面へ戻る"))
     browser.press("この内容で申し込む")
     assert "ゆうちょ銀行 記号10180 番号*****671" in browser.text
-    assert browser.client.get(f"{PAGE}/requests/{request_number(browser)}/form.pdf").data.startswith(b"%PDF-")
+    assert browser.client.get(f"{PAGE}/requests/{asked_number(browser)}/form.pdf").data.startswith(b"%PDF-")
     assert browser.client.get(back.replace("yucho", "another")).status_code == 404
     site.close()
 
@@ -368,7 +368,7 @@ def test_the_way_to_the_card_company_is_shown_anew_once_midnight_of_the_month_ha
     number = ask_card(hanako)
     assert "最短 2026年5月1日" in hanako.text
     clock.forward(minutes=10)
-    assert open_page(hanako).endswith(f"{PAGE}/requests/{number}")
+    assert open_page(hanako).endswith(f"{PAGE}/requests/{request_number(number)}")
     assert stripe.calls == []
     hanako.open(f"{PAGE}/requests/{number}")
     assert "適用日が 2026年6月1日 に変わりました" in hanako.text
@@ -703,7 +703,7 @@ def test_staff_see_the_books_before_they_give_up_what_may_be_in_them(
     follow(hanako, "銀行振込に変更する")
     hanako.press("確認へ進む")
     hanako.press("この内容で申し込む")
-    number = request_number(hanako)
+    number = asked_number(hanako)
     work(site)
     books.answer = OSError("the connection was lost")
     clock.now = site.services.calendar.midnight(MAY)
