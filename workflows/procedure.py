@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from engine import Engine
 from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.store.base import Record
@@ -23,15 +24,15 @@ class Procedure:
     """A procedure: a folder of `workflows/`.
 
     `workflows` are the versions that instances may still be on. `effects` builds the handlers of the procedure's own
-    effects, by kind; mails, and effects that plugins deliver, are not among them. `change_requests` are the kinds of
-    change request that it carries out. `records` are its own tables, whose steps are in `workflows/migrations`, and
-    `sealed` the columns in which the vault keeps something for it. `data_steps` are what an upgrade must do to its
-    rows, where there may be very many. `searched` is where staff find a customer by what
-    its own records say.
+    effects, by kind, with the engine by which a handler fires events of other instances; mails, and effects that
+    plugins deliver, are not among them. `change_requests` are the kinds of change request that it carries out.
+    `records` are its own tables, whose steps are in `workflows/migrations`, and `sealed` the columns in which the vault
+    keeps something for it. `data_steps` are what an upgrade must do to its rows, where there may be very many.
+    `searched` is where staff find a customer by what its own records say.
     """
 
     workflows: tuple[Workflow, ...]
-    effects: Mapping[str, Callable[[Services], EffectHandler]] = field(default_factory=dict)
+    effects: Mapping[str, Callable[[Services, Engine], EffectHandler]] = field(default_factory=dict)
     change_requests: tuple[ChangeRequestKind, ...] = ()
     records: tuple[type[Record], ...] = ()
     sealed: tuple[SealedColumn, ...] = ()

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from engine import Engine
 from engine.definition import Workflow
 from engine.delivery import EffectHandler
 from engine.store.base import Record
@@ -85,6 +86,6 @@ SEALED = Sealed((*OF_ACCESS, *(column for procedure in PROCEDURES for column in 
 EFFECT_KINDS: tuple[str, ...] = tuple(sorted(kind for procedure in PROCEDURES for kind in procedure.effects))
 
 
-def effect_handlers(services: Services) -> Mapping[str, EffectHandler]:
+def effect_handlers(services: Services, engine: Engine) -> Mapping[str, EffectHandler]:
     """The handlers of the procedures' own effects, by kind; plugins bring the others."""
-    return {kind: make(services) for procedure in PROCEDURES for kind, make in procedure.effects.items()}
+    return {kind: make(services, engine) for procedure in PROCEDURES for kind, make in procedure.effects.items()}

@@ -21,7 +21,7 @@ from decimal import ROUND_FLOOR, Decimal
 from engine.canonical import canonical
 from engine.text import _
 from plugins.ledger.prices import PriceList, ProductPrices
-from workflows.business.renewals import anniversary, next_renewal
+from workflows.business.renewals import is_renewal, next_renewal
 from workflows.ports.billing import Amount, BillingTerm, Change, ContractTerms, Line, Period, Quote, Tax, Unavailable
 
 NO_PRICE = Unavailable(_("この内容の料金は、お申し込みの受付後に当社よりご案内いたします。"))
@@ -70,7 +70,7 @@ def digest(recurring: Amount, due: Amount | None) -> str:
 def whole_months_until_renewal(started_on: date, day: date, ended_on: date | None = None) -> int:
     """How many whole months are between `day` and the renewal after it, or the end of the contract's last day
     `ended_on` where that is earlier; 0 on the renewal day itself."""
-    if day > started_on and anniversary(started_on, day.year) == day:
+    if is_renewal(started_on, day):
         return 0
     until = next_renewal(started_on, day)
     if ends_before_renewal(started_on, day, ended_on) and ended_on is not None:

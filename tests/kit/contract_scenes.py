@@ -13,6 +13,7 @@ from engine.testing import Clock
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import contract_terms
+from workflows.contract_change import Redating, propose_again
 from workflows.contract_change.proposal import Proposal, propose
 from workflows.ports.billing import ContractTerms
 
@@ -104,6 +105,18 @@ def request(
     """A request, as the page makes it."""
     found = proposed(site, of, on, after)
     return site.engine.start("contract_change", found.about, actor(by), found.request(), key=key).instance_id
+
+
+def anew(site: Site, number: int, reason: str = "", on: date | None = None) -> Redating:
+    """What a decision on a request is made with now: its date and its price anew, on the day `on` where there are
+    two."""
+    ways = propose_again(site.services, row(number), site.clock())
+    return next(way for way in ways if on is None or way.effective_on == on).chosen(reason)
+
+
+def decide(site: Site, number: int, by: Actor, event: str = "accept", reason: str = "", on: date | None = None) -> None:
+    """A decision of the staff, as their page makes it."""
+    site.engine.fire(number, event, by, anew(site, number, reason, on))
 
 
 def do_all_due(site: Site) -> None:

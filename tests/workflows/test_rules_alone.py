@@ -31,7 +31,7 @@ from workflows.account_invitation.inputs import ActivationInput, ShownInput
 from workflows.account_opening.inputs import FirstAccountInput
 from workflows.business.records import Account, ContractChange
 from workflows.business.shared.change_request import Decision
-from workflows.contract_change.inputs import GivingUp, NewPrice, Rejection
+from workflows.contract_change.inputs import GivingUp, Redating, Rejection
 from workflows.notice.inputs import PublishInput, UpdateInput, Wording
 from workflows.password_reset.inputs import PasswordResetInput
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
@@ -51,7 +51,9 @@ BROUGHT: dict[str, dict[str, Any]] = {
     "contract_change": {
         "reject": Rejection("ご確認のため"),
         "give_up": GivingUp("ご確認のため", checked=True),
-        "accept_price": NewPrice("ご確認のため", ""),
+        "accept": Redating("ご確認のため", ""),
+        "accept_price": Redating("ご確認のため", ""),
+        "redate": Redating("", ""),
     },
     "customer_details_change": {"reject": Decision("ご確認のため")},
     "notice": {

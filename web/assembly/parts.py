@@ -116,7 +116,7 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
     )
     engine.render = renderer.preview
     mailers = ground.plugins.mailers()
-    handlers = {**effect_handlers(services), **ground.plugins.effect_handlers()}
+    handlers = {**effect_handlers(services, engine), **ground.plugins.effect_handlers()}
     return Dispatcher(engine, renderer, mailers=mailers, mailer=_mailer(settings), handlers=handlers)
 
 

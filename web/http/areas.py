@@ -50,12 +50,8 @@ class Entry:
     good_for: Text | None = None
 
 
-def _no_quote(data: Any) -> None:
-    """None: most decisions are made without figures."""
-
-
-def _no_day(data: Any) -> None:
-    """None: most decisions fix no date."""
+def _nothing(data: Any) -> None:
+    """None: most decisions are made without a date and without figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +59,14 @@ class StaffDecision:
     """An event that the staff fire with more than a reason.
 
     `data` builds the event's data from the request (None where there is none), the typed reason, and whether the
-    question was answered with yes. It may call plugins, so it never runs inside a transaction. `quote` finds the
-    figures in that data that the staff must have seen before they decide, and `day` the effective date that they must
-    have seen; None where there are none.
+    question was answered with yes: one or, where the staff choose, several in a tuple. It may call plugins, so it never
+    runs inside a transaction. `day` and `quote` find the effective date and the figures in each, which the staff must
+    have seen before they decide; None where there are none.
     """
 
     data: Callable[[ChangeRequest | None, str, bool], Any]
-    quote: Callable[[Any], Quote | None] = _no_quote
-    day: Callable[[Any], date | None] = _no_day
+    quote: Callable[[Any], Quote | None] = _nothing
+    day: Callable[[Any], date | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ procedure (`Area.decides`).
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from engine.canonical import canonical
 from engine.definition import SYSTEM, Actor, Refusal, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, Refused
@@ -25,6 +27,7 @@ from web.staff.history import event_title, state_title
 from workflows.business.permissions import STAFF
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import Decision
+from workflows.ports import quotes
 from workflows.ports.billing import Quote
 
 _ASKED_FOR = ("reason", "checked")
@@ -46,11 +49,28 @@ class Foreseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A date and figures that a decision can be made with. `seal` is what the form sends back of them."""
+
+    data: Any
+    day: date | None
+    quote: Quote | None
+
+    @property
+    def seal(self) -> str:
+        """The SHA-256 of date and figures; empty where there are none."""
+        if self.day is None and self.quote is None:
+            return ""
+        shown = [str(self.day), quotes.seal(self.quote) if self.quote is not None else ""]
+        return hashlib.sha256(canonical(shown).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One decision of the staff: open, or closed with its reasons.
 
-    `question` must be confirmed for it, and `quote` and `day` are the figures and the effective date that it would be
-    made with.
+    `question` must be confirmed for it, and `choices` are the dates and figures that it would be made with: several
+    where the staff choose.
     """
 
     event: str
@@ -59,8 +79,7 @@ class Option:
     needs_reason: bool = False
     question: Refusal | None = None
     foreseen: Foreseen | None = None
-    quote: Quote | None = None
-    day: date | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +90,16 @@ class Elsewhere:
     who: Text
 
 
-def data_for(workflow: str, event: str, change_request: ChangeRequest | None, reason: str, checked: bool) -> Any:
-    """The data with which `event` is fired."""
+def choices_for(
+    workflow: str, event: str, change_request: ChangeRequest | None, reason: str, checked: bool
+) -> tuple[Choice, ...]:
+    """The data with which `event` can be fired, each with what the staff must have seen of it. May call plugins."""
     decision = declared().decisions.get((workflow, event))
-    return decision.data(change_request, reason, checked) if decision is not None else Decision(reason)
-
-
-def quote_in(workflow: str, event: str, data: Any) -> Quote | None:
-    """The figures that a decision is made with, which the staff must have seen; None where there are none."""
-    decision = declared().decisions.get((workflow, event))
-    return decision.quote(data) if decision is not None else None
-
-
-def day_in(workflow: str, event: str, data: Any) -> date | None:
-    """The effective date that a decision fixes, which the staff must have seen; None where it fixes none."""
-    decision = declared().decisions.get((workflow, event))
-    return decision.day(data) if decision is not None else None
+    if decision is None:
+        return (Choice(Decision(reason), None, None),)
+    made = decision.data(change_request, reason, checked)
+    each = made if isinstance(made, tuple) else (made,)
+    return tuple(Choice(data, decision.day(data), decision.quote(data)) for data in each)
 
 
 def is_open(instance_id: int, actor: Actor) -> bool:
@@ -142,9 +155,9 @@ def _option(
     try:
         while True:
             reason = str(_HERE_STANDS_THE_REASON) if "reason" in wanted else ""
-            data = data_for(workflow.name, event, change_request, reason, "checked" in wanted)
+            choices = choices_for(workflow.name, event, change_request, reason, "checked" in wanted)
             try:
-                preview = site().engine.preview(instance_id, event, actor, data)
+                preview = site().engine.preview(instance_id, event, actor, choices[0].data)
                 break
             except Refused as refused:
                 missing = {r.field: r for r in refused.refusals if r.field in _ASKED_FOR and r.field not in wanted}
@@ -165,8 +178,7 @@ def _option(
         "reason" in wanted,
         wanted.get("checked"),
         _foreseen(workflow, preview),
-        quote_in(workflow.name, event, data),
-        day_in(workflow.name, event, data),
+        choices if choices[0].seal else (),
     )
 
 

@@ -87,9 +87,16 @@ def event_title(workflow: Workflow | None, state: str, event: str, target: str =
 def _event_title(entry: Entry, workflow: Workflow | None) -> Text | str:
     if entry.event in _TITLES:
         return _TITLES[entry.event]
-    if entry.actor == str(SYSTEM_ACTOR) and entry.source != entry.target:
+    title = event_title(workflow, entry.source, entry.event, entry.target)
+    if entry.actor == str(SYSTEM_ACTOR) and entry.source != entry.target and not _has_title(entry, workflow):
         return _("自動処理")  # where it led to stands beside it
-    return event_title(workflow, entry.source, entry.event, entry.target)
+    return title
+
+
+def _has_title(entry: Entry, workflow: Workflow | None) -> bool:
+    """Whether the event has a title of its own."""
+    ways = workflow.outgoing.get((entry.source, entry.event), ()) if workflow is not None else ()
+    return any(way.title is not None for way in ways)
 
 
 def _reason(entry: Entry) -> str:

@@ -39,7 +39,9 @@ _FASTER = Refusal(
         "現在の内容をご確認ください。"
     ),
 )
-_OTHER_FIGURES = Refusal("other_figures", _("この画面を表示した後に料金が変わりました。新しい料金をご確認ください。"))
+_OTHER_FIGURES = Refusal(
+    "other_figures", _("この画面を表示した後に、適用日または料金が変わりました。新しい内容をご確認ください。")
+)
 
 
 def _other_day(fixed: date) -> Refusal:
@@ -125,17 +127,17 @@ def decide(instance_id: int) -> str | Response:
         abort(404)
     change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
     checked = request.form.get("checked") == "yes"
-    data = decisions.data_for(where.workflow, event, change_request, reason, checked)
-    figures = decisions.quote_in(where.workflow, event, data)
-    if figures is not None and quotes.seal(figures) != request.form.get("figures"):
-        return make_response(_page(instance_id, event, reason, (_OTHER_FIGURES,)), 409)
-    fixed = decisions.day_in(where.workflow, event, data)
-    if fixed is not None and fixed.isoformat() != request.form.get("day"):
-        return make_response(_page(instance_id, event, reason, (_other_day(fixed),)), 409)
+    choices = decisions.choices_for(where.workflow, event, change_request, reason, checked)
+    shown = request.form.get("figures", "")
+    choice = next((one for one in choices if one.seal in ("", shown)), None)
+    if choice is None:
+        (first, *_others) = choices
+        other = _other_day(first.day) if first.quote is None and first.day is not None else _OTHER_FIGURES
+        return make_response(_page(instance_id, event, reason, (other,)), 409)
     key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
     try:
         seen = _number(request.form.get("seen", ""))
-        site().engine.fire(instance_id, event, actor(), data, key=key, seen=seen)
+        site().engine.fire(instance_id, event, actor(), choice.data, key=key, seen=seen)
     except Refused as refused:
         return make_response(_page(instance_id, event, reason, refused.refusals), 422)
     except (StaleForm, TransitionConflict, EventNotPossible, KeyReused):
@@ -182,8 +184,8 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         periods=_periods(change_request),
         yen=quotes.yen,
         percent=quotes.percent,
-        seal=quotes.seal,
         day=day,
+        as_confirmed=lambda choice: _as_confirmed(choice, change_request),
         customer=_customer(change_request, where.about),
         contract=change_request.contract
         if change_request is not None and change_request.contract_id is not None
@@ -202,6 +204,16 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         reason=reason,
         refusals=refusals,
     )
+
+
+def _as_confirmed(choice: decisions.Choice, change_request: ChangeRequest | None) -> bool:
+    """Whether a decision would keep the date and the figures that the customer confirmed."""
+    if change_request is None or choice.day != change_request.effective_on:
+        return False
+    confirmed = quotes.from_json(change_request.quote).quote
+    if confirmed is None or choice.quote is None:
+        return confirmed is choice.quote
+    return quotes.same_figures(confirmed, choice.quote)
 
 
 def _options(

@@ -17,6 +17,11 @@ def anniversary(started_on: date, year: int) -> date:
     return date(year, started_on.month, min(started_on.day, last))
 
 
+def is_renewal(started_on: date, day: date) -> bool:
+    """Whether a contract is renewed on `day`; it is not on its first day."""
+    return day > started_on and anniversary(started_on, day.year) == day
+
+
 def next_renewal(started_on: date, today: date) -> date:
     """The first renewal after `today` and after `started_on`."""
     counted = max(started_on, today)

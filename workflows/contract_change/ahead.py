@@ -25,9 +25,12 @@ PRICED = ("users", "options", "term")  # of each at most one is open for a contr
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The basis of a change: the terms `before`, from `effective_on`, once the requests `ahead` were applied."""
+    """The basis of a change: the terms `before`, from `effective_on`, once the requests `ahead` were applied.
 
-    before: ContractTerms
+    `before` is None for an order.
+    """
+
+    before: ContractTerms | None
     effective_on: date
     ahead: tuple[int, ...]
 
@@ -38,20 +41,49 @@ def slots(contract: int) -> tuple[str, ...]:
 
 
 def standing(
-    now: ContractTerms, open_change_requests: Iterable[ChangeRequest], kind: str, after: ContractTerms, today: date
+    now: ContractTerms,
+    open_change_requests: Iterable[ChangeRequest],
+    kind: str,
+    after: ContractTerms,
+    today: date,
+    since: date | None = None,
+    number: int | None = None,
 ) -> Standing:
-    """The basis of a change of `kind` to `after`, asked for on `today` of a contract with the terms `now`."""
+    """The basis of a change of `kind` to `after`, asked for on `today` of a contract with the terms `now`.
+
+    The contract has these terms `since` a day on which something was booked, before which the change cannot begin.
+    `number` is that of a request which was made before; of several on one date, those with a higher one come after it.
+    """
     others = sorted((one for one in open_change_requests if one.kind != kind), key=_order)
-    before, last, taken = now, today, 0
+    before, last, taken = now, max(today, since or today), 0
     while True:
         day = _effective_on(before, conditions.with_change(before, kind, after), today, last)
         following = others[taken : taken + 1]
-        if not following or following[0].effective_on > day:
+        if not following or _comes_after(following[0], day, number):
             return Standing(before, day, tuple(one.instance for one in others[:taken]))
-        wanted = contract_terms_from_json(following[0].after)
-        assert wanted is not None  # a request always has what it asks for
-        before, last = conditions.with_change(before, following[0].kind, wanted), following[0].effective_on
+        before, last = _applied(before, following[0]), following[0].effective_on
         taken += 1
+
+
+def _comes_after(other: ChangeRequest, day: date, number: int | None) -> bool:
+    return other.effective_on > day or (number is not None and other.effective_on == day and other.instance > number)
+
+
+def on_its_day(now: ContractTerms, open_change_requests: Iterable[ChangeRequest], asked: ChangeRequest) -> Standing:
+    """The basis of a request whose date stays: those of the open requests before it in the order count as applied."""
+    earlier = sorted(
+        (one for one in open_change_requests if one.kind != asked.kind and _order(one) < _order(asked)), key=_order
+    )
+    before = now
+    for one in earlier:
+        before = _applied(before, one)
+    return Standing(before, asked.effective_on, tuple(one.instance for one in earlier))
+
+
+def _applied(before: ContractTerms, change_request: ChangeRequest) -> ContractTerms:
+    wanted = contract_terms_from_json(change_request.after)
+    assert wanted is not None  # a request always has what it asks for
+    return conditions.with_change(before, change_request.kind, wanted)
 
 
 def _effective_on(before: ContractTerms, after: ContractTerms, today: date, last: date) -> date:

@@ -22,11 +22,21 @@ def first_of_next_month(today: date) -> date:
     return date(today.year + today.month // 12, today.month % 12 + 1, 1)
 
 
+def takes_away(before: ContractTerms, after: ContractTerms) -> bool:
+    """Whether a change takes something away: users, an option, or the annual term."""
+    ends_annual = before.term == BillingTerm.ANNUAL and after.term != BillingTerm.ANNUAL
+    return after.users < before.users or bool(set(before.options) - set(after.options)) or ends_annual
+
+
+def adds(before: ContractTerms, after: ContractTerms) -> bool:
+    """Whether a change delivers something new: users, an option, or the annual term."""
+    begins_annual = before.term != BillingTerm.ANNUAL and after.term == BillingTerm.ANNUAL
+    return after.users > before.users or bool(set(after.options) - set(before.options)) or begins_annual
+
+
 def waits_for_renewal(before: ContractTerms, after: ContractTerms) -> bool:
     """Whether a change takes something away from an annual term that is paid for."""
-    return before.term == BillingTerm.ANNUAL and (
-        after.users < before.users or bool(set(before.options) - set(after.options)) or after.term != BillingTerm.ANNUAL
-    )
+    return before.term == BillingTerm.ANNUAL and takes_away(before, after)
 
 
 def effective_on(before: ContractTerms | None, after: ContractTerms, today: date) -> date:

@@ -45,12 +45,16 @@ class GivingUp:
 
 
 @dataclass(frozen=True, slots=True)
-class NewPrice:
-    """The figures at which staff apply a request after all (event `accept_price`), and the reason.
+class Redating:
+    """The date and the price of a request anew (events `accept`, `accept_price`, `redate`). Built by `Way.chosen`.
 
-    `quote` is the JSON, by `workflows.ports.quotes.to_json`, of the quote that they saw: see `proposal.reprice`. Both
-    are mailed to the customer.
+    `quote` is the JSON, by `workflows.ports.quotes.to_json`, of the price from `effective_on` on; without a date the
+    request keeps its own. `before` is the JSON of the terms on which both build, and `since` the day of the contract's
+    last booking. `reason` is what staff tell the customer of another price.
     """
 
     reason: str
     quote: str
+    effective_on: date | None = None
+    before: str = ""
+    since: date | None = None

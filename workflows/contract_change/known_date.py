@@ -18,8 +18,8 @@ _ENDED = ("rejected", "withdrawn", "failed")
 def known_date(change_request: ChangeRequest, state: str, today: date) -> EffectiveDate:
     """The date of a request in `state` on `today`.
 
-    It is planned until staff have decided. Where its day has passed before it was accepted or applied, the decision or
-    the booking may move it.
+    It is planned until staff have decided. What takes something away, or costs less, keeps its day though the day has
+    passed; where something is added, the decision or the booking moves it then.
     """
     day = change_request.effective_on
     if state in _ENDED:
@@ -27,9 +27,14 @@ def known_date(change_request: ChangeRequest, state: str, today: date) -> Effect
     if state == "applied":
         return EffectiveDate(day)
     undecided = state in ("requested", "in_review")
-    if day >= today:
+    if day >= today or _keeps_its_day(change_request):
         return EffectiveDate(day, planned=undecided)
     return EffectiveDate(_next_possible(change_request, today), after=ACCEPTED) if undecided else _BEING_APPLIED
+
+
+def _keeps_its_day(change_request: ChangeRequest) -> bool:
+    before, after = contract_terms_from_json(change_request.before), contract_terms_from_json(change_request.after)
+    return before is not None and after is not None and not dates.adds(before, after)
 
 
 _BEING_APPLIED = EffectiveDate(after=PROCESSED)

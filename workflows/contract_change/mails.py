@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from engine.definition import Address, Attempt, Instance, Recipient, Records, SiteAddress
@@ -35,6 +36,25 @@ def effective_date(attempt: Attempt) -> Mapping[str, Any]:
     return known_date(change_request, attempt.instance.state, services.calendar.today(attempt.at)).figures()
 
 
+def moved(attempt: Attempt) -> Mapping[str, Any]:
+    """The effective date, and what the customer was told before: `date_before` and `quote_before`, empty where they
+    stay. `quote_now` is a price that staff have yet to decide on."""
+    change_request, told = change_request_of(attempt.instance, attempt.records), attempt.memo.get("told")
+    if change_request is None or told is None:
+        return effective_date(attempt)
+    now = change_request.effective_on.isoformat()
+    given = getattr(attempt.data, "quote", "")
+    proposed, before = quotes.from_json(given).quote, quotes.from_json(told.quote).quote
+    other = proposed is not None and (before is None or not quotes.same_figures(before, proposed))
+    undecided = other and change_request.quote == told.quote
+    return {
+        **effective_date(attempt),
+        "date_before": told.effective_on if told.effective_on != now else "",
+        "quote_before": told.quote if other else "",
+        "quote_now": given if undecided else "",
+    }
+
+
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """The context of the mails. The price is the confirmed one, as it was kept (G31)."""
     change_request = change_request_of(instance, records)
@@ -62,6 +82,8 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "yen": quotes.yen,
         "percent": quotes.percent,
         "dated": lambda figures: of_figures(figures).said(day_said),
+        "day": lambda iso: day_said(date.fromisoformat(iso)),
+        "quote_of": lambda text: quotes.from_json(text).quote,
     }
 
 

@@ -111,7 +111,7 @@ def propose(
     else:
         waiting = ChangeRequest.select().where(ChangeRequest.slot.in_(ahead.slots(contract.id)))
         standing = ahead.standing(before, waiting, kind, after, today)
-        before, effective_on, earlier = standing.before, standing.effective_on, standing.ahead
+        before, effective_on, earlier = standing.before or before, standing.effective_on, standing.ahead
         after = conditions.with_change(before, kind, after)
     refusals = tuple(_refusals(services, customer, contract, before, after, kind, effective_on, today))
     if refusals:
@@ -205,15 +205,3 @@ def change_of(
         effective_on=change_request.effective_on,
         ended_on=contract.ended_on if contract is not None else None,
     )
-
-
-def reprice(services: Services, change_request: ChangeRequest) -> Quote | Unavailable:
-    """The price of a request as things are now, for staff who look at one that was not applied at its price.
-
-    `NewPrice(reason, quotes.to_json(quote))` is the input of `accept_price`. Calls a plugin: never inside a
-    transaction.
-    """
-    customer = Customer.get_by_id(change_request.customer_id)
-    contract = Contract.get_or_none(Contract.id == change_request.contract_id) if change_request.contract_id else None
-    change = change_of(change_request, customer, contract, services.calendar.today(change_request.asked_at))
-    return quotes.ask(services.billing, change) if change is not None else quotes.NO_ANSWER

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain
 
@@ -18,7 +17,6 @@ from workflows.business.shared.change_request import (
     contract_terms,
     contract_terms_from_json,
     keep_request,
-    to_json,
 )
 from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.kinds import TITLES
@@ -44,7 +42,7 @@ WISHED_BY_ANOTHER = conditions.SUBDOMAIN_TAKEN
 ONE_WISH = Conflict("contract_change", ("wish",), WISHED_BY_ANOTHER)
 ONE_CONTRACT_PER_SUBDOMAIN = Conflict("contract", ("product", "subdomain"), conditions.SUBDOMAIN_TAKEN)
 
-_LONGEST_REASON = 1000  # as ChangeRequest.reason
+LONGEST_REASON = 1000  # as ChangeRequest.reason
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------
@@ -252,7 +250,7 @@ def reason_is_given(attempt: Attempt) -> Refusal | None:
     reason = attempt.data.reason.strip()
     if not reason:
         return REASON_MISSING
-    return REASON_LONG if len(reason) > _LONGEST_REASON else None
+    return REASON_LONG if len(reason) > LONGEST_REASON else None
 
 
 @needs_input
@@ -274,23 +272,10 @@ def new_price_is_known(attempt: Attempt) -> Refusal | None:
     return None if quotes.from_json(attempt.data.quote).quote is not None else NO_PRICE
 
 
-def fix_effective_date(attempt: Attempt) -> None:
-    """Set the effective date: the confirmed one, or the next possible one where the decision came after it."""
-    change_request = change_request_of(attempt.instance, attempt.records)
-    after = contract_terms_from_json(change_request.after) if change_request is not None else None
-    today = attempt.services.calendar.today(attempt.at)
-    if change_request is None or after is None or change_request.effective_on >= today:
-        return
-    before = contract_terms_from_json(change_request.before)
-    day = dates.effective_on(before, after, today)
-    moved = {"after": to_json(replace(after, started_on=day))} if before is None else {}  # an order starts then
-    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day, **moved)
-
-
 def keep_reason(attempt: Attempt) -> None:
     """Keep the reason that the customer is told."""
     attempt.records.update(
-        ChangeRequest, {"instance": attempt.instance.id}, reason=attempt.data.reason.strip()[:_LONGEST_REASON]
+        ChangeRequest, {"instance": attempt.instance.id}, reason=attempt.data.reason.strip()[:LONGEST_REASON]
     )
 
 
@@ -300,16 +285,6 @@ def keep_failed_rule(attempt: Attempt) -> None:
     refusal = attempt.memo.get("why_not") or _why_not(attempt) or GONE
     reason = refusal.message.render(ACTING_ACCOUNT.language(attempt))
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=reason)
-
-
-def keep_new_price(attempt: Attempt) -> None:
-    """Keep the new price beside the one that the customer had confirmed."""
-    change_request = change_request_of(attempt.instance, attempt.records)
-    if change_request is None:
-        return
-    known = quotes.from_json(change_request.quote)
-    quote = quotes.to_json(quotes.from_json(attempt.data.quote).quote, known.replaced or known.quote)
-    attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, quote=quote)
 
 
 def keep_withdrawer(attempt: Attempt) -> None:

@@ -1,4 +1,9 @@
-"""ご契約内容変更 (G5, G6, G31, G35, G45): asked for, reviewed where that is wanted, applied on its effective date."""
+"""ご契約内容変更 (G5, G6, G31, G35, G45): asked for, reviewed where that is wanted, applied on its effective date.
+
+Date, price lines and figures are one thing: whoever moves one of them takes all of them anew (`redating`), on the
+contract as it is and on what is still open ahead of the request. `redate` does it for the system: for a booking that
+comes too late, and for requests that were dated on top of one that will not be applied.
+"""
 
 from datetime import timedelta
 
@@ -6,16 +11,20 @@ from engine.definition import SYSTEM, Effect, Mail, Retry, Start, State, Timer, 
 from engine.text import _
 from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
 from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
-from workflows.contract_change import mails, rules
+from workflows.contract_change import mails, redating_rules, rules
 
 APPLY = Effect("billing", "apply", done="applied", retry=Retry(deadline=timedelta(days=7)))
 
+_REDATED = _("適用日・料金の見直し")
+RESTACK = Effect("restack", "others")  # dates anew what was dated on top of it
+
 FAILED = Mail("contract_change_failed", to="contractor", cc="acting", figures=mails.effective_date)
+REDATED = Mail("contract_change_redated", to="contractor", cc="acting", figures=mails.moved)
 FAILED_STAFF = Mail("contract_change_failed_staff", to="staff", figures=mails.effective_date)
 
 CONTRACT_CHANGE = Workflow(
     name="contract_change",
-    version=1,
+    version=2,
     title=_("ご契約内容変更"),
     recipients=mails.RECIPIENTS,
     mail_context=mails.mail_context,
@@ -63,9 +72,10 @@ CONTRACT_CHANGE = Workflow(
             "accepted",
             allow=STAFF,
             title=_("承認する"),
-            guards=(rules.change_still_fits,),
-            writes=(rules.fix_effective_date,),
-            effects=(Mail("contract_change_accepted", to="contractor", cc="acting", figures=mails.effective_date),),
+            guards=(rules.change_still_fits, redating_rules.date_holds, redating_rules.other_price_has_a_reason),
+            writes=(redating_rules.keep_redating,),
+            effects=(Mail("contract_change_accepted", to="contractor", cc="acting", figures=mails.moved), RESTACK),
+            keep=("effective_on",),
         ),
         Transition(
             "reject",
@@ -75,7 +85,7 @@ CONTRACT_CHANGE = Workflow(
             title=_("お断りする"),
             guards=(rules.reason_is_given,),
             writes=(rules.keep_reason, rules.release_wish, close_request),
-            effects=(Mail("contract_change_rejected", to="contractor", cc="acting"),),
+            effects=(Mail("contract_change_rejected", to="contractor", cc="acting"), RESTACK),
         ),
         Transition(
             "remind",
@@ -84,7 +94,22 @@ CONTRACT_CHANGE = Workflow(
             allow=SYSTEM,
             effects=(Mail("contract_change_overdue", to="staff", figures=mails.effective_date),),
         ),
-        Transition("schedule", ("accepted",), "scheduled", allow=SYSTEM, writes=(rules.fix_effective_date,)),
+        Transition("schedule", ("accepted",), "scheduled", allow=SYSTEM),
+        *(
+            Transition(
+                "redate",
+                (state,),
+                state,
+                allow=SYSTEM,
+                title=_REDATED,
+                guards=(redating_rules.date_holds,),
+                writes=(redating_rules.keep_redating,),
+                effects=(REDATED, RESTACK),
+                keep=("effective_on",),
+                restarts=("apply",) if state == "scheduled" else (),
+            )
+            for state in ("requested", "in_review", "accepted", "scheduled")
+        ),
         Transition(
             "apply",
             ("scheduled",),
@@ -99,7 +124,7 @@ CONTRACT_CHANGE = Workflow(
             "failed",
             allow=SYSTEM,
             writes=(rules.keep_failed_rule, rules.release_wish, close_request),
-            effects=(FAILED, FAILED_STAFF),
+            effects=(FAILED, FAILED_STAFF, RESTACK),
         ),
         Transition(
             "applied",
@@ -118,7 +143,7 @@ CONTRACT_CHANGE = Workflow(
             "failed",
             allow=SYSTEM,
             writes=(rules.keep_failed_rule, rules.release_wish, close_request),
-            effects=(FAILED, FAILED_STAFF),
+            effects=(FAILED, FAILED_STAFF, RESTACK),
         ),
         # Back to `scheduled`, whose time has come: the effect that was refused ends there, and a new one is made.
         Transition(
@@ -127,9 +152,26 @@ CONTRACT_CHANGE = Workflow(
             "scheduled",
             allow=STAFF,
             title=_("新しい料金で適用する"),
-            guards=(rules.reason_is_given, rules.new_price_is_known, rules.nothing_is_being_booked),
-            writes=(rules.keep_new_price, rules.keep_reason),
-            effects=(Mail("contract_change_new_price", to="contractor", cc="acting", figures=mails.effective_date),),
+            guards=(
+                rules.reason_is_given,
+                rules.new_price_is_known,
+                redating_rules.date_holds,
+                rules.nothing_is_being_booked,
+            ),
+            writes=(redating_rules.keep_redating,),
+            effects=(Mail("contract_change_new_price", to="contractor", cc="acting", figures=mails.moved), RESTACK),
+            keep=("effective_on",),
+        ),
+        Transition(
+            "redate",
+            ("applying",),
+            "scheduled",
+            allow=SYSTEM,
+            title=_REDATED,
+            guards=(redating_rules.date_holds, rules.nothing_is_being_booked),
+            writes=(redating_rules.keep_redating,),
+            effects=(REDATED, RESTACK),
+            keep=("effective_on",),
         ),
         Transition(
             "give_up",
@@ -139,7 +181,7 @@ CONTRACT_CHANGE = Workflow(
             title=_("適用を取りやめる"),
             guards=(rules.reason_is_given, rules.nothing_is_being_booked),
             writes=(rules.keep_reason, rules.release_wish, close_request),
-            effects=(FAILED, FAILED_STAFF),
+            effects=(FAILED, FAILED_STAFF, RESTACK),
         ),
         Transition(
             "withdraw",
@@ -150,6 +192,7 @@ CONTRACT_CHANGE = Workflow(
             writes=(rules.keep_withdrawer, rules.release_wish, close_request),
             effects=(
                 Mail("contract_change_withdrawn", to="contractor", cc="withdrawer", figures=mails.effective_date),
+                RESTACK,
             ),
         ),
     ),

@@ -10,7 +10,7 @@ __all__ = ["NOTICE", "NOTICE_1", "PROCEDURE"]
 
 PROCEDURE = Procedure(
     (NOTICE_1, NOTICE),
-    effects={"notice": Announcer},
+    effects={"notice": lambda services, _engine: Announcer(services)},
     records=(
         Notice,
         NoticeRevision,

@@ -31,7 +31,7 @@ __all__ = [
 
 PROCEDURE = Procedure(
     (PAYMENT_METHOD_CHANGE_1, PAYMENT_METHOD_CHANGE),
-    effects={"payment": lambda services: Patient(PaymentEffects(services))},
+    effects={"payment": lambda services, _engine: Patient(PaymentEffects(services))},
     change_requests=(ChangeRequestKind(KIND, _("お支払い方法の変更"), effective_date=known_date),),
     sealed=(SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),),
     records=(PaymentEvent,),

@@ -125,6 +125,18 @@ def same_figures(one: Quote, other: Quote) -> bool:
     return _figures(one) == _figures(other)
 
 
+def is_dearer(confirmed: Quote, now: Quote) -> bool:
+    """Whether `now` is higher than `confirmed` in any figure: net or total, recurring or once."""
+    before = (confirmed.recurring.net, confirmed.recurring.total, *_once(confirmed))
+    after = (now.recurring.net, now.recurring.total, *_once(now))
+    other_period = confirmed.recurring.period != now.recurring.period
+    return other_period or any(new > old for old, new in zip(before, after, strict=True))
+
+
+def _once(quote: Quote) -> tuple[int, int]:
+    return (quote.due.net, quote.due.total) if quote.due is not None else (0, 0)
+
+
 def yen(amount: int) -> str:
     """`amount` with separators, as in 1,234; a refund with its sign."""
     return f"{amount:,}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pyotp
 import pytest
@@ -435,7 +435,7 @@ def test_why_not_is_told_and_there_is_no_button(site: Site, staffed: Browser, as
     assert accept.find("button") is None
     assert around(staffed.find(id="option-reject"), "section").find("button") is not None
     form = of_form(staffed, "reject") | {"event": "accept"}
-    assert staffed.client.post(f"/staff/requests/{asked}", data=form).status_code == 422
+    assert staffed.client.post(f"/staff/requests/{asked}", data=form).status_code == 409  # no figures were shown
     assert site.engine.look(asked).state.name == "in_review"
 
 
@@ -475,7 +475,9 @@ def test_new_price_is_taken_only_by_who_has_seen_it(
     assert browser.client.post(f"/staff/requests/{number}", data=form | {"figures": "others"}).status_code == 409
     assert site.engine.look(number).state.name == "applying"
     browser.press("新しい料金で適用する", reason="価格の改定")
-    assert "お客様の確認後に、スタッフが新しい料金で進めました" in browser.text
+    assert "お客様の確認後に、料金が変わりました" in browser.text
+    assert ChangeRequest.get_by_id(number).effective_on == date(2026, 6, 1)  # not May, which has begun
+    clock.now = site.services.calendar.midnight(date(2026, 6, 1))
     for _ in range(5):
         site.engine.run_due()
         site.dispatcher.drain()
@@ -734,11 +736,11 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     clock.forward(minutes=25)
     staffed.open("/staff/workflows")
     row = next(row for row in staffed.page.select("tbody tr") if "contract_change" in row.text)
-    assert [cell.get_text() for cell in row.select("td")] == ["1", "1", "1"]
+    assert [cell.get_text() for cell in row.select("td")] == ["2", "1", "1"]
     assert "止まっている手続きはありません" in staffed.text
     staffed.open("/staff/workflows/contract_change")
     row = next(row for row in staffed.page.select("tbody tr") if first(row, "th").get_text().strip() == "審査中")
-    assert [cell.get_text() for cell in row.select("td")] == ["1", "1", "25 分", "25 分"]
+    assert [cell.get_text() for cell in row.select("td")] == ["2", "1", "25 分", "25 分"]
     assert "stateDiagram-v2" in staffed.text
     picture = staffed.one(".drawing img")
     drawn = staffed.client.get(address(picture, "src"))
@@ -747,7 +749,7 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     assert drawn.headers["Content-Security-Policy"]
     site.db.execute_sql("UPDATE instance SET state = 'gone' WHERE id = ?", (asked,))
     staffed.open("/staff/workflows")
-    assert f'tetsuzuki workflow migrate {asked} --to 1 --state STATE --reason "…"' in staffed.text
+    assert f'tetsuzuki workflow migrate {asked} --to 2 --state STATE --reason "…"' in staffed.text
     site.db.execute_sql("UPDATE instance SET state = 'in_review', version = 7 WHERE id = ?", (asked,))
     staffed.open("/staff/workflows/contract_change")
     assert "no definition of its version is loaded" in staffed.text
@@ -834,3 +836,66 @@ def test_staff_read_which_plugins_do_not_answer(staffed: Browser, site: Site, cl
     teller(Standing("billing", "erp"))
     browser.open("/staff/incidents")
     assert "応答していない外部連携" not in browser.text
+
+
+def _swap(site: Site, clock: Clock) -> int:
+    """A request that adds an option and drops another within an annual term, and waits for its review."""
+    of = add_customer()
+    on = Contract.get(Contract.customer == of.id, Contract.product == "desknets-neo")
+    Contract.update(term="annual", options="disk-10gb").where(Contract.id == on.id).execute()
+    after = changed(Contract.get_by_id(on.id), options=("appsuite",))
+    number = request(site, of, Contract.get_by_id(on.id), account(of), after)
+    do_all_due(site)
+    return number
+
+
+def test_a_late_decision_shows_the_date_and_the_price_that_it_is_made_with(
+    make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site = make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
+    of = add_customer()
+    on = Contract.get(Contract.customer == of.id, Contract.product == "desknets-neo")
+    number = request(site, of, on, account(of), changed(on, options=("appsuite",)))
+    do_all_due(site)
+    confirmed = ChangeRequest.get_by_id(number).effective_on
+    browser = Browser(create_app(site))
+    secret = enrol(site)[1]
+    enter(browser, secret, clock)
+    browser.open(f"/staff/requests/{number}")
+    assert (
+        "適用日と料金は、お客様が確認した内容と同じです。" in around(browser.find(id="option-accept"), "section").text
+    )
+    clock.forward(days=31)
+    do_all_due(site)
+    enter(browser, secret, clock)
+    browser.open(f"/staff/requests/{number}")
+    accept = around(browser.find(id="option-accept"), "section")
+    assert "適用日または料金が変わります" in accept.text
+    moved = date(confirmed.year + confirmed.month // 12, confirmed.month % 12 + 1, 1)
+    assert f"{moved.year}年{moved.month}月{moved.day}日" in accept.text
+    form = of_form(browser, "accept")
+    answer = browser.client.post(f"/staff/requests/{number}", data=form | {"figures": ""})
+    assert (answer.status_code, site.engine.look(number).state.name) == (409, "in_review")
+    browser.press("承認する")
+    assert ChangeRequest.get_by_id(number).effective_on == moved
+
+
+def test_staff_choose_between_two_dates_each_with_its_price(
+    make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site = make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
+    number = _swap(site, clock)
+    renewal = ChangeRequest.get_by_id(number).effective_on
+    clock.now = site.services.calendar.midnight(renewal) + timedelta(days=5)
+    do_all_due(site)
+    browser = Browser(create_app(site))
+    enter(browser, enrol(site)[1], clock)
+    browser.open(f"/staff/requests/{number}")
+    section = around(browser.find(id="option-accept"), "section")
+    offered = [field["value"] for field in section.select("input[type=radio]")]
+    assert len(set(offered)) == 2
+    assert f"{renewal.year + 1}年" in section.text
+    form = of_form(browser, "accept")
+    answer = browser.client.post(f"/staff/requests/{number}", data=form | {"figures": offered[1]})
+    assert answer.status_code == 303
+    assert ChangeRequest.get_by_id(number).effective_on.year == renewal.year + 1

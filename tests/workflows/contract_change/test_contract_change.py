@@ -24,6 +24,7 @@ from tests.kit.contract_scenes import (
     account,
     actor,
     again,
+    anew,
     at,
     changed,
     contract,
@@ -40,10 +41,10 @@ from tests.kit.sites import SiteMaker, state
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, ContractChange, Customer
 from workflows.business.shared import bookings
-from workflows.contract_change.inputs import GivingUp, NewPrice, Rejection
-from workflows.contract_change.proposal import propose, reprice
+from workflows.contract_change.inputs import GivingUp, Redating, Rejection
+from workflows.contract_change.proposal import propose
 from workflows.ports import quotes
-from workflows.ports.billing import Quote, Unavailable
+from workflows.ports.billing import Unavailable
 
 
 def codes(site: Site, of: Customer, on: Contract | None, after: Any, **more: Any) -> list[str]:
@@ -600,20 +601,19 @@ def test_staff_apply_at_the_new_price_and_the_customer_is_told(
     make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer
 ) -> None:
     dear, on, number, clerk = _reprice_scene(make_site, database_url, clock, mailer)
-    quote = reprice(dear.services, row(number))
-    assert isinstance(quote, Quote)
-    for data, code in ((NewPrice("", quotes.to_json(quote)), "reason_missing"), (NewPrice("x", ""), "no_price")):
+    quote = anew(dear, number).quote
+    for data, code in ((Redating("", quote), "reason_missing"), (Redating("x", ""), "no_price")):
         with pytest.raises(Refused) as refused:
             dear.engine.fire(number, "accept_price", clerk, data)
         assert refused.value.refusal.code == code
-    dear.engine.fire(number, "accept_price", clerk, NewPrice("価格改定のため", quotes.to_json(quote)))
+    dear.engine.fire(number, "accept_price", clerk, Redating("価格改定のため", quote))
     do_all_due(dear)
     assert (state(dear, number), again(on).users, incidents(dear.engine)) == ("applied", 25, [])
     told = next(mail for mail in mailer.sent if "料金が変わりました" in mail.subject)
     assert "13,750円" in told.text
     assert "価格改定のため" in told.text
     kept = quotes.from_json(row(number).quote)
-    assert kept.quote == quote
+    assert kept.quote == quotes.from_json(quote).quote
     assert kept.replaced is not None
     assert kept.replaced.recurring.total == 11_000
     assert dear.engine.verify(number) == []
@@ -623,9 +623,9 @@ def test_an_accepted_price_that_changes_again_asks_again(
     make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer
 ) -> None:
     dear, on, number, clerk = _reprice_scene(make_site, sqlite_url, clock, mailer)
-    quote = reprice(dear.services, row(number))
+    quote = anew(dear, number).quote
     mended = make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
-    mended.engine.fire(number, "accept_price", clerk, NewPrice("x", quotes.to_json(quote)))
+    mended.engine.fire(number, "accept_price", clerk, Redating("x", quote))
     do_all_due(mended)
     assert (state(mended, number), again(on).users) == ("applying", 10)
     assert "price_changed" in incidents(mended.engine)[0].error

@@ -25,7 +25,7 @@ from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.business.records import ContractChange
 from workflows.contract_change.billing_effect import BillingEffect
-from workflows.contract_change.inputs import GivingUp, NewPrice
+from workflows.contract_change.inputs import GivingUp, Redating
 from workflows.contract_change.promise import SHOWN_CHANGED
 from workflows.contract_change.proposal import propose
 from workflows.ports.billing import Applied, Booking, Change, Invoice, Line, Queued, Quote, Rejected, Unavailable
@@ -198,7 +198,7 @@ def test_two_workers_book_two_changes_of_a_contract_one_at_a_time(booked: Site, 
     """Both have read the contract before either has asked: the second sees that the first one asks."""
     on, users, options = two_due(booked, clock)
     booked.engine.run_due()
-    effect = BillingEffect(booked.services)
+    effect = BillingEffect(booked.services, booked.engine)
     inner: list[Any] = []
 
     def meanwhile() -> None:
@@ -287,7 +287,7 @@ def test_staff_cannot_give_up_or_reprice_what_may_be_booked_unless_they_have_che
 ) -> None:
     books.answers = [OSError("connection lost")]
     _on, number, clerk = due(booked, clock)
-    for event, data in (("give_up", GivingUp("やめる")), ("accept_price", NewPrice("x", row(number).quote))):
+    for event, data in (("give_up", GivingUp("やめる")), ("accept_price", Redating("x", row(number).quote))):
         with pytest.raises(Refused) as refused:
             booked.engine.fire(number, event, clerk, data)
         assert refused.value.refusal.code == "being_booked"
@@ -303,7 +303,9 @@ def test_a_request_that_was_given_up_is_not_booked_by_a_worker_that_comes_late(
     _on, number, clerk = due(booked, clock)
     booked.engine.fire(number, "give_up", clerk, GivingUp("やめる"))
     calls = len(books.calls)
-    outcome = BillingEffect(booked.services).deliver(Delivery("billing", "apply", "", "", {}, "", number), "late")
+    outcome = BillingEffect(booked.services, booked.engine).deliver(
+        Delivery("billing", "apply", "", "", {}, "", number), "late"
+    )
     assert isinstance(outcome, Failed)
     assert outcome.code == "closed"
     assert len(books.calls) == calls
@@ -313,16 +315,20 @@ def test_what_is_known_to_be_booked_is_not_asked_for_again(booked: Site, clock: 
     _on, number, _clerk = due(booked, clock)
     assert ContractChange.get().booking == "applied"
     calls = len(books.calls)
-    outcome = BillingEffect(booked.services).deliver(Delivery("billing", "apply", "", "", {}, "", number), "again")
+    outcome = BillingEffect(booked.services, booked.engine).deliver(
+        Delivery("billing", "apply", "", "", {}, "", number), "again"
+    )
     assert outcome == Accepted("B1")
     assert len(books.calls) == calls
 
 
 def test_an_effect_without_its_request_fails(booked: Site) -> None:
-    outcome = BillingEffect(booked.services).deliver(Delivery("billing", "apply", "", "", {}, "", 999), "k")
+    outcome = BillingEffect(booked.services, booked.engine).deliver(
+        Delivery("billing", "apply", "", "", {}, "", 999), "k"
+    )
     assert isinstance(outcome, Failed)
     assert outcome.code == "no_request"
 
 
 def test_the_registry_names_the_kinds_that_it_carries_out(booked: Site) -> None:
-    assert set(EFFECT_KINDS) == set(effect_handlers(booked.services))
+    assert set(EFFECT_KINDS) == set(effect_handlers(booked.services, booked.engine))

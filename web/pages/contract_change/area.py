@@ -5,8 +5,7 @@ from __future__ import annotations
 from web.http.areas import Area, StaffDecision
 from web.http.current import site
 from workflows.business.records import ChangeRequest
-from workflows.contract_change.inputs import GivingUp, NewPrice
-from workflows.contract_change.proposal import reprice
+from workflows.contract_change import GivingUp, Redating, propose_again
 from workflows.ports import quotes
 
 WORKFLOW = "contract_change"
@@ -16,13 +15,14 @@ pages = Area("changes", __name__, url_prefix="/changes")
 pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong")
 
 
-def _new_price(change_request: ChangeRequest | None, reason: str, checked: bool) -> NewPrice:
-    """The present price of the request. Calls the billing backend, so never inside a transaction."""
-    quote = reprice(site().services, change_request) if change_request is not None else None
-    return NewPrice(reason, quotes.to_json(quote))
+def _anew(change_request: ChangeRequest | None, reason: str, checked: bool) -> tuple[Redating, ...]:
+    """The request's present date and price, or those that there are to choose from. Calls the billing backend, so never
+    inside a transaction."""
+    ways = propose_again(site().services, change_request, site().clock()) if change_request is not None else ()
+    return tuple(way.chosen(reason) for way in ways) or (Redating(reason, ""),)
 
 
 pages.decides(WORKFLOW, "give_up", StaffDecision(lambda change_request, reason, checked: GivingUp(reason, checked)))
-pages.decides(
-    WORKFLOW, "accept_price", StaffDecision(_new_price, quote=lambda data: quotes.from_json(data.quote).quote)
-)
+_ANEW = StaffDecision(_anew, quote=lambda data: quotes.from_json(data.quote).quote, day=lambda data: data.effective_on)
+pages.decides(WORKFLOW, "accept", _ANEW)
+pages.decides(WORKFLOW, "accept_price", _ANEW)
