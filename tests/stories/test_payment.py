@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 import plugins.card_stripe
 import plugins.direct_debit  # noqa: F401  (bring their translations along)
+from engine.attempt import Actor
 from engine.store.base import to_db
 from tests.kit.product import SENDER, Customer, Product, end, of_all, served
+from tests.kit.sites import CHEAP, SECRET
 from tests.kit.smtp_server import Received
 from tests.kit.visitor import Visit, Visitor
 from tests.kit.waiting import eventually
+from web.assembly.settings import Settings
+from web.assembly.site import build
 from workflows.business.access.passwords import Hasher
+from workflows.business.records import StaffMember
 
 pytestmark = pytest.mark.browser
 
@@ -25,6 +33,13 @@ NAME = "見本 花子"
 PASSWORD = "浅い川も深く渡れ 7"
 NUMBER = "0123567"
 LABEL = "みずほ銀行 丸之内支店 普通 ****567"
+RECEIVED = {
+    "ja": "お支払い方法変更のお申し込みを受け付けました",
+    "en": "We have received your request to change the payment method",
+}
+FORM = {"ja": "口座振替依頼書をご返送ください", "en": "Please return the direct debit form"}
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+DATE = {"ja": re.compile(r"\d{4}年\d+月\d+日"), "en": re.compile(rf"(?:\d+ )?(?:{_MONTHS}) \d+(?:, \d{{4}})?")}
 SETTINGS = """
 [plugins.bank_transfer]
 bank = "みほん銀行"
@@ -117,12 +132,7 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
     assert Path(path).read_bytes().startswith(b"%PDF-")
     assert download.value.suggested_filename.endswith(".pdf")
 
-    received = {
-        "ja": "お支払い方法変更のお申し込みを受け付けました",
-        "en": "We have received your request to change the payment method",
-    }[language]
-    form = {"ja": "口座振替依頼書をご返送ください", "en": "Please return the direct debit form"}[language]
-    for subject in (received, form):
+    for subject in (RECEIVED[language], FORM[language]):
         eventually(subject, partial(mails_cc, product, customer.contractor, email, subject))
         (mail,) = mails_cc(product, customer.contractor, email, subject)
         assert mail.sender == SENDER
@@ -136,6 +146,83 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
     hanako.button("お申し込みを取り下げる").click()
     expect(page.locator(".state").first).to_have_text(hanako.say("取り下げ"))
     hanako.looks_at("payment-withdrawn")
+
+
+def _effective_on(reader: Visitor) -> str:
+    """What a page says of the effective date."""
+    term = reader.page.locator("dt", has_text=re.compile(f"^{reader.say('適用日')}$"))
+    return term.locator("xpath=following-sibling::dd").first.inner_text()
+
+
+@contextmanager
+def _clerk(product: Product, url: str, number: int) -> Iterator[Callable[[str], object]]:
+    """Somebody of the staff, who acts on a request as the pages let them."""
+    site = build(Settings(secret_key=SECRET, database_url=url, base_url=product.address, password_cost=CHEAP))
+    member = StaffMember.create(email=f"sato{number}@office.example", name="佐藤 誠", created_at=site.clock())
+    try:
+        yield partial(site.engine.fire, number, actor=Actor("staff", str(member.id)))
+    finally:
+        site.close()
+
+
+def _next_first() -> date:
+    today = datetime.now(ZoneInfo("Asia/Tokyo")).date()
+    return date(today.year + today.month // 12, today.month % 12 + 1, 1)
+
+
+def _written(day: date, language: str) -> str:
+    return f"{day.year}年{day.month}月{day.day}日" if language == "ja" else f"{day.day} {day:%B %Y}"
+
+
+@pytest.mark.parametrize(("language", "device"), of_all(("ja", "phone"), ("en", "desktop")))
+def test_g35_direct_debit_has_a_date_once_the_bank_has_approved(
+    product: Product, customer: Customer, visit: Visit, language: str, device: str
+) -> None:
+    """Read at each step, from the form to the approval, with the mails beside it."""
+    hanako = visit(language, device)
+    email = f"hanako@{customer.subdomain}.example"
+    has_account(product, customer.number, email, language)
+    hanako.comes_in()
+    hanako.fill(サブドメイン=customer.subdomain, メールアドレス=email, パスワード=PASSWORD)
+    hanako.button("ログイン").click()
+    hanako.arrives_at("サポートサイトTOP")
+    hanako.open("/registration/payment")
+    hanako.page.get_by_role("link", name=_method(hanako, "%(method)sに変更する", "口座振替")).first.click()
+    after = hanako.say("金融機関の承認後")
+    assert _effective_on(hanako).startswith(after)
+    hanako.fill(金融機関="みずほ銀行", 支店="丸之内", 口座番号=NUMBER)
+    hanako.field("口座名義（カタカナ）").fill("カ）ミホンショウジ")
+    hanako.button("確認へ進む").click()
+    hanako.arrives_at("お申し込み内容の確認")
+    assert _effective_on(hanako).startswith(after)
+    hanako.button("この内容で申し込む").click()
+    hanako.arrives_at("お支払い方法の変更")
+    assert {"ja": "迷惑メールフォルダ", "en": "junk folder"}[language] in hanako.text()  # G43
+    eventually("the first step", product.everything_is_sent)
+    ((number,),) = product.sql(
+        "SELECT instance FROM change_request WHERE customer_id = (SELECT id FROM customer WHERE number = ?)",
+        customer.number,
+    )
+    with _clerk(product, product._database_url, number) as clerk:
+        for event in ("receive_form", "pass_to_bank", "approve"):
+            hanako.open(f"/registration/payment/requests/{number}")
+            assert _effective_on(hanako).startswith(after), event
+            clerk(event)
+    hanako.looks_again()
+    assert DATE[language].findall(_effective_on(hanako)) == [_effective_on(hanako)]
+    hanako.looks_at("payment-approved")
+    hanako.open("/contracts/history")
+    assert after not in hanako.text()
+    approved = {
+        "ja": "お支払い方法のご登録が完了しました",
+        "en": "Your payment method is registered",
+    }[language]
+    for subject, dated in ((RECEIVED[language], False), (FORM[language], False), (approved, True)):
+        eventually(subject, partial(mails_cc, product, customer.contractor, email, subject))
+        (mail,) = mails_cc(product, customer.contractor, email, subject)
+        for text in (mail.part("plain"), mail.part("html")):
+            assert (_written(_next_first(), language) in text) == dated, subject
+            assert bool(DATE[language].search(text)) == dated, subject
 
 
 def test_g35_a_card_is_registered_in_the_demo(
