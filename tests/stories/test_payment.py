@@ -39,7 +39,7 @@ RECEIVED = {
 }
 FORM = {"ja": "口座振替依頼書をご返送ください", "en": "Please return the direct debit form"}
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
-DATE = {"ja": re.compile(r"\d{4}年\d+月\d+日"), "en": re.compile(rf"(?:\d+ )?(?:{_MONTHS}) \d+(?:, \d{{4}})?")}
+DATE = {"ja": re.compile(r"\d{4}年\d+月\d+日"), "en": re.compile(rf"\d+ (?:{_MONTHS}) \d{{4}}")}
 SETTINGS = """
 [plugins.bank_transfer]
 bank = "みほん銀行"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, render_template, request
-from flask_babel import format_date
 
 from engine.definition import Refusal
 from engine.operations.census import standing
@@ -17,6 +16,7 @@ from engine.text import Text, _
 from web.http.areas import NUMBER, STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
+from web.shown.dates import day
 from web.staff.area import pages
 from web.staff.history import state_title
 from workflows.business import typed
@@ -140,8 +140,8 @@ def _contract(contract: Contract) -> ShownContract:
         options=shown("options"),
         term=shown("term"),
         payment_method=shown("payment_method"),
-        started_on=str(format_date(contract.started_on, "long")),
-        ended_on=str(format_date(contract.ended_on, "long")) if contract.ended_on is not None else "",
+        started_on=day(contract.started_on),
+        ended_on=day(contract.ended_on) if contract.ended_on is not None else "",
     )
 
 

@@ -9,11 +9,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flask_babel import format_date
-
 from engine.text import Text, _
 from web.http.areas import Fact
 from web.http.current import local_time, site
+from web.shown.dates import day
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.shared import bookings
 from workflows.ports import quotes
@@ -48,9 +47,9 @@ def _facts(mandate: Mandate) -> Iterator[Fact]:
     if mandate.due_at is not None:
         yield Fact(_("お客様のお手続きの期限"), local_time(mandate.due_at))
     if mandate.active_from is not None:
-        yield Fact(_("ご請求の開始日"), str(format_date(mandate.active_from, "long")))
+        yield Fact(_("ご請求の開始日"), day(mandate.active_from))
     if mandate.ended_on is not None:
-        yield Fact(_("終了日"), str(format_date(mandate.ended_on, "long")))
+        yield Fact(_("終了日"), day(mandate.ended_on))
     present = Mandate.get_or_none(Mandate.in_use == mandate.contract_id, Mandate.id != mandate.id)
     if present is not None:
         yield Fact(
@@ -83,6 +82,4 @@ def books(change_request: ChangeRequest | None) -> Sequence[Booked] | None:
 
 def _booked(one: Booking) -> Booked:
     total = str(_("%(yen)s円", yen=quotes.yen(one.total))) if one.total is not None else ""
-    return Booked(
-        one.reference, CHANGE_REQUEST_KINDS.get(one.kind, one.kind), str(format_date(one.effective_on, "long")), total
-    )
+    return Booked(one.reference, CHANGE_REQUEST_KINDS.get(one.kind, one.kind), day(one.effective_on), total)
