@@ -14,8 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from engine.testing import Clock
-from tests.kit import contract_scenes as scenes
-from tests.kit import staff
+from tests.kit import contract_scenes, staff
 from tests.kit.browser import PASSWORD, Browser
 from tests.kit.dumps import dump
 from tests.kit.members import Member, add_stranger, member
@@ -96,8 +95,10 @@ def log_in_as_staff(office: Browser, secret: str, clock: Clock) -> None:
 @pytest.fixture
 def asked(site: Site, customer: Customer) -> int:
     on = Contract.get(Contract.customer == customer.id, Contract.product == "desknets-neo")
-    number = scenes.request(site, customer, on, scenes.account(customer), scenes.changed(on, options=("appsuite",)))
-    scenes.do_all_due(site)
+    number = contract_scenes.request(
+        site, customer, on, contract_scenes.account(customer), contract_scenes.changed(on, options=("appsuite",))
+    )
+    contract_scenes.do_all_due(site)
     return number
 
 

@@ -42,12 +42,6 @@ from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def staff(any_site: Site, clock: Clock) -> Actor:
-    member = StaffMember.create(email="tanto@company.example", name="担当 一郎", created_at=clock())
-    return Actor("staff", str(member.id))
-
-
 def everything(site: Site) -> list[board.Shown]:
     return list(board.published(site.clock(), None))
 

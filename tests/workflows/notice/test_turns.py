@@ -26,12 +26,6 @@ SAID = Wording("定期メンテナンス", "次のとおりです。", "Maintena
 BEFORE, WITHIN = timedelta(days=-1), timedelta(hours=1)  # from the beginning of the window
 
 
-@pytest.fixture
-def staff(any_site: Site, clock: Clock) -> Actor:
-    member = StaffMember.create(email="tanto@company.example", name="担当 一郎", created_at=clock())
-    return Actor("staff", str(member.id))
-
-
 def said(notify: bool = True, **more: Any) -> TurnInput:
     return TurnInput(SAID, notify, **more)
 
