@@ -78,7 +78,8 @@ def _another(hanako: Member) -> int:
     hanako.open(f"/changes/contracts/{Contract.get(Contract.product == 'desknets-neo').id}/users")
     hanako.press("確認画面へ進む", users="50")
     hanako.press("申し込む")
-    return int(hanako.path.rsplit("/", 1)[1])
+    newest: ChangeRequest = ChangeRequest.select().order_by(ChangeRequest.instance.desc()).get()
+    return int(newest.instance)
 
 
 def _writing_after(reads: int, site: Site, number: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
