@@ -16,6 +16,7 @@ from web.cli.waves import invite, release
 if TYPE_CHECKING:
     from web.assembly.site import Site
     from workflows.business.customer_file import Change, ImportRefused, ImportReport, Rename
+    from workflows.contract_change import Corrected
 
 _MOST_SHOWN = 200  # problems
 _MOST_LEFT_OUT = 20  # contracts that the file leaves out, of those that are named unless it is a dry run
@@ -58,6 +59,7 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
     as they are. Commas, tabs or semicolons may stand between cells.
     """
     from workflows.business.customer_file import ImportRefused, import_customers
+    from workflows.contract_change import Corrected, restack_corrected
 
     told = _Told(dry_run)
     with opened_site(looks=dry_run) as site:
@@ -76,12 +78,15 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
         except ImportRefused as refused:
             _show(file, refused)
             sys.exit(1)
+        corrected = Corrected()
         if not dry_run:
             with progress_of("made searchable") as progress:
                 site.search.catch_up(progress=progress)
+            corrected = restack_corrected(site.services, site.engine)
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
     told.end(report)
+    told.requests(corrected)
 
 
 def _renames(given: Sequence[str], site: Site) -> list[Rename]:
@@ -151,6 +156,15 @@ class _Told:
             click.echo("dry run: nothing was written")
         elif report.customers_new:
             click.echo("nothing is mailed to new customers: tetsuzuki customers invite --help", err=True)
+
+    def requests(self, corrected: Corrected) -> None:
+        """Say what became of the requests that waited on contracts whose first day was corrected."""
+        if corrected.redated:
+            many = f"{len(corrected.redated)} dated anew"
+            click.echo(f"requests: {many}, because a contract's first day was corrected")
+        for number in corrected.left:
+            said = f"request {number} was not dated anew though its contract's first day was corrected"
+            click.echo(f"{said}: import again once prices are there, or decide on its page", err=True)
 
 
 def _lines(change: Change) -> Iterator[str]:

@@ -23,6 +23,7 @@ from tests.kit.sites import state
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.shared.change_request import contract_terms, contract_terms_from_json
+from workflows.contract_change import propose_again
 from workflows.contract_change.inputs import Rejection
 from workflows.contract_change.proposal import Proposal, propose
 from workflows.payment_method_change import effective_date
@@ -280,7 +281,8 @@ def _staff_work(site: Site, clerk: Actor, made: dict[int, tuple[Wish, int]], day
         if day < since + wish.staff_take:
             continue
         if state(site, number) == "in_review":
-            site.engine.fire(number, "accept", clerk)
+            ways = propose_again(site.services, ChangeRequest.get(ChangeRequest.instance == number), site.clock())
+            site.engine.fire(number, "accept", clerk, ways[0].chosen("確認済み"))
         for event in ("receive_form", "pass_to_bank", "approve"):
             if any(offer.event == event for offer in site.engine.allowed(number, clerk)):
                 site.engine.fire(number, event, clerk)
