@@ -40,6 +40,7 @@ from web.assembly.site import Site, build
 from web.demo import accounts, staff
 from web.demo.content import demo_settings, fill
 from web.demo.staff import demo_log_in
+from web.http.application import Pages
 from web.http.areas import areas_in
 from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.account_invitation.inputs import InvitationInput
@@ -234,7 +235,7 @@ def is_file(address: str) -> bool:
 
 def _by_themselves() -> Iterator[Shot]:
     """The pages that nobody had to name, as who may open them sees them."""
-    app = Flask("pages")
+    app = Pages("pages")
     for area in (*areas_in(web.pages), *areas_in(web.staff)):
         app.register_blueprint(area)
     known = {shot.endpoint for shot in _NAMED} | set(NO_PICTURE)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.kit.first_account import contract_page, hanako_of
 from tests.kit.product import IS_LONG, Customer, Product, of_all
 from tests.kit.visitor import Visit, Visitor
-from tests.stories.test_contract_changes import contract_page, hanako_of
 
 pytestmark = pytest.mark.browser
 

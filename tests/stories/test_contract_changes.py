@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.kit.first_account import NAME, address_of, contract_page, hanako_of
 from tests.kit.product import SENDER, Customer, Product, of_all, served
 from tests.kit.smtp_server import Received
 from tests.kit.visitor import Visit, Visitor
@@ -16,8 +17,6 @@ from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
-NAME = "見本 花子"
-PASSWORD = "浅い川も深く渡れ 7"
 SUBJECT = {
     "ja": "ご契約内容変更のお申し込みを受け付けました",
     "en": "We have received your request to change your contract",
@@ -43,24 +42,6 @@ def product(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-def hanako_of(product: Product, customer: Customer, visit: Visit, language: str, device: str, **more: bool) -> Visitor:
-    """The first account of a customer, logged in."""
-    hanako = visit(language, device, **more)
-    hanako.comes_in()
-    maker = visit(language, device)  # who makes the account has JavaScript, whoever uses it
-    maker.comes_in()
-    maker.apply(customer, address_of(customer), PASSWORD, NAME)
-    maker.open(product.link_to(address_of(customer)))
-    maker.arrives_at("アカウント作成が完了しました")
-    hanako.log_in(customer.subdomain, address_of(customer), PASSWORD)
-    hanako.arrives_at("サポートサイトTOP")
-    return hanako
-
-
-def address_of(customer: Customer) -> str:
-    return f"hanako@{customer.subdomain}.example"
-
-
 def receipts(product: Product, customer: Customer, subject: str) -> list[Received]:
     both = (customer.contractor, address_of(customer))
     return [m for m in product.mail.messages if m.recipients == both and m.mail["Subject"] == subject]
@@ -81,11 +62,6 @@ def figures(visitor: Visitor) -> list[str]:
     cells = visitor.page.locator("table.price :is(tbody td:last-child, tfoot td)").all_inner_texts()
     assert cells
     return [cell.strip().splitlines()[-1] for cell in cells]
-
-
-def contract_page(product: Product, subdomain: str, kind: str) -> str:
-    ((number,),) = product.sql("SELECT id FROM contract WHERE subdomain = ?", subdomain)
-    return f"/changes/contracts/{number}/{kind}"
 
 
 @pytest.mark.parametrize(("language", "device"), of_all(("ja", "phone"), ("en", "desktop")))
