@@ -119,6 +119,19 @@ def _bank_of_before(page: Page) -> None:
     _submit(page)
 
 
+def _new_environment(page: Page) -> None:
+    page.locator("[name=subdomain]").fill("minato-sekkei")
+    page.locator("[name=users]").fill("12")
+    for name in ("term", "payment_method"):
+        page.locator(f"[name={name}]").first.check()
+    _submit(page)
+
+
+def _withdraw(page: Page) -> None:
+    with page.expect_navigation():
+        page.locator("main a[href$='/withdraw']").click()
+
+
 def _menu(page: Page) -> None:
     page.locator(".submenu summary").click()
 
@@ -163,27 +176,30 @@ _NAMED: tuple[Shot, ...] = (
     Shot("contracts.show", "contracts", "/contracts", "customer"),
     Shot("contracts.history", "history", "/contracts/history", "customer"),
     Shot("contracts.request", "request", "users_request", "customer"),
+    Shot("contracts.sure", "request-sure", "users_request", "customer", _withdraw),
     Shot("contracts.request", "request-withdrawn", "withdrawn_request", "customer"),
     Shot("changes.show", "changes", "/changes", "customer"),
     Shot("changes.show", "changes-forbidden", "/changes", "viewer"),
     Shot("changes.change", "change-users", "users", "customer"),
     Shot("changes.change", "change-users-mistakes", "users", "customer", _wrong_users),
-    Shot("changes.change", "change-users-confirm", "users", "customer", _more_users),
+    Shot("changes.confirm_change", "change-users-confirm", "users", "customer", _more_users),
     Shot("changes.change", "change-options", "options", "customer"),
     Shot("changes.change", "change-term", "term", "customer"),
     Shot("changes.order", "order", "/changes/order/chatluck", "other"),
+    Shot("changes.confirm_order", "order-confirm", "/changes/order/chatluck", "other", _new_environment),
     Shot("registration.show", "registration", "/registration", "customer"),
     Shot("registration.change", "registration-change", "/registration/change", "customer"),
-    Shot("registration.change", "registration-confirm", "/registration/change", "customer", _other_phone),
+    Shot("registration.confirm", "registration-confirm", "/registration/change", "customer", _other_phone),
     Shot("contracts.request", "details-request", "details_request", "other"),
     Shot("contractor_email.show", "contractor-email", "/registration/email", "customer"),
     Shot("contractor_email.show", "contractor-email-open", "/registration/email", "other"),
     Shot("payment.show", "payment", "/registration/payment", "customer"),
     Shot("payment.describe", "payment-debit", "debit", "customer"),
-    Shot("payment.describe", "payment-debit-confirm", "debit", "customer", _bank_account),
+    Shot("payment.confirm_again", "payment-debit-confirm", "debit", "customer", _bank_account),
     Shot("payment.describe", "payment-debit-question", "debit", "customer", _bank_of_before),
     Shot("payment.describe", "payment-debit-yucho", "debit_yucho", "customer"),
     Shot("payment.request_page", "payment-request", "payment_request", "customer"),
+    Shot("payment.sure", "payment-request-sure", "payment_request", "customer", _withdraw),
     Shot("demo_card.show", "payment-card-page", "card_request", "other", _press_event),
     Shot("password.change", "password-change", "/registration/password", "customer"),
     Shot("own.show", "own", "/registration/account", "customer"),
@@ -210,6 +226,14 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff_notices.read", "staff-notice", "/staff/notices/de0000000003", "staff"),
     Shot("staff_notices.edit", "staff-notice-edit", "draft_edit", "staff"),
     Shot("staff_notices.update", "staff-notice-update", "/staff/notices/de0000000003/update", "staff"),
+    Shot("staff_notices.turn", "staff-notice-call-off", "/staff/notices/de0000000002/turns/call_off", "staff"),
+    Shot(
+        "staff_notices.confirm_turn",
+        "staff-notice-call-off-confirm",
+        "/staff/notices/de0000000002/turns/call_off",
+        "staff",
+        _submit,
+    ),
     Shot("staff_faq.show", "staff-faq", "/staff/faq", "staff"),
     Shot("staff_faq.new", "staff-faq-new", "/staff/faq/new", "staff"),
     Shot("staff_faq.read", "staff-faq-entry", "/staff/faq/de0000000001", "staff"),
