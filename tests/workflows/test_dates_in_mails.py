@@ -13,11 +13,12 @@ import pytest
 from engine.attempt import Actor
 from engine.delivery import Message
 from engine.testing import Clock, MemoryMailer
-from tests.kit.contract_scenes import LEDGER, changed, do_all_due, ordered, proposed
+from tests.kit.contract_scenes import LEDGER, at, changed, do_all_due, ordered, proposed, row
 from tests.kit.one_of_each import Scene
 from tests.kit.payments import CONFIGURED, TYPED, asked
 from web.assembly.site import Site
 from workflows.business.shared.change_request import Decision
+from workflows.contract_change.redating import propose_again
 
 DATE = re.compile(r"(\d{4})年(\d+)月(\d+)日")
 ASKED = datetime(2026, 12, 30, 3, 0, tzinfo=UTC)
@@ -123,11 +124,13 @@ def test_mails_of_a_review_plan_a_day_and_fix_it_with_the_decision(
     (overdue,) = new_mails(site, mailer)
     assert "当社の承認後（最短 2027年2月1日）" in overdue.text
     clock.forward(days=1)
-    fire(site, scene, number, "accept")
+    (way,) = propose_again(site.services, row(number), clock.now)
+    site.engine.fire(number, "accept", scene.staff, way.chosen())
     (accepted,) = (mail for mail in new_mails(site, mailer) if "承りました" in mail.subject)
     assert "2027年2月1日" in accepted.text
     assert "2027年2月1日（" not in accepted.text
-    assert not {day for day in dates_in(accepted) if day < site.services.calendar.today(clock.now)}
-    clock.forward(days=14)
+    assert "2027年1月1日 から 2027年2月1日 に変わりました" in accepted.text
+    assert dates_in(accepted) == {date(2027, 1, 1), date(2027, 2, 1)}
+    at(clock, 2027, 2, 1, 9)  # a day later it would be too late for that day
     (applied,) = new_mails(site, mailer)
     assert dates_in(applied) == {date(2027, 2, 1)}

@@ -9,6 +9,7 @@ from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import contract_terms_from_json
 from workflows.business.shared.effective_date import NOT_APPLIED, EffectiveDate
 from workflows.contract_change import dates
+from workflows.ports.billing import ContractTerms
 
 ACCEPTED = _("当社の承認後")
 PROCESSED = _("適用処理の完了後")
@@ -18,8 +19,8 @@ _ENDED = ("rejected", "withdrawn", "failed")
 def known_date(change_request: ChangeRequest, state: str, today: date) -> EffectiveDate:
     """The date of a request in `state` on `today`.
 
-    It is planned until staff have decided. What takes something away, or costs less, keeps its day though the day has
-    passed; where something is added, the decision or the booking moves it then.
+    It is planned until staff have decided. Once its day has passed, a change that only takes something away keeps it,
+    and one that adds something gets another with the decision or the booking.
     """
     day = change_request.effective_on
     if state in _ENDED:
@@ -27,22 +28,26 @@ def known_date(change_request: ChangeRequest, state: str, today: date) -> Effect
     if state == "applied":
         return EffectiveDate(day)
     undecided = state in ("requested", "in_review")
-    if day >= today or _keeps_its_day(change_request):
+    if day >= today or not _adds(change_request):
         return EffectiveDate(day, planned=undecided)
     return EffectiveDate(_next_possible(change_request, today), after=ACCEPTED) if undecided else _BEING_APPLIED
-
-
-def _keeps_its_day(change_request: ChangeRequest) -> bool:
-    before, after = contract_terms_from_json(change_request.before), contract_terms_from_json(change_request.after)
-    return before is not None and after is not None and not dates.adds(before, after)
 
 
 _BEING_APPLIED = EffectiveDate(after=PROCESSED)
 
 
+def _adds(change_request: ChangeRequest) -> bool:
+    before, after = _terms(change_request)
+    return before is None or after is None or dates.adds(before, after)
+
+
 def _next_possible(change_request: ChangeRequest, today: date) -> date | None:
-    """The date that a request would have that was made on `today`."""
-    after = contract_terms_from_json(change_request.after)
-    return (
-        dates.effective_on(contract_terms_from_json(change_request.before), after, today) if after is not None else None
-    )
+    """The date that a request would have that was made on `today`; None where staff choose one."""
+    before, after = _terms(change_request)
+    if after is None or (before is not None and dates.takes_away(before, after)):
+        return None
+    return dates.effective_on(before, after, today)
+
+
+def _terms(change_request: ChangeRequest) -> tuple[ContractTerms | None, ContractTerms | None]:
+    return contract_terms_from_json(change_request.before), contract_terms_from_json(change_request.after)

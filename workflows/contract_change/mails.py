@@ -30,10 +30,11 @@ def effective_date(attempt: Attempt) -> Mapping[str, Any]:
     change_request = change_request_of(attempt.instance, attempt.records)
     if change_request is None:
         return {"effective_on": ""}
-    services = attempt.services
-    if attempt.instance.state == "requested" and change_request.kind not in services.review.kinds:
+    services, state = attempt.services, attempt.instance.state
+    unreviewed = state == "requested" and change_request.kind not in services.review.kinds
+    if unreviewed or state in ("accepted", "scheduled"):  # it was decided with this very event
         return EffectiveDate(change_request.effective_on).figures()
-    return known_date(change_request, attempt.instance.state, services.calendar.today(attempt.at)).figures()
+    return known_date(change_request, state, services.calendar.today(attempt.at)).figures()
 
 
 def moved(attempt: Attempt) -> Mapping[str, Any]:

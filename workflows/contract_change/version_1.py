@@ -42,7 +42,7 @@ CONTRACT_CHANGE_1 = Workflow(
     ),
     states=(
         State("requested", _("受付済み"), timers=(Timer("triage", at=rules.at_once),)),
-        State("in_review", _("審査中"), timers=(Timer("remind", at=rules.review_is_due),)),
+        State("in_review", _("審査中"), timers=(Timer("remind", at=rules.review_is_due, deadline=True),)),
         State("accepted", _("承認済み"), timers=(Timer("schedule", at=rules.at_once),)),
         State("scheduled", _("適用待ち"), timers=(Timer("apply", at=rules.effective_day_begins),)),
         State("applying", _("適用処理中")),

@@ -48,16 +48,18 @@ PAYMENT_METHOD_CHANGE_1 = Workflow(
     ),
     states=(
         State("requested", _("受付"), timers=(Timer("triage", at=rules.at_once),)),
-        State("in_review", _("担当者が確認中"), timers=(Timer("overdue", at=rules.review_is_due),)),
+        State("in_review", _("担当者が確認中"), timers=(Timer("overdue", at=rules.review_is_due, deadline=True),)),
         State("accepted", _("受付済み")),
         State(
             "awaiting_form",
             _("依頼書のご返送待ち"),
-            timers=(Timer("lapse", at=rules.waited_for), Timer("remind", after=rules.FORM_REMINDER)),
+            timers=(Timer("lapse", at=rules.waited_for, deadline=True), Timer("remind", after=rules.FORM_REMINDER)),
         ),
         State("received", _("依頼書を受領")),
         State("with_bank", _("金融機関でお手続き中")),
-        State("awaiting_page", _("カード情報のご登録待ち"), timers=(Timer("lapse", at=rules.waited_for),)),
+        State(
+            "awaiting_page", _("カード情報のご登録待ち"), timers=(Timer("lapse", at=rules.waited_for, deadline=True),)
+        ),
         State("scheduled", _("変更日をお待ちください"), timers=(Timer("apply", at=rules.effective_time),)),
         State("applying", _("反映中")),
         State("applied", _("変更完了"), final=True),

@@ -21,7 +21,8 @@ from tests.kit.payments import CONFIGURED
 from tests.kit.staff import enrol, enter
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest
-from workflows.registry import WORKFLOWS
+from workflows.business.shared.effective_date import EffectiveDate
+from workflows.registry import WORKFLOWS, known_date
 
 ASKED = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 DATE = re.compile(r"\d{4}年\d+月\d+日")
@@ -77,7 +78,7 @@ def text_of(browser: Browser, address: str) -> str:
 
 def said_of(text: str) -> list[str]:
     """What stands after 適用日, as far as it is one phrase."""
-    return re.findall(r"適用日 ?[：:]? ?((?!から|時点|・)\S+(?: [^ ）]+）)?)", text)
+    return re.findall(r"適用日 ?[：:]? ?((?!から|時点|・|が変わ|と料金)\S+(?: [^ ）]+）)?)", text)
 
 
 def places(hanako: Browser, staff: Browser, number: int) -> Iterator[tuple[str, str]]:
@@ -107,6 +108,14 @@ def begun(site: Site, scene: Scene, kind: str) -> int:
     wanted = (None, ordered()) if kind == "order" else (scene.contract, changed(scene.contract, options=("appsuite",)))
     found = proposed(site, scene.customer, *wanted)
     return scene.begin("contract_change", found.about, found.request())
+
+
+def test_what_only_takes_something_away_keeps_its_day_however_late_it_is_decided(site: Site, scene: Scene) -> None:
+    found = proposed(site, scene.customer, scene.contract, changed(scene.contract, users=5))
+    asked = row(scene.begin("contract_change", found.about, found.request()))
+    late = asked.effective_on + timedelta(days=40)
+    assert known_date(asked, "in_review", late) == EffectiveDate(asked.effective_on, planned=True)
+    assert known_date(asked, "applying", late) == EffectiveDate(asked.effective_on)
 
 
 @pytest.mark.parametrize("later", [1, 100])
