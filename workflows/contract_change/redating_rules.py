@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.definition import Attempt, Refusal, needs_input
 from engine.errors import Refused
-from engine.text import _
-from workflows.business.records import ChangeRequest, Contract, ContractChange
+from engine.text import Text, _
+from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
 from workflows.business.required import required
 from workflows.business.shared.change_request import (
     change_request_of,
@@ -19,8 +20,11 @@ from workflows.business.shared.change_request import (
 )
 from workflows.contract_change import ahead, conditions, redating
 from workflows.contract_change.ahead import Standing
+from workflows.contract_change.inputs import Redating
+from workflows.contract_change.promise import changed, of_prices
 from workflows.contract_change.rules import GONE, LONGEST_REASON, NO_PRICE, REASON_MISSING
 from workflows.ports import quotes
+from workflows.ports.billing import Quote
 
 MOVED = "date_moved"
 BASIS_CHANGED = Refusal(
@@ -80,14 +84,30 @@ def basis_of(attempt: Attempt) -> Standing | Refusal:
 @needs_input
 def date_holds(attempt: Attempt) -> Refusal | None:
     """The date that is decided on is possible now, on the terms on which it was priced, and the contract still runs
-    then."""
+    then. And the price is still that of the date, where the billing backend can be asked inside the transaction."""
     basis = basis_of(attempt)
     if isinstance(basis, Refusal):
         return basis
+    if not isinstance(attempt.data, Redating):
+        return None  # the date stays, and the price with it
     contract: Contract | None = attempt.memo.get("contract")
     if contract is not None and not conditions.runs_until(contract.ended_on, basis.effective_on):
         return conditions.CONTRACT_ENDED
-    return None
+    return changed(_price_moved(attempt, basis, contract))
+
+
+def _price_moved(attempt: Attempt, basis: Standing, contract: Contract | None) -> Iterator[Text]:
+    """How the price differs from the one that was decided on with the date."""
+    asked, given = change_request_of(attempt.instance, attempt.records), quotes.from_json(attempt.data.quote).quote
+    customer = attempt.records.get(Customer, id=asked.customer_id) if asked is not None else None
+    if asked is None or customer is None or given is None or attempt.data.effective_on is None:
+        return
+    asked_on = attempt.services.calendar.today(asked.asked_at)
+    ended_on = contract.ended_on if contract is not None else None
+    change = redating.change_on(asked, customer, basis, asked_on, ended_on)
+    now = quotes.ask_inside(attempt.services.billing, change)
+    if isinstance(now, Quote) and not quotes.same_figures(given, now):
+        yield from of_prices(given, now)
 
 
 @needs_input

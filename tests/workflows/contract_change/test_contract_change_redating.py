@@ -202,6 +202,24 @@ def test_a_date_that_was_reckoned_before_midnight_is_refused_with_the_new_one(li
     assert (state(lite, number), row(number).effective_on) == ("in_review", date(2026, 5, 1))
 
 
+def test_a_price_that_was_reckoned_before_the_list_changed_is_refused_with_the_new_one(
+    make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer
+) -> None:
+    at(clock, 2026, 4, 30, 12, 0)
+    site = make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
+    of, on, by, clerk = annual()
+    number = request(site, of, on, by, changed(on, options=("appsuite",)))
+    do_all_due(site)
+    at(clock, 2026, 5, 7, 10, 0)
+    shown = anew(site, number)
+    taxed = {**LEDGER, "tax": (*TAX, {"from": "2026-06-01", "rate": "0.12"})}
+    dear = make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": taxed})
+    with pytest.raises(Refused) as refused:
+        dear.engine.fire(number, "accept", clerk, shown)
+    assert refused.value.refusal.code == "shown_changed"
+    assert (state(dear, number), row(number).effective_on) == ("in_review", date(2026, 5, 1))
+
+
 def test_staff_choose_the_date_of_what_adds_and_drops_within_an_annual_term(
     changing: Site, clock: Clock, mailer: MemoryMailer
 ) -> None:
