@@ -22,10 +22,10 @@ def quote_of(change_request: ChangeRequest) -> Quote | None:
     return quotes.from_json(change_request.quote).quote
 
 
-def titles_of(change_request: ChangeRequest, last: date | None) -> PriceTitles:
+def titles_of(change_request: ChangeRequest, last: date | None, on: date | None = None) -> PriceTitles:
     """The titles of the figures of a request, with the dates from which each is billed; `last` is the contract's last
-    day, where it has one."""
-    return titles_of_request(change_request, last, day)
+    day, where it has one, and `on` the effective date of figures that are not of the request's own date."""
+    return titles_of_request(change_request, last, day, on)
 
 
 def in_short(quote: Quote | None, titles: PriceTitles) -> Text | str:

@@ -182,6 +182,8 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         differences=differences(change_request, site().catalogue) if change_request is not None else (),
         confirmed=confirmed,
         periods=_periods(change_request),
+        plain_periods=quotes.PERIODS,
+        periods_on=lambda day: _periods(change_request, day),
         yen=quotes.yen,
         percent=quotes.percent,
         day=day,
@@ -224,12 +226,12 @@ def _options(
     )
 
 
-def _periods(change_request: ChangeRequest | None) -> PriceTitles | Mapping[str, Text]:
+def _periods(change_request: ChangeRequest | None, on: date | None = None) -> PriceTitles | Mapping[str, Text]:
     """The titles of the figures by period, with their dates where they have some of their own."""
     if change_request is None:
         return quotes.PERIODS
     contract = change_request.contract if change_request.contract_id is not None else None
-    return titles_of(change_request, contract.ended_on if contract is not None else None)
+    return titles_of(change_request, contract.ended_on if contract is not None else None, on)
 
 
 def _no_facts(_instance_id: int) -> Sequence[Fact]:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from engine.definition import Address, Attempt, Instance, Recipient, Records, SiteAddress
+from engine.text import Text
 from workflows.business.catalogue import Catalogue
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
 from workflows.business.shared.change_request import (
@@ -21,7 +22,7 @@ from workflows.business.shared.change_request import (
 from workflows.business.shared.effective_date import EffectiveDate, of_figures
 from workflows.contract_change.kinds import TITLES
 from workflows.contract_change.known_date import known_date
-from workflows.contract_change.price_titles import titles_of_request
+from workflows.contract_change.price_titles import PriceTitles, titles_of_request
 from workflows.ports import quotes
 
 
@@ -80,12 +81,25 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
             if change_request is not None
             else quotes.PERIODS
         ),
+        "periods_before": lambda figures: _periods_before(change_request, contract, figures),
         "yen": quotes.yen,
         "percent": quotes.percent,
         "dated": lambda figures: of_figures(figures).said(day_said),
         "day": lambda iso: day_said(date.fromisoformat(iso)),
         "quote_of": lambda text: quotes.from_json(text).quote,
     }
+
+
+def _periods_before(
+    change_request: ChangeRequest | None, contract: Contract | None, figures: Mapping[str, Any]
+) -> PriceTitles | Mapping[str, Text]:
+    """The titles of the figures that the customer was told before the date moved: they name the date of that time."""
+    if change_request is None:
+        return quotes.PERIODS
+    last = contract.ended_on if contract is not None else None
+    day = figures.get("date_before")
+    before = date.fromisoformat(day) if day else None
+    return titles_of_request(change_request, last, day_said, before)
 
 
 def changes_ahead(number: int, records: Records, catalogue: Catalogue) -> tuple[Difference, ...]:

@@ -76,9 +76,14 @@ def titles_of(
     return PriceTitles(effective_on, renewal, last, write)
 
 
-def titles_of_request(change_request: ChangeRequest, last: date | None, write: Callable[[date], str]) -> PriceTitles:
-    """The titles of the figures that a request keeps; of one without figures, such as another address, plain ones."""
-    plain = PriceTitles(change_request.effective_on, None, last, write)
+def titles_of_request(
+    change_request: ChangeRequest, last: date | None, write: Callable[[date], str], day: date | None = None
+) -> PriceTitles:
+    """The titles of the figures that a request keeps; of one without figures, such as another address, plain ones.
+
+    `day` is the date of figures that are not of the request's own date.
+    """
+    plain = PriceTitles(day or change_request.effective_on, None, last, write)
     if not change_request.quote:
         return plain
     before, after = (contract_terms_from_json(text) for text in (change_request.before, change_request.after))

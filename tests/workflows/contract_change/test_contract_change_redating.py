@@ -93,6 +93,7 @@ def test_more_that_is_accepted_late_moves_on_and_is_charged_from_then_on(
     mail = told(mailer, "承りました")
     assert "適用日は、2026年5月1日 から 2026年6月1日 に変わりました。" in mail
     assert mail.index("3,226円") < mail.index("これまでの料金") < mail.index("6,452円")
+    assert mail.index("2026年6月1日から2026年7月14日まで") < mail.index("2026年5月1日から2026年7月14日まで")
     at(clock, 2026, 6, 1)
     do_all_due(changing)
     assert (state(changing, number), again(on).options, incidents(changing.engine)) == ("applied", "appsuite", [])
