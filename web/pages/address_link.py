@@ -83,7 +83,7 @@ def withdraw_change(slot: str, actor: Actor, seen: str, back: str) -> AnyRespons
     """Withdraw the change that holds `slot`, if it is still as the page showed it."""
     engine = site().engine
     change: AddressChange | None = AddressChange.get_or_none(AddressChange.slot == slot)
-    said = _("変更の申し込みを取り下げました。")
+    said = _("変更のお申し込みを取り下げました。")
     try:
         if change is None:
             raise EventNotPossible

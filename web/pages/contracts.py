@@ -15,6 +15,7 @@ from web.http.areas import MAIN_MENU, Area
 from web.http.current import site, today
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
+from web.shown.acts import said_after
 from web.shown.contracts import (
     Fact,
     ShownChangeRequest,
@@ -39,7 +40,7 @@ from web.shown.prices import in_short, quote_of, yen
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.request_number import request_number
-from workflows.business.shared.change_request import CONTRACT_LABELS
+from workflows.business.shared.change_request import CONTRACT_LABELS, said
 from workflows.ports import quotes
 
 PAGE = 20
@@ -92,7 +93,7 @@ def _shown(contract: Contract, waiting: list[ShownChangeRequest]) -> ShownContra
 
 def _facts(contract: Contract) -> Iterator[Fact]:
     catalogue = site().catalogue
-    yield Fact(CONTRACT_LABELS["users"], _("%(users)s ユーザー", users=f"{contract.users:,}"))
+    yield Fact(CONTRACT_LABELS["users"], said("users", contract.users, contract.product, site().catalogue))
     yield Fact(CONTRACT_LABELS["options"], option_titles(catalogue, contract.product, sorted(contract.options.split())))
     yield Fact(CONTRACT_LABELS["term"], catalogue.billing_terms.get(contract.term, contract.term))
     yield Fact(
@@ -244,8 +245,7 @@ def press(instance_id: int) -> str | Response:
     record = own_change_request(instance_id)
     pressed = request.form.get("event", "")
     shown = shown_change_request(record, {})
-    titles = {offer.event: offer.title for offer in offers(instance_id)}
-    if pressed not in titles or request.form.get("seen", "") != shown.seen:
+    if pressed not in {offer.event for offer in offers(instance_id)} or request.form.get("seen", "") != shown.seen:
         return _somebody_was_faster(record)
     try:
         site().engine.fire(instance_id, pressed, this_actor())
@@ -253,11 +253,7 @@ def press(instance_id: int) -> str | Response:
         return form_again(_request_page(record.instance, refused.refusals), refused.refusals)
     except (EventNotPossible, TransitionConflict):
         return _somebody_was_faster(record)
-    state = site().engine.look(instance_id).state
-    done = _(
-        "［%(button)s］を受け付けました。現在の状態：%(state)s", button=titles[pressed], state=state.title or state.name
-    )
-    flash(str(done))
+    flash(str(said_after(pressed)))
     return redirect(url_for("contracts.request", instance_id=instance_id), 303)
 
 

@@ -18,6 +18,7 @@ from engine.text import Text, _
 from web.http.areas import declared
 from web.http.current import PROCEDURE_GONE, local_time, site, today
 from web.http.who_may import access_of, this_actor, this_user
+from web.shown.acts import question_before
 from web.shown.dates import day
 from web.shown.prices import in_short, quote_of, titles_of
 from workflows.business.catalogue import Catalogue
@@ -319,7 +320,14 @@ def sure_page(record: ChangeRequest, event: str, press: str, seen: str = "") -> 
         flash(str(_NOT_NOW), "care")
         return redirect(url_for("contracts.request", instance_id=record.instance))
     shown = shown_change_request(record, {one.id: one for one in all_own_contracts()})
-    return render_template("contracts/sure.html", asked=shown, offer=offer, press=press, seen=seen or shown.seen)
+    return render_template(
+        "contracts/sure.html",
+        asked=shown,
+        offer=offer,
+        question=question_before(event),
+        press=press,
+        seen=seen or shown.seen,
+    )
 
 
 def own_page(change_request: ChangeRequest) -> str:

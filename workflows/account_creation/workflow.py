@@ -20,7 +20,7 @@ ACCOUNT_CREATION = Workflow(
         effects=(Mail("account_creation", to="applicant", done="sent", link=True),),
     ),
     states=(
-        State("requested", _("申込受付"), timers=(Timer("expire", after=timedelta(hours=72)),)),
+        State("requested", _("受付済み"), timers=(Timer("expire", after=timedelta(hours=72)),)),
         State("emailed", _("メール送信済み"), timers=(Timer("expire", after=timedelta(hours=24), deadline=True),)),
         State("activated", _("作成完了"), final=True),
         State("expired", _("期限切れ"), final=True),

@@ -64,7 +64,7 @@ CUSTOMER_DETAILS_CHANGE = Workflow(
             ("in_review",),
             "rejected",
             allow=STAFF,
-            title=_("却下する"),
+            title=_("お断りする"),
             guards=(rules.reason_is_given,),
             writes=(rules.keep_reason, rules.close_request),
             effects=(_to_customer("details_rejected"),),

@@ -28,7 +28,7 @@ LOGIN_ADDRESS_CHANGE = Workflow(
         ),
     ),
     states=(
-        State("requested", _("申込受付"), timers=(Timer("expire", after=address_change.MAILED_WITHIN),)),
+        State("requested", _("受付済み"), timers=(Timer("expire", after=address_change.MAILED_WITHIN),)),
         State("emailed", _("確認待ち"), timers=(Timer("expire", after=address_change.CONFIRM_WITHIN, deadline=True),)),
         State("confirmed", _("変更完了"), timers=(Timer("finish", after=address_change.UNDO_WITHIN),)),
         State("stopped", _("中止"), timers=_FORGET),

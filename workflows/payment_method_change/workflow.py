@@ -63,7 +63,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
         State(
             "awaiting_page", _("カード情報のご登録待ち"), timers=(Timer("lapse", at=rules.waited_for, deadline=True),)
         ),
-        State("scheduled", _("変更日をお待ちください"), timers=(Timer("apply", at=rules.effective_time),)),
+        State("scheduled", _("適用日をお待ちください"), timers=(Timer("apply", at=rules.effective_time),)),
         State("applying", _("反映中")),
         State("applied", _("変更完了"), final=True),
         State("withdrawn", _("取り下げ"), final=True),

@@ -138,7 +138,7 @@ def test_confirmation_compares_and_names_date_price_and_addresses(hanako: Member
     """The net price is 50 users at 400 yen; the tax is a tenth of it, once."""
     confirm(hanako, page_of(neo), users="50")
     cells = [cell.get_text(" ", strip=True) for cell in hanako.page.select("table.changes tbody td")]
-    assert [cell.split()[-1] for cell in cells] == ["30", "50"]
+    assert [cell.split()[-1] for cell in cells] == ["30ユーザー", "50ユーザー"]
     for said in ("2026年5月1日", "翌月1日", "20,000円", "10%", "2,000円", "22,000円", "月額"):
         assert said in hanako.main
     for said in ("info@customer.example", EMAIL):  # G31
@@ -193,7 +193,7 @@ def test_without_a_price_the_request_says_so_and_can_be_sent(
 @pytest.mark.parametrize(
     ("kind", "typed", "before", "after"),
     [
-        ("users", {"users": "50"}, "30", "50"),
+        ("users", {"users": "50"}, "30ユーザー", "50ユーザー"),
         ("options", {"options": ["appsuite"]}, "なし", "AppSuite"),
         ("term", {"term": "annual"}, "月払い", "年間一括払い"),
     ],
@@ -301,7 +301,7 @@ def test_what_changed_since_it_was_shown_is_shown_again(hanako: Member, neo: Con
     Contract.update(users=40).where(Contract.id == neo.id).execute()
     hanako.press(SEND)
     assert "もう一度ご確認ください" in hanako.main
-    assert "変更前のユーザー契約数：30 → 40" in hanako.one("[data-mistakes]").get_text()
+    assert "変更前のユーザー契約数：30ユーザー → 40ユーザー" in hanako.one("[data-mistakes]").get_text()
     assert "40" in hanako.one("table.changes tbody td").get_text()
     assert requests() == []
     hanako.press(SEND)

@@ -367,7 +367,7 @@ def test_change_of_address_is_withdrawn_once(site: Site, mailer: MemoryMailer, r
         browser.open("/registration/account")
         browser.begin("取り下げる")
     reader.press("取り下げる")
-    assert "変更の申し込みを取り下げました。" in reader.text
+    assert "変更のお申し込みを取り下げました。" in reader.text
     second.press("取り下げる")
     assert "取り下げることができませんでした" in second.text
     path = mails(site, mailer).get("ログイン用メールアドレスの確認")
@@ -431,7 +431,7 @@ def test_second_browser_that_asks_for_another_contractors_address_is_told(reader
     assert second.response.status_code == 422
     assert "メールアドレスの変更を受け付けています" in second.text
     second.act("取り下げる")
-    assert "変更の申し込みを取り下げました。" in second.text
+    assert "変更のお申し込みを取り下げました。" in second.text
 
 
 def test_viewer_and_stranger_do_not_reach_the_contractors_address(reader: Browser, app: Flask) -> None:

@@ -143,7 +143,7 @@ def test_g31_the_receipt_goes_to_the_contractor_with_the_acting_account_in_copy(
             "A00000001",
         ):
             assert said in body
-    assert "ユーザー契約数: 10 → 25" in mail.text
+    assert "ユーザー契約数：10ユーザー → 25ユーザー" in mail.text
 
 
 def test_the_receipt_is_in_the_language_of_who_asked(lite: Site, mailer: MemoryMailer) -> None:

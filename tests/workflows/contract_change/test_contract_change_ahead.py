@@ -81,7 +81,7 @@ def test_second_request_is_quoted_on_top_of_the_first_and_both_are_applied(
     totals = [booking.total for booking in changing.services.billing.history(on.id)]
     assert totals == [11_000, 19_800]
     receipts = [mail for mail in mailer.sent if "受け付けました" in mail.subject]
-    sentence = "先にお申し込みの変更（ユーザー契約数：10 → 25）が適用された後の金額です。"
+    sentence = "先にお申し込みの変更（ユーザー契約数：10ユーザー → 25ユーザー）が適用された後の金額です。"
     assert [sentence in mail.text and sentence in mail.html for mail in receipts] == [False, True]
 
 

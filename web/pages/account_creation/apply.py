@@ -43,7 +43,9 @@ _LIFE = timedelta(minutes=30)
 _EXAMPLE = "〇〇〇"
 _START_AGAIN = Refusal("too_late", _("時間が経過したため、最初からお手続きください。"))
 _SENT_BEFORE = sent_before(
-    _("先ほどのお申込みはすでに受け付けています。内容を変えて申し込む場合は、もう一度［設定する］をクリックください。"),
+    _(
+        "先ほどのお申し込みはすでに受け付けています。内容を変えて申し込む場合は、もう一度［設定する］をクリックください。"
+    ),
 )
 
 pages = Area("apply", __name__, url_prefix="/apply")

@@ -25,6 +25,7 @@ from web.http.current import local_time, site, today
 from web.http.guard import POLICY
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import pages
+from web.shown.acts import said_after
 from web.shown.contracts import change_request_context, sure_page
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
@@ -67,11 +68,12 @@ def act(instance_id: int) -> AnyResponse:
     try:
         if request.form.get("seen", "") != _as_shown(instance_id):
             raise StaleForm
-        site().engine.fire(instance_id, request.form.get("event", "")[:64], this_actor(), seen=seen)
+        event = request.form.get("event", "")[:64]
+        site().engine.fire(instance_id, event, this_actor(), seen=seen)
     except (EventNotPossible, TransitionConflict, Forbidden, StaleForm, Refused):
         flash(str(_MOVED_ON))
     else:
-        flash(str(_("お手続きを受け付けました。")))
+        flash(str(said_after(event)))
     return redirect(url_for("payment.request_page", instance_id=instance_id), 303)
 
 

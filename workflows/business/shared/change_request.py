@@ -161,6 +161,8 @@ def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Tex
         known = catalogue.products.get(product)
         titles = known.options if known is not None else {}
         return listed(str(Text(titles.get(option, option))) for option in value) or _NOTHING
+    if name == "users":
+        return _("%(users)sユーザー", users=f"{value:,}" if isinstance(value, int) else value)
     if name == "term":
         return catalogue.billing_terms.get(value, str(value))
     if name == "payment_method":
