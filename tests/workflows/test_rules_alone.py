@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,12 +32,13 @@ from workflows.account_opening.inputs import FirstAccountInput
 from workflows.business.records import Account, ContractChange
 from workflows.business.shared.change_request import Decision
 from workflows.contract_change.inputs import GivingUp, Redating, Rejection
-from workflows.notice.inputs import PublishInput, UpdateInput, Wording
+from workflows.notice.inputs import PublishInput, TurnInput, UpdateInput, Wording
 from workflows.password_reset.inputs import PasswordResetInput
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.registry import RECORDS, WORKFLOWS
 
 NOW = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
 GONE = 10**9  # a number that nothing has
 
 # What the pages bring along with an event, by workflow.
@@ -57,9 +58,13 @@ BROUGHT: dict[str, dict[str, Any]] = {
     },
     "customer_details_change": {"reject": Decision("ご確認のため")},
     "notice": {
-        "schedule": PublishInput(True, datetime(2026, 12, 1, tzinfo=UTC)),
+        "schedule": PublishInput(True, LATER),
         "publish": PublishInput(True),
         "update": UpdateInput(Wording("続報", "本文"), True, "resolved"),
+        "postpone": TurnInput(Wording("延期", "本文"), True, LATER, LATER + timedelta(hours=4)),
+        "call_off": TurnInput(Wording("中止", "本文"), True),
+        "end_early": TurnInput(Wording("終了", "本文"), True),
+        "withdraw": TurnInput(Wording("取り下げ", "本文"), True),
     },
     "password_reset": {"reset": PasswordResetInput(HASH)},
     "payment_method_change": {
