@@ -183,7 +183,8 @@ class ContractChange(Record):
     `wish` is the environment that an open order reserves (`chatluck/acme`), NULL once it is closed. `booking` is the
     state at the billing backend: "" (not asked), "asked", "queued" or "applied"; `booking_key` is the key of that call.
     `withdrawn_by` is an account's id, 0 unless the request was withdrawn. `ahead` are the requests that were to be
-    applied before this one when it was confirmed, by their numbers, separated by spaces.
+    applied before this one when it was confirmed, by their numbers, separated by spaces. `chosen_on` is the effective
+    date that staff chose where there were two, NULL where nobody chose.
     """
 
     instance: int
@@ -193,6 +194,7 @@ class ContractChange(Record):
     booking = pw.CharField(16, default="")
     booking_key = pw.CharField(200, default="")
     ahead = pw.CharField(80, default="")
+    chosen_on = pw.DateField(null=True)
 
 
 class StaffSession(Record):

@@ -50,11 +50,15 @@ def moved(attempt: Attempt) -> Mapping[str, Any]:
     other = proposed is not None and (before is None or not quotes.same_figures(before, proposed))
     undecided = other and change_request.quote == told.quote
     return {
-        **effective_date(attempt),
+        **(EffectiveDate(change_request.effective_on).figures() if _is_decided(attempt) else effective_date(attempt)),
         "date_before": told.effective_on if told.effective_on != now else "",
         "quote_before": told.quote if other else "",
         "quote_now": given if undecided else "",
     }
+
+
+def _is_decided(attempt: Attempt) -> bool:
+    return attempt.event in ("accept", "accept_price")
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:

@@ -80,8 +80,18 @@ def possible(
     wanted = conditions.with_change(stays.before, asked.kind, after)
     if today <= stays.effective_on or not dates.adds(stays.before, wanted):
         return (stays,)
-    moved = ahead.standing(now, others, asked.kind, after, today, since, asked.instance)
+    before_it = [one for one in others if not _moves_too(one, asked, today)]
+    moved = ahead.standing(now, before_it, asked.kind, after, today, since, asked.instance)
     return (stays, moved) if dates.takes_away(stays.before, wanted) else (moved,)
+
+
+def _moves_too(other: ChangeRequest, asked: ChangeRequest, today: date) -> bool:
+    """Whether a request comes after another one and is late itself, so that it does not overtake that one by its
+    move."""
+    if other.effective_on >= today or (other.effective_on, other.instance) < (asked.effective_on, asked.instance):
+        return False
+    before, after = contract_terms_from_json(other.before), contract_terms_from_json(other.after)
+    return before is not None and after is not None and dates.adds(before, after)
 
 
 def still_holds(
@@ -145,11 +155,20 @@ def propose_again(
     others = open_of(contract.id) if contract is not None else ()
     since = last_booked(contract.id) if contract is not None else None
     asked_on, today = services.calendar.today(change_request.asked_at), services.calendar.today(now)
-    standings = possible(change_request, present, others, asked_on, today, since)
+    standings = _chosen(change_request, possible(change_request, present, others, asked_on, today, since))
     ended_on = contract.ended_on if contract is not None else None
     changes = [change_on(change_request, customer, one, asked_on, ended_on) for one in standings]
     ways = tuple(Way(one, change, ask(change), since) for one, change in zip(standings, changes, strict=True))
     return _by_price(ways, ask)
+
+
+def _chosen(change_request: ChangeRequest, standings: tuple[Standing, ...]) -> tuple[Standing, ...]:
+    """Of two dates the one that staff have chosen before."""
+    if len(standings) == 1:
+        return standings
+    progress = ContractChange.get_or_none(ContractChange.request == change_request.instance)
+    chosen = progress.chosen_on if progress is not None else None
+    return tuple(one for one in standings if one.effective_on == chosen) or standings
 
 
 def _by_price(ways: tuple[Way, ...], ask: Ask) -> tuple[Way, ...]:

@@ -151,7 +151,8 @@ def keep_redating(attempt: Attempt) -> None:
         **({"reason": reason} if reason else {}),
     )
     numbers = " ".join(str(number) for number in basis.ahead)
-    attempt.records.update(ContractChange, {"instance": attempt.instance.id}, ahead=numbers)
+    chosen = {"chosen_on": basis.effective_on} if len(possible_dates(attempt)) > 1 else {}
+    attempt.records.update(ContractChange, {"instance": attempt.instance.id}, ahead=numbers, **chosen)
 
 
 def _kept_quote(asked: ChangeRequest, attempt: Attempt, *, decided: bool) -> str:

@@ -236,6 +236,53 @@ def test_staff_choose_the_date_of_what_adds_and_drops_within_an_annual_term(
     assert "適用日は、2026年7月15日 から 2027年7月15日 に変わりました。" in told(mailer, "承りました")
 
 
+@pytest.mark.parametrize("late", ["review", "booking"])
+def test_the_confirmed_date_that_staff_chose_is_booked(
+    changing: Site, clock: Clock, mailer: MemoryMailer, late: str
+) -> None:
+    of, on, by, clerk = annual(options="disk-10gb")
+    number = request(changing, of, on, by, changed(on, options=("appsuite",)))
+    do_all_due(changing)
+    if late == "booking":
+        changing.engine.fire(number, "accept", clerk)
+    at(clock, 2026, 7, 20, 10, 0)
+    do_all_due(changing)
+    if late == "review":
+        decide(changing, number, clerk, on=date(2026, 7, 15))
+    else:
+        assert (
+            "late: confirmed for 2026-07-15; decide between 2026-07-15 or 2027-07-15"
+            in incidents(changing.engine)[0].error
+        )
+        decide(changing, number, clerk, "accept_price", "7月から提供しているため", on=date(2026, 7, 15))
+    do_all_due(changing)
+    assert (state(changing, number), incidents(changing.engine)) == ("applied", [])
+    assert booked(changing, on) == [(date(2026, 7, 15), 87_120)]
+    (mail,) = [one for one in mailer.sent if "承りました" in one.subject][-1:]
+    assert "2026年7月15日" in mail.text
+
+
+def test_what_comes_after_a_late_request_and_is_late_too_does_not_overtake_it(changing: Site, clock: Clock) -> None:
+    of, on, by, clerk = annual()
+    first = request(changing, of, on, by, changed(on, options=("appsuite",)))
+    second = request(changing, of, on, by, changed(on, users=25))
+    do_all_due(changing)
+    at(clock, 2026, 5, 7, 10, 0)
+    decide(changing, first, clerk)
+    do_all_due(changing)
+    clock.forward(hours=2)
+    do_all_due(changing)
+    assert [row(one).effective_on for one in (first, second)] == [date(2026, 6, 1), date(2026, 6, 1)]
+    assert price(first) == (87_120, 3_226)  # without the other, as when it was asked for
+    assert "redate" not in events(changing, first)
+    at(clock, 2026, 6, 1)
+    do_all_due(changing)
+    clock.forward(hours=2)
+    do_all_due(changing)
+    assert [state(changing, one) for one in (first, second)] == ["applied", "applied"]
+    assert [total for _day, total in booked(changing, on)] == [87_120, 217_800]
+
+
 def test_a_cheaper_exchange_of_a_monthly_contract_keeps_its_date_and_a_dearer_one_moves(
     lite: Site, clock: Clock
 ) -> None:
