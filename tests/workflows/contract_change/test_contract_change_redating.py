@@ -258,7 +258,9 @@ def test_the_confirmed_date_that_staff_chose_is_booked(
     do_all_due(changing)
     assert (state(changing, number), incidents(changing.engine)) == ("applied", [])
     assert booked(changing, on) == [(date(2026, 7, 15), 87_120)]
-    (mail,) = [one for one in mailer.sent if "承りました" in one.subject][-1:]
+    (mail,) = [
+        one for one in mailer.sent if ("承りました" if late == "review" else "適用日が決まりました") in one.subject
+    ]
     assert "2026年7月15日" in mail.text
 
 
