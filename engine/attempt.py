@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from engine.moved import renamed
 from engine.text import Text
@@ -164,8 +164,7 @@ class Resent:
     corrected: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """The effect whose `done` an event is, and what the other side answered to it; None where that was written down
     before."""
 

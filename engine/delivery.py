@@ -155,8 +155,9 @@ def hand_over(mailer: AnyMailer, message: Message, key: str, recipients: Sequenc
     if mailer_version(mailer) == 2:
         answer: object = cast(RecipientMailer, mailer).send(message, key, recipients)
         return {one: _answer_for(one, answer) for one in recipients}
-    outcome = outcome_of(cast(Mailer, mailer).send(only_to(message, recipients), key))
-    return dict.fromkeys(recipients, outcome)
+    if recipients != message.to + message.cc:
+        message = only_to(message, recipients)
+    return dict.fromkeys(recipients, outcome_of(mailer.send(message, key)))  # type: ignore[call-arg]
 
 
 def send_to_all(mailer: AnyMailer, message: Message, key: str) -> Outcome:
@@ -182,8 +183,6 @@ def only_to(message: Message, recipients: Sequence[str]) -> Message:
     """The message as its headers name these recipients alone. Without one in To, those in Cc stand in To."""
     to = tuple(one for one in message.to if one in recipients)
     cc = tuple(one for one in message.cc if one in recipients)
-    if (to, cc) == (message.to, message.cc):
-        return message
     return replace(message, to=to, cc=cc) if to else replace(message, to=cc, cc=())
 
 

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 from jinja2 import TemplateError
 
@@ -30,6 +31,8 @@ from engine.store import outbox_rows
 from engine.store.base import Unit
 
 log = logging.getLogger("tetsuzuki.dispatch")
+
+_READY = Accepted()  # the outcome of preparing, where there is something to call
 
 
 class _Halted(Exception):
@@ -190,7 +193,7 @@ class Dispatcher:
                 if effect is None:
                     return None, Failed("unknown_effect", f"{workflow!r} declares no effect {name!r}"), None
                 if claim.delivered:
-                    return effect, Accepted(), None
+                    return effect, _READY, None
                 if self._has_lost_its_point(effect, claim, instance, workflow.events[instance.state]):
                     return None
                 late = claim.may_be_late and sight.now >= claim.deadline_at
@@ -218,7 +221,7 @@ class Dispatcher:
             mailer = self.mailers.get(self.mailer)
             if mailer is None:
                 return Failed("no_plugin", f"the mailer {self.mailer!r} is not loaded"), None
-            whole = workflow.effects[effect.name] if claim.is_copy else effect
+            whole = workflow.effects[effect.name]  # of a copy, which knows no Cc of its own
             try:
                 message = self.renderer.message(
                     workflow, whole, instance, unit, figures, key=key, language=claim.language
@@ -230,12 +233,12 @@ class Dispatcher:
                 return Failed("render", f"{type(error).__name__}: {error}"), None
             except RuleError as error:
                 return Failed("rule", str(error)), None
-            return Accepted(), handing_over.sending(mailer, message, key, recipients)
+            return _READY, partial(handing_over.sent, mailer, message, key, recipients)
         handler = self.handlers.get(effect.kind)
         if handler is None:
             return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
         delivery = Delivery(effect.kind, effect.name, effect.to, instance.about, figures, claim.language, instance.id)
-        return Accepted(), lambda: handing_over.Tried(outcome_of(handler.deliver(delivery, key)))
+        return _READY, lambda: handing_over.Tried(outcome_of(handler.deliver(delivery, key)))
 
     @staticmethod
     def _has_lost_its_point(effect: Effect, claim: Claim, instance: Instance, events: tuple[str, ...]) -> bool:

@@ -7,8 +7,7 @@ one Message-ID. The headers name everybody all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.definition import Address, Effect, Instance, Records, Workflow
 from engine.delivery import AnyMailer, Message, Outcome, hand_over
@@ -19,8 +18,7 @@ from engine.store import outbox_rows
 from engine.store.base import Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(NamedTuple):
     """The outcome of a try: for a mail that of its recipient in To, or of its copy where only that waited.
 
     `copy` is the outcome for the Cc where it is another one.
@@ -57,13 +55,8 @@ def _address_of_copy(
     return found.email
 
 
-def sending(mailer: AnyMailer, message: Message, key: str, recipients: tuple[str, ...]) -> Callable[[], Tried]:
-    """The call that hands the mail over."""
-
-    def call() -> Tried:
-        outcomes = hand_over(mailer, message, key, recipients)
-        first, *others = outcomes.values()
-        copy = others[0] if others else None
-        return Tried(first, copy if copy != first else None)
-
-    return call
+def sent(mailer: AnyMailer, message: Message, key: str, recipients: tuple[str, ...]) -> Tried:
+    """Hand the mail over."""
+    outcomes = hand_over(mailer, message, key, recipients)
+    first, copy = outcomes[recipients[0]], outcomes[recipients[-1]]
+    return Tried(first) if copy is first or copy == first else Tried(first, copy)

@@ -77,18 +77,19 @@ class Completing:
         refused: EngineError | None,
     ) -> None:
         unit, instance, now = held.unit, held.instance, held.now
-        answer = outbox_rows.Answer(words, now) if words is not None else None
-        if instance.paused and done is not None:
-            outbox_rows.wait_for_resuming(unit, effect_id, answer)
-        elif done is None:
-            outbox_rows.complete(unit, effect_id, answer)
-        elif refused is not None:
-            why = f"delivered, but its event {done!r} was refused: {refused.in_full}"
-            outbox_rows.refuse_after_delivery(unit, effect_id, why, now, answer)
-        else:
+        if done is not None and refused is None and not instance.paused:
             attempt = Attempt(instance, done, SYSTEM_ACTOR, None, now, now, unit, services=self._definitions.services)
             attempt.completes = Completed(effect_id[1], effect_id[2], words)
             self._steps.take(held, attempt)
+            return
+        answer = outbox_rows.Answer(words, now) if words is not None else None
+        if done is None:
+            outbox_rows.complete(unit, effect_id, answer)
+        elif refused is None or instance.paused:
+            outbox_rows.wait_for_resuming(unit, effect_id, answer)
+        else:
+            why = f"delivered, but its event {done!r} was refused: {refused.in_full}"
+            outbox_rows.refuse_after_delivery(unit, effect_id, why, now, answer)
 
     def _awaited(self, instance: Instance, name: str, effect: Effect) -> str | None:
         """The `done` event of an effect, where the instance waits for it; else None. The definition is that of the

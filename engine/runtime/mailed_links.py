@@ -79,7 +79,7 @@ class MailedLinks:
 
     def key_of(self, claim: Claim) -> str:
         """The idempotency key of a claimed effect. A copy has the key of its mail."""
-        position = copy_of(claim.position) if claim.is_copy else claim.position
+        position = claim.position if claim.position >= 0 else copy_of(claim.position)
         return links.effect_key(self._effect_key, claim.instance_id, claim.seq, position, claim.nonce)
 
     def instance_key(self, number: int) -> str:

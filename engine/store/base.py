@@ -46,16 +46,19 @@ LARGEST = 2**63 - 1  # what a column of whole numbers holds, in either database
 
 def to_db(moment: datetime) -> str:
     """An aware time as the tables hold it: naive UTC with six decimals, such as `2026-04-01 00:00:00.000000`."""
-    global _written
-    known, text = _written  # a transition writes the time of its transaction several times
+    global _written, _before
+    known, text = _written  # a transition writes the time of its transaction several times, and due times between
     if known is moment:
         return text
-    text = _to_db(moment)
-    _written = moment, text
+    known, text = _before
+    if known is not moment:
+        text = _to_db(moment)
+    _before, _written = _written, (moment, text)
     return text
 
 
 _written: tuple[datetime | None, str] = (None, "")
+_before: tuple[datetime | None, str] = (None, "")
 
 
 def _to_db(moment: datetime) -> str:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.definition import Retry
 from engine.outcomes import Claim, copy_of
@@ -40,8 +40,7 @@ ONE = "instance_id = ? AND seq = ? AND position = ?"
 _LEASED_TO = f"{ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the other side answered to a try, word for word, and when. The words are empty where it gave none."""
 
     words: str
@@ -50,8 +49,11 @@ class Answer:
     @property
     def as_columns(self) -> tuple[str, str]:
         """The columns `answer`, at most 200 printable characters on one line, and `answered_at`."""
-        printable = "".join(character if character.isprintable() else " " for character in self.words[:1000])
-        return storable(" ".join(printable.split()), _LONGEST_ANSWER), to_db(self.at)
+        words = self.words
+        if words and not (words.isprintable() and len(words) <= _LONGEST_ANSWER):
+            printable = "".join(character if character.isprintable() else " " for character in words[:1000])
+            words = storable(" ".join(printable.split()), _LONGEST_ANSWER)
+        return words, to_db(self.at)
 
 
 _LONGEST_ANSWER = 200
