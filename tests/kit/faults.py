@@ -103,7 +103,8 @@ def _has_waited(found: Incident) -> bool:
 
 
 def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
-    grown = sum(one.state == "activated" for one in _of(states, "account_creation", "account_invitation").values())
+    ways = ("account_creation", "account_invitation", "account_opening")
+    grown = sum(one.state == "activated" for one in _of(states, *ways).values())
     removed = len(_of(states, "account_removal"))
     if Account.select().count() != made + grown - removed:
         yield f"{Account.select().count()} accounts, of {made} made, {grown} activated and {removed} removed"

@@ -198,6 +198,10 @@ def _accounts(world: World) -> list[Values]:
     return [{"number": world.accounts[role].id} for role in ("viewer", "editor")]
 
 
+def _asked_first(world: World, *kinds: str) -> list[Values]:
+    return [{**one, "event": "withdraw"} for one in _numbers(world, "instance_id", *kinds)]
+
+
 _KINDS = tuple({"kind": kind} for kind in ("users", "options", "term"))
 _METHODS = ({"method": "direct_debit"}, {"method": "credit_card"})
 _STOPPABLE = ("login_address_change", "contractor_email_change")
@@ -209,6 +213,7 @@ _REQUEST_KINDS = {
     "credit_card": ("credit_card",),
 }
 _ALL_REQUESTS = ("contract_change", "details", "direct_debit", "credit_card")
+_TOKEN = "x" * 43  # of a confirmation: one's own alone opens, and these pages are asked with nobody's
 _PUBLISHED, _DRAFT, _ENTRY = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "de0000000001"
 
 ADDRESSES: Mapping[str, Address] = {
@@ -240,11 +245,20 @@ ADDRESSES: Mapping[str, Address] = {
     # a customer's
     "changes.change": Address(Whose.CUSTOMER, _of_contract(*_KINDS)),
     "changes.ask_change": Address(Whose.CUSTOMER, _of_contract(*_KINDS)),
+    **{
+        f"changes.{name}": Address(Whose.CUSTOMER, _of_contract(*({**kind, "token": _TOKEN} for kind in _KINDS)))
+        for name in ("confirm_change", "send_change")
+    },
+    **{
+        f"payment.{name}": Address(Whose.CUSTOMER, _of_contract(*({**one, "token": _TOKEN} for one in _METHODS)))
+        for name in ("confirm_again", "start")
+    },
+    "contracts.sure": Address(Whose.CUSTOMER, lambda w: _asked_first(w, *_ALL_REQUESTS)),
+    "payment.sure": Address(Whose.CUSTOMER, lambda w: _asked_first(w, "direct_debit", "credit_card")),
     "contracts.request": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", *_ALL_REQUESTS)),
     "contracts.press": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", *_ALL_REQUESTS)),
     "payment.describe": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.confirm": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
-    "payment.start": Address(Whose.CUSTOMER, _of_contract(*_METHODS)),
     "payment.request_page": Address(Whose.CUSTOMER, _payments),
     "payment.act": Address(Whose.CUSTOMER, _payments),
     "payment.download": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", "direct_debit")),
@@ -262,6 +276,13 @@ ADDRESSES: Mapping[str, Address] = {
     # the site's
     "changes.order": Address(Whose.SITE, lambda w: [{"product": name} for name in w.site.catalogue.products]),
     "changes.ask_order": Address(Whose.SITE, lambda w: [{"product": name} for name in w.site.catalogue.products]),
+    **{
+        f"changes.{name}": Address(
+            Whose.SITE, lambda w: [{"product": name, "token": _TOKEN} for name in w.site.catalogue.products]
+        )
+        for name in ("confirm_order", "send_order")
+    },
+    **{f"registration.{name}": Address(Whose.SITE, lambda w: [{"token": _TOKEN}]) for name in ("confirm", "send")},
     "webhooks.receive": Address(Whose.SITE, lambda w: [{"method": name} for name in w.site.services.payment_methods]),
     # the staff's
     "staff.customer": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
@@ -290,7 +311,7 @@ ADDRESSES: Mapping[str, Address] = {
     },
     **{
         f"staff_notices.{name}": Address(
-            Whose.SITE, lambda w: [{"notice": _PUBLISHED, "event": "withdraw", "token": "x" * 43}]
+            Whose.SITE, lambda w: [{"notice": _PUBLISHED, "event": "withdraw", "token": _TOKEN}]
         )
         for name in ("confirm_turn", "take_turn")
     },

@@ -173,9 +173,9 @@ def _confirmation(confirmation: Confirmation, errand_of: ErrandOf) -> str | Resp
     if made is not None:
         return sent_page(made)
     fields = confirmation.fields()
+    errand = errand_of(fields)
     if fields is None:
         return gone(confirmation)
-    errand = errand_of(fields)
     proposal = _proposed(errand) if errand.form.validate() else ()
     if not isinstance(proposal, tuple):
         return _confirm_page(errand, proposal, confirmation)
@@ -187,8 +187,8 @@ def _sent(confirmation: Confirmation, errand_of: ErrandOf) -> Response:
     """Ask for what the confirmation showed, once; where that does not hold any more, show it again."""
     if confirmation.made() is None:
         fields, shown = confirmation.fields(), _shown(confirmation.posted())
-        errand = errand_of(fields) if fields is not None else None
-        proposal = _proposed(errand) if errand is not None and errand.form.validate() else ()
+        errand = errand_of(fields)
+        proposal = _proposed(errand) if fields is not None and errand.form.validate() else ()
         if isinstance(proposal, tuple) or shown is None:
             return redirect(confirmation.url, 303)
         if proposal.request() != shown:
