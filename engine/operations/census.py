@@ -90,6 +90,19 @@ def standing(engine: Engine, instances: Collection[int]) -> dict[int, Standing]:
     return {found.instance_id: found for found in _standing(engine, f"i.id IN ({marks})", wanted)}
 
 
+def standing_about(
+    engine: Engine, abouts: Collection[str], workflows: Collection[str] = (), limit: int = 500
+) -> list[Standing]:
+    """The instances that are about one of `abouts`, the newest first, at most `limit`; of `workflows` alone, where any
+    are named. Read-only."""
+    if not abouts:
+        return []
+    condition = f"i.subject IN ({', '.join('?' * len(abouts))})"
+    if workflows:
+        condition += f" AND i.workflow IN ({', '.join('?' * len(workflows))})"
+    return _standing(engine, f"{condition} ORDER BY i.id DESC LIMIT ?", [*abouts, *workflows, limit])
+
+
 def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Standing]:
     with engine.store.reading() as unit:
         rows = unit.rows(

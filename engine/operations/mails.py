@@ -6,6 +6,7 @@ is the one to which the mail would go now, and not always the one to which it we
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from engine.definition import Address, Effect, Instance, SiteAddress, Workflow
 from engine.outcomes import copy_of, effect_ref
 from engine.runtime import answers
 from engine.runtime.engine import Engine
+from engine.runtime.sent_again import AGAIN_EVENT
 from engine.store import outbox_reports
 from engine.store.base import INSTANCE, NEVER, Row, Unit, from_db, instance_of
 
@@ -59,6 +61,8 @@ class Mail:
     """One mail: `effect` is its name in the definition of `workflow`, `ref` the one in logs, as in `42.1.0`.
 
     `written_at` is when the procedure wrote it, aware, in UTC. `message_id` (RFC 5322 §3.6.4) has no angle brackets.
+    `again` says that an operator had it sent again (`engine.operations.sending_again`). `language` and `figures` are
+    what was frozen for its text.
     """
 
     ref: str
@@ -69,6 +73,9 @@ class Mail:
     written_at: datetime
     message_id: str
     recipients: tuple[MailRecipient, ...]
+    again: bool = False
+    language: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Letterhead(Protocol):
@@ -118,6 +125,9 @@ class _Reader:
             written_at=from_db(written),
             message_id=answers.message_id(key, self.letterhead.sender),
             recipients=tuple(self._recipients(instance, name, rows)),
+            again=rows[0][14] == AGAIN_EVENT,
+            language=rows[0][15],
+            figures=json.loads(rows[0][16]),
         )
 
     def _recipients(self, instance: Instance, name: str, rows: Sequence[Row]) -> Iterator[MailRecipient]:
@@ -129,6 +139,8 @@ class _Reader:
         if own is not None:
             to = self._address(workflow, effect, own[4], instance)
             yield _recipient(own, own[4], False, to)
+        if copy is not None and copy[14] == AGAIN_EVENT and own is not None:
+            return  # it was sent again to the recipient in To alone
         if copy is not None:
             yield _recipient(copy, copy[4], True, self._address(workflow, effect, copy[4], instance))
         elif own is not None and effect is not None and effect.cc:
@@ -161,7 +173,7 @@ class _Reader:
 
 
 def _recipient(row: Row, role: str, copy: bool, address: str) -> MailRecipient:
-    number, seq, position, _name, _role, state, attempts, _delivered, due, error, _nonce, answer, answered, _put = row
+    number, seq, position, _name, _role, state, attempts, _delivered, due, error, _nonce, answer, answered = row[:13]
     fate = _fate(row)
     return MailRecipient(
         role=role,

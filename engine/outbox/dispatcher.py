@@ -23,6 +23,7 @@ from engine.outbox.claims import Claims
 from engine.outbox.renderer import NoRecipient, Renderer
 from engine.outbox.results import Late, Results, is_out_of_patience, ref, tries
 from engine.outcomes import Claim
+from engine.runtime import sent_again
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Tried
 from engine.runtime.pauses import halting
@@ -192,6 +193,7 @@ class Dispatcher:
                     raise _Halted(scope)
                 if effect is None:
                     return None, Failed("unknown_effect", f"{workflow!r} declares no effect {name!r}"), None
+                effect = sent_again.without_event(unit, workflow, instance.state, effect, claim)
                 if claim.delivered:
                     return effect, _READY, None
                 if self._has_lost_its_point(effect, claim, instance, workflow.events[instance.state]):

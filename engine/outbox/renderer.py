@@ -88,6 +88,23 @@ class Renderer:
             cc=(copy.email,) if isinstance(copy, Address) and copy.email != address.email else (),
         )
 
+    def subject(
+        self,
+        workflow: Workflow,
+        effect: Effect,
+        instance: Instance,
+        records: Records,
+        figures: Mapping[str, Any],
+        language: str,
+    ) -> str:
+        """The subject that the mail would have now. Raises as `message`, and AttributeError where the template names a
+        record that is gone."""
+        context = answers.context(workflow, instance, records) | {"url": HIDDEN_LINK}
+        context["site"], context["figures"] = self.site_facts, figures
+        with reading_in(language):
+            text = _templates(workflow.home / "mail").get_template(f"{effect.name}.{language}.txt").render(context)
+        return text.partition("\n")[0].removeprefix("Subject:").strip()
+
     def address(
         self, workflow: Workflow, effect: Effect, role: str, instance: Instance, records: Records
     ) -> Address | Nobody | None:

@@ -9,13 +9,13 @@ from engine.store.outbox_rows import OPEN
 
 _MAIL = (
     "o.instance_id, o.seq, o.position, o.name, o.recipient, o.state, o.attempts, o.delivered, o.due_at, o.error, "
-    "o.nonce, o.answer, o.answered_at, h.at"
+    "o.nonce, o.answer, o.answered_at, h.at, h.event, o.language, o.figures"
 )
 
 
 def mails_of(unit: Unit, instance_ids: Collection[int], most: int) -> list[Row]:
     """The rows of the newest mails of these instances, at most `most`, each as (instance, seq, position, name,
-    recipient, state, attempts, delivered, due, error, nonce, answer, answered, put)."""
+    recipient, state, attempts, delivered, due, error, nonce, answer, answered, put, event, language, figures)."""
     marks = ", ".join("?" * len(instance_ids))
     return unit.rows(
         f"SELECT {_MAIL} FROM outbox o JOIN history h ON h.instance_id = o.instance_id AND h.seq = o.seq "

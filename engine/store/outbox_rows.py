@@ -441,6 +441,45 @@ def nonce_of(unit: Unit, effect_id: EffectId) -> bytes | None:
     return bytes(rows[0][0]) if rows else None
 
 
+def written(unit: Unit, effect_id: EffectId) -> Row | None:
+    """The (name, language, figures as JSON) of a mail, by the effect or by its copy; None where there is no such
+    mail."""
+    instance_id, seq, position = effect_id
+    rows = unit.rows(
+        "SELECT name, language, figures FROM outbox WHERE instance_id = ? AND seq = ? AND position IN (?, ?) "
+        "AND kind = 'mail' ORDER BY position DESC LIMIT 1",
+        (instance_id, seq, position, copy_of(position)),
+    )
+    return rows[0] if rows else None
+
+
+def open_states(unit: Unit, instance_id: int, name: str, recipient: str) -> list[str]:
+    """The states of the open rows that stand for this recipient of the effects of this name."""
+    rows = unit.rows(
+        f"SELECT o.state FROM outbox o WHERE o.instance_id = ? AND o.name = ? AND o.state IN {OPEN} "
+        "AND (o.recipient = ? OR (o.position >= 0 AND NOT EXISTS (SELECT 1 FROM outbox c WHERE "
+        "c.instance_id = o.instance_id AND c.seq = o.seq AND c.position = -1 - o.position)))",
+        (instance_id, name, recipient),
+    )
+    return [row[0] for row in rows]
+
+
+def address_alone(unit: Unit, effect_id: EffectId, to: bool, copy: str) -> None:
+    """Let a new mail go to one of its two recipients: to the one in To, or to the `copy` alone.
+
+    Its claims begin with 1, so that even the first try asks whether the copy has a row of its own.
+    """
+    instance_id, seq, position = effect_id
+    other = (instance_id, seq, copy_of(position))
+    if to:
+        now = "SELECT due_at FROM outbox WHERE " + ONE
+        (due,) = unit.rows(now, effect_id)[0]
+        unit.write(_PUT_COPY, (copy, "cancelled", due, "", "", None, *effect_id))
+        unit.write(f"UPDATE outbox SET claims = 1 WHERE {ONE}", effect_id)
+    else:
+        unit.write(f"UPDATE outbox SET position = ?, recipient = ? WHERE {ONE}", (other[2], copy, *effect_id))
+
+
 def put_since(unit: Unit, instance_id: int, seq: int) -> list[Row]:
     """The (name, language) of each effect that was put after the entry `seq`, in order."""
     return unit.rows(

@@ -219,6 +219,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.request_page", "staff-request", "review", "staff"),
     Shot("staff.customers", "staff-customers", "/staff/customers?q=A0", "staff"),
     Shot("staff.customer", "staff-customer", "staff_customer", "staff"),
+    Shot("staff.customer_mails", "staff-customer-mails", "staff_customer_mails", "staff"),
     Shot("staff.incidents", "staff-incidents", "/staff/incidents", "staff"),
     Shot("staff.incident", "staff-incident", "incident", "staff"),
     Shot("staff_notices.show", "staff-notices", "/staff/notices", "staff"),
@@ -422,6 +423,7 @@ def _customer(site: Site, app: Flask, scene: Scene) -> None:
     second = Account.get(Account.email == "viewer@demo-bussan.example")
     scene.paths |= {act: f"/registration/accounts/{second.id}/{act}" for act in ("role", "delete")}
     scene.paths["staff_customer"] = f"/staff/customers/{customer.id}"
+    scene.paths["staff_customer_mails"] = f"/staff/customers/{customer.id}/mails"
     forgetful = Member(app)
     forgetful.open("/password/forgotten")
     forgetful.press("メールを送信する", subdomain=accounts.SUBDOMAIN, email=accounts.EMAIL)

@@ -19,6 +19,7 @@ from web.http.who_may import staff_only
 from web.shown.dates import day
 from web.staff.area import pages
 from web.staff.history import state_title
+from web.staff.under_way import under_way
 from workflows.business import typed
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
@@ -123,6 +124,7 @@ def customer(customer: int) -> str:
             for account in accounts
         ],
         requests=_change_requests(record),
+        under_way=under_way(record.id),
     )
 
 

@@ -22,6 +22,7 @@ _TITLES: Mapping[str, Text] = {
     "incident.retry": _("インシデントを再試行"),
     "incident.skip": _("インシデントの送信を取りやめ"),
     "incident.amend": _("宛先を訂正して再試行"),
+    "mail.again": _("メールを送り直し"),
     "cure.timers": _("失われたタイマーを復元"),
     "cure.link": _("新しいURLをメールで再送"),
 }

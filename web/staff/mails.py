@@ -1,0 +1,317 @@
+"""「メールが届かない」: every mail to a customer, what became of it for each recipient, and sending it again.
+
+A mail that was given up is settled as an incident. A mail whose procedure has an event that sends it again is sent by
+that event alone. Every other mail that is not under way is sent again from here, with a reason, as an act of the member
+of staff who is logged in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Instance, Refusal, Workflow
+from engine.errors import (
+    EventNotPossible,
+    Forbidden,
+    Refused,
+    StaleForm,
+    UnknownEffect,
+    UnknownInstance,
+    UnknownWorkflow,
+)
+from engine.operations.census import standing_about
+from engine.operations.mails import Fate, Mail, MailRecipient, mails_of
+from engine.operations.sending_again import Way, send_again, way_of
+from engine.runtime.sent_again import AGAIN_EVENT
+from engine.store.base import Unit
+from engine.text import Text, _
+from web.http.areas import NUMBER
+from web.http.current import local_time, site
+from web.http.who_may import staff_only
+from web.staff.area import actor, pages
+from workflows.account_removal.records import RemovedAccount
+from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer
+from workflows.business.typed import email
+
+log = logging.getLogger("tetsuzuki.staff")
+
+_ON_A_PAGE = 20
+_MOST_PAGES = 20
+_MOST_PROCEDURES = 1000
+_LONGEST_REASON = 1000
+_REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
+_REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
+_MEANWHILE = Refusal(
+    "meanwhile", _("この画面を表示した後に、手続きまたはメールの状況が変わりました。現在の状況をご確認ください。")
+)
+
+FATES: Mapping[Fate, tuple[Text, str]] = {
+    "queued": (_("送信待ち"), "open"),
+    "paused": (_("一時停止中"), "care"),
+    "handed_over": (_("引き渡し済み"), "done"),
+    "delayed": (_("遅延（自動で再送）"), "care"),
+    "refused": (_("受け取り拒否"), "wrong"),
+    "given_up": (_("期限までに送信できず"), "wrong"),
+    "event_refused": (_("引き渡し済み（手続きは停止）"), "wrong"),
+    "skipped": (_("送信取りやめ"), "care"),
+    "cancelled": (_("送信不要"), ""),
+}
+"""The fates of a mail in words, each with the look of its mark."""
+
+_HINDRANCES: Mapping[str, Text] = {
+    "waits": _("自動で送信されるため、操作は必要ありません。"),
+    "no_use": _("手続きが先に進んでいるため、このメールのURLは使われません。"),
+    "unknown": _("このメールの手続きの定義が読み込まれていないため、送り直せません。"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRecipient:
+    """A recipient as the page shows it; `way` says whether the mail can be sent again to them, and `why_not` why not.
+
+    `key` names recipient and mail in the page.
+    """
+
+    key: str
+    role: str
+    copy: bool
+    address: str
+    fate: Text
+    look: str
+    words: str
+    answered_at: str
+    next_try: str
+    tries: int
+    incident: str
+    way: Way
+    why_not: Text | str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMail:
+    """A mail as the page shows it. `subject` is "" where what it names is gone."""
+
+    ref: str
+    instance_id: int
+    procedure: Text | str
+    subject: str
+    language: str
+    written_at: str
+    again: bool
+    recipients: Sequence[ShownRecipient]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a form of this page has brought."""
+
+    ref: str = ""
+    role: str = ""
+    seen: int = -1
+    reason: str = ""
+    address: str = ""
+
+    @property
+    def key(self) -> str:
+        """Names the recipient and the mail in the page."""
+        return _key(self.ref, self.role)
+
+
+def _key(ref: str, role: str) -> str:
+    return f"{ref.replace('.', '-')}-{role}"
+
+
+@pages.get(f"/customers/<{NUMBER}:customer>/mails")
+@staff_only
+def customer_mails(customer: int) -> str:
+    """The mails of a customer's procedures, the newest first."""
+    return _page(_record(customer))
+
+
+@pages.post(f"/customers/<{NUMBER}:customer>/mails")
+@staff_only
+def send_mail_again(customer: int) -> str | Response:
+    """Send a mail again, in the name of the logged-in member. A form that is sent twice sends once."""
+    record, asked = _record(customer), _asked()
+    if not any(one.ref == asked.ref for one in _mails(record, _MOST_PAGES * _ON_A_PAGE)):
+        abort(404)
+    typed = email(asked.address) if asked.address else ""
+    refusals = [*_wrong_reason(asked.reason), *([typed] if isinstance(typed, Refusal) else [])]
+    if refusals:
+        return make_response(_page(record, asked, refusals), 422)
+    try:
+        _send(asked, str(typed))
+    except Refused as refused:
+        return make_response(_page(record, asked, refused.refusals), 422)
+    except (StaleForm, EventNotPossible, UnknownEffect, UnknownInstance, UnknownWorkflow):
+        if not _was_done(asked):
+            return make_response(_page(record, asked, [_MEANWHILE]), 409)
+    except Forbidden:
+        abort(403)
+    flash(str(_("メールをもう一度送信します。")))
+    return redirect(url_for("staff.customer_mails", customer=record.id), 303)
+
+
+def _record(number: int) -> Customer:
+    record: Customer | None = Customer.get_or_none(Customer.id == number)
+    if record is None:
+        abort(404)
+    return record
+
+
+def _asked() -> Asked:
+    form = request.form
+    seen = form.get("seen", "")
+    return Asked(
+        form.get("ref", "")[:40],
+        form.get("role", "")[:100],
+        int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 10 else -1,
+        form.get("reason", "").replace("\r\n", "\n").replace("\0", "").strip(),
+        form.get("address", "").strip(),
+    )
+
+
+def _wrong_reason(reason: str) -> Sequence[Refusal]:
+    if not reason:
+        return (_REASON_MISSING,)
+    return (_REASON_LONG,) if len(reason) > _LONGEST_REASON else ()
+
+
+def _send(asked: Asked, address: str) -> None:
+    send_again(site().engine, asked.ref, asked.role, actor(), asked.reason, seen=asked.seen, address=address)
+
+
+def _was_done(asked: Asked) -> bool:
+    """Whether the same form was sent before, so that this one is its repetition."""
+    try:
+        entries = site().engine.history(int(asked.ref.partition(".")[0]))
+    except UnknownInstance:
+        return False
+    for entry in entries:
+        if entry.event == AGAIN_EVENT and entry.seq == asked.seen + 1 and entry.actor == str(actor()):
+            said = json.loads(entry.data)
+            return (said["again"], said["to"], said["reason"]) == (asked.ref, asked.role, asked.reason)
+    return False
+
+
+def _page(record: Customer, asked: Asked | None = None, refusals: Sequence[Refusal] = ()) -> str:
+    number = _page_number(request.args.get("page", ""))
+    first = (number - 1) * _ON_A_PAGE
+    found = _mails(record, first + _ON_A_PAGE + 1)
+    return render_template(
+        "staff/customer_mails.html",
+        customer=record,
+        mails=_shown(found[first : first + _ON_A_PAGE]),
+        page=number,
+        more=len(found) > first + _ON_A_PAGE and number < _MOST_PAGES,
+        asked=asked or Asked(),
+        refusals=refusals,
+    )
+
+
+def _page_number(text: str) -> int:
+    return min(max(int(text), 1), _MOST_PAGES) if text.isascii() and text.isdecimal() and len(text) < 6 else 1
+
+
+def _mails(record: Customer, most: int) -> list[Mail]:
+    """The newest mails of a customer, at most `most`; a mail may have two rows."""
+    engine = site().engine
+    return mails_of(engine, site().dispatcher.renderer, _procedures(record), 2 * most)[:most]
+
+
+def _procedures(record: Customer) -> list[int]:
+    """The numbers of the procedures that are, or were, about a customer, their contracts or their accounts."""
+    abouts = [f"customer:{record.id}"]
+    for kind, rows in (("contract", Contract), ("account", Account)):
+        abouts += [f"{kind}:{one.id}" for one in rows.select(rows.id).where(rows.customer == record.id)]
+    numbers = {place.instance_id for place in standing_about(site().engine, abouts, limit=_MOST_PROCEDURES)}
+    for kept in (ChangeRequest, AddressChange, RemovedAccount):  # whose contract or account may be gone
+        mine = kept.select(kept.instance).where(kept.customer == record.id)
+        numbers |= {one.instance for one in mine.order_by(kept.instance.desc()).limit(_MOST_PROCEDURES)}
+    return sorted(numbers)[-_MOST_PROCEDURES:]
+
+
+def _shown(mails: Sequence[Mail]) -> list[ShownMail]:
+    engine = site().engine
+    waiting = {
+        (mail.instance_id, mail.effect, one.role)
+        for mail in mails
+        for one in mail.recipients
+        if one.fate in ("queued", "paused", "delayed")
+    }
+    with engine.store.snapshot() as unit:
+        return [_shown_mail(mail, unit, waiting) for mail in mails]
+
+
+def _shown_mail(mail: Mail, unit: Unit, waiting: set[tuple[int, str, str]]) -> ShownMail:
+    engine = site().engine
+    try:
+        instance: Instance | None = engine.sight(unit, mail.instance_id)[1]
+    except UnknownWorkflow:
+        instance = None
+    workflow = engine.workflow(instance) if instance is not None else None
+    title = workflow.title if workflow is not None else None
+    return ShownMail(
+        mail.ref,
+        mail.instance_id,
+        title if title is not None else mail.workflow,
+        _subject(mail, instance, workflow, unit),
+        mail.language or "ja",
+        local_time(mail.written_at),
+        mail.again,
+        tuple(_recipient(mail, one, instance, workflow, waiting) for one in mail.recipients),
+    )
+
+
+def _subject(mail: Mail, instance: Instance | None, workflow: Workflow | None, unit: Unit) -> str:
+    """The subject as its reader sees it, rendered anew; "" where what it names is gone."""
+    effect = workflow.effects.get(mail.effect) if workflow is not None else None
+    if instance is None or workflow is None or effect is None:
+        return ""
+    language = mail.language or "ja"
+    try:
+        return site().dispatcher.renderer.subject(workflow, effect, instance, unit, mail.figures, language)
+    except Exception as error:  # a template or a rule is the author's, and may name what is gone
+        log.info("no subject of the mail %s: %s", mail.ref, type(error).__name__)
+        return ""
+
+
+def _recipient(
+    mail: Mail,
+    one: MailRecipient,
+    instance: Instance | None,
+    workflow: Workflow | None,
+    waiting: set[tuple[int, str, str]],
+) -> ShownRecipient:
+    waits = (mail.instance_id, mail.effect, one.role) in waiting
+    unknown = Way("incident" if one.incident else "unknown")
+    way = way_of(instance, workflow, mail.effect, one.role, waits, bool(one.incident)) if instance else unknown
+    title, look = FATES[one.fate]
+    return ShownRecipient(
+        _key(mail.ref, one.role),
+        one.role,
+        one.copy,
+        one.address,
+        title,
+        look,
+        one.words,
+        local_time(one.answered_at) if one.answered_at is not None else "",
+        local_time(one.next_try) if one.next_try is not None else "",
+        one.tries,
+        one.incident,
+        way,
+        _why_not(way, instance, workflow),
+    )
+
+
+def _why_not(way: Way, instance: Instance | None, workflow: Workflow | None) -> Text | str:
+    if way.hindrance == "procedure" and workflow is not None and instance is not None:
+        titles = [one.title for one in workflow.outgoing[instance.state, way.event] if one.title is not None]
+        return _("お客様の管理の方が、画面の［%(event)s］で送り直せます。", event=titles[0] if titles else way.event)
+    return _HINDRANCES.get(way.hindrance, "")

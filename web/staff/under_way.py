@@ -1,0 +1,75 @@
+"""Applications and invitations of a customer that are under way: people who have no account yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.operations.census import Standing, standing_about
+from engine.text import Text
+from web.http.current import local_time, site
+from web.staff.history import state_title
+from workflows.account_creation.records import Application
+from workflows.account_invitation.records import Invitation
+from workflows.account_opening.records import Opening
+
+_MOST = 100
+_RECORDS: Mapping[str, Any] = {
+    "account_creation": Application,
+    "account_invitation": Invitation,
+    "account_opening": Opening,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """An application or an invitation. `until` is when its state ends by itself, "" where nothing ends it."""
+
+    instance_id: int
+    kind: Text | str
+    name: str
+    email: str
+    state: Text | str
+    since: str
+    until: str
+
+
+def under_way(customer_id: int) -> list[UnderWay]:
+    """Those of a customer, the newest first."""
+    places = standing_about(site().engine, [f"customer:{customer_id}"], tuple(_RECORDS), _MOST)
+    going_on = [place for place in places if _goes_on(place)]
+    people = _people(going_on)
+    return [_shown(place, people.get(place.instance_id)) for place in going_on]
+
+
+def _goes_on(place: Standing) -> bool:
+    """Whether an instance has not ended: a time that has passed counts, though nobody has written it down."""
+    sight = site().engine.look_if_there(place.instance_id)
+    return sight is not None and not sight.state.final
+
+
+def _people(places: list[Standing]) -> dict[int, Any]:
+    people: dict[int, Any] = {}
+    for workflow, record in _RECORDS.items():
+        numbers = [place.instance_id for place in places if place.workflow == workflow]
+        if numbers:
+            people |= {one.instance: one for one in record.select().where(record.instance.in_(numbers))}
+    return people
+
+
+def _shown(place: Standing, person: Any) -> UnderWay:
+    sight = site().engine.look_if_there(place.instance_id)
+    definition = site().engine.workflows.get((place.workflow, place.version))
+    title = definition.title if definition is not None and definition.title is not None else place.workflow
+    state = sight.state.name if sight is not None else place.state
+    same = state == place.state
+    return UnderWay(
+        instance_id=place.instance_id,
+        kind=title,
+        name=person.user_name if person is not None else "",
+        email=(person.email or "") if person is not None else "",
+        state=state_title(definition, state),
+        since=local_time(place.since) if same and place.since is not None else "",
+        until=local_time(place.due) if same and place.due is not None else "",
+    )
