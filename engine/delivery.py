@@ -66,7 +66,10 @@ def outcome_of(answer: object) -> Outcome:
 @dataclass(frozen=True, slots=True)
 class Message:
     """A rendered mail. `message_id` (RFC 5322 §3.6.4) is the same at every try; the texts may hold a live link
-    (I11)."""
+    (I11).
+
+    `unsubscribe` is for a mail that goes to many: the URL of its List-Unsubscribe (RFC 2369 §3.2), in ASCII.
+    """
 
     message_id: str
     sender: str
@@ -76,6 +79,7 @@ class Message:
     html: str = field(repr=False)
     language: str = "ja"
     cc: tuple[str, ...] = ()
+    unsubscribe: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
 # No answer to an automatic mail (MS-OXCMAIL §2.1.3.2.20) but the report that it could not be delivered (NDR), without
 # which nobody would hear of that: so it is not "All".
 _NO_ANSWERS = "DR, RN, NRN, OOF, AutoReply"
+_URL = re.compile(r"[a-z]+:[!-;=?-~]{1,900}")
 _MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@]+)>?")
 
 
@@ -86,11 +87,20 @@ def _compose(message: Message, date: datetime) -> Mime:
         f"Message-ID: <{identifier[1]}>\r\n",
         "Auto-Submitted: auto-generated\r\n",
         f"X-Auto-Response-Suppress: {_NO_ANSWERS}\r\n",
+        _unsubscribe(message.unsubscribe),
     )
 
     primary = tuple(dict.fromkeys(mailbox.address.wire for mailbox in to))
     recipients = tuple(dict.fromkeys((*primary, *(mailbox.address.wire for mailbox in cc))))
     return Mime(sender.address.wire, recipients, primary, "".join(headers).encode() + body.as_bytes(), utf8)
+
+
+def _unsubscribe(url: str) -> str:
+    """The header List-Unsubscribe (RFC 2369), on one line; "" without a URL. List-Unsubscribe-Post (RFC 8058) is never
+    written: no POST unsubscribes anybody."""
+    if url and not _URL.fullmatch(url):
+        raise _Unsendable("List-Unsubscribe: expected a URL in ASCII")
+    return f"List-Unsubscribe: <{url}>\r\n" if url else ""
 
 
 def is_mailbox(value: str) -> bool:

@@ -2,13 +2,18 @@
 
 The mail is Japanese, with the English text below where the notice has one, because it is not known which language a
 contractor reads. It goes through the site's own mailer.
+
+Notices concern the service that a contractor has: the site has no list from which one could be taken. So
+List-Unsubscribe (RFC 2369) leads to the people of the support, and the mail says where its address is changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from engine.delivery import Failed, Message, Outcome
 from engine.hookspecs import hookimpl
@@ -27,6 +32,16 @@ from workflows.ports.notice_channels import (
 NAME = "email"
 
 _templates = templates_in(Path(__file__).parent / "mail")
+
+
+def _to_the_support(email: str, customer: str) -> str:
+    """A mail to the support that says which customer would have no more notices."""
+    return f"mailto:{quote(email, safe='@')}?subject={quote(f'unsubscribe {customer}'.strip())}"
+
+
+def _time(at: datetime) -> str:
+    """A time as sentences of mails have it: 2026年4月1日 18:00."""
+    return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}"
 
 
 class NoticeEmail:
@@ -67,7 +82,13 @@ class NoticeEmail:
     def _message(
         self, notice: PublishedNotice, revision: PublishedRevision, recipient: NoticeRecipient, key: str
     ) -> Message:
-        context = {"notice": notice, "revision": revision, "recipient": recipient, "paragraphs": paragraphs}
+        context = {
+            "notice": notice,
+            "revision": revision,
+            "recipient": recipient,
+            "paragraphs": paragraphs,
+            "time": _time,
+        }
         with reading_in("ja"):
             turn = f"［{revision.turn_title}］" if revision.turn_title is not None else ""
             subject = f"【{notice.kind_title}】{turn}{revision.title_ja}"
@@ -80,4 +101,5 @@ class NoticeEmail:
             subject=subject,
             text=text,
             html=html,
+            unsubscribe=_to_the_support(notice.organisation.email, recipient.number),
         )

@@ -181,6 +181,14 @@ def test_an_address_too_long_for_a_line_keeps_its_name_and_is_not_encoded() -> N
     assert (str(make_header(decode_header(found))), at) == (name, address)
 
 
+def test_a_mail_that_goes_to_many_says_how_to_have_no_more_of_them() -> None:
+    url = "mailto:support@example.jp?subject=unsubscribe%20A00000001"
+    assert parsed(replace(MAIL, unsubscribe=url))["List-Unsubscribe"] == f"<{url}>"
+    assert "List-Unsubscribe" not in parsed(MAIL)
+    for wrong in ("mailto:a@b.jp>\r\nBcc: <x@y.jp", "support", "https://a.jp/b c", "https://見本.jp/", "https://a>"):
+        assert refused(replace(MAIL, unsubscribe=wrong)) == "List-Unsubscribe: expected a URL in ASCII"
+
+
 def test_blanks_of_a_subject_stay_as_they_are() -> None:
     """A blank before a full-width bracket was lost, and two blanks became one."""
     for subject in ("desknet's NEO （クラウド版） のお知らせ", "　全角　の　空白", "two  blanks"):

@@ -67,7 +67,9 @@ class Post:
 
 
 def recipient(post: Post | None, address: str = "keiyaku@customer.example") -> NoticeRecipient:
-    return NoticeRecipient("customer:1", address, "株式会社<みほん>", "契約 太郎", "aporder@desknets.com", post)
+    return NoticeRecipient(
+        "customer:1", address, "株式会社<みほん>", "契約 太郎", "aporder@desknets.com", post, "A00000001"
+    )
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -82,9 +84,9 @@ def test_email_hands_one_mail_to_the_sites_mailer_in_japanese_whoever_asks(langu
     assert message.subject == "【障害情報】件名<b>"
     for said in (
         "株式会社<みほん>",
-        "状況　: 対応中",
-        "対象　: desknet's NEO",
-        "2026年04月01日 18:00",
+        "状況：対応中",
+        "対象：desknet's NEO",
+        "日時：2026年4月1日 18:00",
         NOTICE.url + "\n",
     ):
         assert said in message.text
@@ -92,7 +94,14 @@ def test_email_hands_one_mail_to_the_sites_mailer_in_japanese_whoever_asks(langu
     assert "件名&lt;b&gt;" in message.html
     assert "<b>" not in message.html
     assert 'href="https://a.example/?b=1&amp;c=2"' in message.html
-    assert isinstance(compose(message, REVISION.at), Mime)
+    composed = compose(message, REVISION.at)
+    assert isinstance(composed, Mime)
+    to_the_support = "List-Unsubscribe: <mailto:cloudsupport@desknets.com?subject=unsubscribe%20A00000001>"
+    assert f"\r\n{to_the_support}\r\n".encode() in composed.content
+    assert b"List-Unsubscribe-Post" not in composed.content  # no POST unsubscribes anybody (RFC 8058)
+    for said in ("ご契約者様の登録メールアドレスにお送りしています", "「E-mail変更」", "下記までご連絡ください"):
+        assert said in message.text
+        assert said in message.html
 
 
 def test_email_fails_where_there_is_no_address_or_no_mailer() -> None:

@@ -67,7 +67,13 @@ class ChannelFacts:
         if customer is None:
             return None
         return NoticeRecipient(
-            reference, customer.contractor_email, customer.company, customer.contractor_name, sender, self._post
+            reference,
+            customer.contractor_email,
+            customer.company,
+            customer.contractor_name,
+            sender,
+            self._post,
+            customer.number,
         )
 
     def _post(self, message: Message, key: str) -> Outcome:

@@ -67,6 +67,7 @@ class NoticeRecipient:
     """One recipient of a channel. `reference` is `customer:<id>`, or `everybody` for an audience "once".
 
     `post` hands a mail to the site's own mailer and answers as it does; `sender` is the From of the site's mails.
+    `number` is the customer number; "" for everybody.
     """
 
     reference: str
@@ -75,6 +76,7 @@ class NoticeRecipient:
     name: str = ""
     sender: str = ""
     post: Callable[[Message, str], Outcome] | None = field(default=None, repr=False)
+    number: str = ""
 
 
 class NoticeChannel(Protocol):

@@ -172,7 +172,7 @@ def test_a_planned_notice_is_seen_from_its_time_on_and_published_late_with_the_r
     assert NoticeRevision.get().at == planned
     deliver_everything(any_site, clock)
     assert len(mailer.sent) == 1
-    assert "2026年04月10日 22:00" in mailer.sent[0].text  # in the site's time zone
+    assert "2026年4月10日 22:00" in mailer.sent[0].text  # in the site's time zone
 
 
 def test_a_plan_is_for_later_and_can_be_taken_back(

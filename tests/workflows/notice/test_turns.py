@@ -70,8 +70,8 @@ def test_whoever_had_the_first_mail_is_told_and_nobody_else(
     mail = mailer.sent[-1]
     assert mail.subject == f"【メンテナンス情報】［{word}］定期メンテナンス"
     assert f"先にお知らせしたメンテナンス情報の{word}についてお知らせします。" in mail.text
-    assert ("期間　: " in mail.text) == (event != "withdraw")
-    assert ("2026年04月17日 22:00" in mail.text) == (event == "postpone")
+    assert ("期間：" in mail.text) == (event != "withdraw")
+    assert ("2026年4月17日 22:00" in mail.text) == (event == "postpone")
     assert f"［{word}］" in mail.html
     assert state(any_site, number) == then
     assert Notice.get().turn == NoticeRevision.get(NoticeRevision.number == 2).turn != ""
