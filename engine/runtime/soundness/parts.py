@@ -42,7 +42,7 @@ WRONG_TYPE, NOT_CALLABLE, BAD_NAME, BAD_VERSION = "WRONG_TYPE", "NOT_CALLABLE", 
 # With one of these a definition is no graph yet: its consequences cannot be told from further faults.
 SHAPELESS = frozenset({WRONG_TYPE, NOT_CALLABLE, BAD_NAME})
 
-RESERVED_EVENTS = frozenset({"start", "migrate", "key.lost"})
+RESERVED_EVENTS = frozenset({"start", "migrate", "key.lost", "mail.again"})
 RESERVED_PREFIXES = ("incident.", "timer.", "pause.", "key.", "cure.")
 
 _NAME, _KIND, _VERSION = 64, 32, 2**31 - 1  # what the columns hold, see migration 0001

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,13 +17,6 @@ from engine.operations.pauses import acts
 from engine.runtime.pauses.scopes import OneChannel
 from engine.testing import Clock
 from tests.kit.receipts import CC, FULL, OPERATOR, REFUSED, TO, VISITOR, Counter, open_counter, workflow, write_mails
-
-
-@pytest.fixture
-def counter(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Counter]:
-    opened = open_counter(database_url, clock, workflow(write_mails(tmp_path / "request")))
-    yield opened
-    opened.close()
 
 
 def test_nothing_is_asked_of_no_instance(counter: Counter) -> None:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from engine.definition import Actor
 from engine.errors import EventNotPossible, Forbidden, StaleForm, UnknownEffect
 from engine.operations.mails import mails_of
 from engine.operations.sending_again import send_again
-from engine.testing import Clock
-from tests.kit.receipts import CC, OPERATOR, REFUSED, TO, VISITOR, Counter, open_counter, workflow, write_mails
-
-
-@pytest.fixture
-def counter(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Counter]:
-    opened = open_counter(database_url, clock, workflow(write_mails(tmp_path / "request")))
-    yield opened
-    opened.close()
+from tests.kit.receipts import CC, OPERATOR, REFUSED, TO, VISITOR, Counter
 
 
 def again(

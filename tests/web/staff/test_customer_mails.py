@@ -11,10 +11,13 @@ from flask import Flask
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome
 from engine.testing import Clock, MemoryMailer
 from tests.kit.applications import apply
-from tests.kit.browser import Browser, first
+from tests.kit.browser import Browser, add_customer, first
 from tests.kit.dumps import dump
 from tests.kit.members import Member, add_account, member
-from tests.kit.staff import NAME
+from tests.kit.sites import SiteMaker
+from tests.kit.smtp_server import MailServer
+from tests.kit.staff import NAME, enrol, enter
+from web.app import create_app
 from web.assembly.site import Site
 from workflows.business.records import Customer
 
@@ -182,3 +185,31 @@ def test_the_pages_speak_english(site: Site, staffed: Browser, customer: Custome
             assert words in staffed.text
         for japanese in ("送信", "届", "宛先", "手続き中"):
             assert japanese not in staffed.find("main").text
+
+
+def test_a_clerk_helps_three_callers_with_a_real_mail_server(
+    make_site: SiteMaker, database_url: str, clock: Clock
+) -> None:
+    """One mailbox does not exist, one is full, and one has the mail in its junk folder."""
+    typo, full, junk, right = (f"{name}@mihon.example" for name in ("typo", "full", "junk", "right"))
+    with MailServer(rcpt={typo: "550 5.1.1 no such user", full: "452 4.2.2 mailbox full"}) as server:
+        site = make_site(database_url, clock=clock, smtp_url=server.url)
+        customer = add_customer()
+        numbers = [apply(site, customer, address) for address in (typo, full, junk)]
+        site.dispatcher.drain()
+        clerk = Browser(create_app(site))
+        enter(clerk, enrol(site)[1], clock)
+        clerk.open(page_of(customer))
+        mails = dict(zip((junk, full, typo), clerk.page.find_all("section", class_="panel"), strict=True))
+        for address, words in ((typo, "5.1.1 no such user"), (full, "4.2.2 mailbox full"), (junk, "250")):
+            assert address in mails[address].text
+            assert words in mails[address].text
+        assert send(clerk, customer, filled(clerk, reason="迷惑メールにも見当たらない")) == 200
+        clerk.open(f"/staff/incidents/{numbers[0]}.1.0")
+        clerk.press("宛先を訂正して試す", address=right, reason="入力の誤り")
+        server.rcpt.clear()
+        clock.forward(minutes=20)
+        site.dispatcher.drain()
+        assert sorted(one.recipients for one in server.messages) == sorted([(junk,), (junk,), (full,), (right,)])
+        clerk.open(page_of(customer))
+        assert len(clerk.page.select(".state.done")) == len(server.messages)
