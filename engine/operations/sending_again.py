@@ -42,11 +42,13 @@ _BECAUSE: dict[Hindrance, str] = {
 class Way:
     """Whether a mail can be sent again to a recipient: `hindrance` says why not, "" where it can.
 
-    `corrects` says that the recipient's address may be corrected on the way. `event` is the event of the procedure that
-    sends it again, where that is the hindrance. `seen` is the number of the last entry of history.
+    `renews` says that it brings a new link, `corrects` that the recipient's address may be corrected on the way.
+    `event` is the event of the procedure that sends it again, where that is the hindrance. `seen` is the number of the
+    last entry of history.
     """
 
     hindrance: Hindrance | Literal[""]
+    renews: bool = False
     corrects: bool = False
     event: str = ""
     seen: int = 0
@@ -73,8 +75,9 @@ def way_of(
     # A copy alone brings no link: a new one would kill the link of the addressee.
     if effect.link and (effect.link not in exits(workflow, instance.state).roles or role != effect.to):
         return Way("no_use", seen=instance.seq)
-    corrects = bool(effect.link) and workflow.recipients[role].amend is not None
-    return Way("", corrects=corrects, seen=instance.seq)
+    renews = bool(effect.link)
+    corrects = renews and workflow.recipients[role].amend is not None
+    return Way("", renews, corrects, seen=instance.seq)
 
 
 def _own_event(workflow: Workflow, state: str, effect_name: str) -> str:

@@ -8,10 +8,12 @@ import pytest
 from bs4 import Tag
 from flask import Flask
 
+from engine.definition import Actor
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome
 from engine.testing import Clock, MemoryMailer
 from tests.kit.applications import apply
 from tests.kit.browser import Browser, add_customer, first
+from tests.kit.contract_scenes import do_all_due
 from tests.kit.dumps import dump
 from tests.kit.members import Member, add_account, member
 from tests.kit.sites import SiteMaker
@@ -19,7 +21,7 @@ from tests.kit.smtp_server import MailServer
 from tests.kit.staff import NAME, enrol, enter
 from web.app import create_app
 from web.assembly.site import Site
-from workflows.business.records import Customer
+from workflows.business.records import Account, Customer
 
 ADDRESS = "newcomer@mihon.example"
 
@@ -153,6 +155,17 @@ def test_what_changed_meanwhile_is_told_and_others_mails_are_not_found(
     for ref in ("", "x", "999.1.0", f"{applied}.1.9", "9" * 60):
         assert send(staffed, customer, fields | {"ref": ref}) == 404
     assert staffed.open("/staff/customers/999/mails").status_code == 404
+
+
+def test_a_link_that_goes_out_anew_is_told_where_the_address_is_the_accounts_too(
+    site: Site, staffed: Browser, customer: Customer, account: Account
+) -> None:
+    reset = site.engine.start("password_reset", f"account:{account.id}", Actor("visitor"))
+    do_all_due(site)
+    staffed.open(page_of(customer))
+    assert f"{reset.instance_id}.2.0" == filled(staffed)["ref"]
+    assert "以前のメールのURLは無効になります" in first_mail(staffed).text
+    assert first_mail(staffed).find("input", attrs={"name": "address"}) is None
 
 
 def test_nobody_else_sees_or_sends(app: Flask, customer: Customer, applied: int, hanako: Member) -> None:
