@@ -155,20 +155,20 @@ def propose_again(
     others = open_of(contract.id) if contract is not None else ()
     since = last_booked(contract.id) if contract is not None else None
     asked_on, today = services.calendar.today(change_request.asked_at), services.calendar.today(now)
-    standings = _chosen(change_request, possible(change_request, present, others, asked_on, today, since))
+    standings = possible(change_request, present, others, asked_on, today, since)
     ended_on = contract.ended_on if contract is not None else None
     changes = [change_on(change_request, customer, one, asked_on, ended_on) for one in standings]
     ways = tuple(Way(one, change, ask(change), since) for one, change in zip(standings, changes, strict=True))
-    return _by_price(ways, ask)
+    return _chosen(change_request, _by_price(ways, ask))
 
 
-def _chosen(change_request: ChangeRequest, standings: tuple[Standing, ...]) -> tuple[Standing, ...]:
-    """Of two dates the one that staff have chosen before."""
-    if len(standings) == 1:
-        return standings
+def _chosen(change_request: ChangeRequest, ways: tuple[Way, ...]) -> tuple[Way, ...]:
+    """Of two ways the one that staff have chosen before; of a monthly contract the price has decided by now."""
+    if len(ways) < 2:
+        return ways
     progress = ContractChange.get_or_none(ContractChange.request == change_request.instance)
     chosen = progress.chosen_on if progress is not None else None
-    return tuple(one for one in standings if one.effective_on == chosen) or standings
+    return tuple(one for one in ways if one.effective_on == chosen) or ways
 
 
 def _by_price(ways: tuple[Way, ...], ask: Ask) -> tuple[Way, ...]:

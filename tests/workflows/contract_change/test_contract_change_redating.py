@@ -308,6 +308,25 @@ def test_a_cheaper_exchange_of_a_monthly_contract_keeps_its_date_and_a_dearer_on
 # -- a late incident ---------------------------------------------------------------------------------------------------
 
 
+def test_a_dearer_exchange_of_a_monthly_contract_that_moved_and_is_late_again_moves_again(
+    lite: Site, clock: Clock
+) -> None:
+    """The date to which it moved was nobody's choice, so it does not keep it: nothing is charged for June."""
+    of, clerk = customer(), staff()
+    on, by = contract(of, options="disk-10gb"), account(of)
+    number = request(lite, of, on, by, changed(on, options=("appsuite",)))
+    do_all_due(lite)
+    at(clock, 2026, 5, 7, 10, 0)
+    decide(lite, number, clerk)
+    assert row(number).effective_on == date(2026, 6, 1)
+    at(clock, 2026, 6, 10, 10, 0)
+    do_all_due(lite)
+    assert (row(number).effective_on, booked(lite, on)) == (date(2026, 7, 1), [])
+    at(clock, 2026, 7, 1)
+    do_all_due(lite)
+    assert booked(lite, on) == [(date(2026, 7, 1), 7_920)]
+
+
 def stopped_increase(make_site: SiteMaker, url: str, clock: Clock, mailer: MemoryMailer) -> tuple[Site, Scene, int]:
     """An increase from 1 May that was stopped by another price, which was mended since."""
     dear: dict[str, Any] = {**LEDGER, "prices": {**PRICES, "desknets-neo": {"users": [{"from": 1, "month": 500}]}}}
