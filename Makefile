@@ -119,7 +119,7 @@ soak: $(VENV)/dev browser
 		tests/engine/runtime/test_stateful.py tests/engine/runtime/test_time_stateful.py tests/engine/runtime/test_moves_hold.py \
 		tests/engine/runtime/test_deciding.py tests/plugins/test_new.py tests/web/http/test_fuzz.py tests/web/http/test_isolation.py \
 		tests/workflows/business/access/test_guessable.py tests/workflows/contract_change/test_contract_change_promise.py \
-		tests/workflows/typesetting tests/house/test_benchmarks.py
+		tests/workflows/contract_change/test_company_years.py tests/workflows/typesetting tests/house/test_benchmarks.py
 
 mutation: $(VENV)/dev
 	$(BIN)/python -m tests.mutation $(MUTATION)

@@ -7,7 +7,7 @@ product has formulas. It imports nothing of the product.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -45,14 +45,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a change costs from its effective date on, in a month or a year, and once. Whole yen with tax."""
+    """What a change costs from its effective date on, in a month or in a year, and once. Whole yen with tax."""
 
     recurring: int
     once: int
+    is_yearly: bool = False
 
     def dearer_than(self, other: Figures) -> bool:
-        """Whether any figure is higher than the other's."""
-        return self.recurring > other.recurring or self.once > other.once
+        """Whether any figure is higher than the other's; prices of a month and of a year cannot be compared."""
+        other_period = self.is_yearly != other.is_yearly
+        return other_period or self.recurring > other.recurring or self.once > other.once
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,9 @@ def figures(tariff: Tariff, before: Holding | None, after: Holding, day: date) -
     """What a change costs that takes effect on `day`; `before` is None for an order."""
     recurring = tariff.with_tax(tariff.recurring(after), day)
     if before is None or not after.annual:
-        return Figures(recurring, 0)
+        return Figures(recurring, 0, after.annual)
     more = tariff.year(after) - (tariff.year(before) if before.annual else 0)
-    return Figures(recurring, tariff.with_tax(max(0, more // 12) * whole_months(after, day), day))
+    return Figures(recurring, tariff.with_tax(max(0, more // 12) * whole_months(after, day), day), is_yearly=True)
 
 
 LESS, MORE, MIXED = "less", "more", "mixed"
@@ -143,11 +145,14 @@ def nature(tariff: Tariff, before: Holding, after: Holding) -> str:
     """Whether a change takes away, delivers something new, or does both within an annual term."""
     if not before.annual and not after.annual and tariff.month(after) <= tariff.month(before):
         return LESS
-    adds = after.users > before.users or after.options - before.options or (after.annual and not before.annual)
-    takes = after.users < before.users or before.options - after.options or (before.annual and not after.annual)
-    if adds and takes and before.annual:
+    if takes(before, after) and takes(after, before) and before.annual:
         return MIXED
-    return MORE if adds else LESS
+    return MORE if takes(after, before) else LESS
+
+
+def takes(before: Holding, after: Holding) -> bool:
+    """Whether a change takes anything away: users, an option, or the annual term."""
+    return after.users < before.users or not before.options <= after.options or (before.annual and not after.annual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +166,24 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A contract as it is, and the requests that are open on it besides the one that is reckoned."""
+    """A contract as it is, and the requests that are open on it besides the one that is reckoned.
+
+    `was_annual` are the days on which a booked change ended an annual term: what is late is reckoned as of such a day.
+    `since` is the day of the last booking, before which nothing can be booked any more.
+    """
 
     holding: Holding
     ahead: tuple[Ahead, ...] = ()
+    was_annual: frozenset[date] = frozenset()
+    since: date = date.min
 
     def before(self, day: date, number: int) -> Holding:
         """What the contract says on `day` when the request `number` is about to be applied."""
         return _fulfilled(self.holding, (one for one in self.ahead if (one.day, one.number) < (day, number)))
 
-    def on_the_eve(self, day: date) -> Holding:
-        """What the contract says at the end of the day before."""
-        return _fulfilled(self.holding, (one for one in self.ahead if one.day < day))
+    def annual_on_the_eve(self, day: date) -> bool:
+        """Whether the contract is paid by the year at the end of the day before."""
+        return day in self.was_annual or _fulfilled(self.holding, (one for one in self.ahead if one.day < day)).annual
 
 
 def _fulfilled(holding: Holding, ahead: Iterable[Ahead]) -> Holding:
@@ -195,19 +206,26 @@ class Reckoning:
 
         What is paid for a year is taken away at its renewal and on no other day; everything else begins with a month.
         """
+        if day < self.outlook.since:
+            return False
         before = self.outlook.before(day, self.number)
-        if self.nature(day) != MORE and (before.annual or self.outlook.on_the_eve(day).annual):
-            return renews(before, day)
-        return day.day == 1
+        is_paid = before.annual or self.outlook.annual_on_the_eve(day)
+        return renews(before, day) if is_paid and takes(before, self.wish.on(before)) else day.day == 1
 
     def nature(self, day: date) -> str:
         """What kind of change it would be on a day."""
         before = self.outlook.before(day, self.number)
         return nature(self.tariff, before, self.wish.on(before))
 
-    def first_possible(self, asked_on: date) -> date:
-        """The first day on which the change may begin, after the one on which it was asked for."""
-        return next(day for day in days_from(asked_on + DAY) if self.possible(day))
+    def first_possible(self, asked_on: date) -> tuple[date, ...]:
+        """The first day on which the change may begin, after the one on which it was asked for.
+
+        Where an annual term ends on that day by a request ahead, the first of the next month may be said instead: it is
+        the renewal of what is annual, and no month of what is monthly.
+        """
+        first = next(day for day in days_from(asked_on + DAY) if self.possible(day))
+        ends = self.outlook.annual_on_the_eve(first) and not self.outlook.before(first, self.number).annual
+        return (first, next(day for day in days_from(first + DAY) if day.day == 1)) if ends else (first,)
 
     def figures(self, day: date) -> Figures:
         """What the change costs if it begins on a day."""
@@ -221,11 +239,14 @@ class Reckoning:
         reckoned as of the day of the request. Then the company's delay costs the customer nothing: less keeps its date,
         more begins on the next possible one.
         """
-        due = confirmed if self.possible(confirmed) else self.first_possible(asked_on)
+        dues = (confirmed,) if self.possible(confirmed) else self.first_possible(asked_on)
+        return tuple(day for due in dues for day in self._decided(due, today))
+
+    def _decided(self, due: date, today: date) -> tuple[date, ...]:
         if today <= due or self.nature(due) == LESS:
             return (due,)
         following = self.first_possible(today)
-        return (following,) if self.nature(due) == MORE else (due, following)
+        return following if self.nature(due) == MORE else (due, *following)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,15 +272,15 @@ def contradictions(first: Holding, entries: Iterable[Entry]) -> Iterator[str]:
         value = entry.holding.annual if entry.kind == "term" else getattr(entry.holding, entry.kind)
         held = Wish(entry.kind, value).on(held)
         if entry.holding != held:
-            yield f"{entry} after {held}"
+            yield f"{entry} contradicts {held}"
         held = entry.holding
 
 
-def less_within_a_year(tariff: Callable[[date], Tariff], first: Holding, entries: Iterable[Entry]) -> Iterator[str]:
+def less_within_a_year(tariff: Tariff, first: Holding, entries: Iterable[Entry]) -> Iterator[str]:
     """Bookings that take something away within a year that is paid for."""
     held = first
     for entry in by_date(entries):
-        weighed = nature(tariff(entry.day), held, entry.holding) if entry.holding != held else MORE
-        if held.annual and weighed != MORE and not renews(held, entry.day):
-            yield f"{entry} after {held}"
+        is_paid = held.annual and not renews(held, entry.day)
+        if is_paid and entry.kind != "payment_method" and nature(tariff, held, entry.holding) != MORE:
+            yield f"{entry} takes something of a year that is paid for away: {held}"
         held = entry.holding
