@@ -204,7 +204,7 @@ def test_a_new_payment_method_is_chosen_by_a_customer_under_its_own_title(made: 
             return "デモストア（払込票番号 " in hanako.text
 
         until(has_its_number, "the slip's number")
-        assert "変更日をお待ちください" in hanako.text
+        assert "適用日をお待ちください" in hanako.text
         mails = BeautifulSoup(Wire(address).get("/mailbox/").get_data(True), "html.parser").find_all("a")
         read_mails = [Wire(address).get(str(a["href"])).get_data(True) for a in mails if "お支払い方法" in a.get_text()]
         assert any("コンビニ払い" in mail for mail in read_mails)

@@ -144,7 +144,7 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
 
     hanako.link("お申し込みを取り下げる").click()
     hanako.button("お申し込みを取り下げる").click()
-    expect(page.locator(".state").first).to_have_text(hanako.say("取り下げ"))
+    expect(page.locator(".state").first).to_have_text(hanako.say("取り下げ済み"))
     hanako.looks_at("payment-withdrawn")
 
 
@@ -249,7 +249,7 @@ def test_g35_a_card_is_registered_in_the_demo(
             hanako.looks_at("payment-demo-card")
             hanako.button("カードを登録する（成功）").click()
             hanako.arrives_at("お支払い方法の変更")
-            assert "変更日をお待ちください" in hanako.text()
+            assert "適用日をお待ちください" in hanako.text()
             assert "DEMO **** 4242" in hanako.text()
             hanako.looks_at("payment-card-scheduled")
         finally:

@@ -37,6 +37,10 @@ TO_STAFF = {
 }
 
 
+# A list and the sentence after it, or a sentence and the reason after it, without a blank line between them.
+UNPARTED = re.compile(r"\n(　変更後：|  After:  )[^\n]*\n(?![■*\n])|[^\n]\n(理由：|Reason:)\n")
+
+
 def mails_of(workflow: Workflow) -> list[Effect]:
     return list({effect.name: effect for effect in workflow.all_effects() if effect.kind == "mail"}.values())
 
@@ -89,6 +93,7 @@ def test_mails_say_what_people_read_and_nothing_of_the_machine(site: Site, workf
             assert BASE not in line or len(line) <= 76 + 2, (mail.name, line)  # the base is two characters longer
             assert line == line.rstrip(), (mail.name, line)
         assert "\n\n\n" not in message.text, (mail.name, message.text)
+        assert not UNPARTED.search(message.text), (mail.name, message.text)
         assert "\n\n--\n" in message.text, (mail.name, message.text)
 
 

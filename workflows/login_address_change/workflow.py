@@ -33,7 +33,7 @@ LOGIN_ADDRESS_CHANGE = Workflow(
         State("confirmed", _("変更完了"), timers=(Timer("finish", after=address_change.UNDO_WITHIN),)),
         State("stopped", _("中止"), timers=_FORGET),
         State("undone", _("元に戻しました"), timers=_FORGET),
-        State("withdrawn", _("取り下げ"), timers=_FORGET),
+        State("withdrawn", _("取り下げ済み"), timers=_FORGET),
         State("expired", _("期限切れ"), timers=_FORGET),
         State("done", _("変更完了（終了）"), final=True),
         State("closed", _("終了"), final=True),

@@ -63,7 +63,7 @@ PAYMENT_METHOD_CHANGE_1 = Workflow(
         State("scheduled", _("適用日をお待ちください"), timers=(Timer("apply", at=rules.effective_time),)),
         State("applying", _("反映中")),
         State("applied", _("変更完了"), final=True),
-        State("withdrawn", _("取り下げ"), final=True),
+        State("withdrawn", _("取り下げ済み"), final=True),
         State("rejected", _("お受けできませんでした"), final=True),
         State("lapsed", _("期限切れ"), final=True),
         State("failed", _("変更できませんでした"), final=True),

@@ -129,7 +129,7 @@ def test_history_tells_who_asked_for_what_and_what_became_of_it(site: Site, acco
     ask(site, account, contract_of("chatluck"), term="monthly")
     hanako.open("/contracts/history")
     newest, oldest = (entry.get_text(" ", strip=True) for entry in hanako.page.select("ol.requests > li"))
-    for said in ("ご契約種別の変更", "ChatLuck", "年間一括払い", "月払い", "2027年4月1日", "審査中"):
+    for said in ("ご契約種別の変更", "ChatLuck", "年間一括払い", "月払い", "2027年4月1日", "担当者が確認中"):
         assert said in newest
     for said in (
         "ユーザー契約数の変更",
@@ -231,7 +231,7 @@ def test_rejected_request_gives_the_reason_and_names_no_member_of_staff(
     site.engine.fire(number, "reject", Actor("staff", str(staff.id)), Rejection("=与信の\nため<b>です</b>"))
     hanako.open(f"/contracts/requests/{request_number(number)}")
     assert "=与信の\nため<b>です</b>" in hanako.one(".as-written").get_text()
-    assert "お引き受けできませんでした" in hanako.one(".state.wrong").get_text()
+    assert "お受けできませんでした" in hanako.one(".state.wrong").get_text()
     assert "担当者" in hanako.main
     assert "担当 三郎" not in hanako.main
     assert hanako.buttons == []

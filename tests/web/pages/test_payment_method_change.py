@@ -416,7 +416,7 @@ def test_a_card_is_registered_on_the_providers_page_alone(
     answer = outside.post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
     assert (answer.status_code, answer.get_data()) == (200, b"done")
     hanako.open(f"{PAGE}/requests/{number}")
-    assert "変更日をお待ちください" in hanako.text
+    assert "適用日をお待ちください" in hanako.text
     assert "VISA **** 4242" in hanako.text
     held = dump_bytes(site.db)
     assert b"4242424242424242" not in held
@@ -604,7 +604,7 @@ class TestDemonstration:
         assert state(demo, number) == "awaiting_page"
         browser.press("カード会社の画面へ進む")
         browser.press("カードを登録する（成功）")
-        assert "変更日をお待ちください" in browser.text
+        assert "適用日をお待ちください" in browser.text
         assert "DEMO **** 4242" in browser.text
 
     def test_its_events_are_as_little_believed_unsigned(self, demo: Site) -> None:

@@ -347,7 +347,7 @@ def test_request_shows_all_that_a_decision_needs_and_looking_changes_nothing(
     staffed.open(f"/staff/requests/{asked}")
     assert dump(site.db) == before
     assert staffed.title == "サービス／オプションの変更"
-    for said in ("なし", "AppSuite", COMPANY, NUMBER, "見本 花子", "消費税（10%）", "合計（税込）", "審査中"):
+    for said in ("なし", "AppSuite", COMPANY, NUMBER, "見本 花子", "消費税（10%）", "合計（税込）", "担当者が確認中"):
         assert said in staffed.text
     accept, reject = (around(staffed.find(id=f"option-{event}"), "section") for event in ("accept", "reject"))
     assert "承認済み" in accept.text
@@ -740,13 +740,15 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     assert [cell.get_text() for cell in row.select("td")] == ["2", "1", "1"]
     assert "止まっている手続きはありません" in staffed.text
     staffed.open("/staff/workflows/contract_change")
-    row = next(row for row in staffed.page.select("tbody tr") if first(row, "th").get_text().strip() == "審査中")
+    row = next(
+        row for row in staffed.page.select("tbody tr") if first(row, "th").get_text().strip() == "担当者が確認中"
+    )
     assert [cell.get_text() for cell in row.select("td")] == ["2", "1", "25 分", "25 分"]
     assert "stateDiagram-v2" in staffed.text
     picture = staffed.one(".drawing img")
     drawn = staffed.client.get(address(picture, "src"))
     assert (drawn.status_code, drawn.mimetype) == (200, "image/svg+xml")
-    assert "審査中" in drawn.text
+    assert "担当者が確認中" in drawn.text
     assert drawn.headers["Content-Security-Policy"]
     site.db.execute_sql("UPDATE instance SET state = 'gone' WHERE id = ?", (asked,))
     staffed.open("/staff/workflows")
