@@ -114,7 +114,10 @@ class Text:
         return escape(str(self)) if self.params else catalogue.html(self.msgid, _language.get())
 
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,11 @@ class Moment:
     zone: tzinfo = UTC
 
     def render(self, language: str) -> str:
-        """The time as in 2026/04/01 18:05 ("ja") or 1 Apr 2026, 18:05 ("en")."""
+        """The time as in 2026年4月1日 18:05 ("ja") or 1 April 2026, 18:05 ("en")."""
         at = self.at.astimezone(self.zone)
-        day = f"{at:%Y/%m/%d}" if language == "ja" else f"{at.day} {_MONTHS[at.month - 1]} {at.year},"
+        day = (
+            f"{at.year}年{at.month}月{at.day}日" if language == "ja" else f"{at.day} {_MONTHS[at.month - 1]} {at.year},"
+        )
         return f"{day} {at:%H:%M}" + (" UTC" if self.zone is UTC else "")
 
 

@@ -99,7 +99,7 @@ def test_a_time_in_a_text_is_written_as_pages_write_it(language: str) -> None:
         at = datetime(2026, month, 9, 20, 5, tzinfo=UTC)
         assert Moment(at, ZoneInfo("Asia/Tokyo")).render(language) == _written_time(at, language, "Asia/Tokyo")
     assert Moment(at).render(language).endswith("20:05 UTC")
-    assert str(_("from %(when)s", when=Moment(at))) == "from 2026/12/09 20:05 UTC"
+    assert str(_("from %(when)s", when=Moment(at))) == "from 2026年12月9日 20:05 UTC"
 
 
 def test_a_text_of_a_page_is_translated_and_escaped_once(tmp_path: Path) -> None:
@@ -163,10 +163,10 @@ def test_a_text_is_filled_with_values_as_they_are() -> None:
 def test_a_time_is_on_the_clocks_of_its_zone() -> None:
     late = datetime(2026, 12, 31, 15, 4, tzinfo=UTC)
     tokyo = Moment(late, ZoneInfo("Asia/Tokyo"))
-    assert [tokyo.render(language) for language in ("ja", "en")] == ["2027/01/01 00:04", "1 Jan 2027, 00:04"]
+    assert [tokyo.render(language) for language in ("ja", "en")] == ["2027年1月1日 00:04", "1 January 2027, 00:04"]
     assert [Moment(late).render(language) for language in ("ja", "en")] == [
-        "2026/12/31 15:04 UTC",
-        "31 Dec 2026, 15:04 UTC",
+        "2026年12月31日 15:04 UTC",
+        "31 December 2026, 15:04 UTC",
     ]
 
 

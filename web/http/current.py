@@ -55,7 +55,7 @@ def local_time(moment: datetime) -> str:
 
 @lru_cache(maxsize=1024)
 def _written_time(moment: datetime, language: str, zone: str) -> str:
-    form = "y/MM/dd HH:mm" if language == "ja" else "d MMM y, HH:mm"
+    form = "y年M月d日 HH:mm" if language == "ja" else "d MMMM y, HH:mm"
     return str(format_datetime(moment, form, tzinfo=ZoneInfo(zone), locale=language))
 
 

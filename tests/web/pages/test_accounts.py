@@ -103,7 +103,7 @@ def test_manual_from_the_invitation_to_the_log_in(
     line = row(hanako, INVITED["email"])
     assert line["class"] == ["invited"]
     assert "パスワード未設定" in line.get_text()
-    assert "2026/04/02 18:00" in line.get_text()  # 24 hours, where the company is
+    assert "2026年4月2日 18:00" in line.get_text()  # 24 hours, where the company is
 
     jiro = Browser(app)
     jiro.open(link)
@@ -418,7 +418,7 @@ def test_list_says_from_when_a_mail_can_be_sent_again(
     site.dispatcher.drain()
     hanako.open(LIST)
     line = row(hanako, INVITED["email"])
-    assert "メールは2026/04/01 18:05以降に再送信できます。" in line.get_text()
+    assert "メールは2026年4月1日 18:05以降に再送信できます。" in line.get_text()
     assert "メール再送信" not in [button.get_text() for button in line.find_all("button")]
     assert "宛先の訂正" not in line.get_text()
     number = Invitation.get().instance

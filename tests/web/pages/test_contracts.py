@@ -141,7 +141,7 @@ def test_history_tells_who_asked_for_what_and_what_became_of_it(site: Site, acco
         f"受付番号 {request_number(number)}",
     ):
         assert said in oldest
-    assert "2026/04/01 18:00" in oldest  # nine hours after the clock of the server
+    assert "2026年4月1日 18:00" in oldest  # nine hours after the clock of the server
 
 
 def test_an_address_with_the_bare_number_of_an_older_mail_leads_there_too(

@@ -163,7 +163,7 @@ def measured(
 def test_top_shows_a_gauge_for_each_contract(measured: Browser) -> None:
     assert measured.text.count("3.0 GB / 4.0 GB") == 2
     assert measured.text.count("（75％使用）") == 2
-    assert "測定日時：2024/05/06 07:08" in measured.text
+    assert "測定日時：2024年5月6日 07:08" in measured.text
     assert [svg["aria-label"] for svg in measured.page.select("svg[role=img]")] == ["使用率 75％"] * 2
     assert [rect["width"] for rect in measured.page.select(".gauge-used")] == ["75", "75"]
     assert measured.page.select(".gauge-remark") == []
@@ -201,7 +201,7 @@ def test_top_does_not_wait_for_a_silent_environment_and_shows_the_last_figure(
     measured.open("/top")
     assert measured.text.count("3.0 GB / 4.0 GB") == 2
     assert measured.text.count("最新の値を取得できないため、前回の値を表示しています。") == 2
-    assert "測定日時：2024/05/06 07:08" in measured.text
+    assert "測定日時：2024年5月6日 07:08" in measured.text
 
 
 def test_top_without_a_figure_says_why_and_what_to_do(editor: Browser) -> None:

@@ -90,3 +90,10 @@ def test_no_sentence_is_made_of_the_words_of_a_button() -> None:
     machines = re.compile(r"%\(button\)s［?］?(を受け付け|の操作)")
     wrong = [f"{path}:{line}: {text}" for path, line, text in SAID if machines.search(text)]
     assert not wrong, "\n".join(wrong)
+
+
+def test_dates_are_written_in_one_way() -> None:
+    """2026年4月1日, and no 2026/04/01 or 2026年04月01日 beside it. Files have 2026-04-01."""
+    others = re.compile(r"%Y/%m|%Y年%m月|y/MM|yyyy/|%m/%d")
+    wrong = [str(path.relative_to(ROOT)) for path in files() if others.search(path.read_text("utf-8"))]
+    assert not wrong

@@ -345,7 +345,7 @@ def test_g40_a_mail_is_sent_again_once_the_one_before_had_time_to_arrive(
         resend(shown(any_site, number))
     (said,) = refused.value.refusals
     assert (said.code, said.until) == ("resend_too_soon", clock.now + timedelta(minutes=5))
-    assert str(said.message) == "メールは2026/04/01 19:05以降に再送信できます。"
+    assert str(said.message) == "メールは2026年4月1日 19:05以降に再送信できます。"
     assert [offer.event for offer in any_site.engine.allowed(number, acting(admin))] == ["withdraw"]
     clock.forward(minutes=5)
     for _time in range(10):
