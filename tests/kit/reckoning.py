@@ -210,7 +210,9 @@ class Reckoning:
             return False
         before = self.outlook.before(day, self.number)
         is_paid = before.annual or self.outlook.annual_on_the_eve(day)
-        return renews(before, day) if is_paid and takes(before, self.wish.on(before)) else day.day == 1
+        if is_paid and takes(before, self.wish.on(before)):
+            return renews(before, day) or day in self.outlook.was_annual
+        return day.day == 1
 
     def nature(self, day: date) -> str:
         """What kind of change it would be on a day."""

@@ -131,7 +131,8 @@ def _is_allowed(stays: Standing, kind: str, after: ContractTerms, days_before: C
 
 
 def _days_before(asked: ChangeRequest, others: Sequence[ChangeRequest], since: date | None) -> set[date]:
-    days = {one.effective_on for one in others if one.kind != asked.kind and one.effective_on <= asked.effective_on}
+    place = (asked.effective_on, asked.instance)
+    days = {one.effective_on for one in others if (one.effective_on, one.instance) < place}
     return days | {since} if since is not None else days
 
 

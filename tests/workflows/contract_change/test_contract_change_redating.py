@@ -419,6 +419,21 @@ def test_an_option_on_top_of_a_term_change_that_was_withdrawn_waits_for_the_rene
     assert again(on).term == "annual"
 
 
+def test_two_requests_of_one_date_do_not_hold_each_other_on_a_renewal_that_a_monthly_contract_does_not_have(
+    changing: Site, clock: Clock
+) -> None:
+    of = customer()
+    on, by = contract(of, options="disk-10gb"), account(of)
+    term = request(changing, of, on, by, changed(on, term="annual"))
+    option = request(changing, of, on, by, changed(on, options=()))
+    users = request(changing, of, on, by, changed(on, users=9))
+    do_all_due(changing)
+    assert [row(one).effective_on for one in (option, users)] == [date(2026, 7, 15), date(2026, 7, 15)]
+    changing.engine.fire(term, "withdraw", actor(by))
+    do_all_due(changing)
+    assert [row(one).effective_on for one in (option, users)] == [date(2026, 5, 1), date(2026, 5, 1)]
+
+
 def test_a_new_price_never_books_less_within_a_paid_year(changing: Site, clock: Clock) -> None:
     at(clock, 2026, 7, 10, 12, 0)
     of, on, by, clerk = annual(options="appsuite")
