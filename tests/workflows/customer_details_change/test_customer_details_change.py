@@ -23,6 +23,7 @@ from workflows.business.customer_file.exporting import export_customers
 from workflows.business.customer_file.importing import import_customers
 from workflows.business.customer_file.problems import ImportRefused
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
+from workflows.business.request_number import request_number
 from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.customer_details_change import read
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
@@ -203,7 +204,7 @@ def test_overdue_review_reminds_staff_in_working_days(
     assert state(any_site, number) == "in_review"
     subject, to, cc = mails(any_site, mailer)[-1]
     assert (subject, to, cc) == (
-        f"【期限超過】お客様情報の変更のお申し込み {number} の審査",
+        f"【期限超過】お客様情報の変更のお申し込み {request_number(number)} の審査",
         (any_site.organisation.staff_email,),
         (),
     )
