@@ -9,6 +9,7 @@ from flask import Flask
 
 from engine.text import Text
 from web import pages, staff
+from web.http.application import Pages
 from web.http.areas import (
     CUSTOMER_DETAILS_MENU,
     MAIN_MENU,
@@ -24,7 +25,7 @@ from workflows.registry import WORKFLOWS
 
 
 def app_with(*areas: Area) -> Flask:
-    app = Flask("areas")
+    app = Pages("areas")
     for area in areas:
         app.register_blueprint(area)
     return app
