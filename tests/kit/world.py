@@ -287,7 +287,7 @@ ADDRESSES: Mapping[str, Address] = {
     # the staff's
     "staff.customer": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
     "staff.customer_mails": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
-    "staff.send_mail_again": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
+    "staff.send_mail_again": Address(Whose.SITE, lambda w: [{"customer": w.customer.id}]),
     "staff.request_page": Address(Whose.SITE, lambda w: _for_staff(w)),
     "staff.decide": Address(Whose.SITE, lambda w: _for_staff(w)),
     "staff.incident": Address(Whose.SITE, lambda w: _incidents(w)),

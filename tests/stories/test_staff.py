@@ -178,7 +178,7 @@ def _looks_around(sato: Visitor, customer: Customer) -> None:
     sato.page.get_by_role("searchbox").fill(customer.url)
     sato.button("検索する").click()
     sato.looks_at("staff-customers")
-    sato.page.get_by_role("link", name=customer.company).click()
+    sato.page.get_by_role("link", name=customer.company, exact=True).click()
     expect(sato.page.get_by_role("heading", level=1)).to_have_text(customer.company)
     sato.looks_at("staff-customer")
     sato.link("インシデント").click()

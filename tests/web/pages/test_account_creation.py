@@ -158,7 +158,7 @@ def test_form_sent_again_with_other_contents_asks_once_more(browser: Browser) ->
     browser.client.post(action, data=data)
     again = browser.client.post(action, data=data | {"email": "taro@customer.example"})
     assert again.status_code == 422
-    assert "先ほどのお申込みはすでに受け付けています" in again.text
+    assert "先ほどのお申し込みはすでに受け付けています" in again.text
     assert Application.select().count() == 1
 
 
