@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import peewee as pw
 import pytest
 
-import workflows
 from engine.attempt import Refusal
 from engine.store.base import database
 from engine.store.opening import open_database
@@ -33,6 +32,7 @@ from workflows.business.access.throttle import Throttles
 from workflows.business.access.vault import Vault
 from workflows.business.catalogue import DEFAULT_CATALOGUE
 from workflows.business.records import Account, Contract, Customer, PendingApplication, Session, Throttle
+from workflows.registry import MIGRATIONS
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)  # 12:00 in Tokyo
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -42,7 +42,6 @@ PASSWORD = "correct horse 電池 staple"
 EMAIL = "taro@acme.example.jp"
 HOME, ELSEWHERE = "192.0.2.10", "198.51.100.20"
 THREADS = 50
-MIGRATIONS = Path(workflows.__file__).parent / "migrations"
 
 T = TypeVar("T")
 
@@ -99,7 +98,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[pw.Database]:
     if not on_sqlite:
         database.execute_sql("DROP SCHEMA public CASCADE")
         database.execute_sql("CREATE SCHEMA public")
-    migrate(opened, [MIGRATIONS])
+    migrate(opened, MIGRATIONS)
     yield opened
     close_database(opened)
 

@@ -142,5 +142,5 @@ def test_every_purpose_that_something_is_sealed_for_is_listed() -> None:
         and len(call.args) == 2  # the vault's, and no other `seal`
         and file.name != "sealed.py"
     }
-    assert purposes == {"TOTP_PURPOSE", "KEPT_FORM", "SEALED_FOR", "_purpose(contract, method)"}
+    assert purposes == {"TOTP_PURPOSE", "KEPT_FORM", "SEALED_FOR", "_purpose(contract, method)", "self._purpose"}
     assert {column.purpose for column in SEALED.columns} == {TOTP_PURPOSE, KEPT_FORM, SEALED_FOR}

@@ -22,6 +22,7 @@ from tests.kit.databases import close_database
 from tests.kit.waiting import PATIENCE
 from workflows.business.access.throttle import Limit, Throttles, network_of, too_many
 from workflows.business.records import Throttle
+from workflows.registry import MIGRATIONS
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -40,7 +41,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if not on_sqlite:
         database.execute_sql("DROP SCHEMA public CASCADE")
         database.execute_sql("CREATE SCHEMA public")
-    migrate(opened, [ROOT / "workflows" / "migrations"])
+    migrate(opened, MIGRATIONS)
     yield url
     close_database(opened)
 
