@@ -78,7 +78,7 @@ def text_of(browser: Browser, address: str) -> str:
 
 def said_of(text: str) -> list[str]:
     """What stands after 適用日, as far as it is one phrase."""
-    return re.findall(r"適用日 ?[：:]? ?((?!から|時点|・|が変わ|と料金)\S+(?: [^ ）]+）)?)", text)
+    return re.findall(r"適用日 ?[：:]? ?((?!から|時点|・|が変わ|と料金|の前日)\S+(?: [^ ）]+）)?)", text)
 
 
 def places(hanako: Browser, staff: Browser, number: int) -> Iterator[tuple[str, str]]:
