@@ -60,7 +60,7 @@ LETTERS = Workflow(
         effects=(Mail("account_creation", to="applicant", link=True), Mail("account_created", to="contractor")),
     ),
     states=(
-        State("open", _("申込受付"), timers=(Timer("close", timedelta(days=30)),)),
+        State("open", _("受付済み"), timers=(Timer("close", timedelta(days=30)),)),
         State("closed", _("期限切れ"), final=True),
     ),
     transitions=(
