@@ -81,7 +81,7 @@ class Renderer:
             message_id=answers.message_id(key, self.sender),
             sender=self.sender,
             to=(address.email,),
-            subject=subject.removeprefix("Subject:").strip(),
+            subject=_subject_in(subject),
             text=text.lstrip("\n"),
             html=html,
             language=chosen,
@@ -103,7 +103,7 @@ class Renderer:
         context["site"], context["figures"] = self.site_facts, figures
         with reading_in(language):
             text = _templates(workflow.home / "mail").get_template(f"{effect.name}.{language}.txt").render(context)
-        return text.partition("\n")[0].removeprefix("Subject:").strip()
+        return _subject_in(text.partition("\n")[0])
 
     def address(
         self, workflow: Workflow, effect: Effect, role: str, instance: Instance, records: Records
@@ -128,3 +128,8 @@ class Renderer:
         hiding = copy(self)
         hiding.link = lambda instance, role: HIDDEN_LINK
         return hiding.message(workflow, effect, instance, records, figures, key="preview", language=language)
+
+
+def _subject_in(line: str) -> str:
+    """The subject that a template's first line gives."""
+    return line.removeprefix("Subject:").strip()
