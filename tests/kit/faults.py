@@ -30,6 +30,7 @@ from workflows.business.records import (
     StaffMember,
     StaffSession,
 )
+from workflows.business.shared.bookings import TURN
 from workflows.faq.records import FaqEntry
 from workflows.notice.records import Notice, NoticeRevision
 
@@ -91,7 +92,7 @@ _MEANT = ("no_recipient", "price_changed")
 
 def _has_waited(found: Incident) -> bool:
     """Whether it is the booking of a change behind another open request of the same contract."""
-    if not found.error.startswith("deadline: ") or (found.workflow, found.what) != ("contract_change", "apply"):
+    if not found.error.startswith("deadline: ") or not found.error.endswith(TURN):
         return False
     contract = int(found.about.removeprefix("contract:"))
     others = ChangeRequest.select().where(

@@ -48,7 +48,7 @@ def test_what_due_timers_have_done_is_shown_step_by_step_with_times(scene: Scene
     assert names(hanako) == ["受付済み", "承認済み", "適用待ち"]  # no worker has recorded any but the first
     assert len(site.engine.history(number)) == 1
     before = steps(hanako)
-    assert all("2026/" in step for step in before)
+    assert all("2026年" in step for step in before)
     site.engine.run_due()
     hanako.open(f"/contracts/requests/{number}")
     assert steps(hanako) == before

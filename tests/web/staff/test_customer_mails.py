@@ -44,7 +44,7 @@ def always(outcome: Outcome, message: Message) -> Outcome:
 
 
 def first_mail(browser: Browser) -> Tag:
-    return browser.find("section", class_="panel")
+    return browser.find("article", class_="panel")
 
 
 def filled(browser: Browser, **typed: str) -> dict[str, str]:
@@ -105,7 +105,7 @@ def test_each_mail_is_told_in_the_servers_own_words(
         site.dispatcher.drain()
     before = dump(site.db)
     staffed.open(page_of(customer))
-    delayed, refused, handed_over = staffed.page.find_all("section", class_="panel")
+    delayed, refused, handed_over = staffed.page.find_all("article", class_="panel")
     for mail, said in (
         (handed_over, ("引き渡し済み", "250 2.0.0 Ok: queued as 4F", ADDRESS)),
         (refused, ("受け取り拒否", "no such user <here>", "もう一度送る・宛先を訂正する")),
@@ -213,7 +213,7 @@ def test_a_clerk_helps_three_callers_with_a_real_mail_server(
         clerk = Browser(create_app(site))
         enter(clerk, enrol(site)[1], clock)
         clerk.open(page_of(customer))
-        mails = dict(zip((junk, full, typo), clerk.page.find_all("section", class_="panel"), strict=True))
+        mails = dict(zip((junk, full, typo), clerk.page.find_all("article", class_="panel"), strict=True))
         for address, words in ((typo, "5.1.1 no such user"), (full, "4.2.2 mailbox full"), (junk, "250")):
             assert address in mails[address].text
             assert words in mails[address].text
