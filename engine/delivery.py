@@ -29,11 +29,16 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Deferred:
     """A temporary failure: the effect is retried after `after`, or after its own backoff where that is None or
-    longer."""
+    longer.
+
+    `waits` says that it is none: nobody was asked, because something else must come first that people, timers or
+    another effect see to. Such a try takes nothing from the effect's deadline, however long the wait is.
+    """
 
     reason: str
     after: timedelta | None = None
     reply: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,10 @@ def outcome_of(answer: object) -> Outcome:
     """A plugin's answer as an outcome. An answer that is none counts as deferred, because it says neither "done" nor
     "never"."""
     match answer:
-        case Accepted(str(), str()) | Failed(str(), str(), str()) | Deferred(str(), None, str()):
+        case Accepted(str(), str()) | Failed(str(), str(), str()) | Deferred(str(), None, str(), bool()):
             return answer
-        case Deferred(str(), timedelta() as after, str()):
-            return Deferred(answer.reason, min(after, _LONGEST_WAIT), answer.reply)
+        case Deferred(str(), timedelta() as after, str(), bool()):
+            return replace(answer, after=min(after, _LONGEST_WAIT))
         case Accepted() | Failed() | Deferred():
             return Deferred(f"the plugin answered {type(answer).__name__} with a field of a wrong type")
     return Deferred(f"the plugin answered {type(answer).__name__}, which is no outcome")

@@ -53,10 +53,12 @@ class Results:
         if isinstance(outcome, Failed):
             late = isinstance(outcome, Late)
             error = f"{outcome.code}: {outcome.reason}"
-            return outbox_rows.Outcome("incident", error, now, untried=late, answer=None if late else answer)
+            return outbox_rows.Outcome("incident", error, now, untried=int(late), answer=None if late else answer)
         retry = effect.retry if effect is not None else Retry()
-        wait = retry.wait(claim.attempts, self._engine.chance())
+        wait = retry.wait(claim.claims if outcome.waits else claim.attempts, self._engine.chance())
         due = now + max(wait, outcome.after or timedelta(0))
+        if outcome.waits:  # without a try before it, the next claim sets the deadline anew
+            return outbox_rows.Outcome("waiting", outcome.reason, due, untried=claim.attempts)
         if due > claim.deadline_at and (effect is None or not self._has_patience_until(due, claim, effect)):
             error = f"deadline: {tries(claim.attempts)}; the last: {outcome.reason}"
             return outbox_rows.Outcome("incident", error, now, delivered, answer=answer)
@@ -69,7 +71,7 @@ class Results:
 
     def end_try(self, claim: Claim, state: str, *, untried: bool = False) -> None:
         """End a try that asked nobody, in the state `state`."""
-        self._end(claim, outbox_rows.Outcome(state, "", self._engine.store.now(), untried=untried))
+        self._end(claim, outbox_rows.Outcome(state, "", self._engine.store.now(), untried=int(untried)))
 
     def _end(self, claim: Claim, result: outbox_rows.Outcome) -> None:
         """Record the result of a try, unless another worker has claimed the row since, or it has ended."""

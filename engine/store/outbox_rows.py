@@ -260,15 +260,15 @@ def name_of(unit: Unit, claim: Claim, worker: str) -> str | None:
 class Outcome:
     """What is recorded about a try: state, error, and when the effect is due again or since when it is an incident.
 
-    With `untried`, the effect was claimed and not tried: the claim counts as no attempt. `answer` is None where nobody
-    was asked.
+    `untried` are the attempts that do not count: 1 where the effect was claimed and not tried, and all of them where it
+    waits for something else, so that its next claim sets its deadline anew. `answer` is None where nobody was asked.
     """
 
     state: str
     error: str
     due_at: datetime
     delivered: bool = False
-    untried: bool = False
+    untried: int = 0
     answer: Answer | None = None
 
 
@@ -280,7 +280,7 @@ def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> No
             outcome.state,
             storable(outcome.error),
             to_db(outcome.due_at),
-            int(outcome.untried),
+            outcome.untried,
             *_columns_of(outcome.answer),
             int(outcome.delivered),
             *_leased_to(claim, worker),

@@ -21,13 +21,16 @@ def test_an_outcome_of_the_right_fields_is_taken_as_it_is() -> None:
         Deferred("busy"),
         Deferred("busy", timedelta(seconds=-1)),
         Deferred("busy", timedelta(days=366)),
+        Deferred("another goes first", None, "", True),
+        Deferred("another goes first", timedelta(minutes=1), waits=True),
     ):
         assert outcome_of(answer) == answer
 
 
 def test_nobody_waits_longer_than_a_year() -> None:
     assert outcome_of(Deferred("busy", timedelta(days=366, microseconds=1))) == Deferred("busy", timedelta(days=366))
-    assert outcome_of(Deferred("busy", timedelta.max)) == Deferred("busy", timedelta(days=366))
+    longest = Deferred("busy", timedelta.max, "451 later", True)
+    assert outcome_of(longest) == Deferred("busy", timedelta(days=366), "451 later", True)
 
 
 def test_an_outcome_with_a_wrong_field_and_what_is_none_are_deferred() -> None:
@@ -38,6 +41,8 @@ def test_an_outcome_with_a_wrong_field_and_what_is_none_are_deferred() -> None:
         ("deferred", (5,)),
         ("deferred", (5, timedelta(1))),
         ("deferred", ("busy", 60)),
+        ("deferred", ("busy", None, "", 1)),
+        ("deferred", ("busy", timedelta(1), "", "yes")),
     ):
         answer = MADE[name](*fields)
         kind = name.title()

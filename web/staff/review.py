@@ -26,6 +26,8 @@ from web.staff.area import actor, pages
 from web.staff.history import lines, state_title
 from workflows.business.permissions import STAFF, customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
+from workflows.business.request_number import request_number
+from workflows.business.shared.bookings import goes_before
 from workflows.business.shared.change_request import differences
 from workflows.contract_change.price_titles import PriceTitles
 from workflows.ports import quotes
@@ -194,6 +196,7 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         else None,
         product=_product(change_request),
         facts=declared().facts.get(where.workflow, _no_facts)(instance_id),
+        first=_first(change_request),
         payment=money.payment_facts(instance_id),
         options=options,
         books=money.books(change_request) if any(option.question is not None for option in options) else None,
@@ -206,6 +209,18 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         reason=reason,
         refusals=refusals,
     )
+
+
+def _first(change_request: ChangeRequest | None) -> Fact | None:
+    """The request for which one waits whose date has come; None where there is none."""
+    if change_request is None or change_request.slot is None or change_request.effective_on > today():
+        return None
+    first = goes_before(change_request)
+    if first is None:
+        return None
+    title = CHANGE_REQUEST_KINDS.get(first.kind, first.kind)
+    said = f"{request_number(first.instance)} {title}"
+    return Fact(_("先に適用されるお申し込み"), said, url_for("staff.request_page", instance_id=first.instance))
 
 
 def _as_confirmed(choice: decisions.Choice, change_request: ChangeRequest | None) -> bool:

@@ -215,6 +215,42 @@ def test_what_may_be_tried_again_just_at_its_deadline_waits(office: Office) -> N
     assert row(office)[:4] == ("waiting", 1, 1, to_db(office.clock.now + RETRY.deadline))
 
 
+def test_what_waits_for_its_turn_is_looked_at_less_and_less_often_and_loses_none_of_its_time(
+    office_of: OfficeOf,
+) -> None:
+    office = office_of(starting_with(GREETING))
+    office.submit()
+    office.engine.chance = lambda: 0.5
+    office.letters.answer = Deferred("closed")
+    office.dispatcher.drain()  # a try before it counts no more either
+    office.letters.answer = Deferred("paper 1 is first", timedelta(seconds=30), waits=True)
+    began, waits = office.clock.now, []
+    while office.clock.now < began + 10 * GREETING.retry.deadline:
+        due = office.dispatcher.next_due()
+        assert due is not None
+        waits.append((due - office.clock.now) / timedelta(minutes=1))
+        office.clock.now = due
+        assert office.dispatcher.drain() == 1
+        assert row(office)[:2] == ("waiting", 0)
+        assert row(office)[5] == "paper 1 is first"
+    assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    due = office.dispatcher.next_due()
+    assert due is not None
+    office.clock.now, office.letters.answer = due, Deferred("closed")
+    office.dispatcher.drain()
+    deadline = office.clock.now + GREETING.retry.deadline
+    assert row(office) == (
+        "waiting",
+        1,
+        row(office)[2],
+        to_db(office.clock.now + timedelta(minutes=1)),
+        to_db(deadline),
+        "closed",
+        0,
+        office.engine.worker,
+    )
+
+
 def test_a_claim_at_the_deadline_is_no_try_and_names_the_last_one(office_of: OfficeOf) -> None:
     office = office_of(starting_with(GREETING))
     office.submit()

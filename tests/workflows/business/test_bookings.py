@@ -147,21 +147,26 @@ def test_nobody_waits_for_a_form_that_is_still_to_come(site: Site, clock: Clock,
     assert booked(books) == [(MAY, 50, "credit_card")]
 
 
-def test_a_wait_for_a_person_ends_after_a_week_and_says_for_what(site: Site, clock: Clock, books: Books) -> None:
+def test_a_wait_for_a_person_is_no_incident_however_long_it_is(site: Site, clock: Clock, books: Books) -> None:
     of = contract(method="credit_card")
     by, clerk = account(of), staff()
     options = change(site, of, by, options=("appsuite",))  # staff have not decided yet
     method = ask(site, of, by, "bank_transfer")
     at(site, clock, MAY)
-    for _quarter in range(4 * 8):
+    for _quarter in range(4 * 20):
         clock.forward(hours=6)
         work(site)
-    (incident,) = incidents(site.engine)
-    assert incident.instance_id == method
-    assert incident.error.startswith("deadline: ")
-    assert f"request {options} (options, from 2026-05-01) of the same contract goes before it" in incident.error
+    assert (state(site, method), incidents(site.engine), stuck(site.engine)) == ("applying", [], [])
+    said = site.db.execute_sql("SELECT error FROM outbox WHERE name = 'book'").fetchone()[0]
+    assert said == f"request {options} (options, from 2026-05-01) of the same contract goes before it"
     site.engine.fire(options, "reject", clerk, Rejection("在庫がないため"))
-    try_again(site, clerk)
+    books.answer = OSError("the connection was lost")
+    clock.forward(hours=2)
+    work(site)
+    assert (books.calls, incidents(site.engine)) == (1, [])  # all of its time is left
+    books.answer = None
+    clock.forward(hours=2)
+    work(site)
     assert (state(site, method), booked(books)) == ("applied", [(MAY, 30, "bank_transfer")])
 
 

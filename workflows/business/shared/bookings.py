@@ -54,14 +54,14 @@ def goes_before(change_request: ChangeRequest) -> ChangeRequest | None:
 def waits_its_turn(change_request: ChangeRequest) -> Deferred | None:
     """Why the booking of `change_request` must wait for another request, and for which one; None where it is its turn.
 
-    The wait counts towards the effect's deadline: it ends as an incident with this reason, so nothing waits for ever
-    for a person who decides on what goes before.
+    It waits for as long as that takes, and never becomes an incident of its own: what goes before is in the staff's
+    queue or among the incidents itself.
     """
     first = goes_before(change_request)
     if first is None:
         return None
     said = f"request {first.instance} ({first.kind}, from {first.effective_on})"
-    return Deferred(f"{said} {TURN}", _LATER)
+    return Deferred(f"{said} {TURN}", _LATER, waits=True)
 
 
 def not_yet(change_request: ChangeRequest, change: Change) -> Deferred | None:
@@ -87,7 +87,7 @@ def not_yet(change_request: ChangeRequest, change: Change) -> Deferred | None:
     changes = ContractChange.select().where(ContractChange.request.in_(others), ContractChange.booking.in_(UNDER_WAY))
     mandates = Mandate.select().where(Mandate.instance.in_(others), Mandate.booking.in_(UNDER_WAY))
     if changes.exists() or mandates.exists():
-        return Deferred("another change of the same contract is being booked", _LATER)
+        return Deferred("another change of the same contract is being booked", _LATER, waits=True)
     return None
 
 
