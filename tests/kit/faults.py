@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import peewee as pw
 
-from engine.operations.incidents import Incident, incidents
+from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
 from web.assembly.site import Site
 from workflows.account_creation.records import Application
@@ -30,7 +30,6 @@ from workflows.business.records import (
     StaffMember,
     StaffSession,
 )
-from workflows.business.shared.bookings import TURN
 from workflows.faq.records import FaqEntry
 from workflows.notice.records import Notice, NoticeRevision
 
@@ -80,27 +79,13 @@ def _engine(site: Site, states: dict[int, Standing], known: Collection[str]) -> 
     if leased[0]:
         yield f"{leased[0]} effects are still leased"
     yield from (f"stuck: {found}" for found in stuck(engine))
-    # For the staff: whom nobody can tell any more, what would cost something else than was confirmed, and a change
-    # that has waited for a week for another one of its contract, which nobody has decided.
+    # For the staff: whom nobody can tell any more, and what would cost something else than was confirmed.
     new = [found for found in incidents(engine) if found.ref not in known]
-    untold = [found for found in new if not found.error.startswith(_MEANT) and not _has_waited(found)]
+    untold = [found for found in new if not found.error.startswith(_MEANT)]
     yield from (f"an incident: {found}" for found in untold)
 
 
 _MEANT = ("no_recipient", "price_changed")
-
-
-def _has_waited(found: Incident) -> bool:
-    """Whether it is the booking of a change behind another open request of the same contract."""
-    if not found.error.startswith("deadline: ") or not found.error.endswith(TURN):
-        return False
-    contract = int(found.about.removeprefix("contract:"))
-    others = ChangeRequest.select().where(
-        ChangeRequest.contract == contract,
-        ChangeRequest.slot.is_null(False),
-        ChangeRequest.instance != found.instance_id,
-    )
-    return bool(others.exists())
 
 
 def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
