@@ -59,9 +59,15 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
     as they are. Commas, tabs or semicolons may stand between cells.
     """
     from workflows.business.customer_file import ImportRefused, import_customers
-    from workflows.contract_change import Corrected, restack_corrected
+    from workflows.contract_change import Corrected, Corrections, restack_corrected
 
-    told = _Told(dry_run)
+    told, corrections = _Told(dry_run), Corrections()
+
+    def heard(change: Change) -> None:
+        told.change(change)
+        if not dry_run:
+            corrections.hear(change)
+
     with opened_site(looks=dry_run) as site:
         try:
             report = import_customers(
@@ -73,7 +79,7 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
                 pattern=site.organisation.customer_number_pattern,
                 catalogue=site.catalogue,
                 progress=_progress(),
-                on_change=told.change,
+                on_change=heard,
             )
         except ImportRefused as refused:
             _show(file, refused)
@@ -82,7 +88,7 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
         if not dry_run:
             with progress_of("made searchable") as progress:
                 site.search.catch_up(progress=progress)
-            corrected = restack_corrected(site.services, site.engine)
+            corrected = restack_corrected(site.services, site.engine, corrections.contracts)
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
     told.end(report)
@@ -158,13 +164,12 @@ class _Told:
             click.echo("nothing is mailed to new customers: tetsuzuki customers invite --help", err=True)
 
     def requests(self, corrected: Corrected) -> None:
-        """Say what became of the requests that waited on contracts whose first day was corrected."""
+        """Say what became of the requests that waited on contracts that were corrected."""
         if corrected.redated:
-            many = f"{len(corrected.redated)} dated anew"
-            click.echo(f"requests: {many}, because a contract's first day was corrected")
+            click.echo(f"requests: {len(corrected.redated)} dated anew, because their contracts were corrected")
         for number in corrected.left:
-            said = f"request {number} was not dated anew though its contract's first day was corrected"
-            click.echo(f"{said}: import again once prices are there, or decide on its page", err=True)
+            said = f"request {number} keeps its date and price though its contract was corrected"
+            click.echo(f"{said}: decide on its page, or import again once prices are there", err=True)
 
 
 def _lines(change: Change) -> Iterator[str]:

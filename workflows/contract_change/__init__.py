@@ -1,7 +1,7 @@
 """ご契約内容変更: users, options, term, or a new product; reviewed, scheduled and applied (G5, G6, G31, G35, G45)."""
 
 from workflows.contract_change.billing_effect import BillingEffect
-from workflows.contract_change.corrections import Corrected, restack_corrected
+from workflows.contract_change.corrections import Corrected, Corrections, restack_corrected
 from workflows.contract_change.inputs import ChangeInput, GivingUp, Redating, Rejection
 from workflows.contract_change.kinds import KINDS
 from workflows.contract_change.proposal import Proposal, propose
@@ -18,6 +18,7 @@ __all__ = [
     "PROCEDURE",
     "ChangeInput",
     "Corrected",
+    "Corrections",
     "GivingUp",
     "Proposal",
     "Redating",
