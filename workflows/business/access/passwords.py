@@ -24,6 +24,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from engine.definition import Refusal, Secret
 from engine.text import Text, _
+from workflows.business.access.common_passwords import is_common
 from workflows.business.access.guessable import is_guessed_early
 from workflows.business.access.opaque_string import LONGEST, NotAllowed, opaque_string
 from workflows.business.access.throttle import Limit, Throttles, too_many
@@ -163,7 +164,8 @@ def refusal(
     """Why `password`, typed a second time as `again`, cannot be taken; None where it can.
 
     8 to 128 characters of any kind (G19). It must not contain what stands on invoices and in address books, and must
-    not be one that zxcvbn guesses early. What identifies the customer is compared without regard to case or width.
+    be neither one of those that people choose most often (`common_passwords`) nor one that zxcvbn guesses early. What
+    identifies the customer is compared without regard to case or width.
     """
     prepared = _well_typed(password, again)
     if isinstance(prepared, Refusal):
@@ -186,7 +188,7 @@ def refusal(
         user_name,
         *user_name.split(),
     )
-    if _is_common(prepared, known):
+    if is_common(prepared) or _is_guessed_early(prepared, known):
         message = _("推測されやすいパスワードです。よく使われる語や並び、繰り返しを避けてください。")
         return _refused("common", message)
     return None
@@ -244,7 +246,7 @@ def _fold(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
 
 
-def _is_common(password: str, known: Iterable[str]) -> bool:
+def _is_guessed_early(password: str, known: Iterable[str]) -> bool:
     words = [word for word in map(_fold, known) if len(word) >= _SHORTEST_PART]
     return is_guessed_early(unicodedata.normalize("NFKC", password), words)
 

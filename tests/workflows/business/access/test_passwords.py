@@ -17,7 +17,10 @@ from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock
 from engine.text import reading_in
+from release.common_passwords import model_of
 from workflows.business.access import passwords
+from workflows.business.access.common_passwords import MODEL, SIZE, is_common
+from workflows.business.access.guessable import is_guessed_early
 from workflows.business.access.opaque_string import NotAllowed, opaque_string
 from workflows.business.access.passwords import NEW_PASSWORD, Hasher, NewPasswords
 from workflows.business.access.throttle import Throttles
@@ -257,6 +260,27 @@ def test_common_passwords_are_refused(password: str) -> None:
         assert code(password) == "password_common"
     else:
         assert code(password) == "password_short"
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["1g2w3e4r", "passer2009", "yuantuo2012", "megaparol12345", "hotmail1", "cuthbert", "MrBrownX", "ＣＵＴＨＢＥＲＴ"],
+)
+def test_what_many_chose_before_is_refused_though_no_pattern_is_in_it(password: str) -> None:
+    """All of them are in a list of the 100,000 most common, and zxcvbn takes each for a good one."""
+    assert not is_guessed_early(password, ())
+    assert code(password) == "password_common"
+
+
+def test_model_of_common_passwords_is_what_its_lists_make_of_it() -> None:
+    made = model_of(["hotmail1", "HOTMAIL1", "cuthbert", "zu-kurz"])
+    assert len(made) == 2 * SIZE  # whatever its case, and none that is too short
+    assert made == model_of(["cuthbert", "hotmail1"])
+    kept = MODEL.read_bytes()
+    prefixes = [kept[place : place + SIZE] for place in range(0, len(kept), SIZE)]
+    assert prefixes == sorted(set(prefixes))
+    assert len(prefixes) > 40_000
+    assert not any(is_common(f"{number:x}-{GOOD}") for number in range(1000))
 
 
 @pytest.mark.parametrize(
