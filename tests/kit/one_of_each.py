@@ -169,7 +169,7 @@ class Scene:
         return self.begin("account_profile_change", f"account:{self.hanako.id}", data)
 
     def password_change(self) -> int:
-        data = PasswordChangeInput(Secret(self.hanako.password_hash), HASH, Secret(""))
+        data = PasswordChangeInput(Secret(self.hanako.password_hash), HASH, Secret(""), Secret(""))
         return self.begin("password_change", f"account:{self.hanako.id}", data)
 
     def password_reset(self) -> int:

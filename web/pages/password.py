@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from flask import Response, flash, make_response, redirect, render_template, session, url_for
+from flask_login import login_user
 from werkzeug import Response as AnyResponse
 
 from engine.attempt import Actor, Refusal, Secret
@@ -21,8 +22,9 @@ from web.http.areas import CUSTOMER_DETAILS_MENU, Area
 from web.http.current import remote, site
 from web.http.request_keys import SENT_BEFORE, key_of, mark, new_key
 from web.http.responses import Page, form_again
-from web.http.who_may import needs, open_to_all, this_actor, this_user
+from web.http.who_may import User, needs, open_to_all, this_actor, this_user
 from workflows.business.access.passwords import is_same
+from workflows.business.access.tokens import new_token
 from workflows.business.permissions import VIEWER, number_of
 from workflows.business.records import Account, Contract, Customer
 from workflows.password_change.inputs import PasswordChangeInput
@@ -50,7 +52,7 @@ def change() -> str:
 @pages.post("/registration/password")
 @needs(VIEWER)
 def set_own() -> str | AnyResponse:
-    """Set the user's password; the user's other sessions end, and a mail tells them."""
+    """Set the user's password; the user's other sessions end, this one gets a new token, and a mail tells them."""
     here, form = this_user(), ChangePasswordForm()
     key = key_of(form.request_key.data)
     if not form.validate():
@@ -68,16 +70,18 @@ def set_own() -> str | AnyResponse:
         return form_again(_change_page(form, key), (verified,))
     # Whether it was right is for the rule to say: the second of two clicks finds the password changed, and its key
     # finds the first one's outcome.
-    change = PasswordChangeInput(
-        verified, site().hasher.hash(wanted), Secret(here.token), mark(f"{key}\0{current}\0{wanted}")
-    )
+    renewed, same = new_token(), mark(f"{key}\0{current}\0{wanted}")
+    hashed = site().hasher.hash(wanted)
+    change = PasswordChangeInput(verified, hashed, Secret(here.token), Secret(renewed), same)
     number = str(here.account.id)
     try:
-        site().engine.start("password_change", f"account:{number}", this_actor(), change, key=key)
+        outcome = site().engine.start("password_change", f"account:{number}", this_actor(), change, key=key)
     except (Refused, KeyReused) as error:
         refusals = error.refusals if isinstance(error, Refused) else (SENT_BEFORE,)
         form.refuse(refusals)
         return form_again(_change_page(form, new_key()), refusals)
+    if not outcome.repeated:
+        login_user(User(here.account, renewed))
     flash(str(_("パスワードを変更しました。ほかの画面からはログアウトされています。")))
     return redirect(url_for("password.change"), 303)
 

@@ -86,6 +86,38 @@ def test_g36_password_is_changed_and_other_browsers_are_logged_out(
     assert "パスワードを変更しました" in mails(site, mailer)
 
 
+def copied(browser: Browser, app: Flask) -> Browser:
+    """Another browser with the cookie of this one."""
+    cookie = browser.client.get_cookie("session")
+    assert cookie is not None
+    other = Browser(app)
+    other.client.set_cookie("session", cookie.value)
+    return other
+
+
+def test_copied_cookie_is_logged_out_by_a_new_password(reader: Browser, app: Flask) -> None:
+    thief = copied(reader, app)
+    assert thief.open("/top").request.path == "/top"
+    change(reader)
+    assert reader.open("/top").request.path == "/top"
+    assert thief.open("/top").request.path == "/"
+
+
+def test_second_click_with_the_cookie_of_before_leads_to_the_log_in(
+    site: Site, reader: Browser, app: Flask, hanako: Account
+) -> None:
+    """It was sent before the answer to the first had come, and must not take that answer's session away."""
+    reader.open("/registration/password")
+    action, data = reader.filled("変更する", current_password=PASSWORD, password=OTHER, password_again=OTHER)
+    second = copied(reader, app)
+    assert reader.client.post(action, data=data).status_code == 303
+    answer = second.client.post(action, data=data)
+    assert (answer.status_code, urlsplit(answer.headers["Location"]).path) == (303, "/")
+    assert not any(cookie.startswith("session=") for cookie in answer.headers.getlist("Set-Cookie"))
+    assert reader.open("/").request.path == "/top"
+    assert len(site.engine.find("password_change", f"account:{hanako.id}")) == 1
+
+
 def test_password_is_the_same_from_a_keyboard_that_writes_it_otherwise(reader: Browser, app: Flask) -> None:
     assert elsewhere(OTHER) != OTHER
     change(reader, elsewhere(PASSWORD), elsewhere(OTHER), OTHER)

@@ -118,8 +118,11 @@ def codes(refused: pytest.ExceptionInfo[Refused]) -> list[str]:
 # パスワード変更
 
 
+RENEWED = "renewed"
+
+
 def change_password(site: Site, who: Account, token: str, wanted: str = OTHER, key: str | None = None) -> int:
-    given = PasswordChangeInput(Secret(who.password_hash), site.hasher.hash(wanted), Secret(token))
+    given = PasswordChangeInput(Secret(who.password_hash), site.hasher.hash(wanted), Secret(token), Secret(RENEWED))
     return site.engine.start("password_change", f"account:{who.id}", actor(who), given, key=key).instance_id
 
 
@@ -128,7 +131,8 @@ def test_g36_a_new_password_ends_the_other_sessions_and_is_told(any_site: Site, 
     hanako, taro = account(any_site, of), account(any_site, of, "taro@mihon.example")
     here, elsewhere, colleague = log_in(any_site, hanako), log_in(any_site, hanako), log_in(any_site, taro)
     number = change_password(any_site, hanako, here)
-    assert any_site.access.sessions.account(here) is not None
+    assert any_site.access.sessions.account(here) is None, "a copied cookie"
+    assert any_site.access.sessions.account(RENEWED) == hanako
     assert any_site.access.sessions.account(elsewhere) is None
     assert any_site.access.sessions.account(colleague) is not None
     assert any_site.hasher.verify(Account.get_by_id(hanako.id).password_hash, OTHER)
@@ -154,7 +158,7 @@ def test_of_two_changes_of_a_password_at_once_one_is_done(any_site: Site) -> Non
                     "password_change",
                     f"account:{hanako.id}",
                     actor(hanako),
-                    PasswordChangeInput(Secret(hanako.password_hash), wanted, Secret("")),
+                    PasswordChangeInput(Secret(hanako.password_hash), wanted, Secret(""), Secret("")),
                 )
                 for wanted in hashes
             ),
@@ -180,12 +184,12 @@ def test_no_session_of_the_old_password_survives_a_log_in_at_the_same_moment(any
 def test_a_password_is_changed_by_its_account_alone(any_site: Site) -> None:
     of = customer()
     hanako, boss = account(any_site, of), account(any_site, of, "boss@mihon.example", ADMIN)
-    given = PasswordChangeInput(Secret(hanako.password_hash), any_site.hasher.hash(OTHER), Secret(""))
+    given = PasswordChangeInput(Secret(hanako.password_hash), any_site.hasher.hash(OTHER), Secret(""), Secret(""))
     before = dump(any_site.db)
     for who in (actor(boss), VISITOR, SYSTEM_ACTOR, Actor("staff", "1")):
         with pytest.raises(Forbidden):
             any_site.engine.start("password_change", f"account:{hanako.id}", who, given)
-    given = PasswordChangeInput(Secret(""), any_site.hasher.hash(OTHER), Secret(""))
+    given = PasswordChangeInput(Secret(""), any_site.hasher.hash(OTHER), Secret(""), Secret(""))
     with pytest.raises(Refused) as refused:
         any_site.engine.start("password_change", f"account:{hanako.id}", actor(hanako), given)
     assert codes(refused) == ["current_password_wrong"]

@@ -78,6 +78,17 @@ class Sessions:
             return int(Session.delete().where(over).execute())
 
 
+def renew_session(account_id: int, token: str, renewed: str) -> None:
+    """Let the account's session with `token` go on under the token `renewed`, and no longer under its own: whoever has
+    copied the cookie is logged out (OWASP Session Management: "Renew the Session ID After Any Privilege Level Change").
+
+    Inside the caller's transaction where there is one. A session that has ended stays ended.
+    """
+    with transaction():
+        ours = (Session.account == account_id) & (Session.token == digest(token))
+        Session.update(token=digest(renewed)).where(ours).execute()
+
+
 def end_sessions(account_id: int, except_token: str | None = None) -> int:
     """End all sessions of an account but the one named, as after a change of password. Returns how many.
 
