@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from engine.plain_text import aligned
+from engine.plain_text import aligned, unlinked
 
 
 class _Mappings(dict[type, bool]):
@@ -50,7 +50,8 @@ class MappingsByItem(Environment):
 
 def templates_in(folder: Path) -> Environment:
     """The environment of the mail templates in `folder`: a name that nothing defines is an error, and what is put into
-    an `.html` template is escaped. The filter `aligned` is `engine.plain_text.aligned`."""
+    an `.html` template is escaped. The filters `aligned` and `unlinked` are those of
+    `engine.plain_text`."""
     environment = MappingsByItem(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
@@ -60,4 +61,5 @@ def templates_in(folder: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["aligned"] = aligned
+    environment.filters["unlinked"] = unlinked
     return environment

@@ -2,8 +2,9 @@
 
 `mail/<name>.<language>.txt` begins with a line `Subject: …` and an empty one; `mail/<name>.<language>.html` is the same
 mail as HTML. Both are Jinja templates and see the workflow's `mail_context`, `url` (the mailed link, a secret), `site`
-and the effect's frozen `figures`. The filter `aligned` puts facts under each other (`engine.plain_text`). Each try
-renders again, so no text with a link in it is ever stored (I11).
+and the effect's frozen `figures`. The filter `aligned` puts facts under each other, and `unlinked` keeps a
+mail program from making a link of what somebody typed (`engine.plain_text`). Each try renders again, so no text with a
+link in it is ever stored (I11).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.plain_text import aligned, width
+from engine.plain_text import aligned, has_link, unlinked, width
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,33 @@ def test_values_stand_under_each_other() -> None:
 def test_lines_without_a_colon_stay_as_they_are() -> None:
     assert aligned("") == ""
     assert aligned("https://a.jp/b\n\n見出し\n") == "https://a.jp/b\n\n見出し\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("至急 https://evil.example/login へ", "至急 https：／／evil．example／login へ"),
+        ("www.evil.example", "www．evil．example"),
+        ("evil.com", "evil．com"),
+        ("総務evil.co.jp", "総務evil．co．jp"),
+        ("山田.みんな/見て", "山田．みんな／見て"),
+        ("evil.localhost:8080", "evil．localhost：8080"),
+        ("192.0.2.1", "192．0．2．1"),
+        ("mailto:a", "mailto：a"),
+        ("a@evil.example", "a＠evil．example"),
+        ("evil.xn--q9jyb4c", "evil．xn--q9jyb4c"),
+        ("EVIL.TOP", "EVIL．TOP"),
+    ],
+)
+def test_what_a_mail_program_would_make_a_link_of_is_none(text: str, shown: str) -> None:
+    assert has_link(text)
+    assert unlinked(text) == shown
+    assert unlinked(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "見本 花子", "taro.yamada", "Dr.Suzuki", "J. R. Smith", "営業/総務", "内線: 12", "Ph.D."]
+)
+def test_other_names_stay_as_they_are(text: str) -> None:
+    assert not has_link(text)
+    assert unlinked(text) == text

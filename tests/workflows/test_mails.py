@@ -41,6 +41,14 @@ TO_STAFF = {
 UNPARTED = re.compile(r"\n(　変更後：|  After:  )[^\n]*\n(?![■*\n])|[^\n]\n(理由：|Reason:)\n")
 
 
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: f"{workflow.name}/{workflow.version}")
+def test_no_mail_shows_a_name_that_could_become_a_link(workflow: Workflow) -> None:
+    """Accounts of before may have one: names of today are refused (`typed.user_name`)."""
+    for template in (workflow.home / "mail").glob("*"):
+        shown = re.findall(r"\{\{[^}]*\b(?:user_name|account_name|asked_by_name)\b[^}]*\}\}", template.read_text())
+        assert all(" | unlinked " in one for one in shown), template
+
+
 def mails_of(workflow: Workflow) -> list[Effect]:
     return list({effect.name: effect for effect in workflow.all_effects() if effect.kind == "mail"}.values())
 

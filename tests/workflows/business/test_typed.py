@@ -483,8 +483,10 @@ def test_any_text_gives_a_telephone_number_and_a_postcode_that_stay_or_a_refusal
         ("\ufa19谷 \ufa1b子", "\ufa19谷 \ufa1b子"),
         ("\u200b\ufeff O'Neil \u200b", "O'Neil"),
         ("葛\U000e0100城", "葛\U000e0100城"),
-        ("x" * 100, "x" * 100),
-        ("𠮷" * 100, "𠮷" * 100),
+        ("x" * 60, "x" * 60),
+        ("𠮷" * 60, "𠮷" * 60),
+        ("taro.yamada", "taro.yamada"),
+        ("Dr. J.Suzuki (情シス)", "Dr. J.Suzuki (情シス)"),
     ],
 )
 def test_g17_user_name_stays_as_its_owner_writes_it(text: str, kept: str) -> None:
@@ -499,10 +501,17 @@ def test_control_characters_in_names_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("", "missing"), ("\u3000\u200b ", "missing"), ("x" * 101, "long"), ("𠮷" * 10**6, "long")]
+    ("text", "expected"), [("", "missing"), ("\u3000\u200b ", "missing"), ("x" * 61, "long"), ("𠮷" * 10**6, "long")]
 )
-def test_user_name_has_1_to_100_characters(text: str, expected: str) -> None:
+def test_user_name_has_1_to_60_characters(text: str, expected: str) -> None:
     assert code(typed.user_name(text)) == "user_name_" + expected
+
+
+@pytest.mark.parametrize(
+    "text", ["至急 https://evil.example/", "総務 evil.com", "ｅｖｉｌ．ｃｏｍ", "a@evil.example", "http:evil"]
+)
+def test_user_name_is_nothing_that_a_mail_makes_a_link_of(text: str) -> None:
+    assert code(typed.user_name(text)) == "user_name_link"
 
 
 @given(ANYTHING)

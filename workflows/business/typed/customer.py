@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 
 from engine.definition import Refusal
+from engine.plain_text import has_link
 from engine.text import _
 from workflows.business.catalogue import Catalogue
 from workflows.business.typed.text import machine_readable, refusal, single_line
 
-LONGEST_USER_NAME = 100  # as Account.user_name
+LONGEST_USER_NAME = 60  # of a new one; Account.user_name holds the 100 of before
 LONGEST_NUMBER = 32  # as Customer.number
 _LONGEST_USERS = 7  # digits: far more than anybody licenses
 # Thousands in groups, or in none; a third 0 behind the point could be a thousand of those who write 1.000 for it.
@@ -90,10 +91,14 @@ def subdomain(text: str, catalogue: Catalogue) -> Subdomain | Refusal:
 
 
 def user_name(text: str) -> str | Refusal:
-    """The name of an account (G17), 1 to 100 characters, as its owner writes it: see `single_line`."""
+    """The name of an account (G17), 1 to 60 characters, as its owner writes it: see `single_line`. It stands in mails
+    to others, so nothing of it may be what a mail program makes a link of."""
     name = single_line(text, "user_name", LONGEST_USER_NAME)
     if name == "":
         return refusal("user_name", "missing", _("ユーザー名をご入力ください。"))
+    if isinstance(name, str) and has_link(name):
+        message = _("ユーザー名にURLやメールアドレス、ホスト名（example.jp など）を含めることはできません。")
+        return refusal("user_name", "link", message)
     return name
 
 
