@@ -23,6 +23,7 @@ _nursery.set_forkserver_preload(
         *(
             "tests.trials.crash_child",
             "tests.trials.import_child",
+            "tests.trials.mail_child",
             "tests.trials.money_child",
             "tests.trials.race_child",
             "engine.workers.several_machines",
