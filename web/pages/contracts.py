@@ -64,11 +64,12 @@ pages.shown_in_templates(yen=yen, in_short=in_short, percent=quotes.percent, per
 @needs(VIEWER)
 def show() -> str:
     """ご契約内容の確認: every contract, ended ones too, and what an open request will change."""
-    contracts = all_own_contracts()
-    by_id = {contract.id: contract for contract in contracts}
     waiting: dict[int | None, list[ShownChangeRequest]] = defaultdict(list)
-    for change_request in open_change_requests():
-        waiting[change_request.contract_id].append(shown_change_request(change_request, by_id))
+    with site().engine.at_one_moment():
+        contracts = all_own_contracts()
+        by_id = {contract.id: contract for contract in contracts}
+        for change_request in open_change_requests():
+            waiting[change_request.contract_id].append(shown_change_request(change_request, by_id))
     return render_template(
         "contracts/show.html",
         customer=this_user().account.customer,
@@ -152,14 +153,16 @@ def _contract_row(contract: Contract) -> tuple[object, ...]:
 def history() -> str:
     """契約履歴: every request of the customer, the newest first."""
     mine = ChangeRequest.customer == this_user().account.customer_id
-    count = ChangeRequest.select().where(mine).count()
-    last = max(1, -(-count // PAGE))
-    page = min(_page_asked_for(), last)
-    rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc()).paginate(page, PAGE)
-    by_id = {contract.id: contract for contract in all_own_contracts()}
+    with site().engine.at_one_moment():
+        count = ChangeRequest.select().where(mine).count()
+        last = max(1, -(-count // PAGE))
+        page = min(_page_asked_for(), last)
+        rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc()).paginate(page, PAGE)
+        by_id = {contract.id: contract for contract in all_own_contracts()}
+        requests = [shown_change_request(row, by_id) for row in rows]
     return render_template(
         "contracts/history.html",
-        requests=[shown_change_request(row, by_id) for row in rows],
+        requests=requests,
         page=page,
         last=last,
         count=count,
@@ -178,8 +181,10 @@ def history_csv() -> Response:
     """契約履歴 as a CSV file for spreadsheets: one line for each thing that a request changes."""
     mine = ChangeRequest.customer == this_user().account.customer_id
     rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc())
-    by_id = {contract.id: contract for contract in all_own_contracts()}
-    return csv_file("history.csv", _HISTORY_COLUMNS, (line for row in rows for line in _history_rows(row, by_id)))
+    with site().engine.at_one_moment():
+        by_id = {contract.id: contract for contract in all_own_contracts()}
+        lines = [line for row in rows for line in _history_rows(row, by_id)]
+    return csv_file("history.csv", _HISTORY_COLUMNS, lines)
 
 
 _HISTORY_COLUMNS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import format_timedelta
@@ -158,31 +159,23 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else -1
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of a procedure at one moment. `context` is that as the page shows it."""
+
+    seq: int
+    workflow: Workflow | None
+    state: str
+    change_request: ChangeRequest | None
+    context: Mapping[str, Any]
+
+
 def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequence[Refusal] = ()) -> str:
-    engine, now = site().engine, site().clock()
-    where = standing(engine, [instance_id]).get(instance_id)
-    if where is None:
-        abort(404)
-    workflow = engine.workflows.get((where.workflow, where.version))
-    # Where its definition is not loaded, nothing can be said of it but what the tables hold.
-    state = engine.look(instance_id).state.name if workflow is not None else where.state
-    deadline = where.deadline if state == where.state else None  # else it has moved on, and nobody has written it down
-    change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
-    options, elsewhere = _options(instance_id, workflow, state, change_request)
-    confirmed = quotes.from_json(change_request.quote) if change_request is not None else None
+    found, options, elsewhere = _with_options(instance_id)
+    change_request = found.change_request
     return render_template(
         "staff/review.html",
-        instance_id=instance_id,
-        title=_title(change_request, workflow, where.workflow),
-        state=state_title(workflow, state),
-        asked=change_request,
-        asked_at=local_time(change_request.asked_at) if change_request is not None else "",
-        effective_on=known_date(change_request, state, today()).said(day) if change_request is not None else "",
-        age=age(where.since, now) if where.since is not None else "",
-        due=local_time(deadline) if deadline is not None else "",
-        overdue=deadline is not None and deadline <= now,
-        differences=differences(change_request, site().catalogue) if change_request is not None else (),
-        confirmed=confirmed,
+        **found.context,
         periods=_periods(change_request),
         plain_periods=quotes.PERIODS,
         periods_on=lambda day: _periods(change_request, day),
@@ -190,25 +183,82 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         percent=quotes.percent,
         day=day,
         as_confirmed=lambda choice: _as_confirmed(choice, change_request),
-        customer=_customer(change_request, where.about),
-        contract=change_request.contract
-        if change_request is not None and change_request.contract_id is not None
-        else None,
-        product=_product(change_request),
-        facts=declared().facts.get(where.workflow, _no_facts)(instance_id),
-        first=_first(change_request),
-        payment=money.payment_facts(instance_id),
+        facts=declared().facts.get(found.context["workflow"], _no_facts)(instance_id),
         options=options,
         books=money.books(change_request) if any(option.question is not None for option in options) else None,
         elsewhere=elsewhere,
-        lines=lines(instance_id, workflow),
-        pauses=pauses_of(engine, instance_id),
-        seen=where.seq,
         new_key=new_key,
         pressed=event,
         reason=reason,
         refusals=refusals,
     )
+
+
+def _with_options(instance_id: int) -> tuple[Found, list[decisions.Option], list[decisions.Elsewhere]]:
+    """What is known of a procedure, and the decisions that there are then; 404 where there is no such procedure.
+
+    Decisions are tried, so they are not read as of the moment of everything else: where somebody was faster in between,
+    all of it is read once more.
+    """
+    found = _found(instance_id)
+    options, elsewhere = _options(instance_id, found)
+    if found.workflow is not None and _moved(instance_id, found):
+        found = _found(instance_id)
+        options, elsewhere = _options(instance_id, found)
+    return found, options, elsewhere
+
+
+def _moved(instance_id: int, found: Found) -> bool:
+    sight = site().engine.look_if_there(instance_id)
+    return sight is None or (sight.instance.seq, sight.state.name) != (found.seq, found.state)
+
+
+def _found(instance_id: int) -> Found:
+    """Everything that is read of a procedure for its page, as of one moment."""
+    engine, now = site().engine, site().clock()
+    with engine.at_one_moment():
+        where = standing(engine, [instance_id]).get(instance_id)
+        if where is None:
+            abort(404)
+        workflow = engine.workflows.get((where.workflow, where.version))
+        # Where its definition is not loaded, nothing can be said of it but what the tables hold.
+        state = engine.look(instance_id).state.name if workflow is not None else where.state
+        deadline = where.deadline if state == where.state else None  # else it has moved on, and nobody wrote it down
+        change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
+        asked = _asked(change_request, state) if change_request is not None else _NOTHING_ASKED
+        context = {
+            "instance_id": instance_id,
+            "workflow": where.workflow,
+            "title": _title(change_request, workflow, where.workflow),
+            "state": state_title(workflow, state),
+            **asked,
+            "asked": change_request,
+            "age": age(where.since, now) if where.since is not None else "",
+            "due": local_time(deadline) if deadline is not None else "",
+            "overdue": deadline is not None and deadline <= now,
+            "customer": _customer(change_request, where.about),
+            "contract": _contract(change_request),
+            "product": _product(change_request),
+            "first": _first(change_request),
+            "payment": money.payment_facts(instance_id),
+            "lines": lines(instance_id, workflow),
+            "pauses": pauses_of(engine, instance_id),
+            "seen": where.seq,
+        }
+    return Found(where.seq, workflow, state, change_request, context)
+
+
+_NOTHING_ASKED: Mapping[str, Any] = {"asked_at": "", "effective_on": "", "differences": (), "confirmed": None}
+
+
+def _asked(change_request: ChangeRequest, state: str) -> Mapping[str, Any]:
+    """What a change request asks for, as the page shows it."""
+    return {
+        "asked_at": local_time(change_request.asked_at),
+        "effective_on": known_date(change_request, state, today()).said(day),
+        "differences": differences(change_request, site().catalogue),
+        "confirmed": quotes.from_json(change_request.quote),
+    }
 
 
 def _first(change_request: ChangeRequest | None) -> Fact | None:
@@ -233,19 +283,25 @@ def _as_confirmed(choice: decisions.Choice, change_request: ChangeRequest | None
     return quotes.same_figures(confirmed, choice.quote)
 
 
-def _options(
-    instance_id: int, workflow: Workflow | None, state: str, change_request: ChangeRequest | None
-) -> tuple[list[decisions.Option], list[decisions.Elsewhere]]:
-    return (
-        decisions.options(instance_id, workflow, state, change_request, actor()) if workflow is not None else ([], [])
-    )
+def _options(instance_id: int, found: Found) -> tuple[list[decisions.Option], list[decisions.Elsewhere]]:
+    if found.workflow is None:
+        return [], []
+    return decisions.options(instance_id, found.workflow, found.state, found.change_request, actor())
+
+
+def _contract(change_request: ChangeRequest | None) -> Contract | None:
+    """The contract that a request concerns; None for any other request."""
+    if change_request is None or change_request.contract_id is None:
+        return None
+    contract: Contract | None = change_request.contract
+    return contract
 
 
 def _periods(change_request: ChangeRequest | None, on: date | None = None) -> PriceTitles | Mapping[str, Text]:
     """The titles of the figures by period, with their dates where they have some of their own."""
     if change_request is None:
         return quotes.PERIODS
-    contract = change_request.contract if change_request.contract_id is not None else None
+    contract = _contract(change_request)
     return titles_of(change_request, contract.ended_on if contract is not None else None, on)
 
 
@@ -270,8 +326,6 @@ def _customer(change_request: ChangeRequest | None, about: str) -> Customer | No
 
 
 def _product(change_request: ChangeRequest | None) -> str | Text:
-    contract: Contract | None = (
-        change_request.contract if change_request is not None and change_request.contract_id is not None else None
-    )
+    contract = _contract(change_request)
     product = site().catalogue.products.get(contract.product) if contract is not None else None
     return product.title if product is not None else contract.product if contract is not None else ""
