@@ -55,7 +55,7 @@ KINDS = {
 # Anything to a page, a form without its token, the form of a page to anywhere, and a walk from page to page.
 Sent = Literal["read", "forged", "form", "walk"]
 WAYS: tuple[Sent, ...] = ("read", "walk", "form", "walk", "forged", "walk")
-LOG_INS = ("/", "/staff/login")  # where somebody who is not logged in is led
+BEGINNINGS = ("/", "/staff/login", "/apply")  # where somebody who is not logged in, or has not identified, is led
 
 
 # What is sent
@@ -217,8 +217,8 @@ class Crowd:
                 kind = URLENCODED if kind is None else kind
             response = person.send(method, path, data, kind, **extra)
             if sent == "forged":
-                # 308 leads to the same address without its double slashes, and 303 to a log-in.
-                led = response.status_code == 303 and response.headers["Location"] in LOG_INS
+                # 308 leads to the same address without its double slashes, and 303 to where it begins.
+                led = response.status_code == 303 and response.headers["Location"] in BEGINNINGS
                 refused = led or response.status_code == 308 or response.status_code >= 400
                 assert refused or method != "POST", (path, data)
         self.check(response, method, path, rule)
