@@ -55,7 +55,8 @@ KINDS = {
 # Anything to a page, a form without its token, the form of a page to anywhere, and a walk from page to page.
 Sent = Literal["read", "forged", "form", "walk"]
 WAYS: tuple[Sent, ...] = ("read", "walk", "form", "walk", "forged", "walk")
-BEGINNINGS = ("/", "/staff/login", "/apply")  # where somebody who is not logged in, or has not identified, is led
+# Where the address of a form leads: whoever is not logged in, or has not identified, or is logged in already.
+BEGINNINGS = ("/", "/staff/login", "/apply", "/top", "/staff/")
 
 
 # What is sent
