@@ -1,5 +1,5 @@
-"""Back, Forward, reload, double click and two tabs at the confirmations, in a real browser; and what a phone and paper
-show of a page."""
+"""Back, Forward, reload, double click and two tabs at a refused form and at the confirmations, in a real browser; and
+what a phone and paper show of a page."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def fill_in(hanako: Visitor, product: Product, customer: Customer, case: str) ->
     """Fill in the form of a case and go to its confirmation. Returns its heading, its button, and the result's."""
     if case == "users":
         hanako.open(contract_page(product, customer.subdomain, "users"))
+        hanako.field("ユーザー契約数").fill("0")
+        hanako.button("確認画面へ進む").click()
+        hanako.page.wait_for_url("**?unsent=*")  # refused
+        hanako.page.go_back()
+        expect(hanako.field("ユーザー契約数")).not_to_have_value("0")
+        hanako.page.go_forward()
+        expect(hanako.field("ユーザー契約数")).to_have_value("0")
+        hanako.looks_again()  # reload
+        hanako.looks_at("refused-users")
         hanako.field("ユーザー契約数").fill("45")
         hanako.button("確認画面へ進む").click()
         return "お申し込み内容の確認", "申し込む", "ユーザー契約数の変更"
@@ -45,6 +54,8 @@ def test_back_forward_reload_double_click_and_two_tabs(
     hanako.arrives_at(heading)
     address = page.url
     page.go_back()
+    if case == "users":
+        expect(hanako.field("ユーザー契約数")).to_have_value("45")
     page.go_forward()
     hanako.arrives_at(heading)
     hanako.looks_again()  # reload

@@ -25,6 +25,7 @@ from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.http import kept
 from web.http.current import site
+from web.http.unsent import UNSENT, sent_with_its_confirmation
 from web.http.who_may import this_actor
 from workflows.business.access.vault import Unreadable
 
@@ -98,7 +99,10 @@ class Confirmation:
             return None
 
     def drop(self) -> None:
-        """Delete what was kept: it was sent."""
+        """Delete what was kept: it was sent. That goes for its form as well, where that was refused at first."""
+        fields = self.fields()
+        if fields is not None and fields.get(UNSENT):
+            kept.drop(fields[UNSENT])
         kept.drop(self.token)
 
     @property
@@ -108,7 +112,8 @@ class Confirmation:
 
 def to_confirm(place: str, fields: Iterable[tuple[str, str]]) -> Response:
     """Keep what was typed at `place`, and redirect to its confirmation."""
-    return redirect(Confirmation(kept.keep(place, fields), place).url, 303)
+    refused_before = [(UNSENT, token) for token in (sent_with_its_confirmation(),) if token]
+    return redirect(Confirmation(kept.keep(place, [*fields, *refused_before]), place).url, 303)
 
 
 def gone(confirmation: Confirmation) -> Response:

@@ -91,6 +91,13 @@ class _Page(HTMLParser):
         self.feed(html)
         self.close()
 
+    def form_of(self, here: str, action: str, fields: Fields) -> _Form | None:
+        """The form of this page, at the path `here`, that was posted to the path `action` with `fields`; None where it
+        has none."""
+        posted = [one for one in self.forms if one.tag.has("method").lower() == "post"]
+        fitting = [one for one in posted if (one.tag.has("action").partition("?")[0] or here) == action]
+        return max(fitting, key=lambda one: one.likeness(fields), default=None)
+
     def _place(self) -> int:
         line, column = self.getpos()
         return self._lines[line - 1] + column
@@ -140,19 +147,27 @@ def filled_in(html: str, here: str, action: str, fields: Fields, more: Iterable[
     """The page at the path `here`, with `fields` in the form that was posted to the path `action`. The form gets
     `more` as hidden fields."""
     page = _Page(html)
-    posted = [one for one in page.forms if one.tag.has("method").lower() == "post"]
-    fitting = [one for one in posted if (one.tag.has("action").partition("?")[0] or here) == action]
-    if not fitting:
+    form = page.form_of(here, action, fields)
+    if form is None:
         return Filled(html, fields, lacks=False, main=page.main, found=False)
-    form = max(fitting, key=lambda one: one.likeness(fields))
     edits, placed = _edits(form.inside, fields)
-    hidden = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in more)
-    edits.append((form.tag.end, form.tag.end, hidden))
+    edits.append((form.tag.end, form.tag.end, _hidden(more)))
     for start, end, text in sorted(edits, reverse=True):
         html = html[:start] + text + html[end:]
     before = sum(len(text) - (end - start) for start, end, text in edits if start < page.main)
     lacks = any(is_secret(one.kind, one.has("autocomplete")) for one in form.inside)
     return Filled(html, [pair for pair in fields if pair[0] not in placed], lacks, page.main + before, found=True)
+
+
+def with_hidden(html: str, here: str, action: str, fields: Fields, more: Iterable[tuple[str, str]]) -> str:
+    """The page at the path `here`, with `more` as hidden fields of the form that was posted to the path `action` with
+    `fields`, and otherwise as it is."""
+    form = _Page(html).form_of(here, action, fields)
+    return html if form is None else html[: form.tag.end] + _hidden(more) + html[form.tag.end :]
+
+
+def _hidden(more: Iterable[tuple[str, str]]) -> str:
+    return "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in more)
 
 
 def _edits(inside: Iterable[_Tag], fields: Fields) -> tuple[list[tuple[int, int, str]], set[str]]:

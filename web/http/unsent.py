@@ -4,6 +4,10 @@ A form that needs a log-in is kept on the server for an hour (`KeptForms`), and 
 once to the page that the form is on. That page is made anew; what was typed is filled in (`filling`), and a sentence
 says what happened. A form that needs none comes back in the answer, and nothing is kept.
 
+A form that was refused, or whose answer is its own page for another reason, is kept as well: that page is the answer to
+a POST, which a browser neither keeps (`no-store`) nor asks for again when its reader comes Back. So such a page names
+an address under which it can be opened, and `site.js` puts that into the browser's history (`PAGE_ADDRESS`).
+
 **Nothing is sent by itself.** What comes back waits for its person's own press on a page of this site with a token of
 the present session, and is then checked, and where the procedure asks for it confirmed, as if it had just been typed.
 
@@ -28,6 +32,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Flask, Response, current_app, flash, g, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
+from markupsafe import escape
 from werkzeug.exceptions import HTTPException
 
 from engine.text import Text, _
@@ -35,21 +40,27 @@ from web.http import form_tokens
 from web.http.areas import View, declared
 from web.http.current import site
 from web.http.errors import COOKIES, FORM_EXPIRED, error_page
-from web.http.filling import Fields, filled_in, head_of_main
+from web.http.filling import Fields, filled_in, head_of_main, with_hidden
 from web.http.who_may import ANYONE, STAFF, TURNED_AWAY, access_of, staff_member, user
 from workflows.business.records import Account, StaffMember
 
 UNSENT = "unsent"  # the parameter of an address, and the hidden field of a form, that names what is kept
 
 _EXTENSION = "tetsuzuki_names_to_keep"
+_TO_CONFIRM = "tetsuzuki_to_confirm"
+_LONGEST_TOKEN = 64  # characters
+PAGE_ADDRESS = "page-address"  # the `meta` of a page that names the address under which it can be opened
 _TO, _WHY, _FILES, _NOTHING = "?to", "?why", "?files", "?nothing"  # no field has such a name
-_LOG_IN, _PAGE = "log-in", "page"
+_LOG_IN, _PAGE, _REFUSED = "log-in", "page", "refused"
+_WITH_ADDRESS = frozenset({200, 400, 403, 409, 410, 422, 429})  # statuses of pages that are answers to a POST
+_SHOWN_AGAIN = frozenset({200, 409, 422, 429})  # those with the form itself
 _BUTTONS = frozenset({"event", "act"})  # which of several forms with one address it was; never filled in
 _LOG_INS = {STAFF: "staff.log_in"}
 
 _NOT_SENT = {
     _LOG_IN: _("ログインの有効期限が切れたため、まだ送信されていません。"),
     _PAGE: _("画面の有効期限が切れたため、まだ送信されていません。"),
+    _REFUSED: _("この画面の内容は、まだ送信されていません。"),
 }
 _BACK = _("入力された内容をこの画面に戻しました。ご確認のうえ、もう一度送信してください。")
 _PRESS = _("お手数ですが、もう一度操作してください。")
@@ -105,10 +116,41 @@ def _after_post(response: Response) -> Response:
         access = access_of(current_app, request.endpoint or "")
         owner = _owner(access)
         return _to(response.headers["Location"], _keep(owner, _LOG_IN)) if owner else response
-    if response.status_code == 303 and "form" in request.__dict__ and UNSENT in request.form:
+    if "form" not in request.__dict__:  # refused before anybody read it
+        return response
+    if response.status_code in _WITH_ADDRESS and response.mimetype == "text/html" and request.endpoint is not None:
+        return _with_address(response)
+    if response.status_code == 303 and UNSENT in request.form:
         access = access_of(current_app, request.endpoint or "")
         if access != ANYONE:  # and not the log-in, which only passes it on
-            site().access.kept_forms.drop(request.form[UNSENT], _live_owner(access))
+            if g.get(_TO_CONFIRM):
+                _keep(_live_owner(access), _REFUSED, request.form[UNSENT])
+            else:
+                site().access.kept_forms.drop(request.form[UNSENT], _live_owner(access))
+    return response
+
+
+def sent_with_its_confirmation() -> str:
+    """Note that the posted form is sent only when its confirmation is. Returns the token of what is kept of it, to be
+    dropped then; "" where nothing is."""
+    setattr(g, _TO_CONFIRM, True)
+    return request.form.get(UNSENT, "")[:_LONGEST_TOKEN]
+
+
+def _with_address(response: Response) -> Response:
+    """The answer to a POST, with the address under which it can be opened again, and its form with what finds the
+    text again that was typed into it."""
+    access, place, html = access_of(current_app, request.endpoint or ""), _page()[0], response.get_data(as_text=True)
+    token = ""
+    if access == ANYONE:
+        token = waiting()
+    elif response.status_code in _SHOWN_AGAIN and any(name not in _BUTTONS for name, _value in _typed()):
+        owner = _live_owner(access)
+        token = _keep(owner, _REFUSED, request.form.get(UNSENT, "")) if owner else ""
+        html = with_hidden(html, request.path, request.path, _typed(), [(UNSENT, token)] * bool(token))
+    address = _to(place, token).headers["Location"] if token else place
+    head, end, rest = html.partition("</head>")
+    response.set_data(f'{head}<meta name="{PAGE_ADDRESS}" content="{escape(address)}">\n{end}{rest}' if end else html)
     return response
 
 
@@ -157,11 +199,14 @@ def _is_from_here(*, untold: bool) -> bool:
     return untold if origin is None else origin == request.host_url.rstrip("/")
 
 
-def _keep(owner: str, why: str) -> str:
+def _keep(owner: str, why: str, token: str = "") -> str:
+    """Keep what was posted, in place of what is kept under `token` already, where that is. Returns its token."""
     about = [(_TO, request.path), (_WHY, why)]
     about += [(_FILES, "yes")] * bool(request.files) + [(_NOTHING, "yes")] * _posted_is_secret()
     fields = [*_typed(), *about]
-    return site().access.kept_forms.keep(owner, _page()[0], fields)
+    kept_forms, place = site().access.kept_forms, _page()[0]
+    again = bool(token) and kept_forms.keep_again(token, owner, place, fields)
+    return token if again else kept_forms.keep(owner, place, fields)
 
 
 def _typed() -> list[tuple[str, str]]:
@@ -188,7 +233,7 @@ def _page() -> tuple[str, str, dict[str, object]]:
         except HTTPException:  # one that cannot be opened, or a redirect to another
             path = path.rpartition("/")[0]
             continue
-        pairs = [pair for pair in parse_qsl(request.query_string.decode()) if pair[0] != UNSENT]
+        pairs = [pair for pair in parse_qsl(request.query_string.decode(errors="replace")) if pair[0] != UNSENT]
         query = f"?{urlencode(pairs)}" if pairs and path == request.path else ""
         return path + query, endpoint, dict(values)
     return "/", "entrance.show", {}

@@ -2,6 +2,11 @@
 (() => {
   "use strict";
 
+  // A page that is the answer to a form has an address of its own in the history: a browser that comes back to it opens
+  // that, where it would else show an error page of its own.
+  const address = document.querySelector("meta[name=page-address]");
+  if (address) history.replaceState(history.state, "", address.content);
+
   // A page that came back with mistakes begins at their summary.
   document.querySelector("[data-mistakes]")?.focus();
 

@@ -24,7 +24,7 @@ from web.assembly.site import Site
 from web.forms import names_to_keep
 from web.http.filling import filled_in, is_secret
 from web.http.guard import STATIC
-from web.http.unsent import UNSENT
+from web.http.unsent import PAGE_ADDRESS, UNSENT
 from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.business.access.kept_forms import KEPT_FOR, MOST_FORMS
 from workflows.business.access.sessions import IDLE
@@ -270,6 +270,105 @@ def test_a_public_form_comes_back_filled_in_at_once_and_only_from_here(browser: 
         browser.open(path)
         browser.press(button, **typed)  # and now it goes through
         assert "画面の有効期限が切れたため" not in browser.text
+
+
+# A form that is refused
+
+
+def address(browser: Browser) -> str:
+    """The address under which the page, the answer to a POST, can be opened again: Back, Forward and reload."""
+    return str(browser.one(f"meta[name={PAGE_ADDRESS}]")["content"])
+
+
+def test_back_to_a_refused_form_finds_what_was_typed_until_it_is_sent(hanako: Member) -> None:
+    hanako.open(PROFILE)
+    too_long = NAME * 30
+    hanako.press("保存する", user_name=too_long)
+    assert hanako.response.status_code == 422
+    back = address(hanako)
+    assert back.startswith(f"{PROFILE}?{UNSENT}=")
+    first = hanako.filled("保存する", user_name=NAME)
+    for _time in range(2):  # Back, and reload there
+        hanako.open(back)
+        assert hanako.value("user_name") == too_long
+        assert "この画面の内容は、まだ送信されていません。" in hanako.main
+    hanako.press("保存する", user_name=too_long + "々")  # from there, refused once more: the same place
+    assert address(hanako) == back
+    assert KeptForm.select().count() == 1
+    assert hanako.open(back).status_code == 200
+    assert hanako.value("user_name") == too_long + "々"
+    action, data = first
+    assert hanako.client.post(action, data=data).status_code == 303
+    assert Account.get().user_name == NAME
+    assert not KeptForm.select().exists()
+    hanako.open(back)
+    assert "すでに送信されたか" in hanako.main
+    assert "まだ送信されていません。" not in hanako.main
+
+
+def test_back_from_a_confirmation_to_its_refused_form_finds_what_was_confirmed(hanako: Member, site: Site) -> None:
+    hanako.open(f"/changes/contracts/{Contract.get(Contract.product == 'desknets-neo').id}/users")
+    hanako.press("確認画面へ進む", users="0")
+    back = address(hanako)
+    hanako.press("確認画面へ進む", users="50")
+    confirmation = hanako.path
+    hanako.open(back)
+    assert hanako.value("users") == "50"
+    assert "まだ送信されていません。" in hanako.main
+    hanako.open(confirmation)
+    hanako.press("申し込む")
+    assert not KeptForm.select().exists()
+
+
+def test_a_refused_form_of_a_visitor_has_an_address_and_keeps_nothing(browser: Browser, customer: Customer) -> None:
+    for path, button, typed in (
+        ("/", "ログイン", {"subdomain": "mihon", "email": "a@b.example", "password": "himitsu"}),
+        ("/apply", "申し込む", {"subdomain": "mihon", "customer_number": "01234567"}),
+    ):
+        browser.open(path)
+        browser.press(button, **typed)
+        assert browser.response.status_code == 422
+        assert address(browser) == path
+    assert not KeptForm.select().exists()
+
+
+def test_a_slip_at_the_log_in_keeps_the_way_back_in_its_address(hanako: Member, clock: Clock) -> None:
+    hanako.open(PROFILE)
+    clock.forward(minutes=31)
+    hanako.press("保存する", user_name=NAME)
+    log_in(hanako, password="chigau")
+    hanako.open(address(hanako))
+    log_in(hanako)
+    assert hanako.value("user_name") == NAME
+
+
+def test_a_refused_form_keeps_no_secret(hanako: Member, site: Site) -> None:
+    hanako.open("/registration/email")
+    hanako.press("確認のメールを送信する", email="a@x.example", email_again="b@x.example", current_password=PASSWORD)
+    assert hanako.response.status_code == 422
+    hanako.open(address(hanako))
+    assert hanako.value("email") == "a@x.example"
+    hanako.open("/registration/password")
+    hanako.press("変更する", current_password="chigau", password="aaa", password_again="bbb")
+    assert hanako.response.status_code == 422
+    assert address(hanako) == "/registration/password"
+    (kept,) = KeptForm.select()
+    assert PASSWORD not in str(site.services.vault.open(kept.sealed, "kept form"))
+
+
+def test_a_refused_form_comes_back_for_its_account_alone(hanako: Member, app: Flask, site: Site) -> None:
+    add_stranger(site)
+    hanako.open(PROFILE)
+    hanako.press("保存する", user_name="他言無用" * 60)
+    back, token = address(hanako), hanako.value(UNSENT)
+    stranger = member(app, "yoso@other.example", "yoso")
+    assert "他言無用" not in stranger.open(back).text
+    stranger.open(PROFILE)
+    for typed in ("余所" * 99, "余所"):  # refused, and taken
+        action, data = stranger.filled("保存する", user_name=typed)
+        stranger.client.post(action, data=data | {UNSENT: token})
+    hanako.open(back)
+    assert hanako.value("user_name") == "他言無用" * 60
 
 
 # Every form

@@ -45,7 +45,7 @@ class KeptForms:
     def keep(self, owner: str, place: str, fields: Iterable[tuple[str, str]], now: datetime | None = None) -> str:
         """Keep what was typed at `place`, for an hour. Returns the token by which it is found."""
         token, now = new_token(), now or self._clock()
-        sealed = self._vault.seal(json.dumps([owner, place, list(fields)], ensure_ascii=False), KEPT_FORM)
+        sealed = self._sealed(owner, place, fields)
         with transaction():
             KeptForm.insert(token=digest(token), owner=owner, sealed=sealed, expires_at=now + KEPT_FOR).execute()
             own = KeptForm.select(KeptForm.token).where(KeptForm.owner == owner)
@@ -54,6 +54,20 @@ class KeptForms:
             if surplus:
                 KeptForm.delete().where(KeptForm.token.in_(surplus)).execute()
         return token
+
+    def keep_again(
+        self, token: str, owner: str, place: str, fields: Iterable[tuple[str, str]], now: datetime | None = None
+    ) -> bool:
+        """Keep this under `token` from now on, for an hour, in place of what `owner` has kept there. Returns whether
+        there was something to take the place of."""
+        now = now or self._clock()
+        own = (KeptForm.token == digest(token)) & (KeptForm.owner == owner) & (KeptForm.expires_at > now)
+        with transaction():
+            changed = KeptForm.update(sealed=self._sealed(owner, place, fields), expires_at=now + KEPT_FOR)
+            return int(changed.where(own).execute()) == 1
+
+    def _sealed(self, owner: str, place: str, fields: Iterable[tuple[str, str]]) -> str:
+        return str(self._vault.seal(json.dumps([owner, place, list(fields)], ensure_ascii=False), KEPT_FORM))
 
     def look(self, token: str, owner: str, now: datetime | None = None) -> Typed | None:
         """What `token` keeps for `owner`; None where it was never there, is another's, or its hour is over. Looking
