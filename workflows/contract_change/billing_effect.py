@@ -22,8 +22,9 @@ from engine.errors import EngineError, EventNotPossible, Refused
 from engine.store.base import transaction
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
 from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet, waits_its_turn
+from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change.proposal import change_of
-from workflows.contract_change.redating import Way, propose_again
+from workflows.contract_change.redating import Way, has_another_subject, propose_again
 from workflows.ports import quotes
 from workflows.ports.billing import Applied, BillingBackend, Change, Queued, Quote, Rejected, Unavailable
 from workflows.services import Services
@@ -68,6 +69,9 @@ class BillingEffect:
         waits = waits_its_turn(change_request)
         if waits is not None:
             return waits
+        contract = Contract.get_or_none(Contract.id == change_request.contract_id)
+        if contract is not None and has_another_subject(change_request, contract_terms(contract)):
+            return Failed("contract_changed", f"the contract's {change_request.kind} changed after this was asked for")
         now = self._services.clock()
         ways = propose_again(self._services, change_request, now, billing.quote)
         stopped = self._not_on_its_date(change_request, ways) or _price_refused(change_request, ways[0].quote)

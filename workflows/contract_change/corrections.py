@@ -23,8 +23,8 @@ _COUNTS = frozenset({"term", "users", "options", "started_on", "ended_on"})  # p
 @dataclass(frozen=True, slots=True)
 class Corrected:
     """The numbers of the requests that were dated or priced anew, and of those that should have been and stayed as they
-    were: on an earlier version of their procedure, because their contract ends before they begin, or because the
-    billing backend gives no price now."""
+    were: on an earlier version of their procedure, because their contract ends before they begin or has other users,
+    options or another term than the ones that they change, or because the billing backend gives no price now."""
 
     redated: tuple[int, ...] = ()
     left: tuple[int, ...] = ()

@@ -106,6 +106,13 @@ def still_holds(
     return stays.effective_on == asked.effective_on and stays.before == contract_terms_from_json(asked.before)
 
 
+def has_another_subject(asked: ChangeRequest, now: ContractTerms) -> bool:
+    """Whether the contract has other users, other options or another term than the one from which a request changes
+    them: it asks for something else then than its customer confirmed, and only people can tell what."""
+    before = contract_terms_from_json(asked.before)
+    return before is not None and getattr(now, asked.kind) != getattr(before, asked.kind)
+
+
 def _confirmed(
     asked: ChangeRequest,
     now: ContractTerms,

@@ -16,7 +16,14 @@ from workflows.business.records import ChangeRequest, Contract, ContractChange
 from workflows.business.shared.bookings import UNDER_WAY
 from workflows.business.shared.change_request import contract_terms, contract_terms_from_json
 from workflows.contract_change import conditions
-from workflows.contract_change.redating import Way, last_booked, open_of, propose_again, still_holds
+from workflows.contract_change.redating import (
+    Way,
+    has_another_subject,
+    last_booked,
+    open_of,
+    propose_again,
+    still_holds,
+)
 from workflows.ports import quotes
 from workflows.ports.billing import ContractTerms, Quote
 from workflows.services import Services
@@ -57,6 +64,9 @@ def restack(services: Services, engine: Engine, contract: int, *, repriced: bool
     """
     redated, left = list[int](), list[int]()
     for asked in sorted(open_of(contract), key=lambda one: (one.effective_on, one.instance)):
+        if _is_for_people(asked):
+            left.append(asked.instance)
+            continue
         if _stands(services, asked, repriced):
             continue
         ways = propose_again(services, asked, services.clock())
@@ -67,6 +77,11 @@ def restack(services: Services, engine: Engine, contract: int, *, repriced: bool
             return Restacked(tuple(redated), (*left, asked.instance), outcome)
         (redated if outcome else left).append(asked.instance)
     return Restacked(tuple(redated), tuple(left))
+
+
+def _is_for_people(asked: ChangeRequest) -> bool:
+    contract = Contract.get_or_none(Contract.id == asked.contract_id)
+    return contract is not None and has_another_subject(asked, contract_terms(contract))
 
 
 def _stands(services: Services, asked: ChangeRequest, repriced: bool) -> bool:

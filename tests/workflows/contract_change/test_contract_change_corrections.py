@@ -30,6 +30,7 @@ from workflows.business.customer_file import export_customers, import_customers
 from workflows.business.records import Contract
 from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change import CONTRACT_CHANGE_1, Corrected, Corrections, restack_corrected
+from workflows.contract_change.inputs import Rejection
 from workflows.ports import quotes
 
 STARTED, RIGHT = date(2025, 7, 15), date(2025, 9, 15)
@@ -199,6 +200,41 @@ def test_users_that_are_corrected_reprice_the_options_that_wait(
     at(clock, 2026, 5, 1)
     do_all_due(lite)
     assert state(lite, number) == final  # a higher price is for people
+
+
+@pytest.mark.parametrize("term", ["monthly", "annual"])
+def test_more_users_are_not_made_fewer_by_a_file_that_says_still_more(
+    lite: Site, clock: Clock, mailer: MemoryMailer, term: str
+) -> None:
+    of = customer()
+    on, by = contract(of, term=term, started_on=STARTED), account(of)
+    number = request(lite, of, on, by, changed(on, users=25))
+    do_all_due(lite)
+    waited_for = correct_by_file(on, "users", 40)
+    assert restack_corrected(lite.services, lite.engine, waited_for) == Corrected((), (number,))
+    assert row(number).effective_on == date(2026, 5, 1)
+    at(clock, 2026, 5, 1)
+    do_all_due(lite)
+    assert (state(lite, number), again(on).users) == ("failed", 40)
+    assert "ご契約内容が変わった" in mailer.sent[-1].text + mailer.sent[-2].text
+
+
+def test_users_that_are_corrected_while_a_request_waits_for_its_turn_are_for_people(lite: Site, clock: Clock) -> None:
+    of = customer()
+    on, by = contract(of, started_on=STARTED), account(of)
+    option = request(lite, of, on, by, changed(on, options=("appsuite",)))
+    number = request(lite, of, on, by, changed(on, users=25))
+    do_all_due(lite)
+    at(clock, 2026, 5, 1, 9, 0)
+    do_all_due(lite)
+    assert state(lite, number) == "applying"
+    correct_by_file(on, "users", 40)
+    lite.engine.fire(option, "reject", staff(), Rejection("在庫がないため"))
+    clock.forward(hours=1)
+    do_all_due(lite)
+    assert (state(lite, number), again(on).users) == ("applying", 40)
+    (incident,) = incidents(lite.engine)
+    assert incident.error == "contract_changed: the contract's users changed after this was asked for"
 
 
 def test_a_payment_method_that_was_changed_since_moves_nothing(lite: Site, mailer: MemoryMailer) -> None:
