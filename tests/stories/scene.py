@@ -193,6 +193,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("contracts.request", "details-request", "details_request", "other"),
     Shot("contractor_email.show", "contractor-email", "/registration/email", "customer"),
     Shot("contractor_email.show", "contractor-email-open", "/registration/email", "other"),
+    Shot("contractor_email.ask_to_withdraw", "contractor-email-sure", "/registration/email/withdraw", "other"),
     Shot("payment.show", "payment", "/registration/payment", "customer"),
     Shot("payment.describe", "payment-debit", "debit", "customer"),
     Shot("payment.confirm_again", "payment-debit-confirm", "debit", "customer", _bank_account),

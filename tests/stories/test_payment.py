@@ -142,8 +142,8 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
         assert LABEL in mail.part("plain")
         assert NUMBER not in mail.part("plain") + mail.part("html")
 
-    hanako.link("お申し込みを取り下げる").click()
-    hanako.button("お申し込みを取り下げる").click()
+    hanako.link("取り下げる").click()
+    hanako.button("取り下げる").click()
     expect(page.locator(".state").first).to_have_text(hanako.say("取り下げ済み"))
     hanako.looks_at("payment-withdrawn")
 

@@ -129,7 +129,7 @@ def test_mails_of_a_review_plan_a_day_and_fix_it_with_the_decision(
     (accepted,) = (mail for mail in new_mails(site, mailer) if "承りました" in mail.subject)
     assert "2027年2月1日" in accepted.text
     assert "2027年2月1日（" not in accepted.text
-    assert "2027年1月1日 から 2027年2月1日 に変わりました" in accepted.text
+    assert "2027年1月1日から2027年2月1日に変わりました" in accepted.text
     assert dates_in(accepted) == {date(2027, 1, 1), date(2027, 2, 1)}
     at(clock, 2027, 2, 1, 9)  # a day later it would be too late for that day
     (applied,) = new_mails(site, mailer)

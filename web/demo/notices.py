@@ -103,7 +103,7 @@ def _questions() -> Iterator[FaqInput]:
         "",
         20,
         "アカウント作成のメールが届きません",
-        "迷惑メールフォルダーをご確認ください。メールは aporder@desknets.com からお送りしています。",
+        "迷惑メールフォルダをご確認ください。メールは aporder@desknets.com からお送りしています。",
         "The mail with the link does not arrive",
         "Please look in the junk folder. Our mails come from aporder@desknets.com.",
     )

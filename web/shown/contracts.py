@@ -217,7 +217,8 @@ def _about(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> 
     contract = contracts.get(change_request.contract_id or 0)
     if contract is None:
         return ""
-    return f"{product_title(site().catalogue, contract.product)} ({contract.subdomain})"
+    title = product_title(site().catalogue, contract.product)
+    return str(_("%(product)s（%(subdomain)s）", product=title, subdomain=contract.subdomain))
 
 
 def after_changes(numbers: Iterable[int]) -> Text | None:

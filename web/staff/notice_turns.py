@@ -156,7 +156,7 @@ def _said(event: str, window: str) -> Text:
 def _window(record: Notice) -> str:
     if record.window_start is None or record.window_end is None:
         return ""
-    return f"{local_time(record.window_start)} – {local_time(record.window_end)}"
+    return f"{local_time(record.window_start)} {_('～')} {local_time(record.window_end)}"
 
 
 def _form_page(form: UpdateForm, record: Notice, event: str, title: Text | str) -> str:

@@ -49,7 +49,7 @@ _OTHER_FIGURES = Refusal(
 
 def _other_day(fixed: date) -> Refusal:
     message = _(
-        "この画面を表示した後に日付が変わり、適用日が %(day)s になりました。新しい適用日をご確認ください。",
+        "この画面を表示した後に日付が変わり、適用日が%(day)sになりました。新しい適用日をご確認ください。",
         day=day(fixed),
     )
     return Refusal("other_day", message)

@@ -76,7 +76,7 @@ def basis_of(attempt: Attempt) -> Standing | Refusal:
     basis = next((one for one in ways if one.effective_on == day), None)
     if basis is None:
         days = listed(day_said(one.effective_on) for one in ways)
-        return Refusal(MOVED, _("適用日が %(day)s に変わりました。新しい適用日と料金をご確認ください。", day=days))
+        return Refusal(MOVED, _("適用日が%(day)sに変わりました。新しい適用日と料金をご確認ください。", day=days))
     known = getattr(attempt.data, "before", "")
     return BASIS_CHANGED if known and known != to_json(basis.before) else basis
 

@@ -18,7 +18,7 @@ PASSWORD_RESET = Workflow(
     mail_context=mail_context,
     start=Start("asked"),
     states=(
-        State("asked", _("受付"), timers=(Timer("look", at=rules.at_once),)),
+        State("asked", _("受付済み"), timers=(Timer("look", at=rules.at_once),)),
         State("requested", _("メール送信待ち"), timers=(Timer("expire", after=_PATIENCE),)),
         State("emailed", _("メール送信済み"), timers=(Timer("expire", after=timedelta(hours=1), deadline=True),)),
         State("reset", _("再設定完了"), final=True),

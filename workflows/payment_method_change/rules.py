@@ -121,7 +121,7 @@ def _is_still_shown(attempt: Attempt) -> Refusal | None:
 def date_moved(day: date) -> Refusal:
     """The refusal of what was pressed on a page that showed another date; it says the new one."""
     said = day_said(day)
-    message = _("日付が変わったため、適用日が %(day)s に変わりました。内容をもう一度ご確認ください。", day=said)
+    message = _("日付が変わったため、適用日が%(day)sに変わりました。内容をもう一度ご確認ください。", day=said)
     return Refusal("date_moved", message)
 
 

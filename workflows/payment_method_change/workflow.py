@@ -50,7 +50,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
         keep=("method",),
     ),
     states=(
-        State("requested", _("受付"), timers=(Timer("triage", at=rules.at_once),)),
+        State("requested", _("受付済み"), timers=(Timer("triage", at=rules.at_once),)),
         State("in_review", _("担当者が確認中"), timers=(Timer("overdue", at=rules.review_is_due, deadline=True),)),
         State("accepted", _("受付済み")),
         State(
@@ -233,7 +233,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             _OPEN,
             "withdrawn",
             allow=ACCOUNT_EDITOR,
-            title=_("お申し込みを取り下げる"),
+            title=_("取り下げる"),
             writes=(rules.give_up,),
             effects=(_REVOKE, Mail("withdrawn", to="contractor", cc="acting")),
         ),

@@ -213,7 +213,7 @@ def test_request_shows_before_and_after_price_and_timeline(site: Site, account: 
     site.engine.run_due()
     hanako.open(f"/contracts/requests/{request_number(number)}")
     assert hanako.title == "ユーザー契約数の変更"
-    for said in ("20,000円", "2,000円", "22,000円", "2026年5月1日", "desknet's NEO (mihon)"):
+    for said in ("20,000円", "2,000円", "22,000円", "2026年5月1日", "desknet's NEO（mihon）"):
         assert said in hanako.main
     steps = [step.get_text(" ", strip=True) for step in hanako.page.select("ol.timeline li")]
     assert [step.split(" ")[0] for step in steps] == ["受付済み", "承認済み", "適用待ち"]

@@ -151,7 +151,7 @@ def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mai
     held = dump_bytes(site.db)
     assert NUMBER.encode() not in held
     assert HOLDER.encode() not in held
-    hanako.act("お申し込みを取り下げる")
+    hanako.act("取り下げる")
     assert "取り下げ" in hanako.one(".state").text
     assert hanako.client.get(f"{PAGE}/requests/{number}/form.pdf").status_code == 404
 
@@ -354,7 +354,7 @@ def test_a_date_that_moved_since_is_shown_before_it_is_sent(site: Site, hanako: 
     hanako.press("確認へ進む", **TYPED)
     clock.forward(minutes=10)
     hanako.press("この内容で申し込む")
-    assert "適用日が 2026年6月1日 に変わりました" in hanako.text
+    assert "適用日が2026年6月1日に変わりました" in hanako.text
     assert "適用日：2026年5月1日 → 2026年6月1日" in hanako.text
     hanako.press("この内容で申し込む")
     assert "経過" in hanako.text
@@ -371,7 +371,7 @@ def test_the_way_to_the_card_company_is_shown_anew_once_midnight_of_the_month_ha
     assert open_page(hanako).endswith(f"{PAGE}/requests/{request_number(number)}")
     assert stripe.calls == []
     hanako.open(f"{PAGE}/requests/{number}")
-    assert "適用日が 2026年6月1日 に変わりました" in hanako.text
+    assert "適用日が2026年6月1日に変わりました" in hanako.text
     assert "最短 2026年6月1日" in hanako.text
     assert open_page(hanako).startswith(stripe.url)
     assert ChangeRequest.get(ChangeRequest.instance == number).effective_on == date(2026, 6, 1)
@@ -390,7 +390,7 @@ def test_staff_approve_with_the_date_that_they_have_seen(site: Site, app: Flask,
     assert "2026年5月1日" in option.get_text()
     clock.forward(minutes=10)
     assert clerk.press("金融機関が承認した").status_code == 409
-    assert "適用日が 2026年6月1日 になりました" in clerk.text
+    assert "適用日が2026年6月1日になりました" in clerk.text
     assert state(site, number) == "with_bank"
     clerk.press("金融機関が承認した")
     assert state(site, number) == "scheduled"
@@ -509,8 +509,8 @@ def test_an_event_for_another_customers_request_changes_neither(
     for path in ("", "/form.pdf", "/return?result=success"):
         assert hanako.client.get(f"{PAGE}/requests/{theirs}{path}").status_code == 404
     hanako.open(f"{PAGE}/requests/{mine}")
-    hanako.begin("お申し込みを取り下げる")
-    _action, data = hanako.filled("お申し込みを取り下げる")
+    hanako.begin("取り下げる")
+    _action, data = hanako.filled("取り下げる")
     for path in ("", "/page"):
         assert hanako.client.post(f"{PAGE}/requests/{theirs}{path}", data=data).status_code == 404
     contract = Contract.get(Contract.customer == other)
@@ -532,14 +532,14 @@ def test_the_second_of_two_browsers_is_told(site: Site, app: Flask, hanako: Brow
     taro = logged_in(site, app, customer, email="taro@customer.example")
     for browser in (taro, hanako):
         browser.open(f"{PAGE}/requests/{number}")
-        browser.begin("お申し込みを取り下げる")
+        browser.begin("取り下げる")
     site.engine.fire(number, "receive_form", staff())
-    hanako.press("お申し込みを取り下げる")
+    hanako.press("取り下げる")
     assert "状態が変わったため" in hanako.text
     assert state(site, number) == "received"
-    hanako.act("お申し込みを取り下げる")
+    hanako.act("取り下げる")
     assert state(site, number) == "withdrawn"
-    taro.press("お申し込みを取り下げる")
+    taro.press("取り下げる")
     assert "状態が変わったため" in taro.text
 
 
@@ -548,8 +548,8 @@ def test_no_other_event_can_be_pressed(site: Site, hanako: Browser, event: str) 
     number = ask_debit(hanako)
     work(site)
     hanako.open(f"{PAGE}/requests/{number}")
-    hanako.begin("お申し込みを取り下げる")
-    action, data = hanako.filled("お申し込みを取り下げる")
+    hanako.begin("取り下げる")
+    action, data = hanako.filled("取り下げる")
     assert hanako.client.post(action, data=data | {"event": event}).status_code == 303
     assert state(site, number) == "awaiting_form"
 
@@ -756,7 +756,7 @@ def test_a_method_that_raises_or_answers_nonsense_breaks_no_page(
         answered = hanako.client.post(PAGE + path, data={"csrf_token": token, **TYPED})
         assert answered.status_code in (200, 303, 404, 422, 503), path
     hanako.open(f"{PAGE}/requests/{number}")
-    hanako.act("お申し込みを取り下げる")
+    hanako.act("取り下げる")
     assert state(site, number) == "withdrawn"
 
 

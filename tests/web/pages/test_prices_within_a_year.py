@@ -92,7 +92,7 @@ def test_every_place_shows_the_year_from_the_renewal_and_what_is_due_now(
     staff.open(f"/staff/requests/{number}")
     assert captions(staff, "#quote-title ~ table") == {
         f"変更後の料金：{YEAR}": "87,120円",
-        f"今回の差額：{ONCE}": "6,452円",
+        f"差額：{ONCE}": "6,452円",
     }
 
 

@@ -91,7 +91,7 @@ def test_more_that_is_accepted_late_moves_on_and_is_charged_from_then_on(
     do_all_due(changing)
     assert (row(number).effective_on, price(number)) == (date(2026, 6, 1), (87_120, 3_226))
     mail = told(mailer, "承りました")
-    assert "適用日は、2026年5月1日 から 2026年6月1日 に変わりました。" in mail
+    assert "適用日は、2026年5月1日から2026年6月1日に変わりました。" in mail
     assert mail.index("3,226円") < mail.index("これまでの料金") < mail.index("6,452円")
     assert mail.index("2026年6月1日から2026年7月14日まで") < mail.index("2026年5月1日から2026年7月14日まで")
     at(clock, 2026, 6, 1)
@@ -233,7 +233,7 @@ def test_staff_choose_the_date_of_what_adds_and_drops_within_an_annual_term(
     decide(changing, number, clerk, on=date(2027, 7, 15))
     do_all_due(changing)
     assert (state(changing, number), row(number).effective_on) == ("scheduled", date(2027, 7, 15))
-    assert "適用日は、2026年7月15日 から 2027年7月15日 に変わりました。" in told(mailer, "承りました")
+    assert "適用日は、2026年7月15日から2027年7月15日に変わりました。" in told(mailer, "承りました")
 
 
 @pytest.mark.parametrize("late", ["review", "booking"])
@@ -353,7 +353,7 @@ def test_an_incident_that_is_settled_late_charges_nothing_for_the_time_before(
     assert (state(site, number), row(number).effective_on) == ("scheduled", date(2026, 7, 1))
     assert (price(number), incidents(site.engine), booked(site, on)) == ((121_000, 0), [], [])
     mail = told(mailer, "適用日・料金が変わりました")
-    assert "適用日は、2026年5月1日 から 2026年7月1日 に変わりました。" in mail
+    assert "適用日は、2026年5月1日から2026年7月1日に変わりました。" in mail
     assert mail.index("これまでの料金") < mail.index("12,100円")
     at(clock, 2026, 7, 1)
     do_all_due(site)
@@ -375,7 +375,7 @@ def test_after_the_renewal_the_new_years_difference_is_due_and_staff_decide_on_i
     do_all_due(site)
     assert (row(number).effective_on, price(number)) == (date(2026, 8, 1), (121_000, 66_550))
     mail = told(mailer, "料金が変わりました")
-    assert "適用日は、2026年5月1日 から 2026年8月1日 に変わりました。" in mail
+    assert "適用日は、2026年5月1日から2026年8月1日に変わりました。" in mail
     assert "当社の処理の遅れのため" in mail
     at(clock, 2026, 8, 1)
     do_all_due(site)
@@ -414,7 +414,7 @@ def test_an_option_on_top_of_a_term_change_that_was_withdrawn_waits_for_the_rene
     assert (row(option).effective_on, price(option)) == (date(2026, 7, 15), (4_400, 0))  # as it was confirmed
     assert (state(changing, option), events(changing, option)[-1]) == ("in_review", "redate")
     mail = told(mailer, "適用日・料金が変わりました")
-    assert "適用日は、2026年8月1日 から 2026年7月15日（予定） に変わりました。" in mail
+    assert "適用日は、2026年8月1日から2026年7月15日（予定）に変わりました。" in mail
     assert mail.index("担当者が確認し") < mail.index("48,400円")  # a year costs more than a month
     assert again(on).term == "annual"
 

@@ -60,7 +60,7 @@ def sure(instance_id: int, event: str) -> str | AnyResponse:
 @pages.post("/requests/<request:instance_id>")
 @needs(EDITOR)
 def act(instance_id: int) -> AnyResponse:
-    """Fire the event of a button on the page, such as お申し込みを取り下げる."""
+    """Fire the event of a button on the page, such as 取り下げる."""
     _mandate(instance_id)
     sight = site().engine.look(instance_id)
     # Timers that are due move it on before any event, and by what the page has shown already.
