@@ -266,7 +266,7 @@ ADDRESSES: Mapping[str, Address] = {
     "payment.returned": Address(Whose.CUSTOMER, _payments),
     **{
         f"accounts.{name}": Address(Whose.CUSTOMER, lambda w: [{"number": w.invitation}])
-        for name in ("press", "address", "correct")
+        for name in ("press", "address", "correct", "ask_to_withdraw")
     },
     **{
         f"accounts.{name}": Address(Whose.CUSTOMER, _accounts)

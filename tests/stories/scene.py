@@ -207,6 +207,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("accounts.show", "accounts", "/registration/accounts", "customer"),
     Shot("accounts.add", "accounts-add", "/registration/accounts/add", "customer"),
     Shot("accounts.address", "accounts-address", "address", "customer"),
+    Shot("accounts.ask_to_withdraw", "accounts-withdraw", "withdraw_invitation", "customer"),
     Shot("accounts.role", "accounts-role", "role", "customer"),
     Shot("accounts.confirm_removal", "accounts-delete", "delete", "customer"),
     Shot("notices.show", "notices", "/notices", "customer"),
@@ -319,7 +320,8 @@ def _staged(var: Path, address: str) -> Scene:
         (incident,) = incidents(site.engine)
         scene.paths["incident"] = f"/staff/incidents/{incident.ref}"
         lost.answer = None
-        scene.paths["address"] = f"/registration/accounts/invitations/{_invited(site)}/address"
+        invitation = f"/registration/accounts/invitations/{_invited(site)}"
+        scene.paths |= {"address": f"{invitation}/address", "withdraw_invitation": f"{invitation}/withdraw"}
         site.dispatcher.drain()
     finally:
         site.close()

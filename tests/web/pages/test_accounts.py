@@ -280,13 +280,45 @@ def test_void_link_names_the_button_and_a_new_mail_works(
     assert jiro.title == "アカウント追加が完了しました"
 
 
+def asked_first() -> str:
+    """The address of the question before the newest invitation is withdrawn."""
+    return f"{LIST}/invitations/{Invitation.select().order_by(Invitation.instance.desc()).get().instance}/withdraw"
+
+
+def withdraw(browser: Browser) -> None:
+    """Withdraw the invitation of the list, as a person does."""
+    browser.follow("取り消す")
+    browser.press("取り消す")
+
+
+def test_withdrawing_an_invitation_asks_first(
+    site: Site, app: Flask, customer: Customer, mailer: MemoryMailer, hanako: Browser
+) -> None:
+    invite(hanako)
+    link = mailed(site, mailer)
+    hanako.open(LIST)
+    hanako.follow("取り消す")
+    assert hanako.title == "アカウント追加の取り消し"
+    assert INVITED["email"] in hanako.text
+    action, data = hanako.filled("取り消す")
+    jiro = Browser(app)
+    assert jiro.open(link).status_code == 200  # nothing has happened yet
+    hanako.follow("操作せずに戻る")
+    question = asked_first()
+    withdraw(hanako)
+    assert jiro.open(link).status_code == 404
+    assert hanako.client.post(action, data=data | {"request_key": "f" * 32}).status_code == 409
+    assert hanako.open(question).status_code == 404  # of another tab
+    assert 'role="alert"' in hanako.response.text
+
+
 def test_withdrawn_invitation_is_unknown_and_gone_from_the_list(
     site: Site, app: Flask, mailer: MemoryMailer, hanako: Browser
 ) -> None:
     invite(hanako)
     link = mailed(site, mailer)
     hanako.open(LIST)
-    hanako.press("取り消す")
+    withdraw(hanako)
     assert "取り消しました" in hanako.text
     assert hanako.page.select(".accounts > .invited") == []
     jiro = Browser(app)
@@ -304,7 +336,7 @@ def test_password_form_that_was_open_when_it_was_withdrawn_or_completed_makes_no
         jiro.open(link)
         if end == "withdraw":
             hanako.open(LIST)
-            hanako.press("取り消す")
+            withdraw(hanako)
         else:
             other.open(link)
             choose(other)
@@ -330,7 +362,8 @@ def test_invited_who_applied_meanwhile_is_told(site: Site, app: Flask, mailer: M
     assert late.page.find("form", class_="below") is None
     hanako.open(LIST)
     line = row(hanako, "作成されています")
-    assert [button.get_text() for button in line.find_all("button")] == ["取り消す"]
+    assert line.find_all("button") == []
+    assert [link.get_text() for link in line.find_all("a")] == ["取り消す"]
 
 
 def test_form_sent_twice_is_one_invitation(site: Site, mailer: MemoryMailer, hanako: Browser) -> None:
@@ -348,7 +381,7 @@ def test_form_sent_twice_is_one_invitation(site: Site, mailer: MemoryMailer, han
 def test_withdrawal_and_deletion_sent_twice_are_each_one(site: Site, customer: Customer, hanako: Browser) -> None:
     other = account(site, customer, SECOND)
     invite(hanako)
-    for path, button in ((LIST, "取り消す"), (f"{LIST}/{other.id}/delete", "削除する")):
+    for path, button in ((asked_first(), "取り消す"), (f"{LIST}/{other.id}/delete", "削除する")):
         hanako.open(path)
         where, data = hanako.filled(button)
         for _ in range(2):
@@ -395,7 +428,7 @@ def test_nobody_can_flood_a_mailbox_with_invitations(
     """Neither by ［メール再送信］, nor by inviting the same address again and again."""
     invite(hanako)
     for _ in range(INVITE_ADDRESS.burst - 1):
-        hanako.press("取り消す")
+        withdraw(hanako)
         invite(hanako)
         assert hanako.response.status_code == 200
     clock.forward(minutes=5)
@@ -404,7 +437,7 @@ def test_nobody_can_flood_a_mailbox_with_invitations(
     assert hanako.response.status_code == 429
     assert "分後に、もう一度お試しください" in hanako.text
     assert int(hanako.response.headers["Retry-After"]) > 0
-    hanako.press("取り消す")
+    withdraw(hanako)
     invite(hanako)
     assert hanako.response.status_code == 429  # a new invitation of the same address is the same mailbox
     site.dispatcher.drain()
@@ -582,7 +615,7 @@ def test_second_of_two_browsers_is_told(
         "role": (f"{LIST}/{target.id}/role", "変更する", {"role": EDITOR}),
         "delete": (f"{LIST}/{target.id}/delete", "削除する", {}),
         "resend": (LIST, "メール再送信", {}),
-        "withdraw": (LIST, "取り消す", {}),
+        "withdraw": (asked_first(), "取り消す", {}),
     }
     prepared = []
     for browser, name in ((hanako, before), (taro, deed)):
@@ -648,7 +681,7 @@ def test_ids_of_another_customer_are_not_there(site: Site, app: Flask, admin: Ac
 
 def test_lesser_roles_and_strangers_come_no_further(site: Site, app: Flask, customer: Customer, admin: Account) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("accounts.")]
-    assert len(rules) == 10
+    assert len(rules) == 11
     account(site, customer, SECOND, EDITOR)
     account(site, customer, "goro@customer.example", VIEWER)
     people: list[tuple[Browser, tuple[int, ...]]] = [

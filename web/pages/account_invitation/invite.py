@@ -15,13 +15,14 @@ from engine.runtime.resends import may_correct
 from engine.text import Text, _, current_language
 from web.forms.accounts import CorrectionForm, InvitationForm
 from web.http.current import site
-from web.http.request_keys import key_of
+from web.http.request_keys import key_of, new_key
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.accounts import (
     NUMBER,
     ROLE_NOTES,
     SENT_BEFORE,
+    Invited,
     list_again,
     not_here,
     pages,
@@ -105,17 +106,26 @@ def press(number: int) -> AnyResponse:
     return redirect(url_for("accounts.show"), 303)
 
 
+@pages.get(f"/invitations/{NUMBER}/withdraw")
+@needs(ADMIN)
+def ask_to_withdraw(number: int) -> str | Response:
+    """The question before an invitation is withdrawn."""
+    shown = _shown(number)
+    if shown is None:
+        return not_here()
+    offer = next((way for way in shown.ways if way.event == "withdraw"), None)
+    if offer is None:
+        return list_again(shown.reasons or (CHANGED_MEANWHILE,), 422)
+    return render_template("accounts/withdraw.html", invited=shown, offer=offer, key=new_key())
+
+
 @pages.get(f"/invitations/{NUMBER}/address")
 @needs(ADMIN)
 def address(number: int) -> str | Response:
     """The form for another address of an invitation."""
-    invitation = _invitation(number)
-    if invitation is None:
+    shown = _shown(number)
+    if shown is None:
         return not_here()
-    sight = site().engine.look_if_there(number)
-    if sight is None:
-        return not_here()
-    shown = shown_invitation(invitation, sight)
     if not shown.may_be_corrected:
         return list_again(shown.reasons or (CHANGED_MEANWHILE,), 422)
     form = CorrectionForm()
@@ -170,6 +180,12 @@ def _invitation(number: int) -> Invitation | None:
     mine = (Invitation.instance == number) & (Invitation.customer == this_user().account.customer_id)
     invitation: Invitation | None = Invitation.get_or_none(mine)
     return invitation
+
+
+def _shown(number: int) -> Invited | None:
+    """An invitation of the reader's customer, as the reader sees it; None where there is no such one."""
+    invitation, sight = _invitation(number), site().engine.look_if_there(number)
+    return shown_invitation(invitation, sight) if invitation is not None and sight is not None else None
 
 
 def _press(number: int, event: str, shown: ShownInput, key: str) -> tuple[tuple[Refusal, ...], int] | None:
