@@ -46,6 +46,8 @@ _OTHER_FIGURES = Refusal(
     "other_figures", _("この画面を表示した後に、適用日または料金が変わりました。新しい内容をご確認ください。")
 )
 
+_OWN_PAGES = Refusal("own_pages", _("この操作は、この手続き専用の画面で行ってください。"))
+
 
 def _other_day(fixed: date) -> Refusal:
     message = _(
@@ -129,6 +131,8 @@ def decide(instance_id: int) -> str | Response:
     if where is None:
         abort(404)
     change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
+    if where.workflow in declared().with_own_pages and not _is_offered(instance_id, where, event):
+        return make_response(_page(instance_id, event, reason, (_OWN_PAGES,)), 409)
     checked = request.form.get("checked") == "yes"
     choices = decisions.choices_for(where.workflow, event, change_request, reason, checked)
     shown = request.form.get("figures", "")
@@ -147,6 +151,14 @@ def decide(instance_id: int) -> str | Response:
         return make_response(_page(instance_id, event, reason, (_FASTER,)), 409)
     flash(str(_("処理しました。")))
     return redirect(url_for("staff.request_page", instance_id=instance_id), 303)
+
+
+def _is_offered(instance_id: int, where: Standing, event: str) -> bool:
+    """Whether this page has a button for an event of a procedure that the staff handle elsewhere: what it needs besides
+    a reason, only its own pages ask for."""
+    workflow = site().engine.workflows.get((where.workflow, where.version))
+    options, _elsewhere = _options(instance_id, workflow, where.state, None)
+    return any(one.event == event and not one.reasons for one in options)
 
 
 def _typed_reason() -> str:

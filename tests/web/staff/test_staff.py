@@ -327,6 +327,19 @@ def test_queue_shows_every_procedure_that_waits_for_the_staff_and_none_that_has_
     assert NUMBER in row.text
 
 
+@pytest.mark.parametrize("event", ["publish", "withdraw", "discard"])
+def test_an_event_of_a_procedure_with_pages_of_its_own_that_is_forced_upon_the_queue_is_no_fault_of_the_site(
+    site: Site, clock: Clock, staffed: Browser, event: str
+) -> None:
+    draft = DraftInput("aaaaaaaaaaaa", "outage", (), Wording("件名", "本文"), "investigating")
+    editor = Actor("staff", str(StaffMember.get().id))
+    number = site.engine.start("notice", "notice:aaaaaaaaaaaa", editor, draft).instance_id
+    staffed.open(f"/staff/requests/{number}")
+    given = {"csrf_token": _csrf(staffed), "event": event, "seen": "1", "reason": "x"}
+    answered = staffed.client.post(f"/staff/requests/{number}", data=given)
+    assert answered.status_code in (303, 409, 422)
+
+
 def _enter_again(site: Site, browser: Browser, clock: Clock) -> None:
     token = site.staff.members.reset(MEMBER).token
     opened = site.staff.set_ups.opened(token)
