@@ -106,7 +106,7 @@ def _again_later(access: str) -> Response | None:
         return None
     if owner:
         place = _page()[0] if live else url_for(_LOG_INS.get(access, "entrance.show"))
-        return _to(place, _keep(owner, _PAGE))
+        return _to(place, _keep(owner, _PAGE if live else _LOG_IN))
     return None if live else redirect(url_for(_LOG_INS.get(access, "entrance.show")), 303)  # type: ignore[return-value]
 
 

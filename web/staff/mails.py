@@ -64,8 +64,12 @@ FATES: Mapping[Fate, tuple[Text, str]] = {
 }
 """The fates of a mail in words, each with the look of its mark."""
 
+_GOES_OUT: frozenset[Fate] = frozenset(("queued", "paused", "delayed"))
+"""The fates of a mail that is still to go out."""
+
 _HINDRANCES: Mapping[str, Text] = {
     "waits": _("自動で送信されるため、操作は必要ありません。"),
+    "sent_again": _("送り直したメールが、送信を待っています。"),
     "no_use": _("手続きが先に進んでいるため、このメールのURLは使われません。"),
     "unknown": _("このメールの手続きの定義が読み込まれていないため、送り直せません。"),
 }
@@ -306,11 +310,13 @@ def _recipient(
         one.tries,
         one.incident,
         way,
-        _why_not(way, instance, workflow),
+        _why_not(way, one, instance, workflow),
     )
 
 
-def _why_not(way: Way, instance: Instance | None, workflow: Workflow | None) -> Text | str:
+def _why_not(way: Way, one: MailRecipient, instance: Instance | None, workflow: Workflow | None) -> Text | str:
+    if way.hindrance == "waits" and one.fate not in _GOES_OUT:
+        return _HINDRANCES["sent_again"]
     if way.hindrance == "procedure" and workflow is not None and instance is not None:
         titles = [one.title for one in workflow.outgoing[instance.state, way.event] if one.title is not None]
         return _("お客様の管理の方が、画面の［%(event)s］で送り直せます。", event=titles[0] if titles else way.event)

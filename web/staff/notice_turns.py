@@ -160,6 +160,8 @@ def _window(record: Notice) -> str:
 
 
 def _form_page(form: UpdateForm, record: Notice, event: str, title: Text | str) -> str:
+    for field in (form.window_start, form.window_end):
+        field.flags.required = True  # shown for a new date alone, which has both
     return render_template(
         "staff/notices/turn.html",
         form=form,

@@ -202,6 +202,16 @@ def test_of_a_deleted_account_and_of_shut_out_staff_nothing_is_kept(
 # A token that is old, or forged
 
 
+def test_a_browser_that_lost_its_session_reads_of_the_log_in_on_both_pages(hanako: Member) -> None:
+    hanako.open(PROFILE)
+    hanako.client.delete_cookie("session")
+    hanako.press("保存する", user_name=NAME)
+    assert "ログインの有効期限が切れたため、まだ送信されていません。" in hanako.text
+    log_in(hanako)
+    assert hanako.value("user_name") == NAME
+    assert "ログインの有効期限が切れたため、まだ送信されていません。" in hanako.text
+
+
 def test_an_old_page_in_a_new_session_comes_back_without_a_log_in(hanako: Member) -> None:
     hanako.open(PROFILE)
     action, data = hanako.filled("保存する", user_name=NAME)

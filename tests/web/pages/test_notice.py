@@ -523,6 +523,8 @@ def test_staff_say_what_becomes_of_a_maintenance(
     office.open(f"/staff/notices/{NOTICE}")
     office.follow(button)
     assert "延期いたします。" in office.text or not typed
+    for name in typed:
+        assert office.page.select_one(f"[name={name}]").has_attr("required")  # type: ignore[union-attr]
     office.press("確認へ進む", **typed, **written(office))
     assert "プレビュー（まだ公開していません）" in office.text
     assert f"［{word}］" in office.text  # the mail's subject

@@ -130,6 +130,10 @@ def test_a_mail_with_a_link_is_sent_again_to_the_corrected_address_once(
     for _ in range(2):
         assert send(staffed, customer, typed) == 200
         assert "メールをもう一度送信します。" in staffed.text
+    again, earlier = staffed.page.find_all("article", class_="panel")
+    assert "自動で送信されるため、操作は必要ありません。" in again.text
+    assert "送り直したメールが、送信を待っています。" in earlier.text
+    assert "自動で送信されるため" not in earlier.text
     site.dispatcher.drain()
     first, second = mailer.sent
     assert (first.to, second.to) == ((ADDRESS,), ("right@mihon.example",))
