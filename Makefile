@@ -11,6 +11,7 @@
 # make soak            the long trials, and every story in both languages on both devices; under an hour
 # make mutation        change the engine at 200 random places, one by one, and see which changes no test notices; an hour
 # make screenshots     pictures of every page into screenshots/, and those of the README into docs/pictures/
+# make mails           every mail in both languages, as one page to read: screenshots/mails.html
 # make dist            wheel, sdist, locked requirements, SBOM and SHA-256 sums into dist/
 # make reference       the public API as pages into build/reference/
 # make architecture    draw the rooms of docs/architecture.md anew
@@ -37,7 +38,7 @@ LOCK := $(BIN)/pip-compile --quiet --no-header --no-emit-index-url --no-emit-fin
 	--no-emit-options --strip-extras --allow-unsafe --generate-hashes
 
 .PHONY: run test test-engine test-workflows test-web test-plugins test-stories check bench \
-	bench-large soak mutation screenshots dist reference architecture lock changelog \
+	bench-large soak mutation screenshots mails dist reference architecture lock changelog \
 	hooks clean help browser wrk valgrind
 .DEFAULT_GOAL := test
 
@@ -126,6 +127,9 @@ mutation: $(VENV)/dev
 
 screenshots: $(VENV)/dev browser
 	$(BIN)/python -m tests.stories.pictures $(PAGE)
+
+mails: $(VENV)/dev
+	$(BIN)/python -m tests.kit.every_mail
 
 dist: $(VENV)/dev
 	@rm -rf dist

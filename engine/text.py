@@ -123,18 +123,24 @@ _MONTHS = (
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A time that fills a text: rendered to the minute, on the clocks of `zone`, as readers of the language write it.
-    In UTC, for want of a zone, the text says so."""
+    English names the zone, because its readers may be anywhere; Japanese does for UTC, which stands for want of a
+    zone."""
 
     at: datetime
     zone: tzinfo = UTC
 
     def render(self, language: str) -> str:
-        """The time as in 2026年4月1日 18:05 ("ja") or 1 April 2026, 18:05 ("en")."""
+        """The time as in 2026年4月1日 18:05 ("ja") or 1 April 2026, 18:05 JST ("en")."""
         at = self.at.astimezone(self.zone)
-        day = (
-            f"{at.year}年{at.month}月{at.day}日" if language == "ja" else f"{at.day} {_MONTHS[at.month - 1]} {at.year},"
-        )
-        return f"{day} {at:%H:%M}" + (" UTC" if self.zone is UTC else "")
+        if language == "ja":
+            return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}" + (" UTC" if self.zone is UTC else "")
+        return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} {zone_name(at)}"
+
+
+def zone_name(at: datetime) -> str:
+    """The name of a time's zone: JST, UTC, or its offset as in UTC+03 where the zone has no name."""
+    name = at.tzname() or "UTC"
+    return f"UTC{name}" if name[0] in "+-" else name
 
 
 def _(msgid: str, **params: Any) -> Text:

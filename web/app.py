@@ -16,7 +16,7 @@ from web import pages, staff
 from web.assembly.monitoring.requests_observed import ObservedRequests, name_requests
 from web.forms import names_to_keep
 from web.http import cookies
-from web.http.application import InReadersLanguage, OnItsDatabase, Pages, Wsgi
+from web.http.application import InReadersLanguage, OnItsDatabase, Pages, Wsgi, keep_language
 from web.http.areas import CUSTOMER_DETAILS_MENU, MAIN_MENU, areas_in, declared_in
 from web.http.assets import version_files
 from web.http.current import EXTENSION, gigabytes, local_time
@@ -77,6 +77,7 @@ def _extend(app: Flask, site: Site) -> None:
     foreign Host."""
     name_requests(app)
     protect(app, site.settings)
+    keep_language(app)
     csrf = CSRFProtect(app)
     Bootstrap5(app)
     Babel(

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from engine.configuration import Place, patterns, read_one
-from engine.configuration.kinds import line, mail_address, pattern, web_address
+from engine.configuration.kinds import line, mail_address, one_of, pattern, web_address
 from engine.configuration.tables import Table
 from engine.errors import ConfigurationError
-from engine.text import _
+from engine.text import DEFAULT_LANGUAGE, LANGUAGES, _
 
 CUSTOMER_NUMBER_PATTERN = "A[0-9]{8}"  # G11
 _LONGEST_TRIED = 64  # characters: a number of 32, and the prefix that was left out
@@ -25,8 +25,8 @@ class Organisation:
     """The company that runs the site, as pages and mails name it (G14, G43, G44).
 
     `customer_number_pattern` is a regular expression that the whole customer number must match (G11). `staff_email` is
-    where the site's mails to the staff go; `disk_usage_faq` is the address of the FAQ on disk usage (G27), and
-    `opening_mail` the subject of the mail that tells a customer their number (G12).
+    where the site's mails to the staff go, in `staff_language`; `disk_usage_faq` is the address of the FAQ on disk
+    usage (G27), and `opening_mail` the subject of the mail that tells a customer their number (G12).
     """
 
     site_name: Annotated[str, line(100)] = "クラウド版サポートサイト"
@@ -38,6 +38,7 @@ class Organisation:
     customer_number_pattern: Annotated[str, pattern()] = CUSTOMER_NUMBER_PATTERN
     mail_from: Annotated[str, mail_address(named=True)] = "aporder@desknets.com"
     staff_email: Annotated[str, mail_address(named=True)] = "cloudsupport@desknets.com"
+    staff_language: Annotated[str, one_of(LANGUAGES)] = DEFAULT_LANGUAGE
     disk_usage_faq: Annotated[str, web_address()] = "https://faq.desknets.com/--61276c4d16d50b0023d7d2c7"
     opening_mail: Annotated[str, line()] = "【重要】desknet‘s クラウド開通のご案内"
 

@@ -45,9 +45,10 @@ class Renderer:
         self.site_facts = site_facts
         self.link = link
 
-    def url(self, workflow: Workflow, text: str) -> str:
-        """The URL of a mailed link, built from BASE_URL and never from a request (G24)."""
-        return f"{self.base_url}/{workflow.link}/{text}"
+    def url(self, workflow: Workflow, text: str, language: str) -> str:
+        """The URL of a mailed link, built from BASE_URL and never from a request (G24). Its query is the language of
+        the mail, in which the page is to open; it ends in a letter as it did without."""
+        return f"{self.base_url}/{workflow.link}/{text}?{language}"
 
     def message(
         self,
@@ -72,7 +73,7 @@ class Renderer:
         context = answers.context(workflow, instance, records)
         if workflow.link:
             role = effect.link or HOLDER
-            context["url"] = self.url(workflow, self.link(instance, role))
+            context["url"] = self.url(workflow, self.link(instance, role), chosen)
         context["site"], context["figures"] = self.site_facts, figures
         templates = _templates(workflow.home / "mail")
         with reading_in(chosen):

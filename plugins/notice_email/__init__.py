@@ -1,7 +1,8 @@
 """Mails notices to the contractors whom they concern, one mail each.
 
-The mail is Japanese, with the English text below where the notice has one, because it is not known which language a
-contractor reads. It goes through the site's own mailer.
+The mail is in the contractor's language. Below it stands the notice in Japanese for readers of English, because that is
+what counts, and in English for readers of Japanese, because several people may read one address. A notice without
+English text is told to readers of English in Japanese, between words in English. It goes through the site's own mailer.
 
 Notices concern the service that a contractor has: the site has no list from which one could be taken. So
 List-Unsubscribe (RFC 2369) leads to the people of the support, and the mail says where its address is changed.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from engine.delivery import Failed, Message, Outcome
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.templates import templates_in
-from engine.text import Text, _, reading_in
+from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Moment, Text, _, current_language, reading_in
 from workflows.business.prose import paragraphs
 from workflows.ports.notice_channels import (
     CONTRACTORS,
@@ -40,8 +41,15 @@ def _to_the_support(email: str, customer: str) -> str:
 
 
 def _time(at: datetime) -> str:
-    """A time as sentences of mails have it: 2026年4月1日 18:00."""
-    return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}"
+    """A time as sentences of mails have it: 2026年4月1日 18:00, 1 April 2026, 18:00 JST."""
+    return Moment(at, at.tzinfo or UTC).render(current_language())
+
+
+def _subject(notice: PublishedNotice, revision: PublishedRevision, language: str) -> str:
+    turn = str(revision.turn_title) if revision.turn_title is not None else ""
+    if language == "ja":
+        return f"【{notice.kind_title}】{f'［{turn}］' if turn else ''}{revision.title_ja}"
+    return f"[{notice.kind_title}] {f'{turn}: ' if turn else ''}{revision.title_en or revision.title_ja}"
 
 
 class NoticeEmail:
@@ -88,12 +96,13 @@ class NoticeEmail:
             "recipient": recipient,
             "paragraphs": paragraphs,
             "time": _time,
+            "said": Text,  # what the default configuration says has translations
         }
-        with reading_in("ja"):
-            turn = f"［{revision.turn_title}］" if revision.turn_title is not None else ""
-            subject = f"【{notice.kind_title}】{turn}{revision.title_ja}"
-            text = _templates.get_template("notice.ja.txt").render(context)
-            html = _templates.get_template("notice.ja.html").render(context)
+        language = recipient.language if recipient.language in LANGUAGES else DEFAULT_LANGUAGE
+        with reading_in(language):
+            subject = _subject(notice, revision, language)
+            text = _templates.get_template(f"notice.{language}.txt").render(context)
+            html = _templates.get_template(f"notice.{language}.html").render(context)
         return Message(
             message_id=f"{key}@{recipient.sender.rpartition('@')[2].rstrip('>')}",
             sender=recipient.sender,
@@ -101,5 +110,6 @@ class NoticeEmail:
             subject=subject,
             text=text,
             html=html,
+            language=language,
             unsubscribe=_to_the_support(notice.organisation.email, recipient.number),
         )

@@ -163,7 +163,8 @@ def test_a_text_is_filled_with_values_as_they_are() -> None:
 def test_a_time_is_on_the_clocks_of_its_zone() -> None:
     late = datetime(2026, 12, 31, 15, 4, tzinfo=UTC)
     tokyo = Moment(late, ZoneInfo("Asia/Tokyo"))
-    assert [tokyo.render(language) for language in ("ja", "en")] == ["2027年1月1日 00:04", "1 January 2027, 00:04"]
+    assert [tokyo.render(language) for language in ("ja", "en")] == ["2027年1月1日 00:04", "1 January 2027, 00:04 JST"]
+    assert Moment(late, ZoneInfo("America/Sao_Paulo")).render("en") == "31 December 2026, 12:04 UTC-03"
     assert [Moment(late).render(language) for language in ("ja", "en")] == [
         "2026年12月31日 15:04 UTC",
         "31 December 2026, 15:04 UTC",

@@ -84,7 +84,11 @@ class Browser:
         sent = [
             i for i in form.find_all("input") if i.get("name") and (i.get("type") != "radio" or i.has_attr("checked"))
         ]
-        data = {str(i["name"]): str(i.get("value", "")) for i in sent} | typed
+        data = {str(i["name"]): str(i.get("value", "")) for i in sent}
+        for select in form.find_all("select"):
+            chosen = select.find("option", selected=True) or first(select, "option")
+            data[str(select["name"])] = str(chosen.get("value", ""))
+        data |= typed
         if found[0].get("name"):
             data[str(found[0]["name"])] = str(found[0]["value"])
         return str(form.get("action") or self.path), data

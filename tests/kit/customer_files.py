@@ -25,6 +25,7 @@ FULL: Mapping[str, str] = {
     "contractor_phone": "03-1234-5678",
     "contractor_postcode": "100-0001",
     "contractor_address": "東京都千代田区千代田1-1",
+    "contractor_language": "en",
     "billing_name": "北山商事株式会社 経理部",
     "billing_postcode": "530-0001",
     "billing_address": "大阪府大阪市北区梅田1",

@@ -15,12 +15,18 @@ def hanako_of(product: Product, customer: Customer, visit: Visit, language: str,
     hanako.comes_in()
     maker = visit(language, device)  # who makes the account has JavaScript, whoever uses it
     maker.comes_in()
+    contractor_reads(product, customer, language)
     maker.apply(customer, address_of(customer), PASSWORD, NAME)
     maker.open(product.link_to(address_of(customer)))
     maker.arrives_at("アカウント作成が完了しました")
     hanako.log_in(customer.subdomain, address_of(customer), PASSWORD)
     hanako.arrives_at("サポートサイトTOP")
     return hanako
+
+
+def contractor_reads(product: Product, customer: Customer, language: str) -> None:
+    """The contractor of a customer is mailed in this language."""
+    product.sql("UPDATE customer SET contractor_language = ? WHERE number = ?", language, customer.number)
 
 
 def address_of(customer: Customer) -> str:

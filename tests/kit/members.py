@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, around
+from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, around, first
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer
 
@@ -37,6 +37,9 @@ class Member(Browser):
             ticks = field.get("type") in ("checkbox", "radio")
             if field.get("name") and (not ticks or field.has_attr("checked")):
                 data.setdefault(str(field["name"]), []).append(field.get("value", ""))
+        for select in form.find_all("select"):
+            chosen = select.find("option", selected=True) or first(select, "option")
+            data[str(select["name"])] = [chosen.get("value", "")]
         if found[0].get("name"):
             data[str(found[0]["name"])] = [found[0]["value"]]
         return str(form.get("action") or self.path), data | typed

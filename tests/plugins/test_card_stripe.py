@@ -215,6 +215,19 @@ def test_one_key_without_the_other_is_an_error() -> None:
         CardStripe(CardStripe.Config(api_key=Secret(KEY)), facts())
 
 
+def test_the_demos_page_believes_no_address() -> None:
+    method = DemoCard(DemoCard.Config(), facts(demo=True))
+    mandate, here = MandateFacts(1, "", ""), context(request=7)
+    begun = method.begin(here, mandate, Secret(""), "key")
+    assert isinstance(begun, Redirect)
+    for _button in range(2):
+        assert "完了していません" in str(method.handle_return(here, {"result": "success"}))
+        method.press(begun.reference, success=False)
+    method.press(begun.reference, success=True)
+    assert "受け取りました" in str(method.handle_return(here, {"result": "cancel"}))
+    assert "完了していません" in str(method.handle_return(context(request=8), {"result": "success"}))
+
+
 def test_a_demo_reaches_no_stripe_and_nobody_else_has_the_demo() -> None:
     assert CardStripe(CardStripe.Config(), facts(demo=True)).register_payment_methods() == {}
     assert DemoCard(DemoCard.Config(), facts(demo=False)).register_payment_methods() == {}

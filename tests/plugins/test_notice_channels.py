@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def recipient(post: Post | None, address: str = "keiyaku@customer.example") -> N
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_email_hands_one_mail_to_the_sites_mailer_in_japanese_whoever_asks(language: str) -> None:
+def test_email_hands_one_mail_to_the_sites_mailer_in_the_readers_language_whoever_asks(language: str) -> None:
     post = Post(Deferred("450"))
     with reading_in(language):
         answer = NoticeEmail(NoticeEmail.Config(), FACTS).deliver(NOTICE, REVISION, recipient(post), "key-1")
@@ -87,7 +88,7 @@ def test_email_hands_one_mail_to_the_sites_mailer_in_japanese_whoever_asks(langu
         "状況：対応中",
         "対象：desknet's NEO",
         "日時：2026年4月1日 18:00",
-        NOTICE.url + "\n",
+        NOTICE.url + "?ja\n",
     ):
         assert said in message.text
     assert "English" not in message.text
@@ -102,6 +103,37 @@ def test_email_hands_one_mail_to_the_sites_mailer_in_japanese_whoever_asks(langu
     for said in ("ご契約者様の登録メールアドレスにお送りしています", "「E-mail変更」", "下記までご連絡ください"):
         assert said in message.text
         assert said in message.html
+
+
+def test_a_reader_of_english_is_mailed_in_english_with_the_japanese_text_below() -> None:
+    channel, post = NoticeEmail(NoticeEmail.Config(), FACTS), Post()
+    revision = replace(
+        REVISION,
+        title_en="Mail is delayed",
+        body_en="We are working on it.",
+        window_start=REVISION.at,
+        window_end=REVISION.at,
+    )
+    channel.deliver(NOTICE, revision, replace(recipient(post), language="en"), "key-1")
+    message = post.posted[0][0]
+    assert (message.language, message.subject) == ("en", "[Outage] Mail is delayed")
+    assert message.text.startswith("Dear 契約 太郎,\n株式会社<みほん>\n\n")
+    said = message.text.partition("日本語")
+    assert "From:     1 April 2026, 18:00 JST\n" in said[0]
+    assert NOTICE.url + "?en\n" in said[0]
+    assert "We are working on it." in said[0]
+    assert "件名<b>\n\n本文" in said[2]
+    assert "Business hours: Weekdays 9:00–17:30" in message.text
+    assert "件名&lt;b&gt;" in message.html
+
+
+def test_what_has_no_english_is_told_in_japanese_between_words_in_english() -> None:
+    channel, post = NoticeEmail(NoticeEmail.Config(), FACTS), Post()
+    channel.deliver(NOTICE, REVISION, replace(recipient(post), language="en"), "key-1")
+    message = post.posted[0][0]
+    assert message.subject == "[Outage] 件名<b>"
+    assert message.text.count("件名<b>") == 1
+    assert "日本語" not in message.text
 
 
 def test_email_fails_where_there_is_no_address_or_no_mailer() -> None:

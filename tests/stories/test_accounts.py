@@ -76,7 +76,7 @@ def assert_is_the_invitation_of_the_manual(received: Received, visitor: Visitor,
     text = received.part("plain")
     link = mailed_link(received, MARK[visitor.language])
     assert text.count(link) == 1
-    assert re.fullmatch(rf"{re.escape(visitor.product.address)}/i/[0-9a-z]+", link)
+    assert re.fullmatch(rf"{re.escape(visitor.product.address)}/i/[0-9a-z]+\?(ja|en)", link)
     assert len(link) <= 76
     assert f'href="{link}"' in received.part("html")
     for part in (text, received.part("html")):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.kit.first_account import contractor_reads
 from tests.kit.product import SENDER, Customer, Product, of_all, served
 from tests.kit.smtp_server import Received
 from tests.kit.visitor import Visit, Visitor
@@ -122,6 +123,7 @@ def test_g32_g33_details_are_looked_at_and_changed(
 ) -> None:
     hanako = visit(language, device)
     email = comes_to_top(hanako, customer)
+    contractor_reads(product, customer, language)
     hanako.page.get_by_text(hanako.say("ご登録情報"), exact=True).click()
     hanako.link("お客様情報確認").click()
     hanako.arrives_at("お客様情報確認")

@@ -62,8 +62,9 @@ def product(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def has_account(product: Product, number: str, email: str, language: str = "ja") -> None:
-    """How an account is made, another story tells."""
+    """How an account is made, another story tells. The contractor reads the same language."""
     ((customer,),) = product.sql("SELECT id FROM customer WHERE number = ?", number)
+    product.sql("UPDATE customer SET contractor_language = ? WHERE id = ?", language, customer)
     product.sql(
         "INSERT INTO account (customer_id, email, user_name, password_hash, role, language, created_at, terms_version) "
         "VALUES (?, ?, ?, ?, 'editor', ?, ?, '')",

@@ -183,7 +183,11 @@ def post(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Post]:
 
 
 def _links(mail: Received) -> list[str]:
-    return [line.rsplit("/", 1)[1] for line in mail.part("plain").split("\n") if line.startswith("http://localhost/")]
+    return [
+        line.rsplit("/", 1)[1].partition("?")[0]
+        for line in mail.part("plain").split("\n")
+        if line.startswith("http://localhost/")
+    ]
 
 
 def test_the_server_is_down_for_hours_then_up_and_every_mail_arrives(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from engine.plain_text import width
 from engine.testing import Clock, MemoryMailer
 from engine.text import reading_in
 from tests.kit.contract_scenes import LEDGER
-from tests.kit.one_of_each import Scene, figures_of
+from tests.kit.every_mail import WITH_MAILS, all_mails, mails_of, page, rendered
+from tests.kit.one_of_each import Scene
 from tests.kit.payments import CONFIGURED
 from tests.kit.sites import SiteMaker
 from web.assembly.site import Site
@@ -24,7 +26,6 @@ from workflows.business.request_number import request_number
 from workflows.registry import WORKFLOWS
 
 BASE = "https://support-site.example.co.jp"  # 34 characters, longer than what is promised to fit
-FIGURES = {"effective_on": "2026-12-01", "role": "editor"}
 SENDER = "aporder@desknets.com"
 TO_STAFF = {
     "contract_change_review",
@@ -49,13 +50,6 @@ def test_no_mail_shows_a_name_that_could_become_a_link(workflow: Workflow) -> No
         assert all(" | unlinked " in one for one in shown), template
 
 
-def mails_of(workflow: Workflow) -> list[Effect]:
-    return list({effect.name: effect for effect in workflow.all_effects() if effect.kind == "mail"}.values())
-
-
-WITH_MAILS = [workflow for workflow in WORKFLOWS if mails_of(workflow)]
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock(datetime(2026, 11, 10, 3, 0, tzinfo=UTC))
@@ -68,19 +62,6 @@ def site_settings() -> Mapping[str, Any]:
         "base_url": BASE,
         "organisation": {"staff_email": "staff@neo.example"},
     }
-
-
-def rendered(site: Site, workflow: Workflow) -> Iterator[tuple[Effect, str, Message]]:
-    """Each mail of a real procedure, in each language."""
-    instance = site.engine.look(Scene(site).start(workflow.name)).instance
-    figures = {**FIGURES, **figures_of(workflow.name)}
-    for mail in mails_of(workflow):
-        for language in ("ja", "en"):
-            with site.engine.store.reading() as unit:
-                made = site.dispatcher.renderer.message(
-                    workflow, mail, instance, unit, figures, key="k", language=language
-                )
-            yield mail, language, made
 
 
 @pytest.mark.parametrize("workflow", WITH_MAILS, ids=lambda workflow: workflow.name)
@@ -207,10 +188,10 @@ def facts_in(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_mails_of_a_request_lead_to_it_and_name_its_number(site: Site, name: str) -> None:
     workflow = next(one for one in WORKFLOWS if one.name == name)
-    for mail, _language, message in rendered(site, workflow):
+    for mail, language, message in rendered(site, workflow):
         number = next(iter(re.findall(r"R(?:-\d{4}){2}-\d", message.text)), "")
         assert number, (mail.name, message.text)
-        page = f"{BASE}/contracts/requests/{number}"
+        page = f"{BASE}/contracts/requests/{number}?{language}"
         lines = message.text.splitlines()
         assert (page in lines) == (mail.name not in TO_STAFF), (mail.name, message.text)
         assert len(page) <= 76 + len(BASE) - 32
@@ -253,3 +234,14 @@ def test_the_receipt_of_what_nobody_reviews_says_nothing_of_it(
 def _receipt(site: Site, name: str) -> list[Message]:
     workflow = next(one for one in WORKFLOWS if one.name == name)
     return [message for mail, _language, message in rendered(site, workflow) if mail.name == RECEIPTS[name]]
+
+
+def test_the_page_of_all_mails_has_each_in_both_languages(tmp_path: Path) -> None:
+    printed = list(all_mails(tmp_path))
+    for workflow in WITH_MAILS:
+        for mail in mails_of(workflow):
+            procedure = f"{workflow.name} {workflow.version}"
+            found = {one.language for one in printed if (one.procedure, one.name) == (procedure, mail.name)}
+            assert found == {"ja", "en"}, (procedure, mail.name)
+    shown = BeautifulSoup(page(iter(printed)), "html.parser")
+    assert [one.get_text() for one in shown.find_all("h3")] == [one.message.subject for one in printed]

@@ -23,7 +23,7 @@ from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
 from engine.runtime.observer import Both, forget_traces
 from engine.store.base import Clock, SiteDatabase
-from engine.text import Text
+from engine.text import Text, current_language
 from engine.workers.one_machine import Heartbeat
 from web.assembly.monitoring.metrics import Metrics
 from web.assembly.settings import Settings
@@ -121,8 +121,9 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
 
 
 def _request_url(base_url: str, instance_id: int) -> str:
-    """The address of a request's page. It ends in a digit, as G24 wants the address in a mail."""
-    return f"{base_url}/contracts/requests/{request_number(instance_id)}"
+    """The address of a request's page, in the language of the mail (`web.http.application.InReadersLanguage`). It ends
+    in a letter, as G24 wants the address in a mail."""
+    return f"{base_url}/contracts/requests/{request_number(instance_id)}?{current_language()}"
 
 
 def access(ground: Ground, hasher: Hasher, vault: Vault, throttles: Throttles) -> Access:

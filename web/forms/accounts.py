@@ -11,6 +11,7 @@ from wtforms.validators import InputRequired
 from engine.text import _
 from web.forms import EXACT, AccountForm, Form
 from web.forms.fields import HiddenField, StringField
+from workflows.business.catalogue import LANGUAGE_TITLES
 from workflows.business.permissions import ROLES, VIEWER
 
 
@@ -26,7 +27,8 @@ def _role_field() -> Any:
 
 
 class InvitationForm(Form):
-    """アカウント追加: name, address and role. With `request_key`, a form that is sent twice is one request (I10)."""
+    """アカウント追加: name, address, role, and the language of the mail. With `request_key`, a form that is sent twice
+    is one request (I10)."""
 
     request_key = HiddenField()
     user_name = StringField(
@@ -40,6 +42,7 @@ class InvitationForm(Form):
         render_kw={"inputmode": "email", "autocomplete": "off", **EXACT},
     )
     role = _role_field()
+    language = SelectField(_("メールの言語"), choices=list(LANGUAGE_TITLES.items()), validate_choice=False)
 
 
 class CorrectionForm(Form):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wtforms import RadioField
+from wtforms import RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
 from web.forms import Form
 from web.forms.fields import HiddenField, StringField
-from workflows.business.catalogue import BILLING_MODES
+from workflows.business.catalogue import BILLING_MODES, LANGUAGE_TITLES
 from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.customer_details_change.inputs import REQUIRED
 
@@ -41,6 +41,9 @@ class DetailsForm(Form):
     contractor_phone = _line("contractor_phone", autocomplete="tel", inputmode="tel")
     contractor_postcode = _line("contractor_postcode", autocomplete="postal-code", inputmode="numeric")
     contractor_address = _line("contractor_address", autocomplete="street-address")
+    contractor_language = SelectField(
+        DETAIL_LABELS["contractor_language"], choices=list(LANGUAGE_TITLES.items()), validate_choice=False
+    )
     billing_name = _line("billing_name", autocomplete="off")
     billing_postcode = _line("billing_postcode", autocomplete="billing postal-code", inputmode="numeric")
     billing_address = _line("billing_address", autocomplete="billing street-address")

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, has_request_context, request
+from flask import Flask, Response, has_request_context, request
 from werkzeug.routing import BaseConverter, Rule, ValidationError
 from werkzeug.sansio.http import parse_cookie
 
-from engine.text import reading_in
+from engine.text import LANGUAGES, reading_in
 from web.http import cookies
 from web.http.guard import STATIC
 from web.http.templating import PageEnvironment
@@ -23,9 +23,16 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 log = logging.getLogger("tetsuzuki.web")
 
+_OF_A_MAIL = "tetsuzuki.language_of_a_mail"
+
 
 class InReadersLanguage:
-    """A layer that answers each request in the reader's language, error pages included."""
+    """A layer that answers each request in the reader's language, error pages included.
+
+    The addresses in a mail end in `?ja` or `?en`: whoever opens one reads on in the language of the mail, which becomes
+    that of the browser (`keep_language`). No page sees that query, so it is no part of where a page sends its reader
+    back to; of a form that is sent to such an address it says nothing, because the reader may have chosen since.
+    """
 
     def __init__(self, app: Wsgi, cookie: str) -> None:
         self._app = app
@@ -33,8 +40,24 @@ class InReadersLanguage:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         chosen = parse_cookie(environ.get("HTTP_COOKIE")).get(self._cookie, "")  # which need not be UTF-8
+        asked = environ.get("QUERY_STRING")
+        if asked in LANGUAGES:
+            environ["QUERY_STRING"] = ""
+            if environ["REQUEST_METHOD"] in ("GET", "HEAD") and asked != chosen:
+                environ[_OF_A_MAIL] = chosen = asked
         with reading_in(cookies.language(chosen)):
             return self._app(environ, start_response)
+
+
+def keep_language(app: Flask) -> None:
+    """Make the language of a mail that of the browser in which one of its addresses was opened."""
+
+    @app.after_request
+    def keep(response: Response) -> Response:
+        asked = request.environ.get(_OF_A_MAIL)
+        if asked is not None:
+            cookies.LANGUAGE.write(response, asked)
+        return response
 
 
 class OnItsDatabase:

@@ -7,11 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
 from babel.numbers import format_decimal
 from flask import current_app, request
 
-from engine.text import _, current_language
+from engine.text import Moment, _, current_language
 from workflows.business.documents.terms_of_use import TermsOfUse
 
 if TYPE_CHECKING:
@@ -49,14 +48,13 @@ def today() -> date:
 
 
 def local_time(moment: datetime) -> str:
-    """A time to the minute, in the site's time zone, as the reader's language writes it."""
+    """A time to the minute, in the site's time zone, as the reader's language writes it; mails write it so, too."""
     return _written_time(moment, current_language(), site().settings.timezone)
 
 
 @lru_cache(maxsize=1024)
 def _written_time(moment: datetime, language: str, zone: str) -> str:
-    form = "y年M月d日 HH:mm" if language == "ja" else "d MMMM y, HH:mm"
-    return str(format_datetime(moment, form, tzinfo=ZoneInfo(zone), locale=language))
+    return Moment(moment, ZoneInfo(zone)).render(language)
 
 
 def gigabytes(amount: float) -> str:

@@ -11,6 +11,7 @@ from workflows.account_creation.records import Application
 from workflows.business.permissions import ADMIN, VIEWER
 from workflows.business.records import Account, Customer
 from workflows.business.required import required
+from workflows.business.shared import languages
 
 ADDRESS_TAKEN = Refusal(
     "address_taken",
@@ -144,10 +145,10 @@ def _amend_applicant(instance: Instance, records: Records, email: str) -> None:
 def _contractor(instance: Instance, records: Records) -> Address | None:
     application = _application(instance, records)
     customer = records.get(Customer, id=application.customer_id) if application is not None else None
-    return Address(customer.contractor_email) if customer is not None else None
+    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
 
 
 RECIPIENTS = {
     "applicant": Recipient(_applicant_language, _applicant, _amend_applicant),
-    "contractor": Recipient(lambda attempt: "ja", _contractor),
+    "contractor": Recipient(languages.contractors_warning, _contractor),
 }

@@ -9,8 +9,7 @@ from engine.definition import Secret
 
 @dataclass(frozen=True, slots=True)
 class InvitationInput:
-    """アカウント追加 (G37): the name, address and role of the invited person. `language` is a guess at the language
-    that they read."""
+    """アカウント追加 (G37): the name, address and role of the invited person, and the language that they read."""
 
     user_name: str
     email: str

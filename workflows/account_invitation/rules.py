@@ -13,6 +13,7 @@ from workflows.account_invitation.records import Invitation
 from workflows.business.permissions import ADMIN, ROLES, customer_of, reaches
 from workflows.business.records import Account, Customer
 from workflows.business.required import required
+from workflows.business.shared import languages
 
 LINK_LIFE = timedelta(hours=24)  # G40
 
@@ -206,10 +207,10 @@ def _amend_invited(instance: Instance, records: Records, email: str) -> None:
 
 def _contractor(instance: Instance, records: Records) -> Address | None:
     customer = _customer(instance, records)
-    return Address(customer.contractor_email) if customer is not None else None
+    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
 
 
 RECIPIENTS = {
     "invited": Recipient(_invited_language, _invited, _amend_invited),
-    "contractor": Recipient(lambda attempt: "ja", _contractor),
+    "contractor": Recipient(languages.contractors_warning, _contractor),
 }

@@ -12,6 +12,7 @@ from workflows.account_opening.records import Opening, Wave
 from workflows.business.permissions import ADMIN, VIEWER, customer_of
 from workflows.business.records import Account, Customer, QuietCustomer
 from workflows.business.required import required
+from workflows.business.shared import languages
 
 LINK_LIFE = timedelta(hours=24)
 LATE = timedelta(minutes=10)  # mails of so much time may go out together, where a worker stood still; no more
@@ -200,11 +201,13 @@ def _opening(instance: Instance, records: Records) -> Opening | None:
 
 def _invited(instance: Instance, records: Records) -> Address | None:
     opening = _opening(instance, records)
-    return Address(opening.email) if opening is not None and opening.email is not None else None
+    if opening is None or opening.email is None:
+        return None
+    return Address(opening.email, languages.of_contractor(records.get(Customer, id=opening.customer_id)))
 
 
 def _amend_invited(instance: Instance, records: Records, email: str) -> None:
     records.update(Opening, {"instance": instance.id}, email=email)
 
 
-RECIPIENTS = {"invited": Recipient(lambda attempt: "ja", _invited, _amend_invited)}
+RECIPIENTS = {"invited": Recipient(languages.contractors, _invited, _amend_invited)}

@@ -7,6 +7,8 @@ from engine.text import _
 from workflows.account_profile_change.inputs import mark
 from workflows.business.permissions import NO_ACCOUNT, number_of
 from workflows.business.records import Account
+from workflows.business.required import required
+from workflows.business.shared import languages
 
 CHANGED_ELSEWHERE = Refusal(
     "changed_elsewhere",
@@ -25,7 +27,9 @@ def nobody_was_faster(attempt: Attempt) -> Refusal | None:
 
 
 def set_profile(attempt: Attempt) -> None:
-    """Set the account's name and language."""
+    """Set the account's name and language; warnings stay in the language before for a week."""
     profile = attempt.data
     number = number_of(attempt.instance.about)
-    attempt.records.update(Account, {"id": number}, user_name=profile.user_name, language=profile.language)
+    account = required(attempt.records.get(Account, id=number), NO_ACCOUNT)
+    language = languages.accounts_change(account, profile.language, attempt.now)
+    attempt.records.update(Account, {"id": number}, user_name=profile.user_name, **language)

@@ -31,6 +31,8 @@ CHANNELS: Mapping[str, Text] = {
     "partner": _("販売パートナー様経由"),
     "asp": _("クラウドパートナーのASPサービス"),
 }
+# In which mails come (`engine.text.LANGUAGES`), as each calls itself.
+LANGUAGE_TITLES: Mapping[str, str] = {"ja": "日本語", "en": "English"}
 BILLING_MODES: Mapping[str, Text] = {
     "postcard": _("請求書ハガキ（通常請求）"),
     "electronic": _("PDF納品書／請求書（電子請求）"),

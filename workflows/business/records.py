@@ -17,7 +17,9 @@ from engine.store.prepared import prepared
 
 class Customer(Record):
     """A company with a contract (お客様). `number` is the customer number (G11); each has one contractor address
-    (G41)."""
+    (G41), whose mails are in `contractor_language`. The language before it, and since when it is that no more, are kept
+    for warnings (`workflows.business.shared.languages`).
+    """
 
     id = pw.BigAutoField()
     number = pw.CharField(32, unique=True)
@@ -33,6 +35,9 @@ class Customer(Record):
     billing_postcode = pw.CharField(16, default="")
     billing_address = pw.CharField(400, default="")
     billing_mode = pw.CharField(16, default="postcard")  # postcard, electronic (G12)
+    contractor_language = pw.CharField(8, default="ja")
+    contractor_language_before = pw.CharField(8, default="")
+    contractor_language_since = UtcField(null=True)
     imported = pw.TextField(default="")  # digest of what the last import said, so that a change made here shows
 
 
@@ -81,7 +86,8 @@ def running_contracts(customer: int, today: date) -> Any:
 
 
 class Account(Record):
-    """A log-in to this site (G9). Its name and address are its own, and not the contractor's (G17, G18)."""
+    """A log-in to this site (G9). Its name, address and language are its own, and not the contractor's (G17, G18). The
+    language before, and since when it is that no more, are kept for warnings."""
 
     id = pw.BigAutoField()
     customer_id: int
@@ -93,6 +99,8 @@ class Account(Record):
     language = pw.CharField(8, default="ja")
     created_at = UtcField()
     terms_version = pw.CharField(64, default="")  # of the terms of use that were accepted with it (G10)
+    language_before = pw.CharField(8, default="")
+    language_since = UtcField(null=True)
 
     class Meta:
         indexes = ((("customer", "email"), True),)
@@ -230,8 +238,9 @@ class AddressChange(Record):
     instance.
 
     `slot` names whose address it is, as in `account:5/login` or `customer:3/contractor`, and is NULL once another
-    change may begin. `account_id` is the account that asked, in `language`; it may have been deleted. The row is kept
-    until the last mail about the change can have arrived.
+    change may begin. `account_id` is the account that asked; it may have been deleted. Mails to the new address are in
+    `language`, those that warn the old one in `language_old`. The row is kept until the last mail about the change can
+    have arrived.
     """
 
     instance = pw.BigIntegerField(primary_key=True)
@@ -242,6 +251,7 @@ class AddressChange(Record):
     old = pw.CharField(254)
     new = pw.CharField(254)
     language = pw.CharField(8)
+    language_old = pw.CharField(8, default="ja")
     slot = pw.CharField(100, null=True, unique=True)
     asked_at = UtcField()
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from engine.definition import Address, Attempt, Instance, Recipient, Records, SiteAddress
+from engine.definition import Address, Attempt, Instance, Recipient, Records
 from engine.text import Text
 from workflows.business.catalogue import Catalogue
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
+from workflows.business.shared import languages
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
@@ -124,5 +125,5 @@ RECIPIENTS = {
     "contractor": CONTRACTOR,
     "acting": ACTING_ACCOUNT,
     "withdrawer": Recipient(ACTING_ACCOUNT.language, _withdrawer),
-    "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
+    "staff": languages.STAFF,
 }

@@ -11,8 +11,8 @@ from engine.text import _
 from workflows.business.permissions import acting_account
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
 from workflows.business.required import required
+from workflows.business.shared import languages
 from workflows.business.shared.change_request import (
-    ACTING_ACCOUNT,
     change_request_of,
     contract_terms,
     contract_terms_from_json,
@@ -280,10 +280,10 @@ def keep_reason(attempt: Attempt) -> None:
 
 
 def keep_failed_rule(attempt: Attempt) -> None:
-    """Keep why the request could not be applied, in the words of the rule and the language of the account that
-    asked."""
+    """Keep why the request could not be applied, in the words of the rule and the language of the contractor, who is
+    told."""
     refusal = attempt.memo.get("why_not") or _why_not(attempt) or GONE
-    reason = refusal.message.render(ACTING_ACCOUNT.language(attempt))
+    reason = refusal.message.render(languages.contractors(attempt))
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, reason=reason)
 
 

@@ -11,6 +11,7 @@ from engine.text import _
 from workflows.business.permissions import number_of
 from workflows.business.records import Customer
 from workflows.business.required import required
+from workflows.business.shared import languages
 from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, keep_change
 
 MOVED_ON = Refusal(
@@ -32,7 +33,14 @@ def keep_contractor_change(attempt: Attempt) -> None:
     """Keep both addresses; a customer has one change at a time."""
     number = number_of(attempt.instance.about)
     customer = required(attempt.records.get(Customer, id=number), NO_CUSTOMER)
-    keep_change(attempt, customer=number, old=customer.contractor_email, slot=f"customer:{number}/contractor")
+    keep_change(
+        attempt,
+        customer=number,
+        old=customer.contractor_email,
+        slot=f"customer:{number}/contractor",
+        language=languages.of_contractor(customer),
+        language_old=languages.warning_of_contractor(customer, attempt.now),
+    )
 
 
 def address_is_still_the_old_one(attempt: Attempt) -> Refusal | None:

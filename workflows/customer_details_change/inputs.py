@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from engine.definition import Refusal
 from engine.text import _
-from workflows.business.catalogue import BILLING_MODES
+from workflows.business.catalogue import BILLING_MODES, LANGUAGE_TITLES
 from workflows.business.records import Customer
 from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.business.typed import machine_readable, phone, postcode, single_line
@@ -17,6 +17,7 @@ from workflows.business.typed import machine_readable, phone, postcode, single_l
 REQUIRED = ("company", "contractor_name", "contractor_phone", "contractor_postcode", "contractor_address")
 _POSTCODES = ("contractor_postcode", "billing_postcode")
 _PHONES = ("contractor_phone",)
+_CHOICES: Mapping[str, Mapping[str, object]] = {"billing_mode": BILLING_MODES, "contractor_language": LANGUAGE_TITLES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class DetailsInput:
     contractor_phone: str
     contractor_postcode: str
     contractor_address: str
+    contractor_language: str
     billing_name: str
     billing_postcode: str
     billing_address: str
@@ -75,8 +77,9 @@ def read(typed: Mapping[str, str], known: Mapping[str, str], seen: str) -> Detai
 
 def _value(name: str, text: str) -> str | Refusal:
     most: int = getattr(Customer, name).max_length
-    if name == "billing_mode":
-        return text if text in BILLING_MODES else Refusal(f"{name}_invalid", _("どちらかをお選びください。"), name)
+    choices = _CHOICES.get(name)
+    if choices is not None:
+        return text if text in choices else Refusal(f"{name}_invalid", _("どちらかをお選びください。"), name)
     contact = name in _POSTCODES or name in _PHONES
     line = machine_readable(text) if contact else single_line(text, name, most)
     if isinstance(line, Refusal):

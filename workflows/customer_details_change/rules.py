@@ -14,12 +14,12 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from engine.definition import Attempt, Instance, Recipient, Records, Refusal, SiteAddress, needs_input
+from engine.definition import Attempt, Instance, Records, Refusal, needs_input
 from engine.text import _
 from workflows.business.permissions import customer_of
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.required import required
-from workflows.business.shared import change_request
+from workflows.business.shared import change_request, languages
 from workflows.business.shared.effective_date import NOT_APPLIED, EffectiveDate
 from workflows.customer_details_change.inputs import details_of, shown_digest
 from workflows.services import Services
@@ -118,7 +118,11 @@ def apply_changes(attempt: Attempt) -> None:
     today = _services(attempt).calendar.today(attempt.at)
     if record.effective_on != today:  # staff have looked at it first
         attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=today)
-    attempt.records.update(Customer, {"id": record.customer_id}, **json.loads(record.after))
+    after = json.loads(record.after)
+    if "contractor_language" in after:
+        customer = required(attempt.records.get(Customer, id=record.customer_id), NO_CUSTOMER)
+        after |= languages.contractors_change(customer, after["contractor_language"], attempt.now)
+    attempt.records.update(Customer, {"id": record.customer_id}, **after)
 
 
 def close_request(attempt: Attempt) -> None:
@@ -192,7 +196,7 @@ def _services(attempt: Attempt) -> Services:
 
 
 RECIPIENTS = {
-    "contractor": change_request.CONTRACTOR,
+    "contractor": change_request.WARNED_CONTRACTOR,  # of who they are, and of the language of their mails
     "acting_account": change_request.ACTING_ACCOUNT,
-    "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
+    "staff": languages.STAFF,
 }

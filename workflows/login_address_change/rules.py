@@ -7,6 +7,7 @@ from engine.text import _
 from workflows.business.permissions import NO_ACCOUNT, acting_account, number_of
 from workflows.business.records import Account, PasswordReset, Session
 from workflows.business.required import required
+from workflows.business.shared import languages
 from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, keep_change, login_slot
 
 ADDRESS_TAKEN = Refusal(
@@ -42,7 +43,14 @@ def address_is_free_to_ask(attempt: Attempt) -> Refusal | None:
 def keep_login_change(attempt: Attempt) -> None:
     """Keep both addresses; an account has one change at a time."""
     account = required(acting_account(attempt), NO_ACCOUNT)
-    keep_change(attempt, customer=account.customer_id, old=account.email, slot=login_slot(account.id))
+    keep_change(
+        attempt,
+        customer=account.customer_id,
+        old=account.email,
+        slot=login_slot(account.id),
+        language=account.language,
+        language_old=languages.warning_of_account(account, attempt.now),
+    )
 
 
 def account_is_there(attempt: Attempt) -> Refusal | None:

@@ -74,6 +74,7 @@ class ChannelFacts:
             sender,
             self._post,
             customer.number,
+            customer.contractor_language,
         )
 
     def _post(self, message: Message, key: str) -> Outcome:

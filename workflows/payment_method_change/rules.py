@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from engine.definition import Attempt, Conflict, Instance, Recipient, Records, Refusal, SiteAddress, needs_input
+from engine.definition import Attempt, Conflict, Instance, Records, Refusal, needs_input
 from engine.errors import Refused
 from engine.text import Text, _
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.required import required
+from workflows.business.shared import languages
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
@@ -423,5 +424,5 @@ def _expected_on(confirmed: str | None, mandate: Mandate | None) -> str | Text:
 RECIPIENTS = {
     "contractor": CONTRACTOR,
     "acting": ACTING_ACCOUNT,
-    "staff": Recipient(lambda attempt: "ja", lambda instance, records: SiteAddress("staff_email")),
+    "staff": languages.STAFF,
 }

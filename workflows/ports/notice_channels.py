@@ -67,7 +67,7 @@ class NoticeRecipient:
     """One recipient of a channel. `reference` is `customer:<id>`, or `everybody` for an audience "once".
 
     `post` hands a mail to the site's own mailer and answers as it does; `sender` is the From of the site's mails.
-    `number` is the customer number; "" for everybody.
+    `number` is the customer number; "" for everybody. `language` is the one that the recipient reads, "ja" or "en".
     """
 
     reference: str
@@ -77,6 +77,7 @@ class NoticeRecipient:
     sender: str = ""
     post: Callable[[Message, str], Outcome] | None = field(default=None, repr=False)
     number: str = ""
+    language: str = "ja"
 
 
 class NoticeChannel(Protocol):

@@ -50,7 +50,7 @@ def test_the_link_is_built_from_the_base_url_without_a_double_slash(sqlite_offic
     sqlite_office.dispatcher.renderer.base_url = "https://example.jp"
     mail = rendered(sqlite_office, "a")
     number = sqlite_office.engine.find("review", "paper:a")[0]
-    assert mail.text == f"https://example.jp/r/{sqlite_office.link(number)}\n"
+    assert mail.text == f"https://example.jp/r/{sqlite_office.link(number)}?en\n"
 
 
 def test_names_are_escaped_in_html_and_not_in_text(sqlite_office: Office) -> None:
@@ -159,9 +159,9 @@ def test_a_template_that_asks_for_what_is_not_there_fails_instead_of_sending_a_g
 def test_a_preview_shows_an_ellipsis_for_the_token(sqlite_office: Office) -> None:
     number = sqlite_office.submit("a")
     (mail,) = sqlite_office.engine.preview(number, "resend", AUTHOR).mails
-    assert mail.text == "https://example.jp/r/…\n"
+    assert mail.text == "https://example.jp/r/…?en\n"
     assert mail.message_id == "preview@example.jp"
-    assert 'href="https://example.jp/r/…"' in mail.html
+    assert 'href="https://example.jp/r/…?en"' in mail.html
 
 
 def sent_to(office: Office, folder: Path, **changed: Any) -> Message:
@@ -193,7 +193,7 @@ def to(answer: Any) -> Recipient:
 
 def test_the_whole_of_a_mail(sqlite_office: Office, tmp_path: Path) -> None:
     sqlite_office.submit("a")
-    body = "https://example.jp/r/holder\na\n"
+    body = "https://example.jp/r/holder?en\na\n"
     assert sent_to(sqlite_office, tmp_path) == Message(
         message_id="1.1.0.abc@b.jp",
         sender="The office <office@b.jp>",
@@ -208,8 +208,8 @@ def test_the_whole_of_a_mail(sqlite_office: Office, tmp_path: Path) -> None:
 
 def test_a_mail_carries_the_link_of_its_role(sqlite_office: Office, tmp_path: Path) -> None:
     sqlite_office.submit("a")
-    assert "/r/stop\n" in sent_to(sqlite_office, tmp_path, link="stop").text
-    assert "/r/holder\n" in sent_to(sqlite_office, tmp_path, link="").text
+    assert "/r/stop?en\n" in sent_to(sqlite_office, tmp_path, link="stop").text
+    assert "/r/holder?en\n" in sent_to(sqlite_office, tmp_path, link="").text
     with pytest.raises(UndefinedError, match="url"):
         sent_to(sqlite_office, tmp_path, link_path="")
 

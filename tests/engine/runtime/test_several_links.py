@@ -121,7 +121,7 @@ class Desk:
 
     def link(self, about: str) -> str:
         (found,) = [mail for mail in self.mailer.sent if mail.subject == about]
-        return found.text.strip().rpartition("/")[2]
+        return found.text.strip().rpartition("/")[2].partition("?")[0]
 
 
 @pytest.fixture

@@ -169,6 +169,35 @@ def test_choice_of_language_keeps_the_reader_on_the_page(browser: Browser) -> No
     assert browser.title == "This URL is not correct"
 
 
+@pytest.mark.parametrize(("of_mail", "of_browser"), [("en", ""), ("en", "ja"), ("ja", "en")])
+def test_an_address_in_a_mail_opens_in_the_language_of_the_mail(
+    browser: Browser, of_mail: str, of_browser: str
+) -> None:
+    titles = {"ja": "URLが正しくありません", "en": "This URL is not correct"}
+    if of_browser:
+        browser.client.set_cookie("language", of_browser)
+    browser.open(f"/a/x?{of_mail}")
+    assert (browser.title, browser.cookies["language"]) == (titles[of_mail], of_mail)
+    browser.open("/a/x")  # and so does what is opened next
+    assert browser.title == titles[of_mail]
+    other, button = ("ja", "日本語") if of_mail == "en" else ("en", "English")
+    browser.open(f"/a/x?{of_mail}")
+    browser.press(button)  # whoever chooses another one then keeps it
+    assert (browser.path, browser.title, browser.cookies["language"]) == ("/a/x", titles[other], other)
+
+
+def test_a_form_that_is_sent_to_the_address_of_a_mail_chooses_no_language(browser: Browser) -> None:
+    browser.client.set_cookie("language", "en")
+    browser.client.post("/a/x?ja")
+    assert browser.cookies["language"] == "en"
+
+
+def test_a_page_that_waits_for_a_log_in_keeps_the_language_of_the_mail(browser: Browser) -> None:
+    browser.open("/contracts/requests/R-0000-0001-1?en")
+    assert browser.find("html")["lang"] == "en"
+    assert "?en" not in browser.response.get_data(as_text=True)
+
+
 @pytest.mark.parametrize("text", ["/", "/apply", "/a/ab12", "/a?b=//c", "/ü"])
 def test_paths_of_this_site(text: str) -> None:
     assert is_path_here(text)

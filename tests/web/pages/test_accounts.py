@@ -366,6 +366,15 @@ def test_invited_who_applied_meanwhile_is_told(site: Site, app: Flask, mailer: M
     assert [link.get_text() for link in line.find_all("a")] == ["取り消す"]
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_invited_is_mailed_in_the_language_of_the_form(
+    site: Site, mailer: MemoryMailer, hanako: Browser, language: str
+) -> None:
+    invite(hanako, language=language)
+    site.dispatcher.drain()
+    assert (mailer.sent[-1].to, mailer.sent[-1].language) == ((INVITED["email"],), language)
+
+
 def test_form_sent_twice_is_one_invitation(site: Site, mailer: MemoryMailer, hanako: Browser) -> None:
     hanako.open(f"{LIST}/add")
     where, data = hanako.filled("申込メール送信", **INVITED)

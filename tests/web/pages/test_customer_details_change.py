@@ -111,6 +111,20 @@ def test_the_confirmation_says_when_a_change_holds_and_whether_staff_look_at_it(
     assert ("2営業日以内" in editor.text) == (said == "承認後")
 
 
+def test_the_contractor_gets_a_language_of_their_own(site: Site, editor: Browser) -> None:
+    ask(editor, contractor_language="en")
+    site.engine.run_due()
+    editor.open("/registration")
+    assert "メールの言語English" in editor.one("main").get_text().replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize("value", ["", "fr", "ja "])
+def test_a_language_that_the_site_does_not_speak_is_refused(editor: Browser, value: str) -> None:
+    editor.open("/registration/change")
+    editor.press("確認画面へ進む", billing_mode="postcard", contractor_language=value)
+    assert editor.page.find(id="contractor_language-error") is not None
+
+
 # TOP
 
 

@@ -25,7 +25,9 @@ from workflows.business.records import Customer
 BASE_URL = "https://" + "a" * 16 + ".example"  # 32 characters, as long as a site's may be
 LARGEST = 2**63 - 1
 
-Row = namedtuple("Row", "customer_id email user_name number company contractor_name contractor_email language")
+Row = namedtuple(
+    "Row", "customer_id email user_name number company contractor_name contractor_email contractor_language language"
+)
 
 
 class OneRow:
@@ -40,6 +42,7 @@ class OneRow:
             "company": "株式会社みほん",
             "contractor_name": "契約 太郎",
             "contractor_email": "info@mihon.example",
+            "contractor_language": "ja",
             "language": "ja",
         }
         self.row = Row(**{**usual, **changes})
@@ -105,7 +108,7 @@ def test_the_url_stands_alone_on_the_line_under_its_heading_and_fits_it(
     assert len(BASE_URL) == 32
     assert len(line) <= 76  # G24
     assert line[-1] in string.ascii_lowercase + string.digits
-    assert re.fullmatch("[a-z0-9]+", line.removeprefix(f"{BASE_URL}/a/"))
+    assert re.fullmatch(rf"[a-z0-9]+\?{language}", line.removeprefix(f"{BASE_URL}/a/"))
     assert sum("/a/" in one for one in lines) == 1
 
 
@@ -160,8 +163,8 @@ def test_the_contractor_learns_who_has_an_account_and_gets_no_link(site: Site, l
 def test_a_preview_shows_an_ellipsis_for_the_token(site: Site, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site.dispatcher.renderer, "link", lambda instance, role: HIDDEN_LINK)
     made = mail(site, "account_creation", language)
-    assert f"\n{BASE_URL}/a/…\n" in made.text
-    assert f'href="{BASE_URL}/a/…"' in made.html
+    assert f"\n{BASE_URL}/a/…?{language}\n" in made.text
+    assert f'href="{BASE_URL}/a/…?{language}"' in made.html
     assert not re.search("[0-9a-z]{25}", made.text + made.html)
 
 

@@ -146,9 +146,10 @@ def test_g31_the_receipt_goes_to_the_contractor_with_the_acting_account_in_copy(
     assert "ユーザー契約数：10ユーザー → 25ユーザー" in mail.text
 
 
-def test_the_receipt_is_in_the_language_of_who_asked(lite: Site, mailer: MemoryMailer) -> None:
+def test_the_receipt_is_in_the_language_of_the_contractor(lite: Site, mailer: MemoryMailer) -> None:
     of = customer()
-    on, by = contract(of), account(of, language="en")
+    Customer.update(contractor_language="en").execute()
+    on, by = contract(of), account(of)
     request(lite, of, on, by, changed(on, options=("disk-10gb",)))
     do_all_due(lite)
     mail = mailer.sent[0]

@@ -87,7 +87,8 @@ def test_second_request_is_quoted_on_top_of_the_first_and_both_are_applied(
 
 def test_the_receipt_says_in_english_what_goes_before(lite: Site, mailer: MemoryMailer) -> None:
     of = customer()
-    on, by = contract(of), account(of, language="en")
+    Customer.update(contractor_language="en").execute()
+    on, by = contract(of), account(of)
     request(lite, of, on, by, changed(on, users=25))
     request(lite, of, on, by, changed(on, options=("appsuite",)))
     do_all_due(lite)

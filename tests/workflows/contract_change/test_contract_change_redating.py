@@ -478,9 +478,10 @@ def test_what_does_not_stand_on_it_stays_and_nobody_is_told(changing: Site, mail
     assert not [mail for mail in mailer.sent if "適用日・料金" in mail.subject]
 
 
-def test_the_mail_of_a_date_that_moved_is_in_the_language_of_who_asked(lite: Site, mailer: MemoryMailer) -> None:
+def test_the_mail_of_a_date_that_moved_is_in_the_language_of_the_contractor(lite: Site, mailer: MemoryMailer) -> None:
     of = customer()
-    on, by = contract(of), account(of, language="en")
+    Customer.update(contractor_language="en").execute()
+    on, by = contract(of), account(of)
     first = request(lite, of, on, by, changed(on, users=25))
     request(lite, of, on, by, changed(on, options=("appsuite",)))
     do_all_due(lite)

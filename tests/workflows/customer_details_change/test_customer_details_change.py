@@ -315,8 +315,10 @@ def test_withdraw_against_accept_has_one_winner(any_site: Site, of: Customer, st
     assert renamed is (won == ["applied"])
 
 
-def test_english_account_gets_english_mails(any_site: Site, mailer: MemoryMailer, of: Customer, staff: Actor) -> None:
-    Account.update(language="en").execute()
+def test_english_contractor_gets_english_mails(
+    any_site: Site, mailer: MemoryMailer, of: Customer, staff: Actor
+) -> None:
+    Customer.update(contractor_language="en").execute()
     number = start(any_site, of, company="Mihon Inc.")
     any_site.engine.run_due()
     any_site.engine.fire(number, "reject", staff, {"reason": "Not in the register."})
@@ -345,6 +347,7 @@ KNOWN = dict.fromkeys(DETAIL_LABELS, "") | {
     "contractor_phone": "代表電話",  # an old record, from before these rules
     "contractor_postcode": "100-0001",
     "contractor_address": "東京都",
+    "contractor_language": "ja",
     "billing_mode": "postcard",
 }
 
@@ -390,6 +393,7 @@ def test_everything_wrong_is_named_at_its_field() -> None:
         "contractor_phone": "invalid",
         "contractor_postcode": "invalid",
         "contractor_address": "missing",
+        "contractor_language": "invalid",
         "billing_name": "long",
         "billing_address": "invalid",
         "billing_mode": "invalid",

@@ -18,7 +18,7 @@ from tests.kit.payments import TYPED, Books, account, ask, asked, contract, payi
 from tests.kit.sites import state
 from tests.kit.stripe_server import StripeServer
 from web.assembly.site import Site
-from workflows.business.records import Account, ChangeRequest, Mandate
+from workflows.business.records import ChangeRequest, Customer, Mandate
 from workflows.payment_method_change import (
     PAYMENT_METHOD_CHANGE,
     PAYMENT_METHOD_CHANGE_1,
@@ -88,7 +88,7 @@ def test_a_method_that_did_not_begin_in_time_moves_and_its_customer_is_told(
 ) -> None:
     of = contract(method="credit_card")
     by = account(of)
-    Account.update(language=language).execute()
+    Customer.update(contractor_language=language).execute()
     handler = hold_begin_back(site)
     number = ask(site, of, by, "bank_transfer")
     assert (state(site, number), days_of(number)) == ("accepted", (MAY, None))

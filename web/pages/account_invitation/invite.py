@@ -12,8 +12,9 @@ from engine.attempt import Refusal
 from engine.errors import EventNotPossible, KeyReused, Refused, TransitionConflict, UnknownInstance
 from engine.outcomes import Outcome
 from engine.runtime.resends import may_correct
-from engine.text import Text, _, current_language
+from engine.text import Text, _
 from web.forms.accounts import CorrectionForm, InvitationForm
+from web.http import cookies
 from web.http.current import site
 from web.http.request_keys import key_of, new_key
 from web.http.responses import form_again
@@ -61,7 +62,7 @@ def invite() -> AnyResponse:
     if isinstance(user_name, Refusal) or isinstance(email, Refusal):
         return _add_again(form, [said for said in (user_name, email) if isinstance(said, Refusal)])
     customer, access = this_user().account.customer_id, site().access
-    invitation = InvitationInput(user_name, email, form.role.data or "", current_language())
+    invitation = InvitationInput(user_name, email, form.role.data or "", cookies.language(form.language.data or ""))
     too_many = access.invitations.admit(customer, email)
     if too_many is not None:
         return _add_again(form, (too_many,))

@@ -14,9 +14,9 @@ from hashlib import blake2b
 from typing import Any
 
 from engine.definition import Refusal
-from engine.text import Text, _
+from engine.text import DEFAULT_LANGUAGE, Text, _
 from workflows.business import typed
-from workflows.business.catalogue import BILLING_MODES, CHANNELS, Catalogue
+from workflows.business.catalogue import BILLING_MODES, CHANNELS, LANGUAGE_TITLES, Catalogue
 from workflows.business.customer_file import dates
 from workflows.business.customer_file.columns import COLUMNS, REQUIRED
 from workflows.business.customer_file.problems import short
@@ -26,7 +26,7 @@ from workflows.business.records import Customer
 Parser = Callable[[str], Any]
 
 # What a new record says in the columns that the file leaves out or empty.
-DEFAULTS: Mapping[str, Value] = {"billing_mode": "postcard", "ended_on": None}
+DEFAULTS: Mapping[str, Value] = {"billing_mode": "postcard", "contractor_language": DEFAULT_LANGUAGE, "ended_on": None}
 
 _LONGEST_OPTIONS = 1000
 _MOST_REMEMBERED = 4096  # cells
@@ -140,6 +140,7 @@ def parsers_of(pattern: str, catalogue: Catalogue) -> dict[str, Parser]:
             "contractor_postcode": lambda value: typed.postcode(value, "contractor_postcode"),
             "billing_postcode": lambda value: typed.postcode(value, "billing_postcode"),
             "billing_mode": lambda value: _one_of(value, BILLING_MODES),
+            "contractor_language": lambda value: _one_of(value, LANGUAGE_TITLES),
             "options": _options,
             "ended_on": dates.day,
         }.items()

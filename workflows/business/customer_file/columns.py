@@ -46,6 +46,7 @@ COLUMNS = (
     Column("contractor_phone", _("電話番号、先頭の0から"), "03-1234-5678"),
     Column("contractor_postcode", _("郵便番号、7桁"), "100-0001"),
     Column("contractor_address", _("住所、400文字まで"), "東京都千代田区千代田1-1"),
+    Column("contractor_language", _("契約者宛のメールの言語: ja, en（空なら ja）"), "ja"),
     Column("billing_name", _("請求先の名称、200文字まで"), "北山商事株式会社 経理部"),
     Column("billing_postcode", _("請求先の郵便番号、7桁"), "060-0001"),
     Column("billing_address", _("請求先の住所、400文字まで"), "北海道札幌市中央区北一条西1"),

@@ -17,7 +17,7 @@ from typing import Any
 from engine.definition import Refusal
 from engine.store.base import database
 from engine.text import _
-from workflows.business.customer_file.cells import digest
+from workflows.business.customer_file.cells import DEFAULTS, digest
 from workflows.business.customer_file.problems import Problem, short
 from workflows.business.customer_file.renaming import Rename, Renames, perhaps_renamed
 from workflows.business.customer_file.spool import Entry, Key, Kind, Spool, State, Value, text_of
@@ -123,7 +123,8 @@ class Comparison:
             elif isinstance(value, Refusal):
                 continue
             if value != now:
-                if not self.overwrite and last.get(name) != digest(now):
+                younger = bool(last) and name not in last and now == DEFAULTS.get(name)  # than the last import
+                if not (self.overwrite or younger or last.get(name) == digest(now)):
                     self._refuse_change(entry, name, now, value)
                 changes.append((name, now, value))
             last[name] = digest(value)

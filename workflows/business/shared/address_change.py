@@ -56,8 +56,9 @@ def change_of(instance: Instance, records: Records) -> AddressChange | None:
     return change
 
 
-def keep_change(attempt: Attempt, *, customer: int, old: str, slot: str) -> None:
-    """Record a change as it begins, in the name of the account that acts."""
+def keep_change(attempt: Attempt, *, customer: int, old: str, slot: str, language: str, language_old: str) -> None:
+    """Record a change as it begins, in the name of the account that acts: mails to the new address are in `language`,
+    and those to the old one, which warn, in `language_old`."""
     account = required(acting_account(attempt), NO_ACCOUNT)
     attempt.records.insert(
         AddressChange,
@@ -67,7 +68,8 @@ def keep_change(attempt: Attempt, *, customer: int, old: str, slot: str) -> None
         account_name=account.user_name,
         old=old,
         new=attempt.data.email,
-        language=account.language,
+        language=language,
+        language_old=language_old,
         slot=slot,
         asked_at=attempt.now,
     )
@@ -118,6 +120,16 @@ def _language(attempt: Attempt) -> str:
     return change.language if change is not None else "ja"
 
 
+def _language_old(attempt: Attempt) -> str:
+    change = change_of(attempt.instance, attempt.records)
+    return change.language_old if change is not None else "ja"
+
+
+def _language_of_account(attempt: Attempt) -> str:
+    address = _account(attempt.instance, attempt.records)
+    return address.language if address is not None else "ja"
+
+
 def _new(instance: Instance, records: Records) -> Address | Nobody:
     change = change_of(instance, records)
     return Address(change.new, change.language) if change is not None else NOBODY  # forgotten: see above
@@ -125,7 +137,7 @@ def _new(instance: Instance, records: Records) -> Address | Nobody:
 
 def _old(instance: Instance, records: Records) -> Address | Nobody:
     change = change_of(instance, records)
-    return Address(change.old, change.language) if change is not None else NOBODY
+    return Address(change.old, change.language_old) if change is not None else NOBODY
 
 
 def _account(instance: Instance, records: Records) -> Address | None:
@@ -136,6 +148,6 @@ def _account(instance: Instance, records: Records) -> Address | None:
 
 RECIPIENTS = {
     "new": Recipient(_language, _new),
-    "old": Recipient(_language, _old),
-    "account": Recipient(_language, _account),
+    "old": Recipient(_language_old, _old),
+    "account": Recipient(_language_of_account, _account),
 }

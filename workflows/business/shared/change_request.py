@@ -14,9 +14,10 @@ from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
 from engine.text import Text, _, current_language
-from workflows.business.catalogue import BILLING_MODES, Catalogue
+from workflows.business.catalogue import BILLING_MODES, LANGUAGE_TITLES, Catalogue
 from workflows.business.permissions import acting_account
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.shared import languages
 from workflows.business.shared.effective_date import EffectiveDate
 from workflows.ports.billing import ContractTerms
 
@@ -44,6 +45,7 @@ DETAIL_LABELS: Mapping[str, Text] = {
     "contractor_phone": _("電話番号"),
     "contractor_postcode": _("郵便番号"),
     "contractor_address": _("ご住所"),
+    "contractor_language": _("メールの言語"),
     "billing_name": _("請求書送付先のお宛名"),
     "billing_postcode": _("請求書送付先の郵便番号"),
     "billing_address": _("請求書送付先のご住所"),
@@ -169,6 +171,8 @@ def said(name: str, value: Any, product: str, catalogue: Catalogue) -> str | Tex
         return catalogue.payment_methods.get(value, str(value))
     if name == "billing_mode":
         return BILLING_MODES.get(value, str(value))
+    if name == "contractor_language":
+        return LANGUAGE_TITLES.get(value, str(value))
     if name == "started_on":
         return day_said(value if isinstance(value, date) else date.fromisoformat(value))
     return str(value) or (_UNKNOWN if name in DETAIL_LABELS else _NOTHING)
@@ -231,7 +235,7 @@ def close_request(attempt: Attempt) -> None:
 def _contractor(instance: Instance, records: Records) -> Address | None:
     change_request = change_request_of(instance, records)
     customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
-    return Address(customer.contractor_email) if customer is not None else None
+    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
 
 
 def _acting(instance: Instance, records: Records) -> Address | None:
@@ -248,6 +252,7 @@ def _acting_language(attempt: Attempt) -> str:
     return account.language if account is not None else "ja"
 
 
-# Receipts go To the contractor and Cc to the account that acted (G31), in that account's language.
-CONTRACTOR = Recipient(_acting_language, _contractor)
+# Receipts go To the contractor and Cc to the account that acted (G31), in the contractor's language.
+CONTRACTOR = Recipient(languages.contractors, _contractor)
+WARNED_CONTRACTOR = Recipient(languages.contractors_warning, _contractor)
 ACTING_ACCOUNT = Recipient(_acting_language, _acting)

@@ -14,6 +14,7 @@ from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipi
 from engine.text import _
 from workflows.business.permissions import NO_ACCOUNT, number_of
 from workflows.business.records import Account, Customer, PasswordReset
+from workflows.business.shared import languages
 from workflows.business.shared.address_change import call_off_unconfirmed
 
 WRONG_PASSWORD = Refusal("current_password_wrong", _("現在のパスワードが正しくありません。"), "current_password")
@@ -54,8 +55,7 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
 
 
 def _language(attempt: Attempt) -> str:
-    account = attempt.records.get(Account, id=number_of(attempt.instance.about))
-    return account.language if account is not None else "ja"
+    return languages.warning_of_account(attempt.records.get(Account, id=number_of(attempt.instance.about)), attempt.now)
 
 
 def _address(instance: Instance, records: Records) -> Address | Nobody:

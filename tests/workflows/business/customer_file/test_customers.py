@@ -222,6 +222,18 @@ def test_column_that_comes_later_is_taken(db: pw.Database) -> None:
     assert load(sheet(FULL)) == ImportReport(customers_changed=1, contracts_changed=1)
 
 
+def test_a_column_that_is_younger_than_the_import_before_is_taken(db: pw.Database) -> None:
+    """The record's default is nobody's choice, unless somebody has chosen another value on the site."""
+    load(sheet(FULL))
+    before = only_customer().imported.split()
+    older = " ".join(said for said in before if not said.startswith("contractor_language="))
+    Customer.update(contractor_language="ja", imported=older).execute()
+    load(sheet({**FULL, "contractor_language": "en"}))
+    assert only_customer().contractor_language == "en"
+    Customer.update(imported=older).execute()
+    assert "--overwrite" in problems(sheet({**FULL, "contractor_language": "ja"}))[0][2]
+
+
 # What the site changed
 
 

@@ -274,8 +274,8 @@ def test_cells_of_a_misspelt_column_are_checked_as_well() -> None:
 def test_columns_beyond_all_that_there_are_are_told_with_what_they_are_like() -> None:
     first, second, third = problems(sheet({**FULL, "備考": "x", "memo": "y", "usres": "z"}))
     assert [str(first), str(second)] == [
-        "1行目 備考: この列はありません（V列）。列ごと消してください。",
-        "1行目 memo: この列はありません（W列）。列ごと消してください。",
+        "1行目 備考: この列はありません（W列）。列ごと消してください。",
+        "1行目 memo: この列はありません（X列）。列ごと消してください。",
     ]
     assert str(third) == "1行目 usres: この列はありません（X列）。似た名前の users はほかにあります。"
 
