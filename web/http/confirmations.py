@@ -20,7 +20,7 @@ from flask import flash, redirect, render_template, request
 from werkzeug import Response
 from werkzeug.datastructures import MultiDict
 
-from engine.definition import Refusal
+from engine.definition import Actor, Refusal
 from engine.errors import KeyReused, Refused
 from engine.text import Text, _
 from web.http import kept
@@ -59,9 +59,10 @@ class Confirmation:
         """What was typed; None where it is not kept (any more) for this person."""
         return kept.look(self.token, self.place)
 
-    def made(self) -> int | None:
-        """The number of the request that was made from this confirmation; None where none was."""
-        outcome = site().engine.outcome_under(self.key, this_actor())
+    def made(self, actor: Actor | None = None) -> int | None:
+        """The number of the procedure that was begun, or moved on, from this confirmation by `actor`, else by the
+        account that is logged in; None where none was."""
+        outcome = site().engine.outcome_under(self.key, actor or this_actor())
         return outcome.instance_id if outcome is not None else None
 
     def ticket(self, shown: Any) -> str:

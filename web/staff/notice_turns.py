@@ -21,6 +21,7 @@ from web.http.current import local_time, site
 from web.http.responses import form_again
 from web.http.who_may import staff_only
 from web.staff.acts import fire, offers
+from web.staff.area import actor
 from web.staff.notices import (
     TURNS_BY_EVENT,
     AskedChannel,
@@ -81,7 +82,7 @@ def confirm_turn(notice: str, event: str, token: str) -> str | Response:
     """What customers and their mails will say, and the question which channels announce it."""
     record, confirmation = notice_or_404(notice), _confirmation(notice, event, token)
     title, fields = _title(notice, event), confirmation.fields()
-    if title is None:
+    if title is None or confirmation.made(actor()) is not None:
         return redirect(url_for("staff_notices.read", notice=notice))
     if fields is None:
         return gone(confirmation)
@@ -94,6 +95,8 @@ def take_turn(notice: str, event: str, token: str) -> str | Response:
     """Let the notice take its turn, and announce it by the channels that were chosen."""
     record, confirmation = notice_or_404(notice), _confirmation(notice, event, token)
     fields = confirmation.fields()
+    if confirmation.made(actor()) is not None:  # a second click, or Back
+        return redirect(url_for("staff_notices.read", notice=notice), 303)
     if fields is None:
         return gone(confirmation)
     form, words = AnnouncingForm(), words_of(UpdateForm.of(fields))

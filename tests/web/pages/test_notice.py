@@ -535,6 +535,7 @@ def test_staff_say_what_becomes_of_a_maintenance(
     assert "メール（ご契約者様宛）で通知するかどうかをお選びください。" in refused.text
     once = [send(office, button, notify_email="yes") for _time in range(2)]
     assert [answer.status_code for answer in once] == [303, 303]
+    assert {answer.headers["Location"] for answer in once} == {f"/staff/notices/{NOTICE}"}  # both say that it was done
     assert NoticeRevision.select().count() == 2
     deliver_everything(site, clock)
     assert mailer.sent[-1].subject == f"【メンテナンス情報】［{word}］{WORDING.title_ja}"
