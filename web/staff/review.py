@@ -131,7 +131,7 @@ def decide(instance_id: int) -> str | Response:
     if where is None:
         abort(404)
     change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
-    if where.workflow in declared().with_own_pages and not _is_offered(instance_id, where, event):
+    if where.workflow in declared().with_own_pages and not _is_offered(instance_id, event):
         return make_response(_page(instance_id, event, reason, (_OWN_PAGES,)), 409)
     checked = request.form.get("checked") == "yes"
     choices = decisions.choices_for(where.workflow, event, change_request, reason, checked)
@@ -153,11 +153,10 @@ def decide(instance_id: int) -> str | Response:
     return redirect(url_for("staff.request_page", instance_id=instance_id), 303)
 
 
-def _is_offered(instance_id: int, where: Standing, event: str) -> bool:
+def _is_offered(instance_id: int, event: str) -> bool:
     """Whether this page has a button for an event of a procedure that the staff handle elsewhere: what it needs besides
     a reason, only its own pages ask for."""
-    workflow = site().engine.workflows.get((where.workflow, where.version))
-    options, _elsewhere = _options(instance_id, workflow, where.state, None)
+    options, _elsewhere = _options(instance_id, _found(instance_id))
     return any(one.event == event and not one.reasons for one in options)
 
 
