@@ -60,7 +60,7 @@ EMAIL, STAFF_EMAIL = "kanri@customer.example", "tanto@office.example"
 NUMBER, SUBDOMAIN = "A07770777", "mihon"
 _WARM = 3  # pieces of a work before it is counted first
 _CHEAP = (1, 8, 1)  # the lowest cost of Argon2id; no counted work hashes a password
-_LINK = re.compile(rf"^{BASE_URL}/a/(\S+)$", re.MULTILINE)
+_LINK = re.compile(rf"^{BASE_URL}/a/([^?\s]+)\S*$", re.MULTILINE)
 _TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
 
 Act = Callable[[], object]
